@@ -1,0 +1,165 @@
+//! A page as its events left it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+
+use super::event::{BookEvent, ServiceSnapshot};
+use super::placement::Placement;
+use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
+use crate::time::{Minutes, Span};
+use crate::vocabulary::Status;
+
+/// One clinic day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Book {
+    /// Which day.
+    pub date: NaiveDate,
+    bookings: HashMap<ReservationId, Booking>,
+    closures: BTreeMap<ClosureId, Closure>,
+}
+
+/// What the rules need to know of a booking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    /// Whose it is.
+    pub subject: SubjectId,
+    /// What is to be done.
+    pub service: ServiceId,
+    /// Minutes it takes up: treatment and clearing up.
+    pub total_minutes: Minutes,
+    /// Where in the day it stands.
+    pub placement: Placement,
+    /// Where in its life it stands.
+    pub status: Status,
+    /// Number of events that made it what it is, from 1.
+    pub version: u32,
+}
+
+impl Booking {
+    /// The stretch of the day it takes up, where that is known and it holds a seat.
+    pub fn occupied(&self) -> Option<Span> {
+        if self.status.holds_seat() { self.placement.span(self.total_minutes) } else { None }
+    }
+}
+
+/// A stretch of the day that is closed to new bookings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closure {
+    /// From when until when.
+    pub span: Span,
+    /// For which service; none means all.
+    pub service: Option<ServiceId>,
+    /// Why, as booking clients are told.
+    pub reason: Option<Box<str>>,
+}
+
+impl Closure {
+    /// Whether it keeps bookings of this service out.
+    pub fn concerns(&self, service: &ServiceId) -> bool {
+        self.service.as_ref().is_none_or(|only| only == service)
+    }
+}
+
+impl Book {
+    /// An empty page.
+    pub fn blank(date: NaiveDate) -> Self {
+        Self { date, bookings: HashMap::new(), closures: BTreeMap::new() }
+    }
+
+    /// A page as a view holds it, for searching with the rules that also judge.
+    pub fn of(
+        date: NaiveDate,
+        bookings: impl IntoIterator<Item = (ReservationId, Booking)>,
+        closures: impl IntoIterator<Item = (ClosureId, Closure)>,
+    ) -> Self {
+        Self { date, bookings: bookings.into_iter().collect(), closures: closures.into_iter().collect() }
+    }
+
+    /// The booking of this id.
+    pub fn booking(&self, id: &ReservationId) -> Option<&Booking> {
+        self.bookings.get(id)
+    }
+
+    /// All bookings, in no order.
+    pub fn bookings(&self) -> impl Iterator<Item = (&ReservationId, &Booking)> {
+        self.bookings.iter()
+    }
+
+    /// The closure of this id.
+    pub fn closure(&self, id: &ClosureId) -> Option<&Closure> {
+        self.closures.get(id)
+    }
+
+    /// All closures that are in force.
+    pub fn closures(&self) -> impl Iterator<Item = &Closure> {
+        self.closures.values()
+    }
+
+    /// Number of entries, bookings and closures.
+    pub fn len(&self) -> usize {
+        self.bookings.len() + self.closures.len()
+    }
+
+    /// Whether nothing was ever entered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes in one event. Total: an event about a booking that is not there changes nothing.
+    pub fn evolve(&mut self, event: &BookEvent) {
+        match event {
+            BookEvent::ReservationRequested(e) => {
+                self.enter(&e.reservation, e.subject, &e.service, e.placement, Status::Pending);
+            }
+            BookEvent::ReservationImported(e) => {
+                self.enter(&e.reservation, e.subject, &e.service, e.placement, e.status);
+            }
+            BookEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
+            BookEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),
+            BookEvent::ReservationCancelled(e) => self.turn(&e.reservation, Status::Cancelled),
+            BookEvent::ReservationCompleted(e) => self.turn(&e.reservation, Status::Completed),
+            BookEvent::ReservationNoShowMarked(e) => self.turn(&e.reservation, Status::NoShow),
+            BookEvent::ReservationNoShowCorrected(e) => self.turn(&e.reservation, Status::Confirmed),
+            BookEvent::ReservationRescheduled(e) => self.place(&e.reservation, e.placement),
+            BookEvent::ReservationTimeAssigned(e) => self.place(&e.reservation, e.placement),
+            BookEvent::AdminNoteWritten(e) => self.change(&e.reservation, |_| {}),
+            BookEvent::TimeClosed(e) => {
+                let closure = Closure { span: e.span, service: e.service.clone(), reason: e.reason.clone() };
+                self.closures.insert(e.closure.clone(), closure);
+            }
+            BookEvent::TimeReopened(e) => {
+                self.closures.remove(&e.closure);
+            }
+        }
+    }
+
+    fn enter(
+        &mut self,
+        id: &ReservationId,
+        subject: SubjectId,
+        service: &ServiceSnapshot,
+        placement: Placement,
+        status: Status,
+    ) {
+        let total_minutes = service.duration + service.buffer;
+        let booking =
+            Booking { subject, service: service.id.clone(), total_minutes, placement, status, version: 1 };
+        self.bookings.insert(id.clone(), booking);
+    }
+
+    fn turn(&mut self, id: &ReservationId, status: Status) {
+        self.change(id, |booking| booking.status = status);
+    }
+
+    fn place(&mut self, id: &ReservationId, placement: Placement) {
+        self.change(id, |booking| booking.placement = placement);
+    }
+
+    fn change(&mut self, id: &ReservationId, change: impl FnOnce(&mut Booking)) {
+        if let Some(booking) = self.bookings.get_mut(id) {
+            change(booking);
+            booking.version += 1;
+        }
+    }
+}

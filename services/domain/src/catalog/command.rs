@@ -1,0 +1,260 @@
+//! What may be asked of the catalog, and what comes of it.
+
+use super::event::{
+    CatalogEvent, ServiceActivated, ServiceDeactivated, ServiceDefined, ServiceLimitSet, ServiceRenamed,
+    ServiceRetimed, ServicesReordered,
+};
+use super::state::{Catalog, Limit, Service};
+use crate::id::ServiceId;
+use crate::time::Minutes;
+use crate::vocabulary::LegacyService;
+
+/// A service to be: everything of [`ServiceDefined`] except its place in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceDraft {
+    /// Its id for ever.
+    pub service: ServiceId,
+    /// Unique code.
+    pub code: Box<str>,
+    /// The enum value that the old system has for it, if any.
+    pub legacy: Option<LegacyService>,
+    /// Korean name.
+    pub name: Box<str>,
+    /// English name.
+    pub name_en: Option<Box<str>>,
+    /// What it is.
+    pub description: Option<Box<str>>,
+    /// Group in lists.
+    pub category: Option<Box<str>>,
+    /// Length of the treatment in minutes.
+    pub duration: Minutes,
+    /// Time to clear up in minutes.
+    pub buffer: Minutes,
+    /// Price in won.
+    pub base_price: Option<u32>,
+}
+
+/// What may be asked of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogCommand {
+    /// Bring a service into being, at the end of the list.
+    DefineService(ServiceDraft),
+    /// Change its names and description.
+    RenameService(ServiceRenamed),
+    /// Change its duration and buffer for bookings from here on.
+    RetimeService(ServiceRetimed),
+    /// Let it be booked again.
+    ActivateService(ServiceId),
+    /// Let it be booked no longer.
+    DeactivateService(ServiceId),
+    /// Set the order of the whole list.
+    ReorderServices(Vec<ServiceId>),
+    /// Set how much of it a day may hold.
+    SetServiceLimit(ServiceLimitSet),
+}
+
+/// The fact that stopped a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogRejection {
+    /// The code belongs to another service.
+    #[error("the code {0} belongs to another service")]
+    CodeTaken(Box<str>),
+    /// The enum value belongs to another service.
+    #[error("the enum value {0} belongs to another service")]
+    LegacyValueTaken(LegacyService),
+    /// The id belongs to another service.
+    #[error("the id {0} belongs to another service")]
+    IdTaken(ServiceId),
+    /// No service has this id.
+    #[error("there is no service {0}")]
+    ServiceNotFound(ServiceId),
+    /// A field is outside what is allowed.
+    #[error("{field}: {rule}")]
+    FieldOutOfRange {
+        /// Which field.
+        field: &'static str,
+        /// What is allowed.
+        rule: &'static str,
+    },
+    /// The new order names a service twice, or not at all.
+    #[error("the order must name each service once")]
+    OrderIncomplete,
+}
+
+use CatalogRejection as No;
+
+impl Catalog {
+    /// Decides a command: the events it causes (none where its effect is already there), or the fact that stops it.
+    pub fn decide(&self, command: CatalogCommand) -> Result<Vec<CatalogEvent>, No> {
+        let event = match command {
+            CatalogCommand::DefineService(draft) => self.define(draft)?,
+            CatalogCommand::RenameService(wanted) => self.rename(wanted)?,
+            CatalogCommand::RetimeService(wanted) => self.retime(wanted)?,
+            CatalogCommand::ActivateService(service) => (!self.find(&service)?.is_active)
+                .then_some(CatalogEvent::ServiceActivated(ServiceActivated { service })),
+            CatalogCommand::DeactivateService(service) => self
+                .find(&service)?
+                .is_active
+                .then_some(CatalogEvent::ServiceDeactivated(ServiceDeactivated { service })),
+            CatalogCommand::ReorderServices(order) => self.reorder(order)?,
+            CatalogCommand::SetServiceLimit(wanted) => self.limit(wanted)?,
+        };
+        Ok(event.into_iter().collect())
+    }
+
+    fn find(&self, id: &ServiceId) -> Result<&Service, No> {
+        self.get(id).ok_or_else(|| No::ServiceNotFound(id.clone()))
+    }
+
+    fn define(&self, draft: ServiceDraft) -> Result<Option<CatalogEvent>, No> {
+        check_code(&draft.code)?;
+        check_name(&draft.name)?;
+        check_times(draft.duration, draft.buffer)?;
+        let display_order = self.in_order().last().map_or(0, |last| last.display_order) + 1;
+        let defined = ServiceDefined {
+            service: draft.service,
+            code: draft.code,
+            legacy: draft.legacy,
+            name: draft.name,
+            name_en: draft.name_en,
+            description: draft.description,
+            category: draft.category,
+            duration: draft.duration,
+            buffer: draft.buffer,
+            base_price: draft.base_price,
+            display_order,
+        };
+        if let Some(existing) = self.get(&defined.service) {
+            let same = existing.code == defined.code && existing.legacy == defined.legacy;
+            return if same { Ok(None) } else { Err(No::IdTaken(defined.service)) };
+        }
+        if self.by_code(&defined.code).is_some() {
+            return Err(No::CodeTaken(defined.code));
+        }
+        match defined.legacy {
+            Some(value) if self.by_legacy(value).is_some() => Err(No::LegacyValueTaken(value)),
+            _ => Ok(Some(CatalogEvent::ServiceDefined(defined))),
+        }
+    }
+
+    fn rename(&self, wanted: ServiceRenamed) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&wanted.service)?;
+        check_name(&wanted.name)?;
+        let same = (&service.name, &service.name_en, &service.description)
+            == (&wanted.name, &wanted.name_en, &wanted.description);
+        Ok((!same).then_some(CatalogEvent::ServiceRenamed(wanted)))
+    }
+
+    fn retime(&self, wanted: ServiceRetimed) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&wanted.service)?;
+        check_times(wanted.duration, wanted.buffer)?;
+        let same = (service.duration, service.buffer) == (wanted.duration, wanted.buffer);
+        Ok((!same).then_some(CatalogEvent::ServiceRetimed(wanted)))
+    }
+
+    fn reorder(&self, order: Vec<ServiceId>) -> Result<Option<CatalogEvent>, No> {
+        let current: Vec<ServiceId> = self.in_order().into_iter().map(|service| service.id.clone()).collect();
+        let sorted = |ids: &[ServiceId]| {
+            let mut ids = ids.to_vec();
+            ids.sort();
+            ids
+        };
+        if sorted(&order) != sorted(&current) {
+            return Err(No::OrderIncomplete);
+        }
+        Ok((order != current).then_some(CatalogEvent::ServicesReordered(ServicesReordered { order })))
+    }
+
+    fn limit(&self, wanted: ServiceLimitSet) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&wanted.service)?;
+        check(wanted.daily_limit <= 1000, "daily_limit", "0 to 1000 bookings a day")?;
+        let minutes = wanted.daily_limit_minutes.unwrap_or(0);
+        check(minutes <= crate::time::DAY_MINUTES, "daily_limit_minutes", "0 to 1440 minutes a day")?;
+        let limit = Limit {
+            daily_limit: wanted.daily_limit,
+            daily_limit_minutes: wanted.daily_limit_minutes,
+            is_active: wanted.is_active,
+        };
+        Ok((service.limit != Some(limit)).then_some(CatalogEvent::ServiceLimitSet(wanted)))
+    }
+}
+
+fn check(allowed: bool, field: &'static str, rule: &'static str) -> Result<(), No> {
+    if allowed { Ok(()) } else { Err(No::FieldOutOfRange { field, rule }) }
+}
+
+fn check_code(code: &str) -> Result<(), No> {
+    let plain = code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    check((2..=50).contains(&code.len()) && plain, "code", "2 to 50 characters of A-Z and _")
+}
+
+fn check_name(name: &str) -> Result<(), No> {
+    check((2..=100).contains(&name.chars().count()), "name", "2 to 100 characters")
+}
+
+fn check_times(duration: Minutes, buffer: Minutes) -> Result<(), No> {
+    check((10..=480).contains(&duration), "duration_minutes", "10 to 480 minutes")?;
+    check(buffer <= 60, "buffer_minutes", "0 to 60 minutes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::first_services;
+    use super::*;
+
+    fn seeded() -> Catalog {
+        let mut catalog = Catalog::default();
+        for command in first_services() {
+            let events = catalog.decide(command).unwrap();
+            events.iter().for_each(|event| catalog.evolve(event));
+        }
+        catalog
+    }
+
+    fn id(text: &str) -> ServiceId {
+        ServiceId::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_first_services_are_the_six_of_the_enum_each_with_its_limit() {
+        let catalog = seeded();
+        let codes: Vec<_> = catalog.in_order().into_iter().map(|service| service.legacy.unwrap()).collect();
+        assert_eq!(codes, LegacyService::ALL);
+        assert!(catalog.in_order().iter().all(|service| service.limit.unwrap().daily_limit == 10));
+        assert_eq!(catalog.by_code("SKIN_CARE").unwrap().total_minutes(), 70);
+    }
+
+    #[test]
+    fn what_is_already_so_makes_no_event() {
+        let catalog = seeded();
+        for command in first_services() {
+            assert_eq!(catalog.decide(command), Ok(vec![]));
+        }
+        let order = catalog.in_order().into_iter().map(|service| service.id.clone()).collect();
+        assert_eq!(catalog.decide(CatalogCommand::ReorderServices(order)), Ok(vec![]));
+        assert_eq!(catalog.decide(CatalogCommand::ActivateService(id("srv_body_care"))), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_code_belongs_to_one_service() {
+        let Some(CatalogCommand::DefineService(mut draft)) = first_services().into_iter().next() else {
+            panic!("the first services start with a definition");
+        };
+        draft.service = id("srv_other");
+        let rejected = seeded().decide(CatalogCommand::DefineService(draft));
+        assert_eq!(rejected, Err(No::CodeTaken("WRINKLE_BOTOX".into())));
+    }
+
+    #[test]
+    fn the_rules_of_a_service_are_kept() {
+        let catalog = seeded();
+        let retime = |duration, buffer| {
+            let service = id("srv_skin_care");
+            catalog.decide(CatalogCommand::RetimeService(ServiceRetimed { service, duration, buffer }))
+        };
+        assert!(retime(9, 10).is_err() && retime(481, 10).is_err() && retime(30, 61).is_err());
+        assert_eq!(retime(90, 0).unwrap().len(), 1);
+        let twice = vec![id("srv_skin_care"), id("srv_skin_care")];
+        assert_eq!(catalog.decide(CatalogCommand::ReorderServices(twice)), Err(No::OrderIncomplete));
+    }
+}

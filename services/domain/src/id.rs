@@ -1,0 +1,189 @@
+//! Identifiers. Each is a type of its own so that a service id can never be passed where a reservation id is meant.
+//!
+//! Nothing here makes an id: ids are inputs, made where randomness and keys live.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 1 to {max} characters of a-z, A-Z, 0-9, '-', '_', '.'", max = MAX_ID_LENGTH)]
+pub struct InvalidId;
+
+/// Longest identifier, in bytes. The old system's ids are UUIDs (36) or CUIDs (25).
+pub const MAX_ID_LENGTH: usize = 64;
+
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "Box<str>", into = "Box<str>")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Takes a text that is 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
+            pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                if is_id(&text) { Ok(Self(text)) } else { Err(InvalidId) }
+            }
+
+            /// The id as it is stored and shown.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<Box<str>> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: Box<str>) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl From<$name> for Box<str> {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+text_id! {
+    /// One reservation. Kept from the old system on import, else made by the command that books.
+    ReservationId
+}
+text_id! {
+    /// One service of the clinic, such as `srv_skin_care`. Code and name are attributes and may change; this does not.
+    ServiceId
+}
+text_id! {
+    /// One closure of time on one day.
+    ClosureId
+}
+text_id! {
+    /// One row of the clinic's weekly hours.
+    HoursId
+}
+
+/// The patient a booking is about: the first 16 bytes of a keyed hash of the normalised phone number.
+///
+/// It tells bookings of one patient apart from those of another without telling who the patient is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "String")]
+pub struct SubjectId([u8; 16]);
+
+impl SubjectId {
+    /// Takes the first 16 bytes of the keyed hash.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Reads 32 hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let digits = text.as_bytes();
+        if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(InvalidId);
+        }
+        let number = u128::from_str_radix(text, 16).map_err(|_| InvalidId)?;
+        Ok(Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for SubjectId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "SubjectId({self})")
+    }
+}
+
+impl TryFrom<Box<str>> for SubjectId {
+    type Error = InvalidId;
+
+    fn try_from(text: Box<str>) -> Result<Self, InvalidId> {
+        Self::parse(&text)
+    }
+}
+
+impl From<SubjectId> for String {
+    fn from(subject: SubjectId) -> Self {
+        subject.to_string()
+    }
+}
+
+/// Who caused an event: `public`, `system`, `environment`, `import`, or a member of staff by the name in their token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Actor(Box<str>);
+
+impl Actor {
+    /// Longest name of an actor, in characters; what is longer is cut.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// Names an actor. Control characters are dropped and the rest is cut at [`Self::MAX_LENGTH`].
+    pub fn named(name: &str) -> Self {
+        Self(name.chars().filter(|c| !c.is_control()).take(Self::MAX_LENGTH).collect::<String>().into())
+    }
+
+    /// A booking client without an account.
+    pub fn public() -> Self {
+        Self("public".into())
+    }
+
+    /// Daybook itself, at its first start.
+    pub fn system() -> Self {
+        Self("system".into())
+    }
+
+    /// The import of the old system's reservations.
+    pub fn import() -> Self {
+        Self("import".into())
+    }
+
+    /// The actor's name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_short_and_plain() {
+        assert!(ReservationId::parse("5ab08197-8c8b-4335-8efb-a8ed09c62f16").is_ok());
+        for wrong in ["", "a b", "김", "x'; --", &"x".repeat(65)] {
+            assert_eq!(ReservationId::parse(wrong), Err(InvalidId), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_reads_back_what_it_prints() {
+        let subject = SubjectId::from_bytes([7; 16]);
+        assert_eq!(SubjectId::parse(&subject.to_string()), Ok(subject));
+        assert_eq!(SubjectId::parse("+7070707070707070707070707070707"), Err(InvalidId));
+    }
+}

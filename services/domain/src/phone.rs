@@ -1,0 +1,67 @@
+//! Phone numbers: one spelling for each, so that a patient is recognised however the number was typed.
+
+use std::fmt;
+
+/// The text is no phone number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a phone number has 8 to 15 digits, such as 010-1234-5678 or +82 10 1234 5678")]
+pub struct InvalidPhone;
+
+/// A phone number in its normal form: digits only, a Korean number with its leading zero, others after a `+`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Phone(String);
+
+impl Phone {
+    /// Reads a number with the usual separators.
+    pub fn parse(text: &str) -> Result<Self, InvalidPhone> {
+        let text = text.trim();
+        let (international, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
+        let separator = |c: char| matches!(c, '-' | ' ' | '.' | '(' | ')');
+        let digits: String = rest.chars().filter(|c| !separator(*c)).collect();
+        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidPhone);
+        }
+        Ok(Self(match (international, digits.strip_prefix("82")) {
+            (true, Some(national)) => format!("0{}", national.trim_start_matches('0')),
+            (true, None) => format!("+{digits}"),
+            (false, _) => digits,
+        }))
+    }
+
+    /// The normal form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Phone(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_has_one_normal_form() {
+        for text in
+            ["010-1234-5678", "01012345678", " 010 1234 5678 ", "+82 10-1234-5678", "+82 (0)10 1234 5678"]
+        {
+            assert_eq!(Phone::parse(text).unwrap().as_str(), "01012345678", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for text in ["", "010", "call me", "010-1234-567a", "1234567890123456", "01012345678; drop"] {
+            assert_eq!(Phone::parse(text), Err(InvalidPhone), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_not_shown_by_debug() {
+        assert_eq!(format!("{:?}", Phone::parse("01012345678").unwrap()), "Phone(..)");
+    }
+}

@@ -1,0 +1,353 @@
+//! Routing: which of the two read models answers whom.
+//!
+//! Stream `routing-main`. A subject falls into one of 10 000 buckets and stays there for as long as the rollout keeps
+//! its salt, so raising the dynamic share only adds subjects to the dynamic model and lowering it only removes them.
+//! Precedence: rolled back, then forced, then the share. Order of this file: events, state, choice, commands, decide.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::vocabulary::ReadModel;
+
+/// Number of buckets: a share is set in hundredths of a percent.
+pub const BUCKETS: u16 = 10_000;
+
+/// The part of subjects that the dynamic view answers, in hundredths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Share(u16);
+
+/// The number is no share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a share is 0 to 100 percent, in steps of 0.01")]
+pub struct InvalidShare;
+
+impl Share {
+    /// Nobody.
+    pub const NONE: Self = Self(0);
+    /// Everybody.
+    pub const ALL: Self = Self(BUCKETS);
+
+    /// A share in percent, to two places.
+    pub fn percent(percent: f64) -> Result<Self, InvalidShare> {
+        let hundredths = percent * 100.0;
+        let whole = hundredths.round();
+        if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
+            return Err(InvalidShare);
+        }
+        Ok(Self(whole as u16))
+    }
+
+    /// In percent.
+    pub fn as_percent(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
+impl TryFrom<u16> for Share {
+    type Error = InvalidShare;
+
+    fn try_from(hundredths: u16) -> Result<Self, InvalidShare> {
+        if hundredths <= BUCKETS { Ok(Self(hundredths)) } else { Err(InvalidShare) }
+    }
+}
+
+impl From<Share> for u16 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
+/// Who is routed: a patient by their subject id, else a client by the id it goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoutedSubject(Box<str>);
+
+impl RoutedSubject {
+    /// Longest id of a client, in bytes; what is longer is cut.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// A patient.
+    pub fn patient(subject: crate::SubjectId) -> Self {
+        Self(format!("patient:{subject}").into())
+    }
+
+    /// A client or a member of staff, by the id it goes by.
+    pub fn client(id: &str) -> Self {
+        Self(format!("client:{}", id.chars().take(Self::MAX_LENGTH).collect::<String>()).into())
+    }
+
+    /// Reads what [`Self::as_str`] shows.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = text.strip_prefix("patient:").or_else(|| text.strip_prefix("client:"))?;
+        (!known.is_empty() && known.len() <= Self::MAX_LENGTH).then(|| Self(text.into()))
+    }
+
+    /// `patient:` or `client:` and the id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Everything that can happen to the routing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RoutingEvent {
+    /// A rollout began with its salt.
+    RolloutOpened(RolloutOpened),
+    /// The dynamic share was set; it also ends a rollback.
+    DynamicShareSet(DynamicShareSet),
+    /// All reads went back to the legacy view.
+    ReadsRolledBack(ReadsRolledBack),
+    /// One subject was put on a model.
+    SubjectForced(SubjectForced),
+    /// One subject was left to the share again.
+    SubjectReleased(SubjectReleased),
+}
+
+/// A rollout began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutOpened {
+    /// Random text that decides who falls into which bucket.
+    pub salt: Box<str>,
+}
+
+/// The dynamic share was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DynamicShareSet {
+    /// In hundredths of a percent.
+    pub share: Share,
+    /// Why.
+    pub reason: Box<str>,
+}
+
+/// All reads went back to the legacy view, forced subjects too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadsRolledBack {
+    /// Why.
+    pub reason: Box<str>,
+}
+
+/// One subject was put on a model whatever the share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectForced {
+    /// Who.
+    pub subject: RoutedSubject,
+    /// On which model.
+    pub model: ReadModel,
+    /// Why.
+    pub reason: Box<str>,
+}
+
+/// One subject was left to the share again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectReleased {
+    /// Who.
+    pub subject: RoutedSubject,
+    /// Why.
+    pub reason: Box<str>,
+}
+
+/// The routing as its events left it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// The rollout's salt; none before the first start.
+    pub salt: Option<Box<str>>,
+    /// The part that the dynamic view answers.
+    pub share: Share,
+    /// Whether everybody is on the legacy view until a share is set anew.
+    pub rolled_back: bool,
+    /// Subjects on a model whatever the share.
+    pub forced: BTreeMap<RoutedSubject, ReadModel>,
+}
+
+/// Why a subject was given its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Because {
+    /// Everybody was rolled back.
+    RolledBack,
+    /// The subject is on the forced list.
+    Forced,
+    /// The subject's bucket against the share.
+    Share,
+    /// The request named no subject: legacy unless the dynamic view answers everybody.
+    NoSubject,
+}
+
+impl Routing {
+    /// Chooses the model for a subject, and says why.
+    pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, Because) {
+        if self.rolled_back {
+            return (ReadModel::Legacy, Because::RolledBack);
+        }
+        let Some(subject) = subject else {
+            return (self.everybody().unwrap_or(ReadModel::Legacy), Because::NoSubject);
+        };
+        if let Some(model) = self.forced.get(subject) {
+            return (*model, Because::Forced);
+        }
+        let dynamic =
+            self.everybody().map_or_else(|| self.bucket(subject) < self.share.0, |m| m == ReadModel::Dynamic);
+        (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, Because::Share)
+    }
+
+    /// The one model that the share gives to everybody, if it does.
+    fn everybody(&self) -> Option<ReadModel> {
+        match self.share {
+            Share::ALL => Some(ReadModel::Dynamic),
+            Share::NONE => Some(ReadModel::Legacy),
+            Share(_) => None,
+        }
+    }
+
+    fn bucket(&self, subject: &RoutedSubject) -> u16 {
+        let salt = self.salt.as_deref().unwrap_or_default();
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update(salt)
+            .chain_update([0])
+            .chain_update(subject.as_str())
+            .finalize()
+            .into();
+        let number = hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        (number % u64::from(BUCKETS)) as u16
+    }
+
+    /// Takes in one event.
+    pub fn evolve(&mut self, event: &RoutingEvent) {
+        match event {
+            RoutingEvent::RolloutOpened(e) => self.salt = Some(e.salt.clone()),
+            RoutingEvent::DynamicShareSet(e) => {
+                self.share = e.share;
+                self.rolled_back = false;
+            }
+            RoutingEvent::ReadsRolledBack(_) => self.rolled_back = true,
+            RoutingEvent::SubjectForced(e) => {
+                self.forced.insert(e.subject.clone(), e.model);
+            }
+            RoutingEvent::SubjectReleased(e) => {
+                self.forced.remove(&e.subject);
+            }
+        }
+    }
+
+    /// Decides a command: the event it causes, none where its effect is already there, or the fact that stops it.
+    pub fn decide(&self, command: RoutingCommand) -> Result<Vec<RoutingEvent>, RoutingRejection> {
+        let event = match command {
+            RoutingCommand::OpenRollout(opened) => {
+                self.salt.is_none().then_some(RoutingEvent::RolloutOpened(opened))
+            }
+            RoutingCommand::SetDynamicShare(wanted) => {
+                require_reason(&wanted.reason)?;
+                let same = self.share == wanted.share && !self.rolled_back;
+                (!same).then_some(RoutingEvent::DynamicShareSet(wanted))
+            }
+            RoutingCommand::RollBackReads(wanted) => {
+                require_reason(&wanted.reason)?;
+                (!self.rolled_back).then_some(RoutingEvent::ReadsRolledBack(wanted))
+            }
+            RoutingCommand::ForceSubject(wanted) => {
+                require_reason(&wanted.reason)?;
+                let same = self.forced.get(&wanted.subject) == Some(&wanted.model);
+                if !same && self.forced.len() >= MAX_FORCED && !self.forced.contains_key(&wanted.subject) {
+                    return Err(RoutingRejection::ForcedListFull);
+                }
+                (!same).then_some(RoutingEvent::SubjectForced(wanted))
+            }
+            RoutingCommand::ReleaseSubject(wanted) => {
+                require_reason(&wanted.reason)?;
+                self.forced.contains_key(&wanted.subject).then_some(RoutingEvent::SubjectReleased(wanted))
+            }
+        };
+        Ok(event.into_iter().collect())
+    }
+}
+
+/// Subjects on the forced list, at most: it is a tool for testers, not a second rollout.
+pub const MAX_FORCED: usize = 1000;
+
+/// What may be asked of the routing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoutingCommand {
+    /// Begin the rollout with a salt; an open one keeps its own.
+    OpenRollout(RolloutOpened),
+    /// Set the dynamic share, ending a rollback.
+    SetDynamicShare(DynamicShareSet),
+    /// Send everybody to the legacy view.
+    RollBackReads(ReadsRolledBack),
+    /// Put one subject on a model.
+    ForceSubject(SubjectForced),
+    /// Leave one subject to the share.
+    ReleaseSubject(SubjectReleased),
+}
+
+/// The fact that stopped a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RoutingRejection {
+    /// No reason was given.
+    #[error("a change of routing needs a reason")]
+    ReasonMissing,
+    /// The forced list holds as many subjects as it may.
+    #[error("the forced list holds {MAX_FORCED} subjects; release one first")]
+    ForcedListFull,
+}
+
+fn require_reason(reason: &str) -> Result<(), RoutingRejection> {
+    if reason.trim().is_empty() { Err(RoutingRejection::ReasonMissing) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routing(percent: f64) -> Routing {
+        Routing { salt: Some("salt".into()), share: Share::percent(percent).unwrap(), ..Routing::default() }
+    }
+
+    fn dynamic_subjects(percent: f64) -> Vec<usize> {
+        let routing = routing(percent);
+        let is_dynamic =
+            |n: &usize| routing.choose(Some(&RoutedSubject::client(&n.to_string()))).0 == ReadModel::Dynamic;
+        (0..20_000).filter(is_dynamic).collect()
+    }
+
+    #[test]
+    fn the_set_at_25_percent_contains_the_set_at_5_percent() {
+        let (five, twenty_five) = (dynamic_subjects(5.0), dynamic_subjects(25.0));
+        assert!(five.iter().all(|n| twenty_five.binary_search(n).is_ok()));
+        assert!((900..1100).contains(&five.len()), "{}", five.len());
+        assert!((4800..5200).contains(&twenty_five.len()), "{}", twenty_five.len());
+    }
+
+    #[test]
+    fn a_rollback_goes_before_the_forced_list_and_that_before_the_share() {
+        let tester = RoutedSubject::client("tester");
+        let mut routing = routing(0.0);
+        routing.forced.insert(tester.clone(), ReadModel::Dynamic);
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
+        routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+    }
+
+    #[test]
+    fn setting_a_share_ends_a_rollback_and_setting_it_again_does_nothing() {
+        let mut routing = routing(100.0);
+        let set = RoutingCommand::SetDynamicShare(DynamicShareSet { share: Share::ALL, reason: "go".into() });
+        assert_eq!(routing.decide(set.clone()), Ok(vec![]));
+        routing.rolled_back = true;
+        let events = routing.decide(set.clone()).unwrap();
+        events.iter().for_each(|event| routing.evolve(event));
+        assert_eq!(routing.choose(None), (ReadModel::Dynamic, Because::NoSubject));
+        assert_eq!(routing.decide(set), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_change_needs_a_reason_and_a_share_is_a_percentage() {
+        let set = RoutingCommand::SetDynamicShare(DynamicShareSet { share: Share::ALL, reason: " ".into() });
+        assert_eq!(routing(0.0).decide(set), Err(RoutingRejection::ReasonMissing));
+        assert_eq!(Share::percent(12.34).map(u16::from), Ok(1234));
+        for wrong in [-1.0, 100.01, 0.001, f64::NAN] {
+            assert_eq!(Share::percent(wrong), Err(InvalidShare), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Clinic time: the zone, the clock of one day, spans of it, and the two halves of a day.
+//!
+//! All times of a booking are local to the clinic and lie within one day. This is the one place where an instant
+//! becomes a clinic day and where minutes of a day are reckoned with.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A number of minutes: a duration, a buffer, a sum of them.
+pub type Minutes = u32;
+
+/// Minutes of a whole day.
+pub const DAY_MINUTES: Minutes = 24 * 60;
+
+/// The IANA time zone in which the clinic keeps its book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClinicZone(chrono_tz::Tz);
+
+/// The text names no IANA time zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no IANA time zone; write one such as Asia/Seoul")]
+pub struct UnknownZone(String);
+
+impl ClinicZone {
+    /// The zone of the clinic for which Daybook was made.
+    pub const SEOUL: Self = Self(chrono_tz::Asia::Seoul);
+
+    /// What the clinic's clock and calendar show at an instant.
+    pub fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
+        instant.with_timezone(&self.0).naive_local()
+    }
+}
+
+impl FromStr for ClinicZone {
+    type Err = UnknownZone;
+
+    fn from_str(name: &str) -> Result<Self, UnknownZone> {
+        name.parse().map(Self).map_err(|_| UnknownZone(name.to_owned()))
+    }
+}
+
+impl fmt::Display for ClinicZone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.name())
+    }
+}
+
+/// The text is no time of day of the form `HH:MM`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a time of day is written HH:MM, from 00:00 to 23:59")]
+pub struct InvalidClockTime;
+
+/// A time of day on the clinic's clock, to the minute. `24:00` exists only as the end of a span.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClockTime(u16);
+
+impl ClockTime {
+    /// The time `hour:minute`, or nothing where the clock shows no such time.
+    pub const fn new(hour: u32, minute: u32) -> Option<Self> {
+        if hour < 24 && minute < 60 { Some(Self((hour * 60 + minute) as u16)) } else { None }
+    }
+
+    /// The clock of a local date and time, seconds dropped.
+    pub fn of(local: NaiveDateTime) -> Self {
+        Self((local.hour() * 60 + local.minute()) as u16)
+    }
+
+    /// Minutes since midnight.
+    pub const fn minutes(self) -> Minutes {
+        self.0 as Minutes
+    }
+
+    /// This time and so many minutes later, at the latest midnight at the end of the day.
+    pub const fn plus(self, minutes: Minutes) -> Self {
+        let sum = self.minutes().saturating_add(minutes);
+        Self(if sum > DAY_MINUTES { DAY_MINUTES as u16 } else { sum as u16 })
+    }
+}
+
+impl FromStr for ClockTime {
+    type Err = InvalidClockTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidClockTime> {
+        let [h1, h2, b':', m1, m2] = text.as_bytes() else {
+            return Err(InvalidClockTime);
+        };
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0')).ok_or(InvalidClockTime);
+        let (hour, minute) = (digit(h1)? * 10 + digit(h2)?, digit(m1)? * 10 + digit(m2)?);
+        match (hour, minute) {
+            (24, 0) => Ok(Self(DAY_MINUTES as u16)),
+            _ => Self::new(hour, minute).ok_or(InvalidClockTime),
+        }
+    }
+}
+
+impl TryFrom<String> for ClockTime {
+    type Error = InvalidClockTime;
+
+    fn try_from(text: String) -> Result<Self, InvalidClockTime> {
+        text.parse()
+    }
+}
+
+impl From<ClockTime> for String {
+    fn from(time: ClockTime) -> Self {
+        time.to_string()
+    }
+}
+
+impl fmt::Display for ClockTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+impl fmt::Debug for ClockTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// A stretch of one day, from its start up to but not including its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// First minute.
+    pub start: ClockTime,
+    /// First minute after it.
+    pub end: ClockTime,
+}
+
+impl Span {
+    /// The span of so many minutes from a start; cut at midnight.
+    pub const fn from_start(start: ClockTime, minutes: Minutes) -> Self {
+        Self { start, end: start.plus(minutes) }
+    }
+
+    /// Its length.
+    pub const fn minutes(self) -> Minutes {
+        self.end.minutes().saturating_sub(self.start.minutes())
+    }
+
+    /// Whether a time lies in it.
+    pub fn contains(self, time: ClockTime) -> bool {
+        self.start <= time && time < self.end
+    }
+
+    /// Whether another span lies wholly in it.
+    pub fn encloses(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// Whether the two share a minute.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start < other.end && other.start < self.end
+    }
+}
+
+/// The two halves of a clinic day as the old system names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Period {
+    /// 오전
+    Morning,
+    /// 오후
+    Afternoon,
+}
+
+impl Period {
+    /// Both, in the order of the day.
+    pub const ALL: [Self; 2] = [Self::Morning, Self::Afternoon];
+
+    /// The half in which a time lies by the clock alone; a clinic slot that contains the time goes before this.
+    pub const fn by_clock(time: ClockTime) -> Self {
+        if time.minutes() < DAY_MINUTES / 2 { Self::Morning } else { Self::Afternoon }
+    }
+
+    /// As columns and JSON hold it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Morning => "MORNING",
+            Self::Afternoon => "AFTERNOON",
+        }
+    }
+
+    /// As the old free-text column holds it: a period is a period, never an invented time.
+    pub const fn korean(self) -> &'static str {
+        match self {
+            Self::Morning => "오전",
+            Self::Afternoon => "오후",
+        }
+    }
+}
+
+impl FromStr for Period {
+    type Err = crate::vocabulary::UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crate::vocabulary::find(Self::ALL, Self::as_str, text)
+    }
+}
+
+/// The day of the week as the plan's tables number it: 0 = Sunday to 6 = Saturday.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct DayOfWeek(u8);
+
+/// The number is no day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a day of the week is a number from 0 (Sunday) to 6 (Saturday)")]
+pub struct InvalidDayOfWeek;
+
+impl DayOfWeek {
+    /// Sunday to Saturday.
+    pub const ALL: [Self; 7] = [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6)];
+
+    /// The weekday of a date.
+    pub fn of(date: NaiveDate) -> Self {
+        Self(date.weekday().num_days_from_sunday() as u8)
+    }
+
+    /// 0 = Sunday to 6 = Saturday.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u8> for DayOfWeek {
+    type Error = InvalidDayOfWeek;
+
+    fn try_from(number: u8) -> Result<Self, InvalidDayOfWeek> {
+        if number < 7 { Ok(Self(number)) } else { Err(InvalidDayOfWeek) }
+    }
+}
+
+impl From<DayOfWeek> for u8 {
+    fn from(day: DayOfWeek) -> Self {
+        day.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> ClockTime {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_time_is_strict() {
+        assert_eq!(at("09:05").to_string(), "09:05");
+        for wrong in ["9:05", "24:01", "25:00", "10:60", "10-30", "", "+1:30", "１０:30"] {
+            assert_eq!(wrong.parse::<ClockTime>(), Err(InvalidClockTime), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_span_ends_before_its_end() {
+        let span = Span::from_start(at("09:00"), 30);
+        assert!(span.contains(at("09:29")) && !span.contains(at("09:30")));
+        assert!(!span.overlaps(Span::from_start(at("09:30"), 10)));
+        assert!(span.overlaps(Span::from_start(at("09:29"), 10)));
+        assert_eq!(Span::from_start(at("23:50"), 30).end, at("24:00"));
+    }
+
+    #[test]
+    fn a_clinic_day_begins_at_the_clinics_midnight() {
+        let instant = "2026-11-30T15:00:00Z".parse().unwrap();
+        assert_eq!(ClinicZone::SEOUL.local(instant).to_string(), "2026-12-01 00:00:00");
+        assert!("Asia/Atlantis".parse::<ClinicZone>().is_err());
+    }
+}

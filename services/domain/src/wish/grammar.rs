@@ -1,0 +1,101 @@
+//! Puts tokens together to a time: `side [until side]`, where a side is `[marker] clock [marker]` or a marker alone.
+
+use super::token::Token;
+use super::{Unclear, Understood};
+use crate::time::{ClockTime, Period};
+
+/// Hours that without a marker are as likely before noon as after it.
+const AMBIGUOUS_HOURS: std::ops::RangeInclusive<u32> = 1..=6;
+
+/// One side of a range, or the whole wish.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    marker: Option<Period>,
+    clock: Option<Clock>,
+}
+
+/// Hour and minute as they were written.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    hour: u32,
+    minute: u32,
+    /// Whether it was a number alone, which is a time only beside a marker.
+    bare: bool,
+}
+
+/// Understands a whole wish.
+pub(super) fn parse(tokens: &[Token]) -> Result<Understood, Unclear> {
+    let mut sides = tokens.split(|token| *token == Token::Until);
+    let first = parse_side(sides.next().unwrap_or_default())?;
+    if let Some(second) = sides.next() {
+        // The end of a range adds nothing to its start, but it has to be one.
+        let second = parse_side(second)?;
+        if first.clock.is_none() || second.clock.is_none() || sides.next().is_some() {
+            return Err(Unclear::NotATime);
+        }
+    }
+    match (first.clock, first.marker) {
+        (Some(clock), marker) => resolve(clock, marker).map(Understood::At),
+        (None, Some(period)) => Ok(Understood::Period(period)),
+        (None, None) => Err(Unclear::NotATime),
+    }
+}
+
+fn parse_side(tokens: &[Token]) -> Result<Side, Unclear> {
+    let (before, rest) = match tokens {
+        [Token::Marker(period), rest @ ..] => (Some(*period), rest),
+        rest => (None, rest),
+    };
+    let (after, clock) = match rest {
+        [clock @ .., Token::Marker(period)] => (Some(*period), clock),
+        clock => (None, clock),
+    };
+    let marker = match (before, after) {
+        (Some(before), Some(after)) if before != after => return Err(Unclear::Contradiction),
+        (before, after) => before.or(after),
+    };
+    let anytime = clock.iter().all(|token| *token == Token::Anytime);
+    let clock = if anytime { None } else { Some(parse_clock(clock)?) };
+    Ok(Side { marker, clock })
+}
+
+fn parse_clock(tokens: &[Token]) -> Result<Clock, Unclear> {
+    use Token::{Half, Hour, Minute, Number, Separator};
+    let (hour, minute, bare) = match tokens {
+        [Number { value, digits: 4 }] => (value / 100, value % 100, false),
+        [Number { value, .. }] => (*value, 0, true),
+        [Number { value: hour, .. }, Separator, Number { value: minute, digits: 2 }] => {
+            (*hour, *minute, false)
+        }
+        [
+            Number { value: hour, .. },
+            Separator,
+            Number { value: minute, digits: 2 },
+            Separator,
+            Number { value: 0..=59, digits: 2 },
+        ] => (*hour, *minute, false),
+        [Number { value: hour, .. }, Hour] => (*hour, 0, false),
+        [Number { value: hour, .. }, Hour, Half] => (*hour, 30, false),
+        [Number { value: hour, .. }, Hour, Number { value: minute, .. }, Minute] => (*hour, *minute, false),
+        _ => return Err(Unclear::NotATime),
+    };
+    Ok(Clock { hour, minute, bare })
+}
+
+fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Unclear> {
+    let Clock { hour, minute, bare } = clock;
+    if bare && marker.is_none() {
+        return Err(Unclear::NotATime);
+    }
+    if hour == 0 || hour > 23 || minute > 59 {
+        return Err(Unclear::ImpossibleTime);
+    }
+    let hour = match (marker, hour) {
+        (Some(Period::Morning), 12) => return Err(Unclear::ImpossibleTime), // midnight
+        (Some(Period::Morning), 13..) => return Err(Unclear::Contradiction),
+        (Some(Period::Afternoon), ..=11) => hour + 12,
+        (None, hour) if AMBIGUOUS_HOURS.contains(&hour) => return Err(Unclear::AmbiguousHour),
+        (Some(_) | None, hour) => hour,
+    };
+    ClockTime::new(hour, minute).ok_or(Unclear::ImpossibleTime)
+}

@@ -1,0 +1,340 @@
+//! The page of a day, given what happened, when something is asked, then this comes of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::book::{
+    Book, BookCommand, BookEvent, Change, CloseTime, Desk, Rejection, RequestReservation, Turn, decide,
+};
+use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
+use daybook_domain::hours::{Hours, first_hours};
+use daybook_domain::rules::{Day, offers};
+use daybook_domain::time::Span;
+use daybook_domain::wish::{self, Unclear};
+use daybook_domain::{ClosureId, KeyId, ReadModel, ReservationId, Sealed, ServiceId, Status, SubjectId};
+use proptest::prelude::*;
+
+/// A clinic with its first services and hours, and one page of it.
+struct Clinic {
+    catalog: Catalog,
+    hours: Hours,
+    now: NaiveDateTime,
+    book: Book,
+}
+
+const MONDAY: &str = "2026-11-30";
+
+impl Clinic {
+    fn on(date: &str) -> Self {
+        let mut catalog = Catalog::default();
+        for command in first_services() {
+            catalog.decide(command).unwrap().iter().for_each(|event| catalog.evolve(event));
+        }
+        let mut hours = Hours::default();
+        for set in first_hours() {
+            hours.decide(set).unwrap().iter().for_each(|event| hours.evolve(event));
+        }
+        let date: NaiveDate = date.parse().unwrap();
+        let now = "2026-11-20T10:00:00".parse().unwrap();
+        Self { catalog, hours, now, book: Book::blank(date) }
+    }
+
+    fn when(&mut self, command: BookCommand) -> Result<Vec<BookEvent>, Rejection> {
+        let desk = Desk { catalog: &self.catalog, hours: &self.hours, now: self.now };
+        let events = decide(&self.book, command, &desk)?;
+        events.iter().for_each(|event| self.book.evolve(event));
+        Ok(events)
+    }
+
+    #[track_caller]
+    fn given(mut self, command: BookCommand) -> Self {
+        self.when(command).expect("given");
+        self
+    }
+
+    fn limit(mut self, service: &str, daily_limit: u32, daily_limit_minutes: Option<u32>) -> Self {
+        let set = ServiceLimitSet {
+            service: ServiceId::parse(service).unwrap(),
+            daily_limit,
+            daily_limit_minutes,
+            is_active: true,
+            reason: None,
+        };
+        let events = self.catalog.decide(CatalogCommand::SetServiceLimit(set)).unwrap();
+        events.iter().for_each(|event| self.catalog.evolve(event));
+        self
+    }
+}
+
+fn sealed() -> Sealed {
+    Sealed { key: KeyId(uuid::Uuid::nil()), ciphertext: "".into() }
+}
+
+fn id(number: u32) -> ReservationId {
+    ReservationId::parse(format!("r{number}")).unwrap()
+}
+
+fn request(number: u32, service: &str, wish: &str, judge: ReadModel) -> BookCommand {
+    BookCommand::Request(RequestReservation {
+        reservation: id(number),
+        subject: SubjectId::from_bytes([number as u8; 16]),
+        details: sealed(),
+        service: ServiceId::parse(service).unwrap(),
+        wish: Some(wish.into()),
+        understood: wish::read(wish),
+        judge,
+    })
+}
+
+fn turn(number: u32, turn: Turn) -> BookCommand {
+    BookCommand::Change { reservation: id(number), expected_version: None, change: Change::Turn(turn) }
+}
+
+fn span(start: &str, end: &str) -> Span {
+    Span { start: start.parse().unwrap(), end: end.parse().unwrap() }
+}
+
+const BOTOX: &str = "srv_wrinkle_botox"; // 40 minutes
+const SKIN: &str = "srv_skin_care"; // 70 minutes
+use ReadModel::{Dynamic, Legacy};
+
+#[test]
+fn a_seat_is_taken_once_whichever_model_the_client_is_routed_to() {
+    for judge in ReadModel::ALL {
+        let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:30", Legacy));
+        let taken = clinic.when(request(2, SKIN, "10:00", judge)).unwrap_err();
+        let Rejection::SlotTaken { alternatives } = taken else { panic!("{taken:?}") };
+        assert!(!alternatives.is_empty() && alternatives.iter().all(|time| time.minutes() < 12 * 60));
+        assert_eq!(
+            clinic.when(request(3, BOTOX, "11:10", judge)).unwrap().len(),
+            1,
+            "a booking ends with its buffer"
+        );
+    }
+}
+
+#[test]
+fn bookings_that_follow_one_another_share_a_seat() {
+    let mut clinic = Clinic::on(MONDAY);
+    let mut monday = first_hours().remove(0);
+    monday.slots.iter_mut().for_each(|slot| slot.max_concurrent = 2);
+    clinic.hours.decide(monday).unwrap().iter().for_each(|event| clinic.hours.evolve(event));
+    let mut clinic =
+        clinic.given(request(1, BOTOX, "09:00", Dynamic)).given(request(2, BOTOX, "09:40", Dynamic));
+    assert!(
+        clinic.when(request(3, SKIN, "09:00", Dynamic)).is_ok(),
+        "only one of two seats is taken at any minute"
+    );
+    assert!(clinic.when(request(4, BOTOX, "09:20", Dynamic)).is_err());
+}
+
+#[test]
+fn the_dynamic_rules_offer_no_time_at_which_the_treatment_does_not_fit() {
+    let refused = Clinic::on(MONDAY).when(request(1, SKIN, "11:00", Dynamic));
+    assert_eq!(refused, Err(Rejection::DoesNotFit { needed: 70, left: 60 }));
+    let accepted = Clinic::on(MONDAY).when(request(1, SKIN, "11:00", Legacy)).unwrap();
+    let BookEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
+    assert_eq!(requested.other_verdict.as_deref(), Some("DOES_NOT_FIT"), "the difference is recorded");
+}
+
+#[test]
+fn no_list_of_free_times_offers_one_at_which_the_treatment_does_not_fit() {
+    let clinic = Clinic::on(MONDAY);
+    let service = clinic.catalog.get(&ServiceId::parse(SKIN).unwrap()).unwrap();
+    let day = Day { book: &clinic.book, hours: &clinic.hours, now: clinic.now };
+    for judge in ReadModel::ALL {
+        let starts: Vec<String> =
+            offers(&day, service, judge).iter().map(|offer| offer.start.to_string()).collect();
+        assert_eq!(
+            starts,
+            ["09:00", "09:30", "10:00", "10:30", "14:00", "14:30", "15:00", "15:30", "16:00", "16:30"]
+        );
+    }
+}
+
+#[test]
+fn the_legacy_rules_count_bookings_a_day_and_the_dynamic_rules_minutes() {
+    let clinic = || Clinic::on(MONDAY).limit(BOTOX, 1, Some(100)).given(request(1, BOTOX, "오전", Legacy));
+    assert_eq!(
+        clinic().when(request(2, BOTOX, "14:00", Legacy)),
+        Err(Rejection::DailyCountReached { limit: 1 })
+    );
+    let mut clinic = clinic().given(request(2, BOTOX, "14:00", Dynamic));
+    let refused = clinic.when(request(3, BOTOX, "15:00", Dynamic));
+    assert_eq!(refused, Err(Rejection::DailyMinutesReached { limit: 100, consumed: 80, requested: 40 }));
+}
+
+#[test]
+fn a_period_has_so_many_minutes() {
+    let mut clinic = Clinic::on(MONDAY);
+    for number in 0..4 {
+        clinic = clinic.given(request(number, BOTOX, "오전", Dynamic));
+    }
+    let refused = clinic.when(request(9, BOTOX, "오전", Dynamic));
+    assert_eq!(refused, Err(Rejection::PeriodFull { period: daybook_domain::Period::Morning, left: 20 }));
+}
+
+#[test]
+fn times_outside_the_hours_past_days_and_closed_days_are_refused() {
+    let on = |date: &str, wish: &str| Clinic::on(date).when(request(1, BOTOX, wish, Legacy)).unwrap_err();
+    assert_eq!(on(MONDAY, "13:00"), Rejection::OutsideHours);
+    assert_eq!(on("2026-12-06", "10:00"), Rejection::ClinicClosed);
+    assert_eq!(on("2026-11-19", "10:00"), Rejection::DatePassed);
+    assert_eq!(on("2026-11-20", "10:00"), Rejection::TimePassed);
+    assert_eq!(on("2028-01-03", "10:00"), Rejection::DateTooFarAhead);
+}
+
+#[test]
+fn a_closed_time_takes_no_booking_until_it_is_reopened() {
+    let closure = ClosureId::parse("c1").unwrap();
+    let close = CloseTime {
+        closure: closure.clone(),
+        span: span("10:00", "11:00"),
+        service: None,
+        reason: Some("training".into()),
+    };
+    let mut clinic = Clinic::on(MONDAY).given(BookCommand::CloseTime(close));
+    let refused = clinic.when(request(1, BOTOX, "09:30", Legacy));
+    assert_eq!(refused, Err(Rejection::TimeClosed { reason: Some("training".into()) }));
+    clinic = clinic.given(BookCommand::ReopenTime(closure));
+    assert!(clinic.when(request(1, BOTOX, "09:30", Legacy)).is_ok());
+}
+
+#[test]
+fn a_repeated_request_finds_its_own_booking_and_another_one_under_its_key_is_refused() {
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Legacy));
+    assert_eq!(clinic.when(request(1, BOTOX, "10:00", Legacy)), Ok(vec![]));
+    assert_eq!(clinic.when(request(1, SKIN, "10:00", Legacy)), Err(Rejection::KeyReused));
+}
+
+#[test]
+fn a_wish_that_is_not_understood_is_kept_for_review_and_can_be_given_a_time() {
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy));
+    assert_eq!(
+        clinic.book.booking(&id(1)).unwrap().placement,
+        daybook_domain::book::Placement::Review(Unclear::AmbiguousHour)
+    );
+    let assign = |start: &str| BookCommand::Change {
+        reservation: id(1),
+        expected_version: Some(1),
+        change: Change::AssignTime { start: start.parse().unwrap(), judge: Dynamic },
+    };
+    assert_eq!(clinic.when(assign("14:00")).unwrap().len(), 1);
+    assert_eq!(clinic.when(assign("14:00")), Err(Rejection::VersionMismatch { expected: 1, actual: 2 }));
+}
+
+#[test]
+fn a_booking_does_not_stand_in_its_own_way_when_it_is_moved() {
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Dynamic));
+    let change = Change::Reschedule { start: "10:10".parse().unwrap(), judge: Dynamic };
+    let moved = BookCommand::Change { reservation: id(1), expected_version: None, change };
+    assert_eq!(clinic.when(moved.clone()).unwrap().len(), 1);
+    assert_eq!(clinic.when(moved), Ok(vec![]));
+}
+
+#[test]
+fn the_transition_table_is_kept() {
+    let turns = || {
+        [
+            Turn::Confirm,
+            Turn::Reject { reason: None },
+            Turn::Cancel { reason: None },
+            Turn::Complete,
+            Turn::MarkNoShow,
+            Turn::CorrectNoShow { reason: sealed() },
+        ]
+    };
+    let allowed = [
+        (Status::Pending, [true, true, true, false, false, false]),
+        (Status::Confirmed, [false, false, true, true, true, false]),
+        (Status::NoShow, [false, false, false, false, false, true]),
+        (Status::Cancelled, [false; 6]),
+        (Status::Completed, [false; 6]),
+        (Status::Rejected, [false; 6]),
+    ];
+    let path = |status| match status {
+        Status::Pending => vec![],
+        Status::Confirmed => vec![Turn::Confirm],
+        Status::Cancelled => vec![Turn::Cancel { reason: None }],
+        Status::Completed => vec![Turn::Confirm, Turn::Complete],
+        Status::NoShow => vec![Turn::Confirm, Turn::MarkNoShow],
+        Status::Rejected => vec![Turn::Reject { reason: None }],
+    };
+    for (from, expected) in allowed {
+        for (to, causes_event) in turns().into_iter().zip(expected) {
+            let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Legacy));
+            for step in path(from) {
+                clinic = clinic.given(turn(1, step));
+            }
+            let (target, outcome) = (to.target(), clinic.when(turn(1, to.clone())));
+            match outcome {
+                Ok(events) if causes_event => assert_eq!(events.len(), 1),
+                Ok(events) => assert!(events.is_empty() && from == target, "{from} -> {to:?}"),
+                Err(rejection) => {
+                    assert!(!causes_event, "{from} -> {to:?}");
+                    assert_eq!(rejection, Rejection::TransitionNotAllowed { from, to: target });
+                }
+            }
+        }
+    }
+}
+
+/// Anything that can be asked of a page in a random history.
+fn any_command() -> impl Strategy<Value = BookCommand> {
+    let wishes = prop::sample::select(vec![
+        "09:00", "09:30", "10:00", "10:20", "11:30", "14:00", "17:30", "오전", "2시",
+    ]);
+    let services = prop::sample::select(vec![BOTOX, SKIN, "srv_other_consultation"]);
+    let times = prop::sample::select(vec!["09:00", "09:40", "10:10", "14:30", "15:00"]);
+    let judges = prop::sample::select(ReadModel::ALL.to_vec());
+    let turns = prop::sample::select(vec![
+        Turn::Confirm,
+        Turn::Cancel { reason: None },
+        Turn::MarkNoShow,
+        Turn::CorrectNoShow { reason: sealed() },
+        Turn::Reject { reason: None },
+    ]);
+    prop_oneof![
+        4 => (0u32..40, services, wishes, judges.clone()).prop_map(|(n, service, wish, judge)| request(n, service, wish, judge)),
+        2 => (0u32..40, turns).prop_map(|(n, step)| turn(n, step)),
+        1 => (0u32..40, times, judges, any::<bool>()).prop_map(|(n, start, judge, assign)| {
+            let start = start.parse().unwrap();
+            let change = if assign { Change::AssignTime { start, judge } } else { Change::Reschedule { start, judge } };
+            BookCommand::Change { reservation: id(n), expected_version: None, change }
+        }),
+    ]
+}
+
+/// The most bookings that hold a seat at any minute, counted minute by minute and by none of the rules' code.
+fn busiest_minute(book: &Book) -> usize {
+    let spans: Vec<Span> = book.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
+    (0..24 * 60)
+        .map(|minute| {
+            spans.iter().filter(|span| span.start.minutes() <= minute && minute < span.end.minutes()).count()
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+proptest! {
+    #[test]
+    fn no_history_books_a_seat_twice(seats in 1u32..4, commands in prop::collection::vec(any_command(), 1..120)) {
+        let mut clinic = Clinic::on(MONDAY);
+        let mut monday = first_hours().remove(0);
+        monday.slots.iter_mut().for_each(|slot| slot.max_concurrent = seats);
+        clinic.hours.decide(monday).unwrap().iter().for_each(|event| clinic.hours.evolve(event));
+        for command in commands {
+            let _ = clinic.when(command);
+            prop_assert!(busiest_minute(&clinic.book) <= seats as usize);
+        }
+    }
+
+    #[test]
+    fn what_was_done_makes_no_event_when_asked_again(commands in prop::collection::vec(any_command(), 1..60)) {
+        let mut clinic = Clinic::on(MONDAY);
+        for command in commands {
+            if clinic.when(command.clone()).is_ok() {
+                prop_assert_eq!(clinic.when(command), Ok(vec![]));
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What is known about an event beside what it says: when, by whom, because of what.
+//!
+//! Kept short, since every event carries it. Fields that this release does not know are passed over.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::SchemaVersion;
+use daybook_domain::{Actor, ReadModel};
+
+/// What is known about an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// When Daybook recorded it, by its own clock, to the microsecond.
+    pub recorded_at: DateTime<Utc>,
+    /// Who caused it.
+    pub actor: Actor,
+    /// The request or run it belongs to; the same on all events of one.
+    pub correlation_id: Option<Uuid>,
+    /// The event or command it follows from.
+    pub causation_id: Option<Uuid>,
+    /// The trace it was recorded in.
+    pub traceparent: Option<TraceParent>,
+    /// The read model that the client had been shown.
+    pub read_model: Option<ReadModel>,
+}
+
+/// A W3C `traceparent`, version 00: `00-{32 hex}-{16 hex}-{2 hex}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TraceParent(Box<str>);
+
+impl TraceParent {
+    /// Takes a header's value; none where it has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sizes = [2, 32, 16, 2];
+        let hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let sound =
+            text.split('-').map(str::len).eq(sizes) && text.split('-').all(hex) && text.starts_with("00-");
+        sound.then(|| Self(text.into()))
+    }
+
+    /// The header's value.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How it is stored.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    schema_version: SchemaVersion,
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    recorded_at: DateTime<Utc>,
+    actor: Actor,
+    #[serde(rename = "$correlationId", default, skip_serializing_if = "Option::is_none")]
+    correlation_id: Option<Uuid>,
+    #[serde(rename = "$causationId", default, skip_serializing_if = "Option::is_none")]
+    causation_id: Option<Uuid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<TraceParent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_model: Option<ReadModel>,
+}
+
+impl Metadata {
+    /// What is always known.
+    pub const fn new(actor: Actor, recorded_at: DateTime<Utc>) -> Self {
+        Self {
+            recorded_at,
+            actor,
+            correlation_id: None,
+            causation_id: None,
+            traceparent: None,
+            read_model: None,
+        }
+    }
+
+    #[expect(clippy::expect_used, reason = "writing plain fields to memory cannot fail")]
+    pub(super) fn write(&self, schema_version: SchemaVersion) -> Vec<u8> {
+        let stored = Stored {
+            schema_version,
+            recorded_at: self.recorded_at,
+            actor: self.actor.clone(),
+            correlation_id: self.correlation_id,
+            causation_id: self.causation_id,
+            traceparent: self.traceparent.clone(),
+            read_model: self.read_model,
+        };
+        serde_json::to_vec(&stored).expect("metadata is written to memory")
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> serde_json::Result<(SchemaVersion, Self)> {
+        let stored: Stored = serde_json::from_slice(bytes)?;
+        let metadata = Self {
+            recorded_at: stored.recorded_at,
+            actor: stored.actor,
+            correlation_id: stored.correlation_id,
+            causation_id: stored.causation_id,
+            traceparent: stored.traceparent,
+            read_model: stored.read_model,
+        };
+        Ok((stored.schema_version, metadata))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_trace_parent_has_its_four_parts() {
+        let sound = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(TraceParent::parse(sound).unwrap().as_str(), sound);
+        for wrong in ["", "00", &sound[..54], &sound.to_uppercase(), &sound.replace("00-0", "01-0")] {
+            assert_eq!(TraceParent::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn metadata_keeps_microseconds_and_passes_over_what_it_does_not_know() {
+        let at = DateTime::from_timestamp_micros(1_796_083_200_123_456).unwrap();
+        let metadata = Metadata::new(Actor::public(), at);
+        let bytes = metadata.write(SchemaVersion(1));
+        assert_eq!(bytes, br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"public"}"#);
+        assert_eq!(Metadata::read(&bytes).unwrap(), (SchemaVersion(1), metadata.clone()));
+        let newer = br#"{"schema_version":7,"recorded_at":1796083200123456,"actor":"public","moon":"full"}"#;
+        assert_eq!(Metadata::read(newer).unwrap(), (SchemaVersion(7), metadata));
+    }
+}

@@ -1,0 +1,114 @@
+//! The table of event types: variant, stored name, schema version. The one place where they meet.
+//!
+//! A stored name is written out and never derived, so that renaming a struct cannot change what is stored.
+
+use daybook_domain::Event;
+use daybook_domain::book::BookEvent;
+use daybook_domain::catalog::CatalogEvent;
+use daybook_domain::hours::HoursEvent;
+use daybook_domain::privacy::PrivacyEvent;
+use daybook_domain::routing::RoutingEvent;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{DecodeError, SchemaVersion};
+use crate::port::EventKind;
+
+/// One type of event as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventType {
+    /// Its stored name.
+    pub kind: EventKind,
+    /// The schema version in which it is written now.
+    pub version: SchemaVersion,
+}
+
+macro_rules! event_types {
+    ($($family:ident($events:ident) { $($name:literal v $version:literal => $variant:ident,)+ })+) => {
+        /// All types that this release knows.
+        pub const EVENT_TYPES: &[EventType] = &[
+            $($(EventType { kind: EventKind::named($name), version: SchemaVersion($version) },)+)+
+        ];
+
+        pub(super) const fn type_of(event: &Event) -> EventType {
+            match event {
+                $($(Event::$family($events::$variant(_)) =>
+                    EventType { kind: EventKind::named($name), version: SchemaVersion($version) },)+)+
+            }
+        }
+
+        pub(super) fn find(name: &str) -> Option<EventType> {
+            match name {
+                $($($name => Some(EventType { kind: EventKind::named($name), version: SchemaVersion($version) }),)+)+
+                _ => None,
+            }
+        }
+
+        pub(super) fn write(event: &Event) -> Vec<u8> {
+            match event {
+                $($(Event::$family($events::$variant(said)) => to_json(said),)+)+
+            }
+        }
+
+        pub(super) fn read(kind: EventKind, payload: &[u8]) -> Result<Event, DecodeError> {
+            match kind.as_str() {
+                $($($name => from_json(kind, payload).map(|said| Event::$family($events::$variant(said))),)+)+
+                unknown => Err(DecodeError::UnknownType { kind: unknown.into() }),
+            }
+        }
+    };
+}
+
+event_types! {
+    Book(BookEvent) {
+        "ReservationRequested" v 1 => ReservationRequested,
+        "ReservationImported" v 1 => ReservationImported,
+        "ReservationConfirmed" v 1 => ReservationConfirmed,
+        "ReservationRejected" v 1 => ReservationRejected,
+        "ReservationCancelled" v 1 => ReservationCancelled,
+        "ReservationCompleted" v 1 => ReservationCompleted,
+        "ReservationNoShowMarked" v 1 => ReservationNoShowMarked,
+        "ReservationNoShowCorrected" v 1 => ReservationNoShowCorrected,
+        "ReservationRescheduled" v 1 => ReservationRescheduled,
+        "ReservationTimeAssigned" v 1 => ReservationTimeAssigned,
+        "AdminNoteWritten" v 1 => AdminNoteWritten,
+        "TimeClosed" v 1 => TimeClosed,
+        "TimeReopened" v 1 => TimeReopened,
+    }
+    Catalog(CatalogEvent) {
+        "ServiceDefined" v 1 => ServiceDefined,
+        "ServiceRenamed" v 1 => ServiceRenamed,
+        "ServiceRetimed" v 1 => ServiceRetimed,
+        "ServiceActivated" v 1 => ServiceActivated,
+        "ServiceDeactivated" v 1 => ServiceDeactivated,
+        "ServicesReordered" v 1 => ServicesReordered,
+        "ServiceLimitSet" v 1 => ServiceLimitSet,
+    }
+    Hours(HoursEvent) {
+        "ClinicHoursSet" v 1 => ClinicHoursSet,
+    }
+    Routing(RoutingEvent) {
+        "RolloutOpened" v 1 => RolloutOpened,
+        "DynamicShareSet" v 1 => DynamicShareSet,
+        "ReadsRolledBack" v 1 => ReadsRolledBack,
+        "SubjectForced" v 1 => SubjectForced,
+        "SubjectReleased" v 1 => SubjectReleased,
+    }
+    Privacy(PrivacyEvent) {
+        "SubjectForgotten" v 1 => SubjectForgotten,
+    }
+}
+
+/// The stored name of an event's type.
+pub const fn kind_of(event: &Event) -> EventKind {
+    type_of(event).kind
+}
+
+#[expect(clippy::expect_used, reason = "events hold nothing that JSON cannot: no maps, no foreign writers")]
+fn to_json(said: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(said).expect("an event is written to memory")
+}
+
+fn from_json<T: DeserializeOwned>(kind: EventKind, payload: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(payload).map_err(|error| DecodeError::Payload { kind, fault: error.into() })
+}

@@ -1,0 +1,117 @@
+//! Upcasting: leading payloads of old schema versions on to the present one, step by step.
+//!
+//! A step is a pure function on JSON and is never changed once released. Present payloads pass through untouched, so
+//! that only old ones cost a detour.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::table::EventType;
+use super::{DecodeError, SchemaVersion};
+use crate::port::EventKind;
+
+/// One step: payloads of one type from one schema version to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// Type of the event.
+    pub kind: EventKind,
+    /// The version it starts from; it leads to the one after.
+    pub from: SchemaVersion,
+    /// Rewrites the payload.
+    pub rewrite: fn(Value) -> Value,
+}
+
+/// Leads payloads on by a table of steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Upcaster<'a> {
+    steps: &'a [Step],
+}
+
+impl<'a> Upcaster<'a> {
+    /// Goes by these steps.
+    pub const fn new(steps: &'a [Step]) -> Self {
+        Self { steps }
+    }
+
+    /// Leads a payload on to the version in which its type is written now.
+    pub fn upcast<'p>(
+        &self,
+        event_type: EventType,
+        version: SchemaVersion,
+        payload: &'p [u8],
+    ) -> Result<Cow<'p, [u8]>, DecodeError> {
+        let EventType { kind, version: known } = event_type;
+        if version == known {
+            return Ok(Cow::Borrowed(payload));
+        }
+        if version > known {
+            return Err(DecodeError::NewerSchema { kind, version, known });
+        }
+        let malformed = |error: serde_json::Error| DecodeError::Payload { kind, fault: error.into() };
+        let mut value: Value = serde_json::from_slice(payload).map_err(malformed)?;
+        for from in version.0..known.0 {
+            value = (self.step(kind, SchemaVersion(from))?.rewrite)(value);
+        }
+        serde_json::to_vec(&value).map(Cow::Owned).map_err(malformed)
+    }
+
+    fn step(&self, kind: EventKind, from: SchemaVersion) -> Result<&'a Step, DecodeError> {
+        let leads_on = |step: &&Step| step.kind == kind && step.from == from;
+        self.steps.iter().find(leads_on).ok_or(DecodeError::NoUpcast { kind, version: from })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    const GREETED: EventKind = EventKind::named("Greeted");
+    const NOW: EventType = EventType { kind: GREETED, version: SchemaVersion(3) };
+    const STEPS: &[Step] = &[
+        Step { kind: GREETED, from: SchemaVersion(1), rewrite: |old| json!({ "name": old }) },
+        Step { kind: EventKind::named("Left"), from: SchemaVersion(2), rewrite: |_| Value::Null },
+        Step {
+            kind: GREETED,
+            from: SchemaVersion(2),
+            rewrite: |mut old| {
+                old["language"] = "ko".into();
+                old
+            },
+        },
+    ];
+
+    fn upcast(version: u16, payload: &str) -> Result<Value, DecodeError> {
+        let payload = Upcaster::new(STEPS).upcast(NOW, SchemaVersion(version), payload.as_bytes())?;
+        Ok(serde_json::from_slice(&payload).unwrap())
+    }
+
+    #[test]
+    fn every_old_version_is_led_on_to_the_present_one() {
+        let now = json!({ "name": "Daisy", "language": "ko" });
+        assert_eq!(upcast(1, r#""Daisy""#).unwrap(), now);
+        assert_eq!(upcast(2, r#"{"name":"Daisy"}"#).unwrap(), now);
+        assert_eq!(upcast(3, r#"{"name":"Daisy","language":"ko"}"#).unwrap(), now);
+    }
+
+    #[test]
+    fn a_present_payload_is_not_even_parsed() {
+        let payload = Upcaster::new(STEPS).upcast(NOW, SchemaVersion(3), b"not JSON").unwrap();
+        assert!(matches!(payload, Cow::Borrowed(b"not JSON")));
+    }
+
+    #[test]
+    fn a_newer_version_and_a_missing_step_say_so() {
+        let newer = upcast(4, "{}").unwrap_err();
+        assert_eq!(
+            newer.to_string(),
+            "Greeted has schema version 4, this release knows up to 3; use the release that wrote it"
+        );
+        let missing = upcast(0, "{}").unwrap_err();
+        assert_eq!(missing.to_string(), "nothing leads Greeted on from schema version 0");
+    }
+}

@@ -1,0 +1,187 @@
+//! The log in memory: for tests and tools that need a log and no durability.
+//!
+//! It keeps the encoded bytes, never the events themselves, so that faults of the codec show. It forgets everything when
+//! it is dropped.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::watch;
+
+use crate::port::{
+    AppendError, Appended, EventLog, Expected, Filter, Fit, NewEvent, Position, ReadError, Recorded,
+    RecordedStream, Revision, StreamName, check_append,
+};
+
+/// Events that it keeps at most.
+pub const MAX_MEMORY_EVENTS: usize = 4_000_000;
+
+/// Events that a follower takes out at a time.
+const FOLLOW_BATCH_EVENTS: usize = 1000;
+
+/// A log in memory. Clones share it.
+#[derive(Clone)]
+pub struct MemoryLog {
+    events: Arc<Mutex<Events>>,
+    head: watch::Sender<Position>,
+}
+
+#[derive(Default)]
+struct Events {
+    all: Vec<Recorded>,
+    streams: HashMap<StreamName, Vec<usize>>,
+}
+
+/// The log has no room left.
+#[derive(Debug, thiserror::Error)]
+#[error("a log in memory keeps at most {MAX_MEMORY_EVENTS} events")]
+struct Full;
+
+impl MemoryLog {
+    /// An empty log.
+    pub fn new() -> Self {
+        Self { events: Arc::default(), head: watch::Sender::new(Position::START) }
+    }
+
+    /// A writer that panicked can have left nothing half done: events go in as its last step.
+    fn lock(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for MemoryLog {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "MemoryLog(at {})", *self.head.borrow())
+    }
+}
+
+/// Positions count from 1, so that 0 is before the first event.
+fn position_at(index: usize) -> Position {
+    Position::new(index as u64 + 1, index as u64 + 1).unwrap_or_default()
+}
+
+impl Events {
+    fn append(
+        &mut self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        let last = self.last_revision(stream);
+        let conflict = Err(AppendError::RevisionConflict { expected, actual: last });
+        match expected.judge(events.len(), last) {
+            Fit::AtEnd if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
+                Err(AppendError::Unavailable(Box::new(Full)))
+            }
+            Fit::AtEnd => Ok(self.push(stream, expected, events)),
+            Fit::PerhapsAlready => self.find(stream, expected, &events).map_or(conflict, Ok),
+            Fit::Conflict => conflict,
+        }
+    }
+
+    fn last_revision(&self, stream: &StreamName) -> Option<Revision> {
+        let index = self.streams.get(stream)?.last()?;
+        self.all.get(*index).map(|event| event.revision)
+    }
+
+    fn push(&mut self, stream: &StreamName, expected: Expected, events: Vec<NewEvent>) -> Appended {
+        let places = self.streams.entry(stream.clone()).or_default();
+        let mut revision = expected.first_revision();
+        let mut appended = Appended { position: Position::START, revision };
+        for NewEvent { id, kind, payload, metadata } in events {
+            let position = position_at(self.all.len());
+            places.push(self.all.len());
+            let (stream, kind) = (stream.clone(), kind.as_str().into());
+            self.all.push(Recorded { position, stream, revision, id, kind, payload, metadata });
+            appended = Appended { position, revision };
+            revision = revision.next();
+        }
+        appended
+    }
+
+    /// The place of an append that stands already.
+    fn find(&self, stream: &StreamName, expected: Expected, events: &[NewEvent]) -> Option<Appended> {
+        let first = expected.first_revision().get() as usize;
+        let places = self.streams.get(stream)?.get(first..first + events.len())?;
+        let mut stands = places.iter().map(|index| self.all.get(*index));
+        let same =
+            stands.clone().zip(events).all(|(there, new)| there.is_some_and(|there| there.id == new.id));
+        let last = stands.next_back()??;
+        same.then_some(Appended { position: last.position, revision: last.revision })
+    }
+
+    fn after(&self, after: Position, filter: Filter) -> impl Iterator<Item = &Recorded> {
+        let start = self.all.partition_point(|event| event.position <= after);
+        self.all.iter().skip(start).filter(move |event| filter.passes(&event.stream))
+    }
+}
+
+#[async_trait]
+impl EventLog for MemoryLog {
+    async fn append(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        check_append(expected, &events)?;
+        let mut log = self.lock();
+        let appended = log.append(stream, expected, events)?;
+        self.head.send_if_modified(|head| {
+            std::mem::replace(head, appended.position.max(*head)) < appended.position
+        });
+        Ok(appended)
+    }
+
+    async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {
+        let log = self.lock();
+        let places = log.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+        let events = places.iter().skip(from.get() as usize).filter_map(|index| log.all.get(*index));
+        Ok(finite(events.cloned().collect()))
+    }
+
+    async fn read_all(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError> {
+        let log = self.lock();
+        Ok(finite(log.after(after, *filter).cloned().collect()))
+    }
+
+    async fn follow(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError> {
+        let (log, filter, head) = (self.clone(), *filter, self.head.subscribe());
+        let batches = stream::unfold((after, head), move |(after, mut head)| {
+            let log = log.clone();
+            async move {
+                // The log itself holds the sender, so this wait ends only with an append.
+                let next = *head.wait_for(|head| *head > after).await.ok()?;
+                let batch: Vec<_> =
+                    log.lock().after(after, filter).take(FOLLOW_BATCH_EVENTS).cloned().collect();
+                let full = batch.len() == FOLLOW_BATCH_EVENTS;
+                // What was appended since `next` was announced may be in the batch already.
+                let last = batch.last().map_or(next, |event| event.position);
+                let seen = if full { last } else { last.max(next) };
+                Some((finite(batch), (seen, head)))
+            }
+        });
+        Ok(batches.flatten().boxed())
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        Ok(*self.head.borrow())
+    }
+
+    async fn check_writable(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
+fn finite(events: Vec<Recorded>) -> RecordedStream {
+    stream::iter(events.into_iter().map(Ok)).boxed()
+}

@@ -1,0 +1,56 @@
+//! The port: what Daybook asks of an event log, whichever database keeps it.
+//!
+//! It names no database and never looks into a payload. What every adapter has to do is written once, in the contract
+//! suite of the tests, and run on all of them.
+
+mod error;
+mod event;
+mod place;
+mod stream;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+
+pub use error::{AppendError, InvalidAppend, ReadError, Source};
+pub use event::{Appended, EventId, EventKind, Expected, Fit, NewEvent, Recorded, check_append};
+pub use place::{InvalidPosition, InvalidRevision, Position, Revision};
+pub use stream::{Category, Filter, InvalidStreamName, StreamName};
+
+/// Events as they come out of a log, in order.
+pub type RecordedStream = BoxStream<'static, Result<Recorded, ReadError>>;
+
+/// Bytes of payload and metadata that one append may hold.
+pub const MAX_APPEND_BYTES: usize = 1024 * 1024;
+
+/// Events that one append may hold.
+pub const MAX_APPEND_EVENTS: usize = 1000;
+
+/// An append-only log of events: streams, each in order, and one order over all of them.
+#[async_trait]
+pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
+    /// Appends events to one stream, all or none.
+    ///
+    /// Idempotent for ever: where the same ids stand already at that exact place, it answers as it did the first time.
+    async fn append(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError>;
+
+    /// Events of one stream from a revision on (inclusive), in order. A stream that does not exist reads as empty.
+    async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError>;
+
+    /// All events after a position that pass the filter, in order, up to the head at the time of the call: one snapshot.
+    async fn read_all(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError>;
+
+    /// Like [`Self::read_all`], and goes on with what is appended later. It ends only with an error; it never starts
+    /// "from now", because whoever follows has to say what it has seen.
+    async fn follow(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError>;
+
+    /// Position of the last event; [`Position::START`] where there is none.
+    async fn head(&self) -> Result<Position, ReadError>;
+
+    /// Whether an append would be taken now, as far as can be told without one. Appends nothing.
+    async fn check_writable(&self) -> Result<(), ReadError>;
+}

@@ -1,0 +1,201 @@
+//! Names of streams, and filters over them.
+
+use std::fmt;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+/// A family of streams: the part of a name before its first `-`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Category {
+    /// The pages of clinic days.
+    Daybook,
+    /// The catalog of services.
+    Catalog,
+    /// The clinic's weekly hours.
+    Hours,
+    /// Which read model answers whom.
+    Routing,
+    /// Patients who asked to be forgotten.
+    Privacy,
+}
+
+impl Category {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Daybook, Self::Catalog, Self::Hours, Self::Routing, Self::Privacy];
+
+    /// The text before the `-`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Daybook => "daybook",
+            Self::Catalog => "catalog",
+            Self::Hours => "hours",
+            Self::Routing => "routing",
+            Self::Privacy => "privacy",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// The text is no name of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a stream is named by its family and a name, such as daybook-2026-12-01 or catalog-main")]
+pub struct InvalidStreamName;
+
+/// The name of one stream, such as `daybook-2026-12-01`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "Box<str>")]
+pub struct StreamName(Box<str>);
+
+impl StreamName {
+    /// Longest name, in bytes.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// The page of a clinic day.
+    pub fn page(date: NaiveDate) -> Self {
+        Self(format!("{}-{}", Category::Daybook.as_str(), date.format("%Y-%m-%d")).into())
+    }
+
+    /// The catalog of services.
+    pub fn catalog() -> Self {
+        Self("catalog-main".into())
+    }
+
+    /// The clinic's weekly hours.
+    pub fn hours() -> Self {
+        Self("hours-main".into())
+    }
+
+    /// Which read model answers whom.
+    pub fn routing() -> Self {
+        Self("routing-main".into())
+    }
+
+    /// Patients who asked to be forgotten.
+    pub fn privacy() -> Self {
+        Self("privacy-main".into())
+    }
+
+    /// Takes a name of a known family: `family-name`, at most 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
+    pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidStreamName> {
+        let text = text.into();
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let sound =
+            text.len() <= Self::MAX_LENGTH && text.bytes().all(plain) && find_category(&text).is_some();
+        if sound { Ok(Self(text)) } else { Err(InvalidStreamName) }
+    }
+
+    /// The name as it is stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its family.
+    #[expect(clippy::expect_used, reason = "no name is made without a known family")]
+    pub fn category(&self) -> Category {
+        find_category(&self.0).expect("a name has a known family")
+    }
+
+    /// The clinic day whose page this is; none for other streams.
+    pub fn page_date(&self) -> Option<NaiveDate> {
+        let (family, name) = self.0.split_once('-')?;
+        let date = name.parse().ok()?;
+        (family == Category::Daybook.as_str() && Self::page(date) == *self).then_some(date)
+    }
+}
+
+fn find_category(text: &str) -> Option<Category> {
+    let (family, name) = text.split_once('-')?;
+    Category::ALL.into_iter().find(|category| category.as_str() == family && !name.is_empty())
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StreamName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl TryFrom<Box<str>> for StreamName {
+    type Error = InvalidStreamName;
+
+    fn try_from(text: Box<str>) -> Result<Self, InvalidStreamName> {
+        Self::parse(text)
+    }
+}
+
+impl From<StreamName> for Box<str> {
+    fn from(name: StreamName) -> Self {
+        name.0
+    }
+}
+
+/// Which streams a reader wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filter(Option<u8>);
+
+impl Filter {
+    /// All of them.
+    pub const fn all() -> Self {
+        Self(None)
+    }
+
+    /// Those of some families. None at all passes nothing.
+    pub fn categories(categories: impl IntoIterator<Item = Category>) -> Self {
+        Self(Some(categories.into_iter().fold(0, |set, category| set | category.bit())))
+    }
+
+    /// Whether a stream is wanted.
+    pub fn passes(&self, stream: &StreamName) -> bool {
+        self.0.is_none_or(|set| set & stream.category().bit() != 0)
+    }
+
+    /// The families that are wanted, or nothing where the filter passes all streams.
+    pub fn wanted(&self) -> Option<Vec<Category>> {
+        self.0.map(|set| Category::ALL.into_iter().filter(|category| set & category.bit() != 0).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_named_by_its_date() {
+        let date = NaiveDate::from_ymd_opt(2026, 12, 1).unwrap();
+        let page = StreamName::page(date);
+        assert_eq!(page.as_str(), "daybook-2026-12-01");
+        assert_eq!((page.category(), page.page_date()), (Category::Daybook, Some(date)));
+        assert_eq!(StreamName::parse(page.as_str()), Ok(page));
+        assert_eq!(StreamName::hours().page_date(), None);
+        assert_eq!(StreamName::parse("daybook-2026-1-1").unwrap().page_date(), None);
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_stream_is_refused() {
+        for text in ["", "daybook", "daybook-", "-main", "other-main", "hours-a b", "$hours-main"] {
+            assert_eq!(StreamName::parse(text), Err(InvalidStreamName), "{text:?}");
+        }
+        assert!(StreamName::parse(format!("hours-{}", "x".repeat(StreamName::MAX_LENGTH))).is_err());
+    }
+
+    #[test]
+    fn a_filter_passes_the_families_it_names() {
+        let filter = Filter::categories([Category::Catalog, Category::Hours]);
+        assert!(filter.passes(&StreamName::catalog()) && filter.passes(&StreamName::hours()));
+        assert!(!filter.passes(&StreamName::routing()));
+        assert!(Filter::all().passes(&StreamName::routing()));
+        assert!(!Filter::categories([]).passes(&StreamName::routing()));
+        assert_eq!(filter.wanted(), Some(vec![Category::Catalog, Category::Hours]));
+    }
+}

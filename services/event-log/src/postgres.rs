@@ -1,0 +1,117 @@
+//! The log in PostgreSQL: the default adapter.
+//!
+//! Positions are given in commit order: every append takes one advisory lock before it reads the head and holds it to
+//! the commit, so that no reader can ever see a position and miss a lower one. One writer task puts all appends that
+//! wait into one transaction, which is what makes that fast. Reads never take the lock.
+//!
+//! Only PostgreSQL's plain tables are relied on, no transaction ids: a restored dump is a log like any other.
+
+mod connection;
+mod copy;
+mod error;
+mod follower;
+mod group;
+mod reader;
+mod row;
+mod schema;
+mod wakeup;
+mod writer;
+
+use async_trait::async_trait;
+use deadpool_postgres::Pool;
+use tokio_postgres::Config;
+
+use crate::port::{
+    AppendError, Appended, EventLog, Expected, Filter, NewEvent, Position, ReadError, RecordedStream,
+    Revision, StreamName, check_append,
+};
+
+pub use connection::{PoolSize, create_pool};
+pub use error::PostgresError;
+pub use follower::{FOLLOW_PATIENCE, POLL_INTERVAL};
+pub use group::{MAX_GROUP_APPENDS, MAX_GROUP_BYTES};
+pub use schema::{MigrateError, Migrated, migrate};
+pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};
+
+/// Channel on which a commit announces the new head, as text.
+pub const CHANNEL: &str = "daybook_events";
+
+/// Advisory lock under which positions are given. Other parts choose other numbers.
+pub const APPEND_LOCK: i64 = i64::from_be_bytes(*b"daybook\x01");
+
+/// Advisory lock under which migrations run.
+pub const MIGRATE_LOCK: i64 = i64::from_be_bytes(*b"daybook\x02");
+
+/// What can be chosen about the adapter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Connections for reads, kept open.
+    pub pool_size: PoolSize,
+}
+
+/// The log in PostgreSQL. Clones share its connections.
+#[derive(Clone)]
+pub struct PostgresLog {
+    config: Config,
+    pool: Pool,
+    writer: writer::Writer,
+    wakeup: wakeup::Wakeup,
+}
+
+impl PostgresLog {
+    /// Connects to a database whose schema is up to date, see [`migrate`].
+    ///
+    /// Connections are without TLS: for a socket or a trusted network.
+    pub async fn connect(config: Config, options: Options) -> Result<Self, PostgresError> {
+        let pool = create_pool(&config, options.pool_size)?;
+        let head = reader::head(&pool).await?;
+        let wakeup = wakeup::Wakeup::start(config.clone(), head);
+        let writer = writer::Writer::start(config.clone(), wakeup.clone());
+        Ok(Self { config, pool, writer, wakeup })
+    }
+
+    /// The pool of connections for reads, for others who read the same database.
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl std::fmt::Debug for PostgresLog {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let database = self.config.get_dbname().unwrap_or_default();
+        write!(formatter, "PostgresLog(database {database}, at {})", self.wakeup.head())
+    }
+}
+
+#[async_trait]
+impl EventLog for PostgresLog {
+    async fn append(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+    ) -> Result<Appended, AppendError> {
+        let bytes = check_append(expected, &events)?;
+        self.writer.append(group::Append { stream: stream.clone(), expected, events, bytes }).await
+    }
+
+    async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {
+        reader::read_stream(self.pool.clone(), stream.clone(), from).await
+    }
+
+    async fn read_all(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError> {
+        copy::read_all(&self.config, after, filter).await
+    }
+
+    async fn follow(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError> {
+        Ok(follower::follow(self.pool.clone(), self.wakeup.clone(), after, *filter))
+    }
+
+    async fn head(&self) -> Result<Position, ReadError> {
+        reader::head(&self.pool).await.map_err(PostgresError::into_read)
+    }
+
+    async fn check_writable(&self) -> Result<(), ReadError> {
+        reader::check_writable(&self.pool).await.map_err(PostgresError::into_read)
+    }
+}

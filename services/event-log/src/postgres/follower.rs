@@ -1,0 +1,111 @@
+//! Following: pages of what was appended after a position, for as long as the reader wants.
+//!
+//! A follower goes from position to position and never past the known head, so that what a filter holds back costs one
+//! look. It survives restarts of the server; only an outage that outlasts [`FOLLOW_PATIENCE`] ends it.
+
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::error::PostgresError;
+use super::reader::{self, PAGE_EVENTS};
+use super::wakeup::Wakeup;
+use crate::backoff::Backoff;
+use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream};
+
+/// How often a follower looks for itself where nothing wakes it.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long a follower rests when nothing of what came passed its filter. Under load something comes all the time, and a
+/// follower of what changes rarely would ask without a pause, for as much of the database's time as a writer.
+const QUIET_PAUSE: Duration = Duration::from_millis(20);
+
+/// Longest outage of the database that a follower sits out.
+pub const FOLLOW_PATIENCE: Duration = Duration::from_secs(60);
+
+/// All events after a position that pass the filter, and those to come.
+pub(super) fn follow(pool: Pool, wakeup: Wakeup, after: Position, filter: Filter) -> RecordedStream {
+    let known = wakeup.subscribe();
+    let follower = Follower { pool, wakeup, known, after, filter, outage: Outage::none() };
+    let pages = stream::try_unfold(follower, |mut follower| async {
+        let page = follower.next_page().await?;
+        Ok(Some((stream::iter(page.into_iter().map(Ok)), follower)))
+    });
+    pages.try_flatten().boxed()
+}
+
+struct Follower {
+    pool: Pool,
+    wakeup: Wakeup,
+    known: watch::Receiver<Position>,
+    after: Position,
+    filter: Filter,
+    outage: Outage,
+}
+
+impl Follower {
+    /// The next events, at least one. Its waits are bounded, and it ends with the first error it cannot sit out.
+    async fn next_page(&mut self) -> Result<Vec<Recorded>, ReadError> {
+        loop {
+            match self.look().await {
+                Ok(page) if page.is_empty() => {
+                    self.outage = Outage::none();
+                    tokio::time::sleep(QUIET_PAUSE).await;
+                }
+                Ok(page) => {
+                    self.outage = Outage::none();
+                    return Ok(page);
+                }
+                Err(ReadError::Unavailable(source)) => self.outage.sit_out(source).await?,
+                Err(corrupt @ ReadError::Corrupt { .. }) => return Err(corrupt),
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Vec<Recorded>, ReadError> {
+        let until = self.wait_for_head().await?;
+        if until <= self.after {
+            return Ok(Vec::new());
+        }
+        let page = reader::page_between(&self.pool, self.after, until, &self.filter).await?;
+        let is_full = page.len() as i64 >= PAGE_EVENTS;
+        self.after = page.last().filter(|_| is_full).map_or(until, |event| event.position);
+        Ok(page)
+    }
+
+    /// The head once it is past what was seen, or what polling finds it to be.
+    async fn wait_for_head(&mut self) -> Result<Position, ReadError> {
+        let after = self.after;
+        let woken = tokio::time::timeout(POLL_INTERVAL, self.known.wait_for(|head| *head > after)).await;
+        if let Ok(Ok(head)) = woken.map(|head| head.map(|head| *head)) {
+            return Ok(head);
+        }
+        let head = reader::head(&self.pool).await.map_err(PostgresError::into_read)?;
+        self.wakeup.announce(head);
+        Ok(head)
+    }
+}
+
+/// How long the database has not answered.
+struct Outage {
+    since: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Outage {
+    const fn none() -> Self {
+        Self { since: None, backoff: Backoff::new() }
+    }
+
+    async fn sit_out(&mut self, source: crate::port::Source) -> Result<(), ReadError> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() > FOLLOW_PATIENCE {
+            return Err(ReadError::Unavailable(source));
+        }
+        tokio::time::sleep(self.backoff.next_wait()).await;
+        Ok(())
+    }
+}

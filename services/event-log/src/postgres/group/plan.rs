@@ -1,0 +1,211 @@
+//! What a group's transaction will insert, decided append by append in the order of arrival.
+//!
+//! Pure but for reading rows: it asks the database nothing.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio_postgres::Row;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+
+use super::{Append, Verdict};
+use crate::port::{AppendError, Appended, EventId, Fit, Position, Revision};
+use crate::postgres::error::PostgresError;
+
+/// The head, and where streams end: read under the lock, or as this writer's last group left them.
+#[derive(Debug)]
+pub(super) struct Ends {
+    head: i64,
+    /// None for a stream that is known not to exist.
+    last: HashMap<Box<str>, Option<Revision>>,
+}
+
+impl Ends {
+    pub(super) fn read(rows: &[Row]) -> Result<Self, PostgresError> {
+        let mut ends = Self { head: 0, last: HashMap::with_capacity(rows.len()) };
+        for row in rows {
+            ends.head = row.try_get(2)?;
+            let last = row.try_get::<_, Option<i64>>(1)?;
+            let last = last.map(|last| Revision::try_from(last).unwrap_or_default());
+            ends.last.insert(row.try_get::<_, &str>(0)?.into(), last);
+        }
+        Ok(ends)
+    }
+
+    /// Whether it is known where all streams of a group end.
+    pub(super) fn cover(&self, appends: &[&Append]) -> bool {
+        appends.iter().all(|append| self.last.contains_key(append.stream.as_str()))
+    }
+
+    fn of(&self, append: &Append) -> Option<Revision> {
+        self.last.get(append.stream.as_str()).copied().flatten()
+    }
+}
+
+/// Streams whose ends a writer remembers, at most.
+const MAX_KNOWN_STREAMS: usize = 4096;
+
+/// An event that stands, or will with this group.
+pub(super) struct Standing {
+    revision: Revision,
+    id: EventId,
+    position: i64,
+}
+
+impl Standing {
+    pub(super) fn read(row: &Row) -> Result<Self, PostgresError> {
+        let revision = Revision::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+        Ok(Self { revision, id: EventId(row.try_get(1)?), position: row.try_get(2)? })
+    }
+}
+
+/// Rows to insert, column by column.
+pub(super) struct Plan<'a> {
+    /// As the group will leave them.
+    ends: Ends,
+    /// The head before it.
+    head_before: i64,
+    positions: Vec<i64>,
+    revisions: Vec<i64>,
+    ids: Vec<Uuid>,
+    streams: Vec<&'a str>,
+    kinds: Vec<&'static str>,
+    payloads: Vec<JsonText<'a>>,
+    metadata: Vec<JsonText<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) const fn new(ends: Ends) -> Self {
+        Self {
+            head_before: ends.head,
+            ends,
+            positions: Vec::new(),
+            revisions: Vec::new(),
+            ids: Vec::new(),
+            streams: Vec::new(),
+            kinds: Vec::new(),
+            payloads: Vec::new(),
+            metadata: Vec::new(),
+        }
+    }
+
+    pub(super) fn head(&self) -> Position {
+        at(self.ends.head)
+    }
+
+    /// How the group leaves the ends once it is committed, with what was known before of other streams where nobody has
+    /// written since.
+    pub(super) fn into_ends(self, known: Option<Ends>) -> Ends {
+        let mut ends = self.ends;
+        let holds = |known: &Ends| {
+            known.head == self.head_before && known.last.len() + ends.last.len() <= MAX_KNOWN_STREAMS
+        };
+        for (stream, last) in known.filter(holds).into_iter().flat_map(|known| known.last) {
+            ends.last.entry(stream).or_insert(last);
+        }
+        ends
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+
+    /// Decides an append; none where the events at its place have to be compared first.
+    pub(super) fn place(&mut self, append: &'a Append) -> Option<Verdict> {
+        let actual = self.ends.of(append);
+        match append.expected.judge(append.events.len(), actual) {
+            Fit::AtEnd => Some(Ok(self.push(append))),
+            Fit::PerhapsAlready => None,
+            Fit::Conflict => Some(conflict(append, actual)),
+        }
+    }
+
+    fn push(&mut self, append: &'a Append) -> Appended {
+        let mut revision = append.expected.first_revision();
+        let mut last = revision;
+        for event in &append.events {
+            self.ends.head += 1;
+            self.positions.push(self.ends.head);
+            self.revisions.push(revision.as_i64());
+            self.ids.push(event.id.0);
+            self.streams.push(append.stream.as_str());
+            self.kinds.push(event.kind.as_str());
+            self.payloads.push(JsonText(&event.payload));
+            self.metadata.push(JsonText(&event.metadata));
+            last = revision;
+            revision = revision.next();
+        }
+        self.ends.last.insert(append.stream.as_str().into(), Some(last));
+        Appended { position: at(self.ends.head), revision: last }
+    }
+
+    /// Decides an append by what stands at its place, in the database or in this plan.
+    pub(super) fn compare(&self, append: &Append, stored: &[Standing]) -> Verdict {
+        let planned = self.planned(append);
+        let there: Vec<&Standing> = stored.iter().chain(&planned).collect();
+        let same = there.len() == append.events.len()
+            && there.iter().zip(&append.events).all(|(there, event)| there.id == event.id);
+        match there.last().filter(|_| same) {
+            Some(last) => Ok(Appended { position: at(last.position), revision: last.revision }),
+            None => conflict(append, self.ends.of(append)),
+        }
+    }
+
+    /// What this plan has at an append's place.
+    fn planned(&self, append: &Append) -> Vec<Standing> {
+        let first = append.expected.first_revision();
+        let end = first.plus(append.events.len() as u64);
+        let place = first.as_i64()..end.as_i64();
+        let rows = self.positions.iter().zip(&self.revisions).zip(&self.ids).zip(&self.streams);
+        let here = rows.filter(|(((_, revision), _), stream)| {
+            **stream == append.stream.as_str() && place.contains(revision)
+        });
+        here.map(|(((position, revision), id), _)| Standing {
+            revision: Revision::try_from(*revision).unwrap_or_default(),
+            id: EventId(*id),
+            position: *position,
+        })
+        .collect()
+    }
+
+    /// In the order of the insert's columns, then the head on which all of it rests.
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+        [
+            &self.positions,
+            &self.revisions,
+            &self.ids,
+            &self.streams,
+            &self.kinds,
+            &self.payloads,
+            &self.metadata,
+            &self.head_before,
+        ]
+    }
+}
+
+fn at(position: i64) -> Position {
+    Position::from_parts(position, position).unwrap_or_default()
+}
+
+fn conflict(append: &Append, actual: Option<Revision>) -> Verdict {
+    Err(AppendError::RevisionConflict { expected: append.expected, actual })
+}
+
+/// JSON as it was given, for a `json` column: its text is stored byte for byte.
+#[derive(Debug)]
+struct JsonText<'a>(&'a Bytes);
+
+impl ToSql for JsonText<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_slice(self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::JSON
+    }
+
+    to_sql_checked!();
+}

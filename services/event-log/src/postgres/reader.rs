@@ -1,0 +1,121 @@
+//! Reads through the pool: one stream, the head, and the pages that followers go by.
+//!
+//! A read holds a connection only while a page is on its way, never while its reader thinks.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, Pool};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::connection::within;
+use super::error::PostgresError;
+use super::row;
+use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Revision, StreamName};
+
+/// Events that one query of a read brings.
+pub(super) const PAGE_EVENTS: i64 = 1000;
+
+/// Longest time to wait for a page.
+pub(super) const READ_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A connection of the pool.
+pub(super) async fn connection(pool: &Pool) -> Result<Object, PostgresError> {
+    pool.get().await.map_err(PostgresError::from)
+}
+
+/// Position of the last event.
+pub(super) async fn head(pool: &Pool) -> Result<Position, PostgresError> {
+    let sql = "SELECT coalesce(max(position), 0) FROM event_log.events";
+    let rows = query(pool, sql, &[]).await?;
+    let head = rows.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or(0);
+    Ok(Position::from_parts(head, head).unwrap_or_default())
+}
+
+/// A standby, or a database that was set to be read only, refuses every append.
+pub(super) async fn check_writable(pool: &Pool) -> Result<(), PostgresError> {
+    let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
+    let rows = query(pool, sql, &[]).await?;
+    match rows.first().map(|row| row.try_get(0)).transpose()? {
+        Some(false) => Ok(()),
+        Some(true) | None => Err(PostgresError::ReadOnly),
+    }
+}
+
+async fn query(
+    pool: &Pool,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, PostgresError> {
+    within(READ_DEADLINE, async {
+        let client = connection(pool).await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok::<_, PostgresError>(client.query(&statement, parameters).await?)
+    })
+    .await
+}
+
+/// Events of one stream, page after page. The first page is fetched before this returns.
+pub(super) async fn read_stream(
+    pool: Pool,
+    name: StreamName,
+    from: Revision,
+) -> Result<RecordedStream, ReadError> {
+    let first = stream_page(&pool, &name, from).await?;
+    if !is_full(&first) {
+        return Ok(stream::iter(first.into_iter().map(Ok)).boxed());
+    }
+    let pages = stream::try_unfold(Some(first), move |page| {
+        let (pool, name) = (pool.clone(), name.clone());
+        async move {
+            let Some(page) = page else { return Ok(None) };
+            let next = match page.last().filter(|_| is_full(&page)) {
+                Some(last) => Some(stream_page(&pool, &name, last.revision.next()).await?),
+                None => None,
+            };
+            Ok(Some((stream::iter(page.into_iter().map(Ok)), next)))
+        }
+    });
+    Ok(pages.try_flatten().boxed())
+}
+
+fn is_full(page: &[Recorded]) -> bool {
+    page.len() as i64 >= PAGE_EVENTS
+}
+
+async fn stream_page(pool: &Pool, name: &StreamName, from: Revision) -> Result<Vec<Recorded>, ReadError> {
+    let columns = row::COLUMNS;
+    let sql = format!(
+        "SELECT {columns} FROM event_log.events WHERE stream = $1 AND revision >= $2 ORDER BY revision LIMIT $3"
+    );
+    let parameters: [&(dyn ToSql + Sync); 3] = [&name.as_str(), &from.as_i64(), &PAGE_EVENTS];
+    let rows = query(pool, &sql, &parameters).await.map_err(PostgresError::into_read)?;
+    all_recorded(&rows, Position::START)
+}
+
+/// Events that pass a filter between two positions (the first excluded, the second included), at most a page full.
+pub(super) async fn page_between(
+    pool: &Pool,
+    after: Position,
+    until: Position,
+    filter: &Filter,
+) -> Result<Vec<Recorded>, ReadError> {
+    let (columns, condition) = (row::COLUMNS, row::condition(filter));
+    let sql = format!(
+        "SELECT {columns} FROM event_log.events \
+         WHERE position > $1 AND position <= $2 AND {condition} ORDER BY position LIMIT $3"
+    );
+    let parameters: [&(dyn ToSql + Sync); 3] = [&after.to_parts().0, &until.to_parts().0, &PAGE_EVENTS];
+    let rows = query(pool, &sql, &parameters).await.map_err(PostgresError::into_read)?;
+    all_recorded(&rows, after)
+}
+
+fn all_recorded(rows: &[Row], after: Position) -> Result<Vec<Recorded>, ReadError> {
+    let mut events: Vec<Recorded> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let sound = events.last().map_or(after, |event| event.position);
+        events.push(row::recorded(row, sound)?);
+    }
+    Ok(events)
+}

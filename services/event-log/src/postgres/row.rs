@@ -1,0 +1,103 @@
+//! Rows of the table of events: their columns, the filter in SQL, and how a row becomes an event.
+
+use bytes::Bytes;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type};
+use uuid::Uuid;
+
+use crate::port::{EventId, Filter, Position, ReadError, Recorded, Revision, Source, StreamName};
+
+/// Columns in the order in which every reader takes them.
+pub(super) const COLUMNS: &str = "position, revision, event_id, stream, kind, payload, metadata";
+
+/// A row holds what no adapter writes.
+#[derive(Debug, thiserror::Error)]
+#[error("column {column} holds no {what}")]
+pub(super) struct BadColumn {
+    pub(super) column: &'static str,
+    pub(super) what: &'static str,
+}
+
+/// The filter as a condition. Categories are ranges of names: everything from `hours-` up to `hours.`, the character
+/// after the dash.
+pub(super) fn condition(filter: &Filter) -> String {
+    let Some(categories) = filter.wanted() else {
+        return "true".to_owned();
+    };
+    let range = |name: &str| format!("(stream >= '{name}-' AND stream < '{name}.')");
+    let ranges: Vec<_> = categories.iter().map(|category| range(category.as_str())).collect();
+    if ranges.is_empty() { "false".to_owned() } else { format!("({})", ranges.join(" OR ")) }
+}
+
+/// Columns of one row, still as the table has them.
+pub(super) struct Columns<'a> {
+    pub(super) position: i64,
+    pub(super) revision: i64,
+    pub(super) event_id: Uuid,
+    pub(super) stream: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) payload: Bytes,
+    pub(super) metadata: Bytes,
+}
+
+impl Columns<'_> {
+    pub(super) fn into_recorded(self) -> Result<Recorded, BadColumn> {
+        let bad = |column, what| BadColumn { column, what };
+        Ok(Recorded {
+            position: Position::from_parts(self.position, self.position)
+                .map_err(|_| bad("position", "position"))?,
+            stream: StreamName::parse(self.stream).map_err(|_| bad("stream", "name of a stream"))?,
+            revision: Revision::try_from(self.revision).map_err(|_| bad("revision", "revision"))?,
+            id: EventId(self.event_id),
+            kind: self.kind.into(),
+            payload: self.payload,
+            metadata: self.metadata,
+        })
+    }
+}
+
+/// Reads a row of [`COLUMNS`]. `after` is the last sound position, for the report where this one is not.
+pub(super) fn recorded(row: &Row, after: Position) -> Result<Recorded, ReadError> {
+    let corrupt = |source: Source| ReadError::Corrupt { position: after, source };
+    let columns = columns(row).map_err(|error| corrupt(Box::new(error)))?;
+    columns.into_recorded().map_err(|error| corrupt(Box::new(error)))
+}
+
+fn columns(row: &Row) -> Result<Columns<'_>, tokio_postgres::Error> {
+    Ok(Columns {
+        position: row.try_get(0)?,
+        revision: row.try_get(1)?,
+        event_id: row.try_get(2)?,
+        stream: row.try_get(3)?,
+        kind: row.try_get(4)?,
+        payload: row.try_get::<_, JsonText>(5)?.0,
+        metadata: row.try_get::<_, JsonText>(6)?.0,
+    })
+}
+
+/// The text of a `json` column, as it was written.
+struct JsonText(Bytes);
+
+impl FromSql<'_> for JsonText {
+    fn from_sql(_: &Type, raw: &[u8]) -> Result<Self, Source> {
+        Ok(Self(Bytes::copy_from_slice(raw)))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::JSON
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::Category;
+
+    #[test]
+    fn a_filter_becomes_ranges_of_names() {
+        assert_eq!(condition(&Filter::all()), "true");
+        assert_eq!(condition(&Filter::categories([])), "false");
+        let hours = condition(&Filter::categories([Category::Hours]));
+        assert_eq!(hours, "((stream >= 'hours-' AND stream < 'hours.'))");
+    }
+}

@@ -1,0 +1,110 @@
+//! Waking followers: the highest position that is known to be committed, and the connection that listens for it.
+//!
+//! It only ever makes followers look sooner. What it misses they find by polling.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+
+use super::CHANNEL;
+use super::connection::{CONNECT_DEADLINE, named, within};
+use super::error::PostgresError;
+use super::reader::READ_DEADLINE;
+use crate::backoff::Backoff;
+use crate::port::Position;
+
+/// The known head. One listener serves all clones and ends with the last of them.
+#[derive(Debug, Clone)]
+pub(super) struct Wakeup {
+    known: watch::Sender<Position>,
+    _listener: Arc<Task>,
+}
+
+/// A task that ends when its owner goes.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Wakeup {
+    pub(super) fn start(config: Config, head: Position) -> Self {
+        let known = watch::Sender::new(head);
+        let listener = tokio::spawn(keep_listening(config, known.clone()));
+        Self { known, _listener: Arc::new(Task(listener)) }
+    }
+
+    /// Everything up to this position is committed.
+    pub(super) fn announce(&self, head: Position) {
+        announce(&self.known, head);
+    }
+
+    pub(super) fn head(&self) -> Position {
+        *self.known.borrow()
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
+        self.known.subscribe()
+    }
+}
+
+fn announce(known: &watch::Sender<Position>, head: Position) {
+    known.send_if_modified(|known| {
+        let is_news = head > *known;
+        *known = head.max(*known);
+        is_news
+    });
+}
+
+/// Listens for as long as the log is there; after each loss it waits a bounded while.
+async fn keep_listening(config: Config, known: watch::Sender<Position>) {
+    let config = named(&config, "daybook listener");
+    let mut backoff = Backoff::new();
+    loop {
+        match listen(&config, &known).await {
+            Ok(()) => backoff.reset(),
+            Err(error) => tracing::debug!(%error, "cannot listen for new events; followers poll"),
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
+
+/// Listens until the connection ends.
+async fn listen(config: &Config, known: &watch::Sender<Position>) -> Result<(), PostgresError> {
+    let (client, mut connection) = within(CONNECT_DEADLINE, config.connect(NoTls)).await?;
+    let heard = known.clone();
+    let mut driver = Task(tokio::spawn(async move {
+        let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+        while let Some(Ok(message)) = messages.next().await {
+            if let Some(head) = announced(&message) {
+                announce(&heard, head);
+            }
+        }
+    }));
+    announce(known, within(READ_DEADLINE, start(&client)).await?);
+    // The driver ends with its connection; that it was aborted is no news.
+    let _ended = (&mut driver.0).await;
+    Ok(())
+}
+
+/// Listens first and looks second, so that nothing is missed in between.
+async fn start(client: &Client) -> Result<Position, PostgresError> {
+    client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
+    let row = client.query_one("SELECT coalesce(max(position), 0) FROM event_log.events", &[]).await?;
+    let head = row.try_get(0)?;
+    Ok(Position::from_parts(head, head).unwrap_or_default())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the driver's enum is open; only notifications matter")]
+fn announced(message: &AsyncMessage) -> Option<Position> {
+    match message {
+        AsyncMessage::Notification(notification) => notification.payload().parse().ok(),
+        _ => None,
+    }
+}

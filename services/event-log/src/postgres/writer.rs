@@ -1,0 +1,182 @@
+//! The writer: one task with one connection that takes all appends that wait, group after group.
+//!
+//! It answers every append: with its verdict; with `Unavailable` where nothing was sent; with `Unknown` where the answer
+//! to a commit was lost. It never sends an append twice: whether to retry is the caller's to say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_postgres::Config;
+
+use super::error::PostgresError;
+use super::group::{Append, GroupError, MAX_GROUP_APPENDS, MAX_GROUP_BYTES, Verdict, WriteSession};
+use super::wakeup::Wakeup;
+use crate::backoff::Backoff;
+use crate::port::{AppendError, Appended};
+
+/// Appends that may wait. Who finds the queue full waits for a place in it.
+const QUEUE_APPENDS: usize = 1024;
+
+/// Longest time that an append waits for its verdict before it is reported as unknown.
+pub const APPEND_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Longest time that an append waits for a lost database to come back.
+pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The way to the writer's task, which ends with the last clone.
+#[derive(Debug, Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    append: Append,
+    reply: oneshot::Sender<Verdict>,
+    queued_at: Instant,
+}
+
+impl Writer {
+    pub(super) fn start(config: Config, wakeup: Wakeup) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE_APPENDS);
+        let task = Task { config, wakeup, session: None, outage: None, backoff: Backoff::new() };
+        tokio::spawn(task.run(jobs));
+        Self { queue }
+    }
+
+    pub(super) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let (reply, verdict) = oneshot::channel();
+        let job = Job { append, reply, queued_at: Instant::now() };
+        match self.queue.send_timeout(job, RECONNECT_PATIENCE).await {
+            Ok(()) => {}
+            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+                return Err(PostgresError::Deadline(RECONNECT_PATIENCE).into_refused_append());
+            }
+            Err(mpsc::error::SendTimeoutError::Closed(_)) => {
+                return Err(PostgresError::Closed.into_refused_append());
+            }
+        }
+        let unknown = |error| Err(AppendError::Unknown(Box::new(error)));
+        match tokio::time::timeout(APPEND_DEADLINE, verdict).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_closed)) => unknown(PostgresError::Closed),
+            Err(_elapsed) => unknown(PostgresError::Deadline(APPEND_DEADLINE)),
+        }
+    }
+}
+
+struct Task {
+    config: Config,
+    wakeup: Wakeup,
+    session: Option<WriteSession>,
+    outage: Option<Outage>,
+    backoff: Backoff,
+}
+
+/// Why the last attempt to connect failed, and when the next is due.
+struct Outage {
+    error: Arc<PostgresError>,
+    next_attempt: Instant,
+}
+
+impl Task {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.recv().await {
+            // Callers who were just answered come back together: to wait for them once makes groups half as large
+            // again (measured at 16 callers: 1.5 times the rate).
+            tokio::task::yield_now().await;
+            let group = collect(first, &mut jobs);
+            self.serve(group).await;
+        }
+    }
+
+    async fn serve(&mut self, group: Vec<Job>) {
+        let outcome = self.attempt(&group).await;
+        match outcome {
+            Err(GroupError::NotCommitted(error)) if error.is_about_values() && group.len() > 1 => {
+                // One of them holds what the database does not take. Alone, only that one fails.
+                for job in group {
+                    let outcome = self.attempt(std::slice::from_ref(&job)).await;
+                    answer(vec![job], outcome);
+                }
+            }
+            decided => answer(group, decided),
+        }
+    }
+
+    /// Sends a group once. After any failure the connection is given up.
+    async fn attempt(&mut self, group: &[Job]) -> Result<Vec<Verdict>, GroupError> {
+        let deadline = group.first().map_or_else(Instant::now, |job| job.queued_at) + RECONNECT_PATIENCE;
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.connect(deadline).await.map_err(GroupError::NotCommitted)?,
+        };
+        let appends: Vec<&Append> = group.iter().map(|job| &job.append).collect();
+        let (verdicts, head) = session.commit(&appends).await?;
+        self.session = Some(session);
+        self.wakeup.announce(head);
+        Ok(verdicts)
+    }
+
+    /// Connects, trying again until the deadline. Past it, attempts go on only as often as the backoff allows.
+    async fn connect(&mut self, deadline: Instant) -> Result<WriteSession, PostgresError> {
+        loop {
+            if let Some(Outage { error, next_attempt }) = &self.outage {
+                if *next_attempt > deadline.max(Instant::now()) {
+                    return Err(PostgresError::Shared(Arc::clone(error)));
+                }
+                tokio::time::sleep_until(*next_attempt).await;
+            }
+            match WriteSession::open(&self.config).await {
+                Ok(session) => {
+                    self.outage = None;
+                    self.backoff.reset();
+                    return Ok(session);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the event log's writer cannot connect");
+                    let next_attempt = Instant::now() + self.backoff.next_wait();
+                    self.outage = Some(Outage { error: Arc::new(error), next_attempt });
+                }
+            }
+        }
+    }
+}
+
+/// Takes what waits, within the bounds of a group. Whoever has given up on an answer is passed over.
+fn collect(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let mut bytes = first.append.bytes;
+    let mut group = vec![first];
+    while group.len() < MAX_GROUP_APPENDS && bytes < MAX_GROUP_BYTES {
+        let Ok(job) = jobs.try_recv() else { break };
+        if job.reply.is_closed() {
+            continue;
+        }
+        bytes += job.append.bytes;
+        group.push(job);
+    }
+    group
+}
+
+fn answer(group: Vec<Job>, outcome: Result<Vec<Verdict>, GroupError>) {
+    match outcome {
+        Ok(verdicts) => group.into_iter().zip(verdicts).for_each(|(job, verdict)| reply(job, verdict)),
+        Err(GroupError::NotCommitted(error)) => {
+            let error = Arc::new(error);
+            let refused = || PostgresError::Shared(Arc::clone(&error)).into_refused_append();
+            group.into_iter().for_each(|job| reply(job, Err(refused())));
+        }
+        Err(GroupError::Unknown(error)) => {
+            let error = Arc::new(error);
+            let unknown = || AppendError::Unknown(Box::new(PostgresError::Shared(Arc::clone(&error))));
+            group.into_iter().for_each(|job| reply(job, Err(unknown())));
+        }
+    }
+}
+
+/// A caller who no longer waits learns the verdict by its retry.
+fn reply(job: Job, verdict: Verdict) {
+    drop(job.reply.send(verdict));
+}

@@ -1,0 +1,118 @@
+//! Golden files: one of each event type and schema version, as it is stored, for ever.
+//!
+//! A file is never changed. A new schema version gets a new file beside the old one, which from then on is led on by a
+//! step of the upcaster and must still come out as the same event.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "golden/events.rs"]
+mod events;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use chrono::DateTime;
+use daybook_domain::{Actor, ReadModel};
+use daybook_event_log::codec::{self, EVENT_TYPES, Metadata, SchemaVersion, TraceParent};
+use daybook_event_log::{EventId, encode};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Payload and metadata as they are stored.
+#[derive(serde::Deserialize)]
+struct Golden {
+    payload: Box<RawValue>,
+    metadata: Box<RawValue>,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn golden(name: &str) -> Golden {
+    let path = folder().join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The metadata of all golden files of the first release.
+fn metadata() -> Metadata {
+    let at = DateTime::from_timestamp_micros(1_796_083_200_123_456).unwrap();
+    Metadata {
+        correlation_id: Some(Uuid::from_u128(0xc0)),
+        causation_id: Some(Uuid::from_u128(0xca)),
+        traceparent: TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        read_model: Some(ReadModel::Dynamic),
+        ..Metadata::new(Actor::named("kim.desk"), at)
+    }
+}
+
+#[test]
+fn every_golden_file_decodes_to_the_event_it_was_written_from() {
+    for event in events::all() {
+        let kind = codec::kind_of(&event);
+        for version in 1..=newest(kind.as_str()).0 {
+            let stored = golden(&format!("{kind}.v{version}.json"));
+            let (stored_version, stored_metadata) =
+                codec::decode_metadata(stored.metadata.get().as_bytes()).unwrap();
+            let payload = stored.payload.get().as_bytes();
+            assert_eq!((stored_version, stored_metadata), (SchemaVersion(version), metadata()), "{kind}");
+            assert_eq!(codec::decode_event(kind.as_str(), stored_version, payload).unwrap(), event, "{kind}");
+        }
+    }
+}
+
+#[test]
+fn every_event_encodes_to_its_newest_golden_file() {
+    for event in events::all() {
+        let new = encode(EventId(Uuid::nil()), &event, &metadata());
+        let stored = golden(&format!("{}.v{}.json", new.kind, newest(new.kind.as_str()).0));
+        let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+        assert_eq!(json(&new.payload), json(stored.payload.get().as_bytes()), "{}", new.kind);
+        assert_eq!(json(&new.metadata), json(stored.metadata.get().as_bytes()), "{}", new.kind);
+    }
+}
+
+#[test]
+fn every_type_has_a_file_for_every_version_and_no_file_is_left_over() {
+    let named = |name: &str, version: u16| format!("{name}.v{version}.json");
+    let versions = EVENT_TYPES.iter().flat_map(|t| (1..=t.version.0).map(|v| named(t.kind.as_str(), v)));
+    let wanted: BTreeSet<String> = versions.collect();
+    let names =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let found: BTreeSet<String> = names.filter(|name| name != "events.rs").collect();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn every_type_is_in_the_table_once_and_has_an_event_here() {
+    let mut seen = BTreeMap::new();
+    for event in events::all() {
+        *seen.entry(codec::kind_of(&event)).or_insert(0) += 1;
+    }
+    let table: BTreeMap<_, _> = EVENT_TYPES.iter().map(|event_type| (event_type.kind, 1)).collect();
+    assert_eq!(seen, table);
+    assert_eq!(table.len(), EVENT_TYPES.len(), "a name stands twice in the table");
+}
+
+#[test]
+fn what_this_release_does_not_know_is_refused_by_name() {
+    let unknown = codec::decode_event("ReservationTeleported", SchemaVersion(1), b"{}").unwrap_err();
+    assert_eq!(unknown.to_string(), r#"event type "ReservationTeleported" is unknown to this release"#);
+    let newer = codec::decode_event("ReservationConfirmed", SchemaVersion(999), b"{}").unwrap_err();
+    assert!(newer.to_string().contains("schema version 999"), "{newer}");
+}
+
+#[test]
+fn an_error_does_not_repeat_what_the_payload_says() {
+    let payload = json!({ "reservation": "name, phone and all" }).to_string();
+    let error =
+        codec::decode_event("ReservationConfirmed", SchemaVersion(1), payload.as_bytes()).unwrap_err();
+    let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error).map(ToString::to_string));
+    assert!(!shown.contains("phone"), "{shown}");
+}
+
+fn newest(kind: &str) -> SchemaVersion {
+    EVENT_TYPES.iter().find(|event_type| event_type.kind.as_str() == kind).unwrap().version
+}

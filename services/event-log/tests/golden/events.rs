@@ -1,0 +1,237 @@
+//! One event of each type, as the golden files say it. The people in them are invented, and sealed with no real key.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use daybook_domain::book::BookEvent;
+use daybook_domain::book::event::*;
+use daybook_domain::book::placement::Placement;
+use daybook_domain::catalog::*;
+use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
+use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
+use daybook_domain::routing::{
+    DynamicShareSet, ReadsRolledBack, RolloutOpened, RoutedSubject, RoutingEvent, Share, SubjectForced,
+    SubjectReleased,
+};
+use daybook_domain::time::{DayOfWeek, Span};
+use daybook_domain::wish::Unclear;
+use daybook_domain::{
+    ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, ReservationId, Sealed,
+    ServiceId, Status, SubjectId,
+};
+use uuid::Uuid;
+
+fn reservation() -> ReservationId {
+    ReservationId::parse("5ab08197-8c8b-4335-8efb-a8ed09c62f16").unwrap()
+}
+
+fn service() -> ServiceId {
+    ServiceId::parse("srv_skin_care").unwrap()
+}
+
+fn subject() -> SubjectId {
+    SubjectId::parse("00112233445566778899aabbccddeeff").unwrap()
+}
+
+fn key() -> KeyId {
+    KeyId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001))
+}
+
+fn sealed() -> Sealed {
+    Sealed { key: key(), ciphertext: "bm9ib2R5J3MgZGV0YWlscw==".into() }
+}
+
+fn day() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 12, 1).unwrap()
+}
+
+fn clock(text: &str) -> ClockTime {
+    text.parse().unwrap()
+}
+
+fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn at_two() -> Placement {
+    Placement::At { start: clock("14:00"), period: Period::Afternoon }
+}
+
+fn snapshot() -> ServiceSnapshot {
+    ServiceSnapshot {
+        id: service(),
+        code: "SKIN_CARE".into(),
+        legacy: Some(LegacyService::SkinCare),
+        name: "피부케어".into(),
+        duration: 60,
+        buffer: 10,
+    }
+}
+
+/// One of each type.
+pub(crate) fn all() -> Vec<Event> {
+    let families = [entered(), settled(), moved_and_closed(), services(), service_changes()];
+    families.into_iter().flatten().chain(hours()).chain(routing()).chain(privacy()).collect()
+}
+
+fn entered() -> Vec<Event> {
+    let requested = ReservationRequested {
+        reservation: reservation(),
+        subject: subject(),
+        details: sealed(),
+        service: snapshot(),
+        date: day(),
+        wish: Some("오후 2시".into()),
+        placement: at_two(),
+        judged_by: ReadModel::Legacy,
+        other_verdict: Some("TIME_SLOT_FULL".into()),
+    };
+    let imported = ReservationImported {
+        reservation: reservation(),
+        subject: subject(),
+        details: sealed(),
+        service: ServiceSnapshot { legacy: None, ..snapshot() },
+        date: day(),
+        wish: None,
+        placement: Placement::Review(Unclear::AmbiguousHour),
+        status: Status::NoShow,
+        created_at: instant("2025-03-04T01:02:03.456Z"),
+        updated_at: instant("2025-03-05T00:00:00Z"),
+        status_changed_at: instant("2025-03-05T00:00:00Z"),
+        status_changed_by: Some("front desk".into()),
+    };
+    [BookEvent::ReservationRequested(requested), BookEvent::ReservationImported(imported)]
+        .map(Event::Book)
+        .into()
+}
+
+fn settled() -> Vec<Event> {
+    let reservation = reservation();
+    let id = || reservation.clone();
+    [
+        BookEvent::ReservationConfirmed(ReservationConfirmed { reservation: id() }),
+        BookEvent::ReservationRejected(ReservationRejected { reservation: id(), reason: Some(sealed()) }),
+        BookEvent::ReservationCancelled(ReservationCancelled { reservation: id(), reason: None }),
+        BookEvent::ReservationCompleted(ReservationCompleted { reservation: id() }),
+        BookEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation: id() }),
+        BookEvent::ReservationNoShowCorrected(ReservationNoShowCorrected {
+            reservation: id(),
+            reason: sealed(),
+        }),
+    ]
+    .map(Event::Book)
+    .into()
+}
+
+fn moved_and_closed() -> Vec<Event> {
+    let closure = ClosureId::parse("closure-1").unwrap();
+    let closed = TimeClosed {
+        closure: closure.clone(),
+        date: day(),
+        span: Span { start: clock("16:00"), end: clock("24:00") },
+        service: Some(service()),
+        reason: Some("training".into()),
+    };
+    let morning = Placement::Period(Period::Morning);
+    [
+        BookEvent::ReservationRescheduled(ReservationRescheduled {
+            reservation: reservation(),
+            placement: morning,
+        }),
+        BookEvent::ReservationTimeAssigned(ReservationTimeAssigned {
+            reservation: reservation(),
+            placement: at_two(),
+        }),
+        BookEvent::AdminNoteWritten(AdminNoteWritten { reservation: reservation(), note: sealed() }),
+        BookEvent::TimeClosed(closed),
+        BookEvent::TimeReopened(TimeReopened { closure }),
+    ]
+    .map(Event::Book)
+    .into()
+}
+
+fn services() -> Vec<Event> {
+    let defined = ServiceDefined {
+        service: service(),
+        code: "SKIN_CARE".into(),
+        legacy: Some(LegacyService::SkinCare),
+        name: "피부케어".into(),
+        name_en: Some("Skin care".into()),
+        description: None,
+        category: Some("skin".into()),
+        duration: 60,
+        buffer: 10,
+        base_price: Some(90_000),
+        display_order: 3,
+    };
+    let renamed = ServiceRenamed {
+        service: service(),
+        name: "피부 관리".into(),
+        name_en: None,
+        description: Some("한 시간".into()),
+    };
+    [
+        CatalogEvent::ServiceDefined(defined),
+        CatalogEvent::ServiceRenamed(renamed),
+        CatalogEvent::ServiceRetimed(ServiceRetimed { service: service(), duration: 50, buffer: 5 }),
+    ]
+    .map(Event::Catalog)
+    .into()
+}
+
+fn service_changes() -> Vec<Event> {
+    let limit = ServiceLimitSet {
+        service: service(),
+        daily_limit: 10,
+        daily_limit_minutes: Some(480),
+        is_active: true,
+        reason: Some("one room".into()),
+    };
+    let order = vec![ServiceId::parse("srv_body_care").unwrap(), service()];
+    [
+        CatalogEvent::ServiceActivated(ServiceActivated { service: service() }),
+        CatalogEvent::ServiceDeactivated(ServiceDeactivated { service: service() }),
+        CatalogEvent::ServicesReordered(ServicesReordered { order }),
+        CatalogEvent::ServiceLimitSet(limit),
+    ]
+    .map(Event::Catalog)
+    .into()
+}
+
+fn hours() -> Vec<Event> {
+    let slot = ClinicSlot {
+        id: HoursId::parse("monday-morning").unwrap(),
+        period: Period::Morning,
+        span: Span { start: clock("09:00"), end: clock("12:00") },
+        slot_interval: 30,
+        max_concurrent: 2,
+        service: None,
+        effective_from: Some(day()),
+        effective_until: None,
+    };
+    let day_of_week = DayOfWeek::try_from(1).unwrap();
+    vec![Event::Hours(HoursEvent::ClinicHoursSet(ClinicHoursSet { day_of_week, slots: vec![slot] }))]
+}
+
+fn routing() -> Vec<Event> {
+    let patient = RoutedSubject::patient(subject());
+    let share = Share::percent(12.5).unwrap();
+    [
+        RoutingEvent::RolloutOpened(RolloutOpened { salt: "pepper".into() }),
+        RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "first canary".into() }),
+        RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "slow answers".into() }),
+        RoutingEvent::SubjectForced(SubjectForced {
+            subject: patient.clone(),
+            model: ReadModel::Dynamic,
+            reason: "tester".into(),
+        }),
+        RoutingEvent::SubjectReleased(SubjectReleased { subject: patient, reason: "done".into() }),
+    ]
+    .map(Event::Routing)
+    .into()
+}
+
+fn privacy() -> Vec<Event> {
+    vec![Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten {
+        subject: subject(),
+        keys: vec![key()],
+    }))]
+}

@@ -1,0 +1,146 @@
+//! Reading CSV: what others write is read back, and a broken line costs that line.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+type Texts = Result<Vec<Option<String>>, Reason>;
+
+/// Line and fields, or line and reason, of each record after the header.
+fn read(text: &[u8]) -> Vec<(u64, Texts)> {
+    let mut records = Records::new(text);
+    let width = records.next(None).unwrap().unwrap().fields.unwrap().len();
+    let mut all = Vec::new();
+    while let Some(record) = records.next(Some(width)).unwrap() {
+        let texts = |fields: Vec<Field>| {
+            fields.into_iter().map(|field| field.map(|bytes| String::from_utf8(bytes).unwrap())).collect()
+        };
+        all.push((record.line, record.fields.map(texts)));
+    }
+    all
+}
+
+fn plain(fields: &[&str]) -> Texts {
+    Ok(fields.iter().map(|field| Some((*field).to_owned())).collect())
+}
+
+#[test]
+fn quotes_line_breaks_and_nulls_are_read_as_postgresql_writes_them() {
+    let text = "a,b\r\n\"x, \"\"y\"\"\nz\",\"\"\r\n,w\n\nlast,line";
+    let nulls = Ok(vec![None, Some("w".to_owned())]);
+    let expected = [(2, plain(&["x, \"y\"\nz", ""])), (4, nulls), (6, plain(&["last", "line"]))];
+    assert_eq!(read(text.as_bytes()), expected);
+}
+
+#[test]
+fn a_broken_line_is_rejected_by_its_number_and_the_rest_is_read() {
+    let cases = [
+        ("only", Reason::WrongNumberOfFields),
+        ("one,too,many", Reason::WrongNumberOfFields),
+        ("\"never closed,x", Reason::UnclosedQuote),
+        ("x,\"never closed", Reason::UnclosedQuote),
+        ("in\"side,x", Reason::UnclosedQuote),
+        ("in\"si\"de,x", Reason::MisplacedQuote),
+        ("\"closed\"early,x", Reason::MisplacedQuote),
+    ];
+    for (broken, reason) in cases {
+        let text = format!("a,b\n1,2\n{broken}\n3,\"4 \"\"four\"\"\"\n5,6\n");
+        let expected = [
+            (2, plain(&["1", "2"])),
+            (3, Err(reason)),
+            (4, plain(&["3", "4 \"four\""])),
+            (5, plain(&["5", "6"])),
+        ];
+        assert_eq!(read(text.as_bytes()), expected, "{broken}");
+    }
+}
+
+#[test]
+fn two_lines_with_a_lone_quotation_mark_do_not_swallow_what_is_between_them() {
+    let text = "a,b\n1,\"x\n2,y\n3,\"z\n4,w\n";
+    let lost = Err(Reason::UnclosedQuote);
+    let expected = [(2, lost.clone()), (3, plain(&["2", "y"])), (4, lost), (5, plain(&["4", "w"]))];
+    assert_eq!(read(text.as_bytes()), expected);
+}
+
+#[test]
+fn a_lone_quotation_mark_in_a_long_file_costs_its_own_line() {
+    let lines = (0..1000).map(|n| if n == 300 { "300,\"x\n".to_owned() } else { format!("{n},y\n") });
+    let text = format!("a,b\n{}", lines.collect::<String>());
+    let all = read(text.as_bytes());
+    assert_eq!(all.len(), 1000);
+    let broken: Vec<_> = all.iter().filter(|(_, fields)| fields.is_err()).map(|(line, _)| *line).collect();
+    assert_eq!(broken, [302]);
+}
+
+#[test]
+fn a_line_without_end_is_thrown_away_and_reading_goes_on() {
+    for length in [MAX_ROW_BYTES, MAX_ROW_BYTES + 1, 5 * MAX_ROW_BYTES] {
+        let text = format!("a,b\n{},x\n1,2\n", "x".repeat(length));
+        assert_eq!(read(text.as_bytes()), [(2, Err(Reason::TooLong)), (3, plain(&["1", "2"]))], "{length}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_belongs_to_no_name() {
+    let text = format!("\u{feff}\"id\",{}\n", COLUMNS.get(1..).unwrap().join(","));
+    assert_eq!(Header::read(&mut Records::new(text.as_bytes())).ok().unwrap().places[0], 0);
+}
+
+#[test]
+fn columns_are_found_in_any_order_and_missing_ones_are_named() {
+    let mut names: Vec<Vec<u8>> = COLUMNS.iter().rev().map(|name| name.as_bytes().to_vec()).collect();
+    names.push(b"another".to_vec());
+    assert_eq!(Header::of(&names).ok().unwrap().places[0], 16);
+    names.push(b"id".to_vec());
+    assert!(matches!(Header::of(&names), Err(ImportError::ColumnTwice { column: "id" })));
+    names.retain(|name| name != b"id" && name != b"phone");
+    let Err(missing) = Header::of(&names) else { panic!("columns are missing") };
+    assert_eq!(
+        missing.to_string(),
+        "the export lacks id, phone; columns are named as in the old system's table"
+    );
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
+    let mut text = COLUMNS.join(",").into_bytes();
+    text.extend_from_slice(b"\nid,\xff\xfe,");
+    text.extend_from_slice(&b",".repeat(COLUMNS.len() - 3));
+    let mut records = Records::new(text.as_slice());
+    let header = Header::read(&mut records).ok().unwrap();
+    let record = records.next(Some(header.width)).unwrap().unwrap();
+    let reject = header.row(record).err().unwrap();
+    let expected = Reject { place: Place::Line(2), field: Some("patientName"), reason: Reason::NotUtf8 };
+    assert_eq!(reject, expected);
+}
+
+proptest! {
+    #[test]
+    fn what_the_usual_crate_writes_is_read_back(
+        rows in prop::collection::vec(prop::collection::vec("[a-z\",\n\r가 ]{0,8}", 3), 0..20),
+        quote_all in any::<bool>(),
+    ) {
+        let style = if quote_all { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let mut writer = csv::WriterBuilder::new().quote_style(style).from_writer(Vec::new());
+        writer.write_record(["a", "b", "c"]).unwrap();
+        rows.iter().for_each(|row| writer.write_record(row).unwrap());
+        let text = writer.into_inner().unwrap();
+        let texts = |fields: Vec<Option<String>>| fields.into_iter().map(Option::unwrap_or_default).collect();
+        let all: Vec<Vec<String>> =
+            read(&text).into_iter().map(|(_, fields)| fields.map(texts).unwrap()).collect();
+        prop_assert_eq!(all, rows);
+    }
+
+    #[test]
+    fn no_bytes_whatever_stop_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let mut records = Records::new(bytes.as_slice());
+        let mut last = 0;
+        while let Some(record) = records.next(Some(3)).unwrap() {
+            prop_assert!(record.line > last, "each record starts on a line of its own");
+            last = record.line;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Reads the reservations of the old system's live database, as of one moment, and writes nothing to it.
+
+use std::pin::pin;
+
+use daybook_domain::ReservationId;
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio_postgres::{Client, Config, NoTls, Row};
+
+use super::report::{Place, Reason, Reject};
+use super::row::{COLUMNS, RawRow};
+use super::{Chunk, ImportError};
+
+/// One snapshot for the count and the rows, dates written as the parser reads them.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO, YMD'";
+
+const COUNT: &str = "SELECT count(*) FROM reservations";
+
+const SELECT: &str = include_str!("select_legacy_reservations.sql");
+
+/// Reads all rows, or until nobody wants them any more.
+pub(super) async fn read_chunks(config: &Config, chunks: &mpsc::Sender<Chunk>) -> Result<(), ImportError> {
+    let (client, connection) = config.connect(NoTls).await.map_err(ImportError::Database)?;
+    // Ends when the client is dropped; its errors come out at the client too.
+    let connection = tokio::spawn(connection);
+    let read = read(&client, chunks).await.map_err(ImportError::Database);
+    drop(client);
+    connection.abort();
+    read
+}
+
+async fn read(client: &Client, chunks: &mpsc::Sender<Chunk>) -> Result<(), tokio_postgres::Error> {
+    client.batch_execute(BEGIN).await?;
+    let rows_total = u64::try_from(client.query_one(COUNT, &[]).await?.try_get::<_, i64>(0)?).ok();
+    let no_parameters: [&str; 0] = [];
+    let mut rows = pin!(client.query_raw(SELECT, no_parameters).await?);
+    let mut chunk = Chunk { rows_total, ..Chunk::default() };
+    let mut number = 0;
+    while let Some(row) = rows.try_next().await? {
+        number += 1;
+        chunk.add(raw_row(&row, number));
+        if chunk.is_full() {
+            let full = std::mem::replace(&mut chunk, Chunk { rows_total, ..Chunk::default() });
+            if chunks.send(full).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    // Where nobody wants it any more, nothing is left to do either.
+    let _ = chunks.send(chunk).await;
+    Ok(())
+}
+
+fn raw_row(row: &Row, number: u64) -> Result<RawRow, Reject> {
+    let id = row.try_get::<_, &str>(0).ok().and_then(|id| ReservationId::parse(id).ok());
+    let place = id.map_or(Place::Number(number), Place::Row);
+    let mut texts: [Option<String>; COLUMNS.len()] = Default::default();
+    for (at, (text, column)) in texts.iter_mut().zip(COLUMNS).enumerate() {
+        *text = row.try_get(at).map_err(|_| Reject {
+            place: place.clone(),
+            field: Some(column),
+            reason: Reason::NotUtf8,
+        })?;
+    }
+    Ok(RawRow { place, texts })
+}

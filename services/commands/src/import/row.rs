@@ -1,0 +1,226 @@
+//! A row of the old `reservations` table, and what it means. Parsed once; nothing later doubts it.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use daybook_domain::phone::Phone;
+use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
+
+use super::MAX_ROW_BYTES;
+use super::report::{Place, Reason, Reject};
+
+/// The columns that are read, as the old table names them.
+pub(super) const COLUMNS: [&str; 17] = [
+    "id",
+    "patientName",
+    "phone",
+    "email",
+    "birthDate",
+    "gender",
+    "treatmentType",
+    "preferredDate",
+    "preferredTime",
+    "status",
+    "notes",
+    "adminNotes",
+    "createdAt",
+    "updatedAt",
+    "service",
+    "statusChangedAt",
+    "statusChangedBy",
+];
+
+/// A row as its source gives it: the text of each of [`COLUMNS`]; none is SQL's null.
+pub(super) struct RawRow {
+    pub(super) place: Place,
+    pub(super) texts: [Option<String>; COLUMNS.len()],
+}
+
+/// A row that makes sense.
+pub(super) struct LegacyRow {
+    pub(super) place: Place,
+    pub(super) id: ReservationId,
+    pub(super) patient_name: String,
+    /// The number as it was typed.
+    pub(super) phone_text: String,
+    pub(super) phone: Phone,
+    pub(super) email: Option<String>,
+    pub(super) birth_date: NaiveDate,
+    pub(super) gender: Gender,
+    pub(super) treatment_type: TreatmentType,
+    pub(super) preferred_date: NaiveDate,
+    pub(super) preferred_time: String,
+    pub(super) status: Status,
+    pub(super) notes: Option<String>,
+    pub(super) admin_notes: Option<String>,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) service: LegacyService,
+    pub(super) status_changed_at: DateTime<Utc>,
+    pub(super) status_changed_by: Option<String>,
+}
+
+/// What is wrong with a row, and in which column.
+type Fault = (&'static str, Reason);
+
+impl RawRow {
+    /// Length of its texts.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.texts.iter().flatten().map(String::len).sum()
+    }
+
+    /// Reads the row, or says what is wrong with it.
+    pub(super) fn parse(mut self) -> Result<LegacyRow, Reject> {
+        let place = self.place.clone();
+        if self.size_bytes() > MAX_ROW_BYTES {
+            return Err(Reject { place, field: None, reason: Reason::TooLong });
+        }
+        self.read().map_err(|(field, reason)| Reject { place, field: Some(field), reason })
+    }
+
+    fn read(&mut self) -> Result<LegacyRow, Fault> {
+        let phone_text = self.required("phone")?;
+        Ok(LegacyRow {
+            place: self.place.clone(),
+            id: self.parsed("id", Reason::NotAnId, |text| ReservationId::parse(text).ok())?,
+            patient_name: self.required("patientName")?,
+            phone: Phone::parse(&phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
+            phone_text,
+            email: self.optional("email"),
+            birth_date: self.parsed("birthDate", Reason::NotATimestamp, birth_date)?,
+            gender: self.word("gender")?,
+            treatment_type: self.word("treatmentType")?,
+            preferred_date: self.parsed("preferredDate", Reason::NotADate, date)?,
+            // An export may write the empty text, which people did send, like a null.
+            preferred_time: self.take("preferredTime").unwrap_or_default(),
+            status: self.word("status")?,
+            notes: self.optional("notes"),
+            admin_notes: self.optional("adminNotes"),
+            created_at: self.parsed("createdAt", Reason::NotATimestamp, timestamp)?,
+            updated_at: self.parsed("updatedAt", Reason::NotATimestamp, timestamp)?,
+            service: self.word("service")?,
+            status_changed_at: self.parsed("statusChangedAt", Reason::NotATimestamp, timestamp)?,
+            status_changed_by: self.optional("statusChangedBy"),
+        })
+    }
+
+    fn take(&mut self, column: &'static str) -> Option<String> {
+        let place = COLUMNS.iter().position(|name| *name == column)?;
+        self.texts.get_mut(place)?.take()
+    }
+
+    /// The text of a column that may be empty: empty is null.
+    fn optional(&mut self, column: &'static str) -> Option<String> {
+        self.take(column).filter(|text| !text.is_empty())
+    }
+
+    fn required(&mut self, column: &'static str) -> Result<String, Fault> {
+        self.optional(column).ok_or((column, Reason::Missing))
+    }
+
+    fn parsed<T>(
+        &mut self,
+        column: &'static str,
+        reason: Reason,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Fault> {
+        parse(&self.required(column)?).ok_or((column, reason))
+    }
+
+    fn word<T: std::str::FromStr>(&mut self, column: &'static str) -> Result<T, Fault> {
+        self.parsed(column, Reason::UnknownWord, |text| text.parse().ok())
+    }
+}
+
+/// A date as PostgreSQL writes it: ten characters. The standard parser would also take `2025-3-8` and `+12025-01-01`.
+fn date(text: &str) -> Option<NaiveDate> {
+    let shape = |(place, byte): (usize, u8)| match place {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let sound = text.len() == 10 && text.bytes().enumerate().all(shape);
+    if sound { text.parse().ok() } else { None }
+}
+
+/// A timestamp of the old system: UTC, written without a zone.
+fn timestamp(text: &str) -> Option<DateTime<Utc>> {
+    let (day, time) = text.split_at_checked(10)?;
+    let time = time.strip_prefix([' ', 'T'])?;
+    let sound = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
+    let time = NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok().filter(|_| sound)?;
+    Some(date(day)?.and_time(time).and_utc())
+}
+
+/// A day that the old system keeps as a timestamp; the time of day in it means nothing.
+fn birth_date(text: &str) -> Option<NaiveDate> {
+    date(text).or_else(|| timestamp(text).map(|instant| instant.date_naive()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const ROW: [&str; COLUMNS.len()] = [
+        "5ab08197-8c8b-4335-8efb-a8ed09c62f16",
+        "Nobody Inparticular",
+        "010-0000-0001",
+        "",
+        "1982-04-05 00:00:00",
+        "FEMALE",
+        "FOLLOW_UP",
+        "2025-03-28",
+        "",
+        "COMPLETED",
+        "",
+        "",
+        "2025-03-11 22:24:00.001",
+        "2025-03-12 01:14:00",
+        "WRINKLE_BOTOX",
+        "2025-03-12T01:14:00.000",
+        "admin@clinic.example",
+    ];
+
+    fn row_with(column: &str, text: &str) -> RawRow {
+        let place = COLUMNS.iter().position(|name| *name == column).unwrap();
+        let mut texts = ROW.map(|text| Some(text.to_owned()));
+        texts[place] = Some(text.to_owned());
+        RawRow { place: Place::Line(7), texts }
+    }
+
+    #[test]
+    fn a_row_of_the_old_table_is_understood() {
+        let row = row_with("gender", "FEMALE").parse().ok().unwrap();
+        assert_eq!(row.birth_date.to_string(), "1982-04-05");
+        assert_eq!(row.created_at.to_rfc3339(), "2025-03-11T22:24:00.001+00:00");
+        assert_eq!((row.preferred_time.as_str(), row.email), ("", None));
+        assert_eq!(row.phone.as_str(), "01000000001");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_column_and_a_reason() {
+        let cases = [
+            ("id", "a b", Reason::NotAnId),
+            ("id", "", Reason::Missing),
+            ("patientName", "", Reason::Missing),
+            ("phone", "call me", Reason::NotAPhoneNumber),
+            ("birthDate", "5 April 1982", Reason::NotATimestamp),
+            ("gender", "female", Reason::UnknownWord),
+            ("preferredDate", "2025-02-30", Reason::NotADate),
+            ("preferredDate", "2025-2-3", Reason::NotADate),
+            ("status", "DONE", Reason::UnknownWord),
+            ("createdAt", "2025-03-11", Reason::NotATimestamp),
+            ("createdAt", "2025-03-11 25:00:00", Reason::NotATimestamp),
+            ("service", "TELEPORT", Reason::UnknownWord),
+        ];
+        for (column, text, reason) in cases {
+            let reject = row_with(column, text).parse().err().unwrap();
+            assert_eq!(reject, Reject { place: Place::Line(7), field: Some(column), reason }, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_bounded() {
+        let reject = row_with("notes", &"x".repeat(MAX_ROW_BYTES)).parse().err().unwrap();
+        assert_eq!((reject.field, reject.reason), (None, Reason::TooLong));
+    }
+}

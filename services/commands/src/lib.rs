@@ -1,0 +1,30 @@
+//! The write side: load the page, decide, append.
+//!
+//! A command is decided against the log alone, never against a view, and is acknowledged once its events are durable.
+//! The rules themselves are the domain's; here is what surrounds them: pages in memory, grouping, conflicts and
+//! retries, idempotency keys, the sealing of patients' details, forgetting, the first start, and the import of the old
+//! system.
+//!
+//! Where to look: [`Commands`] is all that can be asked, `pages` decides and appends for a clinic day, `small_stream`
+//! does so for catalog, hours and routing, `follower` keeps those current in every process, [`import`] takes over the
+//! old system's reservations.
+
+mod append;
+mod clock;
+mod commands;
+mod error;
+mod follower;
+mod ids;
+pub mod import;
+mod origin;
+mod pages;
+mod small_stream;
+mod wish_input;
+
+pub use clock::{Clock, SystemClock};
+pub use commands::{Booked, Commands, Forgotten, NewClosure, NewReservation, Seeded, Settings, Wanted};
+pub use error::{CommandError, Source};
+pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
+pub use import::{ImportError, ImportReport, import_csv, import_postgres};
+pub use origin::Origin;
+pub use wish_input::WishInput;

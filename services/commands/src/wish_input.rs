@@ -1,0 +1,85 @@
+//! A patient's wish as it came, and what of it may be recorded in plain.
+//!
+//! A wish that was understood names a time and nothing else, and goes into the event in plain. One that was not may say
+//! anything, so it is sealed with the patient's details.
+
+use daybook_domain::wish::{self, Understood};
+use daybook_domain::{ClockTime, Period};
+
+/// The wish for a time as it came.
+#[derive(Clone, PartialEq, Eq)]
+pub enum WishInput {
+    /// Free text.
+    Text(String),
+    /// A half of the day.
+    Period(Period),
+    /// A time of day.
+    At(ClockTime),
+}
+
+/// Keeps the text to itself: people write anything into it.
+impl std::fmt::Debug for WishInput {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(_) => formatter.write_str("Text(..)"),
+            Self::Period(period) => write!(formatter, "Period({})", period.as_str()),
+            Self::At(time) => write!(formatter, "At({time})"),
+        }
+    }
+}
+
+/// A wish, taken apart.
+pub(crate) struct ReadWish {
+    /// What it was understood as.
+    pub(crate) understood: Understood,
+    /// The raw text where it was understood.
+    pub(crate) plain: Option<Box<str>>,
+    /// The raw text where it was not; to be sealed.
+    pub(crate) unread: Option<String>,
+}
+
+impl WishInput {
+    pub(crate) fn read(self) -> ReadWish {
+        let text = match self {
+            Self::At(time) => return ReadWish::told(Understood::At(time)),
+            Self::Period(period) => return ReadWish::told(Understood::Period(period)),
+            Self::Text(text) => text,
+        };
+        match wish::read(&text) {
+            unclear @ Understood::Unclear(_) => {
+                ReadWish { understood: unclear, plain: None, unread: Some(text) }
+            }
+            understood @ (Understood::At(_) | Understood::Period(_)) => {
+                ReadWish { understood, plain: Some(text.into()), unread: None }
+            }
+        }
+    }
+}
+
+impl ReadWish {
+    fn told(understood: Understood) -> Self {
+        Self { understood, plain: None, unread: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::wish::Unclear;
+
+    use super::*;
+
+    #[test]
+    fn only_a_wish_that_was_understood_stays_in_plain() {
+        let read = WishInput::Text("오후 2시".to_owned()).read();
+        assert_eq!((read.plain.as_deref(), read.unread), (Some("오후 2시"), None));
+        let read = WishInput::Text("김철수 저녁".to_owned()).read();
+        assert_eq!((read.plain, read.unread.as_deref()), (None, Some("김철수 저녁")));
+    }
+
+    #[test]
+    fn a_blank_wish_is_kept_as_it_is() {
+        let read = WishInput::Text(" ".to_owned()).read();
+        assert_eq!(read.understood, Understood::Unclear(Unclear::Empty));
+        assert_eq!(read.unread.as_deref(), Some(" "));
+    }
+}

@@ -1,0 +1,235 @@
+//! What an event means to a view: decoded, its sealed parts opened, its time on the views' clock.
+//!
+//! An event becomes one effect, and both views take in the same one; from there on each goes its own way, so that
+//! comparing them proves something.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
+use daybook_domain::book::event::{ReservationImported, ReservationRequested, ServiceSnapshot, TimeClosed};
+use daybook_domain::book::{BookEvent, Placement};
+use daybook_domain::catalog::CatalogEvent;
+use daybook_domain::hours::HoursEvent;
+use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
+use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
+use daybook_event_log::codec::{self, Metadata};
+use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
+use daybook_event_log::{Position, Recorded};
+
+use crate::ViewError;
+
+/// What a reader sees in place of a forgotten patient's text where a column must not be null.
+pub const ERASED: &str = "(erased)";
+
+/// When an event was recorded and by whom, as the views show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stamp {
+    /// UTC, cut to the millisecond that the old columns hold.
+    pub(crate) at: NaiveDateTime,
+    /// The actor's name.
+    pub(crate) actor: Box<str>,
+}
+
+/// What an event means to a view.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// A reservation comes into being.
+    Enter(Box<Entry>),
+    /// A reservation changes.
+    Change { reservation: ReservationId, change: Change, stamp: Stamp },
+    /// A stretch of a day is closed.
+    Close { closed: TimeClosed, stamp: Stamp },
+    /// A closure is lifted.
+    Reopen { closure: ClosureId, stamp: Stamp },
+    /// The catalog changes.
+    Catalog { event: CatalogEvent, stamp: Stamp },
+    /// The clinic's hours change.
+    Hours { event: HoursEvent, stamp: Stamp },
+    /// A patient's details are to be unreadable.
+    Forget { subject: SubjectId },
+    /// Nothing that a view shows.
+    Nothing,
+}
+
+/// A reservation as it comes into being.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) reservation: ReservationId,
+    pub(crate) subject: SubjectId,
+    /// None once the patient was forgotten.
+    pub(crate) details: Option<PatientDetails>,
+    pub(crate) service: ServiceSnapshot,
+    pub(crate) date: NaiveDate,
+    pub(crate) wish: Option<Box<str>>,
+    pub(crate) placement: Placement,
+    pub(crate) status: Status,
+    pub(crate) created_at: NaiveDateTime,
+    pub(crate) updated_at: NaiveDateTime,
+    pub(crate) status_changed_at: NaiveDateTime,
+    pub(crate) status_changed_by: Option<Box<str>>,
+}
+
+/// A change to a reservation.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Another status.
+    Turned(Status),
+    /// Another place in the day.
+    Placed(Placement),
+    /// Another note of the staff; none once the patient was forgotten.
+    Noted(Option<String>),
+}
+
+/// Turns events into effects, in the order of the log. What was forgotten before is part of its state.
+#[derive(Debug, Default)]
+pub(crate) struct Interpreter {
+    forgotten: HashSet<KeyId>,
+}
+
+impl Interpreter {
+    /// What one event means.
+    pub(crate) fn interpret(&mut self, recorded: &Recorded, opener: &Opener) -> Result<Effect, ViewError> {
+        let position = recorded.position;
+        let (event, metadata) =
+            codec::decode(recorded).map_err(|source| ViewError::Event { position, source })?;
+        let stamp = Stamp { at: millis(metadata.recorded_at), actor: metadata.actor.as_str().into() };
+        Ok(match event {
+            Event::Book(event) => self.book(event, &metadata, stamp, opener)?,
+            Event::Catalog(event) => Effect::Catalog { event, stamp },
+            Event::Hours(event) => Effect::Hours { event, stamp },
+            Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys })) => {
+                self.forgotten.extend(keys);
+                Effect::Forget { subject }
+            }
+            Event::Routing(_) => Effect::Nothing,
+        })
+    }
+
+    fn book(
+        &self,
+        event: BookEvent,
+        metadata: &Metadata,
+        stamp: Stamp,
+        opener: &Opener,
+    ) -> Result<Effect, ViewError> {
+        let turned = |reservation, status, stamp| Effect::Change {
+            reservation,
+            change: Change::Turned(status),
+            stamp,
+        };
+        Ok(match event {
+            BookEvent::ReservationRequested(e) => {
+                Effect::Enter(Box::new(self.requested(e, metadata, opener)?))
+            }
+            BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
+            BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
+            BookEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
+            BookEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
+            BookEvent::ReservationCompleted(e) => turned(e.reservation, Status::Completed, stamp),
+            BookEvent::ReservationNoShowMarked(e) => turned(e.reservation, Status::NoShow, stamp),
+            BookEvent::ReservationNoShowCorrected(e) => turned(e.reservation, Status::Confirmed, stamp),
+            BookEvent::ReservationRescheduled(e) => {
+                Effect::Change { reservation: e.reservation, change: Change::Placed(e.placement), stamp }
+            }
+            BookEvent::ReservationTimeAssigned(e) => {
+                Effect::Change { reservation: e.reservation, change: Change::Placed(e.placement), stamp }
+            }
+            BookEvent::AdminNoteWritten(e) => {
+                let note = self.open(&e.note, &e.reservation, opener)?;
+                Effect::Change { reservation: e.reservation, change: Change::Noted(note), stamp }
+            }
+            BookEvent::TimeClosed(closed) => Effect::Close { closed, stamp },
+            BookEvent::TimeReopened(e) => Effect::Reopen { closure: e.closure, stamp },
+        })
+    }
+
+    fn requested(
+        &self,
+        e: ReservationRequested,
+        metadata: &Metadata,
+        opener: &Opener,
+    ) -> Result<Entry, ViewError> {
+        let at = millis(metadata.recorded_at);
+        Ok(Entry {
+            details: self.details(&e.details, &e.reservation, opener)?,
+            reservation: e.reservation,
+            subject: e.subject,
+            service: e.service,
+            date: e.date,
+            wish: e.wish,
+            placement: e.placement,
+            status: Status::Pending,
+            created_at: at,
+            updated_at: at,
+            status_changed_at: at,
+            status_changed_by: None,
+        })
+    }
+
+    fn imported(&self, e: ReservationImported, opener: &Opener) -> Result<Entry, ViewError> {
+        Ok(Entry {
+            details: self.details(&e.details, &e.reservation, opener)?,
+            reservation: e.reservation,
+            subject: e.subject,
+            service: e.service,
+            date: e.date,
+            wish: e.wish,
+            placement: e.placement,
+            status: e.status,
+            created_at: millis(e.created_at),
+            updated_at: millis(e.updated_at),
+            status_changed_at: millis(e.status_changed_at),
+            status_changed_by: e.status_changed_by,
+        })
+    }
+
+    fn details(
+        &self,
+        sealed: &Sealed,
+        reservation: &ReservationId,
+        opener: &Opener,
+    ) -> Result<Option<PatientDetails>, ViewError> {
+        let Some(text) = self.open(sealed, reservation, opener)? else { return Ok(None) };
+        PatientDetails::from_text(&text).map(Some).ok_or(ViewError::Details)
+    }
+
+    fn open(
+        &self,
+        sealed: &Sealed,
+        reservation: &ReservationId,
+        opener: &Opener,
+    ) -> Result<Option<String>, VaultError> {
+        if self.forgotten.contains(&sealed.key) {
+            return Ok(None);
+        }
+        match opener.open(sealed, sealing_context(reservation))? {
+            Opened::Text(text) => Ok(Some(text)),
+            Opened::Erased => Ok(None),
+        }
+    }
+}
+
+/// The keys with which parts of an event are sealed, read without opening anything.
+pub(crate) fn keys_of(event: &Event) -> Vec<KeyId> {
+    match event {
+        Event::Book(BookEvent::ReservationRequested(e)) => vec![e.details.key],
+        Event::Book(BookEvent::ReservationImported(e)) => vec![e.details.key],
+        Event::Book(BookEvent::AdminNoteWritten(e)) => vec![e.note.key],
+        Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
+            vec![]
+        }
+    }
+}
+
+fn millis(at: DateTime<Utc>) -> NaiveDateTime {
+    at.naive_utc().trunc_subsecs(3)
+}
+
+/// Up to where effects were taken in, for those who hand them on in batches.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// In the order of the log.
+    pub(crate) effects: Vec<Effect>,
+    /// Position of the last event.
+    pub(crate) last: Position,
+}

@@ -1,0 +1,103 @@
+//! What can go wrong on the read side. No variant holds, or may show, what a row or an event says.
+
+use daybook_event_log::codec::DecodeError;
+use daybook_event_log::postgres::PostgresError;
+use daybook_event_log::vault::VaultError;
+use daybook_event_log::{Position, ReadError};
+
+use crate::generation::Generation;
+
+/// Why a view could not be kept up, rebuilt, compared or read.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// PostgreSQL refused or could not be reached.
+    #[error("the views' database failed")]
+    Database(#[source] PostgresError),
+    /// The log could not be read.
+    #[error("the event log could not be read")]
+    Log(#[from] ReadError),
+    /// The keys of patients' details could not be read.
+    #[error("patients' details could not be opened")]
+    Vault(#[from] VaultError),
+    /// What was opened does not hold a patient's details.
+    #[error("an opened text does not hold a patient's details")]
+    Details,
+    /// An event could not be understood.
+    #[error("the event at position {position} could not be understood")]
+    Event {
+        /// Which event.
+        position: Position,
+        /// Why.
+        #[source]
+        source: DecodeError,
+    },
+    /// `control` holds something that Daybook does not write.
+    #[error("the control tables hold {what} that this release does not know")]
+    Control {
+        /// What.
+        what: &'static str,
+    },
+    /// A row does not have the form that its view writes.
+    #[error("a row of {generation} does not have its form: rebuild the view")]
+    Row {
+        /// Which generation.
+        generation: Generation,
+    },
+    /// Another process moved the checkpoint since the batch was read.
+    #[error("another process has moved {generation} on")]
+    Overtaken {
+        /// Which generation.
+        generation: Generation,
+    },
+    /// Another rebuild is under way.
+    #[error("another rebuild is under way; wait for it to end")]
+    RebuildUnderWay,
+    /// What was rebuilt does not agree with the other view; the live one was left alone.
+    #[error("{0} differs from the other view and was not promoted; `daybook projection verify` shows where")]
+    Differs(Generation),
+    /// A view that was asked for does not serve.
+    #[error("the {model} view has no live generation; run `daybook projection rebuild {model}`")]
+    NotLive {
+        /// Which view.
+        model: daybook_domain::ReadModel,
+    },
+    /// A wait ended before what was waited for.
+    #[error("waited {seconds} s for {what}")]
+    TimedOut {
+        /// For what.
+        what: &'static str,
+        /// How long.
+        seconds: u64,
+    },
+}
+
+/// The server's own words may quote a row; [`PostgresError`] leaves those out.
+impl From<tokio_postgres::Error> for ViewError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// A pool that gives no connection is a database that cannot be reached.
+impl From<deadpool_postgres::PoolError> for ViewError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl ViewError {
+    /// Whether a table or schema is missing: somebody dropped a view's tables by hand.
+    pub fn is_missing_table(&self) -> bool {
+        use tokio_postgres::error::SqlState;
+        let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if missing.contains(code))
+    }
+
+    /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        // 57P…: the server is shutting down, or was told to end the session.
+        matches!(error, PostgresError::Connection(_))
+            || matches!(error, PostgresError::Refused { code, .. } if code.code().starts_with("57P"))
+    }
+}

@@ -1,0 +1,207 @@
+//! Generations of the views: which there are, which of each serves, how far each has come.
+//!
+//! A generation is a set of tables in a schema of its own, such as `legacy_4`. To let another one serve is an update of
+//! `control.generations` and nothing else: no DDL stands in the way of a reader.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::ReadModel;
+use daybook_event_log::Position;
+use deadpool_postgres::GenericClient;
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use crate::ViewError;
+
+/// One generation of one view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Generation {
+    /// Which view.
+    pub model: ReadModel,
+    /// Its number, from 1; numbers are never used again.
+    pub number: i32,
+}
+
+impl Generation {
+    /// The schema that holds its tables. Made of a fixed word and a number, so it can stand in SQL as it is.
+    pub fn schema(self) -> String {
+        format!("{}_{}", self.model, self.number)
+    }
+}
+
+impl fmt::Display for Generation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.schema())
+    }
+}
+
+impl Serialize for Generation {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a generation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is being built; nobody reads it.
+    Building,
+    /// It answers reads and is kept up.
+    Live,
+    /// It answered reads once and is kept for a while as it was.
+    Kept,
+    /// Its rebuild did not come to its end.
+    Failed,
+}
+
+impl State {
+    const ALL: [Self; 4] = [Self::Building, Self::Live, Self::Kept, Self::Failed];
+
+    /// As `control.generations` holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Live => "live",
+            Self::Kept => "kept",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A generation and where it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Standing {
+    /// Which.
+    pub generation: Generation,
+    /// What it is for.
+    pub state: State,
+    /// Up to where it holds everything.
+    pub position: Position,
+    /// When that was last moved.
+    pub updated_at: DateTime<Utc>,
+    /// When it was begun.
+    pub created_at: DateTime<Utc>,
+    /// When it began to serve.
+    pub promoted_at: Option<DateTime<Utc>>,
+    /// When another one took its place.
+    pub replaced_at: Option<DateTime<Utc>>,
+}
+
+const STANDINGS: &str = "
+    SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, c.commit_position, c.prepare_position, c.updated_at
+    FROM control.generations g JOIN control.checkpoints c USING (model, number)";
+
+impl Standing {
+    fn read(row: &Row) -> Result<Self, ViewError> {
+        let odd = |what| ViewError::Control { what };
+        let model = ReadModel::from_str(row.try_get("model")?).map_err(|_| odd("a model"))?;
+        let state: &str = row.try_get("state")?;
+        let position =
+            Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
+        Ok(Self {
+            generation: Generation { model, number: row.try_get("number")? },
+            state: State::ALL.into_iter().find(|known| known.as_str() == state).ok_or(odd("a state"))?,
+            position: position.map_err(|_| odd("a position"))?,
+            updated_at: row.try_get("updated_at")?,
+            created_at: row.try_get("created_at")?,
+            promoted_at: row.try_get("promoted_at")?,
+            replaced_at: row.try_get("replaced_at")?,
+        })
+    }
+}
+
+/// All generations, by view and number.
+pub async fn list(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+    let rows = client.query(&format!("{STANDINGS} ORDER BY g.model, g.number"), &[]).await?;
+    rows.iter().map(Standing::read).collect()
+}
+
+/// The generations that serve, at most one of each view.
+pub async fn live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+    let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model"), &[]).await?;
+    rows.iter().map(Standing::read).collect()
+}
+
+/// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
+pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+    let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
+    let rows = client.query(&held, &[]).await?;
+    rows.iter().map(Standing::read).collect()
+}
+
+/// Enters a new generation of a view, being built.
+pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
+    let row = client
+        .query_one(
+            "WITH begun AS (
+                 INSERT INTO control.generations (model, number, state)
+                 SELECT $1, nextval(('control.' || $1 || '_numbers')::regclass), 'building'
+                 RETURNING model, number)
+             INSERT INTO control.checkpoints (model, number, commit_position, prepare_position)
+             SELECT model, number, 0, 0 FROM begun RETURNING number",
+            &[&model.as_str()],
+        )
+        .await?;
+    Ok(Generation { model, number: row.try_get(0)? })
+}
+
+/// Lets a generation serve in place of the one that does.
+pub(crate) async fn promote(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let (model, number) = (generation.model.as_str(), generation.number);
+    client
+        .execute(
+            "UPDATE control.generations SET state = 'kept', replaced_at = now() WHERE model = $1 AND state = 'live'",
+            &[&model],
+        )
+        .await?;
+    client
+        .execute(
+            "UPDATE control.generations SET state = 'live', promoted_at = now() WHERE model = $1 AND number = $2",
+            &[&model, &number],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Marks a generation as not come to its end.
+pub(crate) async fn fail(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let (model, number) = (generation.model.as_str(), generation.number);
+    client
+        .execute(
+            "UPDATE control.generations SET state = 'failed' WHERE model = $1 AND number = $2",
+            &[&model, &number],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Drops a generation's tables and its entry.
+pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", generation.schema())).await?;
+    let (model, number) = (generation.model.as_str(), generation.number);
+    client
+        .execute("DELETE FROM control.generations WHERE model = $1 AND number = $2", &[&model, &number])
+        .await?;
+    Ok(())
+}
+
+/// Moves a checkpoint on, only from where the batch was read. Whether it stood there.
+pub(crate) async fn advance(
+    client: &impl GenericClient,
+    generation: Generation,
+    from: Position,
+    to: Position,
+) -> Result<bool, ViewError> {
+    let ((from_commit, from_prepare), (commit, prepare)) = (from.to_parts(), to.to_parts());
+    let moved = client
+        .execute(
+            "UPDATE control.checkpoints SET commit_position = $5, prepare_position = $6, updated_at = now()
+             WHERE model = $1 AND number = $2 AND commit_position = $3 AND prepare_position = $4",
+            &[&generation.model.as_str(), &generation.number, &from_commit, &from_prepare, &commit, &prepare],
+        )
+        .await?;
+    Ok(moved == 1)
+}

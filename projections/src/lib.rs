@@ -1,0 +1,45 @@
+//! The read side: two views of one log, the engine that keeps them up, their rebuild and comparison, and the router
+//! that says which of them answers whom.
+//!
+//! Data flows one way: the log → `effect` → `fold` → rows of a generation → [`query`]. Nothing here appends to the log
+//! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
+
+mod copy;
+mod effect;
+mod engine;
+mod error;
+mod fact;
+mod fold;
+pub mod generation;
+mod interpret;
+mod projector;
+pub mod query;
+mod rebuild;
+mod router;
+mod row;
+mod store;
+mod tables;
+mod verify;
+mod views;
+
+pub use effect::ERASED;
+pub use engine::Engine;
+pub use error::ViewError;
+pub use fact::{Digest, RULES_VERSION};
+pub use generation::{Generation, Standing, State};
+pub use rebuild::{KEEP, Phase, Progress, Rebuild, RebuildReport};
+pub use router::{Route, Router};
+pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};
+pub use views::{Lag, Serving, Views};
+
+/// An error with its causes, on one line.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

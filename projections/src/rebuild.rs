@@ -1,0 +1,340 @@
+//! Rebuild: a new generation beside the live one, from the whole log.
+//!
+//! The log is streamed and folded in memory; the rows go by COPY into tables without keys and indexes, which follow; the
+//! new generation catches up, is compared with the other view at one position, and takes over in one row. Readers never
+//! see a half-built view, and a rebuild that fails leaves the live one alone.
+
+mod loading;
+mod people;
+mod promotion;
+mod reading;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use daybook_domain::ReadModel;
+use daybook_event_log::vault::Vault;
+use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
+use futures_util::StreamExt;
+use futures_util::future::try_join;
+use serde::Serialize;
+
+use crate::ViewError;
+use crate::fact::Digest;
+use crate::generation::{self, Generation, State};
+use crate::projector::Projector;
+use crate::tables;
+
+/// Advisory lock that a rebuild holds.
+const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
+
+/// Events of a batch while catching up, at most.
+const CATCH_UP_BATCH: usize = 1000;
+
+/// Rounds of catching up before the last one is done with the live views held still.
+const MAX_CATCH_UP_ROUNDS: usize = 20;
+
+/// A rebuilt view that is behind by no more than this is promoted: the live views stand still for so few events.
+const SMALL_REST: usize = 100;
+
+/// How long a promotion waits for the live views to come to where the new generation stands.
+const LIVE_WAIT: Duration = Duration::from_secs(60);
+
+/// Generations of a view that are kept once they no longer serve, unless told otherwise.
+pub const KEEP: usize = 1;
+
+/// How long after it was replaced a generation may still be read, by requests that were on their way and by processes
+/// that have not seen the flip yet.
+const LAST_READERS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+
+/// How long a first start waits for the rebuild of another process, and how often it looks.
+const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
+const OTHER_REBUILD_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a rebuild is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading the log and folding it.
+    Reading,
+    /// Copying rows.
+    Loading,
+    /// Making keys and indexes.
+    Indexing,
+    /// Taking in what was appended meanwhile.
+    CatchingUp,
+    /// Comparing and promoting.
+    Promoting,
+}
+
+/// How far a rebuild has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Events read.
+    pub events: u64,
+    /// How much of the log that is, from 0 to 1.
+    pub read_fraction: f64,
+}
+
+/// What a rebuild did.
+#[derive(Debug, Clone, Serialize)]
+pub struct RebuildReport {
+    /// The generations that now serve.
+    pub generations: Vec<Generation>,
+    /// Position at which they were promoted.
+    pub position: Position,
+    /// Events read.
+    pub events: u64,
+    /// Reservations in each.
+    pub reservations: u64,
+    /// Digest of each view's facts.
+    pub digests: BTreeMap<String, Digest>,
+    /// Whether it was compared with the other view.
+    pub compared: bool,
+    /// Seconds by phase.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Whether the plain-named views for people show the new generation already.
+    pub people_views_refreshed: bool,
+}
+
+/// Rebuilds views.
+#[derive(Debug, Clone)]
+pub struct Rebuild {
+    log: Arc<dyn EventLog>,
+    vault: Vault,
+    pool: Pool,
+    keep: usize,
+}
+
+impl Rebuild {
+    /// A rebuild over a log and the views' database that keeps so many former generations of a view.
+    pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, keep: usize) -> Self {
+        Self { log, vault, pool, keep }
+    }
+
+    /// Builds the views that have no live generation, as at the first start. Gives what it built.
+    ///
+    /// Where another process does so at the same time, waits for it.
+    pub async fn missing(&self) -> Result<Option<RebuildReport>, ViewError> {
+        let since = Instant::now();
+        loop {
+            let live = generation::live(&self.client().await?).await?;
+            let is_live = |model: &ReadModel| live.iter().any(|standing| standing.generation.model == *model);
+            let missing: Vec<ReadModel> =
+                ReadModel::ALL.into_iter().filter(|model| !is_live(model)).collect();
+            if missing.is_empty() {
+                return Ok(None);
+            }
+            match self.run(&missing, &|_| {}).await {
+                Err(ViewError::RebuildUnderWay) if since.elapsed() < OTHER_REBUILD_WAIT => {
+                    tokio::time::sleep(OTHER_REBUILD_PAUSE).await;
+                }
+                outcome => return outcome.map(Some),
+            }
+        }
+    }
+
+    /// Rebuilds views and lets them serve.
+    pub async fn run(
+        &self,
+        models: &[ReadModel],
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<RebuildReport, ViewError> {
+        let lock = self.lock().await?;
+        let outcome = self.run_alone(models, progress).await;
+        // The server sees a moment late that a connection was closed; the next rebuild must not be refused for that. Where
+        // this is not answered, the lock ends with the connection.
+        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
+        outcome
+    }
+
+    async fn run_alone(
+        &self,
+        models: &[ReadModel],
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<RebuildReport, ViewError> {
+        self.sweep().await?;
+        let client = self.client().await?;
+        let mut generations = Vec::new();
+        for model in models {
+            generations.push(generation::begin(&client, *model).await?);
+        }
+        let outcome = self.build(&generations, progress).await;
+        if outcome.is_err() {
+            for generation in &generations {
+                generation::fail(&client, *generation).await?;
+            }
+        }
+        outcome
+    }
+
+    async fn build(
+        &self,
+        generations: &[Generation],
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<RebuildReport, ViewError> {
+        let mut clock = PhaseClock::new(progress);
+        clock.enter(Phase::Reading);
+        let reading = reading::read(&self.log, &self.vault, generations, &mut clock);
+        let (read, ()) = try_join(reading, loading::create(&self.pool, generations)).await?;
+        let position = read.position;
+        clock.enter(Phase::Loading);
+        loading::load(&self.pool, generations, read).await?;
+        clock.enter(Phase::Indexing);
+        loading::index(&self.pool, generations).await?;
+        clock.enter(Phase::CatchingUp);
+        let mut projector = Projector::at(&self.log, &self.vault, position).await?;
+        self.catch_up(&mut projector, generations).await?;
+        clock.enter(Phase::Promoting);
+        let promoted = promotion::promote(self, &mut projector, generations).await?;
+        let people_views_refreshed = people::refresh(&self.pool, generations).await;
+        if people_views_refreshed {
+            self.drop_old().await?;
+        }
+        Ok(RebuildReport {
+            generations: generations.to_vec(),
+            position: promoted.position,
+            events: clock.events,
+            reservations: promoted.reservations,
+            digests: promoted.digests,
+            compared: promoted.compared,
+            seconds: clock.finish(),
+            people_views_refreshed,
+        })
+    }
+
+    /// Takes in what was appended meanwhile, until little is left.
+    async fn catch_up(&self, projector: &mut Projector, generations: &[Generation]) -> Result<(), ViewError> {
+        for _ in 0..MAX_CATCH_UP_ROUNDS {
+            let head = self.log.head().await?;
+            if self.advance_to(projector, generations, head).await? <= SMALL_REST {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves generations that are being built on to a position. Gives the number of events that were taken in.
+    async fn advance_to(
+        &self,
+        projector: &mut Projector,
+        generations: &[Generation],
+        to: Position,
+    ) -> Result<usize, ViewError> {
+        let mut events = self.log.read_all(projector.position(), &Filter::all()).await?;
+        let mut count = 0;
+        loop {
+            let mut batch: Vec<Recorded> = Vec::new();
+            while batch.len() < CATCH_UP_BATCH {
+                match events.next().await.transpose()? {
+                    Some(event) if event.position <= to => batch.push(event),
+                    Some(_) | None => break,
+                }
+            }
+            if batch.is_empty() {
+                return Ok(count);
+            }
+            count += batch.len();
+            let mut client = self.client().await?;
+            projector.move_building(client.transaction().await?, generations, &batch).await?;
+        }
+    }
+
+    /// Takes the lock for rebuilds, on a connection of its own: it ends with it.
+    async fn lock(&self) -> Result<ClientWrapper, ViewError> {
+        let client = Object::take(self.client().await?);
+        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&REBUILD_LOCK]).await?;
+        if row.try_get(0)? { Ok(client) } else { Err(ViewError::RebuildUnderWay) }
+    }
+
+    /// Drops what interrupted rebuilds left, and marks live generations whose tables somebody dropped. Under the lock.
+    async fn sweep(&self) -> Result<(), ViewError> {
+        let client = self.client().await?;
+        for standing in generation::list(&client).await? {
+            match standing.state {
+                State::Building | State::Failed => generation::drop(&client, standing.generation).await?,
+                State::Live if !tables::exist(&client, standing.generation).await? => {
+                    generation::fail(&client, standing.generation).await?;
+                }
+                State::Live | State::Kept => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the oldest kept generations of each view beyond the number that is kept.
+    async fn drop_old(&self) -> Result<(), ViewError> {
+        let client = self.client().await?;
+        let mut by_model: BTreeMap<ReadModel, Vec<Generation>> = BTreeMap::new();
+        for standing in generation::list(&client).await? {
+            let unread = standing.replaced_at.is_some_and(|at| Utc::now() - at > LAST_READERS);
+            if standing.state == State::Kept && unread {
+                by_model.entry(standing.generation.model).or_default().push(standing.generation);
+            }
+        }
+        for old in by_model.values().flat_map(|kept| kept.iter().rev().skip(self.keep)) {
+            generation::drop(&client, *old).await?;
+        }
+        Ok(())
+    }
+
+    async fn client(&self) -> Result<Client, ViewError> {
+        Ok(self.pool.get().await?)
+    }
+}
+
+/// Tells phases, and how long each took.
+struct PhaseClock<'a> {
+    progress: &'a (dyn Fn(Progress) + Send + Sync),
+    current: Option<(Phase, Instant)>,
+    seconds: BTreeMap<&'static str, f64>,
+    events: u64,
+    read_fraction: f64,
+}
+
+impl<'a> PhaseClock<'a> {
+    fn new(progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
+        Self { progress, current: None, seconds: BTreeMap::new(), events: 0, read_fraction: 0.0 }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.close();
+        self.current = Some((phase, Instant::now()));
+        self.tell();
+    }
+
+    fn read(&mut self, events: u64, fraction: f64) {
+        self.events += events;
+        self.read_fraction = fraction;
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if let Some((phase, _)) = self.current {
+            (self.progress)(Progress { phase, events: self.events, read_fraction: self.read_fraction });
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((phase, since)) = self.current.take() {
+            let name = match phase {
+                Phase::Reading => "reading",
+                Phase::Loading => "loading",
+                Phase::Indexing => "indexing",
+                Phase::CatchingUp => "catching_up",
+                Phase::Promoting => "promoting",
+            };
+            *self.seconds.entry(name).or_default() += since.elapsed().as_secs_f64();
+        }
+    }
+
+    fn finish(mut self) -> BTreeMap<&'static str, f64> {
+        self.close();
+        self.seconds
+    }
+}

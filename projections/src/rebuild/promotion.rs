@@ -1,0 +1,90 @@
+//! Promotion: the new generations and the live views at one position, compared, and flipped in one transaction.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use daybook_event_log::Position;
+use deadpool_postgres::Transaction;
+
+use super::{LIVE_WAIT, Rebuild};
+use crate::ViewError;
+use crate::fact::Digest;
+use crate::generation::{self, Generation, Standing};
+use crate::projector::{Projector, VIEWS_CHANNEL};
+use crate::store::{DayDigests, read_digest};
+
+/// What was promoted.
+pub(super) struct Promoted {
+    pub(super) position: Position,
+    pub(super) reservations: u64,
+    pub(super) digests: BTreeMap<String, Digest>,
+    pub(super) compared: bool,
+}
+
+/// Lets the new generations serve, once they stand where the live views do and agree with the other view.
+pub(super) async fn promote(
+    rebuild: &Rebuild,
+    projector: &mut Projector,
+    generations: &[Generation],
+) -> Result<Promoted, ViewError> {
+    wait_for_live(rebuild, projector.position()).await?;
+    let mut client = rebuild.client().await?;
+    // While the live checkpoints are held, nobody moves or promotes: this has to be short.
+    let transaction = client.transaction().await?;
+    let live = generation::hold_live(&transaction).await?;
+    if let Some(at) = live.iter().map(|standing| standing.position).max() {
+        rebuild.advance_to(projector, generations, at).await?;
+    }
+    let position = projector.position();
+    let mut digests = BTreeMap::new();
+    let mut compared_with = None;
+    let mut reservations = 0;
+    for generation in serving_after(&live, generations, position) {
+        let days = digests_of(&transaction, generation).await?;
+        reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
+        let total = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
+        digests.insert(generation.to_string(), total);
+        match &compared_with {
+            Some(other) if *other != days => return Err(ViewError::Differs(generation)),
+            Some(_) | None => compared_with = Some(days),
+        }
+    }
+    for generation in generations {
+        generation::promote(&transaction, *generation).await?;
+    }
+    transaction.execute("SELECT pg_notify($1, '')", &[&VIEWS_CHANNEL]).await?;
+    transaction.commit().await?;
+    Ok(Promoted { position, reservations, compared: digests.len() > 1, digests })
+}
+
+/// The generations that serve once the new ones do, at one position.
+fn serving_after(live: &[Standing], new: &[Generation], position: Position) -> Vec<Generation> {
+    let replaced = |standing: &&Standing| new.iter().all(|new| new.model != standing.generation.model);
+    let others = live.iter().filter(replaced).filter(|standing| standing.position == position);
+    new.iter().copied().chain(others.map(|standing| standing.generation)).collect()
+}
+
+async fn digests_of(transaction: &Transaction<'_>, generation: Generation) -> Result<DayDigests, ViewError> {
+    let sql = format!(
+        "SELECT date, reservations, digest FROM {}.day_digests WHERE reservations > 0",
+        generation.schema()
+    );
+    let rows = transaction.query(&sql, &[]).await?;
+    rows.iter().map(read_digest).collect()
+}
+
+/// Waits until the live views have come to where the new generations stand, so that they can meet at one position.
+async fn wait_for_live(rebuild: &Rebuild, position: Position) -> Result<(), ViewError> {
+    let since = Instant::now();
+    loop {
+        let live = generation::live(&rebuild.client().await?).await?;
+        if live.iter().all(|standing| standing.position >= position) {
+            return Ok(());
+        }
+        if since.elapsed() > LIVE_WAIT {
+            let what = "the live views to catch up; is `daybook serve` running?";
+            return Err(ViewError::TimedOut { what, seconds: LIVE_WAIT.as_secs() });
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,125 @@
+//! The log into folds: one task reads, one thread decodes and opens, one folds for all views that are rebuilt.
+
+use std::sync::Arc;
+
+use daybook_domain::ReadModel;
+use daybook_event_log::vault::{Opener, Vault};
+use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::PhaseClock;
+use crate::ViewError;
+use crate::effect::{Batch, Effect, Interpreter};
+use crate::fold::{Fold, Reference};
+use crate::generation::Generation;
+use crate::row::dynamic::DynamicRow;
+use crate::row::legacy::LegacyRow;
+
+/// Events that are handed from thread to thread at once.
+const CHUNK_EVENTS: usize = 2048;
+
+/// Chunks that wait for each of the two threads, at most.
+const WAITING_CHUNKS: usize = 4;
+
+/// What the log adds up to.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) legacy: Option<Fold<LegacyRow>>,
+    pub(super) dynamic: Option<Fold<DynamicRow>>,
+    pub(super) position: Position,
+}
+
+impl Read {
+    fn new(generations: &[Generation]) -> Self {
+        let wanted = |model| generations.iter().any(|generation| generation.model == model);
+        Self {
+            legacy: wanted(ReadModel::Legacy).then(|| Fold::whole(Reference::default())),
+            dynamic: wanted(ReadModel::Dynamic).then(|| Fold::whole(Reference::default())),
+            position: Position::START,
+        }
+    }
+
+    fn take_in(&mut self, batch: &Batch) {
+        if let Some(fold) = &mut self.legacy {
+            batch.effects.iter().for_each(|effect| fold.apply(effect));
+        }
+        if let Some(fold) = &mut self.dynamic {
+            batch.effects.iter().for_each(|effect| fold.apply(effect));
+        }
+        self.position = batch.last;
+    }
+}
+
+/// Reads the whole log as it stands now.
+pub(super) async fn read(
+    log: &Arc<dyn EventLog>,
+    vault: &Vault,
+    generations: &[Generation],
+    clock: &mut PhaseClock<'_>,
+) -> Result<Read, ViewError> {
+    let head = log.head().await?;
+    let events = log.read_all(Position::START, &Filter::all()).await?;
+    // Keys are stored before the events that need them, so those of all events of this snapshot are there by now.
+    let opener = vault.load_all_keys().await?;
+    let (sender, recorded) = mpsc::channel(WAITING_CHUNKS);
+    let (means, interpreted) = mpsc::channel(WAITING_CHUNKS);
+    let read = Read::new(generations);
+    let interpreting = spawn_blocking(move || interpret_all(recorded, &means, &opener));
+    let folding = spawn_blocking(move || fold_all(read, interpreted));
+    let sent = send_all(events, &sender, head, clock).await;
+    drop(sender);
+    finished(interpreting).await?;
+    let folded = finished(folding).await;
+    sent?;
+    Ok(folded)
+}
+
+/// What a thread came to. A panic goes on here.
+async fn finished<T>(thread: JoinHandle<T>) -> T {
+    thread.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+async fn send_all(
+    events: daybook_event_log::RecordedStream,
+    sender: &mpsc::Sender<Vec<Recorded>>,
+    head: Position,
+    clock: &mut PhaseClock<'_>,
+) -> Result<(), ViewError> {
+    let mut chunks = events.try_chunks(CHUNK_EVENTS);
+    while let Some(chunk) = chunks.try_next().await.map_err(|broken| ViewError::Log(broken.1))? {
+        let (count, last) = (chunk.len() as u64, chunk.last().map_or(head, |event| event.position));
+        if sender.send(chunk).await.is_err() {
+            // The interpreting thread has stopped: it says why.
+            return Ok(());
+        }
+        clock.read(count, (last.commit() as f64 / head.commit().max(1) as f64).min(1.0));
+    }
+    Ok(())
+}
+
+fn interpret_all(
+    mut chunks: mpsc::Receiver<Vec<Recorded>>,
+    means: &mpsc::Sender<Batch>,
+    opener: &Opener,
+) -> Result<(), ViewError> {
+    let mut interpreter = Interpreter::default();
+    while let Some(chunk) = chunks.blocking_recv() {
+        let effects: Result<Vec<Effect>, ViewError> =
+            chunk.iter().map(|recorded| interpreter.interpret(recorded, opener)).collect();
+        let last = chunk.last().map_or(Position::START, |recorded| recorded.position);
+        // The folding thread takes all there is; where it has panicked, that is told when it is waited for.
+        if means.blocking_send(Batch { effects: effects?, last }).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn fold_all(mut read: Read, mut chunks: mpsc::Receiver<Batch>) -> Read {
+    while let Some(chunk) = chunks.blocking_recv() {
+        read.take_in(&chunk);
+    }
+    read
+}

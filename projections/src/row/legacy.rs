@@ -1,0 +1,198 @@
+//! The legacy enum view's row: the service is an enum value, the time is the text that was typed.
+
+use std::borrow::Cow;
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use daybook_domain::book::Placement;
+use daybook_domain::{LegacyService, ReadModel, SubjectId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ReservationRow;
+use crate::copy::CopyBuffer;
+use crate::effect::{Change, ERASED, Entry, Stamp};
+use crate::fact::{Fact, Time};
+use crate::fold::Reference;
+
+/// A row of `reservations`. Field names are the table's columns.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LegacyRow {
+    pub(crate) id: String,
+    pub(crate) patient_name: String,
+    pub(crate) phone: String,
+    pub(crate) email: Option<String>,
+    pub(crate) birth_date: Option<NaiveDateTime>,
+    pub(crate) gender: Option<Cow<'static, str>>,
+    pub(crate) treatment_type: Option<Cow<'static, str>>,
+    pub(crate) preferred_date: NaiveDate,
+    pub(crate) preferred_time: String,
+    pub(crate) status: Cow<'static, str>,
+    pub(crate) notes: Option<String>,
+    pub(crate) admin_notes: Option<String>,
+    pub(crate) created_at: NaiveDateTime,
+    pub(crate) updated_at: NaiveDateTime,
+    pub(crate) service: Cow<'static, str>,
+    pub(crate) status_changed_at: NaiveDateTime,
+    pub(crate) status_changed_by: Option<String>,
+    pub(crate) subject: Uuid,
+    pub(crate) version: i32,
+    pub(crate) minutes: i32,
+}
+
+/// How the enum view shows a service for which the enum has no value.
+const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
+
+/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time.
+fn preferred_time(entry: &Entry) -> String {
+    let unread = entry.details.as_ref().and_then(|details| details.unread_wish.clone());
+    let typed = entry.wish.as_deref().map(str::to_owned).or(unread);
+    typed.or_else(|| entry.placement.legacy_text()).unwrap_or_else(|| ERASED.to_owned())
+}
+
+impl ReservationRow for LegacyRow {
+    const MODEL: ReadModel = ReadModel::Legacy;
+
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "patientName",
+        "phone",
+        "email",
+        "birthDate",
+        "gender",
+        "treatmentType",
+        "preferredDate",
+        "preferredTime",
+        "status",
+        "notes",
+        "adminNotes",
+        "createdAt",
+        "updatedAt",
+        "service",
+        "statusChangedAt",
+        "statusChangedBy",
+        "subject",
+        "version",
+        "minutes",
+    ];
+
+    fn enter(entry: &Entry) -> Self {
+        let details = entry.details.as_ref();
+        Self {
+            id: entry.reservation.as_str().to_owned(),
+            patient_name: details.map_or(ERASED, |details| &details.patient_name).to_owned(),
+            phone: details.map_or(ERASED, |details| &details.phone).to_owned(),
+            email: details.and_then(|details| details.email.clone()),
+            birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
+            gender: details.map(|details| details.gender.as_str().into()),
+            treatment_type: details.map(|details| details.treatment_type.as_str().into()),
+            preferred_date: entry.date,
+            preferred_time: preferred_time(entry),
+            status: entry.status.as_str().into(),
+            notes: details.and_then(|details| details.notes.clone()),
+            admin_notes: details.and_then(|details| details.admin_note.clone()),
+            created_at: entry.created_at,
+            updated_at: entry.updated_at,
+            service: entry.service.legacy.unwrap_or(NO_ENUM_VALUE).as_str().into(),
+            status_changed_at: entry.status_changed_at,
+            status_changed_by: entry.status_changed_by.as_deref().map(str::to_owned),
+            subject: Uuid::from_bytes(*entry.subject.as_bytes()),
+            version: 1,
+            minutes: (entry.service.duration + entry.service.buffer) as i32,
+        }
+    }
+
+    fn change(&mut self, change: &Change, stamp: &Stamp) {
+        match change {
+            Change::Turned(status) => {
+                self.status = status.as_str().into();
+                self.status_changed_at = stamp.at;
+                self.status_changed_by = Some(stamp.actor.to_string());
+            }
+            Change::Placed(placement) => self.preferred_time = placed_text(placement),
+            Change::Noted(note) => self.admin_notes.clone_from(note),
+        }
+        self.updated_at = stamp.at;
+        self.version += 1;
+    }
+
+    fn erase(&mut self) {
+        self.patient_name = ERASED.to_owned();
+        self.phone = ERASED.to_owned();
+        self.email = None;
+        self.birth_date = None;
+        self.gender = None;
+        self.treatment_type = None;
+        self.notes = None;
+        self.admin_notes = None;
+        if matches!(Time::of_text(&self.preferred_time), Time::Review(_)) {
+            self.preferred_time = ERASED.to_owned();
+        }
+    }
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn date(&self) -> NaiveDate {
+        self.preferred_date
+    }
+
+    fn subject(&self) -> SubjectId {
+        SubjectId::from_bytes(*self.subject.as_bytes())
+    }
+
+    fn fact<'a>(&'a self, _reference: &'a Reference) -> Fact<'a> {
+        Fact {
+            id: &self.id,
+            date: self.preferred_date,
+            service: &self.service,
+            minutes: self.minutes,
+            time: Time::of_text(&self.preferred_time),
+            status: &self.status,
+            status_changed_at: self.status_changed_at,
+            status_changed_by: self.status_changed_by.as_deref(),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: self.version,
+            subject: self.subject,
+            patient_name: &self.patient_name,
+            phone: &self.phone,
+            email: self.email.as_deref(),
+            birth_date: self.birth_date,
+            gender: self.gender.as_deref(),
+            treatment_type: self.treatment_type.as_deref(),
+            notes: self.notes.as_deref(),
+            admin_notes: self.admin_notes.as_deref(),
+        }
+    }
+
+    fn copy(&self, buffer: &mut CopyBuffer) {
+        buffer
+            .row()
+            .text(Some(&self.id))
+            .text(Some(&self.patient_name))
+            .text(Some(&self.phone))
+            .text(self.email.as_deref())
+            .timestamp(self.birth_date)
+            .text(self.gender.as_deref())
+            .text(self.treatment_type.as_deref())
+            .date(self.preferred_date)
+            .text(Some(&self.preferred_time))
+            .text(Some(&self.status))
+            .text(self.notes.as_deref())
+            .text(self.admin_notes.as_deref())
+            .timestamp(Some(self.created_at))
+            .timestamp(Some(self.updated_at))
+            .text(Some(&self.service))
+            .timestamp(Some(self.status_changed_at))
+            .text(self.status_changed_by.as_deref())
+            .uuid(self.subject)
+            .integer(self.version)
+            .integer(self.minutes);
+    }
+}
+
+fn placed_text(placement: &Placement) -> String {
+    placement.legacy_text().unwrap_or_else(|| ERASED.to_owned())
+}

@@ -1,0 +1,58 @@
+//! The tables of a generation: made here from the DDL under `migrations/views`, and nowhere else.
+
+use daybook_domain::ReadModel;
+use deadpool_postgres::GenericClient;
+
+use crate::ViewError;
+use crate::generation::Generation;
+
+const LEGACY_TABLES: &str = include_str!("../../migrations/views/legacy.tables.sql");
+const LEGACY_INDEXES: &str = include_str!("../../migrations/views/legacy.indexes.sql");
+const DYNAMIC_TABLES: &str = include_str!("../../migrations/views/dynamic.tables.sql");
+const DYNAMIC_INDEXES: &str = include_str!("../../migrations/views/dynamic.indexes.sql");
+const SHARED_TABLES: &str = include_str!("../../migrations/views/shared.tables.sql");
+
+fn for_schema(ddl: &str, generation: Generation) -> String {
+    ddl.replace("{schema}", &generation.schema())
+}
+
+/// Makes a generation's schema and tables, without keys and indexes on its reservations.
+pub(crate) async fn create(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let own = match generation.model {
+        ReadModel::Legacy => LEGACY_TABLES,
+        ReadModel::Dynamic => DYNAMIC_TABLES,
+    };
+    client.batch_execute(&for_schema(own, generation)).await?;
+    client.batch_execute(&for_schema(SHARED_TABLES, generation)).await?;
+    Ok(())
+}
+
+/// Makes the keys and indexes of a generation's reservations.
+pub(crate) async fn index(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let ddl = match generation.model {
+        ReadModel::Legacy => LEGACY_INDEXES,
+        ReadModel::Dynamic => DYNAMIC_INDEXES,
+    };
+    client.batch_execute(&for_schema(ddl, generation)).await?;
+    Ok(())
+}
+
+/// Gathers statistics, so that the first queries are planned well: of the columns by which reservations are sought. Those
+/// of the others would take several times as long and help nobody.
+pub(crate) async fn analyze(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let own = match generation.model {
+        ReadModel::Legacy => "service",
+        ReadModel::Dynamic => r#""serviceId", period"#,
+    };
+    let schema = generation.schema();
+    let sought = format!(r#"id, subject, "preferredDate", status, "createdAt", {own}"#);
+    client.batch_execute(&format!("ANALYZE {schema}.reservations ({sought})")).await?;
+    Ok(())
+}
+
+/// Whether a generation's tables are there.
+pub(crate) async fn exist(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
+    let name = format!("{}.reservations", generation.schema());
+    let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?;
+    Ok(row.try_get(0)?)
+}

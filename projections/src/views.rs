@@ -1,0 +1,152 @@
+//! What serves now and how far it has come, known in every process a moment after it changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::ReadModel;
+use daybook_event_log::{EventLog, Filter, Position, codec};
+use deadpool_postgres::Pool;
+use futures_util::{StreamExt, stream};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_postgres::{AsyncMessage, Config, NoTls};
+
+use crate::ViewError;
+use crate::generation::{self, Standing};
+use crate::projector::VIEWS_CHANNEL;
+
+/// How often the standings are read when no announcement comes: the safety net, well under the second in which a flip
+/// has to be in force.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Pause before a lost connection for announcements is made anew.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// The live generations as they were last seen.
+#[derive(Debug, Clone, Default)]
+pub struct Serving {
+    live: Vec<Standing>,
+}
+
+impl Serving {
+    /// The live generation of a view.
+    pub fn of(&self, model: ReadModel) -> Option<&Standing> {
+        self.live.iter().find(|standing| standing.generation.model == model)
+    }
+
+    /// All of them.
+    pub fn live(&self) -> &[Standing] {
+        &self.live
+    }
+}
+
+/// How far a view is behind the log.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Lag {
+    /// Position of the view.
+    pub position: Position,
+    /// Position of the log.
+    pub head: Position,
+    /// Age of the oldest event that the view does not hold, in seconds; 0 where it holds all.
+    pub seconds: f64,
+}
+
+/// Follows what serves.
+#[derive(Debug, Clone)]
+pub struct Views {
+    serving: watch::Receiver<Arc<Serving>>,
+}
+
+impl Views {
+    /// Reads what serves, and follows it until the last clone is dropped.
+    pub async fn open(pool: Pool, database: Config) -> Result<Self, ViewError> {
+        let serving = read(&pool).await?;
+        let (sender, receiver) = watch::channel(Arc::new(serving));
+        tokio::spawn(follow(pool, database, sender));
+        Ok(Self { serving: receiver })
+    }
+
+    /// What serves now.
+    pub fn serving(&self) -> Arc<Serving> {
+        self.serving.borrow().clone()
+    }
+
+    /// Waits for the next change of what serves, or for the deadline. Whether it changed.
+    pub async fn changed(&mut self, deadline: tokio::time::Instant) -> bool {
+        matches!(tokio::time::timeout_at(deadline, self.serving.changed()).await, Ok(Ok(())))
+    }
+
+    /// How far a view is behind the log.
+    pub async fn lag(
+        &self,
+        model: ReadModel,
+        log: &dyn EventLog,
+        now: DateTime<Utc>,
+    ) -> Result<Lag, ViewError> {
+        let position = self.serving().of(model).ok_or(ViewError::NotLive { model })?.position;
+        let head = log.head().await?;
+        if position >= head {
+            return Ok(Lag { position, head, seconds: 0.0 });
+        }
+        let next = log.follow(position, &Filter::all()).await?.next().await.transpose()?;
+        let recorded_at =
+            next.and_then(|event| codec::decode_metadata(&event.metadata).ok()).map(|(_, m)| m.recorded_at);
+        let seconds = recorded_at.map_or(0.0, |at| (now - at).num_milliseconds().max(0) as f64 / 1000.0);
+        Ok(Lag { position, head, seconds })
+    }
+}
+
+async fn read(pool: &Pool) -> Result<Serving, ViewError> {
+    let client = pool.get().await?;
+    Ok(Serving { live: generation::live(&client).await? })
+}
+
+/// Reads what serves after each announcement and at each poll, as long as somebody wants to know.
+async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>>) {
+    let (announce, mut announced) = watch::channel(());
+    let listening = tokio::spawn(listen(database, announce));
+    loop {
+        tokio::select! {
+            () = sender.closed() => break,
+            _ = tokio::time::timeout(POLL, announced.changed()) => {}
+        }
+        match read(&pool).await {
+            Ok(serving) => {
+                sender.send_replace(Arc::new(serving));
+            }
+            Err(error) => {
+                tracing::warn!(error = %crate::describe(&error), "what serves could not be read; trying again");
+                tokio::time::sleep(RECONNECT_PAUSE).await;
+            }
+        }
+    }
+    listening.abort();
+}
+
+/// Hands announcements on; a lost connection is made anew.
+async fn listen(database: Config, announce: watch::Sender<()>) {
+    while !announce.is_closed() {
+        if let Err(error) = listen_once(&database, &announce).await {
+            tracing::debug!(error = %crate::describe(&error), "the connection for announcements was lost");
+        }
+        tokio::time::sleep(RECONNECT_PAUSE).await;
+    }
+}
+
+async fn listen_once(database: &Config, announce: &watch::Sender<()>) -> Result<(), tokio_postgres::Error> {
+    let (client, mut connection) = database.connect(NoTls).await?;
+    let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+    let asked = client.batch_execute("LISTEN daybook_views");
+    debug_assert_eq!(VIEWS_CHANNEL, "daybook_views");
+    let handed_on = async {
+        while let Some(message) = messages.next().await {
+            if let AsyncMessage::Notification(_) = message? {
+                announce.send_replace(());
+            }
+        }
+        Ok(())
+    };
+    futures_util::future::try_join(asked, handed_on).await?;
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The clinic's hours as administrators see them.
+
+use chrono::NaiveDate;
+use daybook_domain::hours::{ClinicSlot, Hours};
+use daybook_domain::time::DayOfWeek;
+use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
+use serde::Serialize;
+
+/// One stretch of clinic time: a row of the old system's `clinic_time_slots`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    id: HoursId,
+    day_of_week: DayOfWeek,
+    period: Period,
+    start_time: ClockTime,
+    end_time: ClockTime,
+    total_minutes: u32,
+    slot_interval: u32,
+    max_concurrent: u32,
+    service_id: Option<ServiceId>,
+    effective_from: Option<NaiveDate>,
+    effective_until: Option<NaiveDate>,
+}
+
+impl Entry {
+    fn of(day_of_week: DayOfWeek, slot: &ClinicSlot) -> Self {
+        Self {
+            id: slot.id.clone(),
+            day_of_week,
+            period: slot.period,
+            start_time: slot.span.start,
+            end_time: slot.span.end,
+            total_minutes: slot.span.minutes(),
+            slot_interval: slot.slot_interval,
+            max_concurrent: slot.max_concurrent,
+            service_id: slot.service.clone(),
+            effective_from: slot.effective_from,
+            effective_until: slot.effective_until,
+        }
+    }
+}
+
+/// All stretches of the week.
+pub(super) fn week(hours: &Hours) -> Vec<Entry> {
+    hours.week().map(|(day_of_week, slot)| Entry::of(day_of_week, slot)).collect()
+}

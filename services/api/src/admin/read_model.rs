@@ -1,0 +1,76 @@
+//! Which read model answers whom, as administrators see it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use daybook_domain::ReadModel;
+use daybook_domain::routing::Routing;
+use daybook_event_log::Position;
+use daybook_projections::Generation;
+use serde::Serialize;
+
+use crate::metrics::{REASONS, reason};
+use crate::state::State;
+
+/// Longest wait for where a view is.
+const LAG_DEADLINE: Duration = Duration::from_secs(2);
+
+/// The routing, the views that serve, and how many requests went where since this process started.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Body {
+    success: bool,
+    dynamic_percentage: f64,
+    rolled_back: bool,
+    forced_count: usize,
+    models: Vec<Model>,
+    routed: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Whether this process routes by it already; others follow within a second.
+    in_force: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Model {
+    model: ReadModel,
+    generation: Generation,
+    position: Position,
+    head: Option<Position>,
+    lag_seconds: Option<f64>,
+}
+
+impl Body {
+    /// Puts it together for a routing.
+    pub(super) async fn of(state: &State, routing: &Routing) -> Self {
+        let mut models = Vec::new();
+        for standing in state.router.views().serving().live() {
+            let model = standing.generation.model;
+            let lag = state.router.views().lag(model, &*state.log, state.clock.now());
+            let lag = tokio::time::timeout(LAG_DEADLINE, lag).await.ok().and_then(Result::ok);
+            models.push(Model {
+                model,
+                generation: standing.generation,
+                position: lag.map_or(standing.position, |lag| lag.position),
+                head: lag.map(|lag| lag.head),
+                lag_seconds: lag.map(|lag| lag.seconds),
+            });
+        }
+        Self {
+            success: true,
+            dynamic_percentage: routing.share.as_percent(),
+            rolled_back: routing.rolled_back,
+            forced_count: routing.forced.len(),
+            models,
+            routed: routed(state),
+            in_force: *state.router.routing() == *routing,
+        }
+    }
+}
+
+fn routed(state: &State) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+    let of_model = |model: ReadModel| {
+        let count = |because| (reason(because), state.metrics.routed_count(model, because));
+        (model.as_str(), REASONS.into_iter().map(count).collect())
+    };
+    ReadModel::ALL.into_iter().map(of_model).collect()
+}

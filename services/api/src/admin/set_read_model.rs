@@ -1,0 +1,69 @@
+//! `POST /api/admin/read-model`: sets the dynamic share, or rolls all reads back. Each takes a reason, which is recorded.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{HttpResponse, web};
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, Share};
+use serde::Deserialize;
+
+use super::read_model::Body;
+use crate::edge::query::required;
+use crate::edge::{Edge, answer, body, json, text};
+use crate::problem::{Code, Problem};
+use crate::staff::Role;
+use crate::staff::token::Staff;
+use crate::state::State;
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 500;
+
+/// Longest wait until this process itself routes by the change.
+const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pause between looks whether it does.
+const IN_FORCE_PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    action: Option<String>,
+    dynamic_percentage: Option<f64>,
+    reason: Option<String>,
+}
+
+/// Changes which read model answers whom, and answers once this process routes by it.
+pub(crate) async fn set_read_model(
+    state: web::Data<State>,
+    edge: Edge,
+    staff: Staff,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    staff.require(Role::Admin)?;
+    let wanted = wanted(json::typed(&body::read(payload).await?)?)?;
+    let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), None));
+    let changing = async move { commands.change_routing(wanted, origin).await };
+    let position = state.carry_out(changing).await?;
+    let routing = state.commands.routing();
+    let since = Instant::now();
+    while *state.router.routing() != *routing && since.elapsed() < IN_FORCE_PATIENCE {
+        tokio::time::sleep(IN_FORCE_PAUSE).await;
+    }
+    answer::recorded(None, position, &Body::of(&state, &routing).await)
+}
+
+fn wanted(sent: Sent) -> Result<RoutingCommand, Problem> {
+    let action = required("action", sent.action)?;
+    let reason = sent.reason.filter(|reason| !reason.trim().is_empty());
+    let reason = reason.ok_or_else(|| Problem::of(Code::ReasonRequired))?;
+    let reason = text::line("reason", reason, MAX_REASON)?.into();
+    match action.as_str() {
+        "set" => {
+            let percent = required("dynamicPercentage", sent.dynamic_percentage)?;
+            let share = Share::percent(percent);
+            let share = share.map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
+            Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
+        }
+        "rollback" => Ok(RoutingCommand::RollBackReads(ReadsRolledBack { reason })),
+        _ => Err(Problem::field(Code::InvalidAction, "action")),
+    }
+}

@@ -1,0 +1,109 @@
+//! What is decided once at the edge of a request, and carried through it: its id, language and trace, who it is routed
+//! as, which model and generation answer it, and how its answer leaves.
+//!
+//! Nothing behind the edge chooses a model again: an answer that mixed two would belong to neither.
+
+pub(crate) mod answer;
+pub(crate) mod body;
+pub(crate) mod endpoint;
+pub(crate) mod header;
+pub(crate) mod json;
+mod language;
+pub(crate) mod passage;
+pub(crate) mod query;
+pub(crate) mod request_id;
+pub(crate) mod text;
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use daybook_commands::{IdempotencyKey, Origin};
+use daybook_domain::routing::{Because, RoutedSubject};
+use daybook_domain::{Actor, ReadModel};
+use daybook_event_log::Position;
+use daybook_event_log::codec::TraceParent;
+use daybook_projections::Route;
+
+use crate::problem::Problem;
+use crate::state::State;
+use crate::texts::Language;
+use request_id::RequestId;
+
+/// What a request says of itself, beside its path and body.
+#[derive(Debug, Clone)]
+pub(crate) struct Edge {
+    /// Its id.
+    pub(crate) request_id: RequestId,
+    /// The language of its answer.
+    pub(crate) language: Language,
+    /// What its sender calls it by, to send it twice and have it done once.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// The trace it belongs to.
+    traceparent: Option<TraceParent>,
+    /// The client that sent it, where it says so.
+    client: Option<RoutedSubject>,
+    /// The position that its answer has to hold.
+    at_least: Option<Position>,
+}
+
+impl Edge {
+    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        let headers = request.headers();
+        let id = request.extensions().get::<RequestId>().copied();
+        Ok(Self {
+            request_id: id.unwrap_or_else(RequestId::fresh),
+            language: language::of(headers),
+            idempotency_key: header::idempotency_key(headers)?,
+            traceparent: header::text(headers, "traceparent").and_then(TraceParent::parse),
+            client: header::client(headers)?,
+            at_least: header::at_least(headers)?,
+        })
+    }
+
+    /// Chooses what answers: for a subject, else for the client that the request names. Waits, within bounds, for the
+    /// position that the request asks for.
+    pub(crate) async fn route(
+        &self,
+        state: &State,
+        subject: Option<RoutedSubject>,
+    ) -> Result<Route, Problem> {
+        let subject = subject.as_ref().or(self.client.as_ref());
+        let route = match self.at_least {
+            None => state.router.choose(subject)?,
+            Some(position) => {
+                state.router.choose_with(subject, position, state.settings.at_least_patience).await?
+            }
+        };
+        state.metrics.routed(route.model(), route.because);
+        Ok(route)
+    }
+
+    /// Chooses the rule set that judges a booking: that of the model to which the subject is routed. It needs no view,
+    /// so that bookings are taken while a view is away.
+    pub(crate) fn judge(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
+        let subject = subject.or(self.client.as_ref());
+        let (model, because): (ReadModel, Because) = state.router.routing().choose(subject);
+        state.metrics.routed(model, because);
+        model
+    }
+
+    /// Where a command of this request comes from.
+    pub(crate) fn origin(&self, actor: Actor, shown: Option<ReadModel>) -> Origin {
+        Origin {
+            correlation: Some(self.request_id.uuid()),
+            traceparent: self.traceparent.clone(),
+            read_model: shown,
+            ..Origin::of(actor)
+        }
+    }
+}
+
+impl FromRequest for Edge {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request))
+    }
+}

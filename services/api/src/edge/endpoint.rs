@@ -1,0 +1,42 @@
+//! The addresses of the API, by which requests are counted and logged. Their templates never hold what a client put
+//! into a path.
+
+macro_rules! endpoints {
+    ($($endpoint:ident = $template:literal, $methods:literal;)+) => {
+        /// An address of the API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Endpoint { $($endpoint),+ }
+
+        impl Endpoint {
+            /// Its path, with names in place of parameters.
+            pub(crate) const fn template(self) -> &'static str {
+                match self { $(Self::$endpoint => $template),+ }
+            }
+
+            /// The methods it takes, as the `Allow` header lists them.
+            pub(crate) const fn methods(self) -> &'static str {
+                match self { $(Self::$endpoint => $methods),+ }
+            }
+        }
+    };
+}
+
+endpoints! {
+    PublicReservations = "/api/public/reservations", "POST";
+    PublicServices = "/api/public/services", "GET";
+    TimeSlots = "/api/public/reservations/time-slots", "GET";
+    Availability = "/api/public/reservations/availability", "GET";
+    MonthStatus = "/api/public/reservation-status", "GET";
+    Check = "/api/public/reservations/check", "GET, POST";
+    Reservations = "/api/reservations", "GET";
+    Reservation = "/api/reservations/{id}", "GET, PATCH";
+    ManualClose = "/api/admin/manual-close", "GET, POST, DELETE";
+    Services = "/api/admin/services", "GET, POST, PATCH, DELETE, PUT";
+    ServiceLimits = "/api/admin/service-limits", "GET, PUT, PATCH";
+    ClinicHours = "/api/admin/clinic-hours", "GET, PUT";
+    ReadModel = "/api/admin/read-model", "GET, POST";
+    Livez = "/livez", "GET";
+    Readyz = "/readyz", "GET";
+    Metrics = "/metrics", "GET";
+    Unknown = "unknown", "";
+}

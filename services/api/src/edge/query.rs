@@ -1,0 +1,91 @@
+//! The query of a URL: each parameter once, blank ones as if they were not there.
+
+use actix_web::{HttpRequest, web};
+use chrono::NaiveDate;
+
+use crate::problem::{Code, Details, Problem};
+
+/// Longest query, in bytes.
+const MAX_QUERY_LENGTH: usize = 4096;
+
+/// The parameters of a request.
+#[derive(Debug)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads them.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Self::parse(request.query_string())
+    }
+
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let invalid = || Problem::of(Code::InvalidQuery);
+        if text.len() > MAX_QUERY_LENGTH {
+            return Err(invalid());
+        }
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(text).map_err(|_| invalid())?;
+        let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err(invalid());
+        }
+        Ok(Self(pairs.into_inner()))
+    }
+
+    /// A parameter's text; none where it is missing or blank.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter, read with what understands it.
+    pub(crate) fn read<T>(
+        &self,
+        name: &'static str,
+        code: Code,
+        understand: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        understand(text).map(Some).ok_or_else(|| Problem::field(code, name))
+    }
+
+    /// A date.
+    pub(crate) fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
+        self.read(name, Code::InvalidDate, date)
+    }
+}
+
+/// A parameter that has to be there.
+pub(crate) fn required<T>(name: &'static str, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::with(Code::MissingFields, Details::Fields { fields: vec![name] }))
+}
+
+/// A date of the calendar, written `YYYY-MM-DD` and in no other way.
+pub(crate) fn date(text: &str) -> Option<NaiveDate> {
+    let [_, _, _, _, b'-', _, _, b'-', _, _] = text.as_bytes() else { return None };
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_comes_once_and_blank_is_none() {
+        let query = Query::parse("a=1&b=%20&c=%EA%B9%80").unwrap();
+        assert_eq!((query.text("a"), query.text("b"), query.text("c")), (Some("1"), None, Some("김")));
+        assert!(Query::parse("a=1&a=2").is_err());
+        assert!(Query::parse(&"a".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn a_date_is_strict() {
+        assert_eq!(date("2026-12-01").map(|date| date.to_string()).as_deref(), Some("2026-12-01"));
+        for wrong in ["2026-02-30", "2026-2-3", "20261201", "+026-12-01", "2026/12/01", "", "오늘"] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `GET /readyz`: whether the process may get traffic: the log takes appends, and every view that can be asked is near its end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{Routing, Share};
+use daybook_event_log::Position;
+use daybook_projections::describe;
+use serde::Serialize;
+
+use crate::edge::answer;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Longest wait for one check.
+const CHECK_DEADLINE: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Body {
+    status: &'static str,
+    checks: BTreeMap<&'static str, Check>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lag_seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_seconds: Option<f64>,
+}
+
+impl Check {
+    const FAILED: Self = Self { ok: false, position: None, lag_seconds: None, limit_seconds: None };
+}
+
+/// Says whether the process is ready, and if not, why: by the name of the check, never by its cause, which is logged.
+pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let mut checks = BTreeMap::from([("log", log(&state).await)]);
+    for model in asked(&state.router.routing()) {
+        checks.insert(model.as_str(), view(&state, model).await);
+    }
+    let ready = checks.values().all(|check| check.ok);
+    let status = if ready { "ready" } else { "not ready" };
+    let mut response = answer::plain(&Body { status, checks })?;
+    if !ready {
+        *response.status_mut() = actix_web::http::StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(response)
+}
+
+/// The models that a request can be routed to.
+fn asked(routing: &Routing) -> Vec<ReadModel> {
+    let everybody = match (routing.rolled_back, routing.share) {
+        (true, _) => return vec![ReadModel::Legacy],
+        (false, Share::NONE) => Some(ReadModel::Legacy),
+        (false, Share::ALL) => Some(ReadModel::Dynamic),
+        (false, _) => None,
+    };
+    let forced = |model: &ReadModel| routing.forced.values().any(|own| own == model);
+    let is_asked = |model: &ReadModel| everybody.is_none_or(|one| one == *model) || forced(model);
+    ReadModel::ALL.into_iter().filter(is_asked).collect()
+}
+
+/// The log takes appends, as far as can be told without one, and says where it ends.
+async fn log(state: &State) -> Check {
+    let asked = async {
+        state.log.check_writable().await?;
+        state.log.head().await
+    };
+    match tokio::time::timeout(CHECK_DEADLINE, asked).await {
+        Ok(Ok(head)) => Check { ok: true, position: Some(head), ..Check::FAILED },
+        Ok(Err(error)) => {
+            tracing::warn!(error = %describe(&error), "the event log takes no appends");
+            Check::FAILED
+        }
+        Err(_) => {
+            tracing::warn!("the event log does not answer in time");
+            Check::FAILED
+        }
+    }
+}
+
+async fn view(state: &State, model: ReadModel) -> Check {
+    let (views, now) = (state.router.views(), state.clock.now());
+    let lag = tokio::time::timeout(CHECK_DEADLINE, views.lag(model, &*state.log, now)).await;
+    let limit = state.settings.lag_limit.as_secs_f64();
+    match lag {
+        Ok(Ok(lag)) => Check {
+            ok: lag.seconds <= limit,
+            position: Some(lag.position),
+            lag_seconds: Some(lag.seconds),
+            limit_seconds: Some(limit),
+        },
+        Ok(Err(error)) => {
+            tracing::warn!(%model, error = %describe(&error), "how far a view is cannot be told");
+            Check::FAILED
+        }
+        Err(_) => {
+            tracing::warn!(%model, "how far a view is cannot be told in time");
+            Check::FAILED
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use daybook_domain::routing::RoutedSubject;
+
+    use super::*;
+
+    #[test]
+    fn a_view_counts_while_somebody_can_be_routed_to_it() {
+        let (legacy, dynamic) = (ReadModel::Legacy, ReadModel::Dynamic);
+        let mut routing = Routing::default();
+        assert_eq!(asked(&routing), [legacy]);
+        routing.forced.insert(RoutedSubject::client("tester"), dynamic);
+        assert_eq!(asked(&routing), [legacy, dynamic]);
+        routing.forced.clear();
+        routing.share = Share::percent(25.0).unwrap();
+        assert_eq!(asked(&routing), [legacy, dynamic]);
+        routing.share = Share::ALL;
+        assert_eq!(asked(&routing), [dynamic]);
+        routing.rolled_back = true;
+        assert_eq!(asked(&routing), [legacy]);
+    }
+}

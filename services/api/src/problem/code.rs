@@ -1,0 +1,90 @@
+//! The codes of all problems. They are contract: clients decide by them, so none is ever renamed.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $text:literal, $title:literal;)+) => {
+        /// The code of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Code { $($(#[$doc])* $code),+ }
+
+        impl Code {
+            /// All of them.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$code),+];
+
+            /// As answers, logs and metrics hold it.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $text),+ }
+            }
+
+            /// A short English title.
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Self::$code => $title),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    // What was sent.
+    RouteNotFound = "ROUTE_NOT_FOUND", "Not found";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", "Method not allowed";
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", "Payload too large";
+    BodyTimeout = "REQUEST_TIMEOUT", "Request timeout";
+    InvalidJson = "INVALID_JSON", "Invalid JSON";
+    InvalidQuery = "INVALID_QUERY", "Invalid query";
+    InvalidHeader = "INVALID_HEADER", "Invalid header";
+    MissingFields = "MISSING_FIELDS", "Missing fields";
+    InvalidField = "INVALID_FIELD", "Invalid field";
+    InvalidText = "INVALID_TEXT", "Invalid text";
+    InvalidDateFormat = "INVALID_DATE_FORMAT", "Invalid date format";
+    InvalidDate = "INVALID_DATE", "Invalid date";
+    InvalidTime = "INVALID_TIME", "Invalid time";
+    InvalidPeriod = "INVALID_PERIOD", "Invalid period";
+    InvalidPhone = "INVALID_PHONE", "Invalid phone number";
+    InvalidEmail = "INVALID_EMAIL", "Invalid e-mail address";
+    InvalidGender = "INVALID_GENDER", "Invalid gender";
+    InvalidTreatmentType = "INVALID_TREATMENT_TYPE", "Invalid treatment type";
+    InvalidStatus = "INVALID_STATUS", "Invalid status";
+    InvalidAction = "INVALID_ACTION", "Invalid action";
+    InvalidPercentage = "INVALID_PERCENTAGE", "Invalid percentage";
+    ReasonRequired = "REASON_REQUIRED", "Reason required";
+    NothingToChange = "NOTHING_TO_CHANGE", "Nothing to change";
+    // Who sent it.
+    Unauthenticated = "UNAUTHENTICATED", "Unauthenticated";
+    Forbidden = "FORBIDDEN", "Forbidden";
+    RateLimited = "RATE_LIMITED", "Too many requests";
+    // Booking.
+    UnknownService = "UNKNOWN_SERVICE", "Unknown service";
+    ServiceNotFound = "SERVICE_NOT_FOUND", "Service not found";
+    ServiceInactive = "SERVICE_INACTIVE", "Service inactive";
+    DateInPast = "DATE_IN_PAST", "Date in the past";
+    DateTooFar = "DATE_TOO_FAR", "Date too far ahead";
+    TimeInPast = "TIME_IN_PAST", "Time in the past";
+    NoClinicHours = "NO_CLINIC_HOURS", "Clinic closed";
+    OutsideClinicHours = "OUTSIDE_CLINIC_HOURS", "Outside clinic hours";
+    TimeSlotTooShort = "TIME_SLOT_TOO_SHORT", "Time slot too short";
+    TimeSlotFull = "TIME_SLOT_FULL", "Time slot full";
+    TimeSlotManuallyClosed = "TIME_SLOT_MANUALLY_CLOSED", "Time slot closed";
+    DailyLimitExceeded = "DAILY_LIMIT_EXCEEDED", "Daily limit exceeded";
+    ReservationFull = "RESERVATION_FULL", "Fully booked";
+    PageFull = "PAGE_FULL", "Day full";
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", "Idempotency key reused";
+    // Staff.
+    ReservationNotFound = "RESERVATION_NOT_FOUND", "Reservation not found";
+    VersionMismatch = "VERSION_MISMATCH", "Version mismatch";
+    InvalidTransition = "INVALID_TRANSITION", "Invalid transition";
+    NotMovable = "NOT_MOVABLE", "Not movable";
+    ClosureNotFound = "CLOSURE_NOT_FOUND", "Closure not found";
+    ClosureEmpty = "CLOSURE_EMPTY", "Closure empty";
+    // Admin.
+    ValueTaken = "VALUE_TAKEN", "Value taken";
+    OrderIncomplete = "ORDER_INCOMPLETE", "Order incomplete";
+    HoursOverlap = "HOURS_OVERLAP", "Clinic hours overlap";
+    ForcedListFull = "FORCED_LIST_FULL", "Forced list full";
+    // Our side.
+    ViewBehind = "VIEW_BEHIND", "View behind";
+    Busy = "BUSY", "Busy";
+    Unavailable = "UNAVAILABLE", "Unavailable";
+    OutcomeUnknown = "OUTCOME_UNKNOWN", "Outcome unknown";
+    Internal = "INTERNAL_ERROR", "Internal error";
+}

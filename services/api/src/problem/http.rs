@@ -1,0 +1,114 @@
+//! A problem as an HTTP answer: the one place that gives a code its status.
+//!
+//! A 5xx says nothing but its code and the id under which the cause is in the log.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use super::{Code, Details, Problem};
+use crate::edge::request_id::RequestId;
+use crate::texts::{self, Language};
+
+/// The body of every answer that is not the one that was asked for.
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'static str,
+    message: String,
+    code: &'static str,
+    #[serde(rename = "requestId")]
+    request_id: RequestId,
+    #[serde(flatten)]
+    details: &'a Details,
+}
+
+/// The status of each code.
+pub(crate) const fn status(code: Code) -> StatusCode {
+    match code {
+        Code::RouteNotFound | Code::ServiceNotFound | Code::ReservationNotFound | Code::ClosureNotFound => {
+            StatusCode::NOT_FOUND
+        }
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+        Code::InvalidJson
+        | Code::InvalidQuery
+        | Code::InvalidHeader
+        | Code::MissingFields
+        | Code::InvalidField
+        | Code::InvalidText
+        | Code::InvalidDateFormat
+        | Code::InvalidDate
+        | Code::InvalidTime
+        | Code::InvalidPeriod
+        | Code::InvalidPhone
+        | Code::InvalidEmail
+        | Code::InvalidGender
+        | Code::InvalidTreatmentType
+        | Code::InvalidStatus
+        | Code::InvalidAction
+        | Code::InvalidPercentage
+        | Code::ReasonRequired
+        | Code::NothingToChange
+        | Code::UnknownService
+        | Code::ServiceInactive
+        | Code::DateInPast
+        | Code::DateTooFar
+        | Code::TimeInPast
+        | Code::NoClinicHours
+        | Code::OutsideClinicHours
+        | Code::ClosureEmpty
+        | Code::OrderIncomplete => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::TimeSlotTooShort
+        | Code::TimeSlotFull
+        | Code::TimeSlotManuallyClosed
+        | Code::DailyLimitExceeded
+        | Code::ReservationFull
+        | Code::PageFull
+        | Code::InvalidTransition
+        | Code::NotMovable
+        | Code::ValueTaken
+        | Code::HoursOverlap
+        | Code::ForcedListFull => StatusCode::CONFLICT,
+        Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
+        Code::ViewBehind | Code::Busy | Code::Unavailable | Code::OutcomeUnknown => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The whole answer.
+pub(crate) fn answer(problem: &Problem, language: Language, request_id: RequestId) -> HttpResponse {
+    let body = Body {
+        error: problem.code.title(),
+        message: texts::message(language, problem.code, &problem.details),
+        code: problem.code.as_str(),
+        request_id,
+        details: &problem.details,
+    };
+    let mut answer = HttpResponse::build(status(problem.code));
+    if let Some(pause) = problem.retry_after {
+        answer.insert_header((header::RETRY_AFTER, pause.as_secs().max(1).to_string()));
+    }
+    if problem.code == Code::Unauthenticated {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    answer.json(body)
+}
+
+/// Carries a problem through the framework; the edge makes the answer of it, since only the edge knows the language and
+/// the request's id.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        status(self.code)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}

@@ -1,0 +1,81 @@
+//! `GET /api/public/services?code=&active=`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use daybook_domain::catalog::Service;
+use serde::Serialize;
+
+use crate::edge::query::Query;
+use crate::edge::{Edge, answer};
+use crate::problem::{Code, Problem};
+use crate::state::State;
+use crate::texts::Language;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    success: bool,
+    services: Vec<Entry<'a>>,
+    count: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    id: &'a str,
+    code: &'a str,
+    name: &'a str,
+    description: Option<&'a str>,
+    category: Option<&'a str>,
+    duration_minutes: u32,
+    buffer_minutes: u32,
+    total_minutes: u32,
+    display_order: u32,
+    is_active: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn of(service: &'a Service, language: Language) -> Self {
+        let english = service.name_en.as_deref().filter(|_| language == Language::English);
+        Self {
+            id: service.id.as_str(),
+            code: &service.code,
+            name: english.unwrap_or(&service.name),
+            description: service.description.as_deref(),
+            category: service.category.as_deref(),
+            duration_minutes: service.duration,
+            buffer_minutes: service.buffer,
+            total_minutes: service.total_minutes(),
+            display_order: service.display_order,
+            is_active: service.is_active,
+        }
+    }
+}
+
+/// The services that can be booked; all of them with `active=false`, one by its code.
+pub(crate) async fn list_services(
+    state: web::Data<State>,
+    edge: Edge,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let query = Query::of(&request)?;
+    let code = query.text("code");
+    let only_active = query.read("active", Code::InvalidQuery, flag)?.unwrap_or(true);
+    let route = edge.route(&state, None).await?;
+    let catalog = state.queries.catalog(route.generation).await?;
+    let wanted = |service: &&Service| {
+        (service.is_active || !only_active) && code.is_none_or(|code| *service.code == *code)
+    };
+    let found = catalog.value.in_order().into_iter().filter(wanted);
+    let services: Vec<Entry<'_>> = found.map(|service| Entry::of(service, edge.language)).collect();
+    if code.is_some() && services.is_empty() {
+        return Err(Problem::of(Code::ServiceNotFound));
+    }
+    answer::viewed(&catalog, &Body { success: true, count: services.len(), services })
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}

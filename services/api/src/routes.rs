@@ -1,0 +1,93 @@
+//! Which handler answers which address.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource};
+
+use crate::edge::endpoint::Endpoint;
+use crate::problem::{Code, Problem};
+use crate::{admin, health, public, staff};
+
+/// Enters all addresses.
+pub(crate) fn configure(service: &mut ServiceConfig) {
+    public_routes(service);
+    staff_routes(service);
+    admin_routes(service);
+    let get = web::get;
+    service
+        .service(at(Endpoint::Livez).route(get().to(health::livez)))
+        .service(at(Endpoint::Readyz).route(get().to(health::readyz)))
+        .service(at(Endpoint::Metrics).route(get().to(health::metrics)))
+        .default_service(web::to(unknown_route));
+}
+
+fn public_routes(service: &mut ServiceConfig) {
+    let (get, post) = (web::get, web::post);
+    service
+        .service(at(Endpoint::PublicReservations).route(post().to(public::post_reservation)))
+        .service(at(Endpoint::PublicServices).route(get().to(public::list_services)))
+        .service(at(Endpoint::TimeSlots).route(get().to(public::list_time_slots)))
+        .service(at(Endpoint::Availability).route(get().to(public::show_availability)))
+        .service(at(Endpoint::MonthStatus).route(get().to(public::show_month)))
+        .service(
+            at(Endpoint::Check)
+                .route(get().to(public::check_reservations))
+                .route(post().to(public::check_reservations)),
+        );
+}
+
+fn staff_routes(service: &mut ServiceConfig) {
+    service
+        .service(at(Endpoint::Reservations).route(web::get().to(staff::list_reservations)))
+        .service(
+            at(Endpoint::Reservation)
+                .route(web::get().to(staff::get_reservation))
+                .route(web::patch().to(staff::patch_reservation)),
+        )
+        .service(
+            at(Endpoint::ManualClose)
+                .route(web::get().to(staff::list_closures))
+                .route(web::post().to(staff::close_time))
+                .route(web::delete().to(staff::reopen_time)),
+        );
+}
+
+fn admin_routes(service: &mut ServiceConfig) {
+    service
+        .service(
+            at(Endpoint::Services)
+                .route(web::get().to(admin::list_services))
+                .route(web::post().to(admin::define_service))
+                .route(web::patch().to(admin::change_service))
+                .route(web::delete().to(admin::deactivate_service))
+                .route(web::put().to(admin::reorder_services)),
+        )
+        .service(
+            at(Endpoint::ServiceLimits)
+                .route(web::get().to(admin::list_service_limits))
+                .route(web::put().to(admin::set_service_limit))
+                .route(web::patch().to(admin::set_service_limit)),
+        )
+        .service(
+            at(Endpoint::ClinicHours)
+                .route(web::get().to(admin::show_clinic_hours))
+                .route(web::put().to(admin::set_clinic_hours)),
+        )
+        .service(
+            at(Endpoint::ReadModel)
+                .route(web::get().to(admin::show_read_model))
+                .route(web::post().to(admin::set_read_model)),
+        );
+}
+
+/// A resource that knows its own name and says which methods it takes.
+fn at(endpoint: Endpoint) -> Resource {
+    web::resource(endpoint.template()).app_data(endpoint).default_service(web::to(method_not_allowed))
+}
+
+async fn unknown_route() -> Result<HttpResponse, Problem> {
+    Err(Problem::of(Code::RouteNotFound))
+}
+
+async fn method_not_allowed() -> Result<HttpResponse, Problem> {
+    Err(Problem::of(Code::MethodNotAllowed))
+}

@@ -1,0 +1,89 @@
+//! `GET /api/reservations?date=&status=&department=&search=&period=&page=&limit=`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use daybook_projections::query::ListFilter;
+use serde::Serialize;
+
+use super::role::Role;
+use super::shape::Entry;
+use super::token::Staff;
+use crate::edge::query::Query;
+use crate::edge::{Edge, answer};
+use crate::problem::{Code, Details, Problem};
+use crate::state::State;
+
+/// Reservations of one page, at most.
+const MAX_LIMIT: i64 = 100;
+
+/// Reservations of one page, unless told otherwise.
+const DEFAULT_LIMIT: i64 = 20;
+
+/// The last page that can be asked for.
+const MAX_PAGE: i64 = 100_000;
+
+/// Longest text to search for, in characters.
+const MAX_SEARCH: usize = 100;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    success: bool,
+    reservations: Vec<Entry<'a>>,
+    pagination: Pagination,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pagination {
+    page: i64,
+    limit: i64,
+    total: i64,
+    total_pages: i64,
+}
+
+/// Reservations, the latest day first.
+pub(crate) async fn list_reservations(
+    state: web::Data<State>,
+    edge: Edge,
+    staff: Staff,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    staff.require(Role::Editor)?;
+    let query = Query::of(&request)?;
+    let page = number(&query, "page", 1, 1..=MAX_PAGE)?;
+    let limit = number(&query, "limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
+    let filter = ListFilter { offset: (page - 1) * limit, limit, ..filter(&query)? };
+    let route = edge.route(&state, Some(staff.subject())).await?;
+    let found = state.queries.list(route.generation, &filter).await?;
+    let total = found.value.total;
+    let pagination = Pagination { page, limit, total, total_pages: (total + limit - 1) / limit };
+    let reservations = found.value.items.iter().map(Entry::from).collect();
+    answer::viewed(&found, &Body { success: true, reservations, pagination })
+}
+
+fn filter(query: &Query) -> Result<ListFilter, Problem> {
+    let bounded = |text: &str| {
+        let shown = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
+        (shown && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    };
+    Ok(ListFilter {
+        date: query.date("date")?,
+        status: query.read("status", Code::InvalidStatus, |text| text.parse().ok())?,
+        service_code: query.read("department", Code::InvalidText, bounded)?,
+        period: query.read("period", Code::InvalidPeriod, |text| text.parse().ok())?,
+        search: query.read("search", Code::InvalidText, bounded)?,
+        offset: 0,
+        limit: DEFAULT_LIMIT,
+    })
+}
+
+fn number(
+    query: &Query,
+    name: &'static str,
+    usual: i64,
+    allowed: std::ops::RangeInclusive<i64>,
+) -> Result<i64, Problem> {
+    let Some(text) = query.text(name) else { return Ok(usual) };
+    let number = text.parse().ok().filter(|number| allowed.contains(number));
+    let rule = if name == "limit" { "a number from 1 to 100" } else { "a number from 1 to 100000" };
+    number.ok_or_else(|| Problem::with(Code::InvalidField, Details::Rule { field: name, rule }))
+}

@@ -1,0 +1,93 @@
+//! Who works at the clinic, and what each may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a member of staff may do; each may do what the ones before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Reads.
+    Editor,
+    /// Changes reservations, closures, services, hours and routing.
+    Admin,
+    /// Everything.
+    SuperAdmin,
+}
+
+impl Role {
+    /// All of them, from the least.
+    pub const ALL: [Self; 3] = [Self::Editor, Self::Admin, Self::SuperAdmin];
+
+    /// As tokens hold it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Editor => "EDITOR",
+            Self::Admin => "ADMIN",
+            Self::SuperAdmin => "SUPER_ADMIN",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text names no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is EDITOR, ADMIN or SUPER_ADMIN")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+/// The name by which a member of staff signs in; events and closures hold it as their actor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "Box<str>")]
+pub struct StaffName(Box<str>);
+
+/// The text is no name of a member of staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to {max} characters, none of them invisible", max = StaffName::MAX_LENGTH)]
+pub struct InvalidStaffName;
+
+impl StaffName {
+    /// Longest name, in characters.
+    pub const MAX_LENGTH: usize = 100;
+
+    /// Takes a text of 1 to 100 characters without control characters.
+    pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidStaffName> {
+        let text = text.into();
+        let length = text.chars().take(Self::MAX_LENGTH + 1).count();
+        let sound = (1..=Self::MAX_LENGTH).contains(&length) && !text.chars().any(char::is_control);
+        if sound { Ok(Self(text)) } else { Err(InvalidStaffName) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<Box<str>> for StaffName {
+    type Error = InvalidStaffName;
+
+    fn try_from(text: Box<str>) -> Result<Self, InvalidStaffName> {
+        Self::parse(text)
+    }
+}
+
+impl From<StaffName> for Box<str> {
+    fn from(name: StaffName) -> Self {
+        name.0
+    }
+}

@@ -1,0 +1,74 @@
+//! A reservation as staff see it: the old system's names, with all that a view holds.
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::{LegacyService, Status};
+use daybook_projections::query::Reservation;
+use serde::Serialize;
+
+/// One reservation.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry<'a> {
+    id: &'a str,
+    patient_name: &'a str,
+    phone: &'a str,
+    email: Option<&'a str>,
+    birth_date: Option<NaiveDate>,
+    gender: Option<&'a str>,
+    treatment_type: Option<&'a str>,
+    service: Option<LegacyService>,
+    service_id: Option<&'a str>,
+    service_code: Option<&'a str>,
+    service_name: Option<&'a str>,
+    preferred_date: NaiveDate,
+    preferred_time: &'a str,
+    period: Option<&'a str>,
+    time_slot_start: Option<&'a str>,
+    time_slot_end: Option<&'a str>,
+    estimated_duration: i32,
+    status: Status,
+    notes: Option<&'a str>,
+    admin_notes: Option<&'a str>,
+    created_at: String,
+    updated_at: String,
+    status_changed_at: String,
+    status_changed_by: Option<&'a str>,
+    version: u32,
+}
+
+impl<'a> From<&'a Reservation> for Entry<'a> {
+    fn from(reservation: &'a Reservation) -> Self {
+        Self {
+            id: &reservation.id,
+            patient_name: &reservation.patient_name,
+            phone: &reservation.phone,
+            email: reservation.email.as_deref(),
+            birth_date: reservation.birth_date,
+            gender: reservation.gender.as_deref(),
+            treatment_type: reservation.treatment_type.as_deref(),
+            service: reservation.service,
+            service_id: reservation.service_id.as_deref(),
+            service_code: reservation.service_code.as_deref(),
+            service_name: reservation.service_name.as_deref(),
+            preferred_date: reservation.preferred_date,
+            preferred_time: &reservation.preferred_time,
+            period: reservation.period.as_deref(),
+            time_slot_start: reservation.time_slot_start.as_deref(),
+            time_slot_end: reservation.time_slot_end.as_deref(),
+            estimated_duration: reservation.estimated_duration,
+            status: reservation.status,
+            notes: reservation.notes.as_deref(),
+            admin_notes: reservation.admin_notes.as_deref(),
+            created_at: instant(reservation.created_at),
+            updated_at: instant(reservation.updated_at),
+            status_changed_at: instant(reservation.status_changed_at),
+            status_changed_by: reservation.status_changed_by.as_deref(),
+            version: reservation.version,
+        }
+    }
+}
+
+/// An instant in UTC as the old system's JSON writes it, to the millisecond.
+pub(crate) fn instant(utc: NaiveDateTime) -> String {
+    utc.and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

@@ -1,0 +1,64 @@
+//! What all handlers share. It holds nothing of a request.
+
+use std::sync::Arc;
+
+use daybook_commands::{Clock, CommandError, Commands};
+use daybook_event_log::EventLog;
+use daybook_projections::Router;
+use daybook_projections::query::Queries;
+use tokio::runtime::Handle;
+
+use crate::metrics::Metrics;
+use crate::problem::{Code, Problem};
+use crate::public::check_limiter::CheckLimiter;
+use crate::settings::{Parts, Settings};
+use crate::staff::token::Tokens;
+
+/// What all handlers share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) commands: Commands,
+    pub(crate) queries: Queries,
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tokens: Tokens,
+    pub(crate) checks: CheckLimiter,
+    pub(crate) metrics: Metrics,
+    runtime: Handle,
+}
+
+impl State {
+    /// Has to be called on the runtime that is to carry out commands.
+    pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
+        let Parts { log, commands, queries, router, clock } = parts;
+        Self {
+            tokens: Tokens::new(&settings.jwt_secret),
+            settings,
+            log,
+            commands,
+            queries,
+            router,
+            clock,
+            checks: CheckLimiter::default(),
+            metrics: Metrics::new(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Carries out a command on the process's own runtime: it comes to its end though the client hangs up or the worker
+    /// that took the request stops.
+    pub(crate) async fn carry_out<T: Send + 'static>(
+        &self,
+        command: impl Future<Output = Result<T, CommandError>> + Send + 'static,
+    ) -> Result<T, CommandError> {
+        let outcome = self.runtime.spawn(command).await;
+        outcome.unwrap_or_else(|broken| Err(CommandError::Log(Arc::new(broken))))
+    }
+
+    /// Position of the log's last event.
+    pub(crate) async fn head(&self) -> Result<daybook_event_log::Position, Problem> {
+        self.log.head().await.map_err(|error| Problem::caused(Code::Unavailable, error))
+    }
+}

@@ -1,0 +1,84 @@
+//! 한국어. Booking clients show these as they are.
+
+use super::Said;
+use crate::problem::Code;
+
+pub(super) const fn said(said: Said) -> &'static str {
+    match said {
+        Said::ReservationTaken => "예약 신청이 접수되었습니다. 병원에서 확인 후 연락드리겠습니다.",
+        Said::ReservationChanged => "예약이 변경되었습니다.",
+        Said::ManyFree => "예약이 가능합니다.",
+        Said::FewFree => "예약 가능한 시간이 얼마 남지 않았습니다.",
+        Said::NoneFree => "해당 날짜의 예약이 마감되었습니다.",
+        Said::ClinicClosed => "해당 날짜는 휴진일입니다.",
+    }
+}
+
+pub(super) const fn message(code: Code) -> &'static str {
+    match code {
+        Code::RouteNotFound => "요청하신 주소를 찾을 수 없습니다. 경로를 확인해 주세요.",
+        Code::MethodNotAllowed => "이 주소에서 지원하지 않는 요청 방식입니다. Allow 헤더를 확인해 주세요.",
+        Code::PayloadTooLarge => "요청이 너무 큽니다. 최대 {max_bytes}바이트까지 보낼 수 있습니다.",
+        Code::BodyTimeout => "요청이 제시간에 도착하지 않았습니다. 다시 보내 주세요.",
+        Code::InvalidJson => "요청 형식이 올바르지 않습니다. JSON의 형식과 값의 종류를 확인해 주세요.",
+        Code::InvalidQuery => "조회 조건이 올바르지 않습니다. 각 항목을 한 번씩만 입력해 주세요.",
+        Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다. 수정하거나 빼 주세요.",
+        Code::MissingFields => "다음 항목을 입력해 주세요: {fields}",
+        Code::InvalidField => "{field} 값이 올바르지 않습니다. 다시 확인해 주세요: {rule}",
+        Code::InvalidText => "{field} 내용이 너무 길거나 사용할 수 없는 문자가 있습니다. 수정해 주세요.",
+        Code::InvalidDateFormat => "{field} 날짜가 올바르지 않습니다. YYYY-MM-DD 형식으로 입력해 주세요.",
+        Code::InvalidDate => "{field} 날짜가 올바르지 않습니다. 다른 날짜를 선택해 주세요.",
+        Code::InvalidTime => "{field} 시간이 올바르지 않습니다. HH:MM 형식으로 입력해 주세요.",
+        Code::InvalidPeriod => "MORNING(오전) 또는 AFTERNOON(오후)을 선택해 주세요.",
+        Code::InvalidPhone => "전화번호가 올바르지 않습니다. 010-1234-5678과 같이 입력해 주세요.",
+        Code::InvalidEmail => "이메일 주소가 올바르지 않습니다. 수정하거나 비워 두세요.",
+        Code::InvalidGender => "성별은 MALE(남성) 또는 FEMALE(여성)을 선택해 주세요.",
+        Code::InvalidTreatmentType => "FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.",
+        Code::InvalidStatus => {
+            "상태는 PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중에서 선택해 주세요."
+        }
+        Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
+        Code::InvalidPercentage => "비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
+        Code::ReasonRequired => "변경 사유를 입력해 주세요.",
+        Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
+        Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
+        Code::Forbidden => "이 작업을 할 권한이 없습니다. 관리자에게 문의해 주세요.",
+        Code::RateLimited => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
+        Code::UnknownService => "알 수 없는 시술입니다. 시술 목록에서 선택해 주세요.",
+        Code::ServiceNotFound => "시술을 찾을 수 없습니다. 시술 목록을 확인해 주세요.",
+        Code::ServiceInactive => "현재 예약할 수 없는 시술입니다. 다른 시술을 선택해 주세요.",
+        Code::DateInPast => "지난 날짜는 예약할 수 없습니다. 다른 날짜를 선택해 주세요.",
+        Code::DateTooFar => "예약은 1년 이내의 날짜만 가능합니다. 더 가까운 날짜를 선택해 주세요.",
+        Code::TimeInPast => "이미 지난 시간입니다. 다른 시간을 선택해 주세요.",
+        Code::NoClinicHours => "해당 날짜는 진료 시간이 없습니다. 다른 날짜를 선택해 주세요.",
+        Code::OutsideClinicHours => "진료 시간이 아닙니다. 다른 시간을 선택해 주세요.",
+        Code::TimeSlotTooShort => {
+            "진료 종료 전에 시술을 마칠 수 없는 시간입니다. 더 이른 시간을 선택해 주세요."
+        }
+        Code::TimeSlotFull => "선택하신 시간은 예약이 마감되었습니다. 다른 시간을 선택해 주세요.",
+        Code::TimeSlotManuallyClosed => "병원 사정으로 마감된 시간입니다. 다른 시간을 선택해 주세요.",
+        Code::DailyLimitExceeded => {
+            "해당 날짜에 이 시술의 남은 시간은 {remaining}분입니다. 다른 날짜를 선택해 주세요."
+        }
+        Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
+        Code::PageFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
+        Code::IdempotencyKeyReused => "이미 다른 예약에 사용된 요청 키입니다. 새 키로 다시 보내 주세요.",
+        Code::ReservationNotFound => "예약을 찾을 수 없습니다. 예약 번호를 확인해 주세요.",
+        Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
+        Code::InvalidTransition => {
+            "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요."
+        }
+        Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
+        Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. 번호와 날짜를 확인해 주세요.",
+        Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
+        Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
+        Code::OrderIncomplete => "모든 시술을 한 번씩 포함해야 합니다. 목록을 새로고침해 주세요.",
+        Code::HoursOverlap => "{first}와 {second}의 시간이 겹칩니다. 시간을 수정해 주세요.",
+        Code::ForcedListFull => "지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
+        Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
+        Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
+        Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+        Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 요청 키로 다시 보내 주세요.",
+        Code::Internal => "일시적인 오류가 발생했습니다. 요청 번호와 함께 문의해 주세요.",
+    }
+}

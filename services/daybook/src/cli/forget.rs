@@ -1,0 +1,109 @@
+//! `daybook forget`: makes all that is known of a patient unreadable, in the log and in both views.
+//!
+//! The phone number is never shown again: not in a question, not in an error, not in the log.
+
+use std::io::{self, IsTerminal};
+
+use anyhow::Context;
+use clap::Args;
+use daybook_commands::Origin;
+use daybook_domain::phone::Phone;
+use daybook_event_log::Position;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::exit::Exit;
+use crate::failure::Misuse;
+use crate::output::{Consent, Format, ask, counted};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning, operator};
+
+const CHANGE: &str = "\
+This destroys the keys that seal a patient's name, phone number, notes and the like, in the event log and its backups, and
+replaces them in both views. The bookings stay, without a person. It cannot be undone.";
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The patient's phone number; without it, it is read from standard input, where other users cannot see it
+    #[arg(long, value_name = "NUMBER")]
+    phone: Option<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Report {
+    keys_destroyed: usize,
+    position: Position,
+    views_reached: usize,
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let phone = read_phone(arguments.phone).await?;
+    arguments.consent.to(CHANGE).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let engine = backend.start_engine();
+    let report = forget(&backend, &phone).await;
+    engine.stop().await;
+    backend.close().await?;
+    let report = report?;
+    arguments.format.print(&report, || describe(&report))?;
+    Ok(Exit::Done)
+}
+
+async fn forget(backend: &Backend, phone: &Phone) -> anyhow::Result<Report> {
+    let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) };
+    let forgotten = backend.commands.forget(phone, origin).await?;
+    let reached = backend.views_at(forgotten.position).await?;
+    Ok(Report {
+        keys_destroyed: forgotten.keys.len(),
+        position: forgotten.position,
+        views_reached: reached.len(),
+    })
+}
+
+fn describe(report: &Report) -> String {
+    let keys = report.keys_destroyed as u64;
+    if keys == 0 {
+        return "Nobody with this phone number is known, or they were forgotten before. Nothing was changed."
+            .to_owned();
+    }
+    let views = counted(report.views_reached as u64, "view shows", "views show");
+    let keys = counted(keys, "key was", "keys were");
+    format!("{keys} destroyed at position {}; {views} nothing of the patient any more.", report.position)
+}
+
+async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
+    let text = match given {
+        Some(text) => text,
+        None => {
+            let question = if io::stdin().is_terminal() { "Phone number: " } else { "" };
+            ask(question).await.context("the phone number could not be read from standard input")?
+        }
+    };
+    Phone::parse(&text)
+        .map_err(|error| Misuse(format!("--phone, or the line on standard input: {error}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_phone_number_is_refused_and_not_shown() {
+        let error = read_phone(Some("010-hunter2".to_owned())).await.unwrap_err();
+        let shown = format!("{error:#} {error:?}");
+        assert!(shown.contains("--phone") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn a_report_tells_a_forgotten_patient_from_an_unknown_one() {
+        let report = |keys_destroyed| Report { keys_destroyed, position: Position::START, views_reached: 2 };
+        assert!(describe(&report(0)).contains("Nothing was changed"));
+        assert!(describe(&report(1)).starts_with("1 key was destroyed"));
+    }
+}

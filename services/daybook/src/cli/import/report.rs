@@ -1,0 +1,142 @@
+//! What an import did, for people. It says where a row stands and what is wrong with it, never what stands in it.
+
+use std::fmt::Write as _;
+
+use daybook_commands::ImportReport;
+use daybook_projections::Generation;
+use serde::Serialize;
+
+use crate::output::{Align, Table, counted, grouped};
+use crate::view_counts::ViewCounts;
+
+/// What an import did, and what the views hold since.
+#[derive(Serialize)]
+pub(super) struct Report {
+    /// What came of the rows.
+    #[serde(flatten)]
+    pub(super) import: ImportReport,
+    /// What each view holds.
+    pub(super) views: Vec<ViewHolds>,
+}
+
+/// What a view holds.
+#[derive(Serialize)]
+pub(super) struct ViewHolds {
+    pub(super) generation: Generation,
+    #[serde(flatten)]
+    pub(super) counts: ViewCounts,
+}
+
+/// For people.
+pub(super) fn describe(report: &Report) -> String {
+    let import = &report.import;
+    let mut sections = vec![numbers(import).to_string(), kinds(import).to_string()];
+    if !import.review.is_empty() {
+        sections.push(review(import).to_string());
+    }
+    if import.rejected > 0 {
+        sections.push(rejects(import));
+    }
+    sections.push(views(report).to_string());
+    let sections: Vec<&str> = sections.iter().map(|section| section.trim_end()).collect();
+    sections.join("\n\n")
+}
+
+fn number_table(what: &'static str) -> Table {
+    Table::new(&[(what, Align::Left), ("rows", Align::Right)])
+}
+
+fn numbers(import: &ImportReport) -> Table {
+    let mut table = number_table("what came of the rows");
+    let rows = [
+        ("read", import.read),
+        ("imported", import.imported),
+        ("already there", import.already_there),
+        ("rejected", import.rejected),
+    ];
+    for (what, rows) in rows {
+        table.row([what.to_owned(), grouped(rows)]);
+    }
+    table
+}
+
+fn kinds(import: &ImportReport) -> Table {
+    let mut table = number_table("of those that were not rejected");
+    for (status, rows) in &import.by_status {
+        table.row([format!("status {status}"), grouped(*rows)]);
+    }
+    for (period, rows) in &import.by_period {
+        table.row([format!("time in the {}", period.as_str()), grouped(*rows)]);
+    }
+    table.row(["time needs review".to_owned(), grouped(import.review_total())]);
+    table
+}
+
+fn review(import: &ImportReport) -> Table {
+    let mut table = number_table("why a time needs review");
+    for (why, rows) in &import.review {
+        table.row([why.as_str().to_owned(), grouped(*rows)]);
+    }
+    table
+}
+
+fn rejects(import: &ImportReport) -> String {
+    let mut table =
+        Table::new(&[("rejected", Align::Left), ("column", Align::Left), ("reason", Align::Left)]);
+    for reject in &import.rejects {
+        let field = reject.field.unwrap_or("(the whole row)");
+        table.row([reject.place.to_string(), field.to_owned(), reject.reason.to_string()]);
+    }
+    let mut text = table.to_string();
+    let unlisted = import.rejected.saturating_sub(import.rejects.len() as u64);
+    if unlisted > 0 {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
+    }
+    text
+}
+
+fn views(report: &Report) -> Table {
+    let mut table = Table::new(&[
+        ("view", Align::Left),
+        ("services", Align::Right),
+        ("clinic hours", Align::Right),
+        ("reservations", Align::Right),
+    ]);
+    for ViewHolds { generation, counts } in &report.views {
+        let counts = [counts.services, counts.clinic_hours, counts.reservations];
+        let cells = counts.map(|count| grouped(count.unsigned_abs()));
+        table.row([generation.to_string()].into_iter().chain(cells));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_commands::import::{Place, Reason, Reject};
+    use daybook_domain::wish::Unclear;
+
+    use super::*;
+
+    #[test]
+    fn what_was_rejected_is_listed_with_line_and_reason_and_what_needs_review_is_counted() {
+        let reject = Reject { place: Place::Line(7), field: Some("phone"), reason: Reason::NotAPhoneNumber };
+        let import = ImportReport {
+            read: 4,
+            imported: 2,
+            rejected: 2,
+            rejects: vec![reject],
+            review: [(Unclear::AmbiguousHour, 1)].into(),
+            ..ImportReport::default()
+        };
+        let text = describe(&Report { import, views: vec![] });
+        let lines = [
+            "line 7    phone   the text is no phone number",
+            "and 1 row that is not listed",
+            "AMBIGUOUS_HOUR",
+        ];
+        for line in lines {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+}

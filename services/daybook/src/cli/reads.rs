@@ -1,0 +1,29 @@
+//! `daybook reads`: which view answers whom.
+
+mod change;
+mod show;
+
+use clap::Subcommand;
+
+pub(super) use show::Reads;
+
+use crate::exit::Exit;
+use crate::settings::Settings;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Show which part of patients each view answers
+    Show(show::Arguments),
+    /// Set the part that the dynamic view answers; it ends a rollback
+    Set(change::SetArguments),
+    /// Send everybody back to the legacy view, within a second
+    Rollback(change::RollbackArguments),
+}
+
+pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Show(arguments) => show::run(settings, arguments).await,
+        Command::Set(arguments) => change::set(settings, arguments).await,
+        Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
+    }
+}

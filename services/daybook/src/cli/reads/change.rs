@@ -1,0 +1,107 @@
+//! `daybook reads set` and `reads rollback`: one event each, in force in every process within a second.
+
+use clap::Args;
+use daybook_commands::{CommandError, Origin};
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, RoutingRejection, Share};
+use daybook_event_log::Position;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::show::Reads;
+use crate::exit::Exit;
+use crate::failure::Misuse;
+use crate::output::{Consent, Format};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning, operator};
+
+#[derive(Args)]
+pub(in crate::cli) struct SetArguments {
+    /// Percentage of subjects that the dynamic view is to answer, 0 to 100
+    #[arg(long, value_name = "PERCENT", value_parser = parse_share)]
+    dynamic: Share,
+    #[command(flatten)]
+    why: Why,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct RollbackArguments {
+    #[command(flatten)]
+    why: Why,
+}
+
+#[derive(Args)]
+struct Why {
+    /// Why; it is recorded with the change. Write no patient's name here
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    reads: Reads,
+    position: Position,
+}
+
+pub(super) async fn set(settings: &Settings, arguments: SetArguments) -> anyhow::Result<Exit> {
+    let SetArguments { dynamic: share, why } = arguments;
+    let what = format!(
+        "This lets the dynamic view answer {} % of subjects, in every process, within a second.",
+        share.as_percent()
+    );
+    let reason = why.reason.as_str().into();
+    let command = RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason });
+    change(settings, &what, command, why).await
+}
+
+pub(super) async fn roll_back(settings: &Settings, arguments: RollbackArguments) -> anyhow::Result<Exit> {
+    let what = "This sends everybody back to the legacy view, in every process, within a second.";
+    let reason = arguments.why.reason.as_str().into();
+    let command = RoutingCommand::RollBackReads(ReadsRolledBack { reason });
+    change(settings, what, command, arguments.why).await
+}
+
+async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: Why) -> anyhow::Result<Exit> {
+    if why.reason.trim().is_empty() {
+        return Err(Misuse(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
+    }
+    why.consent.to(what).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let changed = record(&backend, command).await;
+    backend.close().await?;
+    let changed = changed?;
+    why.format.print(&changed, || format!("{} (position {})", changed.reads.describe(), changed.position))?;
+    Ok(Exit::Done)
+}
+
+async fn record(backend: &Backend, command: RoutingCommand) -> Result<Changed, CommandError> {
+    let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) };
+    let position = backend.commands.change_routing(command, origin).await?;
+    Ok(Changed { reads: Reads::from(&*backend.commands.routing()), position })
+}
+
+fn parse_share(text: &str) -> Result<Share, String> {
+    let percent = text.trim().trim_end_matches('%').trim_end().parse::<f64>();
+    percent
+        .ok()
+        .and_then(|percent| Share::percent(percent).ok())
+        .ok_or_else(|| "write a percentage from 0 to 100, in steps of 0.01".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_percentage() {
+        assert_eq!(parse_share("25").map(Share::as_percent), Ok(25.0));
+        assert_eq!(parse_share("12.5 %").map(Share::as_percent), Ok(12.5));
+        for wrong in ["", "all", "-1", "101", "0.001", "NaN"] {
+            assert!(parse_share(wrong).is_err(), "{wrong}");
+        }
+    }
+}

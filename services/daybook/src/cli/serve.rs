@@ -1,0 +1,110 @@
+//! `daybook serve`: everything opened in its order, until a signal closes it in the reverse.
+//!
+//! Standard output gets one line, once the service is ready; scripts wait for it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use daybook_api::{Application, ApplicationError, Parts};
+use daybook_commands::SystemClock;
+use daybook_projections::query::Queries;
+use daybook_projections::{Router, Views};
+
+use super::signals::Signals;
+use crate::exit::Exit;
+use crate::output::print;
+use crate::settings::{Settings, old_flags_set};
+use crate::wiring::{Backend, Beginning};
+use crate::{listening, secrets};
+
+pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
+    settings.check_jwt_secret()?;
+    settings.check_master_key()?;
+    warn_of_old_flags();
+    let mut signals = Signals::take()?;
+    let backend = tokio::select! {
+        backend = Backend::open(settings, Beginning::Allowed) => backend?,
+        () = signals.next() => return Ok(Exit::Interrupted),
+    };
+    let outcome = serve(settings, &backend, &mut signals).await;
+    let closed = backend.close().await;
+    let exit = outcome?;
+    closed?;
+    Ok(exit)
+}
+
+/// Serves on an open backend. The engine is told to stop however this ends.
+async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
+    let _supervisor = backend.supervise();
+    let engine = backend.start_engine();
+    let application = tokio::select! {
+        application = prepare(settings, backend) => application?,
+        () = signals.next() => return Ok(Exit::Interrupted),
+    };
+    let served = serve_until_signal(settings, application, signals).await;
+    engine.stop().await;
+    served.map(|()| Exit::Done)
+}
+
+/// Sets up a new clinic, builds the views that are missing, and binds the port.
+async fn prepare(settings: &Settings, backend: &Backend) -> anyhow::Result<Application> {
+    let seeded = backend.commands.seed().await.context("the first services and hours could not be set up")?;
+    if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
+        tracing::info!("a new clinic was set up with its first services and hours");
+    }
+    if let Some(built) = backend.rebuild().missing().await.context("the views could not be built")? {
+        tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+    }
+    let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
+    let parts = Parts {
+        log: Arc::clone(&backend.log),
+        commands: backend.commands.clone(),
+        queries: Queries::new(backend.config.clone(), backend.pool.clone()),
+        router: Router::open(Arc::clone(&backend.log), views).await?,
+        clock: Arc::new(SystemClock),
+    };
+    let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    Application::build(api, parts).map_err(name_the_setting)
+}
+
+/// Says which setting leads elsewhere where the address cannot be had.
+fn name_the_setting(error: ApplicationError) -> anyhow::Error {
+    let remedy = match &error {
+        ApplicationError::Bind { .. } => {
+            "the service could not start; --listen (DAYBOOK_LISTEN) chooses another address or port"
+        }
+        ApplicationError::Server(_) => "the service could not start",
+    };
+    anyhow::Error::new(error).context(remedy)
+}
+
+async fn serve_until_signal(
+    settings: &Settings,
+    application: Application,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let (address, handle) = (application.address(), application.stop_handle());
+    let serving = tokio::spawn(application.run_until_stopped());
+    let _announcement = listening::announce(&settings.data_dir, address);
+    print(format_args!("listening on http://{address}"))?;
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return Ok(ended??),
+        () = signals.next() => tracing::info!("stopping: requests under way are finished first"),
+    }
+    tokio::select! {
+        () = handle.stop() => {}
+        () = signals.next() => tracing::warn!("stopping at once"),
+    }
+    Ok(())
+}
+
+fn warn_of_old_flags() {
+    let set = old_flags_set();
+    if !set.is_empty() {
+        tracing::warn!(
+            "{} of the old system has no effect in this release: use `daybook reads set --dynamic N --reason …`",
+            set.join(" and ")
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! `daybook status`: which view serves what, how far each is, whether a service runs, and how to look into the database.
+
+mod report;
+
+use std::net::SocketAddr;
+
+use chrono::Utc;
+use clap::Args;
+use daybook_projections::{Standing, State, Views, generation};
+
+use crate::cli::reads::Reads;
+use crate::exit::Exit;
+use crate::listening;
+use crate::output::Format;
+use crate::settings::Settings;
+use crate::view_counts;
+use crate::wiring::{Backend, Beginning};
+use report::{Listening, Report, View};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let report = look(settings, &backend).await;
+    backend.close().await?;
+    let report = report?;
+    arguments.format.print(&report, || report.describe())?;
+    Ok(Exit::Done)
+}
+
+async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> {
+    let mut views = Vec::new();
+    let serving = Views::open(backend.pool.clone(), backend.config.clone()).await?;
+    for standing in generation::list(&backend.pool.get().await?).await? {
+        views.push(look_at(backend, &serving, standing).await?);
+    }
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
+        reads: Reads::from(&*backend.commands.routing()),
+        head: backend.log.head().await?,
+        views,
+        connect: backend.connect_hint().to_owned(),
+    })
+}
+
+async fn look_at(backend: &Backend, serving: &Views, standing: Standing) -> anyhow::Result<View> {
+    let lag_seconds = match standing.state {
+        State::Live => Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?.seconds),
+        State::Building | State::Kept | State::Failed => None,
+    };
+    let counts = view_counts::count(&backend.pool.get().await?, standing.generation).await?;
+    Ok(View { standing, lag_seconds, counts })
+}
+
+/// Where a service answers: where the last one of this data dir said it listens, else where one would.
+async fn find_service(configured: SocketAddr, announced: Option<SocketAddr>) -> Listening {
+    let mut last = Listening { address: configured, answers: false };
+    for address in announced.into_iter().chain([configured]) {
+        last = Listening { address, answers: listening::answers(address).await };
+        if last.answers {
+            break;
+        }
+    }
+    last
+}

@@ -1,0 +1,106 @@
+//! What `daybook status` found, as data and for people.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use daybook_event_log::Position;
+use daybook_projections::Standing;
+use serde::Serialize;
+
+use crate::cli::reads::Reads;
+use crate::output::{Align, Table, grouped};
+use crate::view_counts::ViewCounts;
+
+/// What was found.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) version: &'static str,
+    pub(super) service: Listening,
+    pub(super) reads: Reads,
+    pub(super) head: Position,
+    pub(super) views: Vec<View>,
+    pub(super) connect: String,
+}
+
+/// Whether a service listens.
+#[derive(Serialize)]
+pub(super) struct Listening {
+    pub(super) address: SocketAddr,
+    pub(super) answers: bool,
+}
+
+/// One generation of a view.
+#[derive(Serialize)]
+pub(super) struct View {
+    #[serde(flatten)]
+    pub(super) standing: Standing,
+    /// Age of the oldest event that it does not hold; none where it is not kept up.
+    pub(super) lag_seconds: Option<f64>,
+    /// What it holds; none where its tables are not there.
+    pub(super) counts: Option<ViewCounts>,
+}
+
+impl Report {
+    pub(super) fn describe(&self) -> String {
+        let mut text = String::new();
+        let mut put = |line: &str| {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{}", line.trim_end());
+        };
+        put(&self.service.describe());
+        put(&self.reads.describe());
+        put(&format!("The log's head is position {}.", self.head));
+        if self.views.is_empty() {
+            put("No view has been built yet.");
+        } else {
+            put("");
+            put(&self.table().to_string());
+        }
+        put("");
+        put(&format!("Look into the database: {}", self.connect));
+        text
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(&[
+            ("view", Align::Left),
+            ("state", Align::Left),
+            ("position", Align::Right),
+            ("lag", Align::Right),
+            ("services", Align::Right),
+            ("clinic hours", Align::Right),
+            ("reservations", Align::Right),
+        ]);
+        for view in &self.views {
+            table.row(view.cells());
+        }
+        table
+    }
+}
+
+impl Listening {
+    fn describe(&self) -> String {
+        match self.answers {
+            true => format!("A service listens on http://{}.", self.address),
+            false => format!("No service answers on http://{}.", self.address),
+        }
+    }
+}
+
+impl View {
+    fn cells(&self) -> Vec<String> {
+        let lag = self.lag_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+        let mut cells = vec![
+            self.standing.generation.to_string(),
+            self.standing.state.as_str().to_owned(),
+            self.standing.position.to_string(),
+            lag,
+        ];
+        let counts = self.counts.map(|counts| [counts.services, counts.clinic_hours, counts.reservations]);
+        match counts {
+            Some(counts) => cells.extend(counts.map(|count| grouped(count.unsigned_abs()))),
+            None => cells.push("no tables".to_owned()),
+        }
+        cells
+    }
+}

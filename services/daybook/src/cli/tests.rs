@@ -1,0 +1,77 @@
+//! The command line as it is read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("daybook").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_command_line_has_no_contradictions() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn a_setting_may_stand_before_or_after_the_command() {
+    for line in ["--listen 127.0.0.1:0 serve", "serve --listen 127.0.0.1:0"] {
+        assert_eq!(parse(line).unwrap().options.listen.as_deref(), Some("127.0.0.1:0"), "{line}");
+    }
+}
+
+#[test]
+fn every_command_of_the_manual_is_understood() {
+    let lines = [
+        "status --json",
+        "projection list",
+        "projection rebuild",
+        "projection rebuild legacy --yes",
+        "projection rebuild dynamic -y --json",
+        "projection verify --json",
+        "reads show",
+        "reads set --dynamic 25 --reason canary --yes",
+        "reads rollback --reason errors --yes",
+        "import run --csv reservations.csv --yes",
+        "import run --from postgresql://clinic@db/old",
+        "events show catalog-main",
+        "events tail --from 12 --follow",
+        "token --role ADMIN --subject kim --ttl 8h",
+        "forget --phone 01012345678",
+    ];
+    for line in lines {
+        assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let lines = [
+        "",
+        "projection rebuild both",
+        "reads set --dynamic 101 --reason x",
+        "reads set --dynamic 5",
+        "reads rollback",
+        "import run",
+        "import run --csv a --from postgresql://h/d",
+        "events show nonsense",
+        "events tail --from now",
+        "events tail --last 10001",
+        "token --role OWNER --subject kim",
+        "token --role ADMIN",
+    ];
+    for line in lines {
+        assert!(parse(line).is_err_and(|error| error.use_stderr()), "{line}");
+    }
+}
+
+#[test]
+fn help_of_every_command_names_the_environment_variables() {
+    let help = Cli::command().find_subcommand("serve").map(|_| ()).and_then(|()| parse("serve --help").err());
+    let help = help.unwrap().to_string();
+    for variable in ["DAYBOOK_LISTEN", "DAYBOOK_DATA_DIR", "DATABASE_URL", "DAYBOOK_JWT_SECRET", "RUST_LOG"] {
+        assert!(help.contains(variable), "{variable}: {help}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The `daybook` program: its command line, its settings and how its parts are put together.
+//!
+//! It must never hold a booking rule, a projection or an HTTP route: it only wires what the other crates offer.
+//!
+//! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
+//! that every command works with, [`private_postgres`] is the database of those who name none.
+
+pub mod cli;
+pub mod exit;
+pub mod failure;
+mod listening;
+mod logging;
+mod output;
+pub mod private_postgres;
+pub mod secrets;
+pub mod settings;
+mod view_counts;
+pub mod wiring;

@@ -1,0 +1,96 @@
+//! Where a running `daybook serve` listens: a line in the data dir for the other commands, and a question to the address.
+//!
+//! The line is a hint and never proof: only an answer shows that somebody is there.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The file in the data dir.
+const FILE_NAME: &str = "listening";
+
+/// Longest time to wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer that are looked at.
+const STATUS_LINE_BYTES: u64 = 32;
+
+/// The line of a service that listens. Dropping it takes the line back.
+#[derive(Debug)]
+pub(crate) struct Announcement {
+    file: PathBuf,
+    address: SocketAddr,
+}
+
+/// Writes down where this process listens. That it cannot be written does no harm to the service.
+pub(crate) fn announce(data_dir: &Path, address: SocketAddr) -> Announcement {
+    let file = data_dir.join(FILE_NAME);
+    if let Err(error) = fs::write(&file, format!("{address}\n")) {
+        tracing::debug!(%error, file = %file.display(), "where the service listens was not written down");
+    }
+    Announcement { file, address }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        // Another service on the same data dir may have written its own line since.
+        if read(&self.file) == Some(self.address) && fs::remove_file(&self.file).is_err() {
+            tracing::debug!(file = %self.file.display(), "the line that says where we listened was left behind");
+        }
+    }
+}
+
+/// Where the last service of this data dir said it listens.
+pub(crate) fn announced(data_dir: &Path) -> Option<SocketAddr> {
+    read(&data_dir.join(FILE_NAME))
+}
+
+fn read(file: &Path) -> Option<SocketAddr> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// Whether a Daybook answers at the address.
+pub(crate) async fn answers(address: SocketAddr) -> bool {
+    matches!(tokio::time::timeout(PATIENCE, ask(address)).await, Ok(Ok(true)))
+}
+
+async fn ask(address: SocketAddr) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.take(STATUS_LINE_BYTES).read_to_end(&mut answer).await?;
+    Ok(answer.starts_with(b"HTTP/1.1 200"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_line_goes_with_its_service_unless_another_has_written_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
+        let announcement = announce(folder.path(), first);
+        assert_eq!(announced(folder.path()), Some(first));
+        let later = announce(folder.path(), second);
+        drop(announcement);
+        assert_eq!(announced(folder.path()), Some(second));
+        drop(later);
+        assert_eq!(announced(folder.path()), None);
+    }
+
+    #[tokio::test]
+    async fn nobody_answers_where_nobody_listens() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(!answers(address).await);
+    }
+}

@@ -1,0 +1,50 @@
+//! The settings of the private server, written anew at every start.
+//!
+//! They must never weaken durability (`fsync`, `synchronous_commit`, `full_page_writes`), open a network port, or let a
+//! statement or its values into the server's log.
+
+use std::path::Path;
+
+use super::home::PORT;
+
+/// Name of the file next to `postgresql.conf`, which includes it.
+pub(super) const FILE_NAME: &str = "daybook.conf";
+
+/// What does not depend on the machine. A person's own wishes go below the include in `postgresql.conf`.
+const FIXED: &str = "\
+# Made by daybook at every start: changes here are lost. Put your own below the include in postgresql.conf.
+listen_addresses = ''
+unix_socket_permissions = 0700
+
+# An acknowledged booking survives a crash of the machine.
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+
+# A clinic's machine: small, and shared with daybook itself.
+max_connections = 200
+shared_buffers = '256MB'
+work_mem = '16MB'
+maintenance_work_mem = '128MB'
+max_wal_size = '4GB'
+checkpoint_timeout = '15min'
+jit = off
+
+timezone = 'UTC'
+log_timezone = 'UTC'
+
+# ERROR lies below LOG in this order: messages about statements quote values, and values are patients' details.
+log_min_messages = log
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_statement = none
+log_min_duration_statement = -1
+log_destination = 'stderr'
+logging_collector = off
+";
+
+/// The whole file. `socket_dir` is the folder as the server calls it.
+pub(super) fn text(socket_dir: &Path) -> String {
+    let folder = socket_dir.to_string_lossy().replace('\'', "''");
+    format!("{FIXED}\nport = {PORT}\nunix_socket_directories = '\"{folder}\"'\n")
+}

@@ -1,0 +1,214 @@
+//! Secrets that were not given: made once, kept in the data dir, read by nobody but its owner.
+//!
+//! Nothing here may show a secret: not in an error, not in a log line.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use daybook_api::JwtSecret;
+use daybook_event_log::vault::MasterKey;
+use uuid::Uuid;
+
+use crate::settings::Settings;
+
+/// The file of the master key in the data dir.
+pub const MASTER_KEY_FILE: &str = "master.key";
+
+/// The file of the secret that signs tokens of staff.
+pub const JWT_SECRET_FILE: &str = "jwt.secret";
+
+/// Only the owner reads and writes.
+const PRIVATE_FILE_MODE: u32 = 0o600;
+
+/// Only the owner enters.
+const PRIVATE_DIR_MODE: u32 = 0o700;
+
+/// Permission bits of everybody else.
+const OTHERS: u32 = 0o077;
+
+/// Why a secret could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// A file or folder could not be used.
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The machine gave no randomness.
+    #[error("the machine gives no random numbers")]
+    Randomness(#[source] getrandom::Error),
+    /// The file holds something else.
+    #[error("`{}` does not hold {what}; put the right file back, or set {variable}", .path.display())]
+    Spoilt {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold.
+        what: &'static str,
+        /// The environment variable that goes before it.
+        variable: &'static str,
+    },
+}
+
+/// Whether a data dir holds a master key.
+pub fn has_master_key(data_dir: &Path) -> bool {
+    data_dir.join(MASTER_KEY_FILE).exists()
+}
+
+/// The master key as given, else that of the data dir, made where there is none.
+///
+/// # Errors
+/// When it cannot be read or kept.
+pub fn master_key(settings: &Settings) -> Result<MasterKey, SecretError> {
+    if let Some(key) = &settings.master_key {
+        return Ok(key.clone());
+    }
+    let path = settings.data_dir.join(MASTER_KEY_FILE);
+    let text = read_or_make(&path)?;
+    let spoilt = SecretError::Spoilt { path, what: "a master key", variable: "DAYBOOK_MASTER_KEY" };
+    MasterKey::parse(&text).map_err(|_| spoilt)
+}
+
+/// The secret that signs tokens of staff as given, else that of the data dir, made where there is none.
+///
+/// # Errors
+/// When it cannot be read or kept.
+pub fn jwt_secret(settings: &Settings) -> Result<JwtSecret, SecretError> {
+    if let Some(secret) = &settings.jwt_secret {
+        return Ok(secret.clone());
+    }
+    let path = settings.data_dir.join(JWT_SECRET_FILE);
+    let text = read_or_make(&path)?;
+    let spoilt = SecretError::Spoilt { path, what: "a long enough secret", variable: "DAYBOOK_JWT_SECRET" };
+    JwtSecret::parse(&text).map_err(|_| spoilt)
+}
+
+/// Reads a file of one line, or makes it with 64 random hexadecimal digits. Of several processes that make it at once one
+/// succeeds and all read the same.
+fn read_or_make(path: &Path) -> Result<String, SecretError> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make(path)?;
+            fs::read_to_string(path)
+        }
+        found => found,
+    }
+    .map(|text| text.trim().to_owned())
+    .map_err(io_error("read", path))
+    .inspect(|_| warn_if_others_can_read(path))
+}
+
+fn make(path: &Path) -> Result<(), SecretError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(PRIVATE_DIR_MODE).create(folder).map_err(io_error("create", folder))?;
+    let secret = MasterKey::random().map_err(SecretError::Randomness)?.reveal();
+    // Complete before it has its name, so that nobody reads half of it; linking never replaces what is there.
+    let draft = path.with_extension(format!("draft-{}", Uuid::new_v4().simple()));
+    let written = write_private(&draft, &secret);
+    let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome.map_err(io_error("create", path)),
+    });
+    let removed = fs::remove_file(&draft).map_err(io_error("remove", &draft));
+    linked?;
+    removed?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error("write", folder))
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), SecretError> {
+    let mut options = OpenOptions::new();
+    let opened = options.write(true).create_new(true).mode(PRIVATE_FILE_MODE).open(path);
+    let mut file = opened.map_err(io_error("create", path))?;
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    written.map_err(io_error("write", path))
+}
+
+fn warn_if_others_can_read(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |found| found.permissions().mode());
+    if mode & OTHERS != 0 {
+        tracing::warn!(file = %path.display(), "others can read this secret; run `chmod 600` on it");
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {
+    let path = path.to_owned();
+    move |source| SecretError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::settings::Options;
+
+    fn settings(data_dir: &Path) -> Settings {
+        let data_dir = Some(data_dir.to_string_lossy().into_owned());
+        Settings::parse(Options { data_dir, ..Options::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data_dir = folder.path().join("new");
+        let settings = settings(&data_dir);
+        assert!(!has_master_key(&data_dir));
+        let first = master_key(&settings).unwrap();
+        assert!(master_key(&settings).unwrap() == first);
+        assert!(has_master_key(&data_dir));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data_dir.join(MASTER_KEY_FILE)), PRIVATE_FILE_MODE);
+        assert_eq!(mode(&data_dir), PRIVATE_DIR_MODE);
+        assert_eq!(fs::read_dir(&data_dir).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_was_given_goes_before_what_is_kept_and_is_not_written_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path());
+        settings.master_key = Some(MasterKey::parse(&"ab".repeat(32)).unwrap());
+        settings.jwt_secret = Some(JwtSecret::parse(&"s".repeat(32)).unwrap());
+        assert!(master_key(&settings).unwrap().reveal() == "ab".repeat(32));
+        jwt_secret(&settings).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn of_many_that_make_it_at_once_all_get_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let texts: Vec<String> = std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..8).map(|_| scope.spawn(|| read_or_make(&path))).collect();
+            readers.into_iter().map(|reader| reader.join().unwrap().unwrap()).collect()
+        });
+        let kept = fs::read_to_string(&path).unwrap();
+        assert!(texts.iter().all(|text| text == kept.trim()));
+    }
+
+    #[test]
+    fn the_two_secrets_are_not_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let master = master_key(&settings).unwrap();
+        jwt_secret(&settings).unwrap();
+        let jwt = fs::read_to_string(folder.path().join(JWT_SECRET_FILE)).unwrap();
+        assert_ne!(master.reveal(), jwt.trim());
+    }
+
+    #[test]
+    fn a_spoilt_file_is_named_and_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(MASTER_KEY_FILE), "scribble").unwrap();
+        let error = master_key(&settings(folder.path())).unwrap_err().to_string();
+        assert!(error.contains(MASTER_KEY_FILE) && error.contains("DAYBOOK_MASTER_KEY"), "{error}");
+        assert!(!error.contains("scribble"), "{error}");
+    }
+}

@@ -1,0 +1,184 @@
+//! What a person may choose about Daybook, understood: from options, the environment, and what holds without either.
+//!
+//! Nothing here opens, makes or connects to anything; secrets never show themselves.
+
+mod error;
+mod options;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use daybook_api::JwtSecret;
+use daybook_domain::ClinicZone;
+use daybook_event_log::vault::MasterKey;
+use tokio_postgres::Config;
+
+pub use error::SettingsError;
+pub use options::Options;
+
+/// Where the service listens unless told otherwise.
+pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+
+/// The data dir unless told otherwise.
+pub const DEFAULT_DATA_DIR: &str = ".daybook";
+
+/// How long a connection to a given database may take to make, unless its URL says so itself.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The switches of the old system.
+const OLD_FLAGS: [&str; 2] = ["USE_DYNAMIC_SERVICES", "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"];
+
+/// Which database is used.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// One of our own, in the data dir.
+    Private,
+    /// One that somebody else runs.
+    Given(Box<Config>),
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one object a line.
+    Json,
+}
+
+/// What was chosen.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// The folder of the private PostgreSQL and of secrets that were not given.
+    pub data_dir: PathBuf,
+    /// The database.
+    pub database: Database,
+    /// The zone in which the clinic keeps its book.
+    pub zone: ClinicZone,
+    /// The master key, where it was given.
+    pub master_key: Option<MasterKey>,
+    /// The secret for tokens, where it was given.
+    pub jwt_secret: Option<JwtSecret>,
+    /// Form of log lines.
+    pub log_format: LogFormat,
+    /// What is logged, where it was given.
+    pub log_filter: Option<String>,
+}
+
+impl Settings {
+    /// Understands what was written.
+    ///
+    /// # Errors
+    /// The first text that makes no sense.
+    pub fn parse(options: Options) -> Result<Self, SettingsError> {
+        parse_event_store(given(options.event_store_url).as_deref())?;
+        let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
+        let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
+        let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
+        let jwt_secret = given(options.jwt_secret).map(|text| JwtSecret::parse(&text)).transpose();
+        Ok(Self {
+            listen: parse_listen(given(options.listen))?,
+            data_dir: data_dir.into(),
+            database: parse_database(given(options.database_url))?,
+            zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
+            master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
+            jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            log_format: parse_log_format(given(options.log_format))?,
+            log_filter: given(options.log_filter),
+        })
+    }
+
+    /// Refuses to sign and believe tokens by a secret that nobody chose, where others can reach the service.
+    ///
+    /// # Errors
+    /// [`SettingsError::JwtSecretUnset`].
+    pub fn check_jwt_secret(&self) -> Result<(), SettingsError> {
+        if self.jwt_secret.is_none() && !self.is_loopback() {
+            return Err(SettingsError::JwtSecretUnset { listen: self.listen });
+        }
+        Ok(())
+    }
+
+    /// Refuses to seal patients' details in a shared database by a key that is on one machine alone, where others can
+    /// reach the service.
+    ///
+    /// # Errors
+    /// [`SettingsError::MasterKeyUnset`].
+    pub fn check_master_key(&self) -> Result<(), SettingsError> {
+        let shared = match self.database {
+            Database::Private => false,
+            Database::Given(_) => true,
+        };
+        if self.master_key.is_none() && shared && !self.is_loopback() {
+            return Err(SettingsError::MasterKeyUnset { listen: self.listen });
+        }
+        Ok(())
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+}
+
+/// The switches of the old system that are set in this process's environment.
+pub fn old_flags_set() -> Vec<&'static str> {
+    OLD_FLAGS
+        .into_iter()
+        .filter(|flag| std::env::var_os(flag).is_some_and(|value| !value.is_empty()))
+        .collect()
+}
+
+/// Understands the connection string that an option holds.
+///
+/// # Errors
+/// [`SettingsError::DatabaseUrl`], which names the option and does not show the string.
+pub fn parse_connection(option: &'static str, text: &str) -> Result<Config, SettingsError> {
+    let mut config = Config::from_str(text).map_err(|_| SettingsError::DatabaseUrl(option))?;
+    if config.get_hosts().is_empty() {
+        return Err(SettingsError::DatabaseUrl(option));
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_LIMIT);
+    }
+    Ok(config)
+}
+
+fn given(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn parse_listen(text: Option<String>) -> Result<SocketAddr, SettingsError> {
+    let text = text.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+    text.parse().map_err(|_| SettingsError::Listen(text))
+}
+
+fn parse_database(url: Option<String>) -> Result<Database, SettingsError> {
+    let Some(url) = url else { return Ok(Database::Private) };
+    let config = parse_connection("--database-url (DATABASE_URL)", &url)?;
+    Ok(Database::Given(Box::new(config)))
+}
+
+fn parse_event_store(url: Option<&str>) -> Result<(), SettingsError> {
+    match url {
+        None | Some("postgres") => Ok(()),
+        Some(url) if ["esdb", "kurrentdb"].iter().any(|scheme| url.starts_with(scheme)) => {
+            Err(SettingsError::EventStoreDb)
+        }
+        Some(_) => Err(SettingsError::EventStore),
+    }
+}
+
+fn parse_log_format(text: Option<String>) -> Result<LogFormat, SettingsError> {
+    match text.as_deref() {
+        None | Some("text") => Ok(LogFormat::Text),
+        Some("json") => Ok(LogFormat::Json),
+        Some(other) => Err(SettingsError::LogFormat(other.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

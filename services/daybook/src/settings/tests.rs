@@ -1,0 +1,112 @@
+//! What is understood, what is refused, and what goes before what.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use clap::{Args, Command, FromArgMatches};
+
+use super::*;
+
+const URL: &str = "postgresql://clinic:hunter2@db.example:5432/clinic";
+
+fn parse(arguments: &[&str]) -> Result<Settings, SettingsError> {
+    // Without the variables, so that the environment of whoever runs the tests does not matter.
+    let command =
+        Options::augment_args(Command::new("daybook")).mut_args(|argument| argument.env(None::<&str>));
+    let line = ["daybook"].iter().chain(arguments);
+    let matches = command.try_get_matches_from(line).unwrap();
+    Settings::parse(Options::from_arg_matches(&matches).unwrap())
+}
+
+#[test]
+fn without_a_choice_it_is_a_private_clinic_in_seoul() {
+    let settings = parse(&[]).unwrap();
+    assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
+    assert_eq!(settings.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
+    assert!(matches!(settings.database, Database::Private));
+    assert_eq!(settings.zone, ClinicZone::SEOUL);
+    assert_eq!(settings.log_format, LogFormat::Text);
+    assert!(settings.check_jwt_secret().is_ok() && settings.check_master_key().is_ok());
+}
+
+#[test]
+fn the_command_line_goes_before_the_environment_and_every_option_is_a_variable() {
+    let command = Options::augment_args(Command::new("daybook"));
+    let variables: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
+    assert_eq!(variables.len(), command.get_arguments().count());
+    // PATH stands for a variable that is set; a test cannot set one of its own.
+    let command = command.mut_arg("timezone", |argument| argument.env("PATH"));
+    let zone = |line: &[&str]| {
+        let matches = command.clone().try_get_matches_from(line).unwrap();
+        matches.get_one::<String>("timezone").cloned()
+    };
+    assert_eq!(zone(&["daybook"]), std::env::var("PATH").ok());
+    assert_eq!(zone(&["daybook", "--timezone", "UTC"]).as_deref(), Some("UTC"));
+}
+
+#[test]
+fn an_empty_value_counts_as_none() {
+    let settings = parse(&["--listen=", "--database-url=", "--jwt-secret= ", "--timezone="]).unwrap();
+    assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
+    assert!(matches!(settings.database, Database::Private) && settings.jwt_secret.is_none());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_option_and_variable() {
+    let cases = [
+        (["--listen", "8080"], "DAYBOOK_LISTEN"),
+        (["--database-url", "mysql://x"], "DATABASE_URL"),
+        (["--database-url", "host"], "DATABASE_URL"),
+        (["--event-store-url", "esdb://localhost:2113"], "EVENT_STORE_URL"),
+        (["--event-store-url", "sqlite"], "EVENT_STORE_URL"),
+        (["--timezone", "Seoul"], "DAYBOOK_TIMEZONE"),
+        (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
+        (["--jwt-secret", "short"], "DAYBOOK_JWT_SECRET"),
+        (["--log-format", "xml"], "DAYBOOK_LOG_FORMAT"),
+    ];
+    for (line, variable) in cases {
+        let error = parse(&line).unwrap_err().to_string();
+        assert!(error.contains(line[0]) && error.contains(variable), "{error}");
+    }
+}
+
+#[test]
+fn an_event_store_of_another_kind_is_told_apart_from_nonsense() {
+    let refused = parse(&["--event-store-url", "esdb://localhost:2113"]);
+    assert!(matches!(refused, Err(SettingsError::EventStoreDb)));
+    assert!(parse(&["--event-store-url", "postgres"]).is_ok());
+}
+
+#[test]
+fn no_secret_stands_in_an_error_or_in_debug() {
+    for line in [["--database-url", "postgresql://u:hunter2@h:x/d"], ["--jwt-secret", "hunter2"]] {
+        let error = format!("{0} {0:?}", parse(&line).unwrap_err());
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    let (key, secret) = ("ab".repeat(32), "hunter2".repeat(5));
+    let settings = parse(&["--database-url", URL, "--master-key", &key, "--jwt-secret", &secret]).unwrap();
+    let shown = format!("{settings:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains(&key), "{shown}");
+}
+
+#[test]
+fn where_others_can_reach_it_nothing_is_made_up() {
+    let reachable = parse(&["--listen", "0.0.0.0:80"]).unwrap();
+    assert!(matches!(reachable.check_jwt_secret(), Err(SettingsError::JwtSecretUnset { .. })));
+    // The private database and its key are in one folder and move together.
+    assert!(reachable.check_master_key().is_ok());
+    let shared = parse(&["--listen", "[::]:80", "--database-url", URL]).unwrap();
+    assert!(matches!(shared.check_master_key(), Err(SettingsError::MasterKeyUnset { .. })));
+    let (key, secret) = ("ab".repeat(32), "s".repeat(32));
+    let chosen =
+        ["--listen", "0.0.0.0:80", "--database-url", URL, "--master-key", &key, "--jwt-secret", &secret];
+    let chosen = parse(&chosen).unwrap();
+    assert!(chosen.check_jwt_secret().is_ok() && chosen.check_master_key().is_ok());
+}
+
+#[test]
+fn on_loopback_secrets_may_be_made_up() {
+    for listen in ["127.0.0.1:0", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
+        let settings = parse(&["--listen", listen, "--database-url", URL]).unwrap();
+        assert!(settings.check_jwt_secret().is_ok() && settings.check_master_key().is_ok(), "{listen}");
+    }
+}

@@ -1,0 +1,113 @@
+//! The benchmark: three figures, each a ratio to this machine's own limit, measured in the same run.
+//!
+//! The two sides of a ratio take turns, round after round, so that a machine that slows down slows both; the median
+//! round counts. It must never compare with a number from another run or another machine.
+
+mod append;
+mod history;
+mod json_text;
+mod read;
+mod rebuild;
+mod report;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use report::Measured;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    /// Bookings a second through the write side ÷ single-row durable inserts a second.
+    Append,
+    /// Time to rebuild both views ÷ time to copy the events out and the finished rows in.
+    Rebuild,
+    /// Lookups a second over the API ÷ those of a bare endpoint.
+    Read,
+}
+
+impl Figure {
+    /// All of them, in the order in which they are measured.
+    pub const ALL: [Self; 3] = [Self::Append, Self::Rebuild, Self::Read];
+
+    /// Its name in the table and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Append => "append",
+            Self::Rebuild => "rebuild",
+            Self::Read => "read",
+        }
+    }
+
+    /// The figures that a command line asks for: nothing for all, `--only NAME` for one.
+    ///
+    /// # Errors
+    /// When it asks for something else.
+    pub fn chosen(arguments: &[String]) -> anyhow::Result<Vec<Self>> {
+        let name = match arguments {
+            [] => return Ok(Self::ALL.to_vec()),
+            [option, name] if option == "--only" => name,
+            _ => bail!("usage: bench [--only append|rebuild|read]"),
+        };
+        match Self::ALL.into_iter().find(|figure| figure.name() == name) {
+            Some(figure) => Ok(vec![figure]),
+            None => bail!("no figure is called {name:?}; there are append, rebuild and read"),
+        }
+    }
+
+    async fn measure(self) -> anyhow::Result<Measured> {
+        match self {
+            Self::Append => append::measure().await,
+            Self::Rebuild => rebuild::measure().await,
+            Self::Read => read::measure().await,
+        }
+    }
+}
+
+/// Measures figures and writes the table, with one line `name ratio` for each at its end.
+///
+/// # Errors
+/// When one could not be measured. A figure that misses its aim is none.
+pub async fn run(figures: &[Figure], out: &mut impl Write) -> anyhow::Result<()> {
+    let mut all = Vec::with_capacity(figures.len());
+    for figure in figures {
+        all.push(figure.measure().await?);
+    }
+    Ok(report::write(&all, out)?)
+}
+
+/// Says what went wrong, and that something did.
+pub fn failed(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
+    // Where nothing can be written, the exit code still tells.
+    drop(writeln!(out, "bench: {error:#}"));
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the command line asks for.
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn chosen(line: &str) -> anyhow::Result<Vec<Figure>> {
+        Figure::chosen(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn all_are_measured_unless_one_is_named() {
+        assert_eq!(chosen("").unwrap(), Figure::ALL);
+        for figure in Figure::ALL {
+            assert_eq!(chosen(&format!("--only {}", figure.name())).unwrap(), [figure]);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in ["append", "--only", "--only write", "--only append read", "--all"] {
+            assert!(chosen(line).is_err(), "{line}");
+        }
+    }
+}

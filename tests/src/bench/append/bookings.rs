@@ -1,0 +1,135 @@
+//! Our side: patients who book, so many at once, through the real write side on the real log.
+//!
+//! It must never book for a patient whose key is in memory only because the preparations put it there.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use chrono::{Days, NaiveDate};
+use daybook_commands::{CommandError, NewReservation};
+use daybook_domain::hours::{ClinicHoursSet, first_hours};
+use daybook_domain::time::DayOfWeek;
+use daybook_domain::{ReadModel, SubjectId};
+use daybook_event_log::vault::{MasterKey, Vault};
+use futures_util::future::try_join_all;
+
+use super::{BOOKINGS, CLIENTS};
+use crate::clinic::{Clinic, MASTER_KEY, desk, request};
+
+/// Days, from the day after the clinic's today on, over which the bookings are spread.
+pub(super) const DAYS_AHEAD: u64 = 350;
+
+/// Treatments that run at once in the clinic of this benchmark.
+const SEATS: u32 = 8;
+
+/// Patients who have a key already.
+const KNOWN_PATIENTS: u32 = 2000;
+
+/// The clinic's today.
+const TODAY: NaiveDate = match NaiveDate::from_ymd_opt(2026, 11, 20) {
+    Some(date) => date,
+    None => NaiveDate::MIN,
+};
+
+/// Services that take an hour at most, so that bookings on the hour do not overlap.
+const SERVICES: [&str; 5] = [
+    "srv_wrinkle_botox",
+    "srv_volume_lifting",
+    "srv_removal_procedure",
+    "srv_body_care",
+    "srv_other_consultation",
+];
+
+/// Wishes as people type them. Saturdays have the first four.
+const WISHES: [&str; 8] =
+    ["09:00", "오전 10시", "11:00", "오후 12시", "오후 2시", "15:00", "4:00 PM", "오후 5시"];
+
+/// What came of a round.
+pub(super) struct Booked {
+    pub(super) accepted: usize,
+    pub(super) seconds: f64,
+}
+
+/// A clinic with some seats, and patients whose keys are on disk.
+pub(super) async fn clinic() -> anyhow::Result<Clinic> {
+    let clinic = Clinic::without_views().await?;
+    for hours in first_hours() {
+        clinic.commands.set_hours(with_seats(hours), desk()).await?;
+    }
+    let known: Vec<SubjectId> =
+        (0..KNOWN_PATIENTS).map(|patient| clinic.commands.subject(&booking(patient, 0).phone)).collect();
+    // A vault of its own: the clinic's own has not seen these keys.
+    let elsewhere = Vault::new(clinic.pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
+    elsewhere.keys_for(&known).await?;
+    Ok(clinic)
+}
+
+fn with_seats(mut hours: ClinicHoursSet) -> ClinicHoursSet {
+    hours.slots.iter_mut().for_each(|slot| slot.max_concurrent = SEATS);
+    hours
+}
+
+/// Has all bookings of a round asked for.
+pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
+    let wanted: Arc<Vec<NewReservation>> = Arc::new(round());
+    let (next, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let since = Instant::now();
+    let clients = (0..CLIENTS).map(|_| {
+        let (commands, wanted) = (clinic.commands.clone(), Arc::clone(&wanted));
+        let (next, accepted) = (Arc::clone(&next), Arc::clone(&accepted));
+        tokio::spawn(async move {
+            while let Some(booking) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match commands.request(booking.clone(), desk()).await {
+                    Ok(_) => accepted.fetch_add(1, Ordering::Relaxed),
+                    Err(CommandError::Rejected(_)) => 0,
+                    Err(error) => return Err(error),
+                };
+            }
+            Ok(())
+        })
+    });
+    for outcome in try_join_all(clients).await.context("a client of the benchmark")? {
+        outcome.context("a booking that was neither accepted nor refused")?;
+    }
+    let seconds = since.elapsed().as_secs_f64();
+    Ok(Booked { accepted: accepted.load(Ordering::Relaxed), seconds })
+}
+
+/// One booking after the other on each open day, then the next of each.
+fn round() -> Vec<NewReservation> {
+    let days = open_days();
+    let bookings = (0..BOOKINGS).map(|number| {
+        let (day, turn) = (number % days.len(), number / days.len());
+        // Every other booking is of a known patient.
+        let patient = number as u32 / 2;
+        let patient =
+            if number.is_multiple_of(2) { KNOWN_PATIENTS + patient } else { patient % KNOWN_PATIENTS };
+        let mut booking = booking(patient, day + turn);
+        booking.date = days.get(day).copied().unwrap_or(TODAY);
+        booking.wish = daybook_commands::WishInput::Text(wish(booking.date, turn).to_owned());
+        booking
+    });
+    bookings.collect()
+}
+
+fn open_days() -> Vec<NaiveDate> {
+    let days = (1..=DAYS_AHEAD).filter_map(|ahead| TODAY.checked_add_days(Days::new(ahead)));
+    days.filter(|date| DayOfWeek::of(*date).number() != 0).collect()
+}
+
+fn wish(date: NaiveDate, turn: usize) -> &'static str {
+    let is_saturday = DayOfWeek::of(date).number() == 6;
+    let open: Vec<&str> = match is_saturday {
+        true => WISHES.iter().take(4).copied().collect(),
+        false => WISHES.iter().enumerate().filter(|(place, _)| *place != 3).map(|(_, wish)| *wish).collect(),
+    };
+    open.get(turn % open.len()).copied().unwrap_or_default()
+}
+
+fn booking(patient: u32, number: usize) -> NewReservation {
+    let judge = if number.is_multiple_of(4) { ReadModel::Dynamic } else { ReadModel::Legacy };
+    let service = SERVICES.get(number % SERVICES.len()).copied().unwrap_or_default();
+    request(patient, service, &TODAY.to_string(), "10:00", judge)
+}

@@ -1,0 +1,95 @@
+//! `read`: lookups a second over the real API ÷ those of a bare endpoint on the same row.
+//!
+//! Both answer the same client with the same number of workers, and both answers are compared before anything is
+//! measured: it must never race against an endpoint that does less than answer.
+
+mod bare;
+mod load;
+mod ours;
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use daybook_domain::{ReadModel, ReservationId};
+use serde_json::Value;
+
+use super::report::{Aim, Measured, Round, Unit};
+use super::{Figure, history};
+use crate::clinic::Clinic;
+use load::Target;
+
+/// Threads that answer, on each side.
+const WORKERS: usize = 2;
+
+/// Connections of the load.
+const CONNECTIONS: usize = 32;
+
+/// Reservations in the views.
+const RESERVATIONS: u32 = 20_000;
+
+/// Different reservations that are looked up, spread over all.
+const LOOKED_UP: usize = 4096;
+
+/// Rounds, and how long each side of one is under load, before and while it is counted.
+const ROUNDS: usize = 5;
+const WARM_UP: Duration = Duration::from_millis(300);
+const COUNTED: Duration = Duration::from_millis(2000);
+
+/// What a row of the legacy view does not hold: the bare endpoint leaves it null.
+const NOT_IN_THE_ROW: [&str; 3] = ["serviceId", "serviceCode", "serviceName"];
+
+pub(super) async fn measure() -> anyhow::Result<Measured> {
+    let clinic = Clinic::without_views().await?;
+    let history = history::write(&clinic, RESERVATIONS).await?;
+    let built = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let serving = built.generations.iter().find(|generation| generation.model == ReadModel::Legacy);
+    let bare = bare::Server::start(clinic.database.config(), *serving.context("the serving view")?)?;
+    let ours = ours::Server::start(&clinic).await?;
+    let ids = chosen(&history.reservations);
+    let (ours_target, bare_target) = (ours.target(&ids)?, bare.target(&ids)?);
+    check_answers(&ours_target, &bare_target).await?;
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let ours = load::run(&ours_target).await?;
+        let limit = load::run(&bare_target).await?;
+        rounds.push(Round { ours, limit });
+    }
+    ours.stop().await?;
+    bare.stop().await?;
+    Ok(Measured {
+        figure: Figure::Read,
+        what: [
+            "GET /api/reservations/{id} a second: token, routing, position, the serving view",
+            "the same row by a bare actix-web + tokio-postgres endpoint: one prepared primary-key lookup, one pipelined connection a worker",
+        ],
+        unit: Unit::PerSecond,
+        aim: Aim::AtLeast(0.7),
+        rounds,
+        notes: vec![format!(
+            "{WORKERS} workers, {CONNECTIONS} keep-alive connections from this process, {RESERVATIONS} reservations in the legacy view"
+        )],
+    })
+}
+
+/// Every so many-th, so that lookups go all over the table.
+fn chosen(all: &[ReservationId]) -> Vec<ReservationId> {
+    all.iter().step_by((all.len() / LOOKED_UP).max(1)).take(LOOKED_UP).cloned().collect()
+}
+
+/// Both say the same, as far as the row alone can say it.
+async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
+    let (mut ours, bare) = (answer(ours).await?, answer(bare).await?);
+    for field in NOT_IN_THE_ROW {
+        if let Some(value) = ours.pointer_mut(&format!("/reservation/{field}")) {
+            *value = Value::Null;
+        }
+    }
+    let fields = ours.pointer("/reservation").and_then(Value::as_object).map_or(0, serde_json::Map::len);
+    // The rows are invented, but what stands in them is nobody's business in an error.
+    ensure!(ours == bare && fields > 0, "the two endpoints do not answer with the same fields");
+    Ok(())
+}
+
+async fn answer(target: &Target) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&load::ask_once(target).await?)?)
+}

@@ -1,0 +1,63 @@
+//! Our side: the real application over the clinic, as `daybook serve` puts it together.
+//!
+//! It must never be given an easier task than a member of staff gives it: each request carries a token.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chrono::{TimeDelta, Utc};
+use daybook_api::{
+    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
+};
+use daybook_commands::SystemClock;
+use daybook_domain::ReservationId;
+use daybook_projections::Router;
+use daybook_projections::query::Queries;
+use tokio::task::JoinHandle;
+
+use super::WORKERS;
+use super::load::Target;
+use crate::clinic::Clinic;
+
+/// Signs the tokens of this benchmark.
+const JWT_SECRET: &str = "a-secret-for-the-benchmark-that-is-long-enough";
+
+pub(super) struct Server {
+    address: SocketAddr,
+    token: String,
+    stop: StopHandle,
+    running: JoinHandle<Result<(), ApplicationError>>,
+}
+
+impl Server {
+    pub(super) async fn start(clinic: &Clinic) -> anyhow::Result<Self> {
+        let secret = JwtSecret::parse(JWT_SECRET)?;
+        let expires = Utc::now() + TimeDelta::hours(1);
+        let token = issue_token(&secret, StaffName::parse("desk@clinic.example")?, Role::Editor, expires)?;
+        let parts = Parts {
+            log: clinic.log.clone(),
+            commands: clinic.commands.clone(),
+            queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
+            router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
+            clock: Arc::new(SystemClock),
+        };
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let settings = Settings { workers: NonZeroUsize::new(WORKERS), ..Settings::new(listen, secret) };
+        let application = Application::build(settings, parts)?;
+        let (address, stop) = (application.address(), application.stop_handle());
+        let running = tokio::spawn(application.run_until_stopped());
+        Ok(Self { address, token, stop, running })
+    }
+
+    pub(super) fn target(&self, ids: &[ReservationId]) -> anyhow::Result<Target> {
+        let authorization = format!("Authorization: Bearer {}\r\n", self.token);
+        Target::new(self.address, ids.iter().map(|id| format!("/api/reservations/{id}")), &authorization)
+    }
+
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        self.stop.stop().await;
+        Ok(self.running.await.context("the application's task")??)
+    }
+}

@@ -1,0 +1,75 @@
+//! `rebuild`: time to rebuild both views from the log ÷ time to move the same data through PostgreSQL and nothing else.
+//!
+//! It must never leave out of our side what a rebuild does for safety: catching up, comparing, promoting.
+
+mod limit;
+mod memory;
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use daybook_domain::ReadModel;
+use daybook_projections::RebuildReport;
+
+use super::report::{Aim, Measured, Round, Unit, median};
+use super::{Figure, history};
+use crate::clinic::Clinic;
+use limit::FinishedRows;
+
+/// Reservations of the past, which make two and a half times as many events.
+const RESERVATIONS: u32 = 80_000;
+
+/// Rounds, after one rebuild that is not counted.
+const ROUNDS: usize = 5;
+
+pub(super) async fn measure() -> anyhow::Result<Measured> {
+    let clinic = Clinic::without_views().await?;
+    let history = history::write(&clinic, RESERVATIONS).await?;
+    let memory = memory::Watch::start();
+    let first = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let memory = memory.describe();
+    let rows = FinishedRows::take(&clinic, &first.generations).await?;
+    let (mut rounds, mut reports) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
+    for _ in 0..ROUNDS {
+        let (ours, report) = rebuild(&clinic).await?;
+        let limit = limit::copy_events_out(&clinic).await? + rows.load(&clinic).await?;
+        ensure!(report.events == history.events, "{} events were read", report.events);
+        rounds.push(Round { ours, limit });
+        reports.push(report);
+    }
+    let rate = history.events as f64 / median(rounds.iter().map(|round| round.ours));
+    Ok(Measured {
+        figure: Figure::Rebuild,
+        what: [
+            "seconds to rebuild both views from the log: decode, open details, fold, copy in, index, compare, promote",
+            "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (side by side) and make the same keys and indexes",
+        ],
+        unit: Unit::Seconds,
+        aim: Aim::AtMost(2.0),
+        rounds,
+        notes: vec![
+            format!(
+                "{} events of {RESERVATIONS} reservations; {rate:.0} events/s through the whole rebuild",
+                history.events
+            ),
+            format!("phases: {}", phases(&reports)),
+            memory,
+        ],
+    })
+}
+
+async fn rebuild(clinic: &Clinic) -> anyhow::Result<(f64, RebuildReport)> {
+    let since = Instant::now();
+    let report = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await?;
+    Ok((since.elapsed().as_secs_f64(), report))
+}
+
+/// The median of each phase.
+fn phases(reports: &[RebuildReport]) -> String {
+    let names = reports.first().map(|report| report.seconds.keys().copied()).into_iter().flatten();
+    let phase = |name: &str| {
+        let seconds = median(reports.iter().filter_map(|report| report.seconds.get(name)).copied());
+        format!("{name} {seconds:.2} s")
+    };
+    names.map(phase).collect::<Vec<_>>().join(", ")
+}

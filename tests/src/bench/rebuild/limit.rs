@@ -1,0 +1,153 @@
+//! The machine's side of a rebuild: the same bytes out of and into PostgreSQL, without a thought in between.
+//!
+//! It must never load fewer rows, or make fewer keys and indexes, than a rebuild does.
+
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use daybook_domain::ReadModel;
+use daybook_projections::Generation;
+use futures_util::future::try_join_all;
+use futures_util::{SinkExt, TryStreamExt};
+use tokio_postgres::Client;
+
+use crate::clinic::Clinic;
+
+/// The statement by which a replay reads, of all events.
+const EVENTS_SQL: &str = "\
+    COPY (SELECT position, revision, event_id, stream, kind, payload, metadata FROM event_log.events \
+    WHERE position > 0 AND true ORDER BY position) TO STDOUT (FORMAT binary)";
+
+/// Tables of a schema; services first, since others refer to them.
+const TABLES_SQL: &str = "\
+    SELECT table_name::text FROM information_schema.tables WHERE table_schema = $1 \
+    ORDER BY table_name <> 'services', table_name";
+
+/// Tables that both views have.
+const SHARED_TABLES: &str = include_str!("../../../../migrations/views/shared.tables.sql");
+
+/// What makes a view's tables, and what makes their keys and indexes.
+const fn ddl(model: ReadModel) -> [&'static str; 2] {
+    match model {
+        ReadModel::Legacy => [
+            include_str!("../../../../migrations/views/legacy.tables.sql"),
+            include_str!("../../../../migrations/views/legacy.indexes.sql"),
+        ],
+        ReadModel::Dynamic => [
+            include_str!("../../../../migrations/views/dynamic.tables.sql"),
+            include_str!("../../../../migrations/views/dynamic.indexes.sql"),
+        ],
+    }
+}
+
+/// Copies all events out, to nowhere. Gives the seconds.
+pub(super) async fn copy_events_out(clinic: &Clinic) -> anyhow::Result<f64> {
+    let client = clinic.database.connect().await?;
+    let since = Instant::now();
+    let mut chunks = Box::pin(client.copy_out(EVENTS_SQL).await?);
+    let mut bytes = 0;
+    while let Some(chunk) = chunks.try_next().await? {
+        bytes += chunk.len();
+    }
+    ensure!(bytes > 0, "no event came out");
+    Ok(since.elapsed().as_secs_f64())
+}
+
+/// The rows of both views as they were built, in COPY's binary format.
+pub(super) struct FinishedRows(Vec<View>);
+
+struct View {
+    model: ReadModel,
+    tables: Vec<Table>,
+}
+
+struct Table {
+    name: String,
+    rows: Vec<Bytes>,
+}
+
+impl FinishedRows {
+    pub(super) async fn take(clinic: &Clinic, generations: &[Generation]) -> anyhow::Result<Self> {
+        ensure!(generations.len() == ReadModel::ALL.len(), "views are missing: {generations:?}");
+        let client = clinic.database.connect().await?;
+        let mut views = Vec::with_capacity(generations.len());
+        for generation in generations {
+            let schema = generation.schema();
+            let mut tables = Vec::new();
+            for row in client.query(TABLES_SQL, &[&schema]).await? {
+                tables.push(Table::take(&client, &schema, row.try_get(0)?).await?);
+            }
+            views.push(View { model: generation.model, tables });
+        }
+        Ok(Self(views))
+    }
+
+    /// Copies the rows into empty tables and makes keys and indexes, the views side by side as a rebuild does. Gives the
+    /// seconds, without those for making the empty tables.
+    pub(super) async fn load(&self, clinic: &Clinic) -> anyhow::Result<f64> {
+        let mut clients = Vec::with_capacity(self.0.len());
+        for view in &self.0 {
+            let client = clinic.database.connect().await?;
+            let schema = view.schema();
+            let [tables, _] = ddl(view.model);
+            client.batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).await?;
+            client.batch_execute(&tables.replace("{schema}", &schema)).await?;
+            client.batch_execute(&SHARED_TABLES.replace("{schema}", &schema)).await?;
+            clients.push(client);
+        }
+        let since = Instant::now();
+        try_join_all(self.0.iter().zip(&clients).map(|(view, client)| view.load(client))).await?;
+        Ok(since.elapsed().as_secs_f64())
+    }
+}
+
+impl View {
+    fn schema(&self) -> String {
+        format!("machine_{}", self.model)
+    }
+
+    async fn load(&self, client: &Client) -> anyhow::Result<()> {
+        let schema = self.schema();
+        for table in &self.tables {
+            table.load(client, &schema).await.with_context(|| format!("copying into {}", table.name))?;
+        }
+        let [_, indexes] = ddl(self.model);
+        Ok(client.batch_execute(&indexes.replace("{schema}", &schema)).await?)
+    }
+}
+
+impl Table {
+    async fn take(client: &Client, schema: &str, name: String) -> anyhow::Result<Self> {
+        let sql = format!("COPY {schema}.{name} TO STDOUT (FORMAT binary)");
+        let rows = client.copy_out(&sql).await?.try_collect().await?;
+        Ok(Self { name, rows: joined(rows) })
+    }
+
+    async fn load(&self, client: &Client, schema: &str) -> anyhow::Result<()> {
+        let sql = format!("COPY {schema}.{} FROM STDIN (FORMAT binary)", self.name);
+        let mut sink = Box::pin(client.copy_in::<_, Bytes>(&sql).await?);
+        for rows in &self.rows {
+            sink.send(rows.clone()).await?;
+        }
+        sink.as_mut().finish().await?;
+        Ok(())
+    }
+}
+
+/// Bytes that are sent at once.
+const SEND_BYTES: usize = 256 * 1024;
+
+/// The server sends a row at a time; to send them so would cost more than the rows.
+fn joined(rows: Vec<Bytes>) -> Vec<Bytes> {
+    let mut all = Vec::new();
+    let mut gathered: Vec<u8> = Vec::with_capacity(SEND_BYTES);
+    for row in rows {
+        if gathered.len() + row.len() > SEND_BYTES {
+            all.push(std::mem::replace(&mut gathered, Vec::with_capacity(SEND_BYTES)).into());
+        }
+        gathered.extend_from_slice(&row);
+    }
+    all.push(gathered.into());
+    all
+}

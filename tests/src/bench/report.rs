@@ -1,0 +1,166 @@
+//! Rounds into figures, figures into a table.
+//!
+//! It must never hide a missed aim.
+
+use std::io::{self, Write};
+
+use super::Figure;
+
+/// Both sides of a ratio, measured one after the other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Round {
+    /// What Daybook does.
+    pub(super) ours: f64,
+    /// What the machine can do.
+    pub(super) limit: f64,
+}
+
+/// What both sides are measured in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// More is better.
+    PerSecond,
+    /// Less is better.
+    Seconds,
+}
+
+/// What a ratio should be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Aim {
+    /// No less than this.
+    AtLeast(f64),
+    /// No more than this.
+    AtMost(f64),
+}
+
+/// A figure as it was measured.
+#[derive(Debug)]
+pub(super) struct Measured {
+    pub(super) figure: Figure,
+    /// What stands above the line of the ratio, and what below.
+    pub(super) what: [&'static str; 2],
+    pub(super) unit: Unit,
+    pub(super) aim: Aim,
+    /// At least one.
+    pub(super) rounds: Vec<Round>,
+    /// What else there is to know, a line each.
+    pub(super) notes: Vec<String>,
+}
+
+impl Measured {
+    fn ratio(&self) -> f64 {
+        median(self.rounds.iter().map(|round| round.ours / round.limit))
+    }
+
+    fn ours(&self) -> String {
+        self.unit.show(median(self.rounds.iter().map(|round| round.ours)))
+    }
+
+    fn limit(&self) -> String {
+        self.unit.show(median(self.rounds.iter().map(|round| round.limit)))
+    }
+
+    fn ratios(&self) -> String {
+        let ratios = self.rounds.iter().map(|round| format!("{:.2}", round.ours / round.limit));
+        ratios.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Unit {
+    fn show(self, value: f64) -> String {
+        match self {
+            Self::PerSecond => format!("{value:.0}/s"),
+            Self::Seconds => format!("{value:.2} s"),
+        }
+    }
+}
+
+impl Aim {
+    /// Judges the ratio as it is printed, so that the table does not contradict itself.
+    fn judge(self, ratio: f64) -> &'static str {
+        let printed = (ratio * 100.0).round() / 100.0;
+        let met = match self {
+            Self::AtLeast(least) => printed >= least,
+            Self::AtMost(most) => printed <= most,
+        };
+        if met { "met" } else { "MISSED" }
+    }
+
+    fn show(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!(">= {least:.2}"),
+            Self::AtMost(most) => format!("<= {most:.2}"),
+        }
+    }
+}
+
+/// The value in the middle; the lower of two.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Writes the table, what there is to know about each figure, and one line `name ratio` each.
+pub(super) fn write(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{:<8} {:>12} {:>12} {:>7}  {:<8} aim is", "figure", "ours", "limit", "ratio", "aim")?;
+    for measured in all {
+        let (name, ratio, aim) = (measured.figure.name(), measured.ratio(), measured.aim);
+        let (ours, limit, judged) = (measured.ours(), measured.limit(), aim.judge(ratio));
+        writeln!(out, "{name:<8} {ours:>12} {limit:>12} {ratio:>7.2}  {:<8} {judged}", aim.show())?;
+    }
+    for measured in all {
+        let [ours, limit] = measured.what;
+        writeln!(out, "\n{}: {ours}\n  ÷ {limit}", measured.figure.name())?;
+        writeln!(out, "  median of {} rounds: {}", measured.rounds.len(), measured.ratios())?;
+        for note in &measured.notes {
+            writeln!(out, "  {note}")?;
+        }
+    }
+    writeln!(out)?;
+    for measured in all {
+        writeln!(out, "{} {:.2}", measured.figure.name(), measured.ratio())?;
+    }
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the table says of given rounds.
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn measured(aim: Aim, ours: &[f64]) -> Measured {
+        let round = |ours: &f64| Round { ours: *ours, limit: 100.0 };
+        let rounds = ours.iter().map(round).collect();
+        let what = ["bookings", "inserts"];
+        Measured { figure: Figure::Append, what, unit: Unit::PerSecond, aim, rounds, notes: vec![] }
+    }
+
+    fn written(measured: Measured) -> String {
+        let mut out = Vec::new();
+        write(&[measured], &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_round_in_the_middle_counts() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0].into_iter()), 1.0);
+        let text = written(measured(Aim::AtLeast(1.0), &[90.0, 123.0, 500.0]));
+        assert!(text.ends_with("\nappend 1.23\n"), "{text}");
+    }
+
+    #[test]
+    fn a_missed_aim_is_called_missed() {
+        for (aim, ours, missed) in [
+            (Aim::AtLeast(1.0), 99.0, true),
+            (Aim::AtLeast(1.0), 99.9, false),
+            (Aim::AtMost(2.0), 201.0, true),
+            (Aim::AtMost(2.0), 200.0, false),
+        ] {
+            assert_eq!(written(measured(aim, &[ours])).contains("MISSED"), missed, "{aim:?} {ours}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a process writes, taken in as it comes, so that it never waits for a reader.
+//!
+//! It must never drop a byte: tests look for what must not be in it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::Child;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// The most that one stream of a process may write: a test that writes more has gone astray.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Bytes that are taken in at once.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// One stream, and whether it has ended.
+#[derive(Debug)]
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    progress: watch::Receiver<Progress>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Open { bytes: usize },
+    Ended,
+}
+
+/// All that a process writes.
+#[derive(Debug)]
+pub(super) struct Output {
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Output {
+    /// Takes both streams over.
+    pub(super) fn collect(child: &mut Child) -> anyhow::Result<Self> {
+        let stdout = child.stdout.take().context("standard output was not piped")?;
+        let stderr = child.stderr.take().context("standard error was not piped")?;
+        Ok(Self { stdout: Stream::of(stdout), stderr: Stream::of(stderr) })
+    }
+
+    /// Waits for the first line of standard output.
+    pub(super) async fn first_line(&self, patience: Duration) -> anyhow::Result<String> {
+        let mut progress = self.stdout.progress.clone();
+        let found = |stream: &Stream| stream.text().split_once('\n').map(|(line, _)| line.to_owned());
+        let waited = timeout(
+            patience,
+            progress.wait_for(|progress| *progress == Progress::Ended || found(&self.stdout).is_some()),
+        );
+        waited.await.context("it takes too long")?.ok();
+        found(&self.stdout).context("it ended")
+    }
+
+    /// Waits until both streams have ended.
+    pub(super) async fn complete(&self, patience: Duration) -> anyhow::Result<()> {
+        for stream in [&self.stdout, &self.stderr] {
+            let mut progress = stream.progress.clone();
+            let ended = timeout(patience, progress.wait_for(|progress| *progress == Progress::Ended)).await;
+            ended.context("somebody else holds the output open")?.ok();
+        }
+        Ok(())
+    }
+
+    /// All that was written so far.
+    pub(super) fn text(&self) -> String {
+        self.stdout.text() + &self.stderr.text()
+    }
+}
+
+impl Stream {
+    fn of(mut source: impl AsyncRead + Unpin + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let (sender, progress) = watch::channel(Progress::Open { bytes: 0 });
+        let kept = Arc::clone(&bytes);
+        tokio::spawn(async move {
+            let mut source = (&mut source).take(MAX_BYTES);
+            let mut chunk = vec![0; CHUNK_BYTES];
+            while let Ok(read @ 1..) = source.read(&mut chunk).await {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend(chunk.iter().take(read));
+                sender.send_replace(Progress::Open { bytes: kept.len() });
+            }
+            sender.send_replace(Progress::Ended);
+        });
+        Self { bytes, progress }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}

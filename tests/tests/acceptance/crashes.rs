@@ -1,0 +1,40 @@
+//! What was acknowledged survives a `kill -9`.
+
+use daybook_tests::process::Installation;
+
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// How often the service is killed.
+const KILLS: usize = 10;
+
+/// Clients that book at once.
+const CLIENTS: usize = 8;
+
+/// Bookings that are acknowledged before each kill.
+const BOOKINGS_BEFORE_A_KILL: usize = 25;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_booking_is_lost_or_doubled_by_ten_kills_in_the_middle_of_a_load() {
+    let clinic = Installation::open().await.unwrap();
+    let (database, load) = (clinic.connect().await.unwrap(), Load::default());
+    for _ in 0..KILLS {
+        let mut service = clinic.serve().await.unwrap();
+        tables::wait_for(&database, &load.acknowledged()).await;
+        let clients = load.start(&service, CLIENTS, Tolerance::LostConnections);
+        load.acknowledges(BOOKINGS_BEFORE_A_KILL).await;
+        service.kill().await.unwrap();
+        clients.join_all().await;
+    }
+    assert!(load.unanswered() >= KILLS, "each kill has to come while requests are under way");
+    let service = clinic.serve().await.unwrap();
+    load.finish(&service).await;
+    let acknowledged = load.acknowledged();
+    assert!(acknowledged.len() >= KILLS * BOOKINGS_BEFORE_A_KILL);
+    tables::hold_exactly(&database, &acknowledged).await;
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    for view in verdict["reservations"].as_object().unwrap().values() {
+        assert_eq!(view.as_u64(), Some(acknowledged.len() as u64), "{verdict}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Reads are switched over and back while they are asked for, and nobody notices but by a header.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use daybook_tests::process::{Installation, Service};
+use tokio::task::JoinSet;
+
+use crate::asking::{ask, client, working_day};
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// Clients that read at once, each under several names in turn.
+const READERS: usize = 8;
+
+/// Names of one client.
+const NAMES: usize = 8;
+
+/// Reads that have to be answered in a second.
+const MIN_READS_PER_SECOND: f64 = 200.0;
+
+/// Pause between bookings.
+const BOOKING_PAUSE: Duration = Duration::from_millis(50);
+
+/// How soon a change is in force.
+const IN_FORCE: Duration = Duration::from_secs(1);
+
+/// How long each share is watched once it is in force.
+const WATCHED: Duration = Duration::from_millis(1200);
+
+/// One read that was answered.
+#[derive(Debug)]
+struct Read {
+    asked: Instant,
+    answered: Instant,
+    name: String,
+    model: String,
+}
+
+/// Reads under names of one client's own until the load is stopped. Every answer has to be a 200.
+async fn read_on(reader: usize, urls: Vec<String>, load: Load) -> Vec<Read> {
+    let (client, mut reads) = (client(), Vec::new());
+    while !load.is_stopped() {
+        let name = format!("client-{reader}-{}", reads.len() % NAMES);
+        let asked = Instant::now();
+        let url = &urls[reads.len() % urls.len()];
+        let answer = ask(client.get(url).header("Daybook-Client", &name)).await.expect("an answer").ok();
+        assert!(answer.generation.starts_with(&answer.model), "{answer:?}");
+        reads.push(Read { asked, answered: Instant::now(), name, model: answer.model });
+    }
+    reads
+}
+
+fn readers(service: &Service, load: &Load) -> JoinSet<Vec<Read>> {
+    let slots = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(2));
+    let services = service.url("/api/public/services");
+    let urls = vec![services.clone(), services.clone(), services, service.url(&slots)];
+    (0..READERS).map(|reader| read_on(reader, urls.clone(), load.clone())).collect()
+}
+
+/// Changes the reads by a command, and watches them once the change is in force.
+async fn change(clinic: &Installation, arguments: &[&str]) -> Range<Instant> {
+    let told = ["reads"].iter().chain(arguments).chain(&["--reason", "a drill", "--yes", "--json"]);
+    clinic.run(&told.copied().collect::<Vec<_>>()).await.unwrap().json().unwrap();
+    let in_force = Instant::now() + IN_FORCE;
+    // Not in place of a condition: it is for this long that nothing may go wrong.
+    tokio::time::sleep_until((in_force + WATCHED).into()).await;
+    in_force..Instant::now()
+}
+
+/// The models that each name was answered by, in a stretch of time.
+fn models(reads: &[Read], during: &Range<Instant>) -> BTreeMap<String, BTreeSet<String>> {
+    let mut models: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for read in reads.iter().filter(|read| during.start <= read.asked && read.answered <= during.end) {
+        models.entry(read.name.clone()).or_default().insert(read.model.clone());
+    }
+    models
+}
+
+#[track_caller]
+fn all_by(reads: &[Read], during: &Range<Instant>, model: &str) {
+    let models = models(reads, during);
+    assert_eq!(models.len(), READERS * NAMES, "every client was answered");
+    let only = BTreeSet::from([model.to_owned()]);
+    assert!(models.values().all(|models| *models == only), "{model}: {models:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shares_are_raised_and_rolled_back_under_a_load_without_a_failed_request() {
+    let clinic = Installation::open_alone().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    let (load, since) = (Load::default(), Instant::now());
+    let readers = readers(&service, &load);
+    let bookers = load.start_slowly(&service, 1, Tolerance::LostConnections, BOOKING_PAUSE);
+    let none = change(&clinic, &["set", "--dynamic", "0"]).await;
+    let quarter = change(&clinic, &["set", "--dynamic", "25"]).await;
+    let all = change(&clinic, &["set", "--dynamic", "100"]).await;
+    let rolled_back = change(&clinic, &["rollback"]).await;
+    load.stop();
+    let reads: Vec<Read> = readers.join_all().await.into_iter().flatten().collect();
+    bookers.join_all().await;
+
+    let rate = reads.len() as f64 / since.elapsed().as_secs_f64();
+    assert!(rate >= MIN_READS_PER_SECOND, "{rate:.0} reads a second");
+    all_by(&reads, &none, "legacy");
+    let sticky = models(&reads, &quarter);
+    assert!(sticky.values().all(|models| models.len() == 1), "one name, two models: {sticky:?}");
+    let dynamic = sticky.values().filter(|models| models.contains("dynamic")).count();
+    assert!((1..READERS * NAMES / 2).contains(&dynamic), "{dynamic} of {} at 25 %", sticky.len());
+    all_by(&reads, &all, "dynamic");
+    // Not only what was asked since then: nothing that was answered a second after the rollback is dynamic.
+    let late = |read: &&Read| read.answered >= rolled_back.start && read.model != "legacy";
+    assert_eq!(reads.iter().filter(late).count(), 0);
+    all_by(&reads, &rolled_back, "legacy");
+
+    assert_eq!(load.unanswered(), 0, "bookings that failed");
+    assert!(load.acknowledged().len() > 10);
+    tables::hold_exactly(&clinic.connect().await.unwrap(), &load.acknowledged()).await;
+}

@@ -1,0 +1,16 @@
+//! The whole as its users meet it: the real program as a process, asked by command line and over HTTP, stopped by
+//! signals. Nothing here may reach past that, except to PostgreSQL to see what became of a request.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod asking;
+mod crashes;
+mod flips;
+mod load;
+mod outages;
+mod private_postgres;
+mod replay;
+mod runbook;
+mod seats;
+mod secrecy;
+mod stopping;
+mod tables;

@@ -1,0 +1,78 @@
+//! The service outlives its connections to PostgreSQL.
+
+use std::time::Duration;
+
+use daybook_tests::process::{Installation, Service};
+use reqwest::Client;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::asking::{client, read, within};
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// Clients that book, and clients that read.
+const CLIENTS: usize = 4;
+
+/// Bookings that are acknowledged before, between and after the outages.
+const BOOKINGS_BETWEEN: usize = 40;
+
+/// How soon after an outage everything answers again.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long readers pause between their requests.
+const READ_PAUSE: Duration = Duration::from_millis(5);
+
+/// All connections to the database but the one that asks.
+const TERMINATE: &str = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_goes_on_by_itself_after_postgresql_has_ended_all_its_connections() {
+    let clinic = Installation::open().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    let load = Load::default();
+    let bookers = load.start(&service, CLIENTS, Tolerance::Unavailable);
+    let readers = readers(&service, &load);
+    let (outside, client) = (clinic.connect().await.unwrap(), client());
+    for _ in 0..2 {
+        load.acknowledges(BOOKINGS_BETWEEN).await;
+        let ended: i64 = outside.query_one(TERMINATE, &[]).await.unwrap().get(0);
+        assert!(ended > 3, "only {ended} connections were ended");
+        recovered(&client, &service, &load).await;
+    }
+    load.acknowledges(BOOKINGS_BETWEEN).await;
+    load.stop();
+    bookers.join_all().await;
+    readers.join_all().await;
+    tables::hold_exactly(&outside, &load.acknowledged()).await;
+}
+
+/// Waits until the service is ready, reads from a view and takes bookings.
+async fn recovered(client: &Client, service: &Service, load: &Load) {
+    let since = Instant::now();
+    for path in ["/readyz", "/api/public/services"] {
+        within(RECOVERY_LIMIT, path, async || match read(client, service, path).await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    }
+    load.acknowledges(1).await;
+    assert!(since.elapsed() < RECOVERY_LIMIT, "{:?}", since.elapsed());
+}
+
+/// Clients that read until the load is stopped. A view may be away for a moment (503); nothing else may go wrong.
+fn readers(service: &Service, load: &Load) -> JoinSet<()> {
+    let one = |_| {
+        let (client, url, load) = (client(), service.url("/api/public/services"), load.clone());
+        async move {
+            while !load.is_stopped() {
+                let answer = crate::asking::ask(client.get(&url)).await.expect("an answer");
+                assert!([200, 503].contains(&answer.status), "{answer:?}");
+                tokio::time::sleep(READ_PAUSE).await;
+            }
+        }
+    };
+    (0..CLIENTS).map(one).collect()
+}

@@ -1,0 +1,30 @@
+//! Without a database of somebody else's: a private PostgreSQL, or an error that says how to get one.
+
+use daybook_tests::process::Installation;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_postgresql_s_programs_the_error_says_what_to_set() {
+    let clinic = Installation::private().await.unwrap();
+    let empty = tempfile::tempdir().unwrap();
+    let folder = empty.path().to_str().unwrap();
+    let hidden = [("PATH", folder), ("DAYBOOK_POSTGRES_BIN", folder)];
+    for command in [&["serve"][..], &["import", "run", "--csv", "/dev/null", "--yes"]] {
+        let ended = clinic.run_with(command, &hidden).await.unwrap();
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(ended.stdout, "", "data only");
+        for word in ["DAYBOOK_POSTGRES_BIN", folder, "initdb", "point it at the folder"] {
+            assert!(ended.stderr.contains(word), "`{word}` is not in: {}", ended.stderr);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_where_no_book_was_begun_makes_nothing_and_says_how_to_begin() {
+    let clinic = Installation::private().await.unwrap();
+    for command in [&["status", "--json"][..], &["projection", "verify"], &["reads", "show"]] {
+        let ended = clinic.run(command).await.unwrap();
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("daybook serve") && ended.stderr.contains("DATABASE_URL"), "{ended:?}");
+    }
+    assert!(!clinic.data_dir().exists());
+}

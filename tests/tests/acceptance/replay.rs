@@ -1,0 +1,117 @@
+//! Views that are gone come back by replay, and a rebuild disturbs nobody.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use daybook_tests::process::{Installation, Service};
+use serde_json::Value;
+
+use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, read, until, working_day};
+use crate::tables::{VIEWS, ids};
+
+/// Reservations of the export, and bookings that are made beside them.
+const ALL: usize = EXPORTED + 5;
+
+/// Rebuilds one after the other.
+const REBUILDS: usize = 3;
+
+/// A clinic with imported and new bookings, and its running service.
+async fn busy_clinic() -> (Installation, Service) {
+    let clinic = Installation::open().await.unwrap();
+    clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
+    let service = clinic.serve().await.unwrap();
+    for (patient, start) in ["09:00", "10:00", "11:00", "오후", "점심 지나서"].into_iter().enumerate()
+    {
+        let form = form(patient, "OTHER_CONSULTATION", working_day(3), start);
+        ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    }
+    let database = clinic.connect().await.unwrap();
+    for view in VIEWS {
+        until("the views to hold all", async || match ids(&database, view).await.len() {
+            ALL => Ok(()),
+            count => Err(format!("{count} of {ALL} in {view}")),
+        })
+        .await;
+    }
+    (clinic, service)
+}
+
+async fn verdict(clinic: &Installation) -> Value {
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    verdict
+}
+
+/// The digest of a view, whichever generation has it.
+fn digest<'a>(verdict: &'a Value, view: &str) -> (&'a str, &'a str) {
+    let digests = verdict["digests"].as_object().unwrap();
+    let (generation, digest) = digests.iter().find(|(generation, _)| generation.starts_with(view)).unwrap();
+    (generation, digest.as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropped_views_are_replayed_to_the_same_digests_beside_a_running_service() {
+    let (clinic, service) = busy_clinic().await;
+    let (before, database) = (verdict(&clinic).await, clinic.connect().await.unwrap());
+    for view in VIEWS {
+        let (generation, _) = digest(&before, view);
+        database.batch_execute(&format!("DROP SCHEMA {generation} CASCADE")).await.unwrap();
+    }
+    for view in VIEWS {
+        clinic.run(&["projection", "rebuild", view, "--yes", "--json"]).await.unwrap().json().unwrap();
+    }
+    let after = verdict(&clinic).await;
+    for view in VIEWS {
+        let ((old, digest_before), (new, digest_after)) = (digest(&before, view), digest(&after, view));
+        assert_ne!(old, new, "a generation's name is never used again");
+        assert_eq!(digest_before, digest_after, "{view}");
+        let rows = after["reservations"][new].as_u64();
+        assert_eq!((rows, before["reservations"][old].as_u64()), (Some(ALL as u64), rows));
+    }
+    // The service finds the new views by itself, and keeps them up.
+    let form = form(90, "OTHER_CONSULTATION", working_day(4), "09:00");
+    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    until("the new views to hold a new booking", async || {
+        let request = client().get(service.url("/api/public/services"));
+        match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_answered_by_the_old_generation_while_a_rebuild_runs() {
+    let (clinic, service) = busy_clinic().await;
+    let (service, is_over) = (Arc::new(service), Arc::new(AtomicBool::new(false)));
+    let reader = tokio::spawn(read_until(Arc::clone(&service), Arc::clone(&is_over)));
+    for number in 1..=REBUILDS {
+        let rebuilt =
+            clinic.run(&["projection", "rebuild", "--yes", "--json"]).await.unwrap().json().unwrap();
+        assert_eq!(rebuilt["compared"], true, "{rebuilt}");
+        let newest = format!("legacy_{}", number + 1);
+        until("the new generation to serve", async || {
+            let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
+            if answer.generation == newest { Ok(()) } else { Err(answer.generation) }
+        })
+        .await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let generations = reader.await.unwrap();
+    assert!(generations.is_sorted(), "nobody goes back to an old generation");
+    let different: BTreeSet<u32> = generations.iter().copied().collect();
+    assert_eq!(different, (1..=1 + REBUILDS as u32).collect(), "each served in its turn");
+}
+
+/// Reads one after the other; every answer has to be a 200. Gives the number of the generation of each.
+async fn read_until(service: Arc<Service>, is_over: Arc<AtomicBool>) -> Vec<u32> {
+    let (client, mut generations) = (client(), Vec::new());
+    while !is_over.load(Ordering::Relaxed) {
+        let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(3));
+        let answer = read(&client, &service, &path).await.expect("an answer").ok();
+        generations.push(answer.generation.strip_prefix("legacy_").unwrap().parse().unwrap());
+    }
+    generations
+}

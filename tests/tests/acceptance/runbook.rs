@@ -1,0 +1,53 @@
+//! The first steps of the old team's runbook: its request, and the import of its data.
+
+use daybook_tests::process::Installation;
+use serde_json::json;
+
+use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, until, working_day};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql() {
+    let clinic = Installation::private().await.unwrap();
+    let mut service = clinic.serve().await.unwrap();
+    let body = json!({
+        "patient_name": "Test", "phone": "010-1234-5678", "birth_date": "1990-01-01", "gender": "FEMALE",
+        "treatment_type": "FIRST_VISIT", "service": "WRINKLE_BOTOX", "preferred_date": working_day(0),
+        "preferred_time": "10:00",
+    });
+    let booked = ask(client().post(service.url(RESERVATIONS)).json(&body)).await.unwrap().ok();
+    assert_eq!(booked.body["success"], true, "{}", booked.body);
+    assert_eq!(booked.body["reservation"]["status"], "PENDING");
+    // Beside the running service, on the same private server.
+    until("both views to hold the booking", async || {
+        let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
+        assert!(status["connect"].as_str().unwrap().starts_with("psql -h "), "{status}");
+        assert_eq!(status["service"]["answers"], true, "{status}");
+        let views = status["views"].as_array().unwrap();
+        let holds = |view: &serde_json::Value| view["counts"]["reservations"] == 1;
+        if views.len() == 2 && views.iter().all(holds) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(service.ended().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_brings_every_row_into_each_view_and_a_second_one_appends_nothing() {
+    let clinic = Installation::open().await.unwrap();
+    let import = async || {
+        let run = ["import", "run", "--csv", EXPORT, "--yes", "--json"];
+        clinic.run(&run).await.unwrap().json().unwrap()
+    };
+    let first = import().await;
+    assert_eq!((&first["read"], &first["imported"]), (&json!(EXPORTED), &json!(EXPORTED)), "{first}");
+    let second = import().await;
+    assert_eq!((&second["imported"], &second["already_there"]), (&json!(0), &json!(EXPORTED)), "{second}");
+    for report in [&first, &second] {
+        assert_eq!(report["rejected"], 0, "{report}");
+        let views = report["views"].as_array().unwrap();
+        assert_eq!(views.len(), 2);
+        assert!(views.iter().all(|view| view["reservations"] == EXPORTED), "{report}");
+    }
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+}

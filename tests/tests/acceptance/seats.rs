@@ -1,0 +1,86 @@
+//! Two hundred clients at once, one place left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use daybook_tests::process::{Installation, Service};
+use serde_json::{Value, json};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use crate::asking::{Answer, RESERVATIONS, ask, client, form, until, working_day};
+use crate::tables::{VIEWS, ids};
+
+/// Clients that want the last place.
+const CLIENTS: usize = 200;
+
+/// Bookings of one service that a day may hold.
+const DAILY_LIMIT: usize = 10;
+
+/// Sends all forms at once, each on a connection of its own.
+async fn at_once(service: &Service, forms: Vec<Value>) -> Vec<Answer> {
+    let start = Arc::new(Barrier::new(forms.len()));
+    let one = |form: Value| {
+        let (request, start) = (client().post(service.url(RESERVATIONS)).json(&form), Arc::clone(&start));
+        async move {
+            start.wait().await;
+            ask(request).await.expect("an answer")
+        }
+    };
+    forms.into_iter().map(one).collect::<JoinSet<_>>().join_all().await
+}
+
+/// How many answers there were of each status and code.
+fn count(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
+    let mut counts = BTreeMap::new();
+    for answer in answers {
+        *counts.entry((answer.status, answer.code())).or_default() += 1;
+    }
+    counts
+}
+
+/// Waits until both views hold so many reservations; there are never more.
+async fn views_hold(clinic: &Installation, reservations: usize) {
+    let database = clinic.connect().await.unwrap();
+    for view in VIEWS {
+        until("the views", async || match ids(&database, view).await.len() {
+            count if count == reservations => Ok(()),
+            count => Err(format!("{count} reservations in {view}")),
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_posts_at_once_for_one_time_exactly_one_is_accepted() {
+    let clinic = Installation::open().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    let day = working_day(0);
+    let forms = (0..CLIENTS).map(|patient| form(patient, "WRINKLE_BOTOX", day, "10:00")).collect();
+    let answers = at_once(&service, forms).await;
+    let expected = BTreeMap::from([((200, ""), 1), ((409, "TIME_SLOT_FULL"), CLIENTS - 1)]);
+    assert_eq!(count(&answers), expected);
+    views_hold(&clinic, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_hundred_posts_at_once_for_the_last_of_the_day_exactly_one_is_accepted() {
+    let clinic = Installation::open().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    // By period, so that only the count of the day stands in the way, no seat.
+    let by_period = |patient| {
+        let mut form = form(patient, "SKIN_CARE", working_day(1), "");
+        let fields = form.as_object_mut().unwrap();
+        fields.remove("preferred_time");
+        fields.insert("period".to_owned(), json!("AFTERNOON"));
+        form
+    };
+    for patient in 0..DAILY_LIMIT - 1 {
+        ask(client().post(service.url(RESERVATIONS)).json(&by_period(patient))).await.unwrap().ok();
+    }
+    let forms = (DAILY_LIMIT..DAILY_LIMIT + CLIENTS).map(by_period).collect();
+    let answers = at_once(&service, forms).await;
+    let expected = BTreeMap::from([((200, ""), 1), ((409, "RESERVATION_FULL"), CLIENTS - 1)]);
+    assert_eq!(count(&answers), expected);
+    views_hold(&clinic, DAILY_LIMIT).await;
+}

@@ -1,0 +1,164 @@
+//! What patients tell stands in the views, and nowhere else: not in the log's tables, not in a line of output.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use daybook_tests::process::{Installation, Service};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, working_day};
+use crate::tables::{VIEWS, bytes_of, ids};
+
+/// Reservations of the export, and those that are made over HTTP.
+const ALL: usize = EXPORTED + 4;
+
+/// Schemas that must not show anything, and how many tables they have at least.
+const SEALED: ([&str; 3], usize) = (["event_log", "privacy", "control"], 4);
+
+/// All log lines there are, down to those for developers of other crates.
+const EVERYTHING: [(&str, &str); 1] = [("RUST_LOG", "trace")];
+
+/// What one patient tells, with a phone number that nobody else has.
+fn told(patient: usize, start: &str) -> Value {
+    let mut form = form(patient, "OTHER_CONSULTATION", working_day(5), start);
+    for (field, value) in [
+        ("patient_name", format!("Secretname{patient} 남궁{patient}")),
+        ("email", format!("secret.{patient}@mail.example")),
+        ("birth_date", format!("19{:02}-11-23", 40 + patient)),
+        ("notes", format!("비밀 note of {patient}")),
+    ] {
+        form[field] = json!(value);
+    }
+    form
+}
+
+/// Every way in which a patient's details could be written down.
+fn secrets(form: &Value) -> Vec<String> {
+    let field = |name: &str| form[name].as_str().unwrap().to_owned();
+    let (name, phone) = (field("patient_name"), field("phone"));
+    let parts = name.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let digits = phone.replace('-', "");
+    let whole = [name, phone, digits, field("email"), field("birth_date"), field("notes")];
+    whole.into_iter().chain(parts).collect()
+}
+
+/// The details of all patients of the export.
+fn imported() -> BTreeSet<String> {
+    let mut secrets = BTreeSet::new();
+    for record in csv::Reader::from_path(EXPORT).unwrap().deserialize::<BTreeMap<String, String>>() {
+        let record = record.unwrap();
+        secrets.extend(
+            ["patientName", "phone", "email", "notes", "adminNotes"].map(|name| record[name].clone()),
+        );
+        secrets.insert(record["phone"].replace('-', ""));
+        secrets.insert(record["birthDate"].split(' ').next().unwrap().to_owned());
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
+/// Requests that hold a patient's details and are refused, each in another place.
+async fn refused(service: &Service, secret: &Value) {
+    let text = secret.to_string();
+    let with = |field: &str, value: Value| {
+        let mut form = secret.clone();
+        form[field] = value;
+        form.to_string()
+    };
+    let phone = secret["phone"].as_str().unwrap();
+    let bodies = [
+        text.trim_end_matches('}').to_owned(),
+        format!("{{\"phone\":\"{phone}\",{}", text.trim_start_matches('{')),
+        text.replace("\"gender\":\"FEMALE\"", &format!("\"gender\":[\"{phone}\"]")),
+        with("service", json!(phone)),
+        with("service", json!("NO_SUCH_SERVICE")),
+        with("preferred_date", json!("2025-02-30")),
+        with("preferred_date", json!(format!("{phone} 2025"))),
+        with("preferred_time", json!("23:00")),
+        with("gender", json!(secret["patient_name"])),
+        with("email", json!(phone)),
+        with("phone", json!(format!("{phone}-{phone}"))),
+    ];
+    for body in bodies {
+        let post = client().post(service.url(RESERVATIONS)).header(CONTENT_TYPE, "application/json");
+        let answer = ask(post.body(body)).await.unwrap();
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+    }
+    let key = client().post(service.url(RESERVATIONS)).header("Idempotency-Key", phone).json(secret);
+    let repeated = ask(key.try_clone().unwrap()).await.unwrap().ok();
+    assert_eq!(ask(key).await.unwrap().ok().id(), repeated.id());
+    let birth_date = secret["birth_date"].as_str().unwrap();
+    for path in [
+        format!("/api/public/reservations/check?phone={phone}&birth_date={birth_date}"),
+        format!("/api/public/reservations/check?phone={phone}"),
+        format!("/api/reservations?search={phone}"),
+        format!("/nowhere/{phone}"),
+    ] {
+        ask(client().get(service.url(&path))).await.unwrap();
+    }
+}
+
+/// The secrets that stand readable in some bytes.
+fn found(secrets: &BTreeSet<String>, bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    secrets.iter().filter(|secret| text.contains(secret.as_str())).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_patients_told_stands_in_the_log_s_tables_or_in_the_output() {
+    let clinic = Installation::open().await.unwrap();
+    let import = ["import", "run", "--csv", EXPORT, "--yes"];
+    let import = clinic.run_with(&import, &EVERYTHING).await.unwrap();
+    assert_eq!(import.code, Some(0), "the import failed");
+    let mut service = clinic.serve_with(&EVERYTHING).await.unwrap();
+    let forms = [told(1, "09:00"), told(2, "오후"), told(3, "비밀 note of 3, 저녁에")];
+    for form in &forms {
+        ask(client().post(service.url(RESERVATIONS)).json(form)).await.unwrap().ok();
+    }
+    let another = told(4, "11:00");
+    refused(&service, &another).await;
+
+    let mut secrets = imported();
+    secrets.extend(forms.iter().chain([&another]).flat_map(self::secrets));
+    let database = clinic.connect().await.unwrap();
+    for view in VIEWS {
+        until("the bookings", async || match ids(&database, view).await.len() {
+            ALL => Ok(()),
+            count => Err(format!("{count} in {view}")),
+        })
+        .await;
+    }
+    let (tables, bytes) = bytes_of(&database, &SEALED.0).await;
+    assert!(tables.len() >= SEALED.1 && String::from_utf8_lossy(&bytes).contains("ReservationImported"));
+    assert_eq!(found(&secrets, &bytes), [""; 0], "these stand readable in {tables:?}");
+
+    service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+    service.ended().await.unwrap();
+    let mut written = vec![service.written(), import.stdout, import.stderr];
+    for command in [&["projection", "verify"][..], &["events", "tail"], &["projection", "rebuild", "--yes"]] {
+        let ended = clinic.run_with(command, &EVERYTHING).await.unwrap();
+        assert_eq!(ended.code, Some(0), "{command:?}");
+        written.extend([ended.stdout, ended.stderr]);
+    }
+    for text in written {
+        assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "these stand in what was written");
+    }
+    assert!(service.written().contains(" TRACE "), "the scan sees all lines");
+    views_show(&database, &secrets).await;
+}
+
+/// The same scan finds nearly all of them in the views: those who forget to look would find nothing anywhere.
+async fn views_show(database: &tokio_postgres::Client, secrets: &BTreeSet<String>) {
+    for view in ["legacy_2", "dynamic_2"] {
+        let (_, bytes) = bytes_of(database, &[view]).await;
+        // A number without dashes stands in no view: it is kept as it was typed.
+        let seen: BTreeSet<String> = found(secrets, &bytes).into_iter().collect();
+        let unseen: Vec<&String> =
+            secrets.difference(&seen).filter(|secret| !is_bare_number(secret)).collect();
+        assert_eq!(unseen, [""; 0], "these are not in {view}");
+    }
+}
+
+fn is_bare_number(secret: &str) -> bool {
+    secret.bytes().all(|byte| byte.is_ascii_digit())
+}

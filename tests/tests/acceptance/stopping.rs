@@ -1,0 +1,125 @@
+//! How a service ends, and how another takes over.
+
+use std::time::Duration;
+
+use daybook_tests::process::{Installation, Service};
+use nix::sys::signal::Signal;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::asking::{RESERVATIONS, ask, client, form, read, until, within, working_day};
+
+/// How soon another process keeps the views up where the one that did was killed.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Requests that are under way when the service is told to stop.
+const REQUESTS_UNDER_WAY: usize = 3;
+
+/// Names of connections that hold the lock of who keeps the views up: its 64 bits in two halves, as PostgreSQL shows it.
+const LEADERS: &str = "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1
+      AND (classid::bigint << 32 | objid::bigint) = $1";
+
+/// The number of that lock.
+const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
+
+/// Begins to post a booking and stops in the middle of its body. Gives the rest of it.
+async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(service.address()).await.unwrap();
+    let body = form(patient, "OTHER_CONSULTATION", working_day(6), start).to_string();
+    let (sent, rest) = body.split_at(body.len() / 2);
+    let (host, length) = (service.address(), body.len());
+    let head = format!(
+        "POST {RESERVATIONS} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{sent}"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    (stream, rest.to_owned())
+}
+
+/// Waits until so many requests are under way.
+async fn under_way(service: &Service, requests: usize) {
+    // The one that asks is under way too.
+    let line = format!("daybook_http_requests_in_flight {}", requests + 1);
+    until("requests to be under way", async || {
+        let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
+        if metrics.contains(&line) { Ok(()) } else { Err(format!("there is no line `{line}`")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_told_to_stop_answers_what_is_under_way_and_ends_with_0() {
+    let clinic = Installation::open().await.unwrap();
+    let mut service = clinic.serve().await.unwrap();
+    let mut posts = Vec::new();
+    for (patient, start) in ["09:00", "10:00", "11:00"].into_iter().enumerate() {
+        posts.push(begin_to_post(&service, patient, start).await);
+    }
+    assert_eq!(posts.len(), REQUESTS_UNDER_WAY);
+    under_way(&service, REQUESTS_UNDER_WAY).await;
+    service.signal(Signal::SIGTERM).unwrap();
+    until("new connections to be refused", async || match TcpStream::connect(service.address()).await {
+        Ok(_) => Err("one was taken".to_owned()),
+        Err(_refused) => Ok(()),
+    })
+    .await;
+    for (mut stream, rest) in posts {
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"success\":true"), "{answer}");
+    }
+    assert_eq!(service.ended().await.unwrap().code(), Some(0));
+    let written = service.written();
+    assert_eq!(written.matches("listening on ").count(), 1, "standard output has one line: {written}");
+}
+
+async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {
+    let rows = database.query(LEADERS, &[&LEADER_LOCK]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_leader_of_two_services_is_killed_the_other_takes_the_views_over() {
+    let clinic = Installation::open().await.unwrap();
+    let urls = ["first", "second"].map(|name| clinic.url_named(name).unwrap());
+    let first = clinic.serve_with(&[("DATABASE_URL", &urls[0])]).await.unwrap();
+    let second = clinic.serve_with(&[("DATABASE_URL", &urls[1])]).await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let leader = until("a leader", async || match leaders(&database).await.as_slice() {
+        [one] => Ok(one.clone()),
+        others => Err(format!("{others:?} lead")),
+    })
+    .await;
+    let (mut leading, standby) = if leader == "first" { (first, second) } else { (second, first) };
+    for (patient, service) in [&leading, &standby].into_iter().enumerate() {
+        book_and_see(service, patient).await;
+    }
+
+    leading.kill().await.unwrap();
+    let killed = Instant::now();
+    book_and_see(&standby, 2).await;
+    assert!(killed.elapsed() <= TAKE_OVER_LIMIT, "{:?}", killed.elapsed());
+    within(TAKE_OVER_LIMIT, "a new leader", async || match leaders(&database).await.as_slice() {
+        [one] if *one != leader => Ok(()),
+        others => Err(format!("{others:?} lead")),
+    })
+    .await;
+    read(&client(), &standby, "/readyz").await.unwrap().ok();
+}
+
+/// Books, and waits until the view that answers holds the booking.
+async fn book_and_see(service: &Service, patient: usize) {
+    let form = form(patient, "OTHER_CONSULTATION", working_day(7 + patient), "09:00");
+    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    within(TAKE_OVER_LIMIT, "the view to hold the booking", async || {
+        let request = client().get(service.url("/api/public/services"));
+        match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
+            answer if answer.status == 200 => Ok(()),
+            answer => Err(format!("{answer:?}")),
+        }
+    })
+    .await;
+}

@@ -1,0 +1,67 @@
+//! What PostgreSQL holds: the views for people, and every byte of a schema.
+
+use std::collections::BTreeSet;
+
+use futures_util::TryStreamExt;
+use tokio_postgres::Client;
+
+use crate::asking::until;
+
+/// Both views, under the names that people use.
+pub(crate) const VIEWS: [&str; 2] = ["legacy", "dynamic"];
+
+/// The ids of all reservations of a view.
+pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
+    let rows = database.query(&format!("SELECT id FROM {view}.reservations"), &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Waits until both views hold these reservations.
+pub(crate) async fn wait_for(database: &Client, wanted: &BTreeSet<String>) {
+    for view in VIEWS {
+        until("acknowledged bookings", async || {
+            let there: BTreeSet<String> = ids(database, view).await.into_iter().collect();
+            match wanted.difference(&there).count() {
+                0 => Ok(()),
+                missing => Err(format!("{missing} of {} are not in {view}.reservations", wanted.len())),
+            }
+        })
+        .await;
+    }
+}
+
+/// Makes sure that both views hold these reservations, each once, and that no two are of one patient: every invented
+/// patient asks for one.
+pub(crate) async fn hold_exactly(database: &Client, wanted: &BTreeSet<String>) {
+    wait_for(database, wanted).await;
+    for view in VIEWS {
+        let there = ids(database, view).await;
+        assert_eq!(there.len(), wanted.len(), "reservations in {view}");
+        assert_eq!(&there.into_iter().collect::<BTreeSet<_>>(), wanted, "{view}");
+        let patients = format!("SELECT count(DISTINCT phone) FROM {view}.reservations");
+        let patients: i64 = database.query_one(&patients, &[]).await.unwrap().get(0);
+        assert_eq!(patients, i64::try_from(wanted.len()).unwrap(), "patients in {view}");
+    }
+}
+
+/// All that the tables of some schemas hold, as text and in binary form. Also their names.
+pub(crate) async fn bytes_of(database: &Client, schemas: &[&str]) -> (Vec<String>, Vec<u8>) {
+    let tables = database
+        .query(
+            "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+             WHERE schemaname = ANY($1) ORDER BY 1",
+            &[&schemas],
+        )
+        .await
+        .unwrap();
+    let tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+    let mut bytes = Vec::new();
+    for table in &tables {
+        for format in ["text", "binary"] {
+            let copy = database.copy_out(&format!("COPY {table} TO STDOUT (FORMAT {format})")).await.unwrap();
+            let chunks: Vec<bytes::Bytes> = copy.try_collect().await.unwrap();
+            bytes.extend(chunks.concat());
+        }
+    }
+    (tables, bytes)
+}

@@ -1,0 +1,94 @@
+//! Looking up one's own reservations: by phone number and birth date, masked, and without a way to find out who is a
+//! patient.
+
+use daybook_api::Role;
+use daybook_tests::app::App;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::told::{Told, app_on, book, form, form_with, staff, told};
+
+const CHECK: &str = "/api/public/reservations/check";
+
+async fn check(app: &App, phone: &str, birth_date: &str) -> Told {
+    told(app.post(CHECK).json(&json!({"phone": phone, "birth_date": birth_date}))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patient_finds_their_own_reservations_masked() {
+    for model in ["legacy", "dynamic"] {
+        let app = app_on(model).await;
+        book(&app, &form()).await.ok();
+        book(&app, &form_with(json!({"preferred_date": "2026-12-03"}))).await.ok();
+        app.clinic.settled().await.unwrap();
+        let own = check(&app, "+82 10 1234 5678", "1990-01-01").await.ok();
+        insta::assert_json_snapshot!("own_reservations", own.json, {".reservations[].id" => "[id]"});
+        let by_query = told(app.get(&format!("{CHECK}?phone=01012345678&birth_date=1990-01-01"))).await.ok();
+        assert_eq!(by_query.json, own.json);
+        assert_eq!(own.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_birth_date_and_no_such_patient_are_one_answer() {
+    let app = app_on("legacy").await;
+    book(&app, &form()).await.ok();
+    app.clinic.settled().await.unwrap();
+    let wrong = check(&app, "010-1234-5678", "1990-01-02").await.ok();
+    let nobody = check(&app, "010-9999-9999", "1990-01-02").await.ok();
+    assert_eq!(wrong.json, json!({"success": true, "reservations": [], "count": 0}));
+    assert_eq!(wrong.json, nobody.json);
+    let named = |told: &Told| {
+        let mut names: Vec<String> = told.headers.keys().map(ToString::to_string).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(named(&wrong), named(&nobody));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_are_asked_for_and_at_most_ten_are_shown() {
+    let app = app_on("legacy").await;
+    for (body, fields) in [
+        (json!({"phone": "010-1234-5678"}), json!(["birth_date"])),
+        (json!({"birth_date": "1990-01-01"}), json!(["phone"])),
+        (json!({}), json!(["phone", "birth_date"])),
+    ] {
+        let refused = told(app.post(CHECK).json(&body)).await;
+        assert_eq!((refused.code(), &refused.json["fields"]), ("MISSING_FIELDS", &fields));
+    }
+    for day in 1..=12 {
+        let at = json!({"preferred_date": format!("2026-12-{day:02}"), "preferred_time": "11:00"});
+        let booked = book(&app, &form_with(at)).await;
+        assert!(booked.status == 200 || day == 6, "{}", booked.json);
+    }
+    app.clinic.settled().await.unwrap();
+    assert_eq!(check(&app, "010-1234-5678", "1990-01-01").await.ok().json["count"], 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_too_often_has_to_wait() {
+    let app = app_on("legacy").await;
+    for _ in 0..10 {
+        check(&app, "010-1234-5678", "1990-01-01").await.ok();
+    }
+    let refused = check(&app, "010-1234-5678", "1990-01-01").await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, "RATE_LIMITED"));
+    assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    check(&app, "010-8765-4321", "1990-01-01").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_nobody_understood_and_notes_stay_with_the_clinic() {
+    let app = app_on("legacy").await;
+    book(&app, &form_with(json!({"preferred_time": "홍길동 아무때나"}))).await.ok();
+    app.clinic.settled().await.unwrap();
+    let own = check(&app, "010-1234-5678", "1990-01-01").await.ok();
+    assert_eq!(own.json["reservations"][0]["preferred_time"], Value::Null);
+    let text = own.json.to_string();
+    for hidden in ["홍길동", "010", "hong@example.com", "주차"] {
+        assert!(!text.contains(hidden), "{text}");
+    }
+    let seen = told(staff(&app, Role::Editor, Method::GET, "/api/reservations")).await.ok();
+    assert!(seen.json.to_string().contains("홍길동 아무때나"));
+}

@@ -1,0 +1,166 @@
+//! Which model answers: chosen once, the same for one subject, changed with a reason, and never one's own booking lost.
+
+use std::collections::BTreeSet;
+
+use daybook_api::Role;
+use daybook_tests::app::App;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::told::{app_on, book, form, id, look, set_share, staff, tell, told};
+
+const READ_MODEL: &str = "/api/admin/read-model";
+
+async fn model_of(app: &App, client: &str) -> String {
+    let answer = told(app.get("/api/public/services").header("Daybook-Client", client)).await.ok();
+    answer.header("daybook-read-model").to_owned()
+}
+
+async fn dynamic_clients(app: &App) -> BTreeSet<u32> {
+    let mut clients = BTreeSet::new();
+    for n in 0..60 {
+        if model_of(app, &format!("client-{n}")).await == "dynamic" {
+            clients.insert(n);
+        }
+    }
+    clients
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_of_a_view_says_which_where_and_how_far() {
+    for model in ["legacy", "dynamic"] {
+        let app = app_on(model).await;
+        let position = app.clinic.settled().await.unwrap();
+        for path in [
+            "/api/public/services",
+            "/api/public/reservations/time-slots?service=SKIN_CARE&date=2026-12-01",
+            "/api/public/reservations/availability?serviceType=SKIN_CARE&date=2026-12-01",
+            "/api/public/reservation-status?year=2026&month=12",
+            "/api/public/reservations/check?phone=01012345678&birth_date=1990-01-01",
+            "/api/reservations",
+            "/api/admin/manual-close?date=2026-12-01",
+        ] {
+            let answer = look(&app, path).await.ok();
+            assert_eq!(answer.header("daybook-read-model"), model, "{path}");
+            assert_eq!(answer.header("daybook-generation"), format!("{model}_1"), "{path}");
+            assert_eq!(answer.position(), position, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_gets_one_model_and_a_larger_share_only_adds_clients() {
+    let app = app_on("legacy").await;
+    assert!(dynamic_clients(&app).await.is_empty());
+    set_share(&app, 25.0).await;
+    let quarter = dynamic_clients(&app).await;
+    assert!(!quarter.is_empty() && quarter.len() < 40, "{quarter:?}");
+    assert_eq!(dynamic_clients(&app).await, quarter);
+    set_share(&app, 60.0).await;
+    let more = dynamic_clients(&app).await;
+    assert!(quarter.is_subset(&more) && quarter.len() < more.len());
+    assert_eq!(
+        told(app.get("/api/public/services")).await.header("daybook-read-model"),
+        "legacy",
+        "no subject"
+    );
+    set_share(&app, 100.0).await;
+    assert_eq!(told(app.get("/api/public/services")).await.header("daybook-read-model"), "dynamic");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_reads_its_own_booking_at_once_on_either_model_and_across_flips() {
+    let app = app_on("legacy").await;
+    for (n, share) in [0.0, 100.0, 25.0, 100.0, 0.0].into_iter().enumerate() {
+        let mut form = form();
+        form["preferred_date"] = json!(format!("2026-12-{:02}", 8 + n));
+        let booked = book(&app, &form).await.ok();
+        set_share(&app, share).await;
+        let request = staff(&app, Role::Editor, Method::GET, &format!("/api/reservations/{}", id(&booked)));
+        let seen = told(request.header("Daybook-At-Least", booked.header("daybook-position"))).await.ok();
+        assert!(seen.position() >= booked.position());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_no_view_reaches_is_told_after_a_bounded_wait() {
+    let app = app_on("legacy").await;
+    let refused = told(app.get("/api/public/services").header("Daybook-At-Least", "999999999")).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (503, "VIEW_BEHIND"));
+    assert_eq!(refused.header("retry-after"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_routing_is_shown_takes_a_reason_and_is_in_force_when_it_is_answered() {
+    let app = app_on("legacy").await;
+    let before = look(&app, READ_MODEL).await.ok();
+    insta::assert_json_snapshot!("read_model", before.json, {
+        ".routed" => "[counts]", ".models[].position" => "[position]", ".models[].head" => "[position]",
+    });
+    let set = json!({"action": "set", "dynamicPercentage": 12.5, "reason": "first clinic"});
+    let set = tell(&app, Method::POST, READ_MODEL, &set).await.ok();
+    assert_eq!((&set.json["dynamicPercentage"], &set.json["inForce"]), (&json!(12.5), &json!(true)));
+    let back =
+        tell(&app, Method::POST, READ_MODEL, &json!({"action": "rollback", "reason": "errors"})).await.ok();
+    assert_eq!((&back.json["rolledBack"], &back.json["dynamicPercentage"]), (&json!(true), &json!(12.5)));
+    assert!(dynamic_clients(&app).await.is_empty());
+    let head = app.clinic.log.head().await.unwrap();
+    for (body, code) in [
+        (json!({"action": "set", "dynamicPercentage": 50}), "REASON_REQUIRED"),
+        (json!({"action": "rollback", "reason": "  "}), "REASON_REQUIRED"),
+        (json!({"action": "set", "reason": "x"}), "MISSING_FIELDS"),
+        (json!({"action": "set", "dynamicPercentage": 101, "reason": "x"}), "INVALID_PERCENTAGE"),
+        (json!({"action": "set", "dynamicPercentage": "50", "reason": "x"}), "INVALID_JSON"),
+        (json!({"action": "explode", "reason": "x"}), "INVALID_ACTION"),
+        (json!({"reason": "x"}), "MISSING_FIELDS"),
+    ] {
+        let refused = tell(&app, Method::POST, READ_MODEL, &body).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{body}");
+    }
+    assert_eq!(app.clinic.log.head().await.unwrap(), head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flips_under_load_fail_no_request_and_no_answer_mixes_models() {
+    let app = std::sync::Arc::new(app_on("legacy").await);
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let readers: Vec<_> = (0..4)
+        .map(|n| {
+            let (app, stop) = (app.clone(), stop.clone());
+            tokio::spawn(async move {
+                let mut answered = 0_u32;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let path = "/api/public/services";
+                    let seen = told(app.get(path).header("Daybook-Client", format!("c{n}"))).await.ok();
+                    let (model, generation) =
+                        (seen.header("daybook-read-model"), seen.header("daybook-generation"));
+                    assert_eq!(generation, format!("{model}_1"));
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    for share in [25.0, 100.0, 0.0, 60.0, 100.0, 5.0] {
+        set_share(&app, share).await;
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for reader in readers {
+        assert!(reader.await.unwrap() > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_model_that_a_client_was_shown_is_recorded_with_its_booking() {
+    use futures_util::StreamExt;
+    let app = app_on("dynamic").await;
+    let booked = book(&app, &form()).await.ok();
+    assert_eq!(booked.header("daybook-read-model"), "dynamic");
+    let page = daybook_event_log::StreamName::page("2026-12-01".parse().unwrap());
+    let mut events = app.clinic.log.read_stream(&page, daybook_event_log::Revision::FIRST).await.unwrap();
+    let event = events.next().await.unwrap().unwrap();
+    let metadata: Value = serde_json::from_slice(&event.metadata).unwrap();
+    assert_eq!(metadata["read_model"], "dynamic");
+    assert_eq!(metadata["actor"], "public");
+    assert_eq!(metadata["$correlationId"], booked.header("x-request-id"));
+}

@@ -1,0 +1,22 @@
+//! The write side on a real PostgreSQL: who gets the seat, what a key repeats, what forgetting erases, and the import.
+//!
+//! Everything is judged from the log and the tables, never from what the write side says of itself alone.
+
+#[path = "commands/changes.rs"]
+mod changes;
+#[path = "commands/clinic.rs"]
+mod clinic;
+#[path = "commands/first_start.rs"]
+mod first_start;
+#[path = "commands/forgetting.rs"]
+mod forgetting;
+#[path = "commands/histories.rs"]
+mod histories;
+#[path = "commands/import.rs"]
+mod import;
+#[path = "commands/keys.rs"]
+mod keys;
+#[path = "commands/seats.rs"]
+mod seats;
+#[path = "commands/secrecy.rs"]
+mod secrecy;

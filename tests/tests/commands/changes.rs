@@ -1,0 +1,105 @@
+//! Changes to a booking: notes and reasons are sealed, versions are kept, several changes hold together.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use daybook_commands::{CommandError, NewClosure, NewReservation, Wanted, WishInput};
+use daybook_domain::book::{BookEvent, Placement, Rejection};
+use daybook_domain::time::Span;
+use daybook_domain::wish::Unclear;
+use daybook_domain::{ReadModel, ReservationId, Status};
+use daybook_event_log::vault::PatientDetails;
+
+use crate::clinic::{Clinic, public, staff, tuesday, wanted};
+
+const BOTOX: &str = "srv_wrinkle_botox";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notes_and_reasons_are_sealed_with_the_patients_key() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
+    let changes = vec![
+        Wanted::WriteAdminNote("called back".to_owned()),
+        Wanted::Reject { reason: Some("on holiday".to_owned()) },
+    ];
+    let changed =
+        process.commands.change_all(tuesday(), id.clone(), Some(1), changes, staff()).await.unwrap();
+    assert_eq!((changed.booking.status, changed.booking.version), (Status::Rejected, 3));
+    let events = process.page_events(tuesday()).await;
+    let [
+        BookEvent::ReservationRequested(requested),
+        BookEvent::AdminNoteWritten(written),
+        BookEvent::ReservationRejected(rejected),
+    ] = events.as_slice()
+    else {
+        panic!("not these: {events:?}");
+    };
+    let reason = rejected.reason.as_ref().unwrap();
+    assert_eq!(process.opened(&written.note, &id).await.as_deref(), Some("called back"));
+    assert_eq!(process.opened(reason, &id).await.as_deref(), Some("on holiday"));
+    assert!([written.note.key, reason.key].iter().all(|key| *key == requested.details.key));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_changes_all_hold_or_none_does() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
+    let changes = vec![Wanted::Confirm, Wanted::MarkNoShow, Wanted::Reject { reason: None }];
+    let refused = process.commands.change_all(tuesday(), id.clone(), None, changes, staff()).await;
+    assert!(matches!(refused, Err(CommandError::Rejected(Rejection::TransitionNotAllowed { .. }))));
+    let stale = process.commands.change(tuesday(), id.clone(), Some(7), Wanted::Confirm, staff()).await;
+    assert!(matches!(
+        stale,
+        Err(CommandError::Rejected(Rejection::VersionMismatch { expected: 7, actual: 1 }))
+    ));
+    let unknown = ReservationId::parse("unknown").unwrap();
+    let note = Wanted::WriteAdminNote("for nobody".to_owned());
+    let missing = process.commands.change(tuesday(), unknown, None, note, staff()).await;
+    assert!(matches!(missing, Err(CommandError::Rejected(Rejection::ReservationNotFound(_)))));
+    assert_eq!(process.page_events(tuesday()).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_that_nobody_can_read_is_sealed_and_gets_its_time_later() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let booked = process.book(wanted(1, BOTOX, tuesday(), "퇴근 후 3:30")).await.unwrap();
+    assert!(matches!(booked.booking.placement, Placement::Review(_)));
+    let events = process.page_events(tuesday()).await;
+    let Some(BookEvent::ReservationRequested(requested)) = events.first() else { panic!("{events:?}") };
+    assert_eq!(requested.wish, None);
+    let details = process.opened(&requested.details, &booked.reservation).await.unwrap();
+    let details = PatientDetails::from_text(&details).unwrap();
+    assert_eq!(details.unread_wish.as_deref(), Some("퇴근 후 3:30"));
+    let assign = Wanted::AssignTime { start: "15:30".parse().unwrap(), judge: ReadModel::Dynamic };
+    let assigned =
+        process.commands.change(tuesday(), booked.reservation, None, assign, staff()).await.unwrap();
+    assert_eq!(assigned.booking.placement.start(), Some("15:30".parse().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_wish_is_kept_for_review_and_a_told_time_needs_no_text() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let empty = process.book(wanted(1, BOTOX, tuesday(), "")).await.unwrap();
+    assert_eq!(empty.booking.placement, Placement::Review(Unclear::Empty));
+    let at = WishInput::At("10:00".parse().unwrap());
+    let told = NewReservation { wish: at, ..wanted(2, BOTOX, tuesday(), "") };
+    let told = process.book(told).await.unwrap();
+    assert_eq!(told.booking.placement.start(), Some("10:00".parse().unwrap()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_time_is_not_booked_until_it_is_reopened() {
+    let (clinic, process) = Clinic::set_up().await;
+    let other = clinic.process().await;
+    let span = Span { start: "09:00".parse().unwrap(), end: "12:00".parse().unwrap() };
+    let closure = NewClosure { key: None, span, service: None, reason: Some("training".into()) };
+    let (closure, _) = process.commands.close_time(tuesday(), closure, staff()).await.unwrap();
+    let refused = other.book(wanted(1, BOTOX, tuesday(), "10:00")).await;
+    let Err(CommandError::Rejected(Rejection::TimeClosed { reason })) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(reason.as_deref(), Some("training"));
+    process.commands.reopen_time(tuesday(), closure.clone(), staff()).await.unwrap();
+    other.commands.request(wanted(1, BOTOX, tuesday(), "10:00"), public()).await.expect("it is open again");
+    let twice = process.commands.reopen_time(tuesday(), closure, staff()).await;
+    assert!(matches!(twice, Err(CommandError::Rejected(Rejection::ClosureNotFound(_)))));
+}

@@ -1,0 +1,79 @@
+//! The first start, and changes to the clinic that every process has to see.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use daybook_commands::{CommandError, Seeded};
+use daybook_domain::ServiceId;
+use daybook_domain::book::Rejection;
+use daybook_domain::catalog::{CatalogCommand, ServiceLimitSet};
+use daybook_domain::routing::{DynamicShareSet, RoutingCommand, Share};
+use futures_util::future::join_all;
+
+use crate::clinic::{Clinic, staff, tuesday, until, wanted};
+
+const NOTHING: Seeded = Seeded { catalog_events: 0, hours_events: 0, routing_events: 0 };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_start_together_set_up_a_clinic_once() {
+    let clinic = Clinic::empty().await;
+    let processes = join_all((0..4).map(|_| clinic.process())).await;
+    let seeded = join_all(processes.iter().map(|process| process.commands.seed())).await;
+    let seeded: Vec<Seeded> = seeded.into_iter().map(Result::unwrap).collect();
+    let sum = |events: fn(&Seeded) -> usize| seeded.iter().map(events).sum::<usize>();
+    let made = (sum(|s| s.catalog_events), sum(|s| s.hours_events), sum(|s| s.routing_events));
+    assert_eq!(made, (12, 6, 1));
+    assert_eq!(processes[0].all_events().await.len(), 19);
+    for process in &processes {
+        let commands = &process.commands;
+        assert_eq!(commands.catalog().in_order().len(), 6);
+        assert_eq!(commands.hours().week().count(), 11);
+        assert_eq!(commands.routing().salt, processes[0].commands.routing().salt);
+        assert!(commands.routing().salt.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_start_leaves_what_staff_changed() {
+    let (clinic, process) = Clinic::set_up().await;
+    let service = ServiceId::parse("srv_skin_care").unwrap();
+    let limit = ServiceLimitSet {
+        service: service.clone(),
+        daily_limit: 3,
+        daily_limit_minutes: Some(240),
+        is_active: true,
+        reason: Some("one room is being painted".into()),
+    };
+    process.commands.change_catalog(CatalogCommand::SetServiceLimit(limit), staff()).await.unwrap();
+    let later = clinic.process().await;
+    assert_eq!(later.commands.seed().await.unwrap(), NOTHING);
+    assert_eq!(later.commands.catalog().get(&service).unwrap().limit.unwrap().daily_limit, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_one_process_is_in_force_in_the_other() {
+    let (clinic, one) = Clinic::set_up().await;
+    let other = clinic.process().await;
+    let deactivate = CatalogCommand::DeactivateService(ServiceId::parse("srv_skin_care").unwrap());
+    let share = DynamicShareSet { share: Share::percent(25.0).unwrap(), reason: "a start".into() };
+    let position = one.commands.change_catalog(deactivate.clone(), staff()).await.unwrap();
+    one.commands.change_routing(RoutingCommand::SetDynamicShare(share.clone()), staff()).await.unwrap();
+    assert_eq!(one.commands.routing().share, share.share, "one's own change is in force at once");
+    until("the other process follows", async || {
+        !other.commands.catalog().by_code("SKIN_CARE").unwrap().is_active
+            && other.commands.routing().share == share.share
+    })
+    .await;
+    let refused = other.book(wanted(1, "srv_skin_care", tuesday(), "10:00")).await;
+    assert!(matches!(refused, Err(CommandError::Rejected(Rejection::ServiceInactive))));
+    let again = other.commands.change_catalog(deactivate, staff()).await.unwrap();
+    assert_eq!(again, position, "there was nothing to do");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_what_its_events_add_up_to() {
+    let (clinic, process) = Clinic::set_up().await;
+    let booked = process.book(wanted(1, "srv_body_care", tuesday(), "오후 2시")).await.unwrap();
+    let page = clinic.process().await.commands.page(tuesday()).await.unwrap();
+    assert_eq!((page.len(), page.booking(&booked.reservation)), (1, Some(&booked.booking)));
+    assert!(process.commands.page(tuesday().succ_opt().unwrap()).await.unwrap().is_empty());
+}

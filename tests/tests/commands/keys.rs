@@ -1,0 +1,55 @@
+//! What comes again under its idempotency key finds what it did the first time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use daybook_commands::{CommandError, IdempotencyKey, NewReservation, Wanted};
+use daybook_domain::Status;
+use daybook_domain::book::Rejection;
+use futures_util::future::join_all;
+
+use crate::clinic::{Clinic, public, staff, tuesday, wanted};
+
+fn keyed(key: &str, patient: u32, service: &str, wish: &str) -> NewReservation {
+    let key = Some(IdempotencyKey::parse(key).unwrap());
+    NewReservation { key, ..wanted(patient, service, tuesday(), wish) }
+}
+
+const BOTOX: &str = "srv_wrinkle_botox";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_repeated_books_once_wherever_it_goes() {
+    let (clinic, one) = Clinic::set_up().await;
+    let other = clinic.process().await;
+    let asked = (0..40).map(|attempt| {
+        let commands = if attempt % 2 == 0 { one.commands.clone() } else { other.commands.clone() };
+        tokio::spawn(async move { commands.request(keyed("k1", 1, BOTOX, "10:00"), public()).await })
+    });
+    let answers: Vec<_> = join_all(asked).await.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
+    assert!(answers.iter().all(|booked| booked.reservation == answers[0].reservation));
+    assert_eq!(answers.iter().filter(|booked| !booked.repeated).count(), 1);
+    assert_eq!(one.page_events(tuesday()).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_shows_the_booking_as_it_stands_by_now() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let first = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
+    let confirmed = process
+        .commands
+        .change(tuesday(), first.reservation.clone(), None, Wanted::Confirm, staff())
+        .await
+        .unwrap();
+    let again = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
+    assert!(again.repeated && again.booking.status == Status::Confirmed);
+    assert_eq!((again.reservation, again.position), (first.reservation, confirmed.position));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_one_patients_and_one_bookings() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let first = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
+    let another_patient = process.book(keyed("k1", 2, BOTOX, "11:00")).await.unwrap();
+    assert_ne!(first.reservation, another_patient.reservation);
+    let another_service = process.book(keyed("k1", 1, "srv_skin_care", "14:00")).await;
+    assert!(matches!(another_service, Err(CommandError::Rejected(Rejection::KeyReused))));
+}

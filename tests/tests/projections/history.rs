@@ -1,0 +1,148 @@
+//! Random histories of a clinic, and what a generation's tables hold after them.
+
+use std::collections::BTreeMap;
+
+use daybook_commands::{CommandError, NewClosure, Wanted};
+use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
+use daybook_domain::phone::Phone;
+use daybook_domain::time::Span;
+use daybook_domain::{ReadModel, ReservationId, ServiceId};
+use daybook_projections::{Generation, generation};
+use daybook_tests::clinic::{Clinic, desk, request};
+
+/// A small generator of numbers, the same for the same seed.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        ((self.0 >> 33) as u32) % sides
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.roll(from.len() as u32) as usize]
+    }
+}
+
+const DATES: [&str; 3] = ["2026-12-01", "2026-12-04", "2026-12-05"];
+const SERVICES: [&str; 4] = ["srv_wrinkle_botox", "srv_skin_care", "srv_other_consultation", "srv_scalp"];
+const WISHES: [&str; 9] =
+    ["09:00", "오전 10시", "10:40", "오후 2시 30분", "15:30", "오전", "morning", "2시", "전화 주세요"];
+
+/// Does so many things in a clinic; refusals are part of it.
+pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize) {
+    let scalp = ServiceDraft {
+        service: ServiceId::parse("srv_scalp").unwrap(),
+        code: "SCALP".into(),
+        legacy: None,
+        name: "두피케어".into(),
+        name_en: None,
+        description: None,
+        category: None,
+        duration: 20,
+        buffer: 5,
+        base_price: None,
+    };
+    clinic.commands.change_catalog(CatalogCommand::DefineService(scalp), desk()).await.unwrap();
+    let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
+    for _ in 0..steps {
+        let outcome = match dice.roll(12) {
+            0..6 => {
+                let judge = *dice.pick(&ReadModel::ALL);
+                let (service, date, wish) = (*dice.pick(&SERVICES), *dice.pick(&DATES), *dice.pick(&WISHES));
+                let wanted = request(dice.roll(40), service, date, wish, judge);
+                let page = wanted.date;
+                clinic
+                    .commands
+                    .request(wanted, desk())
+                    .await
+                    .map(|done| booked.push((page, done.reservation)))
+            }
+            6..9 if !booked.is_empty() => {
+                let (page, reservation) = dice.pick(&booked).clone();
+                let change = change(dice);
+                clinic.commands.change(page, reservation, None, change, desk()).await.map(|_| ())
+            }
+            9 => {
+                let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
+                let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
+                let page = dice.pick(&DATES).parse().unwrap();
+                let closed = clinic.commands.close_time(page, closure, desk()).await;
+                match closed {
+                    Ok((id, _)) if dice.roll(2) == 0 => {
+                        clinic.commands.reopen_time(page, id, desk()).await.map(|_| ())
+                    }
+                    other => other.map(|_| ()),
+                }
+            }
+            10 => clinic.commands.change_catalog(catalog_change(dice), desk()).await.map(|_| ()),
+            _ => {
+                let phone = format!("010-1000-{:04}", dice.roll(40));
+                clinic.commands.forget(&Phone::parse(&phone).unwrap(), desk()).await.map(|_| ())
+            }
+        };
+        assert!(!matches!(outcome, Err(CommandError::Unavailable(_))), "{outcome:?}");
+    }
+}
+
+fn change(dice: &mut Dice) -> Wanted {
+    let start = dice.pick(&["09:00", "11:10", "14:00", "16:20"]).parse().unwrap();
+    let judge = *dice.pick(&ReadModel::ALL);
+    match dice.roll(8) {
+        0 | 1 => Wanted::Confirm,
+        2 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
+        3 => Wanted::MarkNoShow,
+        4 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
+        5 => Wanted::Reschedule { start, judge },
+        6 => Wanted::AssignTime { start, judge },
+        _ => Wanted::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
+    }
+}
+
+fn catalog_change(dice: &mut Dice) -> CatalogCommand {
+    let service = ServiceId::parse(*dice.pick(&SERVICES)).unwrap();
+    match dice.roll(4) {
+        0 => CatalogCommand::RetimeService(ServiceRetimed {
+            service,
+            duration: 20 + 10 * dice.roll(3),
+            buffer: 5,
+        }),
+        1 => {
+            let name = format!("이름 {}", dice.roll(9)).into();
+            CatalogCommand::RenameService(ServiceRenamed { service, name, name_en: None, description: None })
+        }
+        2 => CatalogCommand::DeactivateService(service),
+        _ => CatalogCommand::ActivateService(service),
+    }
+}
+
+/// Every row of every table of a generation, as text and in order.
+pub(crate) async fn contents(clinic: &Clinic, generation: Generation) -> BTreeMap<String, Vec<String>> {
+    let client = clinic.database.connect().await.unwrap();
+    let schema = generation.schema();
+    let tables = client
+        .query("SELECT tablename::text FROM pg_tables WHERE schemaname = $1", &[&schema])
+        .await
+        .unwrap();
+    let mut contents = BTreeMap::new();
+    for table in tables {
+        let table: String = table.get(0);
+        // Days from which the last booking was taken away may be left with nothing.
+        let rows =
+            client.query(&format!("SELECT t::text FROM {schema}.{table} t ORDER BY 1"), &[]).await.unwrap();
+        contents.insert(table, rows.iter().map(|row| row.get(0)).collect());
+    }
+    contents
+}
+
+/// The live generation of a view.
+pub(crate) async fn live(clinic: &Clinic, model: ReadModel) -> Generation {
+    let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
+    live.iter().find(|standing| standing.generation.model == model).unwrap().generation
+}

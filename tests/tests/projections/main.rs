@@ -1,0 +1,8 @@
+//! The read side on a real PostgreSQL: live and rebuilt views are equal, comparing finds what is wrong, readers are served
+//! while a view is rebuilt.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod history;
+mod rebuild;
+mod routing;
+mod verify;

@@ -16,6 +16,11 @@ const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
     None => NaiveDate::MIN,
 };
 
+/// An empty buffer with room for what is sent at once and a row that goes beyond it.
+fn room() -> BytesMut {
+    BytesMut::with_capacity(CopyBuffer::SEND_BYTES + 4096)
+}
+
 /// Writes rows one after the other into a buffer that is sent off from time to time.
 #[derive(Debug)]
 pub(crate) struct CopyBuffer {
@@ -29,7 +34,7 @@ impl CopyBuffer {
 
     /// Starts a copy of rows with so many columns.
     pub(crate) fn new(columns: i16) -> Self {
-        let mut buffer = BytesMut::with_capacity(Self::SEND_BYTES + 4096);
+        let mut buffer = room();
         buffer.put_slice(SIGNATURE);
         Self { buffer, columns }
     }
@@ -81,7 +86,7 @@ impl CopyBuffer {
 
     /// What has gathered, once it is worth sending.
     pub(crate) fn ready(&mut self) -> Option<Bytes> {
-        (self.buffer.len() >= Self::SEND_BYTES).then(|| self.buffer.split().freeze())
+        (self.buffer.len() >= Self::SEND_BYTES).then(|| std::mem::replace(&mut self.buffer, room()).freeze())
     }
 
     /// Ends the copy: what has gathered and the trailer.

@@ -88,10 +88,8 @@ pub(crate) struct Interpreter {
 
 impl Interpreter {
     /// What one event means.
-    pub(crate) fn interpret(&mut self, recorded: &Recorded, opener: &Opener) -> Result<Effect, ViewError> {
-        let position = recorded.position;
-        let (event, metadata) =
-            codec::decode(recorded).map_err(|source| ViewError::Event { position, source })?;
+    pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
+        let Decoded { event, metadata, .. } = decoded;
         let stamp = Stamp { at: millis(metadata.recorded_at), actor: metadata.actor.as_str().into() };
         Ok(match event {
             Event::Book(event) => self.book(event, &metadata, stamp, opener)?,
@@ -103,6 +101,20 @@ impl Interpreter {
             }
             Event::Routing(_) => Effect::Nothing,
         })
+    }
+
+    /// What a batch of events means, in their order.
+    pub(crate) fn interpret_all(
+        &mut self,
+        decoded: Vec<Decoded>,
+        opener: &Opener,
+    ) -> Result<Batch, ViewError> {
+        let last = decoded.last().map_or(Position::START, |decoded| decoded.position);
+        let mut effects = Vec::with_capacity(decoded.len());
+        for decoded in decoded {
+            effects.push(self.interpret(decoded, opener)?);
+        }
+        Ok(Batch { effects, last })
     }
 
     fn book(
@@ -209,14 +221,32 @@ impl Interpreter {
     }
 }
 
-/// The keys with which parts of an event are sealed, read without opening anything.
-pub(crate) fn keys_of(event: &Event) -> Vec<KeyId> {
-    match event {
-        Event::Book(BookEvent::ReservationRequested(e)) => vec![e.details.key],
-        Event::Book(BookEvent::ReservationImported(e)) => vec![e.details.key],
-        Event::Book(BookEvent::AdminNoteWritten(e)) => vec![e.note.key],
-        Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
-            vec![]
+/// An event that was read, with its sealed parts still closed.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) position: Position,
+    event: Event,
+    metadata: Metadata,
+}
+
+impl Decoded {
+    /// Reads an event.
+    pub(crate) fn read(recorded: &Recorded) -> Result<Self, ViewError> {
+        let position = recorded.position;
+        let (event, metadata) =
+            codec::decode(recorded).map_err(|source| ViewError::Event { position, source })?;
+        Ok(Self { position, event, metadata })
+    }
+
+    /// The key with which a part of it is sealed, where one is.
+    pub(crate) fn key(&self) -> Option<KeyId> {
+        match &self.event {
+            Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
+            Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
+            Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),
+            Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
+                None
+            }
         }
     }
 }

@@ -91,22 +91,22 @@ impl Fact<'_> {
         let is_review = matches!(self.time, Time::Review(_));
         let mut fields = Visit { visit, text: String::with_capacity(64) };
         fields.shown("date", format_args!("{}", self.date));
-        fields.shown("service", format_args!("{}", self.service));
+        fields.text(Field { name: "service", shown: true }, self.service);
         fields.shown("minutes", format_args!("{}", self.minutes));
         fields.write(Field { name: "time", shown: !is_review }, format_args!("{}", self.time));
-        fields.shown("status", format_args!("{}", self.status));
+        fields.text(Field { name: "status", shown: true }, self.status);
         fields.moment("status_changed_at", self.status_changed_at);
         fields.optional("status_changed_by", self.status_changed_by);
         fields.moment("created_at", self.created_at);
         fields.moment("updated_at", self.updated_at);
         fields.shown("version", format_args!("{}", self.version));
         fields.shown("subject", format_args!("{}", self.subject));
-        fields.kept("patient_name", format_args!("{}", self.patient_name));
-        fields.kept("phone", format_args!("{}", self.phone));
+        fields.text(Field { name: "patient_name", shown: false }, self.patient_name);
+        fields.text(Field { name: "phone", shown: false }, self.phone);
         fields.optional("email", self.email);
         match self.birth_date {
             Some(date) => fields.kept("birth_date", format_args!("{date}")),
-            None => fields.kept("birth_date", format_args!("null")),
+            None => fields.text(Field { name: "birth_date", shown: false }, "null"),
         }
         fields.optional("gender", self.gender);
         fields.optional("treatment_type", self.treatment_type);
@@ -143,6 +143,11 @@ impl<V: FnMut(Field, &str)> Visit<V> {
         (self.visit)(field, &self.text);
     }
 
+    /// What is a text already need not be written once more.
+    fn text(&mut self, field: Field, value: &str) {
+        (self.visit)(field, value);
+    }
+
     fn shown(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
         self.write(Field { name, shown: true }, value);
     }
@@ -157,9 +162,15 @@ impl<V: FnMut(Field, &str)> Visit<V> {
 
     /// What is there is marked, so that it cannot be taken for what is missing.
     fn optional(&mut self, name: &'static str, value: Option<&str>) {
+        let field = Field { name, shown: false };
         match value {
-            Some(text) => self.kept(name, format_args!("={text}")),
-            None => self.kept(name, format_args!("null")),
+            Some(text) => {
+                self.text.clear();
+                self.text.push('=');
+                self.text.push_str(text);
+                (self.visit)(field, &self.text);
+            }
+            None => self.text(field, "null"),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Recorded events into effects, a batch at a time: the keys that the batch needs are fetched at once.
 
+use daybook_domain::KeyId;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{Category, EventLog, Filter, Position, Recorded, codec};
+use daybook_event_log::{Category, EventLog, Filter, Position, Recorded};
 use futures_util::TryStreamExt;
 
 use crate::ViewError;
-use crate::effect::{Batch, Effect, Interpreter, keys_of};
+use crate::effect::{Batch, Decoded, Effect, Interpreter};
 use crate::fold::Reference;
 
 /// Interprets recorded events in the order of the log.
@@ -14,17 +15,10 @@ pub(crate) async fn interpret(
     vault: &Vault,
     recorded: &[Recorded],
 ) -> Result<Batch, ViewError> {
-    let mut keys = Vec::new();
-    for event in recorded {
-        let position = event.position;
-        let (decoded, _) = codec::decode(event).map_err(|source| ViewError::Event { position, source })?;
-        keys.extend(keys_of(&decoded));
-    }
+    let decoded: Vec<Decoded> = recorded.iter().map(Decoded::read).collect::<Result<_, _>>()?;
+    let keys: Vec<KeyId> = decoded.iter().filter_map(Decoded::key).collect();
     let opener = vault.prefetch(&keys).await?;
-    let effects: Result<Vec<Effect>, ViewError> =
-        recorded.iter().map(|event| interpreter.interpret(event, &opener)).collect();
-    let last = recorded.last().map_or(Position::START, |event| event.position);
-    Ok(Batch { effects: effects?, last })
+    interpreter.interpret_all(decoded, &opener)
 }
 
 /// What has to be known before one can go on from a position: the reference data there, and what was forgotten.
@@ -41,7 +35,7 @@ pub(crate) async fn resume(
         if event.position > at {
             break;
         }
-        match interpreter.interpret(&event, &opener)? {
+        match interpreter.interpret(Decoded::read(&event)?, &opener)? {
             Effect::Catalog { event, stamp } => reference.evolve_catalog(&event, &stamp),
             Effect::Hours { event, stamp } => reference.evolve_hours(&event, &stamp),
             Effect::Enter(_)

@@ -52,10 +52,10 @@ pub(crate) async fn apply<R: ReservationRow>(
     let mut fold: Fold<R> = Fold::new(reference);
     fetch(transaction, generation, effects, &mut fold).await?;
     let mut change = DayDigests::new();
-    let before: Vec<R> = fold.rows.values().cloned().collect();
-    before.iter().for_each(|row| take_out(&mut change, row, &fold.reference));
+    let before: Vec<Box<R>> = fold.rows.values().cloned().collect();
+    before.iter().for_each(|row| take_out(&mut change, row.as_ref(), &fold.reference));
     effects.iter().for_each(|effect| fold.apply(effect));
-    fold.rows.values().for_each(|row| add(&mut change, row, &fold.reference));
+    fold.rows.values().for_each(|row| add(&mut change, row.as_ref(), &fold.reference));
     change.retain(|_, day| *day != DayDigest::default());
     save(transaction, generation, &fold, &change).await?;
     Ok(fold.reference)
@@ -93,7 +93,7 @@ async fn fetch<R: ReservationRow>(
         let statement = transaction.prepare_cached(&sql).await?;
         for row in transaction.query(&statement, &[&ids, &subjects]).await? {
             let row: R = read_json(row.try_get(0)?, generation)?;
-            fold.rows.insert(row.id().into(), row);
+            fold.rows.insert(row.id().into(), Box::new(row));
         }
     }
     if !closures.is_empty() {
@@ -126,7 +126,7 @@ async fn save<R: ReservationRow>(
     if touched.reference {
         write_reference(transaction, generation, &fold.reference).await?;
     }
-    let rows: Vec<&R> = touched.rows.iter().filter_map(|id| fold.rows.get(id)).collect();
+    let rows: Vec<&R> = touched.rows.iter().filter_map(|id| fold.rows.get(id)).map(Box::as_ref).collect();
     if !rows.is_empty() {
         let statement = transaction.prepare_cached(&upsert("reservations", R::COLUMNS, generation)).await?;
         transaction.execute(&statement, &[&write_json(&rows, generation)?]).await?;
@@ -287,7 +287,7 @@ pub(crate) fn write_out<R: ReservationRow>(fold: &Fold<R>, parts: &mpsc::Sender<
     let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
     for row in fold.rows.values() {
         row.copy(&mut buffer);
-        add(&mut days, row, &fold.reference);
+        add(&mut days, row.as_ref(), &fold.reference);
         if buffer.ready().is_some_and(|part| parts.blocking_send(part).is_err()) {
             return days;
         }

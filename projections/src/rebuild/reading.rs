@@ -1,4 +1,5 @@
-//! The log into folds: one task reads, one thread decodes and opens, one folds for all views that are rebuilt.
+//! The log into folds: one task reads, and three threads work on what it hands them, one after the other. The first
+//! decodes, the second opens what is sealed, the third folds for all views that are rebuilt.
 
 use std::sync::Arc;
 
@@ -6,12 +7,13 @@ use daybook_domain::ReadModel;
 use daybook_event_log::vault::{Opener, Vault};
 use daybook_event_log::{EventLog, Filter, Position, Recorded};
 use futures_util::TryStreamExt;
+use futures_util::future::join3;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::PhaseClock;
 use crate::ViewError;
-use crate::effect::{Batch, Effect, Interpreter};
+use crate::effect::{Batch, Decoded, Interpreter};
 use crate::fold::{Fold, Reference};
 use crate::generation::Generation;
 use crate::row::dynamic::DynamicRow;
@@ -20,7 +22,7 @@ use crate::row::legacy::LegacyRow;
 /// Events that are handed from thread to thread at once.
 const CHUNK_EVENTS: usize = 2048;
 
-/// Chunks that wait for each of the two threads, at most.
+/// Chunks that wait for each of the threads, at most.
 const WAITING_CHUNKS: usize = 4;
 
 /// What the log adds up to.
@@ -61,19 +63,22 @@ pub(super) async fn read(
 ) -> Result<Read, ViewError> {
     let head = log.head().await?;
     let events = log.read_all(Position::START, &Filter::all()).await?;
-    // Keys are stored before the events that need them, so those of all events of this snapshot are there by now.
-    let opener = vault.load_all_keys().await?;
-    let (sender, recorded) = mpsc::channel(WAITING_CHUNKS);
-    let (means, interpreted) = mpsc::channel(WAITING_CHUNKS);
+    let (recorded, to_decode) = mpsc::channel(WAITING_CHUNKS);
+    let (decoded, to_open) = mpsc::channel(WAITING_CHUNKS);
+    let (opened, to_fold) = mpsc::channel(WAITING_CHUNKS);
     let read = Read::new(generations);
-    let interpreting = spawn_blocking(move || interpret_all(recorded, &means, &opener));
-    let folding = spawn_blocking(move || fold_all(read, interpreted));
-    let sent = send_all(events, &sender, head, clock).await;
-    drop(sender);
-    finished(interpreting).await?;
+    let decoding = spawn_blocking(move || decode_all(to_decode, &decoded));
+    // Keys are stored before the events that need them, so those of all events of this snapshot are there by now.
+    let opening = async {
+        let opener = vault.load_all_keys().await?;
+        finished(spawn_blocking(move || open_all(to_open, &opened, &opener))).await
+    };
+    let folding = spawn_blocking(move || fold_all(read, to_fold));
+    // Whoever fails says why; the others end early for want of work or of somebody who takes it.
+    let (sent, decoded, opened) =
+        join3(send_all(events, recorded, head, clock), finished(decoding), opening).await;
     let folded = finished(folding).await;
-    sent?;
-    Ok(folded)
+    sent.and(decoded).and(opened).map(|()| folded)
 }
 
 /// What a thread came to. A panic goes on here.
@@ -83,7 +88,7 @@ async fn finished<T>(thread: JoinHandle<T>) -> T {
 
 async fn send_all(
     events: daybook_event_log::RecordedStream,
-    sender: &mpsc::Sender<Vec<Recorded>>,
+    sender: mpsc::Sender<Vec<Recorded>>,
     head: Position,
     clock: &mut PhaseClock<'_>,
 ) -> Result<(), ViewError> {
@@ -91,7 +96,7 @@ async fn send_all(
     while let Some(chunk) = chunks.try_next().await.map_err(|broken| ViewError::Log(broken.1))? {
         let (count, last) = (chunk.len() as u64, chunk.last().map_or(head, |event| event.position));
         if sender.send(chunk).await.is_err() {
-            // The interpreting thread has stopped: it says why.
+            // The decoding thread has stopped: it says why.
             return Ok(());
         }
         clock.read(count, (last.commit() as f64 / head.commit().max(1) as f64).min(1.0));
@@ -99,18 +104,31 @@ async fn send_all(
     Ok(())
 }
 
-fn interpret_all(
+fn decode_all(
     mut chunks: mpsc::Receiver<Vec<Recorded>>,
-    means: &mpsc::Sender<Batch>,
+    decoded: &mpsc::Sender<Vec<Decoded>>,
+) -> Result<(), ViewError> {
+    while let Some(chunk) = chunks.blocking_recv() {
+        let mut events = Vec::with_capacity(chunk.len());
+        for recorded in &chunk {
+            events.push(Decoded::read(recorded)?);
+        }
+        if decoded.blocking_send(events).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn open_all(
+    mut chunks: mpsc::Receiver<Vec<Decoded>>,
+    opened: &mpsc::Sender<Batch>,
     opener: &Opener,
 ) -> Result<(), ViewError> {
     let mut interpreter = Interpreter::default();
     while let Some(chunk) = chunks.blocking_recv() {
-        let effects: Result<Vec<Effect>, ViewError> =
-            chunk.iter().map(|recorded| interpreter.interpret(recorded, opener)).collect();
-        let last = chunk.last().map_or(Position::START, |recorded| recorded.position);
         // The folding thread takes all there is; where it has panicked, that is told when it is waited for.
-        if means.blocking_send(Batch { effects: effects?, last }).is_err() {
+        if opened.blocking_send(interpreter.interpret_all(chunk, opener)?).is_err() {
             break;
         }
     }

@@ -1,10 +1,8 @@
 //! The dynamic service view's row: the service is a row of its own table, the time is a slot.
 
-use std::borrow::Cow;
-
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::book::Placement;
-use daybook_domain::{LegacyService, ReadModel, SubjectId};
+use daybook_domain::{Gender, LegacyService, Period, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,28 +16,28 @@ use crate::fold::Reference;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DynamicRow {
-    pub(crate) id: String,
-    pub(crate) patient_name: String,
-    pub(crate) phone: String,
-    pub(crate) email: Option<String>,
+    pub(crate) id: Box<str>,
+    pub(crate) patient_name: Box<str>,
+    pub(crate) phone: Box<str>,
+    pub(crate) email: Option<Box<str>>,
     pub(crate) birth_date: Option<NaiveDateTime>,
-    pub(crate) gender: Option<Cow<'static, str>>,
-    pub(crate) treatment_type: Option<Cow<'static, str>>,
+    pub(crate) gender: Option<Gender>,
+    pub(crate) treatment_type: Option<TreatmentType>,
     pub(crate) preferred_date: NaiveDate,
-    pub(crate) requested_time: Option<String>,
-    pub(crate) status: Cow<'static, str>,
-    pub(crate) notes: Option<String>,
-    pub(crate) admin_notes: Option<String>,
+    pub(crate) requested_time: Option<Box<str>>,
+    pub(crate) status: Status,
+    pub(crate) notes: Option<Box<str>>,
+    pub(crate) admin_notes: Option<Box<str>>,
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
     pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<String>,
-    pub(crate) service_id: String,
-    pub(crate) service_name: String,
+    pub(crate) status_changed_by: Option<Box<str>>,
+    pub(crate) service_id: Box<str>,
+    pub(crate) service_name: Box<str>,
     pub(crate) estimated_duration: i32,
-    pub(crate) period: Option<Cow<'static, str>>,
-    pub(crate) time_slot_start: Option<String>,
-    pub(crate) time_slot_end: Option<String>,
+    pub(crate) period: Option<Period>,
+    pub(crate) time_slot_start: Option<Box<str>>,
+    pub(crate) time_slot_end: Option<Box<str>>,
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
 }
@@ -47,15 +45,14 @@ pub(crate) struct DynamicRow {
 impl DynamicRow {
     fn place(&mut self, placement: &Placement) {
         let span = placement.span(self.estimated_duration.unsigned_abs());
-        self.period = placement.period().map(|period| period.as_str().into());
-        self.time_slot_start = span.map(|span| span.start.to_string());
-        self.time_slot_end = span.map(|span| span.end.to_string());
+        self.period = placement.period();
+        self.time_slot_start = span.map(|span| span.start.to_string().into());
+        self.time_slot_end = span.map(|span| span.end.to_string().into());
     }
 
     fn time(&self) -> Time<'_> {
-        let period = self.period.as_deref().and_then(|period| period.parse().ok());
-        match (&self.time_slot_start, period) {
-            (Some(start), _) => Time::At(start.into()),
+        match (&self.time_slot_start, self.period) {
+            (Some(start), _) => Time::At((**start).into()),
             (None, Some(period)) => Time::Period(period),
             (None, None) => Time::Review(self.requested_time.as_deref().unwrap_or_default()),
         }
@@ -95,28 +92,28 @@ impl ReservationRow for DynamicRow {
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
         let unread = match (&entry.placement, details) {
-            (Placement::Review(_), None) => Some(ERASED.to_owned()),
-            (_, details) => details.and_then(|details| details.unread_wish.clone()),
+            (Placement::Review(_), None) => Some(ERASED),
+            (_, details) => details.and_then(|details| details.unread_wish.as_deref()),
         };
         let mut row = Self {
-            id: entry.reservation.as_str().to_owned(),
-            patient_name: details.map_or_else(|| ERASED.to_owned(), |details| details.patient_name.clone()),
-            phone: details.map_or_else(|| ERASED.to_owned(), |details| details.phone.clone()),
-            email: details.and_then(|details| details.email.clone()),
+            id: entry.reservation.as_str().into(),
+            patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
+            phone: details.map_or(ERASED, |details| &details.phone).into(),
+            email: details.and_then(|details| details.email.as_deref().map(Box::from)),
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
-            gender: details.map(|details| details.gender.as_str().into()),
-            treatment_type: details.map(|details| details.treatment_type.as_str().into()),
+            gender: details.map(|details| details.gender),
+            treatment_type: details.map(|details| details.treatment_type),
             preferred_date: entry.date,
-            requested_time: unread.or_else(|| entry.wish.as_deref().map(str::to_owned)),
-            status: entry.status.as_str().into(),
-            notes: details.and_then(|details| details.notes.clone()),
-            admin_notes: details.and_then(|details| details.admin_note.clone()),
+            requested_time: unread.or(entry.wish.as_deref()).map(Box::from),
+            status: entry.status,
+            notes: details.and_then(|details| details.notes.as_deref().map(Box::from)),
+            admin_notes: details.and_then(|details| details.admin_note.as_deref().map(Box::from)),
             created_at: entry.created_at,
             updated_at: entry.updated_at,
             status_changed_at: entry.status_changed_at,
-            status_changed_by: entry.status_changed_by.as_deref().map(str::to_owned),
-            service_id: entry.service.id.as_str().to_owned(),
-            service_name: entry.service.name.to_string(),
+            status_changed_by: entry.status_changed_by.clone(),
+            service_id: entry.service.id.as_str().into(),
+            service_name: entry.service.name.clone(),
             estimated_duration: (entry.service.duration + entry.service.buffer) as i32,
             period: None,
             time_slot_start: None,
@@ -131,20 +128,20 @@ impl ReservationRow for DynamicRow {
     fn change(&mut self, change: &Change, stamp: &Stamp) {
         match change {
             Change::Turned(status) => {
-                self.status = status.as_str().into();
+                self.status = *status;
                 self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.to_string());
+                self.status_changed_by = Some(stamp.actor.clone());
             }
             Change::Placed(placement) => self.place(placement),
-            Change::Noted(note) => self.admin_notes.clone_from(note),
+            Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
         }
         self.updated_at = stamp.at;
         self.version += 1;
     }
 
     fn erase(&mut self) {
-        self.patient_name = ERASED.to_owned();
-        self.phone = ERASED.to_owned();
+        self.patient_name = ERASED.into();
+        self.phone = ERASED.into();
         self.email = None;
         self.birth_date = None;
         self.gender = None;
@@ -152,7 +149,7 @@ impl ReservationRow for DynamicRow {
         self.notes = None;
         self.admin_notes = None;
         if self.requested_time.as_deref().is_some_and(|text| matches!(Time::of_text(text), Time::Review(_))) {
-            self.requested_time = Some(ERASED.to_owned());
+            self.requested_time = Some(ERASED.into());
         }
     }
 
@@ -178,7 +175,7 @@ impl ReservationRow for DynamicRow {
                 .as_str(),
             minutes: self.estimated_duration,
             time: self.time(),
-            status: &self.status,
+            status: self.status.as_str(),
             status_changed_at: self.status_changed_at,
             status_changed_by: self.status_changed_by.as_deref(),
             created_at: self.created_at,
@@ -189,8 +186,8 @@ impl ReservationRow for DynamicRow {
             phone: &self.phone,
             email: self.email.as_deref(),
             birth_date: self.birth_date,
-            gender: self.gender.as_deref(),
-            treatment_type: self.treatment_type.as_deref(),
+            gender: self.gender.map(Gender::as_str),
+            treatment_type: self.treatment_type.map(TreatmentType::as_str),
             notes: self.notes.as_deref(),
             admin_notes: self.admin_notes.as_deref(),
         }
@@ -204,11 +201,11 @@ impl ReservationRow for DynamicRow {
             .text(Some(&self.phone))
             .text(self.email.as_deref())
             .timestamp(self.birth_date)
-            .text(self.gender.as_deref())
-            .text(self.treatment_type.as_deref())
+            .text(self.gender.map(Gender::as_str))
+            .text(self.treatment_type.map(TreatmentType::as_str))
             .date(self.preferred_date)
             .text(self.requested_time.as_deref())
-            .text(Some(&self.status))
+            .text(Some(self.status.as_str()))
             .text(self.notes.as_deref())
             .text(self.admin_notes.as_deref())
             .timestamp(Some(self.created_at))
@@ -218,7 +215,7 @@ impl ReservationRow for DynamicRow {
             .text(Some(&self.service_id))
             .text(Some(&self.service_name))
             .integer(self.estimated_duration)
-            .text(self.period.as_deref())
+            .text(self.period.map(Period::as_str))
             .text(self.time_slot_start.as_deref())
             .text(self.time_slot_end.as_deref())
             .uuid(self.subject)

@@ -1,10 +1,8 @@
 //! The legacy enum view's row: the service is an enum value, the time is the text that was typed.
 
-use std::borrow::Cow;
-
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::book::Placement;
-use daybook_domain::{LegacyService, ReadModel, SubjectId};
+use daybook_domain::{Gender, LegacyService, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -18,23 +16,23 @@ use crate::fold::Reference;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LegacyRow {
-    pub(crate) id: String,
-    pub(crate) patient_name: String,
-    pub(crate) phone: String,
-    pub(crate) email: Option<String>,
+    pub(crate) id: Box<str>,
+    pub(crate) patient_name: Box<str>,
+    pub(crate) phone: Box<str>,
+    pub(crate) email: Option<Box<str>>,
     pub(crate) birth_date: Option<NaiveDateTime>,
-    pub(crate) gender: Option<Cow<'static, str>>,
-    pub(crate) treatment_type: Option<Cow<'static, str>>,
+    pub(crate) gender: Option<Gender>,
+    pub(crate) treatment_type: Option<TreatmentType>,
     pub(crate) preferred_date: NaiveDate,
-    pub(crate) preferred_time: String,
-    pub(crate) status: Cow<'static, str>,
-    pub(crate) notes: Option<String>,
-    pub(crate) admin_notes: Option<String>,
+    pub(crate) preferred_time: Box<str>,
+    pub(crate) status: Status,
+    pub(crate) notes: Option<Box<str>>,
+    pub(crate) admin_notes: Option<Box<str>>,
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
-    pub(crate) service: Cow<'static, str>,
+    pub(crate) service: LegacyService,
     pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<String>,
+    pub(crate) status_changed_by: Option<Box<str>>,
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
     pub(crate) minutes: i32,
@@ -44,10 +42,12 @@ pub(crate) struct LegacyRow {
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
 /// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time.
-fn preferred_time(entry: &Entry) -> String {
-    let unread = entry.details.as_ref().and_then(|details| details.unread_wish.clone());
-    let typed = entry.wish.as_deref().map(str::to_owned).or(unread);
-    typed.or_else(|| entry.placement.legacy_text()).unwrap_or_else(|| ERASED.to_owned())
+fn preferred_time(entry: &Entry) -> Box<str> {
+    let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
+    match entry.wish.as_deref().or(unread) {
+        Some(typed) => typed.into(),
+        None => placed_text(&entry.placement),
+    }
 }
 
 impl ReservationRow for LegacyRow {
@@ -79,23 +79,23 @@ impl ReservationRow for LegacyRow {
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
         Self {
-            id: entry.reservation.as_str().to_owned(),
-            patient_name: details.map_or(ERASED, |details| &details.patient_name).to_owned(),
-            phone: details.map_or(ERASED, |details| &details.phone).to_owned(),
-            email: details.and_then(|details| details.email.clone()),
+            id: entry.reservation.as_str().into(),
+            patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
+            phone: details.map_or(ERASED, |details| &details.phone).into(),
+            email: details.and_then(|details| details.email.as_deref().map(Box::from)),
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
-            gender: details.map(|details| details.gender.as_str().into()),
-            treatment_type: details.map(|details| details.treatment_type.as_str().into()),
+            gender: details.map(|details| details.gender),
+            treatment_type: details.map(|details| details.treatment_type),
             preferred_date: entry.date,
             preferred_time: preferred_time(entry),
-            status: entry.status.as_str().into(),
-            notes: details.and_then(|details| details.notes.clone()),
-            admin_notes: details.and_then(|details| details.admin_note.clone()),
+            status: entry.status,
+            notes: details.and_then(|details| details.notes.as_deref().map(Box::from)),
+            admin_notes: details.and_then(|details| details.admin_note.as_deref().map(Box::from)),
             created_at: entry.created_at,
             updated_at: entry.updated_at,
-            service: entry.service.legacy.unwrap_or(NO_ENUM_VALUE).as_str().into(),
+            service: entry.service.legacy.unwrap_or(NO_ENUM_VALUE),
             status_changed_at: entry.status_changed_at,
-            status_changed_by: entry.status_changed_by.as_deref().map(str::to_owned),
+            status_changed_by: entry.status_changed_by.clone(),
             subject: Uuid::from_bytes(*entry.subject.as_bytes()),
             version: 1,
             minutes: (entry.service.duration + entry.service.buffer) as i32,
@@ -105,20 +105,20 @@ impl ReservationRow for LegacyRow {
     fn change(&mut self, change: &Change, stamp: &Stamp) {
         match change {
             Change::Turned(status) => {
-                self.status = status.as_str().into();
+                self.status = *status;
                 self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.to_string());
+                self.status_changed_by = Some(stamp.actor.clone());
             }
             Change::Placed(placement) => self.preferred_time = placed_text(placement),
-            Change::Noted(note) => self.admin_notes.clone_from(note),
+            Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
         }
         self.updated_at = stamp.at;
         self.version += 1;
     }
 
     fn erase(&mut self) {
-        self.patient_name = ERASED.to_owned();
-        self.phone = ERASED.to_owned();
+        self.patient_name = ERASED.into();
+        self.phone = ERASED.into();
         self.email = None;
         self.birth_date = None;
         self.gender = None;
@@ -126,7 +126,7 @@ impl ReservationRow for LegacyRow {
         self.notes = None;
         self.admin_notes = None;
         if matches!(Time::of_text(&self.preferred_time), Time::Review(_)) {
-            self.preferred_time = ERASED.to_owned();
+            self.preferred_time = ERASED.into();
         }
     }
 
@@ -146,10 +146,10 @@ impl ReservationRow for LegacyRow {
         Fact {
             id: &self.id,
             date: self.preferred_date,
-            service: &self.service,
+            service: self.service.as_str(),
             minutes: self.minutes,
             time: Time::of_text(&self.preferred_time),
-            status: &self.status,
+            status: self.status.as_str(),
             status_changed_at: self.status_changed_at,
             status_changed_by: self.status_changed_by.as_deref(),
             created_at: self.created_at,
@@ -160,8 +160,8 @@ impl ReservationRow for LegacyRow {
             phone: &self.phone,
             email: self.email.as_deref(),
             birth_date: self.birth_date,
-            gender: self.gender.as_deref(),
-            treatment_type: self.treatment_type.as_deref(),
+            gender: self.gender.map(Gender::as_str),
+            treatment_type: self.treatment_type.map(TreatmentType::as_str),
             notes: self.notes.as_deref(),
             admin_notes: self.admin_notes.as_deref(),
         }
@@ -175,16 +175,16 @@ impl ReservationRow for LegacyRow {
             .text(Some(&self.phone))
             .text(self.email.as_deref())
             .timestamp(self.birth_date)
-            .text(self.gender.as_deref())
-            .text(self.treatment_type.as_deref())
+            .text(self.gender.map(Gender::as_str))
+            .text(self.treatment_type.map(TreatmentType::as_str))
             .date(self.preferred_date)
             .text(Some(&self.preferred_time))
-            .text(Some(&self.status))
+            .text(Some(self.status.as_str()))
             .text(self.notes.as_deref())
             .text(self.admin_notes.as_deref())
             .timestamp(Some(self.created_at))
             .timestamp(Some(self.updated_at))
-            .text(Some(&self.service))
+            .text(Some(self.service.as_str()))
             .timestamp(Some(self.status_changed_at))
             .text(self.status_changed_by.as_deref())
             .uuid(self.subject)
@@ -193,6 +193,6 @@ impl ReservationRow for LegacyRow {
     }
 }
 
-fn placed_text(placement: &Placement) -> String {
-    placement.legacy_text().unwrap_or_else(|| ERASED.to_owned())
+fn placed_text(placement: &Placement) -> Box<str> {
+    placement.legacy_text().map_or_else(|| ERASED.into(), Box::from)
 }

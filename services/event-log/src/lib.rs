@@ -3,17 +3,24 @@
 //! Nothing here decides anything: rules live in the domain, and what an event means to a view lives in the projections.
 //!
 //! Where to look: [`port`] is what the rest of Daybook programs against, [`codec`] turns events into bytes and back,
-//! [`memory`] and [`postgres`] are the adapters, [`vault`] seals and opens patients' details.
+//! [`memory`], [`postgres`] and [`eventstore`] are the adapters, [`vault`] seals and opens patients' details, [`portable`]
+//! takes a history out of one log and into another as a file.
 
 mod backoff;
 pub mod codec;
+pub mod eventstore;
+mod known_head;
 pub mod memory;
+mod outage;
 pub mod port;
+pub mod portable;
 pub mod postgres;
 pub mod vault;
 
 pub use codec::{DecodeError, Metadata, decode, encode};
+pub use eventstore::EventStoreLog;
 pub use memory::MemoryLog;
+pub use outage::FOLLOW_PATIENCE;
 pub use port::{
     AppendError, Appended, Category, EventId, EventKind, EventLog, Expected, Filter, NewEvent, Position,
     ReadError, Recorded, RecordedStream, Revision, StreamName,

@@ -19,8 +19,8 @@ pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 /// Events as they come out of a log, in order.
 pub type RecordedStream = BoxStream<'static, Result<Recorded, ReadError>>;
 
-/// Bytes of payload and metadata that one append may hold.
-pub const MAX_APPEND_BYTES: usize = 1024 * 1024;
+/// Bytes of payload and metadata that one append may hold. EventStoreDB takes 1 MiB, and counts names of types too.
+pub const MAX_APPEND_BYTES: usize = 1024 * 1024 - 64 * 1024;
 
 /// Events that one append may hold.
 pub const MAX_APPEND_EVENTS: usize = 1000;

@@ -28,7 +28,7 @@ use crate::port::{
 
 pub use connection::{PoolSize, create_pool};
 pub use error::PostgresError;
-pub use follower::{FOLLOW_PATIENCE, POLL_INTERVAL};
+pub use follower::POLL_INTERVAL;
 pub use group::{MAX_GROUP_APPENDS, MAX_GROUP_BYTES};
 pub use schema::{MigrateError, Migrated, migrate};
 pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};

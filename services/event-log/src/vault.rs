@@ -13,6 +13,7 @@ mod master;
 mod opener;
 mod store;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daybook_domain::phone::Phone;
@@ -96,7 +97,12 @@ impl Vault {
         missing.sort_unstable();
         missing.dedup();
         for chunk in missing.chunks(MAX_STATEMENT_KEYS) {
-            for live in self.store.live_or_new(chunk).await? {
+            let made = self.store.make(chunk).await?;
+            // Those that were there before are found, together with those that another made meanwhile.
+            let new: HashSet<SubjectId> = made.iter().map(|live| live.subject).collect();
+            let others: Vec<SubjectId> =
+                chunk.iter().copied().filter(|subject| !new.contains(subject)).collect();
+            for live in made.into_iter().chain(self.store.live(&others).await?) {
                 self.lock().insert_live(live.subject, live.id, live.key.clone());
                 sealer.insert(live.subject, live.id, live.key);
             }

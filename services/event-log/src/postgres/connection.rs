@@ -1,10 +1,14 @@
 //! Connections: single ones for writing, following and copying, and the pool for reads.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, select};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 
 use super::error::PostgresError;
 
@@ -46,7 +50,16 @@ pub(super) fn named(config: &Config, name: &str) -> Config {
     config
 }
 
-/// A connection of its own. Dropping it closes the socket at once, whatever is still on its way.
+async fn connect(
+    config: &Config,
+    name: &str,
+) -> Result<(Client, Connection<Socket, NoTlsStream>), PostgresError> {
+    let config = named(config, name);
+    let connecting = tokio::time::timeout(CONNECT_DEADLINE, config.connect(NoTls));
+    Ok(connecting.await.map_err(|_| PostgresError::Deadline(CONNECT_DEADLINE))??)
+}
+
+/// A connection of its own that moves by itself. Dropping it closes the socket at once, whatever is still on its way.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
@@ -55,10 +68,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) async fn open(config: &Config, name: &str) -> Result<Self, PostgresError> {
-        let config = named(config, name);
-        let connecting = tokio::time::timeout(CONNECT_DEADLINE, config.connect(NoTls));
-        let (client, connection) =
-            connecting.await.map_err(|_| PostgresError::Deadline(CONNECT_DEADLINE))??;
+        let (client, connection) = connect(config, name).await?;
         let driver = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to PostgreSQL ended");
@@ -71,6 +81,33 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.driver.abort();
+    }
+}
+
+/// Moves a connection only while somebody waits for its answers: for one that brings so much that to hand every part of it
+/// from task to task would cost as much as the work. The connection closes when this is dropped.
+pub(super) struct Driver(BoxFuture<'static, Result<(), tokio_postgres::Error>>);
+
+impl Driver {
+    pub(super) async fn open(config: &Config, name: &str) -> Result<(Client, Self), PostgresError> {
+        let (client, connection) = connect(config, name).await?;
+        Ok((client, Self(connection.boxed())))
+    }
+
+    /// Waits for an answer and lets the connection move meanwhile, but not longer than is allowed.
+    pub(super) async fn within<T, E: Into<PostgresError>>(
+        &mut self,
+        deadline: Duration,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, PostgresError> {
+        within(deadline, async {
+            match select(&mut self.0, pin!(answer)).await {
+                Either::Left((Ok(()), _)) => Err(PostgresError::Closed),
+                Either::Left((Err(error), _)) => Err(error.into()),
+                Either::Right((answer, _)) => answer.map_err(Into::into),
+            }
+        })
+        .await
     }
 }
 

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio_postgres::{Config, CopyOutStream};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use tokio_postgres::{Client, Config, CopyOutStream};
 use uuid::Uuid;
 
-use super::connection::{Session, within};
+use super::connection::Driver;
 use super::error::PostgresError;
 use super::row::{self, BadColumn, Columns};
 use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream};
@@ -45,13 +45,14 @@ pub(super) async fn read_all(
 struct Reading {
     rows: std::pin::Pin<Box<CopyOutStream>>,
     parser: Parser,
-    /// Dropped with the reading, which ends the copy on the server.
-    _session: Session,
+    /// Both dropped with the reading, which ends the copy on the server.
+    driver: Driver,
+    _client: Client,
 }
 
 impl Reading {
     async fn start(config: &Config, after: Position, filter: &Filter) -> Result<Self, PostgresError> {
-        let session = Session::open(config, "daybook replay").await?;
+        let (client, mut driver) = Driver::open(config, "daybook replay").await?;
         let (columns, condition) = (row::COLUMNS, row::condition(filter));
         // COPY takes no parameters; a position is a number and the condition is made of our own names.
         let (position, _) = after.to_parts();
@@ -59,21 +60,18 @@ impl Reading {
             "COPY (SELECT {columns} FROM event_log.events WHERE position > {position} AND {condition} \
              ORDER BY position) TO STDOUT (FORMAT binary)"
         );
-        let rows = within(SILENCE_DEADLINE, session.client.copy_out(&sql)).await?;
-        Ok(Self { rows: Box::pin(rows), parser: Parser::new(after), _session: session })
+        let rows = driver.within(SILENCE_DEADLINE, client.copy_out(&sql)).await?;
+        Ok(Self { rows: Box::pin(rows), parser: Parser::new(after), driver, _client: client })
     }
 
     /// The next events, and whether they are the last: because there are no more, or because the last one is an error.
     async fn next_batch(&mut self) -> (Vec<Result<Recorded, ReadError>>, bool) {
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
-        let first = match tokio::time::timeout(SILENCE_DEADLINE, self.rows.next()).await {
+        let first = match self.driver.within(SILENCE_DEADLINE, self.rows.try_next()).await {
             Ok(chunk) => chunk,
-            Err(_) => {
-                let late = PostgresError::Deadline(SILENCE_DEADLINE);
-                return (vec![Err(late.into_read())], true);
-            }
+            Err(error) => return (vec![Err(error.into_read())], true),
         };
-        let mut arrived = Some(first);
+        let mut arrived = Some(first.map(Ok));
         while let Some(chunk) = arrived {
             if !self.take(chunk, &mut batch) {
                 return (batch, true);

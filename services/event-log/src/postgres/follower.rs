@@ -1,19 +1,18 @@
 //! Following: pages of what was appended after a position, for as long as the reader wants.
 //!
 //! A follower goes from position to position and never past the known head, so that what a filter holds back costs one
-//! look. It survives restarts of the server; only an outage that outlasts [`FOLLOW_PATIENCE`] ends it.
+//! look. It survives restarts of the server; only an outage that outlasts [`FOLLOW_PATIENCE`](crate::FOLLOW_PATIENCE) ends it.
 
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::error::PostgresError;
 use super::reader::{self, PAGE_EVENTS};
 use super::wakeup::Wakeup;
-use crate::backoff::Backoff;
+use crate::outage::Outage;
 use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream};
 
 /// How often a follower looks for itself where nothing wakes it.
@@ -22,9 +21,6 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a follower rests when nothing of what came passed its filter. Under load something comes all the time, and a
 /// follower of what changes rarely would ask without a pause, for as much of the database's time as a writer.
 const QUIET_PAUSE: Duration = Duration::from_millis(20);
-
-/// Longest outage of the database that a follower sits out.
-pub const FOLLOW_PATIENCE: Duration = Duration::from_secs(60);
 
 /// All events after a position that pass the filter, and those to come.
 pub(super) fn follow(pool: Pool, wakeup: Wakeup, after: Position, filter: Filter) -> RecordedStream {
@@ -86,26 +82,5 @@ impl Follower {
         let head = reader::head(&self.pool).await.map_err(PostgresError::into_read)?;
         self.wakeup.announce(head);
         Ok(head)
-    }
-}
-
-/// How long the database has not answered.
-struct Outage {
-    since: Option<Instant>,
-    backoff: Backoff,
-}
-
-impl Outage {
-    const fn none() -> Self {
-        Self { since: None, backoff: Backoff::new() }
-    }
-
-    async fn sit_out(&mut self, source: crate::port::Source) -> Result<(), ReadError> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() > FOLLOW_PATIENCE {
-            return Err(ReadError::Unavailable(source));
-        }
-        tokio::time::sleep(self.backoff.next_wait()).await;
-        Ok(())
     }
 }

@@ -68,6 +68,9 @@ pub(super) struct WriteSession {
 /// Groups that take the longer way after another process was seen to write.
 const LONGER_WAY_GROUPS: u32 = 16;
 
+/// What is read under the lock must be read as it is then, whatever the database's default.
+const BEGIN_SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 const LOCK_SQL: &str = "SELECT pg_advisory_xact_lock($1)";
 
 const ENDS_SQL: &str = "\
@@ -185,7 +188,7 @@ impl WriteSession {
         let wanted: [&(dyn ToSql + Sync); 1] = [&streams];
         // Sent in this order without waiting for answers.
         let (_, _, rows) = try_join3(
-            client.batch_execute("BEGIN"),
+            client.batch_execute(BEGIN_SQL),
             client.execute(&self.lock, &[&APPEND_LOCK]),
             client.query(&self.ends, &wanted),
         )
@@ -214,7 +217,7 @@ impl WriteSession {
         // Sent in this order without waiting for answers. The lock is a statement of its own, so that the insert sees all
         // that others committed. Where one fails, the commit behind it is a rollback.
         let answers = join4(
-            client.batch_execute("BEGIN"),
+            client.batch_execute(BEGIN_SQL),
             client.execute(&self.lock, &[&APPEND_LOCK]),
             client.query(&self.insert, &values),
             client.batch_execute("COMMIT"),

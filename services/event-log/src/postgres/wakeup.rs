@@ -14,12 +14,13 @@ use super::connection::{CONNECT_DEADLINE, named, within};
 use super::error::PostgresError;
 use super::reader::READ_DEADLINE;
 use crate::backoff::Backoff;
+use crate::known_head::KnownHead;
 use crate::port::Position;
 
 /// The known head. One listener serves all clones and ends with the last of them.
 #[derive(Debug, Clone)]
 pub(super) struct Wakeup {
-    known: watch::Sender<Position>,
+    known: KnownHead,
     _listener: Arc<Task>,
 }
 
@@ -35,18 +36,18 @@ impl Drop for Task {
 
 impl Wakeup {
     pub(super) fn start(config: Config, head: Position) -> Self {
-        let known = watch::Sender::new(head);
+        let known = KnownHead::at(head);
         let listener = tokio::spawn(keep_listening(config, known.clone()));
         Self { known, _listener: Arc::new(Task(listener)) }
     }
 
     /// Everything up to this position is committed.
     pub(super) fn announce(&self, head: Position) {
-        announce(&self.known, head);
+        self.known.announce(head);
     }
 
     pub(super) fn head(&self) -> Position {
-        *self.known.borrow()
+        self.known.get()
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
@@ -54,16 +55,8 @@ impl Wakeup {
     }
 }
 
-fn announce(known: &watch::Sender<Position>, head: Position) {
-    known.send_if_modified(|known| {
-        let is_news = head > *known;
-        *known = head.max(*known);
-        is_news
-    });
-}
-
 /// Listens for as long as the log is there; after each loss it waits a bounded while.
-async fn keep_listening(config: Config, known: watch::Sender<Position>) {
+async fn keep_listening(config: Config, known: KnownHead) {
     let config = named(&config, "daybook listener");
     let mut backoff = Backoff::new();
     loop {
@@ -76,18 +69,18 @@ async fn keep_listening(config: Config, known: watch::Sender<Position>) {
 }
 
 /// Listens until the connection ends.
-async fn listen(config: &Config, known: &watch::Sender<Position>) -> Result<(), PostgresError> {
+async fn listen(config: &Config, known: &KnownHead) -> Result<(), PostgresError> {
     let (client, mut connection) = within(CONNECT_DEADLINE, config.connect(NoTls)).await?;
     let heard = known.clone();
     let mut driver = Task(tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(Ok(message)) = messages.next().await {
             if let Some(head) = announced(&message) {
-                announce(&heard, head);
+                heard.announce(head);
             }
         }
     }));
-    announce(known, within(READ_DEADLINE, start(&client)).await?);
+    known.announce(within(READ_DEADLINE, start(&client)).await?);
     // The driver ends with its connection; that it was aborted is no news.
     let _ended = (&mut driver.0).await;
     Ok(())

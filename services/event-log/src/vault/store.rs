@@ -1,12 +1,13 @@
 //! The table of keys. Keys go in wrapped and come out unwrapped; both happen here and nowhere else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_domain::{KeyId, SubjectId};
 use deadpool_postgres::{Object, Pool};
-use futures_util::future::try_join;
+use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ pub const MAX_STATEMENT_KEYS: usize = 4096;
 /// Keys that are loaded for a replay, at most.
 const MAX_LOADED_KEYS: usize = 4_000_000;
 
-/// Longest time for one statement.
+/// Longest time for one statement, or for the next rows of a long one.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The live key of a subject.
@@ -43,15 +44,14 @@ pub(super) struct Store {
 const INSERT_SQL: &str = "\
     INSERT INTO privacy.keys (key_id, subject, wrapped_key) \
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) \
-    ON CONFLICT (subject) WHERE destroyed_at IS NULL DO NOTHING";
+    ON CONFLICT (subject) WHERE destroyed_at IS NULL DO NOTHING RETURNING subject";
 
 const LIVE_SQL: &str = "\
     SELECT key_id, wrapped_key, subject FROM privacy.keys WHERE subject = ANY($1) AND destroyed_at IS NULL";
 
 const KEYS_SQL: &str = "SELECT key_id, wrapped_key FROM privacy.keys WHERE key_id = ANY($1)";
 
-const ALL_SQL: &str =
-    "SELECT key_id, wrapped_key FROM privacy.keys WHERE key_id > $1 ORDER BY key_id LIMIT $2";
+const ALL_SQL: &str = "SELECT key_id, wrapped_key FROM privacy.keys";
 
 const LIVE_IDS_SQL: &str = "SELECT key_id FROM privacy.keys WHERE subject = $1 AND destroyed_at IS NULL";
 
@@ -63,52 +63,46 @@ const DESTROY_OF_SQL: &str = "\
     UPDATE privacy.keys SET wrapped_key = NULL, destroyed_at = now() \
     WHERE subject = $1 AND destroyed_at IS NULL RETURNING key_id";
 
+/// For statements that are sent as a stream.
+const NO_PARAMETERS: [&(dyn ToSql + Sync); 0] = [];
+
 impl Store {
     pub(super) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
         Self { pool, provider }
     }
 
-    /// The live keys of subjects, made where there are none and on disk before they are given out.
+    /// The live keys of subjects, as far as they have one.
+    pub(super) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
+        if subjects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
+        let rows = self.query(LIVE_SQL, &[&wanted]).await?;
+        let mut keys: HashMap<KeyId, Option<DataKey>> = self.unwrap(&rows).await?.into_iter().collect();
+        let mut live = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (id, subject) = (key_id(row)?, subject(row, 2)?);
+            live.extend(keys.remove(&id).flatten().map(|key| LiveKey { subject, id, key }));
+        }
+        Ok(live)
+    }
+
+    /// Makes the live keys of subjects who have none, and gives those that were made, once they are on disk.
     ///
-    /// Whoever makes a key at the same moment finds that of the other. Subjects have to be sorted and differ: two
-    /// statements that insert in one order cannot wait for each other.
-    pub(super) async fn live_or_new(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
+    /// Subjects have to be sorted and differ: two statements that insert in one order cannot wait for each other.
+    pub(super) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
         let mut keys = Vec::with_capacity(subjects.len());
         for _ in subjects {
             keys.push((KeyId(Uuid::now_v7()), DataKey::random().map_err(VaultError::Randomness)?));
         }
         let wrapped = self.provider.wrap(&keys).await.map_err(VaultError::Provider)?;
         let ids: Vec<Uuid> = keys.iter().map(|(id, _)| id.0).collect();
-        let subjects: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
+        let owners: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
         let wrapped: Vec<&[u8]> = wrapped.iter().map(|key| key.0.as_slice()).collect();
-        let rows = within(async {
-            let client = self.client().await?;
-            let (insert, live) =
-                try_join(client.prepare_cached(INSERT_SQL), client.prepare_cached(LIVE_SQL)).await?;
-            let (new, wanted): ([&(dyn ToSql + Sync); 3], [&(dyn ToSql + Sync); 1]) =
-                ([&ids, &subjects, &wrapped], [&subjects]);
-            // Two transactions, sent without waiting: the second sees what others made first.
-            let (_, rows) = try_join(client.execute(&insert, &new), client.query(&live, &wanted)).await?;
-            Ok(rows)
-        })
-        .await?;
-        self.read_live(&rows, &keys).await
-    }
-
-    /// What was made just now need not be unwrapped again.
-    async fn read_live(&self, rows: &[Row], made: &[(KeyId, DataKey)]) -> Result<Vec<LiveKey>, VaultError> {
-        let made: HashMap<KeyId, &DataKey> = made.iter().map(|(id, key)| (*id, key)).collect();
-        let found: Vec<&Row> =
-            rows.iter().filter(|row| !key_id(row).is_ok_and(|id| made.contains_key(&id))).collect();
-        let unwrapped: HashMap<KeyId, Option<DataKey>> = self.unwrap(found).await?.into_iter().collect();
-        let mut live = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (id, subject) = (key_id(row)?, subject(row)?);
-            let key =
-                made.get(&id).map(|key| (*key).clone()).or_else(|| unwrapped.get(&id).cloned().flatten());
-            live.extend(key.map(|key| LiveKey { subject, id, key }));
-        }
-        Ok(live)
+        let rows = self.query(INSERT_SQL, &[&ids, &owners, &wrapped]).await?;
+        let made: HashSet<SubjectId> = rows.iter().map(|row| subject(row, 0)).collect::<Result<_, _>>()?;
+        let keys = subjects.iter().copied().zip(keys).filter(|(subject, _)| made.contains(subject));
+        Ok(keys.map(|(subject, (id, key))| LiveKey { subject, id, key }).collect())
     }
 
     /// Keys by id; those that were destroyed without their bytes, those that never were not at all.
@@ -117,19 +111,21 @@ impl Store {
         self.unwrap(&rows).await
     }
 
-    /// All keys, statement after statement.
+    /// All keys by one statement. Those that have come are unwrapped while the database sends on.
     pub(super) async fn all(&self) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
-        let (mut keys, mut last) = (Vec::new(), Uuid::nil());
-        while keys.len() <= MAX_LOADED_KEYS {
-            let rows = self.query(ALL_SQL, &[&last, &(MAX_STATEMENT_KEYS as i64)]).await?;
-            let page = self.unwrap(&rows).await?;
-            let Some(id) = page.iter().map(|(id, _)| id.0).max() else {
-                return Ok(keys);
-            };
-            last = id;
-            keys.extend(page);
+        let client = within(self.client()).await?;
+        let rows = within(async { Ok(client.query_raw(ALL_SQL, NO_PARAMETERS).await?) }).await?;
+        let mut rows = pin!(rows.try_ready_chunks(MAX_STATEMENT_KEYS));
+        let mut keys = Vec::new();
+        while let Some(chunk) =
+            within(async { rows.try_next().await.map_err(|error| error.1.into()) }).await?
+        {
+            keys.extend(self.unwrap(&chunk).await?);
+            if keys.len() > MAX_LOADED_KEYS {
+                return Err(VaultError::TooManyKeys { limit: MAX_LOADED_KEYS });
+            }
         }
-        Err(VaultError::TooManyKeys { limit: MAX_LOADED_KEYS })
+        Ok(keys)
     }
 
     pub(super) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
@@ -191,7 +187,7 @@ fn key_id(row: &Row) -> Result<KeyId, VaultError> {
 }
 
 /// A check of the table says that a subject has its 16 bytes.
-fn subject(row: &Row) -> Result<SubjectId, VaultError> {
-    let bytes: &[u8] = row.try_get(2)?;
+fn subject(row: &Row, column: usize) -> Result<SubjectId, VaultError> {
+    let bytes: &[u8] = row.try_get(column)?;
     Ok(SubjectId::from_bytes(bytes.try_into().unwrap_or_default()))
 }

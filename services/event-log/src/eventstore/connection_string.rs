@@ -1,0 +1,84 @@
+//! The URL by which EventStoreDB is reached. It may hold a password and is never shown.
+
+use std::fmt;
+
+use eventstore::ClientSettings;
+
+/// What is set where the URL does not say it. The client's own waits for a first connection are half a second each.
+const DEFAULTS: [(&str, &str); 3] =
+    [("maxDiscoverAttempts", "10"), ("discoveryInterval", "100"), ("connectionName", "daybook")];
+
+/// How to reach EventStoreDB: `esdb://` and hosts, or `esdb+discover://` and a name that stands for a cluster, with
+/// credentials and options such as `tls=false` or `tlsCaFile=/path/ca.crt`.
+#[derive(Clone)]
+pub struct ConnectionString(ClientSettings);
+
+/// The text is no such URL. What was written is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("an EventStoreDB URL looks like esdb://user:password@host:2113?tls=true: {reason}")]
+pub struct InvalidConnectionString {
+    reason: String,
+}
+
+impl ConnectionString {
+    /// Reads a URL.
+    pub fn parse(url: &str) -> Result<Self, InvalidConnectionString> {
+        let invalid = |reason: String| InvalidConnectionString { reason };
+        let mut url = url.trim().to_owned();
+        let given = url.to_lowercase();
+        for (name, value) in DEFAULTS {
+            if !given.contains(&format!("{}=", name.to_lowercase())) {
+                let separator = if url.contains('?') { '&' } else { '?' };
+                url.push_str(&format!("{separator}{name}={value}"));
+            }
+        }
+        let settings: ClientSettings = url
+            .parse()
+            .map_err(|error: eventstore::ClientSettingsParseError| invalid(error.message().to_owned()))?;
+        if let Some(file) = settings.tls_ca_file().filter(|file| !std::path::Path::new(file).is_file()) {
+            // The client would not say so, but stop working.
+            return Err(invalid(format!("there is no file `{file}`, which tlsCaFile names")));
+        }
+        Ok(Self(settings))
+    }
+
+    pub(super) fn into_settings(self) -> ClientSettings {
+        self.0
+    }
+}
+
+impl fmt::Debug for ConnectionString {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("ConnectionString(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn waits_are_short_unless_the_url_says_otherwise() {
+        let settings = ConnectionString::parse("esdb://127.0.0.1:2113?tls=false").unwrap().into_settings();
+        assert_eq!(settings.discovery_interval(), Duration::from_millis(100));
+        assert!(!settings.is_secure_mode_enabled());
+        let settings =
+            ConnectionString::parse("esdb://a:1,b:2,c:3?DiscoveryInterval=7").unwrap().into_settings();
+        assert_eq!((settings.discovery_interval(), settings.hosts().len()), (Duration::from_millis(7), 3));
+        assert!(ConnectionString::parse("esdb://host").unwrap().into_settings().is_secure_mode_enabled());
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_showing_a_password() {
+        for url in ["", "postgres://u:secret@h/d", "esdb://", "esdb://u:secret@h:99999999", "secret"] {
+            let refusal = ConnectionString::parse(url).unwrap_err().to_string();
+            assert!(refusal.contains("esdb://") && !refusal.contains("secret"), "{refusal}");
+        }
+        let refusal = ConnectionString::parse("esdb://h?tlsCaFile=/no/such/ca.crt").unwrap_err().to_string();
+        assert!(refusal.contains("/no/such/ca.crt"), "{refusal}");
+    }
+}

@@ -1,0 +1,221 @@
+//! Reads: one stream, all streams, the head. Each event has a deadline, and nothing ends without being told why.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventstore::{ReadAllOptions, ReadStreamOptions, StreamPosition};
+use futures_util::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::error::EventStoreError;
+use super::record::Record;
+use super::supervisor::{Held, Supervisor};
+use crate::backoff::Backoff;
+use crate::known_head::KnownHead;
+use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Revision, StreamName};
+
+/// Longest time in which a read that cannot begin is tried again: an election takes a few seconds.
+pub const READ_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tries again what cannot be answered at the moment.
+pub(super) async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, EventStoreError>
+where
+    F: Future<Output = Result<T, EventStoreError>>,
+{
+    let begun = Instant::now();
+    let mut backoff = Backoff::new();
+    loop {
+        let wait = backoff.next_wait();
+        match ask().await {
+            Err(error) if error.is_passing() && begun.elapsed() + wait < READ_PATIENCE => {
+                tokio::time::sleep(wait).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// A read that is under way.
+pub(super) struct Reading {
+    supervisor: Arc<Supervisor>,
+    held: Held,
+    events: eventstore::ReadStream,
+    last: Position,
+}
+
+impl Reading {
+    /// All there is after a position, as far as the log goes when the read comes to its end.
+    pub(super) async fn all_after(
+        supervisor: &Arc<Supervisor>,
+        after: Position,
+    ) -> Result<Self, EventStoreError> {
+        let from = match after {
+            Position::START => StreamPosition::Start,
+            after => StreamPosition::Position(eventstore::Position {
+                commit: after.commit(),
+                prepare: after.prepare(),
+            }),
+        };
+        // The direction goes after the position, which would turn it round.
+        let options = ReadAllOptions::default().position(from).forwards();
+        let held = supervisor.hold();
+        let events = supervisor.attempt(&held, async move |client| client.read_all(&options).await).await?;
+        Ok(Self { supervisor: Arc::clone(supervisor), held, events, last: after })
+    }
+
+    /// The next record, none at the end. The server begins with the one at the position, which was seen already.
+    pub(super) async fn next(&mut self) -> Result<Option<Record>, ReadError> {
+        while let Some(resolved) = self.next_event().await.map_err(EventStoreError::into_read)? {
+            if let Some(record) =
+                Record::read(resolved, self.last)?.filter(|record| record.position > self.last)
+            {
+                self.last = record.position;
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn next_event(&mut self) -> Result<Option<eventstore::ResolvedEvent>, EventStoreError> {
+        self.supervisor.judge(&self.held, self.events.next()).await
+    }
+}
+
+/// Events of one stream, in order.
+pub(super) async fn read_stream(
+    supervisor: &Arc<Supervisor>,
+    name: &StreamName,
+    from: Revision,
+) -> Result<RecordedStream, ReadError> {
+    let opened = patiently(|| stream_from(supervisor, name, from)).await;
+    let Some(reading) = opened.map_err(EventStoreError::into_read)? else {
+        return Ok(stream::empty().boxed());
+    };
+    let events = stream::try_unfold(reading, |mut reading| async {
+        let next = next_of_stream(&mut reading).await?;
+        Ok(next.map(|event| (event, reading)))
+    });
+    Ok(events.boxed())
+}
+
+/// None where the stream does not exist.
+async fn stream_from(
+    supervisor: &Arc<Supervisor>,
+    name: &StreamName,
+    from: Revision,
+) -> Result<Option<Reading>, EventStoreError> {
+    let options = ReadStreamOptions::default().position(StreamPosition::Position(from.get())).forwards();
+    let name = name.as_str().to_owned();
+    let held = supervisor.hold();
+    let opened =
+        supervisor.attempt(&held, async move |client| client.read_stream(name, &options).await).await;
+    match opened {
+        Ok(events) => {
+            Ok(Some(Reading { supervisor: Arc::clone(supervisor), held, events, last: Position::START }))
+        }
+        Err(EventStoreError::Client(eventstore::Error::ResourceNotFound)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn next_of_stream(reading: &mut Reading) -> Result<Option<Recorded>, ReadError> {
+    loop {
+        let resolved = match reading.next_event().await {
+            Ok(Some(resolved)) => resolved,
+            // That a stream does not exist is said by the first message.
+            Ok(None) | Err(EventStoreError::Client(eventstore::Error::ResourceNotFound)) => return Ok(None),
+            Err(error) => return Err(error.into_read()),
+        };
+        if let Some(Record { position, event: Some(event) }) = Record::read(resolved, reading.last)? {
+            reading.last = position;
+            return Ok(Some(event));
+        }
+    }
+}
+
+/// Position of one event of a stream; none where it is not there.
+pub(super) async fn position_of(
+    supervisor: &Supervisor,
+    name: &StreamName,
+    revision: Revision,
+) -> Result<Option<Position>, EventStoreError> {
+    let options = ReadStreamOptions::default()
+        .position(StreamPosition::Position(revision.get()))
+        .forwards()
+        .max_count(1);
+    let name = name.as_str().to_owned();
+    let held = supervisor.hold();
+    let first =
+        async move |client: eventstore::Client| client.read_stream(name, &options).await?.next().await;
+    let event = supervisor.attempt(&held, first).await?;
+    Ok(event.map(|event| position(&event)))
+}
+
+/// All events after a position that pass the filter, up to the head at the time of the call.
+pub(super) async fn read_all(
+    supervisor: &Arc<Supervisor>,
+    own: &KnownHead,
+    after: Position,
+    filter: Filter,
+) -> Result<RecordedStream, ReadError> {
+    let until = patiently(|| head(supervisor, own)).await.map_err(EventStoreError::into_read)?;
+    if until <= after {
+        return Ok(stream::empty().boxed());
+    }
+    let reading = patiently(|| Reading::all_after(supervisor, after)).await;
+    let reading = reading.map_err(EventStoreError::into_read)?;
+    let records = stream::try_unfold(reading, |mut reading| async {
+        Ok::<_, ReadError>(reading.next().await?.map(|record| (record, reading)))
+    });
+    let events = records
+        .take_while(move |record| {
+            let is_within = record.as_ref().map_or(true, |record| record.position <= until);
+            async move { is_within }
+        })
+        .filter_map(move |record| async move {
+            match record {
+                Ok(record) => record.event.filter(|event| filter.passes(&event.stream)).map(Ok),
+                Err(error) => Some(Err(error)),
+            }
+        });
+    Ok(events.boxed())
+}
+
+/// Position of Daybook's last event. A server that writes much of its own is searched only back to the last one known.
+pub(super) async fn head(supervisor: &Supervisor, own: &KnownHead) -> Result<Position, EventStoreError> {
+    let floor = own.get();
+    let is_wanted = |record: &Record| record.event.is_some() || record.position <= floor;
+    let found = last_record(supervisor, usize::MAX, is_wanted).await?.max(floor);
+    own.announce(found);
+    Ok(found)
+}
+
+/// Position of whatever the server wrote last. Cheaper than `head` where the server itself has written since.
+pub(super) async fn raw_head(supervisor: &Supervisor) -> Result<Position, EventStoreError> {
+    last_record(supervisor, 1, |_| true).await
+}
+
+async fn last_record(
+    supervisor: &Supervisor,
+    most: usize,
+    is_wanted: impl Fn(&Record) -> bool + Send + Copy,
+) -> Result<Position, EventStoreError> {
+    let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(most);
+    let held = supervisor.hold();
+    let search = async move |client: eventstore::Client| {
+        let mut events = client.read_all(&options).await?;
+        while let Some(resolved) = events.next().await? {
+            let found = position(&resolved);
+            if Record::read(resolved, found).ok().flatten().is_some_and(|record| is_wanted(&record)) {
+                return Ok(found);
+            }
+        }
+        Ok(Position::START)
+    };
+    supervisor.attempt(&held, search).await
+}
+
+fn position(resolved: &eventstore::ResolvedEvent) -> Position {
+    let at = resolved.get_original_event().position;
+    Position::new(at.commit, at.prepare).unwrap_or_default()
+}

@@ -1,0 +1,129 @@
+//! One client at a time, watched: every operation has a deadline, and a client that is dead or in trouble is replaced.
+//!
+//! A client of the crate is dead for good once a connect has failed, and it stays with a node that has gone. Nothing of that
+//! may reach whoever books, so nobody else holds a client for longer than one operation.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use eventstore::{Client, ClientSettings};
+
+use super::connection_string::ConnectionString;
+use super::error::{EventStoreError, Health};
+
+/// Longest time for one operation's answer, or for the next event of a read.
+pub const OPERATION_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Failures in a row after which a client that might recover is replaced.
+const TROUBLES_BEFORE_REPLACEMENT: u32 = 3;
+
+/// Keeps a working client.
+pub(super) struct Supervisor {
+    settings: ClientSettings,
+    current: Mutex<Current>,
+    replaced: AtomicU64,
+}
+
+struct Current {
+    client: Client,
+    /// Tells this client from the one before and the one after.
+    number: u64,
+    troubles: u32,
+    /// Whether it was ever answered.
+    has_worked: bool,
+}
+
+/// A client for one operation, and which one it is.
+pub(super) struct Held {
+    pub(super) client: Client,
+    number: u64,
+}
+
+impl Supervisor {
+    pub(super) fn new(address: ConnectionString) -> Result<Self, EventStoreError> {
+        let settings = address.into_settings();
+        let client = Client::new(settings.clone()).map_err(EventStoreError::Client)?;
+        let current = Mutex::new(Current { client, number: 0, troubles: 0, has_worked: false });
+        Ok(Self { settings, current, replaced: AtomicU64::new(0) })
+    }
+
+    /// How many clients were replaced.
+    pub(super) fn replaced(&self) -> u64 {
+        self.replaced.load(Ordering::Relaxed)
+    }
+
+    /// The client of the moment.
+    pub(super) fn hold(&self) -> Held {
+        let current = self.lock();
+        Held { client: current.client.clone(), number: current.number }
+    }
+
+    /// Has one operation done within its deadline, and draws conclusions about the client.
+    pub(super) async fn attempt<T, F>(
+        &self,
+        held: &Held,
+        operation: impl FnOnce(Client) -> F + Send,
+    ) -> Result<T, EventStoreError>
+    where
+        F: Future<Output = eventstore::Result<T>> + Send,
+    {
+        self.judge(held, operation(held.client.clone())).await
+    }
+
+    /// Waits for an answer of a client, and draws conclusions about it.
+    pub(super) async fn judge<T>(
+        &self,
+        held: &Held,
+        answer: impl Future<Output = eventstore::Result<T>> + Send,
+    ) -> Result<T, EventStoreError> {
+        let outcome = match tokio::time::timeout(OPERATION_DEADLINE, answer).await {
+            Ok(outcome) => outcome.map_err(EventStoreError::Client),
+            Err(_elapsed) => Err(EventStoreError::Deadline(OPERATION_DEADLINE)),
+        };
+        match outcome.as_ref().map_err(EventStoreError::health) {
+            Ok(_) | Err(Health::Well) => self.went_well(held),
+            Err(health @ (Health::Troubled | Health::Dead)) => self.failed(held, health),
+        }
+        outcome
+    }
+
+    fn went_well(&self, held: &Held) {
+        let mut current = self.lock();
+        if current.number == held.number {
+            current.troubles = 0;
+            if !std::mem::replace(&mut current.has_worked, true) && held.number > 0 {
+                tracing::info!(replaced = self.replaced(), "EventStoreDB answers again");
+            }
+        }
+    }
+
+    fn failed(&self, held: &Held, health: Health) {
+        let mut current = self.lock();
+        if current.number != held.number {
+            // Of a client that was replaced already.
+            return;
+        }
+        current.troubles += 1;
+        if health != Health::Dead && current.troubles < TROUBLES_BEFORE_REPLACEMENT {
+            return;
+        }
+        match Client::new(self.settings.clone()) {
+            Ok(client) => {
+                if current.has_worked {
+                    // Told once an outage, not once an attempt.
+                    tracing::warn!("EventStoreDB does not answer; its client is replaced until one does");
+                }
+                *current = Current { client, number: current.number + 1, troubles: 0, has_worked: false };
+                self.replaced.fetch_add(1, Ordering::Relaxed);
+            }
+            // The old one is kept, and the next failure tries again.
+            Err(error) => tracing::warn!(%error, "a new client of EventStoreDB could not be made"),
+        }
+    }
+
+    /// Nothing is half done where a holder panicked: each change is one step.
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

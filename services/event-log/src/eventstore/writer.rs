@@ -1,0 +1,111 @@
+//! Appending, with an answer that holds: an append whose answer was lost is sent again with the same ids at the same place,
+//! which the server answers as it did the first time.
+
+use std::time::Duration;
+
+use eventstore::{AppendToStreamOptions, EventData, ExpectedRevision, WriteResult};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::error::{EventStoreError, Meaning};
+use super::reader;
+use super::supervisor::{OPERATION_DEADLINE, Supervisor};
+use crate::backoff::Backoff;
+use crate::port::{
+    AppendError, Appended, Expected, MAX_APPEND_BYTES, NewEvent, Position, Revision, StreamName,
+};
+
+/// Longest time in which an append whose answer was lost is sent again before it is reported as unknown.
+pub const APPEND_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Longest time that an append waits for a server that takes it: an election takes a few seconds.
+pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Appends, trying again until it is known what became of it or patience ends.
+pub(super) async fn append(
+    supervisor: &Supervisor,
+    stream: &StreamName,
+    expected: Expected,
+    events: &[NewEvent],
+) -> Result<Appended, AppendError> {
+    let begun = Instant::now();
+    let mut backoff = Backoff::new();
+    let mut may_stand = false;
+    loop {
+        let error = match append_once(supervisor, stream, expected, events).await {
+            Ok(written) => return appended(supervisor, stream, events.len(), written).await,
+            Err(error) => error,
+        };
+        let patience = match error.meaning() {
+            Meaning::Conflict(actual) => return Err(AppendError::RevisionConflict { expected, actual }),
+            Meaning::TooLarge => {
+                let bytes = events.iter().map(NewEvent::size_bytes).sum();
+                return Err(AppendError::TooLarge { bytes, limit: MAX_APPEND_BYTES });
+            }
+            Meaning::Refused => return Err(AppendError::Unavailable(Box::new(error))),
+            Meaning::NotTaken if !may_stand => RECONNECT_PATIENCE,
+            Meaning::NotTaken => APPEND_DEADLINE,
+            Meaning::Unknown => {
+                may_stand = true;
+                APPEND_DEADLINE
+            }
+        };
+        let wait = backoff.next_wait();
+        if begun.elapsed() + wait > patience {
+            let error = Box::new(error);
+            return Err(if may_stand {
+                AppendError::Unknown(error)
+            } else {
+                AppendError::Unavailable(error)
+            });
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn append_once(
+    supervisor: &Supervisor,
+    stream: &StreamName,
+    expected: Expected,
+    events: &[NewEvent],
+) -> Result<WriteResult, EventStoreError> {
+    let revision = match expected {
+        Expected::NoStream => ExpectedRevision::NoStream,
+        Expected::Exact(revision) => ExpectedRevision::Exact(revision.get()),
+    };
+    let options = AppendToStreamOptions::default().expected_revision(revision).deadline(OPERATION_DEADLINE);
+    let events =
+        events.iter().map(event_data).collect::<Result<Vec<_>, _>>().map_err(EventStoreError::Event)?;
+    let name = stream.as_str().to_owned();
+    let held = supervisor.hold();
+    supervisor.attempt(&held, async move |client| client.append_to_stream(name, &options, events).await).await
+}
+
+/// The id makes it idempotent; the payload's bytes stay as they are, and are marked as JSON.
+fn event_data(event: &NewEvent) -> Result<EventData, serde_json::Error> {
+    let payload: &RawValue = serde_json::from_slice(&event.payload)?;
+    let data = EventData::json(event.kind.as_str(), &payload)?;
+    Ok(data.metadata(event.metadata.clone()).id(event.id.0))
+}
+
+/// Where an append stands. The server tells where it ended in its files, which for several events need not be the position
+/// of the last: that is looked up.
+async fn appended(
+    supervisor: &Supervisor,
+    stream: &StreamName,
+    events: usize,
+    written: WriteResult,
+) -> Result<Appended, AppendError> {
+    let unknown = |error: EventStoreError| AppendError::Unknown(Box::new(error));
+    let revision = Revision::new(written.next_expected_version)
+        .map_err(|error| AppendError::Unknown(Box::new(error)))?;
+    let told = Position::new(written.position.commit, written.position.prepare).unwrap_or_default();
+    if events == 1 && told != Position::START {
+        return Ok(Appended { position: told, revision });
+    }
+    let found = reader::patiently(|| reader::position_of(supervisor, stream, revision)).await;
+    match found.map_err(unknown)? {
+        Some(position) => Ok(Appended { position, revision }),
+        None => Err(unknown(EventStoreError::Deadline(OPERATION_DEADLINE))),
+    }
+}

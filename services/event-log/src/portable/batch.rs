@@ -1,0 +1,41 @@
+//! Events of a file that follow one another in one stream, gathered for one append.
+//!
+//! It must never reorder: an event of another stream ends it.
+
+use super::line::Portable;
+use crate::port::{Expected, MAX_APPEND_BYTES, MAX_APPEND_EVENTS, NewEvent, Revision, StreamName};
+
+/// Events for one append; at least one.
+pub(super) struct Batch {
+    /// Line of the first, from 1.
+    pub(super) line: u64,
+    pub(super) stream: StreamName,
+    first: Revision,
+    pub(super) events: Vec<NewEvent>,
+    bytes: usize,
+}
+
+impl Batch {
+    pub(super) fn of(portable: Portable) -> Self {
+        let Portable { line, stream, revision: first, event } = portable;
+        Self { line, stream, first, bytes: event.size_bytes(), events: vec![event] }
+    }
+
+    /// Takes one more, or gives it back where the append would not be one any more.
+    pub(super) fn take(&mut self, portable: Portable) -> Option<Portable> {
+        let bytes = self.bytes + portable.event.size_bytes();
+        let fits = bytes <= MAX_APPEND_BYTES && self.events.len() < MAX_APPEND_EVENTS;
+        if portable.stream != self.stream || !fits {
+            return Some(portable);
+        }
+        self.bytes = bytes;
+        self.events.push(portable.event);
+        None
+    }
+
+    /// Where the stream has to end.
+    pub(super) fn expected(&self) -> Expected {
+        let before = self.first.get().checked_sub(1);
+        Expected::after(before.and_then(|last| Revision::new(last).ok()))
+    }
+}

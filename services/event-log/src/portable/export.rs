@@ -1,0 +1,44 @@
+//! From a log into a file.
+
+use std::io::Write;
+
+use futures_util::TryStreamExt;
+use serde::Serialize;
+
+use super::error::ExportError;
+use super::writer::Writer;
+use super::{Progress, Summary, look_around};
+use crate::port::{EventLog, Filter, Position};
+
+/// What was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exported {
+    /// What the file holds.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Position of its last event in the log that it came from; [`Position::START`] where there was none.
+    pub position: Position,
+}
+
+/// Writes all that a log holds at this moment. What is appended meanwhile is not in it.
+///
+/// The file is whole only once this has come to its end: then `out` was flushed, not more.
+///
+/// # Errors
+/// When the log cannot be read to its end, the file cannot be written, or Daybook has not written one of the events.
+pub async fn export(
+    log: &dyn EventLog,
+    out: impl Write,
+    tell: &dyn Fn(Progress),
+) -> Result<Exported, ExportError> {
+    let mut writer = Writer::begin(out).map_err(ExportError::Write)?;
+    let mut position = Position::START;
+    let mut events = log.read_all(position, &Filter::all()).await.map_err(ExportError::Read)?;
+    while let Some(event) = events.try_next().await.map_err(ExportError::Read)? {
+        writer.put(&event)?;
+        position = event.position;
+        look_around(writer.progress(), tell).await;
+    }
+    let summary = writer.finish().map_err(ExportError::Write)?;
+    Ok(Exported { summary, position })
+}

@@ -1,0 +1,44 @@
+//! Keeps account of what has come, to find what is missing, doubled or too large.
+//!
+//! It keeps ids and ends of streams only, some 40 bytes an event.
+
+use std::collections::{HashMap, HashSet};
+
+use super::error::LineFault;
+use super::line::Portable;
+use crate::port::{EventId, MAX_APPEND_BYTES, Revision, StreamName};
+
+/// What has come so far.
+#[derive(Default)]
+pub(super) struct Ledger {
+    due: HashMap<StreamName, Revision>,
+    ids: HashSet<EventId>,
+}
+
+impl Ledger {
+    /// Enters an event, or says why it cannot follow those before it.
+    pub(super) fn enter(&mut self, portable: &Portable) -> Result<(), LineFault> {
+        let Portable { stream, revision: found, event, .. } = portable;
+        let bytes = event.size_bytes();
+        if bytes > MAX_APPEND_BYTES {
+            return Err(LineFault::TooLarge { bytes, limit: MAX_APPEND_BYTES });
+        }
+        let due = self.due.get(stream).copied().unwrap_or(Revision::FIRST);
+        if *found != due {
+            return Err(LineFault::Revision { stream: stream.clone(), due, found: *found });
+        }
+        if !self.ids.insert(event.id) {
+            return Err(LineFault::DuplicateId(event.id));
+        }
+        match self.due.get_mut(stream) {
+            Some(due) => *due = due.next(),
+            None => drop(self.due.insert(stream.clone(), Revision::FIRST.next())),
+        }
+        Ok(())
+    }
+
+    /// Streams that have come.
+    pub(super) fn streams(&self) -> u64 {
+        self.due.len() as u64
+    }
+}

@@ -1,0 +1,104 @@
+//! The lines of a file as they are written. Field names and their order are the format: they never change within a
+//! version.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::error::LineFault;
+use crate::codec::EVENT_TYPES;
+use crate::port::{EventId, EventKind, NewEvent, Recorded, Revision, StreamName};
+
+/// The first line, as far as every version has it.
+#[derive(Deserialize)]
+pub(super) struct Header {
+    pub(super) daybook_events: u32,
+}
+
+/// The last line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Trailer<'a> {
+    pub(super) events: u64,
+    #[serde(borrow)]
+    pub(super) sha256: Cow<'a, str>,
+}
+
+/// A line between them.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EventLine<'a> {
+    #[serde(borrow)]
+    stream: Cow<'a, str>,
+    revision: Revision,
+    id: Uuid,
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(borrow)]
+    metadata: &'a RawValue,
+}
+
+impl<'a> EventLine<'a> {
+    /// An event as a line holds it; none for one whose JSON would not come back byte for byte.
+    pub(super) fn of(event: &'a Recorded) -> Option<Self> {
+        Some(Self {
+            stream: event.stream.as_str().into(),
+            revision: event.revision,
+            id: event.id.0,
+            kind: (&*event.kind).into(),
+            data: one_line(&event.payload)?,
+            metadata: one_line(&event.metadata)?,
+        })
+    }
+}
+
+/// JSON without a line break in it and blanks around it.
+fn one_line(json: &[u8]) -> Option<&RawValue> {
+    let raw: &RawValue = serde_json::from_slice(json).ok()?;
+    (raw.get().len() == json.len() && !json.contains(&b'\n')).then_some(raw)
+}
+
+/// An event of a file: what is to be appended, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Portable {
+    /// From 1.
+    pub(super) line: u64,
+    pub(super) stream: StreamName,
+    pub(super) revision: Revision,
+    pub(super) event: NewEvent,
+}
+
+impl Portable {
+    pub(super) fn read(line: u64, text: &[u8]) -> Result<Self, LineFault> {
+        let form = |error: serde_json::Error| LineFault::Form { column: error.column() };
+        let read: EventLine<'_> = serde_json::from_slice(text).map_err(form)?;
+        let stream = StreamName::parse(&*read.stream).map_err(|_| LineFault::Form { column: 0 })?;
+        let unknown = || LineFault::UnknownType { kind: (&*read.kind).into() };
+        let event = NewEvent {
+            id: EventId(read.id),
+            kind: known_kind(&read.kind).ok_or_else(unknown)?,
+            payload: Bytes::copy_from_slice(read.data.get().as_bytes()),
+            metadata: Bytes::copy_from_slice(read.metadata.get().as_bytes()),
+        };
+        Ok(Self { line, stream, revision: read.revision, event })
+    }
+
+    /// Whether a log holds this event, to the last byte, wherever it stands in its order.
+    pub(super) fn is(&self, recorded: &Recorded) -> bool {
+        self.stream == recorded.stream
+            && self.revision == recorded.revision
+            && self.event.id == recorded.id
+            && self.event.kind.as_str() == &*recorded.kind
+            && self.event.payload == recorded.payload
+            && self.event.metadata == recorded.metadata
+    }
+}
+
+fn known_kind(name: &str) -> Option<EventKind> {
+    EVENT_TYPES.iter().map(|known| known.kind).find(|kind| kind.as_str() == name)
+}

@@ -1,0 +1,76 @@
+//! Reads a file event by event, and compares its last line with what came before it.
+//!
+//! It must never give out that a file has ended before its last line was found sound.
+
+use std::io::{BufRead, Seek, SeekFrom};
+
+use super::error::FileError;
+use super::line::{Header, Portable, Trailer};
+use super::lines::{Lines, Place};
+use super::{Checksum, FORMAT_VERSION, HEADER, Progress};
+
+/// A file that is being read.
+pub(super) struct Reader<R> {
+    lines: Lines<R>,
+    events: u64,
+}
+
+impl<R: BufRead + Seek> Reader<R> {
+    /// Reads the first line of a file, from its beginning.
+    pub(super) fn open(mut source: R) -> Result<Self, FileError> {
+        source.seek(SeekFrom::Start(0)).map_err(FileError::Read)?;
+        let mut lines = Lines::of(source);
+        let place = lines.advance()?;
+        let header = lines.text().ok_or(FileError::NotAnExport)?;
+        if header != HEADER.as_bytes() {
+            return Err(describe_header(header));
+        }
+        match place {
+            Place::Within => Ok(Self { lines, events: 0 }),
+            Place::Last => Err(FileError::CutShort),
+        }
+    }
+
+    /// The next event; none at the end of a file that is whole. After the error of a line, the next call goes on with the
+    /// line after it.
+    pub(super) fn next(&mut self) -> Result<Option<Portable>, FileError> {
+        match self.lines.advance()? {
+            Place::Last => self.check_end().map(|()| None),
+            Place::Within => self.read_event().map(Some),
+        }
+    }
+
+    fn read_event(&mut self) -> Result<Portable, FileError> {
+        // A line that this release cannot read is an event as well: the last line counts it.
+        self.events += 1;
+        let number = self.lines.number();
+        let text = self.lines.text().ok_or_else(|| self.lines.too_long())?;
+        Portable::read(number, text).map_err(|fault| FileError::Line { number, fault })
+    }
+
+    fn check_end(&self) -> Result<(), FileError> {
+        let text = self.lines.text().ok_or(FileError::CutShort)?;
+        let trailer: Trailer<'_> = serde_json::from_slice(text).map_err(|_| FileError::CutShort)?;
+        let is_sound = trailer.events == self.events && *trailer.sha256 == *self.lines.checksum().0;
+        if is_sound { Ok(()) } else { Err(FileError::Changed) }
+    }
+
+    pub(super) const fn progress(&self) -> Progress {
+        Progress { events: self.events, bytes: self.lines.bytes() }
+    }
+
+    /// Of all bytes before the last line, once that is reached.
+    pub(super) fn checksum(&self) -> Checksum {
+        self.lines.checksum()
+    }
+}
+
+/// What a first line that is not ours says.
+fn describe_header(line: &[u8]) -> FileError {
+    match serde_json::from_slice(line) {
+        Ok(Header { daybook_events: version }) if version > FORMAT_VERSION => {
+            FileError::NewerForm { version }
+        }
+        Ok(Header { .. }) | Err(_) => FileError::NotAnExport,
+    }
+}

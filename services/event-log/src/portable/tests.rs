@@ -1,0 +1,204 @@
+//! The form of a file, byte for byte, and what becomes of any history on its way through one. Real logs are in the tests
+//! of the whole; here is the one in memory, which keeps every byte.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::codec::EVENT_TYPES;
+use crate::port::{EventId, EventKind, EventLog, Expected, NewEvent, StreamName};
+use crate::{AppendError, MemoryLog};
+
+fn ignore(_: Progress) {}
+
+fn event(number: u128, kind: EventKind, payload: &str) -> NewEvent {
+    let metadata = format!(r#"{{"schema_version":1,"$correlationId":"{number}"}}"#);
+    NewEvent {
+        id: EventId(Uuid::from_u128(number)),
+        kind,
+        payload: payload.to_owned().into(),
+        metadata: metadata.into(),
+    }
+}
+
+async fn append(log: &MemoryLog, stream: StreamName, new: NewEvent) {
+    let conflict = log.append(&stream, Expected::NoStream, vec![new.clone()]).await;
+    if let Err(AppendError::RevisionConflict { actual, .. }) = conflict {
+        log.append(&stream, Expected::after(actual), vec![new]).await.unwrap();
+    }
+}
+
+async fn exported(log: &MemoryLog) -> Vec<u8> {
+    let mut file = Vec::new();
+    export(log, &mut file, &ignore).await.unwrap();
+    file
+}
+
+async fn imported(file: &[u8]) -> Result<MemoryLog, ImportError> {
+    let log = MemoryLog::new();
+    verify(Cursor::new(file), &ignore).await?.import(&log, &ignore).await?;
+    Ok(log)
+}
+
+#[tokio::test]
+async fn the_form_of_a_file_is_this_for_ever() {
+    let log = MemoryLog::new();
+    let set = EventKind::named("ClinicHoursSet");
+    append(&log, StreamName::hours(), event(1, set, r#"{"slots": [], "name":"월요일\n"}"#)).await;
+    append(&log, StreamName::page("2026-12-01".parse().unwrap()), event(2, set, "1.50")).await;
+    let file = String::from_utf8(exported(&log).await).unwrap();
+    let before = concat!(
+        r#"{"daybook_events":1}"#,
+        "\n",
+        r#"{"stream":"hours-main","revision":0,"id":"00000000-0000-0000-0000-000000000001","type":"ClinicHoursSet","data":{"slots": [], "name":"월요일\n"},"metadata":{"schema_version":1,"$correlationId":"1"}}"#,
+        "\n",
+        r#"{"stream":"daybook-2026-12-01","revision":0,"id":"00000000-0000-0000-0000-000000000002","type":"ClinicHoursSet","data":1.50,"metadata":{"schema_version":1,"$correlationId":"2"}}"#,
+        "\n",
+    );
+    let sum = Checksum::of(&Sha256::new().chain_update(before));
+    assert_eq!(file, format!("{before}{{\"events\":2,\"sha256\":\"{sum}\"}}\n"));
+}
+
+#[tokio::test]
+async fn an_empty_log_has_a_file_and_comes_back_empty() {
+    let file = exported(&MemoryLog::new()).await;
+    let verified = verify(Cursor::new(&file), &ignore).await.unwrap();
+    let Summary { events, streams, bytes, .. } = verified.summary().clone();
+    assert_eq!((events, streams, bytes), (0, 0, file.len() as u64));
+    let imported = verified.import(&MemoryLog::new(), &ignore).await.unwrap();
+    assert_eq!((imported.appended, imported.position), (0, crate::Position::START));
+}
+
+#[tokio::test]
+async fn json_that_would_not_come_back_byte_for_byte_is_not_exported() {
+    for payload in ["{\n}", " {}", "{}\n"] {
+        let log = MemoryLog::new();
+        append(&log, StreamName::hours(), event(1, EVENT_TYPES[0].kind, payload)).await;
+        let refused = export(&log, Vec::new(), &ignore).await.unwrap_err();
+        assert!(matches!(refused, ExportError::NotOneLine { .. }), "{payload:?}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_export_or_a_newer_one_is_told_apart() {
+    let faults = [
+        ("", "no export"),
+        ("patient_name,phone\n", "no export"),
+        ("{\"daybook_events\":0}\n", "no export"),
+        ("{\"daybook_events\":2,\"by\":\"zstd\"}\n", "form 2"),
+        ("{\"daybook_events\":1}\n", "cut short"),
+        ("{\"daybook_events\":1}\n\n", "cut short"),
+    ];
+    for (file, words) in faults {
+        let refused = verify(Cursor::new(file), &ignore).await.unwrap_err();
+        assert!(refused.to_string().contains(words), "{file:?}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_without_an_end_takes_no_more_room_than_the_longest() {
+    let file = format!("{HEADER}\n{}\n", "x".repeat(3 * MAX_LINE_BYTES));
+    let refused = verify(Cursor::new(file), &ignore).await.unwrap_err();
+    assert!(matches!(refused, FileError::CutShort), "{refused}");
+}
+
+/// A file that is whole, of whatever lines.
+fn sealed(lines: &[String]) -> String {
+    let before: String = [HEADER.to_owned()].iter().chain(lines).map(|line| format!("{line}\n")).collect();
+    let sum = Checksum::of(&Sha256::new().chain_update(&before));
+    format!("{before}{{\"events\":{},\"sha256\":\"{sum}\"}}\n", lines.len())
+}
+
+fn line(stream: &str, revision: u64, id: u128, kind: &str) -> String {
+    let id = Uuid::from_u128(id);
+    format!(
+        r#"{{"stream":"{stream}","revision":{revision},"id":"{id}","type":"{kind}","data":{{}},"metadata":{{}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn of_a_whole_file_the_first_event_that_does_not_fit_is_named() {
+    let (kind, first) = ("TimeClosed", line("hours-main", 0, 1, "TimeClosed"));
+    let large = line("hours-main", 1, 2, kind)
+        .replace(r#""data":{}"#, &format!("\"data\":\"{}\"", "x".repeat(MAX_APPEND_BYTES)));
+    let cases = [
+        (line("hours-main", 2, 2, kind), "revision 2 where 1 is due"),
+        (line("hours-main", 0, 2, kind), "revision 0 where 1 is due"),
+        (line("catalog-main", 1, 2, kind), "revision 1 where 0 is due"),
+        (line("hours-main", 1, 1, kind), "has the id"),
+        (line("hours-main", 1, 2, "TimeBent"), "\"TimeBent\" is unknown to this release"),
+        (line("hours-main", 1, 2, kind).replace("hours", "$stats"), "form of an event"),
+        (line("hours-main", 1, 2, kind).replace("data", "date"), "form of an event"),
+        (large, "more than the"),
+    ];
+    for (wrong, words) in cases {
+        let last = line("hours-main", 9, 9, kind);
+        let file = sealed(&[first.clone(), wrong, last]);
+        let FileError::Line { number, fault } = verify(Cursor::new(&file), &ignore).await.unwrap_err() else {
+            panic!("{words}: another error");
+        };
+        assert!(number == 3 && fault.to_string().contains(words), "{words}: line {number}: {fault}");
+    }
+    assert_eq!(
+        exported(&imported(sealed(std::slice::from_ref(&first)).as_bytes()).await.unwrap()).await,
+        sealed(&[first]).into_bytes()
+    );
+}
+
+#[tokio::test]
+async fn events_of_one_stream_go_in_appends_that_a_log_takes() {
+    const EVENTS: usize = 2 * crate::port::MAX_APPEND_EVENTS + 5;
+    let lines: Vec<String> =
+        (0..EVENTS).map(|number| line("hours-main", number as u64, number as u128, "TimeClosed")).collect();
+    let file = sealed(&lines);
+    assert_eq!(exported(&imported(file.as_bytes()).await.unwrap()).await, file.into_bytes());
+}
+
+/// Any JSON on one line, as long as its numbers and its blanks may be.
+fn json() -> impl Strategy<Value = String> {
+    let text = any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap());
+    let number = "-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?(e-?[0-9]{1,2})?";
+    prop_oneof![text, number.prop_map(String::from)]
+        .prop_map(|value| format!("{{\"said\" :\t{value}, \"sealed\":[{value}]}}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_history_comes_back_byte_for_byte(
+        history in prop::collection::vec((0_u32..4, 0..EVENT_TYPES.len(), json()), 0..40)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let log = MemoryLog::new();
+            for (number, (stream, kind, payload)) in history.iter().enumerate() {
+                let stream = StreamName::parse(format!("daybook-{stream}")).unwrap();
+                append(&log, stream, event(number as u128, EVENT_TYPES[*kind].kind, payload)).await;
+            }
+            let file = exported(&log).await;
+            assert_eq!(exported(&imported(&file).await.unwrap()).await, file);
+        });
+    }
+
+    /// Whatever is changed in it, a file is refused.
+    #[test]
+    fn a_file_with_one_other_byte_is_refused(at in any::<prop::sample::Index>(), other in any::<u8>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let log = MemoryLog::new();
+            for number in 0..3 {
+                append(&log, StreamName::hours(), event(number, EVENT_TYPES[0].kind, "{}")).await;
+            }
+            let mut file = exported(&log).await;
+            let at = at.index(file.len());
+            let is_same = file[at] == other;
+            file[at] = other;
+            assert_eq!(imported(&file).await.is_ok(), is_same);
+        });
+    }
+}

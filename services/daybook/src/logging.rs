@@ -13,14 +13,16 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::settings::{LogFormat, SettingsError};
 
-/// What a service logs unless told otherwise. That a pooled connection ended is told by whoever needed it.
-pub(crate) const SERVICE_FILTER: &str = "info,refinery_core=warn,actix_server=warn,deadpool=error";
+/// What a service logs unless told otherwise. That a pooled connection ended, or that a node of EventStoreDB did not answer,
+/// is told by whoever needed it.
+pub(crate) const SERVICE_FILTER: &str =
+    "info,refinery_core=warn,actix_server=warn,deadpool=error,eventstore=off";
 
 /// What the other commands log unless told otherwise: they print what they have to say.
-pub(crate) const COMMAND_FILTER: &str = "warn,deadpool=error";
+pub(crate) const COMMAND_FILTER: &str = "warn,deadpool=error,eventstore=off";
 
 /// Crates whose lines below a warning may hold values.
-const DRIVERS: [&str; 2] = ["tokio_postgres", "deadpool"];
+const DRIVERS: [&str; 3] = ["tokio_postgres", "deadpool", "eventstore"];
 
 /// Starts the log of this process.
 pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), SettingsError> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use daybook_api::JwtSecret;
 use daybook_domain::ClinicZone;
+use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
 use tokio_postgres::Config;
 
@@ -39,6 +40,15 @@ pub enum Database {
     Given(Box<Config>),
 }
 
+/// Where the event log is.
+#[derive(Debug, Clone)]
+pub enum EventStore {
+    /// In the database, beside the views.
+    Database,
+    /// In EventStoreDB; the database holds the views and the keys.
+    EventStoreDb(Box<ConnectionString>),
+}
+
 /// Form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -57,6 +67,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The database.
     pub database: Database,
+    /// Where the event log is.
+    pub event_store: EventStore,
     /// The zone in which the clinic keeps its book.
     pub zone: ClinicZone,
     /// The master key, where it was given.
@@ -75,7 +87,6 @@ impl Settings {
     /// # Errors
     /// The first text that makes no sense.
     pub fn parse(options: Options) -> Result<Self, SettingsError> {
-        parse_event_store(given(options.event_store_url).as_deref())?;
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
@@ -84,6 +95,7 @@ impl Settings {
             listen: parse_listen(given(options.listen))?,
             data_dir: data_dir.into(),
             database: parse_database(given(options.database_url))?,
+            event_store: parse_event_store(given(options.event_store_url).as_deref())?,
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
@@ -162,11 +174,12 @@ fn parse_database(url: Option<String>) -> Result<Database, SettingsError> {
     Ok(Database::Given(Box::new(config)))
 }
 
-fn parse_event_store(url: Option<&str>) -> Result<(), SettingsError> {
+fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
     match url {
-        None | Some("postgres") => Ok(()),
-        Some(url) if ["esdb", "kurrentdb"].iter().any(|scheme| url.starts_with(scheme)) => {
-            Err(SettingsError::EventStoreDb)
+        None | Some("postgres") => Ok(EventStore::Database),
+        Some(url) if url.starts_with("esdb") => {
+            let address = ConnectionString::parse(url).map_err(SettingsError::EventStoreDb)?;
+            Ok(EventStore::EventStoreDb(Box::new(address)))
         }
         Some(_) => Err(SettingsError::EventStore),
     }

@@ -5,6 +5,7 @@
 mod database;
 mod engine;
 mod key_ring;
+mod log;
 mod supervisor;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context;
 use daybook_commands::{Commands, SystemClock};
 use daybook_domain::Actor;
-use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
+use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{KEEP, Rebuild, Standing, ViewError, generation};
@@ -72,8 +73,7 @@ impl Backend {
         let keys = key_ring::open(settings, &pool).await?;
         let vault = Vault::new(pool.clone(), Arc::new(keys));
         key_ring::check(&vault, &pool).await?;
-        let log = PostgresLog::connect(config.clone(), Options::default()).await;
-        let log: Arc<dyn EventLog> = Arc::new(log.context("the event log could not be opened")?);
+        let log = log::open(settings, &config, &pool).await?;
         let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
         let commands = Commands::open(Arc::clone(&log), vault.clone(), clock).await?;
         Ok(Self { log, pool, config, vault, commands, server })

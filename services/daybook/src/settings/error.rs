@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use daybook_domain::time::UnknownZone;
+use daybook_event_log::eventstore::InvalidConnectionString;
 
 /// Why the settings make no sense, or are not safe to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +18,13 @@ pub enum SettingsError {
     /// No connection string.
     #[error("{0} is no PostgreSQL connection string; write one such as postgresql://user@host:5432/database")]
     DatabaseUrl(&'static str),
-    /// The log is to be where this release cannot keep it.
-    #[error(
-        "--event-store-url (EVENT_STORE_URL) names an EventStoreDB; this release keeps its log in PostgreSQL only: unset \
-         it, or set it to `postgres`"
-    )]
-    EventStoreDb,
+    /// No URL of EventStoreDB.
+    #[error("--event-store-url (EVENT_STORE_URL) cannot be used")]
+    EventStoreDb(#[source] InvalidConnectionString),
     /// No place for the log that is known.
     #[error(
-        "--event-store-url (EVENT_STORE_URL) is neither `postgres` nor a URL of an event store; unset it, or set it to `postgres`"
+        "--event-store-url (EVENT_STORE_URL) is neither `postgres` nor a URL of EventStoreDB such as esdb://host:2113; \
+         unset it, or set it to `postgres`"
     )]
     EventStore,
     /// No time zone.

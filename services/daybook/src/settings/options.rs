@@ -21,7 +21,8 @@ pub struct Options {
     #[arg(long, env = "DATABASE_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
 
-    /// Where the event log is: `postgres`, that is the same database [default: postgres]
+    /// Where the event log is: `postgres`, that is the same database, or an EventStoreDB (KurrentDB) such as
+    /// esdb://user:password@host:2113 [default: postgres]
     #[arg(long, env = "EVENT_STORE_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub event_store_url: Option<String>,
 

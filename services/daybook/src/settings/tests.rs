@@ -56,7 +56,7 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
         (["--listen", "8080"], "DAYBOOK_LISTEN"),
         (["--database-url", "mysql://x"], "DATABASE_URL"),
         (["--database-url", "host"], "DATABASE_URL"),
-        (["--event-store-url", "esdb://localhost:2113"], "EVENT_STORE_URL"),
+        (["--event-store-url", "esdb://"], "EVENT_STORE_URL"),
         (["--event-store-url", "sqlite"], "EVENT_STORE_URL"),
         (["--timezone", "Seoul"], "DAYBOOK_TIMEZONE"),
         (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
@@ -70,10 +70,12 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
 }
 
 #[test]
-fn an_event_store_of_another_kind_is_told_apart_from_nonsense() {
-    let refused = parse(&["--event-store-url", "esdb://localhost:2113"]);
-    assert!(matches!(refused, Err(SettingsError::EventStoreDb)));
-    assert!(parse(&["--event-store-url", "postgres"]).is_ok());
+fn the_log_is_in_the_database_or_in_event_store_db() {
+    let at = |url| parse(&["--event-store-url", url]).map(|settings| settings.event_store);
+    assert!(matches!(at("postgres"), Ok(EventStore::Database)));
+    assert!(matches!(at("esdb://localhost:2113?tls=false"), Ok(EventStore::EventStoreDb(_))));
+    assert!(matches!(at("esdb+discover://cluster:2113"), Ok(EventStore::EventStoreDb(_))));
+    assert!(matches!(at("esdb://"), Err(SettingsError::EventStoreDb(_))));
 }
 
 #[test]

@@ -1,0 +1,83 @@
+//! The event log, wherever it is, and the check that the database's views belong to it.
+//!
+//! It must never show a connection string: it may hold a password.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use daybook_event_log::postgres::{Options, PostgresLog};
+use daybook_event_log::{EventLog, EventStoreLog, Position, Revision, StreamName};
+use daybook_projections::generation;
+use deadpool_postgres::Pool;
+use futures_util::TryStreamExt;
+use tokio_postgres::Config;
+use uuid::Uuid;
+
+use crate::settings::{EventStore, Settings};
+
+/// Opens the log that the settings name.
+pub(super) async fn open(
+    settings: &Settings,
+    config: &Config,
+    pool: &Pool,
+) -> anyhow::Result<Arc<dyn EventLog>> {
+    let log: Arc<dyn EventLog> = match &settings.event_store {
+        EventStore::Database => {
+            let log = PostgresLog::connect(config.clone(), Options::default()).await;
+            Arc::new(log.context("the event log could not be opened")?)
+        }
+        EventStore::EventStoreDb(address) => {
+            let log = EventStoreLog::connect((**address).clone()).await;
+            Arc::new(log.context(
+                "the event log could not be opened: is the EventStoreDB that --event-store-url (EVENT_STORE_URL) names up?",
+            )?)
+        }
+    };
+    check_views(&settings.event_store, &log, pool).await?;
+    Ok(log)
+}
+
+/// The views of this database were built from another log.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the views in this database were built from another event log, and positions of one log mean nothing in another: set \
+     --event-store-url (EVENT_STORE_URL) back to that log, or give this one a database of its own by --database-url \
+     (DATABASE_URL)"
+)]
+struct OtherLog;
+
+/// Refuses to go on with views of another log: their checkpoints would pass over events or take them in twice.
+async fn check_views(kind: &EventStore, log: &Arc<dyn EventLog>, pool: &Pool) -> anyhow::Result<()> {
+    let client = pool.get().await?;
+    let known = client.query_opt("SELECT kind, first_event FROM control.log", &[]).await?;
+    let here = (name(kind), first_event(log).await?);
+    match (known, here) {
+        (Some(row), (kind, first)) => {
+            let is_same = row.try_get::<_, &str>(0)? == kind && row.try_get::<_, Option<Uuid>>(1)? == first;
+            if is_same { Ok(()) } else { Err(OtherLog.into()) }
+        }
+        (None, (kind, Some(first))) => {
+            let sql = "INSERT INTO control.log (kind, first_event) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            client.execute(sql, &[&kind, &first]).await?;
+            Ok(())
+        }
+        (None, (_, None)) => {
+            let live = generation::live(&client).await?;
+            let is_new = live.iter().all(|standing| standing.position == Position::START);
+            if is_new { Ok(()) } else { Err(OtherLog.into()) }
+        }
+    }
+}
+
+const fn name(kind: &EventStore) -> &'static str {
+    match kind {
+        EventStore::Database => "postgres",
+        EventStore::EventStoreDb(_) => "eventstore",
+    }
+}
+
+/// The id of the first event of the catalog, with which every log begins; none in an empty log.
+async fn first_event(log: &Arc<dyn EventLog>) -> anyhow::Result<Option<Uuid>> {
+    let mut events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await?;
+    Ok(events.try_next().await?.map(|event| event.id.0))
+}

@@ -1,9 +1,10 @@
-//! The benchmark: three figures, each a ratio to this machine's own limit, measured in the same run.
+//! The benchmark: a few figures, each a ratio to this machine's own limit, measured in the same run.
 //!
 //! The two sides of a ratio take turns, round after round, so that a machine that slows down slows both; the median
 //! round counts. It must never compare with a number from another run or another machine.
 
 mod append;
+mod esdb;
 mod history;
 mod json_text;
 mod read;
@@ -26,11 +27,15 @@ pub enum Figure {
     Rebuild,
     /// Lookups a second over the API ÷ those of a bare endpoint.
     Read,
+    /// Events a second into EventStoreDB ÷ by a bare client.
+    AppendEsdb,
+    /// Events a second out of EventStoreDB ÷ by a bare client.
+    FollowEsdb,
 }
 
 impl Figure {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 3] = [Self::Append, Self::Rebuild, Self::Read];
+    pub const ALL: [Self; 5] = [Self::Append, Self::Rebuild, Self::Read, Self::AppendEsdb, Self::FollowEsdb];
 
     /// Its name in the table and on the command line.
     pub const fn name(self) -> &'static str {
@@ -38,6 +43,8 @@ impl Figure {
             Self::Append => "append",
             Self::Rebuild => "rebuild",
             Self::Read => "read",
+            Self::AppendEsdb => "append_esdb",
+            Self::FollowEsdb => "follow_esdb",
         }
     }
 
@@ -49,11 +56,13 @@ impl Figure {
         let name = match arguments {
             [] => return Ok(Self::ALL.to_vec()),
             [option, name] if option == "--only" => name,
-            _ => bail!("usage: bench [--only append|rebuild|read]"),
+            _ => bail!("usage: bench [--only append|rebuild|read|append_esdb|follow_esdb]"),
         };
         match Self::ALL.into_iter().find(|figure| figure.name() == name) {
             Some(figure) => Ok(vec![figure]),
-            None => bail!("no figure is called {name:?}; there are append, rebuild and read"),
+            None => bail!(
+                "no figure is called {name:?}; there are append, rebuild, read, append_esdb and follow_esdb"
+            ),
         }
     }
 
@@ -62,6 +71,8 @@ impl Figure {
             Self::Append => append::measure().await,
             Self::Rebuild => rebuild::measure().await,
             Self::Read => read::measure().await,
+            Self::AppendEsdb => esdb::measure_append().await,
+            Self::FollowEsdb => esdb::measure_follow().await,
         }
     }
 }

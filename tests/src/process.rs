@@ -11,6 +11,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use daybook_log_server::Server as LogServer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -55,12 +56,22 @@ impl Share {
     }
 }
 
+/// Where an installation keeps its event log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogKind {
+    /// In its database.
+    Database,
+    /// In a server that speaks EventStoreDB's protocol, in this test process.
+    EventStoreDb,
+}
+
 /// A place where `daybook` is run: its data dir, and its database unless it makes one itself.
 ///
 /// A test has one at a time.
 #[derive(Debug)]
 pub struct Installation {
     database: Option<TestDatabase>,
+    log_server: Option<LogServer>,
     folder: TempDir,
     _share: Share,
 }
@@ -96,6 +107,34 @@ impl Installation {
         Self::over(TestDatabase::empty().await?, Share::some().await)
     }
 
+    /// One over an empty database, with its log where it is wanted.
+    ///
+    /// # Errors
+    /// When there is no PostgreSQL, or no port to listen on.
+    pub async fn open_on(log: LogKind) -> anyhow::Result<Self> {
+        let log_server = match log {
+            LogKind::Database => None,
+            LogKind::EventStoreDb => Some(LogServer::start(daybook_log_server::Options::default()).await?),
+        };
+        Ok(Self { log_server, ..Self::open().await? })
+    }
+
+    /// Kills the server of the log and starts it again with its data, at the same address.
+    ///
+    /// # Errors
+    /// When it cannot be started again, or the log is in the database.
+    pub async fn restart_log_server(&mut self) -> anyhow::Result<()> {
+        let server = self.log_server.take().context("its log is in the database")?;
+        let options = daybook_log_server::Options {
+            port: server.address().port(),
+            store: server.store().clone(),
+            ..daybook_log_server::Options::default()
+        };
+        server.stop().await;
+        self.log_server = Some(LogServer::start(options).await?);
+        Ok(())
+    }
+
     /// The same, while no other installation of this test process is there: for a test that measures.
     ///
     /// # Errors
@@ -105,7 +144,7 @@ impl Installation {
     }
 
     fn over(database: TestDatabase, share: Share) -> anyhow::Result<Self> {
-        Ok(Self { database: Some(database), folder: tempfile::tempdir()?, _share: share })
+        Ok(Self { database: Some(database), log_server: None, folder: tempfile::tempdir()?, _share: share })
     }
 
     /// One that names no database, so that `daybook` runs a private PostgreSQL in the data dir.
@@ -113,7 +152,12 @@ impl Installation {
     /// # Errors
     /// When no folder can be made.
     pub async fn private() -> anyhow::Result<Self> {
-        Ok(Self { database: None, folder: tempfile::tempdir()?, _share: Share::some().await })
+        Ok(Self {
+            database: None,
+            log_server: None,
+            folder: tempfile::tempdir()?,
+            _share: Share::some().await,
+        })
     }
 
     /// A connection to its database.
@@ -136,6 +180,9 @@ impl Installation {
         command.env("DAYBOOK_MASTER_KEY", MASTER_KEY).env("DAYBOOK_JWT_SECRET", JWT_SECRET);
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
+        }
+        if let Some(server) = &self.log_server {
+            command.env("EVENT_STORE_URL", server.url());
         }
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

@@ -8,6 +8,8 @@
 mod event_log {
     pub(crate) mod adapters;
     pub(crate) mod contract;
+    mod eventstore;
+    mod portable;
     mod postgres;
     pub(crate) mod sample;
     mod vault;
@@ -57,4 +59,4 @@ macro_rules! behaviours {
     };
 }
 
-contract!(memory, postgres);
+contract!(memory, postgres, eventstore);

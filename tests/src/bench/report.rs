@@ -103,11 +103,11 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Writes the table, what there is to know about each figure, and one line `name ratio` each.
 pub(super) fn write(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{:<8} {:>12} {:>12} {:>7}  {:<8} aim is", "figure", "ours", "limit", "ratio", "aim")?;
+    writeln!(out, "{:<11} {:>12} {:>12} {:>7}  {:<8} aim is", "figure", "ours", "limit", "ratio", "aim")?;
     for measured in all {
         let (name, ratio, aim) = (measured.figure.name(), measured.ratio(), measured.aim);
         let (ours, limit, judged) = (measured.ours(), measured.limit(), aim.judge(ratio));
-        writeln!(out, "{name:<8} {ours:>12} {limit:>12} {ratio:>7.2}  {:<8} {judged}", aim.show())?;
+        writeln!(out, "{name:<11} {ours:>12} {limit:>12} {ratio:>7.2}  {:<8} {judged}", aim.show())?;
     }
     for measured in all {
         let [ours, limit] = measured.what;

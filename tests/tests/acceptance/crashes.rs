@@ -1,6 +1,6 @@
 //! What was acknowledged survives a `kill -9`.
 
-use daybook_tests::process::Installation;
+use daybook_tests::process::{Installation, LogKind};
 
 use crate::load::{Load, Tolerance};
 use crate::tables;
@@ -16,7 +16,16 @@ const BOOKINGS_BEFORE_A_KILL: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_booking_is_lost_or_doubled_by_ten_kills_in_the_middle_of_a_load() {
-    let clinic = Installation::open().await.unwrap();
+    survive_kills(LogKind::Database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_with_the_log_in_event_store_db() {
+    survive_kills(LogKind::EventStoreDb).await;
+}
+
+async fn survive_kills(log: LogKind) {
+    let clinic = Installation::open_on(log).await.unwrap();
     let (database, load) = (clinic.connect().await.unwrap(), Load::default());
     for _ in 0..KILLS {
         let mut service = clinic.serve().await.unwrap();

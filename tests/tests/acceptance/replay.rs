@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use daybook_tests::process::{Installation, Service};
+use daybook_tests::process::{Installation, LogKind, Service};
 use serde_json::Value;
 
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, read, until, working_day};
@@ -17,8 +17,8 @@ const ALL: usize = EXPORTED + 5;
 const REBUILDS: usize = 3;
 
 /// A clinic with imported and new bookings, and its running service.
-async fn busy_clinic() -> (Installation, Service) {
-    let clinic = Installation::open().await.unwrap();
+async fn busy_clinic(log: LogKind) -> (Installation, Service) {
+    let clinic = Installation::open_on(log).await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let service = clinic.serve().await.unwrap();
     for (patient, start) in ["09:00", "10:00", "11:00", "오후", "점심 지나서"].into_iter().enumerate()
@@ -52,7 +52,16 @@ fn digest<'a>(verdict: &'a Value, view: &str) -> (&'a str, &'a str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_views_are_replayed_to_the_same_digests_beside_a_running_service() {
-    let (clinic, service) = busy_clinic().await;
+    drop_and_replay(LogKind::Database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_from_event_store_db_too() {
+    drop_and_replay(LogKind::EventStoreDb).await;
+}
+
+async fn drop_and_replay(log: LogKind) {
+    let (clinic, service) = busy_clinic(log).await;
     let (before, database) = (verdict(&clinic).await, clinic.connect().await.unwrap());
     for view in VIEWS {
         let (generation, _) = digest(&before, view);
@@ -84,7 +93,7 @@ async fn dropped_views_are_replayed_to_the_same_digests_beside_a_running_service
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_are_answered_by_the_old_generation_while_a_rebuild_runs() {
-    let (clinic, service) = busy_clinic().await;
+    let (clinic, service) = busy_clinic(LogKind::Database).await;
     let (service, is_over) = (Arc::new(service), Arc::new(AtomicBool::new(false)));
     let reader = tokio::spawn(read_until(Arc::clone(&service), Arc::clone(&is_over)));
     for number in 1..=REBUILDS {

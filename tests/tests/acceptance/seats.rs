@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use daybook_tests::process::{Installation, Service};
+use daybook_tests::process::{Installation, LogKind, Service};
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -53,7 +53,16 @@ async fn views_hold(clinic: &Installation, reservations: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_hundred_posts_at_once_for_one_time_exactly_one_is_accepted() {
-    let clinic = Installation::open().await.unwrap();
+    race_for_one_time(LogKind::Database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_are_two_with_the_log_in_event_store_db() {
+    race_for_one_time(LogKind::EventStoreDb).await;
+}
+
+async fn race_for_one_time(log: LogKind) {
+    let clinic = Installation::open_on(log).await.unwrap();
     let service = clinic.serve().await.unwrap();
     let day = working_day(0);
     let forms = (0..CLIENTS).map(|patient| form(patient, "WRINKLE_BOTOX", day, "10:00")).collect();

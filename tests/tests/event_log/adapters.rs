@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::postgres::{Options, migrate};
-use daybook_event_log::{EventLog, MemoryLog, PostgresLog};
+use daybook_event_log::{EventLog, EventStoreLog, MemoryLog, PostgresLog};
+use daybook_log_server::Server;
 use daybook_tests::postgres::TestDatabase;
 use tokio_postgres::{Config, NoTls};
 
-/// A log, and the database it is in where it has one.
+/// A log, and what it is in where it is in anything.
 pub(crate) struct Opened {
     log: Arc<dyn EventLog>,
     _database: Option<TestDatabase>,
+    _server: Option<Server>,
 }
 
 impl Opened {
@@ -20,12 +23,24 @@ impl Opened {
 }
 
 pub(crate) async fn memory() -> Opened {
-    Opened { log: Arc::new(MemoryLog::new()), _database: None }
+    Opened { log: Arc::new(MemoryLog::new()), _database: None, _server: None }
 }
 
 pub(crate) async fn postgres() -> Opened {
     let database = database().await;
-    Opened { log: Arc::new(connect(&database).await), _database: Some(database) }
+    Opened { log: Arc::new(connect(&database).await), _database: Some(database), _server: None }
+}
+
+pub(crate) async fn eventstore() -> Opened {
+    let server = Server::start(daybook_log_server::Options::default()).await.unwrap();
+    let log = connect_to(&server.url()).await;
+    Opened { log: Arc::new(log), _database: None, _server: Some(server) }
+}
+
+pub(crate) async fn connect_to(url: &str) -> EventStoreLog {
+    // The client waits this long before its first connection.
+    let address = ConnectionString::parse(&format!("{url}&discoveryInterval=1")).unwrap();
+    EventStoreLog::connect(address).await.unwrap()
 }
 
 /// A database with the schema and nothing in it.

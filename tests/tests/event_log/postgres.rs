@@ -43,6 +43,48 @@ async fn two_logs_on_one_database_interleave_without_a_gap() {
     }
 }
 
+/// A writer remembers how its last group left the log, and appends on that at once. Where another has written since, it must
+/// find out and look again: for the stream that the other wrote to, and for those that it did not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_writer_remembers_does_not_hold_once_another_has_written() {
+    let database = adapters::database().await;
+    let (one, other) = (adapters::connect(&database).await, adapters::connect(&database).await);
+    let (shared, own) = (page(0), page(1));
+    one.append(&shared, Expected::NoStream, vec![event()]).await.unwrap();
+    one.append(&own, Expected::NoStream, vec![event()]).await.unwrap();
+    let mut position = 2;
+    // After each surprise a writer looks before it writes for a while; only then does it go by its memory again.
+    for round in 0..3 {
+        let last = |revisions: u64| Expected::Exact(revision(revisions));
+        let overtaken = 40 * round;
+        for step in 0..20 {
+            one.append(&shared, last(overtaken + step), vec![event()]).await.unwrap();
+            one.append(&own, last(20 * round + step), vec![event()]).await.unwrap();
+            position += 2;
+        }
+        let theirs = event();
+        let here = last(overtaken + 20);
+        let written = other.append(&shared, here, vec![theirs.clone()]).await.unwrap();
+        position += 1;
+        assert_eq!(written.position.commit(), position);
+        let conflict = one.append(&shared, here, vec![event()]).await.unwrap_err();
+        let actual = Some(revision(overtaken + 21));
+        assert!(
+            matches!(conflict, AppendError::RevisionConflict { actual: found, .. } if found == actual),
+            "{conflict:?}"
+        );
+        // What the other has written is taken for written, by whomever it is sent again.
+        assert_eq!(one.append(&shared, here, vec![theirs]).await.unwrap(), written);
+        let fill = (0..19).map(|_| event()).collect::<Vec<_>>();
+        let filled = one.append(&shared, last(overtaken + 21), fill).await.unwrap();
+        position += 19;
+        assert_eq!(filled.position.commit(), position);
+    }
+    let all = read_all(&one).await;
+    assert_eq!(all.len() as u64, position);
+    assert_in_order(&all);
+}
+
 /// An append that only PostgreSQL can tell is bad shares its transaction with good ones and takes none of them along.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_postgres_does_not_take_fails_only_its_own_append() {

@@ -76,7 +76,7 @@ async fn a_replay_that_loses_its_connection_says_so_and_can_go_on() {
     let database = adapters::database().await;
     let log = adapters::connect(&database).await;
     for day in 0..30 {
-        append(&log, &page(day), &[event_of_bytes(1_000_000)]).await;
+        append(&log, &page(day), &[event_of_bytes(900_000)]).await;
     }
     let mut reading = log.read_all(Position::START, &Filter::all()).await.unwrap();
     let first = reading.next().await.unwrap().unwrap();

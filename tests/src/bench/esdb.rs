@@ -1,0 +1,148 @@
+//! `append_esdb` and `follow_esdb`: events a second through the EventStoreDB adapter ÷ through a bare client of the protocol,
+//! against the same server of our own.
+//!
+//! It says what the adapter and its client cost, and nothing about a real server. It must never give the bare side less to
+//! do: the same events, the same number at once, each acknowledged or seen.
+
+mod bare;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, ensure};
+use bytes::Bytes;
+use chrono::{Days, NaiveDate};
+use daybook_event_log::eventstore::ConnectionString;
+use daybook_event_log::{
+    EventId, EventKind, EventLog, EventStoreLog, Expected, Filter, NewEvent, Position, StreamName,
+};
+use daybook_log_server::{Options, Server};
+use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
+use uuid::Uuid;
+
+use super::Figure;
+use super::report::{Aim, Measured, Round, Unit};
+
+/// Who appends at the same time.
+const WRITERS: usize = 32;
+
+/// Events that one round appends, on each side.
+const APPENDS: usize = 8_000;
+
+/// Events that one round follows, on each side.
+const FOLLOWED: usize = 40_000;
+
+/// Events of one append while a history to follow is made.
+const EVENTS_AT_ONCE: usize = 200;
+
+/// Rounds of each.
+const ROUNDS: usize = 5;
+
+/// About as much as a booking writes.
+const PAYLOAD_BYTES: usize = 600;
+
+const HAPPENED: EventKind = EventKind::named("SomethingHappened");
+
+pub(super) async fn measure_append() -> anyhow::Result<Measured> {
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let (server, log) = started().await?;
+        let ours = append_all(&log).await?;
+        let limit = APPENDS as f64 / bare::append_all(server.address(), WRITERS, &events(APPENDS)).await?;
+        rounds.push(Round { ours, limit });
+    }
+    Ok(Measured {
+        figure: Figure::AppendEsdb,
+        what: [
+            "events a second through the EventStoreDB adapter, 32 at once, each an append of its own to its writer's stream",
+            "the same by a bare tonic client over one connection, to the same server",
+        ],
+        unit: Unit::PerSecond,
+        aim: Aim::AtLeast(0.8),
+        rounds,
+        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+    })
+}
+
+pub(super) async fn measure_follow() -> anyhow::Result<Measured> {
+    let (server, log) = started().await?;
+    let mut expected = Expected::NoStream;
+    for events in events(FOLLOWED).chunks(EVENTS_AT_ONCE) {
+        expected = Expected::Exact(log.append(&page(0), expected, events.to_vec()).await?.revision);
+    }
+    let mut rounds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let ours = follow_all(&log).await?;
+        let limit = FOLLOWED as f64 / bare::subscribe_to_all(server.address(), FOLLOWED).await?;
+        rounds.push(Round { ours, limit });
+    }
+    Ok(Measured {
+        figure: Figure::FollowEsdb,
+        what: [
+            "events a second that a follower of the EventStoreDB adapter sees, from the start of the log",
+            "the same by a subscription of a bare tonic client, to the same server",
+        ],
+        unit: Unit::PerSecond,
+        aim: Aim::AtLeast(0.8),
+        rounds,
+        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+    })
+}
+
+async fn started() -> anyhow::Result<(Server, EventStoreLog)> {
+    let server = Server::start(Options::default()).await?;
+    let address = ConnectionString::parse(&format!("{}&discoveryInterval=1", server.url()))?;
+    let log = EventStoreLog::connect(address).await?;
+    Ok((server, log))
+}
+
+fn page(number: usize) -> StreamName {
+    let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
+    StreamName::page(first + Days::new(number as u64))
+}
+
+fn events(count: usize) -> Vec<NewEvent> {
+    let payload: Bytes = format!("{{\"text\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES)).into();
+    let event = |_| NewEvent {
+        id: EventId(Uuid::now_v7()),
+        kind: HAPPENED,
+        payload: payload.clone(),
+        metadata: Bytes::from_static(
+            br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"public"}"#,
+        ),
+    };
+    (0..count).map(event).collect()
+}
+
+/// Gives events a second.
+async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
+    let (events, next) = (Arc::new(events(APPENDS)), Arc::new(AtomicUsize::new(0)));
+    let since = Instant::now();
+    let writers = (0..WRITERS).map(|writer| {
+        let (log, events, next) = (log.clone(), Arc::clone(&events), Arc::clone(&next));
+        tokio::spawn(async move {
+            let mut expected = Expected::NoStream;
+            while let Some(event) = events.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let appended = log.append(&page(writer), expected, vec![event.clone()]).await?;
+                expected = Expected::Exact(appended.revision);
+            }
+            Ok::<_, anyhow::Error>(())
+        })
+    });
+    for outcome in try_join_all(writers).await.context("a writer of the benchmark")? {
+        outcome?;
+    }
+    Ok(APPENDS as f64 / since.elapsed().as_secs_f64())
+}
+
+/// Gives events a second.
+async fn follow_all(log: &EventStoreLog) -> anyhow::Result<f64> {
+    let since = Instant::now();
+    let mut follower = log.follow(Position::START, &Filter::all()).await?;
+    for _ in 0..FOLLOWED {
+        ensure!(follower.try_next().await?.is_some(), "a follower ended");
+    }
+    Ok(FOLLOWED as f64 / since.elapsed().as_secs_f64())
+}

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use eventstore::ClientSettings;
+use eventstore::{ClientSettings, ClientSettingsParseError};
 
 /// What is set where the URL does not say it. The client's own waits for a first connection are half a second each.
 const DEFAULTS: [(&str, &str); 3] =
@@ -32,9 +32,7 @@ impl ConnectionString {
                 url.push_str(&format!("{separator}{name}={value}"));
             }
         }
-        let settings: ClientSettings = url
-            .parse()
-            .map_err(|error: eventstore::ClientSettingsParseError| invalid(error.message().to_owned()))?;
+        let settings: ClientSettings = url.parse().map_err(|error| invalid(reason_of(&error)))?;
         if let Some(file) = settings.tls_ca_file().filter(|file| !std::path::Path::new(file).is_file()) {
             // The client would not say so, but stop working.
             return Err(invalid(format!("there is no file `{file}`, which tlsCaFile names")));
@@ -44,6 +42,15 @@ impl ConnectionString {
 
     pub(super) fn into_settings(self) -> ClientSettings {
         self.0
+    }
+}
+
+/// What the client says of a URL, unless it repeats the URL, which may hold a password.
+fn reason_of(error: &ClientSettingsParseError) -> String {
+    match error.error() {
+        Some(error) => error.to_string(),
+        None if error.message().contains("://") => "it cannot be understood".to_owned(),
+        None => error.message().to_owned(),
     }
 }
 

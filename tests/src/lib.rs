@@ -1,4 +1,4 @@
-//! What the tests and the benchmarks of the whole share: today a PostgreSQL with a database for each test.
+//! What the tests and the benchmarks of the whole share: databases, a clinic, the program as a process, the benchmarks.
 //!
 //! It must never stand in for a part of Daybook: tests run on the real thing, and what is missing makes them fail.
 

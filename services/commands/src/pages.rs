@@ -16,7 +16,7 @@ use daybook_domain::book::{Book, BookCommand, Booking};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::{ClinicZone, ReservationId};
-use daybook_event_log::{EventLog, Position};
+use daybook_event_log::{EventLog, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -58,6 +58,8 @@ pub(crate) struct Office {
 pub(crate) struct Unit {
     /// In the order in which they are decided.
     pub(crate) commands: Vec<BookCommand>,
+    /// The key they are sealed with, where it is to be kept with the events they cause.
+    pub(crate) new_key: Option<NewKey>,
     /// The booking that the caller wants to see afterwards.
     pub(crate) about: Option<ReservationId>,
     /// Where they come from.

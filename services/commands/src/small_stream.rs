@@ -184,7 +184,7 @@ impl<A: Aggregate> Kept<A> {
                 .map(|event| encode(EventId(Uuid::now_v7()), &A::recorded(event), &metadata))
                 .collect();
             let events = batch.len();
-            match append(log, &A::stream(), expected, batch).await {
+            match append(log, &A::stream(), expected, batch, Vec::new()).await {
                 Ok(appended) => {
                     // Read back, so that events are taken in on one path only. The command stands whatever becomes of
                     // this: the follower sees its events in any case.

@@ -5,6 +5,7 @@
 
 mod error;
 mod event;
+mod key;
 mod place;
 mod stream;
 
@@ -13,6 +14,7 @@ use futures_util::stream::BoxStream;
 
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
 pub use event::{Appended, EventId, EventKind, Expected, Fit, NewEvent, Recorded, check_append};
+pub use key::NewKey;
 pub use place::{InvalidPosition, InvalidRevision, Position, Revision};
 pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 
@@ -37,6 +39,28 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError>;
+
+    /// Whether patients' keys are kept in the log's own database, so that [`Self::append_with_keys`] takes them.
+    fn keeps_keys(&self) -> bool {
+        false
+    }
+
+    /// Appends events, and in the same commit the new keys they are sealed with: neither is ever there without the other.
+    ///
+    /// Where the events stood before, so did keys, and those given here are left out.
+    async fn append_with_keys(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        keys: Vec<NewKey>,
+    ) -> Result<Appended, AppendError> {
+        if keys.is_empty() {
+            self.append(stream, expected, events).await
+        } else {
+            Err(AppendError::Invalid(InvalidAppend::KeysNotKept))
+        }
+    }
 
     /// Events of one stream from a revision on (inclusive), in order. A stream that does not exist reads as empty.
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError>;

@@ -22,7 +22,7 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Config;
 
 use crate::port::{
-    AppendError, Appended, EventLog, Expected, Filter, NewEvent, Position, ReadError, RecordedStream,
+    AppendError, Appended, EventLog, Expected, Filter, NewEvent, NewKey, Position, ReadError, RecordedStream,
     Revision, StreamName, check_append,
 };
 
@@ -91,8 +91,23 @@ impl EventLog for PostgresLog {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
+        self.append_with_keys(stream, expected, events, Vec::new()).await
+    }
+
+    /// The vault's table is in the same database.
+    fn keeps_keys(&self) -> bool {
+        true
+    }
+
+    async fn append_with_keys(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        keys: Vec<NewKey>,
+    ) -> Result<Appended, AppendError> {
         let bytes = check_append(expected, &events)?;
-        self.writer.append(group::Append { stream: stream.clone(), expected, events, bytes }).await
+        self.writer.append(group::Append { stream: stream.clone(), expected, events, keys, bytes }).await
     }
 
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {

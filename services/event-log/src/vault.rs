@@ -1,14 +1,15 @@
 //! The vault: seals patients' details, opens them, and forgets them by destroying keys.
 //!
-//! Each subject has one live key, wrapped by the master key and kept in `privacy.keys`. A key is on disk before anything
-//! is sealed with it. Whoever forgets records the event first and destroys the keys second, so that a crash in between
+//! Each subject has a live key, wrapped by the master key and kept in `privacy.keys`; a few have more, where bookings at
+//! the same moment each brought one. A key is on disk no later than anything that is sealed with it. Whoever forgets records the event first and destroys the keys second, so that a crash in between
 //! is mended by doing it again. Nothing of what was sealed is ever logged or put into an error.
 
 mod cache;
-mod creator;
 mod crypto;
 mod details;
 mod error;
+mod finder;
+mod fresh_key;
 mod master;
 mod opener;
 mod store;
@@ -21,15 +22,16 @@ use daybook_domain::{KeyId, ReservationId, Sealed, SubjectId};
 use deadpool_postgres::Pool;
 
 use cache::Cache;
-use creator::Creator;
 use crypto::SubjectHash;
-use store::Store;
+use finder::{Finder, Found};
+use store::{LiveKey, Store};
 
 pub use cache::MAX_CACHED_KEYS;
-pub use creator::MAX_GROUP_SUBJECTS;
 pub use crypto::DataKey;
 pub use details::PatientDetails;
 pub use error::{InvalidMasterKey, KeyProviderError, VaultError};
+pub use finder::MAX_GROUP_SUBJECTS;
+pub use fresh_key::FreshKey;
 pub use master::{KeyProvider, MasterKey, WrappedKey};
 pub use opener::{Opened, Opener, Sealer};
 pub use store::MAX_STATEMENT_KEYS;
@@ -45,7 +47,7 @@ pub fn sealing_context(reservation: &ReservationId) -> &[u8] {
 pub struct Vault {
     store: Store,
     cache: Arc<Mutex<Cache>>,
-    creator: Creator,
+    finder: Finder,
     subjects: SubjectHash,
 }
 
@@ -54,8 +56,8 @@ impl Vault {
     pub fn new(pool: Pool, keys: Arc<dyn KeyProvider>) -> Self {
         let subjects = SubjectHash::new(&keys.subject_key());
         let store = Store::new(pool, keys);
-        let creator = Creator::start(store.clone());
-        Self { store, cache: Arc::default(), creator, subjects }
+        let finder = Finder::start(store.clone());
+        Self { store, cache: Arc::default(), finder, subjects }
     }
 
     /// Whose a phone number is. The same number gives the same subject for as long as the master key lives.
@@ -63,25 +65,56 @@ impl Vault {
         self.subjects.of(phone)
     }
 
-    /// Seals a text with the subject's live key, which is made where there is none.
+    /// Seals a text with a live key of the subject. Where there is none, one is made and on disk first.
     ///
     /// The context ties the text to its place, such as a reservation's id: it opens with the same context only.
     pub async fn seal(&self, subject: SubjectId, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
+        Ok(self.seal_with(self.live_key(subject, true).await?, context, text)?.0)
+    }
+
+    /// Seals a text that is about to be appended. A key that has to be made for it is not on disk: append it together with
+    /// the text, and [`Self::adopt`] it then. Where that fails, forget about both.
+    pub async fn seal_for_append(
+        &self,
+        subject: SubjectId,
+        context: &[u8],
+        text: &str,
+    ) -> Result<(Sealed, Option<FreshKey>), VaultError> {
+        self.seal_with(self.live_key(subject, false).await?, context, text)
+    }
+
+    fn seal_with(
+        &self,
+        found: Found,
+        context: &[u8],
+        text: &str,
+    ) -> Result<(Sealed, Option<FreshKey>), VaultError> {
+        match found {
+            Found::Kept(id, key) => Ok((crypto::seal(id, &key, context, text)?, None)),
+            Found::Fresh(key) => Ok((crypto::seal(key.row().id, key.key(), context, text)?, Some(key))),
+        }
+    }
+
+    async fn live_key(&self, subject: SubjectId, keep: bool) -> Result<Found, VaultError> {
         let known = self.lock().live(subject);
-        let (id, key) = match known {
-            Some(known) => known,
-            None => self.live_key(subject).await?,
-        };
-        crypto::seal(id, &key, context, text)
+        if let Some((id, key)) = known {
+            return Ok(Found::Kept(id, key));
+        }
+        let found = self.finder.find(subject, keep).await?;
+        if let Found::Kept(id, key) = &found {
+            self.lock().insert_live(subject, *id, key.clone());
+        }
+        Ok(found)
     }
 
-    async fn live_key(&self, subject: SubjectId) -> Result<(KeyId, DataKey), VaultError> {
-        let (id, key) = self.creator.live_key(subject).await?;
-        self.lock().insert_live(subject, id, key.clone());
-        Ok((id, key))
+    /// Takes in a key that was appended with what it seals, so that the next booking of its subject uses it too.
+    pub fn adopt(&self, key: FreshKey) {
+        let subject = key.row().subject;
+        let (id, key) = key.into_live();
+        self.lock().insert_live(subject, id, key);
     }
 
-    /// The live keys of many subjects at once, made where there are none: thousands a statement. For imports.
+    /// Live keys of many subjects at once, made and on disk where there are none: thousands a statement. For imports.
     pub async fn keys_for(&self, subjects: &[SubjectId]) -> Result<Sealer, VaultError> {
         let mut sealer = Sealer::default();
         let mut missing = Vec::new();
@@ -97,12 +130,12 @@ impl Vault {
         missing.sort_unstable();
         missing.dedup();
         for chunk in missing.chunks(MAX_STATEMENT_KEYS) {
-            let made = self.store.make(chunk).await?;
-            // Those that were there before are found, together with those that another made meanwhile.
-            let new: HashSet<SubjectId> = made.iter().map(|live| live.subject).collect();
-            let others: Vec<SubjectId> =
-                chunk.iter().copied().filter(|subject| !new.contains(subject)).collect();
-            for live in made.into_iter().chain(self.store.live(&others).await?) {
+            let mut keys = self.store.live(chunk).await?;
+            let kept: HashSet<SubjectId> = keys.iter().map(|live| live.subject).collect();
+            let new: Vec<SubjectId> =
+                chunk.iter().copied().filter(|subject| !kept.contains(subject)).collect();
+            keys.extend(self.store.make(&new).await?.into_iter().map(LiveKey::from));
+            for live in keys {
                 self.lock().insert_live(live.subject, live.id, live.key.clone());
                 sealer.insert(live.subject, live.id, live.key);
             }

@@ -43,7 +43,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
         notes: vec![
             format!("{accepted} of {asked} bookings were accepted; only they count"),
             format!("each round: {} days ahead, pages not in memory at first", bookings::DAYS_AHEAD),
-            "half of the patients new (their key is made and on disk first), half known (key on disk, not in memory)".to_owned(),
+            "half of the patients new (their key is made, and committed with the booking), half known (key on disk, not in memory)".to_owned(),
         ],
     })
 }

@@ -7,6 +7,7 @@ use daybook_domain::book::{BookEvent, Rejection};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::{Actor, Event, KeyId, ReservationId, Sealed, SubjectId};
 use daybook_event_log::{EventId, EventLog, Expected, Metadata, PostgresLog, StreamName, encode};
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use crate::clinic::{Clinic, Process, TestClock, phone, staff, tuesday, until, wanted};
@@ -99,4 +100,41 @@ async fn a_forgetting_that_crashed_half_way_is_completed_by_a_process_that_start
     assert_eq!(vault.live_keys(subject).await.unwrap(), [sealed.key], "nobody is there to complete it");
     let started = clinic.process().await;
     assert_eq!(started.opened(&sealed, &id).await, None);
+}
+
+/// Bookings of one new patient at the same moment may each bring a key. All of them are kept, and all are destroyed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_patient_who_booked_twice_at_once_is_forgotten_whole() {
+    let (clinic, one) = Clinic::set_up().await;
+    let other = clinic.process().await;
+    let times = ["09:00", "10:30", "14:00", "15:30"];
+    let booking = times.iter().enumerate().map(|(number, time)| {
+        let commands = if number % 2 == 0 { one.commands.clone() } else { other.commands.clone() };
+        let asked = wanted(1, BOTOX, tuesday(), time);
+        tokio::spawn(async move { commands.request(asked, staff()).await.unwrap().reservation })
+    });
+    let booked: Vec<ReservationId> =
+        join_all(booking.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
+    let stranger = clinic.process().await;
+    for id in &booked {
+        assert!(
+            stranger.opened(&details(&one, id).await, id).await.is_some(),
+            "sealed with a key that is kept"
+        );
+    }
+    one.commands.forget(&phone(1), staff()).await.unwrap();
+    let stranger = clinic.process().await;
+    for id in &booked {
+        assert_eq!(stranger.opened(&details(&one, id).await, id).await, None);
+    }
+}
+
+/// A booking that is refused leaves nothing behind, no key either.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_has_no_key() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let refused = process.book(wanted(1, "srv_of_nobody", tuesday(), "10:00")).await;
+    assert!(matches!(refused, Err(CommandError::Rejected(_))), "{refused:?}");
+    let subject = process.commands.subject(&phone(1));
+    assert_eq!(process.vault.live_keys(subject).await.unwrap(), []);
 }

@@ -1,6 +1,7 @@
 //! What the Postgres adapter promises beyond the contract: several processes, lost connections, dumps, its schema.
 
 mod dump;
+mod keys;
 mod outage;
 mod schema;
 

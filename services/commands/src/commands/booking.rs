@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use daybook_domain::book::{BookCommand, Booking, Change, Rejection, RequestReservation, Turn};
 use daybook_domain::phone::Phone;
 use daybook_domain::{ClockTime, ReadModel, ReservationId, Sealed, ServiceId, SubjectId};
-use daybook_event_log::Position;
 use daybook_event_log::vault::PatientDetails;
+use daybook_event_log::{NewKey, Position};
 use uuid::Uuid;
 
 use super::Commands;
@@ -137,8 +137,9 @@ impl Commands {
         };
         let wish = wanted.wish.read();
         let details = PatientDetails { unread_wish: wish.unread, ..wanted.details };
+        let (details, key) = self.seal_details(subject, &reservation, &details).await?;
         let command = BookCommand::Request(RequestReservation {
-            details: self.seal_details(subject, &reservation, &details).await?,
+            details,
             reservation: reservation.clone(),
             subject,
             service: wanted.service,
@@ -146,7 +147,12 @@ impl Commands {
             understood: wish.understood,
             judge: wanted.judge,
         });
-        self.settle(wanted.date, reservation, vec![command], origin).await
+        let new_key = key.as_ref().map(|key| key.row().clone());
+        let booked = self.settle(wanted.date, reservation, vec![command], new_key, origin).await?;
+        if !booked.repeated {
+            key.into_iter().for_each(|key| self.vault().adopt(key));
+        }
+        Ok(booked)
     }
 
     /// Changes a booking. `expected_version` is the version that the caller saw, where it must not have changed since.
@@ -177,7 +183,7 @@ impl Commands {
             BookCommand::Change { reservation: reservation.clone(), expected_version, change }
         });
         let commands = commands.collect();
-        self.settle(page, reservation, commands, origin).await
+        self.settle(page, reservation, commands, None, origin).await
     }
 
     async fn settle(
@@ -185,9 +191,10 @@ impl Commands {
         date: NaiveDate,
         reservation: ReservationId,
         commands: Vec<BookCommand>,
+        new_key: Option<NewKey>,
         origin: Origin,
     ) -> Result<Booked, CommandError> {
-        let unit = Unit { commands, about: Some(reservation.clone()), origin };
+        let unit = Unit { commands, new_key, about: Some(reservation.clone()), origin };
         let Settled { position, booking, nothing_new, other_verdict } =
             self.pages().settle(date, unit).await?;
         let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;

@@ -119,7 +119,7 @@ impl Commands {
         command: BookCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        let unit = Unit { commands: vec![command], about: None, origin };
+        let unit = Unit { commands: vec![command], new_key: None, about: None, origin };
         Ok(self.pages().settle(date, unit).await?.position)
     }
 }

@@ -1,23 +1,25 @@
 //! Sealing what patients and staff wrote, for one reservation.
 
 use daybook_domain::{ReservationId, Sealed, SubjectId};
-use daybook_event_log::vault::{PatientDetails, VaultError, sealing_context};
+use daybook_event_log::vault::{FreshKey, PatientDetails, sealing_context};
 
 use super::Commands;
 use crate::error::CommandError;
 
-/// Times that a text is sealed because its subject was forgotten at the same moment.
-const MAX_SEALINGS: u32 = 3;
-
 impl Commands {
-    /// Seals a patient's details for one reservation.
+    /// Seals a patient's details for one reservation. A key that comes back has to be appended with them.
     pub(super) async fn seal_details(
         &self,
         subject: SubjectId,
         reservation: &ReservationId,
         details: &PatientDetails,
-    ) -> Result<Sealed, CommandError> {
-        self.seal_text(subject, reservation, &details.to_text()).await
+    ) -> Result<(Sealed, Option<FreshKey>), CommandError> {
+        let text = details.to_text();
+        if self.log().keeps_keys() {
+            Ok(self.vault().seal_for_append(subject, sealing_context(reservation), &text).await?)
+        } else {
+            Ok((self.seal_text(subject, reservation, &text).await?, None))
+        }
     }
 
     /// Seals a note or a reason for one reservation.
@@ -27,12 +29,6 @@ impl Commands {
         reservation: &ReservationId,
         text: &str,
     ) -> Result<Sealed, CommandError> {
-        let mut sealing = 1;
-        loop {
-            match self.vault().seal(subject, sealing_context(reservation), text).await {
-                Err(VaultError::Forgotten(_)) if sealing < MAX_SEALINGS => sealing += 1,
-                sealed => return Ok(sealed?),
-            }
-        }
+        Ok(self.vault().seal(subject, sealing_context(reservation), text).await?)
     }
 }

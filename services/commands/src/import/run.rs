@@ -160,7 +160,7 @@ impl Run<'_> {
         let kind = Kind { status: entry.row.status, placement: entry.placement };
         let (place, date) = (entry.row.place.clone(), entry.row.preferred_date);
         let command = BookCommand::Import(self.seal(entry, sealer)?);
-        let unit = Unit { commands: vec![command], about: None, origin: self.origin.clone() };
+        let unit = Unit { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
         let outcome = match self.commands.pages().settle(date, unit).await {
             Ok(settled) if settled.nothing_new => Outcome::AlreadyThere,
             Ok(settled) => Outcome::Imported(settled.position),

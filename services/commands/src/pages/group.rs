@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use daybook_domain::Event;
 use daybook_domain::book::{Book, BookCommand, BookEvent, Desk, Rejection, decide};
 use daybook_event_log::port::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
-use daybook_event_log::{Metadata, NewEvent, encode};
+use daybook_event_log::{Metadata, NewEvent, NewKey, encode};
 use uuid::Uuid;
 
 use super::Unit;
@@ -23,6 +23,8 @@ pub(super) struct Decided {
     pub(super) decisions: Vec<Decision>,
     /// The events of all of them, written out.
     pub(super) batch: Vec<NewEvent>,
+    /// The keys that are to be kept with them.
+    pub(super) keys: Vec<NewKey>,
     bytes: usize,
 }
 
@@ -61,6 +63,9 @@ pub(super) fn decide_group<'u>(
         // A lone unit, the usual case, costs no copy of the page.
         if place < last && !events.is_empty() {
             events.iter().for_each(|event| book.to_mut().evolve(event));
+        }
+        if !written.is_empty() {
+            decided.keys.extend(unit.new_key.clone());
         }
         decided.add(decision, written);
     }

@@ -52,7 +52,7 @@ fn id(number: u32) -> ReservationId {
 }
 
 fn unit(number: u32, commands: Vec<BookCommand>) -> Unit {
-    Unit { commands, about: Some(id(number)), origin: Origin::of(Actor::public()) }
+    Unit { commands, new_key: None, about: Some(id(number)), origin: Origin::of(Actor::public()) }
 }
 
 fn request_of_size(number: u32, start: &str, bytes: usize) -> Unit {

@@ -102,12 +102,12 @@ impl Worker {
             self.page.catch_up(&*log).await?;
         }
         for _ in 0..MAX_CONFLICTS {
-            let Decided { decisions, batch, .. } = self.decide(asked);
+            let Decided { decisions, batch, keys, .. } = self.decide(asked);
             if batch.is_empty() && is_fresh {
                 return Ok(decisions);
             }
             if !batch.is_empty() {
-                match append(&*log, &self.page.stream, self.page.expected(), batch).await {
+                match append(&*log, &self.page.stream, self.page.expected(), batch, keys).await {
                     Ok(appended) => {
                         self.page.ends_at(appended);
                         return Ok(decisions);

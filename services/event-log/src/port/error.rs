@@ -60,6 +60,9 @@ pub enum InvalidAppend {
     /// A payload or metadata is not JSON.
     #[error("a payload or metadata is not JSON")]
     NotJson,
+    /// It holds keys, and this log keeps none.
+    #[error("it holds keys, and this log keeps none")]
+    KeysNotKept,
     /// The log's database does not take one of its values, such as JSON that is nested too deeply.
     #[error("one of its values cannot be stored")]
     NotStorable,

@@ -19,7 +19,7 @@ use tokio_postgres::{Config, Statement};
 use super::connection::{Session, within};
 use super::error::PostgresError;
 use super::{APPEND_LOCK, CHANNEL};
-use crate::port::{AppendError, Appended, Expected, NewEvent, Position, StreamName};
+use crate::port::{AppendError, Appended, Expected, NewEvent, NewKey, Position, StreamName};
 use plan::{Ends, Plan};
 
 /// Appends that one transaction takes.
@@ -37,6 +37,7 @@ pub(super) struct Append {
     pub(super) stream: StreamName,
     pub(super) expected: Expected,
     pub(super) events: Vec<NewEvent>,
+    pub(super) keys: Vec<NewKey>,
     pub(super) bytes: usize,
 }
 
@@ -80,13 +81,16 @@ const ENDS_SQL: &str = "\
            coalesce((SELECT max(position) FROM event_log.events), 0) \
     FROM unnest($1::text[]) AS wanted (stream)";
 
-/// Inserts where the head is the expected one, and announces the new head where it has inserted.
+/// Inserts where the head is the expected one; where it has, keeps the keys of what was sealed and announces the new head.
 const INSERT_SQL: &str = "\
     WITH inserted AS ( \
         INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata) \
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::json[], $7::json[]) \
         WHERE $8 = (SELECT coalesce(max(position), 0) FROM event_log.events) RETURNING 1 \
-    ) SELECT pg_notify($9, $10) FROM inserted LIMIT 1";
+    ), kept AS ( \
+        INSERT INTO privacy.keys (key_id, subject, wrapped_key) \
+        SELECT * FROM unnest($9::uuid[], $10::bytea[], $11::bytea[]) WHERE EXISTS (SELECT FROM inserted) \
+    ) SELECT pg_notify($12, $13) FROM inserted LIMIT 1";
 
 impl WriteSession {
     pub(super) async fn open(config: &Config) -> Result<Self, PostgresError> {
@@ -244,9 +248,9 @@ impl WriteSession {
 }
 
 /// The insert's values: the plan's rows, and the announcement of the new head.
-fn values<'a>(plan: &'a Plan<'_>, head: &'a String) -> [&'a (dyn ToSql + Sync); 10] {
-    let [positions, revisions, ids, streams, kinds, payloads, metadata, head_before] = plan.parameters();
-    [positions, revisions, ids, streams, kinds, payloads, metadata, head_before, &CHANNEL, head]
+fn values<'a>(plan: &'a Plan<'_>, head: &'a String) -> Vec<&'a (dyn ToSql + Sync)> {
+    let announcement: [&(dyn ToSql + Sync); 2] = [&CHANNEL, head];
+    plan.parameters().into_iter().chain(announcement).collect()
 }
 
 /// Waits for answers to what ends with a commit.

@@ -40,7 +40,7 @@ impl Cache {
         Some(key)
     }
 
-    /// The live key of a subject.
+    /// A live key of a subject.
     pub(super) fn live(&mut self, subject: SubjectId) -> Option<(KeyId, DataKey)> {
         let id = self.young.live.get(&subject).or_else(|| self.old.live.get(&subject)).copied()?;
         let key = self.get(id)??;

@@ -24,9 +24,6 @@ pub enum VaultError {
     /// The subject has no key among those that were fetched.
     #[error("the key of subject {0} was not fetched")]
     NotFetched(SubjectId),
-    /// The subject was forgotten while its key was being made. Try again.
-    #[error("subject {0} was forgotten at the same moment")]
-    Forgotten(SubjectId),
     /// The machine has no randomness to give.
     #[error("the machine has no randomness to give")]
     Randomness(#[source] getrandom::Error),
@@ -49,7 +46,7 @@ impl VaultError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Store(error) => !error.is_about_values(),
-            Self::Forgotten(_) | Self::Overloaded => true,
+            Self::Overloaded => true,
             Self::Shared(error) => error.is_passing(),
             Self::Provider(_)
             | Self::UnknownKey(_)

@@ -94,7 +94,7 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Seals a text with the live key of a subject that was asked for.
+    /// Seals a text with a live key of a subject that was asked for.
     pub fn seal(&self, subject: SubjectId, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
         let (id, key) = self.keys.get(&subject).ok_or(VaultError::NotFetched(subject))?;
         crypto::seal(*id, key, context, text)

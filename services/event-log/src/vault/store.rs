@@ -1,6 +1,6 @@
 //! The table of keys. Keys go in wrapped and come out unwrapped; both happen here and nowhere else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::crypto::DataKey;
 use super::error::VaultError;
+use super::fresh_key::FreshKey;
 use super::master::{KeyProvider, WrappedKey};
+use crate::port::NewKey;
 use crate::postgres::PostgresError;
 
 /// Keys that one statement asks for or makes.
@@ -26,12 +28,20 @@ const MAX_LOADED_KEYS: usize = 4_000_000;
 /// Longest time for one statement, or for the next rows of a long one.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The live key of a subject.
+/// A live key of a subject.
 #[derive(Debug, Clone)]
 pub(super) struct LiveKey {
     pub(super) subject: SubjectId,
     pub(super) id: KeyId,
     pub(super) key: DataKey,
+}
+
+impl From<FreshKey> for LiveKey {
+    fn from(key: FreshKey) -> Self {
+        let subject = key.row().subject;
+        let (id, key) = key.into_live();
+        Self { subject, id, key }
+    }
 }
 
 /// The table, and who unwraps what is in it.
@@ -43,8 +53,7 @@ pub(super) struct Store {
 
 const INSERT_SQL: &str = "\
     INSERT INTO privacy.keys (key_id, subject, wrapped_key) \
-    SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) \
-    ON CONFLICT (subject) WHERE destroyed_at IS NULL DO NOTHING RETURNING subject";
+    SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[])";
 
 const LIVE_SQL: &str = "\
     SELECT key_id, wrapped_key, subject FROM privacy.keys WHERE subject = ANY($1) AND destroyed_at IS NULL";
@@ -71,7 +80,7 @@ impl Store {
         Self { pool, provider }
     }
 
-    /// The live keys of subjects, as far as they have one.
+    /// A live key of each subject that has one.
     pub(super) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
         if subjects.is_empty() {
             return Ok(Vec::new());
@@ -87,22 +96,31 @@ impl Store {
         Ok(live)
     }
 
-    /// Makes the live keys of subjects who have none, and gives those that were made, once they are on disk.
-    ///
-    /// Subjects have to be sorted and differ: two statements that insert in one order cannot wait for each other.
-    pub(super) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
+    /// Makes a key for each subject, in their order. Keeping them is left to the caller.
+    pub(super) async fn draft(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
         let mut keys = Vec::with_capacity(subjects.len());
         for _ in subjects {
             keys.push((KeyId(Uuid::now_v7()), DataKey::random().map_err(VaultError::Randomness)?));
         }
         let wrapped = self.provider.wrap(&keys).await.map_err(VaultError::Provider)?;
-        let ids: Vec<Uuid> = keys.iter().map(|(id, _)| id.0).collect();
-        let owners: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
-        let wrapped: Vec<&[u8]> = wrapped.iter().map(|key| key.0.as_slice()).collect();
-        let rows = self.query(INSERT_SQL, &[&ids, &owners, &wrapped]).await?;
-        let made: HashSet<SubjectId> = rows.iter().map(|row| subject(row, 0)).collect::<Result<_, _>>()?;
-        let keys = subjects.iter().copied().zip(keys).filter(|(subject, _)| made.contains(subject));
-        Ok(keys.map(|(subject, (id, key))| LiveKey { subject, id, key }).collect())
+        let keys = subjects.iter().zip(keys).zip(wrapped);
+        let fresh = keys.map(|((subject, (id, key)), wrapped)| {
+            FreshKey::new(NewKey { id, subject: *subject, wrapped: wrapped.0.into() }, key)
+        });
+        Ok(fresh.collect())
+    }
+
+    /// Makes a key for each subject, in their order, and gives them once they are on disk.
+    pub(super) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
+        if subjects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = self.draft(subjects).await?;
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.row().id.0).collect();
+        let owners: Vec<&[u8]> = keys.iter().map(|key| key.row().subject.as_bytes().as_slice()).collect();
+        let wrapped: Vec<&[u8]> = keys.iter().map(|key| &*key.row().wrapped).collect();
+        self.query(INSERT_SQL, &[&ids, &owners, &wrapped]).await?;
+        Ok(keys)
     }
 
     /// Keys by id; those that were destroyed without their bytes, those that never were not at all.

@@ -74,6 +74,9 @@ pub(super) struct Plan<'a> {
     kinds: Vec<&'static str>,
     payloads: Vec<JsonText<'a>>,
     metadata: Vec<JsonText<'a>>,
+    key_ids: Vec<Uuid>,
+    key_subjects: Vec<&'a [u8]>,
+    wrapped_keys: Vec<&'a [u8]>,
 }
 
 impl<'a> Plan<'a> {
@@ -88,6 +91,9 @@ impl<'a> Plan<'a> {
             kinds: Vec::new(),
             payloads: Vec::new(),
             metadata: Vec::new(),
+            key_ids: Vec::new(),
+            key_subjects: Vec::new(),
+            wrapped_keys: Vec::new(),
         }
     }
 
@@ -137,6 +143,11 @@ impl<'a> Plan<'a> {
             last = revision;
             revision = revision.next();
         }
+        for key in &append.keys {
+            self.key_ids.push(key.id.0);
+            self.key_subjects.push(key.subject.as_bytes());
+            self.wrapped_keys.push(&key.wrapped);
+        }
         self.ends.last.insert(append.stream.as_str().into(), Some(last));
         Appended { position: at(self.ends.head), revision: last }
     }
@@ -170,8 +181,8 @@ impl<'a> Plan<'a> {
         .collect()
     }
 
-    /// In the order of the insert's columns, then the head on which all of it rests.
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 8] {
+    /// In the order of the insert's columns, then the head on which all of it rests, then the columns of keys.
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &self.positions,
             &self.revisions,
@@ -181,6 +192,9 @@ impl<'a> Plan<'a> {
             &self.payloads,
             &self.metadata,
             &self.head_before,
+            &self.key_ids,
+            &self.key_subjects,
+            &self.wrapped_keys,
         ]
     }
 }

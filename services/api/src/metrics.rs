@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Because;
+use daybook_event_log::Connection;
 use daybook_projections::Lag;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -58,6 +59,11 @@ struct View {
     model: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Adapter {
+    adapter: &'static str,
+}
+
 type Seconds = Gauge<f64, AtomicU64>;
 
 /// All that is counted and measured.
@@ -72,6 +78,8 @@ pub(crate) struct Metrics {
     differences: Family<Difference, Counter>,
     lag: Family<View, Seconds>,
     position: Family<View, Gauge>,
+    log_up: Family<Adapter, Gauge>,
+    log_reconnects: Family<Adapter, Gauge>,
 }
 
 /// A request that is under way; it is counted down however it ends.
@@ -97,6 +105,8 @@ impl Metrics {
             differences: Family::default(),
             lag: Family::default(),
             position: Family::default(),
+            log_up: Family::default(),
+            log_reconnects: Family::default(),
         };
         metrics.register();
         metrics
@@ -130,6 +140,16 @@ impl Metrics {
             self.lag.clone(),
         );
         registry.register("view_position", "Position that a view has reached", self.position.clone());
+        registry.register(
+            "log_up",
+            "Whether the event log answered when it was last heard of",
+            self.log_up.clone(),
+        );
+        registry.register(
+            "log_reconnects",
+            "Connections to the event log that were lost and made anew since the start",
+            self.log_reconnects.clone(),
+        );
     }
 
     /// A request begins.
@@ -176,6 +196,14 @@ impl Metrics {
         self.lag.get_or_create(&view).set(lag.seconds);
         let position = i64::try_from(lag.position.commit()).unwrap_or(i64::MAX);
         self.position.get_or_create(&view).set(position);
+    }
+
+    /// How the log's connection fares.
+    pub(crate) fn log(&self, connection: Connection) {
+        let adapter = Adapter { adapter: connection.adapter };
+        self.log_up.get_or_create(&adapter).set(connection.is_up.into());
+        let reconnects = i64::try_from(connection.reconnects).unwrap_or(i64::MAX);
+        self.log_reconnects.get_or_create(&adapter).set(reconnects);
     }
 
     /// All of it in the text format of Prometheus.

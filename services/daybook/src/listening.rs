@@ -1,4 +1,4 @@
-//! Where a running `daybook serve` listens: a line in the data dir for the other commands, and a question to the address.
+//! Where a running `daybook serve` listens: a line in the data dir for the other commands, and questions to the address.
 //!
 //! The line is a hint and never proof: only an answer shows that somebody is there.
 
@@ -7,17 +7,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The file in the data dir.
 const FILE_NAME: &str = "listening";
 
-/// Longest time to wait for an answer.
+/// Longest time to wait for an answer to whether somebody is there.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Longest time to wait for the outcome of a service's checks, each of which takes up to two seconds.
+const CHECKS_PATIENCE: Duration = Duration::from_secs(8);
+
 /// Bytes of an answer that are looked at.
-const STATUS_LINE_BYTES: u64 = 32;
+const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 
 /// The line of a service that listens. Dropping it takes the line back.
 #[derive(Debug)]
@@ -55,16 +59,25 @@ fn read(file: &Path) -> Option<SocketAddr> {
 
 /// Whether a Daybook answers at the address.
 pub(crate) async fn answers(address: SocketAddr) -> bool {
-    matches!(tokio::time::timeout(PATIENCE, ask(address)).await, Ok(Ok(true)))
+    let asked = tokio::time::timeout(PATIENCE, ask(address, "/livez")).await;
+    asked.is_ok_and(|answer| answer.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200")))
 }
 
-async fn ask(address: SocketAddr) -> std::io::Result<bool> {
+/// What the service at the address says of its checks, as `/readyz` answers it.
+pub(crate) async fn checks(address: SocketAddr) -> Option<Value> {
+    let answer = tokio::time::timeout(CHECKS_PATIENCE, ask(address, "/readyz")).await.ok()?.ok()?;
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let body: Value = serde_json::from_slice(answer.get(head + 4..)?).ok()?;
+    body.get("checks").cloned()
+}
+
+async fn ask(address: SocketAddr, path: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(STATUS_LINE_BYTES).read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 200"))
+    stream.take(MAX_ANSWER_BYTES).read_to_end(&mut answer).await?;
+    Ok(answer)
 }
 
 #[cfg(test)]

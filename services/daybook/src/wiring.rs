@@ -79,6 +79,15 @@ impl Backend {
         Ok(Self { log, pool, config, vault, commands, server })
     }
 
+    /// Makes sure that no view that serves is ahead of the log. For commands that append: a view that is ahead, because an older
+    /// log was restored, would pass over what they append.
+    ///
+    /// # Errors
+    /// Which view is ahead, and what to do.
+    pub async fn check_views_not_ahead(&self) -> anyhow::Result<()> {
+        log::check_not_overtaken(&self.log, &self.pool).await
+    }
+
     /// Starts the engine that keeps the views up. Where another process does so already, it stands by.
     pub fn start_engine(&self) -> RunningEngine {
         RunningEngine::start(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())

@@ -22,8 +22,8 @@ use futures_util::StreamExt;
 
 use crate::known_head::KnownHead;
 use crate::port::{
-    AppendError, Appended, EventLog, Expected, Filter, NewEvent, Position, ReadError, RecordedStream,
-    Revision, StreamName, check_append,
+    AppendError, Appended, Connection, EventLog, Expected, Filter, NewEvent, Position, ReadError,
+    RecordedStream, Revision, StreamName, check_append,
 };
 use supervisor::Supervisor;
 
@@ -55,11 +55,6 @@ impl EventStoreLog {
         let known = KnownHead::at(reader::patiently(|| reader::raw_head(&supervisor)).await?);
         let watch = Arc::new(follower::HeadWatch::start(Arc::clone(&supervisor), known.clone()));
         Ok(Self { supervisor, known, own: KnownHead::at(Position::START), _watch: watch })
-    }
-
-    /// How many times a client was replaced by a new one.
-    pub fn reconnects(&self) -> u64 {
-        self.supervisor.replaced()
     }
 }
 
@@ -100,6 +95,11 @@ impl EventLog for EventStoreLog {
         reader::patiently(|| reader::head(&self.supervisor, &self.own))
             .await
             .map_err(EventStoreError::into_read)
+    }
+
+    fn connection(&self) -> Connection {
+        let (is_up, reconnects) = (self.supervisor.is_up(), self.supervisor.replaced());
+        Connection { adapter: "eventstore", is_up, reconnects }
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {

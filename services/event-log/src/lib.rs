@@ -22,7 +22,7 @@ pub use eventstore::EventStoreLog;
 pub use memory::MemoryLog;
 pub use outage::FOLLOW_PATIENCE;
 pub use port::{
-    AppendError, Appended, Category, EventId, EventKind, EventLog, Expected, Filter, NewEvent, NewKey,
-    Position, ReadError, Recorded, RecordedStream, Revision, StreamName,
+    AppendError, Appended, Category, Connection, EventId, EventKind, EventLog, Expected, Filter, NewEvent,
+    NewKey, Position, ReadError, Recorded, RecordedStream, Revision, StreamName,
 };
 pub use postgres::PostgresLog;

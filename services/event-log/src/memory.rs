@@ -12,8 +12,8 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::port::{
-    AppendError, Appended, EventLog, Expected, Filter, Fit, NewEvent, Position, ReadError, Recorded,
-    RecordedStream, Revision, StreamName, check_append,
+    AppendError, Appended, Connection, EventLog, Expected, Filter, Fit, NewEvent, Position, ReadError,
+    Recorded, RecordedStream, Revision, StreamName, check_append,
 };
 
 /// Events that it keeps at most.
@@ -175,6 +175,10 @@ impl EventLog for MemoryLog {
 
     async fn head(&self) -> Result<Position, ReadError> {
         Ok(*self.head.borrow())
+    }
+
+    fn connection(&self) -> Connection {
+        Connection { adapter: "memory", is_up: true, reconnects: 0 }
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {

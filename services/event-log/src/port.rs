@@ -3,6 +3,7 @@
 //! It names no database and never looks into a payload. What every adapter has to do is written once, in the contract
 //! suite of the tests, and run on all of them.
 
+mod connection;
 mod error;
 mod event;
 mod key;
@@ -12,6 +13,7 @@ mod stream;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
+pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
 pub use event::{Appended, EventId, EventKind, Expected, Fit, NewEvent, Recorded, check_append};
 pub use key::NewKey;
@@ -74,6 +76,9 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
 
     /// Position of the last event; [`Position::START`] where there is none.
     async fn head(&self) -> Result<Position, ReadError>;
+
+    /// How the connection fares. Asks nobody.
+    fn connection(&self) -> Connection;
 
     /// Whether an append would be taken now, as far as can be told without one. Appends nothing.
     async fn check_writable(&self) -> Result<(), ReadError>;

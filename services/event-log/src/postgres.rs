@@ -22,8 +22,8 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Config;
 
 use crate::port::{
-    AppendError, Appended, EventLog, Expected, Filter, NewEvent, NewKey, Position, ReadError, RecordedStream,
-    Revision, StreamName, check_append,
+    AppendError, Appended, Connection, EventLog, Expected, Filter, NewEvent, NewKey, Position, ReadError,
+    RecordedStream, Revision, StreamName, check_append,
 };
 
 pub use connection::{PoolSize, create_pool};
@@ -124,6 +124,11 @@ impl EventLog for PostgresLog {
 
     async fn head(&self) -> Result<Position, ReadError> {
         reader::head(&self.pool).await.map_err(PostgresError::into_read)
+    }
+
+    fn connection(&self) -> Connection {
+        let (is_up, reconnects) = (self.wakeup.is_up(), self.wakeup.losses());
+        Connection { adapter: "postgres", is_up, reconnects }
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {

@@ -10,6 +10,7 @@ mod log_restarts;
 mod outages;
 mod private_postgres;
 mod replay;
+mod restored_log;
 mod runbook;
 mod seats;
 mod secrecy;

@@ -22,6 +22,7 @@ async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql()
         let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
         assert!(status["connect"].as_str().unwrap().starts_with("psql -h "), "{status}");
         assert_eq!(status["service"]["answers"], true, "{status}");
+        assert_eq!(status["service"]["checks"]["log"]["ok"], true, "{status}");
         let views = status["views"].as_array().unwrap();
         let holds = |view: &serde_json::Value| view["counts"]["reservations"] == 1;
         if views.len() == 2 && views.iter().all(holds) { Ok(()) } else { Err(status.to_string()) }

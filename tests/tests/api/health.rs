@@ -61,6 +61,8 @@ async fn metrics_count_by_words_of_ours_and_hold_nothing_of_a_client() {
         r#"daybook_bookings_total{outcome="refused",code="SLOT_TAKEN",judge="dynamic"} 1"#,
         r#"daybook_http_requests_total{route="/api/reservations/{id}",method="GET",status="4xx",model="none"} 1"#,
         r#"daybook_view_lag_seconds{model="legacy"} 0"#,
+        r#"daybook_log_up{adapter="postgres"} 1"#,
+        r#"daybook_log_reconnects{adapter="postgres"} 0"#,
         "daybook_http_requests_in_flight 1",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

@@ -82,10 +82,12 @@ async fn a_server_that_stays_away_is_reported() {
     let lost = within(log.append(&page(1), Expected::NoStream, vec![event()])).await.unwrap_err();
     assert!(matches!(lost, AppendError::Unavailable(_) | AppendError::Unknown(_)), "{lost:?}");
     assert!(log.check_writable().await.is_err());
+    assert!(!log.connection().is_up);
     let again = Server::start(Options { port: address.port(), store, ..Options::default() }).await.unwrap();
     within(log.append(&page(1), Expected::NoStream, vec![event()])).await.unwrap();
     assert_eq!(read_all(&log).await.len(), 2);
-    assert!(log.reconnects() > 0);
+    let connection = log.connection();
+    assert!(connection.is_up && connection.reconnects > 0, "{connection:?}");
     again.stop().await;
 }
 

@@ -1,4 +1,5 @@
-//! `GET /metrics`: all that is counted, for Prometheus. How far the views are is looked up when it is asked for.
+//! `GET /metrics`: all that is counted, for Prometheus. How far the views are and how the log fares is looked up when it is
+//! asked for.
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Pro
             state.metrics.view(model, lag);
         }
     }
+    state.metrics.log(state.log.connection());
     let text = state.metrics.text().map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(text))
 }

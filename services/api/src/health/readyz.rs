@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Routing, Share};
-use daybook_event_log::Position;
+use daybook_event_log::{Connection, Position};
 use daybook_projections::describe;
 use serde::Serialize;
 
@@ -33,10 +33,13 @@ struct Check {
     lag_seconds: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit_seconds: Option<f64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    connection: Option<Connection>,
 }
 
 impl Check {
-    const FAILED: Self = Self { ok: false, position: None, lag_seconds: None, limit_seconds: None };
+    const FAILED: Self =
+        Self { ok: false, position: None, lag_seconds: None, limit_seconds: None, connection: None };
 }
 
 /// Says whether the process is ready, and if not, why: by the name of the check, never by its cause, which is logged.
@@ -73,15 +76,17 @@ async fn log(state: &State) -> Check {
         state.log.check_writable().await?;
         state.log.head().await
     };
-    match tokio::time::timeout(CHECK_DEADLINE, asked).await {
-        Ok(Ok(head)) => Check { ok: true, position: Some(head), ..Check::FAILED },
+    let outcome = tokio::time::timeout(CHECK_DEADLINE, asked).await;
+    let failed = Check { connection: Some(state.log.connection()), ..Check::FAILED };
+    match outcome {
+        Ok(Ok(head)) => Check { ok: true, position: Some(head), ..failed },
         Ok(Err(error)) => {
             tracing::warn!(error = %describe(&error), "the event log takes no appends");
-            Check::FAILED
+            failed
         }
         Err(_) => {
             tracing::warn!("the event log does not answer in time");
-            Check::FAILED
+            failed
         }
     }
 }
@@ -96,6 +101,7 @@ async fn view(state: &State, model: ReadModel) -> Check {
             position: Some(lag.position),
             lag_seconds: Some(lag.seconds),
             limit_seconds: Some(limit),
+            connection: None,
         },
         Ok(Err(error)) => {
             tracing::warn!(%model, error = %describe(&error), "how far a view is cannot be told");

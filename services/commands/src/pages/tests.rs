@@ -14,8 +14,8 @@ use daybook_domain::{Actor, Event, KeyId, ReadModel, Sealed, ServiceId, Status, 
 use daybook_event_log::memory::MemoryLog;
 use daybook_event_log::port::MAX_APPEND_BYTES;
 use daybook_event_log::{
-    AppendError, Appended, Expected, Filter, NewEvent, ReadError, RecordedStream, Revision, StreamName,
-    decode,
+    AppendError, Appended, Connection, Expected, Filter, NewEvent, ReadError, RecordedStream, Revision,
+    StreamName, decode,
 };
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -245,6 +245,10 @@ impl EventLog for LosingAnswers {
 
     async fn head(&self) -> Result<Position, ReadError> {
         self.log.head().await
+    }
+
+    fn connection(&self) -> Connection {
+        self.log.connection()
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {

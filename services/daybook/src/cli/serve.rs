@@ -35,6 +35,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
 
 /// Serves on an open backend. The engine is told to stop however this ends.
 async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
+    backend.check_views_not_ahead().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let application = tokio::select! {

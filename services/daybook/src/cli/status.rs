@@ -42,6 +42,7 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         version: env!("CARGO_PKG_VERSION"),
         service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
         reads: Reads::from(&*backend.commands.routing()),
+        log: backend.log.connection().adapter,
         head: backend.log.head().await?,
         views,
         connect: backend.connect_hint().to_owned(),
@@ -59,12 +60,10 @@ async fn look_at(backend: &Backend, serving: &Views, standing: Standing) -> anyh
 
 /// Where a service answers: where the last one of this data dir said it listens, else where one would.
 async fn find_service(configured: SocketAddr, announced: Option<SocketAddr>) -> Listening {
-    let mut last = Listening { address: configured, answers: false };
     for address in announced.into_iter().chain([configured]) {
-        last = Listening { address, answers: listening::answers(address).await };
-        if last.answers {
-            break;
+        if listening::answers(address).await {
+            return Listening { address, answers: true, checks: listening::checks(address).await };
         }
     }
-    last
+    Listening { address: configured, answers: false, checks: None }
 }

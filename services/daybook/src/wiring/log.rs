@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use daybook_event_log::postgres::{Options, PostgresLog};
 use daybook_event_log::{EventLog, EventStoreLog, Position, Revision, StreamName};
-use daybook_projections::generation;
+use daybook_projections::{Generation, generation};
 use deadpool_postgres::Pool;
 use futures_util::TryStreamExt;
 use tokio_postgres::Config;
@@ -66,6 +66,30 @@ async fn check_views(kind: &EventStore, log: &Arc<dyn EventLog>, pool: &Pool) ->
             let is_new = live.iter().all(|standing| standing.position == Position::START);
             if is_new { Ok(()) } else { Err(OtherLog.into()) }
         }
+    }
+}
+
+/// A view has taken in what the log does not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the {view} view holds events up to position {held}, and the event log ends at {head}: was the log restored from a backup \
+     that is older than the views? If a newer log is at hand, restore that. If not, `daybook projection rebuild all` builds the \
+     views from the log as it is"
+)]
+struct ViewsAhead {
+    view: Generation,
+    held: Position,
+    head: Position,
+}
+
+/// Refuses to go on with views that are ahead of their log: what is appended next would be passed over.
+pub(super) async fn check_not_overtaken(log: &Arc<dyn EventLog>, pool: &Pool) -> anyhow::Result<()> {
+    // Views first: they only ever take in what the log has by then.
+    let live = generation::live(&pool.get().await?).await?;
+    let head = log.head().await?;
+    match live.into_iter().find(|standing| standing.position > head) {
+        Some(ahead) => Err(ViewsAhead { view: ahead.generation, held: ahead.position, head }.into()),
+        None => Ok(()),
     }
 }
 

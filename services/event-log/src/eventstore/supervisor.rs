@@ -53,6 +53,12 @@ impl Supervisor {
         self.replaced.load(Ordering::Relaxed)
     }
 
+    /// Whether the last operation was answered.
+    pub(super) fn is_up(&self) -> bool {
+        let current = self.lock();
+        current.has_worked && current.troubles == 0
+    }
+
     /// The client of the moment.
     pub(super) fn hold(&self) -> Held {
         let current = self.lock();

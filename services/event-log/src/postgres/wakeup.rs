@@ -1,13 +1,15 @@
-//! Waking followers: the highest position that is known to be committed, and the connection that listens for it.
+//! Waking followers: the highest position that is known to be committed, and the connection that listens for it. That it is
+//! always there or being made anew is also what tells how the database fares.
 //!
 //! It only ever makes followers look sooner. What it misses they find by polling.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::CHANNEL;
 use super::connection::{CONNECT_DEADLINE, named, within};
@@ -21,24 +23,25 @@ use crate::port::Position;
 #[derive(Debug, Clone)]
 pub(super) struct Wakeup {
     known: KnownHead,
-    _listener: Arc<Task>,
+    listening: Arc<Listening>,
+    _listener: Arc<AbortOnDropHandle<()>>,
 }
 
-/// A task that ends when its owner goes.
+/// How the connection that listens fares.
 #[derive(Debug)]
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+struct Listening {
+    is_up: AtomicBool,
+    losses: AtomicU64,
 }
 
 impl Wakeup {
+    /// To be called when the database has just answered.
     pub(super) fn start(config: Config, head: Position) -> Self {
         let known = KnownHead::at(head);
-        let listener = tokio::spawn(keep_listening(config, known.clone()));
-        Self { known, _listener: Arc::new(Task(listener)) }
+        let listening = Arc::new(Listening { is_up: AtomicBool::new(true), losses: AtomicU64::new(0) });
+        let task = keep_listening(config, known.clone(), Arc::clone(&listening));
+        let listener = Arc::new(AbortOnDropHandle::new(tokio::spawn(task)));
+        Self { known, listening, _listener: listener }
     }
 
     /// Everything up to this position is committed.
@@ -50,29 +53,43 @@ impl Wakeup {
         self.known.get()
     }
 
+    /// Whether the database was there when it was last heard of.
+    pub(super) fn is_up(&self) -> bool {
+        self.listening.is_up.load(Ordering::Relaxed)
+    }
+
+    /// How many times its connection was lost.
+    pub(super) fn losses(&self) -> u64 {
+        self.listening.losses.load(Ordering::Relaxed)
+    }
+
     pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
         self.known.subscribe()
     }
 }
 
 /// Listens for as long as the log is there; after each loss it waits a bounded while.
-async fn keep_listening(config: Config, known: KnownHead) {
+async fn keep_listening(config: Config, known: KnownHead, listening: Arc<Listening>) {
     let config = named(&config, "daybook listener");
     let mut backoff = Backoff::new();
     loop {
-        match listen(&config, &known).await {
-            Ok(()) => backoff.reset(),
+        match listen(&config, &known, &listening).await {
+            Ok(()) => {
+                listening.losses.fetch_add(1, Ordering::Relaxed);
+                backoff.reset();
+            }
             Err(error) => tracing::debug!(%error, "cannot listen for new events; followers poll"),
         }
+        listening.is_up.store(false, Ordering::Relaxed);
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 
 /// Listens until the connection ends.
-async fn listen(config: &Config, known: &KnownHead) -> Result<(), PostgresError> {
+async fn listen(config: &Config, known: &KnownHead, listening: &Listening) -> Result<(), PostgresError> {
     let (client, mut connection) = within(CONNECT_DEADLINE, config.connect(NoTls)).await?;
     let heard = known.clone();
-    let mut driver = Task(tokio::spawn(async move {
+    let driver = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(Ok(message)) = messages.next().await {
             if let Some(head) = announced(&message) {
@@ -81,8 +98,9 @@ async fn listen(config: &Config, known: &KnownHead) -> Result<(), PostgresError>
         }
     }));
     known.announce(within(READ_DEADLINE, start(&client)).await?);
+    listening.is_up.store(true, Ordering::Relaxed);
     // The driver ends with its connection; that it was aborted is no news.
-    let _ended = (&mut driver.0).await;
+    let _ended = driver.await;
     Ok(())
 }
 

@@ -45,6 +45,13 @@ async fn terminate_again_and_again(database: &TestDatabase, done: &AtomicUsize) 
     terminated
 }
 
+/// Waits until the log knows that its database is there again.
+async fn until_up(log: &PostgresLog) {
+    while !log.connection().is_up {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_appends_stand_once_and_followers_go_on_when_sessions_are_ended() {
     let database = adapters::database().await;
@@ -66,6 +73,8 @@ async fn acknowledged_appends_stand_once_and_followers_go_on_when_sessions_are_e
     acknowledged.sort();
     assert_eq!(stored, acknowledged);
     assert_eq!(following.await.unwrap(), all);
+    within(until_up(&log)).await;
+    assert!(log.connection().reconnects > 0);
 }
 
 /// Nothing in a read may depend on the transaction that wrote an event, or on sessions of the past.

@@ -101,6 +101,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 
 /// Imports, and waits until both views hold it.
 async fn import(backend: &Backend, source: Source) -> anyhow::Result<Report> {
+    backend.check_views_not_ahead().await?;
     // The catalog says which service an enum value is; a new clinic has to have one first.
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;

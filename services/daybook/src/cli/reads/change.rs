@@ -1,7 +1,7 @@
 //! `daybook reads set` and `reads rollback`: one event each, in force in every process within a second.
 
 use clap::Args;
-use daybook_commands::{CommandError, Origin};
+use daybook_commands::Origin;
 use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, RoutingRejection, Share};
 use daybook_event_log::Position;
 use serde::Serialize;
@@ -78,7 +78,8 @@ async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: W
     Ok(Exit::Done)
 }
 
-async fn record(backend: &Backend, command: RoutingCommand) -> Result<Changed, CommandError> {
+async fn record(backend: &Backend, command: RoutingCommand) -> anyhow::Result<Changed> {
+    backend.check_views_not_ahead().await?;
     let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) };
     let position = backend.commands.change_routing(command, origin).await?;
     Ok(Changed { reads: Reads::from(&*backend.commands.routing()), position })

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use daybook_event_log::Position;
 use daybook_projections::Standing;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::reads::Reads;
 use crate::output::{Align, Table, grouped};
@@ -17,6 +18,8 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     pub(super) service: Listening,
     pub(super) reads: Reads,
+    /// Where the log is kept.
+    pub(super) log: &'static str,
     pub(super) head: Position,
     pub(super) views: Vec<View>,
     pub(super) connect: String,
@@ -27,6 +30,8 @@ pub(super) struct Report {
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) answers: bool,
+    /// What it says of its log and its views, as `/readyz` has it.
+    pub(super) checks: Option<Value>,
 }
 
 /// One generation of a view.
@@ -49,7 +54,7 @@ impl Report {
         };
         put(&self.service.describe());
         put(&self.reads.describe());
-        put(&format!("The log's head is position {}.", self.head));
+        put(&format!("The log ({}) ends at position {}.", self.log, self.head));
         if self.views.is_empty() {
             put("No view has been built yet.");
         } else {
@@ -81,9 +86,21 @@ impl Report {
 impl Listening {
     fn describe(&self) -> String {
         match self.answers {
-            true => format!("A service listens on http://{}.", self.address),
+            true => format!("A service listens on http://{}{}.", self.address, self.describe_checks()),
             false => format!("No service answers on http://{}.", self.address),
         }
+    }
+
+    fn describe_checks(&self) -> String {
+        let Some(checks) = self.checks.as_ref().and_then(Value::as_object) else { return String::new() };
+        let failed: Vec<&str> =
+            checks.iter().filter(|(_, check)| check["ok"] != true).map(|(name, _)| name.as_str()).collect();
+        let readiness = match failed.as_slice() {
+            [] => " and is ready".to_owned(),
+            failed => format!(" and is not ready ({})", failed.join(", ")),
+        };
+        let reconnects = checks.get("log").and_then(|log| log["reconnects"].as_u64()).unwrap_or_default();
+        format!("{readiness}; its connection to the log was made anew {reconnects} times")
     }
 }
 

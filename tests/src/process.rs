@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use daybook_log_server::Server as LogServer;
+use anyhow::{Context, bail, ensure};
+use daybook_log_server::{Cluster, Options as LogServerOptions, Server as LogServer};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -63,7 +63,19 @@ pub enum LogKind {
     Database,
     /// In a server that speaks EventStoreDB's protocol, in this test process.
     EventStoreDb,
+    /// In three of them, of which one leads.
+    EventStoreDbCluster,
 }
+
+/// Who keeps the event log, where it is not the database.
+#[derive(Debug)]
+enum LogKeeper {
+    Server(LogServer),
+    Cluster(Cluster),
+}
+
+/// Members of a cluster.
+pub const CLUSTER_MEMBERS: usize = 3;
 
 /// A place where `daybook` is run: its data dir, and its database unless it makes one itself.
 ///
@@ -71,7 +83,7 @@ pub enum LogKind {
 #[derive(Debug)]
 pub struct Installation {
     database: Option<TestDatabase>,
-    log_server: Option<LogServer>,
+    log_keeper: Option<LogKeeper>,
     folder: TempDir,
     _share: Share,
 }
@@ -112,26 +124,40 @@ impl Installation {
     /// # Errors
     /// When there is no PostgreSQL, or no port to listen on.
     pub async fn open_on(log: LogKind) -> anyhow::Result<Self> {
-        let log_server = match log {
+        let options = LogServerOptions::default();
+        let log_keeper = match log {
             LogKind::Database => None,
-            LogKind::EventStoreDb => Some(LogServer::start(daybook_log_server::Options::default()).await?),
+            LogKind::EventStoreDb => Some(LogKeeper::Server(LogServer::start(options).await?)),
+            LogKind::EventStoreDbCluster => {
+                Some(LogKeeper::Cluster(Cluster::start(CLUSTER_MEMBERS, options).await?))
+            }
         };
-        Ok(Self { log_server, ..Self::open().await? })
+        Ok(Self { log_keeper, ..Self::open().await? })
+    }
+
+    /// The cluster that keeps its log.
+    ///
+    /// # Errors
+    /// When its log is elsewhere.
+    pub fn log_cluster(&mut self) -> anyhow::Result<&mut Cluster> {
+        match &mut self.log_keeper {
+            Some(LogKeeper::Cluster(cluster)) => Ok(cluster),
+            Some(LogKeeper::Server(_)) | None => bail!("its log is in no cluster"),
+        }
     }
 
     /// Kills the server of the log and starts it again with its data, at the same address.
     ///
     /// # Errors
-    /// When it cannot be started again, or the log is in the database.
+    /// When it cannot be started again, or no single server keeps the log.
     pub async fn restart_log_server(&mut self) -> anyhow::Result<()> {
-        let server = self.log_server.take().context("its log is in the database")?;
-        let options = daybook_log_server::Options {
-            port: server.address().port(),
-            store: server.store().clone(),
-            ..daybook_log_server::Options::default()
+        let Some(LogKeeper::Server(server)) = self.log_keeper.take() else {
+            bail!("its log is in no single server")
         };
+        let (port, store) = (server.address().port(), server.store().clone());
         server.stop().await;
-        self.log_server = Some(LogServer::start(options).await?);
+        let options = LogServerOptions { port, store, ..LogServerOptions::default() };
+        self.log_keeper = Some(LogKeeper::Server(LogServer::start(options).await?));
         Ok(())
     }
 
@@ -144,7 +170,7 @@ impl Installation {
     }
 
     fn over(database: TestDatabase, share: Share) -> anyhow::Result<Self> {
-        Ok(Self { database: Some(database), log_server: None, folder: tempfile::tempdir()?, _share: share })
+        Ok(Self { database: Some(database), log_keeper: None, folder: tempfile::tempdir()?, _share: share })
     }
 
     /// One that names no database, so that `daybook` runs a private PostgreSQL in the data dir.
@@ -154,7 +180,7 @@ impl Installation {
     pub async fn private() -> anyhow::Result<Self> {
         Ok(Self {
             database: None,
-            log_server: None,
+            log_keeper: None,
             folder: tempfile::tempdir()?,
             _share: Share::some().await,
         })
@@ -181,9 +207,11 @@ impl Installation {
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
         }
-        if let Some(server) = &self.log_server {
-            command.env("EVENT_STORE_URL", server.url());
-        }
+        let log_url = self.log_keeper.as_ref().map(|keeper| match keeper {
+            LogKeeper::Server(server) => server.url(),
+            LogKeeper::Cluster(cluster) => cluster.url(),
+        });
+        command.envs(log_url.map(|url| ("EVENT_STORE_URL", url)));
         command.envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Ok(command)

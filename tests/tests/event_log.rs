@@ -9,6 +9,7 @@ mod event_log {
     pub(crate) mod adapters;
     pub(crate) mod contract;
     mod eventstore;
+    mod model;
     mod portable;
     mod postgres;
     pub(crate) mod sample;

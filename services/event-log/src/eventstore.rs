@@ -3,13 +3,14 @@
 //! The `eventstore` crate has faults that a long-lived service meets: a client that is dead for good after one failed
 //! connect, operations without a deadline, subscriptions that spin once their stream has ended. They are guarded against
 //! in this folder and nowhere else: `supervisor` replaces clients and puts a deadline on every operation, `writer` settles
-//! appends whose answer was lost, and `follower` reads instead of subscribing.
+//! appends whose answer was lost, `follower` reads instead of subscribing, and `nodelay` lets small requests leave at once.
 //!
 //! Positions are the server's own: the log's files in bytes. They rise in commit order and have gaps.
 
 mod connection_string;
 mod error;
 mod follower;
+mod nodelay;
 mod reader;
 mod record;
 mod supervisor;

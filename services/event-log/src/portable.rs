@@ -36,7 +36,7 @@ pub use export::{Exported, export};
 pub use import::Imported;
 pub use verify::{Verified, verify};
 
-use crate::port::MAX_APPEND_BYTES;
+use crate::port::{MAX_APPEND_BYTES, Position};
 
 /// Version of the form that this release writes, and the only one that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -58,6 +58,8 @@ pub struct Progress {
     pub events: u64,
     /// Bytes of the file that were read or written.
     pub bytes: u64,
+    /// Where an export is in the log; [`Position::START`] where a file is read.
+    pub position: Position,
 }
 
 /// What a file holds.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_tests::process::Service;
 use reqwest::Client;
@@ -41,6 +41,9 @@ struct Ledger {
     /// How often a request went unanswered, or was answered by a 503.
     unanswered: usize,
     is_stopped: bool,
+    /// When a booking was acknowledged last, and the longest time between two.
+    last: Option<Instant>,
+    longest_pause: Duration,
 }
 
 impl Load {
@@ -56,6 +59,11 @@ impl Load {
     /// How often a request went unanswered.
     pub(crate) fn unanswered(&self) -> usize {
         self.with(|ledger| ledger.unanswered)
+    }
+
+    /// The longest time in which no booking was acknowledged, from the first one on.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        self.with(|ledger| ledger.longest_pause)
     }
 
     /// Tells the clients to finish what they began.
@@ -137,7 +145,11 @@ impl Load {
     }
 
     fn take_in(&self, number: usize, booked: &Answer) {
-        let earlier = self.with(|ledger| ledger.acknowledged.insert(number, booked.id().to_owned()));
+        let earlier = self.with(|ledger| {
+            let pause = ledger.last.replace(Instant::now()).map(|last| last.elapsed());
+            ledger.longest_pause = ledger.longest_pause.max(pause.unwrap_or_default());
+            ledger.acknowledged.insert(number, booked.id().to_owned())
+        });
         assert_eq!(earlier, None, "booking {number} was acknowledged before");
     }
 }

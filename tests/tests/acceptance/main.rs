@@ -6,6 +6,7 @@ mod asking;
 mod crashes;
 mod flips;
 mod load;
+mod log_elections;
 mod log_restarts;
 mod outages;
 mod private_postgres;

@@ -4,6 +4,9 @@
 
 mod cluster;
 mod outage;
+#[cfg(target_os = "linux")]
+#[cfg(target_os = "linux")]
+mod promptness;
 
 use std::time::Duration;
 

@@ -73,7 +73,8 @@ pub(super) fn follow(
         is_quiet: false,
         outage: Outage::none(),
     };
-    stream::try_unfold(follower, |mut follower| async {
+    // Boxed: the state is moved with each event, and it is large.
+    stream::try_unfold(Box::new(follower), |mut follower| async {
         let event = follower.next().await?;
         Ok(Some((event, follower)))
     })

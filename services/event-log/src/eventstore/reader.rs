@@ -1,10 +1,13 @@
 //! Reads: one stream, all streams, the head. Each event has a deadline, and nothing ends without being told why.
 
+use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use eventstore::{ReadAllOptions, ReadStreamOptions, StreamPosition};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, poll, stream};
 use tokio::time::Instant;
 
 use super::error::EventStoreError;
@@ -76,8 +79,24 @@ impl Reading {
         Ok(None)
     }
 
+    /// The next event that passes a filter; none once the read has come past a position.
+    async fn next_passing(&mut self, until: Position, filter: Filter) -> Result<Option<Recorded>, ReadError> {
+        while let Some(record) = self.next().await?.filter(|record| record.position <= until) {
+            if let Some(event) = record.event.filter(|event| filter.passes(&event.stream)) {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is here already is taken as it is: a deadline and a judgement for each event cost as much as the event.
     async fn next_event(&mut self) -> Result<Option<eventstore::ResolvedEvent>, EventStoreError> {
-        self.supervisor.judge(&self.held, self.events.next()).await
+        let mut next = pin!(self.events.next());
+        match poll!(next.as_mut()) {
+            Poll::Ready(Ok(Some(event))) => Ok(Some(event)),
+            Poll::Ready(ended) => self.supervisor.judge(&self.held, ready(ended)).await,
+            Poll::Pending => self.supervisor.judge(&self.held, next).await,
+        }
     }
 }
 
@@ -91,7 +110,8 @@ pub(super) async fn read_stream(
     let Some(reading) = opened.map_err(EventStoreError::into_read)? else {
         return Ok(stream::empty().boxed());
     };
-    let events = stream::try_unfold(reading, |mut reading| async {
+    // Boxed: the state is moved with each event, and it is large.
+    let events = stream::try_unfold(Box::new(reading), |mut reading| async {
         let next = next_of_stream(&mut reading).await?;
         Ok(next.map(|event| (event, reading)))
     });
@@ -164,20 +184,10 @@ pub(super) async fn read_all(
     }
     let reading = patiently(|| Reading::all_after(supervisor, after)).await;
     let reading = reading.map_err(EventStoreError::into_read)?;
-    let records = stream::try_unfold(reading, |mut reading| async {
-        Ok::<_, ReadError>(reading.next().await?.map(|record| (record, reading)))
+    let events = stream::try_unfold(Box::new(reading), move |mut reading| async move {
+        let next = reading.next_passing(until, filter).await?;
+        Ok(next.map(|event| (event, reading)))
     });
-    let events = records
-        .take_while(move |record| {
-            let is_within = record.as_ref().map_or(true, |record| record.position <= until);
-            async move { is_within }
-        })
-        .filter_map(move |record| async move {
-            match record {
-                Ok(record) => record.event.filter(|event| filter.passes(&event.stream)).map(Ok),
-                Err(error) => Some(Err(error)),
-            }
-        });
     Ok(events.boxed())
 }
 

@@ -5,12 +5,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eventstore::{Client, ClientSettings};
 
 use super::connection_string::ConnectionString;
 use super::error::{EventStoreError, Health};
+use super::nodelay::NoDelay;
 
 /// Longest time for one operation's answer, or for the next event of a read.
 pub const OPERATION_DEADLINE: Duration = Duration::from_secs(3);
@@ -23,6 +24,7 @@ pub(super) struct Supervisor {
     settings: ClientSettings,
     current: Mutex<Current>,
     replaced: AtomicU64,
+    nodelay: NoDelay,
 }
 
 struct Current {
@@ -41,11 +43,13 @@ pub(super) struct Held {
 }
 
 impl Supervisor {
+    /// Has to be called on a Tokio runtime.
     pub(super) fn new(address: ConnectionString) -> Result<Self, EventStoreError> {
         let settings = address.into_settings();
+        let nodelay = NoDelay::start(&settings);
         let client = Client::new(settings.clone()).map_err(EventStoreError::Client)?;
         let current = Mutex::new(Current { client, number: 0, troubles: 0, has_worked: false });
-        Ok(Self { settings, current, replaced: AtomicU64::new(0) })
+        Ok(Self { settings, current, replaced: AtomicU64::new(0), nodelay })
     }
 
     /// How many clients were replaced.
@@ -74,7 +78,10 @@ impl Supervisor {
     where
         F: Future<Output = eventstore::Result<T>> + Send,
     {
-        self.judge(held, operation(held.client.clone())).await
+        let begun = Instant::now();
+        let outcome = self.judge(held, operation(held.client.clone())).await;
+        self.nodelay.took(begun.elapsed());
+        outcome
     }
 
     /// Waits for an answer of a client, and draws conclusions about it.
@@ -87,6 +94,9 @@ impl Supervisor {
             Ok(outcome) => outcome.map_err(EventStoreError::Client),
             Err(_elapsed) => Err(EventStoreError::Deadline(OPERATION_DEADLINE)),
         };
+        if let Err(EventStoreError::Client(eventstore::Error::NotLeaderException(leader))) = &outcome {
+            self.nodelay.learn(leader);
+        }
         match outcome.as_ref().map_err(EventStoreError::health) {
             Ok(_) | Err(Health::Well) => self.went_well(held),
             Err(health @ (Health::Troubled | Health::Dead)) => self.failed(held, health),
@@ -96,11 +106,15 @@ impl Supervisor {
 
     fn went_well(&self, held: &Held) {
         let mut current = self.lock();
-        if current.number == held.number {
-            current.troubles = 0;
-            if !std::mem::replace(&mut current.has_worked, true) && held.number > 0 {
-                tracing::info!(replaced = self.replaced(), "EventStoreDB answers again");
-            }
+        if current.number != held.number {
+            return;
+        }
+        let is_first = !std::mem::replace(&mut current.has_worked, true);
+        if std::mem::take(&mut current.troubles) > 0 || is_first {
+            self.nodelay.look();
+        }
+        if is_first && held.number > 0 {
+            tracing::info!(replaced = self.replaced(), "EventStoreDB answers again");
         }
     }
 

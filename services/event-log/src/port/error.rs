@@ -57,8 +57,8 @@ pub enum InvalidAppend {
     /// Its revisions would leave the range of numbers.
     #[error("its revisions would leave the range of numbers")]
     RevisionOutOfRange,
-    /// A payload or metadata is not JSON.
-    #[error("a payload or metadata is not JSON")]
+    /// A payload or metadata is not JSON, or has white space around it.
+    #[error("a payload or metadata is not JSON, or has white space around it")]
     NotJson,
     /// It holds keys, and this log keeps none.
     #[error("it holds keys, and this log keeps none")]

@@ -53,9 +53,9 @@ pub struct NewEvent {
     pub id: EventId,
     /// Its type.
     pub kind: EventKind,
-    /// What it says, JSON.
+    /// What it says, JSON without white space around it.
     pub payload: Bytes,
-    /// What is known about it, JSON.
+    /// What is known about it, JSON without white space around it.
     pub metadata: Bytes,
 }
 
@@ -192,6 +192,9 @@ pub fn check_append(expected: Expected, events: &[NewEvent]) -> Result<usize, Ap
     Ok(bytes)
 }
 
+/// White space around it is refused: not every log would give it back.
 fn is_json(bytes: &[u8]) -> bool {
-    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+    let is_bare = ![bytes.first(), bytes.last()].into_iter().flatten().any(u8::is_ascii_whitespace);
+    let is_json = |text| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    is_bare && std::str::from_utf8(bytes).is_ok_and(is_json)
 }

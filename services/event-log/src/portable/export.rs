@@ -32,13 +32,12 @@ pub async fn export(
     tell: &dyn Fn(Progress),
 ) -> Result<Exported, ExportError> {
     let mut writer = Writer::begin(out).map_err(ExportError::Write)?;
-    let mut position = Position::START;
-    let mut events = log.read_all(position, &Filter::all()).await.map_err(ExportError::Read)?;
+    let mut events = log.read_all(Position::START, &Filter::all()).await.map_err(ExportError::Read)?;
     while let Some(event) = events.try_next().await.map_err(ExportError::Read)? {
         writer.put(&event)?;
-        position = event.position;
         look_around(writer.progress(), tell).await;
     }
+    let position = writer.progress().position;
     let summary = writer.finish().map_err(ExportError::Write)?;
     Ok(Exported { summary, position })
 }

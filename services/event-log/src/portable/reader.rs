@@ -8,6 +8,7 @@ use super::error::FileError;
 use super::line::{Header, Portable, Trailer};
 use super::lines::{Lines, Place};
 use super::{Checksum, FORMAT_VERSION, HEADER, Progress};
+use crate::port::Position;
 
 /// A file that is being read.
 pub(super) struct Reader<R> {
@@ -56,7 +57,7 @@ impl<R: BufRead + Seek> Reader<R> {
     }
 
     pub(super) const fn progress(&self) -> Progress {
-        Progress { events: self.events, bytes: self.lines.bytes() }
+        Progress { events: self.events, bytes: self.lines.bytes(), position: Position::START }
     }
 
     /// Of all bytes before the last line, once that is reached.

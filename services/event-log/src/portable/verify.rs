@@ -48,7 +48,7 @@ pub async fn verify<R: BufRead + Seek>(
     if let Some(fault) = first_fault {
         return Err(fault);
     }
-    let Progress { events, bytes } = reader.progress();
+    let Progress { events, bytes, .. } = reader.progress();
     let summary = Summary { events, streams: ledger.streams(), bytes, sha256: reader.checksum() };
     Ok(Verified { file, summary })
 }

@@ -43,6 +43,7 @@ impl<W: Write> Writer<W> {
         let line = EventLine::of(event).ok_or(not_one_line)?;
         self.write_json(&line).and_then(|()| self.put_line()).map_err(ExportError::Write)?;
         self.progress.events += 1;
+        self.progress.position = event.position;
         if !self.streams.contains(&event.stream) {
             self.streams.insert(event.stream.clone());
         }

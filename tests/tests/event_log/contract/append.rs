@@ -166,12 +166,14 @@ pub(crate) async fn a_conflict_fails_only_its_own_append(log: Log) {
 pub(crate) async fn what_makes_no_sense_is_refused(log: Log) {
     let twice = vec![event(); 2];
     let text = NewEvent { payload: Bytes::from_static(b"no JSON"), ..event() };
+    let padded = NewEvent { payload: Bytes::from_static(b"{}\n"), ..event() };
     let not_text = NewEvent { metadata: Bytes::from_static(b"\"\xff\""), ..event() };
     let many = InvalidAppend::TooManyEvents { events: MAX_APPEND_EVENTS + 1, limit: MAX_APPEND_EVENTS };
     let cases = [
         (vec![], InvalidAppend::Empty),
         (twice, InvalidAppend::DuplicateIds),
         (vec![text], InvalidAppend::NotJson),
+        (vec![padded], InvalidAppend::NotJson),
         (vec![not_text], InvalidAppend::NotJson),
         (events(MAX_APPEND_EVENTS + 1), many),
     ];

@@ -83,7 +83,11 @@ async fn write_file(log: &dyn EventLog, file: &Path, force: bool) -> anyhow::Res
 
 async fn write(log: &dyn EventLog, out: impl Write) -> anyhow::Result<Exported> {
     let meter = Meter::new("events");
-    let tell = |progress: Progress| meter.tell("exporting", progress.events, None);
+    let head = log.head().await?.commit().max(1);
+    let tell = |progress: Progress| {
+        let fraction = progress.position.commit() as f64 / head as f64;
+        meter.tell("exporting", progress.events, Some(fraction.min(1.0)));
+    };
     Ok(portable::export(log, BufWriter::with_capacity(BUFFER_BYTES, out), &tell).await?)
 }
 

@@ -82,7 +82,7 @@ fn describe(imported: &Imported) -> String {
         "The event log holds the {} of {} of this file, up to position {position}: {} appended, {} already there.\n\
          Patients' details can be read only with the keys they were sealed with: the schema `privacy` of the database they \
          come from, and its master key.\n\
-         `daybook serve` builds the views.",
+         Put the keys in their place first; then `daybook serve` builds the views.",
         counted(summary.events, "event", "events"),
         counted(summary.streams, "stream", "streams"),
         grouped(*appended),

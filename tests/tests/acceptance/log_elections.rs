@@ -1,0 +1,53 @@
+//! The cluster of the event log gets another leader, again and again, while bookings come in.
+
+use std::time::Duration;
+
+use daybook_tests::process::{CLUSTER_MEMBERS, Installation, LogKind};
+
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// Times that another member is elected, and times that the leader dies first.
+const ELECTIONS: usize = 3;
+const DEATHS: usize = 3;
+
+/// Clients that book at once.
+const CLIENTS: usize = 4;
+
+/// Bookings that are acknowledged before each change of the leader.
+const BOOKINGS_BEFORE_A_CHANGE: usize = 10;
+
+/// Longest time in which no booking may be acknowledged. Machines that run tests are slow; seconds are what is promised.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_pause_for_seconds_and_none_is_lost_when_the_leader_changes() {
+    let mut clinic = Installation::open_on(LogKind::EventStoreDbCluster).await.unwrap();
+    let (database, load) = (clinic.connect().await.unwrap(), Load::default());
+    let service = clinic.serve().await.unwrap();
+    let clients = load.start(&service, CLIENTS, Tolerance::Unavailable);
+    for change in 0..ELECTIONS + DEATHS {
+        load.acknowledges(BOOKINGS_BEFORE_A_CHANGE).await;
+        let cluster = clinic.log_cluster().unwrap();
+        let leader = cluster.leader().unwrap();
+        let dies = change >= ELECTIONS;
+        if dies {
+            cluster.kill(leader).await.unwrap();
+        }
+        cluster.elect((leader + 1) % CLUSTER_MEMBERS).unwrap();
+        if dies {
+            // The dead one comes back as a follower once the others have gone on without it.
+            load.acknowledges(1).await;
+            clinic.log_cluster().unwrap().restart(leader).await.unwrap();
+        }
+    }
+    load.acknowledges(BOOKINGS_BEFORE_A_CHANGE).await;
+    load.stop();
+    clients.join_all().await;
+    load.finish(&service).await;
+    eprintln!("longest pause: {:?}", load.longest_pause());
+    assert!(load.longest_pause() < LONGEST_PAUSE, "no booking for {:?}", load.longest_pause());
+    tables::hold_exactly(&database, &load.acknowledged()).await;
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+}

@@ -1,0 +1,83 @@
+//! Appends as they are asked: of new events, and of events that were asked before.
+//!
+//! What is to become of one is not said here; that is the model's.
+
+use eventstore::ExpectedRevision;
+use uuid::Uuid;
+
+use super::operation::{Change, Content, Expecting, Words};
+use super::plain::{Model, NewEvent, Said};
+
+/// An append, whatever was answered.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) stream: &'static str,
+    pub(super) expected: ExpectedRevision,
+    pub(super) events: Vec<NewEvent>,
+}
+
+/// Ids that none of the case's events has had, the same ones in every run of the case.
+#[derive(Debug, Default)]
+pub(super) struct Ids(u128);
+
+impl Ids {
+    fn next(&mut self) -> Uuid {
+        self.0 += 1;
+        Uuid::from_u128(self.0)
+    }
+}
+
+impl Asked {
+    pub(super) fn new(
+        ids: &mut Ids,
+        stream: &'static str,
+        expected: ExpectedRevision,
+        words: &[Words],
+    ) -> Self {
+        Self { stream, expected, events: words.iter().map(|words| event(ids.next(), *words)).collect() }
+    }
+
+    /// The append again, with a change; none where it has too few events for that.
+    pub(super) fn again(
+        mut self,
+        model: &Model,
+        ids: &mut Ids,
+        expecting: Option<Expecting>,
+        change: Change,
+    ) -> Option<Self> {
+        match change {
+            Change::None => {}
+            Change::Part { skipped, taken } => {
+                self.events = self.events.into_iter().skip(skipped).take(taken).collect();
+            }
+            Change::Longer(words) => self.events.push(event(ids.next(), words)),
+            Change::InStream(stream) => self.stream = stream,
+        }
+        if let Some(expecting) = expecting {
+            self.expected = expected(model, self.stream, expecting);
+        }
+        (!self.events.is_empty()).then_some(self)
+    }
+}
+
+/// What is expected, in terms of what the stream is now.
+pub(super) fn expected(model: &Model, stream: &str, expecting: Expecting) -> ExpectedRevision {
+    let next = model.last(stream).map_or(0, |last| last + 1);
+    let next = match expecting {
+        Expecting::Any => return ExpectedRevision::Any,
+        Expecting::StreamExists => return ExpectedRevision::StreamExists,
+        Expecting::NoStream => 0,
+        Expecting::End => next,
+        Expecting::Behind(events) => next.saturating_sub(events),
+        Expecting::Ahead(events) => next + events,
+    };
+    next.checked_sub(1).map_or(ExpectedRevision::NoStream, ExpectedRevision::Exact)
+}
+
+fn event(id: Uuid, words: Words) -> NewEvent {
+    let (is_json, data) = match words.content {
+        Content::Json(text) => (true, text.into()),
+        Content::Binary(bytes) => (false, bytes.into()),
+    };
+    NewEvent { kind: words.kind, said: Said { id, is_json, data, metadata: words.metadata.into() } }
+}

@@ -17,6 +17,7 @@ use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, seali
 use daybook_event_log::{Position, Recorded};
 
 use crate::ViewError;
+use crate::error::EventFault;
 
 /// What a reader sees in place of a forgotten patient's text where a column must not be null.
 pub const ERASED: &str = "(erased)";
@@ -89,6 +90,15 @@ pub(crate) struct Interpreter {
 impl Interpreter {
     /// What one event means.
     pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
+        let (position, kind) = (decoded.position, codec::kind_of(&decoded.event));
+        self.take_in(decoded, opener).map_err(|source| ViewError::Event {
+            position,
+            kind: kind.as_str().into(),
+            source,
+        })
+    }
+
+    fn take_in(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, EventFault> {
         let Decoded { event, metadata, .. } = decoded;
         let stamp = Stamp { at: millis(metadata.recorded_at), actor: metadata.actor.as_str().into() };
         Ok(match event {
@@ -123,7 +133,7 @@ impl Interpreter {
         metadata: &Metadata,
         stamp: Stamp,
         opener: &Opener,
-    ) -> Result<Effect, ViewError> {
+    ) -> Result<Effect, EventFault> {
         let turned = |reservation, status, stamp| Effect::Change {
             reservation,
             change: Change::Turned(status),
@@ -160,7 +170,7 @@ impl Interpreter {
         e: ReservationRequested,
         metadata: &Metadata,
         opener: &Opener,
-    ) -> Result<Entry, ViewError> {
+    ) -> Result<Entry, EventFault> {
         let at = millis(metadata.recorded_at);
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
@@ -178,7 +188,7 @@ impl Interpreter {
         })
     }
 
-    fn imported(&self, e: ReservationImported, opener: &Opener) -> Result<Entry, ViewError> {
+    fn imported(&self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
             reservation: e.reservation,
@@ -200,9 +210,9 @@ impl Interpreter {
         sealed: &Sealed,
         reservation: &ReservationId,
         opener: &Opener,
-    ) -> Result<Option<PatientDetails>, ViewError> {
+    ) -> Result<Option<PatientDetails>, EventFault> {
         let Some(text) = self.open(sealed, reservation, opener)? else { return Ok(None) };
-        PatientDetails::from_text(&text).map(Some).ok_or(ViewError::Details)
+        PatientDetails::from_text(&text).map(Some).ok_or(EventFault::Details)
     }
 
     fn open(
@@ -233,8 +243,11 @@ impl Decoded {
     /// Reads an event.
     pub(crate) fn read(recorded: &Recorded) -> Result<Self, ViewError> {
         let position = recorded.position;
-        let (event, metadata) =
-            codec::decode(recorded).map_err(|source| ViewError::Event { position, source })?;
+        let (event, metadata) = codec::decode(recorded).map_err(|fault| ViewError::Event {
+            position,
+            kind: recorded.kind.clone(),
+            source: fault.into(),
+        })?;
         Ok(Self { position, event, metadata })
     }
 

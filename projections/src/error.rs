@@ -5,7 +5,7 @@ use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
 use daybook_event_log::{Position, ReadError};
 
-use crate::generation::Generation;
+use crate::generation::{Generation, State};
 
 /// Why a view could not be kept up, rebuilt, compared or read.
 #[derive(Debug, thiserror::Error)]
@@ -19,17 +19,26 @@ pub enum ViewError {
     /// The keys of patients' details could not be read.
     #[error("patients' details could not be opened")]
     Vault(#[from] VaultError),
-    /// What was opened does not hold a patient's details.
-    #[error("an opened text does not hold a patient's details")]
-    Details,
-    /// An event could not be understood.
-    #[error("the event at position {position} could not be understood")]
+    /// An event cannot be taken in.
+    #[error(
+        "the event at position {position} ({kind}) cannot be taken in; `daybook events show {position}` shows it"
+    )]
     Event {
         /// Which event.
         position: Position,
+        /// Its type as it is stored.
+        kind: Box<str>,
         /// Why.
         #[source]
-        source: DecodeError,
+        source: EventFault,
+    },
+    /// Only a generation that served once and was kept can be promoted again.
+    #[error("{generation} {}; `daybook projection list` shows which generations are kept", describe_state(*state))]
+    NotKept {
+        /// Which generation.
+        generation: Generation,
+        /// What it is, where there is such a one.
+        state: Option<State>,
     },
     /// `control` holds something that Daybook does not write.
     #[error("the control tables hold {what} that this release does not know")]
@@ -69,6 +78,30 @@ pub enum ViewError {
         /// How long.
         seconds: u64,
     },
+}
+
+/// Why an event cannot be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum EventFault {
+    /// It could not be understood.
+    #[error("it could not be understood")]
+    Decode(#[from] DecodeError),
+    /// What is sealed in it could not be opened.
+    #[error("what is sealed in it could not be opened")]
+    Sealed(#[from] VaultError),
+    /// What was opened does not hold a patient's details.
+    #[error("what is sealed in it does not hold a patient's details")]
+    Details,
+}
+
+const fn describe_state(state: Option<State>) -> &'static str {
+    match state {
+        None => "does not exist",
+        Some(State::Building) => "is being built",
+        Some(State::Live) => "serves already",
+        Some(State::Failed) => "was never built to its end",
+        Some(State::Kept) => "has lost its tables",
+    }
 }
 
 /// The server's own words may quote a row; [`PostgresError`] leaves those out.

@@ -37,6 +37,22 @@ impl fmt::Display for Generation {
     }
 }
 
+/// The text names no generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a generation is named like legacy_3 or dynamic_12")]
+pub struct InvalidGeneration;
+
+impl FromStr for Generation {
+    type Err = InvalidGeneration;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGeneration> {
+        let (model, number) = text.rsplit_once('_').ok_or(InvalidGeneration)?;
+        let model = model.parse().map_err(|_| InvalidGeneration)?;
+        let number = number.parse().ok().filter(|number| *number > 0).ok_or(InvalidGeneration)?;
+        Ok(Self { model, number })
+    }
+}
+
 impl Serialize for Generation {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

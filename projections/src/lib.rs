@@ -24,10 +24,10 @@ mod views;
 
 pub use effect::ERASED;
 pub use engine::Engine;
-pub use error::ViewError;
+pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
-pub use generation::{Generation, Standing, State};
-pub use rebuild::{KEEP, Phase, Progress, Rebuild, RebuildReport};
+pub use generation::{Generation, InvalidGeneration, Standing, State};
+pub use rebuild::{KEEP, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView};
 pub use router::{Route, Router};
 pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};
 pub use views::{Lag, Serving, Views};

@@ -8,6 +8,7 @@ mod loading;
 mod people;
 mod promotion;
 mod reading;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use crate::fact::Digest;
 use crate::generation::{self, Generation, State};
 use crate::projector::Projector;
 use crate::tables;
+
+pub use trial::{Trial, TrialView};
 
 /// Advisory lock that a rebuild holds.
 const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
@@ -180,13 +183,24 @@ impl Rebuild {
     ) -> Result<RebuildReport, ViewError> {
         let mut clock = PhaseClock::new(progress);
         clock.enter(Phase::Reading);
-        let reading = reading::read(&self.log, &self.vault, generations, &mut clock);
+        let models: Vec<ReadModel> = generations.iter().map(|generation| generation.model).collect();
+        let reading = reading::read(&self.log, &self.vault, &models, &mut clock);
         let (read, ()) = try_join(reading, loading::create(&self.pool, generations)).await?;
         let position = read.position;
         clock.enter(Phase::Loading);
         loading::load(&self.pool, generations, read).await?;
         clock.enter(Phase::Indexing);
         loading::index(&self.pool, generations).await?;
+        self.put_in_place(generations, position, clock).await
+    }
+
+    /// Lets generations that stand at a position catch up, compares them and lets them serve.
+    async fn put_in_place(
+        &self,
+        generations: &[Generation],
+        position: Position,
+        mut clock: PhaseClock<'_>,
+    ) -> Result<RebuildReport, ViewError> {
         clock.enter(Phase::CatchingUp);
         let mut projector = Projector::at(&self.log, &self.vault, position).await?;
         self.catch_up(&mut projector, generations).await?;
@@ -208,6 +222,37 @@ impl Rebuild {
         })
     }
 
+    /// Lets a kept generation serve again, once it holds what was appended since. It never ceases to be there: where this
+    /// fails, it is kept as it was, only further on.
+    ///
+    /// # Errors
+    /// [`ViewError::NotKept`] where it is no kept generation; otherwise as [`Self::run`].
+    pub async fn promote_again(
+        &self,
+        generation: Generation,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<RebuildReport, ViewError> {
+        let lock = self.lock().await?;
+        let outcome = self.promote_kept(generation, progress).await;
+        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
+        outcome
+    }
+
+    async fn promote_kept(
+        &self,
+        generation: Generation,
+        progress: &(dyn Fn(Progress) + Send + Sync),
+    ) -> Result<RebuildReport, ViewError> {
+        let client = self.client().await?;
+        let standing = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
+        let (state, position) = standing.map(|standing| (standing.state, standing.position)).unzip();
+        let is_whole = state == Some(State::Kept) && tables::exist(&client, generation).await?;
+        let Some(position) = position.filter(|_| is_whole) else {
+            return Err(ViewError::NotKept { generation, state });
+        };
+        self.put_in_place(&[generation], position, PhaseClock::new(progress)).await
+    }
+
     /// Takes in what was appended meanwhile, until little is left.
     async fn catch_up(&self, projector: &mut Projector, generations: &[Generation]) -> Result<(), ViewError> {
         for _ in 0..MAX_CATCH_UP_ROUNDS {
@@ -226,7 +271,8 @@ impl Rebuild {
         generations: &[Generation],
         to: Position,
     ) -> Result<usize, ViewError> {
-        let mut events = self.log.read_all(projector.position(), &Filter::all()).await?;
+        // Asked once more after its end, for the batch behind the last one.
+        let mut events = self.log.read_all(projector.position(), &Filter::all()).await?.fuse();
         let mut count = 0;
         loop {
             let mut batch: Vec<Recorded> = Vec::new();

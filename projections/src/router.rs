@@ -109,7 +109,11 @@ fn filter() -> Filter {
 
 fn evolve(routing: &mut Routing, recorded: &daybook_event_log::Recorded) -> Result<(), ViewError> {
     let position = recorded.position;
-    let (event, _) = codec::decode(recorded).map_err(|source| ViewError::Event { position, source })?;
+    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::Event {
+        position,
+        kind: recorded.kind.clone(),
+        source: fault.into(),
+    })?;
     if let Event::Routing(event) = event {
         routing.evolve(&event);
     }

@@ -15,7 +15,6 @@ use super::PhaseClock;
 use crate::ViewError;
 use crate::effect::{Batch, Decoded, Interpreter};
 use crate::fold::{Fold, Reference};
-use crate::generation::Generation;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
 
@@ -34,11 +33,11 @@ pub(super) struct Read {
 }
 
 impl Read {
-    fn new(generations: &[Generation]) -> Self {
-        let wanted = |model| generations.iter().any(|generation| generation.model == model);
+    fn new(models: &[ReadModel]) -> Self {
+        let wanted = |model| models.contains(model);
         Self {
-            legacy: wanted(ReadModel::Legacy).then(|| Fold::whole(Reference::default())),
-            dynamic: wanted(ReadModel::Dynamic).then(|| Fold::whole(Reference::default())),
+            legacy: wanted(&ReadModel::Legacy).then(|| Fold::whole(Reference::default())),
+            dynamic: wanted(&ReadModel::Dynamic).then(|| Fold::whole(Reference::default())),
             position: Position::START,
         }
     }
@@ -58,7 +57,7 @@ impl Read {
 pub(super) async fn read(
     log: &Arc<dyn EventLog>,
     vault: &Vault,
-    generations: &[Generation],
+    models: &[ReadModel],
     clock: &mut PhaseClock<'_>,
 ) -> Result<Read, ViewError> {
     let head = log.head().await?;
@@ -66,9 +65,9 @@ pub(super) async fn read(
     let (recorded, to_decode) = mpsc::channel(WAITING_CHUNKS);
     let (decoded, to_open) = mpsc::channel(WAITING_CHUNKS);
     let (opened, to_fold) = mpsc::channel(WAITING_CHUNKS);
-    let read = Read::new(generations);
+    let read = Read::new(models);
     let decoding = spawn_blocking(move || decode_all(to_decode, &decoded));
-    // Keys are stored before the events that need them, so those of all events of this snapshot are there by now.
+    // Keys are on disk no later than the events that need them, so those of all events of this snapshot are there by now.
     let opening = async {
         let opener = vault.load_all_keys().await?;
         finished(spawn_blocking(move || open_all(to_open, &opened, &opener))).await

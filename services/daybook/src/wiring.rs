@@ -93,9 +93,14 @@ impl Backend {
         RunningEngine::start(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
-    /// What rebuilds views.
+    /// What rebuilds views, and keeps so many former generations of each as is usual.
     pub fn rebuild(&self) -> Rebuild {
-        Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), KEEP)
+        self.rebuild_keeping(KEEP)
+    }
+
+    /// What rebuilds views, and keeps so many former generations of each.
+    pub fn rebuild_keeping(&self, generations: usize) -> Rebuild {
+        Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), generations)
     }
 
     /// Starts what brings the private PostgreSQL back if it dies; nothing where the database is somebody else's.

@@ -160,12 +160,12 @@ impl From<ViewError> for Problem {
                 (Code::Unavailable, Some(AWAY_PAUSE))
             }
             ViewError::Vault(_)
-            | ViewError::Details
             | ViewError::Event { .. }
             | ViewError::Control { .. }
             | ViewError::Row { .. }
             | ViewError::Overtaken { .. }
             | ViewError::RebuildUnderWay
+            | ViewError::NotKept { .. }
             | ViewError::Differs(_) => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);

@@ -1,7 +1,9 @@
 //! `daybook projection`: the views as things that are built from the log, and can be built again.
 
 mod list;
+mod promote;
 mod rebuild;
+mod report;
 mod verify;
 
 use clap::Subcommand;
@@ -15,6 +17,8 @@ pub(super) enum Command {
     List(list::Arguments),
     /// Build views anew from the log, beside the live ones, and let them serve
     Rebuild(rebuild::Arguments),
+    /// Let a generation that was kept serve again
+    Promote(promote::Arguments),
     /// Compare both views at one position; exit code 1 where they differ
     Verify(verify::Arguments),
 }
@@ -23,6 +27,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
     match command {
         Command::List(arguments) => list::run(settings, arguments).await,
         Command::Rebuild(arguments) => rebuild::run(settings, arguments).await,
+        Command::Promote(arguments) => promote::run(settings, arguments).await,
         Command::Verify(arguments) => verify::run(settings, arguments).await,
     }
 }

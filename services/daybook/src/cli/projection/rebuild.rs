@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
-use daybook_projections::{Phase, Progress, RebuildReport};
+use daybook_projections::{KEEP, Progress, Trial};
 
+use super::report::{describe, tell};
 use crate::exit::Exit;
-use crate::output::{Align, Consent, Format, Meter, Table, counted};
+use crate::output::{Align, Consent, Format, Meter, Table, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
 
@@ -16,6 +17,12 @@ pub(in crate::cli) struct Arguments {
     /// Which view
     #[arg(value_enum, default_value_t = Which::All)]
     which: Which,
+    /// Only read and fold the log: how long it takes, what there would be, and whether every event can be taken in
+    #[arg(long)]
+    dry_run: bool,
+    /// Former generations of each view to keep; one that is kept can be promoted again
+    #[arg(long, value_name = "NUMBER", default_value_t = KEEP)]
+    keep: usize,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -43,6 +50,9 @@ impl Which {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    if arguments.dry_run {
+        return try_out(settings, arguments).await;
+    }
     let models = arguments.which.models();
     let names: Vec<&str> = models.iter().map(|model| model.as_str()).collect();
     let what = format!(
@@ -55,14 +65,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     // A promotion waits for the live views to keep up, with or without a running service.
     let engine = backend.start_engine();
     let meter = Meter::new("events");
-    let tell = |progress: Progress| match progress.phase {
-        Phase::Reading => meter.tell("reading the log", progress.events, Some(progress.read_fraction)),
-        Phase::Loading => meter.enter("copying rows"),
-        Phase::Indexing => meter.enter("making keys and indexes"),
-        Phase::CatchingUp => meter.enter("catching up"),
-        Phase::Promoting => meter.enter("comparing and promoting"),
-    };
-    let rebuilt = backend.rebuild().run(models, &tell).await;
+    let progress = |progress: Progress| tell(&meter, progress);
+    let rebuilt = backend.rebuild_keeping(arguments.keep).run(models, &progress).await;
     drop(meter);
     engine.stop().await;
     backend.close().await?;
@@ -71,37 +75,44 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-fn describe(report: &RebuildReport) -> String {
-    let mut text = String::new();
-    let mut put = |line: String| {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{line}");
-    };
-    let seconds: f64 = report.seconds.values().sum();
-    let phases: Vec<String> = report
-        .seconds
-        .iter()
-        .map(|(phase, seconds)| format!("{} {seconds:.2} s", phase.replace('_', " ")))
-        .collect();
-    put(format!(
-        "{} and {} in {seconds:.2} s ({}), promoted at position {}.",
-        counted(report.events, "event", "events"),
-        counted(report.reservations, "reservation", "reservations"),
-        phases.join(", "),
-        report.position
-    ));
-    let mut table = Table::new(&[("view", Align::Left), ("digest", Align::Left), ("", Align::Left)]);
-    for (generation, digest) in &report.digests {
-        let new = report.generations.iter().any(|new| new.schema() == *generation);
-        table.row([generation.clone(), digest.to_string(), if new { "new" } else { "" }.to_owned()]);
+async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let meter = Meter::new("events");
+    let tried = backend.rebuild().try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await;
+    drop(meter);
+    backend.close().await?;
+    let trial = tried?;
+    arguments.format.print(&trial, || describe_trial(&trial))?;
+    Ok(Exit::Done)
+}
+
+fn describe_trial(trial: &Trial) -> String {
+    let rate = (trial.events as f64 / trial.seconds.max(f64::EPSILON)) as u64;
+    let mut text = format!(
+        "{} up to position {} read and folded in {:.2} s, {} a second. Every one of them can be taken in; nothing was \
+         written.\n",
+        counted(trial.events, "event", "events"),
+        trial.position,
+        trial.seconds,
+        grouped(rate),
+    );
+    let mut table = Table::new(&[
+        ("view", Align::Left),
+        ("reservations", Align::Right),
+        ("closures", Align::Right),
+        ("bytes without indexes", Align::Right),
+        ("digest", Align::Left),
+    ]);
+    for view in &trial.views {
+        table.row([
+            view.view.to_string(),
+            grouped(view.reservations as u64),
+            grouped(view.closures as u64),
+            grouped(view.bytes),
+            view.digest.to_string(),
+        ]);
     }
-    put(table.to_string().trim_end().to_owned());
-    if !report.compared {
-        put("There was no other view to compare with.".to_owned());
-    }
-    if !report.people_views_refreshed {
-        put("The schemas `legacy` and `dynamic` still show the former generation: somebody reads them."
-            .to_owned());
-    }
+    // Writing into a String cannot fail.
+    let _ = write!(text, "{table}");
     text
 }

@@ -1,0 +1,42 @@
+//! `daybook projection promote`: a generation that served before and was kept serves again, without a rebuild.
+
+use clap::Args;
+use daybook_projections::{Generation, Progress};
+
+use super::report::{describe, tell};
+use crate::exit::Exit;
+use crate::output::{Consent, Format, Meter};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning};
+
+#[derive(Args)]
+pub(in crate::cli) struct Arguments {
+    /// Which generation, such as legacy_3; `daybook projection list` shows which are kept
+    generation: Generation,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let generation = arguments.generation;
+    let what = format!(
+        "{generation} takes in what was appended since it served, is compared with the other view, and takes the place of the \
+         {} generation that serves now, which is kept.",
+        generation.model
+    );
+    arguments.consent.to(what).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    // A promotion waits for the live views to keep up, with or without a running service.
+    let engine = backend.start_engine();
+    let meter = Meter::new("events");
+    let promoted =
+        backend.rebuild().promote_again(generation, &|progress: Progress| tell(&meter, progress)).await;
+    drop(meter);
+    engine.stop().await;
+    backend.close().await?;
+    let report = promoted?;
+    arguments.format.print(&report, || describe(&report))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,54 @@
+//! What rebuilding and promoting tell: how far they are, and what came of it.
+
+use std::fmt::Write as _;
+
+use daybook_projections::{Phase, Progress, RebuildReport};
+
+use crate::output::{Align, Meter, Table, counted};
+
+/// Shows how far it is.
+pub(super) fn tell(meter: &Meter, progress: Progress) {
+    match progress.phase {
+        Phase::Reading => meter.tell("reading the log", progress.events, Some(progress.read_fraction)),
+        Phase::Loading => meter.enter("copying rows"),
+        Phase::Indexing => meter.enter("making keys and indexes"),
+        Phase::CatchingUp => meter.enter("catching up"),
+        Phase::Promoting => meter.enter("comparing and promoting"),
+    }
+}
+
+/// What was done, for people.
+pub(super) fn describe(report: &RebuildReport) -> String {
+    let mut text = String::new();
+    let mut put = |line: String| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    };
+    let seconds: f64 = report.seconds.values().sum();
+    let phases: Vec<String> = report
+        .seconds
+        .iter()
+        .map(|(phase, seconds)| format!("{} {seconds:.2} s", phase.replace('_', " ")))
+        .collect();
+    put(format!(
+        "{} and {} in {seconds:.2} s ({}), promoted at position {}.",
+        counted(report.events, "event", "events"),
+        counted(report.reservations, "reservation", "reservations"),
+        phases.join(", "),
+        report.position
+    ));
+    let mut table = Table::new(&[("view", Align::Left), ("digest", Align::Left), ("", Align::Left)]);
+    for (generation, digest) in &report.digests {
+        let new = report.generations.iter().any(|new| new.schema() == *generation);
+        table.row([generation.clone(), digest.to_string(), if new { "new" } else { "" }.to_owned()]);
+    }
+    put(table.to_string().trim_end().to_owned());
+    if !report.compared {
+        put("There was no other view to compare with.".to_owned());
+    }
+    if !report.people_views_refreshed {
+        put("The schemas `legacy` and `dynamic` still show the former generation: somebody reads them."
+            .to_owned());
+    }
+    text
+}

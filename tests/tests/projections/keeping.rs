@@ -1,0 +1,103 @@
+//! Generations that are kept, and trials that write nothing.
+
+use daybook_domain::ReadModel;
+use daybook_projections::{Generation, State, ViewError, generation};
+use daybook_tests::clinic::Clinic;
+
+use crate::history::{Dice, contents, live, live_through};
+
+const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
+const SECOND: Generation = Generation { model: ReadModel::Legacy, number: 2 };
+
+/// What the lists hold, as pairs of a generation and its state.
+async fn states(clinic: &Clinic) -> Vec<(Generation, State)> {
+    let client = clinic.pool.get().await.unwrap();
+    let standings = generation::list(&client).await.unwrap();
+    standings.into_iter().map(|standing| (standing.generation, standing.state)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_generation_takes_in_what_it_missed_and_serves_again() {
+    let clinic = Clinic::open().await.unwrap();
+    let mut dice = Dice::new(21);
+    live_through(&clinic, &mut dice, 60).await;
+    clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
+    assert_eq!(live(&clinic, ReadModel::Legacy).await, SECOND);
+    live_through(&clinic, &mut dice, 60).await;
+    clinic.settled().await.unwrap();
+    let shown = contents(&clinic, SECOND).await;
+    assert_ne!(contents(&clinic, FIRST).await, shown, "it was left as it was");
+
+    let report = clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap();
+    assert!(report.compared, "{report:?}");
+    assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
+    assert_eq!(contents(&clinic, FIRST).await, shown);
+    // From here on it is kept up like any other.
+    live_through(&clinic, &mut dice, 40).await;
+    clinic.settled().await.unwrap();
+    let verdict =
+        daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
+    assert!(verdict.agrees(), "{verdict:?}");
+    clinic.rebuild().promote_again(SECOND, &|_| {}).await.unwrap();
+    assert_eq!(live(&clinic, ReadModel::Legacy).await, SECOND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_serves_or_was_never_built_is_not_promoted_again() {
+    let clinic = Clinic::open().await.unwrap();
+    let before = states(&clinic).await;
+    for (generation, state) in [(FIRST, Some(State::Live)), (SECOND, None)] {
+        let refused = clinic.rebuild().promote_again(generation, &|_| {}).await;
+        let wanted = (generation, state);
+        assert!(
+            matches!(refused, Err(ViewError::NotKept { generation, state }) if (generation, state) == wanted),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(states(&clinic).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_finds_what_a_rebuild_would_hold_and_writes_nothing() {
+    let clinic = Clinic::open().await.unwrap();
+    live_through(&clinic, &mut Dice::new(22), 80).await;
+    clinic.settled().await.unwrap();
+    let (before, head) = (states(&clinic).await, clinic.log.head().await.unwrap());
+    let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    assert_eq!(states(&clinic).await, before);
+    assert_eq!(trial.position, head);
+    let report = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    assert_eq!(trial.views.len(), 2);
+    for view in trial.views {
+        assert_eq!(view.reservations as u64, report.reservations);
+        assert!(view.bytes > 100 * report.reservations, "{view:?}");
+        assert!(report.digests.values().all(|digest| *digest == view.digest), "{view:?} {report:?}");
+    }
+    assert_eq!(trial.events, report.events);
+}
+
+/// An event that this release does not understand stops a trial and a rebuild, and both name it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_taken_in_is_named() {
+    let clinic = Clinic::open().await.unwrap();
+    live_through(&clinic, &mut Dice::new(23), 10).await;
+    clinic.settled().await.unwrap();
+    let client = clinic.database.connect().await.unwrap();
+    let stranger = "
+        INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
+        SELECT max(position) + 1, 0, gen_random_uuid(), 'daybook-2199-01-01', 'ReservationTeleported', '{}',
+               (SELECT metadata FROM event_log.events LIMIT 1)
+        FROM event_log.events RETURNING position";
+    let position: i64 = client.query_one(stranger, &[]).await.unwrap().get(0);
+    let refusals = [
+        clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.map(drop),
+        clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.map(drop),
+    ];
+    for refused in refusals {
+        let error = refused.unwrap_err();
+        let ViewError::Event { position: at, kind, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((at.to_parts().0, &**kind), (position, "ReservationTeleported"));
+        assert!(error.to_string().contains(&format!("daybook events show {position}")), "{error}");
+    }
+    assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
+}

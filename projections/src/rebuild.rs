@@ -142,14 +142,27 @@ impl Rebuild {
         }
     }
 
+    /// Drops what a rebuild left behind that was killed half-way. Does nothing where one is under way.
+    pub async fn clean_up(&self) -> Result<(), ViewError> {
+        match self.alone(self.sweep()).await {
+            Err(ViewError::RebuildUnderWay) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
     /// Rebuilds views and lets them serve.
     pub async fn run(
         &self,
         models: &[ReadModel],
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<RebuildReport, ViewError> {
+        self.alone(self.run_alone(models, progress)).await
+    }
+
+    /// Does what only one process may do at a time, under the lock.
+    async fn alone<T>(&self, work: impl Future<Output = Result<T, ViewError>>) -> Result<T, ViewError> {
         let lock = self.lock().await?;
-        let outcome = self.run_alone(models, progress).await;
+        let outcome = work.await;
         // The server sees a moment late that a connection was closed; the next rebuild must not be refused for that. Where
         // this is not answered, the lock ends with the connection.
         drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
@@ -232,10 +245,7 @@ impl Rebuild {
         generation: Generation,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<RebuildReport, ViewError> {
-        let lock = self.lock().await?;
-        let outcome = self.promote_kept(generation, progress).await;
-        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
-        outcome
+        self.alone(self.promote_kept(generation, progress)).await
     }
 
     async fn promote_kept(

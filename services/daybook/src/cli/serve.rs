@@ -53,6 +53,7 @@ async fn prepare(settings: &Settings, backend: &Backend) -> anyhow::Result<Appli
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
         tracing::info!("a new clinic was set up with its first services and hours");
     }
+    backend.rebuild().clean_up().await.context("what a broken-off rebuild left could not be dropped")?;
     if let Some(built) = backend.rebuild().missing().await.context("the views could not be built")? {
         tracing::info!(events = built.events, reservations = built.reservations, "views were built");
     }

@@ -14,7 +14,7 @@ mod report;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use report::Measured;
 
@@ -48,28 +48,18 @@ impl Figure {
         }
     }
 
-    /// The figures that a command line asks for: nothing for all, `--only NAME` for one.
-    ///
-    /// # Errors
-    /// When it asks for something else.
-    pub fn chosen(arguments: &[String]) -> anyhow::Result<Vec<Self>> {
-        let name = match arguments {
-            [] => return Ok(Self::ALL.to_vec()),
-            [option, name] if option == "--only" => name,
-            _ => bail!("usage: bench [--only append|rebuild|read|append_esdb|follow_esdb]"),
-        };
-        match Self::ALL.into_iter().find(|figure| figure.name() == name) {
-            Some(figure) => Ok(vec![figure]),
-            None => bail!(
+    fn named(name: &str) -> anyhow::Result<Self> {
+        Self::ALL.into_iter().find(|figure| figure.name() == name).with_context(|| {
+            format!(
                 "no figure is called {name:?}; there are append, rebuild, read, append_esdb and follow_esdb"
-            ),
-        }
+            )
+        })
     }
 
-    async fn measure(self) -> anyhow::Result<Measured> {
+    async fn measure(self, events: u32) -> anyhow::Result<Measured> {
         match self {
             Self::Append => append::measure().await,
-            Self::Rebuild => rebuild::measure().await,
+            Self::Rebuild => rebuild::measure(events).await,
             Self::Read => read::measure().await,
             Self::AppendEsdb => esdb::measure_append().await,
             Self::FollowEsdb => esdb::measure_follow().await,
@@ -77,14 +67,45 @@ impl Figure {
     }
 }
 
+/// What a command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The figures, in their order.
+    pub figures: Vec<Figure>,
+    /// Events from which views are rebuilt.
+    pub events: u32,
+}
+
+impl Wanted {
+    /// All figures, unless `--only NAME` says which; `--events NUMBER` for a rebuild of another size.
+    ///
+    /// # Errors
+    /// When it asks for something else.
+    pub fn read(arguments: &[String]) -> anyhow::Result<Self> {
+        let mut wanted = Self { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS };
+        for option in arguments.chunks(2) {
+            match option {
+                [option, name] if option == "--only" => wanted.figures = vec![Figure::named(name)?],
+                [option, number] if option == "--events" => {
+                    wanted.events = number.parse().context("--events takes a number")?;
+                }
+                _ => bail!(
+                    "usage: bench [--only append|rebuild|read|append_esdb|follow_esdb] [--events NUMBER]"
+                ),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
 /// Measures figures and writes the table, with one line `name ratio` for each at its end.
 ///
 /// # Errors
 /// When one could not be measured. A figure that misses its aim is none.
-pub async fn run(figures: &[Figure], out: &mut impl Write) -> anyhow::Result<()> {
-    let mut all = Vec::with_capacity(figures.len());
-    for figure in figures {
-        all.push(figure.measure().await?);
+pub async fn run(wanted: &Wanted, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut all = Vec::with_capacity(wanted.figures.len());
+    for figure in &wanted.figures {
+        all.push(figure.measure(wanted.events).await?);
     }
     Ok(report::write(&all, out)?)
 }
@@ -103,22 +124,23 @@ mod tests {
 
     use super::*;
 
-    fn chosen(line: &str) -> anyhow::Result<Vec<Figure>> {
-        Figure::chosen(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn wanted(line: &str) -> anyhow::Result<Wanted> {
+        Wanted::read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn all_are_measured_unless_one_is_named() {
-        assert_eq!(chosen("").unwrap(), Figure::ALL);
+        assert_eq!(wanted("").unwrap(), Wanted { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS });
         for figure in Figure::ALL {
-            assert_eq!(chosen(&format!("--only {}", figure.name())).unwrap(), [figure]);
+            let line = format!("--only {} --events 1000", figure.name());
+            assert_eq!(wanted(&line).unwrap(), Wanted { figures: vec![figure], events: 1000 });
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for line in ["append", "--only", "--only write", "--only append read", "--all"] {
-            assert!(chosen(line).is_err(), "{line}");
+        for line in ["append", "--only", "--only write", "--only append read", "--all", "--events many"] {
+            assert!(wanted(line).is_err(), "{line}");
         }
     }
 }

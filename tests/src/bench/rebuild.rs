@@ -16,15 +16,19 @@ use super::{Figure, history};
 use crate::clinic::Clinic;
 use limit::FinishedRows;
 
-/// Reservations of the past, which make two and a half times as many events.
-const RESERVATIONS: u32 = 80_000;
+/// Events of the past, unless the command line says otherwise.
+pub(super) const EVENTS: u32 = 200_000;
+
+/// Events of one reservation, times ten: two and a half on average.
+const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
 
 /// Rounds, after one rebuild that is not counted.
 const ROUNDS: usize = 5;
 
-pub(super) async fn measure() -> anyhow::Result<Measured> {
+pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
-    let history = history::write(&clinic, RESERVATIONS).await?;
+    let reservations = events / EVENTS_OF_TEN_RESERVATIONS * 10;
+    let history = history::write(&clinic, reservations).await?;
     let memory = memory::Watch::start();
     let first = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
     let memory = memory.describe();
@@ -49,7 +53,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
         rounds,
         notes: vec![
             format!(
-                "{} events of {RESERVATIONS} reservations; {rate:.0} events/s through the whole rebuild",
+                "{} events of {reservations} reservations; {rate:.0} events/s through the whole rebuild",
                 history.events
             ),
             format!("phases: {}", phases(&reports)),

@@ -4,13 +4,13 @@
 
 use std::process::ExitCode;
 
-use daybook_tests::bench::{self, Figure};
+use daybook_tests::bench::{self, Wanted};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match Figure::chosen(&arguments) {
-        Ok(figures) => bench::run(&figures, &mut std::io::stdout()).await,
+    let outcome = match Wanted::read(&arguments) {
+        Ok(wanted) => bench::run(&wanted, &mut std::io::stdout()).await,
         Err(error) => Err(error),
     };
     match outcome {

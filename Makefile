@@ -25,11 +25,12 @@ test: postgres ## Run all tests, on a private PostgreSQL
 
 # Advisories are not part of `check`: their database is fetched from a git host, and a check of the tree should give the
 # same answer without a network, and tomorrow. `make audit` asks for them.
-check: deny-tool ## Format, lints, documentation, house style, licences and sources
+check: deny-tool ## Format, lints, documentation, house style, folds, licences and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) doc --workspace --no-deps
 	$(CARGO) test --package daybook-tests --test tidy
+	$(CARGO) test --package daybook-projections --lib fingerprint
 	$(DENY) check bans licenses sources
 
 audit: deny-tool ## Known vulnerabilities among the dependencies (fetches the advisory database)

@@ -11,7 +11,8 @@ use daybook_domain::wish::Understood;
 use daybook_domain::{Period, wish};
 use sha2::{Digest as _, Sha256};
 
-/// Version of the rules by which rows are reduced. Digests of different versions say nothing about each other.
+/// Version of the rules by which events are folded into rows and rows are reduced. Digests of different versions say
+/// nothing about each other. A test holds what golden histories fold into against what it was at this version.
 pub const RULES_VERSION: u32 = 1;
 
 /// A field of a fact.

@@ -9,6 +9,8 @@ mod effect;
 mod engine;
 mod error;
 mod fact;
+#[cfg(test)]
+mod fingerprint;
 mod fold;
 pub mod generation;
 mod interpret;

@@ -1,14 +1,18 @@
 //! Random histories of a clinic, and what a generation's tables hold after them.
 
+mod old_rows;
+
 use std::collections::BTreeMap;
 
-use daybook_commands::{CommandError, NewClosure, Wanted};
+use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, Wanted, WishInput};
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
 use daybook_domain::time::Span;
-use daybook_domain::{ReadModel, ReservationId, ServiceId};
+use daybook_domain::{Actor, Period, ReadModel, ReservationId, ServiceId};
 use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
+
+use old_rows::take_over;
 
 /// A small generator of numbers, the same for the same seed.
 pub(crate) struct Dice(u64);
@@ -31,9 +35,14 @@ impl Dice {
 }
 
 const DATES: [&str; 3] = ["2026-12-01", "2026-12-04", "2026-12-05"];
+/// Patients of a history; each has a phone number, and more than one booking.
+const PATIENTS: u32 = 40;
 const SERVICES: [&str; 4] = ["srv_wrinkle_botox", "srv_skin_care", "srv_other_consultation", "srv_scalp"];
 const WISHES: [&str; 9] =
     ["09:00", "오전 10시", "10:40", "오후 2시 30분", "15:30", "오전", "morning", "2시", "전화 주세요"];
+/// Starts that are chosen from a list. Before 7 o'clock only a clinic that opens early has room.
+const STARTS: [&str; 6] = ["05:10", "06:00", "09:00", "11:10", "14:00", "16:20"];
+const STAFF: [&str; 2] = ["desk@clinic.example", "night.desk@clinic.example"];
 
 /// Does so many things in a clinic; refusals are part of it.
 pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize) {
@@ -52,55 +61,75 @@ pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize)
     clinic.commands.change_catalog(CatalogCommand::DefineService(scalp), desk()).await.unwrap();
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
-        let outcome = match dice.roll(12) {
+        let name = *dice.pick(&STAFF);
+        let who = Origin::of(Actor::named(name));
+        let outcome = match dice.roll(13) {
             0..6 => {
-                let judge = *dice.pick(&ReadModel::ALL);
-                let (service, date, wish) = (*dice.pick(&SERVICES), *dice.pick(&DATES), *dice.pick(&WISHES));
-                let wanted = request(dice.roll(40), service, date, wish, judge);
+                let wanted = booking(dice);
                 let page = wanted.date;
-                clinic
-                    .commands
-                    .request(wanted, desk())
-                    .await
-                    .map(|done| booked.push((page, done.reservation)))
+                clinic.commands.request(wanted, who).await.map(|done| booked.push((page, done.reservation)))
             }
             6..9 if !booked.is_empty() => {
                 let (page, reservation) = dice.pick(&booked).clone();
                 let change = change(dice);
-                clinic.commands.change(page, reservation, None, change, desk()).await.map(|_| ())
+                clinic.commands.change(page, reservation, None, change, who).await.map(|_| ())
             }
-            9 => {
-                let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
-                let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
-                let page = dice.pick(&DATES).parse().unwrap();
-                let closed = clinic.commands.close_time(page, closure, desk()).await;
-                match closed {
-                    Ok((id, _)) if dice.roll(2) == 0 => {
-                        clinic.commands.reopen_time(page, id, desk()).await.map(|_| ())
-                    }
-                    other => other.map(|_| ()),
-                }
+            9 => close(clinic, dice, who).await,
+            10 => clinic.commands.change_catalog(catalog_change(dice), who).await.map(|_| ()),
+            11 => {
+                booked.extend(take_over(clinic, dice).await);
+                Ok(())
             }
-            10 => clinic.commands.change_catalog(catalog_change(dice), desk()).await.map(|_| ()),
             _ => {
-                let phone = format!("010-1000-{:04}", dice.roll(40));
-                clinic.commands.forget(&Phone::parse(&phone).unwrap(), desk()).await.map(|_| ())
+                let phone = Phone::parse(&phone(dice)).unwrap();
+                clinic.commands.forget(&phone, who).await.map(|_| ())
             }
         };
         assert!(!matches!(outcome, Err(CommandError::Unavailable(_))), "{outcome:?}");
     }
 }
 
-fn change(dice: &mut Dice) -> Wanted {
-    let start = dice.pick(&["09:00", "11:10", "14:00", "16:20"]).parse().unwrap();
+/// Closes a stretch of a day, and at times changes its mind.
+async fn close(clinic: &Clinic, dice: &mut Dice, who: Origin) -> Result<(), CommandError> {
+    let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
+    let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
+    let page = dice.pick(&DATES).parse().unwrap();
+    let (id, _) = clinic.commands.close_time(page, closure, who.clone()).await?;
+    if dice.roll(2) == 0 {
+        clinic.commands.reopen_time(page, id, who).await?;
+    }
+    Ok(())
+}
+
+/// The phone number of one of the patients, as [`request`] writes it.
+fn phone(dice: &mut Dice) -> String {
+    format!("010-1000-{:04}", dice.roll(PATIENTS))
+}
+
+fn booking(dice: &mut Dice) -> NewReservation {
     let judge = *dice.pick(&ReadModel::ALL);
-    match dice.roll(8) {
+    let (service, date, text) = (*dice.pick(&SERVICES), *dice.pick(&DATES), *dice.pick(&WISHES));
+    let wanted = request(dice.roll(PATIENTS), service, date, text, judge);
+    let wish = match dice.roll(8) {
+        0 => WishInput::Period(*dice.pick(&[Period::Morning, Period::Afternoon])),
+        1 | 2 => WishInput::At(dice.pick(&STARTS).parse().unwrap()),
+        _ => return wanted,
+    };
+    NewReservation { wish, ..wanted }
+}
+
+fn change(dice: &mut Dice) -> Wanted {
+    let start = dice.pick(&STARTS).parse().unwrap();
+    let judge = *dice.pick(&ReadModel::ALL);
+    match dice.roll(10) {
         0 | 1 => Wanted::Confirm,
         2 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
         3 => Wanted::MarkNoShow,
         4 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
         5 => Wanted::Reschedule { start, judge },
         6 => Wanted::AssignTime { start, judge },
+        7 => Wanted::Complete,
+        8 => Wanted::Reject { reason: None },
         _ => Wanted::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
     }
 }

@@ -4,6 +4,7 @@
 
 mod history;
 mod keeping;
+mod oracle;
 mod rebuild;
 mod routing;
 mod verify;

@@ -88,7 +88,7 @@ async fn reads_and_bookings_go_on_while_a_view_is_rebuilt() {
             rebuild.run(&ReadModel::ALL, &|_| {}).await.unwrap();
         }
     });
-    let (mut reads, mut patient) = (0u32, 1000);
+    let (mut reads, mut booked, mut patient) = (0u32, 0u32, 1000);
     let mut last = daybook_event_log::Position::START;
     while !rebuilding.is_finished() {
         let generation = views.serving().of(ReadModel::Dynamic).unwrap().generation;
@@ -99,13 +99,14 @@ async fn reads_and_bookings_go_on_while_a_view_is_rebuilt() {
         reads += 1;
         if reads.is_multiple_of(20) {
             patient += 1;
-            let wanted = request(patient, "srv_other_consultation", "2026-12-09", "오전", ReadModel::Legacy);
-            let _ = clinic.commands.request(wanted, desk()).await;
+            // A service that no history takes out of the catalog; in the end the day is full.
+            let wanted = request(patient, "srv_body_care", "2026-12-09", "오전", ReadModel::Legacy);
+            booked += u32::from(clinic.commands.request(wanted, desk()).await.is_ok());
         }
     }
     rebuilding.await.unwrap();
     clinic.settled().await.unwrap();
-    assert!(reads > 20, "{reads}");
+    assert!(reads > 20 && booked > 0, "{reads} reads, {booked} bookings");
     let verdict =
         daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");

@@ -76,7 +76,8 @@ impl Opener {
         }
     }
 
-    pub(super) fn insert(&mut self, id: KeyId, key: Option<DataKey>) {
+    /// Takes in a key that was not fetched from a vault: none for one that is destroyed.
+    pub fn insert(&mut self, id: KeyId, key: Option<DataKey>) {
         self.keys.insert(id, key);
     }
 }
@@ -100,7 +101,8 @@ impl Sealer {
         crypto::seal(*id, key, context, text)
     }
 
-    pub(super) fn insert(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
+    /// Takes in a subject's key that was not fetched from a vault.
+    pub fn insert(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
         self.keys.insert(subject, (id, key));
     }
 }

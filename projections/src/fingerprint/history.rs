@@ -1,0 +1,84 @@
+//! Golden histories as they stand in their files: one event a line, as it is stored, except that sealed texts are open.
+//!
+//! `"details":{"key":"…","plain":{…}}` or `"note":{"key":"…","plain":"…"}`: reading seals them with a key made of the
+//! key's id, so that they go through the vault's cryptography and a person can still read the file. Nobody in it is real.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use daybook_domain::{KeyId, ReservationId, SubjectId};
+use daybook_event_log::vault::{DataKey, Opener, Sealer, sealing_context};
+use daybook_event_log::{EventId, Position, Recorded, Revision, StreamName};
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Whom a sealer is asked for: it holds one key at a time.
+const ANYBODY: SubjectId = SubjectId::from_bytes([0; 16]);
+
+/// A history as a log would give it, and the keys to it.
+#[derive(Debug, Clone)]
+pub(super) struct History {
+    pub(super) events: Vec<Recorded>,
+    pub(super) opener: Opener,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    stream: StreamName,
+    #[serde(rename = "type")]
+    kind: Box<str>,
+    data: Value,
+    metadata: Value,
+}
+
+impl History {
+    /// Reads a file.
+    pub(super) fn read(text: &str) -> Self {
+        let (mut events, mut keys) = (Vec::new(), BTreeSet::new());
+        for (line, place) in text.lines().zip(1..) {
+            let mut line: Line =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("line {place}: {error}"));
+            seal(&mut line.data, &mut keys);
+            events.push(recorded(line, place));
+        }
+        let mut opener = Opener::default();
+        keys.into_iter().for_each(|key| opener.insert(key, Some(data_key(key))));
+        Self { events, opener }
+    }
+}
+
+/// No fold looks at revisions and ids; they are there because a recorded event has them.
+fn recorded(line: Line, place: u64) -> Recorded {
+    Recorded {
+        position: Position::new(place, place).unwrap(),
+        stream: line.stream,
+        revision: Revision::new(place).unwrap(),
+        id: EventId(Uuid::from_u128(place.into())),
+        kind: line.kind,
+        payload: Bytes::from(line.data.to_string()),
+        metadata: Bytes::from(line.metadata.to_string()),
+    }
+}
+
+/// Seals what stands open in a payload, and notes the keys.
+fn seal(data: &mut Value, keys: &mut BTreeSet<KeyId>) {
+    let reservation = data["reservation"].as_str().map(|id| ReservationId::parse(id).unwrap());
+    for field in data.as_object_mut().unwrap().values_mut() {
+        let Some(plain) = field.get("plain") else { continue };
+        let text = plain.as_str().map_or_else(|| plain.to_string(), str::to_owned);
+        let key = serde_json::from_value(field["key"].clone()).unwrap();
+        let mut sealer = Sealer::default();
+        sealer.insert(ANYBODY, key, data_key(key));
+        let sealed = sealer.seal(ANYBODY, sealing_context(reservation.as_ref().unwrap()), &text).unwrap();
+        *field = serde_json::to_value(sealed).unwrap();
+        keys.insert(key);
+    }
+}
+
+fn data_key(id: KeyId) -> DataKey {
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(id.0.as_bytes().iter().cycle()).for_each(|(byte, of_id)| *byte = *of_id);
+    DataKey::from_bytes(bytes)
+}

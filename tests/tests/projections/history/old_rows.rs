@@ -1,0 +1,56 @@
+//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does.
+//!
+//! They go through the real import; nothing here writes an event.
+
+use std::io::Cursor;
+
+use chrono::NaiveDate;
+use daybook_commands::import_csv;
+use daybook_domain::{LegacyService, ReservationId, Status};
+use daybook_tests::clinic::Clinic;
+
+use super::{DATES, Dice, WISHES, phone};
+
+/// Rows of one export.
+const ROWS: u32 = 4;
+
+/// Ids that the old system has given: few enough for exports to repeat some.
+const OLD_IDS: u32 = 60;
+
+const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
+    notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
+
+/// Imports some rows. Gives their pages and ids; some may have been there before.
+pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDate, ReservationId)> {
+    let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
+    let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
+    let export = Cursor::new(lines.join("\n").into_bytes());
+    let report = import_csv(&clinic.commands, export, &|_| {}).await.unwrap();
+    assert_eq!(report.read, u64::from(ROWS));
+    rows.into_iter().map(|row| (row.date, row.id)).collect()
+}
+
+struct OldRow {
+    date: NaiveDate,
+    id: ReservationId,
+    line: String,
+}
+
+impl OldRow {
+    fn any(dice: &mut Dice) -> Self {
+        let number = dice.roll(OLD_IDS);
+        let date = *dice.pick(&[DATES[0], DATES[1], "2025-03-28"]);
+        let (phone, wish) = (phone(dice), *dice.pick(&WISHES));
+        let (status, service) = (dice.pick(&Status::ALL), dice.pick(&LegacyService::ALL));
+        let (second, millis) = (dice.roll(60), dice.roll(1000));
+        let note = *dice.pick(&["", "전화 확인 완료"]);
+        let changed_by = *dice.pick(&["", "admin@clinic.example"]);
+        let line = format!(
+            "old-{number},홍길순,{phone},,1963-04-30 00:00:00,FEMALE,FOLLOW_UP,{date},{wish},{status},,{note},\
+             2025-03-04 02:15:{second:02}.{millis:03},2025-03-06 06:45:{second:02}.{millis:03},{service},\
+             2025-03-05 06:45:{second:02}.{millis:03},{changed_by}"
+        );
+        let id = ReservationId::parse(format!("old-{number}")).unwrap();
+        Self { date: date.parse().unwrap(), id, line }
+    }
+}

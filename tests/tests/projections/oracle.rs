@@ -1,0 +1,185 @@
+//! The legacy view against an oracle: one SQL statement over the events, which shares nothing with the projection.
+//!
+//! The other tests here hold what the projection made against what it made; only this one says that it is right. It must
+//! never open a sealed text, and never tell what a patient wrote.
+
+mod difference;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daybook_commands::{Clock, Commands, Settings};
+use daybook_domain::hours::{ClinicHoursSet, ClinicSlot};
+use daybook_domain::time::{DayOfWeek, Period, Span};
+use daybook_domain::{ClinicZone, HoursId, ReadModel};
+use daybook_tests::clinic::{Clinic, desk, request};
+use tokio_postgres::Client;
+
+use crate::history::{Dice, live, live_through};
+use difference::{Rows, first_difference};
+
+const ORACLE: &str = include_str!("legacy_oracle.sql");
+
+/// Event types on which a row of the view depends. The histories have to hold all of them.
+const COVERED: [&str; 12] = [
+    "ReservationRequested",
+    "ReservationImported",
+    "ReservationConfirmed",
+    "ReservationRejected",
+    "ReservationCancelled",
+    "ReservationCompleted",
+    "ReservationNoShowMarked",
+    "ReservationNoShowCorrected",
+    "ReservationRescheduled",
+    "ReservationTimeAssigned",
+    "AdminNoteWritten",
+    "SubjectForgotten",
+];
+
+/// And those that must not change one.
+const BESIDE: [&str; 5] =
+    ["TimeClosed", "TimeReopened", "ServiceRenamed", "ServiceRetimed", "ServiceDeactivated"];
+
+/// What the rows have to show between them, as conditions on the oracle's.
+const SHOWN: [&str; 7] = [
+    r#""preferredTime" = '(sealed)'"#,
+    r#""preferredTime" = '(erased)'"#,
+    r#""preferredTime" LIKE '오전 0_:__'"#,
+    r#""preferredTime" = '오후'"#,
+    r#""adminNotes" = '(sealed)' AND "patientName" = '(erased)'"#,
+    r#""statusChangedBy" IS NULL AND status <> 'PENDING'"#,
+    r#"version > 2 AND "createdAt" < "statusChangedAt" AND "statusChangedAt" < "updatedAt""#,
+];
+
+/// A clock that moves on with every look at it, so that no two times of a history are the same by accident.
+#[derive(Debug)]
+struct MovingClock {
+    start: DateTime<Utc>,
+    looks: AtomicI64,
+}
+
+/// How far the clock moves between two looks: no whole number of milliseconds, which is what the view keeps.
+const STEP_MICROS: i64 = 1_001_357;
+
+impl Clock for MovingClock {
+    fn now(&self) -> DateTime<Utc> {
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        self.start + TimeDelta::microseconds(STEP_MICROS * looks)
+    }
+}
+
+/// A clinic whose time goes by, and which opens early on Fridays.
+async fn early_clinic() -> Clinic {
+    let mut clinic = Clinic::open().await.unwrap();
+    let start = "2026-11-20T01:00:00.000123Z".parse().unwrap();
+    let clock = Arc::new(MovingClock { start, looks: AtomicI64::new(0) });
+    let settings = Settings { zone: ClinicZone::SEOUL, clock };
+    clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
+    let hours = clinic.commands.hours();
+    let mut slots: Vec<ClinicSlot> = hours.on("2026-12-04".parse().unwrap()).cloned().collect();
+    slots.insert(
+        0,
+        ClinicSlot {
+            id: HoursId::parse("cts_fri_early").unwrap(),
+            period: Period::Morning,
+            span: Span { start: "05:00".parse().unwrap(), end: "08:00".parse().unwrap() },
+            ..slots[0].clone()
+        },
+    );
+    let friday = ClinicHoursSet { day_of_week: DayOfWeek::of("2026-12-04".parse().unwrap()), slots };
+    clinic.commands.set_hours(friday, desk()).await.unwrap();
+    clinic
+}
+
+async fn derived(client: &Client) -> Rows {
+    let statement = ORACLE.trim_end().trim_end_matches(';');
+    Rows::read(client, &format!("SELECT to_jsonb(derived)::text FROM ({statement}) AS derived")).await
+}
+
+async fn shown(client: &Client, schema: &str) -> Rows {
+    Rows::read(client, &format!("SELECT to_jsonb(shown)::text FROM {schema}.reservations AS shown")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_legacy_view_shows_what_the_events_say() {
+    let (mut kinds, mut conditions) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 40..44 {
+        let clinic = early_clinic().await;
+        live_through(&clinic, &mut Dice::new(seed), 300).await;
+        clinic.settled().await.unwrap();
+        let client = clinic.database.connect().await.unwrap();
+        let derived = derived(&client).await;
+        assert!(derived.len() > 40, "seed {seed}: {} reservations", derived.len());
+        let kept_up = live(&clinic, ReadModel::Legacy).await.schema();
+        assert_eq!(first_difference(&derived, &shown(&client, &kept_up).await), None, "seed {seed}, kept up");
+        clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
+        let rebuilt = live(&clinic, ReadModel::Legacy).await.schema();
+        assert_eq!(first_difference(&derived, &shown(&client, &rebuilt).await), None, "seed {seed}, rebuilt");
+        kinds.extend(kinds_of(&client).await);
+        conditions.extend(met(&client).await);
+    }
+    let missing: Vec<_> = COVERED.iter().chain(&BESIDE).filter(|kind| !kinds.contains(**kind)).collect();
+    assert!(missing.is_empty(), "no history holds {missing:?}");
+    let missing: Vec<_> = SHOWN.iter().filter(|condition| !conditions.contains(**condition)).collect();
+    assert!(missing.is_empty(), "no history leads to {missing:?}");
+}
+
+async fn kinds_of(client: &Client) -> Vec<String> {
+    let rows = client.query("SELECT DISTINCT kind::text FROM event_log.events", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Which of [`SHOWN`] a row meets.
+async fn met(client: &Client) -> Vec<&'static str> {
+    let statement = ORACLE.trim_end().trim_end_matches(';');
+    let columns: Vec<String> =
+        SHOWN.iter().map(|condition| format!("coalesce(bool_or({condition}), false)")).collect();
+    let sql = format!("SELECT {} FROM ({statement}) AS derived", columns.join(", "));
+    let row = client.query_one(&sql, &[]).await.unwrap();
+    SHOWN
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| row.get(*place))
+        .map(|(_, condition)| condition)
+        .collect()
+}
+
+/// Changes to the one row of a view, and the column that the oracle names for it.
+const FAULTS: [(&str, &str); 15] = [
+    ("status", "status = 'NO_SHOW'"),
+    ("version", "version = version + 1"),
+    ("minutes", "minutes = minutes - 10"),
+    ("service", "service = 'BODY_CARE'"),
+    ("subject", "subject = gen_random_uuid()"),
+    ("createdAt", r#""createdAt" = "createdAt" + interval '1 millisecond'"#),
+    ("updatedAt", r#""updatedAt" = "updatedAt" + interval '1 millisecond'"#),
+    ("statusChangedAt", r#""statusChangedAt" = "statusChangedAt" - interval '1 hour'"#),
+    ("statusChangedBy", r#""statusChangedBy" = 'somebody'"#),
+    ("preferredDate", r#""preferredDate" = "preferredDate" + 1"#),
+    ("preferredTime", r#""preferredTime" = '홍길동 10:00'"#),
+    ("patientName", r#""patientName" = '(erased)'"#),
+    ("birthDate", r#""birthDate" = NULL"#),
+    ("email", "email = '(erased)'"),
+    ("id", "id = 'another'"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_in_any_column_is_found_and_told_without_a_patients_words() {
+    let clinic = early_clinic().await;
+    let wanted = request(3, "srv_wrinkle_botox", "2026-12-01", "09:00", ReadModel::Legacy);
+    clinic.commands.request(wanted, desk()).await.unwrap();
+    clinic.settled().await.unwrap();
+    let client = clinic.database.connect().await.unwrap();
+    let schema = live(&clinic, ReadModel::Legacy).await.schema();
+    let derived = derived(&client).await;
+    assert_eq!(first_difference(&derived, &shown(&client, &schema).await), None);
+    for (column, fault) in FAULTS {
+        client.batch_execute(&format!("BEGIN; UPDATE {schema}.reservations SET {fault}")).await.unwrap();
+        let told = first_difference(&derived, &shown(&client, &schema).await).unwrap();
+        client.batch_execute("ROLLBACK").await.unwrap();
+        assert_eq!(told.column, column, "{told:?}");
+        assert!(!format!("{told:?}").contains('홍'), "{told:?}");
+    }
+}

@@ -6,6 +6,7 @@ use daybook_event_log::vault::VaultError;
 use daybook_event_log::{Position, ReadError};
 
 use crate::generation::{Generation, State};
+use crate::leader::Epoch;
 
 /// Why a view could not be kept up, rebuilt, compared or read.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,12 @@ pub enum ViewError {
     Overtaken {
         /// Which generation.
         generation: Generation,
+    },
+    /// Another process leads by now: whatever was under way was not committed.
+    #[error("another process has taken the views over since epoch {epoch}")]
+    Deposed {
+        /// The epoch of the former leader.
+        epoch: Epoch,
     },
     /// Another rebuild is under way.
     #[error("another rebuild is under way; wait for it to end")]

@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use crate::ViewError;
+use crate::leader::Epoch;
 
 /// One generation of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -204,19 +205,21 @@ pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) ->
     Ok(())
 }
 
-/// Moves a checkpoint on, only from where the batch was read. Whether it stood there.
+/// Moves a checkpoint on, only from where the batch was read. Whether it stood there. A leader leaves its epoch with it.
 pub(crate) async fn advance(
     client: &impl GenericClient,
     generation: Generation,
     from: Position,
     to: Position,
+    epoch: Option<Epoch>,
 ) -> Result<bool, ViewError> {
+    let (model, number, epoch) = (generation.model.as_str(), generation.number, epoch.map(Epoch::to_sql));
     let ((from_commit, from_prepare), (commit, prepare)) = (from.to_parts(), to.to_parts());
     let moved = client
         .execute(
-            "UPDATE control.checkpoints SET commit_position = $5, prepare_position = $6, updated_at = now()
+            "UPDATE control.checkpoints SET commit_position = $5, prepare_position = $6, epoch = $7, updated_at = now()
              WHERE model = $1 AND number = $2 AND commit_position = $3 AND prepare_position = $4",
-            &[&generation.model.as_str(), &generation.number, &from_commit, &from_prepare, &commit, &prepare],
+            &[&model, &number, &from_commit, &from_prepare, &commit, &prepare, &epoch],
         )
         .await?;
     Ok(moved == 1)

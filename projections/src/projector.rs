@@ -8,13 +8,14 @@ use std::sync::Arc;
 use daybook_domain::ReadModel;
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, Recorded};
-use deadpool_postgres::{Pool, Transaction};
+use deadpool_postgres::Transaction;
 
 use crate::ViewError;
 use crate::effect::{Effect, Interpreter};
 use crate::fold::Reference;
 use crate::generation::{self, Generation, Standing};
 use crate::interpret::{interpret, resume};
+use crate::leader::{Epoch, Session};
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
 use crate::store;
@@ -49,23 +50,32 @@ impl Projector {
 
     /// Applies a batch to the live generations that stand where the projector does.
     ///
-    /// Fails with [`ViewError::Overtaken`] where none does: somebody else moved them, or another one was promoted.
-    pub(crate) async fn move_live(&mut self, pool: &Pool, recorded: &[Recorded]) -> Result<(), ViewError> {
-        let mut client = pool.get().await?;
-        let transaction = client.transaction().await?;
+    /// Fails with [`ViewError::Overtaken`] where none does: somebody else moved them, or another one was promoted. Fails
+    /// with [`ViewError::Deposed`] where another process leads.
+    pub(crate) async fn move_live(
+        &mut self,
+        session: &mut Session,
+        recorded: &[Recorded],
+    ) -> Result<(), ViewError> {
+        let epoch = session.epoch();
+        let transaction = session.begin().await?;
         let standings = generation::hold_live(&transaction).await?;
         let targets = targets(&standings, self.position)?;
-        self.apply(transaction, &targets, recorded).await
+        self.apply(transaction, &targets, recorded, Some(epoch)).await
     }
 
     /// Applies a batch to generations that are being built and that nobody else moves.
+    ///
+    /// No epoch fences it: a rebuild runs beside the leader, in whatever process was asked for it. Its own lock keeps it
+    /// alone, nobody reads what it writes, and it is promoted only with the live checkpoints held, so that the leader
+    /// either committed before or finds another generation live.
     pub(crate) async fn move_building(
         &mut self,
         transaction: Transaction<'_>,
         targets: &[Generation],
         recorded: &[Recorded],
     ) -> Result<(), ViewError> {
-        self.apply(transaction, targets, recorded).await
+        self.apply(transaction, targets, recorded, None).await
     }
 
     async fn apply(
@@ -73,12 +83,13 @@ impl Projector {
         transaction: Transaction<'_>,
         targets: &[Generation],
         recorded: &[Recorded],
+        epoch: Option<Epoch>,
     ) -> Result<(), ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded).await?;
         let mut reference = self.reference.clone();
         for target in targets {
             reference = apply_to(&transaction, *target, &batch.effects, self.reference.clone()).await?;
-            if !generation::advance(&transaction, *target, self.position, batch.last).await? {
+            if !generation::advance(&transaction, *target, self.position, batch.last, epoch).await? {
                 return Err(ViewError::Overtaken { generation: *target });
             }
         }

@@ -13,7 +13,7 @@ use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentT
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
 use daybook_event_log::vault::{MasterKey, PatientDetails, Vault};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Engine, KEEP, Rebuild, Views, generation};
+use daybook_projections::{Engine, KEEP, Process, Rebuild, Views, generation};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_postgres::{Config, NoTls};
@@ -96,8 +96,19 @@ impl Clinic {
 
     /// Starts an engine, which ends with the clinic.
     pub fn start_engine(&self) {
-        let engine = Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone());
-        tokio::spawn(engine.run(self.stop.subscribe()));
+        tokio::spawn(self.engine("clinic").run(self.stop.subscribe()));
+    }
+
+    /// Tells the engines that were started here to stop.
+    pub fn stop_engine(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// An engine that is not started yet, under the name of a host.
+    #[must_use]
+    pub fn engine(&self, host: &str) -> Engine {
+        let process = Process { host: host.to_owned(), pid: std::process::id() };
+        Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone(), process)
     }
 
     /// A rebuild of its views.

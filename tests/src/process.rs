@@ -5,6 +5,7 @@
 
 mod output;
 mod program;
+mod runner;
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use self::output::Output;
 pub use self::program::program;
+pub use self::runner::Runner;
 use crate::app::JWT_SECRET;
 use crate::clinic::MASTER_KEY;
 use crate::postgres::TestDatabase;
@@ -291,6 +293,12 @@ impl Service {
         let address =
             url.strip_prefix("http://").context("it listens on something else than HTTP")?.to_owned();
         Ok(Self { child, output, address })
+    }
+
+    /// Its process id; none once it has ended.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// Host and port at which it listens.

@@ -48,7 +48,7 @@ async fn load_one<R: ReservationRow>(
     store::load_beside(&client, generation, &fold).await?;
     let days = load_reservations(&client, generation, fold).await?;
     store::write_digests(&client, generation, &days).await?;
-    if generation::advance(&client, generation, Position::START, position).await? {
+    if generation::advance(&client, generation, Position::START, position, None).await? {
         Ok(())
     } else {
         Err(ViewError::Overtaken { generation })

@@ -5,6 +5,7 @@
 mod events;
 mod forget;
 mod import;
+mod leading;
 mod projection;
 mod reads;
 mod serve;
@@ -49,7 +50,7 @@ enum Command {
     Serve,
     /// Show what serves, how far the views are, and how to look into the database
     Status(status::Arguments),
-    /// List, rebuild or compare the views
+    /// List, rebuild or compare the views, or keep them up
     #[command(subcommand)]
     Projection(projection::Command),
     /// Show or change which view answers whom
@@ -95,7 +96,7 @@ fn explain(error: &clap::Error) -> Exit {
 fn execute(cli: Cli) -> anyhow::Result<Exit> {
     let settings = Settings::parse(cli.options)?;
     let usual_filter = match cli.command {
-        Command::Serve => logging::SERVICE_FILTER,
+        Command::Serve | Command::Projection(projection::Command::Run(_)) => logging::SERVICE_FILTER,
         Command::Status(_)
         | Command::Projection(_)
         | Command::Reads(_)
@@ -116,7 +117,7 @@ impl Command {
         match self {
             Self::Serve => serve::run(settings).await,
             Self::Status(arguments) => signals::interruptible(status::run(settings, arguments)).await,
-            Self::Projection(command) => signals::interruptible(projection::run(settings, command)).await,
+            Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,

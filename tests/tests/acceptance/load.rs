@@ -22,6 +22,8 @@ const STARTS: [&str; 10] =
 pub(crate) enum Tolerance {
     /// The service may be killed: a client that loses its connection stops, and its booking waits for the next one.
     LostConnections,
+    /// The service may be stopped and woken: either may happen, and the client asks again.
+    Pauses,
     /// The service may say that it cannot at the moment (503), and nothing else: the client asks again.
     Unavailable,
 }
@@ -118,7 +120,10 @@ impl Load {
             tokio::time::sleep(pause).await;
             match (book(&client, &url, number).await, tolerance) {
                 (Ok(booked), _) if booked.status == 200 => self.take_in(number, &booked),
-                (Ok(refused), Tolerance::Unavailable) if refused.status == 503 => self.put_back(number),
+                (Ok(refused), Tolerance::Unavailable | Tolerance::Pauses) if refused.status == 503 => {
+                    self.put_back(number);
+                }
+                (Err(_lost), Tolerance::Pauses) => self.put_back(number),
                 (Err(_lost), Tolerance::LostConnections) => return self.put_back(number),
                 (other, _) => panic!("booking {number}: {other:?}"),
             }

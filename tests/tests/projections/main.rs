@@ -4,6 +4,7 @@
 
 mod history;
 mod keeping;
+mod leadership;
 mod oracle;
 mod rebuild;
 mod routing;

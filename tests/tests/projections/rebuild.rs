@@ -2,7 +2,7 @@
 
 use daybook_domain::ReadModel;
 use daybook_projections::query::Queries;
-use daybook_projections::{Engine, Generation, ViewError, generation};
+use daybook_projections::{Generation, ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio::sync::watch;
 
@@ -32,9 +32,8 @@ async fn a_live_view_and_a_rebuilt_one_are_equal_byte_for_byte() {
 async fn two_engines_that_fight_over_the_views_project_every_event_once() {
     let clinic = Clinic::open().await.unwrap();
     let stop = watch::channel(false);
-    for _ in 0..3 {
-        let engine = Engine::new(clinic.log.clone(), clinic.vault.clone(), clinic.pool.clone());
-        tokio::spawn(engine.run(stop.1.clone()));
+    for host in ["first", "second", "third"] {
+        tokio::spawn(clinic.engine(host).run(stop.1.clone()));
     }
     let mut dice = Dice::new(11);
     for _ in 0..5 {

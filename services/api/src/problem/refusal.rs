@@ -164,6 +164,7 @@ impl From<ViewError> for Problem {
             | ViewError::Control { .. }
             | ViewError::Row { .. }
             | ViewError::Overtaken { .. }
+            | ViewError::Deposed { .. }
             | ViewError::RebuildUnderWay
             | ViewError::NotKept { .. }
             | ViewError::Differs(_) => (Code::Internal, None),

@@ -4,16 +4,18 @@ mod list;
 mod promote;
 mod rebuild;
 mod report;
+mod run;
 mod verify;
 
 use clap::Subcommand;
 
+use super::signals::interruptible;
 use crate::exit::Exit;
 use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List the generations of both views
+    /// List the generations of both views, and who keeps them up
     List(list::Arguments),
     /// Build views anew from the log, beside the live ones, and let them serve
     Rebuild(rebuild::Arguments),
@@ -21,13 +23,23 @@ pub(super) enum Command {
     Promote(promote::Arguments),
     /// Compare both views at one position; exit code 1 where they differ
     Verify(verify::Arguments),
+    /// Keep the views up, and nothing else: without HTTP, until a signal ends it
+    #[command(after_help = ONE_LEADS)]
+    Run(run::Arguments),
 }
+
+/// How several processes share the work.
+const ONE_LEADS: &str = "\
+One process at a time keeps the views up; every `serve` and every `projection run` stands by to take over within five \
+seconds. Standard output gets one line whenever this process begins to lead or to stand by.";
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {
-        Command::List(arguments) => list::run(settings, arguments).await,
-        Command::Rebuild(arguments) => rebuild::run(settings, arguments).await,
-        Command::Promote(arguments) => promote::run(settings, arguments).await,
-        Command::Verify(arguments) => verify::run(settings, arguments).await,
+        Command::List(arguments) => interruptible(list::run(settings, arguments)).await,
+        Command::Rebuild(arguments) => interruptible(rebuild::run(settings, arguments)).await,
+        Command::Promote(arguments) => interruptible(promote::run(settings, arguments)).await,
+        Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
+        // It takes the signals itself: they are how it ends.
+        Command::Run(arguments) => run::run(settings, arguments).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `daybook status`: which view serves what, how far each is, whether a service runs, and how to look into the database.
+//! `daybook status`: which view serves what, how far each is, who keeps them up, whether a service runs, and how to look into the database.
 
 mod report;
 
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{Standing, State, Views, generation};
+use daybook_projections::{Standing, State, Views, generation, leader};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -44,6 +44,7 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         reads: Reads::from(&*backend.commands.routing()),
         log: backend.log.connection().adapter,
         head: backend.log.head().await?,
+        leader: leader::current(&backend.pool.get().await?).await?,
         views,
         connect: backend.connect_hint().to_owned(),
     })

@@ -27,6 +27,9 @@ fn every_command_of_the_manual_is_understood() {
     let lines = [
         "status --json",
         "projection list",
+        "projection list --json",
+        "projection run",
+        "projection run --json",
         "projection rebuild",
         "projection rebuild legacy --yes",
         "projection rebuild dynamic -y --json",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use daybook_event_log::EventLog;
 use daybook_event_log::vault::Vault;
-use daybook_projections::Engine;
+use daybook_projections::{Engine, Process, Role};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,14 +17,21 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct RunningEngine {
     stop: watch::Sender<bool>,
+    role: watch::Receiver<Option<Role>>,
     task: JoinHandle<()>,
 }
 
 impl RunningEngine {
     pub(super) fn start(log: Arc<dyn EventLog>, vault: Vault, pool: Pool) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(Engine::new(log, vault, pool).run(stopped));
-        Self { stop, task }
+        let engine = Engine::new(log, vault, pool, this_process());
+        let role = engine.role();
+        Self { stop, role, task: tokio::spawn(engine.run(stopped)) }
+    }
+
+    /// What it is, as that changes; nothing until it knows.
+    pub fn role(&self) -> watch::Receiver<Option<Role>> {
+        self.role.clone()
     }
 
     /// Tells it to stop and waits for it, but not for ever: a batch that is cut off is simply not committed.
@@ -41,4 +48,10 @@ impl Drop for RunningEngine {
         // Also where a command failed half-way: nothing of it may outlive the database's connections.
         self.task.abort();
     }
+}
+
+/// This process as people find it. A machine without a name of its own is rare, and nothing depends on it.
+fn this_process() -> Process {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    Process { host: host.unwrap_or_else(|| "unknown".to_owned()), pid: std::process::id() }
 }

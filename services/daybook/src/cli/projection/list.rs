@@ -1,9 +1,10 @@
-//! `daybook projection list`: the generations of both views, and where each stands.
+//! `daybook projection list`: the generations of both views, where each stands, and who keeps the live ones up.
 
-use chrono::{DateTime, SubsecRound, Utc};
 use clap::Args;
-use daybook_projections::{Standing, generation};
+use daybook_projections::{Leader, Standing, generation, leader};
+use serde::Serialize;
 
+use crate::cli::leading::{self, moment};
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table};
 use crate::settings::Settings;
@@ -15,15 +16,31 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
+/// What is listed.
+#[derive(Serialize)]
+struct Listing {
+    /// Who keeps the live generations up, or did last.
+    leader: Option<Leader>,
+    generations: Vec<Standing>,
+}
+
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let backend = Backend::open(settings, Beginning::Refused).await?;
-    let standings = generation::list(&backend.pool.get().await?).await?;
+    let listing = look(&backend).await;
     backend.close().await?;
-    arguments.format.print(&standings, || describe(&standings))?;
+    let listing = listing?;
+    arguments.format.print(&listing, || {
+        format!("{}\n{}", table(&listing.generations), leading::describe(listing.leader.as_ref()))
+    })?;
     Ok(Exit::Done)
 }
 
-fn describe(standings: &[Standing]) -> String {
+async fn look(backend: &Backend) -> anyhow::Result<Listing> {
+    let client = backend.pool.get().await?;
+    Ok(Listing { leader: leader::current(&client).await?, generations: generation::list(&client).await? })
+}
+
+fn table(standings: &[Standing]) -> String {
     let mut table = Table::new(&[
         ("generation", Align::Left),
         ("state", Align::Left),
@@ -45,8 +62,4 @@ fn describe(standings: &[Standing]) -> String {
             .to_owned();
     }
     table.to_string()
-}
-
-fn moment(at: DateTime<Utc>) -> String {
-    at.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%SZ").to_string()
 }

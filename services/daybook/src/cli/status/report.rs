@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use daybook_event_log::Position;
-use daybook_projections::Standing;
+use daybook_projections::{Leader, Standing};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::leading;
 use crate::cli::reads::Reads;
 use crate::output::{Align, Table, grouped};
 use crate::view_counts::ViewCounts;
@@ -21,6 +22,8 @@ pub(super) struct Report {
     /// Where the log is kept.
     pub(super) log: &'static str,
     pub(super) head: Position,
+    /// Who keeps the views up, or did last.
+    pub(super) leader: Option<Leader>,
     pub(super) views: Vec<View>,
     pub(super) connect: String,
 }
@@ -55,6 +58,7 @@ impl Report {
         put(&self.service.describe());
         put(&self.reads.describe());
         put(&format!("The log ({}) ends at position {}.", self.log, self.head));
+        put(&leading::describe(self.leader.as_ref()));
         if self.views.is_empty() {
             put("No view has been built yet.");
         } else {

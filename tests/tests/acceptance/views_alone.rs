@@ -1,0 +1,69 @@
+//! `daybook projection run`: the views are kept up without a service.
+
+use std::time::Duration;
+
+use daybook_tests::process::Installation;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::asking::within;
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// How soon a standby leads once the leader has stopped.
+const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
+
+/// Bookings that are acknowledged before the service stops.
+const BOOKINGS: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_stands_by_beside_a_service_leads_after_it_and_ends_with_0_on_a_signal() {
+    let clinic = Installation::open().await.unwrap();
+    let mut service = clinic.serve().await.unwrap();
+    let (mut runner, first) = clinic.keep_views_up(&["--json"], &[]).await.unwrap();
+    assert_eq!(first, r#"{"role":"standby","epoch":null}"#);
+    let load = Load::default();
+    let clients = load.start(&service, 2, Tolerance::LostConnections);
+    load.acknowledges(BOOKINGS).await;
+    service.kill().await.unwrap();
+    clients.join_all().await;
+    within(TAKE_OVER_LIMIT, "it to lead", async || match runner.written() {
+        written if written.contains(r#"{"role":"leader","epoch":"#) => Ok(()),
+        written => Err(written),
+    })
+    .await;
+    tables::wait_for(&clinic.connect().await.unwrap(), &load.acknowledged()).await;
+
+    let listing = clinic.run(&["projection", "list", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(listing["leader"]["pid"].as_u64(), runner.id().map(u64::from), "{listing}");
+    assert_eq!(listing["generations"].as_array().map(Vec::len), Some(2), "{listing}");
+    let told = clinic.run(&["projection", "list"]).await.unwrap().stdout;
+    let line = format!("{}@", runner.id().unwrap());
+    assert!(told.contains(&line) && told.contains("keeps the views up, as epoch 2 since"), "{told}");
+
+    assert_eq!(runner.stop().await.unwrap().code(), Some(0), "{}", runner.written());
+    let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!((&status["leader"]["epoch"], &status["leader"]["holds_lock"]), (&2.into(), &false.into()));
+    let told = clinic.run(&["status"]).await.unwrap().stdout;
+    assert!(told.contains("No process keeps the views up; "), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_builds_the_views_that_are_missing_and_hands_over_to_a_service_that_comes_later() {
+    let clinic = Installation::open().await.unwrap();
+    let (mut runner, first) = clinic.keep_views_up(&[], &[]).await.unwrap();
+    assert_eq!(first, "leading, epoch 1");
+    let mut service = clinic.serve().await.unwrap();
+    let load = Load::default();
+    let clients = load.start(&service, 2, Tolerance::LostConnections);
+    load.acknowledges(BOOKINGS).await;
+    assert_eq!(runner.stop().await.unwrap().code(), Some(0), "{}", runner.written());
+    load.acknowledges(BOOKINGS).await;
+    load.stop();
+    clients.join_all().await;
+    tables::hold_exactly(&clinic.connect().await.unwrap(), &load.acknowledged()).await;
+    let verdict: Value = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    service.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(service.ended().await.unwrap().code(), Some(0));
+}

@@ -51,19 +51,29 @@ impl Queries {
     }
 }
 
-/// Starts every query: the checkpoint's row, to which the answer's rows are joined, so that there is always a position.
-fn with_position(generation: Generation, rows: &str) -> String {
+/// The position of a generation, as one value: its commit and prepare part.
+fn position_of(generation: Generation) -> String {
+    let Generation { model, number } = generation;
     format!(
-        "SELECT c.commit_position, c.prepare_position, answer.*
-         FROM control.checkpoints c LEFT JOIN LATERAL ({rows}) answer ON true
-         WHERE c.model = '{}' AND c.number = {}",
-        generation.model, generation.number
+        "SELECT ARRAY[c.commit_position, c.prepare_position] FROM control.checkpoints c
+         WHERE c.model = '{model}' AND c.number = {number}"
     )
+}
+
+/// The position, to which the answer's rows are joined, so that there is always one.
+fn with_position(generation: Generation, rows: &str) -> String {
+    let position = position_of(generation);
+    format!("SELECT parts, answer.* FROM ({position}) AS at(parts) LEFT JOIN LATERAL ({rows}) answer ON true")
 }
 
 /// Reads the position with which every row of an answer starts.
 fn position(rows: &[Row], generation: Generation) -> Result<Position, ViewError> {
-    let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-    Position::from_parts(row.try_get(0)?, row.try_get(1)?)
-        .map_err(|_| ViewError::Control { what: "a position" })
+    let not_live = ViewError::NotLive { model: generation.model };
+    let Some(row) = rows.first() else { return Err(not_live) };
+    let Some(parts): Option<Vec<i64>> = row.try_get(0)? else { return Err(not_live) };
+    let position = match parts[..] {
+        [commit, prepare] => Position::from_parts(commit, prepare).ok(),
+        _ => None,
+    };
+    position.ok_or(ViewError::Control { what: "a position" })
 }

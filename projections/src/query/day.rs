@@ -123,7 +123,7 @@ impl Queries {
         let rows = self.lanes.ask(&CATALOG, generation, &[]).await?;
         let position = position(&rows, generation)?;
         let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-        Ok(Answer { value: catalog(row.try_get(2)?, generation)?, generation, position })
+        Ok(Answer { value: catalog(row.try_get(1)?, generation)?, generation, position })
     }
 
     /// The days from one to another, both included, with the catalog and the hours.
@@ -136,10 +136,10 @@ impl Queries {
         let rows = self.lanes.ask(&DAYS, generation, &[&from, &to]).await?;
         let position = position(&rows, generation)?;
         let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-        let catalog = catalog(row.try_get(2)?, generation)?;
-        let hours = hours(read_json(row.try_get(3)?, generation)?, generation)?;
-        let bookings: Vec<BookingRow> = read_json(row.try_get(4)?, generation)?;
-        let closures: Vec<ClosureJson> = read_json(row.try_get(5)?, generation)?;
+        let catalog = catalog(row.try_get(1)?, generation)?;
+        let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
+        let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
+        let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
         let sheets =
             sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
         Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })

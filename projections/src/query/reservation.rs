@@ -1,16 +1,19 @@
 //! Reservations: one by id, a patient's latest, and the staff's list. Both views answer in one shape.
 
+mod list;
+
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::{LegacyService, Period, ReadModel, ReservationId, Status, SubjectId};
+use daybook_domain::{LegacyService, ReadModel, ReservationId, Status, SubjectId};
 use serde::Serialize;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::lanes::Query;
-use super::{Answer, Queries, position, with_position};
+use super::{Answer, Queries, position, position_of, with_position};
 use crate::ViewError;
 use crate::generation::Generation;
+
+pub use list::{ListFilter, Page};
 
 /// A reservation as a view shows it. What only the other view knows is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,40 +73,56 @@ pub struct Reservation {
     pub subject: SubjectId,
 }
 
-/// The same columns from either view; the reservation's own are also at hand as `r`.
+/// The same columns from either view; the reservation's own are also at hand as `r`. What is known of the service by its
+/// own row is one array of id, code, name and, from the dynamic view, the enum value: one value out of a sub-select is
+/// had for less than several by a join.
 const fn selection(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
-            r#"SELECT r.id, r."patientName", r.phone, r.email, r."birthDate"::date AS "birthDate", r.gender::text,
+            r#"r.id, r."patientName", r.phone, r.email, r."birthDate"::date AS "birthDate", r.gender::text,
                 r."treatmentType"::text, r."preferredDate", r."preferredTime", NULL::text AS period,
-                NULL::text AS "timeSlotStart", NULL::text AS "timeSlotEnd", r.service::text AS "legacyService",
-                s.id AS "serviceId", s.code AS "serviceCode", s.name AS "serviceName", r.minutes, r.status::text,
-                r.notes, r."adminNotes", r."createdAt", r."updatedAt", r."statusChangedAt", r."statusChangedBy",
-                r.version, r.subject
-             FROM {schema}.reservations r LEFT JOIN {schema}.services s ON s."serviceType" = r.service"#
+                NULL::text AS "timeSlotStart", NULL::text AS "timeSlotEnd",
+                r.service::text AS "legacyService",
+                (SELECT ARRAY[s.id, s.code, s.name]
+                    FROM {schema}.services s WHERE s."serviceType" = r.service) AS service,
+                r.minutes, r.status::text, r.notes, r."adminNotes", r."createdAt", r."updatedAt",
+                r."statusChangedAt", r."statusChangedBy", r.version, r.subject
+             FROM {schema}.reservations r"#
         }
         ReadModel::Dynamic => {
-            r#"SELECT r.id, r."patientName", r.phone, r.email, r."birthDate"::date AS "birthDate", r.gender::text,
+            r#"r.id, r."patientName", r.phone, r.email, r."birthDate"::date AS "birthDate", r.gender::text,
                 r."treatmentType"::text, r."preferredDate",
                 COALESCE(r."timeSlotStart", CASE r.period::text WHEN 'MORNING' THEN '오전' WHEN 'AFTERNOON' THEN '오후'
                     ELSE r."requestedTime" END, '') AS "preferredTime",
-                r.period::text, r."timeSlotStart", r."timeSlotEnd", s."legacyServiceType" AS "legacyService",
-                r."serviceId", s.code AS "serviceCode", r."serviceName", r."estimatedDuration" AS minutes,
-                r.status::text, r.notes, r."adminNotes", r."createdAt", r."updatedAt", r."statusChangedAt",
-                r."statusChangedBy", r.version, r.subject
-             FROM {schema}.reservations r LEFT JOIN {schema}.services s ON s.id = r."serviceId""#
+                r.period::text, r."timeSlotStart", r."timeSlotEnd", NULL::text AS "legacyService",
+                (SELECT ARRAY[s.id, s.code, r."serviceName", s."legacyServiceType"]
+                    FROM {schema}.services s WHERE s.id = r."serviceId") AS service,
+                r."estimatedDuration" AS minutes, r.status::text, r.notes, r."adminNotes", r."createdAt",
+                r."updatedAt", r."statusChangedAt", r."statusChangedBy", r.version, r.subject
+             FROM {schema}.reservations r"#
         }
     }
 }
 
+/// The reservations of a condition, and where there is none the position alone.
 fn select(generation: Generation, condition: &str) -> String {
-    let rows =
-        format!("{} {condition}", selection(generation.model)).replace("{schema}", &generation.schema());
-    with_position(generation, &rows)
+    let rows = format!("SELECT {} {condition}", selection(generation.model));
+    with_position(generation, &rows.replace("{schema}", &generation.schema()))
 }
 
-const BY_ID: Query =
-    Query { name: "reservation_by_id", text: |generation| select(generation, "WHERE r.id = $1") };
+/// The most frequent of all queries is cheapest without a join: a row that is there has room for the position.
+const BY_ID: Query = Query {
+    name: "reservation_by_id",
+    text: |generation| {
+        let reservation = format!("{} WHERE r.id = $1", selection(generation.model));
+        let position = position_of(generation);
+        format!("SELECT ({position}) AS parts, {}", reservation.replace("{schema}", &generation.schema()))
+    },
+};
+
+/// The same for an id that is nobody's: to say that at a position takes the checkpoint's row.
+const BY_ID_IF_ANY: Query =
+    Query { name: "reservation_by_id_if_any", text: |generation| select(generation, "WHERE r.id = $1") };
 
 const BY_SUBJECT: Query = Query {
     name: "reservations_by_subject",
@@ -114,34 +133,6 @@ const BY_SUBJECT: Query = Query {
     },
 };
 
-/// Which reservations the staff's list shows. Each condition that is given narrows it.
-#[derive(Debug, Clone, Default)]
-pub struct ListFilter {
-    /// Of this day.
-    pub date: Option<NaiveDate>,
-    /// Of this status.
-    pub status: Option<Status>,
-    /// Of the service of this code.
-    pub service_code: Option<String>,
-    /// In this half of the day; only the dynamic view knows it.
-    pub period: Option<Period>,
-    /// Whose name or phone number contains this.
-    pub search: Option<String>,
-    /// Rows to pass over.
-    pub offset: i64,
-    /// Rows to give, at most.
-    pub limit: i64,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page<T> {
-    /// Its rows.
-    pub items: Vec<T>,
-    /// Rows in the whole list.
-    pub total: i64,
-}
-
 impl Queries {
     /// One reservation by its id.
     pub async fn reservation(
@@ -149,7 +140,10 @@ impl Queries {
         generation: Generation,
         id: &ReservationId,
     ) -> Result<Answer<Option<Reservation>>, ViewError> {
-        let rows = self.lanes.ask(&BY_ID, generation, &[&id.as_str()]).await?;
+        let mut rows = self.lanes.ask(&BY_ID, generation, &[&id.as_str()]).await?;
+        if rows.is_empty() {
+            rows = self.lanes.ask(&BY_ID_IF_ANY, generation, &[&id.as_str()]).await?;
+        }
         let reservations = answer(&rows, generation)?;
         Ok(reservations.map(|mut found| found.pop()))
     }
@@ -166,71 +160,6 @@ impl Queries {
         let rows = self.lanes.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
         answer(&rows, generation)
     }
-
-    /// A page of the staff's list, by day and time of making.
-    pub async fn list(
-        &self,
-        generation: Generation,
-        filter: &ListFilter,
-    ) -> Result<Answer<Page<Reservation>>, ViewError> {
-        let (condition, parameters) = conditions(generation, filter);
-        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
-        let counted =
-            format!("SELECT count(*) AS total FROM ({} {condition}) matching", selection(generation.model));
-        let counted = with_position(generation, &counted.replace("{schema}", &generation.schema()));
-        let order = format!(r#"{condition} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#);
-        let paged = format!("{order} LIMIT {} OFFSET {}", filter.limit.max(0), filter.offset.max(0));
-        let mut client = self.pool.get().await?;
-        let snapshot = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
-        let total: i64 = snapshot.query_one(&counted, &parameters).await?.try_get("total")?;
-        let rows = snapshot.query(&select(generation, &paged), &parameters).await?;
-        Ok(answer(&rows, generation)?.map(|items| Page { items, total }))
-    }
-}
-
-type Parameter = Box<dyn ToSql + Sync + Send>;
-
-/// The conditions of a list as SQL, and their parameters.
-fn conditions(generation: Generation, filter: &ListFilter) -> (String, Vec<Parameter>) {
-    let mut texts: Vec<String> = vec!["true".to_owned()];
-    let mut parameters: Vec<Parameter> = Vec::new();
-    let mut add = |condition: &str, value: Parameter| {
-        parameters.push(value);
-        texts.push(condition.replace("{n}", &format!("${}", parameters.len())));
-    };
-    if let Some(date) = filter.date {
-        add(r#"r."preferredDate" = {n}"#, Box::new(date));
-    }
-    if let Some(status) = filter.status {
-        add(r#"r.status = {n}::text::{schema}."ReservationStatus""#, Box::new(status.as_str()));
-    }
-    if let Some(code) = &filter.service_code {
-        add("s.code = {n}", Box::new(code.clone()));
-    }
-    match (filter.period, generation.model) {
-        (Some(period), ReadModel::Dynamic) => {
-            add(r#"r.period = {n}::text::{schema}."Period""#, Box::new(period.as_str()))
-        }
-        (Some(period), ReadModel::Legacy) => {
-            // The enum view has only the text: what names the half of the day, or a time in it by the clock.
-            let pattern = match period {
-                Period::Morning => r"(오전|am|a\.m|morning|^\s*(0?[7-9]|1[01])\s*(:|시))",
-                Period::Afternoon => r"(오후|pm|p\.m|afternoon|^\s*(1[2-9]|2[0-3])\s*(:|시))",
-            };
-            add(r#"r."preferredTime" ~* {n}"#, Box::new(pattern));
-        }
-        (None, _) => {}
-    }
-    if let Some(text) = &filter.search {
-        let pattern = format!("%{}%", text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_"));
-        add(r#"(r."patientName" ILIKE {n} OR r.phone ILIKE {n})"#, Box::new(pattern));
-    }
-    (format!("WHERE {}", texts.join(" AND ")), parameters)
 }
 
 fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation>>, ViewError> {
@@ -238,7 +167,7 @@ fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation
     let mut value = Vec::with_capacity(rows.len());
     for row in rows {
         // The join gives one row of nulls where there is no reservation.
-        if row.try_get::<_, Option<&str>>(2)?.is_some() {
+        if row.try_get::<_, Option<&str>>(1)?.is_some() {
             value.push(reservation(row, generation)?);
         }
     }
@@ -247,36 +176,39 @@ fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation
 
 fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewError> {
     let odd = ViewError::Row { generation };
-    let status: &str = row.try_get(19)?;
+    let status: &str = row.try_get(16)?;
     let Ok(status) = status.parse() else { return Err(odd) };
-    let service: Option<&str> = row.try_get(14)?;
-    let subject: Uuid = row.try_get(27)?;
-    let version: i32 = row.try_get(26)?;
+    let legacy_service: Option<&str> = row.try_get(13)?;
+    let service: Option<Vec<Option<&str>>> = row.try_get(14)?;
+    let service = service.unwrap_or_default();
+    let of_service = |part: usize| service.get(part).copied().flatten();
+    let subject: Uuid = row.try_get(24)?;
+    let version: i32 = row.try_get(23)?;
     Ok(Reservation {
-        id: row.try_get(2)?,
-        patient_name: row.try_get(3)?,
-        phone: row.try_get(4)?,
-        email: row.try_get(5)?,
-        birth_date: row.try_get(6)?,
-        gender: row.try_get(7)?,
-        treatment_type: row.try_get(8)?,
-        preferred_date: row.try_get(9)?,
-        preferred_time: row.try_get(10)?,
-        period: row.try_get(11)?,
-        time_slot_start: row.try_get(12)?,
-        time_slot_end: row.try_get(13)?,
-        service: service.and_then(|service| service.parse().ok()),
-        service_id: row.try_get(15)?,
-        service_code: row.try_get(16)?,
-        service_name: row.try_get(17)?,
-        estimated_duration: row.try_get(18)?,
+        id: row.try_get(1)?,
+        patient_name: row.try_get(2)?,
+        phone: row.try_get(3)?,
+        email: row.try_get(4)?,
+        birth_date: row.try_get(5)?,
+        gender: row.try_get(6)?,
+        treatment_type: row.try_get(7)?,
+        preferred_date: row.try_get(8)?,
+        preferred_time: row.try_get(9)?,
+        period: row.try_get(10)?,
+        time_slot_start: row.try_get(11)?,
+        time_slot_end: row.try_get(12)?,
+        service: legacy_service.or(of_service(3)).and_then(|service| service.parse().ok()),
+        service_id: of_service(0).map(str::to_owned),
+        service_code: of_service(1).map(str::to_owned),
+        service_name: of_service(2).map(str::to_owned),
+        estimated_duration: row.try_get(15)?,
         status,
-        notes: row.try_get(20)?,
-        admin_notes: row.try_get(21)?,
-        created_at: row.try_get(22)?,
-        updated_at: row.try_get(23)?,
-        status_changed_at: row.try_get(24)?,
-        status_changed_by: row.try_get(25)?,
+        notes: row.try_get(17)?,
+        admin_notes: row.try_get(18)?,
+        created_at: row.try_get(19)?,
+        updated_at: row.try_get(20)?,
+        status_changed_at: row.try_get(21)?,
+        status_changed_by: row.try_get(22)?,
         version: version.unsigned_abs(),
         subject: SubjectId::from_bytes(*subject.as_bytes()),
     })

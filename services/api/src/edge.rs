@@ -17,6 +17,7 @@ pub(crate) mod text;
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
+use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use daybook_commands::{IdempotencyKey, Origin};
 use daybook_domain::routing::{Because, RoutedSubject};
@@ -29,6 +30,9 @@ use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
 use request_id::RequestId;
+
+/// The header that names the trace.
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a request says of itself, beside its path and body.
 #[derive(Debug, Clone)]
@@ -55,7 +59,7 @@ impl Edge {
             request_id: id.unwrap_or_else(RequestId::fresh),
             language: language::of(headers),
             idempotency_key: header::idempotency_key(headers)?,
-            traceparent: header::text(headers, "traceparent").and_then(TraceParent::parse),
+            traceparent: header::text(headers, &TRACEPARENT).and_then(TraceParent::parse),
             client: header::client(headers)?,
             at_least: header::at_least(headers)?,
         })
@@ -66,9 +70,9 @@ impl Edge {
     pub(crate) async fn route(
         &self,
         state: &State,
-        subject: Option<RoutedSubject>,
+        subject: Option<&RoutedSubject>,
     ) -> Result<Route, Problem> {
-        let subject = subject.as_ref().or(self.client.as_ref());
+        let subject = subject.or(self.client.as_ref());
         let route = match self.at_least {
             None => state.router.choose(subject)?,
             Some(position) => {

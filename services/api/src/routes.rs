@@ -1,7 +1,7 @@
 //! Which handler answers which address.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource};
+use actix_web::{HttpResponse, Resource, Scope};
 
 use crate::edge::endpoint::Endpoint;
 use crate::problem::{Code, Problem};
@@ -36,19 +36,24 @@ fn public_routes(service: &mut ServiceConfig) {
 }
 
 fn staff_routes(service: &mut ServiceConfig) {
-    service
-        .service(at(Endpoint::Reservations).route(web::get().to(staff::list_reservations)))
+    service.service(reservations()).service(
+        at(Endpoint::ManualClose)
+            .route(web::get().to(staff::list_closures))
+            .route(web::post().to(staff::close_time))
+            .route(web::delete().to(staff::reopen_time)),
+    );
+}
+
+/// A scope, since a path with a parameter is matched by a regular expression, letter for letter: this way it has only
+/// the id to go through, and what stands before it is compared.
+fn reservations() -> Scope {
+    web::scope(Endpoint::Reservations.template())
+        .service(under("", Endpoint::Reservations).route(web::get().to(staff::list_reservations)))
         .service(
-            at(Endpoint::Reservation)
+            under("/{id}", Endpoint::Reservation)
                 .route(web::get().to(staff::get_reservation))
                 .route(web::patch().to(staff::patch_reservation)),
         )
-        .service(
-            at(Endpoint::ManualClose)
-                .route(web::get().to(staff::list_closures))
-                .route(web::post().to(staff::close_time))
-                .route(web::delete().to(staff::reopen_time)),
-        );
 }
 
 fn admin_routes(service: &mut ServiceConfig) {
@@ -81,7 +86,12 @@ fn admin_routes(service: &mut ServiceConfig) {
 
 /// A resource that knows its own name and says which methods it takes.
 fn at(endpoint: Endpoint) -> Resource {
-    web::resource(endpoint.template()).app_data(endpoint).default_service(web::to(method_not_allowed))
+    under(endpoint.template(), endpoint)
+}
+
+/// The same by its path in a scope.
+fn under(path: &str, endpoint: Endpoint) -> Resource {
+    web::resource(path).app_data(endpoint).default_service(web::to(method_not_allowed))
 }
 
 async fn unknown_route() -> Result<HttpResponse, Problem> {
@@ -90,4 +100,29 @@ async fn unknown_route() -> Result<HttpResponse, Problem> {
 
 async fn method_not_allowed() -> Result<HttpResponse, Problem> {
     Err(Problem::of(Code::MethodNotAllowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{App, test};
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn only_whole_paths_lead_to_the_reservations() {
+        let app = test::init_service(App::new().configure(configure)).await;
+        for (path, expected) in [
+            ("/api/reservations", Some(Endpoint::Reservations)),
+            ("/api/reservations/x", Some(Endpoint::Reservation)),
+            ("/api/reservations/", None),
+            ("/api/reservations//x", None),
+            ("/api/reservations/x/y", None),
+            ("/api/reservationsx", None),
+        ] {
+            // No address takes this method, so no handler is reached.
+            let request = test::TestRequest::delete().uri(path).to_request();
+            let answer = test::call_service(&app, request).await;
+            assert_eq!(answer.request().app_data::<Endpoint>().copied(), expected, "{path}");
+        }
+    }
 }

@@ -18,10 +18,14 @@ const GENERATION: HeaderName = HeaderName::from_static("daybook-generation");
 /// The position at which it was read, or that a later read has to hold to show what was written.
 const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 
+/// Bytes that a body takes as a rule: one reservation fits without being moved as it grows.
+const USUAL_BYTES: usize = 1024;
+
 /// An answer that rests on no view.
 pub(crate) fn plain(body: &impl Serialize) -> Result<HttpResponse, Problem> {
-    let body = serde_json::to_vec(body).map_err(|error| Problem::caused(Code::Internal, error))?;
-    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut bytes, body).map_err(|error| Problem::caused(Code::Internal, error))?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(bytes))
 }
 
 /// An answer that a view gave.

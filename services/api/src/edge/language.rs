@@ -11,7 +11,7 @@ const MAX_LANGUAGES: usize = 16;
 
 /// The preferred language.
 pub(super) fn of(headers: &HeaderMap) -> Language {
-    text(headers, header::ACCEPT_LANGUAGE.as_str()).map_or_else(Language::default, preferred)
+    text(headers, &header::ACCEPT_LANGUAGE).map_or_else(Language::default, preferred)
 }
 
 fn preferred(accepted: &str) -> Language {

@@ -51,7 +51,7 @@ impl Passage {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(endpoint.methods()));
         }
         if let Ok(id) = HeaderValue::try_from(self.id.to_string()) {
-            response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), id);
+            response.headers_mut().insert(REQUEST_ID.clone(), id);
         }
         for (name, value) in [NO_SNIFFING, NO_STORE] {
             response.headers_mut().insert(name, value);

@@ -3,17 +3,17 @@
 
 use std::fmt;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::header;
 
 /// The header that carries it, both ways.
-pub(crate) const REQUEST_ID: &str = "x-request-id";
+pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Its older name, read but not written.
-const CORRELATION_ID: &str = "x-correlation-id";
+static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// The id of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ impl RequestId {
 
     /// The caller's, or a fresh one where it has none or one of another form.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let given = header::text(headers, REQUEST_ID).or_else(|| header::text(headers, CORRELATION_ID));
+        let given = header::text(headers, &REQUEST_ID).or_else(|| header::text(headers, &CORRELATION_ID));
         given.and_then(|text| Uuid::try_parse(text).ok()).map_or_else(Self::fresh, Self)
     }
 
@@ -48,22 +48,22 @@ impl fmt::Display for RequestId {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     use super::*;
 
-    fn id_of(name: &'static str, value: &'static str) -> String {
+    fn id_of(name: &HeaderName, value: &'static str) -> String {
         let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name.clone(), HeaderValue::from_static(value));
         RequestId::of(&headers).to_string()
     }
 
     #[test]
     fn a_callers_uuid_is_taken_and_anything_else_is_not() {
         let given = "0192f0a0-0000-7000-8000-000000000001";
-        assert_eq!(id_of(REQUEST_ID, given), given);
-        assert_eq!(id_of(CORRELATION_ID, given), given);
-        let fresh = id_of(REQUEST_ID, "1; drop table");
+        assert_eq!(id_of(&REQUEST_ID, given), given);
+        assert_eq!(id_of(&CORRELATION_ID, given), given);
+        let fresh = id_of(&REQUEST_ID, "1; drop table");
         assert!(Uuid::try_parse(&fresh).is_ok() && fresh != given);
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn check_reservations(
     if let Err(pause) = state.checks.enter(peer, subject, Instant::now()) {
         return Err(Problem::of(Code::RateLimited).retry_after(pause));
     }
-    let route = edge.route(&state, Some(RoutedSubject::patient(subject))).await?;
+    let route = edge.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
     let found = state.queries.reservations_of(route.generation, subject, since, MAX_LOOKED_AT).await?;
     let own = found.value.iter().filter(|reservation| reservation.birth_date == Some(birth_date));

@@ -17,12 +17,12 @@ pub(super) async fn find_reservation(
     id: &ReservationId,
 ) -> Result<Reservation, Problem> {
     let subject = staff.subject();
-    let route = edge.route(state, Some(subject.clone())).await?;
+    let route = edge.route(state, Some(subject)).await?;
     if let Some(found) = state.queries.reservation(route.generation, id).await?.value {
         return Ok(found);
     }
     let (head, patience) = (state.head().await?, state.settings.at_least_patience);
-    let route = state.router.choose_with(Some(&subject), head, patience).await?;
+    let route = state.router.choose_with(Some(subject), head, patience).await?;
     let found = state.queries.reservation(route.generation, id).await?.value;
     found.ok_or_else(|| Problem::of(Code::ReservationNotFound))
 }

@@ -61,7 +61,7 @@ async fn change(
     expected_version: Option<u32>,
     patch: &Patch,
 ) -> Result<Booked, Problem> {
-    let judge = edge.judge(state, Some(&staff.subject()));
+    let judge = edge.judge(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
     let mut is_no_show = found.status == Status::NoShow;
@@ -93,7 +93,7 @@ async fn show(
 ) -> Result<HttpResponse, Problem> {
     let (subject, patience) = (staff.subject(), state.settings.at_least_patience);
     let message = said(edge.language, Said::ReservationChanged);
-    if let Ok(route) = state.router.choose_with(Some(&subject), booked.position, patience).await
+    if let Ok(route) = state.router.choose_with(Some(subject), booked.position, patience).await
         && let Ok(found) = state.queries.reservation(route.generation, id).await
         && let Some(reservation) = &found.value
     {

@@ -28,7 +28,7 @@ pub(crate) async fn reopen_time(
     let query = Query::of(&request)?;
     let (id, date) = (required("id", query.text("id"))?, required("date", query.date("date")?)?);
     let closure = ClosureId::parse(id).map_err(|_| Problem::of(Code::ClosureNotFound))?;
-    let model = edge.judge(&state, Some(&staff.subject()));
+    let model = edge.judge(&state, Some(staff.subject()));
     let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), Some(model)));
     let reopening = async move { commands.reopen_time(date, closure, origin).await };
     let position = state.carry_out(reopening).await?;

@@ -47,6 +47,7 @@ pub(crate) struct Staff(Arc<Identity>);
 struct Identity {
     name: StaffName,
     role: Role,
+    subject: RoutedSubject,
     /// Seconds since 1970.
     expires: u64,
 }
@@ -63,8 +64,8 @@ impl Staff {
     }
 
     /// As whom reads are routed.
-    pub(crate) fn subject(&self) -> RoutedSubject {
-        RoutedSubject::client(self.0.name.as_str())
+    pub(crate) fn subject(&self) -> &RoutedSubject {
+        &self.0.subject
     }
 }
 
@@ -118,7 +119,8 @@ impl Tokens {
 
     fn verify_anew(&self, token: &str) -> Option<Staff> {
         let Claims { sub, role, exp } = decode::<Claims>(token, &self.key, &self.validation).ok()?.claims;
-        let staff = Staff(Arc::new(Identity { name: sub, role, expires: exp }));
+        let subject = RoutedSubject::client(sub.as_str());
+        let staff = Staff(Arc::new(Identity { name: sub, role, subject, expires: exp }));
         let mut verified = self.verified.write().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= MAX_VERIFIED {
             verified.clear();

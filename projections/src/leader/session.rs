@@ -27,7 +27,11 @@ pub(crate) struct Candidate(ClientWrapper);
 impl Candidate {
     /// A session for somebody who would lead.
     pub(crate) async fn open(pool: &Pool) -> Result<Self, ViewError> {
-        Ok(Self(Object::take(pool.get().await?)))
+        let client = Object::take(pool.get().await?);
+        // All its lookups are by index. The session is kept for as long as it leads, and a plan that was made while the
+        // views were small must not stay a scan.
+        client.batch_execute("SET enable_seqscan = off").await?;
+        Ok(Self(client))
     }
 
     /// Tries to get the lock.

@@ -14,7 +14,7 @@ use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
 use daybook_event_log::codec::{self, Metadata};
 use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
-use daybook_event_log::{Position, Recorded};
+use daybook_event_log::{Position, Recorded, StreamName};
 
 use crate::ViewError;
 use crate::error::EventFault;
@@ -90,19 +90,20 @@ pub(crate) struct Interpreter {
 impl Interpreter {
     /// What one event means.
     pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
-        let (position, kind) = (decoded.position, codec::kind_of(&decoded.event));
-        self.take_in(decoded, opener).map_err(|source| ViewError::Event {
+        let Decoded { position, stream, event, metadata } = decoded;
+        let kind = codec::kind_of(&event);
+        self.take_in(event, &metadata, opener).map_err(|source| ViewError::Event {
             position,
+            stream,
             kind: kind.as_str().into(),
             source,
         })
     }
 
-    fn take_in(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, EventFault> {
-        let Decoded { event, metadata, .. } = decoded;
+    fn take_in(&mut self, event: Event, metadata: &Metadata, opener: &Opener) -> Result<Effect, EventFault> {
         let stamp = Stamp { at: millis(metadata.recorded_at), actor: metadata.actor.as_str().into() };
         Ok(match event {
-            Event::Book(event) => self.book(event, &metadata, stamp, opener)?,
+            Event::Book(event) => self.book(event, metadata, stamp, opener)?,
             Event::Catalog(event) => Effect::Catalog { event, stamp },
             Event::Hours(event) => Effect::Hours { event, stamp },
             Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys })) => {
@@ -235,6 +236,7 @@ impl Interpreter {
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) position: Position,
+    pub(crate) stream: StreamName,
     event: Event,
     metadata: Metadata,
 }
@@ -245,10 +247,11 @@ impl Decoded {
         let position = recorded.position;
         let (event, metadata) = codec::decode(recorded).map_err(|fault| ViewError::Event {
             position,
+            stream: recorded.stream.clone(),
             kind: recorded.kind.clone(),
             source: fault.into(),
         })?;
-        Ok(Self { position, event, metadata })
+        Ok(Self { position, stream: recorded.stream.clone(), event, metadata })
     }
 
     /// The key with which a part of it is sealed, where one is.

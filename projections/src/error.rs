@@ -3,7 +3,7 @@
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
-use daybook_event_log::{Position, ReadError};
+use daybook_event_log::{Position, ReadError, StreamName};
 
 use crate::generation::{Generation, State};
 use crate::leader::Epoch;
@@ -22,11 +22,13 @@ pub enum ViewError {
     Vault(#[from] VaultError),
     /// An event cannot be taken in.
     #[error(
-        "the event at position {position} ({kind}) cannot be taken in; `daybook events show {position}` shows it"
+        "the event at position {position} of {stream} ({kind}) cannot be taken in; `daybook events show {position}` shows it"
     )]
     Event {
         /// Which event.
         position: Position,
+        /// The stream it belongs to.
+        stream: StreamName,
         /// Its type as it is stored.
         kind: Box<str>,
         /// Why.
@@ -107,6 +109,7 @@ const fn describe_state(state: Option<State>) -> &'static str {
         Some(State::Building) => "is being built",
         Some(State::Live) => "serves already",
         Some(State::Failed) => "was never built to its end",
+        Some(State::Past) => "holds only the past",
         Some(State::Kept) => "has lost its tables",
     }
 }

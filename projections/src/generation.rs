@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use crate::ViewError;
+use crate::fact::RULES_VERSION;
 use crate::leader::Epoch;
 
 /// One generation of one view.
@@ -70,12 +71,14 @@ pub enum State {
     Live,
     /// It answered reads once and is kept for a while as it was.
     Kept,
+    /// It holds the past up to a moment, for whoever wants to look; it never serves.
+    Past,
     /// Its rebuild did not come to its end.
     Failed,
 }
 
 impl State {
-    const ALL: [Self; 4] = [Self::Building, Self::Live, Self::Kept, Self::Failed];
+    const ALL: [Self; 5] = [Self::Building, Self::Live, Self::Kept, Self::Past, Self::Failed];
 
     /// As `control.generations` holds it.
     pub const fn as_str(self) -> &'static str {
@@ -83,6 +86,7 @@ impl State {
             Self::Building => "building",
             Self::Live => "live",
             Self::Kept => "kept",
+            Self::Past => "past",
             Self::Failed => "failed",
         }
     }
@@ -154,12 +158,12 @@ pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Resu
     let row = client
         .query_one(
             "WITH begun AS (
-                 INSERT INTO control.generations (model, number, state)
-                 SELECT $1, nextval(('control.' || $1 || '_numbers')::regclass), 'building'
+                 INSERT INTO control.generations (model, number, state, rules_version)
+                 SELECT $1, nextval(('control.' || $1 || '_numbers')::regclass), 'building', $2::bigint'
                  RETURNING model, number)
              INSERT INTO control.checkpoints (model, number, commit_position, prepare_position)
              SELECT model, number, 0, 0 FROM begun RETURNING number",
-            &[&model.as_str()],
+            &[&model.as_str(), &i64::from(RULES_VERSION)],
         )
         .await?;
     Ok(Generation { model, number: row.try_get(0)? })

@@ -317,7 +317,7 @@ impl Rebuild {
                 State::Live if !tables::exist(&client, standing.generation).await? => {
                     generation::fail(&client, standing.generation).await?;
                 }
-                State::Live | State::Kept => {}
+                State::Live | State::Kept | State::Past => {}
             }
         }
         Ok(())

@@ -111,6 +111,7 @@ fn evolve(routing: &mut Routing, recorded: &daybook_event_log::Recorded) -> Resu
     let position = recorded.position;
     let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::Event {
         position,
+        stream: recorded.stream.clone(),
         kind: recorded.kind.clone(),
         source: fault.into(),
     })?;

@@ -4,6 +4,8 @@
 //! comparing them proves something.
 
 use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
 use daybook_domain::book::event::{ReservationImported, ReservationRequested, ServiceSnapshot, TimeClosed};
@@ -28,7 +30,7 @@ pub(crate) struct Stamp {
     /// UTC, cut to the millisecond that the old columns hold.
     pub(crate) at: NaiveDateTime,
     /// The actor's name.
-    pub(crate) actor: Box<str>,
+    pub(crate) actor: Arc<str>,
 }
 
 /// What an event means to a view.
@@ -52,6 +54,13 @@ pub(crate) enum Effect {
     Nothing,
 }
 
+/// An effect, and the stream whose event has it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) stream: StreamName,
+    pub(crate) effect: Effect,
+}
+
 /// A reservation as it comes into being.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -59,7 +68,7 @@ pub(crate) struct Entry {
     pub(crate) subject: SubjectId,
     /// None once the patient was forgotten.
     pub(crate) details: Option<PatientDetails>,
-    pub(crate) service: ServiceSnapshot,
+    pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
     pub(crate) wish: Option<Box<str>>,
     pub(crate) placement: Placement,
@@ -85,23 +94,31 @@ pub(crate) enum Change {
 #[derive(Debug, Default)]
 pub(crate) struct Interpreter {
     forgotten: HashSet<KeyId>,
+    actors: Shared<str>,
+    services: Shared<ServiceSnapshot>,
 }
 
 impl Interpreter {
     /// What one event means.
     pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
+        self.tell(decoded, opener).map(|told| told.effect)
+    }
+
+    /// What one event means, and in which stream it stands.
+    pub(crate) fn tell(&mut self, decoded: Decoded, opener: &Opener) -> Result<Told, ViewError> {
         let Decoded { position, stream, event, metadata } = decoded;
         let kind = codec::kind_of(&event);
-        self.take_in(event, &metadata, opener).map_err(|source| ViewError::Event {
-            position,
-            stream,
-            kind: kind.as_str().into(),
-            source,
-        })
+        match self.take_in(event, &metadata, opener) {
+            Ok(effect) => Ok(Told { stream, effect }),
+            Err(source) => Err(ViewError::Event { position, stream, kind: kind.as_str().into(), source }),
+        }
     }
 
     fn take_in(&mut self, event: Event, metadata: &Metadata, opener: &Opener) -> Result<Effect, EventFault> {
-        let stamp = Stamp { at: millis(metadata.recorded_at), actor: metadata.actor.as_str().into() };
+        let stamp = Stamp {
+            at: millis(metadata.recorded_at),
+            actor: self.actors.get(metadata.actor.as_str(), |name| name.into()),
+        };
         Ok(match event {
             Event::Book(event) => self.book(event, metadata, stamp, opener)?,
             Event::Catalog(event) => Effect::Catalog { event, stamp },
@@ -129,7 +146,7 @@ impl Interpreter {
     }
 
     fn book(
-        &self,
+        &mut self,
         event: BookEvent,
         metadata: &Metadata,
         stamp: Stamp,
@@ -167,7 +184,7 @@ impl Interpreter {
     }
 
     fn requested(
-        &self,
+        &mut self,
         e: ReservationRequested,
         metadata: &Metadata,
         opener: &Opener,
@@ -177,7 +194,7 @@ impl Interpreter {
             details: self.details(&e.details, &e.reservation, opener)?,
             reservation: e.reservation,
             subject: e.subject,
-            service: e.service,
+            service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             wish: e.wish,
             placement: e.placement,
@@ -189,12 +206,12 @@ impl Interpreter {
         })
     }
 
-    fn imported(&self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+    fn imported(&mut self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
             reservation: e.reservation,
             subject: e.subject,
-            service: e.service,
+            service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             wish: e.wish,
             placement: e.placement,
@@ -229,6 +246,33 @@ impl Interpreter {
             Opened::Text(text) => Ok(Some(text)),
             Opened::Erased => Ok(None),
         }
+    }
+}
+
+/// Values that events repeat, each kept once: there are few of them, and a rebuild holds them many times over.
+#[derive(Debug)]
+struct Shared<T: ?Sized>(HashSet<Arc<T>, foldhash::fast::RandomState>);
+
+impl<T: ?Sized> Default for Shared<T> {
+    fn default() -> Self {
+        Self(HashSet::default())
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Shared<T> {
+    /// Values that are kept, at most. Beyond that all are let go and gathered anew.
+    const LIMIT: usize = 4096;
+
+    fn get(&mut self, value: &T, make: impl FnOnce(&T) -> Arc<T>) -> Arc<T> {
+        if let Some(known) = self.0.get(value) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= Self::LIMIT {
+            self.0.clear();
+        }
+        let new = make(value);
+        self.0.insert(Arc::clone(&new));
+        new
     }
 }
 

@@ -43,6 +43,24 @@ pub enum ViewError {
         /// What it is, where there is such a one.
         state: Option<State>,
     },
+    /// A generation of the past needs a name of its own.
+    #[error(
+        "{generation} is named {name} already; choose another name, or drop it by `daybook projection drop {generation}`"
+    )]
+    NameTaken {
+        /// The name.
+        name: Box<str>,
+        /// Which generation has it.
+        generation: Generation,
+    },
+    /// Only a generation that nobody reads can be dropped.
+    #[error("{generation} {} and cannot be dropped", describe_state(*state))]
+    NotToBeDropped {
+        /// Which generation.
+        generation: Generation,
+        /// What it is, where there is such a one.
+        state: Option<State>,
+    },
     /// `control` holds something that Daybook does not write.
     #[error("the control tables hold {what} that this release does not know")]
     Control {
@@ -107,7 +125,7 @@ const fn describe_state(state: Option<State>) -> &'static str {
     match state {
         None => "does not exist",
         Some(State::Building) => "is being built",
-        Some(State::Live) => "serves already",
+        Some(State::Live) => "serves",
         Some(State::Failed) => "was never built to its end",
         Some(State::Past) => "holds only the past",
         Some(State::Kept) => "has lost its tables",

@@ -64,7 +64,7 @@ impl Order {
 
 /// Everything that effects fold into, one row a line: as it is at every look.
 fn looks<R: ReservationRow>(effects: &[Effect], look_events: usize) -> Vec<String> {
-    let mut fold: Fold<R> = Fold::whole(Reference::default());
+    let mut fold: Fold<R> = Fold::new(Reference::default());
     let mut look = |some: &[Effect]| {
         some.iter().for_each(|effect| fold.apply(effect));
         rows(&fold)

@@ -28,8 +28,8 @@ pub(crate) struct Fold<R> {
     pub(crate) closures: BTreeMap<Box<str>, ClosureRow>,
     /// Services, limits and hours.
     pub(crate) reference: Reference,
-    /// What changed since the rows were put in; none where everything is new, as in a rebuild, which writes all of it.
-    pub(crate) touched: Option<Touched>,
+    /// What changed since the rows were put in.
+    pub(crate) touched: Touched,
 }
 
 /// What a fold changed.
@@ -58,7 +58,8 @@ pub(crate) struct ClosureRow {
 }
 
 impl ClosureRow {
-    fn new(closed: &TimeClosed, stamp: &Stamp) -> Self {
+    /// The row of a closure that was made.
+    pub(crate) fn new(closed: &TimeClosed, stamp: &Stamp) -> Self {
         let text = |time: ClockTime| time.to_string().into();
         Self {
             id: closed.closure.as_str().into(),
@@ -68,23 +69,24 @@ impl ClosureRow {
             end_time: text(closed.span.end),
             service_id: closed.service.as_ref().map(|service| service.as_str().into()),
             reason: closed.reason.clone(),
-            created_by: stamp.actor.clone(),
+            created_by: stamp.actor.as_ref().into(),
             created_at: stamp.at,
             updated_at: stamp.at,
             is_active: true,
         }
     }
+
+    /// Takes in that it was lifted.
+    pub(crate) fn reopen(&mut self, stamp: &Stamp) {
+        self.is_active = false;
+        self.updated_at = stamp.at;
+    }
 }
 
 impl<R: ReservationRow> Fold<R> {
-    /// A fold with nothing in it but the reference data at its position. It keeps account of what changes.
+    /// A fold with nothing in it but the reference data at its position.
     pub(crate) fn new(reference: Reference) -> Self {
-        Self { touched: Some(Touched::default()), ..Self::whole(reference) }
-    }
-
-    /// A fold from nothing. To keep account of what changes would cost it a fifth of its time, for nothing.
-    pub(crate) fn whole(reference: Reference) -> Self {
-        Self { rows: IndexMap::new(), closures: BTreeMap::new(), reference, touched: None }
+        Self { rows: IndexMap::new(), closures: BTreeMap::new(), reference, touched: Touched::default() }
     }
 
     /// Takes in one effect. An effect on a row that is not there changes nothing: an event is never refused.
@@ -92,54 +94,40 @@ impl<R: ReservationRow> Fold<R> {
         match effect {
             Effect::Enter(entry) => {
                 let row = R::enter(entry);
-                touch(&mut self.touched, |touched| &mut touched.rows, row.id());
+                self.touched.rows.insert(row.id().into());
                 self.rows.insert(row.id().into(), Box::new(row));
             }
             Effect::Change { reservation, change, stamp } => {
                 if let Some(row) = self.rows.get_mut(reservation.as_str()) {
                     row.change(change, stamp);
-                    touch(&mut self.touched, |touched| &mut touched.rows, reservation.as_str());
+                    self.touched.rows.insert(reservation.as_str().into());
                 }
             }
             Effect::Close { closed, stamp } => {
-                touch(&mut self.touched, |touched| &mut touched.closures, closed.closure.as_str());
+                self.touched.closures.insert(closed.closure.as_str().into());
                 self.closures.insert(closed.closure.as_str().into(), ClosureRow::new(closed, stamp));
             }
             Effect::Reopen { closure, stamp } => {
                 if let Some(row) = self.closures.get_mut(closure.as_str()) {
-                    row.is_active = false;
-                    row.updated_at = stamp.at;
-                    touch(&mut self.touched, |touched| &mut touched.closures, closure.as_str());
+                    row.reopen(stamp);
+                    self.touched.closures.insert(closure.as_str().into());
                 }
             }
             Effect::Catalog { event, stamp } => {
                 self.reference.evolve_catalog(event, stamp);
-                self.touch_reference();
+                self.touched.reference = true;
             }
             Effect::Hours { event, stamp } => {
                 self.reference.evolve_hours(event, stamp);
-                self.touch_reference();
+                self.touched.reference = true;
             }
             Effect::Forget { subject } => {
                 for row in self.rows.values_mut().filter(|row| row.subject() == *subject) {
                     row.erase();
-                    touch(&mut self.touched, |touched| &mut touched.rows, row.id());
+                    self.touched.rows.insert(row.id().into());
                 }
             }
             Effect::Nothing => {}
         }
-    }
-
-    fn touch_reference(&mut self) {
-        if let Some(touched) = &mut self.touched {
-            touched.reference = true;
-        }
-    }
-}
-
-/// Enters an id where account is kept.
-fn touch(touched: &mut Option<Touched>, ids: impl FnOnce(&mut Touched) -> &mut BTreeSet<Box<str>>, id: &str) {
-    if let Some(touched) = touched {
-        ids(touched).insert(id.into());
     }
 }

@@ -109,10 +109,19 @@ pub struct Standing {
     pub promoted_at: Option<DateTime<Utc>>,
     /// When another one took its place.
     pub replaced_at: Option<DateTime<Utc>>,
+    /// Its name, where it is one of the past.
+    pub name: Option<Box<str>>,
+    /// Version of the rules by which it was folded; see [`crate::RULES_VERSION`].
+    pub rules_version: u32,
+    /// What the rebuild of it is doing, or did last; see [`crate::Phase`].
+    pub phase: Option<Box<str>>,
+    /// Events that the rebuild of it has read.
+    pub events: Option<u64>,
 }
 
 const STANDINGS: &str = "
-    SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, c.commit_position, c.prepare_position, c.updated_at
+    SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, g.name, g.rules_version, g.phase, g.events,
+           c.commit_position, c.prepare_position, c.updated_at
     FROM control.generations g JOIN control.checkpoints c USING (model, number)";
 
 impl Standing {
@@ -130,6 +139,10 @@ impl Standing {
             created_at: row.try_get("created_at")?,
             promoted_at: row.try_get("promoted_at")?,
             replaced_at: row.try_get("replaced_at")?,
+            name: row.try_get::<_, Option<&str>>("name")?.map(Box::from),
+            rules_version: row.try_get::<_, i32>("rules_version")?.unsigned_abs(),
+            phase: row.try_get::<_, Option<&str>>("phase")?.map(Box::from),
+            events: row.try_get::<_, Option<i64>>("events")?.map(i64::unsigned_abs),
         })
     }
 }
@@ -159,7 +172,7 @@ pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Resu
         .query_one(
             "WITH begun AS (
                  INSERT INTO control.generations (model, number, state, rules_version)
-                 SELECT $1, nextval(('control.' || $1 || '_numbers')::regclass), 'building', $2::bigint'
+                 SELECT $1, nextval(('control.' || $1 || '_numbers')::regclass), 'building', $2::bigint
                  RETURNING model, number)
              INSERT INTO control.checkpoints (model, number, commit_position, prepare_position)
              SELECT model, number, 0, 0 FROM begun RETURNING number",
@@ -194,6 +207,46 @@ pub(crate) async fn fail(client: &impl GenericClient, generation: Generation) ->
         .execute(
             "UPDATE control.generations SET state = 'failed' WHERE model = $1 AND number = $2",
             &[&model, &number],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The generations that have a name.
+pub(crate) async fn named(client: &impl GenericClient, name: &str) -> Result<Vec<Generation>, ViewError> {
+    let rows = client.query(&format!("{STANDINGS} WHERE g.name = $1 ORDER BY g.model"), &[&name]).await?;
+    rows.iter().map(|row| Standing::read(row).map(|standing| standing.generation)).collect()
+}
+
+/// Lets a generation that was built be one of the past, under a name.
+pub(crate) async fn end_as_past(
+    client: &impl GenericClient,
+    generation: Generation,
+    name: &str,
+) -> Result<(), ViewError> {
+    let (model, number) = (generation.model.as_str(), generation.number);
+    client
+        .execute(
+            "UPDATE control.generations SET state = 'past', name = $3 WHERE model = $1 AND number = $2",
+            &[&model, &number, &name],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Notes how far the rebuild of a generation is.
+pub(crate) async fn note_progress(
+    client: &impl GenericClient,
+    generation: Generation,
+    phase: &str,
+    events: u64,
+) -> Result<(), ViewError> {
+    let (model, number) = (generation.model.as_str(), generation.number);
+    let events = i64::try_from(events).unwrap_or(i64::MAX);
+    client
+        .execute(
+            "UPDATE control.generations SET phase = $3, events = $4, phase_at = now() WHERE model = $1 AND number = $2",
+            &[&model, &number, &phase, &events],
         )
         .await?;
     Ok(())

@@ -31,7 +31,10 @@ pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use leader::{Epoch, Leader, Process, Role};
-pub use rebuild::{KEEP, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView};
+pub use rebuild::{
+    DEFAULT_MEMORY_BYTES, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, Name, PastReport, Phase, Progress,
+    Rebuild, RebuildReport, Trial, TrialView, Until,
+};
 pub use router::{Route, Router};
 pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};
 pub use views::{Lag, Serving, Views};

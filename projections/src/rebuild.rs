@@ -1,13 +1,20 @@
 //! Rebuild: a new generation beside the live one, from the whole log.
 //!
-//! The log is streamed and folded in memory; the rows go by COPY into tables without keys and indexes, which follow; the
-//! new generation catches up, is compared with the other view at one position, and takes over in one row. Readers never
-//! see a half-built view, and a rebuild that fails leaves the live one alone.
+//! The log is streamed and gathered in memory, reservation by reservation; the rows go by COPY into tables without keys and
+//! indexes, which follow; the new generation catches up, is compared with the other view at one position, and takes over in
+//! one row. Readers never see a half-built view, and a rebuild that fails leaves the live one alone.
 
+mod clock;
+mod histories;
 mod loading;
+mod memory;
+mod pages;
+mod passes;
+mod past;
 mod people;
 mod promotion;
 mod reading;
+mod record;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -29,6 +36,14 @@ use crate::generation::{self, Generation, State};
 use crate::projector::Projector;
 use crate::tables;
 
+use clock::PhaseClock;
+pub use clock::{Listener, Phase, Progress};
+use memory::Memory;
+pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
+use passes::Passes;
+pub use past::{InvalidName, Name, PastReport, Until};
+use reading::Source;
+use record::Record;
 pub use trial::{Trial, TrialView};
 
 /// Advisory lock that a rebuild holds.
@@ -56,33 +71,6 @@ const LAST_READERS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
 /// How long a first start waits for the rebuild of another process, and how often it looks.
 const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
 const OTHER_REBUILD_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a rebuild is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Reading the log and folding it.
-    Reading,
-    /// Copying rows.
-    Loading,
-    /// Making keys and indexes.
-    Indexing,
-    /// Taking in what was appended meanwhile.
-    CatchingUp,
-    /// Comparing and promoting.
-    Promoting,
-}
-
-/// How far a rebuild has come.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// What it is doing.
-    pub phase: Phase,
-    /// Events read.
-    pub events: u64,
-    /// How much of the log that is, from 0 to 1.
-    pub read_fraction: f64,
-}
 
 /// What a rebuild did.
 #[derive(Debug, Clone, Serialize)]
@@ -112,12 +100,19 @@ pub struct Rebuild {
     vault: Vault,
     pool: Pool,
     keep: usize,
+    memory_bytes: usize,
 }
 
 impl Rebuild {
     /// A rebuild over a log and the views' database that keeps so many former generations of a view.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, keep: usize) -> Self {
-        Self { log, vault, pool, keep }
+        Self { log, vault, pool, keep, memory_bytes: DEFAULT_MEMORY_BYTES }
+    }
+
+    /// The same within so many bytes of memory. With less of it the log is read more often; it never fails for want of it.
+    #[must_use]
+    pub fn within(self, memory_bytes: usize) -> Self {
+        Self { memory_bytes, ..self }
     }
 
     /// Builds the views that have no live generation, as at the first start. Gives what it built.
@@ -154,7 +149,7 @@ impl Rebuild {
     pub async fn run(
         &self,
         models: &[ReadModel],
-        progress: &(dyn Fn(Progress) + Send + Sync),
+        progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         self.alone(self.run_alone(models, progress)).await
     }
@@ -172,39 +167,79 @@ impl Rebuild {
     async fn run_alone(
         &self,
         models: &[ReadModel],
-        progress: &(dyn Fn(Progress) + Send + Sync),
+        progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         self.sweep().await?;
         let client = self.client().await?;
-        let mut generations = Vec::new();
+        let generations = self.begin(&client, models).await?;
+        let built = self.build(&generations, progress).await;
+        self.fail_where_broken(&client, &generations, built).await
+    }
+
+    /// Enters a new generation of each view.
+    async fn begin(&self, client: &Client, models: &[ReadModel]) -> Result<Vec<Generation>, ViewError> {
+        let mut generations = Vec::with_capacity(models.len());
         for model in models {
-            generations.push(generation::begin(&client, *model).await?);
+            generations.push(generation::begin(client, *model).await?);
         }
-        let outcome = self.build(&generations, progress).await;
-        if outcome.is_err() {
-            for generation in &generations {
-                generation::fail(&client, *generation).await?;
+        Ok(generations)
+    }
+
+    /// Hands on what came of building generations; where that is an error, they have failed.
+    async fn fail_where_broken<T>(
+        &self,
+        client: &Client,
+        generations: &[Generation],
+        built: Result<T, ViewError>,
+    ) -> Result<T, ViewError> {
+        if built.is_err() {
+            for generation in generations {
+                generation::fail(client, *generation).await?;
             }
         }
-        outcome
+        built
     }
 
     async fn build(
         &self,
         generations: &[Generation],
-        progress: &(dyn Fn(Progress) + Send + Sync),
+        progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         let mut clock = PhaseClock::new(progress);
-        clock.enter(Phase::Reading);
-        let models: Vec<ReadModel> = generations.iter().map(|generation| generation.model).collect();
-        let reading = reading::read(&self.log, &self.vault, &models, &mut clock);
-        let (read, ()) = try_join(reading, loading::create(&self.pool, generations)).await?;
-        let position = read.position;
-        clock.enter(Phase::Loading);
-        loading::load(&self.pool, generations, read).await?;
-        clock.enter(Phase::Indexing);
-        loading::index(&self.pool, generations).await?;
+        let _record = Record::start(&self.pool, generations, &clock);
+        let position = self.log.head().await?;
+        self.fill(generations, position, &mut clock).await?;
         self.put_in_place(generations, position, clock).await
+    }
+
+    /// Fills new generations with everything up to a position, and makes their keys and indexes.
+    async fn fill(
+        &self,
+        generations: &[Generation],
+        position: Position,
+        clock: &mut PhaseClock<'_>,
+    ) -> Result<(), ViewError> {
+        let mut passes = Passes::new(self.source(position));
+        clock.enter(Phase::Reading);
+        let first = passes.next(clock);
+        let (mut next, ()) = try_join(first, loading::create(&self.pool, generations)).await?;
+        while let Some(histories) = next {
+            clock.enter(Phase::Loading);
+            let histories = Arc::new(histories);
+            loading::load(&self.pool, generations, &histories).await?;
+            loading::release(histories, !passes.are_done()).await;
+            clock.enter(Phase::Reading);
+            next = passes.next(clock).await?;
+        }
+        loading::stand_at(&self.pool, generations, position).await?;
+        clock.enter(Phase::Indexing);
+        loading::index(&self.pool, generations).await
+    }
+
+    /// What a replay up to a position reads.
+    fn source(&self, to: Position) -> Source {
+        let memory = Memory::new(self.memory_bytes);
+        Source { log: Arc::clone(&self.log), vault: self.vault.clone(), to, memory, keys: None }
     }
 
     /// Lets generations that stand at a position catch up, compares them and lets them serve.
@@ -243,7 +278,7 @@ impl Rebuild {
     pub async fn promote_again(
         &self,
         generation: Generation,
-        progress: &(dyn Fn(Progress) + Send + Sync),
+        progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         self.alone(self.promote_kept(generation, progress)).await
     }
@@ -251,7 +286,7 @@ impl Rebuild {
     async fn promote_kept(
         &self,
         generation: Generation,
-        progress: &(dyn Fn(Progress) + Send + Sync),
+        progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         let client = self.client().await?;
         let standing = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
@@ -260,7 +295,9 @@ impl Rebuild {
         let Some(position) = position.filter(|_| is_whole) else {
             return Err(ViewError::NotKept { generation, state });
         };
-        self.put_in_place(&[generation], position, PhaseClock::new(progress)).await
+        let clock = PhaseClock::new(progress);
+        let _record = Record::start(&self.pool, &[generation], &clock);
+        self.put_in_place(&[generation], position, clock).await
     }
 
     /// Takes in what was appended meanwhile, until little is left.
@@ -341,56 +378,5 @@ impl Rebuild {
 
     async fn client(&self) -> Result<Client, ViewError> {
         Ok(self.pool.get().await?)
-    }
-}
-
-/// Tells phases, and how long each took.
-struct PhaseClock<'a> {
-    progress: &'a (dyn Fn(Progress) + Send + Sync),
-    current: Option<(Phase, Instant)>,
-    seconds: BTreeMap<&'static str, f64>,
-    events: u64,
-    read_fraction: f64,
-}
-
-impl<'a> PhaseClock<'a> {
-    fn new(progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
-        Self { progress, current: None, seconds: BTreeMap::new(), events: 0, read_fraction: 0.0 }
-    }
-
-    fn enter(&mut self, phase: Phase) {
-        self.close();
-        self.current = Some((phase, Instant::now()));
-        self.tell();
-    }
-
-    fn read(&mut self, events: u64, fraction: f64) {
-        self.events += events;
-        self.read_fraction = fraction;
-        self.tell();
-    }
-
-    fn tell(&self) {
-        if let Some((phase, _)) = self.current {
-            (self.progress)(Progress { phase, events: self.events, read_fraction: self.read_fraction });
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some((phase, since)) = self.current.take() {
-            let name = match phase {
-                Phase::Reading => "reading",
-                Phase::Loading => "loading",
-                Phase::Indexing => "indexing",
-                Phase::CatchingUp => "catching_up",
-                Phase::Promoting => "promoting",
-            };
-            *self.seconds.entry(name).or_default() += since.elapsed().as_secs_f64();
-        }
-    }
-
-    fn finish(mut self) -> BTreeMap<&'static str, f64> {
-        self.close();
-        self.seconds
     }
 }

@@ -12,7 +12,6 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::ViewError;
-use crate::copy::CopyBuffer;
 use crate::effect::Effect;
 use crate::fact::Digest;
 use crate::fold::{ClosureRow, Fold, Reference};
@@ -122,7 +121,7 @@ async fn save<R: ReservationRow>(
     fold: &Fold<R>,
     change: &DayDigests,
 ) -> Result<(), ViewError> {
-    let Some(touched) = &fold.touched else { return Ok(()) };
+    let touched = &fold.touched;
     if touched.reference {
         write_reference(transaction, generation, &fold.reference).await?;
     }
@@ -207,7 +206,7 @@ pub(crate) async fn write_reference(
 }
 
 /// Adds a change to the days' digests. Sums are made here, since PostgreSQL has no addition of 16 bytes.
-async fn add_digests(
+pub(crate) async fn add_digests(
     transaction: &Transaction<'_>,
     generation: Generation,
     change: &DayDigests,
@@ -229,7 +228,7 @@ async fn add_digests(
 }
 
 /// Writes days' digests as they are given.
-pub(crate) async fn write_digests(
+async fn write_digests(
     client: &impl GenericClient,
     generation: Generation,
     days: &DayDigests,
@@ -247,24 +246,36 @@ pub(crate) async fn write_digests(
     Ok(())
 }
 
+/// The digests that are kept with a generation's rows, of all days that have any.
+pub(crate) async fn read_digests(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<DayDigests, ViewError> {
+    let sql = format!(
+        "SELECT date, reservations, digest FROM {}.day_digests WHERE reservations <> 0",
+        generation.schema()
+    );
+    client.query(&sql, &[]).await?.iter().map(read_digest).collect()
+}
+
 /// Reads a row of `day_digests`.
 pub(crate) fn read_digest(row: &tokio_postgres::Row) -> Result<(NaiveDate, DayDigest), ViewError> {
     let digest = Digest::from_uuid(row.try_get(2)?);
     Ok((row.try_get(0)?, DayDigest { reservations: row.try_get(1)?, digest }))
 }
 
-/// Loads what a fold holds beside its reservations into the empty tables of a generation.
-pub(crate) async fn load_beside<R: ReservationRow>(
-    client: &deadpool_postgres::Client,
+/// Loads what a view holds beside its reservations.
+pub(crate) async fn load_beside(
+    client: &impl GenericClient,
     generation: Generation,
-    fold: &Fold<R>,
+    reference: &Reference,
+    closures: &[&ClosureRow],
 ) -> Result<(), ViewError> {
-    write_reference(client, generation, &fold.reference).await?;
-    let closures: Vec<&ClosureRow> = fold.closures.values().collect();
-    write_closures(client, generation, &closures).await
+    write_reference(client, generation, reference).await?;
+    write_closures(client, generation, closures).await
 }
 
-/// Copies reservations, as [`write_out`] hands them over, into the empty table of a generation.
+/// Copies reservations, as a [`crate::copy::CopyBuffer`] holds them, into the table of a generation.
 pub(crate) async fn copy_in<R: ReservationRow>(
     client: &deadpool_postgres::Client,
     generation: Generation,
@@ -278,21 +289,4 @@ pub(crate) async fn copy_in<R: ReservationRow>(
     }
     sink.as_mut().finish().await?;
     Ok(())
-}
-
-/// Writes out a fold's reservations for [`copy_in`], and sums up their days. To be called where one may block. Ends early
-/// where nobody takes them any more: the copy has failed then, and says why.
-pub(crate) fn write_out<R: ReservationRow>(fold: &Fold<R>, parts: &mpsc::Sender<Bytes>) -> DayDigests {
-    let mut days = DayDigests::new();
-    let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
-    for row in fold.rows.values() {
-        row.copy(&mut buffer);
-        add(&mut days, row.as_ref(), &fold.reference);
-        if buffer.ready().is_some_and(|part| parts.blocking_send(part).is_err()) {
-            return days;
-        }
-    }
-    // As above.
-    drop(parts.blocking_send(buffer.finish()));
-    days
 }

@@ -38,6 +38,7 @@ macro_rules! contract {
             long_streams_are_read_to_their_end,
             all_is_read_after_a_position_in_order,
             a_filter_passes_its_families_only,
+            reading_all_passes_the_pages_of_a_range_and_all_other_streams,
             reading_all_ends_at_the_head_of_its_call;
         follow:
             a_follower_sees_what_was_there_and_what_comes,

@@ -62,7 +62,8 @@ impl Reference {
             CatalogEvent::ServiceLimitSet(e) => {
                 let created_at = self.limits.get(&e.service).map_or(stamp.at, |note| note.times.created_at);
                 let times = Times { created_at, updated_at: stamp.at };
-                let note = LimitNote { times, reason: e.reason.clone(), updated_by: stamp.actor.clone() };
+                let note =
+                    LimitNote { times, reason: e.reason.clone(), updated_by: stamp.actor.as_ref().into() };
                 self.limits.insert(e.service.clone(), note);
             }
         }

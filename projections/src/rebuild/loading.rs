@@ -1,14 +1,18 @@
-//! Folds into tables: COPY without keys and indexes, then those, for all views at once.
+//! Histories into tables: COPY without keys and indexes, then those, for all views at once.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use daybook_event_log::Position;
 use deadpool_postgres::{Client, Pool};
 use futures_util::future::{try_join, try_join_all};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::reading::Read;
+use super::histories::Histories;
+use super::reading::finished;
 use crate::ViewError;
-use crate::fold::Fold;
+use crate::copy::CopyBuffer;
 use crate::generation::{self, Generation};
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
@@ -28,46 +32,85 @@ pub(super) async fn create(pool: &Pool, generations: &[Generation]) -> Result<()
     Ok(())
 }
 
-/// Fills the tables of the generations.
-pub(super) async fn load(pool: &Pool, generations: &[Generation], read: Read) -> Result<(), ViewError> {
-    let target = |model| generations.iter().copied().find(|generation| generation.model == model);
-    let legacy = load_one(pool, target(LegacyRow::MODEL), read.legacy, read.position);
-    let dynamic = load_one(pool, target(DynamicRow::MODEL), read.dynamic, read.position);
+/// Adds what a pass gathered to the tables of the generations.
+pub(super) async fn load(
+    pool: &Pool,
+    generations: &[Generation],
+    histories: &Arc<Histories>,
+) -> Result<(), ViewError> {
+    let legacy = load_one::<LegacyRow>(pool, generations, histories);
+    let dynamic = load_one::<DynamicRow>(pool, generations, histories);
     try_join(legacy, dynamic).await?;
     Ok(())
 }
 
 async fn load_one<R: ReservationRow>(
     pool: &Pool,
-    target: Option<Generation>,
-    fold: Option<Fold<R>>,
-    position: Position,
+    generations: &[Generation],
+    histories: &Arc<Histories>,
 ) -> Result<(), ViewError> {
-    let (Some(generation), Some(fold)) = (target, fold) else { return Ok(()) };
-    let client = pool.get().await?;
-    store::load_beside(&client, generation, &fold).await?;
-    let days = load_reservations(&client, generation, fold).await?;
-    store::write_digests(&client, generation, &days).await?;
-    if generation::advance(&client, generation, Position::START, position, None).await? {
-        Ok(())
-    } else {
-        Err(ViewError::Overtaken { generation })
-    }
+    let target = generations.iter().copied().find(|generation| generation.model == R::MODEL);
+    let Some(generation) = target else { return Ok(()) };
+    let mut client = pool.get().await?;
+    let closures: Vec<_> = histories.closures().collect();
+    store::load_beside(&client, generation, histories.reference(), &closures).await?;
+    let days = load_reservations::<R>(&client, generation, Arc::clone(histories)).await?;
+    let transaction = client.transaction().await?;
+    store::add_digests(&transaction, generation, &days).await?;
+    Ok(transaction.commit().await?)
 }
 
-/// One thread writes the rows out and sums up their days while the database takes them in.
+/// One thread makes the rows, writes them out and sums up their days while the database takes them in.
 async fn load_reservations<R: ReservationRow>(
     client: &Client,
     generation: Generation,
-    fold: Fold<R>,
+    histories: Arc<Histories>,
 ) -> Result<DayDigests, ViewError> {
     let (sender, parts) = mpsc::channel(WAITING_PARTS);
-    let writing = spawn_blocking(move || (store::write_out(&fold, &sender), fold));
+    let writing = spawn_blocking(move || write_out::<R>(&histories, &sender));
     store::copy_in::<R>(client, generation, parts).await?;
-    let (days, fold) = writing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    // To give back the memory of that many small texts takes as long as a look at each; nobody has to wait for it.
-    drop(spawn_blocking(move || drop(fold)));
-    Ok(days)
+    Ok(finished(writing).await)
+}
+
+/// Writes out what was gathered as rows of a view, for [`store::copy_in`], and sums up their days. To be called where one may
+/// block. Ends early where nobody takes the rows any more: the copy has failed then, and says why.
+pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::Sender<Bytes>) -> DayDigests {
+    let mut days = DayDigests::new();
+    let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
+    for row in histories.rows::<R>() {
+        row.copy(&mut buffer);
+        store::add(&mut days, &row, histories.reference());
+        if buffer.ready().is_some_and(|part| parts.blocking_send(part).is_err()) {
+            return days;
+        }
+    }
+    // As above.
+    drop(parts.blocking_send(buffer.finish()));
+    days
+}
+
+/// Gives back the memory of histories. That takes as long as a look at each of their many small texts; nobody has to wait
+/// for it but another pass.
+pub(super) async fn release(histories: Arc<Histories>, wait: bool) {
+    let releasing = spawn_blocking(move || drop(histories));
+    if wait {
+        finished(releasing).await;
+    }
+}
+
+/// Lets the generations stand where all passes ended.
+pub(super) async fn stand_at(
+    pool: &Pool,
+    generations: &[Generation],
+    position: Position,
+) -> Result<(), ViewError> {
+    let client = pool.get().await?;
+    for generation in generations {
+        if !generation::advance(&client, *generation, Position::START, position, None).await? {
+            return Err(ViewError::Overtaken { generation: *generation });
+        }
+    }
+    Ok(())
 }
 
 /// Makes keys and indexes of the generations, and gathers statistics.

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use daybook_event_log::Position;
-use deadpool_postgres::Transaction;
 
 use super::{LIVE_WAIT, Rebuild};
 use crate::ViewError;
 use crate::fact::Digest;
 use crate::generation::{self, Generation, Standing};
 use crate::projector::{Projector, VIEWS_CHANNEL};
-use crate::store::{DayDigests, read_digest};
+use crate::store;
 
 /// What was promoted.
 pub(super) struct Promoted {
@@ -40,7 +39,7 @@ pub(super) async fn promote(
     let mut compared_with = None;
     let mut reservations = 0;
     for generation in serving_after(&live, generations, position) {
-        let days = digests_of(&transaction, generation).await?;
+        let days = store::read_digests(&transaction, generation).await?;
         reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
         let total = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
         digests.insert(generation.to_string(), total);
@@ -62,15 +61,6 @@ fn serving_after(live: &[Standing], new: &[Generation], position: Position) -> V
     let replaced = |standing: &&Standing| new.iter().all(|new| new.model != standing.generation.model);
     let others = live.iter().filter(replaced).filter(|standing| standing.position == position);
     new.iter().copied().chain(others.map(|standing| standing.generation)).collect()
-}
-
-async fn digests_of(transaction: &Transaction<'_>, generation: Generation) -> Result<DayDigests, ViewError> {
-    let sql = format!(
-        "SELECT date, reservations, digest FROM {}.day_digests WHERE reservations > 0",
-        generation.schema()
-    );
-    let rows = transaction.query(&sql, &[]).await?;
-    rows.iter().map(read_digest).collect()
 }
 
 /// Waits until the live views have come to where the new generations stand, so that they can meet at one position.

@@ -1,22 +1,23 @@
-//! The log into folds: one task reads, and three threads work on what it hands them, one after the other. The first
-//! decodes, the second opens what is sealed, the third folds for all views that are rebuilt.
+//! The log into histories: one task reads, and three threads work on what it hands them, one after the other. The first
+//! decodes, the second opens what is sealed, the third gathers what happened to each reservation.
+//!
+//! It must never hold more than it was given memory for: pages that would be too much are left for another pass.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use daybook_domain::ReadModel;
+use chrono::NaiveDate;
 use daybook_event_log::vault::{Opener, Vault};
-use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use daybook_event_log::{EventLog, Filter, PageRange, Position, Recorded, StreamName};
 use futures_util::TryStreamExt;
 use futures_util::future::join3;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::PhaseClock;
+use super::histories::Histories;
+use super::memory::Memory;
 use crate::ViewError;
-use crate::effect::{Batch, Decoded, Interpreter};
-use crate::fold::{Fold, Reference};
-use crate::row::dynamic::DynamicRow;
-use crate::row::legacy::LegacyRow;
+use crate::effect::{Decoded, Interpreter, Told};
 
 /// Events that are handed from thread to thread at once.
 const CHUNK_EVENTS: usize = 2048;
@@ -24,95 +25,110 @@ const CHUNK_EVENTS: usize = 2048;
 /// Chunks that wait for each of the threads, at most.
 const WAITING_CHUNKS: usize = 4;
 
-/// What the log adds up to.
-#[derive(Debug)]
-pub(super) struct Read {
-    pub(super) legacy: Option<Fold<LegacyRow>>,
-    pub(super) dynamic: Option<Fold<DynamicRow>>,
-    pub(super) position: Position,
+/// Where a replay reads, and with what.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) vault: Vault,
+    /// Position of the last event that is taken in.
+    pub(super) to: Position,
+    pub(super) memory: Memory,
+    /// All keys, once a pass has loaded them.
+    pub(super) keys: Option<Arc<Opener>>,
 }
 
-impl Read {
-    fn new(models: &[ReadModel]) -> Self {
-        let wanted = |model| models.contains(model);
-        Self {
-            legacy: wanted(&ReadModel::Legacy).then(|| Fold::whole(Reference::default())),
-            dynamic: wanted(&ReadModel::Dynamic).then(|| Fold::whole(Reference::default())),
-            position: Position::START,
-        }
-    }
-
-    fn take_in(&mut self, batch: &Batch) {
-        if let Some(fold) = &mut self.legacy {
-            batch.effects.iter().for_each(|effect| fold.apply(effect));
-        }
-        if let Some(fold) = &mut self.dynamic {
-            batch.effects.iter().for_each(|effect| fold.apply(effect));
-        }
-        self.position = batch.last;
-    }
+/// Events on their way from thread to thread.
+struct Chunk<T> {
+    events: Vec<T>,
+    /// Pages of the events that nobody wants in this pass.
+    passed_over: Vec<StreamName>,
 }
 
-/// Reads the whole log as it stands now.
+/// Reads the pages of a range, and every other stream, from the beginning up to where the source ends.
 pub(super) async fn read(
-    log: &Arc<dyn EventLog>,
-    vault: &Vault,
-    models: &[ReadModel],
+    source: &mut Source,
+    pages: PageRange,
     clock: &mut PhaseClock<'_>,
-) -> Result<Read, ViewError> {
-    let head = log.head().await?;
-    let events = log.read_all(Position::START, &Filter::all()).await?;
+) -> Result<Histories, ViewError> {
+    let events = source.log.read_all(Position::START, &Filter::all().with_pages(pages)).await?;
     let (recorded, to_decode) = mpsc::channel(WAITING_CHUNKS);
     let (decoded, to_open) = mpsc::channel(WAITING_CHUNKS);
-    let (opened, to_fold) = mpsc::channel(WAITING_CHUNKS);
-    let read = Read::new(models);
-    let decoding = spawn_blocking(move || decode_all(to_decode, &decoded));
-    // Keys are on disk no later than the events that need them, so those of all events of this snapshot are there by now.
+    let (opened, to_gather) = mpsc::channel(WAITING_CHUNKS);
+    let wanted = Wanted(Arc::new(Mutex::new(pages)));
+    let decoding = spawn_blocking({
+        let wanted = wanted.clone();
+        move || decode_all(to_decode, &decoded, &wanted)
+    });
+    let memory = source.memory.clone();
+    let gathering = spawn_blocking(move || gather_all(to_gather, &memory, &wanted));
+    let to = source.to;
+    // Keys are on disk no later than the events that need them, so those of all events up to the end are there by now.
     let opening = async {
-        let opener = vault.load_all_keys().await?;
-        finished(spawn_blocking(move || open_all(to_open, &opened, &opener))).await
+        let keys = keys(source).await?;
+        finished(spawn_blocking(move || open_all(to_open, &opened, &keys))).await
     };
-    let folding = spawn_blocking(move || fold_all(read, to_fold));
     // Whoever fails says why; the others end early for want of work or of somebody who takes it.
     let (sent, decoded, opened) =
-        join3(send_all(events, recorded, head, clock), finished(decoding), opening).await;
-    let folded = finished(folding).await;
-    sent.and(decoded).and(opened).map(|()| folded)
+        join3(send_all(events, recorded, to, clock), finished(decoding), opening).await;
+    let gathered = finished(gathering).await;
+    sent.and(decoded).and(opened).map(|()| gathered)
+}
+
+/// All keys, loaded once for all passes.
+async fn keys(source: &mut Source) -> Result<Arc<Opener>, ViewError> {
+    if let Some(keys) = &source.keys {
+        return Ok(Arc::clone(keys));
+    }
+    let keys = Arc::new(source.vault.load_all_keys().await?);
+    source.memory.hold_keys(keys.len());
+    Ok(Arc::clone(source.keys.insert(keys)))
 }
 
 /// What a thread came to. A panic goes on here.
-async fn finished<T>(thread: JoinHandle<T>) -> T {
+pub(super) async fn finished<T>(thread: JoinHandle<T>) -> T {
     thread.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
+/// Hands events on up to a position, and says how far that is.
 async fn send_all(
     events: daybook_event_log::RecordedStream,
     sender: mpsc::Sender<Vec<Recorded>>,
-    head: Position,
+    to: Position,
     clock: &mut PhaseClock<'_>,
 ) -> Result<(), ViewError> {
     let mut chunks = events.try_chunks(CHUNK_EVENTS);
-    while let Some(chunk) = chunks.try_next().await.map_err(|broken| ViewError::Log(broken.1))? {
-        let (count, last) = (chunk.len() as u64, chunk.last().map_or(head, |event| event.position));
+    while let Some(mut chunk) = chunks.try_next().await.map_err(|broken| ViewError::Log(broken.1))? {
+        let is_last = chunk.last().is_some_and(|last| last.position > to);
+        chunk.retain(|event| event.position <= to);
+        let (count, last) = (chunk.len() as u64, chunk.last().map_or(to, |event| event.position));
         if sender.send(chunk).await.is_err() {
             // The decoding thread has stopped: it says why.
             return Ok(());
         }
-        clock.read(count, (last.commit() as f64 / head.commit().max(1) as f64).min(1.0));
+        clock.read(count, (last.commit() as f64 / to.commit().max(1) as f64).min(1.0));
+        if is_last {
+            break;
+        }
     }
     Ok(())
 }
 
 fn decode_all(
     mut chunks: mpsc::Receiver<Vec<Recorded>>,
-    decoded: &mpsc::Sender<Vec<Decoded>>,
+    decoded: &mpsc::Sender<Chunk<Decoded>>,
+    wanted: &Wanted,
 ) -> Result<(), ViewError> {
-    while let Some(chunk) = chunks.blocking_recv() {
-        let mut events = Vec::with_capacity(chunk.len());
-        for recorded in &chunk {
-            events.push(Decoded::read(recorded)?);
+    while let Some(recorded) = chunks.blocking_recv() {
+        let bounds = wanted.get().bounds();
+        let mut chunk = Chunk { events: Vec::with_capacity(recorded.len()), passed_over: Vec::new() };
+        for recorded in recorded {
+            if bounds.passes(&recorded.stream) {
+                chunk.events.push(Decoded::read(&recorded)?);
+            } else {
+                chunk.passed_over.push(recorded.stream);
+            }
         }
-        if decoded.blocking_send(events).is_err() {
+        if decoded.blocking_send(chunk).is_err() {
             break;
         }
     }
@@ -120,23 +136,47 @@ fn decode_all(
 }
 
 fn open_all(
-    mut chunks: mpsc::Receiver<Vec<Decoded>>,
-    opened: &mpsc::Sender<Batch>,
-    opener: &Opener,
+    mut chunks: mpsc::Receiver<Chunk<Decoded>>,
+    opened: &mpsc::Sender<Chunk<Told>>,
+    keys: &Opener,
 ) -> Result<(), ViewError> {
     let mut interpreter = Interpreter::default();
-    while let Some(chunk) = chunks.blocking_recv() {
-        // The folding thread takes all there is; where it has panicked, that is told when it is waited for.
-        if opened.blocking_send(interpreter.interpret_all(chunk, opener)?).is_err() {
+    while let Some(Chunk { events: decoded, passed_over }) = chunks.blocking_recv() {
+        let mut events = Vec::with_capacity(decoded.len());
+        for decoded in decoded {
+            events.push(interpreter.tell(decoded, keys)?);
+        }
+        // The gathering thread takes all there is; where it has panicked, that is told when it is waited for.
+        if opened.blocking_send(Chunk { events, passed_over }).is_err() {
             break;
         }
     }
     Ok(())
 }
 
-fn fold_all(mut read: Read, mut chunks: mpsc::Receiver<Batch>) -> Read {
+fn gather_all(mut chunks: mpsc::Receiver<Chunk<Told>>, memory: &Memory, wanted: &Wanted) -> Histories {
+    let mut histories = Histories::default();
     while let Some(chunk) = chunks.blocking_recv() {
-        read.take_in(&chunk);
+        chunk.events.into_iter().for_each(|told| histories.take_in(told));
+        chunk.passed_over.iter().for_each(|page| histories.pass_over(page));
+        while histories.bytes() > memory.for_histories() {
+            let Some(day) = histories.cut() else { break };
+            wanted.end_with(day);
+        }
     }
-    read
+    histories
+}
+
+/// Which pages are wanted, as the gathering thread finds out and the decoding thread has to know.
+#[derive(Clone)]
+struct Wanted(Arc<Mutex<PageRange>>);
+
+impl Wanted {
+    fn get(&self) -> PageRange {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_with(&self, day: NaiveDate) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).until = Some(day);
+    }
 }

@@ -1,6 +1,7 @@
 //! A trial: the real reading and folding of a rebuild, with nothing written. It tells whether the log can be taken in, how
 //! long that takes, and how much there would be.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,12 +11,16 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{Phase, PhaseClock, Progress, Rebuild, reading};
+use super::histories::Histories;
+use super::loading::{release, write_out};
+use super::passes::Passes;
+use super::reading::finished;
+use super::{Phase, PhaseClock, Progress, Rebuild};
 use crate::ViewError;
 use crate::fact::Digest;
-use crate::fold::Fold;
 use crate::row::ReservationRow;
-use crate::store;
+use crate::row::dynamic::DynamicRow;
+use crate::row::legacy::LegacyRow;
 
 /// Parts of rows that wait to be counted, at most.
 const WAITING_PARTS: usize = 4;
@@ -60,31 +65,43 @@ impl Rebuild {
     ) -> Result<Trial, ViewError> {
         let since = Instant::now();
         let mut clock = PhaseClock::new(progress);
+        let mut passes = Passes::new(self.source(self.log.head().await?));
+        let mut views: Vec<TrialView> = models.iter().copied().map(TrialView::empty).collect();
         clock.enter(Phase::Reading);
-        let read = reading::read(&self.log, &self.vault, models, &mut clock).await?;
-        clock.enter(Phase::Loading);
-        let mut views = Vec::new();
-        if let Some(fold) = read.legacy {
-            views.push(measure(fold).await);
+        while let Some(histories) = passes.next(&mut clock).await? {
+            clock.enter(Phase::Loading);
+            let histories = Arc::new(histories);
+            for view in &mut views {
+                match view.view {
+                    ReadModel::Legacy => view.add::<LegacyRow>(&histories).await,
+                    ReadModel::Dynamic => view.add::<DynamicRow>(&histories).await,
+                }
+            }
+            release(histories, !passes.are_done()).await;
+            clock.enter(Phase::Reading);
         }
-        if let Some(fold) = read.dynamic {
-            views.push(measure(fold).await);
-        }
-        let (events, position, seconds) = (clock.events, read.position, since.elapsed().as_secs_f64());
-        Ok(Trial { events, position, seconds, views })
+        let (events, position) = (clock.events, passes.end());
+        Ok(Trial { events, position, seconds: since.elapsed().as_secs_f64(), views })
     }
 }
 
-/// Writes the rows out as for the database, and counts them instead.
-async fn measure<R: ReservationRow>(fold: Fold<R>) -> TrialView {
-    let (sender, mut parts) = mpsc::channel::<Bytes>(WAITING_PARTS);
-    let (reservations, closures) = (fold.rows.len(), fold.closures.len());
-    let writing = spawn_blocking(move || store::write_out(&fold, &sender));
-    let mut bytes = 0;
-    while let Some(part) = parts.recv().await {
-        bytes += part.len() as u64;
+impl TrialView {
+    const fn empty(view: ReadModel) -> Self {
+        Self { view, reservations: 0, closures: 0, bytes: 0, digest: Digest::EMPTY }
     }
-    let days = writing.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
-    let digest = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
-    TrialView { view: R::MODEL, reservations, closures, bytes, digest }
+
+    /// Writes the rows of a pass out as for the database, and counts them instead.
+    async fn add<R: ReservationRow>(&mut self, histories: &Arc<Histories>) {
+        let (sender, mut parts) = mpsc::channel::<Bytes>(WAITING_PARTS);
+        let writing = spawn_blocking({
+            let histories = Arc::clone(histories);
+            move || write_out::<R>(&histories, &sender)
+        });
+        while let Some(part) = parts.recv().await {
+            self.bytes += part.len() as u64;
+        }
+        self.reservations += histories.len();
+        self.closures += histories.closures().len();
+        self.digest = finished(writing).await.values().fold(self.digest, |sum, day| sum.with(day.digest));
+    }
 }

@@ -130,7 +130,7 @@ impl ReservationRow for DynamicRow {
             Change::Turned(status) => {
                 self.status = *status;
                 self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.clone());
+                self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
             Change::Placed(placement) => self.place(placement),
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),

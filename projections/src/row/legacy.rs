@@ -107,7 +107,7 @@ impl ReservationRow for LegacyRow {
             Change::Turned(status) => {
                 self.status = *status;
                 self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.clone());
+                self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
             Change::Placed(placement) => self.preferred_time = placed_text(placement),
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),

@@ -7,6 +7,7 @@ mod connection;
 mod error;
 mod event;
 mod key;
+mod pages;
 mod place;
 mod stream;
 
@@ -17,6 +18,7 @@ pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
 pub use event::{Appended, EventId, EventKind, Expected, Fit, NewEvent, Recorded, check_append};
 pub use key::NewKey;
+pub use pages::{PageBounds, PageRange};
 pub use place::{InvalidPosition, InvalidRevision, Position, Revision};
 pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 

@@ -5,7 +5,9 @@
 mod history;
 mod keeping;
 mod leadership;
+mod memory;
 mod oracle;
+mod past;
 mod rebuild;
 mod routing;
 mod verify;

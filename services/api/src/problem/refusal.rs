@@ -167,6 +167,8 @@ impl From<ViewError> for Problem {
             | ViewError::Deposed { .. }
             | ViewError::RebuildUnderWay
             | ViewError::NotKept { .. }
+            | ViewError::NameTaken { .. }
+            | ViewError::NotToBeDropped { .. }
             | ViewError::Differs(_) => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);

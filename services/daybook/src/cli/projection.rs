@@ -1,5 +1,6 @@
 //! `daybook projection`: the views as things that are built from the log, and can be built again.
 
+mod drop;
 mod list;
 mod promote;
 mod rebuild;
@@ -21,6 +22,8 @@ pub(super) enum Command {
     Rebuild(rebuild::Arguments),
     /// Let a generation that was kept serve again
     Promote(promote::Arguments),
+    /// Take away a generation that does not serve
+    Drop(drop::Arguments),
     /// Compare both views at one position; exit code 1 where they differ
     Verify(verify::Arguments),
     /// Keep the views up, and nothing else: without HTTP, until a signal ends it
@@ -38,6 +41,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::List(arguments) => interruptible(list::run(settings, arguments)).await,
         Command::Rebuild(arguments) => interruptible(rebuild::run(settings, arguments)).await,
         Command::Promote(arguments) => interruptible(promote::run(settings, arguments)).await,
+        Command::Drop(arguments) => interruptible(drop::run(settings, arguments)).await,
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
         // It takes the signals itself: they are how it ends.
         Command::Run(arguments) => run::run(settings, arguments).await,

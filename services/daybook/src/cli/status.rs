@@ -53,7 +53,7 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
 async fn look_at(backend: &Backend, serving: &Views, standing: Standing) -> anyhow::Result<View> {
     let lag_seconds = match standing.state {
         State::Live => Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?.seconds),
-        State::Building | State::Kept | State::Failed => None,
+        State::Building | State::Kept | State::Past | State::Failed => None,
     };
     let counts = view_counts::count(&backend.pool.get().await?, standing.generation).await?;
     Ok(View { standing, lag_seconds, counts })

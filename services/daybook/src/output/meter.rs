@@ -13,6 +13,9 @@ use super::{grouped, say};
 /// Steps of a bar. A fraction is shown to a hundredth of a percent.
 const BAR_STEPS: u64 = 10_000;
 
+/// A bar while something is counted.
+const BAR: &str = "{bar:30} {percent:>3} %  {msg}, {eta} to go";
+
 /// How often the bar is drawn anew though nothing happened, so that the time goes on.
 const BAR_TICK: Duration = Duration::from_millis(200);
 
@@ -48,6 +51,7 @@ impl Meter {
         let text = format!("{phase}: {} {}, {}/s", grouped(done), self.unit, grouped(rate(done, elapsed)));
         match &self.bar {
             Some(bar) => {
+                bar.set_style(style(BAR));
                 bar.set_position(steps(fraction.unwrap_or(0.0)));
                 bar.set_message(text);
             }
@@ -88,7 +92,7 @@ impl Drop for Meter {
 
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
-    bar.set_style(style("{bar:30} {percent:>3} %  {msg}, {eta} to go"));
+    bar.set_style(style(BAR));
     bar.enable_steady_tick(BAR_TICK);
     bar
 }

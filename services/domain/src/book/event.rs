@@ -44,7 +44,7 @@ pub enum BookEvent {
 }
 
 /// A service as it was when the booking was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceSnapshot {
     /// Its id.
     pub id: ServiceId,

@@ -5,6 +5,8 @@ use std::fmt;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use super::pages::PageRange;
+
 /// A family of streams: the part of a name before its first `-`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Category {
@@ -140,27 +142,43 @@ impl From<StreamName> for Box<str> {
 
 /// Which streams a reader wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Filter(Option<u8>);
+pub struct Filter {
+    families: Option<u8>,
+    pages: PageRange,
+}
 
 impl Filter {
     /// All of them.
     pub const fn all() -> Self {
-        Self(None)
+        Self { families: None, pages: PageRange::ALL }
     }
 
     /// Those of some families. None at all passes nothing.
     pub fn categories(categories: impl IntoIterator<Item = Category>) -> Self {
-        Self(Some(categories.into_iter().fold(0, |set, category| set | category.bit())))
+        let families = categories.into_iter().fold(0, |set, category| set | category.bit());
+        Self { families: Some(families), pages: PageRange::ALL }
+    }
+
+    /// The same, but of the pages only those of a range.
+    #[must_use]
+    pub const fn with_pages(self, pages: PageRange) -> Self {
+        Self { pages, ..self }
     }
 
     /// Whether a stream is wanted.
     pub fn passes(&self, stream: &StreamName) -> bool {
-        self.0.is_none_or(|set| set & stream.category().bit() != 0)
+        self.families.is_none_or(|set| set & stream.category().bit() != 0) && self.pages.passes(stream)
     }
 
-    /// The families that are wanted, or nothing where the filter passes all streams.
+    /// The families that are wanted, or nothing where the filter passes all of them.
     pub fn wanted(&self) -> Option<Vec<Category>> {
-        self.0.map(|set| Category::ALL.into_iter().filter(|category| set & category.bit() != 0).collect())
+        self.families
+            .map(|set| Category::ALL.into_iter().filter(|category| set & category.bit() != 0).collect())
+    }
+
+    /// The pages that are wanted, where those of the family are.
+    pub const fn pages(&self) -> PageRange {
+        self.pages
     }
 }
 

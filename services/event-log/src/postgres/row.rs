@@ -5,7 +5,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
-use crate::port::{EventId, Filter, Position, ReadError, Recorded, Revision, Source, StreamName};
+use crate::port::{
+    Category, EventId, Filter, PageRange, Position, ReadError, Recorded, Revision, Source, StreamName,
+};
 
 /// Columns in the order in which every reader takes them.
 pub(super) const COLUMNS: &str = "position, revision, event_id, stream, kind, payload, metadata";
@@ -21,12 +23,23 @@ pub(super) struct BadColumn {
 /// The filter as a condition. Categories are ranges of names: everything from `hours-` up to `hours.`, the character
 /// after the dash.
 pub(super) fn condition(filter: &Filter) -> String {
-    let Some(categories) = filter.wanted() else {
-        return "true".to_owned();
-    };
-    let range = |name: &str| format!("(stream >= '{name}-' AND stream < '{name}.')");
-    let ranges: Vec<_> = categories.iter().map(|category| range(category.as_str())).collect();
-    if ranges.is_empty() { "false".to_owned() } else { format!("({})", ranges.join(" OR ")) }
+    let families = filter.wanted().map(|wanted| {
+        let ranges: Vec<_> = wanted.iter().map(|category| family(*category)).collect();
+        if ranges.is_empty() { "false".to_owned() } else { format!("({})", ranges.join(" OR ")) }
+    });
+    let PageRange { after, until } = filter.pages();
+    let after = after.map(|day| format!("stream > '{}'", StreamName::page(day)));
+    let until = until.map(|day| format!("stream <= '{}'", StreamName::page(day)));
+    let range: Vec<String> = [after, until].into_iter().flatten().collect();
+    let pages = (!range.is_empty())
+        .then(|| format!("(NOT {} OR ({}))", family(Category::Daybook), range.join(" AND ")));
+    let conditions: Vec<String> = [families, pages].into_iter().flatten().collect();
+    if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+}
+
+fn family(category: Category) -> String {
+    let name = category.as_str();
+    format!("(stream >= '{name}-' AND stream < '{name}.')")
 }
 
 /// Columns of one row, still as the table has them.

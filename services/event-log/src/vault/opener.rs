@@ -59,6 +59,16 @@ impl Opener {
         self.keys.contains_key(&key)
     }
 
+    /// How many keys are here, with those that are destroyed.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether no key is here.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Takes in another's keys. A key that is destroyed in either is destroyed.
     pub fn merge(&mut self, other: Self) {
         for (id, key) in other.keys {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daybook_event_log::{Category, EventLog, Expected, Filter, Position, StreamName};
+use daybook_event_log::{Category, EventLog, Expected, Filter, PageRange, Position, StreamName};
 use futures_util::StreamExt;
 
 use crate::event_log::sample::*;
@@ -83,6 +83,30 @@ pub(crate) async fn a_filter_passes_its_families_only(log: Log) {
         let twice: Vec<_> = wanted.into_iter().flat_map(|stream| [stream; 2]).collect();
         assert_eq!(names, twice, "{categories:?}");
         assert_in_order(&read);
+    }
+}
+
+pub(crate) async fn reading_all_passes_the_pages_of_a_range_and_all_other_streams(log: Log) {
+    let streams = [page(0), StreamName::privacy(), page(2), StreamName::catalog(), page(1), page(3)];
+    for stream in &streams {
+        append(&*log, stream, &events(1)).await;
+    }
+    let day = |number| page(number).page_date();
+    let others = Filter::all().with_pages(PageRange { after: day(3), until: day(3) });
+    for (filter, wanted) in [
+        (Filter::all().with_pages(PageRange { after: day(0), until: day(2) }), vec![1, 2, 3, 4]),
+        (Filter::all().with_pages(PageRange { after: None, until: day(1) }), vec![0, 1, 3, 4]),
+        (Filter::all().with_pages(PageRange { after: day(1), until: None }), vec![1, 2, 3, 5]),
+        (
+            Filter::categories([Category::Daybook]).with_pages(PageRange { after: day(2), until: None }),
+            vec![5],
+        ),
+        (others, vec![1, 3]),
+    ] {
+        let read = collect(log.read_all(Position::START, &filter).await).await;
+        let names: Vec<_> = read.iter().map(|event| &event.stream).collect();
+        let wanted: Vec<_> = wanted.into_iter().map(|number: usize| &streams[number]).collect();
+        assert_eq!(names, wanted, "{filter:?}");
     }
 }
 

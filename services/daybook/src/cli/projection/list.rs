@@ -1,12 +1,12 @@
 //! `daybook projection list`: the generations of both views, where each stands, and who keeps the live ones up.
 
 use clap::Args;
-use daybook_projections::{Leader, Standing, generation, leader};
+use daybook_projections::{Leader, Standing, State, generation, leader};
 use serde::Serialize;
 
 use crate::cli::leading::{self, moment};
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Format, Table, counted};
 use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
 
@@ -47,6 +47,7 @@ fn table(standings: &[Standing]) -> String {
         ("position", Align::Right),
         ("begun", Align::Left),
         ("promoted", Align::Left),
+        ("", Align::Left),
     ]);
     for standing in standings {
         table.row([
@@ -55,6 +56,7 @@ fn table(standings: &[Standing]) -> String {
             standing.position.to_string(),
             moment(standing.created_at),
             standing.promoted_at.map(moment).unwrap_or_default(),
+            remark(standing),
         ]);
     }
     if table.is_empty() {
@@ -62,4 +64,17 @@ fn table(standings: &[Standing]) -> String {
             .to_owned();
     }
     table.to_string()
+}
+
+/// A name, or how far it is being built.
+fn remark(standing: &Standing) -> String {
+    if let Some(name) = &standing.name {
+        return name.to_string();
+    }
+    match (standing.state, &standing.phase, standing.events) {
+        (State::Building, Some(phase), Some(events)) => {
+            format!("{}, {}", phase.replace('_', " "), counted(events, "event", "events"))
+        }
+        (..) => String::new(),
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use chrono::DateTime;
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
-use daybook_projections::{KEEP, Progress, Trial};
+use daybook_projections::{DEFAULT_MEMORY_BYTES, KEEP, LEAST_MEMORY_BYTES, Name, Progress, Trial, Until};
 
-use super::report::{describe, tell};
+use super::report::{describe, describe_past, tell};
 use crate::exit::Exit;
 use crate::output::{Align, Consent, Format, Meter, Table, counted, grouped};
 use crate::settings::Settings;
@@ -23,6 +24,16 @@ pub(in crate::cli) struct Arguments {
     /// Former generations of each view to keep; one that is kept can be promoted again
     #[arg(long, value_name = "NUMBER", default_value_t = KEEP)]
     keep: usize,
+    /// Memory that may be taken, in MiB; with less of it the log is read more often
+    #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_BYTES / MIB, value_parser = memory_mib)]
+    memory: usize,
+    /// Build what the view held in the past, beside the live one and never in its place: up to a position of the log, or
+    /// a moment such as 2026-11-25T09:00:00Z
+    #[arg(long, value_name = "POSITION|TIME", requires = "name", conflicts_with_all = ["dry_run", "keep"], value_parser = until)]
+    until: Option<Until>,
+    /// Name of that past, such as before_the_flip
+    #[arg(long, value_name = "NAME", requires = "until")]
+    name: Option<Name>,
     #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
@@ -49,9 +60,30 @@ impl Which {
     }
 }
 
+const MIB: usize = 1024 * 1024;
+
+fn memory_mib(text: &str) -> Result<usize, String> {
+    let least = LEAST_MEMORY_BYTES / MIB;
+    text.parse()
+        .ok()
+        .filter(|mib| *mib >= least)
+        .ok_or_else(|| format!("a rebuild needs at least {least} MiB"))
+}
+
+fn until(text: &str) -> Result<Until, &'static str> {
+    let position = text.parse().map(Until::Position);
+    let moment = || DateTime::parse_from_rfc3339(text).map(|moment| Until::Moment(moment.to_utc()));
+    position
+        .or_else(|_| moment())
+        .map_err(|_| "a position, or a time with its zone such as 2026-11-25T09:00:00Z")
+}
+
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     if arguments.dry_run {
         return try_out(settings, arguments).await;
+    }
+    if let (Some(until), Some(name)) = (arguments.until, &arguments.name) {
+        return build_past(settings, &arguments, until, name).await;
     }
     let models = arguments.which.models();
     let names: Vec<&str> = models.iter().map(|model| model.as_str()).collect();
@@ -66,7 +98,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let engine = backend.start_engine();
     let meter = Meter::new("events");
     let progress = |progress: Progress| tell(&meter, progress);
-    let rebuilt = backend.rebuild_keeping(arguments.keep).run(models, &progress).await;
+    let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
+    let rebuilt = rebuild.run(models, &progress).await;
     drop(meter);
     engine.stop().await;
     backend.close().await?;
@@ -75,10 +108,36 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
+async fn build_past(
+    settings: &Settings,
+    arguments: &Arguments,
+    until: Until,
+    name: &Name,
+) -> anyhow::Result<Exit> {
+    let models = arguments.which.models();
+    let what = format!(
+        "This builds what was in the view in the past, as a generation of its own named {name}: {}. The live ones are left \
+         alone; `daybook projection drop` takes it away again.",
+        models.iter().map(|model| model.as_str()).collect::<Vec<_>>().join(", ")
+    );
+    arguments.consent.to(what).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let meter = Meter::new("events");
+    let rebuild = backend.rebuild().within(arguments.memory * MIB);
+    let built = rebuild.past(models, until, name, &|progress| tell(&meter, progress)).await;
+    drop(meter);
+    let hint = backend.connect_hint().to_owned();
+    backend.close().await?;
+    let report = built?;
+    arguments.format.print(&report, || describe_past(&report, &hint))?;
+    Ok(Exit::Done)
+}
+
 async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let backend = Backend::open(settings, Beginning::Refused).await?;
     let meter = Meter::new("events");
-    let tried = backend.rebuild().try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await;
+    let rebuild = backend.rebuild().within(arguments.memory * MIB);
+    let tried = rebuild.try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await;
     drop(meter);
     backend.close().await?;
     let trial = tried?;

@@ -2,14 +2,17 @@
 
 use std::fmt::Write as _;
 
-use daybook_projections::{Phase, Progress, RebuildReport};
+use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
 use crate::output::{Align, Meter, Table, counted};
 
 /// Shows how far it is.
 pub(super) fn tell(meter: &Meter, progress: Progress) {
     match progress.phase {
-        Phase::Reading => meter.tell("reading the log", progress.events, Some(progress.read_fraction)),
+        Phase::Reading => {
+            let phase = if progress.pass.0 > 1 { "reading the log once more" } else { "reading the log" };
+            meter.tell(phase, progress.events, Some(progress.read_fraction));
+        }
         Phase::Loading => meter.enter("copying rows"),
         Phase::Indexing => meter.enter("making keys and indexes"),
         Phase::CatchingUp => meter.enter("catching up"),
@@ -50,5 +53,23 @@ pub(super) fn describe(report: &RebuildReport) -> String {
         put("The schemas `legacy` and `dynamic` still show the former generation: somebody reads them."
             .to_owned());
     }
+    text
+}
+
+/// What was built of the past, and how to look at it, for people.
+pub(super) fn describe_past(report: &PastReport, connect_hint: &str) -> String {
+    let seconds: f64 = report.seconds.values().sum();
+    let mut text = format!(
+        "{} up to position {}, {} in {seconds:.2} s. Look with {connect_hint} at\n",
+        counted(report.events, "event", "events"),
+        report.position,
+        counted(report.reservations, "reservation", "reservations"),
+    );
+    let mut table = Table::new(&[("schema", Align::Left), ("digest", Align::Left)]);
+    for (generation, digest) in report.generations.iter().zip(&report.digests) {
+        table.row([generation.to_string(), digest.to_string()]);
+    }
+    // Writing into a String cannot fail.
+    let _ = write!(text, "{table}");
     text
 }

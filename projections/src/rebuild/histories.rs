@@ -1,0 +1,187 @@
+//! Histories: what happened to each reservation, in order, and a row of it only when one is written.
+//!
+//! A row is larger than what it is made of, and a rebuild of both views needs two of each. So it keeps the histories, and
+//! makes a row, reduces it, writes it and drops it while all of it is in the processor's cache. A history must never come
+//! to another row than [`crate::fold`] keeps up live: both do nothing but enter, change and erase.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::NaiveDate;
+use daybook_domain::{ReservationId, SubjectId};
+use daybook_event_log::StreamName;
+use indexmap::IndexMap;
+
+use super::pages::{Cut, Pages};
+use crate::effect::{Change, Effect, Entry, Stamp, Told};
+use crate::fold::{ClosureRow, Reference};
+use crate::row::ReservationRow;
+
+/// A fast hash with a seed of its own. Nobody from outside chooses ids while a rebuild runs.
+type Hasher = foldhash::fast::RandomState;
+
+/// What a map takes for one more reservation, about, in bytes: the id once more, its place, a slot of the table.
+const PLACE_BYTES: usize = 96;
+
+/// What an allocation takes beside what is asked of it, about, in bytes.
+const ALLOCATION_BYTES: usize = 16;
+
+/// What was gathered of a range of pages.
+#[derive(Debug, Default)]
+pub(super) struct Histories {
+    by_id: IndexMap<ReservationId, History, Hasher>,
+    closures: BTreeMap<Box<str>, (u32, ClosureRow)>,
+    reference: Reference,
+    pages: Pages,
+    /// For each patient who was forgotten: how many had been before.
+    forgotten: HashMap<SubjectId, Vec<u32>>,
+    forgettings: u32,
+}
+
+/// What happened to one reservation.
+#[derive(Debug)]
+struct History {
+    page: u32,
+    /// How many patients had been forgotten before.
+    forgettings: u32,
+    entry: Box<Entry>,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+struct Step {
+    change: Change,
+    stamp: Stamp,
+    /// How many patients had been forgotten before.
+    forgettings: u32,
+}
+
+impl Histories {
+    /// Takes in one effect of a stream. One on a reservation that is not there changes nothing: an event is never refused.
+    pub(super) fn take_in(&mut self, Told { stream, effect }: Told) {
+        if !self.pages.want(&stream) {
+            self.pages.pass_over(&stream);
+            return;
+        }
+        match effect {
+            Effect::Enter(entry) => self.enter(&stream, entry),
+            Effect::Change { reservation, change, stamp } => self.change(&reservation, change, stamp),
+            Effect::Close { closed, stamp } => {
+                let row = ClosureRow::new(&closed, &stamp);
+                let page = self.pages.add(&stream, size_of::<(Box<str>, u32, ClosureRow)>() + PLACE_BYTES);
+                self.closures.insert(row.id.clone(), (page, row));
+            }
+            Effect::Reopen { closure, stamp } => {
+                if let Some((_, row)) = self.closures.get_mut(closure.as_str()) {
+                    row.reopen(&stamp);
+                }
+            }
+            Effect::Catalog { event, stamp } => self.reference.evolve_catalog(&event, &stamp),
+            Effect::Hours { event, stamp } => self.reference.evolve_hours(&event, &stamp),
+            Effect::Forget { subject } => {
+                self.forgotten.entry(subject).or_default().push(self.forgettings);
+                self.forgettings += 1;
+            }
+            Effect::Nothing => {}
+        }
+    }
+
+    fn enter(&mut self, stream: &StreamName, entry: Box<Entry>) {
+        let page = self.pages.add(stream, entry_bytes(&entry));
+        let id = entry.reservation.clone();
+        let history = History { page, forgettings: self.forgettings, entry, steps: Vec::new() };
+        self.by_id.insert(id, history);
+    }
+
+    fn change(&mut self, reservation: &ReservationId, change: Change, stamp: Stamp) {
+        let Some(history) = self.by_id.get_mut(reservation) else { return };
+        // Most have one or two: room for four, as a vector would make it, would be more than half of all memory.
+        if history.steps.len() == history.steps.capacity() {
+            history.steps.reserve_exact(1 + history.steps.len() / 2);
+        }
+        let step = Step { change, stamp, forgettings: self.forgettings };
+        self.pages.grow(history.page, step_bytes(&step));
+        history.steps.push(step);
+    }
+
+    /// Counts an event of a page that is not gathered any more.
+    pub(super) fn pass_over(&mut self, stream: &StreamName) {
+        self.pages.pass_over(stream);
+    }
+
+    /// What they take, about, in bytes.
+    pub(super) const fn bytes(&self) -> usize {
+        self.pages.bytes()
+    }
+
+    /// Gives up the later half of the pages, to be gathered by another pass. Gives the last day that is kept; none where there
+    /// is nothing to give up, since one page is never divided.
+    pub(super) fn cut(&mut self) -> Option<NaiveDate> {
+        let kept = self.pages.cut()?;
+        self.by_id.retain(|_, history| kept.holds(history.page));
+        self.by_id.shrink_to_fit();
+        self.closures.retain(|_, (page, _)| kept.holds(*page));
+        self.pages.until()
+    }
+
+    /// Where it was cut last, and what is left for other passes.
+    pub(super) fn rest(&self) -> Option<Cut> {
+        self.pages.rest()
+    }
+
+    /// How many reservations there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Every reservation as a row of a view, each made when it is asked for.
+    pub(super) fn rows<R: ReservationRow>(&self) -> impl Iterator<Item = R> {
+        self.by_id.values().map(|history| self.row(history))
+    }
+
+    fn row<R: ReservationRow>(&self, history: &History) -> R {
+        let forgotten = self.forgotten.get(&history.entry.subject);
+        let later = |number: &&u32| **number >= history.forgettings;
+        let mut forgotten = forgotten.into_iter().flatten().filter(later).peekable();
+        let mut row = R::enter(&history.entry);
+        for step in &history.steps {
+            while forgotten.next_if(|number| **number < step.forgettings).is_some() {
+                row.erase();
+            }
+            row.change(&step.change, &step.stamp);
+        }
+        forgotten.for_each(|_| row.erase());
+        row
+    }
+
+    /// Every closure.
+    pub(super) fn closures(&self) -> impl ExactSizeIterator<Item = &ClosureRow> {
+        self.closures.values().map(|(_, row)| row)
+    }
+
+    /// Services, limits and hours.
+    pub(super) const fn reference(&self) -> &Reference {
+        &self.reference
+    }
+}
+
+fn entry_bytes(entry: &Entry) -> usize {
+    let details = entry.details.as_ref().map_or(0, |details| {
+        let optional = [&details.email, &details.notes, &details.admin_note, &details.unread_wish];
+        let texts = optional.into_iter().flatten().map(|text| text.capacity() + ALLOCATION_BYTES);
+        details.patient_name.capacity()
+            + details.phone.capacity()
+            + 2 * ALLOCATION_BYTES
+            + texts.sum::<usize>()
+    });
+    let wish = entry.wish.as_ref().map_or(0, |wish| wish.len() + ALLOCATION_BYTES);
+    let id = 2 * (entry.reservation.as_str().len() + ALLOCATION_BYTES);
+    size_of::<Entry>() + ALLOCATION_BYTES + size_of::<History>() + PLACE_BYTES + id + details + wish
+}
+
+fn step_bytes(step: &Step) -> usize {
+    let note = match &step.change {
+        Change::Noted(Some(note)) => note.capacity() + ALLOCATION_BYTES,
+        Change::Noted(None) | Change::Turned(_) | Change::Placed(_) => 0,
+    };
+    size_of::<Step>() + ALLOCATION_BYTES + note
+}

@@ -1,0 +1,192 @@
+//! The past: a generation that holds what a view held at a position or at a moment, under a name, for whoever wants to look.
+//!
+//! It is built like any other, and never serves: nobody is routed to it, and nothing moves it on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::ReadModel;
+use daybook_event_log::{EventLog, Filter, Position, codec};
+use futures_util::TryStreamExt;
+use serde::Serialize;
+
+use super::{Listener, PhaseClock, Rebuild, Record};
+use crate::ViewError;
+use crate::fact::Digest;
+use crate::generation::{self, Generation, State};
+use crate::store;
+
+/// The name of a generation of the past: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Name(Box<str>);
+
+/// The text is no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a name is 1 to 40 of a-z, 0-9 and _, and begins with a letter")]
+pub struct InvalidName;
+
+impl Name {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let sound = text.len() <= 40
+            && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && text.bytes().all(plain);
+        if sound { Ok(Self(text.into())) } else { Err(InvalidName) }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Up to where a generation of the past goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The last event at or before a position.
+    Position(Position),
+    /// The last event before the first one that was recorded later than a moment, by the recording process's clock.
+    Moment(DateTime<Utc>),
+}
+
+/// What was built.
+#[derive(Debug, Clone, Serialize)]
+pub struct PastReport {
+    /// Its name.
+    pub name: Name,
+    /// The generations, one of each view that was asked for.
+    pub generations: Vec<Generation>,
+    /// Position of the last event that they hold.
+    pub position: Position,
+    /// Events read.
+    pub events: u64,
+    /// Reservations in each.
+    pub reservations: u64,
+    /// Digest of the facts of each, in the order of the generations.
+    pub digests: Vec<Digest>,
+    /// Seconds by phase.
+    pub seconds: std::collections::BTreeMap<&'static str, f64>,
+}
+
+impl Rebuild {
+    /// Builds what views held in the past.
+    ///
+    /// # Errors
+    /// [`ViewError::NameTaken`] where a generation has the name already; otherwise as [`Self::run`].
+    pub async fn past(
+        &self,
+        models: &[ReadModel],
+        until: Until,
+        name: &Name,
+        progress: Listener<'_>,
+    ) -> Result<PastReport, ViewError> {
+        self.alone(self.build_past(models, until, name, progress)).await
+    }
+
+    async fn build_past(
+        &self,
+        models: &[ReadModel],
+        until: Until,
+        name: &Name,
+        progress: Listener<'_>,
+    ) -> Result<PastReport, ViewError> {
+        self.sweep().await?;
+        let position = find(self.log.as_ref(), until).await?;
+        let client = self.client().await?;
+        let taken = generation::named(&client, name.as_str()).await?;
+        if let Some(generation) = taken.into_iter().find(|taken| models.contains(&taken.model)) {
+            return Err(ViewError::NameTaken { name: name.as_str().into(), generation });
+        }
+        let generations = self.begin(&client, models).await?;
+        let built = self.fill_past(&generations, position, name, progress).await;
+        self.fail_where_broken(&client, &generations, built).await
+    }
+
+    async fn fill_past(
+        &self,
+        generations: &[Generation],
+        position: Position,
+        name: &Name,
+        progress: Listener<'_>,
+    ) -> Result<PastReport, ViewError> {
+        let mut clock = PhaseClock::new(progress);
+        let record = Record::start(&self.pool, generations, &clock);
+        self.fill(generations, position, &mut clock).await?;
+        drop(record);
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let (mut digests, mut reservations) = (Vec::new(), 0);
+        for generation in generations {
+            let days = store::read_digests(&transaction, *generation).await?;
+            reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
+            digests.push(days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest)));
+            generation::end_as_past(&transaction, *generation, name.as_str()).await?;
+        }
+        transaction.commit().await?;
+        Ok(PastReport {
+            name: name.clone(),
+            generations: generations.to_vec(),
+            position,
+            events: clock.events,
+            reservations,
+            digests,
+            seconds: clock.finish(),
+        })
+    }
+
+    /// Drops a generation that nobody reads any more: one of the past, or one that was kept.
+    ///
+    /// # Errors
+    /// [`ViewError::NotToBeDropped`] where it serves, is being built, or is not there.
+    pub async fn drop_generation(&self, generation: Generation) -> Result<(), ViewError> {
+        self.alone(async {
+            let client = self.client().await?;
+            let all = generation::list(&client).await?;
+            let state = all.into_iter().find(|one| one.generation == generation).map(|one| one.state);
+            match state {
+                Some(State::Past | State::Kept | State::Failed) => {
+                    generation::drop(&client, generation).await
+                }
+                Some(State::Live | State::Building) | None => {
+                    Err(ViewError::NotToBeDropped { generation, state })
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Position of the last event of a past.
+async fn find(log: &dyn EventLog, until: Until) -> Result<Position, ViewError> {
+    let moment = match until {
+        Until::Position(position) => return Ok(position.min(log.head().await?)),
+        Until::Moment(moment) => moment,
+    };
+    let mut events = log.read_all(Position::START, &Filter::all()).await?;
+    let mut last = Position::START;
+    while let Some(event) = events.try_next().await? {
+        let (_, metadata) = codec::decode_metadata(&event.metadata).map_err(|fault| ViewError::Event {
+            position: event.position,
+            stream: event.stream.clone(),
+            kind: event.kind.clone(),
+            source: fault.into(),
+        })?;
+        if metadata.recorded_at > moment {
+            break;
+        }
+        last = event.position;
+    }
+    Ok(last)
+}

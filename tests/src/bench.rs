@@ -4,7 +4,9 @@
 //! round counts. It must never compare with a number from another run or another machine.
 
 mod append;
+mod asker;
 mod esdb;
+mod flip;
 mod history;
 mod json_text;
 mod read;
@@ -25,6 +27,8 @@ pub enum Figure {
     Append,
     /// Time to rebuild both views ÷ time to copy the events out and the finished rows in.
     Rebuild,
+    /// How long reads take during a promotion ÷ how long they may take.
+    Flip,
     /// Lookups a second over the API ÷ those of a bare endpoint.
     Read,
     /// Events a second into EventStoreDB ÷ by a bare client.
@@ -35,13 +39,15 @@ pub enum Figure {
 
 impl Figure {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 5] = [Self::Append, Self::Rebuild, Self::Read, Self::AppendEsdb, Self::FollowEsdb];
+    pub const ALL: [Self; 6] =
+        [Self::Append, Self::Rebuild, Self::Flip, Self::Read, Self::AppendEsdb, Self::FollowEsdb];
 
     /// Its name in the table and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
             Self::Rebuild => "rebuild",
+            Self::Flip => "flip",
             Self::Read => "read",
             Self::AppendEsdb => "append_esdb",
             Self::FollowEsdb => "follow_esdb",
@@ -50,9 +56,8 @@ impl Figure {
 
     fn named(name: &str) -> anyhow::Result<Self> {
         Self::ALL.into_iter().find(|figure| figure.name() == name).with_context(|| {
-            format!(
-                "no figure is called {name:?}; there are append, rebuild, read, append_esdb and follow_esdb"
-            )
+            let all = Self::ALL.map(Self::name).join(", ");
+            format!("no figure is called {name:?}; there are {all}")
         })
     }
 
@@ -60,6 +65,7 @@ impl Figure {
         match self {
             Self::Append => append::measure().await,
             Self::Rebuild => rebuild::measure(events).await,
+            Self::Flip => flip::measure().await,
             Self::Read => read::measure().await,
             Self::AppendEsdb => esdb::measure_append().await,
             Self::FollowEsdb => esdb::measure_follow().await,
@@ -89,9 +95,10 @@ impl Wanted {
                 [option, number] if option == "--events" => {
                     wanted.events = number.parse().context("--events takes a number")?;
                 }
-                _ => bail!(
-                    "usage: bench [--only append|rebuild|read|append_esdb|follow_esdb] [--events NUMBER]"
-                ),
+                _ => {
+                    let all = Figure::ALL.map(Figure::name).join("|");
+                    bail!("usage: bench [--only {all}] [--events NUMBER]");
+                }
             }
         }
         Ok(wanted)

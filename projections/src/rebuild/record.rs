@@ -1,19 +1,19 @@
 //! The progress of a rebuild in `control.generations`, where other processes see it: `serve` in its metrics, an operator in
 //! a list.
 //!
-//! It must never fail a rebuild, nor make it wait: what could not be written is written a second later, or not at all.
+//! It must never fail a rebuild, nor make it wait: what could not be written is written later, or not at all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::clock::{PhaseClock, Progress};
+use super::clock::{Phase, PhaseClock, Progress};
 use crate::ViewError;
 use crate::generation::{self, Generation};
 
-/// Between two writings, at least.
+/// Between two writings of one phase, at least.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Writes the progress of generations until it is dropped.
@@ -34,14 +34,16 @@ impl Drop for Record {
 }
 
 async fn keep(pool: Pool, generations: Vec<Generation>, mut progress: watch::Receiver<Option<Progress>>) {
+    let mut written: Option<(Phase, Instant)> = None;
     while progress.changed().await.is_ok() {
-        let known = *progress.borrow_and_update();
-        if let Some(known) = known
-            && let Err(error) = write(&pool, &generations, known).await
-        {
+        let Some(known) = *progress.borrow_and_update() else { continue };
+        if written.is_some_and(|(phase, at)| phase == known.phase && at.elapsed() < PAUSE) {
+            continue;
+        }
+        if let Err(error) = write(&pool, &generations, known).await {
             tracing::debug!(error = %crate::describe(&error), "the progress of a rebuild was not written down");
         }
-        tokio::time::sleep(PAUSE).await;
+        written = Some((known.phase, Instant::now()));
     }
 }
 

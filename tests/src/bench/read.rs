@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::report::{Aim, Measured, Round, Unit};
 use super::{Figure, history};
 use crate::clinic::Clinic;
-use load::Target;
+pub(super) use load::Target;
+pub(super) use ours::Server;
 
 /// Threads that answer, on each side.
 const WORKERS: usize = 2;
@@ -44,7 +45,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     let built = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
     let serving = built.generations.iter().find(|generation| generation.model == ReadModel::Legacy);
     let bare = bare::Server::start(clinic.database.config(), *serving.context("the serving view")?)?;
-    let ours = ours::Server::start(&clinic).await?;
+    let ours = Server::start(&clinic).await?;
     let ids = chosen(&history.reservations);
     let (ours_target, bare_target) = (ours.target(&ids)?, bare.target(&ids)?);
     check_answers(&ours_target, &bare_target).await?;

@@ -22,6 +22,8 @@ pub(super) enum Unit {
     PerSecond,
     /// Less is better.
     Seconds,
+    /// Less is better.
+    Milliseconds,
 }
 
 /// What a ratio should be.
@@ -71,6 +73,7 @@ impl Unit {
         match self {
             Self::PerSecond => format!("{value:.0}/s"),
             Self::Seconds => format!("{value:.2} s"),
+            Self::Milliseconds => format!("{value:.2} ms"),
         }
     }
 }

@@ -12,6 +12,7 @@ mod log_restarts;
 mod outages;
 mod paused_leader;
 mod private_postgres;
+mod random_kills;
 mod replay;
 mod restored_log;
 mod runbook;

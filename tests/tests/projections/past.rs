@@ -30,8 +30,7 @@ async fn the_past_at_a_position_is_what_the_view_held_then_byte_for_byte() {
     assert!(clinic.settled().await.unwrap() > then);
 
     let rebuild = clinic.rebuild();
-    let built =
-        rebuild.past(&ReadModel::ALL, Until::Position(then), &name("then"), &|_| {}).await.unwrap();
+    let built = rebuild.past(&ReadModel::ALL, Until::Position(then), &name("then"), &|_| {}).await.unwrap();
     assert_eq!((built.position, built.generations.len()), (then, 2));
     assert_eq!(built.digests[0], built.digests[1]);
     for (generation, shown) in built.generations.iter().zip(shown) {
@@ -53,8 +52,7 @@ async fn the_past_at_a_moment_ends_before_the_first_event_that_was_recorded_late
     let last = events.len() - 1;
     let rebuild = clinic.rebuild();
     let (before, end) = (recorded_at(0) - chrono::TimeDelta::microseconds(1), recorded_at(last));
-    for (moment, text, position) in
-        [(before, "before", Position::START), (end, "end", events[last].position)]
+    for (moment, text, position) in [(before, "before", Position::START), (end, "end", events[last].position)]
     {
         let until = Until::Moment(moment);
         let built = rebuild.past(&[ReadModel::Dynamic], until, &name(text), &|_| {}).await.unwrap();
@@ -74,15 +72,13 @@ async fn the_past_never_serves_and_is_dropped_by_whoever_had_it_built() {
     let again = rebuild.past(&[ReadModel::Legacy], until, &name("mine"), &|_| {}).await;
     assert!(matches!(again, Err(ViewError::NameTaken { generation, .. }) if generation == past), "{again:?}");
     let promoted = rebuild.promote_again(past, &|_| {}).await;
-    assert!(
-        matches!(promoted, Err(ViewError::NotKept { state: Some(State::Past), .. })),
-        "{promoted:?}"
-    );
+    assert!(matches!(promoted, Err(ViewError::NotKept { state: Some(State::Past), .. })), "{promoted:?}");
     // Nothing moves it on, and no rebuild takes it for old.
     live_through(&clinic, &mut Dice::new(44), 20).await;
     clinic.settled().await.unwrap();
     rebuild.run(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let standing = |all: Vec<daybook_projections::Standing>| all.into_iter().find(|one| one.generation == past);
+    let standing =
+        |all: Vec<daybook_projections::Standing>| all.into_iter().find(|one| one.generation == past);
     let client = clinic.pool.get().await.unwrap();
     assert_eq!(standing(generation::list(&client).await.unwrap()).unwrap().position, built.position);
 

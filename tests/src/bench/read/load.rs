@@ -1,31 +1,24 @@
-//! The load: keep-alive connections that ask, wait for the whole answer, and ask again.
-//!
-//! It speaks just enough HTTP/1.1 for that, on a thread of its own, so that it takes as little as it can from those
-//! that answer. It must never count an answer that is not 200.
+//! The load: keep-alive connections that ask, wait for the whole answer, and ask again, on a thread of their own, so that
+//! they take as little as they can from those that answer.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use bytes::BytesMut;
+use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{CONNECTIONS, COUNTED, WARM_UP};
+use crate::bench::asker::Asker;
 
 /// Longest wait for an answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Largest answer, head and body.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
-
 /// Where to ask, and for what: whole requests, ready to be sent.
 #[derive(Clone)]
-pub(super) struct Target {
+pub(in crate::bench) struct Target {
     address: SocketAddr,
     requests: Arc<Vec<Vec<u8>>>,
 }
@@ -44,7 +37,13 @@ impl Target {
         Ok(Self { address, requests: Arc::new(requests) })
     }
 
-    fn request(&self, number: usize) -> &[u8] {
+    /// The address at which it answers.
+    pub(in crate::bench) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// One of the requests, over and over in their order.
+    pub(in crate::bench) fn request(&self, number: usize) -> &[u8] {
         self.requests.get(number % self.requests.len()).map_or(&[], Vec::as_slice)
     }
 }
@@ -52,10 +51,8 @@ impl Target {
 /// Sends the first request once. Gives the body of the answer.
 pub(super) async fn ask_once(target: &Target) -> anyhow::Result<Vec<u8>> {
     let mut asker = Asker::connect(target.address).await?;
-    let head =
-        timeout(ANSWER_DEADLINE, asker.ask(target.request(0))).await.context("no answer came in time")??;
-    let body = asker.received.get(head.bytes..head.end()).unwrap_or_default();
-    Ok(body.to_vec())
+    let answered = timeout(ANSWER_DEADLINE, asker.ask(target.request(0))).await;
+    Ok(answered.context("no answer came in time")??.to_vec())
 }
 
 /// Puts a target under load for a while. Gives answers a second.
@@ -101,80 +98,4 @@ async fn ask_on(
         number += 1;
     }
     Ok(())
-}
-
-struct Asker {
-    stream: TcpStream,
-    received: BytesMut,
-}
-
-impl Asker {
-    async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, received: BytesMut::with_capacity(MAX_ANSWER_BYTES) })
-    }
-
-    /// Asks and waits until the whole answer has been received. There it stays until the next one is asked for.
-    async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Head> {
-        self.received.clear();
-        self.stream.write_all(request).await?;
-        loop {
-            ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the connection was closed");
-            ensure!(self.received.len() < MAX_ANSWER_BYTES, "an answer has {MAX_ANSWER_BYTES} bytes or more");
-            if let Some(head) = Head::read(&self.received)?.filter(|head| self.received.len() >= head.end()) {
-                return Ok(head);
-            }
-        }
-    }
-}
-
-/// How long an answer is.
-#[derive(Debug, PartialEq, Eq)]
-struct Head {
-    bytes: usize,
-    body_bytes: usize,
-}
-
-impl Head {
-    /// Bytes of head and body.
-    const fn end(&self) -> usize {
-        self.bytes + self.body_bytes
-    }
-
-    /// Reads the head of an answer; nothing while it has not come as a whole.
-    fn read(received: &[u8]) -> anyhow::Result<Option<Self>> {
-        let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-        let head = std::str::from_utf8(received.get(..end).unwrap_or_default())?;
-        let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap_or_default();
-        if !status.starts_with("HTTP/1.1 200 ") {
-            bail!("answered {status:?}");
-        }
-        let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-        });
-        Ok(Some(Self { bytes: end + 4, body_bytes: length.context("an answer without a length")?? }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    //! Reading heads.
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    #[test]
-    fn a_head_says_how_long_the_answer_is() {
-        let answer = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 5\r\n\r\nhello";
-        assert_eq!(Head::read(answer).unwrap(), Some(Head { bytes: answer.len() - 5, body_bytes: 5 }));
-        assert_eq!(Head::read(&answer[..20]).unwrap(), None);
-    }
-
-    #[test]
-    fn an_answer_that_is_not_200_does_not_count() {
-        assert!(Head::read(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").is_err());
-        assert!(Head::read(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
-    }
 }

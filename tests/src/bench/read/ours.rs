@@ -24,7 +24,7 @@ use crate::clinic::Clinic;
 /// Signs the tokens of this benchmark.
 const JWT_SECRET: &str = "a-secret-for-the-benchmark-that-is-long-enough";
 
-pub(super) struct Server {
+pub(in crate::bench) struct Server {
     address: SocketAddr,
     token: String,
     stop: StopHandle,
@@ -32,7 +32,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(clinic: &Clinic) -> anyhow::Result<Self> {
+    pub(in crate::bench) async fn start(clinic: &Clinic) -> anyhow::Result<Self> {
         let secret = JwtSecret::parse(JWT_SECRET)?;
         let expires = Utc::now() + TimeDelta::hours(1);
         let token = issue_token(&secret, StaffName::parse("desk@clinic.example")?, Role::Editor, expires)?;
@@ -51,12 +51,12 @@ impl Server {
         Ok(Self { address, token, stop, running })
     }
 
-    pub(super) fn target(&self, ids: &[ReservationId]) -> anyhow::Result<Target> {
+    pub(in crate::bench) fn target(&self, ids: &[ReservationId]) -> anyhow::Result<Target> {
         let authorization = format!("Authorization: Bearer {}\r\n", self.token);
         Target::new(self.address, ids.iter().map(|id| format!("/api/reservations/{id}")), &authorization)
     }
 
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
+    pub(in crate::bench) async fn stop(self) -> anyhow::Result<()> {
         self.stop.stop().await;
         Ok(self.running.await.context("the application's task")??)
     }

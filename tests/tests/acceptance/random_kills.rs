@@ -1,0 +1,109 @@
+//! Fifty kills at random moments: of the service that keeps the views up while bookings come in, and of rebuilds beside it.
+//! Whatever is killed, the live views stay exact.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use daybook_tests::process::{Installation, Service};
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::asking::until;
+use crate::load::{Load, Tolerance};
+use crate::tables;
+
+/// Kills of the service, and as many of a rebuild.
+const KILLS: usize = 25;
+
+/// So many of each, then everything is compared.
+const KILLS_BETWEEN_LOOKS: usize = 5;
+
+/// Clients that book at once, and their pause between bookings: so many as the year holds.
+const CLIENTS: usize = 4;
+const BOOKING_PAUSE: Duration = Duration::from_millis(60);
+
+/// The latest moment at which something is killed after it was started. A rebuild takes about so long, with the start of its
+/// process.
+const LATEST: Duration = Duration::from_millis(600);
+
+const LEFT: &str = "SELECT state || coalesce(' ' || phase, '') FROM control.generations
+    WHERE state IN ('building', 'failed') ORDER BY model LIMIT 1";
+
+/// Random moments, by a seed that is told.
+struct Moments(u64);
+
+impl Moments {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        println!("seed {}", now.as_nanos() as u64);
+        Self(now.as_nanos() as u64 | 1)
+    }
+
+    async fn pass(&mut self) {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The moment is what is tested: there is no condition to wait for.
+        tokio::time::sleep(LATEST.mul_f64((self.0 >> 11) as f64 / (1u64 << 53) as f64)).await;
+    }
+}
+
+/// Kills a rebuild at some moment. Gives what it left in the control tables.
+async fn kill_a_rebuild(clinic: &Installation, database: &Client, moments: &mut Moments) -> String {
+    let command = clinic.command(&["projection", "rebuild", "all", "--yes"], &[]).await;
+    let mut rebuild = command.unwrap().spawn().unwrap();
+    moments.pass().await;
+    rebuild.kill().await.unwrap();
+    let left = database.query_opt(LEFT, &[]).await.unwrap();
+    left.map_or_else(|| "nothing".to_owned(), |row| row.get(0))
+}
+
+/// The live views hold what was acknowledged, agree, and are what a rebuild makes of the log.
+async fn look(clinic: &Installation, service: &Service, database: &Client, load: &Load) {
+    load.finish(service).await;
+    tables::hold_exactly(database, &load.acknowledged()).await;
+    let verify = async || clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    let live: Value = verify().await;
+    assert_eq!((&live["agrees"], &live["kept_digests_agree"]), (&true.into(), &true.into()), "{live}");
+    // A killed one lets go of its lock a moment after it was killed, with its connection.
+    let rebuilt: Value = until("the lock for rebuilds", async || {
+        let ended = clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap();
+        let is_held = ended.stderr.contains("another rebuild is under way");
+        if is_held { Err(ended.stderr) } else { Ok(ended.json().unwrap()) }
+    })
+    .await;
+    assert_eq!(rebuilt["compared"], true, "{rebuilt}");
+    assert_eq!(digests(&rebuilt), digests(&live), "live and rebuilt");
+}
+
+/// The digests of both views, whatever their generations.
+fn digests(told: &Value) -> Vec<&str> {
+    let mut digests: Vec<&str> =
+        told["digests"].as_object().unwrap().values().map(|digest| digest.as_str().unwrap()).collect();
+    digests.sort_unstable();
+    digests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_views_are_what_a_rebuild_makes_of_the_log_after_fifty_kills_at_random_moments() {
+    let clinic = Installation::open().await.unwrap();
+    let (mut moments, load) = (Moments::new(), Load::default());
+    let mut service = clinic.serve().await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let mut left: BTreeMap<String, usize> = BTreeMap::new();
+    for kill in 1..=KILLS {
+        let clients = load.start_slowly(&service, CLIENTS, Tolerance::LostConnections, BOOKING_PAUSE);
+        load.acknowledges(1).await;
+        *left.entry(kill_a_rebuild(&clinic, &database, &mut moments).await).or_default() += 1;
+        moments.pass().await;
+        service.kill().await.unwrap();
+        clients.join_all().await;
+        service = clinic.serve().await.unwrap();
+        if kill % KILLS_BETWEEN_LOOKS == 0 {
+            look(&clinic, &service, &database, &load).await;
+        }
+    }
+    println!("{} bookings; killed rebuilds left {left:?}", load.acknowledged().len());
+    assert!(load.unanswered() >= KILLS / 2, "kills have to come while requests are under way");
+    assert!(left.len() > 1, "rebuilds have to be killed at different moments: {left:?}");
+}

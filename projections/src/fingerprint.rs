@@ -22,11 +22,17 @@ use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
 use history::History;
+pub(crate) use history::History as Golden;
 use ledger::{Entry, LEDGER};
 
 /// The golden histories by name. One is never changed: what is new goes into another, with an entry of its own.
 const HISTORIES: [(&str, &str); 1] =
     [("first_release", include_str!("../../tests/fixtures/golden_histories/first_release.jsonl"))];
+
+/// The golden histories, for other tests.
+pub(crate) fn golden() -> impl Iterator<Item = Golden> {
+    HISTORIES.iter().map(|(_, text)| History::read(text))
+}
 
 /// An order in which a history is folded. Most of them no log would have; a fold refuses none.
 #[derive(Debug, Clone, Copy)]

@@ -18,9 +18,9 @@ const ANYBODY: SubjectId = SubjectId::from_bytes([0; 16]);
 
 /// A history as a log would give it, and the keys to it.
 #[derive(Debug, Clone)]
-pub(super) struct History {
-    pub(super) events: Vec<Recorded>,
-    pub(super) opener: Opener,
+pub(crate) struct History {
+    pub(crate) events: Vec<Recorded>,
+    pub(crate) opener: Opener,
 }
 
 #[derive(Deserialize)]

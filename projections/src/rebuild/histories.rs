@@ -4,6 +4,9 @@
 //! makes a row, reduces it, writes it and drops it while all of it is in the processor's cache. A history must never come
 //! to another row than [`crate::fold`] keeps up live: both do nothing but enter, change and erase.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;

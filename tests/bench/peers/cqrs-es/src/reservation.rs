@@ -1,0 +1,80 @@
+//! A reservation as an aggregate of cqrs-es: what can happen to it.
+//!
+//! It takes no commands: its events are given, and must never be decided a second time.
+
+use cqrs_es::event_sink::EventSink;
+use cqrs_es::{Aggregate, DomainEvent};
+use serde::{Deserialize, Serialize};
+
+/// What a reservation enters with, under the names of the row's columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Entry {
+    pub(crate) patient_name: String,
+    pub(crate) phone: String,
+    pub(crate) email: Option<String>,
+    pub(crate) birth_date: Option<String>,
+    pub(crate) gender: Option<String>,
+    pub(crate) treatment_type: Option<String>,
+    pub(crate) preferred_date: String,
+    pub(crate) requested_time: Option<String>,
+    pub(crate) notes: Option<String>,
+    pub(crate) admin_notes: Option<String>,
+    pub(crate) service_id: String,
+    pub(crate) service_name: String,
+    pub(crate) estimated_duration: i32,
+    pub(crate) period: Option<String>,
+    pub(crate) time_slot_start: Option<String>,
+    pub(crate) time_slot_end: Option<String>,
+    pub(crate) subject: String,
+}
+
+/// What happened. Stored with the variant's name around it, as serde does by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ReservationEvent {
+    ReservationRequested { at: String, entry: Box<Entry> },
+    ReservationConfirmed { at: String, actor: String },
+    ReservationCancelled { at: String, actor: String },
+    ReservationCompleted { at: String, actor: String },
+    AdminNoteWritten { at: String, note: Option<String> },
+}
+
+impl DomainEvent for ReservationEvent {
+    fn event_type(&self) -> String {
+        let name = match self {
+            Self::ReservationRequested { .. } => "ReservationRequested",
+            Self::ReservationConfirmed { .. } => "ReservationConfirmed",
+            Self::ReservationCancelled { .. } => "ReservationCancelled",
+            Self::ReservationCompleted { .. } => "ReservationCompleted",
+            Self::AdminNoteWritten { .. } => "AdminNoteWritten",
+        };
+        name.to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}
+
+/// The aggregate. A replay of a query never looks at its state, so it has none.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Reservation;
+
+/// Why a command is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("reservations are only replayed here")]
+pub(crate) struct OnlyReplayed;
+
+impl Aggregate for Reservation {
+    const TYPE: &'static str = "reservation";
+    type Command = ();
+    type Event = ReservationEvent;
+    type Error = OnlyReplayed;
+    type Services = ();
+
+    async fn handle(&mut self, (): (), (): &(), _: &EventSink<Self>) -> Result<(), OnlyReplayed> {
+        Err(OnlyReplayed)
+    }
+
+    fn apply(&mut self, _: ReservationEvent) {}
+}

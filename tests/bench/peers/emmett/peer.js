@@ -1,0 +1,55 @@
+// Emmett on PostgreSQL, as the benchmark's driver calls it:
+//
+//   node peer.js load FILE       appends the events of FILE, a JSON object a line, in their order
+//   node peer.js rebuild NUMBER [tuned]
+//                                rebuilds a new version of the projection; says the seconds as JSON on standard output
+//
+// DATABASE_URL says where. It must never measure anything but the rebuild.
+
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+import { getPostgreSQLEventStore, rebuildPostgreSQLProjections } from '@event-driven-io/emmett-postgresql';
+
+import { documents, plainTable, plainTableName } from './projections.js';
+
+/** Events that are taken from the log at once where the projection is tuned, and the pause between, in milliseconds. */
+const TUNED_PULLING = { batchSize: 1000, pullingFrequencyInMs: 0 };
+
+async function load(connectionString, file) {
+  const store = getPostgreSQLEventStore(connectionString);
+  // One append an event and one after the other: events that are appended side by side can be passed over by a reader.
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { type, ...data } = JSON.parse(line);
+    await store.appendToStream(`reservation-${data.reservation}`, [{ type, data }]);
+  }
+  await store.close();
+}
+
+async function rebuild(connectionString, version, tuned) {
+  const consumer = rebuildPostgreSQLProjections({
+    connectionString,
+    projections: [tuned ? plainTable(version) : documents(version)],
+    ...(tuned ? { pulling: TUNED_PULLING } : {}),
+  });
+  await consumer.init();
+  const since = process.hrtime.bigint();
+  await consumer.start();
+  const seconds = Number(process.hrtime.bigint() - since) / 1e9;
+  await consumer.close();
+  const rows = tuned
+    ? `SELECT to_jsonb(r) FROM ${plainTableName(version)} r`
+    : `SELECT data FROM reservations_v${version}`;
+  console.log(JSON.stringify({ seconds, rows }));
+}
+
+const [command, argument, variant] = process.argv.slice(2);
+const connectionString = process.env.DATABASE_URL;
+if (command === 'load' && connectionString) {
+  await load(connectionString, argument);
+} else if (command === 'rebuild' && connectionString) {
+  await rebuild(connectionString, Number(argument), variant === 'tuned');
+} else {
+  console.error('usage: DATABASE_URL=... node peer.js load FILE | rebuild NUMBER [tuned]');
+  process.exitCode = 2;
+}

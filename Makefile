@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit bench doc postgres deny-tool
+.PHONY: help run test check audit bench peers doc postgres deny-tool
 
 CARGO ?= cargo
 export RUSTDOCFLAGS ?= -D warnings
@@ -38,6 +38,9 @@ audit: deny-tool ## Known vulnerabilities among the dependencies (fetches the ad
 
 bench: postgres ## The benchmarks: each figure as a ratio to what the machine can do
 	$(CARGO) run --release --package daybook-tests --bin bench
+
+peers: ## Daybook's rebuild beside that of other event-sourcing libraries (needs Node.js; a few minutes)
+	tests/bench/peers/run
 
 doc: ## Build the documentation of the code into target/doc
 	$(CARGO) doc --workspace --no-deps

@@ -9,6 +9,7 @@ mod esdb;
 mod flip;
 mod history;
 mod json_text;
+pub mod peers;
 mod read;
 mod rebuild;
 mod report;

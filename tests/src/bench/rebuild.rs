@@ -20,7 +20,7 @@ use limit::FinishedRows;
 pub(super) const EVENTS: u32 = 200_000;
 
 /// Events of one reservation, times ten: two and a half on average.
-const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
+pub(super) const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
 
 /// Rounds, after one rebuild that is not counted.
 const ROUNDS: usize = 5;
@@ -62,7 +62,8 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     })
 }
 
-async fn rebuild(clinic: &Clinic) -> anyhow::Result<(f64, RebuildReport)> {
+/// Rebuilds both views. Gives the seconds as well.
+pub(super) async fn rebuild(clinic: &Clinic) -> anyhow::Result<(f64, RebuildReport)> {
     let since = Instant::now();
     let report = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await?;
     Ok((since.elapsed().as_secs_f64(), report))

@@ -1,0 +1,117 @@
+//! A clinic's past in the clear, for libraries that seal nothing: a JSON object a line, in the order of the log.
+//!
+//! The patients are invented. It must never leave out an event that Daybook's reservations are made of.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use daybook_domain::book::BookEvent;
+use daybook_domain::book::event::ReservationRequested;
+use daybook_domain::{Event, Gender, Period, ReservationId, Sealed, TreatmentType};
+use daybook_event_log::vault::{Opened, Opener, PatientDetails, sealing_context};
+use daybook_event_log::{Category, Filter, Position, Recorded, decode};
+use futures_util::TryStreamExt;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+use crate::clinic::Clinic;
+
+/// The past as a file, deleted with this value.
+#[derive(Debug)]
+pub(super) struct ClearPast {
+    file: NamedTempFile,
+    /// Events in it.
+    pub(super) events: u64,
+}
+
+impl ClearPast {
+    pub(super) async fn write(clinic: &Clinic) -> anyhow::Result<Self> {
+        let opener = clinic.vault.load_all_keys().await?;
+        let mut recorded =
+            clinic.log.read_all(Position::START, &Filter::categories([Category::Daybook])).await?;
+        let mut writer = BufWriter::new(NamedTempFile::new()?);
+        let mut events = 0;
+        while let Some(event) = recorded.try_next().await? {
+            writeln!(writer, "{}", in_the_clear(&event, &opener)?)?;
+            events += 1;
+        }
+        Ok(Self { file: writer.into_inner()?, events })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+/// One event: whose it is, its type, when and by whom, and what it says.
+fn in_the_clear(recorded: &Recorded, opener: &Opener) -> anyhow::Result<Value> {
+    let (event, metadata) = decode(recorded)?;
+    let Event::Book(event) = event else { bail!("an event of no page on {}", recorded.stream) };
+    let (reservation, said) = match event {
+        BookEvent::ReservationRequested(e) => {
+            let entry = entry(&e, opener)?;
+            (e.reservation, Some(("entry", entry)))
+        }
+        BookEvent::AdminNoteWritten(e) => {
+            let note = open(&e.note, &e.reservation, opener)?;
+            (e.reservation, Some(("note", note.into())))
+        }
+        BookEvent::ReservationConfirmed(e) => (e.reservation, None),
+        BookEvent::ReservationCancelled(e) => (e.reservation, None),
+        BookEvent::ReservationCompleted(e) => (e.reservation, None),
+        BookEvent::ReservationImported(_)
+        | BookEvent::ReservationRejected(_)
+        | BookEvent::ReservationNoShowMarked(_)
+        | BookEvent::ReservationNoShowCorrected(_)
+        | BookEvent::ReservationRescheduled(_)
+        | BookEvent::ReservationTimeAssigned(_)
+        | BookEvent::TimeClosed(_)
+        | BookEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
+    };
+    let mut line = json!({
+        "type": &*recorded.kind,
+        "reservation": reservation.as_str(),
+        "at": metadata.recorded_at.naive_utc(),
+        "actor": metadata.actor.as_str(),
+    });
+    if let (Some(line), Some((name, said))) = (line.as_object_mut(), said) {
+        line.insert(name.to_owned(), said);
+    }
+    Ok(line)
+}
+
+/// What a reservation enters with, under the names of the view's columns. The end of its slot is worked out already.
+fn entry(e: &ReservationRequested, opener: &Opener) -> anyhow::Result<Value> {
+    let text = open(&e.details, &e.reservation, opener)?;
+    let details = PatientDetails::from_text(&text).context("details that cannot be read")?;
+    let minutes = e.service.duration + e.service.buffer;
+    let span = e.placement.span(minutes);
+    Ok(json!({
+        "patientName": details.patient_name,
+        "phone": details.phone,
+        "email": details.email,
+        "birthDate": details.birth_date.and_time(chrono::NaiveTime::MIN),
+        "gender": Gender::as_str(details.gender),
+        "treatmentType": TreatmentType::as_str(details.treatment_type),
+        "preferredDate": e.date,
+        "requestedTime": e.wish,
+        "notes": details.notes,
+        "adminNotes": details.admin_note,
+        "serviceId": e.service.id.as_str(),
+        "serviceName": e.service.name,
+        "estimatedDuration": minutes,
+        "period": e.placement.period().map(Period::as_str),
+        "timeSlotStart": span.map(|span| span.start.to_string()),
+        "timeSlotEnd": span.map(|span| span.end.to_string()),
+        "subject": Uuid::from_bytes(*e.subject.as_bytes()),
+    }))
+}
+
+fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Opener) -> anyhow::Result<String> {
+    match opener.open(sealed, sealing_context(reservation))? {
+        Opened::Text(text) => Ok(text),
+        Opened::Erased => bail!("a patient of this past was forgotten"),
+    }
+}

@@ -1,0 +1,105 @@
+//! The rows that a rebuild left behind, and how far those of a library are Daybook's.
+//!
+//! It must never take a row for equal of which any column differs.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, ensure};
+use daybook_domain::ReadModel;
+use daybook_projections::RebuildReport;
+use serde_json::{Map, Value};
+
+use crate::clinic::Clinic;
+use crate::postgres::TestDatabase;
+
+/// How a library marks what it adds to a document for itself.
+const OWN_MARK: char = '_';
+
+/// Reservations by id, each with its columns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows(BTreeMap<String, Map<String, Value>>);
+
+impl Rows {
+    /// Those of the dynamic view that was just rebuilt.
+    pub(super) async fn of_daybook(clinic: &Clinic, report: &RebuildReport) -> anyhow::Result<Self> {
+        let mut generations = report.generations.iter();
+        let dynamic = generations.find(|generation| generation.model == ReadModel::Dynamic);
+        let schema = dynamic.context("the dynamic view was not rebuilt")?.schema();
+        let sql = format!("SELECT to_jsonb(r) FROM {schema}.reservations r");
+        Self::of_query(&clinic.database, &sql).await
+    }
+
+    /// Those that a statement gives, each as one column of JSON.
+    pub(super) async fn of_query(database: &TestDatabase, sql: &str) -> anyhow::Result<Self> {
+        let client = database.connect().await?;
+        let mut rows = BTreeMap::new();
+        for row in client.query(&format!("SELECT row::text FROM ({sql}) AS rows (row)"), &[]).await? {
+            let mut columns: Map<String, Value> = serde_json::from_str(row.try_get(0)?)?;
+            columns.retain(|name, _| !name.starts_with(OWN_MARK));
+            let id = columns.get("id").and_then(Value::as_str).context("a row without an id")?.to_owned();
+            ensure!(rows.insert(id, columns).is_none(), "a reservation has two rows");
+        }
+        Ok(Self(rows))
+    }
+}
+
+/// How far a library's rows are Daybook's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Agreement {
+    /// Rows that Daybook has.
+    pub(super) expected: usize,
+    /// Rows that the library has.
+    pub(super) found: usize,
+    /// Rows that are the same in both, in every column.
+    pub(super) equal: usize,
+}
+
+impl Agreement {
+    pub(super) fn of(expected: &Rows, found: &Rows) -> Self {
+        let equal = expected.0.iter().filter(|(id, columns)| found.0.get(*id) == Some(columns)).count();
+        Self { expected: expected.0.len(), found: found.0.len(), equal }
+    }
+
+    /// Whether the library has these rows and no others.
+    pub(super) const fn is_whole(self) -> bool {
+        self.equal == self.expected && self.found == self.expected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Rows that are the same, and such as are not.
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn rows(all: &[(&str, &str)]) -> Rows {
+        let columns = |id: &str, status: &str| {
+            [("id", id), ("status", status)].map(|(name, value)| (name.to_owned(), json!(value)))
+        };
+        let row = |(id, status): &(&str, &str)| ((*id).to_owned(), columns(id, status).into_iter().collect());
+        Rows(all.iter().map(row).collect())
+    }
+
+    #[test]
+    fn the_same_rows_agree() {
+        let agreement = Agreement::of(&rows(&[("a", "PENDING")]), &rows(&[("a", "PENDING")]));
+        assert_eq!(agreement, Agreement { expected: 1, found: 1, equal: 1 });
+        assert!(agreement.is_whole());
+    }
+
+    #[test]
+    fn a_lost_a_changed_and_an_added_row_are_noticed() {
+        let expected = rows(&[("a", "PENDING"), ("b", "CONFIRMED")]);
+        for (found, equal) in [
+            (rows(&[("a", "PENDING")]), 1),
+            (rows(&[("a", "PENDING"), ("b", "PENDING")]), 1),
+            (rows(&[("a", "PENDING"), ("b", "CONFIRMED"), ("c", "PENDING")]), 2),
+        ] {
+            let agreement = Agreement::of(&expected, &found);
+            assert_eq!(agreement.equal, equal);
+            assert!(!agreement.is_whole(), "{agreement:?}");
+        }
+    }
+}

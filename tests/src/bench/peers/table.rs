@@ -1,0 +1,134 @@
+//! Rounds into the table that compares.
+//!
+//! It must never leave out that a library's rows are wrong, nor a ratio that Daybook does not like.
+
+use std::io::{self, Write};
+
+use super::super::report::median;
+use super::rows::Agreement;
+
+/// All that was measured. Rounds of the same index were measured in turn.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// Events from which all rebuilt.
+    pub(super) events: u64,
+    /// Seconds of Daybook for them.
+    pub(super) ours: Vec<f64>,
+    /// Events from which Daybook rebuilt at its own size.
+    pub(super) own_events: u64,
+    /// Seconds of Daybook for those.
+    pub(super) ours_own_size: Vec<f64>,
+    pub(super) peers: Vec<Line>,
+}
+
+/// A library.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    /// Of each round.
+    pub(super) seconds: Vec<f64>,
+    /// Of its worst round.
+    pub(super) agreement: Agreement,
+}
+
+impl Measured {
+    /// Events a second.
+    fn rates(events: u64, seconds: &[f64]) -> impl Iterator<Item = f64> {
+        seconds.iter().map(move |seconds| events as f64 / seconds)
+    }
+
+    /// How many times more events a second Daybook takes than a library, from the same events.
+    fn ratio(&self, line: &Line) -> f64 {
+        self.times(self.events, &self.ours, line)
+    }
+
+    /// The same, where Daybook rebuilds at its own size.
+    fn ratio_own_size(&self, line: &Line) -> f64 {
+        self.times(self.own_events, &self.ours_own_size, line)
+    }
+
+    fn times(&self, events: u64, ours: &[f64], line: &Line) -> f64 {
+        let theirs = Self::rates(self.events, &line.seconds);
+        median(Self::rates(events, ours).zip(theirs).map(|(ours, theirs)| ours / theirs))
+    }
+}
+
+/// Writes the table, and two lines for each library: the ratio at the same events, and at Daybook's own size.
+pub(super) fn write(measured: &Measured, out: &mut impl Write) -> io::Result<()> {
+    let head = ["events", "seconds", "events/s", "times", "times, own size"];
+    let [events, seconds, rate, times, own_size] = head;
+    writeln!(out, "{:<14} {events:>9} {seconds:>9} {rate:>9} {times:>7} {own_size:>16}  rows", "rebuild by")?;
+    for (events, seconds) in
+        [(measured.events, &measured.ours), (measured.own_events, &measured.ours_own_size)]
+    {
+        writeln!(out, "{}", speed("daybook", events, seconds))?;
+    }
+    for line in &measured.peers {
+        let speed = speed(line.name, measured.events, &line.seconds);
+        let (times, own_size) = (measured.ratio(line), measured.ratio_own_size(line));
+        writeln!(out, "{speed} {times:>7.1} {own_size:>16.1}  {}", rows(line.agreement))?;
+    }
+    writeln!(out, "\ntimes: how many times more events a second Daybook takes, from the same events")?;
+    writeln!(out, "times, own size: the same, where Daybook rebuilds from {} events", measured.own_events)?;
+    writeln!(
+        out,
+        "median of {} rounds, in turns; what is compared: tests/bench/peers/README.md\n",
+        measured.ours.len()
+    )?;
+    for line in &measured.peers {
+        writeln!(out, "peer {} {:.2}", line.name, measured.ratio(line))?;
+    }
+    for line in &measured.peers {
+        writeln!(out, "peer_own_size {} {:.2}", line.name, measured.ratio_own_size(line))?;
+    }
+    out.flush()
+}
+
+fn speed(name: &str, events: u64, seconds: &[f64]) -> String {
+    let rate = median(Measured::rates(events, seconds));
+    let seconds = median(seconds.iter().copied());
+    format!("{name:<14} {events:>9} {seconds:>9.2} {rate:>9.0}")
+}
+
+fn rows(agreement: Agreement) -> String {
+    let Agreement { expected, found, equal } = agreement;
+    if agreement.is_whole() {
+        format!("all {expected} as Daybook's")
+    } else {
+        format!("WRONG: {equal} of {expected} as Daybook's, {found} there")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the table says of given rounds.
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn written(equal: usize) -> String {
+        let agreement = Agreement { expected: 400, found: equal, equal };
+        let measured = Measured {
+            events: 1000,
+            ours: vec![0.1, 0.1, 0.4],
+            own_events: 10_000,
+            ours_own_size: vec![0.5, 0.5, 0.5],
+            peers: vec![Line { name: "emmett", seconds: vec![1.0, 2.0, 4.0], agreement }],
+        };
+        let mut out = Vec::new();
+        write(&measured, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn ratios_are_of_events_a_second_and_the_round_in_the_middle_counts() {
+        let text = written(400);
+        assert!(text.ends_with("\npeer emmett 10.00\npeer_own_size emmett 40.00\n"), "{text}");
+    }
+
+    #[test]
+    fn a_library_that_loses_rows_is_called_wrong() {
+        assert!(!written(400).contains("WRONG"));
+        assert!(written(399).contains("WRONG: 399 of 400"));
+    }
+}

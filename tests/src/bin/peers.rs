@@ -1,0 +1,21 @@
+//! `make peers`: Daybook's rebuild beside that of other event-sourcing libraries.
+//!
+//! It must never fail because Daybook is slower than wished: that is for whoever reads the table to judge.
+
+use std::process::ExitCode;
+
+use daybook_tests::bench;
+use daybook_tests::bench::peers::{self, Wanted};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match Wanted::read(&arguments) {
+        Ok(wanted) => peers::run(wanted, &mut std::io::stdout()).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => bench::failed(&error, &mut std::io::stderr()),
+    }
+}

@@ -26,8 +26,10 @@ pub(crate) use history::History as Golden;
 use ledger::{Entry, LEDGER};
 
 /// The golden histories by name. One is never changed: what is new goes into another, with an entry of its own.
-const HISTORIES: [(&str, &str); 1] =
-    [("first_release", include_str!("../../tests/fixtures/golden_histories/first_release.jsonl"))];
+const HISTORIES: [(&str, &str); 2] = [
+    ("first_release", include_str!("../../tests/fixtures/golden_histories/first_release.jsonl")),
+    ("retirements", include_str!("../../tests/fixtures/golden_histories/retirements.jsonl")),
+];
 
 /// The golden histories, for other tests.
 pub(crate) fn golden() -> impl Iterator<Item = Golden> {

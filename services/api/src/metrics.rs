@@ -198,6 +198,13 @@ impl Metrics {
         self.position.get_or_create(&view).set(position);
     }
 
+    /// A view does not serve: what was last known of it is told no more.
+    pub(crate) fn view_is_away(&self, model: ReadModel) {
+        let view = View { model: model.as_str() };
+        self.lag.remove(&view);
+        self.position.remove(&view);
+    }
+
     /// How the log's connection fares.
     pub(crate) fn log(&self, connection: Connection) {
         let adapter = Adapter { adapter: connection.adapter };
@@ -215,12 +222,13 @@ impl Metrics {
 }
 
 /// The reasons for a route, for metrics.
-pub(crate) const REASONS: [Because; 4] =
-    [Because::RolledBack, Because::Forced, Because::Share, Because::NoSubject];
+pub(crate) const REASONS: [Because; 5] =
+    [Because::Retired, Because::RolledBack, Because::Forced, Because::Share, Because::NoSubject];
 
 /// A reason as metrics and answers hold it.
 pub(crate) const fn reason(because: Because) -> &'static str {
     match because {
+        Because::Retired => "retired",
         Because::RolledBack => "rolled_back",
         Because::Forced => "forced",
         Because::Share => "share",
@@ -249,6 +257,13 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
+        let (legacy, position) = (ReadModel::Legacy, daybook_event_log::Position::START);
+        metrics.view(legacy, Lag { position, head: position, seconds: 0.0 });
+        let told =
+            |metrics: &Metrics| metrics.text().unwrap().contains(r#"view_lag_seconds{model="legacy"}"#);
+        assert!(told(&metrics));
+        metrics.view_is_away(legacy);
+        assert!(!told(&metrics), "a view that is away has no lag");
         drop(under_way);
         assert!(metrics.text().unwrap().contains("daybook_http_requests_in_flight 0"));
     }

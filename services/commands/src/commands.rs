@@ -64,6 +64,7 @@ impl Commands {
             log,
             catalog: Arc::clone(&streams.catalog),
             hours: Arc::clone(&streams.hours),
+            routing: Arc::clone(&streams.routing),
             zone: settings.zone,
             clock: settings.clock,
         });

@@ -15,6 +15,7 @@ use chrono::NaiveDate;
 use daybook_domain::book::{Book, BookCommand, Booking};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
+use daybook_domain::routing::Routing;
 use daybook_domain::{ClinicZone, ReservationId};
 use daybook_event_log::{EventLog, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
@@ -47,6 +48,8 @@ pub(crate) struct Office {
     pub(crate) catalog: Arc<Kept<Catalog>>,
     /// The clinic's hours.
     pub(crate) hours: Arc<Kept<Hours>>,
+    /// Which rule set judges no more.
+    pub(crate) routing: Arc<Kept<Routing>>,
     /// Where the clinic is.
     pub(crate) zone: ClinicZone,
     /// What time it is.

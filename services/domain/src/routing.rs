@@ -2,7 +2,10 @@
 //!
 //! Stream `routing-main`. A subject falls into one of 10 000 buckets and stays there for as long as the rollout keeps
 //! its salt, so raising the dynamic share only adds subjects to the dynamic model and lowering it only removes them.
-//! Precedence: rolled back, then forced, then the share. Order of this file: events, state, choice, commands, decide.
+//! Precedence: retired, then rolled back, then forced, then the share. Order of this file: events, state, choice, commands,
+//! decide.
+
+mod retirement;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::vocabulary::ReadModel;
+
+pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 
 /// Number of buckets: a share is set in hundredths of a percent.
 pub const BUCKETS: u16 = 10_000;
@@ -104,6 +109,10 @@ pub enum RoutingEvent {
     SubjectForced(SubjectForced),
     /// One subject was left to the share again.
     SubjectReleased(SubjectReleased),
+    /// A view was retired: the other one answers everybody.
+    ViewRetired(ViewRetired),
+    /// A view that was retired is there again.
+    ViewRestored(ViewRestored),
 }
 
 /// A rollout began.
@@ -160,11 +169,15 @@ pub struct Routing {
     pub rolled_back: bool,
     /// Subjects on a model whatever the share.
     pub forced: BTreeMap<RoutedSubject, ReadModel>,
+    /// The view that is retired, and what it was then.
+    pub retired: Option<ViewRetired>,
 }
 
 /// Why a subject was given its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Because {
+    /// The other view is retired.
+    Retired,
     /// Everybody was rolled back.
     RolledBack,
     /// The subject is on the forced list.
@@ -178,6 +191,9 @@ pub enum Because {
 impl Routing {
     /// Chooses the model for a subject, and says why.
     pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, Because) {
+        if self.retired.is_some() {
+            return (ReadModel::Dynamic, Because::Retired);
+        }
         if self.rolled_back {
             return (ReadModel::Legacy, Because::RolledBack);
         }
@@ -228,6 +244,8 @@ impl Routing {
             RoutingEvent::SubjectReleased(e) => {
                 self.forced.remove(&e.subject);
             }
+            RoutingEvent::ViewRetired(e) => self.retired = Some(e.clone()),
+            RoutingEvent::ViewRestored(_) => self.retired = None,
         }
     }
 
@@ -239,15 +257,20 @@ impl Routing {
             }
             RoutingCommand::SetDynamicShare(wanted) => {
                 require_reason(&wanted.reason)?;
+                if wanted.share != Share::ALL {
+                    self.check_in_use(ReadModel::Legacy)?;
+                }
                 let same = self.share == wanted.share && !self.rolled_back;
                 (!same).then_some(RoutingEvent::DynamicShareSet(wanted))
             }
             RoutingCommand::RollBackReads(wanted) => {
                 require_reason(&wanted.reason)?;
+                self.check_in_use(ReadModel::Legacy)?;
                 (!self.rolled_back).then_some(RoutingEvent::ReadsRolledBack(wanted))
             }
             RoutingCommand::ForceSubject(wanted) => {
                 require_reason(&wanted.reason)?;
+                self.check_in_use(wanted.model)?;
                 let same = self.forced.get(&wanted.subject) == Some(&wanted.model);
                 if !same && self.forced.len() >= MAX_FORCED && !self.forced.contains_key(&wanted.subject) {
                     return Err(RoutingRejection::ForcedListFull);
@@ -258,6 +281,8 @@ impl Routing {
                 require_reason(&wanted.reason)?;
                 self.forced.contains_key(&wanted.subject).then_some(RoutingEvent::SubjectReleased(wanted))
             }
+            RoutingCommand::RetireView(wanted) => self.decide_retirement(wanted)?,
+            RoutingCommand::RestoreView(wanted) => self.decide_restoration(wanted),
         };
         Ok(event.into_iter().collect())
     }
@@ -279,6 +304,10 @@ pub enum RoutingCommand {
     ForceSubject(SubjectForced),
     /// Leave one subject to the share.
     ReleaseSubject(SubjectReleased),
+    /// Retire a view that nobody is led to.
+    RetireView(ViewRetired),
+    /// Count on a view again that was retired.
+    RestoreView(ViewRestored),
 }
 
 /// The fact that stopped a command.
@@ -290,6 +319,30 @@ pub enum RoutingRejection {
     /// The forced list holds as many subjects as it may.
     #[error("the forced list holds {MAX_FORCED} subjects; release one first")]
     ForcedListFull,
+    /// What was asked for would lead somebody to the legacy view, which is retired.
+    #[error("the legacy view is retired: bring it back with `daybook projection restore legacy` first")]
+    LegacyRetired,
+    /// Only the legacy view can be retired.
+    #[error("only the legacy view can be retired: the dynamic view is what answers then")]
+    OnlyLegacyRetires,
+    /// The legacy view answers everybody at the moment.
+    #[error(
+        "reads are rolled back to the legacy view: let the dynamic view answer everybody first, with \
+         `daybook reads set --dynamic 100 --reason TEXT`"
+    )]
+    ReadsAreRolledBack,
+    /// The legacy view answers some.
+    #[error(
+        "the dynamic view answers {} % of subjects: let it answer everybody first, with \
+         `daybook reads set --dynamic 100 --reason TEXT`",
+        .0.as_percent()
+    )]
+    ShareIsNotAll(Share),
+    /// Some subjects are on the legacy view whatever the share.
+    #[error(
+        "the forced list holds {0} on the legacy view: release them first; `daybook reads show` counts the list"
+    )]
+    SubjectsOnLegacy(usize),
 }
 
 fn require_reason(reason: &str) -> Result<(), RoutingRejection> {

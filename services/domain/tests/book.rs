@@ -19,6 +19,7 @@ struct Clinic {
     hours: Hours,
     now: NaiveDateTime,
     book: Book,
+    retired: Option<ReadModel>,
 }
 
 const MONDAY: &str = "2026-11-30";
@@ -35,11 +36,11 @@ impl Clinic {
         }
         let date: NaiveDate = date.parse().unwrap();
         let now = "2026-11-20T10:00:00".parse().unwrap();
-        Self { catalog, hours, now, book: Book::blank(date) }
+        Self { catalog, hours, now, book: Book::blank(date), retired: None }
     }
 
     fn when(&mut self, command: BookCommand) -> Result<Vec<BookEvent>, Rejection> {
-        let desk = Desk { catalog: &self.catalog, hours: &self.hours, now: self.now };
+        let desk = Desk { catalog: &self.catalog, hours: &self.hours, now: self.now, retired: self.retired };
         let events = decide(&self.book, command, &desk)?;
         events.iter().for_each(|event| self.book.evolve(event));
         Ok(events)
@@ -134,6 +135,19 @@ fn the_dynamic_rules_offer_no_time_at_which_the_treatment_does_not_fit() {
     let accepted = Clinic::on(MONDAY).when(request(1, SKIN, "11:00", Legacy)).unwrap();
     let BookEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
     assert_eq!(requested.other_verdict.as_deref(), Some("DOES_NOT_FIT"), "the difference is recorded");
+}
+
+#[test]
+fn after_the_legacy_view_only_the_dynamic_rules_judge_and_nobody_asks_the_others() {
+    let mut clinic = Clinic { retired: Some(Legacy), ..Clinic::on(MONDAY).limit(BOTOX, 1, None) };
+    // Whoever was still routed to the legacy view is judged by the rules that are left.
+    let refused = clinic.when(request(1, SKIN, "11:00", Legacy));
+    assert_eq!(refused, Err(Rejection::DoesNotFit { needed: 70, left: 60 }));
+    for (number, start, judge) in [(2, "09:00", Legacy), (3, "10:00", Dynamic)] {
+        let accepted = clinic.when(request(number, BOTOX, start, judge)).unwrap();
+        let BookEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
+        assert_eq!((requested.judged_by, requested.other_verdict.as_deref()), (Dynamic, None));
+    }
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use daybook_api::Role;
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{LogPlace, RoutingCommand, ViewRetired};
 use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{app_on, book, form, id, look, set_share, staff, tell, told};
+use crate::told::{app_on, book, form, form_with, id, look, set_share, staff, tell, told};
 
 const READ_MODEL: &str = "/api/admin/read-model";
 
@@ -118,6 +120,47 @@ async fn a_change_of_routing_is_shown_takes_a_reason_and_is_in_force_when_it_is_
         assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{body}");
     }
     assert_eq!(app.clinic.log.head().await.unwrap(), head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_leads_back_to_a_view_that_is_retired_and_it_is_missed_by_no_check() {
+    let app = app_on("legacy").await;
+    app.clinic.settled().await.unwrap();
+    let counts_legacy = async || {
+        let text = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+        text.contains(r#"daybook_view_position{model="legacy"}"#)
+    };
+    assert!(counts_legacy().await);
+    set_share(&app, 100.0).await;
+    let retired = ViewRetired {
+        model: ReadModel::Legacy,
+        generation: 1,
+        position: LogPlace { commit: 1, prepare: 1 },
+        reservations: 0,
+        digest: "00".into(),
+        rules_version: 1,
+        declared: vec![],
+        reason: "nobody reads it".into(),
+    };
+    let retire = RoutingCommand::RetireView(retired);
+    app.clinic.commands.change_routing(retire, daybook_tests::clinic::desk()).await.unwrap();
+    for body in [
+        json!({"action": "set", "dynamicPercentage": 99, "reason": "x"}),
+        json!({"action": "rollback", "reason": "x"}),
+    ] {
+        let refused = tell(&app, Method::POST, READ_MODEL, &body).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (409, "VIEW_RETIRED"), "{body}");
+        let message = refused.json["message"].as_str().unwrap();
+        assert!(message.contains("daybook projection restore legacy"), "{message}");
+    }
+    let shown = set_share(&app, 100.0).await;
+    assert_eq!((&shown.json["retired"], &shown.json["inForce"]), (&json!(["legacy"]), &json!(true)));
+    let checks = told(app.get("/readyz")).await.ok().json["checks"].clone();
+    assert!(checks.get("legacy").is_none() && checks["dynamic"]["ok"] == true, "{checks}");
+    assert!(!counts_legacy().await, "a view that is away has no position");
+    // A start that the dynamic rules refuse and the legacy ones would take.
+    let refused = book(&app, &form_with(json!({ "preferred_time": "11:30" }))).await;
+    assert_eq!(refused.code(), "TIME_SLOT_TOO_SHORT");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,9 @@ pub(super) struct Body {
     success: bool,
     dynamic_percentage: f64,
     rolled_back: bool,
+    /// Views that are retired: nobody is led to them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    retired: Vec<ReadModel>,
     forced_count: usize,
     models: Vec<Model>,
     routed: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
@@ -59,6 +62,7 @@ impl Body {
             success: true,
             dynamic_percentage: routing.share.as_percent(),
             rolled_back: routing.rolled_back,
+            retired: routing.retired.iter().map(|retired| retired.model).collect(),
             forced_count: routing.forced.len(),
             models,
             routed: routed(state),

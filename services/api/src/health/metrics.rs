@@ -17,7 +17,12 @@ const LAG_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Tells the metrics.
 pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let routing = state.router.routing();
     for model in ReadModel::ALL {
+        if routing.is_retired(model) {
+            state.metrics.view_is_away(model);
+            continue;
+        }
         let lag = state.router.views().lag(model, &*state.log, state.clock.now());
         if let Ok(Ok(lag)) = tokio::time::timeout(LAG_DEADLINE, lag).await {
             state.metrics.view(model, lag);

@@ -59,6 +59,9 @@ pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Prob
 
 /// The models that a request can be routed to.
 fn asked(routing: &Routing) -> Vec<ReadModel> {
+    if routing.retired.is_some() {
+        return routing.in_use().collect();
+    }
     let everybody = match (routing.rolled_back, routing.share) {
         (true, _) => return vec![ReadModel::Legacy],
         (false, Share::NONE) => Some(ReadModel::Legacy),
@@ -118,9 +121,22 @@ async fn view(state: &State, model: ReadModel) -> Check {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use daybook_domain::routing::RoutedSubject;
+    use daybook_domain::routing::{LogPlace, RoutedSubject, ViewRetired};
 
     use super::*;
+
+    fn retired() -> ViewRetired {
+        ViewRetired {
+            model: ReadModel::Legacy,
+            generation: 1,
+            position: LogPlace { commit: 1, prepare: 1 },
+            reservations: 0,
+            digest: "".into(),
+            rules_version: 1,
+            declared: vec![],
+            reason: "test".into(),
+        }
+    }
 
     #[test]
     fn a_view_counts_while_somebody_can_be_routed_to_it() {
@@ -134,6 +150,9 @@ mod tests {
         assert_eq!(asked(&routing), [legacy, dynamic]);
         routing.share = Share::ALL;
         assert_eq!(asked(&routing), [dynamic]);
+        routing.retired = Some(retired());
+        assert_eq!(asked(&routing), [dynamic]);
+        routing.retired = None;
         routing.rolled_back = true;
         assert_eq!(asked(&routing), [legacy]);
     }

@@ -81,6 +81,7 @@ codes! {
     OrderIncomplete = "ORDER_INCOMPLETE", "Order incomplete";
     HoursOverlap = "HOURS_OVERLAP", "Clinic hours overlap";
     ForcedListFull = "FORCED_LIST_FULL", "Forced list full";
+    ViewRetired = "VIEW_RETIRED", "View retired";
     // Our side.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";

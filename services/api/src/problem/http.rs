@@ -72,7 +72,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::NotMovable
         | Code::ValueTaken
         | Code::HoursOverlap
-        | Code::ForcedListFull => StatusCode::CONFLICT,
+        | Code::ForcedListFull
+        | Code::ViewRetired => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Code::ViewBehind | Code::Busy | Code::Unavailable | Code::OutcomeUnknown => {

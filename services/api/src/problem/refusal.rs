@@ -127,6 +127,12 @@ impl From<RoutingRejection> for Problem {
         match rejection {
             RoutingRejection::ReasonMissing => Self::of(Code::ReasonRequired),
             RoutingRejection::ForcedListFull => Self::of(Code::ForcedListFull),
+            RoutingRejection::LegacyRetired => Self::of(Code::ViewRetired),
+            // Views are retired by the command line alone.
+            RoutingRejection::OnlyLegacyRetires
+            | RoutingRejection::ReadsAreRolledBack
+            | RoutingRejection::ShareIsNotAll(_)
+            | RoutingRejection::SubjectsOnLegacy(_) => Self::caused(Code::Internal, rejection),
         }
     }
 }
@@ -156,9 +162,7 @@ impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         let (code, pause) = match &error {
             ViewError::TimedOut { .. } => (Code::ViewBehind, Some(BUSY_PAUSE)),
-            ViewError::Database(_) | ViewError::Log(_) | ViewError::NotLive { .. } => {
-                (Code::Unavailable, Some(AWAY_PAUSE))
-            }
+            ViewError::Database(_) | ViewError::Log(_) | ViewError::NotLive { .. } => (Code::Unavailable, Some(AWAY_PAUSE)),
             ViewError::Vault(_)
             | ViewError::Event { .. }
             | ViewError::Control { .. }

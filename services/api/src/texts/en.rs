@@ -73,6 +73,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::OrderIncomplete => "The order must name each service exactly once. Please load the list again.",
         Code::HoursOverlap => "{first} and {second} overlap. Please correct their times.",
         Code::ForcedListFull => "The forced list is full. Please release a subject first.",
+        Code::ViewRetired => "The legacy view is retired. Please run `daybook projection restore legacy`.",
         Code::ViewBehind => "The latest changes are not readable yet. Please try again in a moment.",
         Code::Busy => "Many others are changing the same day. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",

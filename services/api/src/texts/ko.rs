@@ -75,6 +75,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::OrderIncomplete => "모든 시술을 한 번씩 포함해야 합니다. 목록을 새로고침해 주세요.",
         Code::HoursOverlap => "{first}와 {second}의 시간이 겹칩니다. 시간을 수정해 주세요.",
         Code::ForcedListFull => "지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
+        Code::ViewRetired => "폐기된 조회 모델입니다. `daybook projection restore legacy`로 복원해 주세요.",
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",

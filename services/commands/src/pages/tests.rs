@@ -43,7 +43,8 @@ async fn process(log: Arc<dyn EventLog>) -> Arc<Pages> {
     let origin = Origin::of(Actor::system());
     catalog.begin(&*log, first_services(), &origin, Fixed.now()).await.unwrap();
     hours.begin(&*log, first_hours(), &origin, Fixed.now()).await.unwrap();
-    let office = Office { log, catalog, hours, zone: ClinicZone::SEOUL, clock: Arc::new(Fixed) };
+    let routing = Arc::new(Kept::unread());
+    let office = Office { log, catalog, hours, routing, zone: ClinicZone::SEOUL, clock: Arc::new(Fixed) };
     Arc::new(Pages::new(Arc::new(office)))
 }
 

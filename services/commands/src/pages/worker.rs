@@ -125,7 +125,9 @@ impl Worker {
     fn decide(&self, asked: &VecDeque<Asked>) -> Decided {
         let (catalog, hours) = (self.office.catalog.state(), self.office.hours.state());
         let instant = self.office.clock.now();
-        let desk = Desk { catalog: &catalog, hours: &hours, now: self.office.zone.local(instant) };
+        let retired = self.office.routing.state().retired.as_ref().map(|retired| retired.model);
+        let now = self.office.zone.local(instant);
+        let desk = Desk { catalog: &catalog, hours: &hours, now, retired };
         let units = asked.iter().map(|(unit, _)| unit);
         decide_group(&self.page.book, units, &desk, |unit| unit.origin.metadata(instant))
     }

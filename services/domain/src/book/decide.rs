@@ -35,6 +35,21 @@ pub struct Desk<'a> {
     pub hours: &'a Hours,
     /// What the clinic's clock and calendar show.
     pub now: NaiveDateTime,
+    /// The rule set that judges no more, because its view is retired.
+    pub retired: Option<ReadModel>,
+}
+
+impl Desk<'_> {
+    /// The rule set that judges where this one was asked for, and the one that is heard beside it.
+    const fn rule_sets(&self, wanted: ReadModel) -> (ReadModel, Option<ReadModel>) {
+        use ReadModel::{Dynamic, Legacy};
+        match (self.retired, wanted) {
+            (None, Legacy) => (Legacy, Some(Dynamic)),
+            (None, Dynamic) => (Dynamic, Some(Legacy)),
+            (Some(Legacy), _) => (Dynamic, None),
+            (Some(Dynamic), _) => (Legacy, None),
+        }
+    }
 }
 
 /// Decides one command on one page.
@@ -79,7 +94,7 @@ fn decide_request(
         date: book.date,
         wish: request.wish,
         placement,
-        judged_by: request.judge,
+        judged_by: desk.rule_sets(request.judge).0,
         other_verdict,
     })])
 }
@@ -191,16 +206,17 @@ fn replace(
     Ok(Some(placement))
 }
 
-/// Judges a placement by the rules that hold for everybody and by the routed rule set. Returns the code with which
-/// the other rule set would have refused.
+/// Judges a placement by the rules that hold for everybody and by the routed rule set, or the one that is left where that
+/// is retired. Returns the code with which the other rule set, where it is heard, would have refused.
 fn judge(
     book: &Book,
     service: &Service,
     placement: &Placement,
     moving: Option<(&ReservationId, &Booking)>,
-    judged_by: ReadModel,
+    wanted: ReadModel,
     desk: &Desk<'_>,
 ) -> Result<Option<Box<str>>, Rejection> {
+    let (judged_by, other) = desk.rule_sets(wanted);
     let day = Day { book, hours: desk.hours, now: desk.now };
     let candidate = Candidate {
         service,
@@ -209,11 +225,8 @@ fn judge(
         ignoring: moving.map(|(id, _)| id),
     };
     rules::check(&day, &candidate, judged_by)?;
-    let other = match judged_by {
-        ReadModel::Legacy => ReadModel::Dynamic,
-        ReadModel::Dynamic => ReadModel::Legacy,
-    };
-    Ok(rules::check(&day, &candidate, other).err().map(|rejection| rejection.code().into()))
+    let refusal = other.and_then(|other| rules::check(&day, &candidate, other).err());
+    Ok(refusal.map(|rejection| rejection.code().into()))
 }
 
 fn decide_closure(book: &Book, wanted: CloseTime, desk: &Desk<'_>) -> Result<Vec<BookEvent>, Rejection> {

@@ -93,6 +93,8 @@ event_types! {
         "ReadsRolledBack" v 1 => ReadsRolledBack,
         "SubjectForced" v 1 => SubjectForced,
         "SubjectReleased" v 1 => SubjectReleased,
+        "ViewRetired" v 1 => ViewRetired,
+        "ViewRestored" v 1 => ViewRestored,
     }
     Privacy(PrivacyEvent) {
         "SubjectForgotten" v 1 => SubjectForgotten,

@@ -8,8 +8,8 @@ use daybook_domain::catalog::*;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::routing::{
-    DynamicShareSet, ReadsRolledBack, RolloutOpened, RoutedSubject, RoutingEvent, Share, SubjectForced,
-    SubjectReleased,
+    Declared, DynamicShareSet, LogPlace, ReadsRolledBack, RolloutOpened, RoutedSubject, RoutingEvent, Share,
+    SubjectForced, SubjectReleased, ViewRestored, ViewRetired,
 };
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::wish::Unclear;
@@ -224,9 +224,34 @@ fn routing() -> Vec<Event> {
             reason: "tester".into(),
         }),
         RoutingEvent::SubjectReleased(SubjectReleased { subject: patient, reason: "done".into() }),
+        RoutingEvent::ViewRetired(retired()),
+        RoutingEvent::ViewRestored(restored()),
     ]
     .map(Event::Routing)
     .into()
+}
+
+fn retired() -> ViewRetired {
+    ViewRetired {
+        model: ReadModel::Legacy,
+        generation: 4,
+        position: LogPlace { commit: 1234, prepare: 1230 },
+        reservations: 12_409,
+        digest: "00112233445566778899aabbccddeeff".into(),
+        rules_version: 1,
+        declared: vec![Declared { kind: "period_without_time".into(), reservations: 37 }],
+        reason: "nobody reads it".into(),
+    }
+}
+
+fn restored() -> ViewRestored {
+    ViewRestored {
+        model: ReadModel::Legacy,
+        generation: 5,
+        position: LogPlace { commit: 2345, prepare: 2345 },
+        digest: "ffeeddccbbaa99887766554433221100".into(),
+        reason: Some("an audit".into()),
+    }
 }
 
 fn privacy() -> Vec<Event> {

@@ -3,10 +3,11 @@
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
-use daybook_event_log::{Position, ReadError, StreamName};
+use daybook_event_log::{Position, ReadError, Recorded, StreamName};
 
 use crate::generation::{Generation, State};
 use crate::leader::Epoch;
+use crate::retirement::RetirementFault;
 
 /// Why a view could not be kept up, rebuilt, compared or read.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,15 @@ pub enum ViewError {
         /// Which view.
         model: daybook_domain::ReadModel,
     },
+    /// A view that was asked for is retired.
+    #[error("the {model} view is retired; `daybook projection restore {model}` brings it back")]
+    Retired {
+        /// Which view.
+        model: daybook_domain::ReadModel,
+    },
+    /// A view cannot be retired or restored.
+    #[error(transparent)]
+    Retirement(#[from] RetirementFault),
     /// A wait ended before what was waited for.
     #[error("waited {seconds} s for {what}")]
     TimedOut {
@@ -147,6 +157,12 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 }
 
 impl ViewError {
+    /// An event could not be understood.
+    pub(crate) fn of_event(recorded: &Recorded, fault: DecodeError) -> Self {
+        let Recorded { position, stream, kind, .. } = recorded;
+        Self::Event { position: *position, stream: stream.clone(), kind: kind.clone(), source: fault.into() }
+    }
+
     /// Whether a table or schema is missing: somebody dropped a view's tables by hand.
     pub fn is_missing_table(&self) -> bool {
         use tokio_postgres::error::SqlState;

@@ -185,16 +185,22 @@ pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Resu
 /// Lets a generation serve in place of the one that does.
 pub(crate) async fn promote(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
-    client
-        .execute(
-            "UPDATE control.generations SET state = 'kept', replaced_at = now() WHERE model = $1 AND state = 'live'",
-            &[&model],
-        )
-        .await?;
+    keep_live(client, generation.model).await?;
     client
         .execute(
             "UPDATE control.generations SET state = 'live', promoted_at = now() WHERE model = $1 AND number = $2",
             &[&model, &number],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Lets the live generation of a view be kept without another in its place: the view is retired.
+pub(crate) async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
+    client
+        .execute(
+            "UPDATE control.generations SET state = 'kept', replaced_at = now() WHERE model = $1 AND state = 'live'",
+            &[&model.as_str()],
         )
         .await?;
     Ok(())

@@ -18,6 +18,7 @@ pub mod leader;
 mod projector;
 pub mod query;
 mod rebuild;
+mod retirement;
 mod router;
 mod row;
 mod store;
@@ -34,6 +35,10 @@ pub use leader::{Epoch, Leader, Process, Role};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, Name, PastReport, Phase, Progress,
     Rebuild, RebuildReport, Trial, TrialView, Until,
+};
+pub use retirement::{
+    Examined, Patience, Proof, Rebuilt, Retirement, RetirementFault, RetirementRecord, Steps,
+    records as retirements,
 };
 pub use router::{Route, Router};
 pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};

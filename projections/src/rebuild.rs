@@ -11,7 +11,7 @@ mod memory;
 mod pages;
 mod passes;
 mod past;
-mod people;
+pub(crate) mod people;
 mod promotion;
 mod reading;
 mod record;
@@ -34,7 +34,7 @@ use crate::ViewError;
 use crate::fact::Digest;
 use crate::generation::{self, Generation, State};
 use crate::projector::Projector;
-use crate::tables;
+use crate::{router, tables};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};
@@ -66,7 +66,7 @@ pub const KEEP: usize = 1;
 
 /// How long after it was replaced a generation may still be read, by requests that were on their way and by processes
 /// that have not seen the flip yet.
-const LAST_READERS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+pub(crate) const LAST_READERS: Duration = Duration::from_secs(30);
 
 /// How long a first start waits for the rebuild of another process, and how often it looks.
 const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
@@ -115,16 +115,17 @@ impl Rebuild {
         Self { memory_bytes, ..self }
     }
 
-    /// Builds the views that have no live generation, as at the first start. Gives what it built.
+    /// Builds the views that have no live generation, as at the first start. Gives what it built. A view that is retired is
+    /// not missing.
     ///
     /// Where another process does so at the same time, waits for it.
     pub async fn missing(&self) -> Result<Option<RebuildReport>, ViewError> {
         let since = Instant::now();
         loop {
+            let (routing, _) = router::read(&*self.log).await?;
             let live = generation::live(&self.client().await?).await?;
             let is_live = |model: &ReadModel| live.iter().any(|standing| standing.generation.model == *model);
-            let missing: Vec<ReadModel> =
-                ReadModel::ALL.into_iter().filter(|model| !is_live(model)).collect();
+            let missing: Vec<ReadModel> = routing.in_use().filter(|model| !is_live(model)).collect();
             if missing.is_empty() {
                 return Ok(None);
             }
@@ -146,25 +147,44 @@ impl Rebuild {
     }
 
     /// Rebuilds views and lets them serve.
+    ///
+    /// # Errors
+    /// [`ViewError::Retired`] where one of them is retired; what stopped the rebuild otherwise.
     pub async fn run(
         &self,
         models: &[ReadModel],
         progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
-        self.alone(self.run_alone(models, progress)).await
+        self.alone(async {
+            self.check_in_use(models).await?;
+            self.run_alone(models, progress).await
+        })
+        .await
+    }
+
+    /// Makes sure that none of the views is retired: nobody would be led to it, and the next retirement would drop it.
+    async fn check_in_use(&self, models: &[ReadModel]) -> Result<(), ViewError> {
+        let (routing, _) = router::read(&*self.log).await?;
+        let retired = models.iter().copied().find(|model| routing.is_retired(*model));
+        retired.map_or(Ok(()), |model| Err(ViewError::Retired { model }))
     }
 
     /// Does what only one process may do at a time, under the lock.
     async fn alone<T>(&self, work: impl Future<Output = Result<T, ViewError>>) -> Result<T, ViewError> {
         let lock = self.lock().await?;
         let outcome = work.await;
-        // The server sees a moment late that a connection was closed; the next rebuild must not be refused for that. Where
-        // this is not answered, the lock ends with the connection.
-        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
+        Self::unlock(&lock).await;
         outcome
     }
 
-    async fn run_alone(
+    /// Gives the lock back. The server sees a moment late that a connection was closed; the next rebuild must not be refused
+    /// for that. Where this is not answered, the lock ends with the connection.
+    pub(crate) async fn unlock(lock: &ClientWrapper) {
+        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
+    }
+
+    /// Rebuilds views, whether retired or not. Under the lock.
+    pub(crate) async fn run_alone(
         &self,
         models: &[ReadModel],
         progress: Listener<'_>,
@@ -288,6 +308,7 @@ impl Rebuild {
         generation: Generation,
         progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
+        self.check_in_use(&[generation.model]).await?;
         let client = self.client().await?;
         let standing = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
         let (state, position) = standing.map(|standing| (standing.state, standing.position)).unzip();
@@ -339,7 +360,7 @@ impl Rebuild {
     }
 
     /// Takes the lock for rebuilds, on a connection of its own: it ends with it.
-    async fn lock(&self) -> Result<ClientWrapper, ViewError> {
+    pub(crate) async fn lock(&self) -> Result<ClientWrapper, ViewError> {
         let client = Object::take(self.client().await?);
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&REBUILD_LOCK]).await?;
         if row.try_get(0)? { Ok(client) } else { Err(ViewError::RebuildUnderWay) }
@@ -365,7 +386,8 @@ impl Rebuild {
         let client = self.client().await?;
         let mut by_model: BTreeMap<ReadModel, Vec<Generation>> = BTreeMap::new();
         for standing in generation::list(&client).await? {
-            let unread = standing.replaced_at.is_some_and(|at| Utc::now() - at > LAST_READERS);
+            let since = standing.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
+            let unread = since.is_some_and(|since| since > LAST_READERS);
             if standing.state == State::Kept && unread {
                 by_model.entry(standing.generation.model).or_default().push(standing.generation);
             }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use daybook_domain::routing::{Because, RoutedSubject, Routing};
 use daybook_domain::{Event, ReadModel};
-use daybook_event_log::{Category, EventLog, Filter, Position, ReadError, RecordedStream, codec};
+use daybook_event_log::{
+    Category, EventLog, Filter, Position, ReadError, RecordedStream, Revision, StreamName, codec,
+};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
@@ -45,12 +47,7 @@ pub struct Router {
 impl Router {
     /// Reads the routing, and follows it until the last clone is dropped.
     pub async fn open(log: Arc<dyn EventLog>, views: Views) -> Result<Self, ViewError> {
-        let (mut routing, mut position) = (Routing::default(), Position::START);
-        let mut history = log.read_all(Position::START, &filter()).await?;
-        while let Some(event) = history.next().await.transpose()? {
-            position = event.position;
-            evolve(&mut routing, &event)?;
-        }
+        let (routing, position) = read(&*log).await?;
         let (sender, receiver) = watch::channel(Arc::new(routing));
         tokio::spawn(follow(log, position, sender));
         Ok(Self { routing: receiver, views })
@@ -103,18 +100,23 @@ impl Router {
     }
 }
 
+/// The routing as the log has it now, and the position of its last event.
+pub(crate) async fn read(log: &dyn EventLog) -> Result<(Routing, Position), ViewError> {
+    let (mut routing, mut position) = (Routing::default(), Position::START);
+    let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
+    while let Some(event) = events.next().await.transpose()? {
+        position = event.position;
+        evolve(&mut routing, &event)?;
+    }
+    Ok((routing, position))
+}
+
 fn filter() -> Filter {
     Filter::categories([Category::Routing])
 }
 
 fn evolve(routing: &mut Routing, recorded: &daybook_event_log::Recorded) -> Result<(), ViewError> {
-    let position = recorded.position;
-    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::Event {
-        position,
-        stream: recorded.stream.clone(),
-        kind: recorded.kind.clone(),
-        source: fault.into(),
-    })?;
+    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
     if let Event::Routing(event) = event {
         routing.evolve(&event);
     }

@@ -18,6 +18,7 @@ use crate::fact::{Digest, Fact, RULES_VERSION};
 use crate::fold::Reference;
 use crate::generation::{self, Generation, Standing};
 use crate::interpret::resume;
+use crate::router;
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
@@ -68,8 +69,28 @@ pub struct Difference {
     pub fields: Vec<(&'static str, String, String)>,
 }
 
+/// Tells a view that is retired from one that is missing.
+async fn tell_retired(log: &dyn EventLog, missing: ViewError) -> ViewError {
+    let ViewError::NotLive { model } = missing else { return missing };
+    match router::read(log).await {
+        Ok((routing, _)) if routing.is_retired(model) => ViewError::Retired { model },
+        Ok(_) => missing,
+        Err(error) => error,
+    }
+}
+
 /// Compares the two live views at one position that holds everything that the log held when this was called.
+///
+/// # Errors
+/// [`ViewError::Retired`] where one of them is retired and not there.
 pub async fn verify(log: &dyn EventLog, vault: &Vault, pool: &Pool) -> Result<Verdict, ViewError> {
+    match compare_live(log, vault, pool).await {
+        Err(error) => Err(tell_retired(log, error).await),
+        compared => compared,
+    }
+}
+
+async fn compare_live(log: &dyn EventLog, vault: &Vault, pool: &Pool) -> Result<Verdict, ViewError> {
     let mut client = pool.get().await?;
     let since = Instant::now();
     let head = log.head().await?;

@@ -162,7 +162,10 @@ impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         let (code, pause) = match &error {
             ViewError::TimedOut { .. } => (Code::ViewBehind, Some(BUSY_PAUSE)),
-            ViewError::Database(_) | ViewError::Log(_) | ViewError::NotLive { .. } => (Code::Unavailable, Some(AWAY_PAUSE)),
+            ViewError::Database(_)
+            | ViewError::Log(_)
+            | ViewError::NotLive { .. }
+            | ViewError::Retired { .. } => (Code::Unavailable, Some(AWAY_PAUSE)),
             ViewError::Vault(_)
             | ViewError::Event { .. }
             | ViewError::Control { .. }
@@ -173,6 +176,7 @@ impl From<ViewError> for Problem {
             | ViewError::NotKept { .. }
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
+            | ViewError::Retirement(_)
             | ViewError::Differs(_) => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);

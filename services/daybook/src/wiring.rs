@@ -12,15 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use daybook_commands::{Commands, SystemClock};
+use daybook_commands::{Commands, Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{KEEP, Rebuild, Standing, ViewError, generation};
+use daybook_projections::{KEEP, Rebuild, Retirement, Standing, ViewError, generation};
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
+use uuid::Uuid;
 
 pub use engine::RunningEngine;
 pub use supervisor::Supervisor;
@@ -103,6 +104,11 @@ impl Backend {
         Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), generations)
     }
 
+    /// What retires and restores views.
+    pub fn retirement(&self) -> Retirement {
+        Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
+    }
+
     /// Starts what brings the private PostgreSQL back if it dies; nothing where the database is somebody else's.
     pub fn supervise(&self) -> Option<Supervisor> {
         self.server.private().map(|server| Supervisor::start(server, self.config.clone()))
@@ -156,6 +162,11 @@ async fn bring_up_to_date(config: &Config) -> anyhow::Result<()> {
         tracing::info!(?applied, "the database's schema was brought up to date");
     }
     Ok(())
+}
+
+/// Where a change of the routing comes from that is made on this machine.
+pub fn operator_now() -> Origin {
+    Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) }
 }
 
 /// Who gives a command on this machine: the events of what they change carry it.

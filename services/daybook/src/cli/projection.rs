@@ -5,6 +5,8 @@ mod list;
 mod promote;
 mod rebuild;
 mod report;
+mod restore;
+mod retire;
 mod run;
 mod verify;
 
@@ -26,6 +28,10 @@ pub(super) enum Command {
     Drop(drop::Arguments),
     /// Compare both views at one position; exit code 1 where they differ
     Verify(verify::Arguments),
+    /// Take the legacy view away once nobody is led to it; the log keeps all that was in it
+    Retire(retire::Arguments),
+    /// Bring the legacy view back from the log
+    Restore(restore::Arguments),
     /// Keep the views up, and nothing else: without HTTP, until a signal ends it
     #[command(after_help = ONE_LEADS)]
     Run(run::Arguments),
@@ -43,6 +49,8 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Promote(arguments) => interruptible(promote::run(settings, arguments)).await,
         Command::Drop(arguments) => interruptible(drop::run(settings, arguments)).await,
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
+        Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
+        Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,
         // It takes the signals itself: they are how it ends.
         Command::Run(arguments) => run::run(settings, arguments).await,
     }

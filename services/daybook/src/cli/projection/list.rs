@@ -1,7 +1,9 @@
 //! `daybook projection list`: the generations of both views, where each stands, and who keeps the live ones up.
 
+use std::fmt::Write as _;
+
 use clap::Args;
-use daybook_projections::{Leader, Standing, State, generation, leader};
+use daybook_projections::{Leader, RetirementRecord, Standing, State, generation, leader, retirements};
 use serde::Serialize;
 
 use crate::cli::leading::{self, moment};
@@ -22,6 +24,8 @@ struct Listing {
     /// Who keeps the live generations up, or did last.
     leader: Option<Leader>,
     generations: Vec<Standing>,
+    /// Views that were retired, the last one last.
+    retirements: Vec<RetirementRecord>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
@@ -29,15 +33,41 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let listing = look(&backend).await;
     backend.close().await?;
     let listing = listing?;
-    arguments.format.print(&listing, || {
-        format!("{}\n{}", table(&listing.generations), leading::describe(listing.leader.as_ref()))
-    })?;
+    arguments.format.print(&listing, || describe(&listing))?;
     Ok(Exit::Done)
 }
 
 async fn look(backend: &Backend) -> anyhow::Result<Listing> {
     let client = backend.pool.get().await?;
-    Ok(Listing { leader: leader::current(&client).await?, generations: generation::list(&client).await? })
+    Ok(Listing {
+        leader: leader::current(&client).await?,
+        generations: generation::list(&client).await?,
+        retirements: retirements(&client).await?,
+    })
+}
+
+fn describe(listing: &Listing) -> String {
+    let mut text = table(&listing.generations);
+    for record in listing.retirements.iter().filter(|record| record.restored_at.is_none()) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{}", describe_retirement(record));
+    }
+    format!("{text}\n{}", leading::describe(listing.leader.as_ref()))
+}
+
+fn describe_retirement(record: &RetirementRecord) -> String {
+    let RetirementRecord { generation, model, position, digest, actor, .. } = record;
+    let when = moment(record.retired_at);
+    let rest = match record.dropped_at {
+        Some(_) => format!("`daybook projection restore {model}` brings it back"),
+        None => {
+            format!("its tables are not dropped yet, which `daybook projection retire {model}` completes")
+        }
+    };
+    format!(
+        "{generation} was retired at position {position} ({digest}), {when} by {actor}: {}; {rest}.",
+        record.reason
+    )
 }
 
 fn table(standings: &[Standing]) -> String {

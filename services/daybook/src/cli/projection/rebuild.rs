@@ -9,7 +9,7 @@ use daybook_projections::{DEFAULT_MEMORY_BYTES, KEEP, LEAST_MEMORY_BYTES, Name, 
 
 use super::report::{describe, describe_past, tell};
 use crate::exit::Exit;
-use crate::output::{Align, Consent, Format, Meter, Table, counted, grouped};
+use crate::output::{Align, Consent, Format, Meter, Table, counted, grouped, say};
 use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
 
@@ -96,16 +96,33 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let backend = Backend::open(settings, Beginning::Refused).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
     let engine = backend.start_engine();
+    let models = in_use(&backend, arguments.which);
     let meter = Meter::new("events");
     let progress = |progress: Progress| tell(&meter, progress);
     let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
-    let rebuilt = rebuild.run(models, &progress).await;
+    let rebuilt = rebuild.run(&models, &progress).await;
     drop(meter);
     engine.stop().await;
     backend.close().await?;
     let report = rebuilt?;
     arguments.format.print(&report, || describe(&report))?;
     Ok(Exit::Done)
+}
+
+/// The views that are asked for; of both, those that are not retired.
+fn in_use(backend: &Backend, which: Which) -> Vec<ReadModel> {
+    let routing = backend.commands.routing();
+    match which {
+        Which::Legacy | Which::Dynamic => which.models().to_vec(),
+        Which::All => {
+            for retired in which.models().iter().filter(|model| routing.is_retired(**model)) {
+                say(format_args!(
+                    "The {retired} view is retired and left out; `daybook projection restore {retired}` builds it."
+                ));
+            }
+            routing.in_use().collect()
+        }
+    }
 }
 
 async fn build_past(

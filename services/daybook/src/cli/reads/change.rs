@@ -1,18 +1,16 @@
 //! `daybook reads set` and `reads rollback`: one event each, in force in every process within a second.
 
 use clap::Args;
-use daybook_commands::Origin;
 use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, RoutingRejection, Share};
 use daybook_event_log::Position;
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::show::Reads;
 use crate::exit::Exit;
 use crate::failure::Misuse;
 use crate::output::{Consent, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator};
+use crate::wiring::{Backend, Beginning, operator_now};
 
 #[derive(Args)]
 pub(in crate::cli) struct SetArguments {
@@ -80,8 +78,7 @@ async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: W
 
 async fn record(backend: &Backend, command: RoutingCommand) -> anyhow::Result<Changed> {
     backend.check_views_not_ahead().await?;
-    let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) };
-    let position = backend.commands.change_routing(command, origin).await?;
+    let position = backend.commands.change_routing(command, operator_now()).await?;
     Ok(Changed { reads: Reads::from(&*backend.commands.routing()), position })
 }
 

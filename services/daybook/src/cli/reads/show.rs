@@ -1,7 +1,7 @@
 //! `daybook reads show`: which part of patients each view answers, and from which generation.
 
 use clap::Args;
-use daybook_domain::routing::Routing;
+use daybook_domain::routing::{Routing, ViewRetired};
 use daybook_projections::{Generation, generation};
 use serde::Serialize;
 
@@ -25,6 +25,8 @@ pub(crate) struct Reads {
     pub(crate) rolled_back: bool,
     /// Subjects on a model whatever the share.
     pub(crate) forced_subjects: usize,
+    /// The view that is retired, and what it was then.
+    pub(crate) retired: Option<ViewRetired>,
 }
 
 impl From<&Routing> for Reads {
@@ -33,6 +35,7 @@ impl From<&Routing> for Reads {
             dynamic_percent: routing.share.as_percent(),
             rolled_back: routing.rolled_back,
             forced_subjects: routing.forced.len(),
+            retired: routing.retired.clone(),
         }
     }
 }
@@ -40,6 +43,12 @@ impl From<&Routing> for Reads {
 impl Reads {
     /// In a sentence.
     pub(crate) fn describe(&self) -> String {
+        if let Some(ViewRetired { model, reason, .. }) = &self.retired {
+            return format!(
+                "The {model} view is retired ({reason}): the dynamic view answers everybody. `daybook projection restore \
+                 {model}` brings it back."
+            );
+        }
         let dynamic = self.dynamic_percent;
         if self.rolled_back {
             return format!(
@@ -89,7 +98,8 @@ mod tests {
 
     #[test]
     fn a_rollback_is_told_before_any_share() {
-        let mut reads = Reads { dynamic_percent: 25.0, rolled_back: false, forced_subjects: 1 };
+        let mut reads =
+            Reads { dynamic_percent: 25.0, rolled_back: false, forced_subjects: 1, retired: None };
         let text = "The legacy view answers 75 % of subjects, the dynamic view 25 %. \
                     1 subject is on one of them whatever the share.";
         assert_eq!(reads.describe(), text);

@@ -1,0 +1,103 @@
+//! `daybook projection retire`: a view that nobody is led to any more, its tables dropped. The log keeps all that was in it.
+//!
+//! Repeating it is how a retirement is completed whose process was killed.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{RoutingCommand, RoutingRejection};
+use daybook_projections::{RetirementRecord, Steps};
+
+use crate::exit::Exit;
+use crate::failure::Misuse;
+use crate::output::{Consent, Format, Meter, counted, grouped};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning, operator_now};
+
+#[derive(Args)]
+pub(in crate::cli) struct Arguments {
+    /// Which view; only `legacy` can be retired
+    model: ReadModel,
+    /// Why; it is recorded with the retirement. Write no patient's name here
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { model, reason, consent, format } = arguments;
+    if model == ReadModel::Dynamic {
+        return Err(Misuse(RoutingRejection::OnlyLegacyRetires.to_string()).into());
+    }
+    if reason.trim().is_empty() {
+        return Err(Misuse(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
+    }
+    let what = format!(
+        "This retires the {model} view, if both views say the same and the dynamic view answers everybody: from then on only \
+         the dynamic rules judge bookings, and reads cannot be rolled back. All generations of the {model} view are dropped, \
+         those of the past too. The log is left alone: `daybook projection restore {model}` builds the view again."
+    );
+    consent.to(what).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    // The views meet at one position only while somebody keeps them up, with or without a running service.
+    let engine = backend.start_engine();
+    let retired = retire(&backend, model, &reason).await;
+    engine.stop().await;
+    backend.close().await?;
+    let record = retired?;
+    format.print(&record, || describe(&record))?;
+    Ok(Exit::Done)
+}
+
+async fn retire(backend: &Backend, model: ReadModel, reason: &str) -> anyhow::Result<RetirementRecord> {
+    backend.check_views_not_ahead().await?;
+    let retirement = backend.retirement();
+    let steps = retirement.begin().await?;
+    let outcome = go_through(backend, &steps, model, reason).await;
+    steps.end().await;
+    outcome
+}
+
+async fn go_through(
+    backend: &Backend,
+    steps: &Steps<'_>,
+    model: ReadModel,
+    reason: &str,
+) -> anyhow::Result<RetirementRecord> {
+    let meter = Meter::new("rows");
+    let routing = backend.commands.routing();
+    if !routing.is_retired(model) {
+        routing.check_unread(model)?;
+        meter.enter("comparing the views");
+        let examined = steps.examine(model).await?;
+        let command = RoutingCommand::RetireView(examined.retired(reason));
+        backend.commands.change_routing(command, operator_now()).await?;
+    }
+    Ok(steps.finish(|phase| meter.enter(phase)).await?)
+}
+
+fn describe(record: &RetirementRecord) -> String {
+    let mut text = format!(
+        "The {} view is retired: {} at position {}, digest {}, recorded in control.retirements. Its tables are gone; \
+         `daybook projection restore {}` builds them again.\n",
+        record.model,
+        counted(record.reservations.unsigned_abs(), "reservation", "reservations"),
+        record.position,
+        record.digest,
+        record.model,
+    );
+    // Writing into a String cannot fail.
+    for (kind, rows) in &record.declared {
+        let _ = writeln!(text, "Declared, no difference: {}, {}.", kind.replace('_', " "), grouped(*rows));
+    }
+    let _ = write!(
+        text,
+        "{} shown by no other view.",
+        counted(record.only_here.len() as u64, "reservation was", "reservations were")
+    );
+    text
+}

@@ -15,6 +15,7 @@ mod private_postgres;
 mod random_kills;
 mod replay;
 mod restored_log;
+mod retiring;
 mod runbook;
 mod seats;
 mod secrecy;

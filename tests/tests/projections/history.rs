@@ -11,6 +11,7 @@ use daybook_domain::time::Span;
 use daybook_domain::{Actor, Period, ReadModel, ReservationId, ServiceId};
 use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
+use daybook_tests::postgres::TestDatabase;
 
 use old_rows::take_over;
 
@@ -153,7 +154,15 @@ fn catalog_change(dice: &mut Dice) -> CatalogCommand {
 
 /// Every row of every table of a generation, as text and in order.
 pub(crate) async fn contents(clinic: &Clinic, generation: Generation) -> BTreeMap<String, Vec<String>> {
-    let client = clinic.database.connect().await.unwrap();
+    contents_in(&clinic.database, generation).await
+}
+
+/// The same in another database than the clinic's.
+pub(crate) async fn contents_in(
+    database: &TestDatabase,
+    generation: Generation,
+) -> BTreeMap<String, Vec<String>> {
+    let client = database.connect().await.unwrap();
     let schema = generation.schema();
     let tables = client
         .query("SELECT tablename::text FROM pg_tables WHERE schemaname = $1", &[&schema])

@@ -9,5 +9,6 @@ mod memory;
 mod oracle;
 mod past;
 mod rebuild;
+mod retiring;
 mod routing;
 mod verify;

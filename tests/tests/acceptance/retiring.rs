@@ -1,0 +1,107 @@
+//! The legacy view is retired under a running service, missed by nobody over a `kill -9`, and brought back.
+
+use std::collections::BTreeSet;
+
+use daybook_tests::process::{Ended, Installation, Service};
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::asking::{Answer, RESERVATIONS, ask, client, form, read, until, working_day};
+use crate::tables;
+
+/// What the retirement is recorded with.
+const REASON: &str = "nobody reads it";
+
+async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+    clinic.run(arguments).await.unwrap().json().unwrap()
+}
+
+/// Runs a command that is to be refused, and to name the way out.
+async fn refused(clinic: &Installation, arguments: &[&str], way_out: &str) {
+    let Ended { code, stderr, .. } = clinic.run(arguments).await.unwrap();
+    assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
+    assert!(stderr.contains(way_out), "{arguments:?}: {stderr}");
+}
+
+async fn book(service: &Service, patient: usize, start: &str) -> Answer {
+    let form = form(patient, "SKIN_CARE", working_day(5), start);
+    ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok()
+}
+
+/// A read by somebody who has to see a booking.
+async fn read_after(service: &Service, booked: &Answer) -> Answer {
+    let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(5));
+    let request = client().get(service.url(&path)).header("Daybook-At-Least", &booked.position);
+    ask(request).await.unwrap().ok()
+}
+
+async fn legacy_schemas(database: &Client) -> Vec<String> {
+    let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^legacy(_[0-9]+)?$' ORDER BY 1";
+    database.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_legacy_view_is_retired_missed_by_nobody_and_brought_back() {
+    let clinic = Installation::open().await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let mut service = clinic.serve().await.unwrap();
+    let mut booked = vec![book(&service, 1, "09:00").await];
+    let retire = ["projection", "retire", "legacy", "--reason", REASON, "--yes", "--json"];
+    refused(&clinic, &retire, "daybook reads set --dynamic 100").await;
+    let reads = |percent| ["reads", "set", "--dynamic", percent, "--reason", "go", "--yes", "--json"];
+    done(&clinic, &reads("100")).await;
+
+    let record = done(&clinic, &retire).await;
+    assert_eq!((&record["reservations"], &record["reason"]), (&1.into(), &REASON.into()), "{record}");
+    assert!(record["dropped_at"].is_string() && record["only_here"] == serde_json::json!([]), "{record}");
+    assert_eq!(legacy_schemas(&database).await, [""; 0]);
+    booked.push(book(&service, 2, "10:30").await);
+
+    service.kill().await.unwrap();
+    service = clinic.serve().await.unwrap();
+    booked.push(book(&service, 3, "14:00").await);
+    let answer = read_after(&service, &booked[2]).await;
+    assert_eq!(answer.model, "dynamic");
+    assert_eq!(legacy_schemas(&database).await, [""; 0], "a retired view is not built at a start");
+    let ready = read(&client(), &service, "/readyz").await.unwrap().ok();
+    assert!(ready.body["checks"].get("legacy").is_none(), "{}", ready.body);
+    assert_is_told(&clinic).await;
+
+    let restored = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    assert_eq!((&restored["proof"], &restored["rebuild"]["compared"]), (&"other_view".into(), &true.into()));
+    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until somebody says otherwise");
+    done(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
+    until("reads to be answered by the restored view", async || {
+        let answer = read_after(&service, &booked[2]).await;
+        if answer.generation == "legacy_2" { Ok(()) } else { Err(answer.generation) }
+    })
+    .await;
+    booked.push(book(&service, 4, "15:30").await);
+    let ids: BTreeSet<String> = booked.iter().map(|answer| answer.id().to_owned()).collect();
+    tables::hold_exactly(&database, &ids).await;
+    assert_eq!(done(&clinic, &["projection", "verify", "--json"]).await["agrees"], true);
+    let again = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    assert_eq!(again["restored"], Value::Null, "{again}");
+}
+
+/// Every command takes a retired view for what it is: right, and not missing.
+async fn assert_is_told(clinic: &Installation) {
+    let restore = "daybook projection restore legacy";
+    let set = ["reads", "set", "--dynamic", "50", "--reason", "x", "--yes"];
+    let roll_back = ["reads", "rollback", "--reason", "x", "--yes"];
+    let rebuild = ["projection", "rebuild", "legacy", "--yes"];
+    let told: [&[&str]; 4] = [&set, &roll_back, &rebuild, &["projection", "verify"]];
+    for arguments in told {
+        refused(clinic, arguments, restore).await;
+    }
+    for arguments in [["projection", "list"].as_slice(), &["status"], &["reads", "show"]] {
+        let shown = clinic.run(arguments).await.unwrap();
+        assert_eq!(shown.code, Some(0), "{arguments:?}: {}", shown.stderr);
+        assert!(shown.stdout.contains(restore) && shown.stdout.contains(REASON), "{}", shown.stdout);
+    }
+    let rebuilt = clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap();
+    assert!(rebuilt.stderr.contains("The legacy view is retired and left out"), "{}", rebuilt.stderr);
+    assert_eq!(rebuilt.json().unwrap()["generations"], serde_json::json!(["dynamic_2"]));
+    let dynamic = clinic.run(&["projection", "retire", "dynamic", "--reason", "x", "--yes"]).await.unwrap();
+    assert_eq!(dynamic.code, Some(2), "{}", dynamic.stderr);
+}

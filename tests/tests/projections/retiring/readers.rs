@@ -1,0 +1,84 @@
+//! Readers go on while the view that they were led to a moment ago is retired, and while it is built again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use daybook_domain::ReservationId;
+use daybook_event_log::postgres::{Options, PostgresLog};
+use daybook_projections::Router;
+use daybook_projections::query::Queries;
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// Readers, each with a router of its own, as another process has it.
+const READERS: usize = 4;
+
+/// How long a request is on its way between the choice of its view and its query: far longer than the usual.
+const ON_ITS_WAY: Duration = Duration::from_millis(300);
+
+/// Long enough for requests of that kind, and short enough for a test.
+const SHORT: Patience = Patience { in_force: Duration::from_secs(1), last_readers: Duration::from_secs(2) };
+
+/// Reads until told to stop; every read has to find the reservation. Gives how many there were of each model.
+async fn read_on(
+    router: Router,
+    queries: Queries,
+    id: ReservationId,
+    stop: Arc<AtomicBool>,
+) -> (usize, usize) {
+    let (mut legacy, mut dynamic) = (0, 0);
+    while !stop.load(Ordering::Relaxed) {
+        let route = router.choose(None).expect("a view that serves");
+        // Not in place of a condition: this is the request's way.
+        tokio::time::sleep(ON_ITS_WAY).await;
+        let answer = queries.reservation(route.generation, &id).await.expect("an answer");
+        assert_eq!(answer.value.expect("the reservation").id, id.as_str());
+        match route.model() {
+            ReadModel::Legacy => legacy += 1,
+            ReadModel::Dynamic => dynamic += 1,
+        }
+    }
+    (legacy, dynamic)
+}
+
+async fn readers(clinic: &Clinic, id: &ReservationId, stop: &Arc<AtomicBool>) -> JoinSet<(usize, usize)> {
+    let mut readers = JoinSet::new();
+    for _ in 0..READERS {
+        let log = PostgresLog::connect(clinic.database.config(), Options::default()).await.unwrap();
+        let router = Router::open(Arc::new(log), clinic.views().await.unwrap()).await.unwrap();
+        let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
+        readers.spawn(read_on(router, queries, id.clone(), Arc::clone(stop)));
+    }
+    readers
+}
+
+async fn roll_back(clinic: &Clinic) {
+    let back = daybook_domain::routing::ReadsRolledBack { reason: "test".into() };
+    clinic.commands.change_routing(RoutingCommand::RollBackReads(back), desk()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_fails_while_the_view_is_retired_restored_and_led_to_again() {
+    let clinic = Clinic::open().await.unwrap();
+    live_through(&clinic, &mut Dice::new(48), 40).await;
+    let wanted = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
+    let id = clinic.commands.request(wanted, desk()).await.unwrap().reservation;
+    clinic.settled().await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers = readers(&clinic, &id, &stop).await;
+    let retirement = retirement(&clinic).with_patience(SHORT);
+    for _ in 0..2 {
+        // Up to here the legacy view answers everybody; it is retired at once.
+        tokio::time::sleep(ON_ITS_WAY).await;
+        set_share(&clinic, 100.0).await;
+        retire_by(&clinic, &retirement).await;
+        assert!(!readers.is_empty() && legacy_things(&clinic).await.is_empty());
+        restore_by(&clinic, &retirement).await;
+        roll_back(&clinic).await;
+    }
+    tokio::time::sleep(ON_ITS_WAY * 2).await;
+    stop.store(true, Ordering::Relaxed);
+    for (legacy, dynamic) in readers.join_all().await {
+        assert!(legacy > 1 && dynamic > 5, "{legacy} reads of the legacy view, {dynamic} of the dynamic");
+    }
+}

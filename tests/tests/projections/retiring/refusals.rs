@@ -1,0 +1,105 @@
+//! What stands in the way of retiring or restoring a view is named, and nothing is recorded.
+
+use daybook_domain::routing::{ReadsRolledBack, RoutingRejection};
+use daybook_projections::RetirementFault;
+
+use super::*;
+
+async fn examine(clinic: &Clinic) -> Result<(), ViewError> {
+    let retirement = retirement(clinic);
+    let steps = retirement.begin().await.unwrap();
+    let examined = steps.examine(ReadModel::Legacy).await;
+    steps.end().await;
+    examined.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() {
+    let clinic = Clinic::open().await.unwrap();
+    live_through(&clinic, &mut Dice::new(46), 60).await;
+    clinic.settled().await.unwrap();
+    let client = clinic.database.connect().await.unwrap();
+    examine(&clinic).await.unwrap();
+
+    let park = "INSERT INTO control.parked_events (model, number, commit_position, prepare_position, stream, kind, held_up)
+                VALUES ('legacy', 1, 7, 7, 'daybook-2026-12-01', 'ReservationConfirmed', 'r1')";
+    client.execute(park, &[]).await.unwrap();
+    let error = examine(&clinic).await.unwrap_err();
+    assert!(matches!(error, ViewError::Retirement(RetirementFault::Parked { events: 1, .. })), "{error:?}");
+    assert!(error.to_string().contains("daybook projection parked"), "{error}");
+    client.execute("DELETE FROM control.parked_events", &[]).await.unwrap();
+
+    let tamper = r#"UPDATE legacy_1.reservations SET minutes = minutes + $1
+                    WHERE id = (SELECT min(id) FROM legacy_1.reservations)"#;
+    client.execute(tamper, &[&5]).await.unwrap();
+    let error = examine(&clinic).await.unwrap_err();
+    assert!(
+        matches!(error, ViewError::Retirement(RetirementFault::ViewsDiffer { reservations: 1, .. })),
+        "{error:?}"
+    );
+    client.execute(tamper, &[&-5]).await.unwrap();
+
+    client
+        .execute("UPDATE control.generations SET state = 'kept' WHERE model = 'legacy'", &[])
+        .await
+        .unwrap();
+    let error = examine(&clinic).await.unwrap_err();
+    assert!(matches!(error, ViewError::NotLive { model: ReadModel::Legacy }), "{error:?}");
+    client
+        .execute("UPDATE control.generations SET state = 'live' WHERE model = 'legacy'", &[])
+        .await
+        .unwrap();
+    examine(&clinic).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_write_side_refuses_a_retirement_while_anybody_is_led_to_the_view_and_a_way_back_after_it() {
+    let clinic = Clinic::open().await.unwrap();
+    let retirement = retirement(&clinic);
+    let steps = retirement.begin().await.unwrap();
+    let retire = RoutingCommand::RetireView(steps.examine(ReadModel::Legacy).await.unwrap().retired(REASON));
+    steps.end().await;
+    let back = || RoutingCommand::RollBackReads(ReadsRolledBack { reason: "errors".into() });
+    let change = |command| clinic.commands.change_routing(command, desk());
+    let rejection = |outcome: Result<_, daybook_commands::CommandError>| match outcome {
+        Err(daybook_commands::CommandError::Routing(rejection)) => rejection,
+        other => panic!("{other:?}"),
+    };
+    set_share(&clinic, 99.0).await;
+    let refused = rejection(change(retire.clone()).await);
+    assert!(matches!(refused, RoutingRejection::ShareIsNotAll(_)), "{refused:?}");
+    set_share(&clinic, 100.0).await;
+    change(back()).await.unwrap();
+    assert_eq!(rejection(change(retire.clone()).await), RoutingRejection::ReadsAreRolledBack);
+    set_share(&clinic, 100.0).await;
+    retire_by(&clinic, &retirement).await;
+    assert_is_retired(&clinic).await;
+    assert_eq!(rejection(change(back()).await), RoutingRejection::LegacyRetired);
+    restore_by(&clinic, &retirement).await;
+    change(back()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_not_retired_is_not_restored_and_one_that_came_out_otherwise_does_not_serve() {
+    let clinic = Clinic::open().await.unwrap();
+    live_through(&clinic, &mut Dice::new(47), 40).await;
+    let retirement = retirement(&clinic);
+    let steps = retirement.begin().await.unwrap();
+    let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
+    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotRetired)), "{refused:?}");
+
+    // What was recorded is another digest than that of the events, as after a fault of the fold that nobody saw.
+    set_share(&clinic, 100.0).await;
+    let examined = steps.examine(ReadModel::Legacy).await.unwrap();
+    let mut retired = examined.retired(REASON);
+    retired.digest = "0123456789abcdef0123456789abcdef".into();
+    clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
+    steps.finish(|_| {}).await.unwrap();
+    let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
+    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotAsRetired { .. })), "{refused:?}");
+    let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
+    assert!(live.iter().all(|standing| standing.generation.model == ReadModel::Dynamic), "{live:?}");
+    steps.finish(|_| {}).await.unwrap();
+    steps.end().await;
+    assert_is_retired(&clinic).await;
+}

@@ -39,7 +39,8 @@ macro_rules! contract {
             all_is_read_after_a_position_in_order,
             a_filter_passes_its_families_only,
             reading_all_passes_the_pages_of_a_range_and_all_other_streams,
-            reading_all_ends_at_the_head_of_its_call;
+            reading_all_ends_at_the_head_of_its_call,
+            what_is_after_a_position_is_counted_up_to_a_limit;
         follow:
             a_follower_sees_what_was_there_and_what_comes,
             a_follower_starts_after_its_position,

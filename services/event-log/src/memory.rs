@@ -177,6 +177,11 @@ impl EventLog for MemoryLog {
         Ok(*self.head.borrow())
     }
 
+    async fn count_after(&self, after: Position, limit: u32) -> Result<u32, ReadError> {
+        let count = self.lock().after(after, Filter::all()).take(limit as usize).count();
+        Ok(u32::try_from(count).unwrap_or(limit))
+    }
+
     fn connection(&self) -> Connection {
         Connection { adapter: "memory", is_up: true, reconnects: 0 }
     }

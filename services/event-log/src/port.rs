@@ -13,6 +13,7 @@ mod stream;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
 
 pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
@@ -78,6 +79,15 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
 
     /// Position of the last event; [`Position::START`] where there is none.
     async fn head(&self) -> Result<Position, ReadError>;
+
+    /// How many events there are after a position, counted no further than the limit: positions have gaps and, in some logs,
+    /// count bytes, so that no difference of two of them tells.
+    ///
+    /// Reads those events unless an adapter can do better; callers keep the limit low.
+    async fn count_after(&self, after: Position, limit: u32) -> Result<u32, ReadError> {
+        let events = self.read_all(after, &Filter::all()).await?.take(limit as usize);
+        events.try_fold(0, async |count, _| Ok(count + 1)).await
+    }
 
     /// How the connection fares. Asks nobody.
     fn connection(&self) -> Connection;

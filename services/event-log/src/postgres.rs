@@ -11,6 +11,7 @@ mod copy;
 mod error;
 mod follower;
 mod group;
+mod heads;
 mod reader;
 mod row;
 mod schema;
@@ -31,9 +32,10 @@ pub use error::PostgresError;
 pub use follower::POLL_INTERVAL;
 pub use group::{MAX_GROUP_APPENDS, MAX_GROUP_BYTES};
 pub use schema::{MigrateError, Migrated, migrate};
+pub use wakeup::Wakings;
 pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};
 
-/// Channel on which a commit announces the new head, as text.
+/// Channel on which a commit announces the new head and the families of what it appended, as text.
 pub const CHANNEL: &str = "daybook_events";
 
 /// Advisory lock under which positions are given. Other parts choose other numbers.
@@ -70,6 +72,11 @@ impl PostgresLog {
         Ok(Self { config, pool, writer, wakeup })
     }
 
+    /// How many times followers were woken by what was appended, for whoever wonders what following costs.
+    pub fn wakings(&self) -> Wakings {
+        self.wakeup.wakings()
+    }
+
     /// The pool of connections for reads, for others who read the same database.
     pub const fn pool(&self) -> &Pool {
         &self.pool
@@ -79,7 +86,7 @@ impl PostgresLog {
 impl std::fmt::Debug for PostgresLog {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let database = self.config.get_dbname().unwrap_or_default();
-        write!(formatter, "PostgresLog(database {database}, at {})", self.wakeup.head())
+        write!(formatter, "PostgresLog(database {database}, at {})", self.wakeup.heads().all())
     }
 }
 
@@ -124,6 +131,10 @@ impl EventLog for PostgresLog {
 
     async fn head(&self) -> Result<Position, ReadError> {
         reader::head(&self.pool).await.map_err(PostgresError::into_read)
+    }
+
+    async fn count_after(&self, after: Position, limit: u32) -> Result<u32, ReadError> {
+        reader::count_after(&self.pool, after, limit).await.map_err(PostgresError::into_read)
     }
 
     fn connection(&self) -> Connection {

@@ -4,6 +4,7 @@ mod dump;
 mod keys;
 mod outage;
 mod schema;
+mod wakings;
 
 use std::sync::Arc;
 

@@ -167,7 +167,12 @@ impl Filter {
 
     /// Whether a stream is wanted.
     pub fn passes(&self, stream: &StreamName) -> bool {
-        self.families.is_none_or(|set| set & stream.category().bit() != 0) && self.pages.passes(stream)
+        self.wants(stream.category()) && self.pages.passes(stream)
+    }
+
+    /// Whether a family is wanted, or some of it.
+    pub fn wants(&self, category: Category) -> bool {
+        self.families.is_none_or(|set| set & category.bit() != 0)
     }
 
     /// The families that are wanted, or nothing where the filter passes all of them.

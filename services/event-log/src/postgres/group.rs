@@ -18,8 +18,9 @@ use tokio_postgres::{Config, Statement};
 
 use super::connection::{Session, within};
 use super::error::PostgresError;
+use super::heads::Announcement;
 use super::{APPEND_LOCK, CHANNEL};
-use crate::port::{AppendError, Appended, Expected, NewEvent, NewKey, Position, StreamName};
+use crate::port::{AppendError, Appended, Expected, NewEvent, NewKey, StreamName};
 use plan::{Ends, Plan};
 
 /// Appends that one transaction takes.
@@ -116,11 +117,11 @@ impl WriteSession {
         Ok(Self { session, lock, ends, insert, known: None, longer_way: 0 })
     }
 
-    /// Decides and commits a group. Verdicts come in the order of the appends; the position is the new head.
+    /// Decides and commits a group. Verdicts come in the order of the appends, and with them what the commit announced.
     pub(super) async fn commit(
         &mut self,
         appends: &[&Append],
-    ) -> Result<(Vec<Verdict>, Position), GroupError> {
+    ) -> Result<(Vec<Verdict>, Announcement), GroupError> {
         self.longer_way = self.longer_way.saturating_sub(1);
         let known = self.known.take();
         let is_worth_a_try = self.longer_way == 0 && !self.session.client.is_closed();
@@ -133,7 +134,7 @@ impl WriteSession {
         };
         let (plan, verdicts) =
             within(GROUP_DEADLINE, self.decide(appends)).await.map_err(GroupError::NotCommitted)?;
-        let head = plan.head();
+        let announcement = plan.announcement();
         if plan.is_empty() {
             let ended = self.session.client.batch_execute("ROLLBACK");
             within(GROUP_DEADLINE, ended).await.map_err(GroupError::NotCommitted)?;
@@ -141,7 +142,7 @@ impl WriteSession {
             self.insert(&plan).await?;
         }
         self.known = Some(plan.into_ends(known));
-        Ok((verdicts, head))
+        Ok((verdicts, announcement))
     }
 
     /// All in one round trip. None where nothing was sent because an append does not simply go on where its stream is known
@@ -150,7 +151,7 @@ impl WriteSession {
         &mut self,
         known: Ends,
         appends: &[&Append],
-    ) -> Result<Option<(Vec<Verdict>, Position)>, GroupError> {
+    ) -> Result<Option<(Vec<Verdict>, Announcement)>, GroupError> {
         let mut plan = Plan::new(known);
         let mut verdicts = Vec::with_capacity(appends.len());
         for append in appends {
@@ -163,9 +164,9 @@ impl WriteSession {
             self.longer_way = LONGER_WAY_GROUPS;
             return Ok(None);
         }
-        let head = plan.head();
+        let announcement = plan.announcement();
         self.known = Some(plan.into_ends(None));
-        Ok(Some((verdicts, head)))
+        Ok(Some((verdicts, announcement)))
     }
 
     async fn decide<'a>(&self, appends: &[&'a Append]) -> Result<(Plan<'a>, Vec<Verdict>), PostgresError> {
@@ -203,8 +204,8 @@ impl WriteSession {
     /// Second round trip.
     async fn insert(&self, plan: &Plan<'_>) -> Result<(), GroupError> {
         let client = &self.session.client;
-        let head = plan.head().to_string();
-        let values = values(plan, &head);
+        let announced = plan.announcement().to_string();
+        let values = values(plan, &announced);
         // Sent in this order without waiting for answers. Where one fails, the commit behind it is a rollback.
         let answers = join(client.query(&self.insert, &values), client.batch_execute("COMMIT"));
         let (inserted, committed) = answered(GROUP_DEADLINE, answers).await?;
@@ -216,8 +217,8 @@ impl WriteSession {
     /// The only round trip. Whether the log ended as the plan supposes; if not, nothing was done.
     async fn insert_at_once(&self, plan: &Plan<'_>) -> Result<bool, GroupError> {
         let client = &self.session.client;
-        let head = plan.head().to_string();
-        let values = values(plan, &head);
+        let announced = plan.announcement().to_string();
+        let values = values(plan, &announced);
         // Sent in this order without waiting for answers. The lock is a statement of its own, so that the insert sees all
         // that others committed. Where one fails, the commit behind it is a rollback.
         let answers = join4(
@@ -247,9 +248,9 @@ impl WriteSession {
     }
 }
 
-/// The insert's values: the plan's rows, and the announcement of the new head.
-fn values<'a>(plan: &'a Plan<'_>, head: &'a String) -> Vec<&'a (dyn ToSql + Sync)> {
-    let announcement: [&(dyn ToSql + Sync); 2] = [&CHANNEL, head];
+/// The insert's values: the plan's rows, and what is announced.
+fn values<'a>(plan: &'a Plan<'_>, announced: &'a String) -> Vec<&'a (dyn ToSql + Sync)> {
+    let announcement: [&(dyn ToSql + Sync); 2] = [&CHANNEL, announced];
     plan.parameters().into_iter().chain(announcement).collect()
 }
 

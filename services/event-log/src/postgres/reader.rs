@@ -33,6 +33,14 @@ pub(super) async fn head(pool: &Pool) -> Result<Position, PostgresError> {
     Ok(Position::from_parts(head, head).unwrap_or_default())
 }
 
+/// Events after a position, counted no further than the limit; by the key alone.
+pub(super) async fn count_after(pool: &Pool, after: Position, limit: u32) -> Result<u32, PostgresError> {
+    let sql = "SELECT count(*) FROM (SELECT FROM event_log.events WHERE position > $1 LIMIT $2) AS counted";
+    let rows = query(pool, sql, &[&after.to_parts().0, &i64::from(limit)]).await?;
+    let count = rows.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or(0);
+    Ok(u32::try_from(count).unwrap_or(limit))
+}
+
 /// A standby, or a database that was set to be read only, refuses every append.
 pub(super) async fn check_writable(pool: &Pool) -> Result<(), PostgresError> {
     let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";

@@ -1,4 +1,4 @@
-//! Waking followers: the highest position that is known to be committed, and the connection that listens for it. That it is
+//! Waking followers: what is known to be committed, and the connection that listens for it. That it is
 //! always there or being made anew is also what tells how the database fares.
 //!
 //! It only ever makes followers look sooner. What it misses they find by polling.
@@ -14,43 +14,68 @@ use tokio_util::task::AbortOnDropHandle;
 use super::CHANNEL;
 use super::connection::{CONNECT_DEADLINE, named, within};
 use super::error::PostgresError;
+use super::heads::{Announcement, Heads};
 use super::reader::READ_DEADLINE;
 use crate::backoff::Backoff;
-use crate::known_head::KnownHead;
 use crate::port::Position;
 
 /// The known head. One listener serves all clones and ends with the last of them.
 #[derive(Debug, Clone)]
 pub(super) struct Wakeup {
-    known: KnownHead,
+    known: watch::Sender<Heads>,
     listening: Arc<Listening>,
     _listener: Arc<AbortOnDropHandle<()>>,
 }
 
 /// How the connection that listens fares.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Listening {
     is_up: AtomicBool,
     losses: AtomicU64,
+    woken: AtomicU64,
+    woken_in_vain: AtomicU64,
+}
+
+/// How many times followers were woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wakings {
+    /// By an announcement, each time with one query.
+    pub all: u64,
+    /// Of these, how many found nothing.
+    pub in_vain: u64,
 }
 
 impl Wakeup {
     /// To be called when the database has just answered.
     pub(super) fn start(config: Config, head: Position) -> Self {
-        let known = KnownHead::at(head);
-        let listening = Arc::new(Listening { is_up: AtomicBool::new(true), losses: AtomicU64::new(0) });
+        let known = watch::Sender::new(Heads::at(head));
+        let listening = Arc::new(Listening::default());
+        listening.is_up.store(true, Ordering::Relaxed);
         let task = keep_listening(config, known.clone(), Arc::clone(&listening));
         let listener = Arc::new(AbortOnDropHandle::new(tokio::spawn(task)));
         Self { known, listening, _listener: listener }
     }
 
-    /// Everything up to this position is committed.
-    pub(super) fn announce(&self, head: Position) {
-        self.known.announce(head);
+    /// What is announced is committed.
+    pub(super) fn announce(&self, announcement: &Announcement) {
+        announce(&self.known, announcement);
     }
 
-    pub(super) fn head(&self) -> Position {
-        self.known.get()
+    pub(super) fn heads(&self) -> Heads {
+        *self.known.borrow()
+    }
+
+    /// A follower was woken, and looked.
+    pub(super) fn count_waking(&self, found_something: bool) {
+        self.listening.woken.fetch_add(1, Ordering::Relaxed);
+        self.listening.woken_in_vain.fetch_add((!found_something).into(), Ordering::Relaxed);
+    }
+
+    pub(super) fn wakings(&self) -> Wakings {
+        Wakings {
+            all: self.listening.woken.load(Ordering::Relaxed),
+            in_vain: self.listening.woken_in_vain.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether the database was there when it was last heard of.
@@ -63,13 +88,17 @@ impl Wakeup {
         self.listening.losses.load(Ordering::Relaxed)
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<Position> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Heads> {
         self.known.subscribe()
     }
 }
 
+fn announce(known: &watch::Sender<Heads>, announcement: &Announcement) {
+    known.send_if_modified(|heads| heads.take_in(announcement));
+}
+
 /// Listens for as long as the log is there; after each loss it waits a bounded while.
-async fn keep_listening(config: Config, known: KnownHead, listening: Arc<Listening>) {
+async fn keep_listening(config: Config, known: watch::Sender<Heads>, listening: Arc<Listening>) {
     let config = named(&config, "daybook listener");
     let mut backoff = Backoff::new();
     loop {
@@ -86,18 +115,23 @@ async fn keep_listening(config: Config, known: KnownHead, listening: Arc<Listeni
 }
 
 /// Listens until the connection ends.
-async fn listen(config: &Config, known: &KnownHead, listening: &Listening) -> Result<(), PostgresError> {
+async fn listen(
+    config: &Config,
+    known: &watch::Sender<Heads>,
+    listening: &Listening,
+) -> Result<(), PostgresError> {
     let (client, mut connection) = within(CONNECT_DEADLINE, config.connect(NoTls)).await?;
     let heard = known.clone();
     let driver = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
         while let Some(Ok(message)) = messages.next().await {
-            if let Some(head) = announced(&message) {
-                heard.announce(head);
+            if let Some(announcement) = announced(&message) {
+                announce(&heard, &announcement);
             }
         }
     }));
-    known.announce(within(READ_DEADLINE, start(&client)).await?);
+    // What was announced before this is not known: it may have been anything.
+    announce(known, &Announcement::of_anything(within(READ_DEADLINE, start(&client)).await?));
     listening.is_up.store(true, Ordering::Relaxed);
     // The driver ends with its connection; that it was aborted is no news.
     let _ended = driver.await;
@@ -113,7 +147,7 @@ async fn start(client: &Client) -> Result<Position, PostgresError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "the driver's enum is open; only notifications matter")]
-fn announced(message: &AsyncMessage) -> Option<Position> {
+fn announced(message: &AsyncMessage) -> Option<Announcement> {
     match message {
         AsyncMessage::Notification(notification) => notification.payload().parse().ok(),
         _ => None,

@@ -114,9 +114,9 @@ impl Task {
             None => self.connect(deadline).await.map_err(GroupError::NotCommitted)?,
         };
         let appends: Vec<&Append> = group.iter().map(|job| &job.append).collect();
-        let (verdicts, head) = session.commit(&appends).await?;
+        let (verdicts, announcement) = session.commit(&appends).await?;
         self.session = Some(session);
-        self.wakeup.announce(head);
+        self.wakeup.announce(&announcement);
         Ok(verdicts)
     }
 

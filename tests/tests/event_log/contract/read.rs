@@ -119,3 +119,17 @@ pub(crate) async fn reading_all_ends_at_the_head_of_its_call(log: Log) {
     let rest = collect(Ok(reading)).await;
     assert_eq!((first.id, recorded_ids(&rest)), (before[0].id, ids(&before[1..])));
 }
+
+pub(crate) async fn what_is_after_a_position_is_counted_up_to_a_limit(log: Log) {
+    assert_eq!(log.count_after(Position::START, 10).await.unwrap(), 0);
+    append(&*log, &page(0), &events(3)).await;
+    append(&*log, &StreamName::routing(), &events(2)).await;
+    let all = read_all(&*log).await;
+    for (number, event) in all.iter().enumerate() {
+        let after = 4 - number as u32;
+        assert_eq!(log.count_after(event.position, 10).await.unwrap(), after, "{event:?}");
+        assert_eq!(log.count_after(event.position, 2).await.unwrap(), after.min(2), "{event:?}");
+    }
+    assert_eq!(log.count_after(Position::START, 5).await.unwrap(), 5);
+    assert_eq!(log.count_after(Position::START, 0).await.unwrap(), 0);
+}

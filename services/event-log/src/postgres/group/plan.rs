@@ -2,7 +2,7 @@
 //!
 //! Pure but for reading rows: it asks the database nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -11,8 +11,9 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::{Append, Verdict};
-use crate::port::{AppendError, Appended, EventId, Fit, Position, Revision};
+use crate::port::{AppendError, Appended, Category, EventId, Fit, Position, Revision};
 use crate::postgres::error::PostgresError;
+use crate::postgres::heads::Announcement;
 
 /// The head, and where streams end: read under the lock, or as this writer's last group left them.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub(super) struct Plan<'a> {
     revisions: Vec<i64>,
     ids: Vec<Uuid>,
     streams: Vec<&'a str>,
+    /// Families of those streams.
+    families: BTreeSet<Category>,
     kinds: Vec<&'static str>,
     payloads: Vec<JsonText<'a>>,
     metadata: Vec<JsonText<'a>>,
@@ -88,6 +91,7 @@ impl<'a> Plan<'a> {
             revisions: Vec::new(),
             ids: Vec::new(),
             streams: Vec::new(),
+            families: BTreeSet::new(),
             kinds: Vec::new(),
             payloads: Vec::new(),
             metadata: Vec::new(),
@@ -97,8 +101,9 @@ impl<'a> Plan<'a> {
         }
     }
 
-    pub(super) fn head(&self) -> Position {
-        at(self.ends.head)
+    /// What the commit is to announce: the head as it leaves it, and the families that were appended to.
+    pub(super) fn announcement(&self) -> Announcement {
+        Announcement { head: at(self.ends.head), families: self.families.clone() }
     }
 
     /// How the group leaves the ends once it is committed, with what was known before of other streams where nobody has
@@ -129,6 +134,7 @@ impl<'a> Plan<'a> {
     }
 
     fn push(&mut self, append: &'a Append) -> Appended {
+        self.families.insert(append.stream.category());
         let mut revision = append.expected.first_revision();
         let mut last = revision;
         for event in &append.events {

@@ -44,6 +44,14 @@ pub enum ViewError {
         /// What it is, where there is such a one.
         state: Option<State>,
     },
+    /// A generation that is being built, or that is not there, holds no view to look into.
+    #[error("{generation} {}; `daybook projection list` shows which generations hold a view", describe_rows(*state))]
+    NoRows {
+        /// Which generation.
+        generation: Generation,
+        /// What it is, where there is such a one.
+        state: Option<State>,
+    },
     /// A generation of the past needs a name of its own.
     #[error(
         "{generation} is named {name} already; choose another name, or drop it by `daybook projection drop {generation}`"
@@ -61,6 +69,12 @@ pub enum ViewError {
         generation: Generation,
         /// What it is, where there is such a one.
         state: Option<State>,
+    },
+    /// Nobody knows a reservation of this id.
+    #[error("neither {generation} nor the log has this reservation; check the id")]
+    NoSuchReservation {
+        /// In which generation it was looked for.
+        generation: Generation,
     },
     /// `control` holds something that Daybook does not write.
     #[error("the control tables hold {what} that this release does not know")]
@@ -139,6 +153,13 @@ const fn describe_state(state: Option<State>) -> &'static str {
         Some(State::Failed) => "was never built to its end",
         Some(State::Past) => "holds only the past",
         Some(State::Kept) => "has lost its tables",
+    }
+}
+
+const fn describe_rows(state: Option<State>) -> &'static str {
+    match state {
+        None | Some(State::Building | State::Failed) => describe_state(state),
+        Some(State::Live | State::Kept | State::Past) => "has lost its tables",
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Standing {
     pub position: Position,
     /// When that was last moved.
     pub updated_at: DateTime<Utc>,
+    /// How long ago that was when this was read, in seconds, by the database's clock.
+    pub still_seconds: f64,
     /// When it was begun.
     pub created_at: DateTime<Utc>,
     /// When it began to serve.
@@ -121,7 +123,8 @@ pub struct Standing {
 
 const STANDINGS: &str = "
     SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, g.name, g.rules_version, g.phase, g.events,
-           c.commit_position, c.prepare_position, c.updated_at
+           c.commit_position, c.prepare_position, c.updated_at,
+           greatest(extract(epoch FROM clock_timestamp() - c.updated_at), 0)::float8 AS still_seconds
     FROM control.generations g JOIN control.checkpoints c USING (model, number)";
 
 impl Standing {
@@ -136,6 +139,7 @@ impl Standing {
             state: State::ALL.into_iter().find(|known| known.as_str() == state).ok_or(odd("a state"))?,
             position: position.map_err(|_| odd("a position"))?,
             updated_at: row.try_get("updated_at")?,
+            still_seconds: row.try_get("still_seconds")?,
             created_at: row.try_get("created_at")?,
             promoted_at: row.try_get("promoted_at")?,
             replaced_at: row.try_get("replaced_at")?,
@@ -159,11 +163,28 @@ pub async fn live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewErro
     rows.iter().map(Standing::read).collect()
 }
 
+/// The generations that are being built, each with what its rebuild last said.
+pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+    let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'building' ORDER BY g.model"), &[]).await?;
+    rows.iter().map(Standing::read).collect()
+}
+
 /// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
 pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
     let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
     let rows = client.query(&held, &[]).await?;
     rows.iter().map(Standing::read).collect()
+}
+
+/// A generation, with its checkpoint and those of all that serve held until the transaction ends.
+pub(crate) async fn hold(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<Option<Standing>, ViewError> {
+    hold_live(client).await?;
+    let held = format!("{STANDINGS} WHERE g.model = $1 AND g.number = $2 FOR UPDATE OF c");
+    let row = client.query_opt(&held, &[&generation.model.as_str(), &generation.number]).await?;
+    row.as_ref().map(Standing::read).transpose()
 }
 
 /// Enters a new generation of a view, being built.

@@ -4,6 +4,7 @@
 //! Data flows one way: the log → `effect` → `fold` → rows of a generation → [`query`]. Nothing here appends to the log
 //! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
 
+pub mod audit;
 mod copy;
 mod effect;
 mod engine;
@@ -14,6 +15,7 @@ mod fingerprint;
 mod fold;
 pub mod generation;
 mod interpret;
+mod lag;
 pub mod leader;
 mod projector;
 pub mod query;
@@ -26,11 +28,13 @@ mod tables;
 mod verify;
 mod views;
 
+pub use audit::Auditor;
 pub use effect::ERASED;
-pub use engine::Engine;
+pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
+pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, Name, PastReport, Phase, Progress,
@@ -42,7 +46,7 @@ pub use retirement::{
 };
 pub use router::{Route, Router};
 pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};
-pub use views::{Lag, Serving, Views};
+pub use views::{Serving, Views};
 
 /// An error with its causes, on one line.
 pub fn describe(error: &dyn std::error::Error) -> String {

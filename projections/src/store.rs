@@ -126,16 +126,26 @@ async fn save<R: ReservationRow>(
         write_reference(transaction, generation, &fold.reference).await?;
     }
     let rows: Vec<&R> = touched.rows.iter().filter_map(|id| fold.rows.get(id)).map(Box::as_ref).collect();
-    if !rows.is_empty() {
-        let statement = transaction.prepare_cached(&upsert("reservations", R::COLUMNS, generation)).await?;
-        transaction.execute(&statement, &[&write_json(&rows, generation)?]).await?;
-    }
+    write_rows(transaction, generation, &rows).await?;
     let closures: Vec<&ClosureRow> = touched.closures.iter().filter_map(|id| fold.closures.get(id)).collect();
     if !closures.is_empty() {
         write_closures(transaction, generation, &closures).await?;
     }
     if !change.is_empty() {
         add_digests(transaction, generation, change).await?;
+    }
+    Ok(())
+}
+
+/// Writes reservations, in place of those of the same ids.
+pub(crate) async fn write_rows<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    rows: &[&R],
+) -> Result<(), ViewError> {
+    if !rows.is_empty() {
+        let statement = transaction.prepare_cached(&upsert("reservations", R::COLUMNS, generation)).await?;
+        transaction.execute(&statement, &[&write_json(rows, generation)?]).await?;
     }
     Ok(())
 }
@@ -166,7 +176,8 @@ const CLOSURE_COLUMNS: &[&str] = &[
     "isActive",
 ];
 
-async fn write_closures(
+/// Writes closures, in place of those of the same ids.
+pub(crate) async fn write_closures(
     client: &impl GenericClient,
     generation: Generation,
     closures: &[&ClosureRow],

@@ -17,7 +17,7 @@ use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{KEEP, Rebuild, Retirement, Standing, ViewError, generation};
+use daybook_projections::{Auditor, KEEP, Rebuild, Retirement, Standing, ViewError, generation};
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
@@ -107,6 +107,11 @@ impl Backend {
     /// What retires and restores views.
     pub fn retirement(&self) -> Retirement {
         Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
+    }
+
+    /// What audits views.
+    pub fn auditor(&self) -> Auditor {
+        Auditor::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
     /// Starts what brings the private PostgreSQL back if it dies; nothing where the database is somebody else's.

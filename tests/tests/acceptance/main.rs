@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod asking;
+mod audits;
 mod broken_off;
 mod crashes;
 mod flips;

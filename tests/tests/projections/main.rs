@@ -2,6 +2,7 @@
 //! while a view is rebuilt.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod auditing;
 mod history;
 mod keeping;
 mod leadership;

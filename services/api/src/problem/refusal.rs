@@ -174,6 +174,8 @@ impl From<ViewError> for Problem {
             | ViewError::Deposed { .. }
             | ViewError::RebuildUnderWay
             | ViewError::NotKept { .. }
+            | ViewError::NoRows { .. }
+            | ViewError::NoSuchReservation { .. }
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
             | ViewError::Retirement(_)

@@ -1,5 +1,6 @@
 //! `daybook projection`: the views as things that are built from the log, and can be built again.
 
+mod audit;
 mod drop;
 mod list;
 mod promote;
@@ -32,6 +33,8 @@ pub(super) enum Command {
     Retire(retire::Arguments),
     /// Bring the legacy view back from the log
     Restore(restore::Arguments),
+    /// Count what the log holds against what the views have applied, and repair pages; exit code 1 where something is missing
+    Audit(audit::Arguments),
     /// Keep the views up, and nothing else: without HTTP, until a signal ends it
     #[command(after_help = ONE_LEADS)]
     Run(run::Arguments),
@@ -51,6 +54,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
         Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
         Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,
+        Command::Audit(arguments) => interruptible(audit::run(settings, arguments)).await,
         // It takes the signals itself: they are how it ends.
         Command::Run(arguments) => run::run(settings, arguments).await,
     }

@@ -1,0 +1,45 @@
+//! The audit on the command line: a hole is told, mended on request, and told no more.
+
+use daybook_tests::process::Installation;
+
+use crate::asking::EXPORT;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hole_in_a_view_is_told_and_mended() {
+    let clinic = Installation::open().await.unwrap();
+    clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
+    let whole = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(whole["agrees"], true, "{whole}");
+
+    let database = clinic.connect().await.unwrap();
+    let taken: String = database
+        .query_one("DELETE FROM dynamic_1.reservations WHERE id = (SELECT min(id) FROM dynamic_1.reservations) RETURNING id", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let told = clinic.run(&["projection", "audit"]).await.unwrap();
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    assert!(
+        told.stdout.contains("dynamic_1 has NOT applied") && told.stdout.contains(&taken),
+        "{}",
+        told.stdout
+    );
+    assert!(told.stdout.contains("legacy_1 has applied all"), "{}", told.stdout);
+
+    let unattended = clinic.run(&["projection", "audit", "--repair", &taken]).await.unwrap();
+    assert_eq!(unattended.code, Some(2), "it asks first: {}", unattended.stderr);
+    let mended = clinic
+        .run(&["projection", "audit", "--repair", "all", "--yes", "--json"])
+        .await
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!((&mended["agrees"], &mended["repaired"][0]["written"]), (&true.into(), &1.into()), "{mended}");
+    assert_eq!(mended["repaired"][0]["rows"][0]["id"], taken);
+    let by_id = clinic.run(&["projection", "audit", "legacy_1", "--repair", &taken, "--yes"]).await.unwrap();
+    assert!(by_id.stdout.contains("0 rows written") && by_id.code == Some(0), "{}", by_id.stdout);
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    let none = clinic.run(&["projection", "audit", "legacy_7"]).await.unwrap();
+    assert!(none.code == Some(1) && none.stderr.contains("does not exist"), "{}", none.stderr);
+}

@@ -1,0 +1,324 @@
+//! The audit: holes are found and named down to the event, what has its reasons is no hole, and a repaired page is the one
+//! that a rebuild would write.
+
+use chrono::NaiveDate;
+use daybook_commands::{NewClosure, Wanted};
+use daybook_domain::phone::Phone;
+use daybook_domain::time::Span;
+use daybook_domain::{ReadModel, ReservationId};
+use daybook_projections::audit::{Audit, Fault, Repair, RowFinding};
+use daybook_projections::{Generation, ViewError, verify};
+use daybook_tests::clinic::{Clinic, desk, request};
+
+use crate::history::{Dice, contents, live, live_through};
+
+const DAY: &str = "2026-12-10";
+
+fn day() -> NaiveDate {
+    DAY.parse().unwrap()
+}
+
+async fn audit(clinic: &Clinic) -> Vec<Audit> {
+    clinic.auditor().audit(None, &|_| {}).await.unwrap()
+}
+
+/// Books, on a day of its own.
+async fn book(clinic: &Clinic, patient: u32) -> ReservationId {
+    let wanted = request(patient, "srv_skin_care", DAY, "오전", ReadModel::Legacy);
+    clinic.commands.request(wanted, desk()).await.unwrap().reservation
+}
+
+async fn change(clinic: &Clinic, id: &ReservationId, wanted: Wanted) {
+    clinic.commands.change(day(), id.clone(), None, wanted, desk()).await.unwrap();
+}
+
+async fn run(clinic: &Clinic, sql: &str) -> u64 {
+    clinic.database.connect().await.unwrap().execute(sql, &[]).await.unwrap()
+}
+
+/// The only finding of the legacy view, on the only page that disagrees. The dynamic view has none.
+#[track_caller]
+fn only_finding(audits: &[Audit]) -> &RowFinding {
+    let [dynamic, legacy] = audits else { panic!("{audits:?}") };
+    assert!(dynamic.agrees(), "{dynamic:?}");
+    assert_eq!((legacy.agrees(), legacy.disagreeing), (false, 1), "{legacy:?}");
+    let [page] = legacy.pages.as_slice() else { panic!("{legacy:?}") };
+    assert_eq!((page.stream.as_str(), page.differing), ("daybook-2026-12-10", 1), "{page:?}");
+    &page.rows[0]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn random_histories_leave_no_hole() {
+    for seed in 60..63 {
+        let clinic = Clinic::open().await.unwrap();
+        live_through(&clinic, &mut Dice::new(seed), 150).await;
+        let head = clinic.settled().await.unwrap();
+        let audits = audit(&clinic).await;
+        assert_eq!(audits.len(), 2);
+        for found in audits {
+            assert!(found.agrees(), "seed {seed}: {found:?}");
+            assert_eq!((found.position, found.events), (head, head.commit()), "{found:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_that_is_not_there_is_named_with_all_its_events() {
+    let clinic = Clinic::open().await.unwrap();
+    let id = book(&clinic, 1).await;
+    change(&clinic, &id, Wanted::Confirm).await;
+    book(&clinic, 2).await;
+    clinic.settled().await.unwrap();
+    run(&clinic, &format!("DELETE FROM legacy_1.reservations WHERE id = '{id}'")).await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.id.as_str(), found.fault), (id.as_str(), Fault::NoRow));
+    assert_eq!((found.in_log, found.applied), (2, 0));
+    let kinds: Vec<&str> = found.missing.iter().map(|missing| missing.kind.as_str()).collect();
+    assert_eq!(kinds, ["ReservationRequested", "ReservationConfirmed"]);
+}
+
+/// The row is as the events but one would leave it: which one comes out, though another of its type follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_was_passed_over_is_named() {
+    let clinic = Clinic::open().await.unwrap();
+    let id = book(&clinic, 1).await;
+    change(&clinic, &id, Wanted::WriteAdminNote("전화함".into())).await;
+    change(&clinic, &id, Wanted::Confirm).await;
+    let confirmed = clinic.log.head().await.unwrap();
+    change(&clinic, &id, Wanted::WriteAdminNote("다시 전화함".into())).await;
+    clinic.settled().await.unwrap();
+    let without_its_confirmation = r#"UPDATE legacy_1.reservations SET status = 'PENDING', version = version - 1,
+        "statusChangedAt" = "createdAt", "statusChangedBy" = NULL"#;
+    run(&clinic, without_its_confirmation).await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.fault, found.in_log, found.applied), (Fault::Behind, 4, 3));
+    let [missing] = found.missing.as_slice() else { panic!("{found:?}") };
+    assert_eq!((missing.position, missing.kind.as_str()), (confirmed, "ReservationConfirmed"));
+    // Where the row fits no such story, the count is told and no event is accused.
+    run(&clinic, "UPDATE legacy_1.reservations SET status = 'NO_SHOW'").await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.fault, found.missing.len()), (Fault::Behind, 0), "{found:?}");
+    let told = format!("{audits:?}");
+    assert!(!told.contains("전화") && !told.contains('홍') && !told.contains("010-"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_say_too_much_or_stand_elsewhere_are_told() {
+    let clinic = Clinic::open().await.unwrap();
+    let id = book(&clinic, 1).await;
+    book(&clinic, 2).await;
+    clinic.settled().await.unwrap();
+    let set = format!("WHERE id = '{id}'");
+    run(&clinic, &format!("UPDATE legacy_1.reservations SET version = 2 {set}")).await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.fault, found.in_log, found.applied), (Fault::Ahead, 1, 2));
+    // What leaves the counts right is not for the audit to see.
+    run(&clinic, &format!("UPDATE legacy_1.reservations SET version = 1, id = 'stranger' {set}")).await;
+    assert!(audit(&clinic).await.iter().all(Audit::agrees));
+    run(&clinic, "UPDATE legacy_1.reservations SET version = 2 WHERE id = 'stranger'").await;
+    let [_, legacy] = audit(&clinic).await.try_into().unwrap();
+    let faults: Vec<Fault> = legacy.pages[0].rows.iter().map(|row| row.fault).collect();
+    assert_eq!(faults, [Fault::NoRow, Fault::Unknown], "{legacy:?}");
+    let there = r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
+    run(&clinic, there).await;
+    let [_, legacy] = audit(&clinic).await.try_into().unwrap();
+    assert_eq!(legacy.disagreeing, 2, "both days: {legacy:?}");
+    assert!(legacy.pages[0].rows.iter().any(|row| row.fault == Fault::AnotherDay), "{legacy:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closures_services_and_hours_are_counted_too() {
+    let clinic = Clinic::open().await.unwrap();
+    let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
+    let closure = NewClosure { key: None, span, service: None, reason: None };
+    let (id, _) = clinic.commands.close_time(day(), closure, desk()).await.unwrap();
+    clinic.commands.reopen_time(day(), id.clone(), desk()).await.unwrap();
+    clinic.settled().await.unwrap();
+    assert!(audit(&clinic).await.iter().all(Audit::agrees));
+    run(&clinic, r#"UPDATE legacy_1.manual_time_closures SET "isActive" = true"#).await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.id.as_str(), found.fault, found.in_log), (id.as_str(), Fault::Behind, 2));
+    clinic.auditor().repair(live(&clinic, ReadModel::Legacy).await, &Repair::Day(day())).await.unwrap();
+    run(&clinic, "UPDATE dynamic_1.services SET name = 'other' WHERE id = 'srv_skin_care'").await;
+    run(&clinic, "DELETE FROM dynamic_1.clinic_time_slots").await;
+    let [dynamic, legacy] = audit(&clinic).await.try_into().unwrap();
+    assert!(legacy.agrees() && !dynamic.agrees(), "{legacy:?} {dynamic:?}");
+    let told: Vec<_> = dynamic.tables.iter().map(|found| (found.table, found.ids.clone())).collect();
+    assert_eq!(told[0], ("services", vec!["srv_skin_care".to_owned()]));
+    assert_eq!(told[1].0, "clinic_time_slots");
+}
+
+/// Random faults in random histories: after the repair of what was found, the view is the one that a rebuild writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repaired_view_is_equal_to_a_rebuilt_one_byte_for_byte() {
+    for seed in 70..73 {
+        let clinic = Clinic::open().await.unwrap();
+        live_through(&clinic, &mut Dice::new(seed), 200).await;
+        clinic.settled().await.unwrap();
+        let whole = [contents(&clinic, view(1, 0)).await, contents(&clinic, view(1, 1)).await];
+        for schema in ["legacy_1", "dynamic_1"] {
+            let faults = format!(
+                r#"CREATE TEMP TABLE victims AS SELECT id, row_number() OVER (ORDER BY md5(id)) AS n FROM {schema}.reservations;
+                   DELETE FROM {schema}.reservations WHERE id IN (SELECT id FROM victims WHERE n % 7 = 0);
+                   UPDATE {schema}.reservations SET version = version * 2 WHERE id IN (SELECT id FROM victims WHERE n % 7 = 1);
+                   UPDATE {schema}.reservations SET "patientName" = 'Somebody', status = 'NO_SHOW', version = version + 1
+                   WHERE id IN (SELECT id FROM victims WHERE n % 7 = 2);
+                   UPDATE {schema}.reservations SET "preferredDate" = '2026-12-24' WHERE id IN (SELECT id FROM victims WHERE n % 7 = 3);
+                   DELETE FROM {schema}.manual_time_closures WHERE id = (SELECT min(id) FROM {schema}.manual_time_closures);
+                   DROP TABLE victims"#
+            );
+            clinic.database.connect().await.unwrap().batch_execute(&faults).await.unwrap();
+        }
+        for found in audit(&clinic).await {
+            assert!(found.pages.len() > 1 && found.pages.len() as u64 == found.disagreeing, "{found:?}");
+            for page in found.pages {
+                let repaired =
+                    clinic.auditor().repair(found.generation, &Repair::Day(page.date)).await.unwrap();
+                // What stood there without a page of its own has gone back to its page by then.
+                let is_mended = page.rows.iter().all(|row| row.fault == Fault::Unknown);
+                assert!(repaired.written + repaired.removed > 0 || is_mended, "{repaired:?}");
+            }
+        }
+        for (number, whole) in whole.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(1, number)).await, *whole, "seed {seed}");
+        }
+        assert!(audit(&clinic).await.iter().all(Audit::agrees));
+        clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
+        for (number, whole) in whole.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(2, number)).await, *whole, "seed {seed}");
+        }
+    }
+}
+
+fn view(number: i32, model: usize) -> Generation {
+    Generation { model: ReadModel::ALL[model], number }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_reservation_is_repaired_and_its_neighbours_are_left_alone() {
+    let clinic = Clinic::open().await.unwrap();
+    let (id, neighbour) = (book(&clinic, 1).await, book(&clinic, 2).await);
+    clinic.settled().await.unwrap();
+    let legacy = live(&clinic, ReadModel::Legacy).await;
+    run(&clinic, "UPDATE legacy_1.reservations SET status = 'NO_SHOW'").await;
+    let repaired = clinic.auditor().repair(legacy, &Repair::Reservation(id.clone())).await.unwrap();
+    assert_eq!((repaired.written, repaired.removed, repaired.unchanged), (1, 0, 0), "{repaired:?}");
+    assert_eq!(
+        (&repaired.rows[0].id[..], &repaired.rows[0].columns[..]),
+        (id.as_str(), &["status".to_owned()][..])
+    );
+    let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
+    assert_eq!((verdict.differing, verdict.differences[0].reservation.as_str()), (1, neighbour.as_str()));
+    assert!(verdict.kept_digests_agree, "the day was recounted: {verdict:?}");
+    let unknown = Repair::Reservation(ReservationId::parse("nobody").unwrap());
+    let refused = clinic.auditor().repair(legacy, &unknown).await;
+    assert!(matches!(refused, Err(ViewError::NoSuchReservation { .. })), "{refused:?}");
+}
+
+/// A view that passed over the forgetting shows somebody who must not be shown; counts alone would not tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_patient_who_is_shown_is_found_and_does_not_come_back_by_a_repair() {
+    let clinic = Clinic::open().await.unwrap();
+    let id = book(&clinic, 8).await;
+    change(&clinic, &id, Wanted::WriteAdminNote("전화함".into())).await;
+    // Forgotten and back again: the new booking is theirs to show.
+    let phone = Phone::parse("010-1000-0008").unwrap();
+    clinic.commands.forget(&phone, desk()).await.unwrap();
+    book(&clinic, 8).await;
+    clinic.settled().await.unwrap();
+    assert!(audit(&clinic).await.iter().all(Audit::agrees));
+    let whole = contents(&clinic, view(1, 0)).await;
+    let shown = format!(
+        r#"UPDATE legacy_1.reservations SET "patientName" = '홍길동', phone = '{}' WHERE id = '{id}'"#,
+        "010-1000-0008"
+    );
+    run(&clinic, &format!("{shown} AND version = 2")).await;
+    // As if it had been made before; the clinic's clock stands still.
+    run(&clinic, r#"UPDATE legacy_1.reservations SET "createdAt" = "createdAt" - interval '1 hour'"#).await;
+    let audits = audit(&clinic).await;
+    let found = only_finding(&audits);
+    assert_eq!((found.id.as_str(), found.fault), (id.as_str(), Fault::NotErased));
+    clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
+    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+    run(&clinic, "DELETE FROM legacy_1.reservations").await;
+    clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
+    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+}
+
+/// Events that wait or were left out on purpose are counted apart, and a repair leaves them out too.
+#[tokio::test(flavor = "multi_thread")]
+async fn parked_and_discarded_events_are_no_holes() {
+    let clinic = Clinic::open().await.unwrap();
+    book(&clinic, 1).await;
+    let (parked, discarded) = (book(&clinic, 2).await, book(&clinic, 3).await);
+    clinic.settled().await.unwrap();
+    let head = clinic.log.head().await.unwrap().commit();
+    run(&clinic, &format!("DELETE FROM legacy_1.reservations WHERE id IN ('{parked}', '{discarded}')")).await;
+    let [_, legacy] = audit(&clinic).await.try_into().unwrap();
+    assert_eq!(legacy.pages[0].differing, 2);
+    let left_out = format!(
+        "INSERT INTO control.parked_events (model, number, commit_position, prepare_position, stream, kind, held_up, cause)
+         VALUES ('legacy', 1, {0}, {0}, 'daybook-{DAY}', 'ReservationRequested', 'it', 'a test');
+         INSERT INTO control.discarded_events (commit_position, prepare_position, stream, kind, held_up, cause, actor, reason)
+         VALUES ({head}, {head}, 'daybook-{DAY}', 'ReservationRequested', 'it', 'a test', 'cli:test', 'a test')",
+        head - 1
+    );
+    clinic.database.connect().await.unwrap().batch_execute(&left_out).await.unwrap();
+    let day_of = Repair::Day(day());
+    let repaired = clinic.auditor().repair(view(1, 0), &day_of).await.unwrap();
+    assert_eq!((repaired.written, repaired.unchanged), (0, 1), "{repaired:?}");
+    let [_, legacy] = audit(&clinic).await.try_into().unwrap();
+    assert_eq!((legacy.agrees(), legacy.parked, legacy.discarded), (true, 1, 1), "{legacy:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_generation_is_audited_where_it_stands_and_one_without_rows_is_refused() {
+    let clinic = Clinic::open().await.unwrap();
+    let id = book(&clinic, 1).await;
+    clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
+    let kept_at = clinic.settled().await.unwrap();
+    change(&clinic, &id, Wanted::Confirm).await;
+    clinic.settled().await.unwrap();
+    let [kept] = clinic.auditor().audit(Some(view(1, 0)), &|_| {}).await.unwrap().try_into().unwrap();
+    assert_eq!((kept.agrees(), kept.position), (true, kept_at), "{kept:?}");
+    run(&clinic, "DELETE FROM legacy_1.reservations").await;
+    clinic.auditor().repair(view(1, 0), &Repair::Reservation(id)).await.unwrap();
+    let [kept] = clinic.auditor().audit(Some(view(1, 0)), &|_| {}).await.unwrap().try_into().unwrap();
+    assert!(kept.agrees(), "{kept:?}");
+    run(&clinic, "UPDATE control.generations SET state = 'failed' WHERE number = 1 AND model = 'legacy'")
+        .await;
+    let refused = [
+        clinic.auditor().audit(Some(view(1, 0)), &|_| {}).await.map(drop),
+        clinic.auditor().audit(Some(view(9, 0)), &|_| {}).await.map(drop),
+        clinic.auditor().repair(view(9, 0), &Repair::Day(day())).await.map(drop),
+    ];
+    assert!(refused.iter().all(|refused| matches!(refused, Err(ViewError::NoRows { .. }))), "{refused:?}");
+}
+
+/// Repairs and the leader take turns: whatever comes meanwhile is taken in once.
+#[tokio::test(flavor = "multi_thread")]
+async fn repairs_beside_a_busy_engine_take_in_no_event_twice() {
+    let clinic = Clinic::open().await.unwrap();
+    let mut dice = Dice::new(81);
+    let auditor = clinic.auditor();
+    let repairing = tokio::spawn(async move {
+        let mut repaired = 0;
+        for round in 0..30 {
+            let date = ["2026-12-01", "2026-12-04", "2026-12-05"][round % 3].parse().unwrap();
+            repaired += auditor.repair(view(1, round % 2), &Repair::Day(date)).await.unwrap().written;
+        }
+        repaired
+    });
+    live_through(&clinic, &mut dice, 150).await;
+    assert_eq!(repairing.await.unwrap(), 0, "nothing was wrong");
+    clinic.settled().await.unwrap();
+    assert!(audit(&clinic).await.iter().all(Audit::agrees));
+    let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
+    clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
+    assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, whole);
+}

@@ -3,14 +3,15 @@
 //! Which process that is, [`crate::leader`] says. Correctness does not rest on there being one: a batch commits only under
 //! the epoch of the present leader, and only where the checkpoint still stands where it was read.
 
+mod batch;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Filter, Position, Recorded, RecordedStream};
+use daybook_event_log::{EventLog, Filter, Position};
 use deadpool_postgres::Pool;
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +19,8 @@ use crate::ViewError;
 use crate::generation::{self, Standing};
 use crate::leader::{self, Candidate, Epoch, Process, Pulse, Role, Session};
 use crate::projector::Projector;
+pub use batch::{Batch, Batches};
+use batch::{BatchSize, Intake};
 
 /// How often the leader looks for a view that was built, where there is none.
 const NO_VIEW_PAUSE: Duration = Duration::from_millis(500);
@@ -28,9 +31,6 @@ const LEADER_CHECK: Duration = Duration::from_secs(1);
 /// Pause after a failure, before the engine starts again from the checkpoint: first and longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
-/// Events in one batch, at most.
-const MAX_BATCH_EVENTS: usize = 500;
-
 /// Keeps the live generations up with the log.
 #[derive(Debug, Clone)]
 pub struct Engine {
@@ -39,17 +39,23 @@ pub struct Engine {
     pool: Pool,
     process: Process,
     role: watch::Sender<Option<Role>>,
+    batches: Batches,
 }
 
 impl Engine {
     /// An engine over a log and the views' database, in a process that others may be told of.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, process: Process) -> Self {
-        Self { log, vault, pool, process, role: watch::Sender::new(None) }
+        Self { log, vault, pool, process, role: watch::Sender::new(None), batches: Batches::new() }
     }
 
     /// What it is, as that changes; nothing until it knows.
     pub fn role(&self) -> watch::Receiver<Option<Role>> {
         self.role.subscribe()
+    }
+
+    /// Where it tells of the batches that it commits, for whoever measures them.
+    pub fn batches(&self) -> Batches {
+        self.batches.clone()
     }
 
     /// Runs until told to stop. Failures are logged and tried again from the checkpoint, for ever: a view that cannot
@@ -125,16 +131,23 @@ impl Engine {
             return Ok(());
         };
         let mut projector = Projector::at(&self.log, &self.vault, start).await?;
-        let mut events = self.log.follow(start, &Filter::all()).await?;
+        let mut intake = Intake::new(self.log.follow(start, &Filter::all()).await?);
+        let mut size = BatchSize::new();
         loop {
-            let Ok(first) = tokio::time::timeout(LEADER_CHECK, events.next()).await else {
+            let Ok(first) = tokio::time::timeout(LEADER_CHECK, intake.next()).await else {
                 check_standings(session, projector.position()).await?;
                 continue;
             };
             let Some(first) = first else { return Ok(()) };
             let mut batch = vec![first?];
-            fill(&mut batch, &mut events, next_stop(&standings, projector.position()))?;
-            projector.move_live(session, &batch).await?;
+            intake.fill(&mut batch, &size, next_stop(&standings, projector.position()))?;
+            let since = Instant::now();
+            tokio::select! {
+                applied = projector.move_live(session, &batch) => applied?,
+                never = intake.fetch_ahead() => match never {},
+            }
+            size.learn(batch.len(), since.elapsed());
+            self.batches.tell(batch.len(), since.elapsed());
             if standings.iter().any(|standing| standing.position == projector.position()) {
                 // A generation that was ahead has been reached: from here on it moves too.
                 return Ok(());
@@ -177,20 +190,4 @@ async fn check_standings(session: &mut Session, position: Position) -> Result<()
 /// The position at which a batch must end because a live generation that is ahead stands there.
 fn next_stop(standings: &[Standing], position: Position) -> Option<Position> {
     standings.iter().map(|standing| standing.position).filter(|ahead| *ahead > position).min()
-}
-
-/// Adds the events that are there already, up to a full batch or the stop.
-fn fill(
-    batch: &mut Vec<Recorded>,
-    events: &mut RecordedStream,
-    stop: Option<Position>,
-) -> Result<(), ViewError> {
-    let at_stop = |batch: &[Recorded]| batch.last().map(|event| event.position) >= stop && stop.is_some();
-    while batch.len() < MAX_BATCH_EVENTS && !at_stop(batch) {
-        match events.next().now_or_never() {
-            Some(Some(event)) => batch.push(event?),
-            Some(None) | None => break,
-        }
-    }
-    Ok(())
 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
-use daybook_event_log::{EventLog, Filter, Position, codec};
+use daybook_event_log::{EventLog, Filter, codec};
 use deadpool_postgres::Pool;
 use futures_util::{StreamExt, stream};
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
 use crate::ViewError;
 use crate::generation::{self, Standing};
+use crate::lag::{Lag, MAX_COUNTED_LAG};
 use crate::projector::VIEWS_CHANNEL;
 
 /// How often the standings are read when no announcement comes: the safety net, well under the second in which a flip
@@ -41,21 +41,11 @@ impl Serving {
     }
 }
 
-/// How far a view is behind the log.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Lag {
-    /// Position of the view.
-    pub position: Position,
-    /// Position of the log.
-    pub head: Position,
-    /// Age of the oldest event that the view does not hold, in seconds; 0 where it holds all.
-    pub seconds: f64,
-}
-
 /// Follows what serves.
 #[derive(Debug, Clone)]
 pub struct Views {
     serving: watch::Receiver<Arc<Serving>>,
+    pool: Pool,
 }
 
 impl Views {
@@ -63,8 +53,8 @@ impl Views {
     pub async fn open(pool: Pool, database: Config) -> Result<Self, ViewError> {
         let serving = read(&pool).await?;
         let (sender, receiver) = watch::channel(Arc::new(serving));
-        tokio::spawn(follow(pool, database, sender));
-        Ok(Self { serving: receiver })
+        tokio::spawn(follow(pool.clone(), database, sender));
+        Ok(Self { serving: receiver, pool })
     }
 
     /// What serves now.
@@ -77,6 +67,11 @@ impl Views {
         matches!(tokio::time::timeout_at(deadline, self.serving.changed()).await, Ok(Ok(())))
     }
 
+    /// The generations that are being built, by whatever process.
+    pub async fn building(&self) -> Result<Vec<Standing>, ViewError> {
+        generation::building(&self.pool.get().await?).await
+    }
+
     /// How far a view is behind the log.
     pub async fn lag(
         &self,
@@ -84,16 +79,21 @@ impl Views {
         log: &dyn EventLog,
         now: DateTime<Utc>,
     ) -> Result<Lag, ViewError> {
-        let position = self.serving().of(model).ok_or(ViewError::NotLive { model })?.position;
+        let serving = self.serving();
+        let standing = serving.of(model).ok_or(ViewError::NotLive { model })?;
+        let (position, still_seconds) = (standing.position, standing.still_seconds);
         let head = log.head().await?;
         if position >= head {
-            return Ok(Lag { position, head, seconds: 0.0 });
+            return Ok(Lag::none(position, head));
         }
+        let events = log.count_after(position, MAX_COUNTED_LAG).await?;
         let next = log.follow(position, &Filter::all()).await?.next().await.transpose()?;
         let recorded_at =
             next.and_then(|event| codec::decode_metadata(&event.metadata).ok()).map(|(_, m)| m.recorded_at);
-        let seconds = recorded_at.map_or(0.0, |at| (now - at).num_milliseconds().max(0) as f64 / 1000.0);
-        Ok(Lag { position, head, seconds })
+        let age = recorded_at.map(|at| (now - at).num_milliseconds().max(0) as f64 / 1000.0);
+        // A view to which nothing has come for hours has not stood still longer than what it lacks is there.
+        let still_seconds = age.map_or(still_seconds, |age| age.min(still_seconds));
+        Ok(Lag { position, head, events, seconds: age.unwrap_or_default(), still_seconds })
     }
 }
 

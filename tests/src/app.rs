@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
     Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
 };
-use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;
 
@@ -53,6 +53,19 @@ impl App {
     /// # Errors
     /// When a part cannot be opened.
     pub async fn over(clinic: Clinic, ahead: TimeDelta) -> anyhow::Result<Self> {
+        Self::watched(clinic, ahead, LagRule::USUAL, None).await
+    }
+
+    /// The same, with a rule for views that are behind, and batches that are measured.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub async fn watched(
+        clinic: Clinic,
+        ahead: TimeDelta,
+        lag_rule: LagRule,
+        batches: Option<Batches>,
+    ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
         let parts = Parts {
             log: clinic.log.clone(),
@@ -60,10 +73,12 @@ impl App {
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             clock: Arc::new(FixedClock(now + ahead)),
+            batches,
         };
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
+            lag_rule,
             workers: std::num::NonZeroUsize::new(2),
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };

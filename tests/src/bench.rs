@@ -10,6 +10,7 @@ mod flip;
 mod history;
 mod json_text;
 pub mod peers;
+mod project;
 mod read;
 mod rebuild;
 mod report;
@@ -30,6 +31,8 @@ pub enum Figure {
     Rebuild,
     /// How long reads take during a promotion ÷ how long they may take.
     Flip,
+    /// Events a second through live projection ÷ those whose rows are upserted alone.
+    Project,
     /// Lookups a second over the API ÷ those of a bare endpoint.
     Read,
     /// Events a second into EventStoreDB ÷ by a bare client.
@@ -40,8 +43,15 @@ pub enum Figure {
 
 impl Figure {
     /// All of them, in the order in which they are measured.
-    pub const ALL: [Self; 6] =
-        [Self::Append, Self::Rebuild, Self::Flip, Self::Read, Self::AppendEsdb, Self::FollowEsdb];
+    pub const ALL: [Self; 7] = [
+        Self::Append,
+        Self::Rebuild,
+        Self::Flip,
+        Self::Project,
+        Self::Read,
+        Self::AppendEsdb,
+        Self::FollowEsdb,
+    ];
 
     /// Its name in the table and on the command line.
     pub const fn name(self) -> &'static str {
@@ -49,6 +59,7 @@ impl Figure {
             Self::Append => "append",
             Self::Rebuild => "rebuild",
             Self::Flip => "flip",
+            Self::Project => "project",
             Self::Read => "read",
             Self::AppendEsdb => "append_esdb",
             Self::FollowEsdb => "follow_esdb",
@@ -67,6 +78,7 @@ impl Figure {
             Self::Append => append::measure().await,
             Self::Rebuild => rebuild::measure(events).await,
             Self::Flip => flip::measure().await,
+            Self::Project => project::measure().await,
             Self::Read => read::measure().await,
             Self::AppendEsdb => esdb::measure_append().await,
             Self::FollowEsdb => esdb::measure_follow().await,

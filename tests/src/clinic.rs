@@ -13,7 +13,7 @@ use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentT
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
 use daybook_event_log::vault::{MasterKey, PatientDetails, Vault};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Engine, KEEP, Process, Rebuild, Views, generation};
+use daybook_projections::{Auditor, Engine, KEEP, Process, Rebuild, Views, generation};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_postgres::{Config, NoTls};
@@ -115,6 +115,12 @@ impl Clinic {
     #[must_use]
     pub fn rebuild(&self) -> Rebuild {
         Rebuild::new(self.log.clone(), self.vault.clone(), self.pool.clone(), KEEP)
+    }
+
+    /// An auditor of its views.
+    #[must_use]
+    pub fn auditor(&self) -> Auditor {
+        Auditor::new(self.log.clone(), self.vault.clone(), self.pool.clone())
     }
 
     /// What serves.

@@ -1,17 +1,18 @@
 //! What is counted and measured. Labels are words of ours: no id, name or text of a client ever becomes one.
 
-use std::sync::atomic::AtomicU64;
+mod views;
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Because;
 use daybook_event_log::Connection;
-use daybook_projections::Lag;
+use daybook_projections::{Lag, Standing};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use views::{BatchMetrics, ViewMetrics};
 
 /// Upper edges of the histogram of durations, in seconds.
 const DURATION_EDGES: [f64; 12] =
@@ -55,16 +56,9 @@ struct Difference {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct View {
-    model: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Adapter {
     adapter: &'static str,
 }
-
-type Seconds = Gauge<f64, AtomicU64>;
 
 /// All that is counted and measured.
 #[derive(Debug)]
@@ -76,8 +70,7 @@ pub(crate) struct Metrics {
     routed: Family<Routed, Counter>,
     bookings: Family<Booking, Counter>,
     differences: Family<Difference, Counter>,
-    lag: Family<View, Seconds>,
-    position: Family<View, Gauge>,
+    views: ViewMetrics,
     log_up: Family<Adapter, Gauge>,
     log_reconnects: Family<Adapter, Gauge>,
 }
@@ -103,8 +96,7 @@ impl Metrics {
             routed: Family::default(),
             bookings: Family::default(),
             differences: Family::default(),
-            lag: Family::default(),
-            position: Family::default(),
+            views: ViewMetrics::default(),
             log_up: Family::default(),
             log_reconnects: Family::default(),
         };
@@ -133,13 +125,7 @@ impl Metrics {
             "Bookings taken that the rule set that did not judge would have refused, by its code",
             self.differences.clone(),
         );
-        registry.register_with_unit(
-            "view_lag",
-            "Age of the oldest event that a view does not hold",
-            Unit::Seconds,
-            self.lag.clone(),
-        );
-        registry.register("view_position", "Position that a view has reached", self.position.clone());
+        self.views.register(registry);
         registry.register(
             "log_up",
             "Whether the event log answered when it was last heard of",
@@ -192,17 +178,22 @@ impl Metrics {
 
     /// How far a view is.
     pub(crate) fn view(&self, model: ReadModel, lag: Lag) {
-        let view = View { model: model.as_str() };
-        self.lag.get_or_create(&view).set(lag.seconds);
-        let position = i64::try_from(lag.position.commit()).unwrap_or(i64::MAX);
-        self.position.get_or_create(&view).set(position);
+        self.views.tell(model, lag);
+    }
+
+    /// Which generations are being built.
+    pub(crate) fn building(&self, building: Vec<Standing>) {
+        self.views.tell_building(building);
+    }
+
+    /// What is measured of the engine's batches.
+    pub(crate) fn batches(&self) -> BatchMetrics {
+        self.views.batches.clone()
     }
 
     /// A view does not serve: what was last known of it is told no more.
     pub(crate) fn view_is_away(&self, model: ReadModel) {
-        let view = View { model: model.as_str() };
-        self.lag.remove(&view);
-        self.position.remove(&view);
+        self.views.forget(model);
     }
 
     /// How the log's connection fares.
@@ -258,7 +249,7 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         let (legacy, position) = (ReadModel::Legacy, daybook_event_log::Position::START);
-        metrics.view(legacy, Lag { position, head: position, seconds: 0.0 });
+        metrics.view(legacy, Lag { position, head: position, events: 0, seconds: 0.0, still_seconds: 0.0 });
         let told =
             |metrics: &Metrics| metrics.text().unwrap().contains(r#"view_lag_seconds{model="legacy"}"#);
         assert!(told(&metrics));

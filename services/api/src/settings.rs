@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
 use daybook_event_log::EventLog;
-use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::{Batches, LagRule, Router};
 
 /// How the API is run.
 #[derive(Debug, Clone)]
@@ -18,8 +18,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The secret that staff tokens are signed with.
     pub jwt_secret: JwtSecret,
-    /// How far the serving view may be behind the log before the process says that it is not ready.
-    pub lag_limit: Duration,
+    /// When a view that can be asked is so far behind, and so still, that the process says that it is not ready.
+    pub lag_rule: LagRule,
     /// How long a request waits for the position that it asks for.
     pub at_least_patience: Duration,
     /// How long requests that are under way may take to finish when the process is told to stop.
@@ -29,9 +29,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Behind the log by more than this, the process is not ready.
-    pub const LAG_LIMIT: Duration = Duration::from_secs(10);
-
     /// Longest wait for a position.
     pub const AT_LEAST_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -43,7 +40,7 @@ impl Settings {
         Self {
             listen,
             jwt_secret,
-            lag_limit: Self::LAG_LIMIT,
+            lag_rule: LagRule::USUAL,
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,
@@ -64,6 +61,8 @@ pub struct Parts {
     pub router: Router,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Batches of the engine that keeps the views up, where this process has one.
+    pub batches: Option<Batches>,
 }
 
 /// The secret that staff tokens are signed with. It never shows itself.

@@ -32,7 +32,11 @@ pub(crate) struct State {
 impl State {
     /// Has to be called on the runtime that is to carry out commands.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { log, commands, queries, router, clock } = parts;
+        let Parts { log, commands, queries, router, clock, batches } = parts;
+        let metrics = Metrics::new();
+        if let Some(batches) = batches {
+            tokio::spawn(metrics.batches().measure(batches.subscribe()));
+        }
         Self {
             tokens: Tokens::new(&settings.jwt_secret),
             settings,
@@ -42,7 +46,7 @@ impl State {
             router,
             clock,
             checks: CheckLimiter::default(),
-            metrics: Metrics::new(),
+            metrics,
             runtime: Handle::current(),
         }
     }

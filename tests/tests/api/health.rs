@@ -1,6 +1,7 @@
 //! Health: alive, ready or not and why, counted without anybody's name, and stopped without cutting anybody off.
 
 use chrono::TimeDelta;
+use daybook_projections::LagRule;
 use daybook_tests::app::{App, spawn_app};
 use serde_json::json;
 
@@ -20,15 +21,25 @@ async fn a_process_whose_view_is_near_the_logs_end_is_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_whose_serving_view_falls_behind_is_not_ready_and_names_the_view() {
+async fn a_process_whose_serving_view_is_stalled_is_not_ready_and_names_the_view() {
     let app = app_that_falls_behind(TimeDelta::seconds(60)).await;
     told(app.get("/readyz")).await.ok();
     book(&app, &form()).await.ok();
+    // It is a minute behind, but it moved a moment ago.
+    let behind = told(app.get("/readyz")).await.ok();
+    assert_eq!(behind.json["checks"]["legacy"]["health"], "behind", "{}", behind.json);
+    let client = app.clinic.database.connect().await.unwrap();
+    let still = "UPDATE control.checkpoints SET updated_at = updated_at - interval '90 seconds'";
+    client.execute(still, &[]).await.unwrap();
+    until_answered(&app, 503).await;
     let not_ready = told(app.get("/readyz")).await;
     assert_eq!((not_ready.status.as_u16(), &not_ready.json["status"]), (503, &json!("not ready")));
     let checks = &not_ready.json["checks"];
     assert_eq!((&checks["log"]["ok"], &checks["legacy"]["ok"]), (&json!(true), &json!(false)));
-    assert_eq!(checks["legacy"]["lagSeconds"], json!(60.0));
+    let legacy = &checks["legacy"];
+    assert_eq!((&legacy["health"], &legacy["lagEvents"]), (&json!("stalled"), &json!(1)), "{legacy}");
+    // No longer than what it lacks is there.
+    assert_eq!((&legacy["lagSeconds"], &legacy["stillSeconds"]), (&json!(60.0), &json!(60.0)), "{legacy}");
     assert!(checks.get("dynamic").is_none(), "nobody is routed to the dynamic view");
     set_share(&app, 50.0).await;
     let both = told(app.get("/readyz")).await;
@@ -36,6 +47,78 @@ async fn a_process_whose_serving_view_falls_behind_is_not_ready_and_names_the_vi
     told(app.get("/livez")).await.ok();
     let text = metrics(&app).await;
     assert!(text.contains("daybook_view_lag_seconds{model=\"legacy\"} 60"), "{text}");
+    assert!(text.contains("daybook_view_lag_events{model=\"dynamic\"} 2"), "{text}");
+    assert!(text.contains("daybook_view_still_seconds{model=\"legacy\"} 60"), "{text}");
+}
+
+/// Waits until the process is ready, or until it is not.
+async fn until_answered(app: &App, status: u16) {
+    let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;
+    while app.get("/readyz").send().await.unwrap().status() != status {
+        assert!(tokio::time::Instant::now() < deadline, "/readyz never answers {status}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// A view that is held still by a lock on its checkpoint: it is stalled until it moves again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_is_held_still_is_stalled_and_well_again_once_it_moves() {
+    let clinic = daybook_tests::clinic::Clinic::open().await.unwrap();
+    clinic.settled().await.unwrap();
+    let rule = LagRule { events: 1, still: std::time::Duration::from_millis(200) };
+    let app = App::watched(clinic, TimeDelta::seconds(60), rule, None).await.unwrap();
+    let mut holder = app.clinic.database.connect().await.unwrap();
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("SELECT FROM control.checkpoints FOR UPDATE").await.unwrap();
+    book(&app, &form()).await.ok();
+    // One event may wait as long as it likes under this rule.
+    tokio::time::sleep(rule.still * 3).await;
+    told(app.get("/readyz")).await.ok();
+    book(&app, &form_with(json!({ "preferred_time": "11:00", "phone": "010-2222-3333" }))).await.ok();
+    until_answered(&app, 503).await;
+    held.rollback().await.unwrap();
+    until_answered(&app, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_and_rebuilds_are_measured() {
+    let clinic = daybook_tests::clinic::Clinic::without_views().await.unwrap();
+    clinic.rebuild().missing().await.unwrap();
+    let engine = clinic.engine("measured");
+    let batches = engine.batches();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let app = App::watched(clinic, TimeDelta::zero(), LagRule::USUAL, Some(batches)).await.unwrap();
+    assert!(metrics(&app).await.contains("daybook_view_batch_events_count 0"));
+    let running = tokio::spawn(engine.run(stopped));
+    book(&app, &form()).await.ok();
+    app.clinic.settled().await.unwrap();
+    let client = app.clinic.database.connect().await.unwrap();
+    let building = "INSERT INTO control.generations (model, number, state, rules_version, phase, events)
+                    VALUES ('legacy', 7, 'building', 1, 'loading', 1234);
+                    INSERT INTO control.checkpoints (model, number, commit_position, prepare_position)
+                    VALUES ('legacy', 7, 0, 0)";
+    client.batch_execute(building).await.unwrap();
+    let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;
+    let wanted = [
+        "daybook_view_batch_events_sum 1.0",
+        "daybook_view_batch_duration_seconds_count 1",
+        r#"daybook_rebuild_phase{model="legacy",phase="loading"} 1"#,
+        r#"daybook_rebuild_events{model="legacy"} 1234"#,
+    ];
+    loop {
+        let text = metrics(&app).await;
+        let is_told = wanted.iter().all(|line| text.contains(line));
+        let is_dated = !text.contains("daybook_view_last_batch_timestamp_seconds 0.0");
+        if is_told && is_dated {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{text}");
+    }
+    client.execute("UPDATE control.generations SET state = 'failed' WHERE number = 7", &[]).await.unwrap();
+    let text = metrics(&app).await;
+    assert!(!text.contains("daybook_rebuild_phase{") && !text.contains("daybook_rebuild_events{"), "{text}");
+    stop.send_replace(true);
+    running.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
-//! `GET /readyz`: whether the process may get traffic: the log takes appends, and every view that can be asked is near its end.
+//! `GET /readyz`: whether the process may get traffic: the log takes appends, and every view that can be asked holds what it
+//! does or moves towards it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Routing, Share};
 use daybook_event_log::{Connection, Position};
-use daybook_projections::describe;
+use daybook_projections::{Lag, LagRule, ViewHealth, describe};
 use serde::Serialize;
 
 use crate::edge::answer;
@@ -29,17 +30,26 @@ struct Check {
     ok: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lag_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit_seconds: Option<f64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    keeping_up: Option<KeepingUp>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     connection: Option<Connection>,
 }
 
+/// How a view keeps up with the log, and what is asked of it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeepingUp {
+    health: ViewHealth,
+    lag_seconds: f64,
+    lag_events: u32,
+    still_seconds: f64,
+    limit_events: u32,
+    limit_seconds: f64,
+}
+
 impl Check {
-    const FAILED: Self =
-        Self { ok: false, position: None, lag_seconds: None, limit_seconds: None, connection: None };
+    const FAILED: Self = Self { ok: false, position: None, keeping_up: None, connection: None };
 }
 
 /// Says whether the process is ready, and if not, why: by the name of the check, never by its cause, which is logged.
@@ -97,15 +107,8 @@ async fn log(state: &State) -> Check {
 async fn view(state: &State, model: ReadModel) -> Check {
     let (views, now) = (state.router.views(), state.clock.now());
     let lag = tokio::time::timeout(CHECK_DEADLINE, views.lag(model, &*state.log, now)).await;
-    let limit = state.settings.lag_limit.as_secs_f64();
     match lag {
-        Ok(Ok(lag)) => Check {
-            ok: lag.seconds <= limit,
-            position: Some(lag.position),
-            lag_seconds: Some(lag.seconds),
-            limit_seconds: Some(limit),
-            connection: None,
-        },
+        Ok(Ok(lag)) => judged(state.settings.lag_rule, lag),
         Ok(Err(error)) => {
             tracing::warn!(%model, error = %describe(&error), "how far a view is cannot be told");
             Check::FAILED
@@ -114,6 +117,24 @@ async fn view(state: &State, model: ReadModel) -> Check {
             tracing::warn!(%model, "how far a view is cannot be told in time");
             Check::FAILED
         }
+    }
+}
+
+fn judged(rule: LagRule, lag: Lag) -> Check {
+    let health = rule.judge(&lag);
+    let keeping_up = KeepingUp {
+        health,
+        lag_seconds: lag.seconds,
+        lag_events: lag.events,
+        still_seconds: lag.still_seconds,
+        limit_events: rule.events,
+        limit_seconds: rule.still.as_secs_f64(),
+    };
+    Check {
+        ok: health.is_well(),
+        position: Some(lag.position),
+        keeping_up: Some(keeping_up),
+        connection: None,
     }
 }
 

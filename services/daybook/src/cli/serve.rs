@@ -8,7 +8,7 @@ use anyhow::Context;
 use daybook_api::{Application, ApplicationError, Parts};
 use daybook_commands::SystemClock;
 use daybook_projections::query::Queries;
-use daybook_projections::{Router, Views};
+use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let application = tokio::select! {
-        application = prepare(settings, backend) => application?,
+        application = prepare(settings, backend, engine.batches()) => application?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let served = serve_until_signal(settings, application, signals).await;
@@ -48,7 +48,7 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
 }
 
 /// Sets up a new clinic, builds the views that are missing, and binds the port.
-async fn prepare(settings: &Settings, backend: &Backend) -> anyhow::Result<Application> {
+async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
     let seeded = backend.commands.seed().await.context("the first services and hours could not be set up")?;
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
         tracing::info!("a new clinic was set up with its first services and hours");
@@ -64,6 +64,7 @@ async fn prepare(settings: &Settings, backend: &Backend) -> anyhow::Result<Appli
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
         clock: Arc::new(SystemClock),
+        batches: Some(batches),
     };
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
     Application::build(api, parts).map_err(name_the_setting)

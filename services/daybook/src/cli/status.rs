@@ -15,7 +15,7 @@ use crate::output::Format;
 use crate::settings::Settings;
 use crate::view_counts;
 use crate::wiring::{Backend, Beginning};
-use report::{Listening, Report, View};
+use report::{KeepingUp, Listening, Report, View};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -51,12 +51,13 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
 }
 
 async fn look_at(backend: &Backend, serving: &Views, standing: Standing) -> anyhow::Result<View> {
-    let lag_seconds = match standing.state {
-        State::Live => Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?.seconds),
+    let lag = match standing.state {
+        State::Live => Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?),
         State::Building | State::Kept | State::Past | State::Failed => None,
     };
     let counts = view_counts::count(&backend.pool.get().await?, standing.generation).await?;
-    Ok(View { standing, lag_seconds, counts })
+    let keeping_up = lag.map(KeepingUp::from);
+    Ok(View { standing, keeping_up, counts })
 }
 
 /// Where a service answers: where the last one of this data dir said it listens, else where one would.

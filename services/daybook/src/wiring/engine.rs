@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use daybook_event_log::EventLog;
 use daybook_event_log::vault::Vault;
-use daybook_projections::{Engine, Process, Role};
+use daybook_projections::{Batches, Engine, Process, Role};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,6 +18,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 pub struct RunningEngine {
     stop: watch::Sender<bool>,
     role: watch::Receiver<Option<Role>>,
+    batches: Batches,
     task: JoinHandle<()>,
 }
 
@@ -25,13 +26,18 @@ impl RunningEngine {
     pub(super) fn start(log: Arc<dyn EventLog>, vault: Vault, pool: Pool) -> Self {
         let (stop, stopped) = watch::channel(false);
         let engine = Engine::new(log, vault, pool, this_process());
-        let role = engine.role();
-        Self { stop, role, task: tokio::spawn(engine.run(stopped)) }
+        let (role, batches) = (engine.role(), engine.batches());
+        Self { stop, role, batches, task: tokio::spawn(engine.run(stopped)) }
     }
 
     /// What it is, as that changes; nothing until it knows.
     pub fn role(&self) -> watch::Receiver<Option<Role>> {
         self.role.clone()
+    }
+
+    /// Where it tells of its batches.
+    pub fn batches(&self) -> Batches {
+        self.batches.clone()
     }
 
     /// Tells it to stop and waits for it, but not for ever: a batch that is cut off is simply not committed.

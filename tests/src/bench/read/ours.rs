@@ -42,6 +42,7 @@ impl Server {
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             clock: Arc::new(SystemClock),
+            batches: None,
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { workers: NonZeroUsize::new(WORKERS), ..Settings::new(listen, secret) };

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use daybook_event_log::Position;
-use daybook_projections::{Leader, Standing};
+use daybook_projections::{Lag, LagRule, Leader, MAX_COUNTED_LAG, Standing, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::leading;
 use crate::cli::reads::Reads;
-use crate::output::{Align, Table, grouped};
+use crate::output::{Align, Table, counted, grouped};
 use crate::view_counts::ViewCounts;
 
 /// What was found.
@@ -42,10 +42,48 @@ pub(super) struct Listening {
 pub(super) struct View {
     #[serde(flatten)]
     pub(super) standing: Standing,
-    /// Age of the oldest event that it does not hold; none where it is not kept up.
-    pub(super) lag_seconds: Option<f64>,
+    /// How it keeps up with the log; none where it does not have to.
+    #[serde(flatten)]
+    pub(super) keeping_up: Option<KeepingUp>,
     /// What it holds; none where its tables are not there.
     pub(super) counts: Option<ViewCounts>,
+}
+
+/// How a view keeps up with the log, judged as `/readyz` does.
+#[derive(Serialize)]
+pub(super) struct KeepingUp {
+    health: ViewHealth,
+    /// Age of the oldest event that it does not hold.
+    lag_seconds: f64,
+    /// Events that it does not hold, counted up to [`MAX_COUNTED_LAG`].
+    lag_events: u32,
+    /// For how long it has had something to take in and has not moved.
+    lag_still_seconds: f64,
+}
+
+impl From<Lag> for KeepingUp {
+    fn from(lag: Lag) -> Self {
+        Self {
+            health: LagRule::USUAL.judge(&lag),
+            lag_seconds: lag.seconds,
+            lag_events: lag.events,
+            lag_still_seconds: lag.still_seconds,
+        }
+    }
+}
+
+impl KeepingUp {
+    fn describe(&self) -> String {
+        let or_more = if self.lag_events == MAX_COUNTED_LAG { " or more" } else { "" };
+        let events = counted(self.lag_events.into(), "event", "events");
+        match self.health {
+            ViewHealth::Current => ViewHealth::Current.as_str().to_owned(),
+            ViewHealth::Behind => format!("behind by {events}{or_more}, {:.1} s", self.lag_seconds),
+            ViewHealth::Stalled => {
+                format!("stalled for {:.0} s, behind by {events}{or_more}", self.lag_still_seconds)
+            }
+        }
+    }
 }
 
 impl Report {
@@ -75,7 +113,7 @@ impl Report {
             ("view", Align::Left),
             ("state", Align::Left),
             ("position", Align::Right),
-            ("lag", Align::Right),
+            ("keeps up", Align::Left),
             ("services", Align::Right),
             ("clinic hours", Align::Right),
             ("reservations", Align::Right),
@@ -110,7 +148,7 @@ impl Listening {
 
 impl View {
     fn cells(&self) -> Vec<String> {
-        let lag = self.lag_seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+        let lag = self.keeping_up.as_ref().map_or_else(|| "-".to_owned(), KeepingUp::describe);
         let mut cells = vec![
             self.standing.generation.to_string(),
             self.standing.state.as_str().to_owned(),

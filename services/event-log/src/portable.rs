@@ -12,10 +12,11 @@
 //! in it. Nothing here looks into an event, and no error says what one says.
 //!
 //! Where to look: [`export`] writes a file, [`verify`] reads one through and trusts none of it, and only what it has
-//! passed can be imported ([`Verified::import`]), into a log of any kind.
+//! passed can be imported ([`Verified::import`]), into a log of any kind, or reckoned with ([`Verified::events`]).
 
 mod batch;
 mod error;
+mod events;
 mod export;
 mod import;
 mod ledger;
@@ -32,6 +33,7 @@ use sha2::digest::Output;
 use sha2::{Digest, Sha256};
 
 pub use error::{ExportError, FileError, ImportError, LineFault};
+pub use events::Events;
 pub use export::{Exported, export};
 pub use import::Imported;
 pub use verify::{Verified, verify};

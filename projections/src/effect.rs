@@ -131,6 +131,11 @@ impl Interpreter {
         })
     }
 
+    /// Whether what is sealed with a key was forgotten before.
+    pub(crate) fn has_forgotten(&self, key: KeyId) -> bool {
+        self.forgotten.contains(&key)
+    }
+
     /// What a batch of events means, in their order.
     pub(crate) fn interpret_all(
         &mut self,
@@ -239,7 +244,7 @@ impl Interpreter {
         reservation: &ReservationId,
         opener: &Opener,
     ) -> Result<Option<String>, VaultError> {
-        if self.forgotten.contains(&sealed.key) {
+        if self.has_forgotten(sealed.key) {
             return Ok(None);
         }
         match opener.open(sealed, sealing_context(reservation))? {

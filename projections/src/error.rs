@@ -5,6 +5,7 @@ use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
 use daybook_event_log::{Position, ReadError, Recorded, StreamName};
 
+use crate::fact::RULES_VERSION;
 use crate::generation::{Generation, State};
 use crate::leader::Epoch;
 use crate::retirement::RetirementFault;
@@ -75,6 +76,41 @@ pub enum ViewError {
     NoSuchReservation {
         /// In which generation it was looked for.
         generation: Generation,
+    },
+    /// Only a generation that is whole can be compared.
+    #[error("{generation} {}; `daybook projection list` shows which can be compared", describe_state(*state))]
+    NotComparable {
+        /// Which generation.
+        generation: Generation,
+        /// What it is, where there is such a one.
+        state: Option<State>,
+    },
+    /// Rows that other rules have made say nothing about those of this release.
+    #[error(
+        "{generation} was built by version {version} of the rules, this release compares by {RULES_VERSION}; \
+         `daybook projection rebuild {}` builds the view anew", generation.model
+    )]
+    OtherRules {
+        /// Which generation.
+        generation: Generation,
+        /// The version by which it was built.
+        version: u32,
+    },
+    /// Two generations can only be compared at one position, and these never meet.
+    #[error(
+        "{behind} stays at position {behind_at}, {ahead} is at {ahead_at} already; \
+         `daybook projection rebuild {} --until {behind_at} --name NAME` builds what it held there, to compare with",
+        ahead.model
+    )]
+    Apart {
+        /// The generation that stays.
+        behind: Generation,
+        /// Where.
+        behind_at: Position,
+        /// The one that is further.
+        ahead: Generation,
+        /// Where.
+        ahead_at: Position,
     },
     /// `control` holds something that Daybook does not write.
     #[error("the control tables hold {what} that this release does not know")]

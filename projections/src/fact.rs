@@ -20,8 +20,19 @@ pub const RULES_VERSION: u32 = 1;
 pub(crate) struct Field {
     /// Its name in reports.
     pub(crate) name: &'static str,
-    /// Whether it may be shown, or only that it differs.
-    pub(crate) shown: bool,
+    /// Who may see what it says.
+    pub(crate) access: Access,
+}
+
+/// Who may see what a field says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Shown,
+    /// Whoever has the log, which holds it in the clear. It names somebody: reports say only that it differs.
+    Named,
+    /// Only who has a patient's key. Reports say only that it differs.
+    Sealed,
 }
 
 /// What a reservation says.
@@ -80,7 +91,7 @@ impl fmt::Display for Time<'_> {
 }
 
 impl Fact<'_> {
-    /// Every field by name, in a fixed order. What is a patient's is not shown.
+    /// Every field in a fixed order, with what it says: to be compared, and shown only where its access allows.
     pub(crate) fn fields(&self) -> Vec<(Field, String)> {
         let mut fields = Vec::new();
         self.visit(|field, value| fields.push((field, value.to_owned())));
@@ -89,45 +100,68 @@ impl Fact<'_> {
 
     /// Goes through the fields without keeping any: a rebuild hashes every fact of a clinic.
     fn visit(&self, visit: impl FnMut(Field, &str)) {
-        let is_review = matches!(self.time, Time::Review(_));
+        // A wish that was not understood is sealed: it can hold anything.
+        let time = match self.time {
+            Time::Review(_) => Access::Sealed,
+            Time::At(_) | Time::Period(_) => Access::Shown,
+        };
         let mut fields = Visit { visit, text: String::with_capacity(64) };
         fields.shown("date", format_args!("{}", self.date));
-        fields.text(Field { name: "service", shown: true }, self.service);
+        fields.text(Field { name: "service", access: Access::Shown }, self.service);
         fields.shown("minutes", format_args!("{}", self.minutes));
-        fields.write(Field { name: "time", shown: !is_review }, format_args!("{}", self.time));
-        fields.text(Field { name: "status", shown: true }, self.status);
+        fields.write(Field { name: "time", access: time }, format_args!("{}", self.time));
+        fields.text(Field { name: "status", access: Access::Shown }, self.status);
         fields.moment("status_changed_at", self.status_changed_at);
-        fields.optional("status_changed_by", self.status_changed_by);
+        let by = Field { name: "status_changed_by", access: Access::Named };
+        fields.optional(by, self.status_changed_by);
         fields.moment("created_at", self.created_at);
         fields.moment("updated_at", self.updated_at);
         fields.shown("version", format_args!("{}", self.version));
         fields.shown("subject", format_args!("{}", self.subject));
-        fields.text(Field { name: "patient_name", shown: false }, self.patient_name);
-        fields.text(Field { name: "phone", shown: false }, self.phone);
-        fields.optional("email", self.email);
+        let sealed = |name| Field { name, access: Access::Sealed };
+        fields.text(sealed("patient_name"), self.patient_name);
+        fields.text(sealed("phone"), self.phone);
+        fields.optional(sealed("email"), self.email);
         match self.birth_date {
-            Some(date) => fields.kept("birth_date", format_args!("{date}")),
-            None => fields.text(Field { name: "birth_date", shown: false }, "null"),
+            Some(date) => fields.write(sealed("birth_date"), format_args!("{date}")),
+            None => fields.text(sealed("birth_date"), "null"),
         }
-        fields.optional("gender", self.gender);
-        fields.optional("treatment_type", self.treatment_type);
-        fields.optional("notes", self.notes);
-        fields.optional("admin_notes", self.admin_notes);
+        fields.optional(sealed("gender"), self.gender);
+        fields.optional(sealed("treatment_type"), self.treatment_type);
+        fields.optional(sealed("notes"), self.notes);
+        fields.optional(sealed("admin_notes"), self.admin_notes);
     }
 
     /// The first 16 bytes of the hash of all that it says.
     pub(crate) fn hash(&self) -> Digest {
+        self.hash_of(|_| true)
+    }
+
+    /// The same of what is not sealed, which whoever has the log can reckon without a key: a sealed field counts as there,
+    /// whatever it says, and be it erased.
+    pub(crate) fn unsealed_hash(&self) -> Digest {
+        self.hash_of(|field| field.access != Access::Sealed)
+    }
+
+    fn hash_of(&self, is_taken: impl Fn(Field) -> bool) -> Digest {
         // Hashed as one piece: many small ones cost several times as much.
         let mut said = Vec::with_capacity(512);
-        let mut put = |text: &str| {
-            said.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            said.extend_from_slice(text.as_bytes());
-        };
-        put(self.id);
-        self.visit(|_, value| put(value));
+        put(&mut said, self.id);
+        self.visit(|field, value| match is_taken(field) {
+            true => put(&mut said, value),
+            false => said.extend_from_slice(&LEFT_OUT),
+        });
         let hash: [u8; 32] = Sha256::digest(&said).into();
         Digest(hash.iter().take(16).fold(0u128, |number, byte| number << 8 | u128::from(*byte)))
     }
+}
+
+/// Stands in what is hashed for a field that is left out: a length that no text has.
+const LEFT_OUT: [u8; 4] = u32::MAX.to_le_bytes();
+
+fn put(said: &mut Vec<u8>, text: &str) {
+    said.extend_from_slice(&(text.len() as u32).to_le_bytes());
+    said.extend_from_slice(text.as_bytes());
 }
 
 /// Writes one field after the other into the same text.
@@ -150,11 +184,7 @@ impl<V: FnMut(Field, &str)> Visit<V> {
     }
 
     fn shown(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
-        self.write(Field { name, shown: true }, value);
-    }
-
-    fn kept(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
-        self.write(Field { name, shown: false }, value);
+        self.write(Field { name, access: Access::Shown }, value);
     }
 
     fn moment(&mut self, name: &'static str, value: NaiveDateTime) {
@@ -162,8 +192,7 @@ impl<V: FnMut(Field, &str)> Visit<V> {
     }
 
     /// What is there is marked, so that it cannot be taken for what is missing.
-    fn optional(&mut self, name: &'static str, value: Option<&str>) {
-        let field = Field { name, shown: false };
+    fn optional(&mut self, field: Field, value: Option<&str>) {
         match value {
             Some(text) => {
                 self.text.clear();
@@ -216,5 +245,14 @@ impl fmt::Display for Digest {
 impl serde::Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u128::from_str_radix(&text, 16).ok()).flatten();
+        number.map(Self).ok_or_else(|| serde::de::Error::custom("a digest is 32 hexadecimal digits"))
     }
 }

@@ -41,11 +41,15 @@ pub use rebuild::{
     Rebuild, RebuildReport, Trial, TrialView, Until,
 };
 pub use retirement::{
-    Examined, Patience, Proof, Rebuilt, Retirement, RetirementFault, RetirementRecord, Steps,
+    Examined, Patience, Rebuilt, RestorationProof, Retirement, RetirementFault, RetirementRecord, Steps,
     records as retirements,
 };
 pub use router::{Route, Router};
-pub use verify::{Difference, MAX_DIFFERENCES, Verdict, verify};
+pub use verify::{
+    Checked, CheckedDetails, CheckedView, Comparison, Days, Declared, Difference, DifferingField, MAX_DAYS,
+    MAX_DIFFERENCES, Mode, Proof, ProofDay, ProofError, ProofView, SideValue, Verdict, WrittenBy,
+    check_proof, compare, prove, verify,
+};
 pub use views::{Serving, Views};
 
 /// An error with its causes, on one line.

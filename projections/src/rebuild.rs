@@ -38,6 +38,7 @@ use crate::{router, tables};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};
+pub(crate) use histories::Histories;
 use memory::Memory;
 pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;

@@ -24,7 +24,7 @@ use crate::generation::Generation;
 use crate::rebuild::{KEEP, LAST_READERS, Rebuild};
 
 pub use record::{RetirementRecord, records};
-pub use restoring::{Proof, Rebuilt};
+pub use restoring::{Rebuilt, RestorationProof};
 pub use retiring::Examined;
 
 /// How long is waited for others.

@@ -7,7 +7,7 @@ mod append;
 mod asker;
 mod esdb;
 mod flip;
-mod history;
+pub mod history;
 mod json_text;
 pub mod peers;
 mod project;

@@ -30,7 +30,7 @@ const ALLOCATION_BYTES: usize = 16;
 
 /// What was gathered of a range of pages.
 #[derive(Debug, Default)]
-pub(super) struct Histories {
+pub(crate) struct Histories {
     by_id: IndexMap<ReservationId, History, Hasher>,
     closures: BTreeMap<Box<str>, (u32, ClosureRow)>,
     reference: Reference,
@@ -60,7 +60,7 @@ struct Step {
 
 impl Histories {
     /// Takes in one effect of a stream. One on a reservation that is not there changes nothing: an event is never refused.
-    pub(super) fn take_in(&mut self, Told { stream, effect }: Told) {
+    pub(crate) fn take_in(&mut self, Told { stream, effect }: Told) {
         if !self.pages.want(&stream) {
             self.pages.pass_over(&stream);
             return;
@@ -137,7 +137,7 @@ impl Histories {
     }
 
     /// Every reservation as a row of a view, each made when it is asked for.
-    pub(super) fn rows<R: ReservationRow>(&self) -> impl Iterator<Item = R> {
+    pub(crate) fn rows<R: ReservationRow>(&self) -> impl Iterator<Item = R> {
         self.by_id.values().map(|history| self.row(history))
     }
 
@@ -162,7 +162,7 @@ impl Histories {
     }
 
     /// Services, limits and hours.
-    pub(super) const fn reference(&self) -> &Reference {
+    pub(crate) const fn reference(&self) -> &Reference {
         &self.reference
     }
 }

@@ -17,7 +17,7 @@ use crate::router;
 /// What shows that a restored view is what it has to be. Each was compared with the other view besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum RestorationProof {
     /// Nothing happened since the retirement, and its digest is the one that was recorded.
     RecordedDigest,
     /// Something happened since, or the rules are others by now: it says what the other view says.
@@ -30,7 +30,7 @@ pub struct Rebuilt {
     /// What is to be recorded.
     pub restored: ViewRestored,
     /// What shows that it is right.
-    pub proof: Proof,
+    pub proof: RestorationProof,
     /// What the rebuild did.
     pub report: RebuildReport,
 }
@@ -68,7 +68,7 @@ impl Steps<'_> {
         &self,
         retired: &ViewRetired,
         report: &RebuildReport,
-    ) -> Result<(ViewRestored, Proof), ViewError> {
+    ) -> Result<(ViewRestored, RestorationProof), ViewError> {
         let own = report.generations.iter().copied().find(|generation| generation.model == retired.model);
         let generation = own.filter(|_| report.compared).ok_or(RetirementFault::NotCompared)?;
         let digest = report.digests.get(&generation.to_string()).ok_or(RetirementFault::NotCompared)?;
@@ -83,13 +83,13 @@ impl Steps<'_> {
         if retired.rules_version != RULES_VERSION
             || !is_unchanged(&*self.of.log, from, report.position).await?
         {
-            return Ok((restored, Proof::OtherView));
+            return Ok((restored, RestorationProof::OtherView));
         }
         if restored.digest != retired.digest {
             let recorded = retired.digest.clone();
             return Err(RetirementFault::NotAsRetired { generation, found: *digest, recorded }.into());
         }
-        Ok((restored, Proof::RecordedDigest))
+        Ok((restored, RestorationProof::RecordedDigest))
     }
 
     /// Writes down that the view is there again. Does nothing where that is written.

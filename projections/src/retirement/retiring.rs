@@ -75,7 +75,7 @@ impl Steps<'_> {
             reservations: verdict.reservations.get(&name).copied().unwrap_or_default(),
             digest: verdict.digests.get(&name).copied().unwrap_or(Digest::EMPTY),
             rules_version: verdict.rules_version,
-            declared: verdict.declared,
+            declared: verdict.declared.iter().flat_map(|declared| declared.kinds()).collect(),
         })
     }
 

@@ -11,6 +11,7 @@ pub mod failure;
 mod listening;
 mod logging;
 mod output;
+mod part;
 pub mod private_postgres;
 pub mod secrets;
 pub mod settings;

@@ -50,15 +50,18 @@ const COLUMNS: [Type; 7] =
 
 /// A past as it was written.
 #[derive(Debug)]
-pub(super) struct History {
+pub struct History {
     /// Its reservations, the oldest first.
-    pub(super) reservations: Vec<ReservationId>,
+    pub reservations: Vec<ReservationId>,
     /// Events in the log, with those of the clinic's first start.
-    pub(super) events: u64,
+    pub events: u64,
 }
 
 /// Writes a past of so many reservations, two and a half events each.
-pub(super) async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History> {
+///
+/// # Errors
+/// When the log or the vault cannot be written.
+pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History> {
     let past = Past::invent(clinic, reservations).await?;
     let client = clinic.database.connect().await?;
     let head = clinic.log.head().await?.commit();

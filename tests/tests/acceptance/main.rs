@@ -13,6 +13,7 @@ mod log_restarts;
 mod outages;
 mod paused_leader;
 mod private_postgres;
+mod proofs;
 mod random_kills;
 mod replay;
 mod restored_log;

@@ -16,7 +16,7 @@ use daybook_domain::routing::{DynamicShareSet, RoutingCommand, Share};
 use daybook_domain::{ClinicZone, ReadModel, ServiceId};
 use daybook_event_log::{EventLog, Filter, Position, Recorded};
 use daybook_projections::{
-    Patience, Proof, Rebuilt, Retirement, RetirementRecord, Steps, ViewError, generation,
+    Patience, Rebuilt, RestorationProof, Retirement, RetirementRecord, Steps, ViewError, generation,
 };
 use daybook_tests::clinic::{Clinic, FixedClock, PATIENCE, desk, request};
 use futures_util::TryStreamExt;
@@ -155,7 +155,7 @@ async fn a_view_that_was_retired_for_a_week_comes_back_as_one_that_was_kept() {
     }
 
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
-    assert_eq!(rebuilt.proof, Proof::OtherView);
+    assert_eq!(rebuilt.proof, RestorationProof::OtherView);
     // It is kept up from here on like any other.
     live_through(&clinic, &mut dice, 20).await;
     caught_up(&clinic, 2).await;
@@ -176,7 +176,7 @@ async fn where_nothing_happened_since_the_digest_has_to_be_the_recorded_one() {
     set_share(&clinic, 100.0).await;
     let record = retire_by(&clinic, &retirement(&clinic)).await;
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
-    assert_eq!(rebuilt.proof, Proof::RecordedDigest);
+    assert_eq!(rebuilt.proof, RestorationProof::RecordedDigest);
     assert_eq!(*rebuilt.restored.digest, record.digest.to_string());
     let noted = records(&clinic).await;
     assert!(noted.len() == 1 && noted[0].restored_at.is_some(), "{noted:?}");

@@ -1,62 +1,77 @@
-//! Comparing the views: what is wrong is found and named, what cannot be equal is counted.
+//! Comparing generations: what is wrong is found, named and followed to its event; what cannot be equal is counted.
 
-use daybook_domain::ReadModel;
-use daybook_projections::verify;
-use daybook_tests::clinic::{Clinic, desk, request};
+mod generations;
+mod planted;
+mod proof;
+
+use daybook_event_log::{Position, Recorded, Revision, StreamName};
+use daybook_projections::{
+    Comparison, Difference, Generation, Mode, SideValue, Verdict, WrittenBy, compare, verify,
+};
+use daybook_tests::clinic::Clinic;
+use futures_util::TryStreamExt;
 
 use crate::history::{Dice, live_through};
 
+/// A full comparison of the views that serve.
+async fn full(clinic: &Clinic) -> Verdict {
+    verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap()
+}
+
+/// A quick one.
+async fn quick(clinic: &Clinic) -> Verdict {
+    let comparison = Comparison { mode: Mode::Quick, generations: None };
+    compare(clinic.log.as_ref(), &clinic.vault, &clinic.pool, comparison).await.unwrap()
+}
+
+fn generation(name: &str) -> Generation {
+    name.parse().unwrap()
+}
+
+/// What there is to a field on both sides of a difference.
+fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [SideValue; 2] {
+    let found = difference.fields.iter().find(|differing| differing.field == field);
+    &found.unwrap_or_else(|| panic!("{field} does not differ: {difference:?}")).sides
+}
+
+/// The events of a page that are about a reservation.
+async fn events_of(clinic: &Clinic, page: &StreamName, reservation: &str) -> Vec<Recorded> {
+    let events = clinic.log.read_stream(page, Revision::FIRST).await.unwrap();
+    let mut events: Vec<Recorded> = events.try_collect().await.unwrap();
+    events.retain(|event| String::from_utf8_lossy(&event.payload).contains(reservation));
+    events
+}
+
+#[track_caller]
+fn assert_is(written: Option<&WrittenBy>, event: &Recorded) {
+    let written = written.expect("an event");
+    let found: (Position, &StreamName, Revision, &str) =
+        (written.position, &written.stream, written.revision, &written.kind);
+    assert_eq!(found, (event.position, &event.stream, event.revision, &*event.kind));
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn random_histories_leave_the_views_in_agreement() {
+async fn random_histories_leave_the_views_in_agreement_both_in_full_and_quickly() {
     for seed in 20..23 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 150).await;
         clinic.settled().await.unwrap();
-        let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
-        assert!(verdict.agrees(), "seed {seed}: {verdict:?}");
-        let [legacy, dynamic] = verdict.digests.values().collect::<Vec<_>>().try_into().unwrap();
+        let full = full(&clinic).await;
+        assert!(full.agrees(), "seed {seed}: {full:?}");
+        let [legacy, dynamic] = full.digests.values().collect::<Vec<_>>().try_into().unwrap();
         assert_eq!(legacy, dynamic);
-    }
-}
+        let declared = full.declared.unwrap();
+        let rows = full.reservations["dynamic_1"];
+        assert!(
+            declared.exact > 0 && declared.period_without_time > 0 && declared.exact < rows,
+            "{declared:?}"
+        );
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_changed_field_is_found_and_named_without_showing_a_patients_details() {
-    let clinic = Clinic::open().await.unwrap();
-    for patient in 0..20 {
-        let wanted = request(patient, "srv_wrinkle_botox", "2026-12-10", "오전", ReadModel::Legacy);
-        let _ = clinic.commands.request(wanted, desk()).await;
+        let quick = quick(&clinic).await;
+        assert!(quick.agrees() && quick.declared.is_none(), "seed {seed}: {quick:?}");
+        assert_eq!((quick.mode, full.mode), (Mode::Quick, Mode::Full));
+        assert_eq!((&quick.digests, &quick.reservations), (&full.digests, &full.reservations));
+        assert_eq!((quick.position, quick.days_compared), (full.position, full.days_compared));
+        assert!(full.days_compared > 1);
     }
-    clinic.settled().await.unwrap();
-    let client = clinic.database.connect().await.unwrap();
-    let changed = client
-        .query_one(
-            r#"UPDATE dynamic_1.reservations SET status = 'CONFIRMED', "patientName" = 'Somebody Else'
-               WHERE id = (SELECT min(id) FROM dynamic_1.reservations) RETURNING id"#,
-            &[],
-        )
-        .await
-        .unwrap();
-    let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
-    assert!(!verdict.agrees() && !verdict.kept_digests_agree);
-    assert_eq!(verdict.differing, 1);
-    let difference = &verdict.differences[0];
-    assert_eq!(difference.reservation, changed.get::<_, String>(0));
-    let told = format!("{:?}", difference.fields);
-    assert!(
-        told.contains("PENDING") && told.contains("CONFIRMED") && told.contains("patient_name"),
-        "{told}"
-    );
-    assert!(!told.contains("Somebody") && !told.contains('홍'), "{told}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_reservation_is_found() {
-    let clinic = Clinic::open().await.unwrap();
-    let wanted = request(1, "srv_wrinkle_botox", "2026-12-10", "10:00", ReadModel::Legacy);
-    clinic.commands.request(wanted, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
-    let client = clinic.database.connect().await.unwrap();
-    client.batch_execute("DELETE FROM legacy_1.reservations").await.unwrap();
-    let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
-    assert_eq!((verdict.differing, verdict.agrees()), (1, false));
 }

@@ -176,6 +176,9 @@ impl From<ViewError> for Problem {
             | ViewError::NotKept { .. }
             | ViewError::NoRows { .. }
             | ViewError::NoSuchReservation { .. }
+            | ViewError::NotComparable { .. }
+            | ViewError::OtherRules { .. }
+            | ViewError::Apart { .. }
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
             | ViewError::Retirement(_)

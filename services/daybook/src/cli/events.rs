@@ -9,6 +9,8 @@ mod tail;
 
 use clap::Subcommand;
 
+pub(in crate::cli) use import::verify as verify_export;
+
 use crate::exit::Exit;
 use crate::settings::Settings;
 

@@ -27,7 +27,8 @@ pub(super) enum Command {
     Promote(promote::Arguments),
     /// Take away a generation that does not serve
     Drop(drop::Arguments),
-    /// Compare both views at one position; exit code 1 where they differ
+    /// Compare two generations at one position, or check a proof of them; exit code 1 where something differs
+    #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
     /// Take the legacy view away once nobody is led to it; the log keeps all that was in it
     Retire(retire::Arguments),

@@ -84,7 +84,7 @@ async fn a_restoration_that_was_killed_before_or_after_its_event_is_completed_by
     steps.end().await;
     assert!(clinic.commands.routing().is_retired(ReadModel::Legacy), "nobody is led to it yet");
     let again = restore_by(&clinic, &retirement).await;
-    assert_eq!(again.proof, Proof::RecordedDigest);
+    assert_eq!(again.proof, RestorationProof::RecordedDigest);
     assert_eq!(again.restored.digest, rebuilt.restored.digest);
     caught_up(&clinic, 2).await;
 

@@ -2,22 +2,18 @@
 //!
 //! Under its name there is never half a file: it is written beside, and gets its name once it is whole and on the disk.
 
-mod part;
-
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use daybook_event_log::EventLog;
 use daybook_event_log::portable::{self, Exported, Progress};
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
 use crate::output::{Format, Meter, counted, grouped, say};
+use crate::part::{Part, check_free};
 use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
-use part::Part;
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -59,19 +55,6 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-/// Refuses to take the place of another file unasked, and of what is no file in any case.
-fn check_free(file: &Path, force: bool) -> anyhow::Result<()> {
-    match std::fs::symlink_metadata(file) {
-        Ok(found) if force && found.is_file() => Ok(()),
-        Ok(found) if found.is_file() => {
-            Err(Misuse(format!("there is a file `{}` already; --force replaces it", file.display())).into())
-        }
-        Ok(_) => Err(Misuse(format!("`{}` is something else than a file", file.display())).into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", file.display())),
-    }
-}
-
 async fn write_file(log: &dyn EventLog, file: &Path, force: bool) -> anyhow::Result<Exported> {
     let part = Part::create(file)?;
     let exported = write(log, part.out()).await?;
@@ -101,23 +84,4 @@ fn describe(exported: &Exported) -> String {
         grouped(summary.bytes),
         summary.sha256,
     )
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_only_if_that_is_meant_and_what_is_none_never() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("log.jsonl");
-        assert!(check_free(&file, false).is_ok());
-        std::fs::write(&file, "precious").unwrap();
-        let refused = check_free(&file, false).unwrap_err();
-        assert!(refused.is::<Misuse>() && refused.to_string().contains("--force"), "{refused}");
-        assert!(check_free(&file, true).is_ok());
-        assert!(check_free(folder.path(), true).is_err());
-    }
 }

@@ -43,7 +43,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn verify(path: &Path) -> anyhow::Result<Verified<BufReader<File>>> {
+/// Reads an exported log through, and checks all of it.
+pub(in crate::cli) async fn verify(path: &Path) -> anyhow::Result<Verified<BufReader<File>>> {
     let file = File::open(path).context("cannot be opened")?;
     let found = file.metadata().context("cannot be looked at")?;
     if !found.is_file() {

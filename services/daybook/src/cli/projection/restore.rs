@@ -3,7 +3,7 @@
 use clap::Args;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RoutingCommand, ViewRestored};
-use daybook_projections::{Progress, Proof, RebuildReport, Rebuilt, Steps};
+use daybook_projections::{Progress, RebuildReport, Rebuilt, RestorationProof, Steps};
 use serde::Serialize;
 
 use super::report::{self, tell};
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Arguments {
 struct Outcome {
     /// What was recorded; none where the view was not retired.
     restored: Option<ViewRestored>,
-    proof: Option<Proof>,
+    proof: Option<RestorationProof>,
     rebuild: Option<RebuildReport>,
 }
 
@@ -94,8 +94,10 @@ fn describe(model: ReadModel, outcome: &Outcome) -> String {
         return format!("The {model} view is not retired; nothing was done.");
     };
     let proof = match outcome.proof {
-        Some(Proof::RecordedDigest) => "its digest is the one that was recorded when it was retired",
-        Some(Proof::OtherView) | None => "it says what the dynamic view says",
+        Some(RestorationProof::RecordedDigest) => {
+            "its digest is the one that was recorded when it was retired"
+        }
+        Some(RestorationProof::OtherView) | None => "it says what the dynamic view says",
     };
     format!(
         "The {model} view is restored: {proof}. The dynamic view goes on answering everybody until `daybook reads` says \

@@ -1,6 +1,7 @@
 //! A file that is not whole yet, beside the place where it is to stand.
 //!
-//! Others must never be able to read it: patients' details in it are sealed, but who came when is not.
+//! Others must never be able to read it: patients' details in it are sealed, but who came when is not. It never takes
+//! the place of another file unasked.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::failure::Misuse;
+
 /// For its owner alone.
 const MODE: u32 = 0o600;
 
@@ -16,7 +19,7 @@ const MODE: u32 = 0o600;
 const SUFFIX: &str = ".part";
 
 /// A file that is being written. Unless it is kept, dropping it removes it.
-pub(super) struct Part {
+pub(crate) struct Part {
     file: File,
     path: PathBuf,
     place: PathBuf,
@@ -25,7 +28,7 @@ pub(super) struct Part {
 
 impl Part {
     /// Makes it beside its place. What an earlier attempt left there is replaced.
-    pub(super) fn create(place: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn create(place: &Path) -> anyhow::Result<Self> {
         let mut name = place.as_os_str().to_owned();
         name.push(SUFFIX);
         let path = PathBuf::from(name);
@@ -36,12 +39,12 @@ impl Part {
     }
 
     /// To write to.
-    pub(super) const fn out(&self) -> &File {
+    pub(crate) const fn out(&self) -> &File {
         &self.file
     }
 
     /// Brings it to the disk and gives it its name.
-    pub(super) fn keep(mut self) -> anyhow::Result<()> {
+    pub(crate) fn keep(mut self) -> anyhow::Result<()> {
         let kept = self.file.sync_all().and_then(|()| fs::rename(&self.path, &self.place));
         kept.with_context(|| format!("cannot make `{}`", self.place.display()))?;
         self.is_kept = true;
@@ -55,9 +58,22 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.is_kept {
-            // Nothing is lost by a leftover; the next export removes it.
+            // Nothing is lost by a leftover; the next attempt removes it.
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Refuses to take the place of another file unasked, and of what is no file in any case.
+pub(crate) fn check_free(file: &Path, force: bool) -> anyhow::Result<()> {
+    match std::fs::symlink_metadata(file) {
+        Ok(found) if force && found.is_file() => Ok(()),
+        Ok(found) if found.is_file() => {
+            Err(Misuse(format!("there is a file `{}` already; --force replaces it", file.display())).into())
+        }
+        Ok(_) => Err(Misuse(format!("`{}` is something else than a file", file.display())).into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", file.display())),
     }
 }
 
@@ -96,5 +112,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         drop(Part::create(&folder.path().join("log.jsonl")).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_if_that_is_meant_and_what_is_none_never() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("log.jsonl");
+        assert!(check_free(&file, false).is_ok());
+        std::fs::write(&file, "precious").unwrap();
+        let refused = check_free(&file, false).unwrap_err();
+        assert!(refused.is::<Misuse>() && refused.to_string().contains("--force"), "{refused}");
+        assert!(check_free(&file, true).is_ok());
+        assert!(check_free(folder.path(), true).is_err());
     }
 }

@@ -1,0 +1,160 @@
+//! The events of a few reservations, replayed as each view folds them, and which of them last changed each field.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use daybook_domain::{ReadModel, SubjectId};
+use daybook_event_log::vault::Vault;
+use daybook_event_log::{
+    Category, EventLog, Filter, Position, Recorded, RecordedStream, Revision, StreamName,
+};
+use futures_util::TryStreamExt;
+
+use super::difference::{Fields, Suspect, WrittenBy};
+use crate::ViewError;
+use crate::effect::{Effect, Interpreter};
+use crate::fact::Access;
+use crate::fold::{Fold, Reference};
+use crate::interpret::interpret;
+use crate::row::ReservationRow;
+use crate::row::dynamic::DynamicRow;
+use crate::row::legacy::LegacyRow;
+
+/// What happened to one reservation, in the order of the log.
+#[derive(Debug, Default)]
+pub(super) struct Trail {
+    steps: Vec<(WrittenBy, Effect)>,
+}
+
+/// What a trail comes to.
+#[derive(Debug, Default)]
+pub(super) struct Replayed {
+    /// What the reservation says; none where no event entered it.
+    pub(super) fields: Option<Fields>,
+    /// The day on which it was entered.
+    pub(super) date: Option<NaiveDate>,
+    entered_by: Option<WrittenBy>,
+    writers: BTreeMap<&'static str, WrittenBy>,
+}
+
+impl Replayed {
+    /// The event that last changed a field; that which entered the reservation, for the reservation as a whole.
+    pub(super) fn writer(&self, field: &str) -> Option<&WrittenBy> {
+        self.writers.get(field).or(self.entered_by.as_ref())
+    }
+}
+
+/// Reads the pages of what was found to differ, up to a position, and who was forgotten. The interpreter knows what was
+/// forgotten up to there.
+pub(super) async fn read(
+    log: &dyn EventLog,
+    vault: &Vault,
+    mut interpreter: Interpreter,
+    until: Position,
+    suspects: &[Suspect],
+) -> Result<HashMap<String, Trail>, ViewError> {
+    let mut trails: HashMap<String, Trail> =
+        suspects.iter().map(|suspect| (suspect.reservation.clone(), Trail::default())).collect();
+    if trails.is_empty() {
+        return Ok(trails);
+    }
+    let dates: BTreeSet<NaiveDate> =
+        suspects.iter().flat_map(|suspect| [suspect.dates.0, suspect.dates.1]).collect();
+    for date in dates {
+        let page =
+            read_until(log.read_stream(&StreamName::page(date), Revision::FIRST).await?, until).await?;
+        for (event, effect) in page.iter().zip(interpret(&mut interpreter, vault, &page).await?.effects) {
+            let trail = reservation_of(&effect).and_then(|id| trails.get_mut(id));
+            if let Some(trail) = trail {
+                trail.steps.push((WrittenBy::of(event), effect));
+            }
+        }
+    }
+    let privacy = log.read_all(Position::START, &Filter::categories([Category::Privacy])).await?;
+    let forgettings = read_until(privacy, until).await?;
+    let effects = interpret(&mut interpreter, vault, &forgettings).await?.effects;
+    for trail in trails.values_mut() {
+        trail.take_forgettings(&forgettings, &effects);
+    }
+    Ok(trails)
+}
+
+async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<Recorded>, ViewError> {
+    let mut read = Vec::new();
+    while let Some(event) = events.try_next().await?.filter(|event| event.position <= until) {
+        read.push(event);
+    }
+    Ok(read)
+}
+
+fn reservation_of(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Enter(entry) => Some(entry.reservation.as_str()),
+        Effect::Change { reservation, .. } => Some(reservation.as_str()),
+        Effect::Close { .. }
+        | Effect::Reopen { .. }
+        | Effect::Catalog { .. }
+        | Effect::Hours { .. }
+        | Effect::Forget { .. }
+        | Effect::Nothing => None,
+    }
+}
+
+impl Trail {
+    fn subject(&self) -> Option<SubjectId> {
+        self.steps.iter().find_map(
+            |(_, effect)| if let Effect::Enter(entry) = effect { Some(entry.subject) } else { None },
+        )
+    }
+
+    /// Puts in their places the events that forget whose the reservation is.
+    fn take_forgettings(&mut self, events: &[Recorded], effects: &[Effect]) {
+        let Some(whose) = self.subject() else { return };
+        for (event, effect) in events.iter().zip(effects) {
+            if let Effect::Forget { subject } = effect
+                && *subject == whose
+            {
+                self.steps.push((WrittenBy::of(event), Effect::Forget { subject: whose }));
+            }
+        }
+        self.steps.sort_by_key(|(event, _)| event.position);
+    }
+
+    /// Folds it as a view does.
+    pub(super) fn replay(&self, model: ReadModel, reference: &Reference) -> Replayed {
+        match model {
+            ReadModel::Legacy => self.replay_as::<LegacyRow>(reference),
+            ReadModel::Dynamic => self.replay_as::<DynamicRow>(reference),
+        }
+    }
+
+    fn replay_as<R: ReservationRow>(&self, reference: &Reference) -> Replayed {
+        let mut fold: Fold<R> = Fold::new(reference.clone());
+        let mut replayed = Replayed::default();
+        for (event, effect) in &self.steps {
+            fold.apply(effect);
+            let Some(row) = fold.rows.values().next() else { continue };
+            if matches!(effect, Effect::Enter(_)) {
+                replayed.entered_by = Some(event.clone());
+                replayed.date = Some(row.date());
+            }
+            replayed.take(event, effect, row.fact(reference).fields());
+        }
+        replayed
+    }
+}
+
+impl Replayed {
+    fn take(&mut self, event: &WrittenBy, effect: &Effect, fields: Fields) {
+        let before = self.fields.take();
+        for (at, (field, value)) in fields.iter().enumerate() {
+            let former = before.as_ref().and_then(|before| before.get(at)).map(|(_, former)| former);
+            // What was forgotten reads as erased from the beginning; the event that erased it is that of the forgetting.
+            let is_erased = matches!(effect, Effect::Forget { .. }) && field.access == Access::Sealed;
+            if former != Some(value) || is_erased {
+                self.writers.insert(field.name, event.clone());
+            }
+        }
+        self.fields = Some(fields);
+    }
+}

@@ -1,0 +1,129 @@
+//! Proofs as files: written whole or not at all, and held against an exported log without opening a database.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use daybook_event_log::portable::Verified;
+use daybook_event_log::vault::Opener;
+use daybook_projections::{Checked, CheckedView, Proof, check_proof};
+use serde::Serialize;
+
+use super::report::name_days;
+use crate::cli::events::verify_export;
+use crate::exit::Exit;
+use crate::output::{Align, Format, Meter, Table, counted, grouped, say};
+use crate::part::{Part, check_free};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning};
+
+/// Writes a proof to a file.
+pub(super) fn write(file: &Path, proof: &Proof, force: bool) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(proof)?;
+    json.push(b'\n');
+    let part = Part::create(file)?;
+    part.out().write_all(&json).with_context(|| format!("cannot write `{}`", file.display()))?;
+    // Somebody may have made the file meanwhile.
+    check_free(file, force)?;
+    part.keep()?;
+    say(format!(
+        "`{}` proves it for the first {} of the log; `daybook projection verify --check` holds it against an exported log.",
+        file.display(),
+        counted(proof.events, "event", "events"),
+    ));
+    Ok(())
+}
+
+/// What was checked, with its conclusion.
+#[derive(Serialize)]
+struct Shown<'a> {
+    agrees: bool,
+    #[serde(flatten)]
+    checked: &'a Checked,
+}
+
+/// Holds a proof against an exported log.
+pub(super) async fn check(
+    settings: &Settings,
+    proof: &Path,
+    log: &Path,
+    with_keys: bool,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let json = std::fs::read(proof).with_context(|| format!("cannot read `{}`", proof.display()))?;
+    let read = Proof::read(&json).with_context(|| format!("`{}`", proof.display()))?;
+    let exported = verify_export(log).await.with_context(|| format!("`{}`", log.display()))?;
+    let keys = if with_keys { Some(load_keys(settings).await?) } else { None };
+    let checked = fold(&read, exported, keys).await?;
+    format.print(&Shown { agrees: checked.agrees(), checked: &checked }, || describe(&checked))?;
+    Ok(if checked.agrees() { Exit::Done } else { Exit::Failed })
+}
+
+async fn load_keys(settings: &Settings) -> anyhow::Result<Opener> {
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let keys = backend.vault.load_all_keys().await;
+    backend.close().await?;
+    Ok(keys?)
+}
+
+async fn fold(
+    proof: &Proof,
+    exported: Verified<BufReader<File>>,
+    keys: Option<Opener>,
+) -> anyhow::Result<Checked> {
+    let meter = Meter::new("events");
+    let tell = |events: u64| {
+        meter.tell("folding the log", events, Some(events as f64 / proof.events.max(1) as f64));
+    };
+    Ok(check_proof(proof, exported, keys, &tell).await?)
+}
+
+fn describe(checked: &Checked) -> String {
+    let Checked { position, events, missing_events, views } = checked;
+    let events = counted(*events, "event", "events");
+    let mut lines = vec![if checked.agrees() {
+        format!("The exported log comes to what the proof says of its first {events}, position {position}.")
+    } else {
+        format!(
+            "The exported log DIFFERS from what the proof says of its first {events}, position {position}."
+        )
+    }];
+    if *missing_events > 0 {
+        lines.push(format!(
+            "The exported log is shorter: {} missing.",
+            counted(*missing_events, "event is", "events are")
+        ));
+    }
+    let mut table =
+        Table::new(&[("generation", Align::Left), ("reservations", Align::Right), ("days", Align::Right)]);
+    for view in views {
+        table.row([view.generation.to_string(), grouped(view.reservations), grouped(view.days_compared)]);
+    }
+    lines.push(table.to_string().trim_end().to_owned());
+    lines.extend(views.iter().flat_map(describe_days));
+    if views.iter().all(|view| view.details.is_none()) {
+        lines.push("Patients' details were left out; --with-keys checks them too.".to_owned());
+    }
+    lines.join("\n")
+}
+
+fn describe_days(view: &CheckedView) -> Vec<String> {
+    let mut lines = Vec::new();
+    let generation = view.generation;
+    if !view.differing_days.is_empty() {
+        lines.push(format!("Days on which {generation} differs: {}.", name_days(&view.differing_days)));
+    }
+    let Some(details) = &view.details else { return lines };
+    if !details.differing_days.is_empty() {
+        let days = name_days(&details.differing_days);
+        lines.push(format!("Days on which {generation} differs, patients' details included: {days}."));
+    }
+    if !details.untold_days.is_empty() {
+        let days = name_days(&details.untold_days);
+        lines.push(format!(
+            "Days whose details nobody can check, since patients were forgotten later ({generation}): {days}."
+        ));
+    }
+    lines
+}

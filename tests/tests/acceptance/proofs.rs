@@ -1,0 +1,47 @@
+//! `daybook projection verify` as a person uses it: a comparison, a proof of it, and the proof held against an exported log
+//! where there is neither a database nor a key.
+
+use daybook_tests::process::Installation;
+use serde_json::Value;
+
+use crate::asking::EXPORT;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_written_once_and_holds_against_the_exported_log_without_a_database() {
+    let clinic = Installation::open().await.unwrap();
+    clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (proof, log) = (path("proof.json"), path("log.jsonl"));
+    let prove = ["projection", "verify", "--proof", &proof];
+    let told = clinic.run(&prove).await.unwrap();
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.contains("legacy_1 and dynamic_1 say the same at position"), "{told:?}");
+    assert!(told.stdout.contains("exact") && told.stderr.contains("proves it"), "{told:?}");
+    let again = clinic.run(&prove).await.unwrap();
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.stderr.contains("--force replaces it"), "{again:?}");
+    let quick = clinic.run(&["projection", "verify", "--quick"]).await.unwrap();
+    assert!(quick.code == Some(0) && quick.stdout.contains("the digests of"), "{quick:?}");
+    clinic.run(&["events", "export", &log, "--json"]).await.unwrap().json().unwrap();
+
+    let check = ["projection", "verify", "--check", &proof, "--log", &log];
+    let keyed = clinic.run(&[&check[..], &["--with-keys", "--json"]].concat()).await.unwrap().json().unwrap();
+    assert!(keyed["agrees"] == true && keyed["views"][0]["details"].is_object(), "{keyed}");
+
+    // Elsewhere: a database that is not there would be noticed.
+    let nowhere = [("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")];
+    let told = clinic.run_with(&check, &nowhere).await.unwrap();
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.stdout.contains("--with-keys checks them too"), "{told:?}");
+
+    let mut less: Value = serde_json::from_slice(&std::fs::read(&proof).unwrap()).unwrap();
+    less["events"] = (less["events"].as_u64().unwrap() - 1).into();
+    std::fs::write(&proof, less.to_string()).unwrap();
+    let told = clinic.run_with(&check, &nowhere).await.unwrap();
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(
+        told.stdout.contains("DIFFERS") && told.stdout.contains("Days on which legacy_1 differs: 20"),
+        "{told:?}"
+    );
+}

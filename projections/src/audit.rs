@@ -155,7 +155,8 @@ impl Auditor {
         let (generation, position) = (standing.generation, standing.position);
         let view = ViewCounts::read(snapshot, generation).await?;
         let left_out = LeftOut::read(snapshot, generation, position).await?;
-        let (interpreter, reference) = resume(&*self.log, &self.vault, position).await?;
+        let (interpreter, reference) =
+            resume(&*self.log, &self.vault, position, left_out.positions()).await?;
         let tables = finding::tables(snapshot, generation, &reference).await?;
         let mut drill = Drill {
             generation,

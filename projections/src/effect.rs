@@ -16,10 +16,11 @@ use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
 use daybook_event_log::codec::{self, Metadata};
 use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
-use daybook_event_log::{Position, Recorded, StreamName};
+use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
 
 use crate::ViewError;
 use crate::error::EventFault;
+use crate::parked::{HeldUp, LeftOut};
 
 /// What a reader sees in place of a forgotten patient's text where a column must not be null.
 pub const ERASED: &str = "(erased)";
@@ -50,6 +51,9 @@ pub(crate) enum Effect {
     Hours { event: HoursEvent, stamp: Stamp },
     /// A patient's details are to be unreadable.
     Forget { subject: SubjectId },
+    /// One reservation's details are to be unreadable, if it is this patient's: for one that is taken in late, after the
+    /// patient was forgotten.
+    ForgetOne { subject: SubjectId, reservation: ReservationId },
     /// Nothing that a view shows.
     Nothing,
 }
@@ -99,19 +103,26 @@ pub(crate) struct Interpreter {
 }
 
 impl Interpreter {
-    /// What one event means.
+    /// What one event means, or why it cannot be taken in.
     pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
         self.tell(decoded, opener).map(|told| told.effect)
     }
 
     /// What one event means, and in which stream it stands.
     pub(crate) fn tell(&mut self, decoded: Decoded, opener: &Opener) -> Result<Told, ViewError> {
-        let Decoded { position, stream, event, metadata } = decoded;
-        let kind = codec::kind_of(&event);
-        match self.take_in(event, &metadata, opener) {
-            Ok(effect) => Ok(Told { stream, effect }),
-            Err(source) => Err(ViewError::Event { position, stream, kind: kind.as_str().into(), source }),
-        }
+        let Decoded { position, stream, revision, content } = decoded;
+        let (kind, fault) = match content {
+            Content::Nothing => return Ok(Told { stream, effect: Effect::Nothing }),
+            Content::Faulty { kind, fault, .. } => (kind, fault),
+            Content::Event(event, metadata) => {
+                let kind = codec::kind_of(&event);
+                match self.take_in(event, &metadata, opener) {
+                    Ok(effect) => return Ok(Told { stream, effect }),
+                    Err(fault) => (kind.as_str().into(), fault),
+                }
+            }
+        };
+        Err(ViewError::Event { position, stream, revision, kind, source: fault })
     }
 
     fn take_in(&mut self, event: Event, metadata: &Metadata, opener: &Opener) -> Result<Effect, EventFault> {
@@ -136,18 +147,9 @@ impl Interpreter {
         self.forgotten.contains(&key)
     }
 
-    /// What a batch of events means, in their order.
-    pub(crate) fn interpret_all(
-        &mut self,
-        decoded: Vec<Decoded>,
-        opener: &Opener,
-    ) -> Result<Batch, ViewError> {
-        let last = decoded.last().map_or(Position::START, |decoded| decoded.position);
-        let mut effects = Vec::with_capacity(decoded.len());
-        for decoded in decoded {
-            effects.push(self.interpret(decoded, opener)?);
-        }
-        Ok(Batch { effects, last })
+    /// Takes in what another one knows to be forgotten.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.forgotten.extend(other.forgotten);
     }
 
     fn book(
@@ -286,26 +288,70 @@ impl<T: ?Sized + Eq + Hash> Shared<T> {
 pub(crate) struct Decoded {
     pub(crate) position: Position,
     pub(crate) stream: StreamName,
-    event: Event,
-    metadata: Metadata,
+    revision: Revision,
+    content: Content,
+}
+
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are events, and a box for each would slow a replay"
+)]
+enum Content {
+    /// What it says.
+    Event(Event, Metadata),
+    /// Nothing that a view would show, whatever it says.
+    Nothing,
+    /// It cannot be understood. What it holds up is known as far as it can be read.
+    Faulty { kind: Box<str>, fault: EventFault, holds_up: HeldUp },
 }
 
 impl Decoded {
-    /// Reads an event.
-    pub(crate) fn read(recorded: &Recorded) -> Result<Self, ViewError> {
-        let position = recorded.position;
-        let (event, metadata) = codec::decode(recorded).map_err(|fault| ViewError::Event {
-            position,
+    /// Reads an event. Where that fails, interpreting it tells so. What routes reads means nothing to a view and is not
+    /// looked into.
+    pub(crate) fn read(recorded: &Recorded) -> Self {
+        if recorded.stream.category() == Category::Routing {
+            return Self::left_out(recorded);
+        }
+        let content = match codec::decode(recorded) {
+            Ok((event, metadata)) => Content::Event(event, metadata),
+            Err(fault) => Content::Faulty {
+                kind: recorded.kind.clone(),
+                fault: fault.into(),
+                holds_up: HeldUp::guess(recorded),
+            },
+        };
+        Self { content, ..Self::left_out(recorded) }
+    }
+
+    /// Reads an event unless it is one of those that are left out.
+    pub(crate) fn read_unless(recorded: &Recorded, left_out: &LeftOut) -> Self {
+        if left_out.contains(&recorded.position) { Self::left_out(recorded) } else { Self::read(recorded) }
+    }
+
+    /// An event that is passed over.
+    fn left_out(recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
             stream: recorded.stream.clone(),
-            kind: recorded.kind.clone(),
-            source: fault.into(),
-        })?;
-        Ok(Self { position, stream: recorded.stream.clone(), event, metadata })
+            revision: recorded.revision,
+            content: Content::Nothing,
+        }
+    }
+
+    /// What it would hold up if it could not be taken in; nothing where it means nothing.
+    pub(crate) fn holds_up(&self) -> Option<HeldUp> {
+        match &self.content {
+            Content::Event(event, _) => HeldUp::of(event, &self.stream, self.revision),
+            Content::Nothing => None,
+            Content::Faulty { holds_up, .. } => Some(holds_up.clone()),
+        }
     }
 
     /// The key with which a part of it is sealed, where one is.
     pub(crate) fn key(&self) -> Option<KeyId> {
-        match &self.event {
+        let Content::Event(event, _) = &self.content else { return None };
+        match event {
             Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
             Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),
@@ -318,13 +364,4 @@ impl Decoded {
 
 fn millis(at: DateTime<Utc>) -> NaiveDateTime {
     at.naive_utc().trunc_subsecs(3)
-}
-
-/// Up to where effects were taken in, for those who hand them on in batches.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    /// In the order of the log.
-    pub(crate) effects: Vec<Effect>,
-    /// Position of the last event.
-    pub(crate) last: Position,
 }

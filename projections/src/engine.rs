@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::ViewError;
-use crate::generation::{self, Standing};
+use crate::generation::{self, Generation, Standing};
 use crate::leader::{self, Candidate, Epoch, Process, Pulse, Role, Session};
 use crate::projector::Projector;
 pub use batch::{Batch, Batches};
@@ -124,13 +124,16 @@ impl Engine {
 
     /// Applies batches from the checkpoint on, until what serves has changed.
     async fn project(&self, session: &mut Session) -> Result<(), ViewError> {
-        let standings = generation::live(&session.begin().await?).await?;
+        let transaction = session.begin().await?;
+        let standings = generation::live(&transaction).await?;
         let Some(start) = standings.iter().map(|standing| standing.position).min() else {
             // Nothing to keep up until a view is built.
             sleep(NO_VIEW_PAUSE).await;
             return Ok(());
         };
-        let mut projector = Projector::at(&self.log, &self.vault, start).await?;
+        let live: Vec<Generation> = standings.iter().map(|standing| standing.generation).collect();
+        let mut projector = Projector::at(&self.log, &self.vault, &transaction, &live, start).await?;
+        transaction.rollback().await?;
         let mut intake = Intake::new(self.log.follow(start, &Filter::all()).await?);
         let mut size = BatchSize::new();
         loop {

@@ -3,7 +3,8 @@
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
-use daybook_event_log::{Position, ReadError, Recorded, StreamName};
+use daybook_event_log::{Position, ReadError, Recorded, Revision, StreamName};
+use tokio_postgres::error::SqlState;
 
 use crate::fact::RULES_VERSION;
 use crate::generation::{Generation, State};
@@ -24,13 +25,15 @@ pub enum ViewError {
     Vault(#[from] VaultError),
     /// An event cannot be taken in.
     #[error(
-        "the event at position {position} of {stream} ({kind}) cannot be taken in; `daybook events show {position}` shows it"
+        "the event at position {position} of {stream} ({kind}) cannot be taken in; `daybook events show {stream}` shows it"
     )]
     Event {
         /// Which event.
         position: Position,
         /// The stream it belongs to.
         stream: StreamName,
+        /// Its place in it.
+        revision: Revision,
         /// Its type as it is stored.
         kind: Box<str>,
         /// Why.
@@ -157,6 +160,49 @@ pub enum ViewError {
     /// A view cannot be retired or restored.
     #[error(transparent)]
     Retirement(#[from] RetirementFault),
+    /// A view that leaves something out must not serve.
+    #[error(
+        "{generation} has {events} parked events and was not promoted; `daybook projection parked list` shows them"
+    )]
+    Parked {
+        /// Which generation.
+        generation: Generation,
+        /// How many events, with those that wait behind others.
+        events: u64,
+    },
+    /// A kept generation may hold what was left out of all others since.
+    #[error(
+        "{0} was kept when an event that it may hold was discarded; run `daybook projection rebuild` instead"
+    )]
+    OlderThanDiscard(Generation),
+    /// So much cannot be taken in that it is not left out: the view stands still.
+    #[error(
+        "more than {limit} events of {generation} cannot be taken in; was the log written by a newer release, or are its keys gone?",
+        limit = crate::parked::MAX_PARKED
+    )]
+    TooManyParked {
+        /// Which generation.
+        generation: Generation,
+    },
+    /// There is no such parked event, or it only waits behind another.
+    #[error(
+        "no view failed to take in the event at position {0}; `daybook projection parked list` shows which ones did"
+    )]
+    NotParked(Position),
+    /// Nothing of this name is held up.
+    #[error("nothing is held up under the name {0}; `daybook projection parked list` shows what is")]
+    NotHeldUp(crate::parked::HeldUp),
+    /// An event that serves already is not left out.
+    #[error(
+        "{generation} has taken the event at position {position} in, or has still to come to it, so it is not discarded; mend its \
+         cause, then run `daybook projection parked retry`"
+    )]
+    TakenIn {
+        /// Which event.
+        position: Position,
+        /// Which live generation.
+        generation: Generation,
+    },
     /// A wait ended before what was waited for.
     #[error("waited {seconds} s for {what}")]
     TimedOut {
@@ -179,6 +225,29 @@ pub enum EventFault {
     /// What was opened does not hold a patient's details.
     #[error("what is sealed in it does not hold a patient's details")]
     Details,
+    /// PostgreSQL does not take the row that it makes. The server's own words are left out: they may quote the row.
+    #[error("PostgreSQL refuses what it makes of a row (SQLSTATE {})", .0.code())]
+    Refused(SqlState),
+}
+
+impl EventFault {
+    /// Whether it is the event's own fault, so that another attempt would end the same. A vault that cannot be reached is
+    /// none, and neither is a key that does not unwrap: with a wrong master key that would be all of them.
+    pub(crate) const fn is_the_events(&self) -> bool {
+        match self {
+            Self::Decode(_) | Self::Details | Self::Refused(_) => true,
+            Self::Sealed(VaultError::UnknownKey(_) | VaultError::NotAuthentic(_)) => true,
+            Self::Sealed(
+                VaultError::Store(_)
+                | VaultError::Provider(_)
+                | VaultError::NotFetched(_)
+                | VaultError::Randomness(_)
+                | VaultError::TooManyKeys { .. }
+                | VaultError::Overloaded
+                | VaultError::Shared(_),
+            ) => false,
+        }
+    }
 }
 
 const fn describe_state(state: Option<State>) -> &'static str {
@@ -214,17 +283,24 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 }
 
 impl ViewError {
-    /// An event could not be understood.
-    pub(crate) fn of_event(recorded: &Recorded, fault: DecodeError) -> Self {
-        let Recorded { position, stream, kind, .. } = recorded;
-        Self::Event { position: *position, stream: stream.clone(), kind: kind.clone(), source: fault.into() }
+    /// An event cannot be taken in.
+    pub(crate) fn of_event(recorded: &Recorded, fault: impl Into<EventFault>) -> Self {
+        let Recorded { position, stream, revision, kind, .. } = recorded;
+        let (position, revision) = (*position, *revision);
+        Self::Event { position, stream: stream.clone(), revision, kind: kind.clone(), source: fault.into() }
     }
 
     /// Whether a table or schema is missing: somebody dropped a view's tables by hand.
     pub fn is_missing_table(&self) -> bool {
-        use tokio_postgres::error::SqlState;
         let missing = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_SCHEMA_NAME];
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if missing.contains(code))
+    }
+
+    /// The code with which PostgreSQL did not take a value: class 22 (data exception) or 23 (integrity constraint). Those
+    /// are what an event can be to blame for.
+    pub(crate) fn refused_value(&self) -> Option<&SqlState> {
+        let Self::Database(PostgresError::Refused { code, .. }) = self else { return None };
+        ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
     }
 
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.

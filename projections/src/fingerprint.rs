@@ -98,7 +98,7 @@ fn rows<R: ReservationRow>(fold: &Fold<R>) -> String {
 
 fn effects(events: &[Recorded], history: &History) -> Vec<Effect> {
     let mut interpreter = Interpreter::default();
-    let mut effect = |event| interpreter.interpret(Decoded::read(event).unwrap(), &history.opener).unwrap();
+    let mut effect = |event| interpreter.interpret(Decoded::read(event), &history.opener).unwrap();
     events.iter().map(&mut effect).collect()
 }
 

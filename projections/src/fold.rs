@@ -127,6 +127,14 @@ impl<R: ReservationRow> Fold<R> {
                     self.touched.rows.insert(row.id().into());
                 }
             }
+            Effect::ForgetOne { subject, reservation } => {
+                if let Some(row) =
+                    self.rows.get_mut(reservation.as_str()).filter(|row| row.subject() == *subject)
+                {
+                    row.erase();
+                    self.touched.rows.insert(reservation.as_str().into());
+                }
+            }
             Effect::Nothing => {}
         }
     }

@@ -16,6 +16,7 @@ use tokio_postgres::Row;
 use crate::ViewError;
 use crate::fact::RULES_VERSION;
 use crate::leader::Epoch;
+use crate::tables;
 
 /// One generation of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +87,11 @@ pub enum State {
 impl State {
     const ALL: [Self; 5] = [Self::Building, Self::Live, Self::Kept, Self::Past, Self::Failed];
 
+    /// Reads what `control.generations` holds.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+
     /// As `control.generations` holds it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -107,6 +113,8 @@ pub struct Standing {
     pub state: State,
     /// Up to where it holds everything.
     pub position: Position,
+    /// Events up to there that it could not take in, with those that wait behind them.
+    pub parked: u64,
     /// When that was last moved.
     pub updated_at: DateTime<Utc>,
     /// How long ago that was when this was read, in seconds, by the database's clock.
@@ -129,7 +137,7 @@ pub struct Standing {
 
 const STANDINGS: &str = "
     SELECT g.model, g.number, g.state, g.created_at, g.promoted_at, g.replaced_at, g.name, g.rules_version, g.phase, g.events,
-           c.commit_position, c.prepare_position, c.updated_at,
+           c.commit_position, c.prepare_position, c.parked, c.updated_at,
            greatest(extract(epoch FROM clock_timestamp() - c.updated_at), 0)::float8 AS still_seconds
     FROM control.generations g JOIN control.checkpoints c USING (model, number)";
 
@@ -142,8 +150,9 @@ impl Standing {
             Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
         Ok(Self {
             generation: Generation { model, number: row.try_get("number")? },
-            state: State::ALL.into_iter().find(|known| known.as_str() == state).ok_or(odd("a state"))?,
+            state: State::parse(state).ok_or(odd("a state"))?,
             position: position.map_err(|_| odd("a position"))?,
+            parked: u64::from(row.try_get::<_, i32>("parked")?.unsigned_abs()),
             updated_at: row.try_get("updated_at")?,
             still_seconds: row.try_get("still_seconds")?,
             created_at: row.try_get("created_at")?,
@@ -191,6 +200,26 @@ pub(crate) async fn hold(
     let held = format!("{STANDINGS} WHERE g.model = $1 AND g.number = $2 FOR UPDATE OF c");
     let row = client.query_opt(&held, &[&generation.model.as_str(), &generation.number]).await?;
     row.as_ref().map(Standing::read).transpose()
+}
+
+/// How many events of each of some generations are parked, in their order.
+pub(crate) async fn parked(
+    client: &impl GenericClient,
+    generations: &[Generation],
+) -> Result<Vec<(Generation, u64)>, ViewError> {
+    let all = list(client).await?;
+    let of = |generation: &Generation| all.iter().find(|standing| standing.generation == *generation);
+    let parked = |generation| (generation, of(&generation).map_or(0, |standing| standing.parked));
+    Ok(generations.iter().copied().map(parked).collect())
+}
+
+/// Generations that are kept and have parked events, with their checkpoints held like those of [`hold_live`].
+pub(crate) async fn hold_kept_with_parked(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+    let held = format!(
+        "{STANDINGS} WHERE g.state = 'kept' AND c.parked > 0 ORDER BY g.model, g.number FOR UPDATE OF c"
+    );
+    let rows = client.query(&held, &[]).await?;
+    rows.iter().map(Standing::read).collect()
 }
 
 /// Enters a new generation of a view, being built.
@@ -287,10 +316,22 @@ pub(crate) async fn note_progress(
 
 /// Drops a generation's tables and its entry.
 pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
-    client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", generation.schema())).await?;
+    tables::drop(client, generation).await?;
     let (model, number) = (generation.model.as_str(), generation.number);
     client
         .execute("DELETE FROM control.generations WHERE model = $1 AND number = $2", &[&model, &number])
+        .await?;
+    Ok(())
+}
+
+/// Sets the checkpoint of a generation that is being built back to the start.
+pub(crate) async fn set_back(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let (model, number) = (generation.model.as_str(), generation.number);
+    client
+        .execute(
+            "UPDATE control.checkpoints SET commit_position = 0, prepare_position = 0 WHERE model = $1 AND number = $2",
+            &[&model, &number],
+        )
         .await?;
     Ok(())
 }

@@ -6,26 +6,65 @@ use daybook_event_log::{Category, EventLog, Filter, Position, Recorded};
 use futures_util::TryStreamExt;
 
 use crate::ViewError;
-use crate::effect::{Batch, Decoded, Effect, Interpreter};
+use crate::effect::{Decoded, Effect, Interpreter};
+use crate::error::EventFault;
 use crate::fold::Reference;
+use crate::parked::{HeldUp, LeftOut};
 
-/// Interprets recorded events in the order of the log.
-pub(crate) async fn interpret(
+/// An event, and what it means or why that cannot be told.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) recorded: &'a Recorded,
+    /// What it would hold up if it could not be taken in.
+    pub(crate) holds_up: Option<HeldUp>,
+    pub(crate) outcome: Result<Effect, EventFault>,
+}
+
+/// Interprets recorded events in the order of the log. What was discarded means nothing.
+///
+/// Fails only with what is no event's fault: keys that cannot be reached.
+pub(crate) async fn interpret<'a>(
+    interpreter: &mut Interpreter,
+    vault: &Vault,
+    recorded: impl IntoIterator<Item = &'a Recorded>,
+    discarded: &LeftOut,
+) -> Result<Vec<Judged<'a>>, ViewError> {
+    let read = |recorded| (recorded, Decoded::read_unless(recorded, discarded));
+    let decoded: Vec<(&Recorded, Decoded)> = recorded.into_iter().map(read).collect();
+    let keys: Vec<KeyId> = decoded.iter().filter_map(|(_, decoded)| decoded.key()).collect();
+    let opener = vault.prefetch(&keys).await?;
+    let mut judged = Vec::with_capacity(decoded.len());
+    for (recorded, decoded) in decoded {
+        let holds_up = decoded.holds_up();
+        let outcome = match interpreter.interpret(decoded, &opener) {
+            Ok(effect) => Ok(effect),
+            Err(ViewError::Event { source, .. }) if source.is_the_events() => Err(source),
+            Err(error) => return Err(error),
+        };
+        judged.push(Judged { recorded, holds_up, outcome });
+    }
+    Ok(judged)
+}
+
+/// Interprets recorded events none of which is expected to fail.
+pub(crate) async fn interpret_sound(
     interpreter: &mut Interpreter,
     vault: &Vault,
     recorded: &[Recorded],
-) -> Result<Batch, ViewError> {
-    let decoded: Vec<Decoded> = recorded.iter().map(Decoded::read).collect::<Result<_, _>>()?;
-    let keys: Vec<KeyId> = decoded.iter().filter_map(Decoded::key).collect();
-    let opener = vault.prefetch(&keys).await?;
-    interpreter.interpret_all(decoded, &opener)
+) -> Result<Vec<Effect>, ViewError> {
+    let judged = interpret(interpreter, vault, recorded, &LeftOut::new()).await?;
+    let sound =
+        |judged: Judged<'_>| judged.outcome.map_err(|fault| ViewError::of_event(judged.recorded, fault));
+    judged.into_iter().map(sound).collect()
 }
 
-/// What has to be known before one can go on from a position: the reference data there, and what was forgotten.
+/// What has to be known before one can go on from a position without some of the events: the reference data there, and
+/// what was forgotten.
 pub(crate) async fn resume(
     log: &dyn EventLog,
     vault: &Vault,
     at: Position,
+    left_out: &LeftOut,
 ) -> Result<(Interpreter, Reference), ViewError> {
     let filter = Filter::categories([Category::Catalog, Category::Hours, Category::Privacy]);
     let mut events = log.read_all(Position::START, &filter).await?;
@@ -35,7 +74,7 @@ pub(crate) async fn resume(
         if event.position > at {
             break;
         }
-        match interpreter.interpret(Decoded::read(&event)?, &opener)? {
+        match interpreter.interpret(Decoded::read_unless(&event, left_out), &opener)? {
             Effect::Catalog { event, stamp } => reference.evolve_catalog(&event, &stamp),
             Effect::Hours { event, stamp } => reference.evolve_hours(&event, &stamp),
             Effect::Enter(_)
@@ -43,6 +82,7 @@ pub(crate) async fn resume(
             | Effect::Close { .. }
             | Effect::Reopen { .. }
             | Effect::Forget { .. }
+            | Effect::ForgetOne { .. }
             | Effect::Nothing => {}
         }
     }

@@ -17,6 +17,7 @@ pub mod generation;
 mod interpret;
 mod lag;
 pub mod leader;
+pub mod parked;
 mod projector;
 pub mod query;
 mod rebuild;
@@ -37,8 +38,8 @@ pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
 pub use rebuild::{
-    DEFAULT_MEMORY_BYTES, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, Name, PastReport, Phase, Progress,
-    Rebuild, RebuildReport, Trial, TrialView, Until,
+    DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
+    Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,
 };
 pub use retirement::{
     Examined, Patience, Rebuilt, RestorationProof, Retirement, RetirementFault, RetirementRecord, Steps,

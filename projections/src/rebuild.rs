@@ -5,7 +5,9 @@
 //! one row. Readers never see a half-built view, and a rebuild that fails leaves the live one alone.
 
 mod clock;
+mod culprit;
 mod histories;
+mod intake;
 mod loading;
 mod memory;
 mod pages;
@@ -33,12 +35,14 @@ use serde::Serialize;
 use crate::ViewError;
 use crate::fact::Digest;
 use crate::generation::{self, Generation, State};
+use crate::parked;
 use crate::projector::Projector;
 use crate::{router, tables};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};
 pub(crate) use histories::Histories;
+pub use intake::{Failing, Failings, MAX_FAILINGS};
 use memory::Memory;
 pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;
@@ -48,7 +52,7 @@ use record::Record;
 pub use trial::{Trial, TrialView};
 
 /// Advisory lock that a rebuild holds.
-const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
+pub(crate) const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
 
 /// Events of a batch while catching up, at most.
 const CATCH_UP_BATCH: usize = 1000;
@@ -213,8 +217,16 @@ impl Rebuild {
         generations: &[Generation],
         built: Result<T, ViewError>,
     ) -> Result<T, ViewError> {
-        if built.is_err() {
+        let built = match built {
+            // What PostgreSQL refuses in the middle of a COPY has no name yet.
+            Err(error) if error.refused_value().is_some() => {
+                Err(culprit::find(self, generations, error).await)
+            }
+            built => built,
+        };
+        if let Err(error) = &built {
             for generation in generations {
+                parked::note_stop(client, *generation, error).await?;
                 generation::fail(client, *generation).await?;
             }
         }
@@ -240,7 +252,7 @@ impl Rebuild {
         position: Position,
         clock: &mut PhaseClock<'_>,
     ) -> Result<(), ViewError> {
-        let mut passes = Passes::new(self.source(position));
+        let mut passes = Passes::new(self.source(position).await?);
         clock.enter(Phase::Reading);
         let first = passes.next(clock);
         let (mut next, ()) = try_join(first, loading::create(&self.pool, generations)).await?;
@@ -258,9 +270,16 @@ impl Rebuild {
     }
 
     /// What a replay up to a position reads.
-    fn source(&self, to: Position) -> Source {
-        let memory = Memory::new(self.memory_bytes);
-        Source { log: Arc::clone(&self.log), vault: self.vault.clone(), to, memory, keys: None }
+    async fn source(&self, to: Position) -> Result<Source, ViewError> {
+        Ok(Source {
+            log: Arc::clone(&self.log),
+            vault: self.vault.clone(),
+            to,
+            memory: Memory::new(self.memory_bytes),
+            discarded: parked::discarded(&self.client().await?).await?,
+            found: None,
+            keys: None,
+        })
     }
 
     /// Lets generations that stand at a position catch up, compares them and lets them serve.
@@ -271,7 +290,9 @@ impl Rebuild {
         mut clock: PhaseClock<'_>,
     ) -> Result<RebuildReport, ViewError> {
         clock.enter(Phase::CatchingUp);
-        let mut projector = Projector::at(&self.log, &self.vault, position).await?;
+        let client = self.client().await?;
+        let mut projector = Projector::at(&self.log, &self.vault, &client, generations, position).await?;
+        drop(client);
         self.catch_up(&mut projector, generations).await?;
         clock.enter(Phase::Promoting);
         let promoted = promotion::promote(self, &mut projector, generations).await?;
@@ -317,6 +338,8 @@ impl Rebuild {
         let Some(position) = position.filter(|_| is_whole) else {
             return Err(ViewError::NotKept { generation, state });
         };
+        promotion::check_whole(&client, &[generation]).await?;
+        promotion::check_discards(&client, generation).await?;
         let clock = PhaseClock::new(progress);
         let _record = Record::start(&self.pool, &[generation], &clock);
         self.put_in_place(&[generation], position, clock).await

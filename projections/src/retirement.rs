@@ -47,13 +47,13 @@ impl Default for Patience {
 pub enum RetirementFault {
     /// Events wait that a view could not take in.
     #[error(
-        "{generation} holds back {events} parked events: settle them first; `daybook projection parked` lists them"
+        "{generation} holds back {events} parked events: settle them first; `daybook projection parked list` shows them"
     )]
     Parked {
         /// The view.
         generation: Generation,
         /// How many.
-        events: i64,
+        events: u64,
     },
     /// The views do not say the same.
     #[error(

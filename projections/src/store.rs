@@ -45,7 +45,7 @@ fn take_out<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Refer
 pub(crate) async fn apply<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[Effect],
+    effects: &[&Effect],
     reference: Reference,
 ) -> Result<Reference, ViewError> {
     let mut fold: Fold<R> = Fold::new(reference);
@@ -53,7 +53,7 @@ pub(crate) async fn apply<R: ReservationRow>(
     let mut change = DayDigests::new();
     let before: Vec<Box<R>> = fold.rows.values().cloned().collect();
     before.iter().for_each(|row| take_out(&mut change, row.as_ref(), &fold.reference));
-    effects.iter().for_each(|effect| fold.apply(effect));
+    effects.iter().copied().for_each(|effect| fold.apply(effect));
     fold.rows.values().for_each(|row| add(&mut change, row.as_ref(), &fold.reference));
     change.retain(|_, day| *day != DayDigest::default());
     save(transaction, generation, &fold, &change).await?;
@@ -64,18 +64,18 @@ pub(crate) async fn apply<R: ReservationRow>(
 async fn fetch<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[Effect],
+    effects: &[&Effect],
     fold: &mut Fold<R>,
 ) -> Result<(), ViewError> {
     let mut reservations = BTreeSet::new();
     let mut subjects = Vec::new();
     let mut closures = Vec::new();
     for effect in effects {
-        match effect {
+        match *effect {
             Effect::Enter(entry) => {
                 reservations.insert(entry.reservation.as_str());
             }
-            Effect::Change { reservation, .. } => {
+            Effect::Change { reservation, .. } | Effect::ForgetOne { reservation, .. } => {
                 reservations.insert(reservation.as_str());
             }
             Effect::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),

@@ -27,6 +27,12 @@ pub(crate) async fn create(client: &impl GenericClient, generation: Generation) 
     Ok(())
 }
 
+/// Drops a generation's schema with all that is in it.
+pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", generation.schema())).await?;
+    Ok(())
+}
+
 /// Makes the keys and indexes of a generation's reservations.
 pub(crate) async fn index(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let ddl = match generation.model {

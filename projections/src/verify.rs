@@ -24,6 +24,7 @@ use futures_util::TryStreamExt;
 use crate::ViewError;
 use crate::generation::Generation;
 use crate::interpret::resume;
+use crate::parked::{self, LeftOut};
 use crate::router;
 use difference::Suspect;
 use recount::Tally;
@@ -87,7 +88,8 @@ pub async fn prove(
         return Ok((verdict, None));
     }
     let events = count_events(log, verdict.position).await?;
-    let proof = Proof::of(&verdict, events, &tallies);
+    let discarded = parked::discarded_places(&pool.get().await?).await?;
+    let proof = Proof::of(&verdict, events, discarded, &tallies);
     Ok((verdict, Some(proof)))
 }
 
@@ -143,15 +145,25 @@ async fn judge(
     sides: &Sides,
     mode: Mode,
 ) -> Result<(Verdict, [Tally; 2]), ViewError> {
-    let (interpreter, reference) = resume(log, vault, sides.position).await?;
+    let left_out = left_out(snapshot, sides).await?;
+    let (interpreter, reference) = resume(log, vault, sides.position, &left_out).await?;
     let found = match mode {
         Mode::Full => recount::fully(snapshot, sides, &reference).await?,
         Mode::Quick => recount::quickly(snapshot, sides, &reference).await?,
     };
-    let trails = trail::read(log, vault, interpreter, sides.position, &found.suspects).await?;
+    let trails = trail::read(log, vault, interpreter, (sides.position, &left_out), &found.suspects).await?;
     let explain = |suspect: &Suspect| suspect.explain(sides, trails.get(&*suspect.reservation), &reference);
     let differences = found.suspects.iter().map(explain).collect();
     Ok((Verdict::of(sides, mode, &found, differences), found.tallies))
+}
+
+/// What either side has gone on without.
+async fn left_out(snapshot: &Transaction<'_>, sides: &Sides) -> Result<LeftOut, ViewError> {
+    let mut left_out = LeftOut::new();
+    for generation in sides.generations {
+        left_out.extend(parked::left_out(snapshot, generation).await?);
+    }
+    Ok(left_out)
 }
 
 /// Events that a log holds up to a position.

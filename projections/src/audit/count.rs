@@ -185,6 +185,11 @@ impl LeftOut {
         Ok(left_out)
     }
 
+    /// All of them.
+    pub(super) const fn positions(&self) -> &HashSet<Position> {
+        &self.positions
+    }
+
     pub(super) fn holds(&self, position: Position) -> bool {
         self.positions.contains(&position)
     }

@@ -21,6 +21,7 @@ use crate::ViewError;
 use crate::effect::{ERASED, Effect, Interpreter};
 use crate::fold::{ClosureRow, Fold, Reference};
 use crate::generation::Generation;
+use crate::interpret::interpret_sound;
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
@@ -237,8 +238,9 @@ impl Drill<'_> {
         snapshot: &Transaction<'_>,
     ) -> Result<BTreeSet<NaiveDate>, ViewError> {
         let (mut subjects, mut moments): (Vec<Uuid>, Vec<NaiveDateTime>) = (Vec::new(), Vec::new());
-        let batch = crate::interpret::interpret(&mut self.interpreter, self.vault, &self.privacy).await?;
-        for (event, effect) in self.privacy.iter().zip(&batch.effects) {
+        self.privacy.retain(|event| !self.left_out.holds(event.position));
+        let effects = interpret_sound(&mut self.interpreter, self.vault, &self.privacy).await?;
+        for (event, effect) in self.privacy.iter().zip(&effects) {
             if let (Effect::Forget { subject }, Ok((_, metadata))) =
                 (effect, codec::decode_metadata(&event.metadata))
             {

@@ -11,7 +11,7 @@ use super::count::LeftOut;
 use crate::ViewError;
 use crate::effect::{Effect, Interpreter};
 use crate::fold::{Fold, Reference};
-use crate::interpret::interpret;
+use crate::interpret::interpret_sound;
 use crate::row::ReservationRow;
 
 /// An event and what it means to a view.
@@ -33,6 +33,7 @@ impl Step {
             | Effect::Catalog { .. }
             | Effect::Hours { .. }
             | Effect::Forget { .. }
+            | Effect::ForgetOne { .. }
             | Effect::Nothing => None,
         }
     }
@@ -55,10 +56,10 @@ impl Page {
         recorded.extend_from_slice(privacy);
         recorded.retain(|event| !left_out.holds(event.position));
         recorded.sort_by_key(|event| event.position);
-        let batch = interpret(interpreter, vault, &recorded).await?;
+        let effects = interpret_sound(interpreter, vault, &recorded).await?;
         let step =
             |(event, effect): (Recorded, Effect)| Step { position: event.position, kind: event.kind, effect };
-        Ok(Self(recorded.into_iter().zip(batch.effects).map(step).collect()))
+        Ok(Self(recorded.into_iter().zip(effects).map(step).collect()))
     }
 
     /// All of it, folded.

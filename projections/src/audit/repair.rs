@@ -83,8 +83,8 @@ pub(super) async fn run(
     (date, only): (NaiveDate, Option<&ReservationId>),
 ) -> Result<Repaired, ViewError> {
     let (generation, position) = (standing.generation, standing.position);
-    let (interpreter, reference) = resume(log, vault, position).await?;
     let left_out = LeftOut::read(transaction, generation, position).await?;
+    let (interpreter, reference) = resume(log, vault, position, left_out.positions()).await?;
     let privacy = page::read_privacy(log, position).await?;
     let mut drill = Drill {
         generation,

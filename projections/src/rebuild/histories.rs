@@ -84,7 +84,8 @@ impl Histories {
                 self.forgotten.entry(subject).or_default().push(self.forgettings);
                 self.forgettings += 1;
             }
-            Effect::Nothing => {}
+            // Of the second only a retry of what was parked makes use.
+            Effect::Nothing | Effect::ForgetOne { .. } => {}
         }
     }
 

@@ -177,12 +177,8 @@ async fn find(log: &dyn EventLog, until: Until) -> Result<Position, ViewError> {
     let mut events = log.read_all(Position::START, &Filter::all()).await?;
     let mut last = Position::START;
     while let Some(event) = events.try_next().await? {
-        let (_, metadata) = codec::decode_metadata(&event.metadata).map_err(|fault| ViewError::Event {
-            position: event.position,
-            stream: event.stream.clone(),
-            kind: event.kind.clone(),
-            source: fault.into(),
-        })?;
+        let (_, metadata) =
+            codec::decode_metadata(&event.metadata).map_err(|fault| ViewError::of_event(&event, fault))?;
         if metadata.recorded_at > moment {
             break;
         }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use daybook_event_log::Position;
+use deadpool_postgres::GenericClient;
 
 use super::{LIVE_WAIT, Rebuild};
 use crate::ViewError;
 use crate::fact::Digest;
 use crate::generation::{self, Generation, Standing};
-use crate::projector::{Projector, VIEWS_CHANNEL};
+use crate::projector::{Projector, commit};
 use crate::store;
 
 /// What was promoted.
@@ -48,12 +49,40 @@ pub(super) async fn promote(
             Some(_) | None => compared_with = Some(days),
         }
     }
+    check_whole(&transaction, generations).await?;
     for generation in generations {
         generation::promote(&transaction, *generation).await?;
     }
-    transaction.execute("SELECT pg_notify($1, '')", &[&VIEWS_CHANNEL]).await?;
-    transaction.commit().await?;
+    commit(transaction).await?;
     Ok(Promoted { position, reservations, compared: digests.len() > 1, digests })
+}
+
+/// Makes sure that nothing is parked: a view that leaves something out must not serve.
+pub(super) async fn check_whole(
+    client: &impl GenericClient,
+    generations: &[Generation],
+) -> Result<(), ViewError> {
+    for (generation, events) in generation::parked(client, generations).await? {
+        if events > 0 {
+            return Err(ViewError::Parked { generation, events });
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that a kept generation was not there already when an event was discarded that it has come past: it may hold
+/// what no other view does.
+pub(super) async fn check_discards(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<(), ViewError> {
+    let sql = "SELECT FROM control.generations g JOIN control.checkpoints c USING (model, number), control.discarded_events d
+               WHERE g.model = $1 AND g.number = $2 AND d.discarded_at >= g.replaced_at
+                 AND (d.commit_position, d.prepare_position) <= (c.commit_position, c.prepare_position) LIMIT 1";
+    match client.query_opt(sql, &[&generation.model.as_str(), &generation.number]).await? {
+        Some(_) => Err(ViewError::OlderThanDiscard(generation)),
+        None => Ok(()),
+    }
 }
 
 /// The generations that serve once the new ones do, at one position.

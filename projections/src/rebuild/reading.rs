@@ -15,9 +15,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::PhaseClock;
 use super::histories::Histories;
+use super::intake::{Found, Intake};
 use super::memory::Memory;
 use crate::ViewError;
-use crate::effect::{Decoded, Interpreter, Told};
+use crate::effect::{Decoded, Told};
+use crate::parked::LeftOut;
 
 /// Events that are handed from thread to thread at once.
 const CHUNK_EVENTS: usize = 2048;
@@ -33,8 +35,19 @@ pub(super) struct Source {
     /// Position of the last event that is taken in.
     pub(super) to: Position,
     pub(super) memory: Memory,
+    /// Events that every view leaves out.
+    pub(super) discarded: LeftOut,
+    /// Where events are noted that cannot be taken in; none where the first of them ends it.
+    pub(super) found: Option<Found>,
     /// All keys, once a pass has loaded them.
     pub(super) keys: Option<Arc<Opener>>,
+}
+
+impl Source {
+    /// The same, but what cannot be taken in is noted and passed over.
+    pub(super) fn noting(self, found: Found) -> Self {
+        Self { found: Some(found), ..self }
+    }
 }
 
 /// Events on their way from thread to thread.
@@ -62,16 +75,16 @@ pub(super) async fn read(
     let memory = source.memory.clone();
     let gathering = spawn_blocking(move || gather_all(to_gather, &memory, &wanted));
     let to = source.to;
+    let intake = Intake::new(source.discarded.clone(), source.found.clone());
     // Keys are on disk no later than the events that need them, so those of all events up to the end are there by now.
     let opening = async {
         let keys = keys(source).await?;
-        finished(spawn_blocking(move || open_all(to_open, &opened, &keys))).await
+        finished(spawn_blocking(move || open_all(to_open, &opened, &keys, intake))).await
     };
     // Whoever fails says why; the others end early for want of work or of somebody who takes it.
-    let (sent, decoded, opened) =
-        join3(send_all(events, recorded, to, clock), finished(decoding), opening).await;
+    let (sent, (), opened) = join3(send_all(events, recorded, to, clock), finished(decoding), opening).await;
     let gathered = finished(gathering).await;
-    sent.and(decoded).and(opened).map(|()| gathered)
+    sent.and(opened).map(|()| gathered)
 }
 
 /// All keys, loaded once for all passes.
@@ -102,7 +115,7 @@ async fn send_all(
         chunk.retain(|event| event.position <= to);
         let (count, last) = (chunk.len() as u64, chunk.last().map_or(to, |event| event.position));
         if sender.send(chunk).await.is_err() {
-            // The decoding thread has stopped: it says why.
+            // A thread has stopped: it says why.
             return Ok(());
         }
         clock.read(count, (last.commit() as f64 / to.commit().max(1) as f64).min(1.0));
@@ -117,13 +130,13 @@ fn decode_all(
     mut chunks: mpsc::Receiver<Vec<Recorded>>,
     decoded: &mpsc::Sender<Chunk<Decoded>>,
     wanted: &Wanted,
-) -> Result<(), ViewError> {
+) {
     while let Some(recorded) = chunks.blocking_recv() {
         let bounds = wanted.get().bounds();
         let mut chunk = Chunk { events: Vec::with_capacity(recorded.len()), passed_over: Vec::new() };
         for recorded in recorded {
             if bounds.passes(&recorded.stream) {
-                chunk.events.push(Decoded::read(&recorded)?);
+                chunk.events.push(Decoded::read(&recorded));
             } else {
                 chunk.passed_over.push(recorded.stream);
             }
@@ -132,20 +145,16 @@ fn decode_all(
             break;
         }
     }
-    Ok(())
 }
 
 fn open_all(
     mut chunks: mpsc::Receiver<Chunk<Decoded>>,
     opened: &mpsc::Sender<Chunk<Told>>,
     keys: &Opener,
+    mut intake: Intake,
 ) -> Result<(), ViewError> {
-    let mut interpreter = Interpreter::default();
-    while let Some(Chunk { events: decoded, passed_over }) = chunks.blocking_recv() {
-        let mut events = Vec::with_capacity(decoded.len());
-        for decoded in decoded {
-            events.push(interpreter.tell(decoded, keys)?);
-        }
+    while let Some(Chunk { events, passed_over }) = chunks.blocking_recv() {
+        let events = intake.take_in(events, keys)?;
         // The gathering thread takes all there is; where it has panicked, that is told when it is waited for.
         if opened.blocking_send(Chunk { events, passed_over }).is_err() {
             break;

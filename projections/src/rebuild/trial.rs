@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::histories::Histories;
+use super::intake::{Failings, Found};
 use super::loading::{release, write_out};
 use super::passes::Passes;
 use super::reading::finished;
@@ -36,6 +37,8 @@ pub struct Trial {
     pub seconds: f64,
     /// What each view would hold.
     pub views: Vec<TrialView>,
+    /// Events that cannot be taken in. The views are counted without them, and without those that stand behind them.
+    pub failings: Failings,
 }
 
 /// What one view would hold.
@@ -57,7 +60,8 @@ impl Rebuild {
     /// Does what a rebuild does up to the point at which it would write.
     ///
     /// # Errors
-    /// The first event that cannot be taken in, or that the log cannot be read.
+    /// That the log or the keys cannot be read. Events that cannot be taken in are part of what it finds, except for those
+    /// that only PostgreSQL refuses: it is not asked.
     pub async fn try_out(
         &self,
         models: &[ReadModel],
@@ -65,7 +69,9 @@ impl Rebuild {
     ) -> Result<Trial, ViewError> {
         let since = Instant::now();
         let mut clock = PhaseClock::new(progress);
-        let mut passes = Passes::new(self.source(self.log.head().await?));
+        let found = Found::default();
+        let source = self.source(self.log.head().await?).await?;
+        let mut passes = Passes::new(source.noting(found.clone()));
         let mut views: Vec<TrialView> = models.iter().copied().map(TrialView::empty).collect();
         clock.enter(Phase::Reading);
         while let Some(histories) = passes.next(&mut clock).await? {
@@ -81,7 +87,7 @@ impl Rebuild {
             clock.enter(Phase::Reading);
         }
         let (events, position) = (clock.events, passes.end());
-        Ok(Trial { events, position, seconds: since.elapsed().as_secs_f64(), views })
+        Ok(Trial { events, position, seconds: since.elapsed().as_secs_f64(), views, failings: found.take() })
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::record::{self, RetirementRecord};
 use super::{RetirementFault, Steps, place};
 use crate::fact::Digest;
-use crate::generation::{self, Generation, State};
+use crate::generation::{self, Generation, Standing, State};
 use crate::projector::VIEWS_CHANNEL;
 use crate::rebuild::people;
 use crate::verify::verify;
@@ -82,11 +82,9 @@ impl Steps<'_> {
     async fn check_parked(&self) -> Result<(), ViewError> {
         let client = self.of.client().await?;
         for standing in generation::live(&client).await? {
-            let Generation { model, number } = standing.generation;
-            let sql = "SELECT count(*) FROM control.parked_events WHERE model = $1 AND number = $2";
-            let events: i64 = client.query_one(sql, &[&model.as_str(), &number]).await?.try_get(0)?;
+            let Standing { generation, parked: events, .. } = standing;
             if events > 0 {
-                return Err(RetirementFault::Parked { generation: standing.generation, events }.into());
+                return Err(RetirementFault::Parked { generation, events }.into());
             }
         }
         Ok(())

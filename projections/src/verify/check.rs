@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use daybook_domain::{KeyId, ReadModel};
 use daybook_event_log::portable::Verified;
 use daybook_event_log::vault::Opener;
-use daybook_event_log::{Position, Recorded};
+use daybook_event_log::{Position, Recorded, Revision, StreamName};
 use serde::Serialize;
 
 use super::proof::{Proof, ProofDay, ProofError, ProofView, proof_days};
@@ -87,13 +87,17 @@ pub async fn check_proof<R: BufRead + Seek>(
     let has_keys = keys.is_some();
     let mut gathering = Gathering::with(keys.unwrap_or_else(Opener::blind));
     let mut taken = 0;
+    let discarded: BTreeSet<(&StreamName, Revision)> =
+        proof.discarded.iter().map(|place| (&place.stream, place.revision)).collect();
     // To the end, though only the first of them count: so that it shows if the file changes meanwhile.
     for event in log.events()? {
         let event = event?;
         if taken == proof.events {
             continue;
         }
-        gathering.take(&event)?;
+        if !discarded.contains(&(&event.stream, event.revision)) {
+            gathering.take(&event)?;
+        }
         taken += 1;
         if taken.is_multiple_of(EVENTS_BETWEEN_LOOKS) {
             tell(taken);
@@ -126,7 +130,7 @@ impl Gathering {
     }
 
     fn take(&mut self, event: &Recorded) -> Result<(), ProofError> {
-        let decoded = Decoded::read(event).map_err(ProofError::Event)?;
+        let decoded = Decoded::read(event);
         let key = decoded.key().filter(|key| self.opener.is_destroyed(*key));
         self.destroyed.extend(key.zip(event.stream.page_date()));
         let told = self.interpreter.tell(decoded, &self.opener).map_err(ProofError::Event)?;

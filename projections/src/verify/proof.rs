@@ -15,6 +15,7 @@ use super::verdict::{Verdict, reservations, total};
 use crate::ViewError;
 use crate::fact::{Digest, RULES_VERSION};
 use crate::generation::Generation;
+use crate::parked::Place;
 use crate::store::{DayDigest, DayDigests};
 
 /// Version of the form that this release writes, and the only one that it reads.
@@ -32,6 +33,9 @@ pub struct Proof {
     pub position: Position,
     /// Events that the log holds up to there.
     pub events: u64,
+    /// Events that every view leaves out because somebody decided so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub discarded: Vec<Place>,
     /// What each generation held.
     pub views: Vec<ProofView>,
 }
@@ -98,7 +102,7 @@ struct Header {
 }
 
 impl Proof {
-    pub(super) fn of(verdict: &Verdict, events: u64, tallies: &[Tally; 2]) -> Self {
+    pub(super) fn of(verdict: &Verdict, events: u64, discarded: Vec<Place>, tallies: &[Tally; 2]) -> Self {
         let views = verdict.generations.iter().zip(tallies).map(|(generation, tally)| ProofView {
             generation: *generation,
             reservations: reservations(&tally.days),
@@ -110,6 +114,7 @@ impl Proof {
             rules_version: RULES_VERSION,
             position: verdict.position,
             events,
+            discarded,
             views: views.collect(),
         }
     }

@@ -15,7 +15,8 @@ use crate::ViewError;
 use crate::effect::{Effect, Interpreter};
 use crate::fact::Access;
 use crate::fold::{Fold, Reference};
-use crate::interpret::interpret;
+use crate::interpret::{interpret, interpret_sound};
+use crate::parked::LeftOut;
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
@@ -50,7 +51,7 @@ pub(super) async fn read(
     log: &dyn EventLog,
     vault: &Vault,
     mut interpreter: Interpreter,
-    until: Position,
+    (until, left_out): (Position, &LeftOut),
     suspects: &[Suspect],
 ) -> Result<HashMap<String, Trail>, ViewError> {
     let mut trails: HashMap<String, Trail> =
@@ -63,16 +64,19 @@ pub(super) async fn read(
     for date in dates {
         let page =
             read_until(log.read_stream(&StreamName::page(date), Revision::FIRST).await?, until).await?;
-        for (event, effect) in page.iter().zip(interpret(&mut interpreter, vault, &page).await?.effects) {
+        for judged in interpret(&mut interpreter, vault, &page, left_out).await? {
+            // What cannot be taken in is parked, and has written nothing.
+            let Ok(effect) = judged.outcome else { continue };
             let trail = reservation_of(&effect).and_then(|id| trails.get_mut(id));
             if let Some(trail) = trail {
-                trail.steps.push((WrittenBy::of(event), effect));
+                trail.steps.push((WrittenBy::of(judged.recorded), effect));
             }
         }
     }
     let privacy = log.read_all(Position::START, &Filter::categories([Category::Privacy])).await?;
-    let forgettings = read_until(privacy, until).await?;
-    let effects = interpret(&mut interpreter, vault, &forgettings).await?.effects;
+    let mut forgettings = read_until(privacy, until).await?;
+    forgettings.retain(|event| !left_out.contains(&event.position));
+    let effects = interpret_sound(&mut interpreter, vault, &forgettings).await?;
     for trail in trails.values_mut() {
         trail.take_forgettings(&forgettings, &effects);
     }
@@ -96,6 +100,7 @@ fn reservation_of(effect: &Effect) -> Option<&str> {
         | Effect::Catalog { .. }
         | Effect::Hours { .. }
         | Effect::Forget { .. }
+        | Effect::ForgetOne { .. }
         | Effect::Nothing => None,
     }
 }

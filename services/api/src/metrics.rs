@@ -196,6 +196,11 @@ impl Metrics {
         self.views.forget(model);
     }
 
+    /// How many events a view could not take in.
+    pub(crate) fn parked(&self, model: ReadModel, events: u64) {
+        self.views.tell_parked(model, events);
+    }
+
     /// How the log's connection fares.
     pub(crate) fn log(&self, connection: Connection) {
         let adapter = Adapter { adapter: connection.adapter };

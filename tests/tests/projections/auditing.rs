@@ -262,10 +262,10 @@ async fn parked_and_discarded_events_are_no_holes() {
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
     assert_eq!(legacy.pages[0].differing, 2);
     let left_out = format!(
-        "INSERT INTO control.parked_events (model, number, commit_position, prepare_position, stream, kind, held_up, cause)
-         VALUES ('legacy', 1, {0}, {0}, 'daybook-{DAY}', 'ReservationRequested', 'it', 'a test');
-         INSERT INTO control.discarded_events (commit_position, prepare_position, stream, kind, held_up, cause, actor, reason)
-         VALUES ({head}, {head}, 'daybook-{DAY}', 'ReservationRequested', 'it', 'a test', 'cli:test', 'a test')",
+        "INSERT INTO control.parked_events (model, number, commit_position, prepare_position, stream, revision, kind, held_up, cause)
+         VALUES ('legacy', 1, {0}, {0}, 'daybook-{DAY}', 1, 'ReservationRequested', 'it', 'a test');
+         INSERT INTO control.discarded_events (commit_position, prepare_position, stream, revision, kind, held_up, cause, actor, reason)
+         VALUES ({head}, {head}, 'daybook-{DAY}', 2, 'ReservationRequested', 'it', 'a test', 'cli:test', 'a test')",
         head - 1
     );
     clinic.database.connect().await.unwrap().batch_execute(&left_out).await.unwrap();

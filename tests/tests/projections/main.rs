@@ -8,6 +8,7 @@ mod keeping;
 mod leadership;
 mod memory;
 mod oracle;
+mod parking;
 mod past;
 mod rebuild;
 mod retiring;

@@ -15,7 +15,7 @@ use crate::row::legacy::LegacyRow;
 fn told(history: &Golden, pages: PageRange) -> Vec<Told> {
     let mut interpreter = Interpreter::default();
     let wanted = history.events.iter().filter(|event| pages.passes(&event.stream));
-    wanted.map(|event| interpreter.tell(Decoded::read(event).unwrap(), &history.opener).unwrap()).collect()
+    wanted.map(|event| interpreter.tell(Decoded::read(event), &history.opener).unwrap()).collect()
 }
 
 fn gathered(history: &Golden, pages: PageRange) -> Histories {

@@ -31,6 +31,9 @@ pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Pro
     if let Ok(Ok(building)) = tokio::time::timeout(LAG_DEADLINE, state.router.views().building()).await {
         state.metrics.building(building);
     }
+    for standing in state.router.views().serving().live() {
+        state.metrics.parked(standing.generation.model, standing.parked);
+    }
     state.metrics.log(state.log.connection());
     let text = state.metrics.text().map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(text))

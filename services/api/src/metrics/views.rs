@@ -46,6 +46,7 @@ pub(super) struct ViewMetrics {
     lag_events: Family<View, Gauge>,
     still: Family<View, Seconds>,
     position: Family<View, Gauge>,
+    parked: Family<View, Gauge>,
     phase: Family<Phase, Gauge>,
     rebuilt: Family<View, Gauge>,
     pub(super) batches: BatchMetrics,
@@ -60,6 +61,8 @@ impl ViewMetrics {
         let still = "For how long a view has had something to take in and has not moved";
         registry.register_with_unit("view_still", still, Unit::Seconds, self.still.clone());
         registry.register("view_position", "Position that a view has reached", self.position.clone());
+        let parked = "Events that a view could not take in, with those that wait behind them";
+        registry.register("view_parked_events", parked, self.parked.clone());
         let phase = "1 for what the rebuild of a view is doing; absent where none is under way";
         registry.register("rebuild_phase", phase, self.phase.clone());
         registry.register("rebuild_events", "Events that a rebuild has read", self.rebuilt.clone());
@@ -83,6 +86,12 @@ impl ViewMetrics {
         self.lag_events.remove(&view);
         self.still.remove(&view);
         self.position.remove(&view);
+        self.parked.remove(&view);
+    }
+
+    /// How many events a view could not take in.
+    pub(super) fn tell_parked(&self, model: ReadModel, events: u64) {
+        self.parked.get_or_create(&View::from(model)).set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 
     /// Which generations are being built; what was said of others is taken back.

@@ -182,6 +182,12 @@ impl From<ViewError> for Problem {
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
             | ViewError::Retirement(_)
+            | ViewError::Parked { .. }
+            | ViewError::TooManyParked { .. }
+            | ViewError::OlderThanDiscard(_)
+            | ViewError::NotParked(_)
+            | ViewError::NotHeldUp(_)
+            | ViewError::TakenIn { .. }
             | ViewError::Differs(_) => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);

@@ -21,13 +21,12 @@ async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() 
     let client = clinic.database.connect().await.unwrap();
     examine(&clinic).await.unwrap();
 
-    let park = "INSERT INTO control.parked_events (model, number, commit_position, prepare_position, stream, kind, held_up)
-                VALUES ('legacy', 1, 7, 7, 'daybook-2026-12-01', 'ReservationConfirmed', 'r1')";
-    client.execute(park, &[]).await.unwrap();
+    let park = "UPDATE control.checkpoints SET parked = $1 WHERE model = 'legacy' AND number = 1";
+    client.execute(park, &[&1]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
     assert!(matches!(error, ViewError::Retirement(RetirementFault::Parked { events: 1, .. })), "{error:?}");
-    assert!(error.to_string().contains("daybook projection parked"), "{error}");
-    client.execute("DELETE FROM control.parked_events", &[]).await.unwrap();
+    assert!(error.to_string().contains("daybook projection parked list"), "{error}");
+    client.execute(park, &[&0]).await.unwrap();
 
     let tamper = r#"UPDATE legacy_1.reservations SET minutes = minutes + $1
                     WHERE id = (SELECT min(id) FROM legacy_1.reservations)"#;

@@ -1,0 +1,184 @@
+//! What an event holds up where it cannot be taken in: a reservation, a closure, a stream, or itself.
+//!
+//! Whatever is later about the same has to wait, or it would be applied to a row that is not what it was decided on.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use daybook_domain::book::BookEvent;
+use daybook_domain::{ClosureId, Event, ReservationId};
+use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What is held up: the id of a reservation or a closure, the name of a stream, or an event's own place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct HeldUp(Box<str>);
+
+impl HeldUp {
+    /// Takes the name by which `daybook projection parked list` shows it.
+    pub fn named(name: impl Into<Box<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name by which it is shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A whole stream.
+    pub(super) fn stream(stream: &StreamName) -> Self {
+        Self::named(stream.as_str())
+    }
+
+    /// An event alone.
+    pub(crate) fn event(stream: &StreamName, revision: Revision) -> Self {
+        Self::named(format!("{stream}@{revision}"))
+    }
+
+    /// What an event that is understood holds up; nothing where it means nothing to a view.
+    pub(crate) fn of(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
+        match event {
+            Event::Book(event) => Some(Self::of_page(event)),
+            Event::Catalog(_) | Event::Hours(_) => Some(Self::stream(stream)),
+            // Other patients' forgetting must go on.
+            Event::Privacy(_) => Some(Self::event(stream, revision)),
+            Event::Routing(_) => None,
+        }
+    }
+
+    fn of_page(event: &BookEvent) -> Self {
+        match event {
+            BookEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationConfirmed(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationRejected(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationCancelled(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationCompleted(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationNoShowMarked(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationNoShowCorrected(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationRescheduled(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationTimeAssigned(e) => Self::named(e.reservation.as_str()),
+            BookEvent::AdminNoteWritten(e) => Self::named(e.reservation.as_str()),
+            BookEvent::TimeClosed(e) => Self::named(e.closure.as_str()),
+            BookEvent::TimeReopened(e) => Self::named(e.closure.as_str()),
+        }
+    }
+
+    /// What an event that is not understood holds up. All payloads of a page name their reservation, or else their
+    /// closure; where that cannot be read the page is held up.
+    pub(crate) fn guess(recorded: &Recorded) -> Self {
+        match recorded.stream.category() {
+            Category::Privacy => Self::event(&recorded.stream, recorded.revision),
+            Category::Catalog | Category::Hours | Category::Routing => Self::stream(&recorded.stream),
+            Category::Daybook => {
+                Self::guess_on_page(&recorded.payload).unwrap_or_else(|| Self::stream(&recorded.stream))
+            }
+        }
+    }
+
+    fn guess_on_page(payload: &[u8]) -> Option<Self> {
+        let payload: Value = serde_json::from_slice(payload).ok()?;
+        // A text that is no id could be anything, such as a name.
+        let reservation = payload.get("reservation").map(|id| ReservationId::parse(id.as_str()?).ok());
+        match (reservation, payload.get("closure").and_then(Value::as_str)) {
+            (Some(reservation), _) => Some(Self::named(reservation?.as_str())),
+            (None, Some(closure)) => Some(Self::named(ClosureId::parse(closure).ok()?.as_str())),
+            (None, None) => None,
+        }
+    }
+}
+
+impl fmt::Display for HeldUp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// All that is held up in a generation, each since the event that failed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held(HashMap<HeldUp, Position>);
+
+impl Held {
+    /// Enters that something is held up from a position on.
+    pub(crate) fn enter(&mut self, held_up: HeldUp, since: Position) {
+        let earliest = self.0.entry(held_up).or_insert(since);
+        *earliest = since.min(*earliest);
+    }
+
+    /// What an event has to wait behind, if anything. One that means nothing to a view waits behind nothing.
+    pub(crate) fn in_the_way(
+        &self,
+        position: Position,
+        stream: &StreamName,
+        own: Option<&HeldUp>,
+    ) -> Option<HeldUp> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let own = own?;
+        [&HeldUp::stream(stream), own]
+            .into_iter()
+            .find(|held_up| self.0.get(*held_up).is_some_and(|since| *since < position))
+            .cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use daybook_event_log::EventId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn event(stream: &str, payload: &str) -> Recorded {
+        Recorded {
+            position: Position::new(9, 9).unwrap(),
+            stream: StreamName::parse(stream).unwrap(),
+            revision: Revision::new(3).unwrap(),
+            id: EventId(Uuid::nil()),
+            kind: "ReservationTeleported".into(),
+            payload: payload.as_bytes().to_vec().into(),
+            metadata: b"{}".to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_holds_up_as_little_as_is_safe() {
+        let cases = [
+            ("daybook-2026-12-01", r#"{"reservation":"r-1","closure":"c-1"}"#, "r-1"),
+            ("daybook-2026-12-01", r#"{"closure":"c-1"}"#, "c-1"),
+            ("daybook-2026-12-01", r#"{"closure":7}"#, "daybook-2026-12-01"),
+            ("daybook-2026-12-01", r#"{"reservation":"홍길동","closure":"c-1"}"#, "daybook-2026-12-01"),
+            ("daybook-2026-12-01", r#"[]"#, "daybook-2026-12-01"),
+            ("daybook-2026-12-01", r#"{"reservation":"#, "daybook-2026-12-01"),
+            ("catalog-main", r#"{"reservation":"r-1"}"#, "catalog-main"),
+            ("hours-main", "{}", "hours-main"),
+            ("privacy-main", r#"{"subject":"s"}"#, "privacy-main@3"),
+        ];
+        for (stream, payload, held_up) in cases {
+            assert_eq!(HeldUp::guess(&event(stream, payload)).as_str(), held_up, "{stream} {payload}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_later_waits_and_a_held_up_page_holds_up_all_that_is_on_it() {
+        let at = |number| Position::new(number, number).unwrap();
+        let (page, other) =
+            (event("daybook-2026-12-01", "{}").stream, event("daybook-2026-12-02", "{}").stream);
+        let (first, second) = (HeldUp::named("r-1"), HeldUp::named("r-2"));
+        let mut held = Held::default();
+        held.enter(first.clone(), at(20));
+        held.enter(first.clone(), at(10));
+        assert_eq!(held.in_the_way(at(10), &page, Some(&first)), None, "it does not wait for itself");
+        assert_eq!(held.in_the_way(at(11), &page, Some(&first)), Some(first.clone()));
+        assert_eq!(held.in_the_way(at(11), &page, Some(&second)), None);
+        held.enter(HeldUp::stream(&page), at(12));
+        assert_eq!(held.in_the_way(at(13), &page, Some(&second)), Some(HeldUp::stream(&page)));
+        assert_eq!(held.in_the_way(at(13), &other, Some(&second)), None);
+        assert_eq!(held.in_the_way(at(13), &page, None), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! The event whose values PostgreSQL refuses. In a COPY, or when keys are made, it does not say which that is.
+//!
+//! The log is taken in once more the way live views take it in, batch by batch, into the tables of the generation that
+//! failed: slower, but it ends with the first event that is refused, whatever it is refused for. Nothing that serves is
+//! touched.
+
+use daybook_event_log::Position;
+
+use super::Rebuild;
+use crate::ViewError;
+use crate::generation::{self, Generation};
+use crate::projector::Projector;
+use crate::tables;
+
+/// Looks for the event for which generations were not built. Gives its failure, or the one that is known where it is not
+/// found.
+pub(super) async fn find(rebuild: &Rebuild, generations: &[Generation], known: ViewError) -> ViewError {
+    tracing::warn!(
+        error = %crate::describe(&known),
+        "PostgreSQL refused a value; reading the log once more to find the event"
+    );
+    match replay(rebuild, generations).await {
+        Err(found @ ViewError::Event { .. }) => found,
+        Err(error) => {
+            tracing::warn!(error = %crate::describe(&error), "the event was not found");
+            known
+        }
+        Ok(()) => known,
+    }
+}
+
+async fn replay(rebuild: &Rebuild, generations: &[Generation]) -> Result<(), ViewError> {
+    let client = rebuild.client().await?;
+    for generation in generations {
+        tables::drop(&client, *generation).await?;
+        tables::create(&client, *generation).await?;
+        tables::index(&client, *generation).await?;
+        generation::set_back(&client, *generation).await?;
+    }
+    let start = Position::START;
+    let mut projector = Projector::at(&rebuild.log, &rebuild.vault, &client, generations, start).await?;
+    drop(client);
+    let head = rebuild.log.head().await?;
+    rebuild.advance_to(&mut projector, generations, head).await?;
+    Ok(())
+}

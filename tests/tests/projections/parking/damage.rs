@@ -1,0 +1,180 @@
+//! Events that cannot be taken in, made by damage to a sound log or to the keys; and what is parked then.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{Datelike, NaiveDate};
+use daybook_commands::Wanted;
+use daybook_domain::{KeyId, ReadModel, ReservationId};
+use daybook_event_log::vault::{MasterKey, Vault};
+use daybook_projections::{Engine, Process};
+use daybook_tests::clinic::{Clinic, MASTER_KEY, desk, request};
+use deadpool_postgres::Pool;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::history::{contents, live};
+
+/// A clinic with views that nobody keeps up yet.
+pub(super) async fn idle_clinic() -> Clinic {
+    let clinic = Clinic::without_views().await.unwrap();
+    clinic.rebuild().missing().await.unwrap();
+    clinic
+}
+
+/// A vault as another process has it: with no key at hand.
+pub(super) fn fresh_vault(pool: Pool) -> Vault {
+    Vault::new(pool, Arc::new(MasterKey::parse(MASTER_KEY).unwrap()))
+}
+
+/// An engine with a vault of its own, which can be stopped.
+pub(super) struct Keeper {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Keeper {
+    pub(super) fn start(clinic: &Clinic, host: &str) -> Self {
+        Self::with_vault(clinic, host, fresh_vault(clinic.pool.clone()))
+    }
+
+    pub(super) fn with_vault(clinic: &Clinic, host: &str, vault: Vault) -> Self {
+        let process = Process { host: host.to_owned(), pid: 1 };
+        let engine = Engine::new(clinic.log.clone(), vault, clinic.pool.clone(), process);
+        let stop = watch::Sender::new(false);
+        Self { running: tokio::spawn(engine.run(stop.subscribe())), stop }
+    }
+
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        self.running.await.unwrap();
+    }
+}
+
+/// When patients of [`book`] come, on each weekday from the 14th of December on.
+const STARTS: [&str; 4] = ["09:00", "10:00", "14:00", "15:00"];
+
+/// Books for a patient, each at another time.
+pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> ReservationId {
+    let (date, time) = (page(patient).to_string(), STARTS[patient as usize % STARTS.len()]);
+    let mut wanted = request(patient, "srv_body_care", &date, time, ReadModel::Legacy);
+    wanted.details.notes = notes.map(str::to_owned);
+    clinic.commands.request(wanted, desk()).await.unwrap().reservation
+}
+
+/// The page of [`book`].
+pub(super) fn page(patient: u32) -> NaiveDate {
+    let first = NaiveDate::from_ymd_opt(2026, 12, 14).unwrap();
+    let weekdays = first.iter_days().filter(|day| day.weekday().number_from_monday() < 6);
+    weekdays.into_iter().nth(patient as usize / STARTS.len()).unwrap()
+}
+
+pub(super) async fn change(clinic: &Clinic, patient: u32, reservation: &ReservationId, wanted: Wanted) {
+    let changed = clinic.commands.change(page(patient), reservation.clone(), None, wanted, desk());
+    changed.await.unwrap();
+}
+
+/// Positions of a reservation's events.
+pub(super) async fn events_of(clinic: &Clinic, reservation: &ReservationId) -> Vec<i64> {
+    let sql =
+        "SELECT position FROM event_log.events WHERE stream LIKE 'daybook-%' AND payload->>'reservation' = $1
+               ORDER BY position";
+    let client = clinic.database.connect().await.unwrap();
+    let rows = client.query(sql, &[&reservation.as_str()]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Gives an event another type, behind the back of the log. Gives the one that it had.
+pub(super) async fn rename(clinic: &Clinic, position: i64, kind: &str) -> String {
+    let client = clinic.database.connect().await.unwrap();
+    client.batch_execute("SET session_replication_role = replica").await.unwrap();
+    let sql = "UPDATE event_log.events e SET kind = $2 FROM event_log.events old
+               WHERE e.position = $1 AND old.position = $1 RETURNING old.kind";
+    client.query_one(sql, &[&position, &kind]).await.unwrap().get(0)
+}
+
+/// A key that was taken out of the vault.
+pub(super) struct LostKey {
+    id: Uuid,
+    subject: Vec<u8>,
+    wrapped: Vec<u8>,
+}
+
+impl LostKey {
+    /// Takes the key away with which a booking is sealed.
+    pub(super) async fn of(clinic: &Clinic, position: i64) -> Self {
+        let sql = "DELETE FROM privacy.keys WHERE key_id =
+                       (SELECT (payload->'details'->>'key')::uuid FROM event_log.events WHERE position = $1)
+                   RETURNING key_id, subject, wrapped_key";
+        let client = clinic.database.connect().await.unwrap();
+        let row = client.query_one(sql, &[&position]).await.unwrap();
+        Self { id: row.get(0), subject: row.get(1), wrapped: row.get(2) }
+    }
+
+    pub(super) const fn id(&self) -> KeyId {
+        KeyId(self.id)
+    }
+
+    pub(super) async fn put_back(self, clinic: &Clinic) {
+        let sql = "INSERT INTO privacy.keys (key_id, subject, wrapped_key) VALUES ($1, $2, $3)";
+        let client = clinic.database.connect().await.unwrap();
+        client.execute(sql, &[&self.id, &self.subject, &self.wrapped]).await.unwrap();
+    }
+}
+
+/// A parked event as the table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) generation: String,
+    pub(super) position: i64,
+    pub(super) held_up: String,
+    pub(super) cause: Option<String>,
+}
+
+/// Everything that is parked. The numbers beside the checkpoints have to agree with it.
+pub(super) async fn parked(clinic: &Clinic) -> Vec<Row> {
+    let client = clinic.database.connect().await.unwrap();
+    let counts = "SELECT parked, (SELECT count(*) FROM control.parked_events p WHERE (p.model, p.number) = (c.model, c.number))
+                  FROM control.checkpoints c";
+    for row in client.query(counts, &[]).await.unwrap() {
+        assert_eq!(i64::from(row.get::<_, i32>(0)), row.get::<_, i64>(1));
+    }
+    let sql = "SELECT model || '_' || number, commit_position, held_up, cause FROM control.parked_events ORDER BY 1, 2";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let read = |row: &tokio_postgres::Row| Row {
+        generation: row.get(0),
+        position: row.get(1),
+        held_up: row.get(2),
+        cause: row.get(3),
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Positions that are parked in one generation, in order.
+pub(super) fn positions(rows: &[Row], generation: &str) -> Vec<i64> {
+    rows.iter().filter(|row| row.generation == generation).map(|row| row.position).collect()
+}
+
+/// What both live views hold.
+pub(super) async fn shown(clinic: &Clinic) -> Vec<std::collections::BTreeMap<String, Vec<String>>> {
+    let mut shown = Vec::new();
+    for model in ReadModel::ALL {
+        shown.push(contents(clinic, live(clinic, model).await).await);
+    }
+    shown
+}
+
+/// Ids of the reservations that a live view shows.
+pub(super) async fn ids(clinic: &Clinic, model: ReadModel) -> BTreeSet<String> {
+    let client = clinic.database.connect().await.unwrap();
+    let sql = format!("SELECT id FROM {}.reservations", live(clinic, model).await.schema());
+    client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// Makes sure that the live views hold what a rebuild gives, byte for byte.
+pub(super) async fn assert_as_rebuilt(clinic: &Clinic) {
+    let before = shown(clinic).await;
+    clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    assert_eq!(shown(clinic).await, before);
+}

@@ -11,6 +11,7 @@ mod load;
 mod log_elections;
 mod log_restarts;
 mod outages;
+mod parked;
 mod paused_leader;
 mod private_postgres;
 mod proofs;

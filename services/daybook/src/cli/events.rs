@@ -10,6 +10,7 @@ mod tail;
 use clap::Subcommand;
 
 pub(in crate::cli) use import::verify as verify_export;
+pub(super) use line::{Stored, describe as describe_event};
 
 use crate::exit::Exit;
 use crate::settings::Settings;

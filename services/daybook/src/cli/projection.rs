@@ -3,6 +3,7 @@
 mod audit;
 mod drop;
 mod list;
+mod parked;
 mod promote;
 mod rebuild;
 mod report;
@@ -27,6 +28,9 @@ pub(super) enum Command {
     Promote(promote::Arguments),
     /// Take away a generation that does not serve
     Drop(drop::Arguments),
+    /// Events that a view could not take in: list, show, retry, discard
+    #[command(subcommand)]
+    Parked(parked::Command),
     /// Compare two generations at one position, or check a proof of them; exit code 1 where something differs
     #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
@@ -52,6 +56,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Rebuild(arguments) => interruptible(rebuild::run(settings, arguments)).await,
         Command::Promote(arguments) => interruptible(promote::run(settings, arguments)).await,
         Command::Drop(arguments) => interruptible(drop::run(settings, arguments)).await,
+        Command::Parked(command) => interruptible(parked::run(settings, command)).await,
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
         Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
         Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,

@@ -9,7 +9,7 @@ use crate::output::{Format, print};
 
 /// An event with what it says as it is stored.
 #[derive(Serialize)]
-struct Stored<'a> {
+pub(in crate::cli) struct Stored<'a> {
     position: Position,
     stream: &'a str,
     revision: Revision,
@@ -19,24 +19,31 @@ struct Stored<'a> {
     payload: &'a RawValue,
 }
 
+impl<'a> Stored<'a> {
+    /// Fails where the log holds something that is not JSON.
+    pub(in crate::cli) fn new(event: &'a Recorded) -> serde_json::Result<Self> {
+        Ok(Self {
+            position: event.position,
+            stream: event.stream.as_str(),
+            revision: event.revision,
+            id: event.id.to_string(),
+            kind: &event.kind,
+            metadata: serde_json::from_slice(&event.metadata)?,
+            payload: serde_json::from_slice(&event.payload)?,
+        })
+    }
+}
+
 /// Prints one event.
 pub(super) fn print_event(event: &Recorded, format: Format) -> anyhow::Result<()> {
     if !format.is_json() {
         return print(describe(event));
     }
-    let stored = Stored {
-        position: event.position,
-        stream: event.stream.as_str(),
-        revision: event.revision,
-        id: event.id.to_string(),
-        kind: &event.kind,
-        metadata: serde_json::from_slice(&event.metadata)?,
-        payload: serde_json::from_slice(&event.payload)?,
-    };
-    print(serde_json::to_string(&stored)?)
+    print(serde_json::to_string(&Stored::new(event)?)?)
 }
 
-fn describe(event: &Recorded) -> String {
+/// An event for people.
+pub(in crate::cli) fn describe(event: &Recorded) -> String {
     let Recorded { position, stream, revision, kind, .. } = event;
     // What a newer release wrote is shown as far as it can be read.
     let known = decode_metadata(&event.metadata).ok().map(|(_, known)| known);

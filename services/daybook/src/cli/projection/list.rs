@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::leading::{self, moment};
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table, counted};
+use crate::output::{Align, Format, Table, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
 
@@ -75,6 +75,7 @@ fn table(standings: &[Standing]) -> String {
         ("generation", Align::Left),
         ("state", Align::Left),
         ("position", Align::Right),
+        ("parked", Align::Right),
         ("begun", Align::Left),
         ("promoted", Align::Left),
         ("", Align::Left),
@@ -84,6 +85,7 @@ fn table(standings: &[Standing]) -> String {
             standing.generation.to_string(),
             standing.state.as_str().to_owned(),
             standing.position.to_string(),
+            grouped(standing.parked),
             moment(standing.created_at),
             standing.promoted_at.map(moment).unwrap_or_default(),
             remark(standing),

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use chrono::DateTime;
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
-use daybook_projections::{DEFAULT_MEMORY_BYTES, KEEP, LEAST_MEMORY_BYTES, Name, Progress, Trial, Until};
+use daybook_projections::{
+    DEFAULT_MEMORY_BYTES, Failings, KEEP, LEAST_MEMORY_BYTES, Name, Progress, Trial, Until,
+};
 
 use super::report::{describe, describe_past, tell};
 use crate::exit::Exit;
@@ -159,18 +161,18 @@ async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Ex
     backend.close().await?;
     let trial = tried?;
     arguments.format.print(&trial, || describe_trial(&trial))?;
-    Ok(Exit::Done)
+    Ok(if trial.failings.failing == 0 { Exit::Done } else { Exit::Failed })
 }
 
 fn describe_trial(trial: &Trial) -> String {
     let rate = (trial.events as f64 / trial.seconds.max(f64::EPSILON)) as u64;
     let mut text = format!(
-        "{} up to position {} read and folded in {:.2} s, {} a second. Every one of them can be taken in; nothing was \
-         written.\n",
+        "{} up to position {} read and folded in {:.2} s, {} a second. {} Nothing was written.\n",
         counted(trial.events, "event", "events"),
         trial.position,
         trial.seconds,
         grouped(rate),
+        describe_failings(&trial.failings),
     );
     let mut table = Table::new(&[
         ("view", Align::Left),
@@ -190,5 +192,41 @@ fn describe_trial(trial: &Trial) -> String {
     }
     // Writing into a String cannot fail.
     let _ = write!(text, "{table}");
+    if trial.failings.failing > 0 {
+        let _ = write!(text, "\n{}", failing_events(&trial.failings));
+    }
     text
+}
+
+fn describe_failings(failings: &Failings) -> String {
+    if failings.failing == 0 {
+        return "Every one of them can be taken in.".to_owned();
+    }
+    format!(
+        "{} cannot be taken in, and {} behind one that fails: a rebuild would stop at the first.",
+        counted(failings.failing, "event", "events"),
+        counted(failings.waiting, "other stands", "others stand"),
+    )
+}
+
+fn failing_events(failings: &Failings) -> Table {
+    let mut table = Table::new(&[
+        ("position", Align::Right),
+        ("stream", Align::Left),
+        ("type", Align::Left),
+        ("cause", Align::Left),
+    ]);
+    for event in &failings.events {
+        table.row([
+            event.position.to_string(),
+            event.stream.to_string(),
+            event.kind.to_string(),
+            event.cause.clone(),
+        ]);
+    }
+    let untold = failings.failing.saturating_sub(failings.events.len() as u64);
+    if untold > 0 {
+        table.row([String::new(), String::new(), format!("and {} more", grouped(untold)), String::new()]);
+    }
+    table
 }

@@ -114,6 +114,7 @@ impl Report {
             ("state", Align::Left),
             ("position", Align::Right),
             ("keeps up", Align::Left),
+            ("parked", Align::Right),
             ("services", Align::Right),
             ("clinic hours", Align::Right),
             ("reservations", Align::Right),
@@ -154,6 +155,7 @@ impl View {
             self.standing.state.as_str().to_owned(),
             self.standing.position.to_string(),
             lag,
+            grouped(self.standing.parked),
         ];
         let counts = self.counts.map(|counts| [counts.services, counts.clinic_hours, counts.reservations]);
         match counts {

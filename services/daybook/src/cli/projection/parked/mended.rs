@@ -1,0 +1,20 @@
+//! What came of mending, for people.
+
+use daybook_projections::parked::Mended;
+
+use crate::output::counted;
+
+/// One line for each generation.
+pub(super) fn describe(mended: &[Mended]) -> String {
+    let line = |one: &Mended| {
+        let left = match one.parked {
+            0 => "nothing is parked in it any more".to_owned(),
+            left => format!("{} still parked", counted(left, "event is", "events are")),
+        };
+        format!("{}: {} dealt with; {left}.", one.generation, counted(one.mended, "event", "events"))
+    };
+    if mended.is_empty() {
+        return "No view that is kept up has anything parked.".to_owned();
+    }
+    mended.iter().map(line).collect::<Vec<_>>().join("\n")
+}

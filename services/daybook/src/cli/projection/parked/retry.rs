@@ -1,0 +1,55 @@
+//! `daybook projection parked retry`: what is held up is taken in, in the order of the log and in one transaction.
+
+use clap::Args;
+use daybook_projections::parked::{self, HeldUp, Mended, Mending};
+
+use super::mended::describe;
+use crate::exit::Exit;
+use crate::output::{Consent, Format};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning};
+
+#[derive(Args)]
+#[group(id = "what", required = true, multiple = false, args = ["held_up", "all"])]
+pub(in crate::cli) struct Arguments {
+    /// What is held up, as `list` names it: a reservation, a closure, a stream, or an event
+    #[arg(value_name = "HELD_UP")]
+    held_up: Option<String>,
+    /// Everything that is parked
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Arguments {
+    fn mending(&self) -> Mending {
+        let one = |name: &str| Mending::One(HeldUp::named(name));
+        self.held_up.as_deref().map_or(Mending::All, one)
+    }
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let mending = arguments.mending();
+    let what = match &mending {
+        Mending::All => "all parked events".to_owned(),
+        Mending::One(held_up) => format!("the parked events of {held_up}"),
+    };
+    let what = format!(
+        "This takes {what} in, in the order of the log. The views stand still meanwhile. Where one fails again nothing is \
+         changed."
+    );
+    arguments.consent.to(what).await?;
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let mended = retry(&backend, &mending).await;
+    backend.close().await?;
+    let mended = mended?;
+    arguments.format.print(&mended, || describe(&mended))?;
+    Ok(Exit::Done)
+}
+
+async fn retry(backend: &Backend, mending: &Mending) -> anyhow::Result<Vec<Mended>> {
+    Ok(parked::retry(&*backend.log, &backend.vault, &backend.pool, mending).await?)
+}

@@ -1,0 +1,106 @@
+//! An event that no view can take in, from the first error line to the day on which an operator leaves it out.
+
+use daybook_tests::process::{Ended, Installation, Service};
+use serde_json::{Value, json};
+
+use crate::asking::{RESERVATIONS, ask, client, form, until, working_day};
+
+/// Puts an event behind the last one of the page on which a reservation stands. Gives its position.
+async fn plant(clinic: &Installation, reservation: &str, kind: &str) -> i64 {
+    let sql = "INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
+               SELECT (SELECT max(position) + 1 FROM event_log.events),
+                      (SELECT max(revision) + 1 FROM event_log.events WHERE stream = e.stream),
+                      gen_random_uuid(), e.stream, $2, json_build_object('reservation', $1::text), e.metadata
+               FROM event_log.events e
+               WHERE e.kind = 'ReservationRequested' AND e.payload->>'reservation' = $1 RETURNING position";
+    clinic.connect().await.unwrap().query_one(sql, &[&reservation, &kind]).await.unwrap().get(0)
+}
+
+async fn parked(clinic: &Installation, arguments: &[&str]) -> Ended {
+    let all: Vec<&str> = ["projection", "parked"].iter().chain(arguments).copied().collect();
+    clinic.run(&all).await.unwrap()
+}
+
+async fn book(service: &Service, patient: usize, time: &str) -> String {
+    let form = form(patient, "SKIN_CARE", working_day(2), time);
+    ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok().id().to_owned()
+}
+
+async fn text(service: &Service, path: &str) -> (u16, String) {
+    let answer = client().get(service.url(path)).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_finds_what_is_parked_tries_again_and_leaves_it_out() {
+    let clinic = Installation::open().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    let (broken, sound) = (book(&service, 1, "09:00").await, book(&service, 2, "14:00").await);
+    let odd = plant(&clinic, &broken, "ReservationTeleported").await;
+    let waiting = plant(&clinic, &broken, "ReservationConfirmed").await;
+    plant(&clinic, &sound, "ReservationConfirmed").await;
+    let listed = until("both views to park it", async || {
+        let listed = parked(&clinic, &["list", "--json"]).await.json().unwrap();
+        let waiting = |one: &Value| one["waiting"] == 1;
+        let all = listed.as_array().unwrap();
+        if all.len() == 2 && all.iter().all(waiting) { Ok(listed) } else { Err(listed.to_string()) }
+    })
+    .await;
+    let first = &listed[0];
+    assert_eq!((&first["held_up"], &first["kind"]), (&json!(broken), &json!("ReservationTeleported")));
+    assert_eq!(first["position"], json!(odd.to_string()), "{first}");
+    let written = service.written();
+    assert!(written.contains("is parked") && written.contains("ReservationTeleported"), "{written}");
+    is_seen_everywhere(&clinic, &service, odd).await;
+
+    let shown = parked(&clinic, &["show", &odd.to_string(), "--json"]).await.json().unwrap();
+    assert_eq!(shown["payload"]["reservation"], json!(broken), "{shown}");
+    assert!(shown["parked"]["cause"].as_str().unwrap().contains("unknown to this release"), "{shown}");
+    let again = parked(&clinic, &["retry", "--all", "--yes"]).await;
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    assert!(again.stderr.contains("unknown to this release"), "{}", again.stderr);
+
+    let at = odd.to_string();
+    assert_eq!(
+        parked(&clinic, &["discard", &at, "--reason", "a trial"]).await.code,
+        Some(2),
+        "nobody is asked"
+    );
+    assert_eq!(parked(&clinic, &["discard", &at, "--reason", " ", "--yes"]).await.code, Some(2));
+    let only_waits = parked(&clinic, &["discard", &waiting.to_string(), "--reason", "x", "--yes"]).await;
+    assert_eq!(only_waits.code, Some(1), "{}", only_waits.stderr);
+    parked(&clinic, &["discard", &at, "--reason", "a trial", "--yes", "--json"]).await.json().unwrap();
+    assert_eq!(parked(&clinic, &["list", "--json"]).await.json().unwrap(), json!([]));
+    assert!(parked(&clinic, &["list"]).await.stdout.contains("Nothing is parked"));
+    let database = clinic.connect().await.unwrap();
+    let confirmed = "SELECT count(*) FROM legacy.reservations WHERE status = 'CONFIRMED'";
+    assert_eq!(
+        database.query_one(confirmed, &[]).await.unwrap().get::<_, i64>(0),
+        2,
+        "what waited is taken in"
+    );
+    clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap().json().unwrap();
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+}
+
+/// The views' standings, the metrics and a trial tell of it; reads go on; a rebuild stops.
+async fn is_seen_everywhere(clinic: &Installation, service: &Service, odd: i64) {
+    let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
+    assert!(status["views"].as_array().unwrap().iter().all(|view| view["parked"] == 2), "{status}");
+    let list = clinic.run(&["projection", "list"]).await.unwrap();
+    assert!(list.stdout.contains("parked"), "{}", list.stdout);
+    assert_eq!(text(service, "/readyz").await.0, 200);
+    let (_, metrics) = text(service, "/metrics").await;
+    for model in ["legacy", "dynamic"] {
+        assert!(metrics.contains(&format!("daybook_view_parked_events{{model=\"{model}\"}} 2")), "{metrics}");
+    }
+    let trial = clinic.run(&["projection", "rebuild", "--dry-run", "--json"]).await.unwrap();
+    assert_eq!(trial.code, Some(1), "{}", trial.stderr);
+    let found: Value = serde_json::from_str(&trial.stdout).unwrap();
+    let failings = &found["failings"];
+    assert_eq!((&failings["failing"], &failings["waiting"]), (&json!(1), &json!(1)), "{found}");
+    let rebuilt = clinic.run(&["projection", "rebuild", "legacy", "--yes"]).await.unwrap();
+    assert_eq!(rebuilt.code, Some(1), "{}", rebuilt.stderr);
+    assert!(rebuilt.stderr.contains(&format!("position {odd} of daybook-")), "{}", rebuilt.stderr);
+}

@@ -14,7 +14,7 @@ use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
-use daybook_event_log::codec::{self, Metadata};
+use daybook_event_log::codec::{self, Recording};
 use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
 use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
 
@@ -114,9 +114,9 @@ impl Interpreter {
         let (kind, fault) = match content {
             Content::Nothing => return Ok(Told { stream, effect: Effect::Nothing }),
             Content::Faulty { kind, fault, .. } => (kind, fault),
-            Content::Event(event, metadata) => {
+            Content::Event(event, recording) => {
                 let kind = codec::kind_of(&event);
-                match self.take_in(event, &metadata, opener) {
+                match self.take_in(event, &recording, opener) {
                     Ok(effect) => return Ok(Told { stream, effect }),
                     Err(fault) => (kind.as_str().into(), fault),
                 }
@@ -125,13 +125,18 @@ impl Interpreter {
         Err(ViewError::Event { position, stream, revision, kind, source: fault })
     }
 
-    fn take_in(&mut self, event: Event, metadata: &Metadata, opener: &Opener) -> Result<Effect, EventFault> {
+    fn take_in(
+        &mut self,
+        event: Event,
+        recording: &Recording,
+        opener: &Opener,
+    ) -> Result<Effect, EventFault> {
         let stamp = Stamp {
-            at: millis(metadata.recorded_at),
-            actor: self.actors.get(metadata.actor.as_str(), |name| name.into()),
+            at: millis(recording.recorded_at),
+            actor: self.actors.get(recording.actor.as_str(), |name| name.into()),
         };
         Ok(match event {
-            Event::Book(event) => self.book(event, metadata, stamp, opener)?,
+            Event::Book(event) => self.book(event, recording, stamp, opener)?,
             Event::Catalog(event) => Effect::Catalog { event, stamp },
             Event::Hours(event) => Effect::Hours { event, stamp },
             Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys })) => {
@@ -155,7 +160,7 @@ impl Interpreter {
     fn book(
         &mut self,
         event: BookEvent,
-        metadata: &Metadata,
+        recording: &Recording,
         stamp: Stamp,
         opener: &Opener,
     ) -> Result<Effect, EventFault> {
@@ -166,7 +171,7 @@ impl Interpreter {
         };
         Ok(match event {
             BookEvent::ReservationRequested(e) => {
-                Effect::Enter(Box::new(self.requested(e, metadata, opener)?))
+                Effect::Enter(Box::new(self.requested(e, recording, opener)?))
             }
             BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
             BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
@@ -193,10 +198,10 @@ impl Interpreter {
     fn requested(
         &mut self,
         e: ReservationRequested,
-        metadata: &Metadata,
+        recording: &Recording,
         opener: &Opener,
     ) -> Result<Entry, EventFault> {
-        let at = millis(metadata.recorded_at);
+        let at = millis(recording.recorded_at);
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
             reservation: e.reservation,
@@ -299,7 +304,7 @@ pub(crate) struct Decoded {
 )]
 enum Content {
     /// What it says.
-    Event(Event, Metadata),
+    Event(Event, Recording),
     /// Nothing that a view would show, whatever it says.
     Nothing,
     /// It cannot be understood. What it holds up is known as far as it can be read.
@@ -313,8 +318,8 @@ impl Decoded {
         if recorded.stream.category() == Category::Routing {
             return Self::left_out(recorded);
         }
-        let content = match codec::decode(recorded) {
-            Ok((event, metadata)) => Content::Event(event, metadata),
+        let content = match codec::decode_for_view(recorded) {
+            Ok((event, recording)) => Content::Event(event, recording),
             Err(fault) => Content::Faulty {
                 kind: recorded.kind.clone(),
                 fault: fault.into(),

@@ -3,6 +3,8 @@
 //! Each view reduces its own rows to facts; two views that hold the same facts are equal. Per clinic day the facts'
 //! hashes are summed, so that a day's digest can be kept up row by row and two views can be compared day by day.
 
+mod digits;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -80,13 +82,15 @@ impl<'a> Time<'a> {
     }
 }
 
-impl fmt::Display for Time<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::At(start) => write!(formatter, "at {start}"),
-            Self::Period(period) => write!(formatter, "in the {}", period.as_str()),
-            Self::Review(text) => write!(formatter, "review {text}"),
-        }
+impl Time<'_> {
+    fn append(&self, text: &mut String) {
+        let (word, value) = match self {
+            Self::At(start) => ("at ", &**start),
+            Self::Period(period) => ("in the ", period.as_str()),
+            Self::Review(wish) => ("review ", *wish),
+        };
+        text.push_str(word);
+        text.push_str(value);
     }
 }
 
@@ -106,24 +110,30 @@ impl Fact<'_> {
             Time::At(_) | Time::Period(_) => Access::Shown,
         };
         let mut fields = Visit { visit, text: String::with_capacity(64) };
-        fields.shown("date", format_args!("{}", self.date));
+        fields.append("date", Access::Shown, |text| digits::push_date(text, self.date));
         fields.text(Field { name: "service", access: Access::Shown }, self.service);
-        fields.shown("minutes", format_args!("{}", self.minutes));
-        fields.write(Field { name: "time", access: time }, format_args!("{}", self.time));
+        fields.number("minutes", self.minutes.into());
+        fields.append("time", time, |text| self.time.append(text));
         fields.text(Field { name: "status", access: Access::Shown }, self.status);
         fields.moment("status_changed_at", self.status_changed_at);
         let by = Field { name: "status_changed_by", access: Access::Named };
         fields.optional(by, self.status_changed_by);
         fields.moment("created_at", self.created_at);
         fields.moment("updated_at", self.updated_at);
-        fields.shown("version", format_args!("{}", self.version));
-        fields.shown("subject", format_args!("{}", self.subject));
+        fields.number("version", self.version.into());
+        let subject = self.subject.hyphenated();
+        fields.text(
+            Field { name: "subject", access: Access::Shown },
+            subject.encode_lower(&mut uuid::Uuid::encode_buffer()),
+        );
         let sealed = |name| Field { name, access: Access::Sealed };
         fields.text(sealed("patient_name"), self.patient_name);
         fields.text(sealed("phone"), self.phone);
         fields.optional(sealed("email"), self.email);
         match self.birth_date {
-            Some(date) => fields.write(sealed("birth_date"), format_args!("{date}")),
+            Some(date) => {
+                fields.append("birth_date", Access::Sealed, |text| digits::push_moment(text, date));
+            }
             None => fields.text(sealed("birth_date"), "null"),
         }
         fields.optional(sealed("gender"), self.gender);
@@ -171,11 +181,10 @@ struct Visit<V> {
 }
 
 impl<V: FnMut(Field, &str)> Visit<V> {
-    fn write(&mut self, field: Field, value: fmt::Arguments<'_>) {
+    fn append(&mut self, name: &'static str, access: Access, append: impl FnOnce(&mut String)) {
         self.text.clear();
-        // A text takes whatever is written to it.
-        let _ = fmt::Write::write_fmt(&mut self.text, value);
-        (self.visit)(field, &self.text);
+        append(&mut self.text);
+        (self.visit)(Field { name, access }, &self.text);
     }
 
     /// What is a text already need not be written once more.
@@ -183,12 +192,12 @@ impl<V: FnMut(Field, &str)> Visit<V> {
         (self.visit)(field, value);
     }
 
-    fn shown(&mut self, name: &'static str, value: fmt::Arguments<'_>) {
-        self.write(Field { name, access: Access::Shown }, value);
+    fn number(&mut self, name: &'static str, value: i64) {
+        (self.visit)(Field { name, access: Access::Shown }, itoa::Buffer::new().format(value));
     }
 
     fn moment(&mut self, name: &'static str, value: NaiveDateTime) {
-        self.shown(name, format_args!("{}", value.and_utc().timestamp_millis()));
+        self.number(name, value.and_utc().timestamp_millis());
     }
 
     /// What is there is marked, so that it cannot be taken for what is missing.

@@ -30,12 +30,14 @@ pub(super) async fn find(rebuild: &Rebuild, generations: &[Generation], known: V
 }
 
 async fn replay(rebuild: &Rebuild, generations: &[Generation]) -> Result<(), ViewError> {
-    let client = rebuild.client().await?;
+    let mut client = rebuild.client().await?;
     for generation in generations {
-        tables::drop(&client, *generation).await?;
-        tables::create(&client, *generation).await?;
-        tables::index(&client, *generation).await?;
-        generation::set_back(&client, *generation).await?;
+        let transaction = client.transaction().await?;
+        tables::drop(&transaction, *generation).await?;
+        tables::create(&transaction, *generation).await?;
+        tables::index(&transaction, *generation).await?;
+        generation::set_back(&transaction, *generation).await?;
+        transaction.commit().await?;
     }
     let start = Position::START;
     let mut projector = Projector::at(&rebuild.log, &rebuild.vault, &client, generations, start).await?;

@@ -120,7 +120,9 @@ pub(super) async fn index(pool: &Pool, generations: &[Generation]) -> Result<(),
 }
 
 async fn index_one(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
-    let client = pool.get().await?;
-    tables::index(&client, generation).await?;
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    tables::index(&transaction, generation).await?;
+    transaction.commit().await?;
     tables::analyze(&client, generation).await
 }

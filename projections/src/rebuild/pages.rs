@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 /// The pages of a pass.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    by_name: IndexMap<StreamName, Page>,
+    by_name: IndexMap<StreamName, Page, foldhash::fast::RandomState>,
     bytes: usize,
     events: u64,
     until: Option<Until>,

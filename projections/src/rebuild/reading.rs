@@ -22,10 +22,10 @@ use crate::effect::{Decoded, Told};
 use crate::parked::LeftOut;
 
 /// Events that are handed from thread to thread at once.
-const CHUNK_EVENTS: usize = 2048;
+const CHUNK_EVENTS: usize = 512;
 
 /// Chunks that wait for each of the threads, at most.
-const WAITING_CHUNKS: usize = 4;
+const WAITING_CHUNKS: usize = 8;
 
 /// Where a replay reads, and with what.
 #[derive(Debug, Clone)]

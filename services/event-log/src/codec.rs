@@ -11,7 +11,7 @@ use daybook_domain::Event;
 
 use crate::port::{EventId, EventKind, NewEvent, Recorded};
 
-pub use metadata::{Metadata, TraceParent};
+pub use metadata::{Metadata, Recording, TraceParent};
 pub use table::{EVENT_TYPES, EventType, kind_of};
 pub use upcast::{Step, Upcaster};
 
@@ -99,6 +99,13 @@ pub fn decode(recorded: &Recorded) -> Result<(Event, Metadata), DecodeError> {
     let (version, metadata) = decode_metadata(&recorded.metadata)?;
     let event = decode_event(&recorded.kind, version, &recorded.payload)?;
     Ok((event, metadata))
+}
+
+/// Reads an event with as much of its metadata as a view shows.
+pub fn decode_for_view(recorded: &Recorded) -> Result<(Event, Recording), DecodeError> {
+    let (version, recording) =
+        Recording::read(&recorded.metadata).map_err(|error| DecodeError::Metadata(error.into()))?;
+    Ok((decode_event(&recorded.kind, version, &recorded.payload)?, recording))
 }
 
 /// Reads metadata alone, and the schema version of the payload beside it.

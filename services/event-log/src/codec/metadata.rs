@@ -26,6 +26,15 @@ pub struct Metadata {
     pub read_model: Option<ReadModel>,
 }
 
+/// When an event was recorded and by whom: what a view shows of its metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// When Daybook recorded it, by its own clock, to the microsecond.
+    pub recorded_at: DateTime<Utc>,
+    /// Who caused it.
+    pub actor: Actor,
+}
+
 /// A W3C `traceparent`, version 00: `00-{32 hex}-{16 hex}-{2 hex}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -62,6 +71,22 @@ struct Stored {
     traceparent: Option<TraceParent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_model: Option<ReadModel>,
+}
+
+/// As much of [`Stored`] as a view needs. The rest is passed over unread, which is half the work.
+#[derive(Deserialize)]
+struct StoredRecording {
+    schema_version: SchemaVersion,
+    #[serde(with = "chrono::serde::ts_microseconds")]
+    recorded_at: DateTime<Utc>,
+    actor: Actor,
+}
+
+impl Recording {
+    pub(super) fn read(bytes: &[u8]) -> serde_json::Result<(SchemaVersion, Self)> {
+        let StoredRecording { schema_version, recorded_at, actor } = serde_json::from_slice(bytes)?;
+        Ok((schema_version, Self { recorded_at, actor }))
+    }
 }
 
 impl Metadata {
@@ -128,6 +153,8 @@ mod tests {
         assert_eq!(bytes, br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"public"}"#);
         assert_eq!(Metadata::read(&bytes).unwrap(), (SchemaVersion(1), metadata.clone()));
         let newer = br#"{"schema_version":7,"recorded_at":1796083200123456,"actor":"public","moon":"full"}"#;
-        assert_eq!(Metadata::read(newer).unwrap(), (SchemaVersion(7), metadata));
+        assert_eq!(Metadata::read(newer).unwrap(), (SchemaVersion(7), metadata.clone()));
+        let recording = Recording { recorded_at: at, actor: metadata.actor };
+        assert_eq!(Recording::read(newer).unwrap(), (SchemaVersion(7), recording));
     }
 }

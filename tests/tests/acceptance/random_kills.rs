@@ -35,7 +35,6 @@ struct Moments(u64);
 impl Moments {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        println!("seed {}", now.as_nanos() as u64);
         Self(now.as_nanos() as u64 | 1)
     }
 
@@ -88,6 +87,7 @@ fn digests(told: &Value) -> Vec<&str> {
 async fn live_views_are_what_a_rebuild_makes_of_the_log_after_fifty_kills_at_random_moments() {
     let clinic = Installation::open().await.unwrap();
     let (mut moments, load) = (Moments::new(), Load::default());
+    println!("seed {}", moments.0);
     let mut service = clinic.serve().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let mut left: BTreeMap<String, usize> = BTreeMap::new();

@@ -6,7 +6,7 @@
 //! would, which tells which reservations miss which of them.
 //!
 //! It cannot see what leaves the counts right: a field that holds a wrong value, or on one page as many events applied twice
-//! as were passed over of reservations that are there. Those are for [`crate::verify`]. It never writes; [`repair`] does.
+//! as were passed over of reservations that are there. Those are for [`crate::verify`]. It never writes; [`Auditor::repair`] does.
 
 mod count;
 mod finding;

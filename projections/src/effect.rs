@@ -298,10 +298,6 @@ pub(crate) struct Decoded {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are events, and a box for each would slow a replay"
-)]
 enum Content {
     /// What it says.
     Event(Event, Recording),

@@ -33,10 +33,13 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let first = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
     let memory = memory.describe();
     let rows = FinishedRows::take(&clinic, &first.generations).await?;
-    let (mut rounds, mut reports) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
+    let (mut rounds, mut reports, mut parts) =
+        (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS), vec![]);
     for _ in 0..ROUNDS {
         let (ours, report) = rebuild(&clinic).await?;
-        let limit = limit::copy_events_out(&clinic).await? + rows.load(&clinic).await?;
+        let (out, into) = (limit::copy_events_out(&clinic).await?, rows.load(&clinic).await?);
+        parts.push((out, into));
+        let limit = out + into;
         ensure!(report.events == history.events, "{} events were read", report.events);
         rounds.push(Round { ours, limit });
         reports.push(report);
@@ -57,6 +60,11 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
                 history.events
             ),
             format!("phases: {}", phases(&reports)),
+            format!(
+                "the limit: events out {:.2} s, rows in {:.2} s",
+                median(parts.iter().map(|(out, _)| *out)),
+                median(parts.iter().map(|(_, into)| *into)),
+            ),
             memory,
         ],
     })

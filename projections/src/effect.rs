@@ -58,6 +58,23 @@ pub(crate) enum Effect {
     Nothing,
 }
 
+impl Effect {
+    /// The reservation that it is about, where it is about one by name.
+    pub(crate) fn reservation(&self) -> Option<&str> {
+        match self {
+            Self::Enter(entry) => Some(entry.reservation.as_str()),
+            Self::Change { reservation, .. } => Some(reservation.as_str()),
+            Self::Close { .. }
+            | Self::Reopen { .. }
+            | Self::Catalog { .. }
+            | Self::Hours { .. }
+            | Self::Forget { .. }
+            | Self::ForgetOne { .. }
+            | Self::Nothing => None,
+        }
+    }
+}
+
 /// An effect, and the stream whose event has it.
 #[derive(Debug)]
 pub(crate) struct Told {

@@ -22,23 +22,6 @@ pub(super) struct Step {
     pub(super) effect: Effect,
 }
 
-impl Step {
-    /// The reservation that it is about.
-    pub(super) fn reservation(&self) -> Option<&str> {
-        match &self.effect {
-            Effect::Enter(entry) => Some(entry.reservation.as_str()),
-            Effect::Change { reservation, .. } => Some(reservation.as_str()),
-            Effect::Close { .. }
-            | Effect::Reopen { .. }
-            | Effect::Catalog { .. }
-            | Effect::Hours { .. }
-            | Effect::Forget { .. }
-            | Effect::ForgetOne { .. }
-            | Effect::Nothing => None,
-        }
-    }
-}
-
 /// The events of a page up to a position, and those of patients who were forgotten, in the order of the log.
 #[derive(Debug)]
 pub(super) struct Page(Vec<Step>);
@@ -69,7 +52,7 @@ impl Page {
 
     /// The events about one reservation.
     pub(super) fn about<'a>(&'a self, reservation: &'a str) -> impl Iterator<Item = &'a Step> {
-        self.0.iter().filter(move |step| step.reservation() == Some(reservation))
+        self.0.iter().filter(move |step| step.effect.reservation() == Some(reservation))
     }
 
     /// The row of one reservation if some of the events about it had been passed over.
@@ -81,7 +64,7 @@ impl Page {
     ) -> Option<R> {
         let mut number = 0;
         let concerns = |step: &&Step| {
-            let is_own = step.reservation() == Some(reservation);
+            let is_own = step.effect.reservation() == Some(reservation);
             number += usize::from(is_own);
             is_own && !passed_over.contains(&(number - 1)) || matches!(step.effect, Effect::Forget { .. })
         };

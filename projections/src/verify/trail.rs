@@ -67,7 +67,7 @@ pub(super) async fn read(
         for judged in interpret(&mut interpreter, vault, &page, left_out).await? {
             // What cannot be taken in is parked, and has written nothing.
             let Ok(effect) = judged.outcome else { continue };
-            let trail = reservation_of(&effect).and_then(|id| trails.get_mut(id));
+            let trail = effect.reservation().and_then(|id| trails.get_mut(id));
             if let Some(trail) = trail {
                 trail.steps.push((WrittenBy::of(judged.recorded), effect));
             }
@@ -89,20 +89,6 @@ async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<R
         read.push(event);
     }
     Ok(read)
-}
-
-fn reservation_of(effect: &Effect) -> Option<&str> {
-    match effect {
-        Effect::Enter(entry) => Some(entry.reservation.as_str()),
-        Effect::Change { reservation, .. } => Some(reservation.as_str()),
-        Effect::Close { .. }
-        | Effect::Reopen { .. }
-        | Effect::Catalog { .. }
-        | Effect::Hours { .. }
-        | Effect::Forget { .. }
-        | Effect::ForgetOne { .. }
-        | Effect::Nothing => None,
-    }
 }
 
 impl Trail {

@@ -52,7 +52,7 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
             "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (side by side) and make the same keys and indexes",
         ],
         unit: Unit::Seconds,
-        aim: Aim::AtMost(2.0),
+        aim: Aim::AtMost(1.5),
         rounds,
         notes: vec![
             format!(

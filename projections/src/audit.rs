@@ -26,6 +26,7 @@ use serde::Serialize;
 use crate::ViewError;
 use crate::generation::{self, Generation, Standing, State};
 use crate::interpret::resume;
+use crate::store;
 use crate::tables;
 
 pub use count::PageCounts;
@@ -104,12 +105,7 @@ impl Auditor {
         progress: &(dyn Fn(AuditProgress) + Send + Sync),
     ) -> Result<Vec<Audit>, ViewError> {
         let mut client = self.pool.get().await?;
-        let snapshot = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
+        let snapshot = store::snapshot(&mut client).await?;
         let mut logs: BTreeMap<Position, LogCounts> = BTreeMap::new();
         let mut audits = Vec::new();
         for standing in self.chosen(&snapshot, only).await? {

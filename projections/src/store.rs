@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use chrono::NaiveDate;
-use deadpool_postgres::GenericClient;
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Client, GenericClient, Transaction};
 use futures_util::SinkExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
+use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
 use crate::ViewError;
@@ -17,6 +17,12 @@ use crate::fact::Digest;
 use crate::fold::{ClosureRow, Fold, Reference};
 use crate::generation::Generation;
 use crate::row::ReservationRow;
+
+/// A view of the database as it is at one moment: whatever is read in it is of one position.
+pub(crate) async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+    let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    Ok(snapshot.start().await?)
+}
 
 /// A day's reservations: how many and the sum of their facts' hashes. As a change, either may be negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -288,7 +294,7 @@ pub(crate) async fn load_beside(
 
 /// Copies reservations, as a [`crate::copy::CopyBuffer`] holds them, into the table of a generation.
 pub(crate) async fn copy_in<R: ReservationRow>(
-    client: &deadpool_postgres::Client,
+    client: &Client,
     generation: Generation,
     mut parts: mpsc::Receiver<Bytes>,
 ) -> Result<(), ViewError> {

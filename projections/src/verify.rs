@@ -26,6 +26,7 @@ use crate::generation::Generation;
 use crate::interpret::resume;
 use crate::parked::{self, LeftOut};
 use crate::router;
+use crate::store;
 use difference::Suspect;
 use recount::Tally;
 use side::{Choice, Sides};
@@ -119,12 +120,7 @@ async fn find_together(
     let since = Instant::now();
     let head = log.head().await?;
     loop {
-        let snapshot = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
+        let snapshot = store::snapshot(&mut client).await?;
         if let Choice::Together(sides) = side::choose(&snapshot, comparison.generations, head).await? {
             return judge(log, vault, &snapshot, &sides, comparison.mode).await;
         }

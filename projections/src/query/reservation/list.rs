@@ -11,6 +11,7 @@ use super::{Reservation, answer, select};
 use crate::ViewError;
 use crate::generation::Generation;
 use crate::query::{Answer, Queries, with_position};
+use crate::store;
 
 /// Which reservations the staff's list shows. Each condition that is given narrows it.
 #[derive(Debug, Clone, Default)]
@@ -54,12 +55,7 @@ impl Queries {
         let order = format!(r#"{condition} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#);
         let paged = format!("{order} LIMIT {} OFFSET {}", filter.limit.max(0), filter.offset.max(0));
         let mut client = self.pool.get().await?;
-        let snapshot = client
-            .build_transaction()
-            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
+        let snapshot = store::snapshot(&mut client).await?;
         let total: i64 = snapshot.query_one(&counted, &parameters).await?.try_get("total")?;
         let rows = snapshot.query(&select(generation, &paged), &parameters).await?;
         Ok(answer(&rows, generation)?.map(|items| Page { items, total }))

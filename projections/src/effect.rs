@@ -92,6 +92,8 @@ pub(crate) struct Entry {
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
     pub(crate) wish: Option<Box<str>>,
+    /// Whether a wish was typed that is sealed: the details have it, unless the patient was forgotten.
+    pub(crate) has_sealed_wish: bool,
     pub(crate) placement: Placement,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
@@ -225,6 +227,8 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
+            // Without one, a time or a half of the day was chosen and not typed.
+            has_sealed_wish: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
             wish: e.wish,
             placement: e.placement,
             status: Status::Pending,
@@ -242,6 +246,8 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
+            // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
+            has_sealed_wish: e.wish.is_none(),
             wish: e.wish,
             placement: e.placement,
             status: e.status,

@@ -91,9 +91,9 @@ impl ReservationRow for DynamicRow {
 
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
-        let unread = match (&entry.placement, details) {
-            (Placement::Review(_), None) => Some(ERASED),
-            (_, details) => details.and_then(|details| details.unread_wish.as_deref()),
+        let unread = match details {
+            None if entry.has_sealed_wish => Some(ERASED),
+            details => details.and_then(|details| details.unread_wish.as_deref()),
         };
         let mut row = Self {
             id: entry.reservation.as_str().into(),

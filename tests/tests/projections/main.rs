@@ -8,6 +8,7 @@ mod keeping;
 mod leadership;
 mod memory;
 mod oracle;
+mod own_rules;
 mod parking;
 mod past;
 mod rebuild;

@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use chrono::NaiveDate;
-use daybook_commands::import_csv;
+use daybook_commands::import::{self, Rules, Source};
 use daybook_domain::{LegacyService, ReservationId, Status};
 use daybook_tests::clinic::Clinic;
 
@@ -17,6 +17,24 @@ const ROWS: u32 = 4;
 /// Ids that the old system has given: few enough for exports to repeat some.
 const OLD_IDS: u32 = 60;
 
+/// Rules of the clinic's own: for a text that the grammar cannot read, and against what it reads in two others.
+const RULES: &str = r#"
+[[rule]]
+name = "call"
+text = "전화 주세요"
+means = "06:30"
+[[rule]]
+name = "evening"
+text = "10:40"
+means = "AFTERNOON"
+before = true
+[[rule]]
+name = "ask"
+text = "오전 10시"
+means = "REVIEW"
+before = true
+"#;
+
 const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
 
@@ -25,7 +43,8 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
-    let report = import_csv(&clinic.commands, export, &|_| {}).await.unwrap();
+    let (source, rules) = (Source::Csv(Box::new(export)), Rules::parse(RULES).unwrap());
+    let report = import::import(&clinic.commands, source, &rules, &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     rows.into_iter().map(|row| (row.date, row.id)).collect()
 }

@@ -41,6 +41,11 @@ pub(super) enum Standing {
 }
 
 impl Known {
+    /// What a clinic knows that begins.
+    pub(super) fn nothing() -> Self {
+        Self(HashMap::new())
+    }
+
     /// Reads the log.
     pub(super) async fn read(log: &dyn EventLog) -> Result<Self, ImportError> {
         let mut known = Self(HashMap::new());

@@ -67,6 +67,17 @@ impl RawRow {
         self.texts.iter().flatten().map(String::len).sum()
     }
 
+    /// The text of a column as it came; none is SQL's null.
+    pub(super) fn text(&self, column: &'static str) -> Option<&str> {
+        let place = COLUMNS.iter().position(|name| *name == column)?;
+        self.texts.get(place)?.as_deref()
+    }
+
+    /// The day for which it is, where that makes sense.
+    pub(super) fn preferred_date(&self) -> Option<NaiveDate> {
+        self.text("preferredDate").and_then(date)
+    }
+
     /// Reads the row, or says what is wrong with it.
     pub(super) fn parse(mut self) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();

@@ -1,12 +1,9 @@
-//! A run of the import: chunk by chunk, each sealed and appended page by page.
+//! A run of the import: chunk by chunk, each sealed and appended page by page; or a rehearsal of one, which appends nothing.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use daybook_domain::book::event::{ReservationImported, ServiceSnapshot};
 use daybook_domain::book::{BookCommand, Placement, Rejection};
-use daybook_domain::catalog::Catalog;
-use daybook_domain::hours::Hours;
 use daybook_domain::{Actor, Status, SubjectId};
 use daybook_event_log::Position;
 use daybook_event_log::vault::{PatientDetails, Sealer, sealing_context};
@@ -15,48 +12,59 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::known::{Known, Standing};
-use super::report::{ImportReport, Progress, Reason, Reject};
-use super::row::LegacyRow;
-use super::{Chunk, ImportError, OnProgress};
+use super::report::{ImportReport, Place, Progress, Reason, Reject};
+use super::room::Room;
+use super::row::{LegacyRow, RawRow};
+use super::rules::Rules;
+use super::{Basis, Chunk, ImportError, OnProgress};
 use crate::commands::Commands;
 use crate::error::CommandError;
 use crate::origin::Origin;
 use crate::pages::Unit;
-use crate::wish_input::WishInput;
+use crate::wish_input::ReadWish;
 
 /// Rows that are on their way to the log at the same time.
 const MAX_ROWS_UNDER_WAY: usize = 512;
 
 /// Takes over what is read, until there is no more.
+///
+/// `look` sees every row before it is judged.
 pub(super) async fn run(
-    commands: &Commands,
+    mut run: Run<'_>,
     mut chunks: mpsc::Receiver<Chunk>,
+    mut look: impl FnMut(&RawRow),
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
-    let mut run = Run {
-        commands,
-        catalog: commands.catalog(),
-        hours: commands.hours(),
-        known: Known::read(commands.log()).await?,
-        origin: Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(Actor::import()) },
-        report: ImportReport::default(),
-    };
     while let Some(chunk) = chunks.recv().await {
         let Chunk { rows, rows_total, source_bytes, .. } = chunk;
-        run.take_over(rows.into_iter().map(|row| row.and_then(super::RawRow::parse))).await?;
+        rows.iter().flatten().for_each(&mut look);
+        run.take_over(rows.into_iter().map(|row| row.and_then(RawRow::parse))).await?;
         progress(Progress { rows: run.report.read, rows_total, source_bytes });
     }
     Ok(run.report)
 }
 
 /// A run under way.
-struct Run<'a> {
-    commands: &'a Commands,
-    catalog: Arc<Catalog>,
-    hours: Arc<Hours>,
+pub(super) struct Run<'a> {
+    basis: Basis,
+    rules: &'a Rules,
     known: Known,
-    origin: Origin,
+    target: Target<'a>,
     report: ImportReport,
+}
+
+/// Where a run takes rows to.
+enum Target<'a> {
+    /// To the log.
+    Log(Recorder<'a>),
+    /// Nowhere: it is only reckoned what would come of them.
+    Nowhere(Room<'a>),
+}
+
+/// Seals rows and appends them.
+struct Recorder<'a> {
+    commands: &'a Commands,
+    origin: Origin,
 }
 
 /// A row that is to be appended.
@@ -70,7 +78,8 @@ struct Entry {
 
 /// What came of a row that made sense.
 enum Outcome {
-    Imported(Position),
+    /// Where in the log; none where nothing was appended.
+    Imported(Option<Position>),
     AlreadyThere,
     Rejected(Reject),
 }
@@ -82,7 +91,30 @@ struct Kind {
     placement: Placement,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run that appends.
+    pub(super) async fn recording(commands: &'a Commands, rules: &'a Rules) -> Result<Self, ImportError> {
+        let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(Actor::import()) };
+        let target = Target::Log(Recorder { commands, origin });
+        let basis = Basis { catalog: commands.catalog(), hours: commands.hours() };
+        let known = Known::read(commands.log()).await?;
+        Ok(Self { basis, rules, known, target, report: ImportReport::default() })
+    }
+
+    /// A run that appends nothing. Without a clinic it is that of one which begins.
+    pub(super) async fn rehearsal(
+        commands: Option<&'a Commands>,
+        basis: Basis,
+        rules: &'a Rules,
+    ) -> Result<Self, ImportError> {
+        let known = match commands {
+            Some(commands) => Known::read(commands.log()).await?,
+            None => Known::nothing(),
+        };
+        let target = Target::Nowhere(Room::of(commands));
+        Ok(Self { basis, rules, known, target, report: ImportReport::default() })
+    }
+
     async fn take_over(
         &mut self,
         rows: impl Iterator<Item = Result<LegacyRow, Reject>>,
@@ -97,7 +129,11 @@ impl Run<'_> {
         }
         // Rows of one page follow one another, so that they share an append.
         entries.sort_by_key(|entry| entry.row.preferred_date);
-        for (kind, outcome) in self.append(entries).await? {
+        let outcomes = match &mut self.target {
+            Target::Log(recorder) => recorder.append(entries).await?,
+            Target::Nowhere(room) => rehearse(room, entries).await?,
+        };
+        for (kind, outcome) in outcomes {
             self.count(kind, outcome);
         }
         Ok(())
@@ -106,12 +142,13 @@ impl Run<'_> {
     /// Prepares a row that is new; counts any other.
     fn consider(&mut self, row: LegacyRow) -> Result<Option<Entry>, ImportError> {
         let reject = |field, reason| Reject { place: row.place.clone(), field: Some(field), reason };
-        let Some(service) = self.catalog.by_legacy(row.service).map(ServiceSnapshot::from) else {
+        let Some(service) = self.basis.catalog.by_legacy(row.service).map(ServiceSnapshot::from) else {
             self.report.reject(reject("service", Reason::UnknownService));
             return Ok(None);
         };
-        let wish = WishInput::Text(row.preferred_time.clone()).read();
-        let placement = Placement::of(wish.understood, &self.hours, row.preferred_date);
+        let reading = self.rules.read(&row.preferred_time);
+        let wish = ReadWish::of(row.preferred_time.clone(), reading.understood, reading.built_in);
+        let placement = Placement::of(wish.understood, &self.basis.hours, row.preferred_date);
         match self.known.meet(&row.id, row.preferred_date)? {
             Standing::New => {
                 Ok(Some(Entry { row, service, placement, wish: wish.plain, unread_wish: wish.unread }))
@@ -132,7 +169,7 @@ impl Run<'_> {
         match outcome {
             Outcome::Imported(position) => {
                 report.imported += 1;
-                report.position = report.position.max(Some(position));
+                report.position = report.position.max(position);
             }
             Outcome::AlreadyThere => report.already_there += 1,
             Outcome::Rejected(reject) => return report.reject(reject),
@@ -145,7 +182,27 @@ impl Run<'_> {
             Placement::Review(unclear) => *report.review.entry(unclear).or_default() += 1,
         }
     }
+}
 
+/// What would come of rows that are to be appended.
+async fn rehearse(room: &mut Room<'_>, entries: Vec<Entry>) -> Result<Vec<(Kind, Outcome)>, ImportError> {
+    let mut outcomes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let kind = Kind { status: entry.row.status, placement: entry.placement };
+        let outcome = match room.take(entry.row.preferred_date).await? {
+            true => Outcome::Imported(None),
+            false => Outcome::Rejected(day_full(entry.row.place)),
+        };
+        outcomes.push((kind, outcome));
+    }
+    Ok(outcomes)
+}
+
+const fn day_full(place: Place) -> Reject {
+    Reject { place, field: Some("preferredDate"), reason: Reason::DayFull }
+}
+
+impl Recorder<'_> {
     /// Appends rows. Their keys are made beforehand, all at once.
     async fn append(&self, entries: Vec<Entry>) -> Result<Vec<(Kind, Outcome)>, ImportError> {
         let subjects: HashSet<SubjectId> =
@@ -163,10 +220,8 @@ impl Run<'_> {
         let unit = Unit { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
         let outcome = match self.commands.pages().settle(date, unit).await {
             Ok(settled) if settled.nothing_new => Outcome::AlreadyThere,
-            Ok(settled) => Outcome::Imported(settled.position),
-            Err(CommandError::Rejected(Rejection::PageFull)) => {
-                Outcome::Rejected(Reject { place, field: Some("preferredDate"), reason: Reason::DayFull })
-            }
+            Ok(settled) => Outcome::Imported(Some(settled.position)),
+            Err(CommandError::Rejected(Rejection::PageFull)) => Outcome::Rejected(day_full(place)),
             Err(error) => return Err(error.into()),
         };
         Ok((kind, outcome))

@@ -1,7 +1,9 @@
-//! `daybook import`: takes over the reservations of the old system.
+//! `daybook import`: looks at the reservations of the old system, and takes them over.
 
+mod analyze;
 mod report;
 mod run;
+mod source;
 
 use clap::Subcommand;
 
@@ -10,12 +12,16 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Say what is in the old system's reservations and what an import would make of it; nothing is recorded
+    #[command(after_long_help = analyze::RULES_HELP)]
+    Analyze(analyze::Arguments),
     /// Import all reservations; those that were imported before are left as they are
     Run(run::Arguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {
+        Command::Analyze(arguments) => analyze::run(settings, arguments).await,
         Command::Run(arguments) => run::run(settings, arguments).await,
     }
 }

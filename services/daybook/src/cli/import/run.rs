@@ -1,17 +1,13 @@
 //! `daybook import run`: from a CSV export or from the old system's live database, beside a running service or without one.
 
-use std::fs::File;
-use std::path::PathBuf;
-
-use anyhow::Context;
 use clap::Args;
-use daybook_commands::import::Progress;
-use daybook_commands::{ImportReport, import_csv, import_postgres};
+use daybook_commands::import::{self, Rules};
 
-use super::report::{Report, ViewHolds, describe};
+use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
+use super::source::{RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
-use crate::output::{Consent, Format, Meter};
-use crate::settings::{Settings, parse_connection};
+use crate::output::{Consent, Format};
+use crate::settings::Settings;
 use crate::view_counts;
 use crate::wiring::{Backend, Beginning};
 
@@ -20,78 +16,26 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
     #[command(flatten)]
+    rules: RulesArguments,
+    /// Record nothing, and say what a run would do; it needs no clinic's book yet
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
     format: Format,
 }
 
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct SourceArguments {
-    /// Export of the old table `reservations`: a line with the names of its columns, then one reservation a record
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// The old system's live PostgreSQL, which is only read
-    #[arg(long, value_name = "URL")]
-    from: Option<String>,
-}
-
-/// Where reservations come from.
-enum Source {
-    Csv { file: File, path: PathBuf, size_bytes: u64 },
-    Postgres(Box<tokio_postgres::Config>),
-}
-
-impl Source {
-    fn open(arguments: SourceArguments) -> anyhow::Result<Self> {
-        let Some(path) = arguments.csv else {
-            let url = arguments.from.unwrap_or_default();
-            return Ok(Self::Postgres(Box::new(parse_connection("--from", &url)?)));
-        };
-        let opened = File::open(&path).and_then(|file| file.metadata().map(|found| (file, found)));
-        let (file, found) = opened.with_context(|| format!("cannot read `{}` (--csv)", path.display()))?;
-        Ok(Self::Csv { file, path, size_bytes: found.len() })
-    }
-
-    fn describe(&self) -> String {
-        let source = match self {
-            Self::Csv { path, .. } => format!("`{}`", path.display()),
-            Self::Postgres(config) => {
-                format!("the database `{}`", config.get_dbname().unwrap_or("(unnamed)"))
-            }
-        };
-        format!(
-            "This records every reservation of {source} that was not imported before. The event log keeps for ever what \
-             is recorded."
-        )
-    }
-
-    async fn import(self, backend: &Backend) -> anyhow::Result<ImportReport> {
-        let meter = Meter::new("rows");
-        let tell = |progress: Progress, done: Option<u64>, all: Option<u64>| {
-            let fraction = done.zip(all).map(|(done, all)| done as f64 / all.max(1) as f64);
-            meter.tell("importing", progress.rows, fraction);
-        };
-        let report = match self {
-            Self::Csv { file, size_bytes, .. } => {
-                let tell = |progress: Progress| tell(progress, progress.source_bytes, Some(size_bytes));
-                import_csv(&backend.commands, file, &tell).await?
-            }
-            Self::Postgres(config) => {
-                let tell = |progress: Progress| tell(progress, Some(progress.rows), progress.rows_total);
-                import_postgres(&backend.commands, *config, &tell).await.context("--from")?
-            }
-        };
-        Ok(report)
-    }
-}
-
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let source = Source::open(arguments.source)?;
-    arguments.consent.to(source.describe()).await?;
+    let rules = arguments.rules.read()?;
+    if arguments.dry_run {
+        return rehearse(settings, source, &rules, arguments.format).await;
+    }
+    arguments.consent.to(what_it_does(&source)).await?;
     let backend = Backend::open(settings, Beginning::Allowed).await?;
     let engine = backend.start_engine();
-    let imported = import(&backend, source).await;
+    let imported = take_over(&backend, source, &rules).await;
     engine.stop().await;
     backend.close().await?;
     let report = imported?;
@@ -99,13 +43,44 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
+fn what_it_does(source: &Source) -> String {
+    format!(
+        "This records every reservation of {} that was not imported before. The event log keeps for ever what is \
+         recorded.",
+        source.name()
+    )
+}
+
+/// Says what a run would do.
+async fn rehearse(
+    settings: &Settings,
+    source: Source,
+    rules: &Rules,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let backend = Backend::open_if_begun(settings).await?;
+    let commands = backend.as_ref().map(|backend| &backend.commands);
+    let reckoned = source
+        .read("reckoning", async |source, tell| import::rehearse(commands, source, rules, tell).await)
+        .await;
+    if let Some(backend) = backend {
+        backend.close().await?;
+    }
+    let report = DryRun { dry_run: true, import: reckoned? };
+    format.print(&report, || describe_dry_run(&report))?;
+    Ok(Exit::Done)
+}
+
 /// Imports, and waits until both views hold it.
-async fn import(backend: &Backend, source: Source) -> anyhow::Result<Report> {
+async fn take_over(backend: &Backend, source: Source, rules: &Rules) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     // The catalog says which service an enum value is; a new clinic has to have one first.
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;
-    let import = source.import(backend).await?;
+    let commands = &backend.commands;
+    let import = source
+        .read("importing", async |source, tell| import::import(commands, source, rules, tell).await)
+        .await?;
     let position = match import.position {
         Some(position) => position,
         None => backend.log.head().await?,

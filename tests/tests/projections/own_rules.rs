@@ -39,6 +39,11 @@ const EXPORT: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,
 
 async fn clinic_with_rows() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
+    take_over(&clinic).await;
+    clinic
+}
+
+async fn take_over(clinic: &Clinic) {
     let texts = ["점심때 김철수", "10:40", "오전 10시", "14:00"];
     let row = |(number, text): (usize, &str)| {
         format!(
@@ -52,7 +57,6 @@ async fn clinic_with_rows() -> Clinic {
         import::import(&clinic.commands, source, &Rules::parse(RULES).unwrap(), &|_| {}).await.unwrap();
     assert_eq!(report.imported, 4);
     clinic.settled().await.unwrap();
-    clinic
 }
 
 async fn shown(clinic: &Clinic, client: &Client) -> Vec<Row> {
@@ -133,4 +137,31 @@ async fn a_patient_who_is_forgotten_leaves_the_time_and_no_word() {
     }
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generation_from_before_there_were_such_rules_takes_them_in() {
+    let clinic = Clinic::open().await.unwrap();
+    let client = clinic.database.connect().await.unwrap();
+    let schema = live(&clinic, ReadModel::Legacy).await.schema();
+    let drop = format!(r#"ALTER TABLE {schema}.reservations DROP COLUMN "readAs" CASCADE"#);
+    client.batch_execute(&drop).await.unwrap();
+    // The old system's own table may stand beside it.
+    let old = include_str!("../commands/legacy_schema.sql");
+    client.batch_execute(old).await.unwrap();
+    client.batch_execute(&migration()).await.unwrap();
+    let columns = r#"SELECT count(*) FROM pg_attribute WHERE attname = 'readAs'
+        AND attrelid = 'public.reservations'::regclass"#;
+    assert_eq!(client.query_one(columns, &[]).await.unwrap().get::<_, i64>(0), 0, "it is not ours");
+    take_over(&clinic).await;
+    let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
+    assert!(verdict.agrees(), "{verdict:?}");
+}
+
+/// The migration that brings the column, by its name: its number may change until it is released.
+fn migration() -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut found = files.filter(|path| path.to_string_lossy().ends_with("__legacy_read_as.sql"));
+    std::fs::read_to_string(found.next().unwrap()).unwrap()
 }

@@ -5,7 +5,10 @@
 //! Precedence: retired, then rolled back, then forced, then the share. Order of this file: events, state, choice, commands,
 //! decide.
 
+mod gate;
 mod retirement;
+mod stage;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +17,10 @@ use sha2::{Digest, Sha256};
 
 use crate::vocabulary::ReadModel;
 
+pub use gate::{Finding, Gate, GateResult};
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
+pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
+pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped};
 
 /// Number of buckets: a share is set in hundredths of a percent.
 pub const BUCKETS: u16 = 10_000;
@@ -113,6 +119,14 @@ pub enum RoutingEvent {
     ViewRetired(ViewRetired),
     /// A view that was retired is there again.
     ViewRestored(ViewRestored),
+    /// A stage of the migration was entered.
+    StageEntered(StageEntered),
+    /// An item of the migration's checklist was done.
+    ChecklistItemDone(ChecklistItemDone),
+    /// The flags of the environment changed.
+    FlagsObserved(FlagsObserved),
+    /// A guardrail's limit was passed.
+    GuardrailTripped(GuardrailTripped),
 }
 
 /// A rollout began.
@@ -171,6 +185,12 @@ pub struct Routing {
     pub forced: BTreeMap<RoutedSubject, ReadModel>,
     /// The view that is retired, and what it was then.
     pub retired: Option<ViewRetired>,
+    /// The stage of the migration.
+    pub stage: Stage,
+    /// The checklist's items that were done, with what showed it last.
+    pub checklist: BTreeMap<ChecklistItem, Box<str>>,
+    /// The flags of the environment as they were last observed.
+    pub flags: FlagsObserved,
 }
 
 /// Why a subject was given its model.
@@ -234,18 +254,38 @@ impl Routing {
         match event {
             RoutingEvent::RolloutOpened(e) => self.salt = Some(e.salt.clone()),
             RoutingEvent::DynamicShareSet(e) => {
+                self.stage = Stage::of_share(e.share, self.stage);
                 self.share = e.share;
                 self.rolled_back = false;
             }
-            RoutingEvent::ReadsRolledBack(_) => self.rolled_back = true,
+            RoutingEvent::ReadsRolledBack(_) => {
+                self.stage = Stage::Legacy;
+                self.rolled_back = true;
+            }
             RoutingEvent::SubjectForced(e) => {
                 self.forced.insert(e.subject.clone(), e.model);
             }
             RoutingEvent::SubjectReleased(e) => {
                 self.forced.remove(&e.subject);
             }
-            RoutingEvent::ViewRetired(e) => self.retired = Some(e.clone()),
-            RoutingEvent::ViewRestored(_) => self.retired = None,
+            RoutingEvent::ViewRetired(e) => {
+                self.stage = Stage::Retired;
+                self.retired = Some(e.clone());
+            }
+            RoutingEvent::ViewRestored(_) => {
+                self.stage = Stage::Dynamic;
+                self.retired = None;
+            }
+            RoutingEvent::StageEntered(e) => {
+                self.stage = e.stage;
+                self.share = e.stage.share();
+                self.rolled_back = false;
+            }
+            RoutingEvent::ChecklistItemDone(e) => {
+                self.checklist.insert(e.item, e.evidence.clone());
+            }
+            RoutingEvent::FlagsObserved(e) => self.flags = *e,
+            RoutingEvent::GuardrailTripped(_) => {}
         }
     }
 
@@ -283,6 +323,11 @@ impl Routing {
             }
             RoutingCommand::RetireView(wanted) => self.decide_retirement(wanted)?,
             RoutingCommand::RestoreView(wanted) => self.decide_restoration(wanted),
+            RoutingCommand::AdvanceStage(wanted) => self.decide_advance(wanted)?,
+            RoutingCommand::RollBackStage(wanted) => self.decide_stage_rollback(wanted)?,
+            RoutingCommand::DoChecklistItem(done) => return self.decide_item(done),
+            RoutingCommand::ObserveFlags(seen) => return self.decide_flags(seen),
+            RoutingCommand::TripGuardrail(tripped) => return Ok(self.decide_trip(tripped)),
         };
         Ok(event.into_iter().collect())
     }
@@ -308,6 +353,16 @@ pub enum RoutingCommand {
     RetireView(ViewRetired),
     /// Count on a view again that was retired.
     RestoreView(ViewRestored),
+    /// Enter the next stage of the migration.
+    AdvanceStage(AdvanceStage),
+    /// Enter an earlier one.
+    RollBackStage(RollBackStage),
+    /// Note that an item of the checklist was done.
+    DoChecklistItem(ChecklistItemDone),
+    /// Follow the flags of the environment where they changed.
+    ObserveFlags(FlagsObserved),
+    /// Roll back because a guardrail's limit was passed.
+    TripGuardrail(GuardrailTripped),
 }
 
 /// The fact that stopped a command.
@@ -343,6 +398,27 @@ pub enum RoutingRejection {
         "the forced list holds {0} on the legacy view: release them first; `daybook reads show` counts the list"
     )]
     SubjectsOnLegacy(usize),
+    /// Another stage comes first.
+    #[error(
+        "the migration is at stage {at}, and {wanted} does not follow it: `daybook migrate status` shows the stages"
+    )]
+    StageOutOfOrder {
+        /// The stage as it is.
+        at: Stage,
+        /// The stage that was asked for.
+        wanted: Stage,
+    },
+    /// A gate does not let through.
+    #[error(
+        "the gate `{gate}` before stage {stage} is shut: `daybook migrate plan` shows what it found and what it asks; \
+         `--override REASON` goes on all the same, and is recorded"
+    )]
+    GateShut {
+        /// The stage that was asked for.
+        stage: Stage,
+        /// The first gate that is shut.
+        gate: Gate,
+    },
 }
 
 fn require_reason(reason: &str) -> Result<(), RoutingRejection> {

@@ -128,9 +128,11 @@ impl From<RoutingRejection> for Problem {
             RoutingRejection::ReasonMissing => Self::of(Code::ReasonRequired),
             RoutingRejection::ForcedListFull => Self::of(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::of(Code::ViewRetired),
-            // Views are retired by the command line alone.
+            // Views are retired, and stages entered, by the command line alone.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
+            | RoutingRejection::StageOutOfOrder { .. }
+            | RoutingRejection::GateShut { .. }
             | RoutingRejection::ShareIsNotAll(_)
             | RoutingRejection::SubjectsOnLegacy(_) => Self::caused(Code::Internal, rejection),
         }

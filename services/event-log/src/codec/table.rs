@@ -95,6 +95,10 @@ event_types! {
         "SubjectReleased" v 1 => SubjectReleased,
         "ViewRetired" v 1 => ViewRetired,
         "ViewRestored" v 1 => ViewRestored,
+        "StageEntered" v 1 => StageEntered,
+        "ChecklistItemDone" v 1 => ChecklistItemDone,
+        "FlagsObserved" v 1 => FlagsObserved,
+        "GuardrailTripped" v 1 => GuardrailTripped,
     }
     Privacy(PrivacyEvent) {
         "SubjectForgotten" v 1 => SubjectForgotten,

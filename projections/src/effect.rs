@@ -131,7 +131,8 @@ impl Interpreter {
         let (kind, fault) = match content {
             Content::Nothing => return Ok(Told { stream, effect: Effect::Nothing }),
             Content::Faulty { kind, fault, .. } => (kind, fault),
-            Content::Event(event, recording) => {
+            Content::Event(said) => {
+                let (event, recording) = *said;
                 let kind = codec::kind_of(&event);
                 match self.take_in(event, &recording, opener) {
                     Ok(effect) => return Ok(Told { stream, effect }),
@@ -316,8 +317,8 @@ pub(crate) struct Decoded {
 
 #[derive(Debug)]
 enum Content {
-    /// What it says.
-    Event(Event, Recording),
+    /// What it says. In a box, since it is large and goes from thread to thread.
+    Event(Box<(Event, Recording)>),
     /// Nothing that a view would show, whatever it says.
     Nothing,
     /// It cannot be understood. What it holds up is known as far as it can be read.
@@ -332,9 +333,9 @@ impl Decoded {
             return Self::left_out(recorded);
         }
         let content = match codec::decode_for_view(recorded) {
-            Ok((event, recording)) => Content::Event(event, recording),
+            Ok(said) => Content::Event(Box::new(said)),
             Err(fault) => Content::Faulty {
-                kind: recorded.kind.clone(),
+                kind: (&*recorded.kind).into(),
                 fault: fault.into(),
                 holds_up: HeldUp::guess(recorded),
             },
@@ -360,7 +361,7 @@ impl Decoded {
     /// What it would hold up if it could not be taken in; nothing where it means nothing.
     pub(crate) fn holds_up(&self) -> Option<HeldUp> {
         match &self.content {
-            Content::Event(event, _) => HeldUp::of(event, &self.stream, self.revision),
+            Content::Event(said) => HeldUp::of(&said.0, &self.stream, self.revision),
             Content::Nothing => None,
             Content::Faulty { holds_up, .. } => Some(holds_up.clone()),
         }
@@ -368,8 +369,8 @@ impl Decoded {
 
     /// The key with which a part of it is sealed, where one is.
     pub(crate) fn key(&self) -> Option<KeyId> {
-        let Content::Event(event, _) = &self.content else { return None };
-        match event {
+        let Content::Event(said) = &self.content else { return None };
+        match &said.0 {
             Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
             Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),

@@ -287,7 +287,13 @@ impl ViewError {
     pub(crate) fn of_event(recorded: &Recorded, fault: impl Into<EventFault>) -> Self {
         let Recorded { position, stream, revision, kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
-        Self::Event { position, stream: stream.clone(), revision, kind: kind.clone(), source: fault.into() }
+        Self::Event {
+            position,
+            stream: stream.clone(),
+            revision,
+            kind: (**kind).into(),
+            source: fault.into(),
+        }
     }
 
     /// Whether a table or schema is missing: somebody dropped a view's tables by hand.

@@ -68,7 +68,7 @@ pub struct WrittenBy {
 impl WrittenBy {
     pub(super) fn of(event: &Recorded) -> Self {
         let Recorded { position, stream, revision, kind, .. } = event;
-        Self { position: *position, stream: stream.clone(), revision: *revision, kind: kind.clone() }
+        Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
     }
 }
 

@@ -37,6 +37,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidStatus => "Please choose PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED.",
         Code::InvalidAction => "This action is not known. Please check the request.",
         Code::InvalidPercentage => "Please give a percentage from 0 to 100 in steps of 0.01.",
+        Code::InvalidStage => {
+            "Please choose legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired."
+        }
         Code::ReasonRequired => "Please give a reason for this change.",
         Code::NothingToChange => "The request names nothing to change.",
         Code::Unauthenticated => "Please sign in and send a valid token.",
@@ -74,6 +77,15 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::HoursOverlap => "{first} and {second} overlap. Please correct their times.",
         Code::ForcedListFull => "The forced list is full. Please release a subject first.",
         Code::ViewRetired => "The legacy view is retired. Please run `daybook projection restore legacy`.",
+        Code::StageOutOfOrder => {
+            "The migration is at stage {at}, and {wanted} does not follow it. Please look at the plan."
+        }
+        Code::GatesShut => {
+            "These gates before stage {stage} are shut: {gates}. Please try again once they let through, or give an override."
+        }
+        Code::CommandLineOnly => {
+            "The legacy view is taken away and brought back on the command line only. Please run `{command}`."
+        }
         Code::ViewBehind => "The latest changes are not readable yet. Please try again in a moment.",
         Code::Busy => "Many others are changing the same day. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",

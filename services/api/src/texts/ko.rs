@@ -39,6 +39,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
         Code::InvalidPercentage => "비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
+        Code::InvalidStage => {
+            "단계는 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요."
+        }
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
         Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
@@ -76,6 +79,15 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::HoursOverlap => "{first}와 {second}의 시간이 겹칩니다. 시간을 수정해 주세요.",
         Code::ForcedListFull => "지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
         Code::ViewRetired => "폐기된 조회 모델입니다. `daybook projection restore legacy`로 복원해 주세요.",
+        Code::StageOutOfOrder => {
+            "현재 단계는 {at}이며 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요."
+        }
+        Code::GatesShut => {
+            "{stage} 단계의 조건이 충족되지 않았습니다: {gates}. 확인 후 다시 시도하거나 사유(override)를 입력해 주세요."
+        }
+        Code::CommandLineOnly => {
+            "기존 조회 모델의 폐기와 복원은 명령줄에서만 할 수 있습니다. `{command}`을 실행해 주세요."
+        }
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",

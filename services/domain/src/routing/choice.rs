@@ -3,6 +3,8 @@
 //! A bucket is a matter of the rollout's salt and the subject alone, so that every process, before and after a restart,
 //! chooses alike. Nothing here may draw a random number.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -41,6 +43,16 @@ impl Share {
     /// In percent.
     pub fn as_percent(self) -> f64 {
         f64::from(self.0) / 100.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidShare;
+
+    /// Reads a percentage such as `25` or `12.5 %`.
+    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+        let number = text.trim().trim_end_matches('%').trim_end();
+        Self::percent(number.parse().map_err(|_| InvalidShare)?)
     }
 }
 
@@ -219,6 +231,15 @@ mod tests {
         };
         let (five, quarter) = (forced(five), forced(quarter));
         assert!((0..1_000).all(|n| !five.moves(&quarter, &client(n))));
+    }
+
+    #[test]
+    fn a_share_is_read_as_a_percentage() {
+        assert_eq!("25".parse().map(Share::as_percent), Ok(25.0));
+        assert_eq!(" 12.5 %".parse().map(Share::as_percent), Ok(12.5));
+        for wrong in ["", "all", "-1", "101", "0.001", "NaN", "inf", "5 5"] {
+            assert_eq!(wrong.parse::<Share>(), Err(InvalidShare), "{wrong}");
+        }
     }
 
     #[test]

@@ -159,6 +159,15 @@ pub struct RollBackStage {
 }
 
 impl Routing {
+    /// Whether a stage may be entered next, as far as its gates let through; if not, the fact that stands in the way.
+    pub fn check_next(&self, stage: Stage) -> Result<(), RoutingRejection> {
+        if self.stage.next() != Some(stage) {
+            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: stage });
+        }
+        // No reason makes up for somebody being led to a view that is about to go.
+        if stage == Stage::Retired { self.check_unread(ReadModel::Legacy) } else { Ok(()) }
+    }
+
     pub(super) fn decide_advance(
         &self,
         wanted: AdvanceStage,
@@ -166,16 +175,10 @@ impl Routing {
         if self.stage == wanted.stage && self.share == wanted.stage.share() && !self.rolled_back {
             return Ok(None);
         }
-        if self.stage.next() != Some(wanted.stage) {
-            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: wanted.stage });
-        }
-        if wanted.stage == Stage::Retired {
-            // No reason makes up for somebody being led to a view that is about to go.
-            self.check_unread(ReadModel::Legacy)?;
-        }
+        self.check_next(wanted.stage)?;
         if let Some(overridden) = &wanted.overridden {
             require_reason(&overridden.reason)?;
-        } else if let Some(gate) = shut(wanted.stage, &wanted.gates) {
+        } else if let Some(gate) = Gate::shut(wanted.stage, &wanted.gates).next() {
             return Err(RoutingRejection::GateShut { stage: wanted.stage, gate });
         }
         let AdvanceStage { stage, position, gates, overridden, reason } = wanted;
@@ -220,12 +223,6 @@ impl Routing {
         routing.evolve(&RoutingEvent::StageEntered(entered));
         routing
     }
-}
-
-/// The first gate before a stage that was not measured or does not let through.
-fn shut(stage: Stage, results: &[GateResult]) -> Option<Gate> {
-    let open = |gate: Gate| results.iter().any(|result| result.gate == gate && result.is_met());
-    Gate::before(stage).find(|gate| !open(*gate))
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! The last stage takes the legacy view away; an advance that was killed on the way there is completed by another one.
 
+use std::time::{Duration, Instant};
+
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::ReadModel;
@@ -19,6 +21,9 @@ use crate::wiring::{Backend, Beginning, operator_now};
 
 /// Why the legacy view is retired where nobody said more.
 const THROUGH_GATES: &str = "every gate before the last stage let through";
+
+/// How old a measurement may be when the stage is entered on it.
+const EVIDENCE_FRESH: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -94,7 +99,8 @@ async fn advance(settings: &Settings, backend: &Backend, arguments: &Arguments) 
         return Ok(outcome);
     }
     routing.check_next(stage)?;
-    let measured = backend.migration(settings).measure(stage, Utc::now()).await?;
+    let migration = backend.migration(settings);
+    let mut measured = migration.measure(stage, Utc::now()).await?;
     let next = NextStage::of(stage, measured.gates.clone());
     let is_open = gates::list_shut(&next).is_none();
     outcome.overridden = arguments.overridden.as_deref().filter(|_| !is_open).map(|reason| Override {
@@ -102,7 +108,12 @@ async fn advance(settings: &Settings, backend: &Backend, arguments: &Arguments) 
         approver: arguments.approver.as_deref().map(Box::from),
     });
     if is_open || outcome.overridden.is_some() {
+        let asked = Instant::now();
         arguments.consent.to(announce(&outcome, &next)).await?;
+        if asked.elapsed() > EVIDENCE_FRESH {
+            // Somebody thought about it for long; what is recorded has to hold now.
+            measured = migration.measure(stage, Utc::now()).await?;
+        }
         let command = AdvanceStage {
             stage,
             position: measured.position,

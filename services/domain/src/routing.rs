@@ -20,7 +20,7 @@ pub use choice::{BUCKETS, Because, InvalidShare, RoutedSubject, Share};
 pub use gate::{Finding, Gate, GateResult};
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
-pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped};
+pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};
 
 /// Everything that can happen to the routing.
 #[derive(Debug, Clone, PartialEq)]

@@ -43,7 +43,8 @@ async fn a_changed_flag_is_followed_at_a_start_and_an_unchanged_one_undoes_nothi
     assert_eq!((&status["stage"], percent(&status)), (&json!("dynamic"), 100.0));
     service.kill().await.unwrap();
     let (mut service, status) = start(&clinic, &[]).await;
-    assert_eq!(percent(&status), 100.0, "flags that are gone say nothing");
+    let seen = (&status["stage"], percent(&status), &status["rolled_back"]);
+    assert_eq!(seen, (&json!("dynamic"), 100.0, &Value::Null), "flags that are gone say nothing");
     service.kill().await.unwrap();
 
     let (_service, status) = start(&clinic, &[(SWITCH, "false"), (PERCENTAGE, "0")]).await;

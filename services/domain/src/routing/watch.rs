@@ -3,6 +3,9 @@
 //! Flags and guardrails change who is answered by which model, each at one moment: when a flag changed, when a limit was
 //! passed. Neither may undo what was decided since. Order of this file: events, decide.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,6 +34,58 @@ pub enum ChecklistItem {
     StakeholdersNotified,
     /// The team agrees that the legacy view goes.
     CleanupApproved,
+}
+
+impl ChecklistItem {
+    /// All, in the order in which they are asked for.
+    pub const ALL: [Self; 8] = [
+        Self::BackupMade,
+        Self::RestoreTested,
+        Self::StagingMatches,
+        Self::TeamTrained,
+        Self::MonitoringReady,
+        Self::ContactsFilled,
+        Self::StakeholdersNotified,
+        Self::CleanupApproved,
+    ];
+
+    /// As it is stored and written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BackupMade => "backup-made",
+            Self::RestoreTested => "restore-tested",
+            Self::ContactsFilled => "contacts-filled",
+            Self::StagingMatches => "staging-matches",
+            Self::TeamTrained => "team-trained",
+            Self::MonitoringReady => "monitoring-ready",
+            Self::StakeholdersNotified => "stakeholders-notified",
+            Self::CleanupApproved => "cleanup-approved",
+        }
+    }
+
+    /// Whether Daybook sees by itself that it was done. Nobody's word is taken for such a one.
+    pub const fn is_seen(self) -> bool {
+        matches!(self, Self::BackupMade | Self::RestoreTested | Self::ContactsFilled)
+    }
+}
+
+impl fmt::Display for ChecklistItem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text names no item of the checklist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no item of the checklist is called so; `daybook migrate checklist` lists them")]
+pub struct UnknownItem;
+
+impl FromStr for ChecklistItem {
+    type Err = UnknownItem;
+
+    fn from_str(text: &str) -> Result<Self, UnknownItem> {
+        Self::ALL.into_iter().find(|item| item.as_str() == text).ok_or(UnknownItem)
+    }
 }
 
 /// An item of the checklist was done.
@@ -65,6 +120,21 @@ pub enum Guardrail {
     SampleRatio,
 }
 
+impl Guardrail {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Errors, Self::Latency, Self::Mismatches, Self::SampleRatio];
+
+    /// As settings, metrics and lists name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Latency => "latency",
+            Self::Mismatches => "mismatches",
+            Self::SampleRatio => "sample-ratio",
+        }
+    }
+}
+
 /// A guardrail's limit was passed; reads were rolled back with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardrailTripped {
@@ -78,46 +148,6 @@ pub struct GuardrailTripped {
     pub limit: Box<str>,
     /// Length of the window that was judged, in seconds.
     pub window_seconds: u32,
-}
-
-impl ChecklistItem {
-    /// All of them, in the order in which lists show them.
-    pub const ALL: [Self; 8] = [
-        Self::BackupMade,
-        Self::RestoreTested,
-        Self::ContactsFilled,
-        Self::StagingMatches,
-        Self::TeamTrained,
-        Self::MonitoringReady,
-        Self::StakeholdersNotified,
-        Self::CleanupApproved,
-    ];
-
-    /// As commands and lists name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BackupMade => "backup-made",
-            Self::RestoreTested => "restore-tested",
-            Self::ContactsFilled => "contacts-filled",
-            Self::StagingMatches => "staging-matches",
-            Self::TeamTrained => "team-trained",
-            Self::MonitoringReady => "monitoring-ready",
-            Self::StakeholdersNotified => "stakeholders-notified",
-            Self::CleanupApproved => "cleanup-approved",
-        }
-    }
-}
-
-impl Guardrail {
-    /// As lists name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Errors => "errors",
-            Self::Latency => "latency",
-            Self::Mismatches => "mismatches",
-            Self::SampleRatio => "sample-ratio",
-        }
-    }
 }
 
 impl FlagsObserved {
@@ -157,9 +187,15 @@ impl Routing {
         Some(RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason }))
     }
 
+    /// Whether guardrails have anything to roll back: somebody is led to the dynamic view by the share, and the legacy one is
+    /// there to go back to.
+    pub fn is_guarded(&self) -> bool {
+        !self.rolled_back && self.share != Share::NONE && !self.is_retired(ReadModel::Legacy)
+    }
+
     /// Records the trip and rolls back; nothing where nobody is led to the dynamic view by share any more.
     pub(super) fn decide_trip(&self, tripped: GuardrailTripped) -> Vec<RoutingEvent> {
-        if self.rolled_back || self.share == Share::NONE || self.is_retired(ReadModel::Legacy) {
+        if !self.is_guarded() {
             return vec![];
         }
         let reason = format!("guardrail: {} (limit {})", tripped.found, tripped.limit).into();
@@ -332,8 +368,9 @@ mod tests {
     fn what_lists_show_is_what_is_stored() {
         for item in ChecklistItem::ALL {
             assert_eq!(serde_json::to_value(item).unwrap(), item.as_str());
+            assert_eq!(item.to_string().parse(), Ok(item));
         }
-        for rail in [Guardrail::Errors, Guardrail::Latency, Guardrail::Mismatches, Guardrail::SampleRatio] {
+        for rail in Guardrail::ALL {
             assert_eq!(serde_json::to_value(rail).unwrap(), rail.as_str());
         }
     }

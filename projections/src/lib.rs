@@ -13,10 +13,12 @@ mod fact;
 #[cfg(test)]
 mod fingerprint;
 mod fold;
+mod gates;
 pub mod generation;
 mod interpret;
 mod lag;
 pub mod leader;
+pub mod migration;
 pub mod parked;
 mod projector;
 pub mod query;
@@ -34,9 +36,11 @@ pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
+pub use gates::{GateSettings, Gates, ItemRecord, Measured, SoakTimes, StageEntry, StageHistory};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
+pub use migration::Migration;
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,

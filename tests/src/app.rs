@@ -74,6 +74,7 @@ impl App {
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             clock: Arc::new(FixedClock(now + ahead)),
             batches,
+            migration: clinic.migration(),
         };
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use daybook_commands::{Clock, Commands};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
-use daybook_projections::{Batches, LagRule, Router};
+use daybook_projections::{Batches, LagRule, Migration, Router};
 
 /// How the API is run.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Batches of the engine that keeps the views up, where this process has one.
     pub batches: Option<Batches>,
+    /// What looks at the migration.
+    pub migration: Migration,
 }
 
 /// The secret that staff tokens are signed with. It never shows itself.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use daybook_commands::{Clock, CommandError, Commands};
 use daybook_event_log::EventLog;
-use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::{Migration, Router};
 use tokio::runtime::Handle;
 
 use crate::metrics::Metrics;
@@ -23,6 +23,7 @@ pub(crate) struct State {
     pub(crate) queries: Queries,
     pub(crate) router: Router,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) migration: Migration,
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
     pub(crate) metrics: Metrics,
@@ -32,7 +33,7 @@ pub(crate) struct State {
 impl State {
     /// Has to be called on the runtime that is to carry out commands.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { log, commands, queries, router, clock, batches } = parts;
+        let Parts { log, commands, queries, router, clock, batches, migration } = parts;
         let metrics = Metrics::new();
         if let Some(batches) = batches {
             tokio::spawn(metrics.batches().measure(batches.subscribe()));
@@ -45,6 +46,7 @@ impl State {
             queries,
             router,
             clock,
+            migration,
             checks: CheckLimiter::default(),
             metrics,
             runtime: Handle::current(),

@@ -3,7 +3,9 @@
 //! Nothing here opens, makes or connects to anything; secrets never show themselves.
 
 mod error;
+mod flags;
 mod options;
+mod soak;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,8 +14,10 @@ use std::time::Duration;
 
 use daybook_api::JwtSecret;
 use daybook_domain::ClinicZone;
+use daybook_domain::routing::FlagsObserved;
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
+use daybook_projections::SoakTimes;
 use tokio_postgres::Config;
 
 pub use error::SettingsError;
@@ -27,9 +31,6 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 
 /// How long a connection to a given database may take to make, unless its URL says so itself.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-
-/// The switches of the old system.
-const OLD_FLAGS: [&str; 2] = ["USE_DYNAMIC_SERVICES", "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"];
 
 /// Which database is used.
 #[derive(Debug, Clone)]
@@ -75,6 +76,10 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
+    /// How long each stage of the migration has to last.
+    pub soak: SoakTimes,
+    /// The old system's flags.
+    pub flags: FlagsObserved,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// What is logged, where it was given.
@@ -99,6 +104,11 @@ impl Settings {
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            soak: soak::parse(given(options.soak).as_deref())?,
+            flags: flags::parse(
+                given(options.use_dynamic_services),
+                given(options.dynamic_services_rollout_percentage),
+            )?,
             log_format: parse_log_format(given(options.log_format))?,
             log_filter: given(options.log_filter),
         })
@@ -134,14 +144,6 @@ impl Settings {
     fn is_loopback(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
     }
-}
-
-/// The switches of the old system that are set in this process's environment.
-pub fn old_flags_set() -> Vec<&'static str> {
-    OLD_FLAGS
-        .into_iter()
-        .filter(|flag| std::env::var_os(flag).is_some_and(|value| !value.is_empty()))
-        .collect()
 }
 
 /// Understands the connection string that an option holds.

@@ -17,7 +17,9 @@ use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Auditor, KEEP, Rebuild, Retirement, Standing, ViewError, generation};
+use daybook_projections::{
+    Auditor, GateSettings, KEEP, Migration, Rebuild, Retirement, Standing, ViewError, generation,
+};
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
@@ -107,6 +109,12 @@ impl Backend {
     /// What retires and restores views.
     pub fn retirement(&self) -> Retirement {
         Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
+    }
+
+    /// What looks at the migration, and measures its gates by these settings.
+    pub fn migration(&self, settings: &Settings) -> Migration {
+        let gates = GateSettings { soak: settings.soak, ..GateSettings::default() };
+        Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), gates)
     }
 
     /// What audits views.

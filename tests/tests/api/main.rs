@@ -8,6 +8,7 @@ mod check;
 mod closures;
 mod edge;
 mod health;
+mod migration;
 mod reading;
 mod routing;
 mod search;

@@ -7,6 +7,7 @@ mod history;
 mod keeping;
 mod leadership;
 mod memory;
+mod migration;
 mod oracle;
 mod parking;
 mod past;

@@ -35,6 +35,8 @@ endpoints! {
     ServiceLimits = "/api/admin/service-limits", "GET, PUT, PATCH";
     ClinicHours = "/api/admin/clinic-hours", "GET, PUT";
     ReadModel = "/api/admin/read-model", "GET, POST";
+    Migration = "/api/admin/migration", "GET, POST";
+    MigrationPlan = "/api/admin/migration/plan", "GET";
     Livez = "/livez", "GET";
     Readyz = "/readyz", "GET";
     Metrics = "/metrics", "GET";

@@ -128,11 +128,16 @@ impl From<RoutingRejection> for Problem {
             RoutingRejection::ReasonMissing => Self::of(Code::ReasonRequired),
             RoutingRejection::ForcedListFull => Self::of(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::of(Code::ViewRetired),
-            // Views are retired, and stages entered, by the command line alone.
+            RoutingRejection::StageOutOfOrder { at, wanted } => {
+                Self::with(Code::StageOutOfOrder, Details::Order { at, wanted })
+            }
+            RoutingRejection::GateShut { stage, gate } => {
+                let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
+                Self::with(Code::GatesShut, details)
+            }
+            // Views are retired by the command line alone.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
-            | RoutingRejection::StageOutOfOrder { .. }
-            | RoutingRejection::GateShut { .. }
             | RoutingRejection::ShareIsNotAll(_)
             | RoutingRejection::SubjectsOnLegacy(_) => Self::caused(Code::Internal, rejection),
         }

@@ -7,8 +7,8 @@ mod parked;
 mod promote;
 mod rebuild;
 mod report;
-mod restore;
-mod retire;
+pub(super) mod restore;
+pub(super) mod retire;
 mod run;
 mod verify;
 

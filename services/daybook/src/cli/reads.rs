@@ -5,7 +5,7 @@ mod show;
 
 use clap::Subcommand;
 
-pub(super) use show::Reads;
+pub(super) use show::{Reads, describe_flags};
 
 use crate::exit::Exit;
 use crate::settings::Settings;

@@ -34,6 +34,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 
 async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> {
     let mut views = Vec::new();
+    let routing = backend.commands.routing();
     let serving = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     for standing in generation::list(&backend.pool.get().await?).await? {
         views.push(look_at(backend, &serving, standing).await?);
@@ -41,7 +42,9 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
-        reads: Reads::from(&*backend.commands.routing()),
+        reads: Reads::from(&*routing),
+        stage: routing.stage,
+        flags: routing.flags.into(),
         log: backend.log.connection().adapter,
         head: backend.log.head().await?,
         leader: leader::current(&backend.pool.get().await?).await?,

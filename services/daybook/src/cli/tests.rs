@@ -56,6 +56,17 @@ fn every_command_of_the_manual_is_understood() {
         "reads show",
         "reads set --dynamic 25 --reason canary --yes",
         "reads rollback --reason errors --yes",
+        "migrate status",
+        "migrate status --history --json",
+        "migrate plan",
+        "migrate plan --to dynamic --json",
+        "migrate advance --yes",
+        "migrate advance --to canary-5 --reason go --yes --json",
+        "migrate advance --to canary-25 --override known --approver lee -y",
+        "migrate rollback --reason errors --yes",
+        "migrate rollback --to shadow --reason errors -y --json",
+        "--soak canary-5=2s migrate advance",
+        "--use-dynamic-services true --dynamic-services-rollout-percentage 100 serve",
         "import run --csv reservations.csv --yes",
         "import run --from postgresql://clinic@db/old",
         "events show catalog-main",
@@ -103,6 +114,11 @@ fn what_makes_no_sense_is_refused() {
         "reads set --dynamic 101 --reason x",
         "reads set --dynamic 5",
         "reads rollback",
+        "migrate",
+        "migrate plan --to canary",
+        "migrate advance --approver lee",
+        "migrate rollback",
+        "migrate rollback --to next --reason x",
         "import run",
         "import run --csv a --from postgresql://h/d",
         "events show nonsense",
@@ -120,7 +136,16 @@ fn what_makes_no_sense_is_refused() {
 fn help_of_every_command_names_the_environment_variables() {
     let help = Cli::command().find_subcommand("serve").map(|_| ()).and_then(|()| parse("serve --help").err());
     let help = help.unwrap().to_string();
-    for variable in ["DAYBOOK_LISTEN", "DAYBOOK_DATA_DIR", "DATABASE_URL", "DAYBOOK_JWT_SECRET", "RUST_LOG"] {
+    for variable in [
+        "DAYBOOK_LISTEN",
+        "DAYBOOK_DATA_DIR",
+        "DATABASE_URL",
+        "DAYBOOK_JWT_SECRET",
+        "RUST_LOG",
+        "DAYBOOK_SOAK",
+        "USE_DYNAMIC_SERVICES",
+        "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE",
+    ] {
         assert!(help.contains(variable), "{variable}: {help}");
     }
 }

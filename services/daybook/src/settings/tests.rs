@@ -62,11 +62,29 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
         (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
         (["--jwt-secret", "short"], "DAYBOOK_JWT_SECRET"),
         (["--log-format", "xml"], "DAYBOOK_LOG_FORMAT"),
+        (["--soak", "canary-5=soon"], "DAYBOOK_SOAK"),
+        (["--use-dynamic-services", "on"], "USE_DYNAMIC_SERVICES"),
+        (["--dynamic-services-rollout-percentage", "101"], "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"),
     ];
     for (line, variable) in cases {
         let error = parse(&line).unwrap_err().to_string();
         assert!(error.contains(line[0]) && error.contains(variable), "{error}");
     }
+}
+
+#[test]
+fn the_old_flags_are_understood_as_the_old_system_wrote_them() {
+    let flags = |switch: &str, percent: &str| {
+        let (switch, percent) = (
+            format!("--use-dynamic-services={switch}"),
+            format!("--dynamic-services-rollout-percentage={percent}"),
+        );
+        let flags = parse(&[&switch, &percent]).unwrap().flags;
+        (flags.use_dynamic_services, flags.rollout.map(|share| share.as_percent()))
+    };
+    assert_eq!(flags("false", "0"), (Some(false), Some(0.0)));
+    assert_eq!(flags("TRUE", "12.5"), (Some(true), Some(12.5)));
+    assert_eq!(flags("", ""), (None, None));
 }
 
 #[test]

@@ -124,6 +124,12 @@ impl Gate {
     pub fn before(stage: Stage) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |gate| gate.guards(stage))
     }
+
+    /// The gates before a stage that were not measured or do not let through.
+    pub fn shut(stage: Stage, results: &[GateResult]) -> impl Iterator<Item = Self> {
+        let is_open = |gate: &Self| results.iter().any(|result| result.gate == *gate && result.is_met());
+        Self::before(stage).filter(move |gate| !is_open(gate))
+    }
 }
 
 impl std::fmt::Display for Gate {

@@ -159,6 +159,15 @@ pub struct RollBackStage {
 }
 
 impl Routing {
+    /// Whether a stage may be entered next, as far as its gates let through; if not, the fact that stands in the way.
+    pub fn check_next(&self, stage: Stage) -> Result<(), RoutingRejection> {
+        if self.stage.next() != Some(stage) {
+            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: stage });
+        }
+        // No reason makes up for somebody being led to a view that is about to go.
+        if stage == Stage::Retired { self.check_unread(ReadModel::Legacy) } else { Ok(()) }
+    }
+
     pub(super) fn decide_advance(
         &self,
         wanted: AdvanceStage,
@@ -166,12 +175,10 @@ impl Routing {
         if self.stage == wanted.stage && self.share == wanted.stage.share() && !self.rolled_back {
             return Ok(None);
         }
-        if self.stage.next() != Some(wanted.stage) {
-            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: wanted.stage });
-        }
+        self.check_next(wanted.stage)?;
         if let Some(overridden) = &wanted.overridden {
             require_reason(&overridden.reason)?;
-        } else if let Some(gate) = shut(wanted.stage, &wanted.gates) {
+        } else if let Some(gate) = Gate::shut(wanted.stage, &wanted.gates).next() {
             return Err(RoutingRejection::GateShut { stage: wanted.stage, gate });
         }
         let AdvanceStage { stage, position, gates, overridden, reason } = wanted;
@@ -190,7 +197,8 @@ impl Routing {
             return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: wanted.stage });
         }
         let RollBackStage { stage, reason } = wanted;
-        let there = self.stage == stage && self.share == stage.share();
+        let is_complete = self.rolled_back || stage != Stage::Legacy;
+        let there = self.stage == stage && self.share == stage.share() && is_complete;
         let entered = StageEntered {
             stage,
             from: self.stage,
@@ -204,15 +212,22 @@ impl Routing {
     }
 }
 
-/// The first gate before a stage that was not measured or does not let through.
-fn shut(stage: Stage, results: &[GateResult]) -> Option<Gate> {
-    let open = |gate: Gate| results.iter().any(|result| result.gate == gate && result.is_met());
-    Gate::before(stage).find(|gate| !open(*gate))
+impl Routing {
+    /// The routing as it would be in a stage: whom it leads where, with the forced list as it is. Nothing is recorded.
+    #[must_use]
+    pub fn at(&self, stage: Stage) -> Self {
+        let mut routing = self.clone();
+        let way = if stage < self.stage { Way::RolledBack } else { Way::Advanced };
+        let (position, gates, overridden, reason) = (None, vec![], None, None);
+        let entered = StageEntered { stage, from: self.stage, way, position, gates, overridden, reason };
+        routing.evolve(&RoutingEvent::StageEntered(entered));
+        routing
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DynamicShareSet, Finding, RoutingCommand};
+    use super::super::{Because, DynamicShareSet, Finding, ReadsRolledBack, RoutedSubject, RoutingCommand};
     use super::*;
 
     fn measured(stage: Stage) -> Vec<GateResult> {
@@ -287,6 +302,44 @@ mod tests {
             assert_eq!((routing.stage, routing.share), (stage, stage.share()));
             assert_eq!(routing.decide(back(stage)), Ok(vec![]));
         }
+    }
+
+    #[test]
+    fn going_back_to_legacy_is_for_everybody_and_only_the_next_stage_ends_it() {
+        let tester = RoutedSubject::client("tester");
+        let mut routing = at(Stage::Canary5);
+        routing.forced.insert(tester.clone(), ReadModel::Dynamic);
+        let back = RoutingCommand::RollBackStage(RollBackStage { stage: Stage::Legacy, reason: "x".into() });
+        let events = routing.decide(back.clone()).unwrap();
+        events.iter().for_each(|event| routing.evolve(event));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+        let events = routing.decide(RoutingCommand::AdvanceStage(advance(Stage::Shadow))).unwrap();
+        events.iter().for_each(|event| routing.evolve(event));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
+        routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
+        let events = routing.decide(back).unwrap();
+        events.iter().for_each(|event| routing.evolve(event));
+        assert!(routing.rolled_back, "a stage that is gone back to never undoes a rollback");
+    }
+
+    #[test]
+    fn the_last_stage_is_not_entered_while_somebody_is_led_to_legacy_whatever_the_reason() {
+        let mut routing = at(Stage::Dynamic);
+        routing.forced.insert(RoutedSubject::client("tester"), ReadModel::Legacy);
+        let wanted = AdvanceStage {
+            overridden: Some(Override { reason: "known".into(), approver: None }),
+            ..advance(Stage::Retired)
+        };
+        let refused = routing.decide(RoutingCommand::AdvanceStage(wanted));
+        assert_eq!(refused, Err(RoutingRejection::SubjectsOnLegacy(1)));
+    }
+
+    #[test]
+    fn stages_are_read_as_they_are_shown() {
+        for stage in Stage::ALL {
+            assert_eq!(Stage::parse(stage.as_str()), Some(stage));
+        }
+        assert_eq!((Stage::parse("canary"), Stage::Retired.next()), (None, None));
     }
 
     #[test]

@@ -43,6 +43,7 @@ impl Server {
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             clock: Arc::new(SystemClock),
             batches: None,
+            migration: clinic.migration(),
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { workers: NonZeroUsize::new(WORKERS), ..Settings::new(listen, secret) };

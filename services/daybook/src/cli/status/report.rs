@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use daybook_domain::routing::Stage;
 use daybook_event_log::Position;
+use daybook_projections::migration::Flags;
 use daybook_projections::{Lag, LagRule, Leader, MAX_COUNTED_LAG, Standing, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::leading;
-use crate::cli::reads::Reads;
+use crate::cli::reads::{Reads, describe_flags};
 use crate::output::{Align, Table, counted, grouped};
 use crate::view_counts::ViewCounts;
 
@@ -19,6 +21,10 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     pub(super) service: Listening,
     pub(super) reads: Reads,
+    /// The stage of the migration.
+    pub(super) stage: Stage,
+    /// The old system's flags at the last start of a service.
+    pub(super) flags: Flags,
     /// Where the log is kept.
     pub(super) log: &'static str,
     pub(super) head: Position,
@@ -95,6 +101,8 @@ impl Report {
         };
         put(&self.service.describe());
         put(&self.reads.describe());
+        put(&format!("The migration is at stage {}; `daybook migrate status` shows more.", self.stage));
+        put(&describe_flags(self.flags));
         put(&format!("The log ({}) ends at position {}.", self.log, self.head));
         put(&leading::describe(self.leader.as_ref()));
         if self.views.is_empty() {

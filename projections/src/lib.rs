@@ -5,6 +5,8 @@
 //! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
 
 pub mod audit;
+mod checklist;
+pub mod contacts;
 mod copy;
 mod effect;
 mod engine;
@@ -17,6 +19,7 @@ pub mod generation;
 mod interpret;
 mod lag;
 pub mod leader;
+mod moment;
 pub mod parked;
 mod projector;
 pub mod query;
@@ -30,6 +33,7 @@ mod verify;
 mod views;
 
 pub use audit::Auditor;
+pub use checklist::{Checklist, ItemDone, checklist};
 pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
@@ -37,6 +41,7 @@ pub use fact::{Digest, RULES_VERSION};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
+pub use moment::{Held, Holdings, Moment};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,

@@ -20,7 +20,7 @@ use crate::vocabulary::ReadModel;
 pub use gate::{Finding, Gate, GateResult};
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
-pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped};
+pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};
 
 /// Number of buckets: a share is set in hundredths of a percent.
 pub const BUCKETS: u16 = 10_000;

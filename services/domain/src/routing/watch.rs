@@ -1,5 +1,8 @@
 //! What is recorded beside the stages: the checklist's items, the old flags, and guardrails that tripped.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Routing, RoutingEvent, RoutingRejection, Share, require_reason};
@@ -26,6 +29,58 @@ pub enum ChecklistItem {
     StakeholdersNotified,
     /// The team agrees that the legacy view goes.
     CleanupApproved,
+}
+
+impl ChecklistItem {
+    /// All, in the order in which they are asked for.
+    pub const ALL: [Self; 8] = [
+        Self::BackupMade,
+        Self::RestoreTested,
+        Self::StagingMatches,
+        Self::TeamTrained,
+        Self::MonitoringReady,
+        Self::ContactsFilled,
+        Self::StakeholdersNotified,
+        Self::CleanupApproved,
+    ];
+
+    /// As it is stored and written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BackupMade => "backup-made",
+            Self::RestoreTested => "restore-tested",
+            Self::ContactsFilled => "contacts-filled",
+            Self::StagingMatches => "staging-matches",
+            Self::TeamTrained => "team-trained",
+            Self::MonitoringReady => "monitoring-ready",
+            Self::StakeholdersNotified => "stakeholders-notified",
+            Self::CleanupApproved => "cleanup-approved",
+        }
+    }
+
+    /// Whether Daybook sees by itself that it was done. Nobody's word is taken for such a one.
+    pub const fn is_seen(self) -> bool {
+        matches!(self, Self::BackupMade | Self::RestoreTested | Self::ContactsFilled)
+    }
+}
+
+impl fmt::Display for ChecklistItem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text names no item of the checklist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no item of the checklist is called so; `daybook migrate checklist` lists them")]
+pub struct UnknownItem;
+
+impl FromStr for ChecklistItem {
+    type Err = UnknownItem;
+
+    fn from_str(text: &str) -> Result<Self, UnknownItem> {
+        Self::ALL.into_iter().find(|item| item.as_str() == text).ok_or(UnknownItem)
+    }
 }
 
 /// An item of the checklist was done.
@@ -121,5 +176,21 @@ impl FlagsObserved {
             Some(true) => Share::ALL,
             Some(false) | None => self.rollout.unwrap_or(Share::NONE),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn an_item_is_written_as_it_is_stored_and_reads_back() {
+        for item in ChecklistItem::ALL {
+            assert_eq!(serde_json::to_value(item).unwrap(), item.as_str());
+            assert_eq!(item.as_str().parse(), Ok(item));
+        }
+        assert_eq!("lunch".parse::<ChecklistItem>(), Err(UnknownItem));
     }
 }

@@ -5,6 +5,8 @@
 //! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
 
 pub mod audit;
+mod checklist;
+pub mod contacts;
 mod copy;
 mod effect;
 mod engine;
@@ -19,6 +21,7 @@ mod interpret;
 mod lag;
 pub mod leader;
 pub mod migration;
+mod moment;
 pub mod parked;
 mod projector;
 pub mod query;
@@ -32,6 +35,7 @@ mod verify;
 mod views;
 
 pub use audit::Auditor;
+pub use checklist::{Checklist, ItemDone, checklist};
 pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
@@ -41,6 +45,7 @@ pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
 pub use migration::Migration;
+pub use moment::{Held, Holdings, Moment};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::Error;
 
+use self::binaries::Binaries;
 use self::cluster::Cluster;
 use self::home::Home;
 use self::lease::{Lease, StartLock};
@@ -54,6 +55,26 @@ impl Options {
         let binaries =
             std::env::var_os(BINARIES_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self { binaries }
+    }
+}
+
+/// The programs that dump and restore a database.
+#[derive(Debug, Clone)]
+pub struct DumpPrograms {
+    /// Writes a dump.
+    pub pg_dump: PathBuf,
+    /// Reads one.
+    pub pg_restore: PathBuf,
+}
+
+impl DumpPrograms {
+    /// Finds those that fit a server of this major version, private or not, where the private one's programs are found.
+    ///
+    /// # Errors
+    /// [`Error::DumpToolsMissing`], which says what to install or to set.
+    pub fn find(options: &Options, server: u32) -> Result<Self, Error> {
+        let found = Binaries::find_for_dumps(options.binaries.as_deref(), server)?;
+        Ok(Self { pg_dump: found.program("pg_dump"), pg_restore: found.program("pg_restore") })
     }
 }
 

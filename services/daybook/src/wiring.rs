@@ -3,9 +3,11 @@
 //! It must never decide anything about bookings or views: it opens the parts in their order and closes them in the reverse.
 
 mod database;
+mod empty;
 mod engine;
 mod key_ring;
 mod log;
+mod scratch;
 mod supervisor;
 
 use std::sync::Arc;
@@ -25,7 +27,10 @@ use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
 
+pub use empty::EmptyDatabase;
 pub use engine::RunningEngine;
+pub use log::LogIdentity;
+pub use scratch::{Restored, Scratch};
 pub use supervisor::Supervisor;
 
 use crate::settings::Settings;
@@ -70,6 +75,10 @@ impl Backend {
     pub async fn open(settings: &Settings, beginning: Beginning) -> anyhow::Result<Self> {
         settings.check_master_key()?;
         let server = DatabaseServer::start(settings, beginning).await?;
+        Self::open_on(settings, server).await
+    }
+
+    async fn open_on(settings: &Settings, server: DatabaseServer) -> anyhow::Result<Self> {
         let config = server.config().clone();
         bring_up_to_date(&config).await.with_context(|| server.describe_failure())?;
         let pool = create_pool(&config, PoolSize::default())?;
@@ -89,6 +98,14 @@ impl Backend {
     /// Which view is ahead, and what to do.
     pub async fn check_views_not_ahead(&self) -> anyhow::Result<()> {
         log::check_not_overtaken(&self.log, &self.pool).await
+    }
+
+    /// Which log this is; none while it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn log_identity(&self, settings: &Settings) -> anyhow::Result<Option<LogIdentity>> {
+        log::identify(settings, &self.log).await
     }
 
     /// Starts the engine that keeps the views up. Where another process does so already, it stands by.
@@ -161,6 +178,11 @@ impl Backend {
         pool.close();
         server.stop().await
     }
+}
+
+/// Where the settings keep the event log: `postgres` or `eventstore`.
+pub const fn log_kind(settings: &Settings) -> &'static str {
+    log::name(&settings.event_store)
 }
 
 /// Runs the migrations that have not run.

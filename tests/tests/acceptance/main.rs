@@ -4,7 +4,9 @@
 
 mod asking;
 mod audits;
+mod backups;
 mod broken_off;
+mod checklist;
 mod crashes;
 mod flips;
 mod load;

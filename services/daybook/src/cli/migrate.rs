@@ -3,6 +3,7 @@
 //! What may be entered is decided by the write side, by gates that the read side measures; here it is asked for and told.
 
 mod advance;
+mod checklist;
 mod gates;
 mod plan;
 mod rollback;
@@ -26,6 +27,9 @@ pub(super) enum Command {
     Advance(advance::Arguments),
     /// Go back to an earlier stage at once; nothing stands in the way of that
     Rollback(rollback::Arguments),
+    /// The runbook's checklists and emergency contacts: what is done, and what is not
+    #[command(after_help = checklist::TWO_KINDS)]
+    Checklist(checklist::Arguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
@@ -34,6 +38,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Plan(arguments) => plan::run(settings, arguments).await,
         Command::Advance(arguments) => advance::run(settings, arguments).await,
         Command::Rollback(arguments) => rollback::run(settings, arguments).await,
+        Command::Checklist(arguments) => checklist::run(settings, arguments).await,
     }
 }
 

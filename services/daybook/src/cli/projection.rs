@@ -14,6 +14,8 @@ mod verify;
 
 use clap::Subcommand;
 
+pub(super) use report::tell as tell_rebuild;
+
 use super::signals::interruptible;
 use crate::exit::Exit;
 use crate::settings::Settings;

@@ -64,7 +64,7 @@ impl Watched {
         stay: &Stay,
         now: DateTime<Utc>,
     ) -> Result<Self, ViewError> {
-        let before = stay.former_since.unwrap_or(stay.since);
+        let before = stay.former_since.map_or(stay.since, |former| former.min(stay.since));
         let mut watched = Self::default();
         for row in client.query(SUMS, &[&before, &stay.since, &now]).await? {
             let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);

@@ -5,6 +5,7 @@
 mod asking;
 mod audits;
 mod broken_off;
+mod checks;
 mod crashes;
 mod flips;
 mod load;

@@ -76,8 +76,10 @@ fn gates(clinic: &Clinic) -> Gates {
     Gates::new(clinic.log.clone(), clinic.pool.clone(), GateSettings::default())
 }
 
+/// Measures on a task of its own, as a server does.
 async fn measure(clinic: &Clinic, stage: Stage, hours: i64) -> Measured {
-    gates(clinic).measure(stage, hour(hours)).await.unwrap()
+    let gates = gates(clinic);
+    tokio::spawn(async move { gates.measure(stage, hour(hours)).await }).await.unwrap().unwrap()
 }
 
 /// One gate of a stage.
@@ -90,7 +92,7 @@ async fn run(clinic: &Clinic, sql: &str) {
     clinic.database.connect().await.unwrap().batch_execute(sql).await.unwrap();
 }
 
-/// Windows of an hour each in which the models answered so many requests, of which so many failed, and in which so many reads
+/// A window of an hour in which a model answered so many requests, of which so many failed, and in which so many reads
 /// were compared, of which so many were answered differently.
 async fn window(
     clinic: &Clinic,

@@ -40,7 +40,10 @@ pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
-pub use gates::{GateSettings, Gates, ItemRecord, Measured, SoakTimes, StageEntry, StageHistory};
+pub use gates::{
+    Criterion, GateSettings, Gates, ItemRecord, Measured, PhaseMeasured, RunbookPhase, SoakTimes, StageEntry,
+    StageHistory, UnknownPhase,
+};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};

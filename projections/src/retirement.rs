@@ -141,7 +141,8 @@ impl Steps<'_> {
     }
 }
 
-fn place(position: Position) -> LogPlace {
+/// A position as events hold it.
+pub(crate) fn place(position: Position) -> LogPlace {
     let (commit, prepare) = position.to_parts();
     LogPlace { commit, prepare }
 }

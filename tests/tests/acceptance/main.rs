@@ -7,6 +7,7 @@ mod audits;
 mod backups;
 mod broken_off;
 mod checklist;
+mod checks;
 mod crashes;
 mod flips;
 mod load;

@@ -34,7 +34,7 @@ const WEEK: [&str; 7] =
 
 const REASON: &str = "nobody reads it";
 
-fn retirement(clinic: &Clinic) -> Retirement {
+pub(crate) fn retirement(clinic: &Clinic) -> Retirement {
     Retirement::new(clinic.log.clone(), clinic.vault.clone(), clinic.pool.clone()).with_patience(NO_READERS)
 }
 
@@ -51,7 +51,7 @@ async fn record_event(clinic: &Clinic, steps: &Steps<'_>) {
 }
 
 /// Retires the legacy view as the command does.
-async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> RetirementRecord {
+pub(crate) async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> RetirementRecord {
     let steps = retirement.begin().await.unwrap();
     if !clinic.commands.routing().is_retired(ReadModel::Legacy) {
         record_event(clinic, &steps).await;
@@ -81,7 +81,7 @@ async fn legacy_things(clinic: &Clinic) -> Vec<String> {
 }
 
 /// Waits until the views that serve, and so many of them, hold all of the log.
-async fn caught_up(clinic: &Clinic, views: usize) {
+pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
     let (head, deadline) = (clinic.log.head().await.unwrap(), Instant::now() + PATIENCE);
     loop {
         let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();

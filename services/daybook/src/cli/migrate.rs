@@ -3,6 +3,7 @@
 //! What may be entered is decided by the write side, by gates that the read side measures; here it is asked for and told.
 
 mod advance;
+mod check;
 mod checklist;
 mod gates;
 mod plan;
@@ -27,6 +28,8 @@ pub(super) enum Command {
     Advance(advance::Arguments),
     /// Go back to an earlier stage at once; nothing stands in the way of that
     Rollback(rollback::Arguments),
+    /// Measure the gates before a stage, or the success criteria of a phase of the runbook
+    Check(check::Arguments),
     /// The runbook's checklists and emergency contacts: what is done, and what is not
     #[command(after_help = checklist::TWO_KINDS)]
     Checklist(checklist::Arguments),
@@ -38,6 +41,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Plan(arguments) => plan::run(settings, arguments).await,
         Command::Advance(arguments) => advance::run(settings, arguments).await,
         Command::Rollback(arguments) => rollback::run(settings, arguments).await,
+        Command::Check(arguments) => check::run(settings, arguments).await,
         Command::Checklist(arguments) => checklist::run(settings, arguments).await,
     }
 }

@@ -303,6 +303,11 @@ impl ViewError {
         ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
     }
 
+    /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Self::Database(error) = self else { return false };

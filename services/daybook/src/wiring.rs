@@ -124,6 +124,11 @@ impl Backend {
         self.server.connect_hint()
     }
 
+    /// A command line by which a person finds the runbook's tables under their plain names. It holds no password.
+    pub fn runbook_hint(&self) -> &str {
+        self.server.runbook_hint()
+    }
+
     /// Waits until all views that serve hold everything up to a position; says where they stand.
     ///
     /// # Errors

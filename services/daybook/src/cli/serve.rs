@@ -54,8 +54,11 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         tracing::info!("a new clinic was set up with its first services and hours");
     }
     backend.rebuild().clean_up().await.context("what a broken-off rebuild left could not be dropped")?;
-    if let Some(built) = backend.rebuild().missing().await.context("the views could not be built")? {
-        tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+    match backend.rebuild().missing().await.context("the views could not be built")? {
+        Some(built) => {
+            tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+        }
+        None => backend.rebuild().refresh_runbook().await,
     }
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {

@@ -121,6 +121,9 @@ pub enum ViewError {
         /// What.
         what: &'static str,
     },
+    /// PostgreSQL explains a query in a form that is not known.
+    #[error("this release does not understand how PostgreSQL explains a query; is its version newer?")]
+    Plan,
     /// A row does not have the form that its view writes.
     #[error("a row of {generation} does not have its form: rebuild the view")]
     Row {

@@ -1,15 +1,22 @@
-//! The migration's runbook: its tables for people with psql, and the role that reads them.
+//! The migration's runbook: its tables for people with psql, the role that reads them, and the checks at its end.
 //!
 //! The schema `runbook` holds views over what serves, as the plain-named schemas do, and is refreshed with them; Daybook
-//! itself never reads those views.
+//! itself never reads those views. No check here gives out a word of a patient: numbers, names of columns, plans.
 
+mod closing;
+mod performance;
+mod plan;
 mod reader;
 mod schema;
 
+use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool};
 
 use crate::ViewError;
+use crate::generation::{self, Generation};
 
+pub use closing::{Closing, Finding, closing};
+pub use performance::{Performance, SMALL_TABLE, performance};
 pub use reader::ROLE;
 
 /// The schema.
@@ -31,4 +38,11 @@ pub(crate) async fn refresh(pool: &Pool) -> Result<(), ViewError> {
 pub async fn is_there(client: &impl GenericClient) -> Result<bool, ViewError> {
     let table = format!("{SCHEMA}.reservations");
     Ok(client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)?)
+}
+
+/// The generation of the dynamic view that serves: after the cleanup the only one there is.
+async fn live_dynamic(client: &impl GenericClient) -> Result<Generation, ViewError> {
+    let (live, model) = (generation::live(client).await?, ReadModel::Dynamic);
+    let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
+    found.ok_or(ViewError::NotLive { model })
 }

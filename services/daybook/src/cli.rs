@@ -6,6 +6,7 @@ mod events;
 mod forget;
 mod import;
 mod leading;
+mod migrate;
 mod projection;
 mod reads;
 mod serve;
@@ -59,6 +60,9 @@ enum Command {
     /// Take over the reservations of the old system
     #[command(subcommand)]
     Import(import::Command),
+    /// Guide the migration from the old system's enum to dynamic services
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Look into the event log; patients' details stay sealed
     #[command(subcommand)]
     Events(events::Command),
@@ -101,6 +105,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         | Command::Projection(_)
         | Command::Reads(_)
         | Command::Import(_)
+        | Command::Migrate(_)
         | Command::Events(_)
         | Command::Token(_)
         | Command::Forget(_) => logging::COMMAND_FILTER,
@@ -120,6 +125,7 @@ impl Command {
             Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
+            Self::Migrate(command) => signals::interruptible(migrate::run(settings, command)).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
             Self::Token(arguments) => token::run(settings, arguments),
             Self::Forget(arguments) => signals::interruptible(forget::run(settings, arguments)).await,

@@ -311,6 +311,12 @@ impl ViewError {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
     }
 
+    /// Whether PostgreSQL refused because something belongs to somebody else, or is of another kind than what Daybook makes.
+    pub(crate) fn is_about_anothers(&self) -> bool {
+        let anothers = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::WRONG_OBJECT_TYPE];
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if anothers.contains(code))
+    }
+
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Self::Database(error) = self else { return false };

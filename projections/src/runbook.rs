@@ -9,11 +9,9 @@ mod plan;
 mod reader;
 mod schema;
 
-use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool};
 
 use crate::ViewError;
-use crate::generation::{self, Generation};
 
 pub use closing::{Closing, Finding, closing};
 pub use performance::{Performance, SMALL_TABLE, performance};
@@ -22,13 +20,24 @@ pub use reader::ROLE;
 /// The schema.
 pub(crate) const SCHEMA: &str = "runbook";
 
-/// Lets the schema show what serves now, and the role read it. Gives up after a moment where somebody reads it.
+/// Lets the schema show what serves now, and the role read it. Gives up after a moment where somebody reads it. A schema of
+/// this name that is somebody else's is left alone: nothing of ours is in it, so nothing has to wait for it.
 ///
 /// # Errors
-/// Where somebody reads it, or PostgreSQL refuses. What was there stays.
+/// Where somebody reads it, or PostgreSQL fails. What was there stays.
 pub(crate) async fn refresh(pool: &Pool) -> Result<(), ViewError> {
     reader::ensure(pool).await;
-    schema::replace(pool).await
+    match schema::replace(pool).await {
+        Err(error) if error.is_about_anothers() => {
+            let error = crate::describe(&error);
+            tracing::warn!(
+                error,
+                "the schema {SCHEMA} is somebody else's, so the runbook's tables are not shown"
+            );
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Whether the runbook's tables are there to be looked at.
@@ -38,11 +47,4 @@ pub(crate) async fn refresh(pool: &Pool) -> Result<(), ViewError> {
 pub async fn is_there(client: &impl GenericClient) -> Result<bool, ViewError> {
     let table = format!("{SCHEMA}.reservations");
     Ok(client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)?)
-}
-
-/// The generation of the dynamic view that serves: after the cleanup the only one there is.
-async fn live_dynamic(client: &impl GenericClient) -> Result<Generation, ViewError> {
-    let (live, model) = (generation::live(client).await?, ReadModel::Dynamic);
-    let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
-    found.ok_or(ViewError::NotLive { model })
 }

@@ -156,9 +156,7 @@ impl Steps<'_> {
     /// Where somebody writes for so long that an index cannot be made beside them.
     pub async fn tidy_up(&self) -> Result<(), ViewError> {
         let client = self.of.client().await?;
-        let live = generation::live(&client).await?;
-        let dynamic = live.iter().map(|one| one.generation).find(|one| one.model == ReadModel::Dynamic);
-        let generation = dynamic.ok_or(ViewError::NotLive { model: ReadModel::Dynamic })?;
+        let generation = generation::serving(&client, ReadModel::Dynamic).await?;
         match tables::index_after_cleanup(client, generation).await {
             Err(error) if error.is_lock_timeout() => {
                 let what = "somebody to end writing, to make an index; `daybook projection retire legacy` goes on from here";

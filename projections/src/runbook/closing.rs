@@ -1,12 +1,13 @@
 //! The runbook's closing summary: what it expects of a migration that is complete, counted on the view that serves.
 
 use chrono::{DateTime, Utc};
+use daybook_domain::ReadModel;
 use deadpool_postgres::{Client, GenericClient};
 use serde::Serialize;
 
-use super::{SCHEMA, live_dynamic};
+use super::SCHEMA;
 use crate::ViewError;
-use crate::generation::Generation;
+use crate::generation::{self, Generation};
 use crate::store::snapshot;
 use crate::{retirement, tables};
 
@@ -65,7 +66,7 @@ pub struct Finding {
 /// [`ViewError::NotLive`] where the dynamic view does not serve; that PostgreSQL cannot be asked.
 pub async fn closing(client: &mut Client) -> Result<Closing, ViewError> {
     let transaction = snapshot(client).await?;
-    let generation = live_dynamic(&transaction).await?;
+    let generation = generation::serving(&transaction, ReadModel::Dynamic).await?;
     let retirements = retirement::records(&transaction).await?;
     let retired = retirements.into_iter().find(|record| record.restored_at.is_none());
     let (enum_schemas, old_fields) = (enum_schemas(&transaction).await?, old_fields(&transaction).await?);
@@ -213,7 +214,6 @@ fn finding(what: &'static str, found: String, expected: String, is_as_expected: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use daybook_domain::ReadModel;
 
     fn complete() -> Closing {
         Closing {

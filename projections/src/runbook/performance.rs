@@ -1,14 +1,14 @@
 //! The runbook's performance check: its query on the dynamic view, run, and the plan by which PostgreSQL ran it.
 
 use chrono::NaiveDate;
+use daybook_domain::ReadModel;
 use deadpool_postgres::Client;
 use serde::Serialize;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::live_dynamic;
 use super::plan::Explained;
 use crate::ViewError;
-use crate::generation::Generation;
+use crate::generation::{self, Generation};
 
 /// Rows of a table below which PostgreSQL may as well read it whole.
 pub const SMALL_TABLE: u64 = 1_000;
@@ -46,7 +46,7 @@ impl Performance {
 /// # Errors
 /// [`ViewError::NotLive`] where the dynamic view does not serve; that PostgreSQL cannot be asked.
 pub async fn performance(client: &Client, date: NaiveDate) -> Result<Performance, ViewError> {
-    let generation = live_dynamic(client).await?;
+    let generation = generation::serving(client, ReadModel::Dynamic).await?;
     let schema = generation.schema();
     let query = format!(
         "SELECT * FROM {schema}.reservations \

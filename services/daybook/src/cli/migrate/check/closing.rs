@@ -1,5 +1,6 @@
 //! `daybook migrate check --final`: the runbook's closing summary.
 
+use daybook_projections::Generation;
 use daybook_projections::runbook::{Closing, Finding, closing};
 use serde::Serialize;
 
@@ -59,7 +60,8 @@ fn conclusion(shown: &Shown<'_>) -> String {
 /// The commands that lead on from here.
 fn remedies(closing: &Closing) -> String {
     let is_retired = closing.reservations_at_retirement.is_some();
-    let other_schemas = closing.enum_schemas.iter().any(|schema| !schema.starts_with("legacy_"));
+    let of_past = closing.enum_schemas.iter().filter(|schema| schema.parse::<Generation>().is_ok()).count();
+    let is_elsewhere = closing.enum_schemas.len() > of_past;
     let remedies = [
         (!is_retired, "`daybook projection retire legacy` is the cleanup."),
         (
@@ -67,12 +69,11 @@ fn remedies(closing: &Closing) -> String {
             "`daybook projection retire legacy` once more makes the index.",
         ),
         (
-            is_retired && !closing.enum_schemas.is_empty(),
-            "`daybook projection list` shows generations that hold the past; \
-          `daybook projection drop` takes them away.",
+            is_retired && of_past > 0,
+            "`daybook projection list` shows generations of the past, which have it; `daybook projection drop` takes them away.",
         ),
         (
-            other_schemas,
+            is_elsewhere,
             "A type ServiceType that is in no generation is somebody else's; Daybook leaves it alone.",
         ),
         (

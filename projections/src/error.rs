@@ -121,6 +121,9 @@ pub enum ViewError {
         /// What.
         what: &'static str,
     },
+    /// PostgreSQL explains a query in a form that is not known.
+    #[error("this release does not understand how PostgreSQL explains a query; is its version newer?")]
+    Plan,
     /// A row does not have the form that its view writes.
     #[error("a row of {generation} does not have its form: rebuild the view")]
     Row {
@@ -307,6 +310,17 @@ impl ViewError {
     pub(crate) fn refused_value(&self) -> Option<&SqlState> {
         let Self::Database(PostgresError::Refused { code, .. }) = self else { return None };
         ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
+    }
+
+    /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    /// Whether PostgreSQL refused because something belongs to somebody else, or is of another kind than what Daybook makes.
+    pub(crate) fn is_about_anothers(&self) -> bool {
+        let anothers = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::WRONG_OBJECT_TYPE];
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if anothers.contains(code))
     }
 
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.

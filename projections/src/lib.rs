@@ -29,6 +29,7 @@ mod rebuild;
 mod retirement;
 mod router;
 mod row;
+pub mod runbook;
 mod store;
 mod tables;
 mod verify;

@@ -269,6 +269,14 @@ impl Installation {
         Ok(format!("{url}{mark}application_name={name}"))
     }
 
+    /// A connection string of its database for another role.
+    ///
+    /// # Errors
+    /// When it has no database of the tests' server.
+    pub fn url_as(&self, role: &str) -> anyhow::Result<String> {
+        Ok(self.database.as_ref().context("its database is its own")?.url_as(role))
+    }
+
     /// Its data dir. The program makes it when it first needs it.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {

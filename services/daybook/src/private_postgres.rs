@@ -56,6 +56,14 @@ impl Options {
             std::env::var_os(BINARIES_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self { binaries }
     }
+
+    /// Path of another of PostgreSQL's programs, such as `psql`, from the folder of the server's.
+    ///
+    /// # Errors
+    /// [`Error::BinariesMissing`] and its kin say what to install or set.
+    pub fn program(&self, name: &'static str) -> Result<PathBuf, Error> {
+        Binaries::find(self.binaries.as_deref(), Path::new(""), None)?.existing_program(name)
+    }
 }
 
 /// The programs that dump and restore a database.
@@ -144,7 +152,13 @@ impl PrivatePostgres {
     /// A command line that a person can paste to look into the database.
     #[must_use]
     pub fn connect_hint(&self) -> String {
-        session::psql_command(&self.socket_dir, DATABASE)
+        self.connect_hint_as(USER)
+    }
+
+    /// The same as another role. Whoever reaches the socket is let in as any: it lies in a folder of its owner's alone.
+    #[must_use]
+    pub fn connect_hint_as(&self, role: &str) -> String {
+        session::psql_command(&self.socket_dir, role, DATABASE)
     }
 
     /// Has the server stopped when this process ends in whatever way, `kill -9` included, unless others still use it.

@@ -20,7 +20,7 @@ use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{
-    Auditor, GateSettings, KEEP, Migration, Rebuild, Retirement, Standing, ViewError, generation,
+    Auditor, GateSettings, Gates, KEEP, Migration, Rebuild, Retirement, Standing, ViewError, generation,
 };
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
@@ -130,8 +130,13 @@ impl Backend {
 
     /// What looks at the migration, and measures its gates by these settings.
     pub fn migration(&self, settings: &Settings) -> Migration {
-        let gates = GateSettings { soak: settings.soak, ..GateSettings::default() };
-        Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), gates)
+        let asked = gate_settings(settings);
+        Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), asked)
+    }
+
+    /// What measures the gates of the migration.
+    pub fn gates(&self, settings: &Settings) -> Gates {
+        Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
     }
 
     /// What audits views.
@@ -147,6 +152,11 @@ impl Backend {
     /// A command line by which a person looks into the database. It holds no password.
     pub fn connect_hint(&self) -> &str {
         self.server.connect_hint()
+    }
+
+    /// A command line by which a person finds the runbook's tables under their plain names. It holds no password.
+    pub fn runbook_hint(&self) -> &str {
+        self.server.runbook_hint()
     }
 
     /// Waits until all views that serve hold everything up to a position; says where they stand.
@@ -178,6 +188,10 @@ impl Backend {
         pool.close();
         server.stop().await
     }
+}
+
+fn gate_settings(settings: &Settings) -> GateSettings {
+    GateSettings { soak: settings.soak, ..GateSettings::default() }
 }
 
 /// Where the settings keep the event log: `postgres` or `eventstore`.

@@ -15,4 +15,5 @@ mod past;
 mod rebuild;
 mod retiring;
 mod routing;
+mod runbook;
 mod verify;

@@ -38,7 +38,7 @@ pub(crate) fn retirement(clinic: &Clinic) -> Retirement {
     Retirement::new(clinic.log.clone(), clinic.vault.clone(), clinic.pool.clone()).with_patience(NO_READERS)
 }
 
-async fn set_share(clinic: &Clinic, percent: f64) {
+pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
     let set = DynamicShareSet { share: Share::percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
@@ -62,7 +62,7 @@ pub(crate) async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> Retir
 }
 
 /// Restores it as the command does.
-async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
+pub(crate) async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
     let steps = retirement.begin().await.unwrap();
     let rebuilt = steps.rebuild(Some("an audit"), &|_| {}).await.unwrap();
     let restore = RoutingCommand::RestoreView(rebuilt.restored.clone());
@@ -73,7 +73,7 @@ async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
 }
 
 /// The schemas and types of the legacy view, of any generation.
-async fn legacy_things(clinic: &Clinic) -> Vec<String> {
+pub(crate) async fn legacy_things(clinic: &Clinic) -> Vec<String> {
     let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^legacy(_[0-9]+)?$'
                UNION ALL SELECT typname::text FROM pg_type WHERE typname = 'ServiceType'";
     let rows = clinic.database.connect().await.unwrap().query(sql, &[]).await.unwrap();

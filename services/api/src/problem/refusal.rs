@@ -195,7 +195,8 @@ impl From<ViewError> for Problem {
             | ViewError::NotParked(_)
             | ViewError::NotHeldUp(_)
             | ViewError::TakenIn { .. }
-            | ViewError::Differs(_) => (Code::Internal, None),
+            | ViewError::Differs(_)
+            | ViewError::Plan => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);
         match pause {

@@ -56,8 +56,11 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     }
     follow_flags(settings, backend).await.context("the flags of the environment could not be followed")?;
     backend.rebuild().clean_up().await.context("what a broken-off rebuild left could not be dropped")?;
-    if let Some(built) = backend.rebuild().missing().await.context("the views could not be built")? {
-        tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+    match backend.rebuild().missing().await.context("the views could not be built")? {
+        Some(built) => {
+            tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+        }
+        None => backend.rebuild().refresh_runbook().await,
     }
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{Standing, State, Views, generation, leader};
+use daybook_projections::{Standing, State, Views, generation, leader, runbook};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -39,6 +39,7 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     for standing in generation::list(&backend.pool.get().await?).await? {
         views.push(look_at(backend, &serving, standing).await?);
     }
+    let is_runbook_there = runbook::is_there(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
@@ -50,6 +51,7 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         leader: leader::current(&backend.pool.get().await?).await?,
         views,
         connect: backend.connect_hint().to_owned(),
+        connect_runbook: is_runbook_there.then(|| backend.runbook_hint().to_owned()),
     })
 }
 

@@ -100,6 +100,13 @@ impl Binaries {
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+
+    /// Path of one that not every installation has.
+    pub(super) fn existing_program(&self, name: &'static str) -> Result<PathBuf, Error> {
+        let path = self.program(name);
+        let missing = || Error::BinariesIncomplete { dir: self.dir.clone(), program: name };
+        if path.is_file() { Ok(path) } else { Err(missing()) }
+    }
 }
 
 fn list_majors(found: &[Binaries]) -> String {

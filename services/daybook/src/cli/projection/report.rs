@@ -50,7 +50,7 @@ pub(super) fn describe(report: &RebuildReport) -> String {
         put("There was no other view to compare with.".to_owned());
     }
     if !report.people_views_refreshed {
-        put("The schemas `legacy` and `dynamic` still show the former generation: somebody reads them."
+        put("The schemas `legacy`, `dynamic` and `runbook` may still show the former generation: somebody reads them."
             .to_owned());
     }
     text

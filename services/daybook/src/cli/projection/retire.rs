@@ -39,7 +39,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let what = format!(
         "This retires the {model} view, if both views say the same and the dynamic view answers everybody: from then on only \
          the dynamic rules judge bookings, and reads cannot be rolled back. All generations of the {model} view are dropped, \
-         those of the past too. The log is left alone: `daybook projection restore {model}` builds the view again."
+         those of the past too, and an index of the dynamic view takes the place of a shorter one. The log is left alone: \
+         `daybook projection restore {model}` builds the view again."
     );
     consent.to(what).await?;
     let backend = Backend::open(settings, Beginning::Refused).await?;

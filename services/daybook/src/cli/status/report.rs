@@ -32,6 +32,8 @@ pub(super) struct Report {
     pub(super) leader: Option<Leader>,
     pub(super) views: Vec<View>,
     pub(super) connect: String,
+    /// The same with the runbook's tables under their plain names; none before they are there.
+    pub(super) connect_runbook: Option<String>,
 }
 
 /// Whether a service listens.
@@ -113,6 +115,9 @@ impl Report {
         }
         put("");
         put(&format!("Look into the database: {}", self.connect));
+        if let Some(connect) = &self.connect_runbook {
+            put(&format!("Run the runbook's SELECTs: {connect}"));
+        }
         text
     }
 

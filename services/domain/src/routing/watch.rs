@@ -60,6 +60,21 @@ pub enum Guardrail {
     SampleRatio,
 }
 
+impl Guardrail {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Errors, Self::Latency, Self::Mismatches, Self::SampleRatio];
+
+    /// As settings, metrics and lists name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Errors => "errors",
+            Self::Latency => "latency",
+            Self::Mismatches => "mismatches",
+            Self::SampleRatio => "sample-ratio",
+        }
+    }
+}
+
 /// A guardrail's limit was passed; reads were rolled back with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardrailTripped {
@@ -97,9 +112,15 @@ impl Routing {
         Ok(events)
     }
 
+    /// Whether guardrails have anything to roll back: somebody is led to the dynamic view by the share, and the legacy one is
+    /// there to go back to.
+    pub fn is_guarded(&self) -> bool {
+        !self.rolled_back && self.share != Share::NONE && !self.is_retired(ReadModel::Legacy)
+    }
+
     /// Records the trip and rolls back; nothing where nobody is led to the model any more.
     pub(super) fn decide_trip(&self, tripped: GuardrailTripped) -> Vec<RoutingEvent> {
-        if self.rolled_back || self.share == Share::NONE || self.is_retired(ReadModel::Legacy) {
+        if !self.is_guarded() {
             return vec![];
         }
         let reason = format!("guardrail: {} (limit {})", tripped.found, tripped.limit).into();

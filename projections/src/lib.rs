@@ -24,10 +24,12 @@ mod rebuild;
 mod retirement;
 mod router;
 mod row;
+pub mod shadow;
 mod store;
 mod tables;
 mod verify;
 mod views;
+pub mod watch;
 
 pub use audit::Auditor;
 pub use effect::ERASED;

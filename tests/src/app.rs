@@ -12,6 +12,8 @@ use daybook_api::{
     Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
 };
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;
@@ -72,6 +74,8 @@ impl App {
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
+            shadow: Shadow::new(clinic.pool.clone()),
+            watch: Watch::new(clinic.pool.clone()),
             clock: Arc::new(FixedClock(now + ahead)),
             batches,
         };

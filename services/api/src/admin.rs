@@ -1,4 +1,5 @@
-//! The administrators' routes: services, their limits, the clinic's hours, and which read model answers whom.
+//! The administrators' routes: services, their limits, the clinic's hours, which read model answers whom, and
+//! how the guardrails fare.
 //!
 //! Services, limits and hours are shown as the write side follows them: it is what decides, and a service that only one
 //! view knows must not vanish from the list with which it is managed.
@@ -16,6 +17,7 @@ mod set_clinic_hours;
 mod set_read_model;
 mod set_service_limit;
 mod show_clinic_hours;
+mod show_guardrails;
 mod show_read_model;
 
 pub(crate) use change_service::change_service;
@@ -28,4 +30,5 @@ pub(crate) use set_clinic_hours::set_clinic_hours;
 pub(crate) use set_read_model::set_read_model;
 pub(crate) use set_service_limit::set_service_limit;
 pub(crate) use show_clinic_hours::show_clinic_hours;
+pub(crate) use show_guardrails::show_guardrails;
 pub(crate) use show_read_model::show_read_model;

@@ -81,7 +81,8 @@ fn admin_routes(service: &mut ServiceConfig) {
             at(Endpoint::ReadModel)
                 .route(web::get().to(admin::show_read_model))
                 .route(web::post().to(admin::set_read_model)),
-        );
+        )
+        .service(at(Endpoint::Guardrails).route(web::get().to(admin::show_guardrails)));
 }
 
 /// A resource that knows its own name and says which methods it takes.

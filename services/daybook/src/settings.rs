@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use daybook_api::JwtSecret;
+use daybook_api::{JwtSecret, Watching};
 use daybook_domain::ClinicZone;
+use daybook_domain::routing::{Limits, Share};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
 use tokio_postgres::Config;
@@ -27,6 +28,9 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 
 /// How long a connection to a given database may take to make, unless its URL says so itself.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Longest window that guardrails judge, in seconds: what goes wrong has to be noticed before the day is over.
+const MAX_GUARD_WINDOW: u64 = 3600;
 
 /// The switches of the old system.
 const OLD_FLAGS: [&str; 2] = ["USE_DYNAMIC_SERVICES", "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"];
@@ -75,6 +79,8 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
+    /// How reads are watched.
+    pub watching: Watching,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// What is logged, where it was given.
@@ -99,6 +105,11 @@ impl Settings {
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            watching: Watching {
+                sample: parse_sample(given(options.shadow_sample))?,
+                window: parse_window(given(options.guard_window))?,
+                limits: parse_limits(given(options.guardrails))?,
+            },
             log_format: parse_log_format(given(options.log_format))?,
             log_filter: given(options.log_filter),
         })
@@ -183,6 +194,22 @@ fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
         }
         Some(_) => Err(SettingsError::EventStore),
     }
+}
+
+fn parse_sample(text: Option<String>) -> Result<Share, SettingsError> {
+    let Some(text) = text else { return Ok(Watching::default().sample) };
+    let share = text.parse().ok().and_then(|percent: f64| Share::percent(percent).ok());
+    share.ok_or(SettingsError::ShadowSample(text))
+}
+
+fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
+    let Some(text) = text else { return Ok(Watching::WINDOW) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_GUARD_WINDOW).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or(SettingsError::GuardWindow(text))
+}
+
+fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
+    text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
 }
 
 fn parse_log_format(text: Option<String>) -> Result<LogFormat, SettingsError> {

@@ -8,6 +8,8 @@ use anyhow::Context;
 use daybook_api::{Application, ApplicationError, Parts};
 use daybook_commands::SystemClock;
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
@@ -63,10 +65,13 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         commands: backend.commands.clone(),
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
+        shadow: Shadow::new(backend.pool.clone()),
+        watch: Watch::new(backend.pool.clone()),
         clock: Arc::new(SystemClock),
         batches: Some(batches),
     };
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)
 }
 

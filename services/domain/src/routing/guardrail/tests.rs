@@ -105,7 +105,9 @@ fn limits_are_read_as_they_are_written_and_what_is_left_out_is_usual() {
     let limits: Limits = "latency-ms=250, min-requests=20".parse().unwrap();
     assert_eq!(limits, Limits { latency_ms: 250.0, min_requests: 20, ..Limits::default() });
     assert_eq!(limits.to_string().parse(), Ok(limits));
-    for wrong in ["errors", "errors=101", "errors=-1", "latency-ms=0", "min-requests=0", "speed=1", "errors=NaN"] {
+    for wrong in
+        ["errors", "errors=101", "errors=-1", "latency-ms=0", "min-requests=0", "speed=1", "errors=NaN"]
+    {
         assert_eq!(wrong.parse::<Limits>(), Err(InvalidLimits), "{wrong}");
     }
 }

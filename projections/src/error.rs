@@ -303,6 +303,16 @@ impl ViewError {
         ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
     }
 
+    /// Whether the view that was read is to blame, and another one may do better: it does not serve, holds what cannot be
+    /// read, or PostgreSQL refused to read it. Not where all views stand still: connections, and the classes 08 (connection),
+    /// 40 (rolled back for another's sake), 53 and 58 (no resources, the system failed) and 57P (shutting down).
+    pub fn is_the_views_fault(&self) -> bool {
+        if let Self::Database(PostgresError::Refused { code, .. }) = self {
+            return !["08", "40", "53", "57P", "58"].iter().any(|class| code.code().starts_with(class));
+        }
+        matches!(self, Self::NotLive { .. } | Self::Row { .. })
+    }
+
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Self::Database(error) = self else { return false };

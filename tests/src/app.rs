@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
+    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, Watching,
+    issue_token,
 };
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::Shadow;
@@ -68,6 +69,23 @@ impl App {
         lag_rule: LagRule,
         batches: Option<Batches>,
     ) -> anyhow::Result<Self> {
+        Self::start(clinic, ahead, batches, |settings| Settings { lag_rule, ..settings }).await
+    }
+
+    /// The application over a clinic, with reads that are watched in a way of its own.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub async fn guarded(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
+        Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
+    }
+
+    async fn start(
+        clinic: Clinic,
+        ahead: TimeDelta,
+        batches: Option<Batches>,
+        change: impl FnOnce(Settings) -> Settings,
+    ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
         let parts = Parts {
             log: clinic.log.clone(),
@@ -82,11 +100,10 @@ impl App {
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
-            lag_rule,
             workers: std::num::NonZeroUsize::new(2),
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };
-        let application = Application::build(settings, parts)?;
+        let application = Application::build(change(settings), parts)?;
         let (address, stop) = (format!("http://{}", application.address()), application.stop_handle());
         let running = tokio::spawn(application.run_until_stopped());
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })

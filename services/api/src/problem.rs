@@ -59,7 +59,7 @@ impl Problem {
     /// Whether the view that was to answer is to blame: not the client, nor what all views stand on.
     pub(crate) fn is_the_views_fault(&self) -> bool {
         let view_error = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<ViewError>());
-        self.code == Code::Internal || matches!(view_error, Some(ViewError::NotLive { .. }))
+        self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
     }
 
     /// Its code.

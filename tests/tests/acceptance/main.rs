@@ -7,6 +7,7 @@ mod audits;
 mod broken_off;
 mod crashes;
 mod flips;
+mod guardrails;
 mod load;
 mod log_elections;
 mod log_restarts;

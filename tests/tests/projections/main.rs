@@ -13,4 +13,5 @@ mod past;
 mod rebuild;
 mod retiring;
 mod routing;
+mod shadow;
 mod verify;

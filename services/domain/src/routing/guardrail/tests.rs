@@ -19,12 +19,9 @@ fn judged(seen: &Seen) -> Judgement {
 
 #[track_caller]
 fn assert_trips(seen: &Seen, guardrail: Guardrail) {
-    match judged(seen) {
-        Judgement::Tripped(trip) => {
-            assert_eq!((trip.guardrail, trip.model), (guardrail, ReadModel::Dynamic), "{trip:?}");
-        }
-        other => panic!("{other:?}"),
-    }
+    let judgement = judged(seen);
+    let Judgement::Tripped(trip) = &judgement else { panic!("{judgement:?}") };
+    assert_eq!((trip.guardrail, trip.model), (guardrail, ReadModel::Dynamic), "{trip:?}");
 }
 
 #[test]

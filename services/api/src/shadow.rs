@@ -63,7 +63,8 @@ impl Sampler {
 
     /// Takes in a read that is due, while the migration is at a stage at which both models are there to be compared.
     pub(crate) fn offer(&self, read: Read, routing: &Routing) {
-        if !(Stage::Shadow..Stage::Retired).contains(&routing.stage) {
+        // A share that was set by hand may be smaller than that of any stage.
+        if !(Stage::Shadow..Stage::Retired).contains(&routing.stage) && !routing.is_guarded() {
             return;
         }
         if self.queue.try_send(read).is_err() {

@@ -321,3 +321,22 @@ impl ViewError {
             || matches!(error, PostgresError::Refused { code, .. } if code.code().starts_with("57P"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_to_blame_for_what_is_refused_of_it_and_not_for_what_all_stand_on() {
+        let refused = |code: &str| {
+            let (code, message) = (SqlState::from_code(code), String::new());
+            ViewError::Database(PostgresError::Refused { code, message }).is_the_views_fault()
+        };
+        assert!(["42P01", "42501", "57014", "22P02", "XX001"].into_iter().all(refused));
+        assert!(!["57P01", "53300", "40001", "08006", "58030"].into_iter().any(refused));
+        let generation = Generation { model: daybook_domain::ReadModel::Dynamic, number: 1 };
+        assert!(ViewError::NotLive { model: generation.model }.is_the_views_fault());
+        assert!(ViewError::Row { generation }.is_the_views_fault());
+        assert!(!ViewError::Database(PostgresError::ReadOnly).is_the_views_fault());
+    }
+}

@@ -20,7 +20,7 @@ const COMPARES: u64 = 5_000;
 /// Short windows, and little traffic that says enough.
 const SETTINGS: [(&str, &str); 3] = [
     ("DAYBOOK_GUARD_WINDOW", "1"),
-    ("DAYBOOK_GUARDRAILS", "min-requests=10"),
+    ("DAYBOOK_GUARDRAILS", "min-requests=10,latency-ms=30000"),
     ("DAYBOOK_SHADOW_SAMPLE", "0"),
 ];
 

@@ -11,11 +11,11 @@ CREATE TABLE control.read_windows (
     -- Upper bound of the time within which 99 of 100 were answered; null where nothing was asked.
     p99_ms     double precision,
     -- Requests by how long they took, in steps, from the fastest to the last that has any: what can be added up.
-    durations  bigint[]         NOT NULL,
+    durations  bigint[]         NOT NULL DEFAULT '{}',
     -- Requests by subjects whose share decided, and about how many subjects those are: for the check that each model got its
     -- part.
     by_share   bigint           NOT NULL,
-    subjects   bigint           NOT NULL,
+    subjects   bigint           NOT NULL DEFAULT 0,
     -- Sampled reads that both models answered, and those of them that they answered differently.
     compared   bigint           NOT NULL,
     mismatched bigint           NOT NULL,

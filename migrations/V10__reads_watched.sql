@@ -10,8 +10,12 @@ CREATE TABLE control.read_windows (
     failed     bigint           NOT NULL,
     -- Upper bound of the time within which 99 of 100 were answered; null where nothing was asked.
     p99_ms     double precision,
-    -- Requests by subjects whose share decided, for the check that each model got its part.
+    -- Requests by how long they took, in steps, from the fastest to the last that has any: what can be added up.
+    durations  bigint[]         NOT NULL DEFAULT '{}',
+    -- Requests by subjects whose share decided, and about how many subjects those are: for the check that each model got its
+    -- part.
     by_share   bigint           NOT NULL,
+    subjects   bigint           NOT NULL DEFAULT 0,
     -- Sampled reads that both models answered, and those of them that they answered differently.
     compared   bigint           NOT NULL,
     mismatched bigint           NOT NULL,
@@ -19,14 +23,16 @@ CREATE TABLE control.read_windows (
 );
 CREATE INDEX read_windows_ended_at_idx ON control.read_windows (ended_at);
 
--- Reads that the models answered differently. Values that could say something of a patient are left out of both columns.
+-- Reads that the models answered differently, a row a field. What could say something of a patient is left out of both values.
 CREATE TABLE control.shadow_differences (
-    found_at    timestamptz NOT NULL,
+    found_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     route       text        NOT NULL,
+    -- None where it is no reservation that differs, but the order of a list, a closure, a service or an hour.
     reservation text,
     field       text        NOT NULL,
-    legacy      text,
-    dynamic     text,
+    legacy      text        NOT NULL,
+    dynamic     text        NOT NULL,
+    -- The commit part of the position at which both were read.
     position    bigint      NOT NULL
 );
 CREATE INDEX shadow_differences_found_at_idx ON control.shadow_differences (found_at);

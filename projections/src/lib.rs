@@ -30,10 +30,12 @@ mod retirement;
 mod router;
 mod row;
 pub mod runbook;
+pub mod shadow;
 mod store;
 mod tables;
 mod verify;
 mod views;
+pub mod watch;
 
 pub use audit::Auditor;
 pub use checklist::{Checklist, ItemDone, checklist};

@@ -36,6 +36,7 @@ use side::{Choice, Sides};
 pub use check::{Checked, CheckedDetails, CheckedView, check_proof};
 pub use declared::Declared;
 pub use difference::{Difference, DifferingField, SideValue, WrittenBy};
+pub(crate) use difference::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
 pub use proof::{Proof, ProofDay, ProofError, ProofView};
 pub(crate) use verdict::differing_days;
 pub use verdict::{Days, Mode, Verdict};

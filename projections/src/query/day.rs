@@ -14,7 +14,9 @@ use daybook_domain::{
     ClockTime, ClosureId, HoursId, LegacyService, Period, ReadModel, ReservationId, ServiceId, Status,
     SubjectId,
 };
+use deadpool_postgres::Transaction;
 use serde::Deserialize;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::lanes::Query;
@@ -134,16 +136,37 @@ impl Queries {
         to: NaiveDate,
     ) -> Result<Answer<Days>, ViewError> {
         let rows = self.lanes.ask(&DAYS, generation, &[&from, &to]).await?;
-        let position = position(&rows, generation)?;
-        let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-        let catalog = catalog(row.try_get(1)?, generation)?;
-        let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
-        let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
-        let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
-        let sheets =
-            sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
-        Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })
+        read_days(&rows, generation, from, to)
     }
+}
+
+/// The days in a snapshot, as [`Queries::days`] gives them.
+pub(crate) async fn days_in(
+    snapshot: &Transaction<'_>,
+    generation: Generation,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Days, ViewError> {
+    let statement = snapshot.prepare_cached(&(DAYS.text)(generation)).await?;
+    let rows = snapshot.query(&statement, &[&from, &to]).await?;
+    Ok(read_days(&rows, generation, from, to)?.value)
+}
+
+fn read_days(
+    rows: &[Row],
+    generation: Generation,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Answer<Days>, ViewError> {
+    let position = position(rows, generation)?;
+    let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
+    let catalog = catalog(row.try_get(1)?, generation)?;
+    let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
+    let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
+    let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
+    let sheets =
+        sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
+    Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })
 }
 
 #[derive(Deserialize)]

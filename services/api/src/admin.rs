@@ -1,5 +1,5 @@
-//! The administrators' routes: services, their limits, the clinic's hours, which read model answers whom, and the
-//! migration.
+//! The administrators' routes: services, their limits, the clinic's hours, which read model answers whom, how the guardrails
+//! fare, and the migration.
 //!
 //! Services, limits and hours are shown as the write side follows them: it is what decides, and a service that only one
 //! view knows must not vanish from the list with which it is managed.
@@ -20,6 +20,7 @@ mod set_clinic_hours;
 mod set_read_model;
 mod set_service_limit;
 mod show_clinic_hours;
+mod show_guardrails;
 mod show_migration;
 mod show_read_model;
 
@@ -35,5 +36,6 @@ pub(crate) use set_clinic_hours::set_clinic_hours;
 pub(crate) use set_read_model::set_read_model;
 pub(crate) use set_service_limit::set_service_limit;
 pub(crate) use show_clinic_hours::show_clinic_hours;
+pub(crate) use show_guardrails::show_guardrails;
 pub(crate) use show_migration::show_migration;
 pub(crate) use show_read_model::show_read_model;

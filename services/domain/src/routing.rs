@@ -6,6 +6,7 @@
 
 mod choice;
 mod gate;
+mod guardrail;
 mod retirement;
 mod stage;
 mod watch;
@@ -18,6 +19,9 @@ use crate::vocabulary::ReadModel;
 
 pub use choice::{BUCKETS, Because, InvalidShare, RoutedSubject, Share};
 pub use gate::{Finding, Gate, GateResult};
+pub use guardrail::{
+    Durations, Inconclusive, InvalidLimits, Judgement, Limits, Seen, Trip, WORSE_FACTOR, WindowSum, judge,
+};
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
 pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};

@@ -10,6 +10,7 @@ mod checklist;
 mod checks;
 mod crashes;
 mod flips;
+mod guardrails;
 mod load;
 mod log_elections;
 mod log_restarts;

@@ -7,6 +7,7 @@ mod booking;
 mod check;
 mod closures;
 mod edge;
+mod guardrails;
 mod health;
 mod migration;
 mod reading;

@@ -16,4 +16,5 @@ mod rebuild;
 mod retiring;
 mod routing;
 mod runbook;
+mod shadow;
 mod verify;

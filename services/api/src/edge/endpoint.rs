@@ -37,6 +37,7 @@ endpoints! {
     ReadModel = "/api/admin/read-model", "GET, POST";
     Migration = "/api/admin/migration", "GET, POST";
     MigrationPlan = "/api/admin/migration/plan", "GET";
+    Guardrails = "/api/admin/guardrails", "GET";
     Livez = "/livez", "GET";
     Readyz = "/readyz", "GET";
     Metrics = "/metrics", "GET";

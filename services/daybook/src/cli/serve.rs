@@ -10,6 +10,8 @@ use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutingCommand;
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
@@ -68,11 +70,14 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         commands: backend.commands.clone(),
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
+        shadow: Shadow::new(backend.pool.clone()),
+        watch: Watch::new(backend.pool.clone()),
         clock: Arc::new(SystemClock),
         batches: Some(batches),
         migration: backend.migration(settings),
     };
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)
 }
 

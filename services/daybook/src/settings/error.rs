@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
 use daybook_event_log::eventstore::InvalidConnectionString;
 
@@ -56,6 +57,17 @@ pub enum SettingsError {
          100, in steps of 0.01, or unset it"
     )]
     RolloutPercentage(String),
+    /// No percentage.
+    #[error(
+        "--shadow-sample (DAYBOOK_SHADOW_SAMPLE) is {0:?}; write a percentage from 0 to 100, in steps of 0.01"
+    )]
+    ShadowSample(String),
+    /// No limits.
+    #[error("--guardrails (DAYBOOK_GUARDRAILS) cannot be used")]
+    Guardrails(#[source] InvalidLimits),
+    /// No length of a window.
+    #[error("--guard-window (DAYBOOK_GUARD_WINDOW) is {0:?}; write a number of seconds from 1 to 3600")]
+    GuardWindow(String),
     /// No form of log lines.
     #[error("--log-format (DAYBOOK_LOG_FORMAT) is {0:?}; write `text` or `json`")]
     LogFormat(String),

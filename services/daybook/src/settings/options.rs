@@ -54,6 +54,20 @@ pub struct Options {
     /// service, where it changed since the last one
     #[arg(long, env = "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE", global = true, value_name = "PERCENT")]
     pub dynamic_services_rollout_percentage: Option<String>,
+    /// Percentage of reads that the other read model is asked as well, for comparison, from stage `shadow` on
+    /// [default: 1]
+    #[arg(long, env = "DAYBOOK_SHADOW_SAMPLE", global = true, value_name = "PERCENT")]
+    pub shadow_sample: Option<String>,
+
+    /// Limits past which reads go back to the legacy view by themselves: percentages of failed requests and of differing
+    /// reads, time of the slowest hundredth, and requests below which nothing is said
+    /// [default: errors=1,latency-ms=500,mismatches=0,min-requests=200]
+    #[arg(long, env = "DAYBOOK_GUARDRAILS", global = true, value_name = "LIMITS")]
+    pub guardrails: Option<String>,
+
+    /// Seconds after which guardrails judge what was seen, each time anew; the same in all processes [default: 60]
+    #[arg(long, env = "DAYBOOK_GUARD_WINDOW", global = true, value_name = "SECONDS")]
+    pub guard_window: Option<String>,
 
     /// Form of log lines on standard error: `text` or `json` [default: text]
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", global = true, value_name = "FORMAT")]

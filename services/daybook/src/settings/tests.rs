@@ -65,6 +65,9 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
         (["--soak", "canary-5=soon"], "DAYBOOK_SOAK"),
         (["--use-dynamic-services", "on"], "USE_DYNAMIC_SERVICES"),
         (["--dynamic-services-rollout-percentage", "101"], "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"),
+        (["--shadow-sample", "101"], "DAYBOOK_SHADOW_SAMPLE"),
+        (["--guardrails", "speed=1"], "DAYBOOK_GUARDRAILS"),
+        (["--guard-window", "0"], "DAYBOOK_GUARD_WINDOW"),
     ];
     for (line, variable) in cases {
         let error = parse(&line).unwrap_err().to_string();
@@ -85,6 +88,16 @@ fn the_old_flags_are_understood_as_the_old_system_wrote_them() {
     assert_eq!(flags("false", "0"), (Some(false), Some(0.0)));
     assert_eq!(flags("TRUE", "12.5"), (Some(true), Some(12.5)));
     assert_eq!(flags("", ""), (None, None));
+}
+
+#[test]
+fn reads_are_watched_as_it_is_wanted() {
+    assert_eq!(parse(&[]).unwrap().watching.window.as_secs(), 60);
+    let line = ["--shadow-sample=0", "--guardrails=errors=2,min-requests=50", "--guard-window=5"];
+    let watching = parse(&line).unwrap().watching;
+    assert_eq!((watching.sample, watching.window.as_secs()), (Share::NONE, 5));
+    let limits = Limits { errors_percent: 2.0, min_requests: 50, ..Limits::default() };
+    assert_eq!(watching.limits, limits);
 }
 
 #[test]

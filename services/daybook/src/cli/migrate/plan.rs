@@ -52,7 +52,7 @@ fn describe(plan: &Plan) -> String {
     put(&describe_mismatches(plan.mismatches));
     put(&describe_declared(plan));
     if !plan.way_back.is_empty() {
-        put("The way back:");
+        put(if plan.to < plan.at { "The way there again, one stage at a time:" } else { "The way back:" });
         plan.way_back.iter().for_each(|command| put(&format!("  {command}")));
     }
     text

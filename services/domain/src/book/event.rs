@@ -19,6 +19,8 @@ pub enum BookEvent {
     ReservationRequested(ReservationRequested),
     /// A booking of the old system was taken over as it stood.
     ReservationImported(ReservationImported),
+    /// A booking that was taken over has changed in the old system, and is taken over again as it stands there now.
+    ReservationReimported(ReservationImported),
     /// The clinic expects the patient.
     ReservationConfirmed(ReservationConfirmed),
     /// The clinic declined.
@@ -96,7 +98,8 @@ pub struct ReservationRequested {
     pub other_verdict: Option<Box<str>>,
 }
 
-/// A booking of the old system, as it stood when it was taken over.
+/// A booking of the old system, as it stood when it was taken over; the first time or again. Again, the placement is that
+/// which was decided here where the wish is still the one that it was decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationImported {
     /// The old system's id.

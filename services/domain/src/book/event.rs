@@ -45,6 +45,26 @@ pub enum BookEvent {
     TimeReopened(TimeReopened),
 }
 
+impl BookEvent {
+    /// The booking that it is about, where it is about one.
+    pub const fn reservation(&self) -> Option<&ReservationId> {
+        match self {
+            Self::ReservationRequested(e) => Some(&e.reservation),
+            Self::ReservationImported(e) | Self::ReservationReimported(e) => Some(&e.reservation),
+            Self::ReservationConfirmed(e) => Some(&e.reservation),
+            Self::ReservationRejected(e) => Some(&e.reservation),
+            Self::ReservationCancelled(e) => Some(&e.reservation),
+            Self::ReservationCompleted(e) => Some(&e.reservation),
+            Self::ReservationNoShowMarked(e) => Some(&e.reservation),
+            Self::ReservationNoShowCorrected(e) => Some(&e.reservation),
+            Self::ReservationRescheduled(e) => Some(&e.reservation),
+            Self::ReservationTimeAssigned(e) => Some(&e.reservation),
+            Self::AdminNoteWritten(e) => Some(&e.reservation),
+            Self::TimeClosed(_) | Self::TimeReopened(_) => None,
+        }
+    }
+}
+
 /// A service as it was when the booking was made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceSnapshot {

@@ -23,9 +23,10 @@ use difference::{Rows, first_difference};
 const ORACLE: &str = include_str!("legacy_oracle.sql");
 
 /// Event types on which a row of the view depends. The histories have to hold all of them.
-const COVERED: [&str; 12] = [
+const COVERED: [&str; 13] = [
     "ReservationRequested",
     "ReservationImported",
+    "ReservationReimported",
     "ReservationConfirmed",
     "ReservationRejected",
     "ReservationCancelled",

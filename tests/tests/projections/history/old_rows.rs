@@ -1,11 +1,12 @@
-//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does.
+//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does; many
+//! of them again, since the old system has changed them.
 //!
 //! They go through the real import; nothing here writes an event.
 
 use std::io::Cursor;
 
 use chrono::NaiveDate;
-use daybook_commands::import_csv;
+use daybook_commands::Takeover;
 use daybook_domain::{LegacyService, ReservationId, Status};
 use daybook_tests::clinic::Clinic;
 
@@ -15,7 +16,10 @@ use super::{DATES, Dice, WISHES, phone};
 const ROWS: u32 = 4;
 
 /// Ids that the old system has given: few enough for exports to repeat some.
-const OLD_IDS: u32 = 60;
+const OLD_IDS: u32 = 40;
+
+/// The days of its rows.
+const OLD_DATES: [&str; 3] = [DATES[0], DATES[1], "2025-03-28"];
 
 const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
@@ -25,7 +29,8 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
-    let report = import_csv(&clinic.commands, export, &|_| {}).await.unwrap();
+    let takeover = Takeover { old_wins: dice.roll(3) == 0, ..Takeover::default() };
+    let report = takeover.csv(&clinic.commands, export, &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     rows.into_iter().map(|row| (row.date, row.id)).collect()
 }
@@ -39,7 +44,8 @@ struct OldRow {
 impl OldRow {
     fn any(dice: &mut Dice) -> Self {
         let number = dice.roll(OLD_IDS);
-        let date = *dice.pick(&[DATES[0], DATES[1], "2025-03-28"]);
+        // A row stays on its day: what the old system moves to another one is not taken over.
+        let date = OLD_DATES[number as usize % OLD_DATES.len()];
         let (phone, wish) = (phone(dice), *dice.pick(&WISHES));
         let (status, service) = (dice.pick(&Status::ALL), dice.pick(&LegacyService::ALL));
         let (second, millis) = (dice.roll(60), dice.roll(1000));

@@ -15,7 +15,7 @@ use crate::ViewError;
 use crate::generation::Generation;
 
 pub use day::{ClosedTime, DaySheet, Days};
-pub use reservation::{ListFilter, Page, Reservation};
+pub use reservation::{ListFilter, Page, Reservation, Unread};
 
 use lanes::Lanes;
 

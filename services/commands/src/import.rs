@@ -9,7 +9,7 @@
 //! meanwhile is never overruled in silence. A run to which nothing has happened appends nothing.
 
 mod compare;
-mod csv;
+pub(crate) mod csv;
 mod forgotten;
 mod known;
 mod postgres;
@@ -58,13 +58,13 @@ pub enum ImportError {
     #[error("the export has no header line that can be read")]
     HeaderUnreadable,
     /// The header lacks columns.
-    #[error("the export lacks {}; columns are named as in the old system's table", columns.join(", "))]
+    #[error("the file lacks {}; its first line has to name these columns", columns.join(", "))]
     ColumnsMissing {
         /// Which.
         columns: Vec<&'static str>,
     },
     /// The header names a column twice.
-    #[error("the export has the column {column} twice")]
+    #[error("the file has the column {column} twice")]
     ColumnTwice {
         /// Which.
         column: &'static str,
@@ -73,7 +73,7 @@ pub enum ImportError {
     #[error("the old system's database failed")]
     Database(#[source] tokio_postgres::Error),
     /// More rows than a run may hold.
-    #[error("an import takes {limit} reservations at the most; split the export by date")]
+    #[error("a run takes {limit} reservations at the most; split the file by date")]
     TooManyRows {
         /// Rows that one run may hold, those in the log included.
         limit: usize,

@@ -18,6 +18,7 @@ mod ids;
 pub mod import;
 mod origin;
 mod pages;
+pub mod review;
 mod small_stream;
 mod wish_input;
 

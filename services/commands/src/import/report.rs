@@ -189,6 +189,9 @@ pub enum Reason {
     /// A booking that was made here has this id.
     #[error("a booking that was made here has this id")]
     BookedHere,
+    /// The text is none that says what to do about a reservation in review.
+    #[error("the text is no time such as 14:30, no half of the day and not `keep`")]
+    NotADecision,
     /// The day holds as many entries as it may.
     #[error("the day holds as many entries as it may")]
     DayFull,

@@ -6,6 +6,7 @@ use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType
 use daybook_event_log::vault::PatientDetails;
 
 use super::MAX_ROW_BYTES;
+use super::csv::Texts;
 use super::report::{Place, Reason, Reject};
 
 /// The columns that are read, as the old table names them.
@@ -33,6 +34,12 @@ pub(super) const COLUMNS: [&str; 17] = [
 pub(super) struct RawRow {
     pub(super) place: Place,
     pub(super) texts: [Option<String>; COLUMNS.len()],
+}
+
+impl From<Texts<{ COLUMNS.len() }>> for RawRow {
+    fn from(Texts { place, texts }: Texts<{ COLUMNS.len() }>) -> Self {
+        Self { place, texts }
+    }
 }
 
 /// A row that makes sense.

@@ -38,14 +38,13 @@ struct Exported {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { file, filter, format } = arguments;
     let cannot = || format!("cannot write `{}`", file.display());
-    let output = create(&file).with_context(cannot)?;
     let backend = Backend::open(settings, Beginning::Refused).await?;
     let engine = backend.start_engine();
     let waiting = look(&backend, &filter).await;
     engine.stop().await;
     backend.close().await?;
     let waiting = waiting?;
-    write(output, &waiting).with_context(cannot)?;
+    create(&file).and_then(|output| write(output, &waiting)).with_context(cannot)?;
     let exported = Exported { reservations: waiting.len() };
     format.print(&exported, || {
         let reservations = counted(exported.reservations as u64, "reservation", "reservations");

@@ -123,10 +123,10 @@ fn booking(dice: &mut Dice) -> NewReservation {
 fn change(dice: &mut Dice) -> Wanted {
     let start = dice.pick(&STARTS).parse().unwrap();
     let judge = *dice.pick(&ReadModel::ALL);
-    match dice.roll(14) {
+    match dice.roll(15) {
         0..3 => Wanted::Confirm,
         3 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
-        4 => Wanted::MarkNoShow,
+        4 | 14 => Wanted::MarkNoShow,
         5 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
         6 => Wanted::Reschedule { start, judge },
         7 => Wanted::AssignTime { start, judge },

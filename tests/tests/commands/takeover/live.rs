@@ -14,16 +14,16 @@ use super::{Migration, again, reconciling};
 use crate::clinic::Process;
 use crate::import::{EXPORT, ROWS, silent, taken_over};
 
-/// Changes of one row each, of every column that may change. The old system notes that it changed something, but for whoever
-/// changes it by hand.
+/// Changes of one row each, of every column that may change. The old system notes in `updatedAt` that it changed something;
+/// whoever changes it by hand does not, and most of these are of that kind.
 const CHANGES: [&str; 10] = [
     r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 03:00:00.5', "statusChangedBy" = 'night', "updatedAt" = '2026-11-20 03:00:00.5'"#,
-    r#""preferredTime" = '오후 4시', "updatedAt" = '2026-11-20 03:00:01'"#,
-    r#""preferredTime" = '2시쯤', "updatedAt" = '2026-11-20 03:00:02'"#,
-    r#"service = CASE service WHEN 'BODY_CARE' THEN 'SKIN_CARE' ELSE 'BODY_CARE' END::"ServiceType", "updatedAt" = '2026-11-20 03:00:03'"#,
-    r#"notes = '휠체어 이용', "updatedAt" = '2026-11-20 03:00:04'"#,
-    r#""adminNotes" = '', email = 'new@example.com', "updatedAt" = '2026-11-20 03:00:05'"#,
-    r#"phone = '010-9999-0001', "updatedAt" = '2026-11-20 03:00:06'"#,
+    r#""preferredTime" = '오후 4시'"#,
+    r#""preferredTime" = '2시쯤'"#,
+    r#"service = CASE service WHEN 'BODY_CARE' THEN 'SKIN_CARE' ELSE 'BODY_CARE' END::"ServiceType""#,
+    r#"notes = '휠체어 이용'"#,
+    r#""adminNotes" = '', email = 'new@example.com'"#,
+    r#"phone = '010-9999-0001'"#,
     r#""patientName" = "patientName" || '2', "birthDate" = "birthDate" - interval '1 day'"#,
     r#"gender = CASE gender WHEN 'MALE' THEN 'FEMALE' ELSE 'MALE' END::"Gender""#,
     r#""updatedAt" = '2026-11-20 03:00:07'"#,

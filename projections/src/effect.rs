@@ -92,6 +92,8 @@ pub(crate) struct Entry {
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
     pub(crate) wish: Option<Box<str>>,
+    /// Whether there was a wish that is sealed with the details, because it was not understood when it came.
+    pub(crate) is_wish_sealed: bool,
     pub(crate) placement: Placement,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
@@ -109,6 +111,8 @@ pub(crate) enum Change {
     Placed(Placement),
     /// Another note of the staff; none once the patient was forgotten.
     Noted(Option<String>),
+    /// All of it anew, as it stands in the old system now.
+    Reimported(Box<Entry>),
 }
 
 /// Turns events into effects, in the order of the log. What was forgotten before is part of its state.
@@ -192,6 +196,11 @@ impl Interpreter {
                 Effect::Enter(Box::new(self.requested(e, recording, opener)?))
             }
             BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
+            BookEvent::ReservationReimported(e) => Effect::Change {
+                reservation: e.reservation.clone(),
+                change: Change::Reimported(Box::new(self.imported(e, opener)?)),
+                stamp,
+            },
             BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
             BookEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
             BookEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
@@ -226,6 +235,7 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
+            is_wish_sealed: matches!(e.placement, Placement::Review(_)),
             wish: e.wish,
             placement: e.placement,
             status: Status::Pending,
@@ -243,6 +253,8 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
+            // A row of the old system always has a text; in the clear it stands where it was understood.
+            is_wish_sealed: e.wish.is_none(),
             wish: e.wish,
             placement: e.placement,
             status: e.status,
@@ -373,6 +385,7 @@ impl Decoded {
         match &said.0 {
             Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
+            Event::Book(BookEvent::ReservationReimported(e)) => Some(e.details.key),
             Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),
             Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
                 None

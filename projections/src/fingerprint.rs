@@ -26,10 +26,11 @@ pub(crate) use history::History as Golden;
 use ledger::{Entry, LEDGER};
 
 /// The golden histories by name. One is never changed: what is new goes into another, with an entry of its own.
-const HISTORIES: [(&str, &str); 3] = [
+const HISTORIES: [(&str, &str); 4] = [
     ("first_release", include_str!("../../tests/fixtures/golden_histories/first_release.jsonl")),
     ("retirements", include_str!("../../tests/fixtures/golden_histories/retirements.jsonl")),
     ("stages", include_str!("../../tests/fixtures/golden_histories/stages.jsonl")),
+    ("reimports", include_str!("../../tests/fixtures/golden_histories/reimports.jsonl")),
 ];
 
 /// The golden histories, for other tests.

@@ -283,11 +283,13 @@ impl BookingRow {
             Some(id) => (*id).clone(),
             None => ServiceId::parse(self.service.as_str()).ok()?,
         };
+        let placement = self.placement(hours);
         Some(Booking {
             subject: SubjectId::from_bytes(*self.subject.as_bytes()),
             service,
             total_minutes: self.minutes,
-            placement: self.placement(hours),
+            placement,
+            has_unread_wish: matches!(placement, Placement::Review(_)),
             status: self.status,
             version: self.version,
         })

@@ -1,6 +1,7 @@
 //! Reservations: one by id, a patient's latest, and the staff's list. Both views answer in one shape.
 
 mod list;
+mod review;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use daybook_domain::{LegacyService, ReadModel, ReservationId, Status, SubjectId};
@@ -16,6 +17,7 @@ use crate::generation::Generation;
 
 pub(crate) use list::list_in;
 pub use list::{ListFilter, Page};
+pub use review::Unread;
 
 /// A reservation as a view shows it. What only the other view knows is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]

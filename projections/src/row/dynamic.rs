@@ -91,9 +91,9 @@ impl ReservationRow for DynamicRow {
 
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
-        let unread = match (&entry.placement, details) {
-            (Placement::Review(_), None) => Some(ERASED),
-            (_, details) => details.and_then(|details| details.unread_wish.as_deref()),
+        let unread = match details {
+            None => entry.is_wish_sealed.then_some(ERASED),
+            Some(details) => details.unread_wish.as_deref(),
         };
         let mut row = Self {
             id: entry.reservation.as_str().into(),
@@ -134,6 +134,10 @@ impl ReservationRow for DynamicRow {
             }
             Change::Placed(placement) => self.place(placement),
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Reimported(entry) => {
+                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                return;
+            }
         }
         self.updated_at = stamp.at;
         self.version += 1;

@@ -41,12 +41,23 @@ pub(crate) struct LegacyRow {
 /// How the enum view shows a service for which the enum has no value.
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
-/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time.
+/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
+/// typed is no more where it does not say what a person took it for.
 fn preferred_time(entry: &Entry) -> Box<str> {
     let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
     match entry.wish.as_deref().or(unread) {
-        Some(typed) => typed.into(),
-        None => placed_text(&entry.placement),
+        Some(typed) if says(typed, &entry.placement) => typed.into(),
+        Some(_) | None => placed_text(&entry.placement),
+    }
+}
+
+/// Whether readers of the free-text column take a text for a place in the day.
+fn says(typed: &str, placement: &Placement) -> bool {
+    match (Time::of_text(typed), placement) {
+        (Time::At(said), Placement::At { start, .. }) => *said == start.to_string(),
+        (Time::Period(said), Placement::Period(period)) => said == *period,
+        (Time::Review(_), Placement::Review(_)) => true,
+        (Time::At(_) | Time::Period(_) | Time::Review(_), _) => false,
     }
 }
 
@@ -111,6 +122,10 @@ impl ReservationRow for LegacyRow {
             }
             Change::Placed(placement) => self.preferred_time = placed_text(placement),
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Reimported(entry) => {
+                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                return;
+            }
         }
         self.updated_at = stamp.at;
         self.version += 1;

@@ -2,20 +2,32 @@
 //!
 //! Imported history is fact: it is never refused for capacity, and a wish that nobody can read is kept with its raw
 //! text for review. Nothing is lost in silence: every row ends up imported, already there, or listed as rejected with
-//! its place, its field and a reason, and never with what stands in the field. A second run appends nothing.
+//! its place, its field and a reason, and never with what stands in the field.
+//!
+//! The old system may still be written to. A further run takes over what is new and what has changed, whatever column it is
+//! in and whether or not `updatedAt` says so, since every row is held against what the log says of it. What was changed here
+//! meanwhile is never overruled in silence. A run to which nothing has happened appends nothing.
 
-mod csv;
+mod compare;
+pub(crate) mod csv;
+mod forgotten;
 mod known;
 mod postgres;
+mod reconcile;
 mod report;
 mod row;
 mod run;
+mod said;
+mod standing;
+mod update;
 
 use std::io;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-pub use report::{ImportReport, MAX_REJECTS_LISTED, Place, Progress, Reason, Reject};
+pub use reconcile::{Count, Found, Reconciliation};
+pub use report::{Conflict, ImportReport, MAX_LISTED, MAX_REJECTS_LISTED, Place, Progress, Reason, Reject};
 
 use crate::commands::Commands;
 use crate::error::CommandError;
@@ -46,13 +58,13 @@ pub enum ImportError {
     #[error("the export has no header line that can be read")]
     HeaderUnreadable,
     /// The header lacks columns.
-    #[error("the export lacks {}; columns are named as in the old system's table", columns.join(", "))]
+    #[error("the file lacks {}; its first line has to name these columns", columns.join(", "))]
     ColumnsMissing {
         /// Which.
         columns: Vec<&'static str>,
     },
     /// The header names a column twice.
-    #[error("the export has the column {column} twice")]
+    #[error("the file has the column {column} twice")]
     ColumnTwice {
         /// Which.
         column: &'static str,
@@ -61,7 +73,7 @@ pub enum ImportError {
     #[error("the old system's database failed")]
     Database(#[source] tokio_postgres::Error),
     /// More rows than a run may hold.
-    #[error("an import takes {limit} reservations at the most; split the export by date")]
+    #[error("a run takes {limit} reservations at the most; split the file by date")]
     TooManyRows {
         /// Rows that one run may hold, those in the log included.
         limit: usize,
@@ -102,29 +114,62 @@ impl Chunk {
     }
 }
 
-/// Imports a CSV export: a header with the old table's column names in any order, then one reservation a record.
+/// How an import goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct Takeover {
+    /// Take only rows whose `updatedAt` is not before this. One that was changed by hand without it is then not seen.
+    pub since: Option<DateTime<Utc>>,
+    /// Where a reservation was changed both there and here, take what the old system says.
+    pub old_wins: bool,
+    /// Account for every row at the end. The source has to be whole.
+    pub reconcile: bool,
+}
+
+impl Takeover {
+    /// Imports a CSV export: a header with the old table's column names in any order, then one reservation a record.
+    pub async fn csv(
+        &self,
+        commands: &Commands,
+        reader: impl io::Read + Send + 'static,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
+        let report = run::run(commands, self, chunks, progress).await?;
+        reading.await.map_err(ImportError::ReaderEnded)??;
+        Ok(report)
+    }
+
+    /// Imports from the old system's live database, which is only read, as of one moment.
+    pub async fn postgres(
+        &self,
+        commands: &Commands,
+        config: tokio_postgres::Config,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        let reading = async move { postgres::read_chunks(&config, self.since, &sender).await };
+        let (read, report) = tokio::join!(reading, run::run(commands, self, chunks, progress));
+        // What was read until it broke off is imported; but a run that broke off is no success.
+        read?;
+        report
+    }
+}
+
+/// Imports all of a CSV export.
 pub async fn import_csv(
     commands: &Commands,
     reader: impl io::Read + Send + 'static,
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
-    let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
-    let report = run::run(commands, chunks, progress).await?;
-    reading.await.map_err(ImportError::ReaderEnded)??;
-    Ok(report)
+    Takeover::default().csv(commands, reader, progress).await
 }
 
-/// Imports from the old system's live database, which is only read, as of one moment.
+/// Imports all of the old system's live database.
 pub async fn import_postgres(
     commands: &Commands,
     config: tokio_postgres::Config,
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
-    let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-    let reading = async move { postgres::read_chunks(&config, &sender).await };
-    let (read, report) = tokio::join!(reading, run::run(commands, chunks, progress));
-    // What was read until it broke off is imported; but a run that broke off is no success.
-    read?;
-    report
+    Takeover::default().postgres(commands, config, progress).await
 }

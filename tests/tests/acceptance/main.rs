@@ -31,4 +31,5 @@ mod seats;
 mod secrecy;
 mod stopping;
 mod tables;
+mod takeover;
 mod views_alone;

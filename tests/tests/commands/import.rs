@@ -21,21 +21,25 @@ use crate::clinic::{Clinic, Process, phone, staff};
 /// Two hundred reservations of invented people, as the old system exports them.
 pub(crate) const EXPORT: &str = include_str!("../../fixtures/legacy_reservations.csv");
 
-const ROWS: u64 = 200;
+pub(crate) const ROWS: u64 = 200;
 
-fn silent(_: Progress) {}
+pub(crate) fn silent(_: Progress) {}
 
 pub(crate) async fn import_text(process: &Process, text: impl Into<Vec<u8>>) -> ImportReport {
     import_csv(&process.commands, Cursor::new(text.into()), &silent).await.unwrap()
 }
 
 /// A row as it was taken over, opened.
-type TakenOver = BTreeMap<String, (ReservationImported, Option<PatientDetails>)>;
+pub(crate) type TakenOver = BTreeMap<String, (ReservationImported, Option<PatientDetails>)>;
 
-async fn taken_over(process: &Process) -> TakenOver {
+/// What the log says last of each reservation that was taken over.
+pub(crate) async fn taken_over(process: &Process) -> TakenOver {
     let mut rows = BTreeMap::new();
     for event in process.all_events().await {
-        let Event::Book(BookEvent::ReservationImported(row)) = event else { continue };
+        let row = match event {
+            Event::Book(BookEvent::ReservationImported(row) | BookEvent::ReservationReimported(row)) => row,
+            _ => continue,
+        };
         let details = process.opened(&row.details, &row.reservation).await;
         let details = details.map(|text| PatientDetails::from_text(&text).unwrap());
         rows.insert(row.reservation.to_string(), (row, details));
@@ -212,7 +216,7 @@ async fn progress_tells_how_far_it_is() {
     assert_eq!(last, whole);
 }
 
-async fn old_database() -> TestDatabase {
+pub(crate) async fn old_database() -> TestDatabase {
     let database = TestDatabase::empty().await.unwrap();
     let client = database.connect().await.unwrap();
     client.batch_execute(include_str!("legacy_schema.sql")).await.unwrap();

@@ -58,6 +58,10 @@ impl From<Rejection> for Problem {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Standing { status }),
+            Rejection::WishUnderstood => {
+                let rule = "only a wish that was not understood is for a person to read";
+                Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
+            }
             Rejection::ClosureNotFound(_) => Self::of(Code::ClosureNotFound),
             Rejection::ClosureEmpty => Self::of(Code::ClosureEmpty),
         }

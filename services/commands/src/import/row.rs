@@ -3,8 +3,10 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
+use daybook_event_log::vault::PatientDetails;
 
 use super::MAX_ROW_BYTES;
+use super::csv::Texts;
 use super::report::{Place, Reason, Reject};
 
 /// The columns that are read, as the old table names them.
@@ -34,6 +36,12 @@ pub(super) struct RawRow {
     pub(super) texts: [Option<String>; COLUMNS.len()],
 }
 
+impl From<Texts<{ COLUMNS.len() }>> for RawRow {
+    fn from(Texts { place, texts }: Texts<{ COLUMNS.len() }>) -> Self {
+        Self { place, texts }
+    }
+}
+
 /// A row that makes sense.
 pub(super) struct LegacyRow {
     pub(super) place: Place,
@@ -58,6 +66,23 @@ pub(super) struct LegacyRow {
     pub(super) status_changed_by: Option<String>,
 }
 
+impl LegacyRow {
+    /// What is sealed of it, with the wish if that has to be.
+    pub(super) fn details(&self, unread_wish: Option<String>) -> PatientDetails {
+        PatientDetails {
+            patient_name: self.patient_name.clone(),
+            phone: self.phone_text.clone(),
+            email: self.email.clone(),
+            birth_date: self.birth_date,
+            gender: self.gender,
+            treatment_type: self.treatment_type,
+            notes: self.notes.clone(),
+            admin_note: self.admin_notes.clone(),
+            unread_wish,
+        }
+    }
+}
+
 /// What is wrong with a row, and in which column.
 type Fault = (&'static str, Reason);
 
@@ -65,6 +90,12 @@ impl RawRow {
     /// Length of its texts.
     pub(super) fn size_bytes(&self) -> usize {
         self.texts.iter().flatten().map(String::len).sum()
+    }
+
+    /// Its id, where it has one.
+    pub(super) fn id(&self) -> Option<ReservationId> {
+        let [id, ..] = &self.texts;
+        ReservationId::parse(id.as_deref()?).ok()
     }
 
     /// Reads the row, or says what is wrong with it.

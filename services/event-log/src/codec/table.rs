@@ -63,6 +63,7 @@ event_types! {
     Book(BookEvent) {
         "ReservationRequested" v 1 => ReservationRequested,
         "ReservationImported" v 1 => ReservationImported,
+        "ReservationReimported" v 1 => ReservationReimported,
         "ReservationConfirmed" v 1 => ReservationConfirmed,
         "ReservationRejected" v 1 => ReservationRejected,
         "ReservationCancelled" v 1 => ReservationCancelled,

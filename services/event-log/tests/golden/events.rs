@@ -99,9 +99,19 @@ fn entered() -> Vec<Event> {
         status_changed_at: instant("2025-03-05T00:00:00Z"),
         status_changed_by: Some("front desk".into()),
     };
-    [BookEvent::ReservationRequested(requested), BookEvent::ReservationImported(imported)]
-        .map(Event::Book)
-        .into()
+    let reimported = ReservationImported {
+        service: snapshot(),
+        placement: Placement::Period(Period::Morning),
+        status: Status::Cancelled,
+        updated_at: instant("2025-03-06T07:08:09.123Z"),
+        ..imported.clone()
+    };
+    let entered = [
+        BookEvent::ReservationRequested(requested),
+        BookEvent::ReservationImported(imported),
+        BookEvent::ReservationReimported(reimported),
+    ];
+    entered.map(Event::Book).into()
 }
 
 fn settled() -> Vec<Event> {

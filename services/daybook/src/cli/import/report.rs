@@ -1,5 +1,7 @@
 //! What an import did, for people. It says where a row stands and what is wrong with it, never what stands in it.
 
+mod account;
+
 use std::fmt::Write as _;
 
 use daybook_commands::ImportReport;
@@ -15,6 +17,8 @@ pub(super) struct Report {
     /// What came of the rows.
     #[serde(flatten)]
     pub(super) import: ImportReport,
+    /// Whether every row is accounted for and nothing is left to look at; none where that was not asked for.
+    pub(super) is_clean: Option<bool>,
     /// What each view holds.
     pub(super) views: Vec<ViewHolds>,
 }
@@ -37,7 +41,14 @@ pub(super) fn describe(report: &Report) -> String {
     if import.rejected > 0 {
         sections.push(rejects(import));
     }
+    if import.conflicts > 0 {
+        sections.push(conflicts(import));
+    }
+    if let Some(reconciliation) = &import.reconciliation {
+        sections.push(account::describe(reconciliation));
+    }
     sections.push(views(report).to_string());
+    sections.extend(next_since(import));
     let sections: Vec<&str> = sections.iter().map(|section| section.trim_end()).collect();
     sections.join("\n\n")
 }
@@ -48,16 +59,57 @@ fn number_table(what: &'static str) -> Table {
 
 fn numbers(import: &ImportReport) -> Table {
     let mut table = number_table("what came of the rows");
-    let rows = [
+    let always = [
         ("read", import.read),
         ("imported", import.imported),
+        ("changed there since, and brought up to date", import.updated),
         ("already there", import.already_there),
         ("rejected", import.rejected),
     ];
-    for (what, rows) in rows {
+    let seldom = [
+        ("changed there and here alike", import.agreeing),
+        ("changed there and here otherwise", import.conflicts),
+        ("not read: unchanged since the time given", import.passed_over),
+    ];
+    for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
         table.row([what.to_owned(), grouped(rows)]);
     }
     table
+}
+
+fn conflicts(import: &ImportReport) -> String {
+    let mut table = Table::new(&[
+        ("changed there and here", Align::Left),
+        ("date", Align::Left),
+        ("columns that changed there", Align::Left),
+    ]);
+    for conflict in &import.conflict_list {
+        table.row([conflict.reservation.to_string(), conflict.date.to_string(), conflict.fields.join(", ")]);
+    }
+    let mut text = table.to_string();
+    push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
+    text.push_str(
+        "They stay as they are here. Make both systems say the same, or run again with --old-wins to take what the old \
+         system says.",
+    );
+    text
+}
+
+/// Tells how many there are beyond those that are listed.
+fn push_unlisted(text: &mut String, all: u64, listed: usize) {
+    let unlisted = all.saturating_sub(listed as u64);
+    if unlisted > 0 {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
+    }
+}
+
+fn next_since(import: &ImportReport) -> Option<String> {
+    let since = import.next_since?.to_rfc3339();
+    Some(format!(
+        "While the old system is still written to: --since {since} reads what changes from now on. A last run with --final \
+         reads all of it."
+    ))
 }
 
 fn kinds(import: &ImportReport) -> Table {
@@ -88,11 +140,7 @@ fn rejects(import: &ImportReport) -> String {
         table.row([reject.place.to_string(), field.to_owned(), reject.reason.to_string()]);
     }
     let mut text = table.to_string();
-    let unlisted = import.rejected.saturating_sub(import.rejects.len() as u64);
-    if unlisted > 0 {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
-    }
+    push_unlisted(&mut text, import.rejected, import.rejects.len());
     text
 }
 
@@ -129,7 +177,7 @@ mod tests {
             review: [(Unclear::AmbiguousHour, 1)].into(),
             ..ImportReport::default()
         };
-        let text = describe(&Report { import, views: vec![] });
+        let text = describe(&Report { import, is_clean: None, views: vec![] });
         let lines = [
             "line 7    phone   the text is no phone number",
             "and 1 row that is not listed",

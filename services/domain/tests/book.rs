@@ -276,7 +276,7 @@ fn at(start: &str) -> Meant {
 #[test]
 fn what_a_wish_meant_can_be_said_of_bookings_that_are_over_or_called_off_too() {
     for (date, status) in [(MONDAY, Status::Cancelled), ("2025-03-24", Status::Completed)] {
-        let clinic = Clinic::on(date).given(request_there(date));
+        let clinic = Clinic::on(date).given(first_entry(date));
         let command = import(&clinic, 2, "점심 후", status);
         let mut clinic = clinic.given(command);
         // At a time that is taken, and outside the hours: it is a fact, and holds no seat.
@@ -289,8 +289,8 @@ fn what_a_wish_meant_can_be_said_of_bookings_that_are_over_or_called_off_too() {
     }
 }
 
-/// A booking at 10:30 of a day ahead; of a past one nothing but a closure that is lifted again.
-fn request_there(date: &str) -> BookCommand {
+/// What else stands on the page: a booking at 10:30 of a day ahead; on a past one nobody can book, and it is a closure.
+fn first_entry(date: &str) -> BookCommand {
     if date == MONDAY {
         return request(1, BOTOX, "10:30", Legacy);
     }

@@ -36,9 +36,9 @@ pub(crate) type TakenOver = BTreeMap<String, (ReservationImported, Option<Patien
 pub(crate) async fn taken_over(process: &Process) -> TakenOver {
     let mut rows = BTreeMap::new();
     for event in process.all_events().await {
-        let row = match event {
-            Event::Book(BookEvent::ReservationImported(row) | BookEvent::ReservationReimported(row)) => row,
-            _ => continue,
+        let Event::Book(BookEvent::ReservationImported(row) | BookEvent::ReservationReimported(row)) = event
+        else {
+            continue;
         };
         let details = process.opened(&row.details, &row.reservation).await;
         let details = details.map(|text| PatientDetails::from_text(&text).unwrap());

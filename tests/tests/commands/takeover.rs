@@ -82,9 +82,9 @@ impl Migration {
 
     async fn date(&self, id: &str) -> chrono::NaiveDate {
         let events = self.process.all_events().await;
-        let date = |event: &Event| match event {
-            Event::Book(BookEvent::ReservationImported(e)) if e.reservation.as_str() == id => Some(e.date),
-            _ => None,
+        let date = |event: &Event| {
+            let Event::Book(BookEvent::ReservationImported(e)) = event else { return None };
+            (e.reservation.as_str() == id).then_some(e.date)
         };
         events.iter().find_map(date).unwrap()
     }

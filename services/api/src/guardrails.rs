@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use daybook_commands::{Commands, Origin};
 use daybook_domain::Actor;
 use daybook_domain::routing::{
-    GuardrailTripped, Inconclusive, Judgement, Routing, RoutingCommand, Share, Stage, Trip, judge,
+    GuardrailTripped, Inconclusive, Judgement, Routing, RoutingCommand, Trip, judge,
 };
 use daybook_projections::shadow::Shadow;
 use daybook_projections::watch::{LookBack, Watch};
@@ -64,38 +64,26 @@ pub(crate) struct Guard {
     pub(crate) latest: Latest,
 }
 
-/// How reads are led: a window is cut where that changes, so that each tells of one way.
-#[derive(Debug, Clone, PartialEq)]
-struct Way {
-    share: Share,
-    stage: Stage,
-    is_guarded: bool,
-}
-
-impl Way {
-    fn of(routing: &Routing) -> Self {
-        Self { share: routing.share, stage: routing.stage, is_guarded: routing.is_guarded() }
-    }
-}
-
 /// What ended a window.
 enum End {
     Time,
-    NewWay(Way),
+    NewRouting(Arc<Routing>),
     Stopped,
 }
 
 impl Guard {
-    /// Goes on until the other end of the channel is dropped.
+    /// Goes on until the other end of the channel is dropped. A window is cut at every event of the routing, so that each tells
+    /// of one way of leading reads, and what was seen before says nothing about what came after: even where all is as it was,
+    /// there may have been a rollback in between.
     pub(crate) async fn run(self, mut stopped: watch::Receiver<()>) {
         self.metrics.limits(&self.settings.limits);
-        let (process, mut routing) = (Uuid::now_v7(), self.router.changes());
-        let mut way = Way::of(&routing.borrow_and_update());
+        let (process, mut changes) = (Uuid::now_v7(), self.router.changes());
+        let mut routing = self.router.routing();
         let (mut since, mut begun, mut windows) = (Instant::now(), Instant::now(), 0_u32);
         loop {
             let end = tokio::select! {
                 _ = stopped.changed() => End::Stopped,
-                new_way = next_way(&mut routing, &way) => new_way.map_or(End::Stopped, End::NewWay),
+                next = next_routing(&mut changes, &routing) => next.map_or(End::Stopped, End::NewRouting),
                 () = tokio::time::sleep_until((begun + self.settings.window).into()) => End::Time,
             };
             let (seen, length) = (self.windows.take(), begun.elapsed());
@@ -103,11 +91,11 @@ impl Guard {
             let written = self.watch.write(process, length, &seen).await;
             match end {
                 End::Stopped => return,
-                End::NewWay(new_way) => (way, since) = (new_way, begun),
+                End::NewRouting(next) => (routing, since) = (next, begun),
                 End::Time => {}
             }
             let looked = match written {
-                Ok(()) => self.look_and_judge(&way, since).await,
+                Ok(()) => self.look_and_judge(&routing, since).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = looked {
@@ -122,13 +110,13 @@ impl Guard {
     }
 
     /// Looks at what all processes saw since reads are led this way, and rolls back where a limit was passed.
-    async fn look_and_judge(&self, way: &Way, since: Instant) -> Result<(), ViewError> {
+    async fn look_and_judge(&self, routing: &Arc<Routing>, since: Instant) -> Result<(), ViewError> {
         let Watching { window, limits, .. } = &self.settings;
         let seen = self.watch.look_back(*window, since.elapsed()).await?;
-        let judgement = way.is_guarded.then(|| {
+        let judgement = routing.is_guarded().then(|| {
             // Where the last window holds too little, those before it may say more; and what one of them proved stays true.
             let (last, longer) =
-                (judge(&seen.last, way.share, limits), judge(&seen.longer, way.share, limits));
+                (judge(&seen.last, routing.share, limits), judge(&seen.longer, routing.share, limits));
             match (&last, &longer) {
                 (Judgement::Tripped(_), _) => last,
                 (_, Judgement::Tripped(_)) => longer,
@@ -138,7 +126,7 @@ impl Guard {
         });
         self.metrics.judged(&seen.longer, judgement.as_ref());
         match &judgement {
-            Some(Judgement::Tripped(trip)) => self.trip(trip, way).await,
+            Some(Judgement::Tripped(trip)) => self.trip(trip, routing).await,
             Some(Judgement::Inconclusive(odd @ Inconclusive::SampleRatio { .. })) => {
                 tracing::warn!(found = %odd, "subjects are not led as their shares say; guardrails hold");
             }
@@ -148,9 +136,9 @@ impl Guard {
         Ok(())
     }
 
-    async fn trip(&self, trip: &Trip, way: &Way) {
-        // What was judged was seen while reads were led this way; if they no longer are, it says nothing.
-        if Way::of(&self.router.routing()) != *way {
+    async fn trip(&self, trip: &Trip, routing: &Arc<Routing>) {
+        // What was judged was seen under this routing; if there is another by now, it says nothing.
+        if !Arc::ptr_eq(&self.router.routing(), routing) {
             return;
         }
         let (guardrail, found, limit) = (trip.guardrail.as_str(), &trip.found, &trip.limit);
@@ -177,10 +165,13 @@ impl Guard {
     }
 }
 
-/// Waits until reads are led another way; none where nobody follows the routing any more.
-async fn next_way(routing: &mut watch::Receiver<Arc<Routing>>, way: &Way) -> Option<Way> {
-    let changed = routing.wait_for(|routing| Way::of(routing) != *way).await;
-    changed.ok().map(|routing| Way::of(&routing))
+/// Waits for another routing; none where nobody follows it any more.
+async fn next_routing(
+    changes: &mut watch::Receiver<Arc<Routing>>,
+    routing: &Arc<Routing>,
+) -> Option<Arc<Routing>> {
+    let next = changes.wait_for(|next| !Arc::ptr_eq(next, routing)).await;
+    next.ok().map(|next| Arc::clone(&next))
 }
 
 /// Rounded up, so that a short window is not told as none.

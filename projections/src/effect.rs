@@ -92,8 +92,10 @@ pub(crate) struct Entry {
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
     pub(crate) wish: Option<Box<str>>,
-    /// Whether a wish was typed that is sealed: the details have it, unless the patient was forgotten.
-    pub(crate) has_sealed_wish: bool,
+    /// Whether a wish was typed that is sealed with the details: they have it, unless the patient was forgotten.
+    pub(crate) is_wish_sealed: bool,
+    /// Whether somebody here said what the wish means; what was typed then stands for it no more.
+    pub(crate) is_placed_here: bool,
     pub(crate) placement: Placement,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
@@ -111,6 +113,8 @@ pub(crate) enum Change {
     Placed(Placement),
     /// Another note of the staff; none once the patient was forgotten.
     Noted(Option<String>),
+    /// All of it anew, as it stands in the old system now.
+    Reimported(Box<Entry>),
 }
 
 /// Turns events into effects, in the order of the log. What was forgotten before is part of its state.
@@ -133,7 +137,8 @@ impl Interpreter {
         let (kind, fault) = match content {
             Content::Nothing => return Ok(Told { stream, effect: Effect::Nothing }),
             Content::Faulty { kind, fault, .. } => (kind, fault),
-            Content::Event(event, recording) => {
+            Content::Event(said) => {
+                let (event, recording) = *said;
                 let kind = codec::kind_of(&event);
                 match self.take_in(event, &recording, opener) {
                     Ok(effect) => return Ok(Told { stream, effect }),
@@ -193,6 +198,11 @@ impl Interpreter {
                 Effect::Enter(Box::new(self.requested(e, recording, opener)?))
             }
             BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
+            BookEvent::ReservationReimported(e) => Effect::Change {
+                reservation: e.reservation.clone(),
+                change: Change::Reimported(Box::new(self.imported(e, opener)?)),
+                stamp,
+            },
             BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
             BookEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
             BookEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
@@ -228,7 +238,8 @@ impl Interpreter {
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             // Without one, a time or a half of the day was chosen and not typed.
-            has_sealed_wish: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
+            is_wish_sealed: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
+            is_placed_here: false,
             wish: e.wish,
             placement: e.placement,
             status: Status::Pending,
@@ -247,7 +258,8 @@ impl Interpreter {
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
-            has_sealed_wish: e.wish.is_none(),
+            is_wish_sealed: e.wish.is_none(),
+            is_placed_here: e.is_placed_here,
             wish: e.wish,
             placement: e.placement,
             status: e.status,
@@ -322,8 +334,8 @@ pub(crate) struct Decoded {
 
 #[derive(Debug)]
 enum Content {
-    /// What it says.
-    Event(Event, Recording),
+    /// What it says. In a box, since it is large and goes from thread to thread.
+    Event(Box<(Event, Recording)>),
     /// Nothing that a view would show, whatever it says.
     Nothing,
     /// It cannot be understood. What it holds up is known as far as it can be read.
@@ -338,9 +350,9 @@ impl Decoded {
             return Self::left_out(recorded);
         }
         let content = match codec::decode_for_view(recorded) {
-            Ok((event, recording)) => Content::Event(event, recording),
+            Ok(said) => Content::Event(Box::new(said)),
             Err(fault) => Content::Faulty {
-                kind: recorded.kind.clone(),
+                kind: (&*recorded.kind).into(),
                 fault: fault.into(),
                 holds_up: HeldUp::guess(recorded),
             },
@@ -366,7 +378,7 @@ impl Decoded {
     /// What it would hold up if it could not be taken in; nothing where it means nothing.
     pub(crate) fn holds_up(&self) -> Option<HeldUp> {
         match &self.content {
-            Content::Event(event, _) => HeldUp::of(event, &self.stream, self.revision),
+            Content::Event(said) => HeldUp::of(&said.0, &self.stream, self.revision),
             Content::Nothing => None,
             Content::Faulty { holds_up, .. } => Some(holds_up.clone()),
         }
@@ -374,10 +386,11 @@ impl Decoded {
 
     /// The key with which a part of it is sealed, where one is.
     pub(crate) fn key(&self) -> Option<KeyId> {
-        let Content::Event(event, _) = &self.content else { return None };
-        match event {
+        let Content::Event(said) = &self.content else { return None };
+        match &said.0 {
             Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
+            Event::Book(BookEvent::ReservationReimported(e)) => Some(e.details.key),
             Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),
             Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
                 None

@@ -121,6 +121,9 @@ pub enum ViewError {
         /// What.
         what: &'static str,
     },
+    /// PostgreSQL explains a query in a form that is not known.
+    #[error("this release does not understand how PostgreSQL explains a query; is its version newer?")]
+    Plan,
     /// A row does not have the form that its view writes.
     #[error("a row of {generation} does not have its form: rebuild the view")]
     Row {
@@ -287,7 +290,13 @@ impl ViewError {
     pub(crate) fn of_event(recorded: &Recorded, fault: impl Into<EventFault>) -> Self {
         let Recorded { position, stream, revision, kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
-        Self::Event { position, stream: stream.clone(), revision, kind: kind.clone(), source: fault.into() }
+        Self::Event {
+            position,
+            stream: stream.clone(),
+            revision,
+            kind: (**kind).into(),
+            source: fault.into(),
+        }
     }
 
     /// Whether a table or schema is missing: somebody dropped a view's tables by hand.
@@ -303,11 +312,51 @@ impl ViewError {
         ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
     }
 
+    /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    /// Whether PostgreSQL refused because something belongs to somebody else, or is of another kind than what Daybook makes.
+    pub(crate) fn is_about_anothers(&self) -> bool {
+        let anothers = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::WRONG_OBJECT_TYPE];
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if anothers.contains(code))
+    }
+
+    /// Whether the view that was read is to blame, and another one may do better: it does not serve, holds what cannot be
+    /// read, or PostgreSQL refused to read it. Not where all views stand still: connections, and the classes 08 (connection),
+    /// 40 (rolled back for another's sake), 53 and 58 (no resources, the system failed) and 57P (shutting down).
+    pub fn is_the_views_fault(&self) -> bool {
+        if let Self::Database(PostgresError::Refused { code, .. }) = self {
+            return !["08", "40", "53", "57P", "58"].iter().any(|class| code.code().starts_with(class));
+        }
+        matches!(self, Self::NotLive { .. } | Self::Row { .. })
+    }
+
     /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Self::Database(error) = self else { return false };
         // 57P…: the server is shutting down, or was told to end the session.
         matches!(error, PostgresError::Connection(_))
             || matches!(error, PostgresError::Refused { code, .. } if code.code().starts_with("57P"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_is_to_blame_for_what_is_refused_of_it_and_not_for_what_all_stand_on() {
+        let refused = |code: &str| {
+            let (code, message) = (SqlState::from_code(code), String::new());
+            ViewError::Database(PostgresError::Refused { code, message }).is_the_views_fault()
+        };
+        assert!(["42P01", "42501", "57014", "22P02", "XX001"].into_iter().all(refused));
+        assert!(!["57P01", "53300", "40001", "08006", "58030"].into_iter().any(refused));
+        let generation = Generation { model: daybook_domain::ReadModel::Dynamic, number: 1 };
+        assert!(ViewError::NotLive { model: generation.model }.is_the_views_fault());
+        assert!(ViewError::Row { generation }.is_the_views_fault());
+        assert!(!ViewError::Database(PostgresError::ReadOnly).is_the_views_fault());
     }
 }

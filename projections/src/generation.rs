@@ -178,6 +178,16 @@ pub async fn live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewErro
     rows.iter().map(Standing::read).collect()
 }
 
+/// The generation of a view that serves.
+///
+/// # Errors
+/// [`ViewError::NotLive`] where there is none.
+pub(crate) async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
+    let live = live(client).await?;
+    let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
+    found.ok_or(ViewError::NotLive { model })
+}
+
 /// The generations that are being built, each with what its rebuild last said.
 pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'building' ORDER BY g.model"), &[]).await?;

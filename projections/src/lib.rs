@@ -5,6 +5,8 @@
 //! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
 
 pub mod audit;
+mod checklist;
+pub mod contacts;
 mod copy;
 mod effect;
 mod engine;
@@ -13,10 +15,13 @@ mod fact;
 #[cfg(test)]
 mod fingerprint;
 mod fold;
+mod gates;
 pub mod generation;
 mod interpret;
 mod lag;
 pub mod leader;
+pub mod migration;
+mod moment;
 pub mod parked;
 mod projector;
 pub mod query;
@@ -24,19 +29,29 @@ mod rebuild;
 mod retirement;
 mod router;
 mod row;
+pub mod runbook;
+pub mod shadow;
 mod store;
 mod tables;
 mod verify;
 mod views;
+pub mod watch;
 
 pub use audit::Auditor;
+pub use checklist::{Checklist, ItemDone, checklist};
 pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
 pub use fact::{Digest, RULES_VERSION};
+pub use gates::{
+    Criterion, GateSettings, Gates, ItemRecord, Measured, PhaseMeasured, RunbookPhase, SoakTimes, StageEntry,
+    StageHistory, UnknownPhase,
+};
 pub use generation::{Generation, InvalidGeneration, Standing, State};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
+pub use migration::Migration;
+pub use moment::{Held, Holdings, Moment};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,

@@ -3,6 +3,7 @@
 //! `control.parked_events` names events by their place and says why they failed; it must never hold a word of what they
 //! say. They are taken in from the log again by [`retry`], or left out of every generation for ever by [`discard`].
 
+mod elsewhere;
 mod forgetting;
 mod held;
 mod ledger;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::ViewError;
 use crate::generation::Generation;
 
+pub use elsewhere::renumber_discarded;
 pub(crate) use held::Held;
 pub use held::HeldUp;
 pub use ledger::list;

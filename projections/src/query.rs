@@ -14,8 +14,10 @@ use tokio_postgres::{Config, Row};
 use crate::ViewError;
 use crate::generation::Generation;
 
+pub(crate) use day::days_in;
 pub use day::{ClosedTime, DaySheet, Days};
-pub use reservation::{ListFilter, Page, Reservation};
+pub use reservation::{ListFilter, Page, Reservation, Unread};
+pub(crate) use reservation::{by_ids_in, list_in, of_subject_in};
 
 use lanes::Lanes;
 

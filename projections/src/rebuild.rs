@@ -37,7 +37,8 @@ use crate::fact::Digest;
 use crate::generation::{self, Generation, State};
 use crate::parked;
 use crate::projector::Projector;
-use crate::{router, tables};
+use crate::router;
+use crate::tables::{self, Indexes};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};
@@ -266,7 +267,8 @@ impl Rebuild {
         }
         loading::stand_at(&self.pool, generations, position).await?;
         clock.enter(Phase::Indexing);
-        loading::index(&self.pool, generations).await
+        let (routing, _) = router::read(&*self.log).await?;
+        loading::index(&self.pool, generations, Indexes::under(&routing)).await
     }
 
     /// What a replay up to a position reads.

@@ -1,10 +1,10 @@
 //! Retirement: the tables of a view that nobody is led to are dropped, and made again from the log when they are wanted.
 //!
-//! The order is: the event, the record, an end to serving, the tables. The log is what every process goes by, so it comes
-//! first: from the event on nobody can be led back, whatever becomes of this process. The record needs the tables, for
-//! the ids that only they show, so it comes before they go. Each step does only what is not done yet; whoever is killed
-//! between two of them is completed by the next `retire`. Nothing here may append: the events are the write side's, and
-//! whoever calls appends them between the steps, while the lock of rebuilds is held.
+//! The order is: the event, the record, an end to serving, the tables, the index of the runbook's cleanup. The log is what
+//! every process goes by, so it comes first: from the event on nobody can be led back, whatever becomes of this process. The
+//! record needs the tables, for the ids that only they show, so it comes before they go. Each step does only what is not
+//! done yet; whoever is killed between two of them is completed by the next `retire`. Nothing here may append: the events
+//! are the write side's, and whoever calls appends them between the steps, while the lock of rebuilds is held.
 
 mod record;
 mod restoring;
@@ -141,7 +141,8 @@ impl Steps<'_> {
     }
 }
 
-fn place(position: Position) -> LogPlace {
+/// A position as events hold it.
+pub(crate) fn place(position: Position) -> LogPlace {
     let (commit, prepare) = position.to_parts();
     LogPlace { commit, prepare }
 }

@@ -58,6 +58,11 @@ impl Router {
         self.routing.borrow().clone()
     }
 
+    /// The routing as it changes.
+    pub fn changes(&self) -> watch::Receiver<Arc<Routing>> {
+        self.routing.clone()
+    }
+
     /// What serves.
     pub const fn views(&self) -> &Views {
         &self.views

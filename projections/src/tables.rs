@@ -1,7 +1,8 @@
 //! The tables of a generation: made here from the DDL under `migrations/views`, and nowhere else.
 
 use daybook_domain::ReadModel;
-use deadpool_postgres::{GenericClient, Transaction};
+use daybook_domain::routing::Routing;
+use deadpool_postgres::{Client, GenericClient, Object, Transaction};
 
 use crate::ViewError;
 use crate::generation::Generation;
@@ -10,6 +11,8 @@ const LEGACY_TABLES: &str = include_str!("../../migrations/views/legacy.tables.s
 const LEGACY_INDEXES: &str = include_str!("../../migrations/views/legacy.indexes.sql");
 const DYNAMIC_TABLES: &str = include_str!("../../migrations/views/dynamic.tables.sql");
 const DYNAMIC_INDEXES: &str = include_str!("../../migrations/views/dynamic.indexes.sql");
+const DYNAMIC_BESIDE_LEGACY: &str = include_str!("../../migrations/views/dynamic.beside_legacy.sql");
+const DYNAMIC_AFTER_CLEANUP: &str = include_str!("../../migrations/views/dynamic.after_cleanup.sql");
 const SHARED_TABLES: &str = include_str!("../../migrations/views/shared.tables.sql");
 
 fn for_schema(ddl: &str, generation: Generation) -> String {
@@ -37,15 +40,84 @@ pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) ->
 /// usual 64 MB, divided among its workers, would make it sort on disk.
 const SORT_MEMORY: &str = "160MB";
 
+/// Which of two sets of indexes the dynamic view's reservations have. One index of them is another, so that neither set costs
+/// a rebuild more than the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Indexes {
+    /// Those of the migration plan, while the legacy view is there or can be.
+    BesideLegacy,
+    /// Those of the plan's cleanup, while the legacy view is retired.
+    AfterCleanup,
+}
+
+impl Indexes {
+    /// Those that hold under a routing.
+    pub(crate) fn under(routing: &Routing) -> Self {
+        if routing.is_retired(ReadModel::Legacy) { Self::AfterCleanup } else { Self::BesideLegacy }
+    }
+}
+
 /// Makes the keys and indexes of a generation's reservations, in one transaction.
-pub(crate) async fn index(transaction: &Transaction<'_>, generation: Generation) -> Result<(), ViewError> {
+pub(crate) async fn index(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    indexes: Indexes,
+) -> Result<(), ViewError> {
     transaction.batch_execute(&format!("SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'")).await?;
-    let ddl = match generation.model {
-        ReadModel::Legacy => LEGACY_INDEXES,
-        ReadModel::Dynamic => DYNAMIC_INDEXES,
+    let ddl: &[&str] = match (generation.model, indexes) {
+        (ReadModel::Legacy, _) => &[LEGACY_INDEXES],
+        (ReadModel::Dynamic, Indexes::BesideLegacy) => &[DYNAMIC_INDEXES, DYNAMIC_BESIDE_LEGACY],
+        (ReadModel::Dynamic, Indexes::AfterCleanup) => &[DYNAMIC_INDEXES, DYNAMIC_AFTER_CLEANUP],
     };
-    transaction.batch_execute(&for_schema(ddl, generation)).await?;
+    for ddl in ddl {
+        transaction.batch_execute(&for_schema(&ddl.replace("{concurrently}", ""), generation)).await?;
+    }
     Ok(())
+}
+
+/// The index of the cleanup, and the one in whose place it comes: what that one finds, it finds as well.
+pub(crate) const CLEANUP_INDEX: &str = "reservations_preferredDate_period_serviceId_status_idx";
+const REPLACED_INDEX: &str = "reservations_preferredDate_period_status_idx";
+
+/// How long making an index waits for those who write, and for transactions that began before it.
+pub(crate) const INDEX_PATIENCE_SECONDS: u64 = 60;
+
+/// Gives a generation that serves the indexes of the cleanup, beside whoever reads and writes, and gathers the statistics of
+/// what the runbook asks. Does only what is not done yet.
+pub(crate) async fn index_after_cleanup(client: Client, generation: Generation) -> Result<(), ViewError> {
+    let found = is_valid(&client, generation, CLEANUP_INDEX).await?;
+    // A connection of its own: what is set on it ends with it.
+    let client = Object::take(client);
+    let schema = generation.schema();
+    client.batch_execute(&format!("SET lock_timeout = '{INDEX_PATIENCE_SECONDS}s'")).await?;
+    if found == Some(false) {
+        // Whoever made it was killed half-way.
+        client.batch_execute(&drop_concurrently(&schema, CLEANUP_INDEX)).await?;
+    }
+    if found != Some(true) {
+        let ddl = DYNAMIC_AFTER_CLEANUP.replace("{concurrently}", "CONCURRENTLY");
+        client.batch_execute(&for_schema(&ddl, generation)).await?;
+    }
+    client.batch_execute(&drop_concurrently(&schema, REPLACED_INDEX)).await?;
+    for table in ["reservations", "services", "clinic_time_slots"] {
+        client.batch_execute(&format!("ANALYZE {schema}.{table}")).await?;
+    }
+    Ok(())
+}
+
+fn drop_concurrently(schema: &str, index: &str) -> String {
+    format!(r#"DROP INDEX CONCURRENTLY IF EXISTS {schema}."{index}""#)
+}
+
+/// Whether an index of a generation is whole; nothing where there is none.
+pub(crate) async fn is_valid(
+    client: &impl GenericClient,
+    generation: Generation,
+    index: &str,
+) -> Result<Option<bool>, ViewError> {
+    let name = format!(r#"{}."{index}""#, generation.schema());
+    let sql = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)";
+    client.query_opt(sql, &[&name]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 /// How large a sample the statistics rest on, as PostgreSQL's `default_statistics_target`: 300 rows for each. The usual 100

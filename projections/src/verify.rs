@@ -1,12 +1,14 @@
 //! Verification: two generations, each reduced to canonical facts from its own rows, compared at one position.
 //!
 //! The quick way compares the digests that are kept for every day, and reads rows only of days that differ. The full way
-//! reads all rows, and so checks those digests as well. What differs is followed to the events that wrote it. Nothing
-//! here writes to a view, and no report shows what a patient's field says.
+//! reads all rows, and so checks those digests as well. What differs is followed to the events that wrote it. What a full
+//! comparison of both views found is written down, for the gates of the migration. Nothing here writes to a view, and no
+//! report shows what a patient's field says.
 
 mod check;
 mod declared;
 mod difference;
+pub(crate) mod ledger;
 mod pairs;
 mod proof;
 mod recount;
@@ -34,7 +36,9 @@ use side::{Choice, Sides};
 pub use check::{Checked, CheckedDetails, CheckedView, check_proof};
 pub use declared::Declared;
 pub use difference::{Difference, DifferingField, SideValue, WrittenBy};
+pub(crate) use difference::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
 pub use proof::{Proof, ProofDay, ProofError, ProofView};
+pub(crate) use verdict::differing_days;
 pub use verdict::{Days, Mode, Verdict};
 
 /// Differences that are told one by one, at most; all are counted.
@@ -94,19 +98,24 @@ pub async fn prove(
     Ok((verdict, Some(proof)))
 }
 
-/// Finds how two generations compare, and tells a view that is retired from one that is missing.
+/// Finds how two generations compare, and writes down what a full comparison found. Tells a view that is retired from one that
+/// is missing.
 async fn find(
     log: &dyn EventLog,
     vault: &Vault,
     pool: &Pool,
     comparison: Comparison,
 ) -> Result<(Verdict, [Tally; 2]), ViewError> {
-    match find_together(log, vault, pool, comparison).await {
+    let (verdict, tallies) = match find_together(log, vault, pool, comparison).await {
         Err(ViewError::NotLive { model }) if router::read(log).await?.0.is_retired(model) => {
-            Err(ViewError::Retired { model })
+            return Err(ViewError::Retired { model });
         }
-        found => found,
+        found => found?,
+    };
+    if verdict.mode == Mode::Full {
+        ledger::note(&pool.get().await?, &verdict).await?;
     }
+    Ok((verdict, tallies))
 }
 
 /// Waits until both sides stand at one position, and compares them in the snapshot that shows it.

@@ -9,9 +9,13 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
+    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, Watching,
+    issue_token,
 };
+use daybook_domain::routing::Limits;
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;
@@ -66,23 +70,47 @@ impl App {
         lag_rule: LagRule,
         batches: Option<Batches>,
     ) -> anyhow::Result<Self> {
+        Self::start(clinic, ahead, batches, |settings| Settings { lag_rule, ..settings }).await
+    }
+
+    /// The application over a clinic, with reads that are watched in a way of its own.
+    ///
+    /// # Errors
+    /// When a part cannot be opened.
+    pub async fn guarded(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
+        Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
+    }
+
+    async fn start(
+        clinic: Clinic,
+        ahead: TimeDelta,
+        batches: Option<Batches>,
+        change: impl FnOnce(Settings) -> Settings,
+    ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
         let parts = Parts {
             log: clinic.log.clone(),
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
+            shadow: Shadow::new(clinic.pool.clone()),
+            watch: Watch::new(clinic.pool.clone()),
             clock: Arc::new(FixedClock(now + ahead)),
             batches,
+            migration: clinic.migration(),
         };
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
-            lag_rule,
             workers: std::num::NonZeroUsize::new(2),
+            // A machine that is busy with other tests is no reason to lead reads elsewhere.
+            watching: Watching {
+                limits: Limits { latency_ms: 30_000.0, ..Limits::default() },
+                ..Watching::default()
+            },
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };
-        let application = Application::build(settings, parts)?;
+        let application = Application::build(change(settings), parts)?;
         let (address, stop) = (format!("http://{}", application.address()), application.stop_handle());
         let running = tokio::spawn(application.run_until_stopped());
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })

@@ -13,7 +13,9 @@ use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentT
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
 use daybook_event_log::vault::{MasterKey, PatientDetails, Vault};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Auditor, Engine, KEEP, Process, Rebuild, Views, generation};
+use daybook_projections::{
+    Auditor, Engine, GateSettings, KEEP, Migration, Process, Rebuild, SoakTimes, Views, generation,
+};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_postgres::{Config, NoTls};
@@ -109,6 +111,22 @@ impl Clinic {
     pub fn engine(&self, host: &str) -> Engine {
         let process = Process { host: host.to_owned(), pid: std::process::id() };
         Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone(), process)
+    }
+
+    /// What looks at its migration, with soak times that have passed as soon as they begin.
+    #[must_use]
+    pub fn migration(&self) -> Migration {
+        let none = Duration::ZERO;
+        let soak = SoakTimes {
+            shadow: none,
+            canary5: none,
+            canary25: none,
+            canary50: none,
+            dynamic: none,
+            stability: none,
+        };
+        let settings = GateSettings { soak, ..GateSettings::default() };
+        Migration::new(self.log.clone(), self.vault.clone(), self.pool.clone(), settings)
     }
 
     /// A rebuild of its views.

@@ -7,3 +7,4 @@ pub mod bench;
 pub mod clinic;
 pub mod postgres;
 pub mod process;
+pub mod psql;

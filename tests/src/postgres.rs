@@ -62,6 +62,12 @@ impl TestDatabase {
         self.server.url(&self.name)
     }
 
+    /// The same as another role. The private server lets everybody in; one that was named has to trust the role.
+    #[must_use]
+    pub fn url_as(&self, role: &str) -> String {
+        self.server.url_as(&self.name, role)
+    }
+
     /// A connection to it, driven by the runtime of the caller.
     ///
     /// # Errors

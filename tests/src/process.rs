@@ -34,6 +34,9 @@ const PROCESS_PATIENCE: Duration = Duration::from_secs(60);
 /// What a process inherits of the environment. Everything else of a developer's shell could change what it does.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "USER", "LANG", "DAYBOOK_POSTGRES_BIN"];
 
+/// Guardrails that do not mind a machine that is busy with other tests: they are for tests that say so.
+const GUARDRAILS: &str = "latency-ms=30000";
+
 /// How the line begins by which a service says that it is ready.
 const READY: &str = "listening on ";
 
@@ -206,6 +209,7 @@ impl Installation {
         command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.env("DAYBOOK_DATA_DIR", self.data_dir()).env("DAYBOOK_LISTEN", "127.0.0.1:0");
         command.env("DAYBOOK_MASTER_KEY", MASTER_KEY).env("DAYBOOK_JWT_SECRET", JWT_SECRET);
+        command.env("DAYBOOK_GUARDRAILS", GUARDRAILS);
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
         }
@@ -267,6 +271,14 @@ impl Installation {
         let url = self.database.as_ref().context("its database is its own")?.url();
         let mark = if url.contains('?') { '&' } else { '?' };
         Ok(format!("{url}{mark}application_name={name}"))
+    }
+
+    /// A connection string of its database for another role.
+    ///
+    /// # Errors
+    /// When it has no database of the tests' server.
+    pub fn url_as(&self, role: &str) -> anyhow::Result<String> {
+        Ok(self.database.as_ref().context("its database is its own")?.url_as(role))
     }
 
     /// Its data dir. The program makes it when it first needs it.

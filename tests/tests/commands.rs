@@ -22,3 +22,5 @@ mod keys;
 mod seats;
 #[path = "commands/secrecy.rs"]
 mod secrecy;
+#[path = "commands/takeover.rs"]
+mod takeover;

@@ -40,8 +40,11 @@ impl Page {
         recorded.retain(|event| !left_out.holds(event.position));
         recorded.sort_by_key(|event| event.position);
         let effects = interpret_sound(interpreter, vault, &recorded).await?;
-        let step =
-            |(event, effect): (Recorded, Effect)| Step { position: event.position, kind: event.kind, effect };
+        let step = |(event, effect): (Recorded, Effect)| Step {
+            position: event.position,
+            kind: (*event.kind).into(),
+            effect,
+        };
         Ok(Self(recorded.into_iter().zip(effects).map(step).collect()))
     }
 

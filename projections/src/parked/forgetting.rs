@@ -104,6 +104,7 @@ fn booked_by(subject: SubjectId, events: &[Recorded]) -> HashSet<ReservationId> 
     let booked = |recorded: &Recorded| match codec::decode(recorded).ok()?.0 {
         Event::Book(BookEvent::ReservationRequested(e)) if e.subject == subject => Some(e.reservation),
         Event::Book(BookEvent::ReservationImported(e)) if e.subject == subject => Some(e.reservation),
+        Event::Book(BookEvent::ReservationReimported(e)) if e.subject == subject => Some(e.reservation),
         Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => None,
     };
     events.iter().filter_map(booked).collect()

@@ -52,6 +52,7 @@ impl HeldUp {
         match event {
             BookEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
             BookEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
+            BookEvent::ReservationReimported(e) => Self::named(e.reservation.as_str()),
             BookEvent::ReservationConfirmed(e) => Self::named(e.reservation.as_str()),
             BookEvent::ReservationRejected(e) => Self::named(e.reservation.as_str()),
             BookEvent::ReservationCancelled(e) => Self::named(e.reservation.as_str()),

@@ -148,7 +148,7 @@ pub(crate) struct Entry {
 impl Entry {
     pub(super) fn new(recorded: &Recorded, held_up: HeldUp, cause: Option<String>) -> Self {
         let Recorded { position, stream, revision, kind, .. } = recorded;
-        let (position, stream, revision, kind) = (*position, stream.clone(), *revision, kind.clone());
+        let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
         Self { position, stream, revision, kind, held_up, cause }
     }
 }

@@ -14,7 +14,9 @@ use daybook_domain::{
     ClockTime, ClosureId, HoursId, LegacyService, Period, ReadModel, ReservationId, ServiceId, Status,
     SubjectId,
 };
+use deadpool_postgres::Transaction;
 use serde::Deserialize;
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::lanes::Query;
@@ -136,16 +138,37 @@ impl Queries {
         to: NaiveDate,
     ) -> Result<Answer<Days>, ViewError> {
         let rows = self.lanes.ask(&DAYS, generation, &[&from, &to]).await?;
-        let position = position(&rows, generation)?;
-        let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-        let catalog = catalog(row.try_get(1)?, generation)?;
-        let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
-        let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
-        let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
-        let sheets =
-            sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
-        Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })
+        read_days(&rows, generation, from, to)
     }
+}
+
+/// The days in a snapshot, as [`Queries::days`] gives them.
+pub(crate) async fn days_in(
+    snapshot: &Transaction<'_>,
+    generation: Generation,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Days, ViewError> {
+    let statement = snapshot.prepare_cached(&(DAYS.text)(generation)).await?;
+    let rows = snapshot.query(&statement, &[&from, &to]).await?;
+    Ok(read_days(&rows, generation, from, to)?.value)
+}
+
+fn read_days(
+    rows: &[Row],
+    generation: Generation,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Answer<Days>, ViewError> {
+    let position = position(rows, generation)?;
+    let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
+    let catalog = catalog(row.try_get(1)?, generation)?;
+    let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
+    let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
+    let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
+    let sheets =
+        sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
+    Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })
 }
 
 #[derive(Deserialize)]
@@ -262,11 +285,13 @@ impl BookingRow {
             Some(id) => (*id).clone(),
             None => ServiceId::parse(self.service.as_str()).ok()?,
         };
+        let placement = self.placement(hours);
         Some(Booking {
             subject: SubjectId::from_bytes(*self.subject.as_bytes()),
             service,
             total_minutes: self.minutes,
-            placement: self.placement(hours),
+            placement,
+            has_unread_wish: matches!(placement, Placement::Review(_)),
             status: self.status,
             version: self.version,
         })

@@ -1,12 +1,14 @@
 //! Lanes: a few connections that all point queries share, each pipelined, with statements prepared once.
 //!
-//! One pipelined connection answers about twice as many lookups as a pool from which each takes one for itself.
+//! One pipelined connection answers about twice as many lookups as a pool from which each takes one for itself. Each view has
+//! lanes of its own: on one connection answers come in order, and a view that hangs must not hold up the other.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use daybook_domain::ReadModel;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
@@ -14,7 +16,7 @@ use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use crate::ViewError;
 use crate::generation::Generation;
 
-/// Number of lanes: enough for the cores that a small server has.
+/// Number of lanes of a view: enough for the cores that a small server has.
 const LANES: usize = 4;
 
 /// Queries that wait on one lane, at most; more wait for a place.
@@ -46,7 +48,22 @@ thread_local! {
 
 /// Shared connections for point queries.
 #[derive(Debug, Clone)]
-pub(super) struct Lanes(Arc<Vec<Lane>>);
+pub(super) struct Lanes(Arc<ByView>);
+
+#[derive(Debug)]
+struct ByView {
+    legacy: Vec<Lane>,
+    dynamic: Vec<Lane>,
+}
+
+impl ByView {
+    fn of(&self, model: ReadModel) -> &[Lane] {
+        match model {
+            ReadModel::Legacy => &self.legacy,
+            ReadModel::Dynamic => &self.dynamic,
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Lane {
@@ -76,7 +93,8 @@ impl Lanes {
             connecting: Mutex::new(()),
             places: Semaphore::new(MAX_IN_FLIGHT),
         };
-        Self(Arc::new((0..LANES).map(|_| lane()).collect()))
+        let lanes = || (0..LANES).map(|_| lane()).collect();
+        Self(Arc::new(ByView { legacy: lanes(), dynamic: lanes() }))
     }
 
     /// Asks. A lost connection is made anew and the query, which only reads, is asked again.
@@ -89,7 +107,7 @@ impl Lanes {
         let mut tries_left = RETRIES;
         loop {
             let turn = TURN.with(|turn| *turn);
-            let Some(lane) = self.0.get(turn % LANES) else { continue };
+            let Some(lane) = self.0.of(generation.model).get(turn % LANES) else { continue };
             match lane.ask(query, generation, parameters).await {
                 Err(error) if tries_left > 0 && error.is_lost_connection() => {
                     tries_left -= 1;

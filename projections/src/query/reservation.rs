@@ -1,9 +1,11 @@
 //! Reservations: one by id, a patient's latest, and the staff's list. Both views answer in one shape.
 
 mod list;
+mod review;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use daybook_domain::{LegacyService, ReadModel, ReservationId, Status, SubjectId};
+use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -13,7 +15,9 @@ use super::{Answer, Queries, position, position_of, with_position};
 use crate::ViewError;
 use crate::generation::Generation;
 
+pub(crate) use list::list_in;
 pub use list::{ListFilter, Page};
+pub use review::Unread;
 
 /// A reservation as a view shows it. What only the other view knows is none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,9 +77,9 @@ pub struct Reservation {
     pub subject: SubjectId,
 }
 
-/// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own are also at hand as `r`. What is known of the service by its
-/// own row is one array of id, code, name and, from the dynamic view, the enum value: one value out of a sub-select is
-/// had for less than several by a join.
+/// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own
+/// are also at hand as `r`. What is known of the service by its own row is one array of id, code, name and, from the dynamic
+/// view, the enum value: one value out of a sub-select is had for less than several by a join.
 const fn selection(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
@@ -164,6 +168,30 @@ impl Queries {
         let rows = self.lanes.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
         answer(&rows, generation)
     }
+}
+
+/// The reservations of some ids, in their order, in a snapshot.
+pub(crate) async fn by_ids_in(
+    snapshot: &Transaction<'_>,
+    generation: Generation,
+    ids: &[&str],
+) -> Result<Vec<Reservation>, ViewError> {
+    let sql = select(generation, "WHERE r.id = ANY($1) ORDER BY r.id");
+    let statement = snapshot.prepare_cached(&sql).await?;
+    Ok(answer(&snapshot.query(&statement, &[&ids]).await?, generation)?.value)
+}
+
+/// A patient's latest reservations in a snapshot, as [`Queries::reservations_of`] gives them.
+pub(crate) async fn of_subject_in(
+    snapshot: &Transaction<'_>,
+    generation: Generation,
+    subject: SubjectId,
+    since: NaiveDateTime,
+    most: i64,
+) -> Result<Vec<Reservation>, ViewError> {
+    let subject = Uuid::from_bytes(*subject.as_bytes());
+    let statement = snapshot.prepare_cached(&(BY_SUBJECT.text)(generation)).await?;
+    Ok(answer(&snapshot.query(&statement, &[&subject, &since, &most]).await?, generation)?.value)
 }
 
 fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation>>, ViewError> {

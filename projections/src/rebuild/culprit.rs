@@ -10,7 +10,7 @@ use super::Rebuild;
 use crate::ViewError;
 use crate::generation::{self, Generation};
 use crate::projector::Projector;
-use crate::tables;
+use crate::tables::{self, Indexes};
 
 /// Looks for the event for which generations were not built. Gives its failure, or the one that is known where it is not
 /// found.
@@ -35,7 +35,8 @@ async fn replay(rebuild: &Rebuild, generations: &[Generation]) -> Result<(), Vie
         let transaction = client.transaction().await?;
         tables::drop(&transaction, *generation).await?;
         tables::create(&transaction, *generation).await?;
-        tables::index(&transaction, *generation).await?;
+        // Nobody will ever read these tables, so it does not matter which.
+        tables::index(&transaction, *generation, Indexes::BesideLegacy).await?;
         generation::set_back(&transaction, *generation).await?;
         transaction.commit().await?;
     }

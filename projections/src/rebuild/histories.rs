@@ -8,6 +8,7 @@
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use chrono::NaiveDate;
 use daybook_domain::{ReservationId, SubjectId};
@@ -143,18 +144,27 @@ impl Histories {
     }
 
     fn row<R: ReservationRow>(&self, history: &History) -> R {
-        let forgotten = self.forgotten.get(&history.entry.subject);
-        let later = |number: &&u32| **number >= history.forgettings;
-        let mut forgotten = forgotten.into_iter().flatten().filter(later).peekable();
         let mut row = R::enter(&history.entry);
+        let mut since = history.forgettings;
         for step in &history.steps {
-            while forgotten.next_if(|number| **number < step.forgettings).is_some() {
-                row.erase();
-            }
+            self.erase_if_forgotten(&mut row, since..step.forgettings);
             row.change(&step.change, &step.stamp);
+            since = step.forgettings;
         }
-        forgotten.for_each(|_| row.erase());
+        self.erase_if_forgotten(&mut row, since..self.forgettings);
         row
+    }
+
+    /// Erases a row if its patient is among those who were forgotten in a stretch of the log. Whose a row is may change with
+    /// what is taken over again.
+    fn erase_if_forgotten<R: ReservationRow>(&self, row: &mut R, forgettings: Range<u32>) {
+        if forgettings.is_empty() {
+            return;
+        }
+        let forgotten = self.forgotten.get(&row.subject());
+        if forgotten.into_iter().flatten().any(|number| forgettings.contains(number)) {
+            row.erase();
+        }
     }
 
     /// Every closure.
@@ -169,6 +179,12 @@ impl Histories {
 }
 
 fn entry_bytes(entry: &Entry) -> usize {
+    let id = entry.reservation.as_str().len() + ALLOCATION_BYTES;
+    said_bytes(entry) + size_of::<History>() + PLACE_BYTES + id
+}
+
+/// What a reservation says, with all that it refers to.
+fn said_bytes(entry: &Entry) -> usize {
     let details = entry.details.as_ref().map_or(0, |details| {
         let optional = [&details.email, &details.notes, &details.admin_note, &details.unread_wish];
         let texts = optional.into_iter().flatten().map(|text| text.capacity() + ALLOCATION_BYTES);
@@ -178,14 +194,15 @@ fn entry_bytes(entry: &Entry) -> usize {
             + texts.sum::<usize>()
     });
     let wish = entry.wish.as_ref().map_or(0, |wish| wish.len() + ALLOCATION_BYTES);
-    let id = 2 * (entry.reservation.as_str().len() + ALLOCATION_BYTES);
-    size_of::<Entry>() + ALLOCATION_BYTES + size_of::<History>() + PLACE_BYTES + id + details + wish
+    let id = entry.reservation.as_str().len() + ALLOCATION_BYTES;
+    size_of::<Entry>() + ALLOCATION_BYTES + id + details + wish
 }
 
 fn step_bytes(step: &Step) -> usize {
-    let note = match &step.change {
+    let beside = match &step.change {
         Change::Noted(Some(note)) => note.capacity() + ALLOCATION_BYTES,
+        Change::Reimported(entry) => said_bytes(entry),
         Change::Noted(None) | Change::Turned(_) | Change::Placed(_) => 0,
     };
-    size_of::<Step>() + ALLOCATION_BYTES + note
+    size_of::<Step>() + ALLOCATION_BYTES + beside
 }

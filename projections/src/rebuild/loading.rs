@@ -18,7 +18,7 @@ use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
 use crate::store::{self, DayDigests};
-use crate::tables;
+use crate::tables::{self, Indexes};
 
 /// Parts of a view's rows that wait for the database, at most.
 const WAITING_PARTS: usize = 4;
@@ -114,15 +114,19 @@ pub(super) async fn stand_at(
 }
 
 /// Makes keys and indexes of the generations, and gathers statistics.
-pub(super) async fn index(pool: &Pool, generations: &[Generation]) -> Result<(), ViewError> {
-    try_join_all(generations.iter().map(|generation| index_one(pool, *generation))).await?;
+pub(super) async fn index(
+    pool: &Pool,
+    generations: &[Generation],
+    indexes: Indexes,
+) -> Result<(), ViewError> {
+    try_join_all(generations.iter().map(|generation| index_one(pool, *generation, indexes))).await?;
     Ok(())
 }
 
-async fn index_one(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
+async fn index_one(pool: &Pool, generation: Generation, indexes: Indexes) -> Result<(), ViewError> {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
-    tables::index(&transaction, generation).await?;
+    tables::index(&transaction, generation, indexes).await?;
     transaction.commit().await?;
     tables::analyze(&client, generation).await
 }

@@ -1,4 +1,5 @@
-//! The plain-named schemas `legacy` and `dynamic`: views over the live generations, for people with psql.
+//! The schemas for people with psql: views over the live generations, in the plain-named `legacy` and `dynamic`, and in
+//! `runbook`, where both stand side by side.
 //!
 //! They are refreshed off the serving path, because replacing a view waits for whoever reads it. Daybook itself never
 //! reads them.
@@ -7,71 +8,120 @@ use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
 use deadpool_postgres::Pool;
-use tokio_postgres::error::SqlState;
 
-use crate::ViewError;
+use super::Rebuild;
 use crate::generation::Generation;
+use crate::{ViewError, runbook};
 
 /// How long one try waits for readers of the old views, and how many tries there are.
-const LOCK_TIMEOUT: &str = "1s";
+pub(crate) const LOCK_TIMEOUT: &str = "1s";
 const TRIES: u32 = 5;
 
 /// How long a schema's readers are waited for before it is given up to drop it, and the pause between two tries.
 const DROP_PATIENCE: Duration = Duration::from_secs(60);
 const DROP_PAUSE: Duration = Duration::from_millis(200);
 
-/// Points the plain-named schemas at generations. Whether it was possible; if not, the next promotion does it.
+/// A change of what people see.
+#[derive(Debug, Clone, Copy)]
+enum Change<'a> {
+    /// The plain-named schema of its view shows a generation.
+    Show(Generation),
+    /// The runbook's views show what serves.
+    ShowInRunbook,
+    /// A schema is gone.
+    Drop(&'a str),
+}
+
+impl Change<'_> {
+    /// Makes it, or gives up after a moment where somebody reads what it is about.
+    async fn make(self, pool: &Pool) -> Result<(), ViewError> {
+        match self {
+            Self::Show(generation) => show(pool, generation).await,
+            Self::ShowInRunbook => runbook::refresh(pool).await,
+            Self::Drop(schema) => drop_now(pool, schema).await,
+        }
+    }
+
+    /// Makes it within a few tries.
+    async fn try_to_make(self, pool: &Pool) -> Result<(), ViewError> {
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            match self.make(pool).await {
+                Err(_) if tries_left > 0 => tokio::time::sleep(Duration::from_millis(200)).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Makes it once nobody reads what it is about, or gives up where somebody does so for long: never waits in the way of
+    /// other readers for more than a moment.
+    async fn make_once_unread(self, pool: &Pool) -> Result<(), ViewError> {
+        let since = Instant::now();
+        loop {
+            match self.make(pool).await {
+                Err(error) if !error.is_lock_timeout() => return Err(error),
+                Err(_) if since.elapsed() > DROP_PATIENCE => {
+                    let what = "somebody to end reading the retired tables; `daybook projection retire legacy` goes on from here";
+                    return Err(ViewError::TimedOut { what, seconds: DROP_PATIENCE.as_secs() });
+                }
+                Err(_) => tokio::time::sleep(DROP_PAUSE).await,
+                Ok(()) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Points the schemas for people at generations. Whether it was possible; if not, the next promotion does it.
 pub(super) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
-    for generation in generations {
-        if let Err(error) = refresh_one(pool, *generation).await {
-            tracing::warn!(%generation, error = %crate::describe(&error), "the views for people were not refreshed");
+    let shown = generations.iter().copied().map(Change::Show);
+    for change in shown.chain([Change::ShowInRunbook]) {
+        if let Err(error) = change.try_to_make(pool).await {
+            tracing::warn!(?change, error = %crate::describe(&error), "the views for people were not refreshed");
             return false;
         }
     }
     true
 }
 
-async fn refresh_one(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
-    let mut tries_left = TRIES;
-    loop {
-        tries_left -= 1;
-        match replace(pool, generation).await {
-            Err(_) if tries_left > 0 => tokio::time::sleep(Duration::from_millis(200)).await,
-            outcome => return outcome,
+impl Rebuild {
+    /// Lets the runbook's views show what serves, at the start of a process: an earlier release has not made them, or
+    /// somebody read them at the last promotion. Waits for readers no longer than a moment; the next promotion does it
+    /// then.
+    pub async fn refresh_runbook(&self) {
+        if let Err(error) = Change::ShowInRunbook.make(&self.pool).await {
+            tracing::warn!(error = %crate::describe(&error), "the runbook's views were not refreshed");
         }
     }
 }
 
-/// Takes away the plain-named schema of a view that is retired.
+/// Takes a view that serves no more from people: its plain-named schema, and what the runbook's views show of it. They
+/// would go with its tables otherwise.
 ///
 /// # Errors
 /// Where somebody reads it for long.
 pub(crate) async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
+    Change::ShowInRunbook.make_once_unread(pool).await?;
     drop_schema(pool, model.as_str()).await
 }
 
-/// Drops a schema of the views, or gives up where somebody reads it for long: never waits in the way of other readers for
-/// more than a moment.
+/// Drops a schema of the views.
+///
+/// # Errors
+/// Where somebody reads it for long.
 pub(crate) async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
-    let since = Instant::now();
-    let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP SCHEMA IF EXISTS {schema} CASCADE");
-    loop {
-        let mut client = pool.get().await?;
-        let transaction = client.transaction().await?;
-        match transaction.batch_execute(&sql).await {
-            Ok(()) => return Ok(transaction.commit().await?),
-            Err(error) if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) => return Err(error.into()),
-            Err(_) if since.elapsed() > DROP_PATIENCE => {
-                let what = "somebody to end reading the retired tables; `daybook projection retire legacy` goes on from here";
-                return Err(ViewError::TimedOut { what, seconds: DROP_PATIENCE.as_secs() });
-            }
-            Err(_) => transaction.rollback().await?,
-        }
-        tokio::time::sleep(DROP_PAUSE).await;
-    }
+    Change::Drop(schema).make_once_unread(pool).await
 }
 
-async fn replace(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
+async fn drop_now(pool: &Pool, schema: &str) -> Result<(), ViewError> {
+    let mut client = pool.get().await?;
+    let transaction = client.transaction().await?;
+    let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP SCHEMA IF EXISTS {schema} CASCADE");
+    transaction.batch_execute(&sql).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn show(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
     let (schema, plain) = (generation.schema(), generation.model);

@@ -129,8 +129,8 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Drops the tables of all generations of the retired view, and the plain-named schema for people. What was built of
-    /// the past since the tables were dropped stays.
+    /// Drops the tables of all generations of the retired view, and what people see of it. What was built of the past since
+    /// the tables were dropped stays.
     ///
     /// # Errors
     /// [`ViewError::TimedOut`] where somebody reads them for long.
@@ -148,6 +148,22 @@ impl Steps<'_> {
         }
         record::note_dropped(&client, record.model).await?;
         Ok(dropped)
+    }
+
+    /// Gives the view that goes on serving the indexes and the statistics of the runbook's cleanup.
+    ///
+    /// # Errors
+    /// Where somebody writes for so long that an index cannot be made beside them.
+    pub async fn tidy_up(&self) -> Result<(), ViewError> {
+        let client = self.of.client().await?;
+        let generation = generation::serving(&client, ReadModel::Dynamic).await?;
+        match tables::index_after_cleanup(client, generation).await {
+            Err(error) if error.is_lock_timeout() => {
+                let what = "somebody to end writing, to make an index; `daybook projection retire legacy` goes on from here";
+                Err(ViewError::TimedOut { what, seconds: tables::INDEX_PATIENCE_SECONDS })
+            }
+            outcome => outcome,
+        }
     }
 
     /// All that is left to do once the log says that a view is retired, with the waits between the steps. `tell` hears
@@ -168,6 +184,8 @@ impl Steps<'_> {
         self.wait_for_last_readers(model).await?;
         tell("dropping the tables");
         self.drop_tables(&record).await?;
+        tell("making the index of the cleanup");
+        self.tidy_up().await?;
         self.note_retired().await
     }
 }

@@ -92,8 +92,8 @@ impl ReservationRow for DynamicRow {
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
         let unread = match details {
-            None if entry.has_sealed_wish => Some(ERASED),
-            details => details.and_then(|details| details.unread_wish.as_deref()),
+            None => entry.is_wish_sealed.then_some(ERASED),
+            Some(details) => details.unread_wish.as_deref(),
         };
         let mut row = Self {
             id: entry.reservation.as_str().into(),
@@ -134,6 +134,10 @@ impl ReservationRow for DynamicRow {
             }
             Change::Placed(placement) => self.place(placement),
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Reimported(entry) => {
+                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                return;
+            }
         }
         self.updated_at = stamp.at;
         self.version += 1;

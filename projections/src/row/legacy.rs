@@ -48,25 +48,23 @@ pub(crate) struct LegacyRow {
 /// How the enum view shows a service for which the enum has no value.
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
-/// What the typed text was placed as where a reader of the old column would take it for something else: a rule of the
-/// clinic's own decided.
-fn read_as(entry: &Entry, text: &str) -> Option<ReadAs> {
-    let own = ReadAs::of(&entry.placement);
-    let says_so = match (Time::of_text(text), &own) {
-        (Time::At(time), ReadAs::At(start)) => *time == *start.to_string(),
-        (Time::Period(period), ReadAs::Period(own)) => period == *own,
-        (Time::Review(_), ReadAs::Review) => true,
-        (Time::At(_) | Time::Period(_) | Time::Review(_), _) => false,
-    };
-    (!says_so).then_some(own)
-}
-
-/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time.
+/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
+/// typed is no more once somebody here said what it means.
 fn preferred_time(entry: &Entry) -> Box<str> {
     let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
     match entry.wish.as_deref().or(unread) {
-        Some(typed) => typed.into(),
-        None => placed_text(&entry.placement),
+        Some(typed) if !entry.is_placed_here => typed.into(),
+        Some(_) | None => placed_text(&entry.placement),
+    }
+}
+
+/// Whether readers of the free-text column take a text for a place in the day.
+fn says(typed: &str, placement: &Placement) -> bool {
+    match (Time::of_text(typed), placement) {
+        (Time::At(said), Placement::At { start, .. }) => *said == start.to_string(),
+        (Time::Period(said), Placement::Period(period)) => said == *period,
+        (Time::Review(_), Placement::Review(_)) => true,
+        (Time::At(_) | Time::Period(_) | Time::Review(_), _) => false,
     }
 }
 
@@ -112,7 +110,8 @@ impl ReservationRow for LegacyRow {
         let details = entry.details.as_ref();
         let preferred_time = preferred_time(entry);
         Self {
-            read_as: read_as(entry, &preferred_time),
+            // A rule of the clinic's own decided where the text does not say so itself.
+            read_as: (!says(&preferred_time, &entry.placement)).then(|| ReadAs::of(&entry.placement)),
             id: entry.reservation.as_str().into(),
             patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
             phone: details.map_or(ERASED, |details| &details.phone).into(),
@@ -148,6 +147,10 @@ impl ReservationRow for LegacyRow {
                 self.read_as = None;
             }
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Reimported(entry) => {
+                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                return;
+            }
         }
         self.updated_at = stamp.at;
         self.version += 1;

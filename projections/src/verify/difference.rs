@@ -11,10 +11,10 @@ use crate::fold::Reference;
 use crate::generation::Generation;
 
 /// What a reader sees in place of what names somebody.
-const NOT_SHOWN: &str = "(not shown)";
+pub(crate) const NOT_SHOWN: &str = "(not shown)";
 
 /// The field that stands for the reservation as a whole.
-const WHOLE: &str = "reservation";
+pub(crate) const WHOLE: &str = "reservation";
 
 /// A reservation on which two generations differ.
 #[derive(Debug, Clone, Serialize)]
@@ -68,12 +68,12 @@ pub struct WrittenBy {
 impl WrittenBy {
     pub(super) fn of(event: &Recorded) -> Self {
         let Recorded { position, stream, revision, kind, .. } = event;
-        Self { position: *position, stream: stream.clone(), revision: *revision, kind: kind.clone() }
+        Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
     }
 }
 
 /// The fields of a fact with what they say.
-pub(super) type Fields = Vec<(Field, String)>;
+pub(crate) type Fields = Vec<(Field, String)>;
 
 /// A reservation that was found to differ.
 #[derive(Debug)]
@@ -142,11 +142,13 @@ fn said<'a>(fields: Option<&'a Fields>, name: &str) -> &'a str {
     find(fields, name).map_or("there", |(_, value)| value)
 }
 
-fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a (Field, String)> {
+/// The field of a name.
+pub(crate) fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a (Field, String)> {
     fields.iter().find(|(field, _)| field.name == name)
 }
 
-fn differing_names(left: &Fields, right: &Fields) -> Vec<&'static str> {
+/// The names of the fields that are in both and differ.
+pub(crate) fn differing_names(left: &Fields, right: &Fields) -> Vec<&'static str> {
     let pairs = left.iter().zip(right);
     pairs.filter(|((_, left), (_, right))| left != right).map(|((field, _), _)| field.name).collect()
 }

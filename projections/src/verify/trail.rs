@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 
 use super::difference::{Fields, Suspect, WrittenBy};
 use crate::ViewError;
-use crate::effect::{Effect, Interpreter};
+use crate::effect::{Change, Effect, Interpreter};
 use crate::fact::Access;
 use crate::fold::{Fold, Reference};
 use crate::interpret::{interpret, interpret_sound};
@@ -92,20 +92,26 @@ async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<R
 }
 
 impl Trail {
-    fn subject(&self) -> Option<SubjectId> {
-        self.steps.iter().find_map(
-            |(_, effect)| if let Effect::Enter(entry) = effect { Some(entry.subject) } else { None },
-        )
+    /// Whose it ever was: mostly one patient's, but the old system may have corrected a number.
+    fn subjects(&self) -> BTreeSet<SubjectId> {
+        let subject = |effect: &Effect| {
+            if let Effect::Enter(entry) | Effect::Change { change: Change::Reimported(entry), .. } = effect {
+                Some(entry.subject)
+            } else {
+                None
+            }
+        };
+        self.steps.iter().filter_map(|(_, effect)| subject(effect)).collect()
     }
 
-    /// Puts in their places the events that forget whose the reservation is.
+    /// Puts in their places the events that forget somebody whose the reservation was.
     fn take_forgettings(&mut self, events: &[Recorded], effects: &[Effect]) {
-        let Some(whose) = self.subject() else { return };
+        let subjects = self.subjects();
         for (event, effect) in events.iter().zip(effects) {
             if let Effect::Forget { subject } = effect
-                && *subject == whose
+                && subjects.contains(subject)
             {
-                self.steps.push((WrittenBy::of(event), Effect::Forget { subject: whose }));
+                self.steps.push((WrittenBy::of(event), Effect::Forget { subject: *subject }));
             }
         }
         self.steps.sort_by_key(|(event, _)| event.position);
@@ -129,20 +135,20 @@ impl Trail {
                 replayed.entered_by = Some(event.clone());
                 replayed.date = Some(row.date());
             }
-            replayed.take(event, effect, row.fact(reference).fields());
+            let is_erased = matches!(effect, Effect::Forget { subject } if *subject == row.subject());
+            replayed.take(event, is_erased, row.fact(reference).fields());
         }
         replayed
     }
 }
 
 impl Replayed {
-    fn take(&mut self, event: &WrittenBy, effect: &Effect, fields: Fields) {
+    fn take(&mut self, event: &WrittenBy, is_erased: bool, fields: Fields) {
         let before = self.fields.take();
         for (at, (field, value)) in fields.iter().enumerate() {
             let former = before.as_ref().and_then(|before| before.get(at)).map(|(_, former)| former);
             // What was forgotten reads as erased from the beginning; the event that erased it is that of the forgetting.
-            let is_erased = matches!(effect, Effect::Forget { .. }) && field.access == Access::Sealed;
-            if former != Some(value) || is_erased {
+            if former != Some(value) || is_erased && field.access == Access::Sealed {
                 self.writers.insert(field.name, event.clone());
             }
         }

@@ -13,8 +13,10 @@ pub(crate) mod passage;
 pub(crate) mod query;
 pub(crate) mod request_id;
 pub(crate) mod text;
+pub(crate) mod watched;
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
@@ -24,12 +26,14 @@ use daybook_domain::routing::{Because, RoutedSubject};
 use daybook_domain::{Actor, ReadModel};
 use daybook_event_log::Position;
 use daybook_event_log::codec::TraceParent;
-use daybook_projections::Route;
+use daybook_projections::shadow::Question;
+use daybook_projections::{Route, ViewError};
 
 use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
 use request_id::RequestId;
+use watched::Watched;
 
 /// The header that names the trace.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -49,6 +53,8 @@ pub(crate) struct Edge {
     client: Option<RoutedSubject>,
     /// The position that its answer has to hold.
     at_least: Option<Position>,
+    /// What is watched of it.
+    watched: Rc<Watched>,
 }
 
 impl Edge {
@@ -62,6 +68,7 @@ impl Edge {
             traceparent: header::text(headers, &TRACEPARENT).and_then(TraceParent::parse),
             client: header::client(headers)?,
             at_least: header::at_least(headers)?,
+            watched: request.extensions().get::<Rc<Watched>>().cloned().unwrap_or_default(),
         })
     }
 
@@ -74,13 +81,28 @@ impl Edge {
     ) -> Result<Route, Problem> {
         let subject = subject.or(self.client.as_ref());
         let route = match self.at_least {
-            None => state.router.choose(subject)?,
+            None => state.router.choose(subject),
             Some(position) => {
-                state.router.choose_with(subject, position, state.settings.at_least_patience).await?
+                state.router.choose_with(subject, position, state.settings.at_least_patience).await
             }
         };
+        if let Err(ViewError::NotLive { model }) = route {
+            // A view that is away is one that answers nothing.
+            self.watched.choose(model, Because::NoSubject, None);
+        }
+        let route = route?;
+        self.watched.choose(route.model(), route.because, subject);
         state.metrics.routed(route.model(), route.because);
         Ok(route)
+    }
+
+    /// Lets the other model be asked as well, once the answer is on its way, where this read is one of the sample.
+    pub(crate) fn ask_other(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
+        if state.sampler.is_due()
+            && let Some(question) = question()
+        {
+            self.watched.ask(question);
+        }
     }
 
     /// Chooses the rule set that judges a booking: that of the model to which the subject is routed. It needs no view,
@@ -88,6 +110,7 @@ impl Edge {
     pub(crate) fn judge(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
         let subject = subject.or(self.client.as_ref());
         let (model, because): (ReadModel, Because) = state.router.routing().choose(subject);
+        self.watched.choose(model, because, subject);
         state.metrics.routed(model, because);
         model
     }

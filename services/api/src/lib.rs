@@ -12,16 +12,19 @@
 mod admin;
 mod application;
 mod edge;
+mod guardrails;
 mod health;
 mod metrics;
 mod problem;
 mod public;
 mod routes;
 mod settings;
+mod shadow;
 mod staff;
 mod state;
 mod texts;
+mod windows;
 
 pub use application::{Application, ApplicationError, StopHandle};
-pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
+pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings, Watching};
 pub use staff::{InvalidStaffName, Role, StaffName, TokenError, issue_token};

@@ -12,6 +12,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use daybook_projections::ViewError;
+
 pub(crate) use code::Code;
 pub(crate) use details::{DailyMinutes, Details};
 
@@ -52,6 +54,12 @@ impl Problem {
     pub(crate) const fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
         self
+    }
+
+    /// Whether the view that was to answer is to blame: not the client, nor what all views stand on.
+    pub(crate) fn is_the_views_fault(&self) -> bool {
+        let view_error = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<ViewError>());
+        self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
     }
 
     /// Its code.

@@ -81,7 +81,14 @@ fn admin_routes(service: &mut ServiceConfig) {
             at(Endpoint::ReadModel)
                 .route(web::get().to(admin::show_read_model))
                 .route(web::post().to(admin::set_read_model)),
-        );
+        )
+        .service(
+            at(Endpoint::Migration)
+                .route(web::get().to(admin::show_migration))
+                .route(web::post().to(admin::change_migration)),
+        )
+        .service(at(Endpoint::MigrationPlan).route(web::get().to(admin::plan_migration)))
+        .service(at(Endpoint::Guardrails).route(web::get().to(admin::show_guardrails)));
 }
 
 /// A resource that knows its own name and says which methods it takes.

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
+use daybook_domain::routing::{Limits, Share};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
-use daybook_projections::{Batches, LagRule, Router};
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
+use daybook_projections::{Batches, LagRule, Migration, Router};
 
 /// How the API is run.
 #[derive(Debug, Clone)]
@@ -26,6 +29,34 @@ pub struct Settings {
     pub shutdown_patience: Duration,
     /// Threads that answer; none means as many as the machine has cores.
     pub workers: Option<NonZeroUsize>,
+    /// How reads are watched.
+    pub watching: Watching,
+}
+
+/// How reads are watched while two models answer them.
+#[derive(Debug, Clone, Copy)]
+pub struct Watching {
+    /// The part of reads that the other model is asked as well.
+    pub sample: Share,
+    /// Length of the windows that guardrails judge; the same in all processes.
+    pub window: Duration,
+    /// What guardrails bear.
+    pub limits: Limits,
+}
+
+impl Watching {
+    /// Length of a window, unless told otherwise.
+    pub const WINDOW: Duration = Duration::from_secs(60);
+
+    /// The part of reads that is compared unless told otherwise, in percent.
+    pub const SAMPLE_PERCENT: f64 = 1.0;
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        let sample = Share::percent(Self::SAMPLE_PERCENT).unwrap_or_default();
+        Self { sample, window: Self::WINDOW, limits: Limits::default() }
+    }
 }
 
 impl Settings {
@@ -36,7 +67,7 @@ impl Settings {
     pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(15);
 
     /// The usual ones.
-    pub const fn new(listen: SocketAddr, jwt_secret: JwtSecret) -> Self {
+    pub fn new(listen: SocketAddr, jwt_secret: JwtSecret) -> Self {
         Self {
             listen,
             jwt_secret,
@@ -44,6 +75,7 @@ impl Settings {
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,
+            watching: Watching::default(),
         }
     }
 }
@@ -59,10 +91,16 @@ pub struct Parts {
     pub queries: Queries,
     /// Which view answers whom.
     pub router: Router,
+    /// Puts sampled reads to both views.
+    pub shadow: Shadow,
+    /// Keeps what processes see of their reads.
+    pub watch: Watch,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Batches of the engine that keeps the views up, where this process has one.
     pub batches: Option<Batches>,
+    /// What looks at the migration.
+    pub migration: Migration,
 }
 
 /// The secret that staff tokens are signed with. It never shows itself.

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use daybook_commands::{Clock, CommandError, Commands};
 use daybook_event_log::EventLog;
-use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::{Migration, Router};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use crate::guardrails::{Guard, Latest};
 use crate::metrics::Metrics;
 use crate::problem::{Code, Problem};
 use crate::public::check_limiter::CheckLimiter;
 use crate::settings::{Parts, Settings};
+use crate::shadow::Sampler;
 use crate::staff::token::Tokens;
+use crate::windows::Windows;
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -23,20 +27,41 @@ pub(crate) struct State {
     pub(crate) queries: Queries,
     pub(crate) router: Router,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) migration: Migration,
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
     pub(crate) metrics: Metrics,
+    pub(crate) windows: Arc<Windows>,
+    pub(crate) sampler: Sampler,
+    pub(crate) judged: Latest,
+    /// Tells the guardrails, by its end, that the application has ended.
+    _guarded: watch::Sender<()>,
     runtime: Handle,
 }
 
 impl State {
     /// Has to be called on the runtime that is to carry out commands.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { log, commands, queries, router, clock, batches } = parts;
+        let Parts { log, commands, queries, router, shadow, watch, clock, batches, migration } = parts;
         let metrics = Metrics::new();
         if let Some(batches) = batches {
             tokio::spawn(metrics.batches().measure(batches.subscribe()));
         }
+        let (windows, judged) = (Arc::new(Windows::default()), Latest::default());
+        let watching = settings.watching;
+        let sampler = Sampler::start(watching.sample, shadow.clone(), windows.clone(), metrics.shadow());
+        let guard = Guard {
+            settings: watching,
+            windows: windows.clone(),
+            watch,
+            shadow,
+            router: router.clone(),
+            commands: commands.clone(),
+            metrics: metrics.guard(),
+            latest: judged.clone(),
+        };
+        let (guarded, stopped) = watch::channel(());
+        tokio::spawn(guard.run(stopped));
         Self {
             tokens: Tokens::new(&settings.jwt_secret),
             settings,
@@ -45,8 +70,13 @@ impl State {
             queries,
             router,
             clock,
+            migration,
             checks: CheckLimiter::default(),
             metrics,
+            windows,
+            sampler,
+            judged,
+            _guarded: guarded,
             runtime: Handle::current(),
         }
     }

@@ -81,6 +81,7 @@ pub(crate) fn event_id(event: &BookEvent, fresh: Uuid) -> EventId {
     EventId(match event {
         BookEvent::ReservationImported(e) => Uuid::new_v5(&IMPORTED_ROWS, e.reservation.as_str().as_bytes()),
         BookEvent::ReservationRequested(_)
+        | BookEvent::ReservationReimported(_)
         | BookEvent::ReservationConfirmed(_)
         | BookEvent::ReservationRejected(_)
         | BookEvent::ReservationCancelled(_)

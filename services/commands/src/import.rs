@@ -2,31 +2,44 @@
 //!
 //! Imported history is fact: it is never refused for capacity, and a wish that nobody can read is kept with its raw
 //! text for review. Nothing is lost in silence: every row ends up imported, already there, or listed as rejected with
-//! its place, its field and a reason, and never with what stands in the field. A second run appends nothing.
+//! its place, its field and a reason, and never with what stands in the field.
 //!
-//! Before it, [`analyze`] says what is in a source, and [`rehearse`] what a run would do; both go through the same rows by
-//! the same code, and append nothing. [`Rules`] are the clinic's own, for texts that the built-in grammar cannot read.
+//! The old system may still be written to. A further run takes over what is new and what has changed, whatever column it is
+//! in and whether or not `updatedAt` says so, since every row is held against what the log says of it. What was changed here
+//! meanwhile is never overruled in silence. A run to which nothing has happened appends nothing.
+//!
+//! A [`Takeover`] says how to go about it. It is run, or rehearsed, or only looked at: each time the same rows go the same
+//! way, and only a run appends. [`Rules`] are the clinic's own, for texts that the built-in grammar cannot read.
 
 mod analysis;
 mod basis;
-mod csv;
+mod compare;
+pub(crate) mod csv;
+mod forgotten;
 mod known;
 mod postgres;
+mod reconcile;
+mod recorder;
 mod report;
 mod room;
 mod row;
 mod rules;
 mod run;
+mod said;
+mod standing;
+mod update;
 
 use std::io;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 pub use analysis::{
     Analysis, Anomaly, AnomalyKind, Becomes, By, Change, FormatOutcome, FormatReport, MAX_FORMATS,
     MAX_PLACES, MAX_SAMPLES, RuleReport, Sample, Samples,
 };
-pub use report::{ImportReport, MAX_REJECTS_LISTED, Place, Progress, Reason, Reject};
+pub use reconcile::{Count, Found, Reconciliation};
+pub use report::{Conflict, ImportReport, MAX_LISTED, MAX_REJECTS_LISTED, Place, Progress, Reason, Reject};
 pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use crate::commands::Commands;
@@ -60,13 +73,13 @@ pub enum ImportError {
     #[error("the export has no header line that can be read")]
     HeaderUnreadable,
     /// The header lacks columns.
-    #[error("the export lacks {}; columns are named as in the old system's table", columns.join(", "))]
+    #[error("the file lacks {}; its first line has to name these columns", columns.join(", "))]
     ColumnsMissing {
         /// Which.
         columns: Vec<&'static str>,
     },
     /// The header names a column twice.
-    #[error("the export has the column {column} twice")]
+    #[error("the file has the column {column} twice")]
     ColumnTwice {
         /// Which.
         column: &'static str,
@@ -75,7 +88,7 @@ pub enum ImportError {
     #[error("the old system's database failed")]
     Database(#[source] tokio_postgres::Error),
     /// More rows than a run may hold.
-    #[error("an import takes {limit} reservations at the most; split the export by date")]
+    #[error("a run takes {limit} reservations at the most; split the file by date")]
     TooManyRows {
         /// Rows that one run may hold, those in the log included.
         limit: usize,
@@ -124,82 +137,92 @@ pub enum Source {
     Postgres(Box<tokio_postgres::Config>),
 }
 
-/// Imports a CSV export by the built-in rules for times.
-pub async fn import_csv(
-    commands: &Commands,
-    reader: impl io::Read + Send + 'static,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    import(commands, Source::Csv(Box::new(reader)), &Rules::default(), progress).await
+impl Source {
+    /// A CSV export.
+    pub fn csv(reader: impl io::Read + Send + 'static) -> Self {
+        Self::Csv(Box::new(reader))
+    }
+
+    /// The old system's live database.
+    pub fn postgres(config: tokio_postgres::Config) -> Self {
+        Self::Postgres(Box::new(config))
+    }
 }
 
-/// Imports from the old system's live database by the built-in rules for times.
-pub async fn import_postgres(
-    commands: &Commands,
-    config: tokio_postgres::Config,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    import(commands, Source::Postgres(Box::new(config)), &Rules::default(), progress).await
+/// How an import goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct Takeover {
+    /// Take only rows whose `updatedAt` is not before this. One that was changed by hand without it is then not seen.
+    pub since: Option<DateTime<Utc>>,
+    /// Where a reservation was changed both there and here, take what the old system says.
+    pub old_wins: bool,
+    /// Account for every row at the end. The source has to be whole.
+    pub reconcile: bool,
+    /// The clinic's own rules for times. They place what is new, what is typed anew, and what nothing understood before; a
+    /// time that stands already is moved by none.
+    pub rules: Rules,
 }
 
-/// Imports, with the clinic's own rules for times.
-pub async fn import(
-    commands: &Commands,
-    source: Source,
-    rules: &Rules,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    let run = Run::recording(commands, rules).await?;
-    read_through(source, run, |_| {}, progress).await
-}
+impl Takeover {
+    /// Takes reservations over.
+    pub async fn run(
+        &self,
+        commands: &Commands,
+        source: Source,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        self.read_through(source, Run::recording(commands, self).await?, |_| {}, progress).await
+    }
 
-/// Says what an import would do, and appends nothing. Without a clinic it is one that begins.
-pub async fn rehearse(
-    commands: Option<&Commands>,
-    source: Source,
-    rules: &Rules,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    let run = Run::rehearsal(commands, Basis::of(commands), rules).await?;
-    read_through(source, run, |_| {}, progress).await
-}
+    /// Says what a run would do, and appends nothing. Without a clinic it is one that begins.
+    pub async fn rehearse(
+        &self,
+        commands: Option<&Commands>,
+        source: Source,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        let run = Run::rehearsal(commands, Basis::of(commands), self).await?;
+        self.read_through(source, run, |_| {}, progress).await
+    }
 
-/// Looks at a source, and says what is in it and what an import would make of it. Appends nothing.
-pub async fn analyze(
-    commands: Option<&Commands>,
-    source: Source,
-    rules: &Rules,
-    samples: Samples,
-    progress: OnProgress<'_>,
-) -> Result<Analysis, ImportError> {
-    let basis = Basis::of(commands);
-    let mut tally = analysis::Tally::new(rules, basis.clone(), samples);
-    let run = Run::rehearsal(commands, basis, rules).await?;
-    let report = read_through(source, run, |row| tally.look(row), progress).await?;
-    Ok(tally.into_analysis(report))
-}
+    /// Says what is in a source, and what a run would make of it. Appends nothing.
+    pub async fn analyze(
+        &self,
+        commands: Option<&Commands>,
+        source: Source,
+        samples: Samples,
+        progress: OnProgress<'_>,
+    ) -> Result<Analysis, ImportError> {
+        let basis = Basis::of(commands);
+        let mut tally = analysis::Tally::new(&self.rules, basis.clone(), samples);
+        let run = Run::rehearsal(commands, basis, self).await?;
+        let report = self.read_through(source, run, |row| tally.look(row), progress).await?;
+        Ok(tally.into_analysis(report))
+    }
 
-/// Reads a source to its end, ahead of what is made of it.
-async fn read_through(
-    source: Source,
-    run: Run<'_>,
-    look: impl FnMut(&RawRow),
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-    match source {
-        Source::Csv(reader) => {
-            let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
-            let report = run::run(run, chunks, look, progress).await?;
-            reading.await.map_err(ImportError::ReaderEnded)??;
-            Ok(report)
-        }
-        Source::Postgres(config) => {
-            let reading = async move { postgres::read_chunks(&config, &sender).await };
-            let (read, report) = tokio::join!(reading, run::run(run, chunks, look, progress));
-            // What was read until it broke off is imported; but a run that broke off is no success.
-            read?;
-            report
+    /// Reads a source to its end, ahead of what is made of it.
+    async fn read_through(
+        &self,
+        source: Source,
+        run: Run<'_>,
+        look: impl FnMut(&RawRow),
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
+        match source {
+            Source::Csv(reader) => {
+                let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
+                let report = run::run(run, chunks, look, progress).await?;
+                reading.await.map_err(ImportError::ReaderEnded)??;
+                Ok(report)
+            }
+            Source::Postgres(config) => {
+                let reading = async move { postgres::read_chunks(&config, self.since, &sender).await };
+                let (read, report) = tokio::join!(reading, run::run(run, chunks, look, progress));
+                // What was read until it broke off is imported; but a run that broke off is no success.
+                read?;
+                report
+            }
         }
     }
 }

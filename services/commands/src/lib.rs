@@ -18,6 +18,7 @@ mod ids;
 pub mod import;
 mod origin;
 mod pages;
+pub mod review;
 mod small_stream;
 mod wish_input;
 
@@ -25,6 +26,6 @@ pub use clock::{Clock, SystemClock};
 pub use commands::{Booked, Commands, Forgotten, NewClosure, NewReservation, Seeded, Settings, Wanted};
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
-pub use import::{ImportError, ImportReport, import_csv, import_postgres};
+pub use import::{ImportError, ImportReport, Takeover};
 pub use origin::Origin;
 pub use wish_input::WishInput;

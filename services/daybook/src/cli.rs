@@ -2,12 +2,15 @@
 //!
 //! Data goes to standard output, all else to standard error.
 
+mod backup;
 mod events;
 mod forget;
 mod import;
 mod leading;
+mod migrate;
 mod projection;
 mod reads;
+mod restore;
 mod serve;
 mod signals;
 mod status;
@@ -59,9 +62,18 @@ enum Command {
     /// Take over the reservations of the old system
     #[command(subcommand)]
     Import(import::Command),
+    /// Go from the enum to dynamic services stage by stage, through gates that are measured, and back from each
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Look into the event log; patients' details stay sealed
     #[command(subcommand)]
     Events(events::Command),
+    /// Back up the log, the keys and what is known of the views, while bookings go on
+    #[command(after_help = backup::KEY_IS_APART)]
+    Backup(backup::Arguments),
+    /// Prove a backup, or put it into an empty database; exit code 1 where something differs
+    #[command(after_help = restore::TWO_WAYS)]
+    Restore(restore::Arguments),
     /// Print a token for the staff API
     Token(token::Arguments),
     /// Make all that is known of a patient unreadable, for ever
@@ -101,7 +113,10 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         | Command::Projection(_)
         | Command::Reads(_)
         | Command::Import(_)
+        | Command::Migrate(_)
         | Command::Events(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Token(_)
         | Command::Forget(_) => logging::COMMAND_FILTER,
     };
@@ -120,7 +135,10 @@ impl Command {
             Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
+            Self::Migrate(command) => signals::interruptible(migrate::run(settings, command)).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
+            Self::Backup(arguments) => signals::interruptible(backup::run(settings, arguments)).await,
+            Self::Restore(arguments) => restore::run(settings, arguments).await,
             Self::Token(arguments) => token::run(settings, arguments),
             Self::Forget(arguments) => signals::interruptible(forget::run(settings, arguments)).await,
         }

@@ -16,7 +16,7 @@ use crate::failure::Misuse;
 const MODE: u32 = 0o600;
 
 /// Ends the name of a file that is not whole yet.
-const SUFFIX: &str = ".part";
+pub(crate) const SUFFIX: &str = ".part";
 
 /// A file that is being written. Unless it is kept, dropping it removes it.
 pub(crate) struct Part {

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::Error;
 
+use self::binaries::Binaries;
 use self::cluster::Cluster;
 use self::home::Home;
 use self::lease::{Lease, StartLock};
@@ -54,6 +55,34 @@ impl Options {
         let binaries =
             std::env::var_os(BINARIES_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
         Self { binaries }
+    }
+
+    /// Path of another of PostgreSQL's programs, such as `psql`, from the folder of the server's.
+    ///
+    /// # Errors
+    /// [`Error::BinariesMissing`] and its kin say what to install or set.
+    pub fn program(&self, name: &'static str) -> Result<PathBuf, Error> {
+        Binaries::find(self.binaries.as_deref(), Path::new(""), None)?.existing_program(name)
+    }
+}
+
+/// The programs that dump and restore a database.
+#[derive(Debug, Clone)]
+pub struct DumpPrograms {
+    /// Writes a dump.
+    pub pg_dump: PathBuf,
+    /// Reads one.
+    pub pg_restore: PathBuf,
+}
+
+impl DumpPrograms {
+    /// Finds those that fit a server of this major version, private or not, where the private one's programs are found.
+    ///
+    /// # Errors
+    /// [`Error::DumpToolsMissing`], which says what to install or to set.
+    pub fn find(options: &Options, server: u32) -> Result<Self, Error> {
+        let found = Binaries::find_for_dumps(options.binaries.as_deref(), server)?;
+        Ok(Self { pg_dump: found.program("pg_dump"), pg_restore: found.program("pg_restore") })
     }
 }
 
@@ -123,7 +152,13 @@ impl PrivatePostgres {
     /// A command line that a person can paste to look into the database.
     #[must_use]
     pub fn connect_hint(&self) -> String {
-        session::psql_command(&self.socket_dir, DATABASE)
+        self.connect_hint_as(USER)
+    }
+
+    /// The same as another role. Whoever reaches the socket is let in as any: it lies in a folder of its owner's alone.
+    #[must_use]
+    pub fn connect_hint_as(&self, role: &str) -> String {
+        session::psql_command(&self.socket_dir, role, DATABASE)
     }
 
     /// Has the server stopped when this process ends in whatever way, `kill -9` included, unless others still use it.

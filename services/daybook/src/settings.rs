@@ -3,17 +3,21 @@
 //! Nothing here opens, makes or connects to anything; secrets never show themselves.
 
 mod error;
+mod flags;
 mod options;
+mod soak;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use daybook_api::JwtSecret;
+use daybook_api::{JwtSecret, Watching};
 use daybook_domain::ClinicZone;
+use daybook_domain::routing::{FlagsObserved, Limits, Share};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
+use daybook_projections::SoakTimes;
 use tokio_postgres::Config;
 
 pub use error::SettingsError;
@@ -28,8 +32,8 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 /// How long a connection to a given database may take to make, unless its URL says so itself.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// The switches of the old system.
-const OLD_FLAGS: [&str; 2] = ["USE_DYNAMIC_SERVICES", "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"];
+/// Longest window that guardrails judge, in seconds: what goes wrong has to be noticed before the day is over.
+const MAX_GUARD_WINDOW: u64 = 3600;
 
 /// Which database is used.
 #[derive(Debug, Clone)]
@@ -75,6 +79,12 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
+    /// How long each stage of the migration has to last.
+    pub soak: SoakTimes,
+    /// The old system's flags.
+    pub flags: FlagsObserved,
+    /// How reads are watched.
+    pub watching: Watching,
     /// Form of log lines.
     pub log_format: LogFormat,
     /// What is logged, where it was given.
@@ -99,6 +109,16 @@ impl Settings {
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            soak: soak::parse(given(options.soak).as_deref())?,
+            flags: flags::parse(
+                given(options.use_dynamic_services),
+                given(options.dynamic_services_rollout_percentage),
+            )?,
+            watching: Watching {
+                sample: parse_sample(given(options.shadow_sample))?,
+                window: parse_window(given(options.guard_window))?,
+                limits: parse_limits(given(options.guardrails))?,
+            },
             log_format: parse_log_format(given(options.log_format))?,
             log_filter: given(options.log_filter),
         })
@@ -134,14 +154,6 @@ impl Settings {
     fn is_loopback(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
     }
-}
-
-/// The switches of the old system that are set in this process's environment.
-pub fn old_flags_set() -> Vec<&'static str> {
-    OLD_FLAGS
-        .into_iter()
-        .filter(|flag| std::env::var_os(flag).is_some_and(|value| !value.is_empty()))
-        .collect()
 }
 
 /// Understands the connection string that an option holds.
@@ -183,6 +195,22 @@ fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
         }
         Some(_) => Err(SettingsError::EventStore),
     }
+}
+
+fn parse_sample(text: Option<String>) -> Result<Share, SettingsError> {
+    let Some(text) = text else { return Ok(Watching::default().sample) };
+    let share = text.parse().ok().and_then(|percent: f64| Share::percent(percent).ok());
+    share.ok_or(SettingsError::ShadowSample(text))
+}
+
+fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
+    let Some(text) = text else { return Ok(Watching::WINDOW) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_GUARD_WINDOW).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or(SettingsError::GuardWindow(text))
+}
+
+fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
+    text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
 }
 
 fn parse_log_format(text: Option<String>) -> Result<LogFormat, SettingsError> {

@@ -3,9 +3,11 @@
 //! It must never decide anything about bookings or views: it opens the parts in their order and closes them in the reverse.
 
 mod database;
+mod empty;
 mod engine;
 mod key_ring;
 mod log;
+mod scratch;
 mod supervisor;
 
 use std::sync::Arc;
@@ -17,13 +19,18 @@ use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Auditor, KEEP, Rebuild, Retirement, Standing, ViewError, generation};
+use daybook_projections::{
+    Auditor, GateSettings, Gates, KEEP, Migration, Rebuild, Retirement, Standing, ViewError, generation,
+};
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
 
+pub use empty::EmptyDatabase;
 pub use engine::RunningEngine;
+pub use log::LogIdentity;
+pub use scratch::{Restored, Scratch};
 pub use supervisor::Supervisor;
 
 use crate::settings::Settings;
@@ -68,6 +75,10 @@ impl Backend {
     pub async fn open(settings: &Settings, beginning: Beginning) -> anyhow::Result<Self> {
         settings.check_master_key()?;
         let server = DatabaseServer::start(settings, beginning).await?;
+        Self::open_on(settings, server).await
+    }
+
+    async fn open_on(settings: &Settings, server: DatabaseServer) -> anyhow::Result<Self> {
         let config = server.config().clone();
         bring_up_to_date(&config).await.with_context(|| server.describe_failure())?;
         let pool = create_pool(&config, PoolSize::default())?;
@@ -100,6 +111,14 @@ impl Backend {
         log::check_not_overtaken(&self.log, &self.pool).await
     }
 
+    /// Which log this is; none while it is empty.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn log_identity(&self, settings: &Settings) -> anyhow::Result<Option<LogIdentity>> {
+        log::identify(settings, &self.log).await
+    }
+
     /// Starts the engine that keeps the views up. Where another process does so already, it stands by.
     pub fn start_engine(&self) -> RunningEngine {
         RunningEngine::start(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
@@ -120,6 +139,17 @@ impl Backend {
         Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
+    /// What looks at the migration, and measures its gates by these settings.
+    pub fn migration(&self, settings: &Settings) -> Migration {
+        let asked = gate_settings(settings);
+        Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), asked)
+    }
+
+    /// What measures the gates of the migration.
+    pub fn gates(&self, settings: &Settings) -> Gates {
+        Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
+    }
+
     /// What audits views.
     pub fn auditor(&self) -> Auditor {
         Auditor::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
@@ -133,6 +163,11 @@ impl Backend {
     /// A command line by which a person looks into the database. It holds no password.
     pub fn connect_hint(&self) -> &str {
         self.server.connect_hint()
+    }
+
+    /// A command line by which a person finds the runbook's tables under their plain names. It holds no password.
+    pub fn runbook_hint(&self) -> &str {
+        self.server.runbook_hint()
     }
 
     /// Waits until all views that serve hold everything up to a position; says where they stand.
@@ -164,6 +199,15 @@ impl Backend {
         pool.close();
         server.stop().await
     }
+}
+
+fn gate_settings(settings: &Settings) -> GateSettings {
+    GateSettings { soak: settings.soak, ..GateSettings::default() }
+}
+
+/// Where the settings keep the event log: `postgres` or `eventstore`.
+pub const fn log_kind(settings: &Settings) -> &'static str {
+    log::name(&settings.event_store)
 }
 
 /// Runs the migrations that have not run.

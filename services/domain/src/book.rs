@@ -11,7 +11,7 @@ pub mod placement;
 pub mod rejection;
 pub mod state;
 
-pub use command::{BookCommand, Change, CloseTime, RequestReservation, Turn};
+pub use command::{BookCommand, Change, CloseTime, Meant, RequestReservation, Turn};
 pub use decide::{Desk, MAX_DAYS_AHEAD, MAX_PAGE_ENTRIES, decide};
 pub use event::BookEvent;
 pub use placement::Placement;

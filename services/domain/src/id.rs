@@ -5,6 +5,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -107,12 +108,9 @@ impl SubjectId {
 
     /// Reads 32 hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        let digits = text.as_bytes();
-        if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(InvalidId);
-        }
-        let number = u128::from_str_radix(text, 16).map_err(|_| InvalidId)?;
-        Ok(Self(number.to_be_bytes()))
+        // A uuid without its dashes has the same form, and is read digit pair by digit pair.
+        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
+        Uuid::try_parse_ascii(digits).map(|number| Self(number.into_bytes())).map_err(|_| InvalidId)
     }
 }
 
@@ -154,6 +152,11 @@ impl Actor {
     /// Names an actor. Control characters are dropped and the rest is cut at [`Self::MAX_LENGTH`].
     pub fn named(name: &str) -> Self {
         Self(name.chars().filter(|c| !c.is_control()).take(Self::MAX_LENGTH).collect::<String>().into())
+    }
+
+    /// The actor that an event names.
+    pub fn recorded(name: &str) -> Self {
+        Self(name.into())
     }
 
     /// A booking client without an account.

@@ -2,99 +2,29 @@
 //!
 //! Stream `routing-main`. A subject falls into one of 10 000 buckets and stays there for as long as the rollout keeps
 //! its salt, so raising the dynamic share only adds subjects to the dynamic model and lowering it only removes them.
-//! Precedence: retired, then rolled back, then forced, then the share. Order of this file: events, state, choice, commands,
-//! decide.
+//! Precedence: retired, then rolled back, then forced, then the share. Order of this file: events, state, commands, decide.
 
+mod choice;
+mod gate;
+mod guardrail;
 mod retirement;
+mod stage;
+mod watch;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::vocabulary::ReadModel;
 
+pub use choice::{BUCKETS, Because, InvalidShare, RoutedSubject, Share};
+pub use gate::{Finding, Gate, GateResult};
+pub use guardrail::{
+    Durations, Inconclusive, InvalidLimits, Judgement, Limits, Seen, Trip, WORSE_FACTOR, WindowSum, judge,
+};
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
-
-/// Number of buckets: a share is set in hundredths of a percent.
-pub const BUCKETS: u16 = 10_000;
-
-/// The part of subjects that the dynamic view answers, in hundredths of a percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct Share(u16);
-
-/// The number is no share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a share is 0 to 100 percent, in steps of 0.01")]
-pub struct InvalidShare;
-
-impl Share {
-    /// Nobody.
-    pub const NONE: Self = Self(0);
-    /// Everybody.
-    pub const ALL: Self = Self(BUCKETS);
-
-    /// A share in percent, to two places.
-    pub fn percent(percent: f64) -> Result<Self, InvalidShare> {
-        let hundredths = percent * 100.0;
-        let whole = hundredths.round();
-        if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
-            return Err(InvalidShare);
-        }
-        Ok(Self(whole as u16))
-    }
-
-    /// In percent.
-    pub fn as_percent(self) -> f64 {
-        f64::from(self.0) / 100.0
-    }
-}
-
-impl TryFrom<u16> for Share {
-    type Error = InvalidShare;
-
-    fn try_from(hundredths: u16) -> Result<Self, InvalidShare> {
-        if hundredths <= BUCKETS { Ok(Self(hundredths)) } else { Err(InvalidShare) }
-    }
-}
-
-impl From<Share> for u16 {
-    fn from(share: Share) -> Self {
-        share.0
-    }
-}
-
-/// Who is routed: a patient by their subject id, else a client by the id it goes by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RoutedSubject(Box<str>);
-
-impl RoutedSubject {
-    /// Longest id of a client, in bytes; what is longer is cut.
-    pub const MAX_LENGTH: usize = 128;
-
-    /// A patient.
-    pub fn patient(subject: crate::SubjectId) -> Self {
-        Self(format!("patient:{subject}").into())
-    }
-
-    /// A client or a member of staff, by the id it goes by.
-    pub fn client(id: &str) -> Self {
-        Self(format!("client:{}", id.chars().take(Self::MAX_LENGTH).collect::<String>()).into())
-    }
-
-    /// Reads what [`Self::as_str`] shows.
-    pub fn parse(text: &str) -> Option<Self> {
-        let known = text.strip_prefix("patient:").or_else(|| text.strip_prefix("client:"))?;
-        (!known.is_empty() && known.len() <= Self::MAX_LENGTH).then(|| Self(text.into()))
-    }
-
-    /// `patient:` or `client:` and the id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
+pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};
 
 /// Everything that can happen to the routing.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +43,14 @@ pub enum RoutingEvent {
     ViewRetired(ViewRetired),
     /// A view that was retired is there again.
     ViewRestored(ViewRestored),
+    /// A stage of the migration was entered.
+    StageEntered(StageEntered),
+    /// An item of the migration's checklist was done.
+    ChecklistItemDone(ChecklistItemDone),
+    /// The flags of the environment changed.
+    FlagsObserved(FlagsObserved),
+    /// A guardrail's limit was passed.
+    GuardrailTripped(GuardrailTripped),
 }
 
 /// A rollout began.
@@ -171,81 +109,53 @@ pub struct Routing {
     pub forced: BTreeMap<RoutedSubject, ReadModel>,
     /// The view that is retired, and what it was then.
     pub retired: Option<ViewRetired>,
-}
-
-/// Why a subject was given its model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Because {
-    /// The other view is retired.
-    Retired,
-    /// Everybody was rolled back.
-    RolledBack,
-    /// The subject is on the forced list.
-    Forced,
-    /// The subject's bucket against the share.
-    Share,
-    /// The request named no subject: legacy unless the dynamic view answers everybody.
-    NoSubject,
+    /// The stage of the migration.
+    pub stage: Stage,
+    /// The checklist's items that were done, with what showed it last.
+    pub checklist: BTreeMap<ChecklistItem, Box<str>>,
+    /// The flags of the environment as they were last observed.
+    pub flags: FlagsObserved,
 }
 
 impl Routing {
-    /// Chooses the model for a subject, and says why.
-    pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, Because) {
-        if self.retired.is_some() {
-            return (ReadModel::Dynamic, Because::Retired);
-        }
-        if self.rolled_back {
-            return (ReadModel::Legacy, Because::RolledBack);
-        }
-        let Some(subject) = subject else {
-            return (self.everybody().unwrap_or(ReadModel::Legacy), Because::NoSubject);
-        };
-        if let Some(model) = self.forced.get(subject) {
-            return (*model, Because::Forced);
-        }
-        let dynamic =
-            self.everybody().map_or_else(|| self.bucket(subject) < self.share.0, |m| m == ReadModel::Dynamic);
-        (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, Because::Share)
-    }
-
-    /// The one model that the share gives to everybody, if it does.
-    fn everybody(&self) -> Option<ReadModel> {
-        match self.share {
-            Share::ALL => Some(ReadModel::Dynamic),
-            Share::NONE => Some(ReadModel::Legacy),
-            Share(_) => None,
-        }
-    }
-
-    fn bucket(&self, subject: &RoutedSubject) -> u16 {
-        let salt = self.salt.as_deref().unwrap_or_default();
-        let hash: [u8; 32] = Sha256::new()
-            .chain_update(salt)
-            .chain_update([0])
-            .chain_update(subject.as_str())
-            .finalize()
-            .into();
-        let number = hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        (number % u64::from(BUCKETS)) as u16
-    }
-
     /// Takes in one event.
     pub fn evolve(&mut self, event: &RoutingEvent) {
         match event {
             RoutingEvent::RolloutOpened(e) => self.salt = Some(e.salt.clone()),
             RoutingEvent::DynamicShareSet(e) => {
+                self.stage = Stage::of_share(e.share, self.stage);
                 self.share = e.share;
                 self.rolled_back = false;
             }
-            RoutingEvent::ReadsRolledBack(_) => self.rolled_back = true,
+            RoutingEvent::ReadsRolledBack(_) => {
+                self.stage = Stage::Legacy;
+                self.rolled_back = true;
+            }
             RoutingEvent::SubjectForced(e) => {
                 self.forced.insert(e.subject.clone(), e.model);
             }
             RoutingEvent::SubjectReleased(e) => {
                 self.forced.remove(&e.subject);
             }
-            RoutingEvent::ViewRetired(e) => self.retired = Some(e.clone()),
-            RoutingEvent::ViewRestored(_) => self.retired = None,
+            RoutingEvent::ViewRetired(e) => {
+                self.stage = Stage::Retired;
+                self.retired = Some(e.clone());
+            }
+            RoutingEvent::ViewRestored(_) => {
+                self.stage = Stage::Dynamic;
+                self.retired = None;
+            }
+            RoutingEvent::StageEntered(e) => {
+                self.stage = e.stage;
+                self.share = e.stage.share();
+                // The way back to the first stage is for everybody, those on the forced list too.
+                self.rolled_back = e.way == Way::RolledBack && e.stage == Stage::Legacy;
+            }
+            RoutingEvent::ChecklistItemDone(e) => {
+                self.checklist.insert(e.item, e.evidence.clone());
+            }
+            RoutingEvent::FlagsObserved(e) => self.flags = *e,
+            RoutingEvent::GuardrailTripped(_) => {}
         }
     }
 
@@ -283,6 +193,11 @@ impl Routing {
             }
             RoutingCommand::RetireView(wanted) => self.decide_retirement(wanted)?,
             RoutingCommand::RestoreView(wanted) => self.decide_restoration(wanted),
+            RoutingCommand::AdvanceStage(wanted) => self.decide_advance(wanted)?,
+            RoutingCommand::RollBackStage(wanted) => self.decide_stage_rollback(wanted)?,
+            RoutingCommand::DoChecklistItem(done) => return self.decide_item(done),
+            RoutingCommand::ObserveFlags(seen) => return Ok(self.decide_flags(seen)),
+            RoutingCommand::TripGuardrail(tripped) => return Ok(self.decide_trip(tripped)),
         };
         Ok(event.into_iter().collect())
     }
@@ -308,6 +223,16 @@ pub enum RoutingCommand {
     RetireView(ViewRetired),
     /// Count on a view again that was retired.
     RestoreView(ViewRestored),
+    /// Enter the next stage of the migration.
+    AdvanceStage(AdvanceStage),
+    /// Enter an earlier one.
+    RollBackStage(RollBackStage),
+    /// Note that an item of the checklist was done.
+    DoChecklistItem(ChecklistItemDone),
+    /// Follow the flags of the environment where they changed.
+    ObserveFlags(FlagsObserved),
+    /// Roll back because a guardrail's limit was passed.
+    TripGuardrail(GuardrailTripped),
 }
 
 /// The fact that stopped a command.
@@ -343,6 +268,27 @@ pub enum RoutingRejection {
         "the forced list holds {0} on the legacy view: release them first; `daybook reads show` counts the list"
     )]
     SubjectsOnLegacy(usize),
+    /// Another stage comes first.
+    #[error(
+        "the migration is at stage {at}, and {wanted} does not follow it: `daybook migrate status` shows the stages"
+    )]
+    StageOutOfOrder {
+        /// The stage as it is.
+        at: Stage,
+        /// The stage that was asked for.
+        wanted: Stage,
+    },
+    /// A gate does not let through.
+    #[error(
+        "the gate `{gate}` before stage {stage} is shut: `daybook migrate plan` shows what it found and what it asks; \
+         `--override REASON` goes on all the same, and is recorded"
+    )]
+    GateShut {
+        /// The stage that was asked for.
+        stage: Stage,
+        /// The first gate that is shut.
+        gate: Gate,
+    },
 }
 
 fn require_reason(reason: &str) -> Result<(), RoutingRejection> {
@@ -354,32 +300,7 @@ mod tests {
     use super::*;
 
     fn routing(percent: f64) -> Routing {
-        Routing { salt: Some("salt".into()), share: Share::percent(percent).unwrap(), ..Routing::default() }
-    }
-
-    fn dynamic_subjects(percent: f64) -> Vec<usize> {
-        let routing = routing(percent);
-        let is_dynamic =
-            |n: &usize| routing.choose(Some(&RoutedSubject::client(&n.to_string()))).0 == ReadModel::Dynamic;
-        (0..20_000).filter(is_dynamic).collect()
-    }
-
-    #[test]
-    fn the_set_at_25_percent_contains_the_set_at_5_percent() {
-        let (five, twenty_five) = (dynamic_subjects(5.0), dynamic_subjects(25.0));
-        assert!(five.iter().all(|n| twenty_five.binary_search(n).is_ok()));
-        assert!((900..1100).contains(&five.len()), "{}", five.len());
-        assert!((4800..5200).contains(&twenty_five.len()), "{}", twenty_five.len());
-    }
-
-    #[test]
-    fn a_rollback_goes_before_the_forced_list_and_that_before_the_share() {
-        let tester = RoutedSubject::client("tester");
-        let mut routing = routing(0.0);
-        routing.forced.insert(tester.clone(), ReadModel::Dynamic);
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
-        routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+        Routing { share: Share::percent(percent).unwrap(), ..Routing::default() }
     }
 
     #[test]

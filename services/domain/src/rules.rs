@@ -59,6 +59,12 @@ pub fn check(day: &Day<'_>, candidate: &Candidate<'_>, judge: ReadModel) -> Resu
     }
 }
 
+/// Judges a candidate by the rules for everybody alone: the clinic is open then, and the seat is free.
+pub fn check_for_everybody(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
+    seats::check_open(day, candidate)?;
+    seats::check_seat(day, candidate)
+}
+
 impl Day<'_> {
     /// The bookings that hold a seat, without the one that is being moved.
     fn holding<'b>(&'b self, candidate: &'b Candidate<'_>) -> impl Iterator<Item = &'b crate::book::Booking> {

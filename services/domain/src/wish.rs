@@ -96,6 +96,25 @@ pub fn read(text: &str) -> Understood {
     if text.len() > MAX_WISH_LENGTH {
         return Understood::Unclear(Unclear::NotATime);
     }
-    let understood = token::scan(text).and_then(|tokens| grammar::parse(&tokens));
+    let understood = match grammar::plain(text.as_bytes()) {
+        Some(plain) => plain,
+        None => token::scan(text).and_then(|tokens| grammar::parse(&tokens)),
+    };
     understood.unwrap_or_else(Understood::Unclear)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_time_is_understood_as_if_it_had_been_taken_apart() {
+        for text in (0..100).flat_map(|hour| (0..100).map(move |minute| format!("{hour:02}:{minute:02}"))) {
+            let apart = token::scan(&text).and_then(|tokens| grammar::parse(&tokens));
+            assert_eq!(grammar::plain(text.as_bytes()), Some(apart), "{text}");
+        }
+        for other in ["9:00", "09:00 ", "09.00", "0a:00", "오전 9시"] {
+            assert_eq!(grammar::plain(other.as_bytes()), None, "{other}");
+        }
+    }
 }

@@ -2,15 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::book::event::{ReservationImported, ServiceSnapshot};
 use daybook_domain::book::{
-    Book, BookCommand, BookEvent, Change, CloseTime, Desk, Rejection, RequestReservation, Turn, decide,
+    Book, BookCommand, BookEvent, Change, CloseTime, Desk, Meant, Placement, Rejection, RequestReservation,
+    Turn, decide,
 };
 use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
 use daybook_domain::hours::{Hours, first_hours};
 use daybook_domain::rules::{Day, offers};
 use daybook_domain::time::Span;
 use daybook_domain::wish::{self, Unclear};
-use daybook_domain::{ClosureId, KeyId, ReadModel, ReservationId, Sealed, ServiceId, Status, SubjectId};
+use daybook_domain::{
+    ClosureId, KeyId, Period, ReadModel, ReservationId, Sealed, ServiceId, Status, SubjectId,
+};
 use proptest::prelude::*;
 
 /// A clinic with its first services and hours, and one page of it.
@@ -236,6 +240,96 @@ fn a_wish_that_is_not_understood_is_kept_for_review_and_can_be_given_a_time() {
     assert_eq!(clinic.when(assign("14:00")), Err(Rejection::VersionMismatch { expected: 1, actual: 2 }));
 }
 
+/// A row of the old system that wishes so.
+fn row(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ReservationImported {
+    let understood = wish::read(wish);
+    let is_unread = matches!(understood, wish::Understood::Unclear(_));
+    let made_at = "2025-03-04T01:02:03Z".parse().unwrap();
+    ReservationImported {
+        reservation: id(number),
+        subject: SubjectId::from_bytes([number as u8; 16]),
+        details: sealed(),
+        service: ServiceSnapshot::from(clinic.catalog.get(&ServiceId::parse(BOTOX).unwrap()).unwrap()),
+        date: clinic.book.date,
+        wish: (!is_unread).then(|| wish.into()),
+        placement: Placement::of(understood, &clinic.hours, clinic.book.date),
+        is_placed_here: false,
+        status,
+        created_at: made_at,
+        updated_at: made_at,
+        status_changed_at: made_at,
+        status_changed_by: None,
+    }
+}
+
+fn import(clinic: &Clinic, number: u32, wish: &str, status: Status) -> BookCommand {
+    BookCommand::Import(row(clinic, number, wish, status))
+}
+
+fn meant(number: u32, meant: Meant) -> BookCommand {
+    BookCommand::Change { reservation: id(number), expected_version: None, change: Change::ReadWish(meant) }
+}
+
+fn at(start: &str) -> Meant {
+    Meant::At(start.parse().unwrap())
+}
+
+#[test]
+fn what_a_wish_meant_can_be_said_of_bookings_that_are_over_or_called_off_too() {
+    for (date, status) in [(MONDAY, Status::Cancelled), ("2025-03-24", Status::Completed)] {
+        let clinic = Clinic::on(date).given(first_entry(date));
+        let command = import(&clinic, 2, "점심 후", status);
+        let mut clinic = clinic.given(command);
+        // At a time that is taken, and outside the hours: it is a fact, and holds no seat.
+        for said in [at("10:30"), at("20:00"), Meant::Period(Period::Morning)] {
+            assert_eq!(clinic.when(meant(2, said)).unwrap().len(), 1, "{date} {said:?}");
+            assert_eq!(clinic.when(meant(2, said)), Ok(vec![]), "said before");
+        }
+        let booking = clinic.book.booking(&id(2)).unwrap();
+        assert_eq!((booking.placement, booking.status), (Placement::Period(Period::Morning), status));
+    }
+}
+
+/// What else stands on the page: a booking at 10:30 of a day ahead; on a past one nobody can book, and it is a closure.
+fn first_entry(date: &str) -> BookCommand {
+    if date == MONDAY {
+        return request(1, BOTOX, "10:30", Legacy);
+    }
+    let closure = ClosureId::parse("c1").unwrap();
+    BookCommand::CloseTime(CloseTime { closure, span: span("10:00", "11:00"), service: None, reason: None })
+}
+
+#[test]
+fn a_time_that_is_said_of_a_day_to_come_has_to_find_its_seat_free_and_a_half_of_the_day_takes_none() {
+    let clinic = Clinic::on(MONDAY).limit(BOTOX, 1, Some(40)).given(request(1, BOTOX, "10:30", Legacy));
+    let command = import(&clinic, 2, "점심 후", Status::Confirmed);
+    let mut clinic = clinic.given(command);
+    let refused = clinic.when(meant(2, at("10:30"))).unwrap_err();
+    assert!(matches!(refused, Rejection::SlotTaken { .. }), "{refused:?}");
+    assert_eq!(clinic.when(meant(2, at("20:00"))), Err(Rejection::OutsideHours));
+    assert_eq!(clinic.when(meant(2, Meant::Period(Period::Morning))).unwrap().len(), 1);
+    // The day's limit is reached, but the booking is one of the day's already. It may be said anew what was meant.
+    assert_eq!(clinic.when(meant(2, at("14:00"))).unwrap().len(), 1);
+    assert_eq!(clinic.when(meant(1, at("14:00"))), Err(Rejection::WishUnderstood));
+}
+
+#[test]
+fn a_row_is_taken_over_again_at_the_version_it_was_compared_with_and_never_refused_for_capacity() {
+    let clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:30", Legacy));
+    let command = import(&clinic, 2, "점심 후", Status::Pending);
+    let mut clinic = clinic.given(command).given(meant(2, Meant::Period(Period::Morning)));
+    let changed = row(&clinic, 2, "10:30", Status::Confirmed);
+    let again = |expected_version| BookCommand::Reimport { row: changed.clone(), expected_version };
+    assert_eq!(clinic.when(again(1)), Err(Rejection::VersionMismatch { expected: 1, actual: 2 }));
+    assert_eq!(clinic.when(again(2)), Ok(vec![BookEvent::ReservationReimported(changed.clone())]));
+    let booking = clinic.book.booking(&id(2)).unwrap();
+    assert_eq!((booking.status, booking.version, booking.has_unread_wish), (Status::Confirmed, 3, false));
+    assert_eq!(booking.placement, changed.placement);
+    let stranger =
+        BookCommand::Reimport { row: row(&clinic, 3, "10:30", Status::Pending), expected_version: 1 };
+    assert_eq!(clinic.when(stranger), Err(Rejection::ReservationNotFound(id(3))));
+}
+
 #[test]
 fn a_booking_does_not_stand_in_its_own_way_when_it_is_moved() {
     let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Dynamic));
@@ -314,6 +408,9 @@ fn any_command() -> impl Strategy<Value = BookCommand> {
             let start = start.parse().unwrap();
             let change = if assign { Change::AssignTime { start, judge } } else { Change::Reschedule { start, judge } };
             BookCommand::Change { reservation: id(n), expected_version: None, change }
+        }),
+        1 => (0u32..40, prop::sample::select(vec!["09:00", "10:10", "14:30"]), any::<bool>()).prop_map(|(n, start, whole)| {
+            meant(n, if whole { Meant::Period(Period::Morning) } else { at(start) })
         }),
     ]
 }

@@ -12,9 +12,11 @@
 //! in it. Nothing here looks into an event, and no error says what one says.
 //!
 //! Where to look: [`export`] writes a file, [`verify`] reads one through and trusts none of it, and only what it has
-//! passed can be imported ([`Verified::import`]), into a log of any kind, or reckoned with ([`Verified::events`]).
+//! passed can be imported ([`Verified::import`]), into a log of any kind, held against one ([`Verified::compare`]), or
+//! reckoned with ([`Verified::events`]).
 
 mod batch;
+mod compare;
 mod error;
 mod events;
 mod export;
@@ -32,9 +34,10 @@ use serde::Serialize;
 use sha2::digest::Output;
 use sha2::{Digest, Sha256};
 
+pub use compare::{Compared, Difference};
 pub use error::{ExportError, FileError, ImportError, LineFault};
 pub use events::Events;
-pub use export::{Exported, export};
+pub use export::{Exported, export, export_until};
 pub use import::Imported;
 pub use verify::{Verified, verify};
 

@@ -6,12 +6,14 @@
 //!
 //! Only PostgreSQL's plain tables are relied on, no transaction ids: a restored dump is a log like any other.
 
+pub(crate) mod binary;
 mod connection;
 mod copy;
 mod error;
 mod follower;
 mod group;
 mod heads;
+mod names;
 mod reader;
 mod row;
 mod schema;
@@ -27,6 +29,7 @@ use crate::port::{
     RecordedStream, Revision, StreamName, check_append,
 };
 
+pub use binary::BrokenCopy;
 pub use connection::{PoolSize, create_pool};
 pub use error::PostgresError;
 pub use follower::POLL_INTERVAL;

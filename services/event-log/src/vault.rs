@@ -179,11 +179,7 @@ impl Vault {
 
     /// Fetches all keys there are, for a replay. They do not go through the cache.
     pub async fn load_all_keys(&self) -> Result<Opener, VaultError> {
-        let mut opener = Opener::default();
-        for (id, key) in self.store.all().await? {
-            opener.insert(id, key);
-        }
-        Ok(opener)
+        self.store.all().await
     }
 
     /// The live keys of a subject: what the event that forgets them has to name.

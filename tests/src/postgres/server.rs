@@ -77,6 +77,11 @@ impl Server {
         with_database(&self.url, name)
     }
 
+    /// The same as another role, without a password. A server that was named has to trust it.
+    pub(super) fn url_as(&self, name: &DatabaseName, role: &str) -> String {
+        with_user(&self.url(name), role)
+    }
+
     /// Runs one statement on a connection of its own: `CREATE DATABASE` takes no company.
     pub(super) async fn execute(&self, statement: &str) -> anyhow::Result<()> {
         let (client, connection) =
@@ -132,6 +137,16 @@ fn with_database(url: &str, name: &DatabaseName) -> String {
     format!("{scheme}://{host}/{name}{options}")
 }
 
+/// `url` with another user, and without a password.
+fn with_user(url: &str, role: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return format!("{url} user={role} password=''");
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{role}@{host}/{path}")
+}
+
 #[cfg(test)]
 mod tests {
     //! Rewriting the URL of a server.
@@ -151,6 +166,25 @@ mod tests {
             let replaced = with_database(url, &name);
             assert_eq!(replaced, expected);
             assert_eq!(replaced.parse::<Config>().unwrap().get_dbname(), Some(name.to_string().as_str()));
+        }
+    }
+
+    #[test]
+    fn the_user_of_a_url_is_replaced_and_the_password_is_gone() {
+        for (url, expected) in [
+            ("postgresql://u:p@h:5432/d", "postgresql://reader@h:5432/d"),
+            ("postgres://h/d?sslmode=disable", "postgres://reader@h/d?sslmode=disable"),
+            ("postgresql://u@%2Ftmp%2Fs/d", "postgresql://reader@%2Ftmp%2Fs/d"),
+            (
+                "host=/tmp user=u password=p dbname=d",
+                "host=/tmp user=u password=p dbname=d user=reader password=''",
+            ),
+        ] {
+            let replaced = with_user(url, "reader");
+            assert_eq!(replaced, expected);
+            let config: Config = replaced.parse().unwrap();
+            assert_eq!((config.get_user(), config.get_dbname()), (Some("reader"), Some("d")));
+            assert!(config.get_password().unwrap_or_default().is_empty());
         }
     }
 }

@@ -4,12 +4,19 @@
 
 mod asking;
 mod audits;
+mod backups;
 mod broken_off;
+mod checklist;
+mod checks;
 mod crashes;
 mod flips;
+mod guardrails;
 mod load;
 mod log_elections;
 mod log_restarts;
+mod migrating;
+mod old_flags;
+mod one_answer;
 mod outages;
 mod parked;
 mod paused_leader;
@@ -24,4 +31,5 @@ mod seats;
 mod secrecy;
 mod stopping;
 mod tables;
+mod takeover;
 mod views_alone;

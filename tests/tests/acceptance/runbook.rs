@@ -1,6 +1,11 @@
-//! The first steps of the old team's runbook: its request, and the import of its data.
+//! The old team's runbook: its request, the import of its data, its SELECTs as they are written, and its closing checks.
+
+mod checks;
+mod elsewhere;
+mod selects;
 
 use daybook_tests::process::Installation;
+use daybook_tests::psql;
 use serde_json::json;
 
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, until, working_day};
@@ -28,8 +33,24 @@ async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql()
         if views.len() == 2 && views.iter().all(holds) { Ok(()) } else { Err(status.to_string()) }
     })
     .await;
+    let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
+    let connect = status["connect_runbook"].as_str().unwrap();
+    assert!(connect.contains("-U daybook_runbook "), "{connect}");
+    let told = clinic.run(&["status"]).await.unwrap().stdout;
+    assert!(told.contains(connect), "{told}");
+    assert_eq!(paste(&format!("{connect} -Atc 'SELECT COUNT(service) FROM reservations'")).await, "1\n");
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     assert_eq!(service.ended().await.unwrap().code(), Some(0));
+}
+
+/// Runs a command line as a person does who pastes it, and gives what it prints.
+async fn paste(line: &str) -> String {
+    let programs = psql::program().unwrap();
+    let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let output = tokio::process::Command::new("sh").args(["-c", line]).env("PATH", path).output();
+    let output = output.await.unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use daybook_commands::Commands;
-use daybook_commands::import::{self, Analysis, AnomalyKind, Place, Reason, Rules, Samples, Source};
-use daybook_commands::{ImportReport, import_csv};
+use daybook_commands::import::{Analysis, AnomalyKind, Place, Reason, Rules, Samples, Source};
+use daybook_commands::{ImportReport, Takeover};
 use daybook_domain::book::{BookEvent, Placement};
 use daybook_domain::wish::Unclear;
 use daybook_domain::{Event, Period};
@@ -35,15 +35,28 @@ means = "REVIEW"
 "#;
 
 fn csv(text: impl Into<Vec<u8>>) -> Source {
-    Source::Csv(Box::new(Cursor::new(text.into())))
+    Source::csv(Cursor::new(text.into()))
+}
+
+fn by(rules: &Rules) -> Takeover {
+    Takeover { rules: rules.clone(), ..Takeover::default() }
 }
 
 async fn analyzed(text: impl Into<Vec<u8>>, rules: &Rules, samples: Samples) -> Analysis {
-    import::analyze(None, csv(text), rules, samples, &|_| {}).await.unwrap()
+    by(rules).analyze(None, csv(text), samples, &|_| {}).await.unwrap()
 }
 
 async fn rehearsed(commands: Option<&Commands>, rules: &Rules) -> ImportReport {
-    import::rehearse(commands, csv(EXPORT), rules, &|_| {}).await.unwrap()
+    by(rules).rehearse(commands, csv(EXPORT), &|_| {}).await.unwrap()
+}
+
+async fn run(process: &Process, text: impl Into<Vec<u8>>, rules: &Rules) -> ImportReport {
+    by(rules).run(&process.commands, csv(text), &|_| {}).await.unwrap()
+}
+
+/// What a rehearsal says of what a run then does.
+fn reckoned(done: &ImportReport) -> ImportReport {
+    ImportReport { position: None, next_since: None, ..done.clone() }
 }
 
 fn header() -> &'static str {
@@ -78,8 +91,8 @@ async fn an_analysis_counts_every_row_of_the_export_as_a_run_would() {
     assert_eq!(analysis.statuses, analysis.run.by_status);
     assert_eq!(analysis.run.review, BTreeMap::from([(Unclear::Empty, 1), (Unclear::NotATime, 5)]));
     let (_clinic, process) = Clinic::set_up().await;
-    let done = import_csv(&process.commands, Cursor::new(EXPORT), &|_| {}).await.unwrap();
-    assert_eq!(analysis.run, ImportReport { position: None, ..done });
+    let done = run(&process, EXPORT, &Rules::default()).await;
+    assert_eq!(analysis.run, reckoned(&done));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +218,7 @@ fn unread_rows() -> String {
 async fn a_run_places_by_the_rules_and_keeps_the_texts_sealed() {
     let (_clinic, process) = Clinic::set_up().await;
     let rules = Rules::parse(RULES).unwrap();
-    let done = import::import(&process.commands, csv(unread_rows()), &rules, &|_| {}).await.unwrap();
+    let done = run(&process, unread_rows(), &rules).await;
     assert_eq!((done.imported, done.review), (4, BTreeMap::from([(Unclear::NotATime, 1)])));
     let shown: Vec<_> = imported(&process).await;
     let at = |start: &str, period| Placement::At { start: start.parse().unwrap(), period };
@@ -243,8 +256,8 @@ async fn a_rehearsal_says_what_the_run_then_does_and_appends_nothing() {
     let without_a_clinic = rehearsed(None, &rules).await;
     let rehearsal = rehearsed(Some(&process.commands), &rules).await;
     assert_eq!(head().await, before);
-    let done = import::import(&process.commands, csv(EXPORT), &rules, &|_| {}).await.unwrap();
-    let expected = ImportReport { position: None, ..done.clone() };
+    let done = run(&process, EXPORT, &rules).await;
+    let expected = reckoned(&done);
     assert_eq!((&rehearsal, &without_a_clinic), (&expected, &expected));
     assert!(done.position.is_some() && head().await > before);
     let after = head().await;

@@ -300,6 +300,20 @@ async fn a_kept_generation_is_audited_where_it_stands_and_one_without_rows_is_re
     assert!(refused.iter().all(|refused| matches!(refused, Err(ViewError::NoRows { .. }))), "{refused:?}");
 }
 
+/// The columns that forgetting erases.
+const OF_A_PERSON: [&str; 10] = [
+    "patientName",
+    "phone",
+    "email",
+    "birthDate",
+    "gender",
+    "treatmentType",
+    "preferredTime",
+    "requestedTime",
+    "notes",
+    "adminNotes",
+];
+
 /// Repairs and the leader take turns: whatever comes meanwhile is taken in once.
 #[tokio::test(flavor = "multi_thread")]
 async fn repairs_beside_a_busy_engine_take_in_no_event_twice() {
@@ -307,15 +321,20 @@ async fn repairs_beside_a_busy_engine_take_in_no_event_twice() {
     let mut dice = Dice::new(81);
     let auditor = clinic.auditor();
     let repairing = tokio::spawn(async move {
-        let mut repaired = 0;
+        let mut repaired = Vec::new();
         for round in 0..30 {
             let date = ["2026-12-01", "2026-12-04", "2026-12-05"][round % 3].parse().unwrap();
-            repaired += auditor.repair(view(1, round % 2), &Repair::Day(date)).await.unwrap().written;
+            repaired.extend(auditor.repair(view(1, round % 2), &Repair::Day(date)).await.unwrap().rows);
         }
         repaired
     });
     live_through(&clinic, &mut dice, 150).await;
-    assert_eq!(repairing.await.unwrap(), 0, "nothing was wrong");
+    let mut repaired = repairing.await.unwrap();
+    // A key is destroyed a moment before the views take in why: a repair in between erases what the engine is about to.
+    repaired.retain(|row| {
+        row.columns.is_empty() || row.columns.iter().any(|name| !OF_A_PERSON.contains(&&**name))
+    });
+    assert!(repaired.is_empty(), "nothing was wrong: {repaired:?}");
     clinic.settled().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
     let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;

@@ -5,6 +5,7 @@ mod old_rows;
 use std::collections::BTreeMap;
 
 use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, Wanted, WishInput};
+use daybook_domain::book::Meant;
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
 use daybook_domain::time::Span;
@@ -122,15 +123,17 @@ fn booking(dice: &mut Dice) -> NewReservation {
 fn change(dice: &mut Dice) -> Wanted {
     let start = dice.pick(&STARTS).parse().unwrap();
     let judge = *dice.pick(&ReadModel::ALL);
-    match dice.roll(10) {
-        0 | 1 => Wanted::Confirm,
-        2 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
-        3 => Wanted::MarkNoShow,
-        4 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
-        5 => Wanted::Reschedule { start, judge },
-        6 => Wanted::AssignTime { start, judge },
-        7 => Wanted::Complete,
-        8 => Wanted::Reject { reason: None },
+    match dice.roll(15) {
+        0..3 => Wanted::Confirm,
+        3 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
+        4 | 14 => Wanted::MarkNoShow,
+        5 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
+        6 => Wanted::Reschedule { start, judge },
+        7 => Wanted::AssignTime { start, judge },
+        8 | 9 => Wanted::Complete,
+        10 => Wanted::Reject { reason: None },
+        11 => Wanted::ReadWish(Meant::Period(*dice.pick(&[Period::Morning, Period::Afternoon]))),
+        12 => Wanted::ReadWish(Meant::At(start)),
         _ => Wanted::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
     }
 }

@@ -35,7 +35,8 @@ destroyed AS (
     WHERE kind = 'SubjectForgotten'
 ),
 
--- How each reservation came into being. A request is pending and changed by nobody; an import stands as it stood.
+-- How each reservation came into being. A request is pending and changed by nobody; an import stands as it stood. What was
+-- taken over again stands as it stood the last time: whatever happened before that is in it, or is no more.
 requested AS (
     SELECT id, position, payload,
            true AS is_request,
@@ -57,20 +58,22 @@ imported AS (
                AS status_changed_at,
            payload ->> 'status_changed_by' AS status_changed_by
     FROM event
-    WHERE kind = 'ReservationImported'
+    WHERE kind IN ('ReservationImported', 'ReservationReimported')
 ),
 entered AS (
-    SELECT entry.*,
+    SELECT DISTINCT ON (id) entry.*,
            (payload ->> 'subject')::uuid AS subject,
            EXISTS (SELECT FROM forgotten
                    WHERE forgotten.subject = (entry.payload ->> 'subject')::uuid
                      AND forgotten.position > entry.position)
            OR EXISTS (SELECT FROM destroyed WHERE destroyed.key = entry.payload #>> '{details,key}') AS lost
     FROM (SELECT * FROM requested UNION ALL SELECT * FROM imported) AS entry
+    ORDER BY id, position DESC
 ),
 
 -- What changes a reservation. The status is that of the last turn, the place in the day that of the last move, the note
--- of the staff the last one; each change counts, and the last of all says when the reservation was changed.
+-- of the staff the last one; each change counts, and the last of all says when the reservation was changed. Of what came
+-- before it was taken over again nothing is left but the count.
 turns (kind, status) AS (
     VALUES ('ReservationConfirmed', 'CONFIRMED'),
            ('ReservationRejected', 'REJECTED'),
@@ -85,24 +88,53 @@ change AS (
     WHERE turns.kind IS NOT NULL
        OR event.kind IN ('ReservationRescheduled', 'ReservationTimeAssigned', 'AdminNoteWritten')
 ),
+counted AS (
+    SELECT id, count(*) AS changes
+    FROM (SELECT id FROM change UNION ALL SELECT id FROM event WHERE kind = 'ReservationReimported') AS each
+    GROUP BY id
+),
+later AS (
+    SELECT change.* FROM change JOIN entered USING (id) WHERE change.position > entered.position
+),
 changed AS (
-    SELECT id, count(*) AS changes, max(position) AS position FROM change GROUP BY id
+    SELECT id, max(position) AS position FROM later GROUP BY id
 ),
 turned AS (
     SELECT DISTINCT ON (id) id, status, actor, recorded_at
-    FROM change
+    FROM later
     WHERE status IS NOT NULL
     ORDER BY id, position DESC
 ),
-moved AS (
-    SELECT DISTINCT ON (id) id, payload -> 'placement' AS placement
+move AS (
+    SELECT id, position, payload -> 'placement' AS placement
     FROM change
     WHERE kind IN ('ReservationRescheduled', 'ReservationTimeAssigned')
-    ORDER BY id, position DESC
+),
+moved AS (
+    SELECT DISTINCT ON (id) move.id, move.placement
+    FROM move JOIN entered USING (id)
+    WHERE move.position > entered.position
+    ORDER BY move.id, move.position DESC
+),
+-- What was moved before it was taken over again stays where it was moved to, as long as the same is typed in the old system:
+-- as it was when it was moved, and each time that it was taken over since. Of what is sealed only the event can say so.
+stayed AS (
+    SELECT id FROM entered
+    WHERE (payload ->> 'is_placed_here')::boolean AND payload ->> 'wish' IS NULL
+    UNION
+    SELECT DISTINCT entered.id
+    FROM entered JOIN move USING (id)
+    WHERE move.position < entered.position
+      AND (SELECT before.payload ->> 'wish' FROM imported AS before
+           WHERE before.id = move.id AND before.position < move.position
+           ORDER BY before.position DESC LIMIT 1) = entered.payload ->> 'wish'
+      AND NOT EXISTS (SELECT FROM imported AS since
+                      WHERE since.id = move.id AND since.position > move.position
+                        AND since.payload ->> 'wish' IS DISTINCT FROM entered.payload ->> 'wish')
 ),
 noted AS (
     SELECT DISTINCT ON (id) id, position, payload #>> '{note,key}' AS key
-    FROM change
+    FROM later
     WHERE kind = 'AdminNoteWritten'
     ORDER BY id, position DESC
 ),
@@ -133,7 +165,7 @@ SELECT entered.id,
        (entered.payload ->> 'date')::date AS "preferredDate",
        CASE
            -- Once it is moved, what was typed is no more.
-           WHEN moved.id IS NOT NULL THEN placed.text
+           WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL THEN placed.text
            -- What was typed and understood is in plain, and stays when the patient is forgotten: it names a time.
            WHEN entered.payload ->> 'wish' IS NOT NULL THEN entered.payload ->> 'wish'
            -- What was typed and not understood is sealed. An import has a text always, and a rule of the clinic's own may
@@ -158,11 +190,11 @@ SELECT entered.id,
        coalesce(turned.recorded_at, entered.status_changed_at) AS "statusChangedAt",
        CASE WHEN turned.id IS NULL THEN entered.status_changed_by ELSE turned.actor END AS "statusChangedBy",
        entered.subject,
-       1 + coalesce(changed.changes, 0) AS version,
+       1 + coalesce(counted.changes, 0) AS version,
        -- Of the service as it was when the booking was made: later changes of the catalog are not of this booking.
        (entered.payload #>> '{service,duration}')::integer + (entered.payload #>> '{service,buffer}')::integer AS minutes,
        CASE
-           WHEN moved.id IS NOT NULL OR entered.is_request THEN NULL
+           WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL OR entered.is_request THEN NULL
            -- Whether a rule of the clinic's own took a text in plain for another time only a reader of texts can say.
            WHEN entered.payload ->> 'wish' IS NOT NULL THEN '(any)'
            WHEN lost THEN NULL
@@ -173,6 +205,8 @@ FROM entered
 JOIN placed USING (id)
 LEFT JOIN turned USING (id)
 LEFT JOIN moved USING (id)
+LEFT JOIN stayed USING (id)
 LEFT JOIN noted USING (id)
+LEFT JOIN counted USING (id)
 LEFT JOIN changed USING (id)
 LEFT JOIN event AS last_change ON last_change.position = changed.position;

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod auditing;
+mod gates;
 mod history;
 mod keeping;
 mod leadership;
 mod memory;
+mod migration;
 mod oracle;
 mod own_rules;
 mod parking;
@@ -14,4 +16,6 @@ mod past;
 mod rebuild;
 mod retiring;
 mod routing;
+mod runbook;
+mod shadow;
 mod verify;

@@ -3,8 +3,9 @@
 
 use std::io::Cursor;
 
-use daybook_commands::import::{self, Rules, Source};
-use daybook_domain::book::Placement;
+use daybook_commands::import::{Rules, Source};
+use daybook_commands::{ImportReport, Takeover, Wanted};
+use daybook_domain::book::{Meant, Placement};
 use daybook_domain::phone::Phone;
 use daybook_domain::{ReadModel, ReservationId};
 use daybook_projections::query::Queries;
@@ -34,6 +35,9 @@ before = true
 /// Id, what was typed, what the column `readAs` says, and the start and the half of the day in the dynamic view.
 type Row = (String, Option<String>, Option<String>, Option<String>, Option<String>);
 
+/// A time that nobody typed.
+const PLACED_HERE: &str = "15:30";
+
 const EXPORT: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy\n";
 
@@ -44,19 +48,23 @@ async fn clinic_with_rows() -> Clinic {
 }
 
 async fn take_over(clinic: &Clinic) {
-    let texts = ["점심때 김철수", "10:40", "오전 10시", "14:00"];
+    let report = export(clinic, ["점심때 김철수", "10:40", "오전 10시", "14:00"], "").await;
+    assert_eq!(report.imported, 4);
+}
+
+async fn export(clinic: &Clinic, texts: [&str; 4], notes: &str) -> ImportReport {
     let row = |(number, text): (usize, &str)| {
         format!(
-            "old-{number},홍길순,010-1000-000{number},,1963-04-30 00:00:00,FEMALE,FOLLOW_UP,2026-12-01,{text},PENDING,,,\
+            "old-{number},홍길순,010-1000-000{number},,1963-04-30 00:00:00,FEMALE,FOLLOW_UP,2026-12-01,{text},PENDING,{notes},,\
              2025-03-04 02:15:00,2025-03-06 06:45:00,SKIN_CARE,2025-03-05 06:45:00,\n"
         )
     };
     let export = format!("{EXPORT}{}", texts.into_iter().enumerate().map(row).collect::<String>());
-    let source = Source::Csv(Box::new(Cursor::new(export.into_bytes())));
-    let report =
-        import::import(&clinic.commands, source, &Rules::parse(RULES).unwrap(), &|_| {}).await.unwrap();
-    assert_eq!(report.imported, 4);
+    let takeover = Takeover { rules: Rules::parse(RULES).unwrap(), ..Takeover::default() };
+    let source = Source::csv(Cursor::new(export.into_bytes()));
+    let report = takeover.run(&clinic.commands, source, &|_| {}).await.unwrap();
     clinic.settled().await.unwrap();
+    report
 }
 
 async fn shown(clinic: &Clinic, client: &Client) -> Vec<Row> {
@@ -70,7 +78,8 @@ async fn shown(clinic: &Clinic, client: &Client) -> Vec<Row> {
     for row in &rows {
         let [typed, requested]: [Option<&str>; 2] = [row.get(1), row.get(5)];
         let erased = requested == Some(daybook_projections::ERASED);
-        assert!(erased || typed == requested, "{typed:?} and {requested:?}");
+        let placed_here = typed == Some(PLACED_HERE);
+        assert!(erased || placed_here || typed == requested, "{typed:?} and {requested:?}");
     }
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4))).collect()
 }
@@ -134,6 +143,43 @@ async fn a_patient_who_is_forgotten_leaves_the_time_and_no_word() {
     for (model, before) in ReadModel::ALL.into_iter().zip(before) {
         assert_eq!(contents(&clinic, live(&clinic, model).await).await, before, "{model}");
         assert!(!format!("{before:?}").contains("김철수"));
+    }
+    let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
+    assert!(verdict.agrees(), "{verdict:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_said() {
+    let clinic = clinic_with_rows().await;
+    let client = clinic.database.connect().await.unwrap();
+    let decide = async |number: u32, meant| {
+        let (date, id) =
+            ("2026-12-01".parse().unwrap(), ReservationId::parse(format!("old-{number}")).unwrap());
+        clinic.commands.change(date, id, None, Wanted::ReadWish(meant), desk()).await.unwrap();
+    };
+    decide(0, Meant::At(PLACED_HERE.parse().unwrap())).await;
+    let report = export(&clinic, ["점심때 김철수", "11:00", "오전 10시", "점심때"], "more").await;
+    assert_eq!((report.updated, report.conflicts), (4, 0), "{report:?}");
+    let expected = [
+        row("old-0", PLACED_HERE, [None, Some(PLACED_HERE), Some("AFTERNOON")]),
+        row("old-1", "11:00", [None, Some("11:00"), Some("MORNING")]),
+        row("old-2", "오전 10시", [Some("REVIEW"), None, None]),
+        row("old-3", "점심때", [Some("12:30"), Some("12:30"), Some("AFTERNOON")]),
+    ];
+    assert_eq!(shown(&clinic, &client).await, expected);
+    // A rule left it to a person, also after it was taken over again.
+    decide(2, Meant::At("09:00".parse().unwrap())).await;
+    clinic.settled().await.unwrap();
+    let phone = Phone::parse("010-1000-0003").unwrap();
+    clinic.commands.forget(&phone, desk()).await.unwrap();
+    clinic.settled().await.unwrap();
+    let mut before = Vec::new();
+    for model in ReadModel::ALL {
+        before.push(contents(&clinic, live(&clinic, model).await).await);
+    }
+    clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    for (model, before) in ReadModel::ALL.into_iter().zip(before) {
+        assert_eq!(contents(&clinic, live(&clinic, model).await).await, before, "{model}");
     }
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");

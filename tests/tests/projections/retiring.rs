@@ -34,11 +34,11 @@ const WEEK: [&str; 7] =
 
 const REASON: &str = "nobody reads it";
 
-fn retirement(clinic: &Clinic) -> Retirement {
+pub(crate) fn retirement(clinic: &Clinic) -> Retirement {
     Retirement::new(clinic.log.clone(), clinic.vault.clone(), clinic.pool.clone()).with_patience(NO_READERS)
 }
 
-async fn set_share(clinic: &Clinic, percent: f64) {
+pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
     let set = DynamicShareSet { share: Share::percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
@@ -51,7 +51,7 @@ async fn record_event(clinic: &Clinic, steps: &Steps<'_>) {
 }
 
 /// Retires the legacy view as the command does.
-async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> RetirementRecord {
+pub(crate) async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> RetirementRecord {
     let steps = retirement.begin().await.unwrap();
     if !clinic.commands.routing().is_retired(ReadModel::Legacy) {
         record_event(clinic, &steps).await;
@@ -62,7 +62,7 @@ async fn retire_by(clinic: &Clinic, retirement: &Retirement) -> RetirementRecord
 }
 
 /// Restores it as the command does.
-async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
+pub(crate) async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
     let steps = retirement.begin().await.unwrap();
     let rebuilt = steps.rebuild(Some("an audit"), &|_| {}).await.unwrap();
     let restore = RoutingCommand::RestoreView(rebuilt.restored.clone());
@@ -73,7 +73,7 @@ async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebuilt {
 }
 
 /// The schemas and types of the legacy view, of any generation.
-async fn legacy_things(clinic: &Clinic) -> Vec<String> {
+pub(crate) async fn legacy_things(clinic: &Clinic) -> Vec<String> {
     let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^legacy(_[0-9]+)?$'
                UNION ALL SELECT typname::text FROM pg_type WHERE typname = 'ServiceType'";
     let rows = clinic.database.connect().await.unwrap().query(sql, &[]).await.unwrap();
@@ -81,7 +81,7 @@ async fn legacy_things(clinic: &Clinic) -> Vec<String> {
 }
 
 /// Waits until the views that serve, and so many of them, hold all of the log.
-async fn caught_up(clinic: &Clinic, views: usize) {
+pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
     let (head, deadline) = (clinic.log.head().await.unwrap(), Instant::now() + PATIENCE);
     loop {
         let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();

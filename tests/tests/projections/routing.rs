@@ -1,5 +1,6 @@
 //! Routing: a change is in force in every process within a second, and one subject gets one answer.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
@@ -45,19 +46,30 @@ async fn a_flip_and_a_rollback_are_in_force_in_every_process_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_subject_gets_one_model_in_every_process_and_after_a_restart() {
+async fn of_100_000_subjects_every_process_leads_the_same_to_the_dynamic_view_also_after_a_restart() {
     let clinic = Clinic::open().await.unwrap();
-    set_share(&clinic, 25.0).await;
-    let subjects: Vec<_> = (0..400).map(|n| RoutedSubject::client(&format!("client-{n}"))).collect();
-    let choices = async || {
-        let router = another_process(&clinic).await;
-        let chosen = subjects.iter().map(|subject| router.choose(Some(subject)).unwrap().model());
-        chosen.collect::<Vec<_>>()
+    let subjects: Vec<_> = (0..100_000).map(|n| RoutedSubject::client(&format!("client-{n}"))).collect();
+    let dynamic = |router: &Router| {
+        let model = |n: &usize| router.choose(Some(&subjects[*n])).unwrap().model();
+        (0..subjects.len()).filter(|n| model(n) == ReadModel::Dynamic).collect::<BTreeSet<usize>>()
     };
-    let first = choices().await;
-    assert_eq!(choices().await, first);
-    let dynamic = first.iter().filter(|model| **model == ReadModel::Dynamic).count();
-    assert!((60..140).contains(&dynamic), "{dynamic} of 400");
+    let running = another_process(&clinic).await;
+    let mut fewer = BTreeSet::new();
+    for percent in [5.0, 25.0] {
+        set_share(&clinic, percent).await;
+        let in_force = async |router: &Router| {
+            while router.routing().share.as_percent() != percent {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), in_force(&running)).await.unwrap();
+        let more = dynamic(&running);
+        assert_eq!(dynamic(&another_process(&clinic).await), more, "a process that starts at {percent} %");
+        let part = more.len() as f64 / 1_000.0;
+        assert!((part - percent).abs() <= 0.5, "{part} % at {percent} %");
+        assert!(more.is_superset(&fewer), "those at a smaller share stay at {percent} %");
+        fewer = more;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 
 use chrono::NaiveDate;
 use daybook_domain::{Period, ReadModel, Status};
+use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
 
@@ -48,18 +49,27 @@ impl Queries {
         generation: Generation,
         filter: &ListFilter,
     ) -> Result<Answer<Page<Reservation>>, ViewError> {
-        let (condition, parameters) = conditions(generation, filter);
-        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
-        let counted = format!("SELECT count(*) AS total FROM {{schema}}.reservations r {condition}");
-        let counted = with_position(generation, &counted.replace("{schema}", &generation.schema()));
-        let order = format!(r#"{condition} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#);
-        let paged = format!("{order} LIMIT {} OFFSET {}", filter.limit.max(0), filter.offset.max(0));
         let mut client = self.pool.get().await?;
         let snapshot = store::snapshot(&mut client).await?;
-        let total: i64 = snapshot.query_one(&counted, &parameters).await?.try_get("total")?;
-        let rows = snapshot.query(&select(generation, &paged), &parameters).await?;
-        Ok(answer(&rows, generation)?.map(|items| Page { items, total }))
+        list_in(&snapshot, generation, filter).await
     }
+}
+
+/// The same in a snapshot.
+pub(crate) async fn list_in(
+    snapshot: &Transaction<'_>,
+    generation: Generation,
+    filter: &ListFilter,
+) -> Result<Answer<Page<Reservation>>, ViewError> {
+    let (condition, parameters) = conditions(generation, filter);
+    let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
+    let counted = format!("SELECT count(*) AS total FROM {{schema}}.reservations r {condition}");
+    let counted = with_position(generation, &counted.replace("{schema}", &generation.schema()));
+    let order = format!(r#"{condition} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#);
+    let paged = format!("{order} LIMIT {} OFFSET {}", filter.limit.max(0), filter.offset.max(0));
+    let total: i64 = snapshot.query_one(&counted, &parameters).await?.try_get("total")?;
+    let rows = snapshot.query(&select(generation, &paged), &parameters).await?;
+    Ok(answer(&rows, generation)?.map(|items| Page { items, total }))
 }
 
 /// The condition that a reservation is of the service of a code.

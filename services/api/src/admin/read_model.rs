@@ -1,7 +1,7 @@
 //! Which read model answers whom, as administrators see it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
@@ -9,8 +9,19 @@ use daybook_event_log::Position;
 use daybook_projections::Generation;
 use serde::Serialize;
 
+use crate::edge::text;
 use crate::metrics::{REASONS, reason};
+use crate::problem::{Code, Problem};
 use crate::state::State;
+
+/// Longest reason, in characters.
+const MAX_REASON: usize = 500;
+
+/// Longest wait until this process itself routes by a change.
+const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pause between looks whether it does.
+const IN_FORCE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Longest wait for where a view is.
 const LAG_DEADLINE: Duration = Duration::from_secs(2);
@@ -68,6 +79,28 @@ impl Body {
             routed: routed(state),
             in_force: *state.router.routing() == *routing,
         }
+    }
+}
+
+/// The reason that every change of routing has to have.
+pub(super) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
+    optional_reason("reason", reason)?.ok_or_else(|| Problem::of(Code::ReasonRequired))
+}
+
+/// A reason, or a name that goes with it; none where it is blank.
+pub(super) fn optional_reason(
+    field: &'static str,
+    sent: Option<String>,
+) -> Result<Option<Box<str>>, Problem> {
+    let said = sent.filter(|said| !said.trim().is_empty());
+    said.map(|said| text::line(field, said, MAX_REASON).map(Into::into)).transpose()
+}
+
+/// Waits, within bounds, until this process routes by a change that it has recorded.
+pub(super) async fn wait_until_in_force(state: &State, routing: &Routing) {
+    let since = Instant::now();
+    while *state.router.routing() != *routing && since.elapsed() < IN_FORCE_PATIENCE {
+        tokio::time::sleep(IN_FORCE_PAUSE).await;
     }
 }
 

@@ -1,27 +1,16 @@
 //! `POST /api/admin/read-model`: sets the dynamic share, or rolls all reads back. Each takes a reason, which is recorded.
 
-use std::time::{Duration, Instant};
-
 use actix_web::{HttpResponse, web};
 use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, Share};
 use serde::Deserialize;
 
-use super::read_model::Body;
+use super::read_model::{Body, required_reason, wait_until_in_force};
 use crate::edge::query::required;
-use crate::edge::{Edge, answer, body, json, text};
+use crate::edge::{Edge, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
-
-/// Longest reason, in characters.
-const MAX_REASON: usize = 500;
-
-/// Longest wait until this process itself routes by the change.
-const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Pause between looks whether it does.
-const IN_FORCE_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,18 +33,13 @@ pub(crate) async fn set_read_model(
     let changing = async move { commands.change_routing(wanted, origin).await };
     let position = state.carry_out(changing).await?;
     let routing = state.commands.routing();
-    let since = Instant::now();
-    while *state.router.routing() != *routing && since.elapsed() < IN_FORCE_PATIENCE {
-        tokio::time::sleep(IN_FORCE_PAUSE).await;
-    }
+    wait_until_in_force(&state, &routing).await;
     answer::recorded(None, position, &Body::of(&state, &routing).await)
 }
 
 fn wanted(sent: Sent) -> Result<RoutingCommand, Problem> {
     let action = required("action", sent.action)?;
-    let reason = sent.reason.filter(|reason| !reason.trim().is_empty());
-    let reason = reason.ok_or_else(|| Problem::of(Code::ReasonRequired))?;
-    let reason = text::line("reason", reason, MAX_REASON)?.into();
+    let reason = required_reason(sent.reason)?;
     match action.as_str() {
         "set" => {
             let percent = required("dynamicPercentage", sent.dynamic_percentage)?;

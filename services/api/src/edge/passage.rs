@@ -3,6 +3,7 @@
 //! Here problems become answers, and here a request is counted and logged: by its template, status and time, never by
 //! its path, query, body or token.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -15,8 +16,10 @@ use super::answer::READ_MODEL;
 use super::endpoint::Endpoint;
 use super::language;
 use super::request_id::{REQUEST_ID, RequestId};
+use super::watched::Watched;
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
+use crate::shadow::Read;
 use crate::state::State;
 
 /// Says that a browser is not to guess another type than the one that is named.
@@ -31,6 +34,9 @@ pub(crate) struct Passage {
     state: web::Data<State>,
     id: RequestId,
     since: Instant,
+    watched: Rc<Watched>,
+    /// Whether it came to an answer that is the view's fault.
+    has_failed: bool,
     _in_flight: InFlight,
 }
 
@@ -38,13 +44,22 @@ impl Passage {
     /// Begins: the request gets its id.
     pub(crate) fn begin(state: &web::Data<State>, request: &ServiceRequest) -> Self {
         let id = RequestId::of(request.headers());
+        let watched = Rc::<Watched>::default();
         request.extensions_mut().insert(id);
+        request.extensions_mut().insert(Rc::clone(&watched));
         let in_flight = state.metrics.enter();
-        Self { state: state.clone(), id, since: Instant::now(), _in_flight: in_flight }
+        Self {
+            state: state.clone(),
+            id,
+            since: Instant::now(),
+            watched,
+            has_failed: false,
+            _in_flight: in_flight,
+        }
     }
 
     /// Ends: a problem becomes an answer, headers are set, the request is counted and logged.
-    pub(crate) fn end(self, response: ServiceResponse) -> ServiceResponse {
+    pub(crate) fn end(mut self, response: ServiceResponse) -> ServiceResponse {
         let mut response = self.told(response);
         let endpoint = endpoint(response.request());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -57,15 +72,17 @@ impl Passage {
             response.headers_mut().insert(name, value);
         }
         self.count(&response, endpoint);
+        self.offer(&response, endpoint);
         response
     }
 
     /// Makes the answer of a problem.
-    fn told(&self, response: ServiceResponse) -> ServiceResponse {
+    fn told(&mut self, response: ServiceResponse) -> ServiceResponse {
         let Some(error) = response.response().error() else { return response };
         let internal = Problem::of(Code::Internal);
         let problem = error.as_error::<Problem>().unwrap_or(&internal);
         self.log_cause(problem);
+        self.has_failed = problem.is_the_views_fault();
         let language = language::of(response.request().headers());
         let answer = http::answer(problem, language, self.id);
         let (request, _) = response.into_parts();
@@ -79,6 +96,17 @@ impl Passage {
         }
     }
 
+    /// Offers the read for comparison, where it is one of the sample. What could not be answered cannot be compared.
+    fn offer(&self, response: &ServiceResponse, endpoint: Endpoint) {
+        let (Some(question), Some(chosen)) = (self.watched.take_question(), self.watched.chosen()) else {
+            return;
+        };
+        if !response.status().is_server_error() {
+            let read = Read { question, route: endpoint.template(), model: chosen.model };
+            self.state.sampler.offer(read, &self.state.router.routing());
+        }
+    }
+
     fn count(&self, response: &ServiceResponse, endpoint: Endpoint) {
         let seconds = self.since.elapsed().as_secs_f64();
         let (route, status) = (endpoint.template(), response.status());
@@ -87,6 +115,15 @@ impl Passage {
         self.state.metrics.answered(&Request { route, method, status: class(status), model }, seconds);
         let (request_id, status, ms) = (self.id.uuid(), status.as_u16(), seconds * 1000.0);
         tracing::info!(target: "daybook_api::access", %request_id, method, route, status, ms, model, "answered");
+    }
+}
+
+/// Also of a request that its client gave up: it took as long as it had lasted.
+impl Drop for Passage {
+    fn drop(&mut self) {
+        if let Some(chosen) = self.watched.chosen() {
+            self.state.windows.answered(chosen, self.since.elapsed().as_secs_f64(), self.has_failed);
+        }
     }
 }
 

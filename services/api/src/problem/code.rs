@@ -47,6 +47,7 @@ codes! {
     InvalidStatus = "INVALID_STATUS", "Invalid status";
     InvalidAction = "INVALID_ACTION", "Invalid action";
     InvalidPercentage = "INVALID_PERCENTAGE", "Invalid percentage";
+    InvalidStage = "INVALID_STAGE", "Invalid stage";
     ReasonRequired = "REASON_REQUIRED", "Reason required";
     NothingToChange = "NOTHING_TO_CHANGE", "Nothing to change";
     // Who sent it.
@@ -82,6 +83,9 @@ codes! {
     HoursOverlap = "HOURS_OVERLAP", "Clinic hours overlap";
     ForcedListFull = "FORCED_LIST_FULL", "Forced list full";
     ViewRetired = "VIEW_RETIRED", "View retired";
+    StageOutOfOrder = "STAGE_OUT_OF_ORDER", "Stage out of order";
+    GatesShut = "GATES_SHUT", "Gates shut";
+    CommandLineOnly = "COMMAND_LINE_ONLY", "Command line only";
     // Our side.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";

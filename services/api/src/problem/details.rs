@@ -1,6 +1,7 @@
 //! What a client can act on, beside the code: the fields that an error body has of its own.
 
 use chrono::NaiveDate;
+use daybook_domain::routing::{Gate, GateResult, Stage};
 use daybook_domain::{ClockTime, Minutes, Status};
 use serde::Serialize;
 
@@ -73,6 +74,27 @@ pub(crate) enum Details {
         /// What is.
         actual: u32,
     },
+    /// A stage that does not follow the present one.
+    Order {
+        /// The stage as it is.
+        at: Stage,
+        /// The stage that was asked for.
+        wanted: Stage,
+    },
+    /// Gates before a stage that do not let through.
+    Gates {
+        /// The stage that was asked for.
+        stage: Stage,
+        /// Their names.
+        gates: Vec<Gate>,
+        /// What was measured, of those that let through too.
+        found: Vec<GateResult>,
+    },
+    /// What is done on the command line.
+    Command {
+        /// How.
+        command: String,
+    },
     /// Two stretches of clinic time that overlap.
     Overlap {
         /// Their ids.
@@ -114,6 +136,14 @@ impl Details {
             Self::Version { expected, actual } => {
                 vec![("{expected}", expected.to_string()), ("{actual}", actual.to_string())]
             }
+            Self::Order { at, wanted } => {
+                vec![("{at}", at.to_string()), ("{wanted}", wanted.to_string())]
+            }
+            Self::Gates { stage, gates, .. } => {
+                let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
+                vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
+            }
+            Self::Command { command } => vec![("{command}", command.clone())],
             Self::Overlap { slots: [first, second] } => {
                 vec![("{first}", first.clone()), ("{second}", second.clone())]
             }

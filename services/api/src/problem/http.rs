@@ -48,6 +48,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::InvalidStatus
         | Code::InvalidAction
         | Code::InvalidPercentage
+        | Code::InvalidStage
         | Code::ReasonRequired
         | Code::NothingToChange
         | Code::UnknownService
@@ -73,7 +74,10 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::ValueTaken
         | Code::HoursOverlap
         | Code::ForcedListFull
-        | Code::ViewRetired => StatusCode::CONFLICT,
+        | Code::ViewRetired
+        | Code::StageOutOfOrder
+        | Code::GatesShut
+        | Code::CommandLineOnly => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Code::ViewBehind | Code::Busy | Code::Unavailable | Code::OutcomeUnknown => {

@@ -58,6 +58,10 @@ impl From<Rejection> for Problem {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Standing { status }),
+            Rejection::WishUnderstood => {
+                let rule = "only a wish that was not understood is for a person to read";
+                Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
+            }
             Rejection::ClosureNotFound(_) => Self::of(Code::ClosureNotFound),
             Rejection::ClosureEmpty => Self::of(Code::ClosureEmpty),
         }
@@ -128,6 +132,13 @@ impl From<RoutingRejection> for Problem {
             RoutingRejection::ReasonMissing => Self::of(Code::ReasonRequired),
             RoutingRejection::ForcedListFull => Self::of(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::of(Code::ViewRetired),
+            RoutingRejection::StageOutOfOrder { at, wanted } => {
+                Self::with(Code::StageOutOfOrder, Details::Order { at, wanted })
+            }
+            RoutingRejection::GateShut { stage, gate } => {
+                let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
+                Self::with(Code::GatesShut, details)
+            }
             // Views are retired by the command line alone.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
@@ -188,7 +199,8 @@ impl From<ViewError> for Problem {
             | ViewError::NotParked(_)
             | ViewError::NotHeldUp(_)
             | ViewError::TakenIn { .. }
-            | ViewError::Differs(_) => (Code::Internal, None),
+            | ViewError::Differs(_)
+            | ViewError::Plan => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);
         match pause {

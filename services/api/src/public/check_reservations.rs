@@ -13,6 +13,7 @@ use daybook_domain::phone::Phone;
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::wish::{self, Understood};
 use daybook_projections::query::Reservation;
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::mask;
@@ -74,6 +75,7 @@ pub(crate) async fn check_reservations(
     }
     let route = edge.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
+    edge.ask_other(&state, || Some(Question::Patient { subject, since, most: MAX_LOOKED_AT }));
     let found = state.queries.reservations_of(route.generation, subject, since, MAX_LOOKED_AT).await?;
     let own = found.value.iter().filter(|reservation| reservation.birth_date == Some(birth_date));
     let reservations: Vec<Entry> = own.take(MAX_SHOWN).map(entry).collect();

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::openings::{self, Openings, Slot};
@@ -43,6 +44,7 @@ pub(crate) async fn list_time_slots(
         return Err(problem);
     }
     let route = edge.route(&state, None).await?;
+    edge.ask_other(&state, || Some(Question::Days { from: date, to: date }));
     let days = state.queries.days(route.generation, date, date).await?;
     let service = service_choice::bookable(&days.value.catalog, wanted)?;
     let day = openings::day(&days.value, date, now).ok_or_else(|| Problem::of(Code::Internal))?;

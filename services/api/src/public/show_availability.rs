@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::Day;
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::openings::{self, Level, Openings, Slot};
@@ -55,6 +56,7 @@ pub(crate) async fn show_availability(
         return Err(problem);
     }
     let route = edge.route(&state, None).await?;
+    edge.ask_other(&state, || Some(Question::Days { from: date, to: date }));
     let days = state.queries.days(route.generation, date, date).await?;
     let service = service_choice::bookable(&days.value.catalog, wanted)?;
     let day = openings::day(&days.value, date, now).ok_or_else(|| Problem::of(Code::Internal))?;

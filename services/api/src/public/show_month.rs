@@ -8,6 +8,7 @@ use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day};
 use daybook_domain::{ClockTime, ReadModel};
 use daybook_projections::query::Days;
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::{openings, service_choice};
@@ -68,6 +69,7 @@ pub(crate) async fn show_month(
     let (first, last) = month_of(year, month).ok_or_else(|| Problem::field(Code::InvalidDate, "month"))?;
     let now = state.commands.now_local();
     let route = edge.route(&state, None).await?;
+    edge.ask_other(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
     let services: Vec<&Service> = match query.text("service") {
         Some(wanted) => vec![service_choice::bookable(&days.value.catalog, wanted)?],

@@ -4,6 +4,7 @@ use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ReservationId;
 use daybook_projections::query::{Answer, Reservation};
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::role::Role;
@@ -32,6 +33,7 @@ pub(crate) async fn get_reservation(
     staff.require(Role::Editor)?;
     let id = id(&request)?;
     let route = edge.route(&state, Some(staff.subject())).await?;
+    edge.ask_other(&state, || Some(Question::Reservation(id.clone())));
     let found = state.queries.reservation(route.generation, &id).await?;
     match &found.value {
         Some(reservation) => shown(&found, reservation, None),

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_projections::query::ListFilter;
+use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::role::Role;
@@ -53,6 +54,7 @@ pub(crate) async fn list_reservations(
     let limit = number(&query, "limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
     let filter = ListFilter { offset: (page - 1) * limit, limit, ..filter(&query)? };
     let route = edge.route(&state, Some(staff.subject())).await?;
+    edge.ask_other(&state, || Question::list(&filter));
     let found = state.queries.list(route.generation, &filter).await?;
     let total = found.value.total;
     let pagination = Pagination { page, limit, total, total_pages: (total + limit - 1) / limit };

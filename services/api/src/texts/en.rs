@@ -14,6 +14,19 @@ pub(super) const fn said(said: Said) -> &'static str {
     }
 }
 
+// Texts that are too long for their line below.
+const INVALID_STAGE: &str =
+    "Please choose legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired.";
+const STAGE_OUT_OF_ORDER: &str =
+    "The migration is at stage {at}, and {wanted} does not follow it. Please look at the plan.";
+const GATES_SHUT: &str = "These gates before stage {stage} are shut: {gates}. Please try again once they let through, or give an override.";
+const COMMAND_LINE_ONLY: &str =
+    "The legacy view is taken away and brought back on the command line only. Please run `{command}`.";
+const DAILY_LIMIT_EXCEEDED: &str =
+    "Only {remaining} minutes of this service are left on this day. Please choose another day.";
+const TIME_SLOT_TOO_SHORT: &str =
+    "The treatment would end after closing time. Please choose an earlier time.";
+
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "There is nothing at this address. Please check the path.",
@@ -37,6 +50,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidStatus => "Please choose PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED.",
         Code::InvalidAction => "This action is not known. Please check the request.",
         Code::InvalidPercentage => "Please give a percentage from 0 to 100 in steps of 0.01.",
+        Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "Please give a reason for this change.",
         Code::NothingToChange => "The request names nothing to change.",
         Code::Unauthenticated => "Please sign in and send a valid token.",
@@ -50,14 +64,10 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeInPast => "This time has passed. Please choose a later one.",
         Code::NoClinicHours => "The clinic is closed on this day. Please choose another day.",
         Code::OutsideClinicHours => "This time is outside the clinic's hours. Please choose another time.",
-        Code::TimeSlotTooShort => {
-            "The treatment would end after closing time. Please choose an earlier time."
-        }
+        Code::TimeSlotTooShort => TIME_SLOT_TOO_SHORT,
         Code::TimeSlotFull => "This time is fully booked. Please choose another time.",
         Code::TimeSlotManuallyClosed => "The clinic has closed this time. Please choose another time.",
-        Code::DailyLimitExceeded => {
-            "Only {remaining} minutes of this service are left on this day. Please choose another day."
-        }
+        Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "This service is fully booked on this day. Please choose another day.",
         Code::PageFull => "This day takes no more entries. Please choose another day.",
         Code::IdempotencyKeyReused => "This key was used for another reservation. Please use a new one.",
@@ -74,6 +84,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::HoursOverlap => "{first} and {second} overlap. Please correct their times.",
         Code::ForcedListFull => "The forced list is full. Please release a subject first.",
         Code::ViewRetired => "The legacy view is retired. Please run `daybook projection restore legacy`.",
+        Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
+        Code::GatesShut => GATES_SHUT,
+        Code::CommandLineOnly => COMMAND_LINE_ONLY,
         Code::ViewBehind => "The latest changes are not readable yet. Please try again in a moment.",
         Code::Busy => "Many others are changing the same day. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",

@@ -14,6 +14,21 @@ pub(super) const fn said(said: Said) -> &'static str {
     }
 }
 
+// Texts that are too long for their line below.
+const INVALID_STAGE: &str =
+    "단계는 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요.";
+const STAGE_OUT_OF_ORDER: &str =
+    "현재 단계는 {at}이며 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
+const GATES_SHUT: &str = "{stage} 단계의 조건이 충족되지 않았습니다: {gates}. 확인 후 다시 시도하거나 사유(override)를 입력해 주세요.";
+const COMMAND_LINE_ONLY: &str =
+    "기존 조회 모델의 폐기와 복원은 명령줄에서만 할 수 있습니다. `{command}`을 실행해 주세요.";
+const INVALID_TRANSITION: &str =
+    "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요.";
+const DAILY_LIMIT_EXCEEDED: &str =
+    "해당 날짜에 이 시술의 남은 시간은 {remaining}분입니다. 다른 날짜를 선택해 주세요.";
+const TIME_SLOT_TOO_SHORT: &str =
+    "진료 종료 전에 시술을 마칠 수 없는 시간입니다. 더 이른 시간을 선택해 주세요.";
+
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "요청하신 주소를 찾을 수 없습니다. 경로를 확인해 주세요.",
@@ -39,6 +54,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
         Code::InvalidPercentage => "비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
+        Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
         Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
@@ -52,22 +68,16 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeInPast => "이미 지난 시간입니다. 다른 시간을 선택해 주세요.",
         Code::NoClinicHours => "해당 날짜는 진료 시간이 없습니다. 다른 날짜를 선택해 주세요.",
         Code::OutsideClinicHours => "진료 시간이 아닙니다. 다른 시간을 선택해 주세요.",
-        Code::TimeSlotTooShort => {
-            "진료 종료 전에 시술을 마칠 수 없는 시간입니다. 더 이른 시간을 선택해 주세요."
-        }
+        Code::TimeSlotTooShort => TIME_SLOT_TOO_SHORT,
         Code::TimeSlotFull => "선택하신 시간은 예약이 마감되었습니다. 다른 시간을 선택해 주세요.",
         Code::TimeSlotManuallyClosed => "병원 사정으로 마감된 시간입니다. 다른 시간을 선택해 주세요.",
-        Code::DailyLimitExceeded => {
-            "해당 날짜에 이 시술의 남은 시간은 {remaining}분입니다. 다른 날짜를 선택해 주세요."
-        }
+        Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
         Code::PageFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
         Code::IdempotencyKeyReused => "이미 다른 예약에 사용된 요청 키입니다. 새 키로 다시 보내 주세요.",
         Code::ReservationNotFound => "예약을 찾을 수 없습니다. 예약 번호를 확인해 주세요.",
         Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
-        Code::InvalidTransition => {
-            "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요."
-        }
+        Code::InvalidTransition => INVALID_TRANSITION,
         Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
         Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. 번호와 날짜를 확인해 주세요.",
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
@@ -76,6 +86,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::HoursOverlap => "{first}와 {second}의 시간이 겹칩니다. 시간을 수정해 주세요.",
         Code::ForcedListFull => "지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
         Code::ViewRetired => "폐기된 조회 모델입니다. `daybook projection restore legacy`로 복원해 주세요.",
+        Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
+        Code::GatesShut => GATES_SHUT,
+        Code::CommandLineOnly => COMMAND_LINE_ONLY,
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",

@@ -1,7 +1,7 @@
 //! Booking, and changing a booking.
 
 use chrono::NaiveDate;
-use daybook_domain::book::{BookCommand, Booking, Change, Rejection, RequestReservation, Turn};
+use daybook_domain::book::{BookCommand, Booking, Change, Meant, Rejection, RequestReservation, Turn};
 use daybook_domain::phone::Phone;
 use daybook_domain::{ClockTime, ReadModel, ReservationId, Sealed, ServiceId, SubjectId};
 use daybook_event_log::vault::PatientDetails;
@@ -72,6 +72,8 @@ pub enum Wanted {
         /// The rule set that judges it.
         judge: ReadModel,
     },
+    /// What somebody read in a wish that was not understood.
+    ReadWish(Meant),
     /// The staff's note, in place of an earlier one.
     WriteAdminNote(String),
 }
@@ -88,6 +90,7 @@ impl Wanted {
             Self::CorrectNoShow { .. } => "correct_no_show",
             Self::Reschedule { .. } => "reschedule",
             Self::AssignTime { .. } => "assign_time",
+            Self::ReadWish(_) => "read_wish",
             Self::WriteAdminNote(_) => "write_admin_note",
         }
     }
@@ -101,7 +104,8 @@ impl Wanted {
             | Self::Complete
             | Self::MarkNoShow
             | Self::Reschedule { .. }
-            | Self::AssignTime { .. } => None,
+            | Self::AssignTime { .. }
+            | Self::ReadWish(_) => None,
         }
     }
 }
@@ -248,6 +252,7 @@ fn change(wanted: Wanted, sealed: Option<Sealed>) -> Option<Change> {
         Wanted::CorrectNoShow { .. } => Change::Turn(Turn::CorrectNoShow { reason: sealed? }),
         Wanted::Reschedule { start, judge } => Change::Reschedule { start, judge },
         Wanted::AssignTime { start, judge } => Change::AssignTime { start, judge },
+        Wanted::ReadWish(meant) => Change::ReadWish(meant),
         Wanted::WriteAdminNote(_) => Change::WriteAdminNote { note: sealed? },
     })
 }

@@ -109,8 +109,17 @@ impl Commands {
         wanted: RoutingCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
+        self.change_routing_together(vec![wanted], origin).await
+    }
+
+    /// Makes several changes of the routing at once: all of them are recorded, or none.
+    pub async fn change_routing_together(
+        &self,
+        wanted: Vec<RoutingCommand>,
+        origin: Origin,
+    ) -> Result<Position, CommandError> {
         let now = self.0.office.clock.now();
-        Ok(self.0.streams.routing.change(self.log(), vec![wanted], &origin, now).await?.position)
+        Ok(self.0.streams.routing.change(self.log(), wanted, &origin, now).await?.position)
     }
 
     async fn record(

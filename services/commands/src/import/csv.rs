@@ -197,23 +197,24 @@ fn take_quoted(mut text: &[u8]) -> Option<(Field, &[u8])> {
 }
 
 /// Where in a record each of the columns stands.
-struct Header {
+struct Header<const N: usize> {
+    columns: [&'static str; N],
     width: usize,
-    places: [usize; COLUMNS.len()],
+    places: [usize; N],
 }
 
-impl Header {
-    fn read<R: Read>(records: &mut Records<R>) -> Result<Self, ImportError> {
+impl<const N: usize> Header<N> {
+    fn read<R: Read>(records: &mut Records<R>, columns: [&'static str; N]) -> Result<Self, ImportError> {
         let record = records.next(None).map_err(ImportError::Read)?;
         let fields = record.and_then(|record| record.fields.ok()).ok_or(ImportError::HeaderUnreadable)?;
         let names: Vec<Vec<u8>> = fields.into_iter().map(Option::unwrap_or_default).collect();
-        Self::of(&names)
+        Self::of(columns, &names)
     }
 
-    fn of(names: &[Vec<u8>]) -> Result<Self, ImportError> {
-        let mut places = [0; COLUMNS.len()];
+    fn of(columns: [&'static str; N], names: &[Vec<u8>]) -> Result<Self, ImportError> {
+        let mut places = [0; N];
         let mut missing = Vec::new();
-        for (place, column) in places.iter_mut().zip(COLUMNS) {
+        for (place, column) in places.iter_mut().zip(columns) {
             let mut found = names.iter().enumerate().filter(|(_, name)| *name == column.as_bytes());
             match (found.next(), found.next()) {
                 (Some((first, _)), None) => *place = first,
@@ -222,36 +223,60 @@ impl Header {
             }
         }
         if missing.is_empty() {
-            Ok(Self { width: names.len(), places })
+            Ok(Self { columns, width: names.len(), places })
         } else {
             Err(ImportError::ColumnsMissing { columns: missing })
         }
     }
 
-    fn row(&self, record: Record) -> Result<RawRow, Reject> {
+    fn row(&self, record: Record) -> Result<Texts<N>, Reject> {
         let place = Place::Line(record.line);
         let reject = |field, reason| Reject { place: place.clone(), field, reason };
         let mut fields = record.fields.map_err(|reason| reject(None, reason))?;
-        let mut texts: [Option<String>; COLUMNS.len()] = Default::default();
-        for ((text, at), column) in texts.iter_mut().zip(self.places).zip(COLUMNS) {
+        let mut texts = [const { None }; N];
+        for ((text, at), column) in texts.iter_mut().zip(self.places).zip(self.columns) {
             if let Some(bytes) = fields.get_mut(at).and_then(Option::take) {
                 let read = String::from_utf8(bytes);
                 *text = Some(read.map_err(|_| reject(Some(column), Reason::NotUtf8))?);
             }
         }
-        Ok(RawRow { place, texts })
+        Ok(Texts { place, texts })
     }
+}
+
+/// The texts of a record, by column.
+pub(crate) struct Texts<const N: usize> {
+    pub(crate) place: Place,
+    pub(crate) texts: [Option<String>; N],
+}
+
+/// Reads some columns of a whole file, which is small. Blocks.
+pub(crate) fn read_all<const N: usize>(
+    input: impl Read,
+    columns: [&'static str; N],
+    most: usize,
+) -> Result<Vec<Result<Texts<N>, Reject>>, ImportError> {
+    let mut records = Records::new(input);
+    let header = Header::read(&mut records, columns)?;
+    let mut rows = Vec::new();
+    while let Some(record) = records.next(Some(header.width)).map_err(ImportError::Read)? {
+        if rows.len() >= most {
+            return Err(ImportError::TooManyRows { limit: most });
+        }
+        rows.push(header.row(record));
+    }
+    Ok(rows)
 }
 
 /// Reads a file to its end, or until nobody wants its rows any more. Blocks.
 pub(super) fn read_chunks(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), ImportError> {
     let mut records = Records::new(input);
-    let header = Header::read(&mut records)?;
+    let header = Header::read(&mut records, COLUMNS)?;
     loop {
         let mut chunk = Chunk::default();
         while !chunk.is_full() {
             match records.next(Some(header.width)).map_err(ImportError::Read)? {
-                Some(record) => chunk.add(header.row(record)),
+                Some(record) => chunk.add(header.row(record).map(RawRow::from)),
                 None => break,
             }
         }

@@ -1,75 +1,168 @@
-//! Which reservations there are already, and on which day: the log's at the start of a run, and then the run's own.
+//! Which reservations there are already, on which day, and what was said of each when it was last taken over: the log's at
+//! the start of a run, and which of them the run has met.
+//!
+//! What was said is kept as a hash alone, so that a clinic's whole history fits into memory and no patient's words do.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use chrono::NaiveDate;
-use daybook_domain::book::BookEvent;
-use daybook_domain::{Event, ReservationId};
-use daybook_event_log::{Category, EventLog, Filter, Position, Recorded, decode};
+use daybook_domain::book::event::ReservationImported;
+use daybook_domain::book::{BookEvent, Placement};
+use daybook_domain::{Event, ReservationId, Status};
+use daybook_event_log::{Category, Filter, Position, decode};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
 use super::report::Reason;
+use super::said::{Said, SaidHash};
+use super::standing::{details, open};
+use crate::commands::Commands;
 
-/// Reservations that a run may know of. They are kept in memory, about 100 bytes each.
+/// Reservations that a run may know of. They are kept in memory, about 250 bytes each.
 const MAX_KNOWN: usize = 5_000_000;
 
-/// The types of event that enter a reservation; others need not be read.
-const ENTRIES: [&str; 2] = ["ReservationRequested", "ReservationImported"];
+/// Events that are looked into together, with the keys of all of them fetched at once.
+const BATCH_EVENTS: usize = 2000;
 
-/// The reservations that are known.
-pub(super) struct Known(HashMap<ReservationId, Whence>);
+/// The reservations that are known; none in a clinic that begins.
+#[derive(Default)]
+pub(super) struct Known(HashMap<ReservationId, Reservation>);
 
-/// Where a reservation is known from.
+/// What is known of a reservation: by the log, by the run, or by both.
+#[derive(Default)]
+struct Reservation {
+    logged: Option<Logged>,
+    met: Option<Met>,
+}
+
+/// A reservation of the log.
+pub(super) struct Logged {
+    /// Its page.
+    pub(super) date: NaiveDate,
+    /// Where it stands.
+    pub(super) status: Status,
+    /// What was said when it was last taken over; none where it was booked here.
+    pub(super) taken_over: Option<TakenOver>,
+}
+
+/// What was said of a reservation when it was last taken over.
 #[derive(Clone, Copy)]
-enum Whence {
-    /// The log had it, on this day.
-    Log(NaiveDate),
-    /// An earlier row of the run.
-    ThisRun,
+pub(super) struct TakenOver {
+    hash: SaidHash,
+    /// Whether the patient was forgotten, so that it says less.
+    is_erased: bool,
+    /// Its place in the day now.
+    placement: Placement,
+}
+
+impl TakenOver {
+    fn by(event: &ReservationImported, said: &Said) -> Self {
+        Self { hash: said.hash(), is_erased: said.person.is_none(), placement: event.placement }
+    }
+}
+
+/// A row that a run has met.
+#[derive(Clone, Copy)]
+pub(super) struct Met {
+    /// What it says.
+    whole: SaidHash,
+    /// The same without what tells who the patient is.
+    without_person: SaidHash,
+    /// What came of it.
+    pub(super) fate: Fate,
+}
+
+/// What came of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It said what it had said before, or somebody else took it over meanwhile.
+    Unchanged,
+    /// It was taken over for the first time.
+    Imported,
+    /// It was taken over again.
+    Updated,
+    /// What changed there is so here already.
+    Agreeing,
+    /// It was left to a person.
+    Conflicting,
+    /// It was left out.
+    Rejected,
+}
+
+impl Met {
+    fn saying(said: &Said) -> Self {
+        Self { whole: said.hash(), without_person: said.without_person().hash(), fate: Fate::Unchanged }
+    }
+
+    /// Whether it says what was said when the reservation was last taken over.
+    pub(super) fn says_as(&self, before: &TakenOver) -> bool {
+        before.hash == if before.is_erased { self.without_person } else { self.whole }
+    }
 }
 
 /// What a row is.
-pub(super) enum Standing {
+pub(super) enum Meeting {
     /// New.
     New,
-    /// In the log as it is.
-    AlreadyThere,
+    /// As it was when it was last taken over, and placed so now.
+    Same(Placement),
+    /// Not as it was then.
+    Other,
     /// Not to be taken.
     Rejected(Reason),
 }
 
 impl Known {
-    /// What a clinic knows that begins.
-    pub(super) fn nothing() -> Self {
-        Self(HashMap::new())
-    }
-
     /// Reads the log.
-    pub(super) async fn read(log: &dyn EventLog) -> Result<Self, ImportError> {
-        let mut known = Self(HashMap::new());
-        let mut events = log.read_all(Position::START, &Filter::categories([Category::Daybook])).await?;
+    pub(super) async fn read(commands: &Commands) -> Result<Self, ImportError> {
+        let mut known = Self::default();
+        let filter = Filter::categories([Category::Daybook]);
+        let mut events = commands.log().read_all(Position::START, &filter).await?;
+        let mut batch = Vec::with_capacity(BATCH_EVENTS);
         while let Some(recorded) = events.try_next().await? {
-            if ENTRIES.contains(&&*recorded.kind) {
-                known.enter(&recorded)?;
+            if let Event::Book(event) = decode(&recorded)?.0 {
+                batch.push(event);
+            }
+            if batch.len() >= BATCH_EVENTS {
+                known.take_in(commands, std::mem::take(&mut batch)).await?;
             }
         }
+        known.take_in(commands, batch).await?;
         Ok(known)
     }
 
-    fn enter(&mut self, recorded: &Recorded) -> Result<(), ImportError> {
-        match decode(recorded)?.0 {
-            Event::Book(BookEvent::ReservationRequested(e)) => self.insert(e.reservation, e.date),
-            Event::Book(BookEvent::ReservationImported(e)) => self.insert(e.reservation, e.date),
-            Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
-                Ok(())
+    async fn take_in(&mut self, commands: &Commands, events: Vec<BookEvent>) -> Result<(), ImportError> {
+        let taken_over = |event: &BookEvent| {
+            if let BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e) = event {
+                Some(e.details.key)
+            } else {
+                None
+            }
+        };
+        let keys: Vec<_> = events.iter().filter_map(taken_over).collect();
+        let opener = commands.vault().prefetch(&keys).await?;
+        for event in events {
+            if let BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e) = &event {
+                let opened = open(&opener, &e.details, &e.reservation)?;
+                let taken_over = TakenOver::by(e, &Said::by_log(e, details(opened)));
+                let logged = Logged { date: e.date, status: e.status, taken_over: Some(taken_over) };
+                self.insert(e.reservation.clone(), logged)?;
+            } else if let BookEvent::ReservationRequested(e) = event {
+                let logged = Logged { date: e.date, status: Status::Pending, taken_over: None };
+                self.insert(e.reservation, logged)?;
+            } else if let Some(logged) = event.reservation().and_then(|id| self.logged_mut(id)) {
+                logged.change(&event);
             }
         }
+        Ok(())
     }
 
-    fn insert(&mut self, id: ReservationId, date: NaiveDate) -> Result<(), ImportError> {
-        self.0.insert(id, Whence::Log(date));
+    fn logged_mut(&mut self, id: &ReservationId) -> Option<&mut Logged> {
+        self.0.get_mut(id).and_then(|reservation| reservation.logged.as_mut())
+    }
+
+    fn insert(&mut self, id: ReservationId, logged: Logged) -> Result<(), ImportError> {
+        self.0.insert(id, Reservation { logged: Some(logged), met: None });
         self.check_size()
     }
 
@@ -77,23 +170,101 @@ impl Known {
         if self.0.len() > MAX_KNOWN { Err(ImportError::TooManyRows { limit: MAX_KNOWN }) } else { Ok(()) }
     }
 
-    /// Says what a row is, and notes that it came.
-    pub(super) fn meet(&mut self, id: &ReservationId, date: NaiveDate) -> Result<Standing, ImportError> {
-        let standing = match self.0.entry(id.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(Whence::ThisRun);
-                Standing::New
-            }
-            Entry::Occupied(mut entry) => match *entry.get() {
-                Whence::ThisRun => Standing::Rejected(Reason::DuplicateId),
-                Whence::Log(there) if there == date => {
-                    entry.insert(Whence::ThisRun);
-                    Standing::AlreadyThere
-                }
-                Whence::Log(_) => Standing::Rejected(Reason::OnAnotherDay),
-            },
-        };
+    /// Says what a row is, and notes that it came. Whether its wish `is_understood` matters where it was not before.
+    pub(super) fn meet(
+        &mut self,
+        id: &ReservationId,
+        said: &Said,
+        is_understood: bool,
+    ) -> Result<Meeting, ImportError> {
+        let reservation = self.0.entry(id.clone()).or_default();
+        let mut met = Met::saying(said);
+        let meeting = reservation.meet(&met, said.date, is_understood);
+        if matches!(meeting, Meeting::Rejected(_)) {
+            met.fate = Fate::Rejected;
+        }
+        // Of rows with one id the first counts.
+        reservation.met.get_or_insert(met);
         self.check_size()?;
-        Ok(standing)
+        Ok(meeting)
+    }
+
+    /// Notes that a row came of which no sense can be made.
+    pub(super) fn meet_unreadable(&mut self, id: ReservationId) {
+        let nothing = SaidHash::default();
+        let met = Met { whole: nothing, without_person: nothing, fate: Fate::Rejected };
+        self.0.entry(id).or_default().met.get_or_insert(met);
+    }
+
+    /// Notes what came of a row that was met.
+    pub(super) fn settle(&mut self, id: &ReservationId, fate: Fate) {
+        if let Some(met) = self.0.get_mut(id).and_then(|reservation| reservation.met.as_mut()) {
+            met.fate = fate;
+        }
+    }
+
+    /// All reservations of the log.
+    pub(super) fn logged(&self) -> impl Iterator<Item = (&ReservationId, &Logged)> {
+        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.logged.as_ref()?)))
+    }
+
+    /// One reservation of the log.
+    pub(super) fn get(&self, id: &ReservationId) -> Option<&Logged> {
+        self.0.get(id)?.logged.as_ref()
+    }
+
+    /// All rows that the run has met.
+    pub(super) fn met(&self) -> impl Iterator<Item = (&ReservationId, &Met)> {
+        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.met.as_ref()?)))
+    }
+
+    /// Whether the run has met a row of this id.
+    pub(super) fn has_met(&self, id: &ReservationId) -> bool {
+        self.0.get(id).is_some_and(|reservation| reservation.met.is_some())
+    }
+}
+
+impl Reservation {
+    fn meet(&self, met: &Met, date: NaiveDate, is_understood: bool) -> Meeting {
+        match (&self.met, &self.logged) {
+            (Some(_), _) => Meeting::Rejected(Reason::DuplicateId),
+            (None, None) => Meeting::New,
+            (None, Some(Logged { taken_over: None, .. })) => Meeting::Rejected(Reason::BookedHere),
+            (None, Some(logged)) if logged.date != date => Meeting::Rejected(Reason::OnAnotherDay),
+            (None, Some(Logged { taken_over: Some(before), .. })) => {
+                let awaits_review = matches!(before.placement, Placement::Review(_));
+                let may_be_read = awaits_review && is_understood && !before.is_erased;
+                let is_same = met.says_as(before) && !may_be_read;
+                if is_same { Meeting::Same(before.placement) } else { Meeting::Other }
+            }
+        }
+    }
+}
+
+impl Logged {
+    fn place(&mut self, placement: Placement) {
+        if let Some(taken_over) = &mut self.taken_over {
+            taken_over.placement = placement;
+        }
+    }
+
+    fn change(&mut self, event: &BookEvent) {
+        match event {
+            BookEvent::ReservationConfirmed(_) | BookEvent::ReservationNoShowCorrected(_) => {
+                self.status = Status::Confirmed;
+            }
+            BookEvent::ReservationRejected(_) => self.status = Status::Rejected,
+            BookEvent::ReservationCancelled(_) => self.status = Status::Cancelled,
+            BookEvent::ReservationCompleted(_) => self.status = Status::Completed,
+            BookEvent::ReservationNoShowMarked(_) => self.status = Status::NoShow,
+            BookEvent::ReservationRescheduled(e) => self.place(e.placement),
+            BookEvent::ReservationTimeAssigned(e) => self.place(e.placement),
+            BookEvent::ReservationRequested(_)
+            | BookEvent::ReservationImported(_)
+            | BookEvent::ReservationReimported(_)
+            | BookEvent::AdminNoteWritten(_)
+            | BookEvent::TimeClosed(_)
+            | BookEvent::TimeReopened(_) => {}
+        }
     }
 }

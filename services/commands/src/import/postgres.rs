@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use daybook_domain::ReservationId;
 use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
@@ -14,26 +15,34 @@ use super::{Chunk, ImportError};
 /// One snapshot for the count and the rows, dates written as the parser reads them.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO, YMD'";
 
-const COUNT: &str = "SELECT count(*) FROM reservations";
+const COUNT: &str = r#"SELECT count(*) FROM reservations WHERE $1::timestamp IS NULL OR "updatedAt" >= $1"#;
 
 const SELECT: &str = include_str!("select_legacy_reservations.sql");
 
-/// Reads all rows, or until nobody wants them any more.
-pub(super) async fn read_chunks(config: &Config, chunks: &mpsc::Sender<Chunk>) -> Result<(), ImportError> {
+/// Reads all rows, or those that have changed since a time, or until nobody wants them any more.
+pub(super) async fn read_chunks(
+    config: &Config,
+    since: Option<DateTime<Utc>>,
+    chunks: &mpsc::Sender<Chunk>,
+) -> Result<(), ImportError> {
     let (client, connection) = config.connect(NoTls).await.map_err(ImportError::Database)?;
     // Ends when the client is dropped; its errors come out at the client too.
     let connection = tokio::spawn(connection);
-    let read = read(&client, chunks).await.map_err(ImportError::Database);
+    let read =
+        read(&client, since.map(|since| since.naive_utc()), chunks).await.map_err(ImportError::Database);
     drop(client);
     connection.abort();
     read
 }
 
-async fn read(client: &Client, chunks: &mpsc::Sender<Chunk>) -> Result<(), tokio_postgres::Error> {
+async fn read(
+    client: &Client,
+    since: Option<NaiveDateTime>,
+    chunks: &mpsc::Sender<Chunk>,
+) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(BEGIN).await?;
-    let rows_total = u64::try_from(client.query_one(COUNT, &[]).await?.try_get::<_, i64>(0)?).ok();
-    let no_parameters: [&str; 0] = [];
-    let mut rows = pin!(client.query_raw(SELECT, no_parameters).await?);
+    let rows_total = u64::try_from(client.query_one(COUNT, &[&since]).await?.try_get::<_, i64>(0)?).ok();
+    let mut rows = pin!(client.query_raw(SELECT, [since]).await?);
     let mut chunk = Chunk { rows_total, ..Chunk::default() };
     let mut number = 0;
     while let Some(row) = rows.try_next().await? {

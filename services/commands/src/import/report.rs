@@ -4,13 +4,19 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::wish::Unclear;
 use daybook_domain::{Period, ReservationId, Status};
 use daybook_event_log::Position;
 use serde::Serialize;
 
+use super::reconcile::Reconciliation;
+
 /// Rejected rows that a report lists; more are only counted.
 pub const MAX_REJECTS_LISTED: usize = 100_000;
+
+/// Conflicts, and reservations of each kind of a reconciliation, that a report lists; more are only counted.
+pub const MAX_LISTED: usize = 100_000;
 
 /// How far an import is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +32,23 @@ pub struct Progress {
 /// What came of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
-    /// Rows that were read: imported, already there, and rejected together.
+    /// Rows that were read: imported, updated, already there, agreeing, conflicts and rejected together.
     pub read: u64,
+    /// Rows that were passed over because they had not changed since the time that was given; not among those read.
+    pub passed_over: u64,
     /// Rows that this run appended. Where two runs append the same row at the same moment both count it; it is there
     /// once.
     pub imported: u64,
-    /// Rows that an earlier run had appended.
+    /// Rows that had been taken over before and that this run took over again, because they had changed.
+    pub updated: u64,
+    /// Rows that an earlier run had taken over as they are.
     pub already_there: u64,
+    /// Rows that had changed, and are so here already because somebody changed the reservation here in the same way.
+    pub agreeing: u64,
+    /// Rows that had changed, of reservations that somebody changed here in another way. They were left as they are here.
+    pub conflicts: u64,
+    /// Which, and in which columns; at most [`MAX_LISTED`].
+    pub conflict_list: Vec<Conflict>,
     /// Rows that were left out.
     pub rejected: u64,
     /// Which, and why; at most [`MAX_REJECTS_LISTED`].
@@ -43,6 +59,11 @@ pub struct ImportReport {
     pub by_period: BTreeMap<Period, u64>,
     /// Rows that were not left out and need a person's review, by why.
     pub review: BTreeMap<Unclear, u64>,
+    /// The time to give the next run, so that it reads only rows that have changed since; none where no row was read. A run
+    /// that appends nothing leaves it as it was given.
+    pub next_since: Option<DateTime<Utc>>,
+    /// The account of every row, where it was asked for.
+    pub reconciliation: Option<Reconciliation>,
     /// Position that a view has to have passed to show all of it; none where nothing was appended.
     pub position: Option<Position>,
 }
@@ -51,6 +72,13 @@ impl ImportReport {
     /// Rows that need a person's review.
     pub fn review_total(&self) -> u64 {
         self.review.values().sum()
+    }
+
+    pub(super) fn conflict(&mut self, conflict: Conflict) {
+        self.conflicts += 1;
+        if self.conflict_list.len() < MAX_LISTED {
+            self.conflict_list.push(conflict);
+        }
     }
 
     pub(super) fn reject(&mut self, reject: Reject) {
@@ -71,6 +99,17 @@ pub struct Reject {
     pub field: Option<&'static str>,
     /// What is wrong.
     pub reason: Reason,
+}
+
+/// A row that changed in the old system, of a reservation that was changed here too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// Which reservation.
+    pub reservation: ReservationId,
+    /// Its day.
+    pub date: NaiveDate,
+    /// The columns that changed in the old system since the row was last taken over.
+    pub fields: Vec<&'static str>,
 }
 
 /// Where a row stands.
@@ -139,8 +178,21 @@ pub enum Reason {
     #[error("an earlier row has the same id")]
     DuplicateId,
     /// The log has this id on another day: the row was moved in the old system after it had been imported.
-    #[error("it was imported before, on another day")]
+    #[error(
+        "it was imported before, on another day; cancel it here and book it anew on its new day, or move it back there"
+    )]
     OnAnotherDay,
+    /// A later state of the row was taken over already: the export is an old one, or the row was put back by hand.
+    #[error(
+        "a later state of the row was taken over already; read a newer export, or give --old-wins if it was put back"
+    )]
+    OlderThanTaken,
+    /// A booking that was made here has this id.
+    #[error("a booking that was made here has this id")]
+    BookedHere,
+    /// The text is none that says what to do about a reservation in review.
+    #[error("the text is no time such as 14:30, no half of the day and not `keep`")]
+    NotADecision,
     /// The day holds as many entries as it may.
     #[error("the day holds as many entries as it may")]
     DayFull,

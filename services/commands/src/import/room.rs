@@ -20,6 +20,11 @@ impl<'a> Room<'a> {
         Self { commands, left: HashMap::new() }
     }
 
+    /// Those of the clinic, where there is one.
+    pub(super) const fn commands(&self) -> Option<&'a Commands> {
+        self.commands
+    }
+
     /// Takes room for an entry; says whether there was any.
     pub(super) async fn take(&mut self, date: NaiveDate) -> Result<bool, ImportError> {
         let left = match self.left.get(&date) {

@@ -3,8 +3,10 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
+use daybook_event_log::vault::PatientDetails;
 
 use super::MAX_ROW_BYTES;
+use super::csv::Texts;
 use super::report::{Place, Reason, Reject};
 
 /// The columns that are read, as the old table names them.
@@ -34,6 +36,12 @@ pub(super) struct RawRow {
     pub(super) texts: [Option<String>; COLUMNS.len()],
 }
 
+impl From<Texts<{ COLUMNS.len() }>> for RawRow {
+    fn from(Texts { place, texts }: Texts<{ COLUMNS.len() }>) -> Self {
+        Self { place, texts }
+    }
+}
+
 /// A row that makes sense.
 pub(super) struct LegacyRow {
     pub(super) place: Place,
@@ -58,6 +66,28 @@ pub(super) struct LegacyRow {
     pub(super) status_changed_by: Option<String>,
 }
 
+impl LegacyRow {
+    /// It, left out for what is in a column.
+    pub(super) fn rejected(&self, field: &'static str, reason: Reason) -> Reject {
+        Reject { place: self.place.clone(), field: Some(field), reason }
+    }
+
+    /// What is sealed of it, with the wish if that has to be.
+    pub(super) fn details(&self, unread_wish: Option<String>) -> PatientDetails {
+        PatientDetails {
+            patient_name: self.patient_name.clone(),
+            phone: self.phone_text.clone(),
+            email: self.email.clone(),
+            birth_date: self.birth_date,
+            gender: self.gender,
+            treatment_type: self.treatment_type,
+            notes: self.notes.clone(),
+            admin_note: self.admin_notes.clone(),
+            unread_wish,
+        }
+    }
+}
+
 /// What is wrong with a row, and in which column.
 type Fault = (&'static str, Reason);
 
@@ -76,6 +106,11 @@ impl RawRow {
     /// The day for which it is, where that makes sense.
     pub(super) fn preferred_date(&self) -> Option<NaiveDate> {
         self.text("preferredDate").and_then(date)
+    }
+
+    /// Its id, where it has one.
+    pub(super) fn id(&self) -> Option<ReservationId> {
+        ReservationId::parse(self.text("id")?).ok()
     }
 
     /// Reads the row, or says what is wrong with it.

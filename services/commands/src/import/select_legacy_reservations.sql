@@ -5,4 +5,5 @@ SELECT id::text, "patientName"::text, phone::text, email::text, "birthDate"::tex
        "adminNotes"::text, "createdAt"::text, "updatedAt"::text, service::text, "statusChangedAt"::text,
        "statusChangedBy"::text
 FROM reservations
+WHERE $1::timestamp IS NULL OR "updatedAt" >= $1
 ORDER BY "preferredDate", id

@@ -7,12 +7,14 @@ mod parked;
 mod promote;
 mod rebuild;
 mod report;
-mod restore;
-mod retire;
+pub(super) mod restore;
+pub(super) mod retire;
 mod run;
 mod verify;
 
 use clap::Subcommand;
+
+pub(super) use report::tell as tell_rebuild;
 
 use super::signals::interruptible;
 use crate::exit::Exit;

@@ -2,10 +2,11 @@
 
 mod change;
 mod show;
+mod trial;
 
 use clap::Subcommand;
 
-pub(super) use show::Reads;
+pub(super) use show::{Reads, describe_flags};
 
 use crate::exit::Exit;
 use crate::settings::Settings;
@@ -18,6 +19,10 @@ pub(super) enum Command {
     Set(change::SetArguments),
     /// Send everybody back to the legacy view, within a second
     Rollback(change::RollbackArguments),
+    /// Compare what both views say of a sample of reservations, now
+    Compare(trial::CompareArguments),
+    /// Compare a view with itself, by the machinery that compares reads: it must find nothing
+    Selftest(trial::SelftestArguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
@@ -25,5 +30,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Show(arguments) => show::run(settings, arguments).await,
         Command::Set(arguments) => change::set(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
+        Command::Compare(arguments) => trial::compare(settings, arguments).await,
+        Command::Selftest(arguments) => trial::self_test(settings, arguments).await,
     }
 }

@@ -6,21 +6,24 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use daybook_api::{Application, ApplicationError, Parts};
-use daybook_commands::SystemClock;
+use daybook_commands::{Origin, SystemClock};
+use daybook_domain::Actor;
+use daybook_domain::routing::RoutingCommand;
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
 use crate::exit::Exit;
 use crate::output::print;
-use crate::settings::{Settings, old_flags_set};
+use crate::settings::Settings;
 use crate::wiring::{Backend, Beginning};
 use crate::{listening, secrets};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
     settings.check_master_key()?;
-    warn_of_old_flags();
     let mut signals = Signals::take()?;
     let backend = tokio::select! {
         backend = Backend::open(settings, Beginning::Allowed) => backend?,
@@ -53,9 +56,13 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
         tracing::info!("a new clinic was set up with its first services and hours");
     }
+    follow_flags(settings, backend).await.context("the flags of the environment could not be followed")?;
     backend.rebuild().clean_up().await.context("what a broken-off rebuild left could not be dropped")?;
-    if let Some(built) = backend.rebuild().missing().await.context("the views could not be built")? {
-        tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+    match backend.rebuild().missing().await.context("the views could not be built")? {
+        Some(built) => {
+            tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+        }
+        None => backend.rebuild().refresh_runbook().await,
     }
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {
@@ -63,11 +70,27 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         commands: backend.commands.clone(),
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
+        shadow: Shadow::new(backend.pool.clone()),
+        watch: Watch::new(backend.pool.clone()),
         clock: Arc::new(SystemClock),
         batches: Some(batches),
+        migration: backend.migration(settings),
     };
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)
+}
+
+/// Does what the old system's flags say, where they changed since the last start.
+async fn follow_flags(settings: &Settings, backend: &Backend) -> anyhow::Result<()> {
+    let (known, seen) = (backend.commands.routing().flags, settings.flags);
+    let origin = Origin::of(Actor::named("environment"));
+    backend.commands.change_routing(RoutingCommand::ObserveFlags(seen), origin).await?;
+    if known != seen {
+        let share = backend.commands.routing().share.as_percent();
+        tracing::info!(?known, ?seen, dynamic_percent = share, "the flags of the environment changed");
+    }
+    Ok(())
 }
 
 /// Says which setting leads elsewhere where the address cannot be had.
@@ -100,14 +123,4 @@ async fn serve_until_signal(
         () = signals.next() => tracing::warn!("stopping at once"),
     }
     Ok(())
-}
-
-fn warn_of_old_flags() {
-    let set = old_flags_set();
-    if !set.is_empty() {
-        tracing::warn!(
-            "{} of the old system has no effect in this release: use `daybook reads set --dynamic N --reason …`",
-            set.join(" and ")
-        );
-    }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{Standing, State, Views, generation, leader};
+use daybook_projections::{Standing, State, Views, generation, leader, runbook};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -34,19 +34,24 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 
 async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> {
     let mut views = Vec::new();
+    let routing = backend.commands.routing();
     let serving = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     for standing in generation::list(&backend.pool.get().await?).await? {
         views.push(look_at(backend, &serving, standing).await?);
     }
+    let is_runbook_there = runbook::is_there(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
-        reads: Reads::from(&*backend.commands.routing()),
+        reads: Reads::from(&*routing),
+        stage: routing.stage,
+        flags: routing.flags.into(),
         log: backend.log.connection().adapter,
         head: backend.log.head().await?,
         leader: leader::current(&backend.pool.get().await?).await?,
         views,
         connect: backend.connect_hint().to_owned(),
+        connect_runbook: is_runbook_there.then(|| backend.runbook_hint().to_owned()),
     })
 }
 

@@ -1,6 +1,6 @@
-//! Finds PostgreSQL's server programs on this machine.
+//! Finds PostgreSQL's programs on this machine: those that run a server, and those that dump and restore a database.
 //!
-//! It must never pick a version that cannot read the cluster at hand, and never download anything.
+//! It must never pick a version that cannot read the cluster or the server at hand, and never download anything.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,8 +9,14 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
-/// What a folder must hold to be of use.
-const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+/// What a folder must hold to be of use for something. The last of them tells the version.
+type Programs = &'static [&'static str];
+
+/// To run a server.
+const SERVER: Programs = &["initdb", "pg_ctl", "postgres"];
+
+/// To dump and restore a database. A machine may have these alone.
+const DUMPING: Programs = &["pg_restore", "pg_dump"];
 
 /// Where distributions keep several versions side by side: parent, beginning of the version's folder, the rest.
 const VERSIONED_PLACES: [(&str, &str, &str); 7] = [
@@ -35,37 +41,52 @@ impl Binaries {
     /// is `wanted` (that of an existing cluster) where it is given.
     pub(super) fn find(explicit: Option<&Path>, home: &Path, wanted: Option<u32>) -> Result<Self, Error> {
         let found = match explicit {
-            Some(dir) => vec![Self::in_named_folder(dir)?],
+            Some(dir) => vec![Self::in_named_folder(dir, SERVER)?],
             None => Self::in_folders(&usual_places())?,
         };
         Self::choose(found, home, wanted)
     }
 
-    fn in_named_folder(dir: &Path) -> Result<Self, Error> {
-        let incomplete = |program| Error::BinariesIncomplete { dir: dir.to_owned(), program };
-        if let Some(program) = missing_program(dir) {
-            return Err(incomplete(program));
-        }
-        Self::in_folder(dir).ok_or_else(|| incomplete("postgres"))
+    /// The programs that dump and restore a database of a server of this major version: in `explicit` if it is given, else
+    /// in the usual places. An older `pg_dump` than the server is of no use; of newer ones the nearest is taken.
+    pub(super) fn find_for_dumps(explicit: Option<&Path>, server: u32) -> Result<Self, Error> {
+        let found = match explicit {
+            Some(dir) => vec![Self::in_named_folder(dir, DUMPING)?],
+            None => Self::all_in(&usual_places(), DUMPING),
+        };
+        let installed = list_majors(&found);
+        let fit = found.into_iter().filter(|binaries| binaries.major >= server);
+        fit.min_by_key(|binaries| binaries.major).ok_or(Error::DumpToolsMissing { server, installed })
     }
 
-    /// All usable ones among `folders`, in that order.
+    fn in_named_folder(dir: &Path, programs: Programs) -> Result<Self, Error> {
+        let incomplete = |program| Error::BinariesIncomplete { dir: dir.to_owned(), program };
+        if let Some(program) = missing_program(dir, programs) {
+            return Err(incomplete(program));
+        }
+        Self::in_folder(dir, programs).ok_or_else(|| incomplete(programs.last().copied().unwrap_or_default()))
+    }
+
+    /// All usable ones for a server among `folders`, in that order.
     pub(super) fn in_folders(folders: &[PathBuf]) -> Result<Vec<Self>, Error> {
-        let found: Vec<_> = folders.iter().filter_map(|folder| Self::in_folder(folder)).collect();
+        let found = Self::all_in(folders, SERVER);
         if found.is_empty() { Err(Error::BinariesMissing { searched: folders.to_vec() }) } else { Ok(found) }
     }
 
-    fn in_folder(dir: &Path) -> Option<Self> {
-        if missing_program(dir).is_some() {
+    fn all_in(folders: &[PathBuf], programs: Programs) -> Vec<Self> {
+        folders.iter().filter_map(|folder| Self::in_folder(folder, programs)).collect()
+    }
+
+    fn in_folder(dir: &Path, programs: Programs) -> Option<Self> {
+        if missing_program(dir, programs).is_some() {
             return None;
         }
-        let major = major_version(&dir.join("postgres"))?;
+        let major = major_version(&dir.join(programs.last()?))?;
         Some(Self { dir: dir.to_owned(), major })
     }
 
     fn choose(found: Vec<Self>, home: &Path, wanted: Option<u32>) -> Result<Self, Error> {
-        let installed =
-            found.iter().map(|binaries| binaries.major.to_string()).collect::<Vec<_>>().join(", ");
+        let installed = list_majors(&found);
         let chosen =
             found.into_iter().find(|binaries| wanted.is_none_or(|version| version == binaries.major));
         chosen.ok_or_else(|| Error::VersionMismatch {
@@ -79,15 +100,26 @@ impl Binaries {
     pub(super) fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
+
+    /// Path of one that not every installation has.
+    pub(super) fn existing_program(&self, name: &'static str) -> Result<PathBuf, Error> {
+        let path = self.program(name);
+        let missing = || Error::BinariesIncomplete { dir: self.dir.clone(), program: name };
+        if path.is_file() { Ok(path) } else { Err(missing()) }
+    }
 }
 
-fn missing_program(dir: &Path) -> Option<&'static str> {
-    PROGRAMS.into_iter().find(|program| !dir.join(program).is_file())
+fn list_majors(found: &[Binaries]) -> String {
+    found.iter().map(|binaries| binaries.major.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn missing_program(dir: &Path, programs: Programs) -> Option<&'static str> {
+    programs.iter().copied().find(|program| !dir.join(program).is_file())
 }
 
 /// The major version out of `postgres (PostgreSQL) 15.14 (Debian …)`.
-fn major_version(postgres: &Path) -> Option<u32> {
-    let text = first_line(Command::new(postgres).arg("--version"))?;
+fn major_version(program: &Path) -> Option<u32> {
+    let text = first_line(Command::new(program).arg("--version"))?;
     let number = text.split_whitespace().nth(2)?;
     let digits: String = number.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
@@ -166,6 +198,22 @@ mod tests {
         let chosen = Binaries::choose(vec![of(17), of(15)], Path::new("/data"), Some(15)).unwrap();
         assert_eq!(chosen.program("initdb"), Path::new("/pg/15/initdb"));
         assert_eq!(Binaries::choose(vec![of(17), of(15)], Path::new("/data"), None).unwrap().major, 17);
+    }
+
+    #[test]
+    fn a_server_that_is_newer_than_the_programs_cannot_be_dumped_by_them() {
+        let folder = tempfile::tempdir().unwrap();
+        for program in DUMPING {
+            let path = folder.path().join(program);
+            fs::write(&path, "#!/bin/sh\necho 'tool (PostgreSQL) 15.3 (Test)'\n").unwrap();
+            fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        }
+        let find = |server| Binaries::find_for_dumps(Some(folder.path()), server);
+        assert_eq!((find(15).unwrap().major, find(13).unwrap().major), (15, 15));
+        let message = find(16).unwrap_err().to_string();
+        for part in ["PostgreSQL 16", "of version: 15", "DAYBOOK_POSTGRES_BIN"] {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
+        }
     }
 
     #[test]

@@ -25,10 +25,24 @@ pub enum Error {
         searched: Vec<PathBuf>,
     },
 
+    /// No `pg_dump` that fits the server is installed.
+    #[error(
+        "the server is PostgreSQL {server}, and there is no pg_dump and pg_restore of that version or a newer one here \
+         (found of version: {}); install PostgreSQL {server}'s client programs, or set DAYBOOK_POSTGRES_BIN to the folder \
+         that holds them",
+        if .installed.is_empty() { "none" } else { .installed }
+    )]
+    DumpToolsMissing {
+        /// Major version of the server.
+        server: u32,
+        /// Major versions that are installed, as a list to print.
+        installed: String,
+    },
+
     /// The folder that was named explicitly is not one of PostgreSQL's.
     #[error(
         "DAYBOOK_POSTGRES_BIN is `{}`, but there is no usable `{program}` in it; point it at the folder that holds \
-         initdb, pg_ctl and postgres, or unset it to have the usual places searched",
+         PostgreSQL's programs, or unset it to have the usual places searched",
         .dir.display()
     )]
     BinariesIncomplete {

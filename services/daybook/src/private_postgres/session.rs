@@ -50,8 +50,8 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// A command line for a shell.
-pub(super) fn psql_command(socket_dir: &Path, database: &str) -> String {
-    format!("psql -h {} -U {USER} {database}", shell_word(&socket_dir.to_string_lossy()))
+pub(super) fn psql_command(socket_dir: &Path, user: &str, database: &str) -> String {
+    format!("psql -h {} -U {user} {database}", shell_word(&socket_dir.to_string_lossy()))
 }
 
 fn shell_word(text: &str) -> String {
@@ -140,9 +140,12 @@ mod tests {
     #[test]
     fn the_psql_line_can_be_pasted() {
         assert_eq!(
-            psql_command(Path::new("/data/socket"), DATABASE),
+            psql_command(Path::new("/data/socket"), USER, DATABASE),
             "psql -h /data/socket -U daybook daybook"
         );
-        assert_eq!(psql_command(Path::new("/it's"), DATABASE), r"psql -h '/it'\''s' -U daybook daybook");
+        assert_eq!(
+            psql_command(Path::new("/it's"), USER, DATABASE),
+            r"psql -h '/it'\''s' -U daybook daybook"
+        );
     }
 }

@@ -4,8 +4,11 @@
 
 use std::net::SocketAddr;
 
+use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
 use daybook_event_log::eventstore::InvalidConnectionString;
+
+use super::soak::InvalidSoak;
 
 /// Why the settings make no sense, or are not safe to serve with.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,31 @@ pub enum SettingsError {
         "--jwt-secret (DAYBOOK_JWT_SECRET) is too short; write 32 bytes or more, as `openssl rand -hex 32` makes them"
     )]
     JwtSecret,
+    /// No soak times.
+    #[error(
+        "--soak (DAYBOOK_SOAK): {0}; write one such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
+    )]
+    Soak(#[source] InvalidSoak),
+    /// The old switch says neither yes nor no.
+    #[error("--use-dynamic-services (USE_DYNAMIC_SERVICES) is {0:?}; write `true` or `false`, or unset it")]
+    UseDynamicServices(String),
+    /// The old percentage is none.
+    #[error(
+        "--dynamic-services-rollout-percentage (DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE) is {0:?}; write a percentage from 0 to \
+         100, in steps of 0.01, or unset it"
+    )]
+    RolloutPercentage(String),
+    /// No percentage.
+    #[error(
+        "--shadow-sample (DAYBOOK_SHADOW_SAMPLE) is {0:?}; write a percentage from 0 to 100, in steps of 0.01"
+    )]
+    ShadowSample(String),
+    /// No limits.
+    #[error("--guardrails (DAYBOOK_GUARDRAILS) cannot be used")]
+    Guardrails(#[source] InvalidLimits),
+    /// No length of a window.
+    #[error("--guard-window (DAYBOOK_GUARD_WINDOW) is {0:?}; write a number of seconds from 1 to 3600")]
+    GuardWindow(String),
     /// No form of log lines.
     #[error("--log-format (DAYBOOK_LOG_FORMAT) is {0:?}; write `text` or `json`")]
     LogFormat(String),

@@ -39,6 +39,36 @@ pub struct Options {
     #[arg(long, env = "DAYBOOK_JWT_SECRET", global = true, value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
 
+    /// How long each stage of the migration has to last before the next one, such as canary-5=24h,stability=14d; stages that
+    /// are not named keep theirs
+    /// [default: shadow=1h,canary-5=24h,canary-25=48h,canary-50=48h,dynamic=7d,stability=14d]
+    #[arg(long, env = "DAYBOOK_SOAK", global = true, value_name = "STAGE=TIME,…")]
+    pub soak: Option<String>,
+
+    /// The old system's switch: `true` lets the dynamic view answer everybody, `false` as many as the percentage says. It
+    /// is followed at a start of the service, where it changed since the last one
+    #[arg(long, env = "USE_DYNAMIC_SERVICES", global = true, value_name = "TRUE|FALSE")]
+    pub use_dynamic_services: Option<String>,
+
+    /// The old system's percentage of subjects whom the dynamic view answers, 0 to 100. It is followed at a start of the
+    /// service, where it changed since the last one
+    #[arg(long, env = "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE", global = true, value_name = "PERCENT")]
+    pub dynamic_services_rollout_percentage: Option<String>,
+    /// Percentage of reads that the other read model is asked as well, for comparison, from stage `shadow` on
+    /// [default: 1]
+    #[arg(long, env = "DAYBOOK_SHADOW_SAMPLE", global = true, value_name = "PERCENT")]
+    pub shadow_sample: Option<String>,
+
+    /// Limits past which reads go back to the legacy view by themselves: percentages of failed requests and of differing
+    /// reads, time of the slowest hundredth, and requests below which nothing is said
+    /// [default: errors=1,latency-ms=500,mismatches=0,min-requests=200]
+    #[arg(long, env = "DAYBOOK_GUARDRAILS", global = true, value_name = "LIMITS")]
+    pub guardrails: Option<String>,
+
+    /// Seconds after which guardrails judge what was seen, each time anew; the same in all processes [default: 60]
+    #[arg(long, env = "DAYBOOK_GUARD_WINDOW", global = true, value_name = "SECONDS")]
+    pub guard_window: Option<String>,
+
     /// Form of log lines on standard error: `text` or `json` [default: text]
     #[arg(long, env = "DAYBOOK_LOG_FORMAT", global = true, value_name = "FORMAT")]
     pub log_format: Option<String>,

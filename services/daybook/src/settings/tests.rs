@@ -62,11 +62,42 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
         (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
         (["--jwt-secret", "short"], "DAYBOOK_JWT_SECRET"),
         (["--log-format", "xml"], "DAYBOOK_LOG_FORMAT"),
+        (["--soak", "canary-5=soon"], "DAYBOOK_SOAK"),
+        (["--use-dynamic-services", "on"], "USE_DYNAMIC_SERVICES"),
+        (["--dynamic-services-rollout-percentage", "101"], "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE"),
+        (["--shadow-sample", "101"], "DAYBOOK_SHADOW_SAMPLE"),
+        (["--guardrails", "speed=1"], "DAYBOOK_GUARDRAILS"),
+        (["--guard-window", "0"], "DAYBOOK_GUARD_WINDOW"),
     ];
     for (line, variable) in cases {
         let error = parse(&line).unwrap_err().to_string();
         assert!(error.contains(line[0]) && error.contains(variable), "{error}");
     }
+}
+
+#[test]
+fn the_old_flags_are_understood_as_the_old_system_wrote_them() {
+    let flags = |switch: &str, percent: &str| {
+        let (switch, percent) = (
+            format!("--use-dynamic-services={switch}"),
+            format!("--dynamic-services-rollout-percentage={percent}"),
+        );
+        let flags = parse(&[&switch, &percent]).unwrap().flags;
+        (flags.use_dynamic_services, flags.rollout.map(|share| share.as_percent()))
+    };
+    assert_eq!(flags("false", "0"), (Some(false), Some(0.0)));
+    assert_eq!(flags("TRUE", "12.5"), (Some(true), Some(12.5)));
+    assert_eq!(flags("", ""), (None, None));
+}
+
+#[test]
+fn reads_are_watched_as_it_is_wanted() {
+    assert_eq!(parse(&[]).unwrap().watching.window.as_secs(), 60);
+    let line = ["--shadow-sample=0", "--guardrails=errors=2,min-requests=50", "--guard-window=5"];
+    let watching = parse(&line).unwrap().watching;
+    assert_eq!((watching.sample, watching.window.as_secs()), (Share::NONE, 5));
+    let limits = Limits { errors_percent: 2.0, min_requests: 50, ..Limits::default() };
+    assert_eq!(watching.limits, limits);
 }
 
 #[test]

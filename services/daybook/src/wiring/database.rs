@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use daybook_projections::runbook;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
@@ -17,11 +18,17 @@ use crate::settings::{Database, Settings};
 /// A private PostgreSQL that several tasks use; empty once it was given up.
 pub(super) type SharedPrivate = Arc<Mutex<Option<PrivatePostgres>>>;
 
+/// How the runbook's tables are found in a database that somebody else runs: there the role for it may be missing, or have a
+/// password.
+const RUNBOOK_ELSEWHERE: &str =
+    "PGOPTIONS='-c search_path=runbook -c default_transaction_read_only=on' psql \"$DATABASE_URL\"";
+
 /// The running database.
 #[derive(Debug)]
 pub(super) struct DatabaseServer {
     config: Config,
     connect_hint: String,
+    runbook_hint: String,
     /// Ours to watch over and to stop; none where the database is somebody else's.
     private: Option<SharedPrivate>,
 }
@@ -33,6 +40,7 @@ impl DatabaseServer {
             Database::Given(config) => Ok(Self {
                 config: (**config).clone(),
                 connect_hint: "psql \"$DATABASE_URL\"".to_owned(),
+                runbook_hint: RUNBOOK_ELSEWHERE.to_owned(),
                 private: None,
             }),
             Database::Private => {
@@ -59,6 +67,11 @@ impl DatabaseServer {
     /// A command line by which a person looks into it.
     pub(super) fn connect_hint(&self) -> &str {
         &self.connect_hint
+    }
+
+    /// A command line by which a person finds the runbook's tables under their plain names, and can change nothing.
+    pub(super) fn runbook_hint(&self) -> &str {
+        &self.runbook_hint
     }
 
     /// The private one, for whoever watches over it.
@@ -112,6 +125,7 @@ fn start_private(data_dir: &Path) -> Result<DatabaseServer, private_postgres::Er
     Ok(DatabaseServer {
         config: private.config(),
         connect_hint: private.connect_hint(),
+        runbook_hint: private.connect_hint_as(runbook::ROLE),
         private: Some(Arc::new(Mutex::new(Some(private)))),
     })
 }

@@ -10,18 +10,45 @@ use daybook_event_log::{EventLog, EventStoreLog, Position, Revision, StreamName}
 use daybook_projections::{Generation, generation};
 use deadpool_postgres::Pool;
 use futures_util::TryStreamExt;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Config;
 use uuid::Uuid;
 
 use crate::settings::{EventStore, Settings};
 
-/// Opens the log that the settings name.
+/// Which log it is, among all that there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogIdentity {
+    /// Where it is kept: `postgres` or `eventstore`.
+    pub kind: String,
+    /// The id of its first event of the catalog.
+    pub first_event: Uuid,
+}
+
+/// Which log it is; none while it is empty.
+pub(super) async fn identify(
+    settings: &Settings,
+    log: &Arc<dyn EventLog>,
+) -> anyhow::Result<Option<LogIdentity>> {
+    let kind = name(&settings.event_store).to_owned();
+    Ok(first_event(log).await?.map(|first_event| LogIdentity { kind, first_event }))
+}
+
+/// Opens the log that the settings name, if the views of the database are of it.
 pub(super) async fn open(
     settings: &Settings,
     config: &Config,
     pool: &Pool,
 ) -> anyhow::Result<Arc<dyn EventLog>> {
-    let log: Arc<dyn EventLog> = match &settings.event_store {
+    let log = connect(settings, config).await?;
+    check_views(&settings.event_store, &log, pool).await?;
+    Ok(log)
+}
+
+/// Opens the log that the settings name.
+pub(super) async fn connect(settings: &Settings, config: &Config) -> anyhow::Result<Arc<dyn EventLog>> {
+    Ok(match &settings.event_store {
         EventStore::Database => {
             let log = PostgresLog::connect(config.clone(), Options::default()).await;
             Arc::new(log.context("the event log could not be opened")?)
@@ -32,9 +59,7 @@ pub(super) async fn open(
                 "the event log could not be opened: is the EventStoreDB that --event-store-url (EVENT_STORE_URL) names up?",
             )?)
         }
-    };
-    check_views(&settings.event_store, &log, pool).await?;
-    Ok(log)
+    })
 }
 
 /// The views of this database were built from another log.
@@ -93,7 +118,7 @@ pub(super) async fn check_not_overtaken(log: &Arc<dyn EventLog>, pool: &Pool) ->
     }
 }
 
-const fn name(kind: &EventStore) -> &'static str {
+pub(super) const fn name(kind: &EventStore) -> &'static str {
     match kind {
         EventStore::Database => "postgres",
         EventStore::EventStoreDb(_) => "eventstore",
@@ -101,7 +126,7 @@ const fn name(kind: &EventStore) -> &'static str {
 }
 
 /// The id of the first event of the catalog, with which every log begins; none in an empty log.
-async fn first_event(log: &Arc<dyn EventLog>) -> anyhow::Result<Option<Uuid>> {
+pub(super) async fn first_event(log: &Arc<dyn EventLog>) -> anyhow::Result<Option<Uuid>> {
     let mut events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await?;
     Ok(events.try_next().await?.map(|event| event.id.0))
 }

@@ -3,7 +3,7 @@
 use super::event::ReservationImported;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::sealed::Sealed;
-use crate::time::{ClockTime, Span};
+use crate::time::{ClockTime, Period, Span};
 use crate::vocabulary::{ReadModel, Status};
 use crate::wish::Understood;
 
@@ -14,6 +14,13 @@ pub enum BookCommand {
     Request(RequestReservation),
     /// Take over a booking of the old system. Imported history is fact: it is never refused for capacity.
     Import(ReservationImported),
+    /// Take over a booking again, as it stands in the old system now. No more than the first time is it refused for capacity.
+    Reimport {
+        /// How it stands.
+        row: ReservationImported,
+        /// The version that the row was compared with: it must not have changed since.
+        expected_version: u32,
+    },
     /// Change a booking.
     Change {
         /// Which one.
@@ -67,11 +74,22 @@ pub enum Change {
         /// The rule set that judges it.
         judge: ReadModel,
     },
+    /// What somebody read in a wish that was not understood.
+    ReadWish(Meant),
     /// The staff's note, in place of an earlier one.
     WriteAdminNote {
         /// The note.
         note: Sealed,
     },
+}
+
+/// What a person takes a wish for that was not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meant {
+    /// A time of day.
+    At(ClockTime),
+    /// A half of the day, and no more.
+    Period(Period),
 }
 
 /// A change of status.

@@ -3,7 +3,7 @@
 
 use chrono::{Days, NaiveDateTime};
 
-use super::command::{BookCommand, Change, CloseTime, RequestReservation, Turn};
+use super::command::{BookCommand, Change, CloseTime, Meant, RequestReservation, Turn};
 use super::event::{
     AdminNoteWritten, BookEvent, ReservationCancelled, ReservationCompleted, ReservationConfirmed,
     ReservationImported, ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected,
@@ -57,6 +57,7 @@ pub fn decide(book: &Book, command: BookCommand, desk: &Desk<'_>) -> Result<Vec<
     match command {
         BookCommand::Request(request) => decide_request(book, request, desk),
         BookCommand::Import(imported) => decide_import(book, imported),
+        BookCommand::Reimport { row, expected_version } => decide_reimport(book, row, expected_version),
         BookCommand::Change { reservation, expected_version, change } => {
             let booking = book
                 .booking(&reservation)
@@ -107,6 +108,20 @@ fn decide_import(book: &Book, imported: ReservationImported) -> Result<Vec<BookE
     Ok(vec![BookEvent::ReservationImported(imported)])
 }
 
+/// Whether the row has changed is for the caller to say, who can open what is sealed; what it was compared with must still
+/// stand.
+fn decide_reimport(
+    book: &Book,
+    row: ReservationImported,
+    compared_with: u32,
+) -> Result<Vec<BookEvent>, Rejection> {
+    let booking = book
+        .booking(&row.reservation)
+        .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
+    check_version(booking, Some(compared_with))?;
+    Ok(vec![BookEvent::ReservationReimported(row)])
+}
+
 fn decide_change(
     book: &Book,
     reservation: ReservationId,
@@ -129,11 +144,47 @@ fn decide_change(
             };
             Ok(placed.map(event).into_iter().collect())
         }
+        Change::ReadWish(meant) => decide_reading(book, reservation, booking, meant, desk),
         Change::WriteAdminNote { note } => {
             Ok(vec![BookEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })])
         }
         Change::Turn(turn) => decide_turn(reservation, booking.status, turn),
     }
+}
+
+/// What a person read in a wish. A half of the day takes no seat and is never refused. A time does: on a day that is not
+/// over the clinic has to be open then and the seat free, for nobody may be given a seat that another has. The limits of a
+/// rule set are not asked: the booking is one of the day's already.
+fn decide_reading(
+    book: &Book,
+    reservation: ReservationId,
+    booking: &Booking,
+    meant: Meant,
+    desk: &Desk<'_>,
+) -> Result<Vec<BookEvent>, Rejection> {
+    let placement = match meant {
+        Meant::At(start) => Placement::at(start, desk.hours, book.date),
+        Meant::Period(period) => Placement::Period(period),
+    };
+    check_sayable(&placement)?;
+    if booking.placement == placement {
+        return Ok(vec![]);
+    }
+    if !booking.has_unread_wish {
+        return Err(Rejection::WishUnderstood);
+    }
+    let takes_seat = placement.start().is_some() && booking.status.holds_seat();
+    if takes_seat && book.date >= desk.now.date() {
+        let service = desk.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
+        let candidate = Candidate {
+            service,
+            total_minutes: booking.total_minutes,
+            placement: &placement,
+            ignoring: Some(&reservation),
+        };
+        rules::check_for_everybody(&Day { book, hours: desk.hours, now: desk.now }, &candidate)?;
+    }
+    Ok(vec![BookEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })])
 }
 
 fn decide_turn(reservation: ReservationId, from: Status, turn: Turn) -> Result<Vec<BookEvent>, Rejection> {

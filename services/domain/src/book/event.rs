@@ -19,6 +19,8 @@ pub enum BookEvent {
     ReservationRequested(ReservationRequested),
     /// A booking of the old system was taken over as it stood.
     ReservationImported(ReservationImported),
+    /// A booking that was taken over has changed in the old system, and is taken over again as it stands there now.
+    ReservationReimported(ReservationImported),
     /// The clinic expects the patient.
     ReservationConfirmed(ReservationConfirmed),
     /// The clinic declined.
@@ -41,6 +43,26 @@ pub enum BookEvent {
     TimeClosed(TimeClosed),
     /// A closure was lifted.
     TimeReopened(TimeReopened),
+}
+
+impl BookEvent {
+    /// The booking that it is about, where it is about one.
+    pub const fn reservation(&self) -> Option<&ReservationId> {
+        match self {
+            Self::ReservationRequested(e) => Some(&e.reservation),
+            Self::ReservationImported(e) | Self::ReservationReimported(e) => Some(&e.reservation),
+            Self::ReservationConfirmed(e) => Some(&e.reservation),
+            Self::ReservationRejected(e) => Some(&e.reservation),
+            Self::ReservationCancelled(e) => Some(&e.reservation),
+            Self::ReservationCompleted(e) => Some(&e.reservation),
+            Self::ReservationNoShowMarked(e) => Some(&e.reservation),
+            Self::ReservationNoShowCorrected(e) => Some(&e.reservation),
+            Self::ReservationRescheduled(e) => Some(&e.reservation),
+            Self::ReservationTimeAssigned(e) => Some(&e.reservation),
+            Self::AdminNoteWritten(e) => Some(&e.reservation),
+            Self::TimeClosed(_) | Self::TimeReopened(_) => None,
+        }
+    }
 }
 
 /// A service as it was when the booking was made.
@@ -96,7 +118,8 @@ pub struct ReservationRequested {
     pub other_verdict: Option<Box<str>>,
 }
 
-/// A booking of the old system, as it stood when it was taken over.
+/// A booking of the old system, as it stood when it was taken over; the first time or again. Again, the placement is that
+/// which was decided here where the wish is still the one that it was decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationImported {
     /// The old system's id.
@@ -113,6 +136,9 @@ pub struct ReservationImported {
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
     pub placement: Placement,
+    /// Whether that was decided here, and not read from the wish. Only where it was taken over again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_placed_here: bool,
     /// Where it stood.
     pub status: Status,
     /// When it was made.

@@ -108,6 +108,9 @@ pub enum Rejection {
     /// A booking that is over cannot be moved.
     #[error("a reservation that is {0} cannot be given another time")]
     NotMovable(Status),
+    /// Nobody need say what the wish means.
+    #[error("the wish was understood; a booking with a time is rescheduled instead")]
+    WishUnderstood,
     /// No closure of this id is on the page.
     #[error("there is no closure {0}")]
     ClosureNotFound(ClosureId),
@@ -143,6 +146,7 @@ impl Rejection {
             Self::VersionMismatch { .. } => "VERSION_MISMATCH",
             Self::TransitionNotAllowed { .. } => "TRANSITION_NOT_ALLOWED",
             Self::NotMovable(_) => "NOT_MOVABLE",
+            Self::WishUnderstood => "WISH_UNDERSTOOD",
             Self::ClosureNotFound(_) => "CLOSURE_NOT_FOUND",
             Self::ClosureEmpty => "CLOSURE_EMPTY",
             Self::ClosureServiceNotFound(_) => "CLOSURE_SERVICE_NOT_FOUND",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::event::{BookEvent, ServiceSnapshot};
+use super::event::{BookEvent, ReservationImported, ServiceSnapshot};
 use super::placement::Placement;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
@@ -30,6 +30,8 @@ pub struct Booking {
     pub total_minutes: Minutes,
     /// Where in the day it stands.
     pub placement: Placement,
+    /// Whether its wish was not understood when it was entered: what was meant is then for a person to say.
+    pub has_unread_wish: bool,
     /// Where in its life it stands.
     pub status: Status,
     /// Number of events that made it what it is, from 1.
@@ -37,6 +39,25 @@ pub struct Booking {
 }
 
 impl Booking {
+    fn new(subject: SubjectId, service: &ServiceSnapshot, placement: Placement, status: Status) -> Self {
+        Self {
+            subject,
+            service: service.id.clone(),
+            total_minutes: service.duration + service.buffer,
+            placement,
+            has_unread_wish: matches!(placement, Placement::Review(_)),
+            status,
+            version: 1,
+        }
+    }
+
+    /// A row of the old system always has a text; in the clear it stands where it was understood. What a rule of the
+    /// clinic's own made of it, a person may correct.
+    fn imported(e: &ReservationImported) -> Self {
+        let booking = Self::new(e.subject, &e.service, e.placement, e.status);
+        Self { has_unread_wish: booking.has_unread_wish || e.wish.is_none(), ..booking }
+    }
+
     /// The stretch of the day it takes up, where that is known and it holds a seat.
     pub fn occupied(&self) -> Option<Span> {
         if self.status.holds_seat() { self.placement.span(self.total_minutes) } else { None }
@@ -113,8 +134,11 @@ impl Book {
                 self.enter(&e.reservation, e.subject, &e.service, e.placement, Status::Pending);
             }
             BookEvent::ReservationImported(e) => {
-                self.enter(&e.reservation, e.subject, &e.service, e.placement, e.status);
+                self.bookings.insert(e.reservation.clone(), Booking::imported(e));
             }
+            BookEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
+                *booking = Booking { version: booking.version, ..Booking::imported(e) };
+            }),
             BookEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
             BookEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),
             BookEvent::ReservationCancelled(e) => self.turn(&e.reservation, Status::Cancelled),
@@ -142,10 +166,7 @@ impl Book {
         placement: Placement,
         status: Status,
     ) {
-        let total_minutes = service.duration + service.buffer;
-        let booking =
-            Booking { subject, service: service.id.clone(), total_minutes, placement, status, version: 1 };
-        self.bookings.insert(id.clone(), booking);
+        self.bookings.insert(id.clone(), Booking::new(subject, service, placement, status));
     }
 
     fn turn(&mut self, id: &ReservationId, status: Status) {

@@ -23,6 +23,17 @@ struct Clock {
     bare: bool,
 }
 
+/// Understands a text of the form `HH:MM`, the most frequent by far, without taking it apart first; none where it has another.
+pub(super) fn plain(text: &[u8]) -> Option<Result<Understood, Unclear>> {
+    let [h1, h2, b':', m1, m2] = text else { return None };
+    let number = |tens: &u8, ones: &u8| {
+        let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
+        digits.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
+    };
+    let clock = Clock { hour: number(h1, h2)?, minute: number(m1, m2)?, bare: false };
+    Some(resolve(clock, None).map(Understood::At))
+}
+
 /// Understands a whole wish.
 pub(super) fn parse(tokens: &[Token]) -> Result<Understood, Unclear> {
     let mut sides = tokens.split(|token| *token == Token::Until);

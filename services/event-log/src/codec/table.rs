@@ -63,6 +63,7 @@ event_types! {
     Book(BookEvent) {
         "ReservationRequested" v 1 => ReservationRequested,
         "ReservationImported" v 1 => ReservationImported,
+        "ReservationReimported" v 1 => ReservationReimported,
         "ReservationConfirmed" v 1 => ReservationConfirmed,
         "ReservationRejected" v 1 => ReservationRejected,
         "ReservationCancelled" v 1 => ReservationCancelled,
@@ -95,6 +96,10 @@ event_types! {
         "SubjectReleased" v 1 => SubjectReleased,
         "ViewRetired" v 1 => ViewRetired,
         "ViewRestored" v 1 => ViewRestored,
+        "StageEntered" v 1 => StageEntered,
+        "ChecklistItemDone" v 1 => ChecklistItemDone,
+        "FlagsObserved" v 1 => FlagsObserved,
+        "GuardrailTripped" v 1 => GuardrailTripped,
     }
     Privacy(PrivacyEvent) {
         "SubjectForgotten" v 1 => SubjectForgotten,

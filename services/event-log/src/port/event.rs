@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -84,7 +85,7 @@ pub struct Recorded {
     /// Its id for ever.
     pub id: EventId,
     /// Its type as it is stored; one that this release does not know is kept as it is.
-    pub kind: Box<str>,
+    pub kind: Arc<str>,
     /// What it says, JSON.
     pub payload: Bytes,
     /// What is known about it, JSON.

@@ -1,6 +1,7 @@
 //! Names of streams, and filters over them.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -47,10 +48,10 @@ impl Category {
 #[error("a stream is named by its family and a name, such as daybook-2026-12-01 or catalog-main")]
 pub struct InvalidStreamName;
 
-/// The name of one stream, such as `daybook-2026-12-01`.
+/// The name of one stream, such as `daybook-2026-12-01`. Clones share it.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Box<str>", into = "Box<str>")]
-pub struct StreamName(Box<str>);
+pub struct StreamName(Arc<str>);
 
 impl StreamName {
     /// Longest name, in bytes.
@@ -82,7 +83,7 @@ impl StreamName {
     }
 
     /// Takes a name of a known family: `family-name`, at most 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
-    pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidStreamName> {
+    pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, InvalidStreamName> {
         let text = text.into();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let sound =
@@ -136,7 +137,7 @@ impl TryFrom<Box<str>> for StreamName {
 
 impl From<StreamName> for Box<str> {
     fn from(name: StreamName) -> Self {
-        name.0
+        name.as_str().into()
     }
 }
 

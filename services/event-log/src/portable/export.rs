@@ -31,9 +31,34 @@ pub async fn export(
     out: impl Write,
     tell: &dyn Fn(Progress),
 ) -> Result<Exported, ExportError> {
+    write(log, None, out, tell).await
+}
+
+/// The same up to a position of the log, whatever follows it there.
+///
+/// # Errors
+/// As [`export`].
+pub async fn export_until(
+    log: &dyn EventLog,
+    until: Position,
+    out: impl Write,
+    tell: &dyn Fn(Progress),
+) -> Result<Exported, ExportError> {
+    write(log, Some(until), out, tell).await
+}
+
+async fn write(
+    log: &dyn EventLog,
+    until: Option<Position>,
+    out: impl Write,
+    tell: &dyn Fn(Progress),
+) -> Result<Exported, ExportError> {
     let mut writer = Writer::begin(out).map_err(ExportError::Write)?;
     let mut events = log.read_all(Position::START, &Filter::all()).await.map_err(ExportError::Read)?;
     while let Some(event) = events.try_next().await.map_err(ExportError::Read)? {
+        if until.is_some_and(|until| event.position > until) {
+            break;
+        }
         writer.put(&event)?;
         look_around(writer.progress(), tell).await;
     }

@@ -6,16 +6,16 @@
 
 use std::io::{BufRead, Seek};
 
-use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::batch::Batch;
+use super::compare::{Difference, walk};
 use super::error::ImportError;
 use super::reader::Reader;
 use super::verify::Verified;
 use super::{Progress, Summary, look_around};
 use crate::backoff::Backoff;
-use crate::port::{AppendError, EventLog, Filter, Position};
+use crate::port::{AppendError, EventLog, Position};
 
 /// How often one append is tried, at most. Every adapter is patient by itself: this outlasts the restart of a database.
 const MAX_ATTEMPTS: u32 = 5;
@@ -65,18 +65,13 @@ async fn pass_over<R: BufRead + Seek>(
     reader: &mut Reader<R>,
     tell: &dyn Fn(Progress),
 ) -> Result<Position, ImportError> {
-    let mut end = Position::START;
-    let mut there = log.read_all(end, &Filter::all()).await.map_err(ImportError::Read)?;
-    while let Some(recorded) = there.try_next().await.map_err(ImportError::Read)? {
-        let position = recorded.position;
-        let portable = reader.next()?.ok_or(ImportError::GoneOn { position })?;
-        if !portable.is(&recorded) {
-            return Err(ImportError::OtherHistory { position, line: portable.line });
-        }
-        end = position;
-        look_around(reader.progress(), tell).await;
+    let walked = walk(log, reader, tell).await?;
+    match walked.difference {
+        // An import appends what is left.
+        None | Some(Difference::LogEnds { .. }) => Ok(walked.position),
+        Some(Difference::Other { line, position }) => Err(ImportError::OtherHistory { position, line }),
+        Some(Difference::LogGoesOn { position }) => Err(ImportError::GoneOn { position }),
     }
-    Ok(end)
 }
 
 /// Appends all that is left in the file; gives the position of the last event, none where nothing was left.

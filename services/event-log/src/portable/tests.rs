@@ -76,6 +76,48 @@ async fn an_empty_log_has_a_file_and_comes_back_empty() {
 }
 
 #[tokio::test]
+async fn an_export_up_to_a_position_is_what_the_whole_one_was_then() {
+    let (log, kind) = (MemoryLog::new(), EVENT_TYPES[0].kind);
+    append(&log, StreamName::hours(), event(1, kind, "1")).await;
+    append(&log, StreamName::catalog(), event(2, kind, "2")).await;
+    let (then, head) = (exported(&log).await, log.head().await.unwrap());
+    append(&log, StreamName::hours(), event(3, kind, "3")).await;
+    let mut file = Vec::new();
+    let report = export_until(&log, head, &mut file, &ignore).await.unwrap();
+    assert_eq!((report.position, report.summary.events), (head, 2));
+    assert!(file == then);
+}
+
+#[tokio::test]
+async fn a_file_and_a_log_are_the_same_or_it_is_told_where_they_part() {
+    let kind = EVENT_TYPES[0].kind;
+    let log = async |payloads: &[&str]| {
+        let log = MemoryLog::new();
+        for (number, payload) in (1u128..).zip(payloads) {
+            append(&log, StreamName::hours(), event(number, kind, payload)).await;
+        }
+        log
+    };
+    let file = exported(&log(&["1", "2", "3"]).await).await;
+    let compare = async |payloads: &[&str]| {
+        let log = log(payloads).await;
+        let head = log.head().await.unwrap();
+        let verified = verify(Cursor::new(&file), &ignore).await.unwrap();
+        (verified.compare(&log, &ignore).await.unwrap(), head)
+    };
+    let (same, head) = compare(&["1", "2", "3"]).await;
+    assert_eq!(same, Compared { events: 3, position: head, difference: None });
+    let (other, _) = compare(&["1", "9", "3"]).await;
+    assert_eq!(other.events, 1);
+    assert!(matches!(other.difference, Some(Difference::Other { line: 3, .. })), "{other:?}");
+    let (shorter, head) = compare(&["1", "2"]).await;
+    assert_eq!((shorter.events, shorter.position), (2, head));
+    assert_eq!(shorter.difference, Some(Difference::LogEnds { line: 4 }));
+    let (longer, head) = compare(&["1", "2", "3", "4"]).await;
+    assert_eq!(longer.difference, Some(Difference::LogGoesOn { position: head }));
+}
+
+#[tokio::test]
 async fn json_that_would_not_come_back_byte_for_byte_is_not_exported() {
     for payload in ["{\n}", "{\r\n}", "[1,\n2]"] {
         let log = MemoryLog::new();

@@ -1,18 +1,20 @@
 //! Replay: all events by `COPY … (FORMAT binary)`, on a connection of its own, in one snapshot.
 //!
-//! Payloads are slices of what came off the socket; nothing is copied but the two short names.
+//! Payloads are slices of what came off the socket, and names are shared: nothing is copied.
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio_postgres::{Client, Config, CopyOutStream};
 use uuid::Uuid;
 
+use super::binary::{BinaryCopy, Chunk};
 use super::connection::Driver;
 use super::error::PostgresError;
-use super::row::{self, BadColumn, Columns};
-use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream};
+use super::names::Names;
+use super::row::{self, Columns};
+use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Source};
 
 /// Longest time in which nothing comes.
 const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
@@ -20,12 +22,8 @@ const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
 /// Events that are passed on together, where that many have come.
 const BATCH_EVENTS: usize = 256;
 
-/// First bytes of the format, before flags and an extension, both counted in four bytes.
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-
-/// Columns of a row, and the mark that there are no more rows.
+/// Columns of a row.
 const FIELDS: i16 = 7;
-const TRAILER: i16 = -1;
 
 /// All events after a position that pass the filter.
 pub(super) async fn read_all(
@@ -89,7 +87,7 @@ impl Reading {
     ) -> bool {
         match chunk {
             None => false,
-            Some(Ok(chunk)) => self.parser.parse(chunk, batch),
+            Some(Ok(chunk)) => self.parser.parse(&chunk, batch),
             Some(Err(error)) => {
                 batch.push(Err(PostgresError::from(error).into_read()));
                 false
@@ -98,19 +96,21 @@ impl Reading {
     }
 }
 
-/// Reads the binary format. The server sends whole rows, so that a chunk never ends within one.
+/// Makes events of the rows.
 struct Parser {
-    in_rows: bool,
+    copy: BinaryCopy,
+    names: Names,
     last: Position,
 }
 
 impl Parser {
-    const fn new(after: Position) -> Self {
-        Self { in_rows: false, last: after }
+    fn new(after: Position) -> Self {
+        Self { copy: BinaryCopy::of(FIELDS), names: Names::default(), last: after }
     }
 
     /// Appends the events of a chunk, and says whether all of it was sound.
-    fn parse(&mut self, mut chunk: Bytes, events: &mut Vec<Result<Recorded, ReadError>>) -> bool {
+    fn parse(&mut self, chunk: &Bytes, events: &mut Vec<Result<Recorded, ReadError>>) -> bool {
+        let mut chunk = Chunk::new(chunk);
         loop {
             match self.next(&mut chunk) {
                 Ok(Some(event)) => {
@@ -119,76 +119,28 @@ impl Parser {
                 }
                 Ok(None) => return true,
                 Err(error) => {
-                    events.push(Err(ReadError::Corrupt { position: self.last, source: Box::new(error) }));
+                    events.push(Err(ReadError::Corrupt { position: self.last, source: error }));
                     return false;
                 }
             }
         }
     }
 
-    fn next(&mut self, chunk: &mut Bytes) -> Result<Option<Recorded>, BadColumn> {
-        if !self.in_rows {
-            skip_header(chunk)?;
-            self.in_rows = true;
-        }
-        if !chunk.has_remaining() {
+    fn next(&mut self, chunk: &mut Chunk<'_>) -> Result<Option<Recorded>, Source> {
+        if !self.copy.next_row(chunk)? {
             return Ok(None);
         }
-        match chunk.try_get_i16().map_err(|_| broken())? {
-            FIELDS => take_row(chunk).map(Some),
-            TRAILER => Ok(None),
-            _ => Err(broken()),
-        }
+        let columns = Columns {
+            position: i64::from_be_bytes(chunk.fixed()?),
+            revision: i64::from_be_bytes(chunk.fixed()?),
+            event_id: Uuid::from_bytes(chunk.fixed()?),
+            stream: self.names.stream(std::str::from_utf8(chunk.field()?)?)?,
+            kind: self.names.kind(std::str::from_utf8(chunk.field()?)?),
+            payload: chunk.part()?,
+            metadata: chunk.part()?,
+        };
+        Ok(Some(columns.into_recorded()?))
     }
-}
-
-const fn broken() -> BadColumn {
-    BadColumn { column: "of the copy", what: "row in binary format" }
-}
-
-fn skip_header(chunk: &mut Bytes) -> Result<(), BadColumn> {
-    if take(chunk, SIGNATURE.len())? != SIGNATURE {
-        return Err(broken());
-    }
-    let _flags = chunk.try_get_i32().map_err(|_| broken())?;
-    let extension = chunk.try_get_u32().map_err(|_| broken())?;
-    take(chunk, extension as usize).map(|_| ())
-}
-
-fn take(chunk: &mut Bytes, bytes: usize) -> Result<Bytes, BadColumn> {
-    if chunk.remaining() < bytes { Err(broken()) } else { Ok(chunk.split_to(bytes)) }
-}
-
-/// A column's bytes. None of the columns may be null, which the format would write as a length of -1.
-fn take_field(chunk: &mut Bytes) -> Result<Bytes, BadColumn> {
-    let length = chunk.try_get_i32().map_err(|_| broken())?;
-    take(chunk, usize::try_from(length).map_err(|_| broken())?)
-}
-
-fn take_row(chunk: &mut Bytes) -> Result<Recorded, BadColumn> {
-    let position = take_number(chunk)?;
-    let revision = take_number(chunk)?;
-    let event_id = Uuid::from_slice(&take_field(chunk)?).map_err(|_| broken())?;
-    let (stream, kind) = (take_field(chunk)?, take_field(chunk)?);
-    let columns = Columns {
-        position,
-        revision,
-        event_id,
-        stream: text(&stream)?,
-        kind: text(&kind)?,
-        payload: take_field(chunk)?,
-        metadata: take_field(chunk)?,
-    };
-    columns.into_recorded()
-}
-
-fn take_number(chunk: &mut Bytes) -> Result<i64, BadColumn> {
-    let field = take_field(chunk)?;
-    field.as_ref().try_into().map(i64::from_be_bytes).map_err(|_| broken())
-}
-
-fn text(field: &Bytes) -> Result<&str, BadColumn> {
-    std::str::from_utf8(field).map_err(|_| broken())
 }
 
 #[cfg(test)]
@@ -198,7 +150,7 @@ mod tests {
     use super::*;
 
     fn header() -> Vec<u8> {
-        [SIGNATURE, &[0; 8]].concat()
+        [&b"PGCOPY\n\xff\r\n\0"[..], &[0; 8]].concat()
     }
 
     fn row(position: i64) -> Vec<u8> {
@@ -214,7 +166,7 @@ mod tests {
 
     fn parse(parser: &mut Parser, chunk: impl Into<Bytes>) -> Vec<Result<Recorded, ReadError>> {
         let mut events = Vec::new();
-        let sound = parser.parse(chunk.into(), &mut events);
+        let sound = parser.parse(&chunk.into(), &mut events);
         assert_eq!(sound, events.iter().all(Result::is_ok));
         events
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::binary::BrokenCopy;
 use crate::port::{AppendError, InvalidAppend, ReadError};
 
 /// Why PostgreSQL did not do what was asked.
@@ -39,6 +40,9 @@ pub enum PostgresError {
     /// Somebody writes events without the lock under which positions are given.
     #[error("events were written past the lock of the event log")]
     LockIgnored,
+    /// What it sent is not what was asked for.
+    #[error(transparent)]
+    Broken(#[from] BrokenCopy),
     /// The task that served the log has ended.
     #[error("the log was closed")]
     Closed,
@@ -82,6 +86,7 @@ impl PostgresError {
             | Self::Deadline(_)
             | Self::ReadOnly
             | Self::LockIgnored
+            | Self::Broken(_)
             | Self::Closed => false,
         }
     }

@@ -1,5 +1,7 @@
 //! Rows of the table of events: their columns, the filter in SQL, and how a row becomes an event.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
@@ -43,26 +45,26 @@ fn family(category: Category) -> String {
 }
 
 /// Columns of one row, still as the table has them.
-pub(super) struct Columns<'a> {
+pub(super) struct Columns {
     pub(super) position: i64,
     pub(super) revision: i64,
     pub(super) event_id: Uuid,
-    pub(super) stream: &'a str,
-    pub(super) kind: &'a str,
+    pub(super) stream: StreamName,
+    pub(super) kind: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) metadata: Bytes,
 }
 
-impl Columns<'_> {
+impl Columns {
     pub(super) fn into_recorded(self) -> Result<Recorded, BadColumn> {
         let bad = |column, what| BadColumn { column, what };
         Ok(Recorded {
             position: Position::from_parts(self.position, self.position)
                 .map_err(|_| bad("position", "position"))?,
-            stream: StreamName::parse(self.stream).map_err(|_| bad("stream", "name of a stream"))?,
+            stream: self.stream,
             revision: Revision::try_from(self.revision).map_err(|_| bad("revision", "revision"))?,
             id: EventId(self.event_id),
-            kind: self.kind.into(),
+            kind: self.kind,
             payload: self.payload,
             metadata: self.metadata,
         })
@@ -72,17 +74,17 @@ impl Columns<'_> {
 /// Reads a row of [`COLUMNS`]. `after` is the last sound position, for the report where this one is not.
 pub(super) fn recorded(row: &Row, after: Position) -> Result<Recorded, ReadError> {
     let corrupt = |source: Source| ReadError::Corrupt { position: after, source };
-    let columns = columns(row).map_err(|error| corrupt(Box::new(error)))?;
+    let columns = columns(row).map_err(corrupt)?;
     columns.into_recorded().map_err(|error| corrupt(Box::new(error)))
 }
 
-fn columns(row: &Row) -> Result<Columns<'_>, tokio_postgres::Error> {
+fn columns(row: &Row) -> Result<Columns, Source> {
     Ok(Columns {
         position: row.try_get(0)?,
         revision: row.try_get(1)?,
         event_id: row.try_get(2)?,
-        stream: row.try_get(3)?,
-        kind: row.try_get(4)?,
+        stream: StreamName::parse(row.try_get::<_, &str>(3)?)?,
+        kind: row.try_get::<_, &str>(4)?.into(),
         payload: row.try_get::<_, JsonText>(5)?.0,
         metadata: row.try_get::<_, JsonText>(6)?.0,
     })

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
 use daybook_domain::KeyId;
 
 use super::crypto::{DataKey, KEY_BYTES};
@@ -13,7 +14,7 @@ use super::error::{InvalidMasterKey, KeyProviderError};
 
 /// A wrapped key as it is kept: only its keeper can unwrap it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct WrappedKey(pub Vec<u8>);
+pub struct WrappedKey(pub Bytes);
 
 impl fmt::Debug for WrappedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +89,10 @@ impl KeyProvider for MasterKey {
     async fn wrap(&self, keys: &[(KeyId, DataKey)]) -> Result<Vec<WrappedKey>, KeyProviderError> {
         let wrapping = self.wrapping_key();
         let wrap = |(id, key): &(KeyId, DataKey)| wrapping.encrypt(key.as_bytes(), id.0.as_bytes());
-        keys.iter().map(wrap).map(|key| key.map(WrappedKey).map_err(KeyProviderError::Randomness)).collect()
+        keys.iter()
+            .map(wrap)
+            .map(|key| key.map(|key| WrappedKey(key.into())).map_err(KeyProviderError::Randomness))
+            .collect()
     }
 
     async fn unwrap(&self, keys: &[(KeyId, WrappedKey)]) -> Result<Vec<DataKey>, KeyProviderError> {

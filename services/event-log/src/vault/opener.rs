@@ -52,6 +52,13 @@ impl Opener {
         Self { keys: HashMap::default(), is_blind: true }
     }
 
+    /// One that is about to be given so many keys.
+    pub fn with_room_for(keys: usize) -> Self {
+        let mut opener = Self::default();
+        opener.keys.reserve(keys);
+        opener
+    }
+
     /// Opens a text. [`VaultError::UnknownKey`] where its key was not fetched because it was never kept, or was not
     /// asked for.
     pub fn open(&self, sealed: &Sealed, context: &[u8]) -> Result<Opened, VaultError> {

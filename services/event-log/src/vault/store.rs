@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use daybook_domain::{KeyId, SubjectId};
 use deadpool_postgres::{Object, Pool};
 use futures_util::TryStreamExt;
@@ -16,8 +17,10 @@ use super::crypto::DataKey;
 use super::error::VaultError;
 use super::fresh_key::FreshKey;
 use super::master::{KeyProvider, WrappedKey};
+use super::opener::Opener;
 use crate::port::NewKey;
 use crate::postgres::PostgresError;
+use crate::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
 
 /// Keys that one statement asks for or makes.
 pub const MAX_STATEMENT_KEYS: usize = 4096;
@@ -60,7 +63,9 @@ const LIVE_SQL: &str = "\
 
 const KEYS_SQL: &str = "SELECT key_id, wrapped_key FROM privacy.keys WHERE key_id = ANY($1)";
 
-const ALL_SQL: &str = "SELECT key_id, wrapped_key FROM privacy.keys";
+const COUNT_SQL: &str = "SELECT count(*) FROM privacy.keys";
+
+const ALL_SQL: &str = "COPY (SELECT key_id, wrapped_key FROM privacy.keys) TO STDOUT (FORMAT binary)";
 
 const LIVE_IDS_SQL: &str = "SELECT key_id FROM privacy.keys WHERE subject = $1 AND destroyed_at IS NULL";
 
@@ -72,8 +77,8 @@ const DESTROY_OF_SQL: &str = "\
     UPDATE privacy.keys SET wrapped_key = NULL, destroyed_at = now() \
     WHERE subject = $1 AND destroyed_at IS NULL RETURNING key_id";
 
-/// For statements that are sent as a stream.
-const NO_PARAMETERS: [&(dyn ToSql + Sync); 0] = [];
+/// A key as the table has it: without its bytes, if it was destroyed.
+type Kept = (KeyId, Option<Bytes>);
 
 impl Store {
     pub(super) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
@@ -87,7 +92,8 @@ impl Store {
         }
         let wanted: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
         let rows = self.query(LIVE_SQL, &[&wanted]).await?;
-        let mut keys: HashMap<KeyId, Option<DataKey>> = self.unwrap(&rows).await?.into_iter().collect();
+        let kept = rows.iter().map(kept).collect::<Result<_, _>>()?;
+        let mut keys: HashMap<KeyId, Option<DataKey>> = self.unwrap(kept).await?.into_iter().collect();
         let mut live = Vec::with_capacity(rows.len());
         for row in &rows {
             let (id, subject) = (key_id(row)?, subject(row, 2)?);
@@ -105,7 +111,7 @@ impl Store {
         let wrapped = self.provider.wrap(&keys).await.map_err(VaultError::Provider)?;
         let keys = subjects.iter().zip(keys).zip(wrapped);
         let fresh = keys.map(|((subject, (id, key)), wrapped)| {
-            FreshKey::new(NewKey { id, subject: *subject, wrapped: wrapped.0.into() }, key)
+            FreshKey::new(NewKey { id, subject: *subject, wrapped: wrapped.0 }, key)
         });
         Ok(fresh.collect())
     }
@@ -126,24 +132,29 @@ impl Store {
     /// Keys by id; those that were destroyed without their bytes, those that never were not at all.
     pub(super) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
         let rows = self.query(KEYS_SQL, &[&uuids(ids)]).await?;
-        self.unwrap(&rows).await
+        self.unwrap(rows.iter().map(kept).collect::<Result<_, _>>()?).await
     }
 
-    /// All keys by one statement. Those that have come are unwrapped while the database sends on.
-    pub(super) async fn all(&self) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
+    /// All keys by one copy. Those that have come are unwrapped while the database sends on.
+    pub(super) async fn all(&self) -> Result<Opener, VaultError> {
         let client = within(self.client()).await?;
-        let rows = within(async { Ok(client.query_raw(ALL_SQL, NO_PARAMETERS).await?) }).await?;
+        let count: i64 = within(async { Ok(client.query_one(COUNT_SQL, &[]).await?.try_get(0)?) }).await?;
+        let mut opener = Opener::with_room_for((count as usize).min(MAX_LOADED_KEYS));
+        let rows = within(async { Ok(client.copy_out(ALL_SQL).await?) }).await?;
         let mut rows = pin!(rows.try_ready_chunks(MAX_STATEMENT_KEYS));
-        let mut keys = Vec::new();
-        while let Some(chunk) =
+        let mut copy = BinaryCopy::of(2);
+        while let Some(chunks) =
             within(async { rows.try_next().await.map_err(|error| error.1.into()) }).await?
         {
-            keys.extend(self.unwrap(&chunk).await?);
-            if keys.len() > MAX_LOADED_KEYS {
+            let kept = read_kept(&mut copy, &chunks).map_err(|broken| VaultError::Store(broken.into()))?;
+            for (id, key) in self.unwrap(kept).await? {
+                opener.insert(id, key);
+            }
+            if opener.len() > MAX_LOADED_KEYS {
                 return Err(VaultError::TooManyKeys { limit: MAX_LOADED_KEYS });
             }
         }
-        Ok(keys)
+        Ok(opener)
     }
 
     pub(super) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
@@ -160,14 +171,11 @@ impl Store {
         rows.iter().map(key_id).collect()
     }
 
-    async fn unwrap<'r>(
-        &self,
-        rows: impl IntoIterator<Item = &'r Row>,
-    ) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
-        let (mut keys, mut wrapped) = (Vec::new(), Vec::new());
-        for row in rows {
-            let id = key_id(row)?;
-            match row.try_get::<_, Option<Vec<u8>>>(1)? {
+    /// Unwraps keys, those that were destroyed without their bytes.
+    async fn unwrap(&self, kept: Vec<Kept>) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
+        let (mut keys, mut wrapped) = (Vec::with_capacity(kept.len()), Vec::with_capacity(kept.len()));
+        for (id, bytes) in kept {
+            match bytes {
                 Some(bytes) => wrapped.push((id, WrappedKey(bytes))),
                 None => keys.push((id, None)),
             }
@@ -198,6 +206,23 @@ async fn within<T>(answer: impl Future<Output = Result<T, PostgresError>>) -> Re
 
 fn uuids(ids: &[KeyId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
+}
+
+fn kept(row: &Row) -> Result<Kept, VaultError> {
+    let bytes: Option<&[u8]> = row.try_get(1)?;
+    Ok((key_id(row)?, bytes.map(Bytes::copy_from_slice)))
+}
+
+fn read_kept(copy: &mut BinaryCopy, chunks: &[Bytes]) -> Result<Vec<Kept>, BrokenCopy> {
+    let mut kept = Vec::with_capacity(chunks.len());
+    for chunk in chunks {
+        let mut rows = Chunk::new(chunk);
+        while copy.next_row(&mut rows)? {
+            let id = KeyId(Uuid::from_bytes(rows.fixed()?));
+            kept.push((id, rows.nullable()?.map(|bytes| chunk.slice_ref(bytes))));
+        }
+    }
+    Ok(kept)
 }
 
 fn key_id(row: &Row) -> Result<KeyId, VaultError> {

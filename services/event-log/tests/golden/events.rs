@@ -8,8 +8,9 @@ use daybook_domain::catalog::*;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::routing::{
-    Declared, DynamicShareSet, LogPlace, ReadsRolledBack, RolloutOpened, RoutedSubject, RoutingEvent, Share,
-    SubjectForced, SubjectReleased, ViewRestored, ViewRetired,
+    ChecklistItem, ChecklistItemDone, Declared, DynamicShareSet, Finding, FlagsObserved, Gate, GateResult,
+    Guardrail, GuardrailTripped, LogPlace, Override, ReadsRolledBack, RolloutOpened, RoutedSubject,
+    RoutingEvent, Share, Stage, StageEntered, SubjectForced, SubjectReleased, ViewRestored, ViewRetired, Way,
 };
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::wish::Unclear;
@@ -92,15 +93,27 @@ fn entered() -> Vec<Event> {
         date: day(),
         wish: None,
         placement: Placement::Review(Unclear::AmbiguousHour),
+        is_placed_here: false,
         status: Status::NoShow,
         created_at: instant("2025-03-04T01:02:03.456Z"),
         updated_at: instant("2025-03-05T00:00:00Z"),
         status_changed_at: instant("2025-03-05T00:00:00Z"),
         status_changed_by: Some("front desk".into()),
     };
-    [BookEvent::ReservationRequested(requested), BookEvent::ReservationImported(imported)]
-        .map(Event::Book)
-        .into()
+    let reimported = ReservationImported {
+        service: snapshot(),
+        placement: Placement::Period(Period::Morning),
+        is_placed_here: true,
+        status: Status::Cancelled,
+        updated_at: instant("2025-03-06T07:08:09.123Z"),
+        ..imported.clone()
+    };
+    let entered = [
+        BookEvent::ReservationRequested(requested),
+        BookEvent::ReservationImported(imported),
+        BookEvent::ReservationReimported(reimported),
+    ];
+    entered.map(Event::Book).into()
 }
 
 fn settled() -> Vec<Event> {
@@ -226,9 +239,42 @@ fn routing() -> Vec<Event> {
         RoutingEvent::SubjectReleased(SubjectReleased { subject: patient, reason: "done".into() }),
         RoutingEvent::ViewRetired(retired()),
         RoutingEvent::ViewRestored(restored()),
+        RoutingEvent::StageEntered(stage_entered()),
+        RoutingEvent::ChecklistItemDone(ChecklistItemDone {
+            item: ChecklistItem::BackupMade,
+            evidence: "12409 reservations at 1234".into(),
+        }),
+        RoutingEvent::FlagsObserved(FlagsObserved {
+            use_dynamic_services: Some(false),
+            rollout: Some(share),
+        }),
+        RoutingEvent::GuardrailTripped(GuardrailTripped {
+            guardrail: Guardrail::Mismatches,
+            model: ReadModel::Dynamic,
+            found: "3 of 1200 reads".into(),
+            limit: "0.1 %".into(),
+            window_seconds: 60,
+        }),
     ]
     .map(Event::Routing)
     .into()
+}
+
+fn stage_entered() -> StageEntered {
+    StageEntered {
+        stage: Stage::Canary25,
+        from: Stage::Canary5,
+        way: Way::Advanced,
+        position: Some(LogPlace { commit: 1234, prepare: 1230 }),
+        gates: vec![GateResult {
+            gate: Gate::Soak,
+            finding: Finding::NotMet,
+            found: "20 h in canary-5".into(),
+            asked: "24 h".into(),
+        }],
+        overridden: Some(Override { reason: "a quiet week".into(), approver: Some("park".into()) }),
+        reason: Some("as planned".into()),
+    }
 }
 
 fn retired() -> ViewRetired {

@@ -62,6 +62,7 @@ fn in_the_clear(recorded: &Recorded, opener: &Opener) -> anyhow::Result<Value> {
         BookEvent::ReservationCancelled(e) => (e.reservation, None),
         BookEvent::ReservationCompleted(e) => (e.reservation, None),
         BookEvent::ReservationImported(_)
+        | BookEvent::ReservationReimported(_)
         | BookEvent::ReservationRejected(_)
         | BookEvent::ReservationNoShowMarked(_)
         | BookEvent::ReservationNoShowCorrected(_)

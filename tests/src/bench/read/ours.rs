@@ -15,6 +15,8 @@ use daybook_commands::SystemClock;
 use daybook_domain::ReservationId;
 use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::shadow::Shadow;
+use daybook_projections::watch::Watch;
 use tokio::task::JoinHandle;
 
 use super::WORKERS;
@@ -41,8 +43,11 @@ impl Server {
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
+            shadow: Shadow::new(clinic.pool.clone()),
+            watch: Watch::new(clinic.pool.clone()),
             clock: Arc::new(SystemClock),
             batches: None,
+            migration: clinic.migration(),
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { workers: NonZeroUsize::new(WORKERS), ..Settings::new(listen, secret) };

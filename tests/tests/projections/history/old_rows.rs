@@ -1,21 +1,27 @@
-//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does.
+//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does; many
+//! of them again, since the old system has changed them.
 //!
 //! They go through the real import; nothing here writes an event.
 
 use std::io::Cursor;
 
 use chrono::NaiveDate;
-use daybook_commands::import::{self, Rules, Source};
-use daybook_domain::{LegacyService, ReservationId, Status};
-use daybook_tests::clinic::Clinic;
+use daybook_commands::import::{Rules, Source};
+use daybook_commands::{Takeover, Wanted};
+use daybook_domain::book::Meant;
+use daybook_domain::{LegacyService, Period, ReadModel, ReservationId, Status};
+use daybook_tests::clinic::{Clinic, desk};
 
-use super::{DATES, Dice, WISHES, phone};
+use super::{DATES, Dice, STARTS, WISHES, phone};
 
 /// Rows of one export.
 const ROWS: u32 = 4;
 
 /// Ids that the old system has given: few enough for exports to repeat some.
-const OLD_IDS: u32 = 60;
+const OLD_IDS: u32 = 40;
+
+/// The days of its rows.
+const OLD_DATES: [&str; 3] = [DATES[0], DATES[1], "2025-03-28"];
 
 /// Rules of the clinic's own: for a text that the grammar cannot read, and against what it reads in two others.
 const RULES: &str = r#"
@@ -43,10 +49,27 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
-    let (source, rules) = (Source::Csv(Box::new(export)), Rules::parse(RULES).unwrap());
-    let report = import::import(&clinic.commands, source, &rules, &|_| {}).await.unwrap();
+    let rules = Rules::parse(RULES).unwrap();
+    let takeover = Takeover { old_wins: dice.roll(3) == 0, rules, ..Takeover::default() };
+    let report = takeover.run(&clinic.commands, Source::csv(export), &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
+    for row in &rows {
+        if dice.roll(3) == 0 {
+            // Many are refused: who is over is not moved, and what was understood is not read.
+            let _ = clinic.commands.change(row.date, row.id.clone(), None, placed(dice), desk()).await;
+        }
+    }
     rows.into_iter().map(|row| (row.date, row.id)).collect()
+}
+
+/// A place in the day that somebody decides on, which later rows of the same wish have to leave.
+fn placed(dice: &mut Dice) -> Wanted {
+    let start = dice.pick(&STARTS).parse().unwrap();
+    match dice.roll(3) {
+        0 => Wanted::ReadWish(Meant::Period(*dice.pick(&[Period::Morning, Period::Afternoon]))),
+        1 => Wanted::ReadWish(Meant::At(start)),
+        _ => Wanted::Reschedule { start, judge: *dice.pick(&ReadModel::ALL) },
+    }
 }
 
 struct OldRow {
@@ -58,8 +81,14 @@ struct OldRow {
 impl OldRow {
     fn any(dice: &mut Dice) -> Self {
         let number = dice.roll(OLD_IDS);
-        let date = *dice.pick(&[DATES[0], DATES[1], "2025-03-28"]);
-        let (phone, wish) = (phone(dice), *dice.pick(&WISHES));
+        // A row stays on its day: what the old system moves to another one is not taken over.
+        let date = OLD_DATES[number as usize % OLD_DATES.len()];
+        // And mostly it says the same about its time.
+        let wish = match dice.roll(4) {
+            0 => *dice.pick(&WISHES),
+            _ => WISHES[number as usize % WISHES.len()],
+        };
+        let phone = phone(dice);
         let (status, service) = (dice.pick(&Status::ALL), dice.pick(&LegacyService::ALL));
         let (second, millis) = (dice.roll(60), dice.roll(1000));
         let note = *dice.pick(&["", "전화 확인 완료"]);

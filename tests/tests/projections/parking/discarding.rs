@@ -150,3 +150,32 @@ async fn an_event_that_a_live_view_holds_is_not_discarded() {
     assert_eq!(parked(&clinic).await, found);
     keeper.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_discarded_is_found_by_its_stream_where_positions_are_those_of_another_log() {
+    let clinic = idle_clinic().await;
+    let mut positions = Vec::new();
+    for patient in 0..2 {
+        let booked = book(&clinic, patient, None).await;
+        positions.push(events_of(&clinic, &booked).await[0]);
+    }
+    let mut client = clinic.pool.get().await.unwrap();
+    // Each where the other one is here.
+    let sql = "INSERT INTO control.discarded_events
+                   (commit_position, prepare_position, stream, revision, kind, held_up, cause, actor, reason)
+               SELECT $2, $2, stream, revision, kind, stream, 'a test', 'cli:tester', 'a test'
+               FROM event_log.events WHERE position = $1";
+    for (of, elsewhere) in [(positions[0], positions[1]), (positions[1], positions[0])] {
+        assert_eq!(client.execute(sql, &[&of, &elsewhere]).await.unwrap(), 1);
+    }
+    let transaction = client.transaction().await.unwrap();
+    parked::renumber_discarded(&transaction, &*clinic.log).await.unwrap();
+    transaction.commit().await.unwrap();
+    let sql = "SELECT count(*) FROM control.discarded_events d JOIN event_log.events e
+               ON (e.position, e.position, e.stream, e.revision)
+                = (d.commit_position, d.prepare_position, d.stream, d.revision)";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 2);
+    client.execute("UPDATE control.discarded_events SET revision = 99", &[]).await.unwrap();
+    let transaction = client.transaction().await.unwrap();
+    assert!(parked::renumber_discarded(&transaction, &*clinic.log).await.is_err());
+}

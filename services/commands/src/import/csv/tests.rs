@@ -86,22 +86,19 @@ fn a_line_without_end_is_thrown_away_and_reading_goes_on() {
 #[test]
 fn a_byte_order_mark_belongs_to_no_name() {
     let text = format!("\u{feff}\"id\",{}\n", COLUMNS.get(1..).unwrap().join(","));
-    assert_eq!(Header::read(&mut Records::new(text.as_bytes())).ok().unwrap().places[0], 0);
+    assert_eq!(Header::read(&mut Records::new(text.as_bytes()), COLUMNS).ok().unwrap().places[0], 0);
 }
 
 #[test]
 fn columns_are_found_in_any_order_and_missing_ones_are_named() {
     let mut names: Vec<Vec<u8>> = COLUMNS.iter().rev().map(|name| name.as_bytes().to_vec()).collect();
     names.push(b"another".to_vec());
-    assert_eq!(Header::of(&names).ok().unwrap().places[0], 16);
+    assert_eq!(Header::of(COLUMNS, &names).ok().unwrap().places[0], 16);
     names.push(b"id".to_vec());
-    assert!(matches!(Header::of(&names), Err(ImportError::ColumnTwice { column: "id" })));
+    assert!(matches!(Header::of(COLUMNS, &names), Err(ImportError::ColumnTwice { column: "id" })));
     names.retain(|name| name != b"id" && name != b"phone");
-    let Err(missing) = Header::of(&names) else { panic!("columns are missing") };
-    assert_eq!(
-        missing.to_string(),
-        "the export lacks id, phone; columns are named as in the old system's table"
-    );
+    let Err(missing) = Header::of(COLUMNS, &names) else { panic!("columns are missing") };
+    assert_eq!(missing.to_string(), "the file lacks id, phone; its first line has to name these columns");
 }
 
 #[test]
@@ -110,7 +107,7 @@ fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
     text.extend_from_slice(b"\nid,\xff\xfe,");
     text.extend_from_slice(&b",".repeat(COLUMNS.len() - 3));
     let mut records = Records::new(text.as_slice());
-    let header = Header::read(&mut records).ok().unwrap();
+    let header = Header::read(&mut records, COLUMNS).ok().unwrap();
     let record = records.next(Some(header.width)).unwrap().unwrap();
     let reject = header.row(record).err().unwrap();
     let expected = Reject { place: Place::Line(2), field: Some("patientName"), reason: Reason::NotUtf8 };

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::import::{self, Analysis, Samples};
+use daybook_commands::Takeover;
+use daybook_commands::import::{Analysis, Samples};
 
 use super::source::{RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
@@ -58,7 +59,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let source = Source::open(arguments.source)?;
-    let rules = arguments.rules.read()?;
+    let takeover = Takeover { rules: arguments.rules.read()?, ..Takeover::default() };
     if let Some(file) = &arguments.html {
         check_free(file, arguments.force)?;
     }
@@ -67,7 +68,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let backend = Backend::open_if_begun(settings).await?;
     let commands = backend.as_ref().map(|backend| &backend.commands);
     let looked = source
-        .read("reading", async |source, tell| import::analyze(commands, source, &rules, samples, tell).await)
+        .read("reading", async |source, tell| takeover.analyze(commands, source, samples, tell).await)
         .await;
     if let Some(backend) = backend {
         backend.close().await?;

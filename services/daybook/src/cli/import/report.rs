@@ -1,5 +1,7 @@
 //! What an import did, for people. It says where a row stands and what is wrong with it, never what stands in it.
 
+mod account;
+
 use std::fmt::Write as _;
 
 use daybook_commands::ImportReport;
@@ -15,6 +17,8 @@ pub(super) struct Report {
     /// What came of the rows.
     #[serde(flatten)]
     pub(super) import: ImportReport,
+    /// Whether every row is accounted for and nothing is left to look at; none where that was not asked for.
+    pub(super) is_clean: Option<bool>,
     /// What each view holds.
     pub(super) views: Vec<ViewHolds>,
 }
@@ -27,6 +31,8 @@ pub(super) struct DryRun {
     /// What would come of the rows.
     #[serde(flatten)]
     pub(super) import: ImportReport,
+    /// As in [`Report`].
+    pub(super) is_clean: Option<bool>,
 }
 
 /// What a view holds.
@@ -41,6 +47,7 @@ pub(super) struct ViewHolds {
 pub(super) fn describe(report: &Report) -> String {
     let mut sections = of_import(&report.import);
     sections.push(views(report).to_string());
+    sections.extend(next_since(&report.import));
     join(&sections)
 }
 
@@ -60,6 +67,10 @@ pub(super) fn of_import(import: &ImportReport) -> Vec<String> {
     if import.rejected > 0 {
         sections.push(rejects(import));
     }
+    if import.conflicts > 0 {
+        sections.push(conflicts(import));
+    }
+    sections.extend(import.reconciliation.as_ref().map(account::describe));
     sections
 }
 
@@ -75,16 +86,57 @@ fn number_table(what: &'static str) -> Table {
 
 fn numbers(import: &ImportReport) -> Table {
     let mut table = number_table("what came of the rows");
-    let rows = [
+    let always = [
         ("read", import.read),
         ("imported", import.imported),
+        ("changed there since, and brought up to date", import.updated),
         ("already there", import.already_there),
         ("rejected", import.rejected),
     ];
-    for (what, rows) in rows {
+    let seldom = [
+        ("changed there and here alike", import.agreeing),
+        ("changed there and here otherwise", import.conflicts),
+        ("not read: unchanged since the time given", import.passed_over),
+    ];
+    for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
         table.row([what.to_owned(), grouped(rows)]);
     }
     table
+}
+
+fn conflicts(import: &ImportReport) -> String {
+    let mut table = Table::new(&[
+        ("changed there and here", Align::Left),
+        ("date", Align::Left),
+        ("columns that changed there", Align::Left),
+    ]);
+    for conflict in &import.conflict_list {
+        table.row([conflict.reservation.to_string(), conflict.date.to_string(), conflict.fields.join(", ")]);
+    }
+    let mut text = table.to_string();
+    push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
+    text.push_str(
+        "They stay as they are here. Make both systems say the same, or run again with --old-wins to take what the old \
+         system says.",
+    );
+    text
+}
+
+/// Tells how many there are beyond those that are listed.
+fn push_unlisted(text: &mut String, all: u64, listed: usize) {
+    let unlisted = all.saturating_sub(listed as u64);
+    if unlisted > 0 {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
+    }
+}
+
+fn next_since(import: &ImportReport) -> Option<String> {
+    let since = import.next_since?.to_rfc3339();
+    Some(format!(
+        "While the old system is still written to: --since {since} reads what changes from now on. A last run with --final \
+         reads all of it."
+    ))
 }
 
 fn kinds(import: &ImportReport) -> Table {
@@ -115,11 +167,7 @@ fn rejects(import: &ImportReport) -> String {
         table.row([reject.place.to_string(), field.to_owned(), reject.reason.to_string()]);
     }
     let mut text = table.to_string();
-    let unlisted = import.rejected.saturating_sub(import.rejects.len() as u64);
-    if unlisted > 0 {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
-    }
+    push_unlisted(&mut text, import.rejected, import.rejects.len());
     text
 }
 
@@ -156,7 +204,7 @@ mod tests {
             review: [(Unclear::AmbiguousHour, 1)].into(),
             ..ImportReport::default()
         };
-        let text = describe(&Report { import, views: vec![] });
+        let text = describe(&Report { import, is_clean: None, views: vec![] });
         let lines = [
             "line 7    phone   the text is no phone number",
             "and 1 row that is not listed",

@@ -7,7 +7,7 @@ use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 use crate::output::{Align, Meter, Table, counted};
 
 /// Shows how far it is.
-pub(super) fn tell(meter: &Meter, progress: Progress) {
+pub(in crate::cli) fn tell(meter: &Meter, progress: Progress) {
     match progress.phase {
         Phase::Reading => {
             let phase = if progress.pass.0 > 1 { "reading the log once more" } else { "reading the log" };
@@ -50,7 +50,7 @@ pub(super) fn describe(report: &RebuildReport) -> String {
         put("There was no other view to compare with.".to_owned());
     }
     if !report.people_views_refreshed {
-        put("The schemas `legacy` and `dynamic` still show the former generation: somebody reads them."
+        put("The schemas `legacy`, `dynamic` and `runbook` may still show the former generation: somebody reads them."
             .to_owned());
     }
     text

@@ -28,7 +28,7 @@ pub(in crate::cli) struct Arguments {
 
 /// What came of it.
 #[derive(Serialize)]
-struct Outcome {
+pub(in crate::cli) struct Outcome {
     /// What was recorded; none where the view was not retired.
     restored: Option<ViewRestored>,
     proof: Option<RestorationProof>,
@@ -60,7 +60,12 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn restore(backend: &Backend, model: ReadModel, reason: Option<&str>) -> anyhow::Result<Outcome> {
+/// Builds a retired view from the log, proves it and counts on it again. Somebody has to keep the views up meanwhile.
+pub(in crate::cli) async fn restore(
+    backend: &Backend,
+    model: ReadModel,
+    reason: Option<&str>,
+) -> anyhow::Result<Outcome> {
     backend.check_views_not_ahead().await?;
     let retirement = backend.retirement();
     let steps = retirement.begin().await?;
@@ -89,7 +94,7 @@ async fn go_through(
     Ok(Outcome { restored: Some(restored), proof: Some(proof), rebuild: Some(report) })
 }
 
-fn describe(model: ReadModel, outcome: &Outcome) -> String {
+pub(in crate::cli) fn describe(model: ReadModel, outcome: &Outcome) -> String {
     let Some(rebuild) = &outcome.rebuild else {
         return format!("The {model} view is not retired; nothing was done.");
     };

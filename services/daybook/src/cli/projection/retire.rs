@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{RoutingCommand, RoutingRejection};
+use daybook_domain::routing::{AdvanceStage, RoutingCommand, RoutingRejection};
 use daybook_projections::{RetirementRecord, Steps};
 
 use crate::exit::Exit;
@@ -39,13 +39,14 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let what = format!(
         "This retires the {model} view, if both views say the same and the dynamic view answers everybody: from then on only \
          the dynamic rules judge bookings, and reads cannot be rolled back. All generations of the {model} view are dropped, \
-         those of the past too. The log is left alone: `daybook projection restore {model}` builds the view again."
+         those of the past too, and an index of the dynamic view takes the place of a shorter one. The log is left alone: \
+         `daybook projection restore {model}` builds the view again."
     );
     consent.to(what).await?;
     let backend = Backend::open(settings, Beginning::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let engine = backend.start_engine();
-    let retired = retire(&backend, model, &reason).await;
+    let retired = retire(&backend, model, &reason, None).await;
     engine.stop().await;
     backend.close().await?;
     let record = retired?;
@@ -53,11 +54,17 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn retire(backend: &Backend, model: ReadModel, reason: &str) -> anyhow::Result<RetirementRecord> {
+/// Retires a view. A stage that it is a part of is recorded together with it: either both stand in the log or neither.
+pub(in crate::cli) async fn retire(
+    backend: &Backend,
+    model: ReadModel,
+    reason: &str,
+    stage: Option<AdvanceStage>,
+) -> anyhow::Result<RetirementRecord> {
     backend.check_views_not_ahead().await?;
     let retirement = backend.retirement();
     let steps = retirement.begin().await?;
-    let outcome = go_through(backend, &steps, model, reason).await;
+    let outcome = go_through(backend, &steps, model, reason, stage).await;
     steps.end().await;
     outcome
 }
@@ -67,6 +74,7 @@ async fn go_through(
     steps: &Steps<'_>,
     model: ReadModel,
     reason: &str,
+    stage: Option<AdvanceStage>,
 ) -> anyhow::Result<RetirementRecord> {
     let meter = Meter::new("rows");
     let routing = backend.commands.routing();
@@ -74,13 +82,14 @@ async fn go_through(
         routing.check_unread(model)?;
         meter.enter("comparing the views");
         let examined = steps.examine(model).await?;
-        let command = RoutingCommand::RetireView(examined.retired(reason));
-        backend.commands.change_routing(command, operator_now()).await?;
+        let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();
+        commands.push(RoutingCommand::RetireView(examined.retired(reason)));
+        backend.commands.change_routing_together(commands, operator_now()).await?;
     }
     Ok(steps.finish(|phase| meter.enter(phase)).await?)
 }
 
-fn describe(record: &RetirementRecord) -> String {
+pub(in crate::cli) fn describe(record: &RetirementRecord) -> String {
     let mut text = format!(
         "The {} view is retired: {} at position {}, digest {}, recorded in control.retirements. Its tables are gone; \
          `daybook projection restore {}` builds them again.\n",

@@ -57,9 +57,11 @@ async fn build_and_tell(
 ) -> anyhow::Result<()> {
     let rebuild = backend.rebuild();
     let build = async {
-        let built = rebuild.missing().await.context("the views could not be built")?;
-        if let Some(built) = built {
-            tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+        match rebuild.missing().await.context("the views could not be built")? {
+            Some(built) => {
+                tracing::info!(events = built.events, reservations = built.reservations, "views were built");
+            }
+            None => rebuild.refresh_runbook().await,
         }
         Ok(())
     };

@@ -15,7 +15,7 @@ use crate::wiring::{Backend, Beginning, operator_now};
 #[derive(Args)]
 pub(in crate::cli) struct SetArguments {
     /// Percentage of subjects that the dynamic view is to answer, 0 to 100
-    #[arg(long, value_name = "PERCENT", value_parser = parse_share)]
+    #[arg(long, value_name = "PERCENT")]
     dynamic: Share,
     #[command(flatten)]
     why: Why,
@@ -80,26 +80,4 @@ async fn record(backend: &Backend, command: RoutingCommand) -> anyhow::Result<Ch
     backend.check_views_not_ahead().await?;
     let position = backend.commands.change_routing(command, operator_now()).await?;
     Ok(Changed { reads: Reads::from(&*backend.commands.routing()), position })
-}
-
-fn parse_share(text: &str) -> Result<Share, String> {
-    let percent = text.trim().trim_end_matches('%').trim_end().parse::<f64>();
-    percent
-        .ok()
-        .and_then(|percent| Share::percent(percent).ok())
-        .ok_or_else(|| "write a percentage from 0 to 100, in steps of 0.01".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_a_percentage() {
-        assert_eq!(parse_share("25").map(Share::as_percent), Ok(25.0));
-        assert_eq!(parse_share("12.5 %").map(Share::as_percent), Ok(12.5));
-        for wrong in ["", "all", "-1", "101", "0.001", "NaN"] {
-            assert!(parse_share(wrong).is_err(), "{wrong}");
-        }
-    }
 }

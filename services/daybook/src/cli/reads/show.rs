@@ -2,6 +2,7 @@
 
 use clap::Args;
 use daybook_domain::routing::{Routing, ViewRetired};
+use daybook_projections::migration::Flags;
 use daybook_projections::{Generation, generation};
 use serde::Serialize;
 
@@ -66,6 +67,18 @@ impl Reads {
         }
         text
     }
+}
+
+/// The old system's flags in a sentence, as they were at the last start of a service.
+pub(crate) fn describe_flags(flags: Flags) -> String {
+    let switch = flags.use_dynamic_services.map(|on| format!("USE_DYNAMIC_SERVICES={on}"));
+    let share =
+        flags.rollout_percentage.map(|percent| format!("DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE={percent}"));
+    let set: Vec<String> = switch.into_iter().chain(share).collect();
+    if set.is_empty() {
+        return "At the last start of a service no flag of the old system was set.".to_owned();
+    }
+    format!("Flags of the old system at the last start of a service: {}.", set.join(", "))
 }
 
 #[derive(Serialize)]

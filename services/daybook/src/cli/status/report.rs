@@ -3,13 +3,15 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use daybook_domain::routing::Stage;
 use daybook_event_log::Position;
+use daybook_projections::migration::Flags;
 use daybook_projections::{Lag, LagRule, Leader, MAX_COUNTED_LAG, Standing, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::leading;
-use crate::cli::reads::Reads;
+use crate::cli::reads::{Reads, describe_flags};
 use crate::output::{Align, Table, counted, grouped};
 use crate::view_counts::ViewCounts;
 
@@ -19,6 +21,10 @@ pub(super) struct Report {
     pub(super) version: &'static str,
     pub(super) service: Listening,
     pub(super) reads: Reads,
+    /// The stage of the migration.
+    pub(super) stage: Stage,
+    /// The old system's flags at the last start of a service.
+    pub(super) flags: Flags,
     /// Where the log is kept.
     pub(super) log: &'static str,
     pub(super) head: Position,
@@ -26,6 +32,8 @@ pub(super) struct Report {
     pub(super) leader: Option<Leader>,
     pub(super) views: Vec<View>,
     pub(super) connect: String,
+    /// The same with the runbook's tables under their plain names; none before they are there.
+    pub(super) connect_runbook: Option<String>,
 }
 
 /// Whether a service listens.
@@ -95,6 +103,8 @@ impl Report {
         };
         put(&self.service.describe());
         put(&self.reads.describe());
+        put(&format!("The migration is at stage {}; `daybook migrate status` shows more.", self.stage));
+        put(&describe_flags(self.flags));
         put(&format!("The log ({}) ends at position {}.", self.log, self.head));
         put(&leading::describe(self.leader.as_ref()));
         if self.views.is_empty() {
@@ -105,6 +115,9 @@ impl Report {
         }
         put("");
         put(&format!("Look into the database: {}", self.connect));
+        if let Some(connect) = &self.connect_runbook {
+            put(&format!("Run the runbook's SELECTs: {connect}"));
+        }
         text
     }
 

@@ -1,0 +1,107 @@
+//! Making a backup: a dump and an export of one point of the log, while bookings go on.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+use anyhow::Context;
+use chrono::Utc;
+use daybook_event_log::Position;
+use daybook_event_log::portable::{self, Exported, Progress};
+use daybook_projections::{Holdings, Moment, RULES_VERSION};
+use tokio::task::spawn_blocking;
+
+use super::folder::{DATABASE_FILE, FILES, HISTORY_FILE, LOG_FILE, Unfinished};
+use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
+use super::tools::{Content, Tools};
+use crate::output::{Meter, say};
+use crate::part::Part;
+use crate::wiring::{Backend, LogIdentity};
+
+/// Bytes that are written at once.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Writes all files of a backup into its folder, the manifest last.
+pub(super) async fn fill(
+    backend: &Backend,
+    log: LogIdentity,
+    folder: &Unfinished,
+    meter: &Meter,
+) -> anyhow::Result<Manifest> {
+    let end = let_views_catch_up(backend).await?;
+    meter.enter("dumping the database");
+    let held = dump(backend, folder).await?;
+    // Where the log is elsewhere, the keys of all that is up to here were on the disk before the snapshot was taken.
+    let views_end = held.views.iter().map(|view| view.position).max().unwrap_or_default();
+    let head = if backend.log.keeps_keys() { held.log_end } else { end.max(views_end) };
+    let exported = export(backend, folder, head, meter).await?;
+    meter.enter("summing up the files");
+    let manifest = Manifest {
+        product_version: env!("CARGO_PKG_VERSION").to_owned(),
+        made_at: Utc::now(),
+        log,
+        head: exported.position,
+        events: exported.summary.events,
+        keys: held.keys,
+        rules_version: RULES_VERSION,
+        views: held.views,
+        files: sum_up(folder).await?,
+    };
+    write(folder, MANIFEST_FILE, &manifest.write()?)?;
+    Ok(manifest)
+}
+
+/// Waits until the views hold what the log held when this was called; gives its end. A view that is stuck keeps nobody from
+/// making a backup: its digest is then that of where it stands.
+async fn let_views_catch_up(backend: &Backend) -> anyhow::Result<Position> {
+    backend.rebuild().missing().await.context("the views could not be built")?;
+    let end = backend.log.head().await?;
+    if let Err(error) = backend.views_at(end).await {
+        say(format_args!("The views are behind, and are backed up as far as they are: {error:#}"));
+    }
+    Ok(end)
+}
+
+/// Dumps a snapshot; says what was in it.
+async fn dump(backend: &Backend, folder: &Unfinished) -> anyhow::Result<Holdings> {
+    let mut client = backend.pool.get().await?;
+    let tools = Tools::find(&backend.config, &client).await?;
+    let moment = Moment::take(&mut client).await?;
+    let held = moment.look().await?;
+    for (content, file) in [(Content::Database, DATABASE_FILE), (Content::History, HISTORY_FILE)] {
+        let part = Part::create(&folder.path().join(file))?;
+        tools.dump(content, moment.snapshot(), part.out()).await?;
+        part.keep()?;
+    }
+    Ok(held)
+}
+
+async fn export(
+    backend: &Backend,
+    folder: &Unfinished,
+    head: Position,
+    meter: &Meter,
+) -> anyhow::Result<Exported> {
+    let part = Part::create(&folder.path().join(LOG_FILE))?;
+    let all = head.commit().max(1);
+    let tell = |progress: Progress| {
+        let fraction = progress.position.commit() as f64 / all as f64;
+        meter.tell("exporting the log", progress.events, Some(fraction.min(1.0)));
+    };
+    let out = BufWriter::with_capacity(BUFFER_BYTES, part.out());
+    let exported = portable::export_until(&*backend.log, head, out, &tell).await?;
+    part.keep()?;
+    Ok(exported)
+}
+
+/// Reads the files again from the disk that they were written to.
+async fn sum_up(folder: &Unfinished) -> anyhow::Result<Vec<FileSum>> {
+    let path = folder.path().to_owned();
+    spawn_blocking(move || FILES.iter().map(|file| FileSum::of(&path, file)).collect()).await?
+}
+
+fn write(folder: &Unfinished, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let part = Part::create(&folder.path().join(name))?;
+    let mut out: &File = part.out();
+    out.write_all(bytes).with_context(|| format!("cannot write {name}"))?;
+    part.keep()
+}

@@ -1,0 +1,70 @@
+//! `daybook import review export`: all that awaits review as a file for a spreadsheet. Only its owner may read it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use daybook_commands::review::write_file;
+use daybook_projections::query::Unread;
+use serde::Serialize;
+
+use super::waiting::{Filter, Waiting, file_row};
+use crate::exit::Exit;
+use crate::output::{Format, counted};
+use crate::settings::Settings;
+use crate::wiring::{Backend, Beginning};
+
+/// Nobody but the owner may read what patients wrote.
+const OWNER_ONLY: u32 = 0o600;
+
+#[derive(Args)]
+pub(in crate::cli) struct Arguments {
+    /// The file to write; it must not be there yet
+    file: PathBuf,
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    reservations: usize,
+}
+
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { file, filter, format } = arguments;
+    let cannot = || format!("cannot write `{}`", file.display());
+    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let engine = backend.start_engine();
+    let waiting = look(&backend, &filter).await;
+    engine.stop().await;
+    backend.close().await?;
+    let waiting = waiting?;
+    create(&file).and_then(|output| write(output, &waiting)).with_context(cannot)?;
+    let exported = Exported { reservations: waiting.len() };
+    format.print(&exported, || {
+        let reservations = counted(exported.reservations as u64, "reservation", "reservations");
+        let file = file.display();
+        format!(
+            "{reservations} written to `{file}`, with what patients wrote: keep it safe. Fill in the column `decision` with a \
+             time, MORNING, AFTERNOON or nothing, and run `daybook import review apply {file}`."
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path)
+}
+
+fn write(output: File, waiting: &[Unread]) -> io::Result<()> {
+    write_file(BufWriter::new(output), waiting.iter().map(file_row))
+}
+
+async fn look(backend: &Backend, filter: &Filter) -> anyhow::Result<Vec<Unread>> {
+    Waiting::open(backend).await?.list(filter).await
+}

@@ -1,0 +1,190 @@
+//! What came of decisions, one by one. Nothing that a patient wrote stands in it.
+
+use daybook_commands::import::{Place, Reject};
+use daybook_commands::review::{Came, Decision, Reading};
+use daybook_domain::ReservationId;
+use daybook_event_log::Position;
+use serde::Serialize;
+
+use super::waiting::Waiting;
+use crate::exit::Exit;
+use crate::output::{Align, Meter, Table, grouped};
+use crate::wiring::{Backend, operator_now};
+
+/// A decision as it was given.
+pub(super) struct Given {
+    /// Its line, where it comes from a file.
+    pub(super) place: Option<Place>,
+    pub(super) reservation: ReservationId,
+    pub(super) decision: Decision,
+}
+
+/// What came of decisions.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    applied: u64,
+    already_so: u64,
+    kept: u64,
+    refused: u64,
+    decisions: Vec<Line>,
+    position: Option<Position>,
+}
+
+/// What came of one.
+#[derive(Debug, Serialize)]
+struct Line {
+    /// Its line in the file.
+    line: Option<u64>,
+    reservation: Option<ReservationId>,
+    outcome: Outcome,
+    /// Why it was refused.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Outcome {
+    Applied,
+    AlreadySo,
+    Kept,
+    Refused,
+}
+
+impl Report {
+    /// Carries decisions out, and waits until the views show them.
+    pub(super) async fn of(backend: &Backend, waiting: &Waiting, given: Vec<Given>) -> anyhow::Result<Self> {
+        let ids = given.iter().map(|given| given.reservation.clone()).collect();
+        let dates = waiting.dates(ids).await?;
+        let mut report = Self::default();
+        let (mut readings, mut known) = (Vec::new(), Vec::new());
+        for (given, date) in given.into_iter().zip(dates) {
+            let Given { place, reservation, decision } = given;
+            match date {
+                Some(page) => {
+                    readings.push(Reading { page, reservation: reservation.clone(), decision });
+                    known.push((place, reservation));
+                }
+                None => report.refuse(place, Some(reservation), "there is no such reservation".to_owned()),
+            }
+        }
+        let (meter, all) = (Meter::new("decisions"), readings.len().max(1) as f64);
+        let tell = |done: u64| meter.tell("deciding", done, Some(done as f64 / all));
+        let came = backend.commands.read_wishes(readings, &operator_now(), &tell).await?;
+        for ((place, reservation), came) in known.into_iter().zip(came) {
+            report.add(place, reservation, came);
+        }
+        if let Some(position) = report.position {
+            backend.views_at(position).await?;
+        }
+        report.decisions.sort_by_key(|line| line.line);
+        Ok(report)
+    }
+
+    /// Adds what was wrong in a file.
+    pub(super) fn reject(&mut self, reject: Reject) {
+        let reason = match reject.field {
+            Some(field) => format!("{field}: {}", reject.reason),
+            None => reject.reason.to_string(),
+        };
+        self.refuse(Some(reject.place), None, reason);
+        self.decisions.sort_by_key(|line| line.line);
+    }
+
+    fn add(&mut self, place: Option<Place>, reservation: ReservationId, came: Came) {
+        let outcome = match came {
+            Came::Applied(position) => {
+                self.applied += 1;
+                self.position = self.position.max(Some(position));
+                Outcome::Applied
+            }
+            Came::AlreadySo => {
+                self.already_so += 1;
+                Outcome::AlreadySo
+            }
+            Came::Kept => {
+                self.kept += 1;
+                Outcome::Kept
+            }
+            Came::Refused(rejection) => {
+                return self.refuse(place, Some(reservation), rejection.to_string());
+            }
+        };
+        self.push(place, Some(reservation), outcome, None);
+    }
+
+    fn refuse(&mut self, place: Option<Place>, reservation: Option<ReservationId>, reason: String) {
+        self.refused += 1;
+        self.push(place, reservation, Outcome::Refused, Some(reason));
+    }
+
+    fn push(
+        &mut self,
+        place: Option<Place>,
+        reservation: Option<ReservationId>,
+        outcome: Outcome,
+        reason: Option<String>,
+    ) {
+        let line = place.and_then(|place| if let Place::Line(line) = place { Some(line) } else { None });
+        self.decisions.push(Line { line, reservation, outcome, reason });
+    }
+
+    /// How a command ends that carried them out.
+    pub(super) const fn exit(&self) -> Exit {
+        if self.refused > 0 { Exit::Failed } else { Exit::Done }
+    }
+
+    /// For people: how many of each, and which were refused.
+    pub(super) fn describe(&self) -> String {
+        let mut counts = Table::new(&[("what came of it", Align::Left), ("reservations", Align::Right)]);
+        let rows = [
+            ("decided", self.applied),
+            ("so already", self.already_so),
+            ("left in review", self.kept),
+            ("refused", self.refused),
+        ];
+        for (what, reservations) in rows {
+            counts.row([what.to_owned(), grouped(reservations)]);
+        }
+        if self.refused == 0 {
+            return counts.to_string();
+        }
+        let mut refused =
+            Table::new(&[("line", Align::Right), ("refused", Align::Left), ("why", Align::Left)]);
+        for line in self.decisions.iter().filter(|line| line.outcome == Outcome::Refused) {
+            let number = line.line.map(|line| line.to_string()).unwrap_or_default();
+            let id = line.reservation.as_ref().map_or("(not read)", ReservationId::as_str);
+            refused.row([number, id.to_owned(), line.reason.clone().unwrap_or_default()]);
+        }
+        format!(
+            "{counts}\n{refused}\nWhat was refused stays as it was. A time on a day to come has to be open and its seat free: give \
+             another one, or the half of the day."
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use daybook_commands::import::Reason;
+    use daybook_domain::book::Rejection;
+
+    use super::*;
+
+    #[test]
+    fn what_was_refused_is_listed_with_line_and_reason_and_fails_the_command() {
+        let id = |id: &str| ReservationId::parse(id).unwrap();
+        let mut report = Report::default();
+        report.add(Some(Place::Line(2)), id("a"), Came::AlreadySo);
+        assert_eq!(report.exit(), Exit::Done);
+        let taken = Came::Refused(Rejection::SlotTaken { alternatives: vec![] });
+        report.add(Some(Place::Line(4)), id("b"), taken);
+        let reason = Reason::NotADecision;
+        report.reject(Reject { place: Place::Line(3), field: Some("decision"), reason });
+        assert_eq!((report.exit(), report.refused), (Exit::Failed, 2));
+        let text = report.describe();
+        let listed =
+            ["   3  (not read)  decision: the text is no time", "   4  b           the time is taken"];
+        assert!(listed.iter().all(|line| text.contains(line)), "{text}");
+    }
+}

@@ -1,0 +1,260 @@
+//! Who is answered by which model: shares, subjects, and the bucket that a subject falls into.
+//!
+//! A bucket is a matter of the rollout's salt and the subject alone, so that every process, before and after a restart,
+//! chooses alike. Nothing here may draw a random number.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Routing;
+use crate::vocabulary::ReadModel;
+
+/// Number of buckets: a share is set in hundredths of a percent.
+pub const BUCKETS: u16 = 10_000;
+
+/// The part of subjects that the dynamic view answers, in hundredths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Share(pub(super) u16);
+
+/// The number is no share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a share is 0 to 100 percent, in steps of 0.01")]
+pub struct InvalidShare;
+
+impl Share {
+    /// Nobody.
+    pub const NONE: Self = Self(0);
+    /// Everybody.
+    pub const ALL: Self = Self(BUCKETS);
+
+    /// A share in percent, to two places.
+    pub fn percent(percent: f64) -> Result<Self, InvalidShare> {
+        let hundredths = percent * 100.0;
+        let whole = hundredths.round();
+        if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
+            return Err(InvalidShare);
+        }
+        Ok(Self(whole as u16))
+    }
+
+    /// In percent.
+    pub fn as_percent(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = InvalidShare;
+
+    /// Reads a percentage such as `25` or `12.5 %`.
+    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+        let number = text.trim().trim_end_matches('%').trim_end();
+        Self::percent(number.parse().map_err(|_| InvalidShare)?)
+    }
+}
+
+impl TryFrom<u16> for Share {
+    type Error = InvalidShare;
+
+    fn try_from(hundredths: u16) -> Result<Self, InvalidShare> {
+        if hundredths <= BUCKETS { Ok(Self(hundredths)) } else { Err(InvalidShare) }
+    }
+}
+
+impl From<Share> for u16 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
+/// Who is routed: a patient by their subject id, else a client by the id it goes by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RoutedSubject(Box<str>);
+
+impl RoutedSubject {
+    /// Longest id of a client, in bytes; what is longer is cut.
+    pub const MAX_LENGTH: usize = 128;
+
+    /// A patient.
+    pub fn patient(subject: crate::SubjectId) -> Self {
+        Self(format!("patient:{subject}").into())
+    }
+
+    /// A client or a member of staff, by the id it goes by.
+    pub fn client(id: &str) -> Self {
+        Self(format!("client:{}", id.chars().take(Self::MAX_LENGTH).collect::<String>()).into())
+    }
+
+    /// Reads what [`Self::as_str`] shows.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = text.strip_prefix("patient:").or_else(|| text.strip_prefix("client:"))?;
+        (!known.is_empty() && known.len() <= Self::MAX_LENGTH).then(|| Self(text.into()))
+    }
+
+    /// `patient:` or `client:` and the id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a subject was given its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Because {
+    /// The other view is retired.
+    Retired,
+    /// Everybody was rolled back.
+    RolledBack,
+    /// The subject is on the forced list.
+    Forced,
+    /// The subject's bucket against the share.
+    Share,
+    /// The request named no subject: legacy unless the dynamic view answers everybody.
+    NoSubject,
+}
+
+impl Routing {
+    /// Chooses the model for a subject, and says why.
+    pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, Because) {
+        if self.retired.is_some() {
+            return (ReadModel::Dynamic, Because::Retired);
+        }
+        if self.rolled_back {
+            return (ReadModel::Legacy, Because::RolledBack);
+        }
+        let Some(subject) = subject else {
+            return (self.everybody().unwrap_or(ReadModel::Legacy), Because::NoSubject);
+        };
+        if let Some(model) = self.forced.get(subject) {
+            return (*model, Because::Forced);
+        }
+        let dynamic =
+            self.everybody().map_or_else(|| self.bucket(subject) < self.share.0, |m| m == ReadModel::Dynamic);
+        (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, Because::Share)
+    }
+
+    /// The one model that the share gives to everybody, if it does.
+    fn everybody(&self) -> Option<ReadModel> {
+        match self.share {
+            Share::ALL => Some(ReadModel::Dynamic),
+            Share::NONE => Some(ReadModel::Legacy),
+            Share(_) => None,
+        }
+    }
+
+    fn bucket(&self, subject: &RoutedSubject) -> u16 {
+        let salt = self.salt.as_deref().unwrap_or_default();
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update(salt)
+            .chain_update([0])
+            .chain_update(subject.as_str())
+            .finalize()
+            .into();
+        let number = hash.iter().take(8).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        (number % u64::from(BUCKETS)) as u16
+    }
+
+    /// Whether a subject is answered by another model once the routing is another.
+    pub fn moves(&self, after: &Self, subject: &RoutedSubject) -> bool {
+        self.choose(Some(subject)).0 != after.choose(Some(subject)).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ReadsRolledBack, RoutingEvent, Stage};
+    use super::*;
+
+    /// Subjects of a rollout as large as a clinic's.
+    const SUBJECTS: u32 = 100_000;
+
+    fn routing(salt: &str, percent: f64) -> Routing {
+        Routing { salt: Some(salt.into()), share: Share::percent(percent).unwrap(), ..Routing::default() }
+    }
+
+    fn client(number: u32) -> RoutedSubject {
+        RoutedSubject::client(&format!("client-{number}"))
+    }
+
+    /// Ids of patients are hashes; these are spread as evenly, and are the same in every run.
+    fn patient(number: u32) -> RoutedSubject {
+        let hash: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash[..16]);
+        RoutedSubject::patient(crate::SubjectId::from_bytes(id))
+    }
+
+    fn dynamic_subjects(routing: &Routing, subject: fn(u32) -> RoutedSubject) -> Vec<u32> {
+        let is_dynamic = |n: &u32| routing.choose(Some(&subject(*n))).0 == ReadModel::Dynamic;
+        (0..SUBJECTS).filter(is_dynamic).collect()
+    }
+
+    #[test]
+    fn of_100_000_subjects_each_share_gets_its_part_and_a_larger_share_only_adds_some() {
+        for (salt, subject) in [("salt", client as fn(u32) -> RoutedSubject), ("0f3a", patient)] {
+            let mut fewer: Vec<u32> = vec![];
+            for percent in [0.0, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 99.0, 100.0] {
+                let more = dynamic_subjects(&routing(salt, percent), subject);
+                let part = more.len() as f64 * 100.0 / f64::from(SUBJECTS);
+                assert!((part - percent).abs() <= 0.5, "{part} % at {percent} %");
+                assert!(fewer.iter().all(|n| more.binary_search(n).is_ok()), "up to {percent} %");
+                fewer = more;
+            }
+        }
+    }
+
+    #[test]
+    fn a_stage_leads_the_same_subjects_as_its_share_set_by_hand() {
+        for stage in Stage::ALL {
+            let by_hand = routing("salt", stage.share().as_percent());
+            let staged = by_hand.at(stage);
+            let moved = (0..1_000).map(client).filter(|subject| by_hand.moves(&staged, subject));
+            assert_eq!(moved.count(), 0, "{stage}");
+        }
+    }
+
+    #[test]
+    fn those_who_are_moved_are_those_between_the_shares_and_nobody_who_is_forced() {
+        let (five, quarter) = (routing("salt", 5.0), routing("salt", 25.0));
+        let moved: Vec<u32> = (0..1_000).filter(|n| five.moves(&quarter, &client(*n))).collect();
+        let back: Vec<u32> = (0..1_000).filter(|n| quarter.moves(&five, &client(*n))).collect();
+        assert!((150..250).contains(&moved.len()), "{}", moved.len());
+        assert_eq!(moved, back);
+        let forced = |mut routing: Routing| {
+            moved.iter().for_each(|n| {
+                routing.forced.insert(client(*n), ReadModel::Legacy);
+            });
+            routing
+        };
+        let (five, quarter) = (forced(five), forced(quarter));
+        assert!((0..1_000).all(|n| !five.moves(&quarter, &client(n))));
+    }
+
+    #[test]
+    fn a_share_is_read_as_a_percentage() {
+        assert_eq!("25".parse().map(Share::as_percent), Ok(25.0));
+        assert_eq!(" 12.5 %".parse().map(Share::as_percent), Ok(12.5));
+        for wrong in ["", "all", "-1", "101", "0.001", "NaN", "inf", "5 5"] {
+            assert_eq!(wrong.parse::<Share>(), Err(InvalidShare), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn another_salt_leads_other_subjects() {
+        let (one, other) = (routing("salt", 25.0), routing("pepper", 25.0));
+        assert_ne!(dynamic_subjects(&one, client), dynamic_subjects(&other, client));
+    }
+
+    #[test]
+    fn a_rollback_goes_before_the_forced_list_and_that_before_the_share() {
+        let tester = RoutedSubject::client("tester");
+        let mut routing = routing("salt", 0.0);
+        routing.forced.insert(tester.clone(), ReadModel::Dynamic);
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
+        routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+    }
+}

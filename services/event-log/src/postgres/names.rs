@@ -1,0 +1,75 @@
+//! The short texts that rows repeat, names of streams and of types: each is made once and shared by the events of a replay,
+//! which would else allocate two of them for every event.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::port::{InvalidStreamName, StreamName};
+
+/// Names of each sort that are kept, at most. Beyond that all are let go and gathered anew.
+const MAX_NAMES: usize = 4096;
+
+type Known<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
+
+/// The names that one replay has met.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    streams: Known<StreamName>,
+    kinds: Known<Arc<str>>,
+}
+
+impl Names {
+    pub(super) fn stream(&mut self, name: &str) -> Result<StreamName, InvalidStreamName> {
+        shared(&mut self.streams, name, |name| StreamName::parse(name))
+    }
+
+    pub(super) fn kind(&mut self, name: &str) -> Arc<str> {
+        let Ok(kind) = shared(&mut self.kinds, name, |name| Ok::<_, std::convert::Infallible>(name.into()));
+        kind
+    }
+}
+
+fn shared<T: Clone, E>(
+    known: &mut Known<T>,
+    name: &str,
+    make: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, E> {
+    if let Some(made) = known.get(name) {
+        return Ok(made.clone());
+    }
+    if known.len() >= MAX_NAMES {
+        known.clear();
+    }
+    let made = make(name)?;
+    known.insert(name.into(), made.clone());
+    Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_made_once_and_what_is_none_is_refused_each_time() {
+        let mut names = Names::default();
+        let (one, other) = (names.stream("hours-main").unwrap(), names.stream("hours-main").unwrap());
+        assert_eq!(one, other);
+        assert!(std::ptr::eq(one.as_str(), other.as_str()));
+        assert!(Arc::ptr_eq(&names.kind("ClinicHoursSet"), &names.kind("ClinicHoursSet")));
+        for _ in 0..2 {
+            assert_eq!(names.stream("nothing"), Err(InvalidStreamName));
+        }
+    }
+
+    #[test]
+    fn no_more_are_kept_than_may_be() {
+        let mut names = Names::default();
+        for number in 0..=MAX_NAMES {
+            names.kind(&number.to_string());
+        }
+        assert!(names.kinds.len() <= MAX_NAMES);
+        assert_eq!(&*names.kind("0"), "0");
+    }
+}

@@ -1,0 +1,351 @@
+//! Backups as an operator makes them: beside a service that takes bookings, proven, broken, and put into an empty database.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use daybook_log_server::{Options, Server};
+use daybook_tests::postgres::TestDatabase;
+use daybook_tests::process::{Ended, Installation, LogKind};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio_postgres::Client;
+
+use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, working_day};
+use crate::load::{Load, Tolerance};
+use crate::tables::{VIEWS, ids, wait_for};
+
+/// The files of a backup.
+const FILES: [&str; 4] = ["database.dump", "log.jsonl", "manifest.json", "migrations.dump"];
+
+/// Clients that book at once while a backup is made, and bookings that are acknowledged before it.
+const CLIENTS: usize = 4;
+const BOOKINGS_BEFORE: usize = 20;
+
+/// A folder for backups, and the name of one in it.
+struct Shelf(TempDir);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn place(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+}
+
+async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+    clinic.run(arguments).await.unwrap().json().unwrap()
+}
+
+async fn import(clinic: &Installation) {
+    done(clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
+}
+
+/// When an item of the checklist was done, by its event's position; null where it was not.
+async fn done_at(clinic: &Installation, item: &str) -> Value {
+    let report = done(clinic, &["migrate", "checklist", "--json"]).await;
+    let lines = report["before_migration"].as_array().unwrap();
+    lines.iter().find(|line| line["item"] == item).unwrap()["done"]["position"].clone()
+}
+
+/// Scratch databases of an installation's database that are there.
+async fn scratch_databases(database: &Client) -> i64 {
+    let sql = "SELECT count(*) FROM pg_database WHERE datname = 'daybook_restore_' ||
+               (SELECT oid FROM pg_database WHERE datname = current_database())";
+    database.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Changes what a manifest says, with a sum that fits.
+fn forge(folder: &str, change: impl FnOnce(&mut Value)) {
+    let path = Path::new(folder).join("manifest.json");
+    let mut envelope: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut envelope["manifest"]);
+    let raw = serde_json::to_string(&envelope["manifest"]).unwrap();
+    let sha256 = sum(raw.as_bytes());
+    fs::write(&path, format!("{{\"daybook_backup\":1,\"manifest\":{raw},\"sha256\":\"{sha256}\"}}\n"))
+        .unwrap();
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn copy(from: &str, to: &str) {
+    fs::create_dir(to).unwrap();
+    for file in FILES {
+        fs::copy(Path::new(from).join(file), Path::new(to).join(file)).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_made_under_a_load_is_proven_beside_it_and_holds_all_that_was_acknowledged_before() {
+    let (clinic, shelf, load) = (Installation::open().await.unwrap(), Shelf::new(), Load::default());
+    import(&clinic).await;
+    let imported: BTreeSet<String> =
+        ids(&clinic.connect().await.unwrap(), "dynamic").await.into_iter().collect();
+    let mut service = clinic.serve().await.unwrap();
+    let clients = load.start(&service, CLIENTS, Tolerance::Unavailable);
+    load.acknowledges(BOOKINGS_BEFORE).await;
+    let before: BTreeSet<String> = load.acknowledged().union(&imported).cloned().collect();
+
+    let place = shelf.place("monday");
+    let made = done(&clinic, &["backup", &place, "--json"]).await;
+    load.acknowledges(1).await;
+    let tried = done(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    load.acknowledges(1).await;
+    load.stop();
+    clients.join_all().await;
+
+    assert_eq!((&tried["agrees"], &tried["head"]), (&json!(true), &made["head"]), "{tried}");
+    assert_eq!((&tried["log"]["events"], &tried["log"]["difference"]), (&made["events"], &Value::Null));
+    assert_eq!(tried["views"].as_array().unwrap().len(), VIEWS.len(), "{tried}");
+    assert_eq!(done_at(&clinic, "backup-made").await, made["recorded_at"]);
+    assert_eq!(done_at(&clinic, "restore-tested").await, tried["recorded_at"]);
+    assert_eq!(scratch_databases(&clinic.connect().await.unwrap()).await, 0);
+    assert!(load.acknowledged().len() > before.len() - imported.len(), "bookings went on meanwhile");
+    service.kill().await.unwrap();
+
+    let empty = TestDatabase::empty().await.unwrap();
+    let elsewhere = [("DATABASE_URL", empty.url())];
+    let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
+    clinic.run_with(&["restore", &place, "--yes", "--json"], &elsewhere).await.unwrap().json().unwrap();
+    let restored = clinic.serve_with(&elsewhere).await.unwrap();
+    let database = empty.connect().await.unwrap();
+    wait_for(&database, &before).await;
+    let form = form(9_999, "OTHER_CONSULTATION", working_day(200), "09:00");
+    let booked = ask(client().post(restored.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    wait_for(&database, &[booked.id().to_owned()].into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_its_owner_s_alone_and_says_nothing_of_a_patient() {
+    let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let place = shelf.place("monday");
+    done(&clinic, &["backup", &place, "--json"]).await;
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(place.clone().into()), 0o700);
+    let database = clinic.connect().await.unwrap();
+    let sql = "SELECT DISTINCT unnest(ARRAY[\"patientName\", phone]) FROM dynamic.reservations";
+    let secrets: Vec<String> = database.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(secrets.len() > EXPORTED / 2, "{}", secrets.len());
+    // Compressed data hides what is in it: the dump is looked at as pg_restore writes it out.
+    let script = std::process::Command::new("pg_restore")
+        .args(["--file=-", &format!("{place}/database.dump")])
+        .output()
+        .unwrap();
+    assert!(script.status.success() && script.stdout.len() > 10_000);
+    let mut texts = vec![script.stdout];
+    for file in FILES {
+        assert_eq!(mode(Path::new(&place).join(file)), 0o600, "{file}");
+        texts.push(fs::read(Path::new(&place).join(file)).unwrap());
+    }
+    let mut entries: Vec<_> = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    entries.sort();
+    assert_eq!(entries, FILES);
+    for text in texts.iter().map(|text| String::from_utf8_lossy(text)) {
+        let told = secrets.iter().find(|secret| text.contains(secret.as_str()));
+        assert_eq!(told, None);
+    }
+    let evidence = clinic.run(&["events", "show", "routing-main"]).await.unwrap().stdout;
+    assert!(
+        evidence.contains("monday: ") && !evidence.contains(shelf.0.path().to_str().unwrap()),
+        "{evidence}"
+    );
+    let again = clinic.run(&["backup", &place]).await.unwrap();
+    assert!(again.code == Some(2) && again.stderr.contains("there is something in"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_bit_in_any_file_is_found_and_nothing_is_recorded() {
+    let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let whole = shelf.place("whole");
+    done(&clinic, &["backup", &whole, "--json"]).await;
+    for file in FILES {
+        let broken = shelf.place(&format!("broken-{file}"));
+        copy(&whole, &broken);
+        flip(&Path::new(&broken).join(file));
+        let empty = TestDatabase::empty().await.unwrap();
+        for way in ["--verify", "--yes"] {
+            let url = empty.url();
+            let settings = if way == "--yes" { vec![("DATABASE_URL", url.as_str())] } else { vec![] };
+            let Ended { code, stderr, .. } =
+                clinic.run_with(&["restore", &broken, way], &settings).await.unwrap();
+            assert_eq!(code, Some(1), "{file} {way}: {stderr}");
+            let names_it = stderr.contains(file) || (file == "manifest.json" && stderr.contains("manifest"));
+            assert!(names_it, "{file} {way}: {stderr}");
+        }
+        let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'event_log'";
+        let made: i64 = empty.connect().await.unwrap().query_one(schemas, &[]).await.unwrap().get(0);
+        assert_eq!(made, 0, "{file}");
+    }
+    assert_eq!(done_at(&clinic, "restore-tested").await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_whose_sums_fit_and_whose_contents_do_not_is_not_proven() {
+    let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
+    let [earlier, later] = ["earlier", "later"].map(|name| shelf.place(name));
+    import(&clinic).await;
+    done(&clinic, &["backup", &earlier, "--json"]).await;
+    done(&clinic, &["reads", "set", "--dynamic", "5", "--reason", "a test", "--yes", "--json"]).await;
+    done(&clinic, &["backup", &later, "--json"]).await;
+
+    // A dump that lacks events of the export, one that has more, and views that held something else.
+    for (name, whole, dump_of) in [("behind", &later, &earlier), ("ahead", &earlier, &later)] {
+        let forged = shelf.place(name);
+        copy(whole, &forged);
+        let dump = fs::read(Path::new(dump_of).join(FILES[0])).unwrap();
+        fs::write(Path::new(&forged).join(FILES[0]), &dump).unwrap();
+        let file = json!({"name": FILES[0], "bytes": dump.len(), "sha256": sum(&dump)});
+        forge(&forged, |manifest| manifest["files"][0] = file);
+    }
+    for name in ["digest", "fewer"] {
+        let forged = shelf.place(name);
+        copy(&later, &forged);
+        forge(&forged, |manifest| {
+            let view = &mut manifest["views"][1];
+            match name {
+                "digest" => {
+                    let digest = view["digest"].as_str().unwrap();
+                    let last = if digest.ends_with('0') { '1' } else { '0' };
+                    view["digest"] = format!("{}{last}", &digest[..digest.len() - 1]).into();
+                }
+                _ => view["reservations"] = json!(EXPORTED - 1),
+            }
+        });
+    }
+    for name in ["behind", "ahead", "digest", "fewer"] {
+        let tried = clinic.run(&["restore", &shelf.place(name), "--verify", "--json"]).await.unwrap();
+        assert_eq!(tried.code, Some(1), "{name}: {tried:?}");
+        let tried: Value =
+            serde_json::from_str(&tried.stdout).unwrap_or_else(|_| panic!("{name}: {tried:?}"));
+        assert_eq!(
+            (&tried["agrees"], &tried["recorded_at"]),
+            (&json!(false), &Value::Null),
+            "{name}: {tried}"
+        );
+        let is_about_the_log = !tried["log"]["difference"].is_null();
+        assert_eq!(is_about_the_log, matches!(name, "behind" | "ahead"), "{name}: {tried}");
+    }
+    assert_eq!(done_at(&clinic, "restore-tested").await, Value::Null);
+    assert_eq!(scratch_databases(&clinic.connect().await.unwrap()).await, 0);
+    assert_eq!(done(&clinic, &["restore", &later, "--verify", "--json"]).await["agrees"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_killed_leaves_nothing_that_can_be_restored_and_the_next_one_is_whole() {
+    let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let place = shelf.place("monday");
+    let mut holder = clinic.connect().await.unwrap();
+    // The dump waits for this table, half-way through.
+    let held = holder.transaction().await.unwrap();
+    held.batch_execute("LOCK TABLE control.contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let mut killed = clinic.command(&["backup", &place], &[]).await.unwrap().spawn().unwrap();
+    let part = format!("{place}.part");
+    until("the dump to begin", async || {
+        let begun = Path::new(&part).join("database.dump.part").exists();
+        if begun { Ok(()) } else { Err(format!("{part} is not there")) }
+    })
+    .await;
+    killed.kill().await.unwrap();
+    held.rollback().await.unwrap();
+
+    for folder in [&place, &part] {
+        let refused = clinic.run(&["restore", folder, "--verify"]).await.unwrap();
+        assert_eq!(refused.code, Some(1), "{folder}: {refused:?}");
+    }
+    assert_eq!(done_at(&clinic, "backup-made").await, Value::Null);
+    done(&clinic, &["backup", &place, "--json"]).await;
+    assert!(!Path::new(&part).exists());
+    assert_eq!(done(&clinic, &["restore", &place, "--verify", "--json"]).await["agrees"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_database_is_restored_into_a_new_data_dir_with_the_same_digests_and_into_no_other() {
+    let (clinic, shelf) = (Installation::private().await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let place = shelf.place("monday");
+    let made = done(&clinic, &["backup", &place, "--json"]).await;
+    let tried = done(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    assert_eq!(tried["agrees"], true, "{tried}");
+
+    let restore = ["restore", &place, "--yes", "--json"];
+    let taken = clinic.run(&restore).await.unwrap();
+    assert!(taken.code == Some(2) && taken.stderr.contains("DAYBOOK_DATA_DIR"), "{taken:?}");
+    let data_dir = shelf.place("data");
+    let elsewhere = [("DAYBOOK_DATA_DIR", data_dir.as_str())];
+    let keyless = [elsewhere[0], ("DAYBOOK_MASTER_KEY", "")];
+    let refused = clinic.run_with(&restore, &keyless).await.unwrap();
+    assert!(refused.code == Some(2) && refused.stderr.contains("DAYBOOK_MASTER_KEY"), "{refused:?}");
+    clinic.run_with(&restore, &elsewhere).await.unwrap().json().unwrap();
+    let verified = clinic.run_with(&["projection", "verify", "--json"], &elsewhere).await.unwrap();
+    let verdict = verified.json().unwrap();
+    assert_eq!((&verdict["agrees"], &verdict["position"]), (&json!(true), &made["head"]), "{verdict}");
+    for view in made["views"].as_array().unwrap() {
+        assert_eq!(view["reservations"], EXPORTED, "{view}");
+        let restored = verdict["digests"].as_object().unwrap().values();
+        assert_eq!(restored.filter(|digest| **digest == view["digest"]).count(), VIEWS.len(), "{verdict}");
+    }
+    let service = clinic.serve_with(&elsewhere).await.unwrap();
+    let form = form(1, "OTHER_CONSULTATION", working_day(3), "09:00");
+    ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_log_in_event_store_db_the_export_brings_the_log_back_and_the_dump_the_rest() {
+    let (clinic, shelf) = (Installation::open_on(LogKind::EventStoreDb).await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let place = shelf.place("monday");
+    let made = done(&clinic, &["backup", &place, "--json"]).await;
+    let tried = done(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    assert_eq!((&tried["agrees"], &tried["log"]["events"]), (&json!(true), &made["events"]), "{tried}");
+
+    let (empty, log) =
+        (TestDatabase::empty().await.unwrap(), Server::start(Options::default()).await.unwrap());
+    let (database_url, log_url) = (empty.url(), log.url());
+    let restore = ["restore", &place, "--yes", "--json"];
+    let elsewhere = [("DATABASE_URL", database_url.as_str()), ("EVENT_STORE_URL", log_url.as_str())];
+    let other_kind = [elsewhere[0], ("EVENT_STORE_URL", "postgres")];
+    let refused = clinic.run_with(&restore, &other_kind).await.unwrap();
+    assert!(refused.code == Some(2) && refused.stderr.contains("EVENT_STORE_URL"), "{refused:?}");
+    clinic.run_with(&restore, &elsewhere).await.unwrap().json().unwrap();
+    let service = clinic.serve_with(&elsewhere).await.unwrap();
+    let database = empty.connect().await.unwrap();
+    for view in VIEWS {
+        assert_eq!(ids(&database, view).await.len(), EXPORTED, "{view}");
+    }
+    let form = form(1, "OTHER_CONSULTATION", working_day(3), "09:00");
+    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    wait_for(&database, &[booked.id().to_owned()].into()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_may_make_no_database_is_told_what_it_needs() {
+    let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
+    import(&clinic).await;
+    let place = shelf.place("monday");
+    done(&clinic, &["backup", &place, "--json"]).await;
+    let database = clinic.connect().await.unwrap();
+    let role = format!("daybook_test_limited_{}", std::process::id());
+    let owner: String = database.query_one("SELECT current_user::text", &[]).await.unwrap().get(0);
+    database.batch_execute(&format!("CREATE ROLE {role} LOGIN; GRANT {owner} TO {role}")).await.unwrap();
+    let url = clinic.url_named("limited").unwrap().replace(&format!("//{owner}@"), &format!("//{role}@"));
+    let tried = clinic.run_with(&["restore", &place, "--verify"], &[("DATABASE_URL", &url)]).await;
+    database.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
+    let tried = tried.unwrap();
+    assert!(tried.code == Some(1) && tried.stderr.contains("CREATEDB"), "{tried:?}");
+}

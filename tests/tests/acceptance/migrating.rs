@@ -1,0 +1,191 @@
+//! The migration by its commands, on a running service: refused by gates that are named, taken past them with a reason that is
+//! recorded, to its end, and back from there.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use daybook_tests::process::{Ended, Installation, Service};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::asking::{Answer, RESERVATIONS, ask, client, form, read, until, working_day};
+use crate::tables;
+
+/// Soak times that a test can wait for.
+const SECONDS: (&str, &str) =
+    ("DAYBOOK_SOAK", "shadow=1s,canary-5=1s,canary-25=1s,canary-50=1s,dynamic=1s,stability=1s");
+
+/// What takes a stage past gates that a drill cannot open: nobody makes a backup here.
+const OVERRIDE: [&str; 6] = ["--override", "a drill", "--approver", "lee", "--yes", "--json"];
+
+async fn migrate(clinic: &Installation, arguments: &[&str]) -> Ended {
+    let line: Vec<&str> = ["migrate"].iter().chain(arguments).copied().collect();
+    clinic.run_with(&line, &[SECONDS]).await.unwrap()
+}
+
+async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+    migrate(clinic, arguments).await.json().unwrap()
+}
+
+async fn enter(clinic: &Installation, stage: &str) -> Value {
+    let line: Vec<&str> = ["advance", "--to", stage].iter().chain(&OVERRIDE).copied().collect();
+    let entered = done(clinic, &line).await;
+    assert_eq!((&entered["stage"], &entered["entered"]), (&json!(stage), &json!(true)), "{entered}");
+    entered
+}
+
+/// Asks for a stage without a reason to go past its gates: the gates that are shut, as both outputs name them.
+async fn refused(clinic: &Installation, stage: &str, settings: &[(&str, &str)]) -> Vec<String> {
+    let line = ["migrate", "advance", "--to", stage, "--yes", "--json"];
+    let Ended { code, stdout, stderr } = clinic.run_with(&line, settings).await.unwrap();
+    assert_eq!(code, Some(1), "{stderr}");
+    let outcome: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(outcome["entered"], false, "{outcome}");
+    let next = &outcome["next"];
+    let measured = next["gates"].as_array().unwrap().iter().filter(|result| result["finding"] != "met");
+    let names = measured.map(|result| &result["gate"]).chain(next["unmeasured"].as_array().unwrap());
+    let shut: Vec<String> = names.map(|name| name.as_str().unwrap().to_owned()).collect();
+    assert!(shut.iter().all(|gate| stderr.contains(gate)), "{shut:?}: {stderr}");
+    shut
+}
+
+/// Books with patients of these numbers, as many as a morning has seats of a treatment that takes 40 minutes.
+async fn book(service: &Service, patients: std::ops::Range<usize>) -> Vec<Answer> {
+    let mut booked = vec![];
+    for patient in patients {
+        let form = form(patient, "WRINKLE_BOTOX", working_day(patient), "09:00");
+        booked.push(ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok());
+    }
+    booked
+}
+
+/// The payload of the last event of a type in the stream of the routing, and who recorded it.
+async fn last_event(database: &Client, kind: &str) -> (Value, String) {
+    let sql = "SELECT payload::text, metadata->>'actor' FROM event_log.events
+               WHERE stream = 'routing-main' AND kind = $1 ORDER BY position DESC LIMIT 1";
+    let row = database.query_one(sql, &[&kind]).await.unwrap();
+    (serde_json::from_str(row.get(0)).unwrap(), row.get(1))
+}
+
+async fn has_legacy_tables(database: &Client) -> bool {
+    let sql = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^legacy_[0-9]+$'";
+    database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
+}
+
+/// Waits until a client without a name is answered by a model.
+async fn answered_by(service: &Service, model: &str) {
+    until(&format!("reads to be answered by {model}"), async || {
+        let answer = read(&client(), service, "/api/public/services").await.unwrap();
+        if answer.model == model { Ok(()) } else { Err(answer.model) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_in_the_wrong_order_without_parity_or_without_soak_is_refused_and_an_override_is_recorded() {
+    let clinic = Installation::open().await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let _service = clinic.serve().await.unwrap();
+    let out_of_order =
+        migrate(&clinic, &["advance", "--to", "canary-5", "--override", "hurry", "--yes"]).await;
+    assert_eq!(out_of_order.code, Some(1));
+    assert!(out_of_order.stderr.contains("canary-5 does not follow it"), "{}", out_of_order.stderr);
+
+    let shut = refused(&clinic, "shadow", &[SECONDS]).await;
+    for gate in ["parity", "backup", "contacts"] {
+        assert!(shut.iter().any(|name| name == gate), "{gate}: {shut:?}");
+    }
+    let silent = migrate(&clinic, &["advance", "--override", " ", "--yes"]).await;
+    assert_eq!(silent.code, Some(2), "{}", silent.stderr);
+    let unattended = migrate(&clinic, &["advance", "--override", "a drill"]).await;
+    assert_eq!(unattended.code, Some(2), "{}", unattended.stderr);
+    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing was recorded so far");
+
+    enter(&clinic, "shadow").await;
+    let (event, actor) = last_event(&database, "StageEntered").await;
+    assert_eq!(event["overridden"], json!({"reason": "a drill", "approver": "lee"}), "{event}");
+    assert!(actor.starts_with("cli:") && event["position"]["commit"].is_number(), "{actor} {event}");
+    let shown = done(&clinic, &["status", "--history", "--json"]).await;
+    let past: BTreeSet<&str> =
+        shown["history"][0]["shut"].as_array().unwrap().iter().map(|gate| gate.as_str().unwrap()).collect();
+    assert!(past.is_superset(&BTreeSet::from(["parity", "backup", "contacts"])), "{shown}");
+
+    // The usual hour has not passed; the one second of a drill does.
+    assert!(refused(&clinic, "canary-5", &[]).await.iter().any(|gate| gate == "soak"));
+    until("the soak time of a drill to pass", async || {
+        let shut = refused(&clinic, "canary-5", &[SECONDS]).await;
+        if shut.iter().any(|gate| gate == "soak") { Err(format!("{shut:?}")) } else { Ok(()) }
+    })
+    .await;
+    enter(&clinic, "canary-5").await;
+    let (event, _) = last_event(&database, "StageEntered").await;
+    let soak = event["gates"].as_array().unwrap().iter().find(|result| result["gate"] == "soak").unwrap();
+    assert_eq!(soak["finding"], "met");
+    assert!(soak["asked"].as_str().unwrap().contains("1 s"), "what was asked is recorded: {soak}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_stages_to_cleanup_and_back_from_there_lose_no_booking_and_a_killed_cleanup_is_completed() {
+    let clinic = Installation::open().await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let service = clinic.serve().await.unwrap();
+    let mut booked = book(&service, 0..3).await;
+    for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
+        let plan = done(&clinic, &["plan", "--json"]).await;
+        assert_eq!((&plan["to"], &plan["people"]["known"]), (&json!(stage), &json!(booked.len())), "{plan}");
+        enter(&clinic, stage).await;
+        let next = booked.len();
+        booked.extend(book(&service, next..next + 1).await);
+        let ids: BTreeSet<String> = booked.iter().map(|answer| answer.id().to_owned()).collect();
+        tables::hold_exactly(&database, &ids).await;
+    }
+    answered_by(&service, "dynamic").await;
+
+    kill_a_cleanup(&clinic, &database).await;
+    assert!(has_legacy_tables(&database).await);
+    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "retired");
+    let completed = done(&clinic, &["advance", "--yes", "--json"]).await;
+    assert!(completed["retirement"]["dropped_at"].is_string(), "{completed}");
+    assert!(!has_legacy_tables(&database).await);
+    let (event, _) = last_event(&database, "StageEntered").await;
+    let seen = (&event["stage"], &event["overridden"]["reason"]);
+    assert_eq!(seen, (&json!("retired"), &json!("a drill")), "{event}");
+    booked.extend(book(&service, 8..9).await);
+
+    let back = ["rollback", "--to", "canary-25", "--reason", "a drill", "--yes", "--json"];
+    let back = done(&clinic, &back).await;
+    assert_eq!(
+        (&back["from"], &back["restored"]["proof"]),
+        (&json!("retired"), &json!("other_view")),
+        "{back}"
+    );
+    assert!(back["in_force_seconds"].as_f64().unwrap() < 1.0, "{back}");
+    let status = done(&clinic, &["status", "--history", "--json"]).await;
+    assert_eq!((&status["stage"], &status["dynamic_percent"]), (&json!("canary-25"), &json!(25.0)));
+    let ids: BTreeSet<String> = booked.iter().map(|answer| answer.id().to_owned()).collect();
+    tables::hold_exactly(&database, &ids).await;
+
+    done(&clinic, &["rollback", "--reason", "errors", "--yes", "--json"]).await;
+    answered_by(&service, "legacy").await;
+    let told = migrate(&clinic, &["status", "--history"]).await;
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    for part in ["Stage legacy", "ROLLED BACK", "errors", "legacy view restored", "advanced past"] {
+        assert!(told.stdout.contains(part), "{part}: {}", told.stdout);
+    }
+}
+
+/// Starts a cleanup, and kills it once the log says that the view is retired and before its tables are gone: it waits
+/// for two seconds between both, until every process knows.
+async fn kill_a_cleanup(clinic: &Installation, database: &Client) {
+    let line: Vec<&str> =
+        ["migrate", "advance", "--to", "retired"].iter().chain(&OVERRIDE).copied().collect();
+    let mut command = clinic.command(&line, &[SECONDS]).await.unwrap();
+    let mut cleanup = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the retirement to be recorded", async || {
+        let sql = "SELECT count(*) FROM event_log.events WHERE kind = 'ViewRetired'";
+        let recorded: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
+        if recorded == 1 { Ok(()) } else { Err(format!("{recorded} events")) }
+    })
+    .await;
+    cleanup.kill().await.unwrap();
+}

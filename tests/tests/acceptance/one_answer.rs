@@ -1,0 +1,59 @@
+//! One subject gets one answer: of two processes, and of one that was started anew.
+
+use std::collections::BTreeSet;
+
+use daybook_tests::process::{Installation, Service};
+use futures_util::{StreamExt, stream};
+
+use crate::asking::{ask, client, until};
+
+/// Names under which clients ask.
+const NAMES: usize = 400;
+
+/// Requests on their way at once.
+const AT_ONCE: usize = 16;
+
+/// The clients whom a process leads to the dynamic view.
+async fn dynamic_clients(service: &Service) -> BTreeSet<usize> {
+    let (client, url) = (client(), service.url("/api/public/services"));
+    let model = async |name: usize| {
+        let request = client.get(&url).header("Daybook-Client", format!("client-{name}"));
+        let answer = ask(request).await.unwrap().ok();
+        (answer.model == "dynamic").then_some(name)
+    };
+    let asked = stream::iter(0..NAMES).map(model).buffer_unordered(AT_ONCE);
+    asked.filter_map(async |dynamic| dynamic).collect().await
+}
+
+/// Sets the share, and waits until every process leads about as many to the dynamic view.
+async fn set_share(clinic: &Installation, percent: &str, services: &[&Service]) {
+    let line = ["reads", "set", "--dynamic", percent, "--reason", "a drill", "--yes", "--json"];
+    clinic.run(&line).await.unwrap().json().unwrap();
+    let wanted: f64 = percent.parse().unwrap();
+    for service in services {
+        until("every process to have the share in force", async || {
+            let part = dynamic_clients(service).await.len();
+            let is_near = (part as f64 * 100.0 / NAMES as f64 - wanted).abs() < wanted / 2.0;
+            if is_near { Ok(()) } else { Err(format!("{part} of {NAMES}")) }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_and_one_that_was_started_anew_lead_every_client_alike() {
+    let clinic = Installation::open().await.unwrap();
+    let mut first = clinic.serve().await.unwrap();
+    let second = clinic.serve().await.unwrap();
+    set_share(&clinic, "5", &[&first, &second]).await;
+    let few = dynamic_clients(&first).await;
+    assert_eq!(dynamic_clients(&second).await, few);
+    set_share(&clinic, "25", &[&first, &second]).await;
+    let more = dynamic_clients(&first).await;
+    assert_eq!(dynamic_clients(&second).await, more);
+    assert!(more.is_superset(&few) && more.len() > few.len(), "{few:?} {more:?}");
+    first.kill().await.unwrap();
+    let anew = clinic.serve().await.unwrap();
+    assert_eq!(dynamic_clients(&anew).await, more);
+    assert_eq!(dynamic_clients(&second).await, more);
+}

@@ -1,0 +1,98 @@
+//! `daybook migrate check`: the closing summary and the performance check by command, beside what `psql` is told.
+
+use std::path::Path;
+
+use daybook_domain::wish::{Understood, read};
+use daybook_tests::process::Installation;
+use serde_json::Value;
+
+use super::selects::{done, run};
+use crate::asking::EXPORT;
+
+/// Writes those rows of the export whose time is plain, and gives how many there are.
+fn understood(file: &Path) -> usize {
+    let mut rows = csv::Reader::from_path(EXPORT).unwrap();
+    let headers = rows.headers().unwrap().clone();
+    let time = headers.iter().position(|name| name == "preferredTime").unwrap();
+    let mut kept = csv::Writer::from_path(file).unwrap();
+    kept.write_record(&headers).unwrap();
+    let mut count = 0;
+    for row in rows.records().map(Result::unwrap) {
+        if matches!(read(&row[time]), Understood::At(_)) {
+            kept.write_record(&row).unwrap();
+            count += 1;
+        }
+    }
+    kept.flush().unwrap();
+    count
+}
+
+/// The exit code of the closing summary, what is not as expected, and all of it.
+async fn closing(clinic: &Installation) -> (Option<i32>, Vec<String>, Value) {
+    let ended = clinic.run(&["migrate", "check", "--final", "--json"]).await.unwrap();
+    let summary: Value = serde_json::from_str(&ended.stdout).expect(&ended.stderr);
+    let findings = summary["findings"].as_array().unwrap();
+    let unexpected = findings.iter().filter(|finding| finding["is_as_expected"] == false);
+    let unexpected = unexpected.map(|finding| finding["what"].as_str().unwrap().to_owned()).collect();
+    (ended.code, unexpected, summary)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
+    let clinic = Installation::open().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let export = folder.path().join("understood.csv");
+    let rows = understood(&export);
+    assert!(rows > 100, "{rows}");
+    done(&clinic, &["import", "run", "--csv", export.to_str().unwrap(), "--yes", "--json"]).await;
+    let before_cleanup =
+        ["old enum removed", "old fields removed", "old limits table removed", "index of the cleanup made"];
+    let (code, unexpected, _) = closing(&clinic).await;
+    assert_eq!((code, &*unexpected), (Some(1), &before_cleanup.map(str::to_owned)[..]));
+    let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
+    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    for words in ["not complete: 4 things", "`daybook projection retire legacy`", "NO, still in legacy_1"] {
+        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+    }
+
+    done(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;
+    done(&clinic, &["projection", "retire", "legacy", "--reason", "done", "--yes", "--json"]).await;
+    let (code, unexpected, summary) = closing(&clinic).await;
+    assert_eq!((code, unexpected), (Some(0), vec![]), "{summary}");
+    assert_eq!((&summary["active_services"], &summary["active_time_slots"]), (&6.into(), &11.into()));
+    assert_eq!(
+        (&summary["reservations"], &summary["reservations_at_retirement"]),
+        (&rows.into(), &rows.into())
+    );
+    let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
+    assert!(
+        told.stdout.starts_with("The migration is complete") && told.stdout.contains("PERFECT"),
+        "{}",
+        told.stdout
+    );
+    let lines = run(&clinic, "any_time/final").await;
+    assert!(lines.iter().any(|line| line.contains("Data integrity: PERFECT ✅")), "{lines:?}");
+
+    done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    let (code, unexpected, _) = closing(&clinic).await;
+    // The longer index stays until the dynamic view is built anew: it finds what the shorter one finds.
+    assert_eq!(
+        (code, &*unexpected),
+        (Some(1), &before_cleanup[..3].iter().map(|what| (*what).to_owned()).collect::<Vec<_>>()[..])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_performance_check_shows_the_plan_of_the_runbook_s_query() {
+    let clinic = Installation::open().await.unwrap();
+    done(&clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
+    let check = ["migrate", "check", "--performance"];
+    let shown = done(&clinic, &[&check[..], &["--json"]].concat()).await;
+    assert_eq!((&shown["reservations"], &shown["is_as_expected"]), (&200.into(), &true.into()), "{shown}");
+    assert!(shown["execution_ms"].as_f64().unwrap() > 0.0, "{shown}");
+    let told = clinic.run(&check).await.unwrap();
+    let plan = shown["plan"][0].as_str().unwrap().split(" (").next().unwrap();
+    for words in [plan, "preferredDate", " ms, planned in ", "of 200 in"] {
+        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+    }
+}

@@ -1,0 +1,76 @@
+//! On a server of somebody else's, where Daybook's user may make no roles: it says what an administrator would run, works
+//! without, and grants what there is to grant once it was run.
+
+use daybook::private_postgres::{Options, PrivatePostgres};
+use daybook_tests::process::{Installation, Service};
+use tempfile::TempDir;
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::asking::until;
+
+/// A server of its own, whose roles no other test makes.
+async fn server() -> (TempDir, PrivatePostgres) {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().to_owned();
+    let start = move || {
+        let mut server = PrivatePostgres::start(&data_dir, &Options::from_environment()).unwrap();
+        server.stop_with_process().unwrap();
+        server
+    };
+    (folder, tokio::task::spawn_blocking(start).await.unwrap())
+}
+
+async fn connect(server: &PrivatePostgres, user: &str, database: &str) -> Client {
+    let mut config: Config = server.config();
+    config.user(user).dbname(database);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Starts the service, and waits until it has built its views and said what it has to.
+async fn serve(clinic: &Installation, url: &str) -> Service {
+    clinic.serve_with(&[("DATABASE_URL", url), ("NO_COLOR", "1")]).await.unwrap()
+}
+
+/// What an administrator is told to run.
+fn told(service: &Service) -> Option<String> {
+    let written = service.written();
+    let line =
+        written.lines().find(|line| line.contains("an administrator of the database can make the role"))?;
+    let (_, statements) = line.split_once("run=\"")?;
+    Some(statements.split_once('"')?.0.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_may_make_no_roles_is_told_what_an_administrator_would_run_and_goes_on() {
+    let (_folder, server) = server().await;
+    let owner = connect(&server, "daybook", "postgres").await;
+    owner.batch_execute("CREATE ROLE plain LOGIN").await.unwrap();
+    owner.batch_execute("CREATE DATABASE clinic OWNER plain").await.unwrap();
+    let url = server.url().replace("//daybook@", "//plain@").replace("/daybook", "/clinic");
+    let clinic = Installation::private().await.unwrap();
+
+    let mut service = serve(&clinic, &url).await;
+    let statements = told(&service).expect("what an administrator would run");
+    assert!(statements.starts_with("CREATE ROLE daybook_runbook LOGIN; ALTER ROLE "), "{statements}");
+    let plain = connect(&server, "plain", "clinic").await;
+    plain.query("SELECT * FROM runbook.reservations", &[]).await.unwrap();
+    service.kill().await.unwrap();
+
+    owner.batch_execute(&statements).await.unwrap();
+    let mut service = serve(&clinic, &url).await;
+    until("the role to read", async || {
+        let reader = connect(&server, "daybook_runbook", "clinic").await;
+        reader
+            .query("SELECT COUNT(service) FROM reservations", &[])
+            .await
+            .map(drop)
+            .map_err(|error| error.to_string())
+    })
+    .await;
+    assert_eq!(told(&service), None, "there is nothing left to run");
+    service.kill().await.unwrap();
+    drop((owner, plain));
+    tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();
+}

@@ -1,0 +1,194 @@
+//! The takeover by the real program: imports that are killed, the account at the end, and the review of what was not read.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use daybook_tests::postgres::TestDatabase;
+use daybook_tests::process::{Ended, Installation};
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::asking::{EXPORT, EXPORTED, until};
+
+/// Rows that are made of each row of the export.
+const COPIES: usize = 30;
+
+/// Imports that are killed, one after the other.
+const KILLED: usize = 3;
+
+const IMPORTED: &str = "SELECT count(*) FROM event_log.events WHERE kind = 'ReservationImported'";
+
+/// An old system with many times the export's rows.
+async fn old_system() -> (TestDatabase, Client) {
+    let database = TestDatabase::empty().await.unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute(include_str!("../commands/legacy_schema.sql")).await.unwrap();
+    let sink = client.copy_in("COPY reservations FROM STDIN (FORMAT csv, HEADER true)").await.unwrap();
+    let mut sink = std::pin::pin!(sink);
+    sink.send(bytes::Bytes::from(std::fs::read(EXPORT).unwrap())).await.unwrap();
+    sink.finish().await.unwrap();
+    let copies = format!(
+        r#"INSERT INTO reservations SELECT id || '-' || n, "patientName", phone, email, "birthDate", gender, "treatmentType",
+               "preferredDate", "preferredTime", status, notes, "adminNotes", "createdAt", "updatedAt", service,
+               "statusChangedAt", "statusChangedBy" FROM reservations, generate_series(2, {COPIES}) AS n"#
+    );
+    client.batch_execute(&copies).await.unwrap();
+    (database, client)
+}
+
+async fn count(database: &Client, sql: &str) -> i64 {
+    // Before the first start there is no log.
+    database.query_one(sql, &[]).await.map_or(0, |row| row.get(0))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_that_are_killed_and_an_old_system_that_goes_on_end_in_an_account_that_adds_up() {
+    let (old, system) = old_system().await;
+    let clinic = Installation::open().await.unwrap();
+    let database = clinic.connect().await.unwrap();
+    let url = old.url();
+    let run = ["import", "run", "--from", &url, "--yes", "--json"];
+    for _ in 0..KILLED {
+        let before = count(&database, IMPORTED).await;
+        let mut import = clinic.command(&run, &[]).await.unwrap().spawn().unwrap();
+        until("the import to append something", async || match count(&database, IMPORTED).await {
+            now if now > before => Ok(()),
+            now => Err(format!("{now} rows")),
+        })
+        .await;
+        import.kill().await.unwrap();
+        let changed =
+            "UPDATE reservations SET notes = coalesce(notes, '') || '!', status = 'CANCELLED' WHERE id IN
+            (SELECT id FROM reservations WHERE status <> 'CANCELLED' ORDER BY id LIMIT 40)";
+        system.batch_execute(changed).await.unwrap();
+    }
+    let rows = EXPORTED * COPIES;
+    let last = [&run[..], &["--final"]].concat();
+    let report = clinic.run(&last).await.unwrap().json().unwrap();
+    assert_eq!((&report["read"], &report["is_clean"]), (&json!(rows), &json!(true)), "{report}");
+    assert_eq!(count(&database, IMPORTED).await as usize, rows, "every row once");
+    let account = &report["reconciliation"];
+    let sum: u64 =
+        ["equal", "imported", "brought_up_to_date"].map(|kind| account[kind].as_u64().unwrap()).iter().sum();
+    assert_eq!(sum, rows as u64, "{account}");
+    let again = clinic.run(&last).await.unwrap().json().unwrap();
+    assert_eq!((&again["imported"], &again["updated"]), (&json!(0), &json!(0)), "{again}");
+    // What is deleted there is noticed, stays here, and fails the last run.
+    system.batch_execute("DELETE FROM reservations WHERE id = (SELECT min(id) FROM reservations WHERE status = 'COMPLETED')").await.unwrap();
+    let ended = clinic.run(&last).await.unwrap();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["reconciliation"]["only_in_daybook"]["count"], 1, "{report}");
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+}
+
+/// The waiting reservations.
+async fn waiting(clinic: &Installation, options: &[&str]) -> Vec<Value> {
+    let list = [&["import", "review", "list", "--json"], options].concat();
+    let listed = clinic.run(&list).await.unwrap().json().unwrap();
+    listed["reservations"].as_array().unwrap().clone()
+}
+
+/// Fills in the column `decision`, by what the patient wrote.
+fn fill_in(from: &Path, to: &Path, decide: impl Fn(&str) -> &'static str) {
+    let mut reader = csv::Reader::from_path(from).unwrap();
+    let mut writer = csv::Writer::from_path(to).unwrap();
+    writer.write_record(reader.headers().unwrap()).unwrap();
+    for record in reader.records() {
+        let record = record.unwrap();
+        let decision = decide(&record[5]);
+        writer.write_record(record.iter().take(7).chain([decision])).unwrap();
+    }
+    writer.flush().unwrap();
+}
+
+fn counts(ended: &Ended) -> [u64; 4] {
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    ["applied", "already_so", "kept", "refused"].map(|kind| report[kind].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_awaits_review_is_exported_corrected_and_taken_back_line_by_line() {
+    let clinic = Installation::open().await.unwrap();
+    clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
+    let all = waiting(&clinic, &[]).await;
+    assert_eq!(all.len(), 6, "{all:?}");
+    assert_eq!(waiting(&clinic, &["--reason", "EMPTY"]).await.len(), 1);
+    let day = all[0]["date"].as_str().unwrap();
+    assert!(waiting(&clinic, &["--date", day]).await.iter().all(|unread| unread["date"] == day));
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    let (written, filled) = (clinic.data_dir().join("review.csv"), clinic.data_dir().join("filled.csv"));
+    let (written_name, filled_name) = (written.to_str().unwrap(), filled.to_str().unwrap());
+    let export = ["import", "review", "export", written_name];
+    assert_eq!(clinic.run(&export).await.unwrap().code, Some(0));
+    assert_eq!(std::fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "a file that is there is not overwritten");
+    fill_in(&written, &filled, |text| if text.is_empty() { "keep" } else { "오후" });
+    let apply = ["import", "review", "apply", filled_name, "--yes", "--json"];
+    let ended = clinic.run(&apply).await.unwrap();
+    assert_eq!((ended.code, counts(&ended)), (Some(0), [5, 0, 1, 0]), "{}", ended.stderr);
+    // Those in Korean; a number could stand in an id by chance.
+    let texts = all.iter().filter_map(|unread| unread["text"].as_str());
+    for text in texts.filter(|text| !text.is_ascii()) {
+        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "{text} is repeated");
+    }
+    assert_eq!(counts(&clinic.run(&apply).await.unwrap()), [0, 5, 1, 0]);
+    let left = waiting(&clinic, &[]).await;
+    assert_eq!((left.len(), &left[0]["reason"]), (1, &json!("EMPTY")));
+    // One at a time; a line that is wrong, one that is unknown and one that comes twice are told, and the rest is done.
+    let id = left[0]["id"].as_str().unwrap();
+    let lines = format!("id,decision\n{id},2시\nnobody,10:00\n{id},오전\n{id},오후\n");
+    std::fs::write(&filled, lines).unwrap();
+    let ended = clinic.run(&apply).await.unwrap();
+    assert_eq!((ended.code, counts(&ended)), (Some(1), [1, 0, 0, 3]), "{}", ended.stdout);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let refused = |line: u64| {
+        report["decisions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|said| said["line"] == line && said["outcome"] == "refused")
+    };
+    assert!(refused(2) && refused(3) && refused(5), "{report}");
+    let decide = ["import", "review", "decide", id, "--time", "09:30", "--yes", "--json"];
+    assert_eq!(counts(&clinic.run(&decide).await.unwrap()), [1, 0, 0, 0]);
+    assert!(waiting(&clinic, &[]).await.is_empty());
+    let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(verdict["agrees"], true, "{verdict}");
+    let again = clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json", "--final"]).await.unwrap();
+    assert_eq!(again.json().unwrap()["already_there"], EXPORTED, "{}", again.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_are_written_alike_are_decided_together() {
+    let clinic = Installation::open().await.unwrap();
+    let export = std::fs::read_to_string(EXPORT).unwrap();
+    let header = export.lines().next().unwrap();
+    let row = |n: usize, wish: &str| {
+        format!(
+            "alike-{n},Nobody,010-0000-{n:04},,1990-01-02 00:00:00,MALE,FIRST_VISIT,2025-03-{:02},{wish},PENDING,,,\
+             2025-03-01 00:00:00,2025-03-01 00:00:00,SKIN_CARE,2025-03-01 00:00:00,",
+            n + 1
+        )
+    };
+    let mut rows: Vec<String> = (0..20).map(|n| row(n, "퇴근 후")).collect();
+    rows.push(row(20, "점심"));
+    let file = clinic.data_dir().join("alike.csv");
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    std::fs::write(&file, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    clinic
+        .run(&["import", "run", "--csv", file.to_str().unwrap(), "--yes", "--json"])
+        .await
+        .unwrap()
+        .json()
+        .unwrap();
+    let decide =
+        ["import", "review", "decide", "--all-like", "퇴근 후", "--period", "AFTERNOON", "--yes", "--json"];
+    let ended = clinic.run(&decide).await.unwrap();
+    assert_eq!((ended.code, counts(&ended)), (Some(0), [20, 0, 0, 0]), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("퇴근"), "what a patient wrote is not repeated");
+    let left = waiting(&clinic, &[]).await;
+    assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
+}

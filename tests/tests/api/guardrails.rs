@@ -1,0 +1,285 @@
+//! Guardrails: what goes wrong with the dynamic view leads everybody back to the legacy one by itself, and nothing else does.
+//!
+//! Faults are planted in the database alone. The application is the real one.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use daybook_api::{Role, Watching};
+use daybook_commands::Takeover;
+use daybook_commands::import::Source;
+use daybook_domain::routing::{Limits, Share};
+use daybook_event_log::{Recorded, Revision, StreamName};
+use daybook_tests::app::App;
+use daybook_tests::clinic::{Clinic, PATIENCE};
+use futures_util::{StreamExt, TryStreamExt};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::told::{look, set_share, staff, tell, told};
+
+const GUARDRAILS: &str = "/api/admin/guardrails";
+
+/// Length of a window.
+const WINDOW: Duration = Duration::from_millis(500);
+
+/// Clients of one round of requests: at 25 % some 25 of them are on the dynamic view.
+const CLIENTS: usize = 100;
+
+/// Requests that the dynamic view has to have answered: what one round gives it.
+const MIN_REQUESTS: u64 = 12;
+
+/// Reads that are compared at once.
+const CONCURRENT: usize = 8;
+
+/// The time that only the test of slow reads goes by: elsewhere the machine may be busy.
+const LATENCY_MS: f64 = 250.0;
+const PATIENT_MS: f64 = 30_000.0;
+
+fn watching(sample: f64, latency_ms: f64) -> Watching {
+    let limits = Limits { latency_ms, min_requests: MIN_REQUESTS, ..Limits::default() };
+    Watching { sample: Share::percent(sample).unwrap(), window: WINDOW, limits }
+}
+
+async fn guarded_app(sample: f64) -> App {
+    App::guarded(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
+}
+
+/// Every client asks once, all at once. How many were answered by a 5xx.
+async fn round(app: &App) -> usize {
+    let ask = |n: usize| async move {
+        let answer = app.get("/api/public/services").header("Daybook-Client", format!("client-{n}"));
+        usize::from(answer.send().await.unwrap().status().is_server_error())
+    };
+    futures_util::stream::iter((0..CLIENTS).map(ask))
+        .buffer_unordered(CLIENTS)
+        .fold(0, |failed, one| async move { failed + one })
+        .await
+}
+
+/// Asks until reads were rolled back. Fails where that takes too long.
+async fn rolled_back(app: &App) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while look(app, "/api/admin/read-model").await.ok().json["rolledBack"] != true {
+        assert!(tokio::time::Instant::now() < deadline, "{}", look(app, GUARDRAILS).await.json);
+        round(app).await;
+    }
+}
+
+async fn routing_events(app: &App) -> Vec<Recorded> {
+    let events = app.clinic.log.read_stream(&StreamName::routing(), Revision::FIRST).await.unwrap();
+    events.try_collect().await.unwrap()
+}
+
+/// The one guardrail that tripped, as its event has it.
+async fn tripped(app: &App) -> Value {
+    let events = routing_events(app).await;
+    let of_kind = |kind: &str| events.iter().filter(|event| &*event.kind == kind).collect::<Vec<_>>();
+    let (trips, rollbacks) = (of_kind("GuardrailTripped"), of_kind("ReadsRolledBack"));
+    assert_eq!((trips.len(), rollbacks.len()), (1, 1));
+    let metadata: Value = serde_json::from_slice(&trips[0].metadata).unwrap();
+    assert_eq!(metadata["actor"], "guardrail");
+    serde_json::from_slice(&trips[0].payload).unwrap()
+}
+
+/// Windows that this many processes have written since they were asked.
+async fn windows_pass(app: &App, number: i64) {
+    let client = app.clinic.database.connect().await.unwrap();
+    let count = async || -> i64 {
+        client.query_one("SELECT count(*) FROM control.read_windows", &[]).await.unwrap().get(0)
+    };
+    // Each is two rows, one of either model.
+    let enough = count().await + number * 2;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while count().await < enough {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dynamic_view_that_fails_is_left_by_itself() {
+    let app = guarded_app(0.0).await;
+    set_share(&app, 25.0).await;
+    assert_eq!(round(&app).await, 0);
+    let client = app.clinic.database.connect().await.unwrap();
+    client.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
+    rolled_back(&app).await;
+    let tripped = tripped(&app).await;
+    assert_eq!(
+        (&tripped["guardrail"], &tripped["model"]),
+        (&json!("errors"), &json!("dynamic")),
+        "{tripped}"
+    );
+    assert_eq!(tripped["window_seconds"], 1);
+    assert_eq!(round(&app).await, 0, "the legacy view answers everybody");
+    // The first window past the limit was enough; what was under way then was counted in the next one.
+    let sql = "SELECT count(*) FROM control.read_windows WHERE failed * 100 > requests AND requests >= $1";
+    let failing: i64 = client.query_one(sql, &[&(MIN_REQUESTS as i64)]).await.unwrap().get(0);
+    assert!((1..=2).contains(&failing), "{failing} windows were needed");
+    let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(r#"daybook_guardrail_trips_total{guardrail="errors"} 1"#), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dynamic_view_that_is_slow_is_left_by_itself() {
+    let app = App::guarded(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
+    set_share(&app, 25.0).await;
+    let mut client = app.clinic.database.connect().await.unwrap();
+    let slow = async {
+        loop {
+            // Whoever asks meanwhile waits for the lock.
+            let locked = client.transaction().await.unwrap();
+            locked.batch_execute("LOCK dynamic_1.services IN ACCESS EXCLUSIVE MODE").await.unwrap();
+            locked.query_one("SELECT pg_sleep(0.6)", &[]).await.unwrap();
+            locked.commit().await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = slow => {}
+        () = rolled_back(&app) => {}
+    }
+    let tripped = tripped(&app).await;
+    assert_eq!(
+        (&tripped["guardrail"], &tripped["limit"]),
+        (&json!("latency"), &json!("250 ms")),
+        "{tripped}"
+    );
+}
+
+/// Rows of the old system.
+const ROWS: usize = 10_000;
+
+/// Rows of one day, all on one page of its list.
+const ROWS_OF_A_DAY: usize = 100;
+
+fn export() -> Cursor<Vec<u8>> {
+    let mut text = String::from(
+        "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,notes,adminNotes,\
+         createdAt,updatedAt,service,statusChangedAt,statusChangedBy\n",
+    );
+    for row in 0..ROWS {
+        let (day, time) = (day(row / ROWS_OF_A_DAY), ["09:00", "오전 10시", "오후", "전화 주세요"][row % 4]);
+        text.push_str(&format!(
+            "old-{row},홍길순,010-2000-{row:04},,1963-04-30 00:00:00,FEMALE,FOLLOW_UP,{day},{time},PENDING,,,\
+             2025-03-04 02:15:00.000,2025-03-06 06:45:00.000,SKIN_CARE,2025-03-05 06:45:00.000,\n"
+        ));
+    }
+    Cursor::new(text.into_bytes())
+}
+
+fn day(number: usize) -> chrono::NaiveDate {
+    let first: chrono::NaiveDate = "2025-04-01".parse().unwrap();
+    first + chrono::Days::new(number as u64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_is_read() {
+    let app = guarded_app(100.0).await;
+    let report = Takeover::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
+    assert_eq!(report.read as usize, ROWS);
+    app.clinic.settled().await.unwrap();
+    set_share(&app, 25.0).await;
+    let read_all = async || {
+        let read = |number: usize| {
+            let path = format!("/api/reservations?limit={ROWS_OF_A_DAY}&date={}", day(number));
+            let request = staff(&app, Role::Editor, Method::GET, &path);
+            async move { assert_eq!(told(request).await.ok().json["pagination"]["total"], ROWS_OF_A_DAY) }
+        };
+        let reads = futures_util::stream::iter((0..ROWS / ROWS_OF_A_DAY).map(read));
+        reads.buffer_unordered(CONCURRENT).collect::<()>().await;
+    };
+    read_all().await;
+    windows_pass(&app, 2).await;
+    let before = look(&app, GUARDRAILS).await.ok().json;
+    assert!(
+        before["lastWindows"]["legacy"]["mismatched"] == 0 && before["judgement"] != "tripped",
+        "{before}"
+    );
+
+    let client = app.clinic.database.connect().await.unwrap();
+    let planted = r#"UPDATE dynamic_1.reservations SET status = 'CONFIRMED', "patientName" = '홍길동' WHERE id = 'old-7777'"#;
+    assert_eq!(client.execute(planted, &[]).await.unwrap(), 1);
+    read_all().await;
+    rolled_back(&app).await;
+    assert_eq!(tripped(&app).await["guardrail"], "mismatches");
+    let sql =
+        "SELECT reservation, field, legacy, dynamic, route FROM control.shadow_differences ORDER BY field";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let found: Vec<[String; 5]> =
+        rows.iter().map(|row| std::array::from_fn(|column| row.get::<_, String>(column))).collect();
+    let route = "/api/reservations";
+    assert_eq!(
+        found,
+        [
+            ["old-7777", "patient_name", "(not shown)", "(not shown)", route],
+            ["old-7777", "status", "PENDING", "CONFIRMED", route],
+        ]
+        .map(|row| row.map(str::to_owned))
+    );
+    let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(r#"daybook_shadow_compared_total{result="different"} 1"#), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_traffic_it_holds_and_sound_traffic_is_fine() {
+    let app = guarded_app(100.0).await;
+    assert_eq!(told(app.get(GUARDRAILS)).await.status, 401);
+    // Written first, judged then: the second tells that the first was judged.
+    windows_pass(&app, 2).await;
+    assert_eq!(look(&app, GUARDRAILS).await.ok().json["judgement"], "idle");
+    set_share(&app, 50.0).await;
+    windows_pass(&app, 3).await;
+    let held = look(&app, GUARDRAILS).await.ok().json;
+    assert_eq!(held["judgement"], "inconclusive", "{held}");
+    assert!(held["why"].as_str().unwrap().contains("12 are needed"), "{held}");
+    round(&app).await;
+    windows_pass(&app, 2).await;
+    let fine = look(&app, GUARDRAILS).await.ok().json;
+    assert_eq!(fine["judgement"], "fine", "{fine}");
+    let windows = &fine["lastWindows"];
+    let (legacy, dynamic) = (&windows["legacy"], &windows["dynamic"]);
+    assert_eq!(legacy["requests"].as_u64().unwrap() + dynamic["requests"].as_u64().unwrap(), CLIENTS as u64);
+    // Subjects are counted by bits, of which two may share one.
+    let subjects = legacy["subjects"].as_u64().unwrap() + dynamic["subjects"].as_u64().unwrap();
+    assert!(subjects.abs_diff(CLIENTS as u64) <= 2, "{subjects}");
+    let shown = look(&app, "/api/admin/read-model").await.ok().json;
+    assert_eq!((&shown["rolledBack"], &shown["dynamicPercentage"]), (&json!(false), &json!(50.0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_guardrails_see_ends_a_rollback_or_adds_to_it() {
+    let app = guarded_app(0.0).await;
+    set_share(&app, 25.0).await;
+    let back = json!({"action": "rollback", "reason": "a person pulled the plug"});
+    tell(&app, Method::POST, "/api/admin/read-model", &back).await.ok();
+    let client = app.clinic.database.connect().await.unwrap();
+    client.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
+    let events = routing_events(&app).await.len();
+    for _ in 0..3 {
+        assert_eq!(round(&app).await, 0);
+        windows_pass(&app, 1).await;
+    }
+    client.batch_execute("ALTER TABLE dynamic_1.away RENAME TO services").await.unwrap();
+    round(&app).await;
+    windows_pass(&app, 2).await;
+    assert_eq!(look(&app, "/api/admin/read-model").await.ok().json["rolledBack"], true);
+    assert_eq!(routing_events(&app).await.len(), events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_wrong_before_a_share_was_set_says_nothing_about_it() {
+    let app = guarded_app(0.0).await;
+    set_share(&app, 25.0).await;
+    let client = app.clinic.database.connect().await.unwrap();
+    client.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
+    rolled_back(&app).await;
+    client.batch_execute("ALTER TABLE dynamic_1.away RENAME TO services").await.unwrap();
+    set_share(&app, 25.0).await;
+    for _ in 0..3 {
+        assert_eq!(round(&app).await, 0);
+        windows_pass(&app, 1).await;
+    }
+    assert_eq!(look(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
+    assert_eq!(look(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
+}

@@ -1,0 +1,143 @@
+//! The migration over HTTP: shown, planned, taken a step forward through its gates, and back.
+
+use daybook_api::Role;
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{LogPlace, RoutingCommand, ViewRetired};
+use daybook_tests::app::App;
+use daybook_tests::clinic::desk;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::told::{Told, app_on, look, set_share, staff, tell, told};
+
+const MIGRATION: &str = "/api/admin/migration";
+const PLAN: &str = "/api/admin/migration/plan";
+
+async fn change(app: &App, body: Value) -> Told {
+    tell(app, Method::POST, MIGRATION, &body).await
+}
+
+/// Enters a stage, past its gates where that is needed.
+async fn enter(app: &App, stage: &str) -> Told {
+    let body = json!({"action": "advance", "stage": stage, "override": "a drill", "approver": "lee"});
+    change(app, body).await.ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_is_refused_with_its_gates_named_and_entered_past_them_only_with_a_reason_that_is_recorded() {
+    let app = app_on("legacy").await;
+    let before = look(&app, MIGRATION).await.ok().json;
+    assert_eq!((&before["stage"], &before["next"]["stage"]), (&json!("legacy"), &json!("shadow")));
+    let head = app.clinic.log.head().await.unwrap();
+    let refused = change(&app, json!({"action": "advance", "stage": "shadow"})).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "GATES_SHUT"), "{}", refused.json);
+    let gates = refused.json["gates"].as_array().unwrap();
+    // Nobody has compared the views, made a backup or written down whom to call.
+    for gate in ["parity", "backup", "contacts"] {
+        assert!(gates.contains(&json!(gate)), "{gate}: {}", refused.json);
+        assert!(refused.json["message"].as_str().unwrap().contains(gate), "{}", refused.json);
+    }
+    assert_eq!(app.clinic.log.head().await.unwrap(), head, "nothing was recorded");
+    let silent = change(&app, json!({"action": "advance", "stage": "shadow", "override": "  "})).await;
+    assert_eq!(silent.code(), "GATES_SHUT");
+    let entered = enter(&app, "shadow").await.json;
+    assert_eq!((&entered["stage"], &entered["inForce"]), (&json!("shadow"), &json!(true)), "{entered}");
+    let step = &entered["history"][0];
+    let overridden = json!({"reason": "a drill", "approver": "lee"});
+    assert_eq!((&step["overridden"], &step["by"]), (&overridden, &json!("desk@clinic.example")));
+    assert!(step["shut"].as_array().unwrap().contains(&json!("parity")), "{step}");
+    let again = change(&app, json!({"action": "advance", "stage": "shadow"})).await.ok();
+    assert_eq!(again.json["history"].as_array().unwrap().len(), 1, "there already");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_are_entered_in_their_order_alone_and_any_earlier_one_is_gone_back_to_at_once() {
+    let app = app_on("legacy").await;
+    let skipped = change(&app, json!({"action": "advance", "stage": "canary-5", "override": "hurry"})).await;
+    assert_eq!((skipped.status.as_u16(), skipped.code()), (409, "STAGE_OUT_OF_ORDER"));
+    for (stage, percent) in [("shadow", 0.0), ("canary-5", 5.0), ("canary-25", 25.0), ("canary-50", 50.0)] {
+        let entered = enter(&app, stage).await.json;
+        let seen = (&entered["stage"], &entered["dynamicPercentage"]);
+        assert_eq!(seen, (&json!(stage), &json!(percent)), "{entered}");
+    }
+    let later = change(&app, json!({"action": "rollback", "stage": "dynamic", "reason": "x"})).await;
+    assert_eq!(later.code(), "STAGE_OUT_OF_ORDER");
+    let back = json!({"action": "rollback", "stage": "canary-5", "reason": "slow"});
+    let back = change(&app, back).await.ok().json;
+    assert_eq!((&back["stage"], &back["rolledBack"]), (&json!("canary-5"), &Value::Null));
+    let killed = change(&app, json!({"action": "rollback", "reason": "errors"})).await.ok().json;
+    let seen = (&killed["stage"], &killed["rolledBack"]["reason"], &killed["dynamicPercentage"]);
+    assert_eq!(seen, (&json!("legacy"), &json!("errors"), &json!(0.0)), "{killed}");
+    let reads = look(&app, "/api/admin/read-model").await.ok().json;
+    assert_eq!((&reads["rolledBack"], &reads["inForce"]), (&json!(true), &json!(true)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_legacy_view_is_taken_away_and_brought_back_on_the_command_line_alone() {
+    let app = app_on("legacy").await;
+    for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
+        enter(&app, stage).await;
+    }
+    let plan = told(staff(&app, Role::Admin, Method::GET, PLAN)).await.ok().json;
+    assert_eq!((&plan["to"], &plan["steps"][0]["stage"]), (&json!("retired"), &json!("retired")));
+    let refused = change(&app, json!({"action": "advance", "stage": "retired", "override": "x"})).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
+    let message = refused.json["message"].as_str().unwrap();
+    assert!(message.contains("daybook migrate advance --to retired"), "{message}");
+    let retired = ViewRetired {
+        model: ReadModel::Legacy,
+        generation: 1,
+        position: LogPlace { commit: 1, prepare: 1 },
+        reservations: 0,
+        digest: "00".into(),
+        rules_version: 1,
+        declared: vec![],
+        reason: "done".into(),
+    };
+    app.clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
+    let refused = change(&app, json!({"action": "rollback", "stage": "dynamic", "reason": "x"})).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
+    assert_eq!(refused.json["command"], "daybook migrate rollback --to dynamic --reason TEXT");
+    let shown = look(&app, MIGRATION).await.ok().json;
+    assert_eq!((&shown["stage"], &shown["next"]), (&json!("retired"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_shown_and_only_administrators_see_or_change_anything() {
+    let app = app_on("legacy").await;
+    let plan = look(&app, &format!("{PLAN}?to=canary-25")).await.ok().json;
+    assert_eq!(plan["steps"].as_array().unwrap().len(), 3, "{plan}");
+    assert_eq!(plan["people"], json!({"known": 0, "moved": 0, "movedPercentage": 0.0}));
+    assert_eq!(plan["wayBack"], json!(["daybook migrate rollback --reason TEXT"]));
+    assert_eq!(plan["mismatches"]["differingReservations"], 0);
+    for path in [MIGRATION, PLAN] {
+        let refused = told(staff(&app, Role::Editor, Method::GET, path)).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (403, "FORBIDDEN"), "{path}");
+        assert_eq!(told(app.get(path)).await.code(), "UNAUTHENTICATED", "{path}");
+    }
+    let by_editor = staff(&app, Role::Editor, Method::POST, MIGRATION);
+    assert_eq!(told(by_editor.json(&json!({"action": "rollback", "reason": "x"}))).await.code(), "FORBIDDEN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_no_sense_is_refused_and_a_share_that_is_set_by_hand_is_told_as_such() {
+    let app = app_on("legacy").await;
+    for (body, code) in [
+        (json!({"stage": "shadow"}), "MISSING_FIELDS"),
+        (json!({"action": "advance"}), "MISSING_FIELDS"),
+        (json!({"action": "leap", "stage": "shadow"}), "INVALID_ACTION"),
+        (json!({"action": "advance", "stage": "canary"}), "INVALID_STAGE"),
+        (json!({"action": "rollback"}), "REASON_REQUIRED"),
+        (json!({"action": "rollback", "reason": 5}), "INVALID_JSON"),
+        (json!({"action": "advance", "stage": "shadow", "override": "x".repeat(501)}), "INVALID_TEXT"),
+    ] {
+        let refused = change(&app, body.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{body}");
+    }
+    let wrong = look(&app, &format!("{PLAN}?to=next")).await;
+    assert_eq!((wrong.status.as_u16(), wrong.code()), (400, "INVALID_STAGE"));
+    set_share(&app, 30.0).await;
+    let shown = look(&app, MIGRATION).await.ok().json;
+    let step = &shown["history"][0];
+    assert_eq!((&shown["stage"], &step["how"]), (&json!("canary-25"), &json!("share_set")), "{shown}");
+}

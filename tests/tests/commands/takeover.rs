@@ -1,0 +1,106 @@
+//! Taking over from an old system that is still written to: runs that are repeated, and the account at the end.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[path = "takeover/account.rs"]
+mod account;
+#[path = "takeover/conflicts.rs"]
+mod conflicts;
+#[path = "takeover/forgotten.rs"]
+mod forgotten;
+#[path = "takeover/live.rs"]
+mod live;
+#[path = "takeover/own_rules.rs"]
+mod own_rules;
+
+use daybook_commands::import::Source;
+use daybook_commands::{ImportReport, Takeover};
+use daybook_domain::book::{BookEvent, Booking};
+use daybook_domain::{Event, ReservationId};
+use daybook_event_log::codec::kind_of;
+use daybook_tests::postgres::TestDatabase;
+use tokio_postgres::Client;
+
+use crate::clinic::{Clinic, Process};
+use crate::import::{old_database, silent};
+
+/// An old system with the export's rows, and a clinic that took them over once.
+struct Migration {
+    old: TestDatabase,
+    client: Client,
+    /// Holds the clinic's database.
+    clinic: Clinic,
+    process: Process,
+}
+
+impl Migration {
+    async fn begun() -> Self {
+        let old = old_database().await;
+        let client = old.connect().await.unwrap();
+        let (clinic, process) = Clinic::set_up().await;
+        let migration = Self { old, client, clinic, process };
+        let first = migration.run(&Takeover::default()).await;
+        assert_eq!((first.imported, first.rejected), (crate::import::ROWS, 0));
+        migration
+    }
+
+    async fn run(&self, takeover: &Takeover) -> ImportReport {
+        takeover.run(&self.process.commands, Source::postgres(self.old.config()), &silent).await.unwrap()
+    }
+
+    /// Runs again, and gives what was appended, by type and reservation. A rehearsal has to say the same before.
+    async fn appended(&self, takeover: &Takeover) -> (ImportReport, Vec<(String, String)>) {
+        let before = self.process.all_events().await.len();
+        let source = Source::postgres(self.old.config());
+        let reckoned = takeover.rehearse(Some(&self.process.commands), source, &silent).await.unwrap();
+        assert_eq!(self.process.all_events().await.len(), before, "a rehearsal appends nothing");
+        let report = self.run(takeover).await;
+        assert_eq!(reckoned, ImportReport { position: None, next_since: takeover.since, ..report.clone() });
+        let events = self.process.all_events().await.split_off(before);
+        let named = |event: &Event| {
+            let Event::Book(of_page) = event else { panic!("an import writes on pages alone") };
+            (kind_of(event).as_str().to_owned(), of_page.reservation().unwrap().to_string())
+        };
+        let mut appended: Vec<(String, String)> = events.iter().map(named).collect();
+        appended.sort();
+        (report, appended)
+    }
+
+    /// Changes the old system by hand; gives the ids of what was changed.
+    async fn change(&self, sql: &str) -> Vec<String> {
+        let rows = self.client.query(&format!("{sql} RETURNING id"), &[]).await.unwrap();
+        let mut ids: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        ids.sort();
+        ids
+    }
+
+    /// Ids of rows of a condition, in order.
+    async fn ids(&self, condition: &str) -> Vec<String> {
+        let sql = format!("SELECT id FROM reservations WHERE {condition} ORDER BY id");
+        self.client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+    }
+
+    /// A reservation as its page has it.
+    async fn booking(&self, id: &str) -> Booking {
+        let date = self.date(id).await;
+        let page = self.process.commands.page(date).await.unwrap();
+        page.booking(&ReservationId::parse(id).unwrap()).unwrap().clone()
+    }
+
+    async fn date(&self, id: &str) -> chrono::NaiveDate {
+        let events = self.process.all_events().await;
+        let date = |event: &Event| {
+            let Event::Book(BookEvent::ReservationImported(e)) = event else { return None };
+            (e.reservation.as_str() == id).then_some(e.date)
+        };
+        events.iter().find_map(date).unwrap()
+    }
+}
+
+fn reconciling() -> Takeover {
+    Takeover { reconcile: true, ..Takeover::default() }
+}
+
+fn again(ids: &[String]) -> Vec<(String, String)> {
+    ids.iter().map(|id| ("ReservationReimported".to_owned(), id.clone())).collect()
+}

@@ -1,0 +1,231 @@
+//! Gates of the migration, each on a history or a planted fault that meets it and on one that does not, with its figures.
+
+mod parity;
+mod past;
+mod phases;
+mod rows;
+mod watched;
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use daybook_commands::import::Source;
+use daybook_commands::{Commands, Takeover};
+use daybook_domain::ClinicZone;
+use daybook_domain::routing::{
+    AdvanceStage, ChecklistItem, ChecklistItemDone, Finding, Gate, GateResult, LogPlace, Override,
+    RoutingCommand, Stage,
+};
+use daybook_projections::{GateSettings, Gates, Measured, verify};
+use daybook_tests::clinic::{Clinic, FixedClock, desk};
+
+/// Two hundred reservations of invented people, as the old system exports them.
+const EXPORT: &str = include_str!("../../fixtures/legacy_reservations.csv");
+
+/// A moment so many hours after the clinic's first start.
+fn hour(hours: i64) -> DateTime<Utc> {
+    let morning: DateTime<Utc> = "2026-11-20T01:00:00Z".parse().unwrap();
+    morning + TimeDelta::hours(hours)
+}
+
+/// A clinic that has taken over what the old system holds.
+async fn migrated() -> Clinic {
+    let clinic = Clinic::open().await.unwrap();
+    let report =
+        Takeover::default().run(&clinic.commands, Source::csv(Cursor::new(EXPORT)), &|_| {}).await.unwrap();
+    assert_eq!(report.imported, 200);
+    clinic.settled().await.unwrap();
+    clinic
+}
+
+/// The write side as a process of a later hour has it.
+async fn commands_at(clinic: &Clinic, hours: i64) -> Commands {
+    let settings =
+        daybook_commands::Settings { zone: ClinicZone::SEOUL, clock: Arc::new(FixedClock(hour(hours))) };
+    Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap()
+}
+
+/// Records a change of the routing in a later hour.
+async fn change(clinic: &Clinic, hours: i64, command: RoutingCommand) {
+    commands_at(clinic, hours).await.change_routing(command, desk()).await.unwrap();
+    clinic.settled().await.unwrap();
+}
+
+/// Enters a stage whatever its gates say.
+async fn enter(clinic: &Clinic, stage: Stage, hours: i64) {
+    let overridden = Some(Override { reason: "a test".into(), approver: None });
+    let position = LogPlace { commit: 1, prepare: 1 };
+    let advance = AdvanceStage { stage, position, gates: vec![], overridden, reason: None };
+    change(clinic, hours, RoutingCommand::AdvanceStage(advance)).await;
+}
+
+/// Enters all stages up to one, each an hour after the other; the last one in a given hour.
+async fn enter_up_to(clinic: &Clinic, stage: Stage, hours: i64) {
+    let stages: Vec<Stage> =
+        Stage::ALL.into_iter().filter(|one| (Stage::Shadow..=stage).contains(one)).collect();
+    for (later, stage) in (0..).zip(stages.iter().rev()).collect::<Vec<_>>().into_iter().rev() {
+        enter(clinic, *stage, hours - later).await;
+    }
+}
+
+async fn tick(clinic: &Clinic, item: ChecklistItem, hours: i64) {
+    let evidence = format!("noted in hour {hours}").into();
+    change(clinic, hours, RoutingCommand::DoChecklistItem(ChecklistItemDone { item, evidence })).await;
+}
+
+fn gates(clinic: &Clinic) -> Gates {
+    Gates::new(clinic.log.clone(), clinic.pool.clone(), GateSettings::default())
+}
+
+/// Measures on a task of its own, as a server does.
+async fn measure(clinic: &Clinic, stage: Stage, hours: i64) -> Measured {
+    let gates = gates(clinic);
+    tokio::spawn(async move { gates.measure(stage, hour(hours)).await }).await.unwrap().unwrap()
+}
+
+/// One gate of a stage.
+async fn gate(clinic: &Clinic, gate: Gate, stage: Stage, hours: i64) -> GateResult {
+    let measured = measure(clinic, stage, hours).await;
+    measured.gates.into_iter().find(|result| result.gate == gate).unwrap()
+}
+
+async fn run(clinic: &Clinic, sql: &str) {
+    clinic.database.connect().await.unwrap().batch_execute(sql).await.unwrap();
+}
+
+/// A window of an hour in which a model answered so many requests, of which so many failed, and in which so many reads
+/// were compared, of which so many were answered differently.
+async fn window(
+    clinic: &Clinic,
+    model: &str,
+    hours: i64,
+    [requests, failed, compared, mismatched]: [i64; 4],
+) {
+    let sql = "INSERT INTO control.read_windows (process, model, started_at, ended_at, requests, failed, by_share, compared,
+                                                 mismatched)
+               VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, 0, $6, $7)";
+    let (from, to) = (hour(hours), hour(hours + 1));
+    let client = clinic.database.connect().await.unwrap();
+    client.execute(sql, &[&model, &from, &to, &requests, &failed, &compared, &mismatched]).await.unwrap();
+}
+
+#[track_caller]
+fn assert_found(result: &GateResult, finding: Finding, found: &str) {
+    assert_eq!((result.finding, &*result.found), (finding, found), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_that_was_migrated_well_enters_the_first_canary_through_its_gates() {
+    let clinic = migrated().await;
+    enter(&clinic, Stage::Shadow, 0).await;
+    for item in [ChecklistItem::BackupMade, ChecklistItem::RestoreTested, ChecklistItem::ContactsFilled] {
+        tick(&clinic, item, 0).await;
+    }
+    window(&clinic, "legacy", 0, [5_000, 0, 1_200, 0]).await;
+    let verdict = verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
+    assert!(verdict.agrees());
+    let measured = measure(&clinic, Stage::Canary5, 2).await;
+    let found: Vec<(Gate, &str)> =
+        measured.gates.iter().map(|result| (result.gate, &*result.found)).collect();
+    assert!(measured.is_met(), "{:?}", measured.gates);
+    let days = verdict.days_compared;
+    let at = verdict.position;
+    let parity = found.iter().find(|(gate, _)| *gate == Gate::Parity).unwrap().1;
+    assert!(parity.starts_with(&format!("200 reservations compared in full at position {at}, ")), "{parity}");
+    let end = format!(" ago: none differs; the digests of {days} days are the same at position {at}");
+    assert!(parity.ends_with(&end), "{parity}");
+    let lag = format!("dynamic_1 and legacy_1 at or after position {at}");
+    let expected = [
+        (Gate::Services, "6 services, 6 of them active; 6 of the 6 enum values"),
+        (
+            Gate::Hours,
+            "11 rows, 6 MORNING and 5 AFTERNOON; 0 of the log's missing, 0 that the log does not have",
+        ),
+        (
+            Gate::ServiceFields,
+            "200 reservations: 0 without a service id, 0 without a service name, 0 without a duration",
+        ),
+        (Gate::Periods, "194 of 200 reservations have a period (97 %), 6 await review"),
+        (Gate::PeriodSplit, "98 MORNING (50.51 %), 96 AFTERNOON (49.48 %)"),
+        (
+            Gate::Mappings,
+            "200 reservations in both views: 0 with an enum value that is not their service's; 0 as OTHER_CONSULTATION, because \
+             the enum has no value for their service",
+        ),
+        (
+            Gate::OldFields,
+            "200 reservations with the old fields, 200 with the new ones: 0 only there, 0 only here; 0 without a service, 0 \
+             without the text of a time that is known, 1 with a text that was never written; 0 of a service that is not there",
+        ),
+        (Gate::Lag, &*lag),
+        (Gate::Parity, parity),
+        (Gate::Parked, "0 parked events in dynamic_1, 0 parked events in legacy_1"),
+        (Gate::Soak, "2 h in shadow"),
+        (Gate::ShadowReads, "1200 reads compared in shadow: 0 answered differently"),
+        (Gate::Backup, "a backup made: 2 h ago; its restoration tried: 2 h ago"),
+        (Gate::Contacts, "written down: 2 h ago"),
+    ];
+    assert_eq!(found, expected);
+
+    let told = serde_json::to_string(&measured).unwrap();
+    for patient in csv_column(1).into_iter().chain(csv_column(2)) {
+        assert!(!told.contains(&patient), "{patient}");
+    }
+    let (stage, position, gates) = (Stage::Canary5, measured.position, measured.gates);
+    let advance = AdvanceStage { stage, position, gates, overridden: None, reason: None };
+    change(&clinic, 2, RoutingCommand::AdvanceStage(advance)).await;
+}
+
+fn csv_column(column: usize) -> Vec<String> {
+    let rows = EXPORT.lines().skip(1);
+    let cells: Vec<String> = rows.filter_map(|row| row.split(',').nth(column)).map(str::to_owned).collect();
+    assert_eq!(cells.len(), 200);
+    cells.into_iter().filter(|cell| !cell.is_empty()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_that_nobody_keeps_up_are_told_with_how_far_they_are_behind() {
+    let clinic = migrated().await;
+    clinic.stop_engine();
+    tokio::time::timeout(daybook_tests::clinic::PATIENCE, async {
+        // The engine may be within a batch; from the first event that stays untaken on, it is not.
+        loop {
+            tick_unseen(&clinic).await;
+            let lag = gate(&clinic, Gate::Lag, Stage::Shadow, 0).await;
+            if lag.finding == Finding::NotMet {
+                break lag;
+            }
+        }
+    })
+    .await
+    .map(|lag| {
+        let text = "dynamic_1 is 1 event behind; `daybook status` shows whether it is kept up; legacy_1 is 1 event behind; \
+                    `daybook status` shows whether it is kept up";
+        assert_found(&lag, Finding::NotMet, text);
+    })
+    .unwrap();
+}
+
+/// Records something without waiting for the views.
+async fn tick_unseen(clinic: &Clinic) {
+    let evidence = format!("{}", uuid::Uuid::now_v7()).into();
+    let done = ChecklistItemDone { item: ChecklistItem::TeamTrained, evidence };
+    clinic.commands.change_routing(RoutingCommand::DoChecklistItem(done), desk()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_that_does_not_serve_shuts_the_gates_that_need_it_and_says_what_brings_it_back() {
+    let clinic = migrated().await;
+    run(&clinic, "UPDATE control.generations SET state = 'kept' WHERE model = 'legacy'").await;
+    let measured = measure(&clinic, Stage::Shadow, 0).await;
+    let remedy = "the legacy view has no live generation; run `daybook projection rebuild legacy`";
+    let shut: Vec<Gate> =
+        measured.gates.iter().filter(|result| &*result.found == remedy).map(|result| result.gate).collect();
+    assert_eq!(shut, [Gate::Mappings, Gate::OldFields, Gate::Lag, Gate::Parity, Gate::Parked]);
+    assert!(measured.gates.iter().all(|result| result.is_met() || !result.asked.is_empty()));
+    run(&clinic, "UPDATE control.generations SET state = 'kept' WHERE model = 'dynamic'").await;
+    let measured = measure(&clinic, Stage::Shadow, 0).await;
+    let met = measured.gates.iter().filter(|result| result.is_met()).count();
+    assert_eq!(met, 0, "{:?}", measured.gates);
+}

@@ -1,0 +1,91 @@
+//! The gate of parity: it asks for a full comparison of what serves, lately, by these rules, without a difference.
+
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{Finding, Gate, GateResult, Stage};
+use daybook_projections::{Comparison, Mode, compare, verify};
+use daybook_tests::clinic::Clinic;
+
+use super::{assert_found, gate, migrated, run};
+
+async fn parity(clinic: &Clinic) -> GateResult {
+    gate(clinic, Gate::Parity, Stage::Canary25, 0).await
+}
+
+async fn compare_in_full(clinic: &Clinic) {
+    verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_full_comparison_opens_it_and_only_for_an_hour() {
+    let clinic = migrated().await;
+    let none = "no full comparison of legacy_1 and dynamic_1";
+    assert_found(&parity(&clinic).await, Finding::NotMet, none);
+    let quick = Comparison { mode: Mode::Quick, generations: None };
+    assert!(compare(&*clinic.log, &clinic.vault, &clinic.pool, quick).await.unwrap().agrees());
+    let shut = parity(&clinic).await;
+    assert_found(&shut, Finding::NotMet, none);
+    assert_eq!(
+        &*shut.asked,
+        "a full comparison of the views that serve, no older than 1 h, without a difference, and the same digests now; \
+         `daybook projection verify` makes one"
+    );
+    compare_in_full(&clinic).await;
+    assert!(parity(&clinic).await.is_met());
+    run(&clinic, "UPDATE control.verdicts SET made_at = made_at - interval '59 minutes'").await;
+    assert!(parity(&clinic).await.is_met());
+    run(&clinic, "UPDATE control.verdicts SET made_at = made_at - interval '120 seconds'").await;
+    assert_found(&parity(&clinic).await, Finding::NotMet, "the last full comparison is 1 h 1 min old");
+    compare_in_full(&clinic).await;
+    assert!(parity(&clinic).await.is_met());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_difference_that_was_found_holds_until_a_comparison_finds_none() {
+    let clinic = migrated().await;
+    compare_in_full(&clinic).await;
+    let plant = "CREATE TABLE kept AS SELECT id, status FROM dynamic_1.reservations ORDER BY id LIMIT 2;
+                 UPDATE dynamic_1.reservations SET status = 'REJECTED' WHERE id IN (SELECT id FROM kept)";
+    run(&clinic, plant).await;
+    assert!(parity(&clinic).await.is_met(), "kept digests alone do not show a wrong row");
+    compare_in_full(&clinic).await;
+    let shut = parity(&clinic).await;
+    assert_eq!(shut.finding, Finding::NotMet);
+    assert!(shut.found.starts_with("the last full comparison found at position "), "{shut:?}");
+    assert!(shut.found.contains(": 2 reservations differ, "), "{shut:?}");
+    run(&clinic, "UPDATE dynamic_1.reservations r SET status = k.status FROM kept k WHERE k.id = r.id").await;
+    assert!(!parity(&clinic).await.is_met());
+    compare_in_full(&clinic).await;
+    assert!(parity(&clinic).await.is_met());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_that_differ_since_and_other_rules_and_other_generations_shut_it() {
+    let clinic = migrated().await;
+    let at = clinic.settled().await.unwrap();
+    compare_in_full(&clinic).await;
+    run(&clinic, "UPDATE control.verdicts SET rules_version = 99").await;
+    let other = "the last full comparison was made by version 99 of the rules, this release has 1";
+    assert_found(&parity(&clinic).await, Finding::NotMet, other);
+    compare_in_full(&clinic).await;
+    let spoil = "CREATE TABLE kept AS TABLE legacy_1.day_digests;
+                 UPDATE legacy_1.day_digests SET reservations = reservations + 1
+                 WHERE date = (SELECT min(date) FROM kept WHERE reservations <> 0)";
+    run(&clinic, spoil).await;
+    let found = format!("the digests of 1 day differ at position {at}");
+    assert_found(&parity(&clinic).await, Finding::NotMet, &found);
+    let mend = "DELETE FROM legacy_1.day_digests; INSERT INTO legacy_1.day_digests TABLE kept";
+    run(&clinic, mend).await;
+    assert!(parity(&clinic).await.is_met());
+    clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
+    clinic.settled().await.unwrap();
+    let none = "no full comparison of legacy_1 and dynamic_2";
+    assert_found(&parity(&clinic).await, Finding::NotMet, none);
+    run(
+        &clinic,
+        "UPDATE control.generations SET rules_version = 99 WHERE model = 'dynamic' AND state = 'live'",
+    )
+    .await;
+    let other = "dynamic_2 was built by version 99 of the rules, this release compares by 1; `daybook projection rebuild dynamic` \
+                 builds it anew";
+    assert_found(&parity(&clinic).await, Finding::NotMet, other);
+}

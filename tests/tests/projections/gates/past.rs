@@ -1,0 +1,149 @@
+//! Gates that go by the migration's own past, and that past as it is read.
+
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{
+    ChecklistItem, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
+    RollBackStage, RoutingCommand, Share, Stage, Way,
+};
+use daybook_projections::StageHistory;
+use daybook_tests::clinic::Clinic;
+
+use super::{assert_found, change, enter, enter_up_to, gate, hour, tick};
+
+async fn history(clinic: &Clinic) -> StageHistory {
+    StageHistory::read(&*clinic.log).await.unwrap()
+}
+
+fn back_to(stage: Stage) -> RoutingCommand {
+    RoutingCommand::RollBackStage(RollBackStage { stage, reason: "errors".into() })
+}
+
+fn share(percent: f64) -> RoutingCommand {
+    let share = Share::percent(percent).unwrap();
+    RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason: "by hand".into() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_lasts_as_long_as_the_runbook_says_before_the_next_one_opens() {
+    let clinic = Clinic::open().await.unwrap();
+    let shut = gate(&clinic, Gate::Soak, Stage::Canary5, 500).await;
+    assert_found(&shut, Finding::NotMet, "the stage is legacy");
+    let stages = [
+        (Stage::Shadow, Stage::Canary5, 1, "59 min 59 s in shadow", "1 h in shadow"),
+        (Stage::Canary5, Stage::Canary25, 24, "23 h 59 min in canary-5", "1 d in canary-5"),
+        (Stage::Canary25, Stage::Canary50, 48, "1 d 23 h in canary-25", "2 d in canary-25"),
+        (Stage::Canary50, Stage::Dynamic, 48, "1 d 23 h in canary-50", "2 d in canary-50"),
+        (Stage::Dynamic, Stage::Retired, 168, "6 d 23 h in dynamic", "7 d in dynamic"),
+    ];
+    let mut now = 0;
+    for (stage, next, hours, found, asked) in stages {
+        enter(&clinic, stage, now).await;
+        now += hours;
+        let too_early =
+            super::gates(&clinic).measure(next, hour(now) - chrono::TimeDelta::seconds(1)).await.unwrap();
+        let soak = too_early.gates.iter().find(|result| result.gate == Gate::Soak).unwrap();
+        assert_found(soak, Finding::NotMet, found);
+        assert_eq!(&*soak.asked, asked);
+        assert!(gate(&clinic, Gate::Soak, next, now).await.is_met(), "{next}");
+    }
+    // 289 hours since the first canary: the two weeks are not over with the last stage's week.
+    let shut = gate(&clinic, Gate::Stability, Stage::Retired, now).await;
+    assert_found(&shut, Finding::NotMet, "12 d since the first canary, without a step back");
+    assert_eq!(&*shut.asked, "14 d since the first canary and the last step back");
+    assert!(gate(&clinic, Gate::Stability, Stage::Retired, 1 + 14 * 24).await.is_met());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_back_begins_the_two_weeks_anew_whoever_took_it() {
+    let clinic = Clinic::open().await.unwrap();
+    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
+    assert_found(&shut, Finding::NotMet, "the stage is legacy: no canary holds");
+    enter_up_to(&clinic, Stage::Canary50, 10).await;
+    change(&clinic, 100, back_to(Stage::Canary25)).await;
+    let two_weeks = 14 * 24;
+    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks - 1).await;
+    assert_found(&shut, Finding::NotMet, "13 d 23 h since the last step back");
+    assert!(gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks).await.is_met());
+    let tripped = GuardrailTripped {
+        guardrail: Guardrail::Errors,
+        model: ReadModel::Dynamic,
+        found: "9 of 100 failed".into(),
+        limit: "1 %".into(),
+        window_seconds: 60,
+    };
+    change(&clinic, 200, RoutingCommand::TripGuardrail(tripped)).await;
+    assert_eq!(history(&clinic).await.last_setback, Some(hour(200)));
+    change(&clinic, 300, share(25.0)).await;
+    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 301).await;
+    assert_found(&shut, Finding::NotMet, "1 h since the first canary, without a step back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_is_told_with_each_stage_however_it_was_entered() {
+    let clinic = Clinic::open().await.unwrap();
+    let empty = history(&clinic).await;
+    assert_eq!((empty.stage, empty.since, empty.entries.len()), (Stage::Legacy, None, 0));
+    enter(&clinic, Stage::Shadow, 1).await;
+    change(&clinic, 2, share(5.0)).await;
+    change(&clinic, 3, share(30.0)).await;
+    change(&clinic, 4, RoutingCommand::RollBackReads(ReadsRolledBack { reason: "alarm".into() })).await;
+    tick(&clinic, ChecklistItem::BackupMade, 5).await;
+    tick(&clinic, ChecklistItem::BackupMade, 6).await;
+    let told = history(&clinic).await;
+    let entries: Vec<_> =
+        told.entries.iter().map(|entry| (entry.from, entry.stage, entry.way, entry.at)).collect();
+    let expected = [
+        (Stage::Legacy, Stage::Shadow, Way::Advanced, hour(1)),
+        (Stage::Shadow, Stage::Canary5, Way::Advanced, hour(2)),
+        (Stage::Canary5, Stage::Canary25, Way::Advanced, hour(3)),
+        (Stage::Canary25, Stage::Legacy, Way::RolledBack, hour(4)),
+    ];
+    assert_eq!(entries, expected);
+    assert_eq!((told.stage, told.since, told.last_setback), (Stage::Legacy, Some(hour(4)), Some(hour(4))));
+    let [shadow, by_hand, _, alarm] = &told.entries[..] else { panic!("{entries:?}") };
+    assert_eq!(shadow.overridden.as_ref().map(|one| &*one.reason), Some("a test"));
+    assert_eq!((by_hand.reason.as_deref(), alarm.reason.as_deref()), (Some("by hand"), Some("alarm")));
+    assert_eq!(shadow.actor.as_str(), "desk@clinic.example");
+    let backup = &told.checklist[&ChecklistItem::BackupMade];
+    assert_eq!((backup.at, &*backup.evidence), (hour(6), "noted in hour 6"));
+    assert_eq!((told.switching_since(), told.last_stay(Stage::Canary5, hour(9))), (None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_counts_for_a_week_and_before_cleanup_only_if_it_was_made_in_the_last_stage() {
+    let clinic = Clinic::open().await.unwrap();
+    let backup = async |stage, hours| gate(&clinic, Gate::Backup, stage, hours).await;
+    let none = "a backup made: never; its restoration tried: never";
+    assert_found(&backup(Stage::Shadow, 0).await, Finding::NotMet, none);
+    tick(&clinic, ChecklistItem::BackupMade, 1).await;
+    let untried = "a backup made: 1 h ago; its restoration tried: never";
+    assert_found(&backup(Stage::Shadow, 2).await, Finding::NotMet, untried);
+    tick(&clinic, ChecklistItem::RestoreTested, 2).await;
+    assert!(backup(Stage::Shadow, 169).await.is_met());
+    let old = "a backup made: 7 d 1 h ago; its restoration tried: 7 d ago";
+    assert_found(&backup(Stage::Shadow, 170).await, Finding::NotMet, old);
+    enter_up_to(&clinic, Stage::Dynamic, 10).await;
+    let shut = backup(Stage::Retired, 11).await;
+    assert_found(&shut, Finding::NotMet, "a backup made: 10 h ago; its restoration tried: 9 h ago");
+    assert!(shut.asked.starts_with("both since the dynamic stage began; `daybook backup`"), "{shut:?}");
+    tick(&clinic, ChecklistItem::BackupMade, 12).await;
+    tick(&clinic, ChecklistItem::RestoreTested, 13).await;
+    assert!(backup(Stage::Retired, 999).await.is_met());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_are_written_down_once_and_an_approval_holds_for_the_stage_in_which_it_was_given() {
+    let clinic = Clinic::open().await.unwrap();
+    let contacts = async || gate(&clinic, Gate::Contacts, Stage::Shadow, 5).await;
+    assert_found(&contacts().await, Finding::NotMet, "written down: never");
+    tick(&clinic, ChecklistItem::ContactsFilled, 1).await;
+    assert_found(&contacts().await, Finding::Met, "written down: 4 h ago");
+    let approval = async |hours| gate(&clinic, Gate::Approval, Stage::Retired, hours).await;
+    enter_up_to(&clinic, Stage::Dynamic, 10).await;
+    assert_found(&approval(11).await, Finding::NotMet, "agreed: never");
+    tick(&clinic, ChecklistItem::CleanupApproved, 12).await;
+    assert_found(&approval(13).await, Finding::Met, "agreed: 1 h ago");
+    change(&clinic, 20, back_to(Stage::Canary50)).await;
+    enter(&clinic, Stage::Dynamic, 30).await;
+    assert_found(&approval(31).await, Finding::NotMet, "agreed: 19 h ago");
+}

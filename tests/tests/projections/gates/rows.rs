@@ -1,0 +1,161 @@
+//! Faults that are planted into the rows of the views: each shuts the gates that it should, and no others.
+
+use daybook_domain::hours::ClinicHoursSet;
+use daybook_domain::routing::{Finding, Gate, Stage};
+use daybook_domain::time::DayOfWeek;
+use daybook_projections::verify;
+use daybook_tests::clinic::{Clinic, desk};
+
+use super::{assert_found, gate, measure, migrated, run};
+
+/// All tables as they are without a fault, to be put back.
+const KEEP: &str = r#"
+    CREATE SCHEMA kept;
+    CREATE TABLE kept.dynamic AS TABLE dynamic_1.reservations;
+    CREATE TABLE kept.legacy AS TABLE legacy_1.reservations;
+    CREATE TABLE kept.hours AS TABLE dynamic_1.clinic_time_slots;
+    CREATE TABLE kept.services AS TABLE dynamic_1.services;
+    ALTER TABLE dynamic_1.reservations DROP CONSTRAINT "reservations_serviceId_fkey","#;
+
+const PUT_BACK: &str = r#"
+    DELETE FROM dynamic_1.reservations; INSERT INTO dynamic_1.reservations TABLE kept.dynamic;
+    DELETE FROM legacy_1.reservations; INSERT INTO legacy_1.reservations TABLE kept.legacy;
+    DELETE FROM dynamic_1.clinic_time_slots; INSERT INTO dynamic_1.clinic_time_slots TABLE kept.hours;
+    UPDATE dynamic_1.services s SET "legacyServiceType" = k."legacyServiceType" FROM kept.services k WHERE k.id = s.id;
+    UPDATE control.checkpoints SET parked = 0"#;
+
+/// Planted faults: what is done to the rows, the gates that it shuts, and what the first of them tells.
+const FAULTS: [(&str, &[Gate], &str); 12] = [
+    (
+        r#"UPDATE dynamic_1.services SET "legacyServiceType" = NULL WHERE code = 'OTHER_CONSULTATION'"#,
+        &[Gate::Services],
+        "6 services, 6 of them active; 5 of the 6 enum values; none for OTHER_CONSULTATION",
+    ),
+    (
+        "DELETE FROM dynamic_1.clinic_time_slots WHERE id = 'cts_mon_morning'",
+        &[Gate::Hours],
+        "10 rows, 5 MORNING and 5 AFTERNOON; 1 of the log's missing, 0 that the log does not have",
+    ),
+    (
+        r#"UPDATE dynamic_1.clinic_time_slots SET "endTime" = '19:00' WHERE id = 'cts_tue_afternoon'"#,
+        &[Gate::Hours],
+        "11 rows, 6 MORNING and 5 AFTERNOON; 1 of the log's missing, 1 that the log does not have",
+    ),
+    (
+        r#"UPDATE dynamic_1.reservations SET "serviceId" = '' WHERE id = (SELECT min(id) FROM kept.dynamic)"#,
+        &[Gate::ServiceFields],
+        "200 reservations: 1 without a service id, 0 without a service name, 0 without a duration",
+    ),
+    (
+        r#"UPDATE dynamic_1.reservations SET "serviceName" = NULL, "estimatedDuration" = 0
+           WHERE id IN (SELECT id FROM kept.dynamic ORDER BY id LIMIT 3)"#,
+        &[Gate::ServiceFields],
+        "200 reservations: 0 without a service id, 3 without a service name, 3 without a duration",
+    ),
+    (
+        "UPDATE dynamic_1.reservations SET period = NULL
+         WHERE id IN (SELECT id FROM kept.dynamic WHERE period IS NOT NULL ORDER BY id LIMIT 5)",
+        &[Gate::Periods],
+        "189 of 200 reservations have a period (94.5 %), 11 await review",
+    ),
+    (
+        "UPDATE dynamic_1.reservations SET period = 'MORNING' WHERE period IS NOT NULL",
+        &[Gate::PeriodSplit],
+        "194 MORNING (100 %), 0 AFTERNOON (0 %)",
+    ),
+    (
+        "UPDATE legacy_1.reservations SET service = 'BODY_CARE'
+         WHERE id = (SELECT min(id) FROM kept.legacy WHERE service = 'SKIN_CARE')",
+        &[Gate::Mappings],
+        "200 reservations in both views: 1 with an enum value that is not their service's; 0 as OTHER_CONSULTATION, because the \
+         enum has no value for their service",
+    ),
+    (
+        "DELETE FROM legacy_1.reservations WHERE id = (SELECT min(id) FROM kept.legacy)",
+        &[Gate::OldFields],
+        "199 reservations with the old fields, 200 with the new ones: 0 only there, 1 only here; 0 without a service, 0 without \
+         the text of a time that is known, 1 with a text that was never written; 0 of a service that is not there",
+    ),
+    (
+        r#"UPDATE legacy_1.reservations SET "preferredTime" = ' '
+           WHERE id = (SELECT min(id) FROM kept.dynamic WHERE period IS NOT NULL)"#,
+        &[Gate::OldFields],
+        "200 reservations with the old fields, 200 with the new ones: 0 only there, 0 only here; 0 without a service, 1 without \
+         the text of a time that is known, 1 with a text that was never written; 0 of a service that is not there",
+    ),
+    (
+        r#"UPDATE dynamic_1.reservations SET "serviceId" = 'srv_gone' WHERE id = (SELECT min(id) FROM kept.dynamic)"#,
+        &[Gate::OldFields],
+        "200 reservations with the old fields, 200 with the new ones: 0 only there, 0 only here; 0 without a service, 0 without \
+         the text of a time that is known, 1 with a text that was never written; 1 of a service that is not there",
+    ),
+    (
+        "UPDATE control.checkpoints SET parked = 2 WHERE model = 'dynamic'",
+        &[Gate::Parked],
+        "2 parked events in dynamic_1, 0 parked events in legacy_1",
+    ),
+];
+
+/// Gates before the shadow stage that are shut, but for the checklist's.
+async fn shut(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
+    let measured = measure(clinic, Stage::Shadow, 0).await;
+    let of_rows = measured.gates.into_iter().filter(|one| !matches!(one.gate, Gate::Backup | Gate::Contacts));
+    of_rows.filter(|result| !result.is_met()).map(|result| (result.gate, result.found)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_planted_fault_shuts_its_gate_and_no_other() {
+    let clinic = migrated().await;
+    verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
+    let columns = ["serviceId", "serviceName"].map(|column| format!(r#"ALTER "{column}" DROP NOT NULL"#));
+    run(&clinic, &format!("{} {}", KEEP, columns.join(", "))).await;
+    for (fault, gates, found) in FAULTS {
+        assert_eq!(shut(&clinic).await, []);
+        run(&clinic, fault).await;
+        let shut = shut(&clinic).await;
+        let named: Vec<Gate> = shut.iter().map(|(gate, _)| *gate).collect();
+        assert_eq!((named.as_slice(), &*shut[0].1), (gates, found), "{fault}");
+        run(&clinic, PUT_BACK).await;
+    }
+    assert_eq!(shut(&clinic).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_that_the_clinic_changed_are_the_ones_that_are_asked_for() {
+    let clinic = Clinic::open().await.unwrap();
+    let day_of_week = DayOfWeek::try_from(6).unwrap();
+    clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots: vec![] }, desk()).await.unwrap();
+    clinic.settled().await.unwrap();
+    let hours = gate(&clinic, Gate::Hours, Stage::Shadow, 0).await;
+    let found = "10 rows, 5 MORNING and 5 AFTERNOON; 0 of the log's missing, 0 that the log does not have";
+    assert_found(&hours, Finding::Met, found);
+    assert_eq!(&*hours.asked, "the 10 rows of the clinic's hours in the log (11 where nobody changed them)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_nothing_to_count_nothing_is_shown() {
+    let clinic = Clinic::open().await.unwrap();
+    let counted = [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
+    let measured = measure(&clinic, Stage::Shadow, 0).await;
+    for result in measured.gates.iter().filter(|result| counted.contains(&result.gate)) {
+        assert_eq!(result.finding, Finding::Inconclusive, "{result:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_rows_of_one_half_of_the_day_show_nothing_and_a_half_without_hours_is_not_asked_for() {
+    let clinic = migrated().await;
+    run(&clinic, "DELETE FROM dynamic_1.reservations WHERE period IS DISTINCT FROM 'MORNING'").await;
+    let split = gate(&clinic, Gate::PeriodSplit, Stage::Shadow, 0).await;
+    assert_found(&split, Finding::Inconclusive, "98 MORNING (100 %), 0 AFTERNOON (0 %)");
+    let open = clinic.commands.hours();
+    for day_of_week in DayOfWeek::ALL {
+        let slots =
+            open.week().filter(|(day, slot)| *day == day_of_week && slot.period.as_str() == "MORNING");
+        let slots = slots.map(|(_, slot)| slot.clone()).collect();
+        clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots }, desk()).await.unwrap();
+    }
+    clinic.settled().await.unwrap();
+    let split = gate(&clinic, Gate::PeriodSplit, Stage::Shadow, 0).await;
+    assert_found(&split, Finding::Met, "98 MORNING (100 %), 0 AFTERNOON (0 %)");
+}

@@ -1,0 +1,110 @@
+//! Gates that go by what was seen while a stage lasted: shadow reads, failures, and how often bookings were made.
+
+use daybook_domain::routing::{Finding, Gate, Stage};
+use daybook_tests::clinic::Clinic;
+
+use super::{assert_found, enter_up_to, gate, hour, migrated, run, window};
+
+/// A clinic that entered the first canary in hour 10, and shadow in hour 9.
+async fn in_canary() -> Clinic {
+    let clinic = Clinic::open().await.unwrap();
+    enter_up_to(&clinic, Stage::Canary5, 10).await;
+    clinic
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_reads_of_the_stage_that_were_answered_alike_open_the_next_and_one_that_was_not_shuts_it()
+{
+    let clinic = in_canary().await;
+    let reads = async || gate(&clinic, Gate::ShadowReads, Stage::Canary25, 40).await;
+    let none = "0 reads compared in canary-5: 0 answered differently";
+    assert_found(&reads().await, Finding::Inconclusive, none);
+    window(&clinic, "legacy", 9, [0, 0, 5_000, 7]).await;
+    assert_found(&reads().await, Finding::Inconclusive, none);
+    window(&clinic, "legacy", 11, [0, 0, 900, 0]).await;
+    window(&clinic, "dynamic", 11, [0, 0, 99, 0]).await;
+    let few = "999 reads compared in canary-5: 0 answered differently";
+    assert_found(&reads().await, Finding::Inconclusive, few);
+    window(&clinic, "dynamic", 12, [0, 0, 1, 0]).await;
+    let enough = reads().await;
+    assert_found(&enough, Finding::Met, "1000 reads compared in canary-5: 0 answered differently");
+    assert_eq!(&*enough.asked, "1000 or more, and none differently");
+    window(&clinic, "legacy", 13, [0, 0, 1, 1]).await;
+    let one = "1001 reads compared in canary-5: 1 answered differently";
+    assert_found(&reads().await, Finding::NotMet, one);
+    let elsewhere = gate(&clinic, Gate::ShadowReads, Stage::Canary50, 40).await;
+    assert_found(&elsewhere, Finding::NotMet, "the stage is canary-5");
+    assert_eq!(&*elsewhere.asked, "measured in canary-25, before canary-50 is entered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_held_against_the_legacy_model_and_the_stage_before() {
+    let clinic = in_canary().await;
+    let errors = async || gate(&clinic, Gate::Errors, Stage::Canary25, 40).await;
+    window(&clinic, "dynamic", 11, [99, 50, 0, 0]).await;
+    let few = errors().await;
+    assert_eq!(few.finding, Finding::Inconclusive, "{few:?}");
+    window(&clinic, "dynamic", 12, [1_901, 0, 0, 0]).await;
+    let found = "in canary-5: 50 of 2000 requests to the dynamic model failed (2.50 %), 0 of 0 requests to the legacy model failed \
+                 (0.00 %); in the stage before: 0 of 0 requests to both failed (0.00 %)";
+    assert_found(&errors().await, Finding::NotMet, found);
+    // As often as the legacy model at the same time: 2.4 %, and a tenth of a point.
+    window(&clinic, "legacy", 11, [10_000, 240, 0, 0]).await;
+    let met = errors().await;
+    let found = "in canary-5: 50 of 2000 requests to the dynamic model failed (2.50 %), 240 of 10000 requests to the legacy model \
+                 failed (2.40 %); in the stage before: 0 of 0 requests to both failed (0.00 %)";
+    assert_found(&met, Finding::Met, found);
+    assert!(met.asked.contains("2.50 % failed at most: 0.1 points above"), "{met:?}");
+    window(&clinic, "dynamic", 13, [0, 1, 0, 0]).await;
+    assert_eq!(errors().await.finding, Finding::NotMet);
+    // As often as both in the stage before.
+    window(&clinic, "legacy", 9, [1_000, 30, 0, 0]).await;
+    assert_eq!(errors().await.finding, Finding::Met);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_failure_alone_is_no_rate() {
+    let clinic = in_canary().await;
+    window(&clinic, "dynamic", 11, [100, 1, 0, 0]).await;
+    assert_eq!(gate(&clinic, Gate::Errors, Stage::Canary25, 40).await.finding, Finding::Met);
+    window(&clinic, "dynamic", 12, [0, 1, 0, 0]).await;
+    assert_eq!(gate(&clinic, Gate::Errors, Stage::Canary25, 40).await.finding, Finding::NotMet);
+}
+
+/// Makes so many reservations of those that there are ones of one hour, and of the others ones of long ago.
+async fn booked(clinic: &Clinic, since: i64, earlier: i64) {
+    let hour_of = |hours| hour(hours).naive_utc();
+    let sql = format!(
+        r#"UPDATE dynamic_1.reservations r
+           SET "createdAt" = CASE WHEN n <= {since} THEN timestamp '{}' WHEN n <= {since} + {earlier} THEN timestamp '{}'
+                                  ELSE timestamp '{}' END
+           FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM dynamic_1.reservations) o WHERE o.id = r.id"#,
+        hour_of(12),
+        hour_of(12 - 168),
+        // In the hours before the stage, which are not those to compare with.
+        hour_of(9 - 168)
+    );
+    run(clinic, &sql).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bookings_are_held_against_the_same_hours_of_the_week_before() {
+    let clinic = migrated().await;
+    enter_up_to(&clinic, Stage::Canary5, 10).await;
+    let rate = async || gate(&clinic, Gate::CreationRate, Stage::Canary25, 34).await;
+    booked(&clinic, 60, 72).await;
+    let met = rate().await;
+    let found = "60 bookings in canary-5 (2.5 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
+    assert_found(&met, Finding::Met, found);
+    assert_eq!(&*met.asked, "70 % of the earlier number or more, where that is 20 or more");
+    booked(&clinic, 24, 72).await;
+    let found = "24 bookings in canary-5 (1.0 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
+    assert_found(&rate().await, Finding::NotMet, found);
+    booked(&clinic, 0, 19).await;
+    let found = "0 bookings in canary-5 (0.0 an hour); 19 in the same hours 1 week earlier (0.8 an hour)";
+    assert_found(&rate().await, Finding::Inconclusive, found);
+    // What lasts longer than a week is held against as many weeks.
+    booked(&clinic, 60, 0).await;
+    let long = gate(&clinic, Gate::CreationRate, Stage::Canary25, 10 + 169).await;
+    assert!(long.found.contains(" in the same hours 2 weeks earlier ("), "{long:?}");
+}

@@ -7,10 +7,10 @@
 use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
-use deadpool_postgres::Pool;
+use deadpool_postgres::{GenericClient, Pool};
 
 use super::Rebuild;
-use crate::generation::Generation;
+use crate::generation::{self, Generation};
 use crate::{ViewError, runbook};
 
 /// How long one try waits for readers of the old views, and how many tries there are.
@@ -85,13 +85,23 @@ pub(super) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
 }
 
 impl Rebuild {
-    /// Lets the runbook's views show what serves, at the start of a process: an earlier release has not made them, or
-    /// somebody read them at the last promotion. Waits for readers no longer than a moment; the next promotion does it
-    /// then.
-    pub async fn refresh_runbook(&self) {
-        if let Err(error) = Change::ShowInRunbook.make(&self.pool).await {
-            tracing::warn!(error = %crate::describe(&error), "the runbook's views were not refreshed");
+    /// Lets the schemas for people show what serves, at the start of a process: an earlier release has not made them, whoever
+    /// promoted last was killed before they followed, or somebody read them then. Waits for readers no longer than a moment; the
+    /// next promotion does it then.
+    pub async fn refresh_people(&self) {
+        if let Err(error) = self.show_what_serves().await {
+            tracing::warn!(error = %crate::describe(&error), "the views for people were not refreshed");
         }
+    }
+
+    async fn show_what_serves(&self) -> Result<(), ViewError> {
+        let client = self.pool.get().await?;
+        for standing in generation::live(&client).await? {
+            if !is_shown(&client, standing.generation).await? {
+                Change::Show(standing.generation).make(&self.pool).await?;
+            }
+        }
+        Change::ShowInRunbook.make(&self.pool).await
     }
 }
 
@@ -119,6 +129,14 @@ async fn drop_now(pool: &Pool, schema: &str) -> Result<(), ViewError> {
     let sql = format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; DROP SCHEMA IF EXISTS {schema} CASCADE");
     transaction.batch_execute(&sql).await?;
     Ok(transaction.commit().await?)
+}
+
+/// Whether the plain-named schema shows a generation already.
+async fn is_shown(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
+    let sql = "SELECT EXISTS (SELECT FROM information_schema.view_table_usage
+               WHERE view_schema = $1 AND view_name = 'reservations' AND table_schema = $2)";
+    let row = client.query_one(sql, &[&generation.model.as_str(), &generation.schema()]).await?;
+    Ok(row.try_get(0)?)
 }
 
 async fn show(pool: &Pool, generation: Generation) -> Result<(), ViewError> {

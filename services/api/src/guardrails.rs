@@ -137,8 +137,10 @@ impl Guard {
     }
 
     async fn trip(&self, trip: &Trip, routing: &Arc<Routing>) {
-        // What was judged was seen under this routing; if there is another by now, it says nothing.
-        if !Arc::ptr_eq(&self.router.routing(), routing) {
+        // What was judged was seen under this routing; if there is another by now, it says nothing. The write side knows of a
+        // rollback of this process's own before the router does.
+        let is_another = !Arc::ptr_eq(&self.router.routing(), routing);
+        if is_another || !self.commands.routing().is_guarded() {
             return;
         }
         let (guardrail, found, limit) = (trip.guardrail.as_str(), &trip.found, &trip.limit);

@@ -32,7 +32,7 @@ impl Part {
         let mut name = place.as_os_str().to_owned();
         name.push(SUFFIX);
         let path = PathBuf::from(name);
-        let created = remove_leftover(&path)
+        let created = unless_missing(fs::remove_file(&path))
             .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path));
         let file = created.with_context(|| format!("cannot make `{}`", path.display()))?;
         Ok(Self { file, path, place: place.to_owned(), is_kept: false })
@@ -77,8 +77,9 @@ pub(crate) fn check_free(file: &Path, force: bool) -> anyhow::Result<()> {
     }
 }
 
-fn remove_leftover(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+/// Takes the removal of what is not there for done.
+pub(crate) fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }

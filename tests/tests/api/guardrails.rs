@@ -113,10 +113,11 @@ async fn a_dynamic_view_that_fails_is_left_by_itself() {
     );
     assert_eq!(tripped["window_seconds"], 1);
     assert_eq!(round(&app).await, 0, "the legacy view answers everybody");
-    // The first window past the limit was enough; what was under way then was counted in the next one.
+    // The first window past the limit was enough. Another may end before the rollback is in force, and what is under way then
+    // is counted in the next one.
     let sql = "SELECT count(*) FROM control.read_windows WHERE failed * 100 > requests AND requests >= $1";
     let failing: i64 = client.query_one(sql, &[&(MIN_REQUESTS as i64)]).await.unwrap().get(0);
-    assert!((1..=2).contains(&failing), "{failing} windows were needed");
+    assert!((1..=3).contains(&failing), "{failing} windows were needed");
     let metrics = app.get("/metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains(r#"daybook_guardrail_trips_total{guardrail="errors"} 1"#), "{metrics}");
 }

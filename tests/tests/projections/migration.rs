@@ -94,8 +94,8 @@ async fn a_plan_tells_known_mismatches_of_both_kinds() {
     assert_eq!((found.differing_days, found.shadow_differences), (0, 0));
     let client = clinic.pool.get().await.unwrap();
     let spoil = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid();
-                 INSERT INTO control.shadow_differences (found_at, route, field, position)
-                 VALUES (now(), 'time-slots', 'status', 1)";
+                 INSERT INTO control.shadow_differences (route, field, legacy, dynamic, position)
+                 VALUES ('time-slots', 'status', 'PENDING', 'CONFIRMED', 1)";
     client.batch_execute(spoil).await.unwrap();
     let found = clinic.migration().plan(None, now()).await.unwrap().mismatches.unwrap();
     assert_eq!((found.differing_days, found.shadow_differences), (2, 1));

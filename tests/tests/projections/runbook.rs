@@ -120,14 +120,29 @@ async fn whoever_reads_them_for_long_holds_up_no_flip_and_they_follow_at_the_nex
     assert!(!rebuilt.people_views_refreshed, "somebody reads them");
     assert_eq!(live(&clinic, ReadModel::Dynamic).await.number, 2);
     report.query("SELECT id FROM reservations", &[]).await.unwrap();
-    clinic.rebuild().refresh_runbook().await;
+    clinic.rebuild().refresh_people().await;
     let client = clinic.database.connect().await.unwrap();
     assert_eq!(shown(&client).await, names(&["legacy_1", "dynamic_1"]));
     report.commit().await.unwrap();
-    clinic.rebuild().refresh_runbook().await;
+    clinic.rebuild().refresh_people().await;
     assert_eq!(shown(&client).await, names(&["legacy_1", "dynamic_2"]));
     let kept = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(kept.iter().any(|one| one.state == State::Kept), "{kept:?}");
+}
+
+/// As a promotion leaves it that is killed once the flip is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_named_schema_that_was_left_behind_follows_at_the_next_start() {
+    let clinic = Clinic::open().await.unwrap();
+    clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
+    let client = clinic.database.connect().await.unwrap();
+    let left_behind = "DROP VIEW dynamic.reservations;
+                       CREATE VIEW dynamic.reservations AS SELECT * FROM dynamic_1.reservations";
+    client.batch_execute(left_behind).await.unwrap();
+    clinic.rebuild().refresh_people().await;
+    let sql = "SELECT table_schema::text FROM information_schema.view_table_usage
+               WHERE view_schema = 'dynamic' AND view_name = 'reservations'";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, String>(0), "dynamic_2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -62,7 +62,7 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         Some(built) => {
             tracing::info!(events = built.events, reservations = built.reservations, "views were built");
         }
-        None => backend.rebuild().refresh_runbook().await,
+        None => backend.rebuild().refresh_people().await,
     }
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {

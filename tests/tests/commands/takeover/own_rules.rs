@@ -30,11 +30,12 @@ impl Migration {
 
     /// What the log last took over of a row.
     async fn last_taken(&self, id: &str) -> ReservationImported {
-        let taken = |event: &Event| match event {
-            Event::Book(BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e)) => {
-                (e.reservation.as_str() == id).then(|| e.clone())
-            }
-            _ => None,
+        let taken = |event: &Event| {
+            let Event::Book(BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e)) = event
+            else {
+                return None;
+            };
+            (e.reservation.as_str() == id).then(|| e.clone())
         };
         self.process.all_events().await.iter().rev().find_map(taken).unwrap()
     }

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
 use crate::failure::Misuse;
-use crate::part::SUFFIX;
+use crate::part::{SUFFIX, unless_missing};
 
 /// Its owner's alone.
 const MODE: u32 = 0o700;
@@ -162,13 +162,6 @@ fn remove(folder: &Path) -> io::Result<()> {
         }
     }
     unless_missing(fs::remove_dir(folder))
-}
-
-fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

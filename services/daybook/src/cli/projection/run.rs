@@ -61,7 +61,7 @@ async fn build_and_tell(
             Some(built) => {
                 tracing::info!(events = built.events, reservations = built.reservations, "views were built");
             }
-            None => rebuild.refresh_runbook().await,
+            None => rebuild.refresh_people().await,
         }
         Ok(())
     };

@@ -1,8 +1,8 @@
 -- The legacy enum view, one generation of it: the old system's tables with their names, types and columns.
 -- Only the projection of this view writes here. {schema} is the generation's schema.
 --
--- Against the old system: what a forgotten patient leaves behind is null, and each reservation carries three columns
--- of Daybook's own (subject, version, minutes), which follow the old ones.
+-- Against the old system: what a forgotten patient leaves behind is null, and each reservation carries four columns
+-- of Daybook's own (subject, version, minutes, readAs), which follow the old ones.
 
 CREATE SCHEMA {schema};
 
@@ -34,7 +34,10 @@ CREATE TABLE {schema}.reservations (
     "statusChangedBy" text,
     subject           uuid                          NOT NULL,
     version           integer                       NOT NULL,
-    minutes           integer                       NOT NULL
+    minutes           integer                       NOT NULL,
+    -- What a rule of the clinic's own read "preferredTime" as: HH:MM, MORNING, AFTERNOON or REVIEW. Null where the text
+    -- says it itself.
+    "readAs"          text
 );
 
 -- The names and times of the six enum values, which the old system has in its code.

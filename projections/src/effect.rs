@@ -92,8 +92,10 @@ pub(crate) struct Entry {
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
     pub(crate) wish: Option<Box<str>>,
-    /// Whether there was a wish that is sealed with the details, because it was not understood when it came.
+    /// Whether a wish was typed that is sealed with the details: they have it, unless the patient was forgotten.
     pub(crate) is_wish_sealed: bool,
+    /// Whether somebody here said what the wish means; what was typed then stands for it no more.
+    pub(crate) is_placed_here: bool,
     pub(crate) placement: Placement,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
@@ -235,7 +237,9 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
-            is_wish_sealed: matches!(e.placement, Placement::Review(_)),
+            // Without one, a time or a half of the day was chosen and not typed.
+            is_wish_sealed: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
+            is_placed_here: false,
             wish: e.wish,
             placement: e.placement,
             status: Status::Pending,
@@ -253,8 +257,9 @@ impl Interpreter {
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
-            // A row of the old system always has a text; in the clear it stands where it was understood.
+            // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
             is_wish_sealed: e.wish.is_none(),
+            is_placed_here: e.is_placed_here,
             wish: e.wish,
             placement: e.placement,
             status: e.status,

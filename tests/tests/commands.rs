@@ -2,6 +2,8 @@
 //!
 //! Everything is judged from the log and the tables, never from what the write side says of itself alone.
 
+#[path = "commands/analysis.rs"]
+mod analysis;
 #[path = "commands/changes.rs"]
 mod changes;
 #[path = "commands/clinic.rs"]

@@ -68,7 +68,9 @@ const SERVICES_DYNAMIC: &str = r#"SELECT s.id, s.code, s."legacyServiceType" AS 
   WHERE s."deletedAt" IS NULL"#;
 
 const BOOKINGS_LEGACY: &str = r#"SELECT id, subject, "preferredDate" AS date, service::text AS service, minutes,
-    "preferredTime" AS text, NULL AS start, NULL AS period, status::text, version
+    CASE WHEN "readAs" IS NULL THEN "preferredTime" END AS text,
+    CASE WHEN "readAs" LIKE '%:%' THEN "readAs" END AS start,
+    CASE WHEN "readAs" IN ('MORNING', 'AFTERNOON') THEN "readAs" END AS period, status::text, version
   FROM {schema}.reservations WHERE "preferredDate" BETWEEN $1 AND $2"#;
 
 const BOOKINGS_DYNAMIC: &str = r#"SELECT id, subject, "preferredDate" AS date, "serviceId" AS service,

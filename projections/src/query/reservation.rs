@@ -77,14 +77,18 @@ pub struct Reservation {
     pub subject: SubjectId,
 }
 
-/// The same columns from either view; the reservation's own are also at hand as `r`. What is known of the service by its
-/// own row is one array of id, code, name and, from the dynamic view, the enum value: one value out of a sub-select is
-/// had for less than several by a join.
+/// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own
+/// are also at hand as `r`. What is known of the service by its own row is one array of id, code, name and, from the dynamic
+/// view, the enum value: one value out of a sub-select is had for less than several by a join.
 const fn selection(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
             r#"r.id, r."patientName", r.phone, r.email, r."birthDate"::date AS "birthDate", r.gender::text,
-                r."treatmentType"::text, r."preferredDate", r."preferredTime", NULL::text AS period,
+                r."treatmentType"::text, r."preferredDate",
+                CASE WHEN r."readAs" IS NULL OR r."readAs" = 'REVIEW' THEN r."preferredTime"
+                    WHEN r."readAs" = 'MORNING' THEN '오전' WHEN r."readAs" = 'AFTERNOON' THEN '오후'
+                    WHEN r."readAs" < '07:00' THEN '오전 ' || r."readAs" ELSE r."readAs" END AS "preferredTime",
+                NULL::text AS period,
                 NULL::text AS "timeSlotStart", NULL::text AS "timeSlotEnd",
                 r.service::text AS "legacyService",
                 (SELECT ARRAY[s.id, s.code, s.name]

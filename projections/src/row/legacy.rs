@@ -1,11 +1,14 @@
 //! The legacy enum view's row: the service is an enum value, the time is the text that was typed.
 
+mod read_as;
+
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::book::Placement;
 use daybook_domain::{Gender, LegacyService, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::read_as::ReadAs;
 use super::ReservationRow;
 use crate::copy::CopyBuffer;
 use crate::effect::{Change, ERASED, Entry, Stamp};
@@ -36,17 +39,21 @@ pub(crate) struct LegacyRow {
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
     pub(crate) minutes: i32,
+    /// What the typed text was placed as, where it does not say so itself; see [`ReadAs`]. A row that has none is written
+    /// as rows were before there was this column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) read_as: Option<ReadAs>,
 }
 
 /// How the enum view shows a service for which the enum has no value.
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
 /// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
-/// typed is no more where it does not say what a person took it for.
+/// typed is no more once somebody here said what it means.
 fn preferred_time(entry: &Entry) -> Box<str> {
     let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
     match entry.wish.as_deref().or(unread) {
-        Some(typed) if says(typed, &entry.placement) => typed.into(),
+        Some(typed) if !entry.is_placed_here => typed.into(),
         Some(_) | None => placed_text(&entry.placement),
     }
 }
@@ -58,6 +65,17 @@ fn says(typed: &str, placement: &Placement) -> bool {
         (Time::Period(said), Placement::Period(period)) => said == *period,
         (Time::Review(_), Placement::Review(_)) => true,
         (Time::At(_) | Time::Period(_) | Time::Review(_), _) => false,
+    }
+}
+
+impl LegacyRow {
+    fn time(&self) -> Time<'_> {
+        match self.read_as {
+            None => Time::of_text(&self.preferred_time),
+            Some(ReadAs::At(start)) => Time::At(start.to_string().into()),
+            Some(ReadAs::Period(period)) => Time::Period(period),
+            Some(ReadAs::Review) => Time::Review(&self.preferred_time),
+        }
     }
 }
 
@@ -85,11 +103,15 @@ impl ReservationRow for LegacyRow {
         "subject",
         "version",
         "minutes",
+        "readAs",
     ];
 
     fn enter(entry: &Entry) -> Self {
         let details = entry.details.as_ref();
+        let preferred_time = preferred_time(entry);
         Self {
+            // A rule of the clinic's own decided where the text does not say so itself.
+            read_as: (!says(&preferred_time, &entry.placement)).then(|| ReadAs::of(&entry.placement)),
             id: entry.reservation.as_str().into(),
             patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
             phone: details.map_or(ERASED, |details| &details.phone).into(),
@@ -98,7 +120,7 @@ impl ReservationRow for LegacyRow {
             gender: details.map(|details| details.gender),
             treatment_type: details.map(|details| details.treatment_type),
             preferred_date: entry.date,
-            preferred_time: preferred_time(entry),
+            preferred_time,
             status: entry.status,
             notes: details.and_then(|details| details.notes.as_deref().map(Box::from)),
             admin_notes: details.and_then(|details| details.admin_note.as_deref().map(Box::from)),
@@ -120,7 +142,10 @@ impl ReservationRow for LegacyRow {
                 self.status_changed_at = stamp.at;
                 self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
-            Change::Placed(placement) => self.preferred_time = placed_text(placement),
+            Change::Placed(placement) => {
+                self.preferred_time = placed_text(placement);
+                self.read_as = None;
+            }
             Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
             Change::Reimported(entry) => {
                 *self = Self { version: self.version + 1, ..Self::enter(entry) };
@@ -140,8 +165,13 @@ impl ReservationRow for LegacyRow {
         self.treatment_type = None;
         self.notes = None;
         self.admin_notes = None;
+        // What the grammar understands names a time and stays, whatever a rule of the clinic's took it for.
         if matches!(Time::of_text(&self.preferred_time), Time::Review(_)) {
-            self.preferred_time = ERASED.into();
+            self.preferred_time = self
+                .read_as
+                .take()
+                .and_then(ReadAs::placement)
+                .map_or_else(|| ERASED.into(), |placed| placed_text(&placed));
         }
     }
 
@@ -163,7 +193,7 @@ impl ReservationRow for LegacyRow {
             date: self.preferred_date,
             service: self.service.as_str(),
             minutes: self.minutes,
-            time: Time::of_text(&self.preferred_time),
+            time: self.time(),
             status: self.status.as_str(),
             status_changed_at: self.status_changed_at,
             status_changed_by: self.status_changed_by.as_deref(),
@@ -204,7 +234,8 @@ impl ReservationRow for LegacyRow {
             .text(self.status_changed_by.as_deref())
             .uuid(self.subject)
             .integer(self.version)
-            .integer(self.minutes);
+            .integer(self.minutes)
+            .text(self.read_as.map(|read_as| read_as.to_string()).as_deref());
     }
 }
 

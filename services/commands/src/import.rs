@@ -7,15 +7,23 @@
 //! The old system may still be written to. A further run takes over what is new and what has changed, whatever column it is
 //! in and whether or not `updatedAt` says so, since every row is held against what the log says of it. What was changed here
 //! meanwhile is never overruled in silence. A run to which nothing has happened appends nothing.
+//!
+//! A [`Takeover`] says how to go about it. It is run, or rehearsed, or only looked at: each time the same rows go the same
+//! way, and only a run appends. [`Rules`] are the clinic's own, for texts that the built-in grammar cannot read.
 
+mod analysis;
+mod basis;
 mod compare;
 pub(crate) mod csv;
 mod forgotten;
 mod known;
 mod postgres;
 mod reconcile;
+mod recorder;
 mod report;
+mod room;
 mod row;
+mod rules;
 mod run;
 mod said;
 mod standing;
@@ -26,12 +34,19 @@ use std::io;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
+pub use analysis::{
+    Analysis, Anomaly, AnomalyKind, Becomes, By, Change, FormatOutcome, FormatReport, MAX_FORMATS,
+    MAX_PLACES, MAX_SAMPLES, RuleReport, Sample, Samples,
+};
 pub use reconcile::{Count, Found, Reconciliation};
 pub use report::{Conflict, ImportReport, MAX_LISTED, MAX_REJECTS_LISTED, Place, Progress, Reason, Reject};
+pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use crate::commands::Commands;
 use crate::error::CommandError;
+use basis::Basis;
 use row::RawRow;
+use run::Run;
 
 /// Rows that are read, sealed and appended together.
 const CHUNK_ROWS: usize = 2000;
@@ -114,6 +129,26 @@ impl Chunk {
     }
 }
 
+/// Where reservations come from.
+pub enum Source {
+    /// A CSV export: a header with the old table's column names in any order, then one reservation a record.
+    Csv(Box<dyn io::Read + Send>),
+    /// The old system's live database, which is only read, as of one moment.
+    Postgres(Box<tokio_postgres::Config>),
+}
+
+impl Source {
+    /// A CSV export.
+    pub fn csv(reader: impl io::Read + Send + 'static) -> Self {
+        Self::Csv(Box::new(reader))
+    }
+
+    /// The old system's live database.
+    pub fn postgres(config: tokio_postgres::Config) -> Self {
+        Self::Postgres(Box::new(config))
+    }
+}
+
 /// How an import goes about it.
 #[derive(Debug, Clone, Default)]
 pub struct Takeover {
@@ -123,53 +158,71 @@ pub struct Takeover {
     pub old_wins: bool,
     /// Account for every row at the end. The source has to be whole.
     pub reconcile: bool,
+    /// The clinic's own rules for times. They place what is new, what is typed anew, and what nothing understood before; a
+    /// time that stands already is moved by none.
+    pub rules: Rules,
 }
 
 impl Takeover {
-    /// Imports a CSV export: a header with the old table's column names in any order, then one reservation a record.
-    pub async fn csv(
+    /// Takes reservations over.
+    pub async fn run(
         &self,
         commands: &Commands,
-        reader: impl io::Read + Send + 'static,
+        source: Source,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        self.read_through(source, Run::recording(commands, self).await?, |_| {}, progress).await
+    }
+
+    /// Says what a run would do, and appends nothing. Without a clinic it is one that begins.
+    pub async fn rehearse(
+        &self,
+        commands: Option<&Commands>,
+        source: Source,
+        progress: OnProgress<'_>,
+    ) -> Result<ImportReport, ImportError> {
+        let run = Run::rehearsal(commands, Basis::of(commands), self).await?;
+        self.read_through(source, run, |_| {}, progress).await
+    }
+
+    /// Says what is in a source, and what a run would make of it. Appends nothing.
+    pub async fn analyze(
+        &self,
+        commands: Option<&Commands>,
+        source: Source,
+        samples: Samples,
+        progress: OnProgress<'_>,
+    ) -> Result<Analysis, ImportError> {
+        let basis = Basis::of(commands);
+        let mut tally = analysis::Tally::new(&self.rules, basis.clone(), samples);
+        let run = Run::rehearsal(commands, basis, self).await?;
+        let report = self.read_through(source, run, |row| tally.look(row), progress).await?;
+        Ok(tally.into_analysis(report))
+    }
+
+    /// Reads a source to its end, ahead of what is made of it.
+    async fn read_through(
+        &self,
+        source: Source,
+        run: Run<'_>,
+        look: impl FnMut(&RawRow),
         progress: OnProgress<'_>,
     ) -> Result<ImportReport, ImportError> {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
-        let report = run::run(commands, self, chunks, progress).await?;
-        reading.await.map_err(ImportError::ReaderEnded)??;
-        Ok(report)
+        match source {
+            Source::Csv(reader) => {
+                let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
+                let report = run::run(run, chunks, look, progress).await?;
+                reading.await.map_err(ImportError::ReaderEnded)??;
+                Ok(report)
+            }
+            Source::Postgres(config) => {
+                let reading = async move { postgres::read_chunks(&config, self.since, &sender).await };
+                let (read, report) = tokio::join!(reading, run::run(run, chunks, look, progress));
+                // What was read until it broke off is imported; but a run that broke off is no success.
+                read?;
+                report
+            }
+        }
     }
-
-    /// Imports from the old system's live database, which is only read, as of one moment.
-    pub async fn postgres(
-        &self,
-        commands: &Commands,
-        config: tokio_postgres::Config,
-        progress: OnProgress<'_>,
-    ) -> Result<ImportReport, ImportError> {
-        let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let reading = async move { postgres::read_chunks(&config, self.since, &sender).await };
-        let (read, report) = tokio::join!(reading, run::run(commands, self, chunks, progress));
-        // What was read until it broke off is imported; but a run that broke off is no success.
-        read?;
-        report
-    }
-}
-
-/// Imports all of a CSV export.
-pub async fn import_csv(
-    commands: &Commands,
-    reader: impl io::Read + Send + 'static,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    Takeover::default().csv(commands, reader, progress).await
-}
-
-/// Imports all of the old system's live database.
-pub async fn import_postgres(
-    commands: &Commands,
-    config: tokio_postgres::Config,
-    progress: OnProgress<'_>,
-) -> Result<ImportReport, ImportError> {
-    Takeover::default().postgres(commands, config, progress).await
 }

@@ -26,6 +26,6 @@ pub use clock::{Clock, SystemClock};
 pub use commands::{Booked, Commands, Forgotten, NewClosure, NewReservation, Seeded, Settings, Wanted};
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
-pub use import::{ImportError, ImportReport, Takeover, import_csv, import_postgres};
+pub use import::{ImportError, ImportReport, Takeover};
 pub use origin::Origin;
 pub use wish_input::WishInput;

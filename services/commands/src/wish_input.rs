@@ -1,7 +1,7 @@
 //! A patient's wish as it came, and what of it may be recorded in plain.
 //!
-//! A wish that was understood names a time and nothing else, and goes into the event in plain. One that was not may say
-//! anything, so it is sealed with the patient's details.
+//! A wish that the built-in grammar understands names a time and nothing else, and goes into the event in plain. One that
+//! it does not may say anything, so it is sealed with the patient's details, also where a rule of the clinic's own reads it.
 
 use daybook_domain::wish::{self, Understood};
 use daybook_domain::{ClockTime, Period};
@@ -32,9 +32,9 @@ impl std::fmt::Debug for WishInput {
 pub(crate) struct ReadWish {
     /// What it was understood as.
     pub(crate) understood: Understood,
-    /// The raw text where it was understood.
+    /// The raw text where the grammar understands it.
     pub(crate) plain: Option<Box<str>>,
-    /// The raw text where it was not; to be sealed.
+    /// The raw text where it does not; to be sealed.
     pub(crate) unread: Option<String>,
 }
 
@@ -45,18 +45,23 @@ impl WishInput {
             Self::Period(period) => return ReadWish::told(Understood::Period(period)),
             Self::Text(text) => text,
         };
-        match wish::read(&text) {
-            unclear @ Understood::Unclear(_) => {
-                ReadWish { understood: unclear, plain: None, unread: Some(text) }
-            }
-            understood @ (Understood::At(_) | Understood::Period(_)) => {
-                ReadWish { understood, plain: Some(text.into()), unread: None }
-            }
-        }
+        let understood = wish::read(&text);
+        ReadWish::of(text, understood, understood)
     }
 }
 
 impl ReadWish {
+    /// A text that is understood as this. What the built-in grammar alone makes of it decides whether it stays in plain: a
+    /// clinic's own rule may match a text that says more than a time.
+    pub(crate) fn of(text: String, understood: Understood, built_in: Understood) -> Self {
+        match built_in {
+            Understood::Unclear(_) => Self { understood, plain: None, unread: Some(text) },
+            Understood::At(_) | Understood::Period(_) => {
+                Self { understood, plain: Some(text.into()), unread: None }
+            }
+        }
+    }
+
     fn told(understood: Understood) -> Self {
         Self { understood, plain: None, unread: None }
     }
@@ -74,6 +79,14 @@ mod tests {
         assert_eq!((read.plain.as_deref(), read.unread), (Some("오후 2시"), None));
         let read = WishInput::Text("김철수 저녁".to_owned()).read();
         assert_eq!((read.plain, read.unread.as_deref()), (None, Some("김철수 저녁")));
+    }
+
+    #[test]
+    fn what_only_a_rule_of_the_clinic_understands_stays_sealed() {
+        let (noon, unclear) = (Understood::Period(Period::Morning), Understood::Unclear(Unclear::NotATime));
+        let read = ReadWish::of("점심때 김철수".to_owned(), noon, unclear);
+        assert_eq!((read.understood, read.plain), (noon, None));
+        assert_eq!(read.unread.as_deref(), Some("점심때 김철수"));
     }
 
     #[test]

@@ -91,6 +91,17 @@ impl Backend {
         Ok(Self { log, pool, config, vault, commands, server })
     }
 
+    /// The same for a command that only looks and can do without: nothing where the data dir has no database yet.
+    ///
+    /// # Errors
+    /// The part that could not be opened, with its cause.
+    pub async fn open_if_begun(settings: &Settings) -> anyhow::Result<Option<Self>> {
+        if !database::has_begun(settings) {
+            return Ok(None);
+        }
+        Self::open(settings, Beginning::Refused).await.map(Some)
+    }
+
     /// Makes sure that no view that serves is ahead of the log. For commands that append: a view that is ahead, because an older
     /// log was restored, would pass over what they append.
     ///

@@ -4,7 +4,9 @@
 //! are read as the 24-hour clock says and the hours 1 to 6 are ambiguous. What is ambiguous or not understood goes to
 //! review with its raw text kept; it is never defaulted. A text is understood only if every character of it is.
 
+mod form;
 mod grammar;
+mod shape;
 mod token;
 
 use std::fmt;
@@ -12,6 +14,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{ClockTime, Period};
+
+pub use form::Form;
+pub use shape::{canonical, shape};
 
 /// Longest text that is looked at, in bytes. Anything longer is no time of day.
 pub const MAX_WISH_LENGTH: usize = 200;
@@ -72,6 +77,14 @@ impl Unclear {
 impl fmt::Display for Unclear {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
+    }
+}
+
+/// Says in which form a wish is written, where it is understood. Follows [`read`].
+pub fn form(text: &str) -> Option<Form> {
+    match read(text) {
+        Understood::At(_) | Understood::Period(_) => token::scan(text).ok().map(|tokens| Form::of(&tokens)),
+        Understood::Unclear(_) => None,
     }
 }
 

@@ -73,3 +73,24 @@ async fn an_import_brings_every_row_into_each_view_and_a_second_one_appends_noth
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_analysis_and_a_dry_run_need_no_book_and_begin_none() {
+    let clinic = Installation::private().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (page, rules) = (folder.path().join("report.html"), folder.path().join("times.toml"));
+    std::fs::write(&rules, "[[rule]]\nname = \"idle\"\ntext = \"점심때\"\nmeans = \"12:30\"\n").unwrap();
+    let (page, rules) = (page.to_str().unwrap(), rules.to_str().unwrap());
+    let line = ["import", "analyze", "--csv", EXPORT, "--rules", rules, "--html", page, "--json"];
+    let analysis = clinic.run(&line).await.unwrap().json().unwrap();
+    assert_eq!((&analysis["rows"], &analysis["run"]["imported"]), (&json!(EXPORTED), &json!(EXPORTED)));
+    assert_eq!((&analysis["rules"][0]["name"], &analysis["rules"][0]["rows"]), (&json!("idle"), &json!(0)));
+    assert!(std::fs::read_to_string(page).unwrap().contains("Rules that decide nothing: idle."));
+    let again = clinic.run(&line).await.unwrap();
+    assert_eq!(again.code, Some(2), "a report is not replaced unasked");
+    let run = ["import", "run", "--dry-run", "--csv", EXPORT, "--rules", rules, "--json"];
+    let report = clinic.run(&run).await.unwrap().json().unwrap();
+    assert_eq!((&report["dry_run"], &report["imported"]), (&json!(true), &json!(EXPORTED)), "{report}");
+    let status = clinic.run(&["status"]).await.unwrap();
+    assert_eq!(status.code, Some(2), "there is no clinic's book yet");
+}

@@ -6,7 +6,8 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use daybook_api::{Role, Watching};
-use daybook_commands::import_csv;
+use daybook_commands::Takeover;
+use daybook_commands::import::Source;
 use daybook_domain::routing::{Limits, Share};
 use daybook_event_log::{Recorded, Revision, StreamName};
 use daybook_tests::app::App;
@@ -176,7 +177,7 @@ fn day(number: usize) -> chrono::NaiveDate {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_is_read() {
     let app = guarded_app(100.0).await;
-    let report = import_csv(&app.clinic.commands, export(), &|_| {}).await.unwrap();
+    let report = Takeover::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
     assert_eq!(report.read as usize, ROWS);
     app.clinic.settled().await.unwrap();
     set_share(&app, 25.0).await;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Cursor;
 use std::sync::Mutex;
 
-use daybook_commands::import::{Place, Progress, Reason, Reject};
-use daybook_commands::{ImportError, ImportReport, import_csv, import_postgres};
+use daybook_commands::import::{Place, Progress, Reason, Reject, Source};
+use daybook_commands::{ImportError, ImportReport, Takeover};
 use daybook_domain::book::event::ReservationImported;
 use daybook_domain::book::{BookEvent, Placement};
 use daybook_domain::wish::Unclear;
@@ -26,7 +26,7 @@ pub(crate) const ROWS: u64 = 200;
 pub(crate) fn silent(_: Progress) {}
 
 pub(crate) async fn import_text(process: &Process, text: impl Into<Vec<u8>>) -> ImportReport {
-    import_csv(&process.commands, Cursor::new(text.into()), &silent).await.unwrap()
+    Takeover::default().run(&process.commands, Source::csv(Cursor::new(text.into())), &silent).await.unwrap()
 }
 
 /// A row as it was taken over, opened.
@@ -52,13 +52,14 @@ fn unsealed(rows: TakenOver) -> Vec<(String, Option<String>)> {
     let plain = |(row, details): (ReservationImported, Option<PatientDetails>)| {
         let ReservationImported { details: _sealed, .. } = &row;
         let comparable = format!(
-            "{} {} {:?} {} {:?} {:?} {:?} {} {} {} {:?}",
+            "{} {} {:?} {} {:?} {:?} {} {:?} {} {} {} {:?}",
             row.reservation,
             row.subject,
             row.service,
             row.date,
             row.wish,
             row.placement,
+            row.is_placed_here,
             row.status,
             row.created_at,
             row.updated_at,
@@ -199,7 +200,10 @@ async fn a_row_that_was_moved_to_another_day_since_is_not_booked_twice() {
 async fn a_file_that_is_no_export_is_refused_with_what_it_lacks() {
     let (_clinic, process) = Clinic::set_up().await;
     for (text, lacks) in [("", "no header line"), ("a,b\n1,2\n", "lacks id, patientName, phone")] {
-        let refused = import_csv(&process.commands, Cursor::new(text), &silent).await.unwrap_err();
+        let refused = Takeover::default()
+            .run(&process.commands, Source::csv(Cursor::new(text)), &silent)
+            .await
+            .unwrap_err();
         assert!(refused.to_string().contains(lacks), "{refused}");
     }
     assert_eq!(import_text(&process, EXPORT.lines().next().unwrap()).await, ImportReport::default());
@@ -210,7 +214,7 @@ async fn progress_tells_how_far_it_is() {
     let (_clinic, process) = Clinic::set_up().await;
     let seen = Mutex::new(Vec::new());
     let watch = |progress| seen.lock().unwrap().push(progress);
-    import_csv(&process.commands, Cursor::new(EXPORT), &watch).await.unwrap();
+    Takeover::default().run(&process.commands, Source::csv(Cursor::new(EXPORT)), &watch).await.unwrap();
     let last = seen.into_inner().unwrap().pop().unwrap();
     let whole = Progress { rows: ROWS, rows_total: None, source_bytes: Some(EXPORT.len() as u64) };
     assert_eq!(last, whole);
@@ -235,13 +239,19 @@ async fn a_live_database_and_its_export_are_taken_over_alike() {
     let by_file = import_text(&from_file, EXPORT).await;
     let seen = Mutex::new(None);
     let watch = |progress: Progress| *seen.lock().unwrap() = Some(progress);
-    let by_database = import_postgres(&from_database.commands, old.config(), &watch).await.unwrap();
+    let by_database = Takeover::default()
+        .run(&from_database.commands, Source::postgres(old.config()), &watch)
+        .await
+        .unwrap();
     let ends = |report: ImportReport| ImportReport { position: None, ..report };
     assert_eq!(ends(by_file), ends(by_database));
     let whole = Progress { rows: ROWS, rows_total: Some(ROWS), source_bytes: None };
     assert_eq!(seen.into_inner().unwrap(), Some(whole));
     assert_eq!(unsealed(taken_over(&from_file).await), unsealed(taken_over(&from_database).await));
-    let again = import_postgres(&from_database.commands, old.config(), &silent).await.unwrap();
+    let again = Takeover::default()
+        .run(&from_database.commands, Source::postgres(old.config()), &silent)
+        .await
+        .unwrap();
     assert_eq!((again.imported, again.already_there), (0, ROWS));
 }
 
@@ -249,14 +259,18 @@ async fn a_live_database_and_its_export_are_taken_over_alike() {
 async fn a_database_that_is_not_the_old_systems_is_refused_and_rows_are_named_by_id() {
     let (_clinic, process) = Clinic::set_up().await;
     let empty = TestDatabase::empty().await.unwrap();
-    let refused = import_postgres(&process.commands, empty.config(), &silent).await.unwrap_err();
+    let refused = Takeover::default()
+        .run(&process.commands, Source::postgres(empty.config()), &silent)
+        .await
+        .unwrap_err();
     assert!(matches!(refused, ImportError::Database(_)), "{refused:?}");
     let old = old_database().await;
     let client = old.connect().await.unwrap();
     let broken =
         "UPDATE reservations SET phone = 'none' WHERE id = (SELECT min(id) FROM reservations) RETURNING id";
     let id: String = client.query_one(broken, &[]).await.unwrap().get(0);
-    let report = import_postgres(&process.commands, old.config(), &silent).await.unwrap();
+    let report =
+        Takeover::default().run(&process.commands, Source::postgres(old.config()), &silent).await.unwrap();
     let [reject] = report.rejects.as_slice() else { panic!("{:?}", report.rejects) };
     assert_eq!((reject.place.to_string(), reject.field), (format!("row {id}"), Some("phone")));
 }

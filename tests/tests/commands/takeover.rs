@@ -10,7 +10,10 @@ mod conflicts;
 mod forgotten;
 #[path = "takeover/live.rs"]
 mod live;
+#[path = "takeover/own_rules.rs"]
+mod own_rules;
 
+use daybook_commands::import::Source;
 use daybook_commands::{ImportReport, Takeover};
 use daybook_domain::book::{BookEvent, Booking};
 use daybook_domain::{Event, ReservationId};
@@ -42,13 +45,17 @@ impl Migration {
     }
 
     async fn run(&self, takeover: &Takeover) -> ImportReport {
-        takeover.postgres(&self.process.commands, self.old.config(), &silent).await.unwrap()
+        takeover.run(&self.process.commands, Source::postgres(self.old.config()), &silent).await.unwrap()
     }
 
-    /// Runs again, and gives what was appended, by type and reservation.
+    /// Runs again, and gives what was appended, by type and reservation. A rehearsal has to say the same before.
     async fn appended(&self, takeover: &Takeover) -> (ImportReport, Vec<(String, String)>) {
         let before = self.process.all_events().await.len();
+        let source = Source::postgres(self.old.config());
+        let reckoned = takeover.rehearse(Some(&self.process.commands), source, &silent).await.unwrap();
+        assert_eq!(self.process.all_events().await.len(), before, "a rehearsal appends nothing");
         let report = self.run(takeover).await;
+        assert_eq!(reckoned, ImportReport { position: None, next_since: takeover.since, ..report.clone() });
         let events = self.process.all_events().await.split_off(before);
         let named = |event: &Event| {
             let Event::Book(of_page) = event else { panic!("an import writes on pages alone") };

@@ -10,7 +10,8 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_commands::{Commands, import_csv};
+use daybook_commands::import::Source;
+use daybook_commands::{Commands, Takeover};
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{
     AdvanceStage, ChecklistItem, ChecklistItemDone, Finding, Gate, GateResult, LogPlace, Override,
@@ -31,7 +32,8 @@ fn hour(hours: i64) -> DateTime<Utc> {
 /// A clinic that has taken over what the old system holds.
 async fn migrated() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
-    let report = import_csv(&clinic.commands, Cursor::new(EXPORT.as_bytes()), &|_| {}).await.unwrap();
+    let report =
+        Takeover::default().run(&clinic.commands, Source::csv(Cursor::new(EXPORT)), &|_| {}).await.unwrap();
     assert_eq!(report.imported, 200);
     clinic.settled().await.unwrap();
     clinic

@@ -39,6 +39,7 @@ destroyed AS (
 -- taken over again stands as it stood the last time: whatever happened before that is in it, or is no more.
 requested AS (
     SELECT id, position, payload,
+           true AS is_request,
            'PENDING' AS status,
            recorded_at AS created_at,
            recorded_at AS updated_at,
@@ -49,6 +50,7 @@ requested AS (
 ),
 imported AS (
     SELECT id, position, payload,
+           false AS is_request,
            payload ->> 'status' AS status,
            date_trunc('milliseconds', (payload ->> 'created_at')::timestamptz AT TIME ZONE 'UTC') AS created_at,
            date_trunc('milliseconds', (payload ->> 'updated_at')::timestamptz AT TIME ZONE 'UTC') AS updated_at,
@@ -115,8 +117,11 @@ moved AS (
     ORDER BY move.id, move.position DESC
 ),
 -- What was moved before it was taken over again stays where it was moved to, as long as the same is typed in the old system:
--- as it was when it was moved, and each time that it was taken over since.
+-- as it was when it was moved, and each time that it was taken over since. Of what is sealed only the event can say so.
 stayed AS (
+    SELECT id FROM entered
+    WHERE (payload ->> 'is_placed_here')::boolean AND payload ->> 'wish' IS NULL
+    UNION
     SELECT DISTINCT entered.id
     FROM entered JOIN move USING (id)
     WHERE move.position < entered.position
@@ -163,8 +168,9 @@ SELECT entered.id,
            WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL THEN placed.text
            -- What was typed and understood is in plain, and stays when the patient is forgotten: it names a time.
            WHEN entered.payload ->> 'wish' IS NOT NULL THEN entered.payload ->> 'wish'
-           -- What was not understood is sealed.
-           WHEN entered.payload #>> '{placement,review}' IS NULL THEN placed.text
+           -- What was typed and not understood is sealed. An import has a text always, and a rule of the clinic's own may
+           -- have placed it; a request that was placed without one was not typed.
+           WHEN entered.payload #>> '{placement,review}' IS NULL AND (lost OR entered.is_request) THEN placed.text
            WHEN lost THEN '(erased)'
            ELSE '(sealed)'
        END AS "preferredTime",
@@ -186,7 +192,15 @@ SELECT entered.id,
        entered.subject,
        1 + coalesce(counted.changes, 0) AS version,
        -- Of the service as it was when the booking was made: later changes of the catalog are not of this booking.
-       (entered.payload #>> '{service,duration}')::integer + (entered.payload #>> '{service,buffer}')::integer AS minutes
+       (entered.payload #>> '{service,duration}')::integer + (entered.payload #>> '{service,buffer}')::integer AS minutes,
+       CASE
+           WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL OR entered.is_request THEN NULL
+           -- Whether a rule of the clinic's own took a text in plain for another time only a reader of texts can say.
+           WHEN entered.payload ->> 'wish' IS NOT NULL THEN '(any)'
+           WHEN lost THEN NULL
+           -- A text that is sealed says nothing itself; what it was placed as stands beside it.
+           ELSE coalesce(entered.payload #>> '{placement,at,start}', entered.payload #>> '{placement,period}')
+       END AS "readAs"
 FROM entered
 JOIN placed USING (id)
 LEFT JOIN turned USING (id)

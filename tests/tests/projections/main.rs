@@ -10,6 +10,7 @@ mod leadership;
 mod memory;
 mod migration;
 mod oracle;
+mod own_rules;
 mod parking;
 mod past;
 mod rebuild;

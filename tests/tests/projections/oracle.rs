@@ -51,10 +51,13 @@ const HAPPENED: [&str; 2] = [
 ];
 
 /// What the rows have to show between them, as conditions on the oracle's.
-const SHOWN: [&str; 7] = [
+const SHOWN: [&str; 10] = [
     r#""preferredTime" = '(sealed)'"#,
     r#""preferredTime" = '(erased)'"#,
     r#""preferredTime" LIKE '오전 0_:__'"#,
+    r#""preferredTime" = '(sealed)' AND "readAs" = '06:30'"#,
+    r#""preferredTime" = '오전 06:30' AND "patientName" = '(erased)' AND "readAs" IS NULL"#,
+    r#""preferredTime" = '10:40' AND "readAs" = '(any)'"#,
     r#""preferredTime" = '오후'"#,
     r#""adminNotes" = '(sealed)' AND "patientName" = '(erased)'"#,
     r#""statusChangedBy" IS NULL AND status <> 'PENDING'"#,

@@ -24,7 +24,7 @@ const MAX_KNOWN: usize = 5_000_000;
 /// Events that are looked into together, with the keys of all of them fetched at once.
 const BATCH_EVENTS: usize = 2000;
 
-/// The reservations that are known.
+/// The reservations that are known; none in a clinic that begins.
 #[derive(Default)]
 pub(super) struct Known(HashMap<ReservationId, Reservation>);
 
@@ -51,17 +51,13 @@ pub(super) struct TakenOver {
     hash: SaidHash,
     /// Whether the patient was forgotten, so that it says less.
     is_erased: bool,
-    /// Whether its wish still waits for somebody to understand it.
-    awaits_review: bool,
+    /// Its place in the day now.
+    placement: Placement,
 }
 
 impl TakenOver {
     fn by(event: &ReservationImported, said: &Said) -> Self {
-        Self {
-            hash: said.hash(),
-            is_erased: said.person.is_none(),
-            awaits_review: matches!(event.placement, Placement::Review(_)),
-        }
+        Self { hash: said.hash(), is_erased: said.person.is_none(), placement: event.placement }
     }
 }
 
@@ -108,8 +104,8 @@ impl Met {
 pub(super) enum Meeting {
     /// New.
     New,
-    /// As it was when it was last taken over.
-    Same,
+    /// As it was when it was last taken over, and placed so now.
+    Same(Placement),
     /// Not as it was then.
     Other,
     /// Not to be taken.
@@ -236,14 +232,22 @@ impl Reservation {
             (None, Some(Logged { taken_over: None, .. })) => Meeting::Rejected(Reason::BookedHere),
             (None, Some(logged)) if logged.date != date => Meeting::Rejected(Reason::OnAnotherDay),
             (None, Some(Logged { taken_over: Some(before), .. })) => {
-                let may_be_read = before.awaits_review && is_understood && !before.is_erased;
-                if met.says_as(before) && !may_be_read { Meeting::Same } else { Meeting::Other }
+                let awaits_review = matches!(before.placement, Placement::Review(_));
+                let may_be_read = awaits_review && is_understood && !before.is_erased;
+                let is_same = met.says_as(before) && !may_be_read;
+                if is_same { Meeting::Same(before.placement) } else { Meeting::Other }
             }
         }
     }
 }
 
 impl Logged {
+    fn place(&mut self, placement: Placement) {
+        if let Some(taken_over) = &mut self.taken_over {
+            taken_over.placement = placement;
+        }
+    }
+
     fn change(&mut self, event: &BookEvent) {
         match event {
             BookEvent::ReservationConfirmed(_) | BookEvent::ReservationNoShowCorrected(_) => {
@@ -253,11 +257,8 @@ impl Logged {
             BookEvent::ReservationCancelled(_) => self.status = Status::Cancelled,
             BookEvent::ReservationCompleted(_) => self.status = Status::Completed,
             BookEvent::ReservationNoShowMarked(_) => self.status = Status::NoShow,
-            BookEvent::ReservationRescheduled(_) | BookEvent::ReservationTimeAssigned(_) => {
-                if let Some(taken_over) = &mut self.taken_over {
-                    taken_over.awaits_review = false;
-                }
-            }
+            BookEvent::ReservationRescheduled(e) => self.place(e.placement),
+            BookEvent::ReservationTimeAssigned(e) => self.place(e.placement),
             BookEvent::ReservationRequested(_)
             | BookEvent::ReservationImported(_)
             | BookEvent::ReservationReimported(_)

@@ -76,22 +76,42 @@ impl Reconciliation {
         for (id, met) in run.met() {
             account.add_row(id, met, log.get(id));
         }
-        for (id, logged) in log.logged() {
-            account.reservations += 1;
-            match logged.taken_over {
-                None => account.booked_in_daybook += 1,
-                Some(_) if run.has_met(id) => {}
-                Some(_) if matches!(logged.status, Status::Cancelled | Status::Rejected) => {
-                    account.only_in_daybook_called_off += 1;
+        account.add_log(run, log);
+        account
+    }
+
+    /// As it would be after a run that was only reckoned, if all is appended that it would append.
+    pub(super) fn reckoned(report: &ImportReport, run: &Known) -> Self {
+        let mut account = Self { source_rows: report.read, rejected: report.rejected, ..Self::default() };
+        for (id, met) in run.met() {
+            match met.fate {
+                Fate::Imported => account.imported += 1,
+                Fate::Updated => account.brought_up_to_date += 1,
+                Fate::Unchanged | Fate::Agreeing | Fate::Conflicting | Fate::Rejected => {
+                    account.add_row(id, met, run.get(id));
                 }
-                Some(_) => account.only_in_daybook.add(id, Some(logged)),
             }
         }
-        for count in [&mut account.only_in_old_system, &mut account.unexplained, &mut account.only_in_daybook]
-        {
+        account.add_log(run, run);
+        account.reservations += account.imported;
+        account
+    }
+
+    fn add_log(&mut self, run: &Known, log: &Known) {
+        for (id, logged) in log.logged() {
+            self.reservations += 1;
+            match logged.taken_over {
+                None => self.booked_in_daybook += 1,
+                Some(_) if run.has_met(id) => {}
+                Some(_) if matches!(logged.status, Status::Cancelled | Status::Rejected) => {
+                    self.only_in_daybook_called_off += 1;
+                }
+                Some(_) => self.only_in_daybook.add(id, Some(logged)),
+            }
+        }
+        for count in [&mut self.only_in_old_system, &mut self.unexplained, &mut self.only_in_daybook] {
             count.list.sort_by(|a, b| (a.date, &a.reservation).cmp(&(b.date, &b.reservation)));
         }
-        account
     }
 
     fn add_row(&mut self, id: &ReservationId, met: &Met, logged: Option<&Logged>) {

@@ -59,7 +59,8 @@ pub struct ImportReport {
     pub by_period: BTreeMap<Period, u64>,
     /// Rows that were not left out and need a person's review, by why.
     pub review: BTreeMap<Unclear, u64>,
-    /// The time to give the next run, so that it reads only rows that have changed since; none where no row was read.
+    /// The time to give the next run, so that it reads only rows that have changed since; none where no row was read. A run
+    /// that appends nothing leaves it as it was given.
     pub next_since: Option<DateTime<Utc>>,
     /// The account of every row, where it was asked for.
     pub reconciliation: Option<Reconciliation>,

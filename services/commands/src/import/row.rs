@@ -67,6 +67,11 @@ pub(super) struct LegacyRow {
 }
 
 impl LegacyRow {
+    /// It, left out for what is in a column.
+    pub(super) fn rejected(&self, field: &'static str, reason: Reason) -> Reject {
+        Reject { place: self.place.clone(), field: Some(field), reason }
+    }
+
     /// What is sealed of it, with the wish if that has to be.
     pub(super) fn details(&self, unread_wish: Option<String>) -> PatientDetails {
         PatientDetails {
@@ -92,10 +97,20 @@ impl RawRow {
         self.texts.iter().flatten().map(String::len).sum()
     }
 
+    /// The text of a column as it came; none is SQL's null.
+    pub(super) fn text(&self, column: &'static str) -> Option<&str> {
+        let place = COLUMNS.iter().position(|name| *name == column)?;
+        self.texts.get(place)?.as_deref()
+    }
+
+    /// The day for which it is, where that makes sense.
+    pub(super) fn preferred_date(&self) -> Option<NaiveDate> {
+        self.text("preferredDate").and_then(date)
+    }
+
     /// Its id, where it has one.
     pub(super) fn id(&self) -> Option<ReservationId> {
-        let [id, ..] = &self.texts;
-        ReservationId::parse(id.as_deref()?).ok()
+        ReservationId::parse(self.text("id")?).ok()
     }
 
     /// Reads the row, or says what is wrong with it.

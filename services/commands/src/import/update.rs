@@ -12,8 +12,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::ImportError;
 use super::compare::{Verdict, compare};
-use super::report::{Conflict, Reason, Reject};
-use super::run::{Entry, MAX_ROWS_UNDER_WAY, Outcome, Run};
+use super::recorder::{MAX_ROWS_UNDER_WAY, Recorder};
+use super::report::{Conflict, Reason};
+use super::run::{Entry, Outcome, Run, Target};
 use super::said::Said;
 use super::standing::{self, Standing};
 use crate::error::CommandError;
@@ -49,17 +50,19 @@ impl Run<'_> {
                 };
                 again.extend(self.judge(entry, here));
             }
-            left = self.append_again(again).await?;
+            left = self.take_over_again(again).await?;
         }
         if left.is_empty() { Ok(()) } else { Err(CommandError::Contended.into()) }
     }
 
+    /// Without a clinic nothing stands here.
     async fn standings(&self, entries: &[&Entry]) -> Result<HashMap<ReservationId, Standing>, ImportError> {
+        let Some(commands) = self.target.commands() else { return Ok(HashMap::new()) };
         let mut pages: BTreeMap<NaiveDate, HashSet<ReservationId>> = BTreeMap::new();
         for Entry { row, .. } in entries {
             pages.entry(row.preferred_date).or_default().insert(row.id.clone());
         }
-        let read = |(page, ids)| async move { standing::read(self.commands, page, &ids).await };
+        let read = |(page, ids)| async move { standing::read(commands, page, &ids).await };
         let pages = stream::iter(pages).map(read).buffer_unordered(MAX_PAGES_UNDER_WAY);
         pages.try_concat().await
     }
@@ -71,11 +74,7 @@ impl Run<'_> {
             Verdict::Changed(placement) => return Some(Again { entry, here, placement }),
             Verdict::Same => Outcome::AlreadyThere,
             Verdict::Agrees => Outcome::Agreeing,
-            Verdict::Older => Outcome::Rejected(Reject {
-                place: entry.row.place.clone(),
-                field: Some("updatedAt"),
-                reason: Reason::OlderThanTaken,
-            }),
+            Verdict::Older => Outcome::Rejected(entry.row.rejected("updatedAt", Reason::OlderThanTaken)),
             Verdict::Conflict(fields) => Outcome::Conflict(Conflict {
                 reservation: entry.row.id.clone(),
                 date: entry.row.preferred_date,
@@ -86,12 +85,12 @@ impl Run<'_> {
         None
     }
 
-    /// Appends rows; gives those that have to be compared once more.
-    async fn append_again<'e>(&mut self, again: Vec<Again<'e>>) -> Result<Vec<&'e Entry>, ImportError> {
-        let named = again.iter().filter(|again| again.here.said.person.is_some()).map(|again| again.entry);
-        let sealer = self.sealer(named).await?;
-        let under_way = again.iter().map(|again| self.append_one_again(again, &sealer));
-        let outcomes: Vec<_> = stream::iter(under_way).buffered(MAX_ROWS_UNDER_WAY).try_collect().await?;
+    /// Gives those that have to be compared once more.
+    async fn take_over_again<'e>(&mut self, again: Vec<Again<'e>>) -> Result<Vec<&'e Entry>, ImportError> {
+        let outcomes = match &mut self.target {
+            Target::Log(recorder) => recorder.append_again(&again).await?,
+            Target::Nowhere(_) => again.iter().map(|_| Some(Outcome::Updated(None))).collect(),
+        };
         let mut left = Vec::new();
         for (Again { entry, placement, .. }, outcome) in again.into_iter().zip(outcomes) {
             match outcome {
@@ -100,6 +99,15 @@ impl Run<'_> {
             }
         }
         Ok(left)
+    }
+}
+
+impl Recorder<'_> {
+    async fn append_again(&mut self, again: &[Again<'_>]) -> Result<Vec<Option<Outcome>>, ImportError> {
+        let named = again.iter().filter(|again| again.here.said.person.is_some()).map(|again| again.entry);
+        let sealer = self.sealer(named).await?;
+        let under_way = again.iter().map(|again| self.append_one_again(again, &sealer));
+        stream::iter(under_way).buffered(MAX_ROWS_UNDER_WAY).try_collect().await
     }
 
     /// What came of a row; none where the reservation was changed since it was compared.
@@ -113,7 +121,7 @@ impl Run<'_> {
         let command = BookCommand::Reimport { row, expected_version: again.here.version };
         let unit = Unit { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
         match self.commands.pages().settle(date, unit).await {
-            Ok(settled) => Ok(Some(Outcome::Updated(settled.position))),
+            Ok(settled) => Ok(Some(Outcome::Updated(Some(settled.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -127,6 +135,8 @@ impl Run<'_> {
         let row = self.seal(entry, sealer, erased)?;
         // The wish of a patient who was forgotten stays what was left of it.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
-        Ok(ReservationImported { placement: *placement, wish, ..row })
+        let wish_stands = !Said::by_source(&entry.row).differing(&here.said).contains(&"preferredTime");
+        let is_placed_here = here.is_placed_here && wish_stands;
+        Ok(ReservationImported { placement: *placement, is_placed_here, wish, ..row })
     }
 }

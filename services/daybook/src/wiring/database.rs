@@ -94,8 +94,20 @@ impl DatabaseServer {
     }
 }
 
+/// Whether there is a database; one that somebody else runs is taken to be there.
+pub(super) fn has_begun(settings: &Settings) -> bool {
+    match settings.database {
+        Database::Given(_) => true,
+        Database::Private => has_private(&settings.data_dir),
+    }
+}
+
+fn has_private(data_dir: &Path) -> bool {
+    data_dir.join("postgres").exists()
+}
+
 fn check_beginning(data_dir: &Path, beginning: Beginning) -> Result<(), Misuse> {
-    if beginning == Beginning::Refused && !data_dir.join("postgres").exists() {
+    if beginning == Beginning::Refused && !has_private(data_dir) {
         return Err(Misuse(format!(
             "there is no clinic's book in `{}` yet: begin one with `daybook serve`, or name another folder by \
              --data-dir (DAYBOOK_DATA_DIR), or a database by --database-url (DATABASE_URL)",

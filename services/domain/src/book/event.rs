@@ -136,6 +136,9 @@ pub struct ReservationImported {
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
     pub placement: Placement,
+    /// Whether that was decided here, and not read from the wish. Only where it was taken over again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_placed_here: bool,
     /// Where it stood.
     pub status: Status,
     /// When it was made.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::event::{BookEvent, ServiceSnapshot};
+use super::event::{BookEvent, ReservationImported, ServiceSnapshot};
 use super::placement::Placement;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
@@ -49,6 +49,13 @@ impl Booking {
             status,
             version: 1,
         }
+    }
+
+    /// A row of the old system always has a text; in the clear it stands where it was understood. What a rule of the
+    /// clinic's own made of it, a person may correct.
+    fn imported(e: &ReservationImported) -> Self {
+        let booking = Self::new(e.subject, &e.service, e.placement, e.status);
+        Self { has_unread_wish: booking.has_unread_wish || e.wish.is_none(), ..booking }
     }
 
     /// The stretch of the day it takes up, where that is known and it holds a seat.
@@ -127,16 +134,10 @@ impl Book {
                 self.enter(&e.reservation, e.subject, &e.service, e.placement, Status::Pending);
             }
             BookEvent::ReservationImported(e) => {
-                self.enter(&e.reservation, e.subject, &e.service, e.placement, e.status);
+                self.bookings.insert(e.reservation.clone(), Booking::imported(e));
             }
             BookEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
-                let version = booking.version;
-                *booking = Booking {
-                    // A row of the old system always has a text; in the clear it stands where it was understood.
-                    has_unread_wish: e.wish.is_none(),
-                    version,
-                    ..Booking::new(e.subject, &e.service, e.placement, e.status)
-                };
+                *booking = Booking { version: booking.version, ..Booking::imported(e) };
             }),
             BookEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
             BookEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),

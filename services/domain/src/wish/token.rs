@@ -51,9 +51,19 @@ const WORDS: [(&str, Token); 18] = [
 /// Digits in one number, at most; a longer run is no time.
 const MAX_DIGITS: usize = 4;
 
+/// Full-width forms as their plain ones, and small letters.
+pub(super) fn fold(text: &str) -> String {
+    text.nfkc().flat_map(char::to_lowercase).collect()
+}
+
+/// The word that a text begins with, where it is one that times are made of.
+pub(super) fn word_at(text: &str) -> Option<&'static str> {
+    WORDS.iter().map(|(word, _)| *word).find(|word| text.starts_with(word))
+}
+
 /// Cuts a text into tokens. Full-width forms count as their plain ones, letters in either case.
 pub(super) fn scan(text: &str) -> Result<Vec<Token>, Unclear> {
-    let text: String = text.nfkc().flat_map(char::to_lowercase).collect();
+    let text = fold(text);
     let mut rest = text.trim();
     let mut tokens = Vec::new();
     while !rest.is_empty() {

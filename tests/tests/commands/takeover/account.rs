@@ -40,7 +40,7 @@ async fn every_row_and_every_reservation_is_in_exactly_one_place_of_the_account(
         .await;
     let here = wanted(7, "srv_skin_care", "2026-12-02".parse().unwrap(), "10:00");
     commands.request(here, public()).await.unwrap();
-    let report = migration.run(&reconciling()).await;
+    let report = migration.appended(&reconciling()).await.0;
     let account = report.reconciliation.unwrap();
     assert_eq!(account.source_rows, ROWS - 2 + 1);
     assert_eq!((account.imported, account.brought_up_to_date, account.conflicts), (1, 1, 1));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use daybook_commands::import::{Progress, Reason};
-use daybook_commands::{Takeover, import_csv};
+use daybook_commands::Takeover;
+use daybook_commands::import::{Progress, Reason, Source};
 use daybook_domain::Status;
 use daybook_domain::book::Placement;
 use tokio_postgres::Client;
@@ -114,7 +114,7 @@ async fn a_run_since_a_time_reads_no_more_than_has_changed_since_and_says_what_t
     let since =
         Takeover { since: Some(earliest.and_utc() + TimeDelta::milliseconds(1)), ..Takeover::default() };
     let (_clinic, process) = crate::clinic::Clinic::set_up().await;
-    let report = since.csv(&process.commands, EXPORT.as_bytes(), &silent).await.unwrap();
+    let report = since.run(&process.commands, Source::csv(EXPORT.as_bytes()), &silent).await.unwrap();
     assert_eq!((report.read, report.imported, report.passed_over), (ROWS - 1, ROWS - 1, 1));
 }
 
@@ -124,7 +124,10 @@ async fn an_old_export_does_not_undo_what_was_taken_over_from_the_live_system() 
     let id = migration.ids("true").await[0].clone();
     migration.change(&format!("UPDATE reservations SET {} WHERE id = '{id}'", CHANGES[0])).await;
     migration.run(&Takeover::default()).await;
-    let report = import_csv(&migration.process.commands, EXPORT.as_bytes(), &silent).await.unwrap();
+    let report = Takeover::default()
+        .run(&migration.process.commands, Source::csv(EXPORT.as_bytes()), &silent)
+        .await
+        .unwrap();
     assert_eq!((report.updated, report.already_there, report.rejected), (0, ROWS - 1, 1));
     assert_eq!(report.rejects[0].reason, Reason::OlderThanTaken);
     assert_eq!(migration.booking(&id).await.status, Status::Cancelled);
@@ -178,7 +181,7 @@ async fn two_runs_at_once_take_every_change_over_once() {
     let other = migration.clinic.process().await;
     let before = migration.process.all_events().await.len();
     let takeover = Takeover::default();
-    let theirs = takeover.postgres(&other.commands, migration.old.config(), &silent);
+    let theirs = takeover.run(&other.commands, Source::postgres(migration.old.config()), &silent);
     let (ours, theirs) = tokio::join!(migration.run(&takeover), theirs);
     assert_eq!(ours.updated + theirs.unwrap().updated, ROWS);
     assert_eq!((migration.process.all_events().await.len() - before) as u64, changed.len() as u64);
@@ -199,7 +202,7 @@ async fn a_run_that_is_broken_off_is_finished_by_the_next() {
         reached.send_replace(true);
     };
     tokio::select! {
-        report = takeover.postgres(&other.commands, migration.old.config(), &progress) => panic!("{report:?}"),
+        report = takeover.run(&other.commands, Source::postgres(migration.old.config()), &progress) => panic!("{report:?}"),
         reached = is_reached.wait_for(|reached| *reached) => drop(reached.unwrap()),
     }
     let report = migration.run(&reconciling()).await;

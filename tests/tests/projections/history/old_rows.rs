@@ -6,6 +6,7 @@
 use std::io::Cursor;
 
 use chrono::NaiveDate;
+use daybook_commands::import::{Rules, Source};
 use daybook_commands::{Takeover, Wanted};
 use daybook_domain::book::Meant;
 use daybook_domain::{LegacyService, Period, ReadModel, ReservationId, Status};
@@ -22,6 +23,24 @@ const OLD_IDS: u32 = 40;
 /// The days of its rows.
 const OLD_DATES: [&str; 3] = [DATES[0], DATES[1], "2025-03-28"];
 
+/// Rules of the clinic's own: for a text that the grammar cannot read, and against what it reads in two others.
+const RULES: &str = r#"
+[[rule]]
+name = "call"
+text = "전화 주세요"
+means = "06:30"
+[[rule]]
+name = "evening"
+text = "10:40"
+means = "AFTERNOON"
+before = true
+[[rule]]
+name = "ask"
+text = "오전 10시"
+means = "REVIEW"
+before = true
+"#;
+
 const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
 
@@ -30,8 +49,9 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
-    let takeover = Takeover { old_wins: dice.roll(3) == 0, ..Takeover::default() };
-    let report = takeover.csv(&clinic.commands, export, &|_| {}).await.unwrap();
+    let rules = Rules::parse(RULES).unwrap();
+    let takeover = Takeover { old_wins: dice.roll(3) == 0, rules, ..Takeover::default() };
+    let report = takeover.run(&clinic.commands, Source::csv(export), &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     for row in &rows {
         if dice.roll(3) == 0 {

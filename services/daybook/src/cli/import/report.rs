@@ -23,6 +23,18 @@ pub(super) struct Report {
     pub(super) views: Vec<ViewHolds>,
 }
 
+/// What a run would do.
+#[derive(Serialize)]
+pub(super) struct DryRun {
+    /// Always: it tells this from the report of a run.
+    pub(super) dry_run: bool,
+    /// What would come of the rows.
+    #[serde(flatten)]
+    pub(super) import: ImportReport,
+    /// As in [`Report`].
+    pub(super) is_clean: Option<bool>,
+}
+
 /// What a view holds.
 #[derive(Serialize)]
 pub(super) struct ViewHolds {
@@ -33,7 +45,21 @@ pub(super) struct ViewHolds {
 
 /// For people.
 pub(super) fn describe(report: &Report) -> String {
-    let import = &report.import;
+    let mut sections = of_import(&report.import);
+    sections.push(views(report).to_string());
+    sections.extend(next_since(&report.import));
+    join(&sections)
+}
+
+/// For people, of a run that recorded nothing.
+pub(super) fn describe_dry_run(report: &DryRun) -> String {
+    let mut sections = vec!["Nothing was recorded. This is what a run would do:".to_owned()];
+    sections.extend(of_import(&report.import));
+    join(&sections)
+}
+
+/// What came, or would come, of the rows.
+pub(super) fn of_import(import: &ImportReport) -> Vec<String> {
     let mut sections = vec![numbers(import).to_string(), kinds(import).to_string()];
     if !import.review.is_empty() {
         sections.push(review(import).to_string());
@@ -44,11 +70,12 @@ pub(super) fn describe(report: &Report) -> String {
     if import.conflicts > 0 {
         sections.push(conflicts(import));
     }
-    if let Some(reconciliation) = &import.reconciliation {
-        sections.push(account::describe(reconciliation));
-    }
-    sections.push(views(report).to_string());
-    sections.extend(next_since(import));
+    sections.extend(import.reconciliation.as_ref().map(account::describe));
+    sections
+}
+
+/// Sections, a line apart.
+pub(super) fn join(sections: &[String]) -> String {
     let sections: Vec<&str> = sections.iter().map(|section| section.trim_end()).collect();
     sections.join("\n\n")
 }

@@ -1,18 +1,15 @@
 //! `daybook import run`: from a CSV export or from the old system's live database, beside a running service or without one.
 
-use std::fs::File;
-use std::path::PathBuf;
-
-use anyhow::Context;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
-use daybook_commands::import::{Progress, Reconciliation};
-use daybook_commands::{ImportReport, Takeover};
+use daybook_commands::Takeover;
+use daybook_commands::import::{ImportReport, Reconciliation};
 
-use super::report::{Report, ViewHolds, describe};
+use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
+use super::source::{RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
-use crate::output::{Consent, Format, Meter};
-use crate::settings::{Settings, parse_connection};
+use crate::output::{Consent, Format};
+use crate::settings::Settings;
 use crate::view_counts;
 use crate::wiring::{Backend, Beginning};
 
@@ -31,78 +28,14 @@ pub(in crate::cli) struct Arguments {
     #[arg(long = "final", conflicts_with = "since")]
     is_final: bool,
     #[command(flatten)]
+    rules: RulesArguments,
+    /// Record nothing, and say what a run would do; it needs no clinic's book yet
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
     consent: Consent,
     #[command(flatten)]
     format: Format,
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct SourceArguments {
-    /// Export of the old table `reservations`: a line with the names of its columns, then one reservation a record
-    #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
-    /// The old system's live PostgreSQL, which is only read
-    #[arg(long, value_name = "URL")]
-    from: Option<String>,
-}
-
-/// Where reservations come from.
-enum Source {
-    Csv { file: File, path: PathBuf, size_bytes: u64 },
-    Postgres(Box<tokio_postgres::Config>),
-}
-
-impl Source {
-    fn open(arguments: SourceArguments) -> anyhow::Result<Self> {
-        let Some(path) = arguments.csv else {
-            let url = arguments.from.unwrap_or_default();
-            return Ok(Self::Postgres(Box::new(parse_connection("--from", &url)?)));
-        };
-        let opened = File::open(&path).and_then(|file| file.metadata().map(|found| (file, found)));
-        let (file, found) = opened.with_context(|| format!("cannot read `{}` (--csv)", path.display()))?;
-        Ok(Self::Csv { file, path, size_bytes: found.len() })
-    }
-
-    fn describe(&self, takeover: &Takeover) -> String {
-        let source = match self {
-            Self::Csv { path, .. } => format!("`{}`", path.display()),
-            Self::Postgres(config) => {
-                format!("the database `{}`", config.get_dbname().unwrap_or("(unnamed)"))
-            }
-        };
-        let which = match takeover.since {
-            Some(since) => format!(" since {}", since.to_rfc3339()),
-            None => String::new(),
-        };
-        let conflicts = match takeover.old_wins {
-            true => "Where it was changed here too, what was done here is OVERRULED.",
-            false => "Where it was changed here too, it stays as it is here and is listed.",
-        };
-        format!(
-            "This records every reservation of {source} that is new or has changed there{which} since it was last imported. \
-             {conflicts} The event log keeps for ever what is recorded."
-        )
-    }
-
-    async fn import(self, backend: &Backend, takeover: &Takeover) -> anyhow::Result<ImportReport> {
-        let meter = Meter::new("rows");
-        let tell = |progress: Progress, done: Option<u64>, all: Option<u64>| {
-            let fraction = done.zip(all).map(|(done, all)| done as f64 / all.max(1) as f64);
-            meter.tell("importing", progress.rows, fraction);
-        };
-        let report = match self {
-            Self::Csv { file, size_bytes, .. } => {
-                let tell = |progress: Progress| tell(progress, progress.source_bytes, Some(size_bytes));
-                takeover.csv(&backend.commands, file, &tell).await?
-            }
-            Self::Postgres(config) => {
-                let tell = |progress: Progress| tell(progress, Some(progress.rows), progress.rows_total);
-                takeover.postgres(&backend.commands, *config, &tell).await.context("--from")?
-            }
-        };
-        Ok(report)
-    }
 }
 
 fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
@@ -113,10 +46,13 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { source, since, old_wins, is_final, consent, format } = arguments;
-    let takeover = Takeover { since, old_wins, reconcile: is_final };
+    let Arguments { source, since, old_wins, is_final, rules, dry_run, consent, format } = arguments;
+    let takeover = Takeover { since, old_wins, reconcile: is_final, rules: rules.read()? };
     let source = Source::open(source)?;
-    consent.to(source.describe(&takeover)).await?;
+    if dry_run {
+        return rehearse(settings, source, &takeover, format).await;
+    }
+    consent.to(what_it_does(&source, &takeover)).await?;
     let backend = Backend::open(settings, Beginning::Allowed).await?;
     let engine = backend.start_engine();
     let imported = import(&backend, source, &takeover).await;
@@ -124,7 +60,52 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     backend.close().await?;
     let report = imported?;
     format.print(&report, || describe(&report))?;
-    Ok(if report.is_clean == Some(false) { Exit::Failed } else { Exit::Done })
+    Ok(exit(report.is_clean))
+}
+
+fn what_it_does(source: &Source, takeover: &Takeover) -> String {
+    let which = match takeover.since {
+        Some(since) => format!(" since {}", since.to_rfc3339()),
+        None => String::new(),
+    };
+    let conflicts = match takeover.old_wins {
+        true => "Where it was changed here too, what was done here is OVERRULED.",
+        false => "Where it was changed here too, it stays as it is here and is listed.",
+    };
+    format!(
+        "This records every reservation of {} that is new or has changed there{which} since it was last imported. \
+         {conflicts} The event log keeps for ever what is recorded.",
+        source.name()
+    )
+}
+
+/// Whether every row is accounted for and nothing is left to look at; none where that was not asked for.
+fn is_clean(import: &ImportReport) -> Option<bool> {
+    import.reconciliation.as_ref().map(Reconciliation::is_clean)
+}
+
+fn exit(is_clean: Option<bool>) -> Exit {
+    if is_clean == Some(false) { Exit::Failed } else { Exit::Done }
+}
+
+/// Says what a run would do, and ends as it would end.
+async fn rehearse(
+    settings: &Settings,
+    source: Source,
+    takeover: &Takeover,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let backend = Backend::open_if_begun(settings).await?;
+    let commands = backend.as_ref().map(|backend| &backend.commands);
+    let reckoned =
+        source.read("reckoning", async |source, tell| takeover.rehearse(commands, source, tell).await).await;
+    if let Some(backend) = backend {
+        backend.close().await?;
+    }
+    let import = reckoned?;
+    let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
+    format.print(&report, || describe_dry_run(&report))?;
+    Ok(exit(report.is_clean))
 }
 
 /// Imports, and waits until both views hold it.
@@ -133,7 +114,9 @@ async fn import(backend: &Backend, source: Source, takeover: &Takeover) -> anyho
     // The catalog says which service an enum value is; a new clinic has to have one first.
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;
-    let import = source.import(backend, takeover).await?;
+    let commands = &backend.commands;
+    let import =
+        source.read("importing", async |source, tell| takeover.run(commands, source, tell).await).await?;
     let position = match import.position {
         Some(position) => position,
         None => backend.log.head().await?,
@@ -144,6 +127,5 @@ async fn import(backend: &Backend, source: Source, takeover: &Takeover) -> anyho
         let counts = view_counts::count(&backend.pool.get().await?, generation).await?;
         views.extend(counts.map(|counts| ViewHolds { generation, counts }));
     }
-    let is_clean = import.reconciliation.as_ref().map(Reconciliation::is_clean);
-    Ok(Report { import, is_clean, views })
+    Ok(Report { is_clean: is_clean(&import), import, views })
 }

@@ -15,8 +15,7 @@ pub(super) fn describe(account: &Reconciliation) -> String {
         sections.extend((count.count > 0).then(|| list(what, count)));
     }
     sections.push(verdict(account).to_owned());
-    let sections: Vec<&str> = sections.iter().map(|section| section.trim_end()).collect();
-    sections.join("\n\n")
+    super::join(&sections)
 }
 
 fn rows(account: &Reconciliation) -> Table {

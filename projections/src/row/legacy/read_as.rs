@@ -1,0 +1,99 @@
+//! What a typed text was placed as, where the text does not say so itself: the legacy view's column `readAs`.
+//!
+//! The old system has nothing but the text. A rule of the clinic's own may place a text that no reader of that column
+//! understands, or takes for another time; the text stays as it was typed, and this says what it stands for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use daybook_domain::book::Placement;
+use daybook_domain::{ClockTime, Period};
+use serde::{Deserialize, Serialize};
+
+/// Stands in the column for a text that a person has to look at.
+const REVIEW: &str = "REVIEW";
+
+/// What a text was placed as. In the column: `HH:MM`, `MORNING`, `AFTERNOON` or `REVIEW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) enum ReadAs {
+    At(ClockTime),
+    Period(Period),
+    Review,
+}
+
+impl ReadAs {
+    /// The same as a placement says.
+    pub(super) const fn of(placement: &Placement) -> Self {
+        match placement {
+            Placement::At { start, .. } => Self::At(*start),
+            Placement::Period(period) => Self::Period(*period),
+            Placement::Review(_) => Self::Review,
+        }
+    }
+
+    /// The placement; the column does not tell the half of the day of a time, and the old text does not need it.
+    pub(super) const fn placement(self) -> Option<Placement> {
+        match self {
+            Self::At(start) => Some(Placement::At { start, period: Period::by_clock(start) }),
+            Self::Period(period) => Some(Placement::Period(period)),
+            Self::Review => None,
+        }
+    }
+}
+
+impl fmt::Display for ReadAs {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(start) => start.fmt(formatter),
+            Self::Period(period) => formatter.write_str(period.as_str()),
+            Self::Review => formatter.write_str(REVIEW),
+        }
+    }
+}
+
+/// The column holds something else.
+#[derive(Debug, thiserror::Error)]
+#[error("the column readAs holds HH:MM, MORNING, AFTERNOON or REVIEW")]
+pub(crate) struct UnknownReading;
+
+impl FromStr for ReadAs {
+    type Err = UnknownReading;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReading> {
+        match text.parse::<Period>() {
+            Ok(period) => Ok(Self::Period(period)),
+            Err(_) if text == REVIEW => Ok(Self::Review),
+            Err(_) => text.parse().map(Self::At).map_err(|_| UnknownReading),
+        }
+    }
+}
+
+impl TryFrom<String> for ReadAs {
+    type Error = UnknownReading;
+
+    fn try_from(text: String) -> Result<Self, UnknownReading> {
+        text.parse()
+    }
+}
+
+impl From<ReadAs> for String {
+    fn from(read_as: ReadAs) -> Self {
+        read_as.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_column_reads_back_as_it_was_written() {
+        for text in ["12:30", "01:00", "MORNING", "AFTERNOON", "REVIEW"] {
+            assert_eq!(text.parse::<ReadAs>().unwrap().to_string(), text);
+        }
+        assert!("noon".parse::<ReadAs>().is_err());
+    }
+}

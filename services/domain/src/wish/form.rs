@@ -1,0 +1,69 @@
+//! What the grammar's forms are called: by which of them a text was understood. For reports, never for decisions.
+
+use super::token::Token;
+
+/// The form in which a time was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Form {
+    /// `09:30`, `9.30`
+    Clock,
+    /// `9:30 AM`, `오후 2:30`
+    ClockWithMarker,
+    /// `10시`, `10시 반`, `10시 30분`
+    Hour,
+    /// `오전 9시`, `오후 2시 30분`
+    HourWithMarker,
+    /// `0930`
+    FourDigits,
+    /// `오전 9`, `3pm`
+    NumberWithMarker,
+    /// `10:00~11:00`: its start counts.
+    Range,
+    /// `오전`, `morning`, `오후 아무때나`
+    HalfDay,
+}
+
+impl Form {
+    /// As reports name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clock => "clock",
+            Self::ClockWithMarker => "clock-with-marker",
+            Self::Hour => "hour",
+            Self::HourWithMarker => "hour-with-marker",
+            Self::FourDigits => "four-digits",
+            Self::NumberWithMarker => "number-with-marker",
+            Self::Range => "range",
+            Self::HalfDay => "half-day",
+        }
+    }
+
+    /// The form of tokens that the grammar understands.
+    pub(super) fn of(tokens: &[Token]) -> Self {
+        let any = |sought: fn(&Token) -> bool| tokens.iter().any(sought);
+        if any(|token| *token == Token::Until) {
+            return Self::Range;
+        }
+        let marked = any(|token| matches!(token, Token::Marker(_)));
+        let digits = tokens.iter().find_map(|token| match token {
+            Token::Number { digits, .. } => Some(*digits),
+            Token::Separator
+            | Token::Hour
+            | Token::Minute
+            | Token::Half
+            | Token::Marker(_)
+            | Token::Until
+            | Token::Anytime => None,
+        });
+        let (hour, clock) = (any(|token| *token == Token::Hour), any(|token| *token == Token::Separator));
+        match (digits, hour, clock, marked) {
+            (None, ..) => Self::HalfDay,
+            (Some(_), true, _, true) => Self::HourWithMarker,
+            (Some(_), true, _, false) => Self::Hour,
+            (Some(_), false, true, true) => Self::ClockWithMarker,
+            (Some(_), false, true, false) => Self::Clock,
+            (Some(4), false, false, _) => Self::FourDigits,
+            (Some(_), false, false, _) => Self::NumberWithMarker,
+        }
+    }
+}

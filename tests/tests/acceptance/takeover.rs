@@ -3,13 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use daybook_tests::postgres::TestDatabase;
 use daybook_tests::process::{Ended, Installation};
-use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use crate::asking::{EXPORT, EXPORTED, until};
+use crate::old_system;
 
 /// Rows that are made of each row of the export.
 const COPIES: usize = 30;
@@ -19,24 +18,6 @@ const KILLED: usize = 3;
 
 const IMPORTED: &str = "SELECT count(*) FROM event_log.events WHERE kind = 'ReservationImported'";
 
-/// An old system with many times the export's rows.
-async fn old_system() -> (TestDatabase, Client) {
-    let database = TestDatabase::empty().await.unwrap();
-    let client = database.connect().await.unwrap();
-    client.batch_execute(include_str!("../commands/legacy_schema.sql")).await.unwrap();
-    let sink = client.copy_in("COPY reservations FROM STDIN (FORMAT csv, HEADER true)").await.unwrap();
-    let mut sink = std::pin::pin!(sink);
-    sink.send(bytes::Bytes::from(std::fs::read(EXPORT).unwrap())).await.unwrap();
-    sink.finish().await.unwrap();
-    let copies = format!(
-        r#"INSERT INTO reservations SELECT id || '-' || n, "patientName", phone, email, "birthDate", gender, "treatmentType",
-               "preferredDate", "preferredTime", status, notes, "adminNotes", "createdAt", "updatedAt", service,
-               "statusChangedAt", "statusChangedBy" FROM reservations, generate_series(2, {COPIES}) AS n"#
-    );
-    client.batch_execute(&copies).await.unwrap();
-    (database, client)
-}
-
 async fn count(database: &Client, sql: &str) -> i64 {
     // Before the first start there is no log.
     database.query_one(sql, &[]).await.map_or(0, |row| row.get(0))
@@ -44,7 +25,7 @@ async fn count(database: &Client, sql: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn imports_that_are_killed_and_an_old_system_that_goes_on_end_in_an_account_that_adds_up() {
-    let (old, system) = old_system().await;
+    let (old, system) = old_system::start(COPIES).await;
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let url = old.url();

@@ -1,0 +1,245 @@
+//! The whole way as an operator goes it: from the old system's live database to dynamic services, to the cleanup, and back from
+//! there, while clients book and read. Nobody is refused, and every reservation is there at every step.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use daybook_tests::process::{Ended, Installation, Service};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+
+use crate::asking::{ask, client, within, working_day};
+use crate::load::{Load, Tolerance};
+use crate::{old_system, tables};
+
+/// Copies of each of the export's 200 rows: 5,000 reservations.
+const COPIES: usize = 25;
+const ROWS: usize = 5000;
+
+/// Times that a test can wait for in place of the runbook's weeks; every read is compared.
+const SETTINGS: [(&str, &str); 3] = [
+    ("DAYBOOK_SOAK", "shadow=1s,canary-5=1s,canary-25=1s,canary-50=1s,dynamic=2s,stability=3s"),
+    ("DAYBOOK_SHADOW_SAMPLE", "100"),
+    ("DAYBOOK_GUARD_WINDOW", "1"),
+];
+
+/// Clients that book, each with a pause, and clients that read without one.
+const BOOKING_CLIENTS: usize = 2;
+const BOOKING_PAUSE: Duration = Duration::from_millis(250);
+const READING_CLIENTS: usize = 3;
+
+/// How long the evidence for a stage may take to come together on a busy machine.
+const EVIDENCE_PATIENCE: Duration = Duration::from_secs(180);
+
+/// The clinic's own rule for one of the texts that the grammar does not read.
+const RULES: &str = "[[rule]]\nname = \"lunch\"\ntext = \"점심시간\"\nmeans = \"12:30\"\n";
+
+/// An operator at the command line.
+struct Operator<'a> {
+    clinic: &'a Installation,
+    database: Client,
+}
+
+impl Operator<'_> {
+    async fn run(&self, line: &[&str]) -> Ended {
+        self.clinic.run_with(line, &SETTINGS).await.unwrap()
+    }
+
+    /// Runs a command that has to end well.
+    async fn done(&self, line: &[&str]) -> Value {
+        self.run(line).await.json().unwrap()
+    }
+
+    /// Enters a stage once its gates let through. Bookings of earlier weeks, with which those of a new clinic could be compared,
+    /// there are none: past that gate alone one goes with a reason.
+    async fn enter(&self, stage: &str) {
+        let plain = ["migrate", "advance", "--to", stage, "--yes", "--json"];
+        let past = [&plain[..], &["--override", "a clinic that is new has no earlier weeks"]].concat();
+        within(EVIDENCE_PATIENCE, &format!("the gates before {stage}"), async || {
+            let ended = self.run(&plain).await;
+            let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+            if outcome["entered"] == true {
+                return Ok(());
+            }
+            let gates = outcome["next"]["gates"].as_array().unwrap().iter();
+            let shut: Vec<String> =
+                gates.filter(|gate| gate["finding"] != "met").map(Value::to_string).collect();
+            match &*shut {
+                [only] if only.contains("\"creation-rate\"") && only.contains("\"inconclusive\"") => {
+                    self.done(&past).await;
+                    Ok(())
+                }
+                shut => Err(shut.join("\n")),
+            }
+        })
+        .await;
+    }
+
+    /// Makes sure that both views hold what was imported and all that was acknowledged.
+    async fn miss_nothing(&self, imported: &BTreeSet<String>, load: &Load) {
+        let wanted: BTreeSet<String> = imported.union(&load.acknowledged()).cloned().collect();
+        tables::wait_for(&self.database, &wanted).await;
+    }
+}
+
+/// Reads that are sent without a pause, by clients of many names.
+struct Reads {
+    clients: JoinSet<()>,
+    answered: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Reads {
+    fn start(service: &Service) -> Self {
+        let (answered, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut clients = JoinSet::new();
+        for _ in 0..READING_CLIENTS {
+            let (answered, is_over) = (Arc::clone(&answered), Arc::clone(&is_over));
+            let (client, base) =
+                (client(), service.url("/api/public/reservations/time-slots?service=SKIN_CARE&date="));
+            clients.spawn(async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    let number = answered.fetch_add(1, Ordering::Relaxed);
+                    let day = working_day(number as usize % 40);
+                    let name = format!("reader-{}", number % 997);
+                    let asked = client.get(format!("{base}{day}")).header("Daybook-Client", name);
+                    let answer = ask(asked).await.unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.body);
+                }
+            });
+        }
+        Self { clients, answered, is_over }
+    }
+
+    /// Ends them; one that was not answered fails here. Says how many were.
+    async fn end(mut self) -> u64 {
+        self.is_over.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.clients.join_next().await {
+            ended.unwrap();
+        }
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+/// Phase 2: the old system's rows are looked at, tried, taken over, reviewed and accounted for.
+async fn take_over(operator: &Operator<'_>, url: &str, folder: &Path) {
+    let rules = folder.join("rules.toml");
+    fs::write(&rules, RULES).unwrap();
+    let rules = rules.to_str().unwrap();
+    let analyzed = operator.done(&["import", "analyze", "--from", url, "--json"]).await;
+    assert_eq!((&analyzed["rows"], &analyzed["run"]["imported"]), (&ROWS.into(), &ROWS.into()));
+    operator.done(&["import", "analyze", "--from", url, "--rules", rules, "--json"]).await;
+    let run = ["import", "run", "--from", url, "--rules", rules, "--json"];
+    let tried = operator.done(&[&run[..], &["--dry-run"]].concat()).await;
+    assert_eq!((&tried["imported"], &tried["dry_run"]), (&ROWS.into(), &true.into()), "{tried}");
+    let taken = operator.done(&[&run[..], &["--yes"]].concat()).await;
+    assert_eq!(taken["imported"], ROWS, "{taken}");
+    review(operator, folder).await;
+    let last = operator.done(&[&run[..], &["--yes", "--final"]].concat()).await;
+    assert_eq!((&last["is_clean"], &last["imported"]), (&true.into(), &0.into()), "{last}");
+    operator.done(&["projection", "verify", "--json"]).await;
+    for phase in ["1", "2"] {
+        let checked = operator.done(&["migrate", "check", "--phase", phase, "--json"]).await;
+        assert_eq!(checked["is_met"], true, "{checked}");
+    }
+}
+
+/// Sends what nobody could read to the desk, and takes it back.
+async fn review(operator: &Operator<'_>, folder: &Path) {
+    let (out, back) = (folder.join("review.csv"), folder.join("reviewed.csv"));
+    let waiting = operator.done(&["import", "review", "list", "--json"]).await;
+    let waiting = waiting["waiting"].as_u64().unwrap();
+    assert!(
+        (1..ROWS as u64 / 20).contains(&waiting),
+        "{waiting} await review: at least 95 % have to be read"
+    );
+    operator.done(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
+    let mut reader = csv::Reader::from_path(&out).unwrap();
+    let decision = reader.headers().unwrap().iter().position(|name| name == "decision").unwrap();
+    let mut writer = csv::Writer::from_path(&back).unwrap();
+    writer.write_record(reader.headers().unwrap()).unwrap();
+    for record in reader.records() {
+        let record = record.unwrap();
+        let fields = record.iter().enumerate().map(|(at, field)| if at == decision { "오후" } else { field });
+        writer.write_record(fields).unwrap();
+    }
+    writer.flush().unwrap();
+    let applied =
+        operator.done(&["import", "review", "apply", back.to_str().unwrap(), "--yes", "--json"]).await;
+    assert_eq!(applied["applied"], waiting);
+}
+
+/// What the checklist asks of people, and a backup that is proven.
+async fn prepare(operator: &Operator<'_>, folder: &Path, name: &str) {
+    let contacts = [
+        "database-admin=Kim,1",
+        "application-owner=Lee,2",
+        "backup-location=shelf",
+        "rollback-authority=Park,3",
+    ];
+    let set = contacts.iter().flat_map(|contact| ["--set", contact]);
+    let line: Vec<&str> =
+        ["migrate", "checklist", "contacts"].into_iter().chain(set).chain(["--yes", "--json"]).collect();
+    operator.done(&line).await;
+    let backup = folder.join(name);
+    operator.done(&["backup", backup.to_str().unwrap(), "--json"]).await;
+    operator.done(&["restore", backup.to_str().unwrap(), "--verify", "--json"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_system_becomes_dynamic_services_and_comes_back_without_a_lost_booking_or_a_failed_request() {
+    let (old, _) = old_system::start(COPIES).await;
+    let clinic = Installation::open().await.unwrap();
+    let folder = clinic.data_dir();
+    fs::create_dir_all(&folder).unwrap();
+    let operator = Operator { clinic: &clinic, database: clinic.connect().await.unwrap() };
+    take_over(&operator, &old.url(), &folder).await;
+    let imported: BTreeSet<String> = tables::ids(&operator.database, "legacy").await.into_iter().collect();
+    assert_eq!(imported.len(), ROWS);
+
+    let service = clinic.serve_with(&SETTINGS).await.unwrap();
+    let load = Load::default();
+    let mut bookings =
+        load.start_slowly(&service, BOOKING_CLIENTS, Tolerance::LostConnections, BOOKING_PAUSE);
+    let reads = Reads::start(&service);
+    load.acknowledges(1).await;
+    prepare(&operator, &folder, "first").await;
+    for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
+        operator.enter(stage).await;
+        load.acknowledges(2).await;
+        operator.miss_nothing(&imported, &load).await;
+    }
+    prepare(&operator, &folder, "final").await;
+    let approve =
+        ["migrate", "checklist", "done", "cleanup-approved", "--evidence", "the team", "--yes", "--json"];
+    operator.done(&approve).await;
+    operator.done(&["projection", "verify", "--json"]).await;
+    operator.enter("retired").await;
+    load.acknowledges(2).await;
+    let closing = operator.run(&["migrate", "check", "--phase", "4", "--json"]).await;
+    assert_eq!(closing.code, Some(0), "{}{}", closing.stdout, closing.stderr);
+
+    let back = ["migrate", "rollback", "--reason", "to see that it goes", "--yes", "--json"];
+    let back = operator.done(&back).await;
+    assert!(back["in_force_seconds"].as_f64().unwrap() < 1.0, "{back}");
+    load.acknowledges(2).await;
+    operator.miss_nothing(&imported, &load).await;
+
+    load.stop();
+    while let Some(ended) = bookings.join_next().await {
+        ended.unwrap();
+    }
+    assert_eq!(load.unanswered(), 0, "no booking was refused or lost its connection");
+    assert!(reads.end().await > 1000);
+    operator.miss_nothing(&imported, &load).await;
+    for view in tables::VIEWS {
+        let there = tables::ids(&operator.database, view).await.len();
+        assert_eq!(there, ROWS + load.acknowledged().len(), "{view}: each of them once");
+    }
+    assert_eq!(operator.done(&["projection", "verify", "--json"]).await["agrees"], true);
+}

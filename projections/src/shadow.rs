@@ -9,6 +9,7 @@
 
 mod canonical;
 mod days;
+mod draw;
 mod ledger;
 mod trial;
 
@@ -23,6 +24,7 @@ use crate::generation::{self, Generation};
 use crate::query::{self, Days, ListFilter, Reservation};
 use crate::store;
 
+pub use draw::Drawn;
 pub use ledger::{KEEP_DIFFERENCES, KEEP_DIFFERENCES_DAYS};
 pub use trial::{MAX_TOLD, ReadTrial};
 

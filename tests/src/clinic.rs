@@ -116,16 +116,7 @@ impl Clinic {
     /// What looks at its migration, with soak times that have passed as soon as they begin.
     #[must_use]
     pub fn migration(&self) -> Migration {
-        let none = Duration::ZERO;
-        let soak = SoakTimes {
-            shadow: none,
-            canary5: none,
-            canary25: none,
-            canary50: none,
-            dynamic: none,
-            stability: none,
-        };
-        let settings = GateSettings { soak, ..GateSettings::default() };
+        let settings = GateSettings { soak: SoakTimes::NONE, ..GateSettings::default() };
         Migration::new(self.log.clone(), self.vault.clone(), self.pool.clone(), settings)
     }
 

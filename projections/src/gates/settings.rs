@@ -36,6 +36,16 @@ impl Default for SoakTimes {
 }
 
 impl SoakTimes {
+    /// None at all: for a drill.
+    pub const NONE: Self = Self {
+        shadow: Duration::ZERO,
+        canary5: Duration::ZERO,
+        canary25: Duration::ZERO,
+        canary50: Duration::ZERO,
+        dynamic: Duration::ZERO,
+        stability: Duration::ZERO,
+    };
+
     /// How long a stage lasts at least; nothing is asked of the first and the last.
     pub const fn of(&self, stage: Stage) -> Duration {
         match stage {

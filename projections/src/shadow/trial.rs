@@ -154,7 +154,7 @@ async fn ids_after(
     read_ids(&snapshot.query(&statement, &[&last, &number]).await?)
 }
 
-async fn random_ids(
+pub(super) async fn random_ids(
     snapshot: &Transaction<'_>,
     [left, right]: [Generation; 2],
     number: u64,

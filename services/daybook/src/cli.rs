@@ -135,7 +135,7 @@ impl Command {
             Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
-            Self::Migrate(command) => signals::interruptible(migrate::run(settings, command)).await,
+            Self::Migrate(command) => migrate::run(settings, command).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
             Self::Backup(arguments) => signals::interruptible(backup::run(settings, arguments)).await,
             Self::Restore(arguments) => restore::run(settings, arguments).await,

@@ -3,7 +3,8 @@
 //! It must never hold a booking rule, a projection or an HTTP route: it only wires what the other crates offer.
 //!
 //! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
-//! that every command works with, [`private_postgres`] is the database of those who name none.
+//! that every command works with, [`private_postgres`] is the database of those who name none,
+//! `rehearsal` goes through the migration in a scratch database.
 
 pub mod cli;
 pub mod exit;
@@ -13,6 +14,7 @@ mod logging;
 mod output;
 mod part;
 pub mod private_postgres;
+mod rehearsal;
 pub mod secrets;
 pub mod settings;
 mod view_counts;

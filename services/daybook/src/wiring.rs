@@ -5,6 +5,7 @@
 mod database;
 mod empty;
 mod engine;
+mod in_force;
 mod key_ring;
 mod log;
 mod scratch;
@@ -29,8 +30,9 @@ use uuid::Uuid;
 
 pub use empty::EmptyDatabase;
 pub use engine::RunningEngine;
+pub use in_force::wait_until_in_force;
 pub use log::LogIdentity;
-pub use scratch::{Restored, Scratch};
+pub use scratch::{Purpose, Restored, Scratch};
 pub use supervisor::Supervisor;
 
 use crate::settings::Settings;

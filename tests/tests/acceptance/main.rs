@@ -24,6 +24,7 @@ mod paused_leader;
 mod private_postgres;
 mod proofs;
 mod random_kills;
+mod rehearsing;
 mod replay;
 mod restored_log;
 mod retiring;

@@ -7,6 +7,7 @@ mod check;
 mod checklist;
 mod gates;
 mod plan;
+mod rehearse;
 mod rollback;
 mod status;
 
@@ -14,6 +15,7 @@ use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use daybook_domain::routing::{RoutingRejection, Stage};
 
+use super::signals::interruptible;
 use crate::exit::Exit;
 use crate::failure::Misuse;
 use crate::settings::Settings;
@@ -28,6 +30,9 @@ pub(super) enum Command {
     Advance(advance::Arguments),
     /// Go back to an earlier stage at once; nothing stands in the way of that
     Rollback(rollback::Arguments),
+    /// Go through all stages, and back from each, on a copy of the log; exit code 1 where anything is lost, fails or differs
+    #[command(after_help = rehearse::ON_A_COPY)]
+    Rehearse(rehearse::Arguments),
     /// Measure the gates before a stage, or the success criteria of a phase of the runbook
     Check(check::Arguments),
     /// The runbook's checklists and emergency contacts: what is done, and what is not
@@ -37,12 +42,14 @@ pub(super) enum Command {
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {
-        Command::Status(arguments) => status::run(settings, arguments).await,
-        Command::Plan(arguments) => plan::run(settings, arguments).await,
-        Command::Advance(arguments) => advance::run(settings, arguments).await,
-        Command::Rollback(arguments) => rollback::run(settings, arguments).await,
-        Command::Check(arguments) => check::run(settings, arguments).await,
-        Command::Checklist(arguments) => checklist::run(settings, arguments).await,
+        Command::Status(arguments) => interruptible(status::run(settings, arguments)).await,
+        Command::Plan(arguments) => interruptible(plan::run(settings, arguments)).await,
+        Command::Advance(arguments) => interruptible(advance::run(settings, arguments)).await,
+        Command::Rollback(arguments) => interruptible(rollback::run(settings, arguments)).await,
+        // It takes the signals itself: its scratch database is dropped then, too.
+        Command::Rehearse(arguments) => rehearse::run(settings, arguments).await,
+        Command::Check(arguments) => interruptible(check::run(settings, arguments)).await,
+        Command::Checklist(arguments) => interruptible(checklist::run(settings, arguments)).await,
     }
 }
 

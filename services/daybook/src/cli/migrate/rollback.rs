@@ -2,13 +2,13 @@
 //! built from the log first.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RollBackStage, RoutingCommand, RoutingRejection, Stage};
 use daybook_event_log::Position;
-use daybook_projections::{Router, ViewError, Views};
+use daybook_projections::{Router, Views};
 use serde::Serialize;
 
 use super::{check_reason, stage};
@@ -16,13 +16,7 @@ use crate::cli::projection::restore;
 use crate::exit::Exit;
 use crate::output::{Consent, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
-
-/// How long it may take until a change is in force.
-const IN_FORCE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Pause between looks whether it is.
-const IN_FORCE_PAUSE: Duration = Duration::from_millis(1);
+use crate::wiring::{Backend, Beginning, operator_now, wait_until_in_force};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -95,12 +89,12 @@ async fn roll_back(backend: &Backend, to: Stage, reason: &str, begun: Instant) -
     let command = RoutingCommand::RollBackStage(RollBackStage { stage: to, reason: reason.into() });
     let asked = Instant::now();
     let position = backend.commands.change_routing(command, operator_now()).await?;
-    wait_until_in_force(backend, &follower, asked).await?;
+    let in_force = wait_until_in_force(&backend.commands, &follower, asked).await?;
     Ok(Outcome {
         from,
         stage: to,
         position,
-        in_force_seconds: asked.elapsed().as_secs_f64(),
+        in_force_seconds: in_force.as_secs_f64(),
         seconds: begun.elapsed().as_secs_f64(),
         restored,
     })
@@ -112,17 +106,6 @@ async fn restore_legacy(backend: &Backend, reason: &str) -> anyhow::Result<resto
     let restored = restore::restore(backend, ReadModel::Legacy, Some(reason)).await;
     engine.stop().await;
     restored
-}
-
-async fn wait_until_in_force(backend: &Backend, follower: &Router, asked: Instant) -> Result<(), ViewError> {
-    while *follower.routing() != *backend.commands.routing() {
-        if asked.elapsed() > IN_FORCE_PATIENCE {
-            let what = "the way back to be in force; it is recorded, and `daybook migrate status` shows it";
-            return Err(ViewError::TimedOut { what, seconds: IN_FORCE_PATIENCE.as_secs() });
-        }
-        tokio::time::sleep(IN_FORCE_PAUSE).await;
-    }
-    Ok(())
 }
 
 fn describe(outcome: &Outcome) -> String {

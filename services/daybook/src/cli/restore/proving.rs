@@ -11,7 +11,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::ChecklistItem;
 use daybook_event_log::portable::{Compared, Progress};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Digest, Held, Name, PastReport, RULES_VERSION, Until, parked};
+use daybook_projections::{Digest, Held, Name, PastReport, RULES_VERSION, Until};
 
 use super::report::{Tried, TriedView, describe};
 use super::restore_dumps;
@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::failure::Misuse;
 use crate::output::{Format, Meter};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, Restored, Scratch, log_kind};
+use crate::wiring::{Backend, Beginning, Purpose, Restored, Scratch, log_kind};
 
 /// What the views of the scratch database are named.
 const NAME: &str = "restored";
@@ -70,7 +70,7 @@ async fn prove_and_record(
 ) -> anyhow::Result<Option<Tried>> {
     check_same_log(settings, backend, backup).await?;
     backend.check_views_not_ahead().await?;
-    let scratch = Scratch::create(backend).await?;
+    let scratch = Scratch::create(backend, Purpose::Restore).await?;
     let proven = tokio::select! {
         proven = prove(settings, backend, &scratch, backup, meter) => proven.map(Some),
         () = signals.next() => Ok(None),
@@ -131,7 +131,7 @@ async fn prove(
     restore_dumps(&tools, backup, scratch.name()).await?;
     let restored = scratch.open(settings).await?;
     if log_kind(settings) != restored.log.connection().adapter {
-        import(&restored, backup).await?;
+        restored.import(verify_export(&backup.file(LOG_FILE)).await?).await?;
     }
     steps.took("restoring");
     let compared = compare(&*restored.log, backup, meter).await?;
@@ -140,16 +140,6 @@ async fn prove(
     let views = build(&restored, backup, &compared, meter).await?;
     steps.took("building_the_views");
     Ok(Tried::of(backup, is_same_log, compared, views, steps.seconds))
-}
-
-/// Puts the exported log into a scratch database whose dump has none, since the log is elsewhere.
-async fn import(restored: &Restored, backup: &Backup) -> anyhow::Result<()> {
-    let exported = verify_export(&backup.file(LOG_FILE)).await?;
-    exported.import(&*restored.log, &|_| {}).await?;
-    let mut client = restored.pool().get().await?;
-    let transaction = client.transaction().await?;
-    parked::renumber_discarded(&transaction, &*restored.log).await?;
-    Ok(transaction.commit().await?)
 }
 
 async fn compare(log: &dyn EventLog, backup: &Backup, meter: &Meter) -> anyhow::Result<Compared> {

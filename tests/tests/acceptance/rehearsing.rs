@@ -1,0 +1,202 @@
+//! The migration rehearsed beside a running service: all stages and all ways back on a copy, of which nothing stays.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+use std::time::Duration;
+
+use daybook_tests::process::{Ended, Installation, LogKind};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, within, working_day};
+use crate::tables;
+
+const STAGES: [&str; 7] = ["legacy", "shadow", "canary-5", "canary-25", "canary-50", "dynamic", "retired"];
+
+/// How long a copy, its restore and a rebuild may take on a machine that is busy with other tests.
+const COPYING_PATIENCE: Duration = Duration::from_secs(90);
+
+const REHEARSE: [&str; 7] = ["migrate", "rehearse", "--traffic", "30", "--readers", "3", "--json"];
+
+async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+    clinic.run(arguments).await.unwrap().json().unwrap()
+}
+
+async fn import(clinic: &Installation) {
+    done(clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
+}
+
+/// Scratch databases of rehearsals of an installation's database.
+async fn scratch_databases(database: &Client) -> i64 {
+    let sql = "SELECT count(*) FROM pg_database WHERE datname = 'daybook_rehearsal_' ||
+               (SELECT oid FROM pg_database WHERE datname = current_database())";
+    database.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+/// Every byte of the log, the keys and both views, by schema.
+async fn everything(database: &Client) -> Vec<(String, Vec<String>, Vec<u8>)> {
+    let sql = "SELECT nspname::text FROM pg_namespace
+               WHERE nspname ~ '^((legacy|dynamic)_[0-9]+|event_log|privacy)$' ORDER BY 1";
+    let mut all = vec![];
+    for schema in database.query(sql, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)) {
+        let (tables, bytes) = tables::bytes_of(database, &[&schema]).await;
+        all.push((schema, tables, bytes));
+    }
+    all
+}
+
+/// The log, the keys and both views are as they were, to the byte.
+async fn assert_same(database: &Client, before: &[(String, Vec<String>, Vec<u8>)]) {
+    let after = everything(database).await;
+    let names =
+        |all: &[(String, Vec<String>, Vec<u8>)]| all.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&after), names(before));
+    for (before, after) in before.iter().zip(&after) {
+        assert!(before == after, "{} is not as it was", before.0);
+    }
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// Every request was answered, rightly; gives how many each model answered.
+#[track_caller]
+fn answered(traffic: &Value) -> [u64; 2] {
+    for fault in ["failed", "missing", "mismatched", "apart"] {
+        assert_eq!(traffic[fault], 0, "{fault}: {traffic}");
+    }
+    ["by_legacy", "by_dynamic"].map(|model| number(&traffic[model]))
+}
+
+/// Each view holds what it has to, and both say the same.
+#[track_caller]
+fn is_whole(held: &Value, views: usize) -> u64 {
+    let expected = number(&held["expected"]);
+    let all = held["views"].as_array().unwrap();
+    assert_eq!(all.len(), views, "{held}");
+    assert!(all.iter().all(|view| view["reservations"] == expected), "{held}");
+    assert_eq!(all.iter().map(|view| view["digest"].as_str().unwrap()).collect::<BTreeSet<_>>().len(), 1);
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_as_they_were() {
+    let clinic = Installation::open().await.unwrap();
+    import(&clinic).await;
+    let service = clinic.serve().await.unwrap();
+    let mut booked = BTreeSet::new();
+    for patient in 0..3 {
+        let form = form(patient, "SKIN_CARE", working_day(patient), "10:30");
+        booked.insert(
+            ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok().id().to_owned(),
+        );
+    }
+    let database = clinic.connect().await.unwrap();
+    tables::wait_for(&database, &booked).await;
+    let before = everything(&database).await;
+
+    let report = done(&clinic, &REHEARSE).await;
+    assert_eq!((&report["passed"], &report["stopped"]), (&json!(true), &Value::Null), "{report}");
+    assert_eq!(number(&report["reservations"]), (EXPORTED + booked.len()) as u64);
+    let stages = report["stages"].as_array().unwrap();
+    assert_eq!(stages.iter().map(|stage| stage["stage"].as_str().unwrap()).collect::<Vec<_>>(), STAGES);
+    let mut expected = number(&report["reservations"]);
+    for stage in stages {
+        let name = stage["stage"].as_str().unwrap();
+        let [by_legacy, by_dynamic] = answered(&stage["traffic"]);
+        assert!(by_legacy + by_dynamic >= 30, "{stage}");
+        match name {
+            "legacy" | "shadow" => assert_eq!(by_dynamic, 0, "{stage}"),
+            "dynamic" | "retired" => assert_eq!(by_legacy, 0, "{stage}"),
+            // Of so few patients a small share may be none.
+            "canary-50" => assert!(by_legacy > 0 && by_dynamic > 0, "{stage}"),
+            _ => {}
+        }
+        assert_eq!(stage["traffic"]["compared"] == 0, name == "retired", "{stage}");
+        let held = is_whole(&stage["held"], if name == "retired" { 1 } else { 2 });
+        assert_eq!(held, expected + number(&stage["traffic"]["booked"]), "{stage}");
+        expected = held;
+        let back = &stage["back"];
+        if name == "legacy" {
+            assert_eq!(back, &Value::Null);
+            continue;
+        }
+        assert_eq!(back["lost"], 0, "{back}");
+        answered(&back["traffic"]);
+        assert!(back["in_force_seconds"].as_f64().unwrap() < 10.0, "{back}");
+        assert_eq!(back["restored_seconds"].is_number(), name == "retired", "{back}");
+        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export has such rows: {back}");
+        expected = is_whole(&back["held"], 2);
+    }
+    assert_eq!(expected, number(&report["reservations"]) + number(&report["booked"]));
+    assert!(number(&report["booked"]) > 0, "{report}");
+    let shut = stages[1]["shut"].as_array().unwrap();
+    assert!(shut.contains(&json!("backup")), "gates are measured and told: {shut:?}");
+    assert!(stages.iter().all(|stage| !stage["shut"].as_array().unwrap().contains(&json!("soak"))));
+
+    assert_eq!(scratch_databases(&database).await, 0);
+    assert_same(&database, &before).await;
+    assert_eq!(done(&clinic, &["migrate", "status", "--json"]).await["stage"], "legacy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next_one_does_not_drop() {
+    let clinic = Installation::open().await.unwrap();
+    import(&clinic).await;
+    let database = clinic.connect().await.unwrap();
+    let before = everything(&database).await;
+    let endless = ["migrate", "rehearse", "--traffic", "1000000"];
+    for (signal, left) in [(Signal::SIGKILL, 1), (Signal::SIGTERM, 0)] {
+        let mut command = clinic.command(&endless, &[]).await.unwrap();
+        let rehearsal = command.stdout(Stdio::null()).spawn().unwrap();
+        within(COPYING_PATIENCE, "reads in the scratch database", async || {
+            let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'daybook_rehearsal_' ||
+                       (SELECT oid FROM pg_database WHERE datname = current_database())
+                       AND query LIKE '%reservations%'";
+            let reading: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
+            if reading > 0 { Ok(()) } else { Err("none yet".to_owned()) }
+        })
+        .await;
+        let second = clinic.run(&REHEARSE).await.unwrap();
+        assert!(second.code == Some(1) && second.stderr.contains("under way"), "{second:?}");
+        kill(Pid::from_raw(rehearsal.id().unwrap().try_into().unwrap()), signal).unwrap();
+        let ended = rehearsal.wait_with_output().await.unwrap();
+        assert_eq!(scratch_databases(&database).await, left, "{signal}: {ended:?}");
+        until("the lock of the one that ended to be free", async || {
+            let sql = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database
+                       WHERE locktype = 'advisory' AND datname = current_database()";
+            let held: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
+            if held == 0 { Ok(()) } else { Err(format!("{held} locks")) }
+        })
+        .await;
+    }
+    let mut command = clinic.command(&endless, &[]).await.unwrap();
+    let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("another scratch database", async || {
+        if scratch_databases(&database).await == 1 { Ok(()) } else { Err("none yet".to_owned()) }
+    })
+    .await;
+    killed.kill().await.unwrap();
+
+    assert_eq!(done(&clinic, &REHEARSE).await["passed"], true);
+    assert_eq!(scratch_databases(&database).await, 0);
+    assert_same(&database, &before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_event_store_db_is_rehearsed_on_a_copy_in_the_database() {
+    let clinic = Installation::open_on(LogKind::EventStoreDb).await.unwrap();
+    import(&clinic).await;
+    let tail = ["events", "tail", "--json"];
+    let before = clinic.run(&tail).await.unwrap().stdout;
+    let Ended { code, stdout, stderr } = clinic.run(&REHEARSE[..6]).await.unwrap();
+    assert_eq!(code, Some(0), "{stdout} {stderr}");
+    for part in ["The rehearsal passed", "back to legacy from", "Gates that are shut before shadow"] {
+        assert!(stdout.contains(part), "{part}: {stdout}");
+    }
+    assert_eq!(clinic.run(&tail).await.unwrap().stdout, before);
+    assert_eq!(scratch_databases(&clinic.connect().await.unwrap()).await, 0);
+}

@@ -200,7 +200,7 @@ impl Interpreter {
             BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
             BookEvent::ReservationReimported(e) => Effect::Change {
                 reservation: e.reservation.clone(),
-                change: Change::Reimported(Box::new(self.imported(e, opener)?)),
+                change: Change::Reimported(Box::new(self.reimported(e, opener)?)),
                 stamp,
             },
             BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
@@ -259,7 +259,7 @@ impl Interpreter {
             date: e.date,
             // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
             is_wish_sealed: e.wish.is_none(),
-            is_placed_here: e.is_placed_here,
+            is_placed_here: false,
             wish: e.wish,
             placement: e.placement,
             status: e.status,
@@ -268,6 +268,12 @@ impl Interpreter {
             status_changed_at: millis(e.status_changed_at),
             status_changed_by: e.status_changed_by,
         })
+    }
+
+    fn reimported(&mut self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+        // Before it was told nothing but a person could place a text as what it does not say.
+        let is_placed_here = e.is_placed_here.unwrap_or(true);
+        Ok(Entry { is_placed_here, ..self.imported(e, opener)? })
     }
 
     fn details(

@@ -49,11 +49,11 @@ pub(crate) struct LegacyRow {
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
 /// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
-/// typed is no more once somebody here said what it means.
+/// typed is no more where it does not say what a person here took it for.
 fn preferred_time(entry: &Entry) -> Box<str> {
     let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
     match entry.wish.as_deref().or(unread) {
-        Some(typed) if !entry.is_placed_here => typed.into(),
+        Some(typed) if !entry.is_placed_here || says(typed, &entry.placement) => typed.into(),
         Some(_) | None => placed_text(&entry.placement),
     }
 }

@@ -253,7 +253,7 @@ fn row(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ReservationI
         date: clinic.book.date,
         wish: (!is_unread).then(|| wish.into()),
         placement: Placement::of(understood, &clinic.hours, clinic.book.date),
-        is_placed_here: false,
+        is_placed_here: None,
         status,
         created_at: made_at,
         updated_at: made_at,

@@ -52,7 +52,7 @@ fn unsealed(rows: TakenOver) -> Vec<(String, Option<String>)> {
     let plain = |(row, details): (ReservationImported, Option<PatientDetails>)| {
         let ReservationImported { details: _sealed, .. } = &row;
         let comparable = format!(
-            "{} {} {:?} {} {:?} {:?} {} {:?} {} {} {} {:?}",
+            "{} {} {:?} {} {:?} {:?} {:?} {:?} {} {} {} {:?}",
             row.reservation,
             row.subject,
             row.service,

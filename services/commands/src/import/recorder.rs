@@ -103,7 +103,7 @@ impl<'a> Recorder<'a> {
             date: row.preferred_date,
             wish: wish.clone(),
             placement: *placement,
-            is_placed_here: false,
+            is_placed_here: None,
             status: row.status,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -42,7 +42,7 @@ impl Standing {
             version: 1,
             status: event.status,
             placement: event.placement,
-            is_placed_here: event.is_placed_here,
+            is_placed_here: false,
             is_changed_here: false,
             note: said.person.as_ref().and_then(|person| person.details.admin_note.clone()),
             said,
@@ -51,7 +51,11 @@ impl Standing {
     }
 
     fn reimport(&mut self, event: ReservationImported, details: Option<PatientDetails>) {
-        *self = Self { version: self.version + 1, ..Self::imported(event, details) };
+        let told = event.is_placed_here;
+        let before = std::mem::replace(self, Self::imported(event, details));
+        let wish_stands = !self.said.differing(&before.said).contains(&"preferredTime");
+        self.is_placed_here = told.unwrap_or(before.is_placed_here && wish_stands);
+        self.version = before.version + 1;
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Self)) {

@@ -136,7 +136,7 @@ impl Recorder<'_> {
         // The wish of a patient who was forgotten stays what was left of it.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
         let wish_stands = !Said::by_source(&entry.row).differing(&here.said).contains(&"preferredTime");
-        let is_placed_here = here.is_placed_here && wish_stands;
+        let is_placed_here = Some(here.is_placed_here && wish_stands);
         Ok(ReservationImported { placement: *placement, is_placed_here, wish, ..row })
     }
 }

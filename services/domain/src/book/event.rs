@@ -136,9 +136,10 @@ pub struct ReservationImported {
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
     pub placement: Placement,
-    /// Whether that was decided here, and not read from the wish. Only where it was taken over again.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_placed_here: bool,
+    /// Whether that was decided here, and not read from the wish. None where it was taken over for the first time, and in
+    /// what was recorded before there were rules of the clinic's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_placed_here: Option<bool>,
     /// Where it stood.
     pub status: Status,
     /// When it was made.

@@ -93,7 +93,7 @@ fn entered() -> Vec<Event> {
         date: day(),
         wish: None,
         placement: Placement::Review(Unclear::AmbiguousHour),
-        is_placed_here: false,
+        is_placed_here: None,
         status: Status::NoShow,
         created_at: instant("2025-03-04T01:02:03.456Z"),
         updated_at: instant("2025-03-05T00:00:00Z"),
@@ -103,7 +103,7 @@ fn entered() -> Vec<Event> {
     let reimported = ReservationImported {
         service: snapshot(),
         placement: Placement::Period(Period::Morning),
-        is_placed_here: true,
+        is_placed_here: Some(true),
         status: Status::Cancelled,
         updated_at: instant("2025-03-06T07:08:09.123Z"),
         ..imported.clone()

@@ -55,7 +55,7 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
     for id in read {
         let taken = migration.last_taken(id).await;
         assert_eq!((taken.placement, taken.wish), (Placement::Period(Period::Afternoon), None), "{id}");
-        assert!(!taken.is_placed_here, "{id}");
+        assert_eq!(taken.is_placed_here, Some(false), "{id}");
     }
     assert_eq!(migration.booking(decided).await.placement.start().unwrap().to_string(), "14:30");
     // Neither without the rules nor by others does a row say something else than it said.
@@ -81,9 +81,12 @@ async fn a_change_in_another_column_moves_nothing_and_a_change_of_the_text_is_re
     let (of_decided, of_read) = (migration.last_taken(decided).await, migration.last_taken(read).await);
     assert_eq!(
         (of_decided.placement.start().unwrap().to_string(), of_decided.is_placed_here),
-        ("14:30".into(), true)
+        ("14:30".into(), Some(true))
     );
-    assert_eq!((of_read.placement, of_read.is_placed_here), (Placement::Period(Period::Afternoon), false));
+    assert_eq!(
+        (of_read.placement, of_read.is_placed_here),
+        (Placement::Period(Period::Afternoon), Some(false))
+    );
     let text = r#"UPDATE reservations SET "preferredTime" = '아무 때나'"#;
     let changed = migration.change(&format!("{text} WHERE id = '{read}'")).await;
     assert_eq!(migration.appended(&all_mean(Period::Morning)).await.1, again(&changed));

@@ -75,6 +75,9 @@ pub struct Reservation {
     /// Whose it is.
     #[serde(skip)]
     pub subject: SubjectId,
+    /// Whether a rule of the clinic's own sent its time to review though the text says one; the dynamic view has no time then.
+    #[serde(skip)]
+    pub(crate) is_text_overruled: bool,
 }
 
 /// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own
@@ -94,7 +97,8 @@ const fn selection(model: ReadModel) -> &'static str {
                 (SELECT ARRAY[s.id, s.code, s.name]
                     FROM {schema}.services s WHERE s."serviceType" = r.service) AS service,
                 r.minutes, r.status::text, r.notes, r."adminNotes", r."createdAt", r."updatedAt",
-                r."statusChangedAt", r."statusChangedBy", r.version, r.subject
+                r."statusChangedAt", r."statusChangedBy", r.version, r.subject,
+                r."readAs" IS NOT DISTINCT FROM 'REVIEW' AS "isTextOverruled"
              FROM {schema}.reservations r"#
         }
         ReadModel::Dynamic => {
@@ -106,7 +110,8 @@ const fn selection(model: ReadModel) -> &'static str {
                 (SELECT ARRAY[s.id, s.code, r."serviceName", s."legacyServiceType"]
                     FROM {schema}.services s WHERE s.id = r."serviceId") AS service,
                 r."estimatedDuration" AS minutes, r.status::text, r.notes, r."adminNotes", r."createdAt",
-                r."updatedAt", r."statusChangedAt", r."statusChangedBy", r.version, r.subject
+                r."updatedAt", r."statusChangedAt", r."statusChangedBy", r.version, r.subject,
+                false AS "isTextOverruled"
              FROM {schema}.reservations r"#
         }
     }
@@ -243,5 +248,6 @@ fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewErr
         status_changed_by: row.try_get(22)?,
         version: version.unsigned_abs(),
         subject: SubjectId::from_bytes(*subject.as_bytes()),
+        is_text_overruled: row.try_get(25)?,
     })
 }

@@ -132,25 +132,8 @@ impl StageHistory {
         let by_share = if stage > from { Way::Advanced } else { Way::RolledBack };
         let way = by_name.map_or(by_share, |entered| entered.way);
         let overridden = by_name.and_then(|entered: &StageEntered| entered.overridden.clone());
-        let reason = reason(event).map(Box::from);
+        let reason = event.reason().map(Box::from);
         self.since = Some(at);
         self.entries.push(StageEntry { stage, from, way, at, actor, overridden, reason });
-    }
-}
-
-/// Why an event that changes the stage was recorded.
-fn reason(event: &RoutingEvent) -> Option<&str> {
-    match event {
-        RoutingEvent::StageEntered(e) => e.reason.as_deref(),
-        RoutingEvent::DynamicShareSet(e) => Some(&e.reason),
-        RoutingEvent::ReadsRolledBack(e) => Some(&e.reason),
-        RoutingEvent::ViewRetired(e) => Some(&e.reason),
-        RoutingEvent::ViewRestored(e) => e.reason.as_deref(),
-        RoutingEvent::RolloutOpened(_)
-        | RoutingEvent::SubjectForced(_)
-        | RoutingEvent::SubjectReleased(_)
-        | RoutingEvent::ChecklistItemDone(_)
-        | RoutingEvent::FlagsObserved(_)
-        | RoutingEvent::GuardrailTripped(_) => None,
     }
 }

@@ -96,7 +96,7 @@ impl Journal {
         if let RoutingEvent::GuardrailTripped(tripped) = event {
             self.last_trip = Some(Trip { at: metadata.recorded_at, tripped: tripped.clone() });
         }
-        let Some((how, reason)) = how(event) else { return };
+        let Some(how) = how(event) else { return };
         if before != (self.routing.stage, self.routing.share, self.routing.rolled_back) {
             let (shut, overridden) = evidence(event);
             self.steps.push(Step {
@@ -106,7 +106,7 @@ impl Journal {
                 change: Change {
                     at: metadata.recorded_at,
                     by: metadata.actor.as_str().into(),
-                    reason: reason.map(Box::from),
+                    reason: event.reason().map(Box::from),
                 },
                 shut,
                 overridden,
@@ -115,20 +115,17 @@ impl Journal {
     }
 }
 
-/// How a step came about, and why; none of what is no step.
-fn how(event: &RoutingEvent) -> Option<(How, Option<&str>)> {
+/// How a step came about; none of what is no step.
+const fn how(event: &RoutingEvent) -> Option<How> {
     match event {
-        RoutingEvent::StageEntered(e) => {
-            let how = match e.way {
-                Way::Advanced => How::Advanced,
-                Way::RolledBack => How::WentBack,
-            };
-            Some((how, e.reason.as_deref()))
-        }
-        RoutingEvent::DynamicShareSet(e) => Some((How::ShareSet, Some(&e.reason))),
-        RoutingEvent::ReadsRolledBack(e) => Some((How::RolledBack, Some(&e.reason))),
-        RoutingEvent::ViewRetired(e) => Some((How::Retired, Some(&e.reason))),
-        RoutingEvent::ViewRestored(e) => Some((How::Restored, e.reason.as_deref())),
+        RoutingEvent::StageEntered(e) => Some(match e.way {
+            Way::Advanced => How::Advanced,
+            Way::RolledBack => How::WentBack,
+        }),
+        RoutingEvent::DynamicShareSet(_) => Some(How::ShareSet),
+        RoutingEvent::ReadsRolledBack(_) => Some(How::RolledBack),
+        RoutingEvent::ViewRetired(_) => Some(How::Retired),
+        RoutingEvent::ViewRestored(_) => Some(How::Restored),
         RoutingEvent::RolloutOpened(_)
         | RoutingEvent::SubjectForced(_)
         | RoutingEvent::SubjectReleased(_)

@@ -53,6 +53,25 @@ pub enum RoutingEvent {
     GuardrailTripped(GuardrailTripped),
 }
 
+impl RoutingEvent {
+    /// Why it was recorded, where it says so.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::DynamicShareSet(e) => Some(&e.reason),
+            Self::ReadsRolledBack(e) => Some(&e.reason),
+            Self::SubjectForced(e) => Some(&e.reason),
+            Self::SubjectReleased(e) => Some(&e.reason),
+            Self::ViewRetired(e) => Some(&e.reason),
+            Self::ViewRestored(e) => e.reason.as_deref(),
+            Self::StageEntered(e) => e.reason.as_deref(),
+            Self::RolloutOpened(_)
+            | Self::ChecklistItemDone(_)
+            | Self::FlagsObserved(_)
+            | Self::GuardrailTripped(_) => None,
+        }
+    }
+}
+
 /// A rollout began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutOpened {

@@ -18,8 +18,10 @@ use super::scene::{Scene, origin};
 /// Times that are asked for before a booking is given up: a clinic may be full.
 const TRIES: u64 = 60;
 
-/// Days ahead among which bookings are spread, from tomorrow on.
-const DAYS_AHEAD: u64 = 60;
+/// Days ahead among which bookings are spread, from tomorrow on, and how far one try is from the next: the coming weeks may be
+/// full, and tries that follow one another are not all to meet them. The step has no divisor in common with the days.
+const DAYS_AHEAD: u64 = 360;
+const STEP: u64 = 97;
 
 /// How long a view may take to show a booking.
 const SHOWN_PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +66,8 @@ pub(super) async fn book(scene: &Scene) -> anyhow::Result<Booking> {
 fn slot(scene: &Scene, number: u64) -> Option<(ServiceId, NaiveDate, ClockTime)> {
     let (catalog, hours) = (scene.commands.catalog(), scene.commands.hours());
     let round = number / DAYS_AHEAD;
-    let date = scene.commands.now_local().date().checked_add_days(Days::new(1 + number % DAYS_AHEAD))?;
+    let date =
+        scene.commands.now_local().date().checked_add_days(Days::new(1 + number * STEP % DAYS_AHEAD))?;
     let services: Vec<_> = catalog.in_order().into_iter().filter(|service| service.is_active).collect();
     let service = services.get(turn(number + round, services.len())?)?;
     let starts: Vec<ClockTime> = hours

@@ -63,7 +63,10 @@ fn remedies(closing: &Closing) -> String {
     let of_past = closing.enum_schemas.iter().filter(|schema| schema.parse::<Generation>().is_ok()).count();
     let is_elsewhere = closing.enum_schemas.len() > of_past;
     let remedies = [
-        (!is_retired, "`daybook projection retire legacy` is the cleanup."),
+        (
+            !is_retired,
+            "`daybook migrate advance` leads on, up to the cleanup; `daybook migrate plan` shows the step.",
+        ),
         (
             is_retired && !closing.has_cleanup_index,
             "`daybook projection retire legacy` once more makes the index.",
@@ -78,7 +81,7 @@ fn remedies(closing: &Closing) -> String {
         ),
         (
             closing.without_period > 0,
-            "Reservations without a period wait for somebody to look at their time: assign one.",
+            "Reservations without a period wait for somebody to look at their time: `daybook import review list` shows them.",
         ),
     ];
     let due = remedies.into_iter().filter(|(is_due, _)| *is_due);

@@ -20,8 +20,8 @@ const BEFORE_MIGRATION: [ChecklistItem; 7] = [
 
 /// What measures the rest of the list before the cleanup.
 const MEASURED: &str = "\
-How long the last stage has been steady, errors, and who reads what are measured: `daybook reads show` and `daybook status` \
-show them.";
+How long the last stage has been steady, errors, and bookings are measured: `daybook migrate check --stage retired` shows \
+them.";
 
 /// Both lists and the contacts.
 #[derive(Debug, Serialize)]

@@ -32,6 +32,10 @@ pub(super) fn describe(outcome: &Outcome) -> String {
     lines.extend(report.brought_back_seconds.map(|seconds| {
         format!("The legacy view was retired in the log, and was built again first, in {seconds:.1} s.")
     }));
+    if report.booked == 0 {
+        let unbooked = "No booking was made, since every time that was tried is taken or closed: only reads were rehearsed.";
+        lines.push(unbooked.to_owned());
+    }
     lines.extend(report.stages.iter().filter_map(describe_gates));
     lines.extend(report.stages.iter().flat_map(describe_faults));
     lines.extend(report.stopped.as_ref().map(|why| format!("It could not go on: {why}")));

@@ -1,20 +1,21 @@
 //! The old system's live database, with the rows of the export, each as often as a test wants.
 
+use std::path::PathBuf;
+
 use daybook_tests::postgres::TestDatabase;
 use futures_util::SinkExt;
 use tokio_postgres::Client;
 
 use crate::asking::EXPORT;
 
+/// Where the schema and an export of another old system lie, for whoever wants to see a test with it: `schema.sql` and
+/// `reservations.csv`.
+const OTHER: &str = "DAYBOOK_TEST_OLD_SYSTEM";
+
 /// Starts one with so many copies of each row, and gives a connection to it.
 pub(crate) async fn start(copies: usize) -> (TestDatabase, Client) {
-    let database = TestDatabase::empty().await.unwrap();
-    let client = database.connect().await.unwrap();
-    client.batch_execute(include_str!("../commands/legacy_schema.sql")).await.unwrap();
-    let sink = client.copy_in("COPY reservations FROM STDIN (FORMAT csv, HEADER true)").await.unwrap();
-    let mut sink = std::pin::pin!(sink);
-    sink.send(bytes::Bytes::from(std::fs::read(EXPORT).unwrap())).await.unwrap();
-    sink.finish().await.unwrap();
+    let (database, client) =
+        loaded(include_str!("../commands/legacy_schema.sql"), std::fs::read(EXPORT).unwrap()).await;
     let more = format!(
         r#"INSERT INTO reservations SELECT id || '-' || n, "patientName", phone, email, "birthDate", gender, "treatmentType",
                "preferredDate", "preferredTime", status, notes, "adminNotes", "createdAt", "updatedAt", service,
@@ -22,4 +23,44 @@ pub(crate) async fn start(copies: usize) -> (TestDatabase, Client) {
     );
     client.batch_execute(&more).await.unwrap();
     (database, client)
+}
+
+/// Starts the other one that `DAYBOOK_TEST_OLD_SYSTEM` names, else one as [`start`] does.
+pub(crate) async fn start_other_or(copies: usize) -> (TestDatabase, Client) {
+    let Some(folder) = std::env::var_os(OTHER).map(PathBuf::from) else { return start(copies).await };
+    let schema = std::fs::read_to_string(folder.join("schema.sql")).unwrap();
+    loaded(&schema, std::fs::read(folder.join("reservations.csv")).unwrap()).await
+}
+
+async fn loaded(schema: &str, export: Vec<u8>) -> (TestDatabase, Client) {
+    let database = TestDatabase::empty().await.unwrap();
+    let client = database.connect().await.unwrap();
+    client.batch_execute(schema).await.unwrap();
+    let sink = client.copy_in("COPY reservations FROM STDIN (FORMAT csv, HEADER true)").await.unwrap();
+    let mut sink = std::pin::pin!(sink);
+    sink.send(bytes::Bytes::from(export)).await.unwrap();
+    sink.finish().await.unwrap();
+    (database, client)
+}
+
+/// How many reservations it holds.
+pub(crate) async fn rows(client: &Client) -> usize {
+    let count: i64 =
+        client.query_one("SELECT count(*) FROM reservations", &[]).await.unwrap().try_get(0).unwrap();
+    usize::try_from(count).unwrap()
+}
+
+/// Lets so many of the rows be those of a week ago, made one after the other from this hour on, so that what is booked from now on
+/// has something to be compared with.
+pub(crate) async fn book_as_a_week_ago(client: &Client, rows: usize, pause_ms: usize) {
+    let sql = format!(
+        r#"WITH made AS (
+               SELECT id, date_trunc('milliseconds', now() AT TIME ZONE 'UTC') - interval '7 days'
+                   + row_number() OVER (ORDER BY id) * interval '{pause_ms} ms' AS at
+               FROM reservations ORDER BY id LIMIT {rows}
+           )
+           UPDATE reservations SET "createdAt" = at, "updatedAt" = at, "statusChangedAt" = at
+           FROM made WHERE made.id = reservations.id"#
+    );
+    assert_eq!(client.execute(&sql, &[]).await.unwrap(), rows as u64);
 }

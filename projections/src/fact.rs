@@ -75,11 +75,18 @@ impl<'a> Time<'a> {
     /// Reads the old free-text column.
     pub(crate) fn of_text(text: &'a str) -> Self {
         match wish::read(text) {
+            Understood::At(_) if is_plain(text) => Self::At(text.into()),
             Understood::At(start) => Self::At(start.to_string().into()),
             Understood::Period(period) => Self::Period(period),
             Understood::Unclear(_) => Self::Review(text),
         }
     }
+}
+
+/// Whether a time is spelled as this program spells it: `HH:MM`.
+fn is_plain(time: &str) -> bool {
+    let [h1, h2, b':', m1, m2] = time.as_bytes() else { return false };
+    [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit)
 }
 
 impl Time<'_> {

@@ -3,7 +3,7 @@
 //! All times of a booking are local to the clinic and lie within one day. This is the one place where an instant
 //! becomes a clinic day and where minutes of a day are reckoned with.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
@@ -113,7 +113,9 @@ impl From<ClockTime> for String {
 
 impl fmt::Display for ClockTime {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+        let digits = |number: u16| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8].map(char::from);
+        let ([h1, h2], [m1, m2]) = (digits(self.0 / 60), digits(self.0 % 60));
+        [h1, h2, ':', m1, m2].into_iter().try_for_each(|letter| formatter.write_char(letter))
     }
 }
 

@@ -53,6 +53,10 @@ const MAX_DIGITS: usize = 4;
 
 /// Full-width forms as their plain ones, and small letters.
 pub(super) fn fold(text: &str) -> String {
+    // Most texts are of plain characters only, which are their own forms; a rebuild reads one for every reservation.
+    if text.chars().all(|letter| letter.is_ascii() || matches!(letter, '가'..='힣')) {
+        return text.to_ascii_lowercase();
+    }
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 

@@ -117,5 +117,10 @@ fn to_json(said: &impl Serialize) -> Vec<u8> {
 }
 
 fn from_json<T: DeserializeOwned>(kind: EventKind, payload: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(payload).map_err(|error| DecodeError::Payload { kind, fault: error.into() })
+    // A text is checked once as a whole, bytes would be at each of their strings.
+    let read = match std::str::from_utf8(payload) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(payload),
+    };
+    read.map_err(|error| DecodeError::Payload { kind, fault: error.into() })
 }

@@ -9,8 +9,10 @@ use bytes::Bytes;
 use daybook_domain::{KeyId, SubjectId};
 use deadpool_postgres::{Object, Pool};
 use futures_util::TryStreamExt;
+use tokio::sync::mpsc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::crypto::DataKey;
@@ -27,6 +29,9 @@ pub const MAX_STATEMENT_KEYS: usize = 4096;
 
 /// Keys that are loaded for a replay, at most.
 const MAX_LOADED_KEYS: usize = 4_000_000;
+
+/// Answers of about a statement's keys each that wait to be unwrapped, at most.
+const WAITING_STATEMENTS: usize = 8;
 
 /// Longest time for one statement, or for the next rows of a long one.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
@@ -135,18 +140,36 @@ impl Store {
         self.unwrap(rows.iter().map(kept).collect::<Result<_, _>>()?).await
     }
 
-    /// All keys by one copy. Those that have come are unwrapped while the database sends on.
+    /// All keys by one copy. Those that have come are unwrapped, in a task of its own, while the database sends on.
     pub(super) async fn all(&self) -> Result<Opener, VaultError> {
         let client = within(self.client()).await?;
         let count: i64 = within(async { Ok(client.query_one(COUNT_SQL, &[]).await?.try_get(0)?) }).await?;
-        let mut opener = Opener::with_room_for((count as usize).min(MAX_LOADED_KEYS));
+        let opener = Opener::with_room_for((count as usize).min(MAX_LOADED_KEYS));
         let rows = within(async { Ok(client.copy_out(ALL_SQL).await?) }).await?;
         let mut rows = pin!(rows.try_ready_chunks(MAX_STATEMENT_KEYS));
         let mut copy = BinaryCopy::of(2);
+        let (arrived, wrapped) = mpsc::channel(WAITING_STATEMENTS);
+        let opener = AbortOnDropHandle::new(tokio::spawn(self.clone().fill(opener, wrapped)));
         while let Some(chunks) =
             within(async { rows.try_next().await.map_err(|error| error.1.into()) }).await?
         {
             let kept = read_kept(&mut copy, &chunks).map_err(|broken| VaultError::Store(broken.into()))?;
+            if arrived.send(kept).await.is_err() {
+                // The task has ended, and says why.
+                break;
+            }
+        }
+        drop(arrived);
+        opener.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Unwraps all keys that come.
+    async fn fill(
+        self,
+        mut opener: Opener,
+        mut wrapped: mpsc::Receiver<Vec<Kept>>,
+    ) -> Result<Opener, VaultError> {
+        while let Some(kept) = wrapped.recv().await {
             for (id, key) in self.unwrap(kept).await? {
                 opener.insert(id, key);
             }

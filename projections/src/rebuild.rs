@@ -29,7 +29,7 @@ use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Filter, Position, Recorded};
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use futures_util::StreamExt;
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 
 use crate::ViewError;
@@ -48,7 +48,7 @@ use memory::Memory;
 pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;
 pub use past::{InvalidName, Name, PastReport, Until};
-use reading::Source;
+use reading::{Source, finished};
 use record::Record;
 pub use trial::{Trial, TrialView};
 
@@ -242,33 +242,43 @@ impl Rebuild {
         let mut clock = PhaseClock::new(progress);
         let _record = Record::start(&self.pool, generations, &clock);
         let position = self.log.head().await?;
-        self.fill(generations, position, &mut clock).await?;
-        self.put_in_place(generations, position, clock).await
+        let last = self.fill(generations, position, &mut clock).await?;
+        let report = self.put_in_place(generations, position, clock).await;
+        // Only now, when nobody waits for it any more.
+        last.map(loading::release);
+        report
     }
 
-    /// Fills new generations with everything up to a position, and makes their keys and indexes.
+    /// Fills new generations with everything up to a position, and makes their keys and indexes. Gives what the last pass
+    /// gathered, to be released.
     async fn fill(
         &self,
         generations: &[Generation],
         position: Position,
         clock: &mut PhaseClock<'_>,
-    ) -> Result<(), ViewError> {
+    ) -> Result<Option<Arc<Histories>>, ViewError> {
         let mut passes = Passes::new(self.source(position).await?);
         clock.enter(Phase::Reading);
         let first = passes.next(clock);
         let (mut next, ()) = try_join(first, loading::create(&self.pool, generations)).await?;
+        let mut last = None;
         while let Some(histories) = next {
             clock.enter(Phase::Loading);
             let histories = Arc::new(histories);
             loading::load(&self.pool, generations, &histories).await?;
-            loading::release(histories, !passes.are_done()).await;
+            if passes.are_done() {
+                last = Some(histories);
+                break;
+            }
+            finished(loading::release(histories)).await;
             clock.enter(Phase::Reading);
             next = passes.next(clock).await?;
         }
         loading::stand_at(&self.pool, generations, position).await?;
         clock.enter(Phase::Indexing);
         let (routing, _) = router::read(&*self.log).await?;
-        loading::index(&self.pool, generations, Indexes::under(&routing)).await
+        loading::index(&self.pool, generations, Indexes::under(&routing)).await?;
+        Ok(last)
     }
 
     /// What a replay up to a position reads.
@@ -418,9 +428,16 @@ impl Rebuild {
                 by_model.entry(standing.generation.model).or_default().push(standing.generation);
             }
         }
-        for old in by_model.values().flat_map(|kept| kept.iter().rev().skip(self.keep)) {
-            generation::drop(&client, *old).await?;
-        }
+        // A connection for each view: most of it is waiting for files to go.
+        let drop_all = async |kept: &Vec<Generation>| {
+            let client = self.client().await?;
+            for old in kept.iter().rev().skip(self.keep) {
+                generation::drop(&client, *old).await?;
+            }
+            Ok::<_, ViewError>(())
+        };
+        drop(client);
+        try_join_all(by_model.values().map(drop_all)).await?;
         Ok(())
     }
 

@@ -1,16 +1,21 @@
 //! The tables of a generation: made here from the DDL under `migrations/views`, and nowhere else.
 
+use std::sync::{Mutex, PoisonError};
+
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
 use deadpool_postgres::{Client, GenericClient, Object, Transaction};
+use futures_util::future::try_join_all;
 
 use crate::ViewError;
 use crate::generation::Generation;
 
 const LEGACY_TABLES: &str = include_str!("../../migrations/views/legacy.tables.sql");
 const LEGACY_INDEXES: &str = include_str!("../../migrations/views/legacy.indexes.sql");
+const LEGACY_KEYS: &str = include_str!("../../migrations/views/legacy.keys.sql");
 const DYNAMIC_TABLES: &str = include_str!("../../migrations/views/dynamic.tables.sql");
 const DYNAMIC_INDEXES: &str = include_str!("../../migrations/views/dynamic.indexes.sql");
+const DYNAMIC_KEYS: &str = include_str!("../../migrations/views/dynamic.keys.sql");
 const DYNAMIC_BESIDE_LEGACY: &str = include_str!("../../migrations/views/dynamic.beside_legacy.sql");
 const DYNAMIC_AFTER_CLEANUP: &str = include_str!("../../migrations/views/dynamic.after_cleanup.sql");
 const SHARED_TABLES: &str = include_str!("../../migrations/views/shared.tables.sql");
@@ -36,9 +41,9 @@ pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) ->
     Ok(())
 }
 
-/// Memory for sorting a generation's rows, as PostgreSQL's `maintenance_work_mem`: enough for half a million of them, where the
-/// usual 64 MB, divided among its workers, would make it sort on disk.
-const SORT_MEMORY: &str = "160MB";
+/// Memory for sorting a generation's rows for one index, as PostgreSQL's `maintenance_work_mem`: enough for about a
+/// million of them. Several are made at once.
+const SORT_MEMORY: &str = "128MB";
 
 /// Which of two sets of indexes the dynamic view's reservations have. One index of them is another, so that neither set costs
 /// a rebuild more than the other.
@@ -57,22 +62,60 @@ impl Indexes {
     }
 }
 
-/// Makes the keys and indexes of a generation's reservations, in one transaction.
-pub(crate) async fn index(
-    transaction: &Transaction<'_>,
-    generation: Generation,
-    indexes: Indexes,
-) -> Result<(), ViewError> {
-    transaction.batch_execute(&format!("SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'")).await?;
+/// Statements that each make one index of a generation's reservations, and none of which stands in another's way.
+fn index_statements(generation: Generation, indexes: Indexes) -> impl Iterator<Item = String> {
     let ddl: &[&str] = match (generation.model, indexes) {
         (ReadModel::Legacy, _) => &[LEGACY_INDEXES],
         (ReadModel::Dynamic, Indexes::BesideLegacy) => &[DYNAMIC_INDEXES, DYNAMIC_BESIDE_LEGACY],
         (ReadModel::Dynamic, Indexes::AfterCleanup) => &[DYNAMIC_INDEXES, DYNAMIC_AFTER_CLEANUP],
     };
-    for ddl in ddl {
-        transaction.batch_execute(&for_schema(&ddl.replace("{concurrently}", ""), generation)).await?;
-    }
+    let statements = ddl.iter().flat_map(|ddl| ddl.split_inclusive(';')).filter(|ddl| ddl.ends_with(';'));
+    statements.map(move |ddl| for_schema(&ddl.replace("{concurrently}", ""), generation))
+}
+
+/// Makes the indexes of a generation's reservations, as many at once as there are connections. Those take the place of the
+/// workers that PostgreSQL would give each index, and which have to hand their parts on to one another.
+pub(crate) async fn index_beside_each_other(
+    connections: &mut [Client],
+    generation: Generation,
+    indexes: Indexes,
+) -> Result<(), ViewError> {
+    let statements = Mutex::new(index_statements(generation, indexes));
+    let next = || statements.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = connections.iter_mut().map(async |client| {
+        while let Some(ddl) = next() {
+            let transaction = client.transaction().await?;
+            let means = format!(
+                "SET LOCAL maintenance_work_mem = '{SORT_MEMORY}'; SET LOCAL max_parallel_maintenance_workers = 0"
+            );
+            transaction.batch_execute(&format!("{means}; {ddl}")).await?;
+            transaction.commit().await?;
+        }
+        Ok::<_, ViewError>(())
+    });
+    try_join_all(work).await?;
     Ok(())
+}
+
+/// Makes the keys of a generation's reservations, whose indexes are there.
+pub(crate) async fn add_keys(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+    let ddl = match generation.model {
+        ReadModel::Legacy => LEGACY_KEYS,
+        ReadModel::Dynamic => DYNAMIC_KEYS,
+    };
+    Ok(client.batch_execute(&for_schema(ddl, generation)).await?)
+}
+
+/// Makes the keys and indexes of a generation's reservations within a transaction.
+pub(crate) async fn index(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    indexes: Indexes,
+) -> Result<(), ViewError> {
+    for ddl in index_statements(generation, indexes) {
+        transaction.batch_execute(&ddl).await?;
+    }
+    add_keys(transaction, generation).await
 }
 
 /// The index of the cleanup, and the one in whose place it comes: what that one finds, it finds as well.

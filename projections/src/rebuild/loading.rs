@@ -7,7 +7,7 @@ use daybook_event_log::Position;
 use deadpool_postgres::{Client, Pool};
 use futures_util::future::{try_join, try_join_all};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::histories::Histories;
 use super::reading::finished;
@@ -22,6 +22,10 @@ use crate::tables::{self, Indexes};
 
 /// Parts of a view's rows that wait for the database, at most.
 const WAITING_PARTS: usize = 4;
+
+/// Indexes of a view that are made at once. One of them takes as long as the others together; that of the other view is
+/// beside them.
+const INDEXES_AT_ONCE: usize = 2;
 
 /// Makes the tables of the generations.
 pub(super) async fn create(pool: &Pool, generations: &[Generation]) -> Result<(), ViewError> {
@@ -89,13 +93,9 @@ pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::
     days
 }
 
-/// Gives back the memory of histories. That takes as long as a look at each of their many small texts; nobody has to wait
-/// for it but another pass.
-pub(super) async fn release(histories: Arc<Histories>, wait: bool) {
-    let releasing = spawn_blocking(move || drop(histories));
-    if wait {
-        finished(releasing).await;
-    }
+/// Gives back the memory of histories. That takes as long as a look at each of their many small texts.
+pub(super) fn release(histories: Arc<Histories>) -> JoinHandle<()> {
+    spawn_blocking(move || drop(histories))
 }
 
 /// Lets the generations stand where all passes ended.
@@ -124,9 +124,10 @@ pub(super) async fn index(
 }
 
 async fn index_one(pool: &Pool, generation: Generation, indexes: Indexes) -> Result<(), ViewError> {
-    let mut client = pool.get().await?;
-    let transaction = client.transaction().await?;
-    tables::index(&transaction, generation, indexes).await?;
-    transaction.commit().await?;
+    let mut connections = try_join_all((0..INDEXES_AT_ONCE).map(|_| pool.get())).await?;
+    tables::index_beside_each_other(&mut connections, generation, indexes).await?;
+    drop(connections);
+    let client = pool.get().await?;
+    tables::add_keys(&client, generation).await?;
     tables::analyze(&client, generation).await
 }

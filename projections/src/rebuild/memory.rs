@@ -13,7 +13,7 @@ pub const LEAST_MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
 /// What does not grow with the log: events on their way between threads, parts on their way to the database, the process
 /// itself, and what an allocator does not give back at once.
-const SET_ASIDE_BYTES: usize = 144 * 1024 * 1024;
+const SET_ASIDE_BYTES: usize = 104 * 1024 * 1024;
 
 /// What a key takes in a table of all keys, in bytes.
 const KEY_BYTES: usize = 112;

@@ -11,7 +11,7 @@ use daybook_event_log::{EventLog, Filter, Position, codec};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::{Listener, PhaseClock, Rebuild, Record};
+use super::{Listener, PhaseClock, Rebuild, Record, loading};
 use crate::ViewError;
 use crate::fact::Digest;
 use crate::generation::{self, Generation, State};
@@ -123,7 +123,8 @@ impl Rebuild {
     ) -> Result<PastReport, ViewError> {
         let mut clock = PhaseClock::new(progress);
         let record = Record::start(&self.pool, generations, &clock);
-        self.fill(generations, position, &mut clock).await?;
+        let last = self.fill(generations, position, &mut clock).await?;
+        last.map(loading::release);
         drop(record);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;

@@ -25,7 +25,7 @@ use crate::parked::LeftOut;
 const CHUNK_EVENTS: usize = 512;
 
 /// Chunks that wait for each of the threads, at most.
-const WAITING_CHUNKS: usize = 8;
+const WAITING_CHUNKS: usize = 20;
 
 /// Where a replay reads, and with what.
 #[derive(Debug, Clone)]

@@ -83,7 +83,8 @@ impl Rebuild {
                     ReadModel::Dynamic => view.add::<DynamicRow>(&histories).await,
                 }
             }
-            release(histories, !passes.are_done()).await;
+            // The next pass needs the room.
+            finished(release(histories)).await;
             clock.enter(Phase::Reading);
         }
         let (events, position) = (clock.events, passes.end());

@@ -1,0 +1,5 @@
+-- Keys of the dynamic service view, made once their indexes are there.
+
+ALTER TABLE {schema}.reservations ADD CONSTRAINT reservations_pkey PRIMARY KEY USING INDEX reservations_pkey;
+ALTER TABLE {schema}.reservations ADD CONSTRAINT "reservations_serviceId_fkey"
+    FOREIGN KEY ("serviceId") REFERENCES {schema}.services (id) ON DELETE RESTRICT;

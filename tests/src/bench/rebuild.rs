@@ -5,7 +5,7 @@
 mod limit;
 mod memory;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use daybook_domain::ReadModel;
@@ -25,6 +25,9 @@ pub(super) const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
 /// Rounds, after one rebuild that is not counted.
 const ROUNDS: usize = 5;
 
+/// Time for what a side does behind its end.
+const SETTLE: Duration = Duration::from_millis(500);
+
 pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let reservations = events / EVENTS_OF_TEN_RESERVATIONS * 10;
@@ -36,7 +39,9 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let (mut rounds, mut reports, mut parts) =
         (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS), vec![]);
     for _ in 0..ROUNDS {
+        settle(&clinic).await?;
         let (ours, report) = rebuild(&clinic).await?;
+        settle(&clinic).await?;
         let (out, into) = (limit::copy_events_out(&clinic).await?, rows.load(&clinic).await?);
         parts.push((out, into));
         let limit = out + into;
@@ -68,6 +73,13 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
             memory,
         ],
     })
+}
+
+/// Lets what one side wrote go to disk, and gives it time to give back its memory, so that the other does not pay for it.
+async fn settle(clinic: &Clinic) -> anyhow::Result<()> {
+    clinic.database.connect().await?.batch_execute("CHECKPOINT").await?;
+    tokio::time::sleep(SETTLE).await;
+    Ok(())
 }
 
 /// Rebuilds both views. Gives the seconds as well.

@@ -27,16 +27,25 @@ const TABLES_SQL: &str = "\
 /// Tables that both views have.
 const SHARED_TABLES: &str = include_str!("../../../../migrations/views/shared.tables.sql");
 
-/// What makes a view's tables, and what makes their keys and indexes.
-const fn ddl(model: ReadModel) -> [&'static str; 2] {
+/// What makes a view's tables.
+const fn tables(model: ReadModel) -> &'static str {
     match model {
-        ReadModel::Legacy => [
-            include_str!("../../../../migrations/views/legacy.tables.sql"),
+        ReadModel::Legacy => include_str!("../../../../migrations/views/legacy.tables.sql"),
+        ReadModel::Dynamic => include_str!("../../../../migrations/views/dynamic.tables.sql"),
+    }
+}
+
+/// What makes their indexes and keys while both views are in use.
+const fn indexes(model: ReadModel) -> &'static [&'static str] {
+    match model {
+        ReadModel::Legacy => &[
             include_str!("../../../../migrations/views/legacy.indexes.sql"),
+            include_str!("../../../../migrations/views/legacy.keys.sql"),
         ],
-        ReadModel::Dynamic => [
-            include_str!("../../../../migrations/views/dynamic.tables.sql"),
+        ReadModel::Dynamic => &[
             include_str!("../../../../migrations/views/dynamic.indexes.sql"),
+            include_str!("../../../../migrations/views/dynamic.beside_legacy.sql"),
+            include_str!("../../../../migrations/views/dynamic.keys.sql"),
         ],
     }
 }
@@ -90,9 +99,8 @@ impl FinishedRows {
         for view in &self.0 {
             let client = clinic.database.connect().await?;
             let schema = view.schema();
-            let [tables, _] = ddl(view.model);
             client.batch_execute(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).await?;
-            client.batch_execute(&tables.replace("{schema}", &schema)).await?;
+            client.batch_execute(&tables(view.model).replace("{schema}", &schema)).await?;
             client.batch_execute(&SHARED_TABLES.replace("{schema}", &schema)).await?;
             clients.push(client);
         }
@@ -112,8 +120,10 @@ impl View {
         for table in &self.tables {
             table.load(client, &schema).await.with_context(|| format!("copying into {}", table.name))?;
         }
-        let [_, indexes] = ddl(self.model);
-        Ok(client.batch_execute(&indexes.replace("{schema}", &schema)).await?)
+        for ddl in indexes(self.model) {
+            client.batch_execute(&ddl.replace("{concurrently}", "").replace("{schema}", &schema)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -17,6 +17,7 @@ use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, Sub
 use daybook_event_log::codec::{self, Recording};
 use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
 use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
+use smol_str::SmolStr;
 
 use crate::ViewError;
 use crate::error::EventFault;
@@ -24,6 +25,9 @@ use crate::parked::{HeldUp, LeftOut};
 
 /// What a reader sees in place of a forgotten patient's text where a column must not be null.
 pub const ERASED: &str = "(erased)";
+
+/// The same, as a row holds it.
+pub(crate) const ERASED_TEXT: SmolStr = SmolStr::new_static(ERASED);
 
 /// When an event was recorded and by whom, as the views show it.
 #[derive(Debug, Clone)]
@@ -38,7 +42,7 @@ pub(crate) struct Stamp {
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A reservation comes into being.
-    Enter(Box<Entry>),
+    Enter { reservation: ReservationId, entry: Box<Entry> },
     /// A reservation changes.
     Change { reservation: ReservationId, change: Change, stamp: Stamp },
     /// A stretch of a day is closed.
@@ -62,8 +66,7 @@ impl Effect {
     /// The reservation that it is about, where it is about one by name.
     pub(crate) fn reservation(&self) -> Option<&str> {
         match self {
-            Self::Enter(entry) => Some(entry.reservation.as_str()),
-            Self::Change { reservation, .. } => Some(reservation.as_str()),
+            Self::Enter { reservation, .. } | Self::Change { reservation, .. } => Some(reservation.as_str()),
             Self::Close { .. }
             | Self::Reopen { .. }
             | Self::Catalog { .. }
@@ -85,13 +88,12 @@ pub(crate) struct Told {
 /// A reservation as it comes into being.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) reservation: ReservationId,
     pub(crate) subject: SubjectId,
     /// None once the patient was forgotten.
     pub(crate) details: Option<PatientDetails>,
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
-    pub(crate) wish: Option<Box<str>>,
+    pub(crate) wish: Option<SmolStr>,
     /// Whether a wish was typed that is sealed with the details: they have it, unless the patient was forgotten.
     pub(crate) is_wish_sealed: bool,
     /// Whether somebody here said what the wish means; what was typed then stands for it no more.
@@ -101,7 +103,7 @@ pub(crate) struct Entry {
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
     pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<Box<str>>,
+    pub(crate) status_changed_by: Option<SmolStr>,
 }
 
 /// A change to a reservation.
@@ -112,7 +114,7 @@ pub(crate) enum Change {
     /// Another place in the day.
     Placed(Placement),
     /// Another note of the staff; none once the patient was forgotten.
-    Noted(Option<String>),
+    Noted(Option<SmolStr>),
     /// All of it anew, as it stands in the old system now.
     Reimported(Box<Entry>),
 }
@@ -195,14 +197,17 @@ impl Interpreter {
         };
         Ok(match event {
             BookEvent::ReservationRequested(e) => {
-                Effect::Enter(Box::new(self.requested(e, recording, opener)?))
+                let entry = Box::new(self.requested(&e, recording, opener)?);
+                Effect::Enter { reservation: e.reservation, entry }
             }
-            BookEvent::ReservationImported(e) => Effect::Enter(Box::new(self.imported(e, opener)?)),
-            BookEvent::ReservationReimported(e) => Effect::Change {
-                reservation: e.reservation.clone(),
-                change: Change::Reimported(Box::new(self.reimported(e, opener)?)),
-                stamp,
-            },
+            BookEvent::ReservationImported(e) => {
+                let entry = Box::new(self.imported(&e, opener)?);
+                Effect::Enter { reservation: e.reservation, entry }
+            }
+            BookEvent::ReservationReimported(e) => {
+                let change = Change::Reimported(Box::new(self.reimported(&e, opener)?));
+                Effect::Change { reservation: e.reservation, change, stamp }
+            }
             BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
             BookEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
             BookEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
@@ -216,7 +221,7 @@ impl Interpreter {
                 Effect::Change { reservation: e.reservation, change: Change::Placed(e.placement), stamp }
             }
             BookEvent::AdminNoteWritten(e) => {
-                let note = self.open(&e.note, &e.reservation, opener)?;
+                let note = self.open(&e.note, &e.reservation, opener)?.map(SmolStr::from);
                 Effect::Change { reservation: e.reservation, change: Change::Noted(note), stamp }
             }
             BookEvent::TimeClosed(closed) => Effect::Close { closed, stamp },
@@ -226,21 +231,20 @@ impl Interpreter {
 
     fn requested(
         &mut self,
-        e: ReservationRequested,
+        e: &ReservationRequested,
         recording: &Recording,
         opener: &Opener,
     ) -> Result<Entry, EventFault> {
         let at = millis(recording.recorded_at);
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
-            reservation: e.reservation,
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             // Without one, a time or a half of the day was chosen and not typed.
             is_wish_sealed: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
             is_placed_here: false,
-            wish: e.wish,
+            wish: e.wish.as_deref().map(SmolStr::from),
             placement: e.placement,
             status: Status::Pending,
             created_at: at,
@@ -250,27 +254,26 @@ impl Interpreter {
         })
     }
 
-    fn imported(&mut self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+    fn imported(&mut self, e: &ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
-            reservation: e.reservation,
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
             is_wish_sealed: e.wish.is_none(),
             is_placed_here: false,
-            wish: e.wish,
+            wish: e.wish.as_deref().map(SmolStr::from),
             placement: e.placement,
             status: e.status,
             created_at: millis(e.created_at),
             updated_at: millis(e.updated_at),
             status_changed_at: millis(e.status_changed_at),
-            status_changed_by: e.status_changed_by,
+            status_changed_by: e.status_changed_by.as_deref().map(SmolStr::from),
         })
     }
 
-    fn reimported(&mut self, e: ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+    fn reimported(&mut self, e: &ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
         // Before it was told nothing but a person could place a text as what it does not say.
         let is_placed_here = e.is_placed_here.unwrap_or(true);
         Ok(Entry { is_placed_here, ..self.imported(e, opener)? })

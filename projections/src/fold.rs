@@ -92,8 +92,8 @@ impl<R: ReservationRow> Fold<R> {
     /// Takes in one effect. An effect on a row that is not there changes nothing: an event is never refused.
     pub(crate) fn apply(&mut self, effect: &Effect) {
         match effect {
-            Effect::Enter(entry) => {
-                let row = R::enter(entry);
+            Effect::Enter { reservation, entry } => {
+                let row = R::enter(reservation.as_str().into(), entry);
                 self.touched.rows.insert(row.id().into());
                 self.rows.insert(row.id().into(), Box::new(row));
             }

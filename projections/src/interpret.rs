@@ -77,7 +77,7 @@ pub(crate) async fn resume(
         match interpreter.interpret(Decoded::read_unless(&event, left_out), &opener)? {
             Effect::Catalog { event, stamp } => reference.evolve_catalog(&event, &stamp),
             Effect::Hours { event, stamp } => reference.evolve_hours(&event, &stamp),
-            Effect::Enter(_)
+            Effect::Enter { .. }
             | Effect::Change { .. }
             | Effect::Close { .. }
             | Effect::Reopen { .. }

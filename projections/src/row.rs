@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use daybook_domain::{ReadModel, SubjectId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use smol_str::SmolStr;
 
 use crate::copy::CopyBuffer;
 use crate::effect::{Change, Entry, Stamp};
@@ -25,7 +26,7 @@ pub(crate) trait ReservationRow: Serialize + DeserializeOwned + Clone + Send + S
     const COLUMNS: &'static [&'static str];
 
     /// The row of a reservation that comes into being.
-    fn enter(entry: &Entry) -> Self;
+    fn enter(id: SmolStr, entry: &Entry) -> Self;
 
     /// Takes in a change.
     fn change(&mut self, change: &Change, stamp: &Stamp);

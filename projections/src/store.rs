@@ -78,10 +78,9 @@ async fn fetch<R: ReservationRow>(
     let mut closures = Vec::new();
     for effect in effects {
         match *effect {
-            Effect::Enter(entry) => {
-                reservations.insert(entry.reservation.as_str());
-            }
-            Effect::Change { reservation, .. } | Effect::ForgetOne { reservation, .. } => {
+            Effect::Enter { reservation, .. }
+            | Effect::Change { reservation, .. }
+            | Effect::ForgetOne { reservation, .. } => {
                 reservations.insert(reservation.as_str());
             }
             Effect::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),

@@ -178,14 +178,14 @@ pub fn desk() -> Origin {
 pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadModel) -> NewReservation {
     let phone = format!("010-{:04}-{:04}", 1000 + patient / 10_000, patient % 10_000);
     let details = PatientDetails {
-        patient_name: format!("홍길{}", char::from_u32(0xAC00 + patient % 11_000).unwrap_or('동')),
-        phone: phone.clone(),
-        email: patient.is_multiple_of(3).then(|| format!("p{patient}@example.com")),
+        patient_name: format!("홍길{}", char::from_u32(0xAC00 + patient % 11_000).unwrap_or('동')).into(),
+        phone: phone.as_str().into(),
+        email: patient.is_multiple_of(3).then(|| format!("p{patient}@example.com").into()),
         birth_date: NaiveDate::from_ymd_opt(1950 + (patient % 50) as i32, 1 + patient % 12, 1 + patient % 28)
             .unwrap_or_default(),
         gender: Gender::Female,
         treatment_type: TreatmentType::FirstVisit,
-        notes: patient.is_multiple_of(4).then(|| "주차 가능한가요?".to_owned()),
+        notes: patient.is_multiple_of(4).then(|| "주차 가능한가요?".into()),
         admin_note: None,
         unread_wish: None,
     };

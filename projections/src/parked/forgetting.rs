@@ -45,7 +45,7 @@ pub(super) async fn read(
 pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [Recorded]) {
     let mut since: BTreeMap<ReservationId, Position> = BTreeMap::new();
     for event in events.iter() {
-        if let Ok(Effect::Enter(_) | Effect::Change { .. }) = &event.outcome {
+        if let Ok(Effect::Enter { .. } | Effect::Change { .. }) = &event.outcome {
             let id = event.holds_up.as_ref().and_then(|id| ReservationId::parse(id.as_str()).ok());
             if let Some(id) = id {
                 since.entry(id).or_insert(event.recorded.position);

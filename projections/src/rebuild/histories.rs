@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use daybook_domain::{ReservationId, SubjectId};
 use daybook_event_log::StreamName;
 use indexmap::IndexMap;
+use smol_str::SmolStr;
 
 use super::pages::{Cut, Pages};
 use crate::effect::{Change, Effect, Entry, Stamp, Told};
@@ -32,7 +33,7 @@ const ALLOCATION_BYTES: usize = 16;
 /// What was gathered of a range of pages.
 #[derive(Debug, Default)]
 pub(crate) struct Histories {
-    by_id: IndexMap<ReservationId, History, Hasher>,
+    by_id: IndexMap<SmolStr, History, Hasher>,
     closures: BTreeMap<Box<str>, (u32, ClosureRow)>,
     reference: Reference,
     pages: Pages,
@@ -67,7 +68,7 @@ impl Histories {
             return;
         }
         match effect {
-            Effect::Enter(entry) => self.enter(&stream, entry),
+            Effect::Enter { reservation, entry } => self.enter(&stream, &reservation, entry),
             Effect::Change { reservation, change, stamp } => self.change(&reservation, change, stamp),
             Effect::Close { closed, stamp } => {
                 let row = ClosureRow::new(&closed, &stamp);
@@ -90,15 +91,14 @@ impl Histories {
         }
     }
 
-    fn enter(&mut self, stream: &StreamName, entry: Box<Entry>) {
-        let page = self.pages.add(stream, entry_bytes(&entry));
-        let id = entry.reservation.clone();
+    fn enter(&mut self, stream: &StreamName, reservation: &ReservationId, entry: Box<Entry>) {
+        let page = self.pages.add(stream, entry_bytes(reservation, &entry));
         let history = History { page, forgettings: self.forgettings, entry, steps: Vec::new() };
-        self.by_id.insert(id, history);
+        self.by_id.insert(reservation.as_str().into(), history);
     }
 
     fn change(&mut self, reservation: &ReservationId, change: Change, stamp: Stamp) {
-        let Some(history) = self.by_id.get_mut(reservation) else { return };
+        let Some(history) = self.by_id.get_mut(reservation.as_str()) else { return };
         // Most have one or two: room for four, as a vector would make it, would be more than half of all memory.
         if history.steps.len() == history.steps.capacity() {
             history.steps.reserve_exact(1 + history.steps.len() / 2);
@@ -140,11 +140,11 @@ impl Histories {
 
     /// Every reservation as a row of a view, each made when it is asked for.
     pub(crate) fn rows<R: ReservationRow>(&self) -> impl Iterator<Item = R> {
-        self.by_id.values().map(|history| self.row(history))
+        self.by_id.iter().map(|(id, history)| self.row(id, history))
     }
 
-    fn row<R: ReservationRow>(&self, history: &History) -> R {
-        let mut row = R::enter(&history.entry);
+    fn row<R: ReservationRow>(&self, id: &SmolStr, history: &History) -> R {
+        let mut row = R::enter(id.clone(), &history.entry);
         let mut since = history.forgettings;
         for step in &history.steps {
             self.erase_if_forgotten(&mut row, since..step.forgettings);
@@ -178,29 +178,32 @@ impl Histories {
     }
 }
 
-fn entry_bytes(entry: &Entry) -> usize {
-    let id = entry.reservation.as_str().len() + ALLOCATION_BYTES;
-    said_bytes(entry) + size_of::<History>() + PLACE_BYTES + id
+fn entry_bytes(reservation: &ReservationId, entry: &Entry) -> usize {
+    said_bytes(entry) + size_of::<History>() + PLACE_BYTES + text_bytes(reservation.as_str().len())
 }
 
 /// What a reservation says, with all that it refers to.
 fn said_bytes(entry: &Entry) -> usize {
     let details = entry.details.as_ref().map_or(0, |details| {
         let optional = [&details.email, &details.notes, &details.admin_note, &details.unread_wish];
-        let texts = optional.into_iter().flatten().map(|text| text.capacity() + ALLOCATION_BYTES);
-        details.patient_name.capacity()
-            + details.phone.capacity()
-            + 2 * ALLOCATION_BYTES
-            + texts.sum::<usize>()
+        let texts = optional.into_iter().flatten().chain([&details.patient_name, &details.phone]);
+        texts.map(|text| text_bytes(text.len())).sum()
     });
-    let wish = entry.wish.as_ref().map_or(0, |wish| wish.len() + ALLOCATION_BYTES);
-    let id = entry.reservation.as_str().len() + ALLOCATION_BYTES;
-    size_of::<Entry>() + ALLOCATION_BYTES + id + details + wish
+    let wish = entry.wish.as_ref().map_or(0, |wish| text_bytes(wish.len()));
+    size_of::<Entry>() + ALLOCATION_BYTES + details + wish
+}
+
+/// What a text takes beside its place: nothing where it is so short that it stands there.
+const fn text_bytes(length: usize) -> usize {
+    // As `SmolStr` has it: its room, and the two counts of a shared text.
+    const IN_PLACE: usize = 23;
+    const COUNTS: usize = 16;
+    if length <= IN_PLACE { 0 } else { length + COUNTS + ALLOCATION_BYTES }
 }
 
 fn step_bytes(step: &Step) -> usize {
     let beside = match &step.change {
-        Change::Noted(Some(note)) => note.capacity() + ALLOCATION_BYTES,
+        Change::Noted(Some(note)) => text_bytes(note.len()),
         Change::Reimported(entry) => said_bytes(entry),
         Change::Noted(None) | Change::Turned(_) | Change::Placed(_) => 0,
     };

@@ -4,11 +4,12 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::book::Placement;
 use daybook_domain::{Gender, LegacyService, Period, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
+use smol_str::{SmolStr, ToSmolStr};
 use uuid::Uuid;
 
 use super::ReservationRow;
 use crate::copy::CopyBuffer;
-use crate::effect::{Change, ERASED, Entry, Stamp};
+use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, Stamp};
 use crate::fact::{Fact, Time};
 use crate::fold::Reference;
 
@@ -16,28 +17,28 @@ use crate::fold::Reference;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DynamicRow {
-    pub(crate) id: Box<str>,
-    pub(crate) patient_name: Box<str>,
-    pub(crate) phone: Box<str>,
-    pub(crate) email: Option<Box<str>>,
+    pub(crate) id: SmolStr,
+    pub(crate) patient_name: SmolStr,
+    pub(crate) phone: SmolStr,
+    pub(crate) email: Option<SmolStr>,
     pub(crate) birth_date: Option<NaiveDateTime>,
     pub(crate) gender: Option<Gender>,
     pub(crate) treatment_type: Option<TreatmentType>,
     pub(crate) preferred_date: NaiveDate,
-    pub(crate) requested_time: Option<Box<str>>,
+    pub(crate) requested_time: Option<SmolStr>,
     pub(crate) status: Status,
-    pub(crate) notes: Option<Box<str>>,
-    pub(crate) admin_notes: Option<Box<str>>,
+    pub(crate) notes: Option<SmolStr>,
+    pub(crate) admin_notes: Option<SmolStr>,
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
     pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<Box<str>>,
-    pub(crate) service_id: Box<str>,
-    pub(crate) service_name: Box<str>,
+    pub(crate) status_changed_by: Option<SmolStr>,
+    pub(crate) service_id: SmolStr,
+    pub(crate) service_name: SmolStr,
     pub(crate) estimated_duration: i32,
     pub(crate) period: Option<Period>,
-    pub(crate) time_slot_start: Option<Box<str>>,
-    pub(crate) time_slot_end: Option<Box<str>>,
+    pub(crate) time_slot_start: Option<SmolStr>,
+    pub(crate) time_slot_end: Option<SmolStr>,
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
 }
@@ -46,8 +47,8 @@ impl DynamicRow {
     fn place(&mut self, placement: &Placement) {
         let span = placement.span(self.estimated_duration.unsigned_abs());
         self.period = placement.period();
-        self.time_slot_start = span.map(|span| span.start.to_string().into());
-        self.time_slot_end = span.map(|span| span.end.to_string().into());
+        self.time_slot_start = span.map(|span| span.start.to_smolstr());
+        self.time_slot_end = span.map(|span| span.end.to_smolstr());
     }
 
     fn time(&self) -> Time<'_> {
@@ -89,31 +90,31 @@ impl ReservationRow for DynamicRow {
         "version",
     ];
 
-    fn enter(entry: &Entry) -> Self {
+    fn enter(id: SmolStr, entry: &Entry) -> Self {
         let details = entry.details.as_ref();
         let unread = match details {
-            None => entry.is_wish_sealed.then_some(ERASED),
-            Some(details) => details.unread_wish.as_deref(),
+            None => entry.is_wish_sealed.then_some(ERASED_TEXT),
+            Some(details) => details.unread_wish.clone(),
         };
         let mut row = Self {
-            id: entry.reservation.as_str().into(),
-            patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
-            phone: details.map_or(ERASED, |details| &details.phone).into(),
-            email: details.and_then(|details| details.email.as_deref().map(Box::from)),
+            id,
+            patient_name: details.map_or(ERASED_TEXT, |details| details.patient_name.clone()),
+            phone: details.map_or(ERASED_TEXT, |details| details.phone.clone()),
+            email: details.and_then(|details| details.email.clone()),
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
             gender: details.map(|details| details.gender),
             treatment_type: details.map(|details| details.treatment_type),
             preferred_date: entry.date,
-            requested_time: unread.or(entry.wish.as_deref()).map(Box::from),
+            requested_time: unread.or(entry.wish.clone()),
             status: entry.status,
-            notes: details.and_then(|details| details.notes.as_deref().map(Box::from)),
-            admin_notes: details.and_then(|details| details.admin_note.as_deref().map(Box::from)),
+            notes: details.and_then(|details| details.notes.clone()),
+            admin_notes: details.and_then(|details| details.admin_note.clone()),
             created_at: entry.created_at,
             updated_at: entry.updated_at,
             status_changed_at: entry.status_changed_at,
             status_changed_by: entry.status_changed_by.clone(),
             service_id: entry.service.id.as_str().into(),
-            service_name: entry.service.name.clone(),
+            service_name: (&*entry.service.name).into(),
             estimated_duration: (entry.service.duration + entry.service.buffer) as i32,
             period: None,
             time_slot_start: None,
@@ -133,9 +134,9 @@ impl ReservationRow for DynamicRow {
                 self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
             Change::Placed(placement) => self.place(placement),
-            Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Noted(note) => self.admin_notes = note.clone(),
             Change::Reimported(entry) => {
-                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
                 return;
             }
         }
@@ -144,8 +145,8 @@ impl ReservationRow for DynamicRow {
     }
 
     fn erase(&mut self) {
-        self.patient_name = ERASED.into();
-        self.phone = ERASED.into();
+        self.patient_name = ERASED_TEXT;
+        self.phone = ERASED_TEXT;
         self.email = None;
         self.birth_date = None;
         self.gender = None;

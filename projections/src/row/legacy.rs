@@ -4,14 +4,16 @@ mod read_as;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::book::Placement;
+use daybook_domain::wish::{self, Understood};
 use daybook_domain::{Gender, LegacyService, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use self::read_as::ReadAs;
 use super::ReservationRow;
 use crate::copy::CopyBuffer;
-use crate::effect::{Change, ERASED, Entry, Stamp};
+use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, Stamp};
 use crate::fact::{Fact, Time};
 use crate::fold::Reference;
 
@@ -19,23 +21,23 @@ use crate::fold::Reference;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LegacyRow {
-    pub(crate) id: Box<str>,
-    pub(crate) patient_name: Box<str>,
-    pub(crate) phone: Box<str>,
-    pub(crate) email: Option<Box<str>>,
+    pub(crate) id: SmolStr,
+    pub(crate) patient_name: SmolStr,
+    pub(crate) phone: SmolStr,
+    pub(crate) email: Option<SmolStr>,
     pub(crate) birth_date: Option<NaiveDateTime>,
     pub(crate) gender: Option<Gender>,
     pub(crate) treatment_type: Option<TreatmentType>,
     pub(crate) preferred_date: NaiveDate,
-    pub(crate) preferred_time: Box<str>,
+    pub(crate) preferred_time: SmolStr,
     pub(crate) status: Status,
-    pub(crate) notes: Option<Box<str>>,
-    pub(crate) admin_notes: Option<Box<str>>,
+    pub(crate) notes: Option<SmolStr>,
+    pub(crate) admin_notes: Option<SmolStr>,
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
     pub(crate) service: LegacyService,
     pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<Box<str>>,
+    pub(crate) status_changed_by: Option<SmolStr>,
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
     pub(crate) minutes: i32,
@@ -50,7 +52,7 @@ const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
 /// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
 /// typed is no more where it does not say what a person here took it for.
-fn preferred_time(entry: &Entry) -> Box<str> {
+fn preferred_time(entry: &Entry) -> SmolStr {
     let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
     match entry.wish.as_deref().or(unread) {
         Some(typed) if !entry.is_placed_here || says(typed, &entry.placement) => typed.into(),
@@ -60,11 +62,11 @@ fn preferred_time(entry: &Entry) -> Box<str> {
 
 /// Whether readers of the free-text column take a text for a place in the day.
 fn says(typed: &str, placement: &Placement) -> bool {
-    match (Time::of_text(typed), placement) {
-        (Time::At(said), Placement::At { start, .. }) => *said == start.to_string(),
-        (Time::Period(said), Placement::Period(period)) => said == *period,
-        (Time::Review(_), Placement::Review(_)) => true,
-        (Time::At(_) | Time::Period(_) | Time::Review(_), _) => false,
+    match (wish::read(typed), placement) {
+        (Understood::At(said), Placement::At { start, .. }) => said == *start,
+        (Understood::Period(said), Placement::Period(period)) => said == *period,
+        (Understood::Unclear(_), Placement::Review(_)) => true,
+        (Understood::At(_) | Understood::Period(_) | Understood::Unclear(_), _) => false,
     }
 }
 
@@ -106,24 +108,24 @@ impl ReservationRow for LegacyRow {
         "readAs",
     ];
 
-    fn enter(entry: &Entry) -> Self {
+    fn enter(id: SmolStr, entry: &Entry) -> Self {
         let details = entry.details.as_ref();
         let preferred_time = preferred_time(entry);
         Self {
             // A rule of the clinic's own decided where the text does not say so itself.
             read_as: (!says(&preferred_time, &entry.placement)).then(|| ReadAs::of(&entry.placement)),
-            id: entry.reservation.as_str().into(),
-            patient_name: details.map_or(ERASED, |details| &details.patient_name).into(),
-            phone: details.map_or(ERASED, |details| &details.phone).into(),
-            email: details.and_then(|details| details.email.as_deref().map(Box::from)),
+            id,
+            patient_name: details.map_or(ERASED_TEXT, |details| details.patient_name.clone()),
+            phone: details.map_or(ERASED_TEXT, |details| details.phone.clone()),
+            email: details.and_then(|details| details.email.clone()),
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
             gender: details.map(|details| details.gender),
             treatment_type: details.map(|details| details.treatment_type),
             preferred_date: entry.date,
             preferred_time,
             status: entry.status,
-            notes: details.and_then(|details| details.notes.as_deref().map(Box::from)),
-            admin_notes: details.and_then(|details| details.admin_note.as_deref().map(Box::from)),
+            notes: details.and_then(|details| details.notes.clone()),
+            admin_notes: details.and_then(|details| details.admin_note.clone()),
             created_at: entry.created_at,
             updated_at: entry.updated_at,
             service: entry.service.legacy.unwrap_or(NO_ENUM_VALUE),
@@ -146,9 +148,9 @@ impl ReservationRow for LegacyRow {
                 self.preferred_time = placed_text(placement);
                 self.read_as = None;
             }
-            Change::Noted(note) => self.admin_notes = note.as_deref().map(Box::from),
+            Change::Noted(note) => self.admin_notes = note.clone(),
             Change::Reimported(entry) => {
-                *self = Self { version: self.version + 1, ..Self::enter(entry) };
+                *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
                 return;
             }
         }
@@ -157,8 +159,8 @@ impl ReservationRow for LegacyRow {
     }
 
     fn erase(&mut self) {
-        self.patient_name = ERASED.into();
-        self.phone = ERASED.into();
+        self.patient_name = ERASED_TEXT;
+        self.phone = ERASED_TEXT;
         self.email = None;
         self.birth_date = None;
         self.gender = None;
@@ -239,6 +241,6 @@ impl ReservationRow for LegacyRow {
     }
 }
 
-fn placed_text(placement: &Placement) -> Box<str> {
-    placement.legacy_text().map_or_else(|| ERASED.into(), Box::from)
+fn placed_text(placement: &Placement) -> SmolStr {
+    placement.legacy_text().map_or(ERASED_TEXT, SmolStr::from)
 }

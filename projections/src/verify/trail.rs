@@ -95,7 +95,9 @@ impl Trail {
     /// Whose it ever was: mostly one patient's, but the old system may have corrected a number.
     fn subjects(&self) -> BTreeSet<SubjectId> {
         let subject = |effect: &Effect| {
-            if let Effect::Enter(entry) | Effect::Change { change: Change::Reimported(entry), .. } = effect {
+            if let Effect::Enter { entry, .. } | Effect::Change { change: Change::Reimported(entry), .. } =
+                effect
+            {
                 Some(entry.subject)
             } else {
                 None
@@ -131,7 +133,7 @@ impl Trail {
         for (event, effect) in &self.steps {
             fold.apply(effect);
             let Some(row) = fold.rows.values().next() else { continue };
-            if matches!(effect, Effect::Enter(_)) {
+            if matches!(effect, Effect::Enter { .. }) {
                 replayed.entered_by = Some(event.clone());
                 replayed.date = Some(row.date());
             }

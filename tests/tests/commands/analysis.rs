@@ -240,7 +240,7 @@ async fn imported(process: &Process) -> Vec<Taken> {
     for event in process.all_events().await {
         let Event::Book(BookEvent::ReservationImported(row)) = event else { continue };
         let details = process.opened(&row.details, &row.reservation).await.unwrap();
-        let unread = PatientDetails::from_text(&details).unwrap().unread_wish;
+        let unread = PatientDetails::from_text(&details).unwrap().unread_wish.map(String::from);
         taken.push((row.reservation.to_string(), row.placement, row.wish, unread));
     }
     taken.sort_by(|a, b| a.0.cmp(&b.0));

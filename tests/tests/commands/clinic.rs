@@ -140,13 +140,13 @@ pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, wish: &str) -
     NewReservation {
         key: None,
         details: PatientDetails {
-            patient_name: format!("Nobody Number{patient}"),
-            phone: format!("010-0000-{patient:04}"),
+            patient_name: format!("Nobody Number{patient}").into(),
+            phone: format!("010-0000-{patient:04}").into(),
             email: None,
             birth_date: "1990-01-02".parse().unwrap(),
             gender: Gender::Female,
             treatment_type: TreatmentType::FirstVisit,
-            notes: Some("nothing much".to_owned()),
+            notes: Some("nothing much".into()),
             admin_note: None,
             unread_wish: None,
         },

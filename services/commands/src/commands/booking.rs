@@ -140,7 +140,7 @@ impl Commands {
             None => reservation_from(Uuid::now_v7()),
         };
         let wish = wanted.wish.read();
-        let details = PatientDetails { unread_wish: wish.unread, ..wanted.details };
+        let details = PatientDetails { unread_wish: wish.unread.map(Into::into), ..wanted.details };
         let (details, key) = self.seal_details(subject, &reservation, &details).await?;
         let command = BookCommand::Request(RequestReservation {
             details,

@@ -75,15 +75,15 @@ impl LegacyRow {
     /// What is sealed of it, with the wish if that has to be.
     pub(super) fn details(&self, unread_wish: Option<String>) -> PatientDetails {
         PatientDetails {
-            patient_name: self.patient_name.clone(),
-            phone: self.phone_text.clone(),
-            email: self.email.clone(),
+            patient_name: self.patient_name.as_str().into(),
+            phone: self.phone_text.as_str().into(),
+            email: self.email.as_deref().map(Into::into),
             birth_date: self.birth_date,
             gender: self.gender,
             treatment_type: self.treatment_type,
-            notes: self.notes.clone(),
-            admin_note: self.admin_notes.clone(),
-            unread_wish,
+            notes: self.notes.as_deref().map(Into::into),
+            admin_note: self.admin_notes.as_deref().map(Into::into),
+            unread_wish: unread_wish.map(Into::into),
         }
     }
 }

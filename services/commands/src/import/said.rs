@@ -57,7 +57,7 @@ impl Said {
     /// What an event says that took a row over. The details are none once they are erased.
     pub(super) fn by_log(event: &ReservationImported, details: Option<PatientDetails>) -> Self {
         let person = details.map(|mut details| {
-            let unread = details.unread_wish.take();
+            let unread = details.unread_wish.take().map(String::from);
             Person { wish: event.wish.as_deref().map(str::to_owned).or(unread).unwrap_or_default(), details }
         });
         Self {
@@ -81,7 +81,7 @@ impl Said {
     pub(super) fn with(&self, status: Status, note: Option<&str>) -> Self {
         let mut with = Self { status, ..self.clone() };
         if let Some(person) = &mut with.person {
-            person.details.admin_note = note.map(str::to_owned);
+            person.details.admin_note = note.map(Into::into);
         }
         with
     }

@@ -44,7 +44,10 @@ impl Standing {
             placement: event.placement,
             is_placed_here: false,
             is_changed_here: false,
-            note: said.person.as_ref().and_then(|person| person.details.admin_note.clone()),
+            note: said
+                .person
+                .as_ref()
+                .and_then(|person| person.details.admin_note.as_deref().map(str::to_owned)),
             said,
             event,
         }

@@ -90,8 +90,8 @@ fn turn(number: u64, of: usize) -> Option<usize> {
 /// A patient that there is not: numbers of this form are given to nobody.
 fn invented(number: u64) -> PatientDetails {
     PatientDetails {
-        patient_name: format!("Rehearsal {number}"),
-        phone: format!("010-0{:03}-{:04}", number / 10_000 % 1_000, number % 10_000),
+        patient_name: format!("Rehearsal {number}").into(),
+        phone: format!("010-0{:03}-{:04}", number / 10_000 % 1_000, number % 10_000).into(),
         email: None,
         birth_date: NaiveDate::default(),
         gender: Gender::Female,

@@ -5,17 +5,20 @@ use std::fmt;
 use chrono::NaiveDate;
 use daybook_domain::{Gender, TreatmentType};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// What is known of a patient with one reservation. Storage format: fields are added to, never changed.
+///
+/// Most of the texts are short, so they stand in place: a rebuild holds those of every reservation.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientDetails {
     /// Name as it was given.
-    pub patient_name: String,
+    pub patient_name: SmolStr,
     /// Phone number as it was given.
-    pub phone: String,
+    pub phone: SmolStr,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
+    pub email: Option<SmolStr>,
     /// Birth date.
     pub birth_date: NaiveDate,
     /// Gender.
@@ -24,13 +27,13 @@ pub struct PatientDetails {
     pub treatment_type: TreatmentType,
     /// What the patient wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
+    pub notes: Option<SmolStr>,
     /// What staff of the old system wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub admin_note: Option<String>,
+    pub admin_note: Option<SmolStr>,
     /// The wish for a time that was not understood: such a text can hold anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unread_wish: Option<String>,
+    pub unread_wish: Option<SmolStr>,
 }
 
 impl PatientDetails {

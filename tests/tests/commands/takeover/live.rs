@@ -54,9 +54,9 @@ async fn holds_the_old_system(client: &Client, process: &Process) {
         );
         assert_eq!(wish, Some(old.get(3)), "{id}");
         assert_eq!([&*details.patient_name, &*details.phone], [old.get::<_, &str>(4), old.get(5)], "{id}");
-        assert_eq!(details.email, filled(old.get(6)), "{id}");
-        assert_eq!(details.notes, filled(old.get(7)), "{id}");
-        assert_eq!(details.admin_note, filled(old.get(8)), "{id}");
+        assert_eq!(details.email.as_deref(), filled(old.get(6)).as_deref(), "{id}");
+        assert_eq!(details.notes.as_deref(), filled(old.get(7)).as_deref(), "{id}");
+        assert_eq!(details.admin_note.as_deref(), filled(old.get(8)).as_deref(), "{id}");
         assert_eq!((details.gender.as_str(), details.birth_date), (old.get(9), old.get(10)), "{id}");
         assert_eq!(row.updated_at.naive_utc(), old.get::<_, NaiveDateTime>(11), "{id}");
     }

@@ -59,7 +59,7 @@ const STARTS: [&str; 4] = ["09:00", "10:00", "14:00", "15:00"];
 pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> ReservationId {
     let (date, time) = (page(patient).to_string(), STARTS[patient as usize % STARTS.len()]);
     let mut wanted = request(patient, "srv_body_care", &date, time, ReadModel::Legacy);
-    wanted.details.notes = notes.map(str::to_owned);
+    wanted.details.notes = notes.map(Into::into);
     clinic.commands.request(wanted, desk()).await.unwrap().reservation
 }
 

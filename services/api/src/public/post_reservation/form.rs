@@ -67,9 +67,9 @@ pub(super) fn read(mut sent: Object, catalog: &Catalog, today: NaiveDate) -> Res
     Ok(BookingForm {
         phone: phone(&fields.phone)?,
         details: PatientDetails {
-            patient_name: text::line("patient_name", fields.patient_name.trim().to_owned(), MAX_NAME)?,
-            phone: fields.phone.trim().to_owned(),
-            email: email(sent.text("email")?)?,
+            patient_name: text::line("patient_name", fields.patient_name.trim().to_owned(), MAX_NAME)?.into(),
+            phone: fields.phone.trim().into(),
+            email: email(sent.text("email")?)?.map(Into::into),
             birth_date: birth_date(&fields.birth_date, today)?,
             gender: word::<Gender>(&fields.gender, Code::InvalidGender, "gender")?,
             treatment_type: word::<TreatmentType>(
@@ -77,7 +77,7 @@ pub(super) fn read(mut sent: Object, catalog: &Catalog, today: NaiveDate) -> Res
                 Code::InvalidTreatmentType,
                 "treatment_type",
             )?,
-            notes: sent.text("notes")?.map(|notes| text::prose("notes", notes, MAX_NOTES)).transpose()?,
+            notes: notes(sent.text("notes")?)?.map(Into::into),
             admin_note: None,
             unread_wish: None,
         },
@@ -161,6 +161,10 @@ pub(in crate::public) fn birth_date(text: &str, today: NaiveDate) -> Result<Naiv
         return Err(Problem::field(Code::InvalidDateFormat, "birth_date"));
     }
     Ok(birth_date)
+}
+
+fn notes(typed: Option<String>) -> Result<Option<String>, Problem> {
+    typed.map(|notes| text::prose("notes", notes, MAX_NOTES)).transpose()
 }
 
 fn email(typed: Option<String>) -> Result<Option<String>, Problem> {

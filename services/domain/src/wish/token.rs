@@ -89,3 +89,24 @@ fn next(rest: &str) -> Option<(Token, usize)> {
     }
     WORDS.iter().find(|(word, _)| rest.starts_with(word)).map(|(word, token)| (*token, word.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_texts_are_folded_as_all_are(text in "[ -~가-힣]{0,24}") {
+            let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
+            prop_assert_eq!(fold(&text), folded);
+        }
+    }
+
+    #[test]
+    fn full_width_forms_and_letters_apart_are_folded_to_plain_ones() {
+        assert_eq!(fold("１０：３０ ＡＭ"), "10:30 am");
+        assert_eq!(fold("\u{110b}\u{1169}\u{110c}\u{1165}\u{11ab} 9시"), "오전 9시");
+    }
+}

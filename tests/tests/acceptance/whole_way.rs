@@ -20,8 +20,8 @@ use crate::{old_system, tables};
 /// Copies of each of the export's 200 rows: 5,000 reservations.
 const COPIES: usize = 25;
 
-/// So many of them were made a week ago: one at each of these milliseconds, from the hour of the test on. That is fewer than
-/// the load's clients make now, and for longer than the test takes.
+/// So many of them were made a week ago, from the hour of the test on, with so many milliseconds from one to the next. That is
+/// slower than the load's clients book now, and for longer than the test takes.
 const WEEK_AGO: usize = 2400;
 const WEEK_AGO_PAUSE_MS: usize = 500;
 

@@ -24,6 +24,11 @@ const TABLES_SQL: &str = "\
     SELECT table_name::text FROM information_schema.tables WHERE table_schema = $1 \
     ORDER BY table_name <> 'services', table_name";
 
+/// Indexes and constraints of a schema, by name.
+const KEYS_SQL: &str = "\
+    SELECT indexname::text FROM pg_indexes WHERE schemaname = $1 \
+    UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = to_regnamespace($1) ORDER BY 1";
+
 /// Tables that both views have.
 const SHARED_TABLES: &str = include_str!("../../../../migrations/views/shared.tables.sql");
 
@@ -68,6 +73,8 @@ pub(super) struct FinishedRows(Vec<View>);
 
 struct View {
     model: ReadModel,
+    /// Indexes and constraints as a rebuild made them.
+    keys: Vec<String>,
     tables: Vec<Table>,
 }
 
@@ -87,7 +94,7 @@ impl FinishedRows {
             for row in client.query(TABLES_SQL, &[&schema]).await? {
                 tables.push(Table::take(&client, &schema, row.try_get(0)?).await?);
             }
-            views.push(View { model: generation.model, tables });
+            views.push(View { model: generation.model, keys: keys(&client, &schema).await?, tables });
         }
         Ok(Self(views))
     }
@@ -106,8 +113,18 @@ impl FinishedRows {
         }
         let since = Instant::now();
         try_join_all(self.0.iter().zip(&clients).map(|(view, client)| view.load(client))).await?;
-        Ok(since.elapsed().as_secs_f64())
+        let seconds = since.elapsed().as_secs_f64();
+        for (view, client) in self.0.iter().zip(&clients) {
+            let made = keys(client, &view.schema()).await?;
+            ensure!(made == view.keys, "a rebuild makes {:?}, the limit made {made:?}", view.keys);
+        }
+        Ok(seconds)
     }
+}
+
+/// What indexes and constraints a schema has, in the order of their names.
+async fn keys(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
+    client.query(KEYS_SQL, &[&schema]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 impl View {

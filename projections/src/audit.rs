@@ -24,7 +24,7 @@ use deadpool_postgres::{GenericClient, Pool, Transaction};
 use serde::Serialize;
 
 use crate::ViewError;
-use crate::generation::{self, Generation, Standing, State};
+use crate::generation::{self, Generation, GenerationState, GenerationStatus};
 use crate::interpret::resume;
 use crate::store;
 use crate::tables;
@@ -125,10 +125,11 @@ impl Auditor {
         &self,
         snapshot: &Transaction<'_>,
         only: Option<Generation>,
-    ) -> Result<Vec<Standing>, ViewError> {
+    ) -> Result<Vec<GenerationStatus>, ViewError> {
         let all = generation::list(snapshot).await?;
         let Some(generation) = only else {
-            let live: Vec<Standing> = all.into_iter().filter(|one| one.state == State::Live).collect();
+            let live: Vec<GenerationStatus> =
+                all.into_iter().filter(|one| one.state == GenerationState::Live).collect();
             for standing in &live {
                 check_rows(snapshot, standing.generation, Some(standing.state)).await?;
             }
@@ -145,7 +146,7 @@ impl Auditor {
     async fn audit_one(
         &self,
         snapshot: &Transaction<'_>,
-        standing: &Standing,
+        standing: &GenerationStatus,
         log: &LogCounts,
     ) -> Result<Audit, ViewError> {
         let (generation, position) = (standing.generation, standing.position);
@@ -218,9 +219,10 @@ impl Auditor {
 async fn check_rows(
     client: &impl GenericClient,
     generation: Generation,
-    state: Option<State>,
+    state: Option<GenerationState>,
 ) -> Result<(), ViewError> {
-    let is_whole = matches!(state, Some(State::Live | State::Kept | State::Past));
+    let is_whole =
+        matches!(state, Some(GenerationState::Live | GenerationState::Kept | GenerationState::Past));
     if is_whole && tables::exist(client, generation).await? {
         return Ok(());
     }

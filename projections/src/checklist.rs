@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::Event;
-use daybook_domain::routing::{ChecklistItem, Routing, RoutingEvent, Share};
-use daybook_event_log::{EventLog, Position, Recorded, Revision, StreamName, codec};
+use daybook_domain::routing::{ChecklistItem, RolloutPercentage, Routing, RoutingEvent};
+use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName, codec};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
@@ -49,11 +49,11 @@ pub async fn checklist(log: &dyn EventLog) -> Result<Checklist, ViewError> {
 }
 
 impl Checklist {
-    fn take(&mut self, recorded: &Recorded) -> Result<(), ViewError> {
+    fn take(&mut self, recorded: &RecordedEvent) -> Result<(), ViewError> {
         let decoded = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
         let (Event::Routing(event), metadata) = decoded else { return Ok(()) };
         self.routing.evolve(&event);
-        let is_for_all = self.routing.share == Share::ALL && !self.routing.rolled_back;
+        let is_for_all = self.routing.share == RolloutPercentage::ALL && !self.routing.rolled_back;
         if !is_for_all {
             self.final_backup = None;
         }

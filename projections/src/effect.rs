@@ -8,20 +8,22 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
-use daybook_domain::book::event::{ReservationImported, ReservationRequested, ServiceSnapshot, TimeClosed};
-use daybook_domain::book::{BookEvent, Placement};
 use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
+use daybook_domain::schedule::event::{
+    ReservationImported, ReservationRequested, ServiceSnapshot, TimeClosed,
+};
+use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
 use daybook_event_log::codec::{self, Recording};
-use daybook_event_log::vault::{Opened, Opener, PatientDetails, VaultError, sealing_context};
-use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
+use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
+use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
 use smol_str::SmolStr;
 
 use crate::ViewError;
 use crate::error::EventFault;
-use crate::parked::{HeldUp, LeftOut};
+use crate::parked::{BlockingKey, LeftOut};
 
 /// What a reader sees in place of a forgotten patient's text where a column must not be null.
 pub const ERASED: &str = "(erased)";
@@ -31,7 +33,7 @@ pub(crate) const ERASED_TEXT: SmolStr = SmolStr::new_static(ERASED);
 
 /// When an event was recorded and by whom, as the views show it.
 #[derive(Debug, Clone)]
-pub(crate) struct Stamp {
+pub(crate) struct EventMeta {
     /// UTC, cut to the millisecond that the old columns hold.
     pub(crate) at: NaiveDateTime,
     /// The actor's name.
@@ -40,19 +42,19 @@ pub(crate) struct Stamp {
 
 /// What an event means to a view.
 #[derive(Debug)]
-pub(crate) enum Effect {
+pub(crate) enum ViewChange {
     /// A reservation comes into being.
     Enter { reservation: ReservationId, entry: Box<Entry> },
     /// A reservation changes.
-    Change { reservation: ReservationId, change: Change, stamp: Stamp },
+    Change { reservation: ReservationId, change: Change, stamp: EventMeta },
     /// A stretch of a day is closed.
-    Close { closed: TimeClosed, stamp: Stamp },
+    Close { closed: TimeClosed, stamp: EventMeta },
     /// A closure is lifted.
-    Reopen { closure: ClosureId, stamp: Stamp },
+    Reopen { closure: ClosureId, stamp: EventMeta },
     /// The catalog changes.
-    Catalog { event: CatalogEvent, stamp: Stamp },
+    Catalog { event: CatalogEvent, stamp: EventMeta },
     /// The clinic's hours change.
-    Hours { event: HoursEvent, stamp: Stamp },
+    Hours { event: HoursEvent, stamp: EventMeta },
     /// A patient's details are to be unreadable.
     Forget { subject: SubjectId },
     /// One reservation's details are to be unreadable, if it is this patient's: for one that is taken in late, after the
@@ -62,7 +64,7 @@ pub(crate) enum Effect {
     Nothing,
 }
 
-impl Effect {
+impl ViewChange {
     /// The reservation that it is about, where it is about one by name.
     pub(crate) fn reservation(&self) -> Option<&str> {
         match self {
@@ -80,9 +82,9 @@ impl Effect {
 
 /// An effect, and the stream whose event has it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct DecodedChange {
     pub(crate) stream: StreamName,
-    pub(crate) effect: Effect,
+    pub(crate) effect: ViewChange,
 }
 
 /// A reservation as it comes into being.
@@ -98,7 +100,7 @@ pub(crate) struct Entry {
     pub(crate) is_wish_sealed: bool,
     /// Whether somebody here said what the wish means; what was typed then stands for it no more.
     pub(crate) is_placed_here: bool,
-    pub(crate) placement: Placement,
+    pub(crate) placement: SlotAssignment,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
     pub(crate) updated_at: NaiveDateTime,
@@ -110,11 +112,11 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Another status.
-    Turned(Status),
+    StatusChanged(Status),
     /// Another place in the day.
-    Placed(Placement),
+    Rescheduled(SlotAssignment),
     /// Another note of the staff; none once the patient was forgotten.
-    Noted(Option<SmolStr>),
+    NoteChanged(Option<SmolStr>),
     /// All of it anew, as it stands in the old system now.
     Reimported(Box<Entry>),
 }
@@ -129,21 +131,25 @@ pub(crate) struct Interpreter {
 
 impl Interpreter {
     /// What one event means, or why it cannot be taken in.
-    pub(crate) fn interpret(&mut self, decoded: Decoded, opener: &Opener) -> Result<Effect, ViewError> {
+    pub(crate) fn interpret(
+        &mut self,
+        decoded: Decoded,
+        opener: &Decryptor,
+    ) -> Result<ViewChange, ViewError> {
         self.tell(decoded, opener).map(|told| told.effect)
     }
 
     /// What one event means, and in which stream it stands.
-    pub(crate) fn tell(&mut self, decoded: Decoded, opener: &Opener) -> Result<Told, ViewError> {
+    pub(crate) fn tell(&mut self, decoded: Decoded, opener: &Decryptor) -> Result<DecodedChange, ViewError> {
         let Decoded { position, stream, revision, content } = decoded;
         let (kind, fault) = match content {
-            Content::Nothing => return Ok(Told { stream, effect: Effect::Nothing }),
+            Content::Nothing => return Ok(DecodedChange { stream, effect: ViewChange::Nothing }),
             Content::Faulty { kind, fault, .. } => (kind, fault),
             Content::Event(said) => {
                 let (event, recording) = *said;
                 let kind = codec::kind_of(&event);
                 match self.take_in(event, &recording, opener) {
-                    Ok(effect) => return Ok(Told { stream, effect }),
+                    Ok(effect) => return Ok(DecodedChange { stream, effect }),
                     Err(fault) => (kind.as_str().into(), fault),
                 }
             }
@@ -155,21 +161,21 @@ impl Interpreter {
         &mut self,
         event: Event,
         recording: &Recording,
-        opener: &Opener,
-    ) -> Result<Effect, EventFault> {
-        let stamp = Stamp {
+        opener: &Decryptor,
+    ) -> Result<ViewChange, EventFault> {
+        let stamp = EventMeta {
             at: millis(recording.recorded_at),
             actor: self.actors.get(recording.actor.as_str(), |name| name.into()),
         };
         Ok(match event {
-            Event::Book(event) => self.book(event, recording, stamp, opener)?,
-            Event::Catalog(event) => Effect::Catalog { event, stamp },
-            Event::Hours(event) => Effect::Hours { event, stamp },
+            Event::Schedule(event) => self.book(event, recording, stamp, opener)?,
+            Event::Catalog(event) => ViewChange::Catalog { event, stamp },
+            Event::Hours(event) => ViewChange::Hours { event, stamp },
             Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys })) => {
                 self.forgotten.extend(keys);
-                Effect::Forget { subject }
+                ViewChange::Forget { subject }
             }
-            Event::Routing(_) => Effect::Nothing,
+            Event::Routing(_) => ViewChange::Nothing,
         })
     }
 
@@ -185,47 +191,51 @@ impl Interpreter {
 
     fn book(
         &mut self,
-        event: BookEvent,
+        event: ScheduleEvent,
         recording: &Recording,
-        stamp: Stamp,
-        opener: &Opener,
-    ) -> Result<Effect, EventFault> {
-        let turned = |reservation, status, stamp| Effect::Change {
+        stamp: EventMeta,
+        opener: &Decryptor,
+    ) -> Result<ViewChange, EventFault> {
+        let turned = |reservation, status, stamp| ViewChange::Change {
             reservation,
-            change: Change::Turned(status),
+            change: Change::StatusChanged(status),
             stamp,
         };
         Ok(match event {
-            BookEvent::ReservationRequested(e) => {
+            ScheduleEvent::ReservationRequested(e) => {
                 let entry = Box::new(self.requested(&e, recording, opener)?);
-                Effect::Enter { reservation: e.reservation, entry }
+                ViewChange::Enter { reservation: e.reservation, entry }
             }
-            BookEvent::ReservationImported(e) => {
+            ScheduleEvent::ReservationImported(e) => {
                 let entry = Box::new(self.imported(&e, opener)?);
-                Effect::Enter { reservation: e.reservation, entry }
+                ViewChange::Enter { reservation: e.reservation, entry }
             }
-            BookEvent::ReservationReimported(e) => {
+            ScheduleEvent::ReservationReimported(e) => {
                 let change = Change::Reimported(Box::new(self.reimported(&e, opener)?));
-                Effect::Change { reservation: e.reservation, change, stamp }
+                ViewChange::Change { reservation: e.reservation, change, stamp }
             }
-            BookEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
-            BookEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
-            BookEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
-            BookEvent::ReservationCompleted(e) => turned(e.reservation, Status::Completed, stamp),
-            BookEvent::ReservationNoShowMarked(e) => turned(e.reservation, Status::NoShow, stamp),
-            BookEvent::ReservationNoShowCorrected(e) => turned(e.reservation, Status::Confirmed, stamp),
-            BookEvent::ReservationRescheduled(e) => {
-                Effect::Change { reservation: e.reservation, change: Change::Placed(e.placement), stamp }
-            }
-            BookEvent::ReservationTimeAssigned(e) => {
-                Effect::Change { reservation: e.reservation, change: Change::Placed(e.placement), stamp }
-            }
-            BookEvent::AdminNoteWritten(e) => {
+            ScheduleEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
+            ScheduleEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
+            ScheduleEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
+            ScheduleEvent::ReservationCompleted(e) => turned(e.reservation, Status::Completed, stamp),
+            ScheduleEvent::ReservationNoShowMarked(e) => turned(e.reservation, Status::NoShow, stamp),
+            ScheduleEvent::ReservationNoShowCorrected(e) => turned(e.reservation, Status::Confirmed, stamp),
+            ScheduleEvent::ReservationRescheduled(e) => ViewChange::Change {
+                reservation: e.reservation,
+                change: Change::Rescheduled(e.placement),
+                stamp,
+            },
+            ScheduleEvent::ReservationTimeAssigned(e) => ViewChange::Change {
+                reservation: e.reservation,
+                change: Change::Rescheduled(e.placement),
+                stamp,
+            },
+            ScheduleEvent::AdminNoteWritten(e) => {
                 let note = self.open(&e.note, &e.reservation, opener)?.map(SmolStr::from);
-                Effect::Change { reservation: e.reservation, change: Change::Noted(note), stamp }
+                ViewChange::Change { reservation: e.reservation, change: Change::NoteChanged(note), stamp }
             }
-            BookEvent::TimeClosed(closed) => Effect::Close { closed, stamp },
-            BookEvent::TimeReopened(e) => Effect::Reopen { closure: e.closure, stamp },
+            ScheduleEvent::TimeClosed(closed) => ViewChange::Close { closed, stamp },
+            ScheduleEvent::TimeReopened(e) => ViewChange::Reopen { closure: e.closure, stamp },
         })
     }
 
@@ -233,7 +243,7 @@ impl Interpreter {
         &mut self,
         e: &ReservationRequested,
         recording: &Recording,
-        opener: &Opener,
+        opener: &Decryptor,
     ) -> Result<Entry, EventFault> {
         let at = millis(recording.recorded_at);
         Ok(Entry {
@@ -242,7 +252,7 @@ impl Interpreter {
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
             // Without one, a time or a half of the day was chosen and not typed.
-            is_wish_sealed: e.wish.is_none() && matches!(e.placement, Placement::Review(_)),
+            is_wish_sealed: e.wish.is_none() && matches!(e.placement, SlotAssignment::Review(_)),
             is_placed_here: false,
             wish: e.wish.as_deref().map(SmolStr::from),
             placement: e.placement,
@@ -254,7 +264,7 @@ impl Interpreter {
         })
     }
 
-    fn imported(&mut self, e: &ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+    fn imported(&mut self, e: &ReservationImported, opener: &Decryptor) -> Result<Entry, EventFault> {
         Ok(Entry {
             details: self.details(&e.details, &e.reservation, opener)?,
             subject: e.subject,
@@ -273,7 +283,7 @@ impl Interpreter {
         })
     }
 
-    fn reimported(&mut self, e: &ReservationImported, opener: &Opener) -> Result<Entry, EventFault> {
+    fn reimported(&mut self, e: &ReservationImported, opener: &Decryptor) -> Result<Entry, EventFault> {
         // Before it was told nothing but a person could place a text as what it does not say.
         let is_placed_here = e.is_placed_here.unwrap_or(true);
         Ok(Entry { is_placed_here, ..self.imported(e, opener)? })
@@ -283,7 +293,7 @@ impl Interpreter {
         &self,
         sealed: &Sealed,
         reservation: &ReservationId,
-        opener: &Opener,
+        opener: &Decryptor,
     ) -> Result<Option<PatientDetails>, EventFault> {
         let Some(text) = self.open(sealed, reservation, opener)? else { return Ok(None) };
         PatientDetails::from_text(&text).map(Some).ok_or(EventFault::Details)
@@ -293,7 +303,7 @@ impl Interpreter {
         &self,
         sealed: &Sealed,
         reservation: &ReservationId,
-        opener: &Opener,
+        opener: &Decryptor,
     ) -> Result<Option<String>, VaultError> {
         if self.has_forgotten(sealed.key) {
             return Ok(None);
@@ -348,13 +358,13 @@ enum Content {
     /// Nothing that a view would show, whatever it says.
     Nothing,
     /// It cannot be understood. What it holds up is known as far as it can be read.
-    Faulty { kind: Box<str>, fault: EventFault, holds_up: HeldUp },
+    Faulty { kind: Box<str>, fault: EventFault, holds_up: BlockingKey },
 }
 
 impl Decoded {
     /// Reads an event. Where that fails, interpreting it tells so. What routes reads means nothing to a view and is not
     /// looked into.
-    pub(crate) fn read(recorded: &Recorded) -> Self {
+    pub(crate) fn read(recorded: &RecordedEvent) -> Self {
         if recorded.stream.category() == Category::Routing {
             return Self::left_out(recorded);
         }
@@ -363,19 +373,19 @@ impl Decoded {
             Err(fault) => Content::Faulty {
                 kind: (&*recorded.kind).into(),
                 fault: fault.into(),
-                holds_up: HeldUp::guess(recorded),
+                holds_up: BlockingKey::guess(recorded),
             },
         };
         Self { content, ..Self::left_out(recorded) }
     }
 
     /// Reads an event unless it is one of those that are left out.
-    pub(crate) fn read_unless(recorded: &Recorded, left_out: &LeftOut) -> Self {
+    pub(crate) fn read_unless(recorded: &RecordedEvent, left_out: &LeftOut) -> Self {
         if left_out.contains(&recorded.position) { Self::left_out(recorded) } else { Self::read(recorded) }
     }
 
     /// An event that is passed over.
-    fn left_out(recorded: &Recorded) -> Self {
+    fn left_out(recorded: &RecordedEvent) -> Self {
         Self {
             position: recorded.position,
             stream: recorded.stream.clone(),
@@ -385,9 +395,9 @@ impl Decoded {
     }
 
     /// What it would hold up if it could not be taken in; nothing where it means nothing.
-    pub(crate) fn holds_up(&self) -> Option<HeldUp> {
+    pub(crate) fn holds_up(&self) -> Option<BlockingKey> {
         match &self.content {
-            Content::Event(said) => HeldUp::of(&said.0, &self.stream, self.revision),
+            Content::Event(said) => BlockingKey::of(&said.0, &self.stream, self.revision),
             Content::Nothing => None,
             Content::Faulty { holds_up, .. } => Some(holds_up.clone()),
         }
@@ -397,13 +407,15 @@ impl Decoded {
     pub(crate) fn key(&self) -> Option<KeyId> {
         let Content::Event(said) = &self.content else { return None };
         match &said.0 {
-            Event::Book(BookEvent::ReservationRequested(e)) => Some(e.details.key),
-            Event::Book(BookEvent::ReservationImported(e)) => Some(e.details.key),
-            Event::Book(BookEvent::ReservationReimported(e)) => Some(e.details.key),
-            Event::Book(BookEvent::AdminNoteWritten(e)) => Some(e.note.key),
-            Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
-                None
-            }
+            Event::Schedule(ScheduleEvent::ReservationRequested(e)) => Some(e.details.key),
+            Event::Schedule(ScheduleEvent::ReservationImported(e)) => Some(e.details.key),
+            Event::Schedule(ScheduleEvent::ReservationReimported(e)) => Some(e.details.key),
+            Event::Schedule(ScheduleEvent::AdminNoteWritten(e)) => Some(e.note.key),
+            Event::Schedule(_)
+            | Event::Catalog(_)
+            | Event::Hours(_)
+            | Event::Routing(_)
+            | Event::Privacy(_) => None,
         }
     }
 }

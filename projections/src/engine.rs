@@ -16,11 +16,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::ViewError;
-use crate::generation::{self, Generation, Standing};
+use crate::generation::{self, Generation, GenerationStatus};
 use crate::leader::{self, Candidate, Epoch, Process, Pulse, Role, Session};
 use crate::projector::Projector;
 pub use batch::{Batch, Batches};
-use batch::{BatchSize, Intake};
+use batch::{BatchSize, EventFeed};
 
 /// How often the leader looks for a view that was built, where there is none.
 const NO_VIEW_PAUSE: Duration = Duration::from_millis(500);
@@ -134,7 +134,7 @@ impl Engine {
         let live: Vec<Generation> = standings.iter().map(|standing| standing.generation).collect();
         let mut projector = Projector::at(&self.log, &self.vault, &transaction, &live, start).await?;
         transaction.rollback().await?;
-        let mut intake = Intake::new(self.log.follow(start, &Filter::all()).await?);
+        let mut intake = EventFeed::new(self.log.follow(start, &Filter::all()).await?);
         let mut size = BatchSize::new();
         loop {
             let Ok(first) = tokio::time::timeout(LEADER_CHECK, intake.next()).await else {
@@ -191,6 +191,6 @@ async fn check_standings(session: &mut Session, position: Position) -> Result<()
 }
 
 /// The position at which a batch must end because a live generation that is ahead stands there.
-fn next_stop(standings: &[Standing], position: Position) -> Option<Position> {
+fn next_stop(standings: &[GenerationStatus], position: Position) -> Option<Position> {
     standings.iter().map(|standing| standing.position).filter(|ahead| *ahead > position).min()
 }

@@ -3,11 +3,11 @@
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
 use daybook_event_log::vault::VaultError;
-use daybook_event_log::{Position, ReadError, Recorded, Revision, StreamName};
+use daybook_event_log::{Position, ReadError, RecordedEvent, Revision, StreamName};
 use tokio_postgres::error::SqlState;
 
-use crate::fact::RULES_VERSION;
-use crate::generation::{Generation, State};
+use crate::fact::FOLD_VERSION;
+use crate::generation::{Generation, GenerationState};
 use crate::leader::Epoch;
 use crate::retirement::RetirementFault;
 
@@ -46,7 +46,7 @@ pub enum ViewError {
         /// Which generation.
         generation: Generation,
         /// What it is, where there is such a one.
-        state: Option<State>,
+        state: Option<GenerationState>,
     },
     /// A generation that is being built, or that is not there, holds no view to look into.
     #[error("{generation} {}; `daybook projection list` shows which generations hold a view", describe_rows(*state))]
@@ -54,7 +54,7 @@ pub enum ViewError {
         /// Which generation.
         generation: Generation,
         /// What it is, where there is such a one.
-        state: Option<State>,
+        state: Option<GenerationState>,
     },
     /// A generation of the past needs a name of its own.
     #[error(
@@ -72,7 +72,7 @@ pub enum ViewError {
         /// Which generation.
         generation: Generation,
         /// What it is, where there is such a one.
-        state: Option<State>,
+        state: Option<GenerationState>,
     },
     /// Nobody knows a reservation of this id.
     #[error("neither {generation} nor the log has this reservation; check the id")]
@@ -86,11 +86,11 @@ pub enum ViewError {
         /// Which generation.
         generation: Generation,
         /// What it is, where there is such a one.
-        state: Option<State>,
+        state: Option<GenerationState>,
     },
     /// Rows that other rules have made say nothing about those of this release.
     #[error(
-        "{generation} was built by version {version} of the rules, this release compares by {RULES_VERSION}; \
+        "{generation} was built by version {version} of the rules, this release compares by {FOLD_VERSION}; \
          `daybook projection rebuild {}` builds the view anew", generation.model
     )]
     OtherRules {
@@ -194,7 +194,7 @@ pub enum ViewError {
     NotParked(Position),
     /// Nothing of this name is held up.
     #[error("nothing is held up under the name {0}; `daybook projection parked list` shows what is")]
-    NotHeldUp(crate::parked::HeldUp),
+    NotHeldUp(crate::parked::BlockingKey),
     /// An event that serves already is not left out.
     #[error(
         "{generation} has taken the event at position {position} in, or has still to come to it, so it is not discarded; mend its \
@@ -253,21 +253,21 @@ impl EventFault {
     }
 }
 
-const fn describe_state(state: Option<State>) -> &'static str {
+const fn describe_state(state: Option<GenerationState>) -> &'static str {
     match state {
         None => "does not exist",
-        Some(State::Building) => "is being built",
-        Some(State::Live) => "serves",
-        Some(State::Failed) => "was never built to its end",
-        Some(State::Past) => "holds only the past",
-        Some(State::Kept) => "has lost its tables",
+        Some(GenerationState::Building) => "is being built",
+        Some(GenerationState::Live) => "serves",
+        Some(GenerationState::Failed) => "was never built to its end",
+        Some(GenerationState::Past) => "holds only the past",
+        Some(GenerationState::Kept) => "has lost its tables",
     }
 }
 
-const fn describe_rows(state: Option<State>) -> &'static str {
+const fn describe_rows(state: Option<GenerationState>) -> &'static str {
     match state {
-        None | Some(State::Building | State::Failed) => describe_state(state),
-        Some(State::Live | State::Kept | State::Past) => "has lost its tables",
+        None | Some(GenerationState::Building | GenerationState::Failed) => describe_state(state),
+        Some(GenerationState::Live | GenerationState::Kept | GenerationState::Past) => "has lost its tables",
     }
 }
 
@@ -287,8 +287,8 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 
 impl ViewError {
     /// An event cannot be taken in.
-    pub(crate) fn of_event(recorded: &Recorded, fault: impl Into<EventFault>) -> Self {
-        let Recorded { position, stream, revision, kind, .. } = recorded;
+    pub(crate) fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
+        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
             position,

@@ -9,13 +9,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::wish::Understood;
-use daybook_domain::{Period, wish};
+use daybook_domain::requested_time::ParsedTime;
+use daybook_domain::{Period, requested_time};
 use sha2::{Digest as _, Sha256};
 
 /// Version of the rules by which events are folded into rows and rows are reduced. Digests of different versions say
 /// nothing about each other. A test holds what golden histories fold into against what it was at this version.
-pub const RULES_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 1;
 
 /// A field of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum Access {
 
 /// What a reservation says.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Fact<'a> {
+pub(crate) struct CanonicalReservation<'a> {
     pub(crate) id: &'a str,
     pub(crate) date: NaiveDate,
     /// The enum value by which both views can name the service.
@@ -74,11 +74,11 @@ pub(crate) enum Time<'a> {
 impl<'a> Time<'a> {
     /// Reads the old free-text column.
     pub(crate) fn of_text(text: &'a str) -> Self {
-        match wish::read(text) {
-            Understood::At(_) if is_plain(text) => Self::At(text.into()),
-            Understood::At(start) => Self::At(start.to_string().into()),
-            Understood::Period(period) => Self::Period(period),
-            Understood::Unclear(_) => Self::Review(text),
+        match requested_time::read(text) {
+            ParsedTime::At(_) if is_plain(text) => Self::At(text.into()),
+            ParsedTime::At(start) => Self::At(start.to_string().into()),
+            ParsedTime::Period(period) => Self::Period(period),
+            ParsedTime::Ambiguous(_) => Self::Review(text),
         }
     }
 }
@@ -101,7 +101,7 @@ impl Time<'_> {
     }
 }
 
-impl Fact<'_> {
+impl CanonicalReservation<'_> {
     /// Every field in a fixed order, with what it says: to be compared, and shown only where its access allows.
     pub(crate) fn fields(&self) -> Vec<(Field, String)> {
         let mut fields = Vec::new();

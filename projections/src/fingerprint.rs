@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use daybook_domain::ReadModel;
 use daybook_event_log::codec::EVENT_TYPES;
-use daybook_event_log::{Category, Recorded};
+use daybook_event_log::{Category, RecordedEvent};
 use sha2::{Digest as _, Sha256};
 
-use crate::RULES_VERSION;
-use crate::effect::{Decoded, Effect, Interpreter};
+use crate::FOLD_VERSION;
+use crate::effect::{Decoded, Interpreter, ViewChange};
 use crate::fold::{Fold, Reference};
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
@@ -41,19 +41,20 @@ pub(crate) fn golden() -> impl Iterator<Item = Golden> {
 /// An order in which a history is folded. Most of them no log would have; a fold refuses none.
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    Recorded,
+    RecordedEvent,
     Backwards,
     StreamByStream,
     LastStreamFirst,
 }
 
 impl Order {
-    const ALL: [Self; 4] = [Self::Recorded, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
+    const ALL: [Self; 4] =
+        [Self::RecordedEvent, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
 
-    fn of(self, recorded: &[Recorded]) -> Vec<Recorded> {
+    fn of(self, recorded: &[RecordedEvent]) -> Vec<RecordedEvent> {
         let mut events = recorded.to_vec();
         match self {
-            Self::Recorded => {}
+            Self::RecordedEvent => {}
             Self::Backwards => events.reverse(),
             // Both sorts leave a stream's events as they stand.
             Self::StreamByStream => events.sort_by(|a, b| a.stream.cmp(&b.stream)),
@@ -66,16 +67,16 @@ impl Order {
     /// what a later event covers up shows too; in the others only what comes out in the end matters.
     const fn look_events(self) -> usize {
         match self {
-            Self::Recorded => 1,
+            Self::RecordedEvent => 1,
             Self::Backwards | Self::StreamByStream | Self::LastStreamFirst => usize::MAX,
         }
     }
 }
 
 /// Everything that effects fold into, one row a line: as it is at every look.
-fn looks<R: ReservationRow>(effects: &[Effect], look_events: usize) -> Vec<String> {
+fn looks<R: ReservationRow>(effects: &[ViewChange], look_events: usize) -> Vec<String> {
     let mut fold: Fold<R> = Fold::new(Reference::default());
-    let mut look = |some: &[Effect]| {
+    let mut look = |some: &[ViewChange]| {
         some.iter().for_each(|effect| fold.apply(effect));
         rows(&fold)
     };
@@ -98,7 +99,7 @@ fn rows<R: ReservationRow>(fold: &Fold<R>) -> String {
     lines.join("\n") + "\n\n"
 }
 
-fn effects(events: &[Recorded], history: &History) -> Vec<Effect> {
+fn effects(events: &[RecordedEvent], history: &History) -> Vec<ViewChange> {
     let mut interpreter = Interpreter::default();
     let mut effect = |event| interpreter.interpret(Decoded::read(event), &history.opener).unwrap();
     events.iter().map(&mut effect).collect()
@@ -128,7 +129,7 @@ fn sha256(text: &str) -> String {
 fn entry(name: &str, text: &str) -> Entry {
     let mut views = fingerprints(&History::read(text));
     Entry {
-        version: RULES_VERSION,
+        version: FOLD_VERSION,
         history: name.to_owned(),
         history_sha256: sha256(text),
         legacy: views.remove(&ReadModel::Legacy).unwrap(),
@@ -141,7 +142,7 @@ fn no_fold_has_changed_without_its_version_going_up() {
     let ledger = ledger::read(LEDGER);
     for (name, text) in HISTORIES {
         let folded = entry(name, text);
-        let kept = ledger.iter().find(|kept| kept.version == RULES_VERSION && kept.history == name);
+        let kept = ledger.iter().find(|kept| kept.version == FOLD_VERSION && kept.history == name);
         if let Some(advice) = ledger::judge(kept, &folded) {
             panic!("{advice}");
         }
@@ -150,7 +151,7 @@ fn no_fold_has_changed_without_its_version_going_up() {
 
 #[test]
 fn the_ledger_of_fingerprints_only_grows() {
-    let faults = ledger::faults(&ledger::read(LEDGER), RULES_VERSION);
+    let faults = ledger::faults(&ledger::read(LEDGER), FOLD_VERSION);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 

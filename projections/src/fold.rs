@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use daybook_domain::ClockTime;
-use daybook_domain::book::event::TimeClosed;
+use daybook_domain::schedule::event::TimeClosed;
 use daybook_domain::time::Period;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Effect, Stamp};
+use crate::effect::{EventMeta, ViewChange};
 use crate::row::ReservationRow;
 
 pub(crate) use reference::Reference;
@@ -59,7 +59,7 @@ pub(crate) struct ClosureRow {
 
 impl ClosureRow {
     /// The row of a closure that was made.
-    pub(crate) fn new(closed: &TimeClosed, stamp: &Stamp) -> Self {
+    pub(crate) fn new(closed: &TimeClosed, stamp: &EventMeta) -> Self {
         let text = |time: ClockTime| time.to_string().into();
         Self {
             id: closed.closure.as_str().into(),
@@ -77,7 +77,7 @@ impl ClosureRow {
     }
 
     /// Takes in that it was lifted.
-    pub(crate) fn reopen(&mut self, stamp: &Stamp) {
+    pub(crate) fn reopen(&mut self, stamp: &EventMeta) {
         self.is_active = false;
         self.updated_at = stamp.at;
     }
@@ -90,44 +90,44 @@ impl<R: ReservationRow> Fold<R> {
     }
 
     /// Takes in one effect. An effect on a row that is not there changes nothing: an event is never refused.
-    pub(crate) fn apply(&mut self, effect: &Effect) {
+    pub(crate) fn apply(&mut self, effect: &ViewChange) {
         match effect {
-            Effect::Enter { reservation, entry } => {
+            ViewChange::Enter { reservation, entry } => {
                 let row = R::enter(reservation.as_str().into(), entry);
                 self.touched.rows.insert(row.id().into());
                 self.rows.insert(row.id().into(), Box::new(row));
             }
-            Effect::Change { reservation, change, stamp } => {
+            ViewChange::Change { reservation, change, stamp } => {
                 if let Some(row) = self.rows.get_mut(reservation.as_str()) {
                     row.change(change, stamp);
                     self.touched.rows.insert(reservation.as_str().into());
                 }
             }
-            Effect::Close { closed, stamp } => {
+            ViewChange::Close { closed, stamp } => {
                 self.touched.closures.insert(closed.closure.as_str().into());
                 self.closures.insert(closed.closure.as_str().into(), ClosureRow::new(closed, stamp));
             }
-            Effect::Reopen { closure, stamp } => {
+            ViewChange::Reopen { closure, stamp } => {
                 if let Some(row) = self.closures.get_mut(closure.as_str()) {
                     row.reopen(stamp);
                     self.touched.closures.insert(closure.as_str().into());
                 }
             }
-            Effect::Catalog { event, stamp } => {
+            ViewChange::Catalog { event, stamp } => {
                 self.reference.evolve_catalog(event, stamp);
                 self.touched.reference = true;
             }
-            Effect::Hours { event, stamp } => {
+            ViewChange::Hours { event, stamp } => {
                 self.reference.evolve_hours(event, stamp);
                 self.touched.reference = true;
             }
-            Effect::Forget { subject } => {
+            ViewChange::Forget { subject } => {
                 for row in self.rows.values_mut().filter(|row| row.subject() == *subject) {
                     row.erase();
                     self.touched.rows.insert(row.id().into());
                 }
             }
-            Effect::ForgetOne { subject, reservation } => {
+            ViewChange::ForgetOne { subject, reservation } => {
                 if let Some(row) =
                     self.rows.get_mut(reservation.as_str()).filter(|row| row.subject() == *subject)
                 {
@@ -135,7 +135,7 @@ impl<R: ReservationRow> Fold<R> {
                     self.touched.rows.insert(reservation.as_str().into());
                 }
             }
-            Effect::Nothing => {}
+            ViewChange::Nothing => {}
         }
     }
 }

@@ -30,10 +30,10 @@ use serde::Serialize;
 use crate::ViewError;
 use crate::retirement::place;
 use crate::store;
-use census::Census;
-use live::Live;
-use stay::{Past, Stay};
-use watched::Watched;
+use census::RowCounts;
+use live::LiveViews;
+use stay::{Past, StageStay};
+use watched::TrafficStats;
 
 pub use history::{ItemRecord, StageEntry, StageHistory};
 pub use phases::{Criterion, PhaseMeasured, RunbookPhase, UnknownPhase};
@@ -81,7 +81,7 @@ impl Gates {
     /// When the log or the database cannot be read. What is missing or wrong is a finding, not an error.
     pub async fn measure(&self, stage: Stage, now: DateTime<Utc>) -> Result<Measured, ViewError> {
         let history = StageHistory::read(&*self.log).await?;
-        let stay = Stay::of(&history).filter(|stay| stay.stage == stay::before(stage));
+        let stay = StageStay::of(&history).filter(|stay| stay.stage == stay::before(stage));
         let gates: Vec<Gate> = Gate::before(stage).collect();
         let wanted = Wanted { gates: &gates, phase: None, stage, stay, now, history: &history };
         let (position, seen) = self.look(&wanted).await?;
@@ -89,17 +89,18 @@ impl Gates {
     }
 
     /// Waits for the views to settle, and looks in the snapshot that shows them so; or, after a while, as they are.
-    async fn look(&self, wanted: &Wanted<'_>) -> Result<(Position, Seen), ViewError> {
+    async fn look(&self, wanted: &Wanted<'_>) -> Result<(Position, ReadStats), ViewError> {
         let mut client = self.pool.get().await?;
         let head = self.log.head().await?;
         let began = Instant::now();
         loop {
             let snapshot = store::snapshot(&mut client).await?;
-            let live = Live::read(&snapshot, &wanted.history.routing).await?;
+            let live = LiveViews::read(&snapshot, &wanted.history.routing).await?;
             if live.is_settled(head) || began.elapsed() > SETTLE_WAIT {
                 let position = live.position().unwrap_or(head);
                 let hours = reference::hours(&*self.log, position).await?;
-                let look = Look { of: self, snapshot: &snapshot, live: &live, head, hours: &hours, wanted };
+                let look =
+                    GateContext { of: self, snapshot: &snapshot, live: &live, head, hours: &hours, wanted };
                 return Ok((position, look.see().await?));
             }
             snapshot.rollback().await?;
@@ -117,30 +118,30 @@ struct Wanted<'a> {
     /// The stage before which the gates stand.
     stage: Stage,
     /// The stage that is looked at, where it is the one that holds.
-    stay: Option<Stay>,
+    stay: Option<StageStay>,
     now: DateTime<Utc>,
     history: &'a StageHistory,
 }
 
 /// What was seen of it.
 #[derive(Debug)]
-struct Seen {
+struct ReadStats {
     gates: Vec<GateResult>,
     others: Vec<Criterion>,
 }
 
 /// A look at everything in one snapshot.
-struct Look<'a> {
+struct GateContext<'a> {
     of: &'a Gates,
     snapshot: &'a Transaction<'a>,
-    live: &'a Live,
+    live: &'a LiveViews,
     head: Position,
     hours: &'a Hours,
     wanted: &'a Wanted<'a>,
 }
 
-impl Look<'_> {
-    async fn see(&self) -> Result<Seen, ViewError> {
+impl GateContext<'_> {
+    async fn see(&self) -> Result<ReadStats, ViewError> {
         let (census, watched) = (self.census().await?, self.watched().await?);
         let mut gates = Vec::with_capacity(self.wanted.gates.len());
         for gate in self.wanted.gates {
@@ -150,24 +151,24 @@ impl Look<'_> {
             Some(phase) => self.criteria(phase).await?,
             None => vec![],
         };
-        Ok(Seen { gates, others })
+        Ok(ReadStats { gates, others })
     }
 
     /// The counts of all rows, where a gate goes by them and the dynamic view serves.
-    async fn census(&self) -> Result<Option<Census>, ViewError> {
+    async fn census(&self) -> Result<Option<RowCounts>, ViewError> {
         let counts = [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
         let is_wanted = self.wanted.gates.iter().any(|gate| counts.contains(gate));
         match is_wanted && self.live.of(ReadModel::Dynamic).is_some() {
-            true => Census::take(self.snapshot, self.live).await.map(Some),
+            true => RowCounts::take(self.snapshot, self.live).await.map(Some),
             false => Ok(None),
         }
     }
 
     /// What was seen of reads and failures, where the stage that is looked at holds.
-    async fn watched(&self) -> Result<Option<(Stay, Watched)>, ViewError> {
+    async fn watched(&self) -> Result<Option<(StageStay, TrafficStats)>, ViewError> {
         match self.wanted.stay {
             Some(stay) => {
-                let watched = Watched::read(self.snapshot, &stay, self.wanted.now).await?;
+                let watched = TrafficStats::read(self.snapshot, &stay, self.wanted.now).await?;
                 Ok(Some((stay, watched)))
             }
             None => Ok(None),
@@ -177,14 +178,14 @@ impl Look<'_> {
     async fn gate(
         &self,
         gate: Gate,
-        census: Option<&Census>,
-        watched: Option<&(Stay, Watched)>,
+        census: Option<&RowCounts>,
+        watched: Option<&(StageStay, TrafficStats)>,
     ) -> Result<GateResult, ViewError> {
         let (settings, live, stage) = (&self.of.settings, self.live, self.wanted.stage);
         let Wanted { history, now, .. } = *self.wanted;
         let past = Past { history, now, settings };
         let elsewhere = || stay::elsewhere(gate, stage, history);
-        let counted = |judge: &dyn Fn(&Census) -> GateResult| match census {
+        let counted = |judge: &dyn Fn(&RowCounts) -> GateResult| match census {
             Some(census) => judge(census),
             None => self.not_there(gate, ReadModel::Dynamic),
         };
@@ -194,14 +195,14 @@ impl Look<'_> {
             }
             Gate::Services => reference::services(self.snapshot, live).await?,
             Gate::Hours => reference::check_hours(self.snapshot, live, self.hours).await?,
-            Gate::ServiceFields => counted(&Census::service_fields),
+            Gate::ServiceFields => counted(&RowCounts::service_fields),
             Gate::Periods => counted(&|census| census.periods(settings)),
             Gate::PeriodSplit => counted(&|census| census.period_split(self.hours, settings)),
             Gate::Mappings | Gate::OldFields if live.of(ReadModel::Legacy).is_none() => {
                 self.not_there(gate, ReadModel::Legacy)
             }
-            Gate::Mappings => counted(&Census::mappings),
-            Gate::OldFields => counted(&Census::old_fields),
+            Gate::Mappings => counted(&RowCounts::mappings),
+            Gate::OldFields => counted(&RowCounts::old_fields),
             Gate::Lag => standing::lag(live, &*self.of.log, self.head).await?,
             Gate::Parity => standing::parity(self.snapshot, live, settings).await?,
             Gate::Parked => standing::parked(live),

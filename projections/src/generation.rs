@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use crate::ViewError;
-use crate::fact::RULES_VERSION;
+use crate::fact::FOLD_VERSION;
 use crate::leader::Epoch;
 use crate::tables;
 
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Generation {
 /// What a generation is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum GenerationState {
     /// It is being built; nobody reads it.
     Building,
     /// It answers reads and is kept up.
@@ -84,7 +84,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl GenerationState {
     const ALL: [Self; 5] = [Self::Building, Self::Live, Self::Kept, Self::Past, Self::Failed];
 
     /// Reads what `control.generations` holds.
@@ -106,11 +106,11 @@ impl State {
 
 /// A generation and where it stands.
 #[derive(Debug, Clone, Serialize)]
-pub struct Standing {
+pub struct GenerationStatus {
     /// Which.
     pub generation: Generation,
     /// What it is for.
-    pub state: State,
+    pub state: GenerationState,
     /// Up to where it holds everything.
     pub position: Position,
     /// Events up to there that it could not take in, with those that wait behind them.
@@ -127,7 +127,7 @@ pub struct Standing {
     pub replaced_at: Option<DateTime<Utc>>,
     /// Its name, where it is one of the past.
     pub name: Option<Box<str>>,
-    /// Version of the rules by which it was folded; see [`crate::RULES_VERSION`].
+    /// Version of the rules by which it was folded; see [`crate::FOLD_VERSION`].
     pub rules_version: u32,
     /// What the rebuild of it is doing, or did last; see [`crate::Phase`].
     pub phase: Option<Box<str>>,
@@ -141,7 +141,7 @@ const STANDINGS: &str = "
            greatest(extract(epoch FROM clock_timestamp() - c.updated_at), 0)::float8 AS still_seconds
     FROM control.generations g JOIN control.checkpoints c USING (model, number)";
 
-impl Standing {
+impl GenerationStatus {
     fn read(row: &Row) -> Result<Self, ViewError> {
         let odd = |what| ViewError::Control { what };
         let model = ReadModel::from_str(row.try_get("model")?).map_err(|_| odd("a model"))?;
@@ -150,7 +150,7 @@ impl Standing {
             Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
         Ok(Self {
             generation: Generation { model, number: row.try_get("number")? },
-            state: State::parse(state).ok_or(odd("a state"))?,
+            state: GenerationState::parse(state).ok_or(odd("a state"))?,
             position: position.map_err(|_| odd("a position"))?,
             parked: u64::from(row.try_get::<_, i32>("parked")?.unsigned_abs()),
             updated_at: row.try_get("updated_at")?,
@@ -167,15 +167,15 @@ impl Standing {
 }
 
 /// All generations, by view and number.
-pub async fn list(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+pub async fn list(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} ORDER BY g.model, g.number"), &[]).await?;
-    rows.iter().map(Standing::read).collect()
+    rows.iter().map(GenerationStatus::read).collect()
 }
 
 /// The generations that serve, at most one of each view.
-pub async fn live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+pub async fn live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model"), &[]).await?;
-    rows.iter().map(Standing::read).collect()
+    rows.iter().map(GenerationStatus::read).collect()
 }
 
 /// The generation of a view that serves.
@@ -189,27 +189,27 @@ pub(crate) async fn serving(client: &impl GenericClient, model: ReadModel) -> Re
 }
 
 /// The generations that are being built, each with what its rebuild last said.
-pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'building' ORDER BY g.model"), &[]).await?;
-    rows.iter().map(Standing::read).collect()
+    rows.iter().map(GenerationStatus::read).collect()
 }
 
 /// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
-pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
     let rows = client.query(&held, &[]).await?;
-    rows.iter().map(Standing::read).collect()
+    rows.iter().map(GenerationStatus::read).collect()
 }
 
 /// A generation, with its checkpoint and those of all that serve held until the transaction ends.
 pub(crate) async fn hold(
     client: &impl GenericClient,
     generation: Generation,
-) -> Result<Option<Standing>, ViewError> {
+) -> Result<Option<GenerationStatus>, ViewError> {
     hold_live(client).await?;
     let held = format!("{STANDINGS} WHERE g.model = $1 AND g.number = $2 FOR UPDATE OF c");
     let row = client.query_opt(&held, &[&generation.model.as_str(), &generation.number]).await?;
-    row.as_ref().map(Standing::read).transpose()
+    row.as_ref().map(GenerationStatus::read).transpose()
 }
 
 /// How many events of each of some generations are parked, in their order.
@@ -224,12 +224,14 @@ pub(crate) async fn parked(
 }
 
 /// Generations that are kept and have parked events, with their checkpoints held like those of [`hold_live`].
-pub(crate) async fn hold_kept_with_parked(client: &impl GenericClient) -> Result<Vec<Standing>, ViewError> {
+pub(crate) async fn hold_kept_with_parked(
+    client: &impl GenericClient,
+) -> Result<Vec<GenerationStatus>, ViewError> {
     let held = format!(
         "{STANDINGS} WHERE g.state = 'kept' AND c.parked > 0 ORDER BY g.model, g.number FOR UPDATE OF c"
     );
     let rows = client.query(&held, &[]).await?;
-    rows.iter().map(Standing::read).collect()
+    rows.iter().map(GenerationStatus::read).collect()
 }
 
 /// Enters a new generation of a view, being built.
@@ -242,7 +244,7 @@ pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Resu
                  RETURNING model, number)
              INSERT INTO control.checkpoints (model, number, commit_position, prepare_position)
              SELECT model, number, 0, 0 FROM begun RETURNING number",
-            &[&model.as_str(), &i64::from(RULES_VERSION)],
+            &[&model.as_str(), &i64::from(FOLD_VERSION)],
         )
         .await?;
     Ok(Generation { model, number: row.try_get(0)? })
@@ -287,7 +289,7 @@ pub(crate) async fn fail(client: &impl GenericClient, generation: Generation) ->
 /// The generations that have a name.
 pub(crate) async fn named(client: &impl GenericClient, name: &str) -> Result<Vec<Generation>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.name = $1 ORDER BY g.model"), &[&name]).await?;
-    rows.iter().map(|row| Standing::read(row).map(|standing| standing.generation)).collect()
+    rows.iter().map(|row| GenerationStatus::read(row).map(|standing| standing.generation)).collect()
 }
 
 /// Lets a generation that was built be one of the past, under a name.

@@ -2,22 +2,22 @@
 
 use daybook_domain::KeyId;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{Category, EventLog, Filter, Position, Recorded};
+use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent};
 use futures_util::TryStreamExt;
 
 use crate::ViewError;
-use crate::effect::{Decoded, Effect, Interpreter};
+use crate::effect::{Decoded, Interpreter, ViewChange};
 use crate::error::EventFault;
 use crate::fold::Reference;
-use crate::parked::{HeldUp, LeftOut};
+use crate::parked::{BlockingKey, LeftOut};
 
 /// An event, and what it means or why that cannot be told.
 #[derive(Debug)]
 pub(crate) struct Judged<'a> {
-    pub(crate) recorded: &'a Recorded,
+    pub(crate) recorded: &'a RecordedEvent,
     /// What it would hold up if it could not be taken in.
-    pub(crate) holds_up: Option<HeldUp>,
-    pub(crate) outcome: Result<Effect, EventFault>,
+    pub(crate) holds_up: Option<BlockingKey>,
+    pub(crate) outcome: Result<ViewChange, EventFault>,
 }
 
 /// Interprets recorded events in the order of the log. What was discarded means nothing.
@@ -26,11 +26,11 @@ pub(crate) struct Judged<'a> {
 pub(crate) async fn interpret<'a>(
     interpreter: &mut Interpreter,
     vault: &Vault,
-    recorded: impl IntoIterator<Item = &'a Recorded>,
+    recorded: impl IntoIterator<Item = &'a RecordedEvent>,
     discarded: &LeftOut,
 ) -> Result<Vec<Judged<'a>>, ViewError> {
     let read = |recorded| (recorded, Decoded::read_unless(recorded, discarded));
-    let decoded: Vec<(&Recorded, Decoded)> = recorded.into_iter().map(read).collect();
+    let decoded: Vec<(&RecordedEvent, Decoded)> = recorded.into_iter().map(read).collect();
     let keys: Vec<KeyId> = decoded.iter().filter_map(|(_, decoded)| decoded.key()).collect();
     let opener = vault.prefetch(&keys).await?;
     let mut judged = Vec::with_capacity(decoded.len());
@@ -50,8 +50,8 @@ pub(crate) async fn interpret<'a>(
 pub(crate) async fn interpret_sound(
     interpreter: &mut Interpreter,
     vault: &Vault,
-    recorded: &[Recorded],
-) -> Result<Vec<Effect>, ViewError> {
+    recorded: &[RecordedEvent],
+) -> Result<Vec<ViewChange>, ViewError> {
     let judged = interpret(interpreter, vault, recorded, &LeftOut::new()).await?;
     let sound =
         |judged: Judged<'_>| judged.outcome.map_err(|fault| ViewError::of_event(judged.recorded, fault));
@@ -75,15 +75,15 @@ pub(crate) async fn resume(
             break;
         }
         match interpreter.interpret(Decoded::read_unless(&event, left_out), &opener)? {
-            Effect::Catalog { event, stamp } => reference.evolve_catalog(&event, &stamp),
-            Effect::Hours { event, stamp } => reference.evolve_hours(&event, &stamp),
-            Effect::Enter { .. }
-            | Effect::Change { .. }
-            | Effect::Close { .. }
-            | Effect::Reopen { .. }
-            | Effect::Forget { .. }
-            | Effect::ForgetOne { .. }
-            | Effect::Nothing => {}
+            ViewChange::Catalog { event, stamp } => reference.evolve_catalog(&event, &stamp),
+            ViewChange::Hours { event, stamp } => reference.evolve_hours(&event, &stamp),
+            ViewChange::Enter { .. }
+            | ViewChange::Change { .. }
+            | ViewChange::Close { .. }
+            | ViewChange::Reopen { .. }
+            | ViewChange::Forget { .. }
+            | ViewChange::ForgetOne { .. }
+            | ViewChange::Nothing => {}
         }
     }
     Ok((interpreter, reference))

@@ -42,16 +42,16 @@ pub use checklist::{Checklist, ItemDone, checklist};
 pub use effect::ERASED;
 pub use engine::{Batch, Batches, Engine};
 pub use error::{EventFault, ViewError};
-pub use fact::{Digest, RULES_VERSION};
+pub use fact::{Digest, FOLD_VERSION};
 pub use gates::{
     Criterion, GateSettings, Gates, ItemRecord, Measured, PhaseMeasured, RunbookPhase, SoakTimes, StageEntry,
     StageHistory, UnknownPhase,
 };
-pub use generation::{Generation, InvalidGeneration, Standing, State};
+pub use generation::{Generation, GenerationState, GenerationStatus, InvalidGeneration};
 pub use lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use leader::{Epoch, Leader, Process, Role};
 pub use migration::Migration;
-pub use moment::{Held, Holdings, Moment};
+pub use moment::{DatabaseSummary, Held, Snapshot};
 pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,

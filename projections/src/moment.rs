@@ -20,14 +20,14 @@ const COUNTS: &str = "
            (SELECT count(*) FROM privacy.keys WHERE wrapped_key IS NOT NULL)";
 
 /// A moment of the database.
-pub struct Moment<'a> {
+pub struct Snapshot<'a> {
     transaction: Transaction<'a>,
     snapshot: String,
 }
 
 /// What the database held at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holdings {
+pub struct DatabaseSummary {
     /// Position of the last event that the log has in this database; [`Position::START`] where the log is elsewhere.
     pub log_end: Position,
     /// Keys by which patients' details can still be read.
@@ -52,7 +52,7 @@ pub struct Held {
     pub digest: Digest,
 }
 
-impl<'a> Moment<'a> {
+impl<'a> Snapshot<'a> {
     /// Takes a snapshot that others can read by its name, for as long as this is there.
     pub async fn take(client: &'a mut Client) -> Result<Self, ViewError> {
         let transaction = store::snapshot(client).await?;
@@ -70,7 +70,7 @@ impl<'a> Moment<'a> {
     ///
     /// # Errors
     /// When the database cannot be read; also when a view was dropped since the moment, which is worth another try.
-    pub async fn look(&self) -> Result<Holdings, ViewError> {
+    pub async fn look(&self) -> Result<DatabaseSummary, ViewError> {
         let counts = self.transaction.query_one(COUNTS, &[]).await?;
         let end: i64 = counts.try_get(0)?;
         let keys: i64 = counts.try_get(1)?;
@@ -84,6 +84,6 @@ impl<'a> Moment<'a> {
         }
         let log_end =
             Position::from_parts(end, end).map_err(|_| ViewError::Control { what: "a position" })?;
-        Ok(Holdings { log_end, keys: keys.unsigned_abs(), views })
+        Ok(DatabaseSummary { log_end, keys: keys.unsigned_abs(), views })
     }
 }

@@ -11,7 +11,7 @@ mod mend;
 mod sift;
 
 use chrono::{DateTime, Utc};
-use daybook_event_log::{EventLog, Position, Recorded, Revision, StreamName};
+use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
 use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,12 @@ use crate::ViewError;
 use crate::generation::Generation;
 
 pub use elsewhere::renumber_discarded;
-pub(crate) use held::Held;
-pub use held::HeldUp;
+pub(crate) use held::BlockedKeys;
+pub use held::BlockingKey;
 pub use ledger::list;
 pub(crate) use ledger::{Entry, LeftOut, discarded, discarded_places, left_out, note_stop};
 pub use mend::{Discard, Mended, Mending, discard, retry};
-pub(crate) use sift::{Mode, Sift, before_fault, tell};
+pub(crate) use sift::{BatchApplier, Mode, before_fault, tell};
 
 /// Parked events of one generation, at most. A log of which so much cannot be taken in is another release's, or its keys
 /// are gone: the view then stands still, as it does when the log cannot be read, instead of leaving most of it out.
@@ -45,7 +45,7 @@ pub struct ParkedEvent {
     /// Its type as it is stored.
     pub kind: Box<str>,
     /// What is held up by it, or what it waits behind.
-    pub held_up: HeldUp,
+    pub held_up: BlockingKey,
     /// Why it failed; none for one that only waits behind another.
     pub cause: Option<Box<str>>,
     /// Since when it has been parked.
@@ -64,12 +64,12 @@ pub struct Place {
 
 /// What is held up in a generation: the event that failed first, and what waits behind it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Holdup {
+pub struct BlockedGroup {
     /// The first event.
     #[serde(flatten)]
     pub first: ParkedEvent,
     /// What the generation is for: one that failed was being built when it met the event.
-    pub state: crate::State,
+    pub state: crate::GenerationState,
     /// Events that wait behind it.
     pub waiting: u64,
 }
@@ -82,7 +82,7 @@ pub async fn find(client: &impl GenericClient, position: Position) -> Result<Par
 }
 
 /// Reads a parked event from the log again.
-pub async fn read(log: &dyn EventLog, event: &ParkedEvent) -> Result<Recorded, ViewError> {
+pub async fn read(log: &dyn EventLog, event: &ParkedEvent) -> Result<RecordedEvent, ViewError> {
     let mut events = log.read_stream(&event.stream, event.revision).await?;
     let first = events.try_next().await?.filter(|first| first.position == event.position);
     first.ok_or(ViewError::Control { what: "the place of a parked event in a log" })

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use daybook_domain::ReadModel;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Position, Recorded};
+use daybook_event_log::{EventLog, Position, RecordedEvent};
 use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::ViewError;
 use crate::effect::Interpreter;
 use crate::fold::Reference;
-use crate::generation::{self, Generation, Standing};
+use crate::generation::{self, Generation, GenerationStatus};
 use crate::interpret::{Judged, interpret, resume};
 use crate::leader::{Epoch, Session};
-use crate::parked::{self, Entry, Held, LeftOut, Mode, Sift, before_fault};
+use crate::parked::{self, BatchApplier, BlockedKeys, Entry, LeftOut, Mode, before_fault};
 
 /// Channel on which every move of a checkpoint and every promotion is announced.
 pub(crate) const VIEWS_CHANNEL: &str = "daybook_views";
@@ -84,7 +84,7 @@ impl Projector {
     pub(crate) async fn move_live(
         &mut self,
         session: &mut Session,
-        recorded: &[Recorded],
+        recorded: &[RecordedEvent],
     ) -> Result<(), ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded, &self.discarded).await?;
         let last = recorded.last().map_or(self.position, |event| event.position);
@@ -120,7 +120,7 @@ impl Projector {
                 // Somebody took in what was parked: its reference data may be other by now.
                 return Err(ViewError::Overtaken { generation });
             }
-            let mut sift = Sift::after(&transaction, generation, reference.clone(), parked).await?;
+            let mut sift = BatchApplier::after(&transaction, generation, reference.clone(), parked).await?;
             sift.take_in(&mut transaction, batch, mode).await?;
             let (reference, parked, entries) = sift.park(&transaction, parked).await?;
             self.advance(&transaction, generation, last, Some(epoch)).await?;
@@ -140,7 +140,7 @@ impl Projector {
         &mut self,
         mut transaction: Transaction<'_>,
         targets: &[Generation],
-        recorded: &[Recorded],
+        recorded: &[RecordedEvent],
     ) -> Result<(), ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded, &self.discarded).await?;
         let last = recorded.last().map_or(self.position, |event| event.position);
@@ -148,7 +148,7 @@ impl Projector {
         let mut moved = Vec::new();
         for generation in targets.iter().copied() {
             let View { reference, .. } = self.view(generation)?;
-            let mut sift = Sift::new(generation, reference.clone(), Held::default());
+            let mut sift = BatchApplier::new(generation, reference.clone(), BlockedKeys::default());
             sift.take_in_all(&mut transaction, &sound).await?;
             self.advance(&transaction, generation, last, None).await?;
             let (reference, parked, _) = sift.park(&transaction, 0).await?;
@@ -189,8 +189,8 @@ pub(crate) async fn commit(transaction: Transaction<'_>) -> Result<(), ViewError
 }
 
 /// The generations that stand at a position.
-fn targets(standings: &[Standing], position: Position) -> Result<Vec<&Standing>, ViewError> {
-    let here: Vec<&Standing> = standings.iter().filter(|s| s.position == position).collect();
+fn targets(standings: &[GenerationStatus], position: Position) -> Result<Vec<&GenerationStatus>, ViewError> {
+    let here: Vec<&GenerationStatus> = standings.iter().filter(|s| s.position == position).collect();
     let behind = standings.iter().find(|standing| standing.position < position);
     match (behind, here.as_slice(), standings.first()) {
         (Some(standing), _, _) | (None, [], Some(standing)) => {

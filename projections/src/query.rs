@@ -15,15 +15,15 @@ use crate::ViewError;
 use crate::generation::Generation;
 
 pub(crate) use day::days_in;
-pub use day::{ClosedTime, DaySheet, Days};
+pub use day::{ClosedTime, DayView, Days};
 pub use reservation::{ListFilter, Page, Reservation, Unread};
 pub(crate) use reservation::{by_ids_in, list_in, of_subject_in};
 
-use lanes::Lanes;
+use lanes::PipelinedPool;
 
 /// An answer, and what gave it.
 #[derive(Debug, Clone)]
-pub struct Answer<T> {
+pub struct QueryResult<T> {
     /// What was asked for.
     pub value: T,
     /// The generation that was read.
@@ -32,24 +32,24 @@ pub struct Answer<T> {
     pub position: Position,
 }
 
-impl<T> Answer<T> {
+impl<T> QueryResult<T> {
     /// The same with another value.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { value: change(self.value), generation: self.generation, position: self.position }
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> QueryResult<U> {
+        QueryResult { value: change(self.value), generation: self.generation, position: self.position }
     }
 }
 
 /// Asks the views.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    lanes: Lanes,
+    lanes: PipelinedPool,
     pool: Pool,
 }
 
 impl Queries {
     /// Queries over the views' database: point queries on connections of their own, others from the pool.
     pub fn new(database: Config, pool: Pool) -> Self {
-        Self { lanes: Lanes::new(database), pool }
+        Self { lanes: PipelinedPool::new(database), pool }
     }
 }
 

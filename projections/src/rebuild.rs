@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use daybook_domain::ReadModel;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use futures_util::StreamExt;
 use futures_util::future::{try_join, try_join_all};
@@ -34,7 +34,7 @@ use serde::Serialize;
 
 use crate::ViewError;
 use crate::fact::Digest;
-use crate::generation::{self, Generation, State};
+use crate::generation::{self, Generation, GenerationState};
 use crate::parked;
 use crate::projector::Projector;
 use crate::router;
@@ -346,7 +346,7 @@ impl Rebuild {
         let client = self.client().await?;
         let standing = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
         let (state, position) = standing.map(|standing| (standing.state, standing.position)).unzip();
-        let is_whole = state == Some(State::Kept) && tables::exist(&client, generation).await?;
+        let is_whole = state == Some(GenerationState::Kept) && tables::exist(&client, generation).await?;
         let Some(position) = position.filter(|_| is_whole) else {
             return Err(ViewError::NotKept { generation, state });
         };
@@ -379,7 +379,7 @@ impl Rebuild {
         let mut events = self.log.read_all(projector.position(), &Filter::all()).await?.fuse();
         let mut count = 0;
         loop {
-            let mut batch: Vec<Recorded> = Vec::new();
+            let mut batch: Vec<RecordedEvent> = Vec::new();
             while batch.len() < CATCH_UP_BATCH {
                 match events.next().await.transpose()? {
                     Some(event) if event.position <= to => batch.push(event),
@@ -407,11 +407,13 @@ impl Rebuild {
         let client = self.client().await?;
         for standing in generation::list(&client).await? {
             match standing.state {
-                State::Building | State::Failed => generation::drop(&client, standing.generation).await?,
-                State::Live if !tables::exist(&client, standing.generation).await? => {
+                GenerationState::Building | GenerationState::Failed => {
+                    generation::drop(&client, standing.generation).await?
+                }
+                GenerationState::Live if !tables::exist(&client, standing.generation).await? => {
                     generation::fail(&client, standing.generation).await?;
                 }
-                State::Live | State::Kept | State::Past => {}
+                GenerationState::Live | GenerationState::Kept | GenerationState::Past => {}
             }
         }
         Ok(())
@@ -424,7 +426,7 @@ impl Rebuild {
         for standing in generation::list(&client).await? {
             let since = standing.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
             let unread = since.is_some_and(|since| since > LAST_READERS);
-            if standing.state == State::Kept && unread {
+            if standing.state == GenerationState::Kept && unread {
                 by_model.entry(standing.generation.model).or_default().push(standing.generation);
             }
         }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_domain::routing::{Because, RoutedSubject, Routing};
+use daybook_domain::routing::{RoutedSubject, Routing, RoutingReason};
 use daybook_domain::{Event, ReadModel};
 use daybook_event_log::{
     Category, EventLog, Filter, Position, ReadError, RecordedStream, Revision, StreamName, codec,
@@ -27,7 +27,7 @@ pub struct Route {
     /// The generation that is read.
     pub generation: Generation,
     /// Why its model was chosen.
-    pub because: Because,
+    pub because: RoutingReason,
 }
 
 impl Route {
@@ -120,7 +120,7 @@ fn filter() -> Filter {
     Filter::categories([Category::Routing])
 }
 
-fn evolve(routing: &mut Routing, recorded: &daybook_event_log::Recorded) -> Result<(), ViewError> {
+fn evolve(routing: &mut Routing, recorded: &daybook_event_log::RecordedEvent) -> Result<(), ViewError> {
     let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
     if let Event::Routing(event) = event {
         routing.evolve(&event);

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
 
 use crate::copy::CopyBuffer;
-use crate::effect::{Change, Entry, Stamp};
-use crate::fact::Fact;
+use crate::effect::{Change, Entry, EventMeta};
+use crate::fact::CanonicalReservation;
 use crate::fold::Reference;
 
 /// A view's row of one reservation.
@@ -29,7 +29,7 @@ pub(crate) trait ReservationRow: Serialize + DeserializeOwned + Clone + Send + S
     fn enter(id: SmolStr, entry: &Entry) -> Self;
 
     /// Takes in a change.
-    fn change(&mut self, change: &Change, stamp: &Stamp);
+    fn change(&mut self, change: &Change, stamp: &EventMeta);
 
     /// Takes out what tells who the patient is.
     fn erase(&mut self);
@@ -44,7 +44,7 @@ pub(crate) trait ReservationRow: Serialize + DeserializeOwned + Clone + Send + S
     fn subject(&self) -> SubjectId;
 
     /// What it says. The reference tables of the same view say what a service is.
-    fn fact<'a>(&'a self, reference: &'a Reference) -> Fact<'a>;
+    fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a>;
 
     /// Writes it into a COPY.
     fn copy(&self, buffer: &mut CopyBuffer);

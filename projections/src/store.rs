@@ -12,7 +12,7 @@ use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
 use crate::ViewError;
-use crate::effect::Effect;
+use crate::effect::ViewChange;
 use crate::fact::Digest;
 use crate::fold::{ClosureRow, Fold, Reference};
 use crate::generation::Generation;
@@ -51,7 +51,7 @@ fn take_out<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Refer
 pub(crate) async fn apply<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[&Effect],
+    effects: &[&ViewChange],
     reference: Reference,
 ) -> Result<Reference, ViewError> {
     let mut fold: Fold<R> = Fold::new(reference);
@@ -70,7 +70,7 @@ pub(crate) async fn apply<R: ReservationRow>(
 async fn fetch<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[&Effect],
+    effects: &[&ViewChange],
     fold: &mut Fold<R>,
 ) -> Result<(), ViewError> {
     let mut reservations = BTreeSet::new();
@@ -78,14 +78,17 @@ async fn fetch<R: ReservationRow>(
     let mut closures = Vec::new();
     for effect in effects {
         match *effect {
-            Effect::Enter { reservation, .. }
-            | Effect::Change { reservation, .. }
-            | Effect::ForgetOne { reservation, .. } => {
+            ViewChange::Enter { reservation, .. }
+            | ViewChange::Change { reservation, .. }
+            | ViewChange::ForgetOne { reservation, .. } => {
                 reservations.insert(reservation.as_str());
             }
-            Effect::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),
-            Effect::Reopen { closure, .. } => closures.push(closure.as_str()),
-            Effect::Close { .. } | Effect::Catalog { .. } | Effect::Hours { .. } | Effect::Nothing => {}
+            ViewChange::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),
+            ViewChange::Reopen { closure, .. } => closures.push(closure.as_str()),
+            ViewChange::Close { .. }
+            | ViewChange::Catalog { .. }
+            | ViewChange::Hours { .. }
+            | ViewChange::Nothing => {}
         }
     }
     let schema = generation.schema();

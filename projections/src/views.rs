@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
 use crate::ViewError;
-use crate::generation::{self, Standing};
+use crate::generation::{self, GenerationStatus};
 use crate::lag::{Lag, MAX_COUNTED_LAG};
 use crate::projector::VIEWS_CHANNEL;
 
@@ -26,17 +26,17 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// The live generations as they were last seen.
 #[derive(Debug, Clone, Default)]
 pub struct Serving {
-    live: Vec<Standing>,
+    live: Vec<GenerationStatus>,
 }
 
 impl Serving {
     /// The live generation of a view.
-    pub fn of(&self, model: ReadModel) -> Option<&Standing> {
+    pub fn of(&self, model: ReadModel) -> Option<&GenerationStatus> {
         self.live.iter().find(|standing| standing.generation.model == model)
     }
 
     /// All of them.
-    pub fn live(&self) -> &[Standing] {
+    pub fn live(&self) -> &[GenerationStatus] {
         &self.live
     }
 }
@@ -68,7 +68,7 @@ impl Views {
     }
 
     /// The generations that are being built, by whatever process.
-    pub async fn building(&self) -> Result<Vec<Standing>, ViewError> {
+    pub async fn building(&self) -> Result<Vec<GenerationStatus>, ViewError> {
         generation::building(&self.pool.get().await?).await
     }
 

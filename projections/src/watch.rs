@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Durations, Seen, WindowSum};
+use daybook_domain::routing::{Durations, ModelReadStats, ReadStats};
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -30,7 +30,7 @@ pub struct Window {
     /// The model.
     pub model: ReadModel,
     /// What it came to.
-    pub sum: WindowSum,
+    pub sum: ModelReadStats,
     /// Requests by subjects whose share decided.
     pub by_share: u64,
 }
@@ -39,18 +39,18 @@ pub struct Window {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LookBack {
     /// In the last window of each.
-    pub last: Seen,
+    pub last: ReadStats,
     /// In the last windows, up to [`LOOK_BACK_WINDOWS`].
-    pub longer: Seen,
+    pub longer: ReadStats,
 }
 
 /// Keeps windows.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct ReadStatsStore {
     pool: Pool,
 }
 
-impl Watch {
+impl ReadStatsStore {
     /// Windows in the views' database.
     pub const fn new(pool: Pool) -> Self {
         Self { pool }
@@ -134,10 +134,10 @@ fn read_model(row: &Row) -> Result<ReadModel, ViewError> {
     row.try_get::<_, &str>("model")?.parse().map_err(|_| ViewError::Control { what: "a model" })
 }
 
-fn read_sum(row: &Row) -> Result<WindowSum, ViewError> {
+fn read_sum(row: &Row) -> Result<ModelReadStats, ViewError> {
     let count = |name: &str| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
     let durations: Vec<i64> = row.try_get("durations")?;
-    Ok(WindowSum {
+    Ok(ModelReadStats {
         requests: count("requests")?,
         failed: count("failed")?,
         durations: Durations::of_counts(durations.into_iter().map(i64::unsigned_abs)),
@@ -147,7 +147,7 @@ fn read_sum(row: &Row) -> Result<WindowSum, ViewError> {
     })
 }
 
-fn add(seen: &mut Seen, model: ReadModel, more: &WindowSum) {
+fn add(seen: &mut ReadStats, model: ReadModel, more: &ModelReadStats) {
     let sum = match model {
         ReadModel::Legacy => &mut seen.legacy,
         ReadModel::Dynamic => {

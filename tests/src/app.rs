@@ -15,7 +15,7 @@ use daybook_api::{
 use daybook_domain::routing::Limits;
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::Watch;
+use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;
@@ -94,7 +94,7 @@ impl App {
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             shadow: Shadow::new(clinic.pool.clone()),
-            watch: Watch::new(clinic.pool.clone()),
+            watch: ReadStatsStore::new(clinic.pool.clone()),
             clock: Arc::new(FixedClock(now + ahead)),
             batches,
             migration: clinic.migration(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
-use daybook_event_log::{EventLog, Filter, Position, Recorded, StreamName};
+use daybook_event_log::{EventLog, Filter, Position, RecordedEvent, StreamName};
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 use serde::Serialize;
@@ -93,7 +93,7 @@ impl LogCounts {
 }
 
 /// Names are copied once a stream, not once an event.
-fn take(streams: &mut HashMap<StreamName, PageCounts>, event: &Recorded) {
+fn take(streams: &mut HashMap<StreamName, PageCounts>, event: &RecordedEvent) {
     match streams.get_mut(&event.stream) {
         Some(counts) => counts.take(&event.kind),
         None => streams.entry(event.stream.clone()).or_default().take(&event.kind),

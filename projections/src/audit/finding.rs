@@ -8,7 +8,7 @@ use std::ops::Range;
 use chrono::{NaiveDate, NaiveDateTime, SubsecRound};
 use daybook_domain::ReadModel;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Position, Recorded, codec};
+use daybook_event_log::{EventLog, Position, RecordedEvent, codec};
 use deadpool_postgres::{GenericClient, Transaction};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use super::count::{LeftOut, PageCounts};
 use super::page::{Page, Step};
 use super::{MAX_FINDINGS, page_name};
 use crate::ViewError;
-use crate::effect::{ERASED, Effect, Interpreter};
+use crate::effect::{ERASED, Interpreter, ViewChange};
 use crate::fold::{ClosureRow, Fold, Reference};
 use crate::generation::Generation;
 use crate::interpret::interpret_sound;
@@ -106,7 +106,7 @@ pub(super) struct Drill<'a> {
     pub(super) left_out: &'a LeftOut,
     pub(super) interpreter: Interpreter,
     pub(super) reference: &'a Reference,
-    pub(super) privacy: Vec<Recorded>,
+    pub(super) privacy: Vec<RecordedEvent>,
 }
 
 impl Drill<'_> {
@@ -241,7 +241,7 @@ impl Drill<'_> {
         self.privacy.retain(|event| !self.left_out.holds(event.position));
         let effects = interpret_sound(&mut self.interpreter, self.vault, &self.privacy).await?;
         for (event, effect) in self.privacy.iter().zip(&effects) {
-            if let (Effect::Forget { subject }, Ok((_, metadata))) =
+            if let (ViewChange::Forget { subject }, Ok((_, metadata))) =
                 (effect, codec::decode_metadata(&event.metadata))
             {
                 subjects.push(Uuid::from_bytes(*subject.as_bytes()));

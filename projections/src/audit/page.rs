@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Position, Recorded, Revision, StreamName};
+use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
 use futures_util::TryStreamExt;
 
 use super::count::LeftOut;
 use crate::ViewError;
-use crate::effect::{Effect, Interpreter};
+use crate::effect::{Interpreter, ViewChange};
 use crate::fold::{Fold, Reference};
 use crate::interpret::interpret_sound;
 use crate::row::ReservationRow;
@@ -19,7 +19,7 @@ use crate::row::ReservationRow;
 pub(super) struct Step {
     pub(super) position: Position,
     pub(super) kind: Box<str>,
-    pub(super) effect: Effect,
+    pub(super) effect: ViewChange,
 }
 
 /// The events of a page up to a position, and those of patients who were forgotten, in the order of the log.
@@ -32,7 +32,7 @@ impl Page {
         vault: &Vault,
         interpreter: &mut Interpreter,
         date: NaiveDate,
-        privacy: &[Recorded],
+        privacy: &[RecordedEvent],
         (until, left_out): (Position, &LeftOut),
     ) -> Result<Self, ViewError> {
         let mut recorded = read_until(log, &StreamName::page(date), until).await?;
@@ -40,7 +40,7 @@ impl Page {
         recorded.retain(|event| !left_out.holds(event.position));
         recorded.sort_by_key(|event| event.position);
         let effects = interpret_sound(interpreter, vault, &recorded).await?;
-        let step = |(event, effect): (Recorded, Effect)| Step {
+        let step = |(event, effect): (RecordedEvent, ViewChange)| Step {
             position: event.position,
             kind: (*event.kind).into(),
             effect,
@@ -69,7 +69,7 @@ impl Page {
         let concerns = |step: &&Step| {
             let is_own = step.effect.reservation() == Some(reservation);
             number += usize::from(is_own);
-            is_own && !passed_over.contains(&(number - 1)) || matches!(step.effect, Effect::Forget { .. })
+            is_own && !passed_over.contains(&(number - 1)) || matches!(step.effect, ViewChange::Forget { .. })
         };
         let mut fold: Fold<R> = fold(self.0.iter().filter(concerns), reference);
         fold.rows.swap_remove(reservation).map(|row| *row)
@@ -83,7 +83,10 @@ fn fold<'a, R: ReservationRow>(steps: impl Iterator<Item = &'a Step>, reference:
 }
 
 /// Who was forgotten up to a position.
-pub(super) async fn read_privacy(log: &dyn EventLog, until: Position) -> Result<Vec<Recorded>, ViewError> {
+pub(super) async fn read_privacy(
+    log: &dyn EventLog,
+    until: Position,
+) -> Result<Vec<RecordedEvent>, ViewError> {
     read_until(log, &StreamName::privacy(), until).await
 }
 
@@ -91,7 +94,7 @@ async fn read_until(
     log: &dyn EventLog,
     stream: &StreamName,
     until: Position,
-) -> Result<Vec<Recorded>, ViewError> {
+) -> Result<Vec<RecordedEvent>, ViewError> {
     let mut read = Vec::new();
     let mut events = log.read_stream(stream, Revision::FIRST).await?;
     while let Some(event) = events.try_next().await? {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use daybook_domain::book::BookEvent;
+use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{Event, ReadModel, ReservationId};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{Category, EventLog, Filter, Position, decode};
@@ -21,7 +21,7 @@ use super::finding::{Drill, as_json, closures_of, rows_of};
 use super::page;
 use crate::ViewError;
 use crate::fold::{ClosureRow, Fold, Reference};
-use crate::generation::{Generation, Standing};
+use crate::generation::{Generation, GenerationStatus};
 use crate::interpret::resume;
 use crate::row::ReservationRow;
 use crate::row::dynamic::DynamicRow;
@@ -79,7 +79,7 @@ pub(super) async fn run(
     log: &dyn EventLog,
     vault: &Vault,
     transaction: &Transaction<'_>,
-    standing: &Standing,
+    standing: &GenerationStatus,
     (date, only): (NaiveDate, Option<&ReservationId>),
 ) -> Result<Repaired, ViewError> {
     let (generation, position) = (standing.generation, standing.position);
@@ -119,8 +119,8 @@ pub(super) async fn date_of(
     while let Some(event) = events.try_next().await? {
         // An event that cannot be understood is parked, and enters nothing.
         let entered = match decode(&event) {
-            Ok((Event::Book(BookEvent::ReservationRequested(e)), _)) => e.reservation == *id,
-            Ok((Event::Book(BookEvent::ReservationImported(e)), _)) => e.reservation == *id,
+            Ok((Event::Schedule(ScheduleEvent::ReservationRequested(e)), _)) => e.reservation == *id,
+            Ok((Event::Schedule(ScheduleEvent::ReservationImported(e)), _)) => e.reservation == *id,
             Ok(_) | Err(_) => false,
         };
         if let Some(date) = event.stream.page_date().filter(|_| entered) {

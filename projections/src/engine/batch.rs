@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use daybook_event_log::{Position, ReadError, Recorded, RecordedStream};
+use daybook_event_log::{Position, ReadError, RecordedEvent, RecordedStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::broadcast;
 
@@ -74,19 +74,19 @@ impl BatchSize {
 }
 
 /// What comes from the log: fetched ahead while a batch is applied, so that a backlog is there when the next one is made up.
-pub(super) struct Intake {
+pub(super) struct EventFeed {
     events: RecordedStream,
-    ahead: VecDeque<Recorded>,
+    ahead: VecDeque<RecordedEvent>,
     failed: Option<ReadError>,
 }
 
-impl Intake {
+impl EventFeed {
     pub(super) const fn new(events: RecordedStream) -> Self {
         Self { events, ahead: VecDeque::new(), failed: None }
     }
 
     /// The next event, once there is one. Nothing where the log gives no more.
-    pub(super) async fn next(&mut self) -> Option<Result<Recorded, ReadError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<RecordedEvent, ReadError>> {
         match self.fetched() {
             None => self.events.next().await,
             fetched => fetched,
@@ -96,11 +96,12 @@ impl Intake {
     /// Adds the events that are there already, up to a full batch or the stop.
     pub(super) fn fill(
         &mut self,
-        batch: &mut Vec<Recorded>,
+        batch: &mut Vec<RecordedEvent>,
         size: &BatchSize,
         stop: Option<Position>,
     ) -> Result<(), ReadError> {
-        let at_stop = |batch: &[Recorded]| batch.last().map(|event| event.position) >= stop && stop.is_some();
+        let at_stop =
+            |batch: &[RecordedEvent]| batch.last().map(|event| event.position) >= stop && stop.is_some();
         while batch.len() < size.0 && !at_stop(batch) {
             let next = match self.fetched() {
                 None => self.events.next().now_or_never().flatten(),
@@ -127,7 +128,7 @@ impl Intake {
         std::future::pending().await
     }
 
-    fn fetched(&mut self) -> Option<Result<Recorded, ReadError>> {
+    fn fetched(&mut self) -> Option<Result<RecordedEvent, ReadError>> {
         self.ahead.pop_front().map(Ok).or_else(|| self.failed.take().map(Err))
     }
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use daybook_domain::{KeyId, ReservationId, SubjectId};
-use daybook_event_log::vault::{DataKey, Opener, Sealer, sealing_context};
-use daybook_event_log::{EventId, Position, Recorded, Revision, StreamName};
+use daybook_event_log::vault::{DataKey, Decryptor, Encryptor, sealing_context};
+use daybook_event_log::{EventId, Position, RecordedEvent, Revision, StreamName};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -19,8 +19,8 @@ const ANYBODY: SubjectId = SubjectId::from_bytes([0; 16]);
 /// A history as a log would give it, and the keys to it.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
-    pub(crate) events: Vec<Recorded>,
-    pub(crate) opener: Opener,
+    pub(crate) events: Vec<RecordedEvent>,
+    pub(crate) opener: Decryptor,
 }
 
 #[derive(Deserialize)]
@@ -43,15 +43,15 @@ impl History {
             seal(&mut line.data, &mut keys);
             events.push(recorded(line, place));
         }
-        let mut opener = Opener::default();
+        let mut opener = Decryptor::default();
         keys.into_iter().for_each(|key| opener.insert(key, Some(data_key(key))));
         Self { events, opener }
     }
 }
 
 /// No fold looks at revisions and ids; they are there because a recorded event has them.
-fn recorded(line: Line, place: u64) -> Recorded {
-    Recorded {
+fn recorded(line: Line, place: u64) -> RecordedEvent {
+    RecordedEvent {
         position: Position::new(place, place).unwrap(),
         stream: line.stream,
         revision: Revision::new(place).unwrap(),
@@ -69,7 +69,7 @@ fn seal(data: &mut Value, keys: &mut BTreeSet<KeyId>) {
         let Some(plain) = field.get("plain") else { continue };
         let text = plain.as_str().map_or_else(|| plain.to_string(), str::to_owned);
         let key = serde_json::from_value(field["key"].clone()).unwrap();
-        let mut sealer = Sealer::default();
+        let mut sealer = Encryptor::default();
         sealer.insert(ANYBODY, key, data_key(key));
         let sealed = sealer.seal(ANYBODY, sealing_context(reservation.as_ref().unwrap()), &text).unwrap();
         *field = serde_json::to_value(sealed).unwrap();

@@ -9,7 +9,7 @@ use daybook_domain::time::DayOfWeek;
 use daybook_domain::{LegacyService, ReadModel, ServiceId};
 use serde::Serialize;
 
-use crate::effect::Stamp;
+use crate::effect::EventMeta;
 
 /// The catalog and the hours as events left them, with the times that the tables show.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ impl Reference {
     }
 
     /// Takes in a change of the catalog.
-    pub(crate) fn evolve_catalog(&mut self, event: &CatalogEvent, stamp: &Stamp) {
+    pub(crate) fn evolve_catalog(&mut self, event: &CatalogEvent, stamp: &EventMeta) {
         self.catalog.evolve(event);
         match event {
             CatalogEvent::ServiceDefined(e) => touch(&mut self.services, e.service.clone(), stamp.at),
@@ -70,7 +70,7 @@ impl Reference {
     }
 
     /// Takes in a change of the hours.
-    pub(crate) fn evolve_hours(&mut self, event: &HoursEvent, stamp: &Stamp) {
+    pub(crate) fn evolve_hours(&mut self, event: &HoursEvent, stamp: &EventMeta) {
         self.hours.evolve(event);
         match event {
             HoursEvent::ClinicHoursSet(e) => touch(&mut self.days, e.day_of_week, stamp.at),

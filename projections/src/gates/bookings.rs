@@ -8,9 +8,9 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{Finding, Gate, GateResult};
 use deadpool_postgres::Transaction;
 
-use super::stay::Stay;
+use super::stay::StageStay;
 use super::words::things;
-use super::{GateSettings, Live, result};
+use super::{GateSettings, LiveViews, result};
 use crate::ViewError;
 
 /// So many standard deviations of the difference of two counts are laid to chance.
@@ -28,8 +28,8 @@ struct Bookings {
 /// Compares the bookings since a stage was entered with those of the same hours before.
 pub(super) async fn creation_rate(
     snapshot: &Transaction<'_>,
-    live: &Live,
-    stay: &Stay,
+    live: &LiveViews,
+    stay: &StageStay,
     (now, settings): (DateTime<Utc>, &GateSettings),
 ) -> Result<GateResult, ViewError> {
     let bookings = Bookings::count(snapshot, live, stay.since, now).await?;
@@ -53,7 +53,7 @@ pub(super) async fn creation_rate(
 impl Bookings {
     async fn count(
         snapshot: &Transaction<'_>,
-        live: &Live,
+        live: &LiveViews,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Self, ViewError> {

@@ -11,12 +11,12 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
 use super::words::{percent, things};
-use super::{GateSettings, Live, result};
+use super::{GateSettings, LiveViews, result};
 use crate::ViewError;
 
 /// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Census {
+pub(super) struct RowCounts {
     /// Reservations of the dynamic view.
     dynamic: u64,
     /// Reservations of the legacy view.
@@ -64,9 +64,9 @@ const COUNTS: &str = r#"
 /// Rows of a view that is not there.
 const NO_LEGACY: &str = "SELECT NULL::text AS id, NULL::text AS service, false AS is_blank WHERE false";
 
-impl Census {
+impl RowCounts {
     /// Counts both views, or the dynamic one alone where the legacy view does not serve.
-    pub(super) async fn take(snapshot: &Transaction<'_>, live: &Live) -> Result<Self, ViewError> {
+    pub(super) async fn take(snapshot: &Transaction<'_>, live: &LiveViews) -> Result<Self, ViewError> {
         let dynamic = live.generation(ReadModel::Dynamic)?.schema();
         let legacy = live.generation(ReadModel::Legacy).map_or_else(
             |_| NO_LEGACY.to_owned(),

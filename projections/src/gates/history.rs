@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_domain::routing::{ChecklistItem, Override, Routing, RoutingEvent, Stage, StageEntered, Way};
+use daybook_domain::routing::{
+    ChecklistItem, Direction, Override, Routing, RoutingEvent, Stage, StageEntered,
+};
 use daybook_domain::{Actor, Event};
 use daybook_event_log::codec::{self, Metadata};
 use daybook_event_log::{EventLog, Position, Revision, StreamName};
@@ -23,7 +25,7 @@ pub struct StageEntry {
     /// The one before it.
     pub from: Stage,
     /// In which direction.
-    pub way: Way,
+    pub way: Direction,
     /// When that was recorded.
     pub at: DateTime<Utc>,
     /// Who did it.
@@ -117,7 +119,8 @@ impl StageHistory {
         }
         let is_setback =
             matches!(event, RoutingEvent::ReadsRolledBack(_) | RoutingEvent::GuardrailTripped(_));
-        if is_setback || (is_entry && self.current().is_some_and(|entry| entry.way == Way::RolledBack)) {
+        if is_setback || (is_entry && self.current().is_some_and(|entry| entry.way == Direction::RolledBack))
+        {
             self.last_setback = Some(at);
         }
         if let RoutingEvent::ChecklistItemDone(done) = event {
@@ -129,7 +132,7 @@ impl StageHistory {
     fn enter(&mut self, from: Stage, event: &RoutingEvent, metadata: &Metadata) {
         let (stage, at, actor) = (self.stage, metadata.recorded_at, metadata.actor.clone());
         let by_name = if let RoutingEvent::StageEntered(entered) = event { Some(entered) } else { None };
-        let by_share = if stage > from { Way::Advanced } else { Way::RolledBack };
+        let by_share = if stage > from { Direction::Advanced } else { Direction::RolledBack };
         let way = by_name.map_or(by_share, |entered| entered.way);
         let overridden = by_name.and_then(|entered: &StageEntered| entered.overridden.clone());
         let reason = event.reason().map(Box::from);

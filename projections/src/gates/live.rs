@@ -6,22 +6,22 @@ use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 
 use crate::ViewError;
-use crate::generation::{self, Generation, Standing};
+use crate::generation::{self, Generation, GenerationStatus};
 
 /// What serves, and what should.
 #[derive(Debug, Clone)]
-pub(super) struct Live {
-    standings: Vec<Standing>,
+pub(super) struct LiveViews {
+    standings: Vec<GenerationStatus>,
     in_use: Vec<ReadModel>,
 }
 
-impl Live {
+impl LiveViews {
     pub(super) async fn read(client: &impl GenericClient, routing: &Routing) -> Result<Self, ViewError> {
         Ok(Self { standings: generation::live(client).await?, in_use: routing.in_use().collect() })
     }
 
     /// The live generation of a view.
-    pub(super) fn of(&self, model: ReadModel) -> Option<&Standing> {
+    pub(super) fn of(&self, model: ReadModel) -> Option<&GenerationStatus> {
         self.in_use().find(|standing| standing.generation.model == model)
     }
 
@@ -31,7 +31,7 @@ impl Live {
     }
 
     /// Those of views that are not retired.
-    pub(super) fn in_use(&self) -> impl Iterator<Item = &Standing> {
+    pub(super) fn in_use(&self) -> impl Iterator<Item = &GenerationStatus> {
         self.standings.iter().filter(|standing| self.in_use.contains(&standing.generation.model))
     }
 

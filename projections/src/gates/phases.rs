@@ -9,7 +9,7 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 
 use super::words::{passed, things, time};
-use super::{Gates, Look, StageHistory, Stay, Wanted};
+use super::{GateContext, Gates, StageHistory, StageStay, Wanted};
 use crate::ViewError;
 use crate::retirement::place;
 
@@ -104,7 +104,7 @@ impl Gates {
         now: chrono::DateTime<chrono::Utc>,
     ) -> Result<PhaseMeasured, ViewError> {
         let history = StageHistory::read(&*self.log).await?;
-        let (stay, stage) = (Stay::of(&history), history.stage.next().unwrap_or(Stage::Retired));
+        let (stay, stage) = (StageStay::of(&history), history.stage.next().unwrap_or(Stage::Retired));
         let (gates, phase) = (phase.gates(), Some(phase));
         let (position, seen) =
             self.look(&Wanted { gates, phase, stage, stay, now, history: &history }).await?;
@@ -113,7 +113,7 @@ impl Gates {
     }
 }
 
-impl Look<'_> {
+impl GateContext<'_> {
     /// The criteria of a phase that are no gates.
     pub(super) async fn criteria(&self, phase: RunbookPhase) -> Result<Vec<Criterion>, ViewError> {
         match phase {
@@ -226,7 +226,7 @@ impl Look<'_> {
             let found = format!("the stage is {}", self.wanted.history.stage);
             return Ok(criterion("no-errors", false, found, asked));
         };
-        let watched = super::Watched::read(self.snapshot, &stay, self.wanted.now).await?;
+        let watched = super::TrafficStats::read(self.snapshot, &stay, self.wanted.now).await?;
         let (requests, failed) = watched.failures();
         let finding = match failed {
             1.. => Finding::NotMet,

@@ -11,7 +11,7 @@ use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 
 use super::words::things;
-use super::{Live, result};
+use super::{LiveViews, result};
 use crate::ViewError;
 
 /// The hours as the log had them at a position.
@@ -31,7 +31,7 @@ pub(super) async fn hours(log: &dyn EventLog, until: Position) -> Result<Hours, 
 }
 
 /// Whether the dynamic view has a service for each value of the enum.
-pub(super) async fn services(snapshot: &Transaction<'_>, live: &Live) -> Result<GateResult, ViewError> {
+pub(super) async fn services(snapshot: &Transaction<'_>, live: &LiveViews) -> Result<GateResult, ViewError> {
     let schema = live.generation(ReadModel::Dynamic)?.schema();
     let sql = format!(
         r#"SELECT count(*) AS services, count(*) FILTER (WHERE "isActive") AS active,
@@ -59,7 +59,7 @@ pub(super) async fn services(snapshot: &Transaction<'_>, live: &Live) -> Result<
 /// Whether the dynamic view has the rows of the clinic's hours that the log says.
 pub(super) async fn check_hours(
     snapshot: &Transaction<'_>,
-    live: &Live,
+    live: &LiveViews,
     hours: &Hours,
 ) -> Result<GateResult, ViewError> {
     let schema = live.generation(ReadModel::Dynamic)?.schema();

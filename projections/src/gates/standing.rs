@@ -8,16 +8,20 @@ use daybook_event_log::{EventLog, Position};
 use deadpool_postgres::Transaction;
 
 use super::words::{things, time};
-use super::{GateSettings, Live, result};
-use crate::fact::RULES_VERSION;
-use crate::generation::Standing;
+use super::{GateSettings, LiveViews, result};
+use crate::fact::FOLD_VERSION;
+use crate::generation::GenerationStatus;
 use crate::lag::MAX_COUNTED_LAG;
 use crate::verify::differing_days;
 use crate::verify::ledger::{self, Written};
 use crate::{ViewError, store};
 
 /// Whether the views in use hold what the log held when the measuring began.
-pub(super) async fn lag(live: &Live, log: &dyn EventLog, head: Position) -> Result<GateResult, ViewError> {
+pub(super) async fn lag(
+    live: &LiveViews,
+    log: &dyn EventLog,
+    head: Position,
+) -> Result<GateResult, ViewError> {
     let asked = "every view in use holds all that the log held when this was measured";
     if let Some(missing) = live.missing() {
         return Ok(result(Gate::Lag, Finding::NotMet, live.describe_missing(missing), asked));
@@ -40,12 +44,12 @@ pub(super) async fn lag(live: &Live, log: &dyn EventLog, head: Position) -> Resu
 }
 
 /// Whether no event is parked.
-pub(super) fn parked(live: &Live) -> GateResult {
+pub(super) fn parked(live: &LiveViews) -> GateResult {
     let asked = "no parked event in any view in use; `daybook projection parked list` shows them";
     if let Some(missing) = live.missing() {
         return result(Gate::Parked, Finding::NotMet, live.describe_missing(missing), asked);
     }
-    let parked = |standing: &Standing| {
+    let parked = |standing: &GenerationStatus| {
         format!("{} in {}", things(standing.parked, "parked event", "parked events"), standing.generation)
     };
     let found = live.in_use().map(parked).collect::<Vec<_>>().join(", ");
@@ -57,7 +61,7 @@ pub(super) fn parked(live: &Live) -> GateResult {
 /// of every day are still the same.
 pub(super) async fn parity(
     snapshot: &Transaction<'_>,
-    live: &Live,
+    live: &LiveViews,
     settings: &GateSettings,
 ) -> Result<GateResult, ViewError> {
     let (finding, found) = match look(snapshot, live, settings.parity_fresh).await? {
@@ -75,7 +79,7 @@ pub(super) async fn parity(
 /// What was found, or what stands in the way.
 async fn look(
     snapshot: &Transaction<'_>,
-    live: &Live,
+    live: &LiveViews,
     fresh: Duration,
 ) -> Result<Result<String, String>, ViewError> {
     let (Some(legacy), Some(dynamic)) = (live.of(ReadModel::Legacy), live.of(ReadModel::Dynamic)) else {
@@ -83,9 +87,9 @@ async fn look(
             if live.of(ReadModel::Legacy).is_none() { ReadModel::Legacy } else { ReadModel::Dynamic };
         return Ok(Err(live.describe_missing(missing)));
     };
-    if let Some(other) = [legacy, dynamic].into_iter().find(|side| side.rules_version != RULES_VERSION) {
+    if let Some(other) = [legacy, dynamic].into_iter().find(|side| side.rules_version != FOLD_VERSION) {
         return Ok(Err(format!(
-            "{} was built by version {} of the rules, this release compares by {RULES_VERSION}; \
+            "{} was built by version {} of the rules, this release compares by {FOLD_VERSION}; \
              `daybook projection rebuild {}` builds it anew",
             other.generation, other.rules_version, other.generation.model
         )));
@@ -122,9 +126,9 @@ async fn look(
 /// What is wrong with a comparison that was written down.
 fn fault(written: &Written, age: Duration, fresh: Duration) -> Option<String> {
     let Written { position, rules_version, differing, wrong_days, .. } = *written;
-    if u32::try_from(rules_version) != Ok(RULES_VERSION) {
+    if u32::try_from(rules_version) != Ok(FOLD_VERSION) {
         return Some(format!(
-            "the last full comparison was made by version {rules_version} of the rules, this release has {RULES_VERSION}"
+            "the last full comparison was made by version {rules_version} of the rules, this release has {FOLD_VERSION}"
         ));
     }
     if differing > 0 || wrong_days > 0 {

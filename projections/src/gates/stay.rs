@@ -9,13 +9,13 @@ use super::{GateSettings, StageHistory, result};
 
 /// The stage that holds, since when, and since when the one before it held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stay {
+pub(super) struct StageStay {
     pub(super) stage: Stage,
     pub(super) since: DateTime<Utc>,
     pub(super) former_since: Option<DateTime<Utc>>,
 }
 
-impl Stay {
+impl StageStay {
     /// None where no stage was ever entered.
     pub(super) fn of(history: &StageHistory) -> Option<Self> {
         let former_since = history.former().map(|entry| entry.at);

@@ -7,7 +7,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{Finding, Gate, GateResult};
 use deadpool_postgres::GenericClient;
 
-use super::stay::Stay;
+use super::stay::StageStay;
 use super::words::things;
 use super::{GateSettings, result};
 use crate::ViewError;
@@ -36,7 +36,7 @@ impl Requests {
 
 /// What was seen in a stage and in the one before.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Watched {
+pub(super) struct TrafficStats {
     dynamic: Requests,
     legacy: Requests,
     /// In the stage before, of both models together.
@@ -56,12 +56,12 @@ const SUMS: &str = "
     FROM control.read_windows WHERE started_at >= $1 AND started_at <= $3
     GROUP BY model";
 
-impl Watched {
+impl TrafficStats {
     /// Sums up all windows that lie in the stage, and those that lie in the one before. One in which the stage was entered
     /// belongs to neither.
     pub(super) async fn read(
         client: &impl GenericClient,
-        stay: &Stay,
+        stay: &StageStay,
         now: DateTime<Utc>,
     ) -> Result<Self, ViewError> {
         let before = stay.former_since.map_or(stay.since, |former| former.min(stay.since));
@@ -83,7 +83,7 @@ impl Watched {
     }
 
     /// Whether sampled reads were answered alike. One that was not shuts the gate, however few were compared.
-    pub(super) fn shadow_reads(&self, stay: &Stay, settings: &GateSettings) -> GateResult {
+    pub(super) fn shadow_reads(&self, stay: &StageStay, settings: &GateSettings) -> GateResult {
         let Self { compared, mismatched, .. } = *self;
         let finding = match mismatched {
             1.. => Finding::NotMet,
@@ -105,7 +105,7 @@ impl Watched {
 
     /// Whether the dynamic model fails no more often than the legacy model in the same time, or than both did in the stage
     /// before. One failure is no rate, so one is always forgiven.
-    pub(super) fn errors(&self, stay: &Stay, settings: &GateSettings) -> GateResult {
+    pub(super) fn errors(&self, stay: &StageStay, settings: &GateSettings) -> GateResult {
         let enough = |seen: &Requests| seen.requests >= settings.error_requests;
         let references = [self.legacy, self.before].into_iter().filter(enough);
         let usual = references.map(Requests::rate).fold(0.0, f64::max);

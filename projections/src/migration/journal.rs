@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use daybook_domain::Event;
-use daybook_domain::routing::{Gate, GuardrailTripped, Override, Routing, RoutingEvent, Stage, Way};
+use daybook_domain::routing::{Direction, Gate, GuardrailTripped, Override, Routing, RoutingEvent, Stage};
 use daybook_event_log::{EventLog, Metadata, Revision, StreamName, codec};
 use futures_util::TryStreamExt;
 use serde::Serialize;
@@ -69,14 +69,14 @@ pub struct Trip {
 
 /// What the stream says.
 #[derive(Debug, Default)]
-pub(super) struct Journal {
+pub(super) struct RolloutHistory {
     routing: Routing,
     /// The first one first.
     pub(super) steps: Vec<Step>,
     pub(super) last_trip: Option<Trip>,
 }
 
-impl Journal {
+impl RolloutHistory {
     pub(super) async fn read(log: &dyn EventLog) -> Result<Self, ViewError> {
         let mut journal = Self::default();
         let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
@@ -119,8 +119,8 @@ impl Journal {
 const fn how(event: &RoutingEvent) -> Option<How> {
     match event {
         RoutingEvent::StageEntered(e) => Some(match e.way {
-            Way::Advanced => How::Advanced,
-            Way::RolledBack => How::WentBack,
+            Direction::Advanced => How::Advanced,
+            Direction::RolledBack => How::WentBack,
         }),
         RoutingEvent::DynamicShareSet(_) => Some(How::ShareSet),
         RoutingEvent::ReadsRolledBack(_) => Some(How::RolledBack),

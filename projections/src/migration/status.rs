@@ -1,11 +1,11 @@
 //! Where the migration stands: the stage, since when, what the next one still asks, and what was noted.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::routing::{ChecklistItem, FlagsObserved, Gate, GateResult, Share, Stage};
+use daybook_domain::routing::{ChecklistItem, FlagsObserved, Gate, GateResult, RolloutPercentage, Stage};
 use serde::Serialize;
 
 use super::Migration;
-use super::journal::{Change, Journal, Step, Trip};
+use super::journal::{Change, RolloutHistory, Step, Trip};
 use crate::ViewError;
 use crate::gates::{ItemRecord, StageHistory};
 
@@ -55,7 +55,7 @@ pub struct Flags {
 impl From<FlagsObserved> for Flags {
     fn from(flags: FlagsObserved) -> Self {
         let FlagsObserved { use_dynamic_services, rollout } = flags;
-        Self { use_dynamic_services, rollout_percentage: rollout.map(Share::as_percent) }
+        Self { use_dynamic_services, rollout_percentage: rollout.map(RolloutPercentage::as_percent) }
     }
 }
 
@@ -95,7 +95,7 @@ impl Migration {
     /// When the log or the views cannot be read.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, ViewError> {
         let history = StageHistory::read(&*self.log).await?;
-        let Journal { steps, last_trip, .. } = Journal::read(&*self.log).await?;
+        let RolloutHistory { steps, last_trip, .. } = RolloutHistory::read(&*self.log).await?;
         let routing = &history.routing;
         let next = match routing.stage.next() {
             Some(stage) => Some(self.next_stage(stage, now).await?),

@@ -3,17 +3,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use daybook_domain::book::BookEvent;
 use daybook_domain::privacy::PrivacyEvent;
+use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{Event, ReservationId, SubjectId};
-use daybook_event_log::{Category, EventLog, Filter, Position, Recorded, codec};
+use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, codec};
 use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::HeldUp;
+use super::BlockingKey;
 use crate::ViewError;
-use crate::effect::Effect;
+use crate::effect::ViewChange;
 use crate::generation::Generation;
 use crate::interpret::Judged;
 
@@ -23,7 +23,7 @@ async fn between(
     after: Position,
     to: Position,
     category: Category,
-) -> Result<Vec<Recorded>, ViewError> {
+) -> Result<Vec<RecordedEvent>, ViewError> {
     let mut events = log.read_all(after, &Filter::categories([category])).await?;
     let mut between = Vec::new();
     while let Some(event) = events.try_next().await?.filter(|event| event.position <= to) {
@@ -37,15 +37,15 @@ pub(super) async fn read(
     log: &dyn EventLog,
     after: Position,
     to: Position,
-) -> Result<Vec<Recorded>, ViewError> {
+) -> Result<Vec<RecordedEvent>, ViewError> {
     between(log, after, to, Category::Privacy).await
 }
 
 /// Puts forgetting in among events that are taken in late: behind each reservation's first of them, for that reservation.
-pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [Recorded]) {
+pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [RecordedEvent]) {
     let mut since: BTreeMap<ReservationId, Position> = BTreeMap::new();
     for event in events.iter() {
-        if let Ok(Effect::Enter { .. } | Effect::Change { .. }) = &event.outcome {
+        if let Ok(ViewChange::Enter { .. } | ViewChange::Change { .. }) = &event.outcome {
             let id = event.holds_up.as_ref().and_then(|id| ReservationId::parse(id.as_str()).ok());
             if let Some(id) = id {
                 since.entry(id).or_insert(event.recorded.position);
@@ -63,11 +63,15 @@ pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [Recorded]) {
     events.sort_by_key(|event| event.recorded.position);
 }
 
-fn forget_one<'a>(recorded: &'a Recorded, subject: SubjectId, reservation: &ReservationId) -> Judged<'a> {
+fn forget_one<'a>(
+    recorded: &'a RecordedEvent,
+    subject: SubjectId,
+    reservation: &ReservationId,
+) -> Judged<'a> {
     Judged {
         recorded,
-        holds_up: Some(HeldUp::named(reservation.as_str())),
-        outcome: Ok(Effect::ForgetOne { subject, reservation: reservation.clone() }),
+        holds_up: Some(BlockingKey::named(reservation.as_str())),
+        outcome: Ok(ViewChange::ForgetOne { subject, reservation: reservation.clone() }),
     }
 }
 
@@ -82,7 +86,7 @@ pub(super) async fn late(
 ) -> Result<(), ViewError> {
     let mut late = Vec::new();
     for event in events.iter_mut() {
-        let Ok(Effect::Forget { subject }) = event.outcome else { continue };
+        let Ok(ViewChange::Forget { subject }) = event.outcome else { continue };
         let booked_later =
             booked_by(subject, &between(log, event.recorded.position, to, Category::Daybook).await?);
         let sql = format!("SELECT id FROM {}.reservations WHERE subject = $1", generation.schema());
@@ -93,19 +97,25 @@ pub(super) async fn late(
                 late.push(forget_one(event.recorded, subject, &id));
             }
         }
-        event.outcome = Ok(Effect::Nothing);
+        event.outcome = Ok(ViewChange::Nothing);
     }
     events.extend(late);
     Ok(())
 }
 
 /// Reservations that a patient came to have by some events.
-fn booked_by(subject: SubjectId, events: &[Recorded]) -> HashSet<ReservationId> {
-    let booked = |recorded: &Recorded| match codec::decode(recorded).ok()?.0 {
-        Event::Book(BookEvent::ReservationRequested(e)) if e.subject == subject => Some(e.reservation),
-        Event::Book(BookEvent::ReservationImported(e)) if e.subject == subject => Some(e.reservation),
-        Event::Book(BookEvent::ReservationReimported(e)) if e.subject == subject => Some(e.reservation),
-        Event::Book(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => None,
+fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<ReservationId> {
+    let booked = |recorded: &RecordedEvent| match codec::decode(recorded).ok()?.0 {
+        Event::Schedule(ScheduleEvent::ReservationRequested(e)) if e.subject == subject => {
+            Some(e.reservation)
+        }
+        Event::Schedule(ScheduleEvent::ReservationImported(e)) if e.subject == subject => Some(e.reservation),
+        Event::Schedule(ScheduleEvent::ReservationReimported(e)) if e.subject == subject => {
+            Some(e.reservation)
+        }
+        Event::Schedule(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
+            None
+        }
     };
     events.iter().filter_map(booked).collect()
 }

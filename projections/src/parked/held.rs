@@ -5,18 +5,18 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use daybook_domain::book::BookEvent;
+use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{ClosureId, Event, ReservationId};
-use daybook_event_log::{Category, Position, Recorded, Revision, StreamName};
+use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 
 /// What is held up: the id of a reservation or a closure, the name of a stream, or an event's own place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct HeldUp(Box<str>);
+pub struct BlockingKey(Box<str>);
 
-impl HeldUp {
+impl BlockingKey {
     /// Takes the name by which `daybook projection parked list` shows it.
     pub fn named(name: impl Into<Box<str>>) -> Self {
         Self(name.into())
@@ -40,7 +40,7 @@ impl HeldUp {
     /// What an event that is understood holds up; nothing where it means nothing to a view.
     pub(crate) fn of(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
         match event {
-            Event::Book(event) => Some(Self::of_page(event)),
+            Event::Schedule(event) => Some(Self::of_page(event)),
             Event::Catalog(_) | Event::Hours(_) => Some(Self::stream(stream)),
             // Other patients' forgetting must go on.
             Event::Privacy(_) => Some(Self::event(stream, revision)),
@@ -48,28 +48,28 @@ impl HeldUp {
         }
     }
 
-    fn of_page(event: &BookEvent) -> Self {
+    fn of_page(event: &ScheduleEvent) -> Self {
         match event {
-            BookEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationReimported(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationConfirmed(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationRejected(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationCancelled(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationCompleted(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationNoShowMarked(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationNoShowCorrected(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationRescheduled(e) => Self::named(e.reservation.as_str()),
-            BookEvent::ReservationTimeAssigned(e) => Self::named(e.reservation.as_str()),
-            BookEvent::AdminNoteWritten(e) => Self::named(e.reservation.as_str()),
-            BookEvent::TimeClosed(e) => Self::named(e.closure.as_str()),
-            BookEvent::TimeReopened(e) => Self::named(e.closure.as_str()),
+            ScheduleEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationReimported(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationConfirmed(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationRejected(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationCancelled(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationCompleted(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationNoShowMarked(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationNoShowCorrected(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationRescheduled(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::ReservationTimeAssigned(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::AdminNoteWritten(e) => Self::named(e.reservation.as_str()),
+            ScheduleEvent::TimeClosed(e) => Self::named(e.closure.as_str()),
+            ScheduleEvent::TimeReopened(e) => Self::named(e.closure.as_str()),
         }
     }
 
     /// What an event that is not understood holds up. All payloads of a page name their reservation, or else their
     /// closure; where that cannot be read the page is held up.
-    pub(crate) fn guess(recorded: &Recorded) -> Self {
+    pub(crate) fn guess(recorded: &RecordedEvent) -> Self {
         match recorded.stream.category() {
             Category::Privacy => Self::event(&recorded.stream, recorded.revision),
             Category::Catalog | Category::Hours | Category::Routing => Self::stream(&recorded.stream),
@@ -91,7 +91,7 @@ impl HeldUp {
     }
 }
 
-impl fmt::Display for HeldUp {
+impl fmt::Display for BlockingKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
@@ -99,11 +99,11 @@ impl fmt::Display for HeldUp {
 
 /// All that is held up in a generation, each since the event that failed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held(HashMap<HeldUp, Position>);
+pub(crate) struct BlockedKeys(HashMap<BlockingKey, Position>);
 
-impl Held {
+impl BlockedKeys {
     /// Enters that something is held up from a position on.
-    pub(crate) fn enter(&mut self, held_up: HeldUp, since: Position) {
+    pub(crate) fn enter(&mut self, held_up: BlockingKey, since: Position) {
         let earliest = self.0.entry(held_up).or_insert(since);
         *earliest = since.min(*earliest);
     }
@@ -113,13 +113,13 @@ impl Held {
         &self,
         position: Position,
         stream: &StreamName,
-        own: Option<&HeldUp>,
-    ) -> Option<HeldUp> {
+        own: Option<&BlockingKey>,
+    ) -> Option<BlockingKey> {
         if self.0.is_empty() {
             return None;
         }
         let own = own?;
-        [&HeldUp::stream(stream), own]
+        [&BlockingKey::stream(stream), own]
             .into_iter()
             .find(|held_up| self.0.get(*held_up).is_some_and(|since| *since < position))
             .cloned()
@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn event(stream: &str, payload: &str) -> Recorded {
-        Recorded {
+    fn event(stream: &str, payload: &str) -> RecordedEvent {
+        RecordedEvent {
             position: Position::new(9, 9).unwrap(),
             stream: StreamName::parse(stream).unwrap(),
             revision: Revision::new(3).unwrap(),
@@ -161,7 +161,7 @@ mod tests {
             ("privacy-main", r#"{"subject":"s"}"#, "privacy-main@3"),
         ];
         for (stream, payload, held_up) in cases {
-            assert_eq!(HeldUp::guess(&event(stream, payload)).as_str(), held_up, "{stream} {payload}");
+            assert_eq!(BlockingKey::guess(&event(stream, payload)).as_str(), held_up, "{stream} {payload}");
         }
     }
 
@@ -170,15 +170,15 @@ mod tests {
         let at = |number| Position::new(number, number).unwrap();
         let (page, other) =
             (event("daybook-2026-12-01", "{}").stream, event("daybook-2026-12-02", "{}").stream);
-        let (first, second) = (HeldUp::named("r-1"), HeldUp::named("r-2"));
-        let mut held = Held::default();
+        let (first, second) = (BlockingKey::named("r-1"), BlockingKey::named("r-2"));
+        let mut held = BlockedKeys::default();
         held.enter(first.clone(), at(20));
         held.enter(first.clone(), at(10));
         assert_eq!(held.in_the_way(at(10), &page, Some(&first)), None, "it does not wait for itself");
         assert_eq!(held.in_the_way(at(11), &page, Some(&first)), Some(first.clone()));
         assert_eq!(held.in_the_way(at(11), &page, Some(&second)), None);
-        held.enter(HeldUp::stream(&page), at(12));
-        assert_eq!(held.in_the_way(at(13), &page, Some(&second)), Some(HeldUp::stream(&page)));
+        held.enter(BlockingKey::stream(&page), at(12));
+        assert_eq!(held.in_the_way(at(13), &page, Some(&second)), Some(BlockingKey::stream(&page)));
         assert_eq!(held.in_the_way(at(13), &other, Some(&second)), None);
         assert_eq!(held.in_the_way(at(13), &page, None), None);
     }

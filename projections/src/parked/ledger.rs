@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use daybook_domain::ReadModel;
-use daybook_event_log::{Position, Recorded, Revision, StreamName};
+use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
-use super::{Discard, Held, HeldUp, Holdup, ParkedEvent, Place};
-use crate::generation::{Generation, State};
+use super::{BlockedGroup, BlockedKeys, BlockingKey, Discard, ParkedEvent, Place};
+use crate::generation::{Generation, GenerationState};
 use crate::{ViewError, describe};
 
 /// Columns as [`read`] takes them.
@@ -39,14 +39,14 @@ fn read(row: &Row) -> Result<ParkedEvent, ViewError> {
         stream: StreamName::parse(stream).map_err(|_| odd("a stream"))?,
         revision: Revision::try_from(revision).map_err(|_| odd("a revision"))?,
         kind: row.try_get("kind")?,
-        held_up: HeldUp::named(row.try_get::<_, Box<str>>("held_up")?),
+        held_up: BlockingKey::named(row.try_get::<_, Box<str>>("held_up")?),
         cause: row.try_get("cause")?,
         parked_at: row.try_get("parked_at")?,
     })
 }
 
 /// What is held up, by generation, each with its first event.
-pub async fn list(client: &impl GenericClient) -> Result<Vec<Holdup>, ViewError> {
+pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, ViewError> {
     let sql = format!(
         "SELECT DISTINCT ON (p.model, p.number, p.held_up) {COLUMNS}, g.state,
                 count(*) OVER (PARTITION BY p.model, p.number, p.held_up) - 1 AS waiting
@@ -56,9 +56,9 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<Holdup>, ViewError>
     let rows = client.query(&sql, &[]).await?;
     rows.iter()
         .map(|row| {
-            let state = State::parse(row.try_get("state")?).ok_or(odd("a state"))?;
+            let state = GenerationState::parse(row.try_get("state")?).ok_or(odd("a state"))?;
             let waiting: i64 = row.try_get("waiting")?;
-            Ok(Holdup { first: read(row)?, state, waiting: waiting.unsigned_abs() })
+            Ok(BlockedGroup { first: read(row)?, state, waiting: waiting.unsigned_abs() })
         })
         .collect()
 }
@@ -91,12 +91,15 @@ pub(super) async fn at(
 }
 
 /// What is held up in a generation. All of it is earlier than what comes next.
-pub(crate) async fn held(client: &impl GenericClient, generation: Generation) -> Result<Held, ViewError> {
+pub(crate) async fn held(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<BlockedKeys, ViewError> {
     let sql = "SELECT DISTINCT held_up FROM control.parked_events WHERE model = $1 AND number = $2";
     let rows = client.query(sql, &[&generation.model.as_str(), &generation.number]).await?;
-    let mut held = Held::default();
+    let mut held = BlockedKeys::default();
     for row in &rows {
-        held.enter(HeldUp::named(row.try_get::<_, Box<str>>(0)?), Position::START);
+        held.enter(BlockingKey::named(row.try_get::<_, Box<str>>(0)?), Position::START);
     }
     Ok(held)
 }
@@ -141,13 +144,13 @@ pub(crate) struct Entry {
     pub(super) stream: StreamName,
     pub(super) revision: Revision,
     pub(super) kind: Box<str>,
-    pub(super) held_up: HeldUp,
+    pub(super) held_up: BlockingKey,
     pub(super) cause: Option<String>,
 }
 
 impl Entry {
-    pub(super) fn new(recorded: &Recorded, held_up: HeldUp, cause: Option<String>) -> Self {
-        let Recorded { position, stream, revision, kind, .. } = recorded;
+    pub(super) fn new(recorded: &RecordedEvent, held_up: BlockingKey, cause: Option<String>) -> Self {
+        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
         let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
         Self { position, stream, revision, kind, held_up, cause }
     }
@@ -231,7 +234,7 @@ pub(crate) async fn note_stop(
         stream: stream.clone(),
         revision: *revision,
         kind: kind.clone(),
-        held_up: HeldUp::event(stream, *revision),
+        held_up: BlockingKey::event(stream, *revision),
         cause: Some(describe(source)),
     };
     park(client, generation, &[entry]).await?;

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 
 use daybook_domain::Actor;
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{EventLog, Position, Recorded};
+use daybook_event_log::{EventLog, Position, RecordedEvent};
 use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::sift::{Mode, Sift, before_fault};
-use super::{Held, HeldUp, LeftOut, ParkedEvent, forgetting, ledger};
+use super::sift::{BatchApplier, Mode, before_fault};
+use super::{BlockedKeys, BlockingKey, LeftOut, ParkedEvent, forgetting, ledger};
 use crate::ViewError;
-use crate::generation::{self, Generation, Standing, State};
+use crate::generation::{self, Generation, GenerationState, GenerationStatus};
 use crate::interpret::{interpret, resume};
 use crate::projector::commit;
 use crate::rebuild::REBUILD_LOCK;
@@ -25,7 +25,7 @@ pub enum Mending {
     /// Everything that is parked.
     All,
     /// What is held up under one name.
-    One(HeldUp),
+    One(BlockingKey),
 }
 
 impl Mending {
@@ -140,7 +140,7 @@ async fn discard_within(
     let parked = ledger::at(transaction, position).await?;
     let failed = parked.iter().find(|event| event.cause.is_some()).ok_or(ViewError::NotParked(position))?;
     let is_parked_in = |generation| parked.iter().any(|event| event.generation == generation);
-    let live = standings.iter().filter(|standing| standing.state == State::Live);
+    let live = standings.iter().filter(|standing| standing.state == GenerationState::Live);
     if let Some(holder) = live.map(|standing| standing.generation).find(|live| !is_parked_in(*live)) {
         return Err(ViewError::TakenIn { position, generation: holder });
     }
@@ -176,7 +176,7 @@ async fn end<T>(transaction: Transaction<'_>, outcome: Result<T, ViewError>) -> 
 }
 
 /// The generations that can be mended, with their checkpoints held: nobody moves or promotes them meanwhile.
-async fn hold(transaction: &Transaction<'_>) -> Result<Vec<Standing>, ViewError> {
+async fn hold(transaction: &Transaction<'_>) -> Result<Vec<GenerationStatus>, ViewError> {
     let mut standings = generation::hold_live(transaction).await?;
     for standing in generation::hold_kept_with_parked(transaction).await? {
         // Somebody may have dropped the tables by hand.
@@ -198,7 +198,7 @@ impl Bench<'_> {
     async fn mend(
         &self,
         transaction: &mut Transaction<'_>,
-        standing: &Standing,
+        standing: &GenerationStatus,
         which: &Mending,
         on_failure: OnFailure,
     ) -> Result<Option<Mended>, ViewError> {
@@ -206,7 +206,7 @@ impl Bench<'_> {
         let parked = ledger::of(transaction, generation).await?;
         let (wanted, others): (Vec<_>, Vec<_>) = parked.into_iter().partition(|event| which.includes(event));
         let Some(first) = wanted.first().map(|event| event.position) else { return Ok(None) };
-        let mut held = Held::default();
+        let mut held = BlockedKeys::default();
         others.into_iter().for_each(|event| held.enter(event.held_up, event.position));
         let left_out = ledger::left_out(transaction, generation).await?;
         let (mut interpreter, reference) = resume(self.log, self.vault, standing.position, &left_out).await?;
@@ -215,7 +215,7 @@ impl Bench<'_> {
         let mut events = interpret(&mut interpreter, self.vault, &recorded, &self.discarded).await?;
         forgetting::late(transaction, self.log, generation, standing.position, &mut events).await?;
         forgetting::add(&mut events, &forgotten);
-        let mut sift = Sift::new(generation, reference, held);
+        let mut sift = BatchApplier::new(generation, reference, held);
         match on_failure {
             OnFailure::GiveUp => {
                 let (sound, fault) = before_fault(events);
@@ -234,7 +234,7 @@ impl Bench<'_> {
     }
 
     /// Reads parked events from the log again, in its order: each stream once, from the first of them on.
-    async fn read(&self, wanted: &[ParkedEvent]) -> Result<Vec<Recorded>, ViewError> {
+    async fn read(&self, wanted: &[ParkedEvent]) -> Result<Vec<RecordedEvent>, ViewError> {
         let mut left: HashSet<Position> = wanted.iter().map(|event| event.position).collect();
         let mut streams = HashSet::new();
         let mut read = Vec::with_capacity(wanted.len());

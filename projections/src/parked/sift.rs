@@ -5,12 +5,12 @@
 //! no event's fault and must never park one.
 
 use daybook_domain::ReadModel;
-use daybook_event_log::{Position, Recorded};
+use daybook_event_log::{Position, RecordedEvent};
 use deadpool_postgres::Transaction;
 
 use super::ledger::{self, Entry};
-use super::{Held, HeldUp, MAX_PARKED};
-use crate::effect::Effect;
+use super::{BlockedKeys, BlockingKey, MAX_PARKED};
+use crate::effect::ViewChange;
 use crate::error::EventFault;
 use crate::fold::Reference;
 use crate::generation::Generation;
@@ -30,18 +30,18 @@ pub(crate) enum Mode {
 
 /// Events on their way into a generation.
 #[derive(Debug)]
-pub(crate) struct Sift {
+pub(crate) struct BatchApplier {
     generation: Generation,
     reference: Reference,
-    held: Held,
+    held: BlockedKeys,
     entries: Vec<Entry>,
     /// The first event whose values were refused.
     refused: Option<ViewError>,
 }
 
-impl Sift {
+impl BatchApplier {
     /// Into a generation with this reference data, where so much is held up.
-    pub(crate) const fn new(generation: Generation, reference: Reference, held: Held) -> Self {
+    pub(crate) const fn new(generation: Generation, reference: Reference, held: BlockedKeys) -> Self {
         Self { generation, reference, held, entries: Vec::new(), refused: None }
     }
 
@@ -53,7 +53,7 @@ impl Sift {
         parked: u64,
     ) -> Result<Self, ViewError> {
         let held = match parked {
-            0 => Held::default(),
+            0 => BlockedKeys::default(),
             _ => ledger::held(transaction, generation).await?,
         };
         Ok(Self::new(generation, reference, held))
@@ -109,11 +109,11 @@ impl Sift {
     }
 
     fn is_left_out(&mut self, event: &Judged<'_>) -> bool {
-        let Recorded { position, stream, .. } = event.recorded;
+        let RecordedEvent { position, stream, .. } = event.recorded;
         let in_the_way = self.held.in_the_way(*position, stream, event.holds_up.as_ref());
         match (&event.outcome, in_the_way) {
             // It is no event of its own: whoever takes in what it belongs to makes it anew.
-            (Ok(Effect::ForgetOne { .. }), Some(_)) => {}
+            (Ok(ViewChange::ForgetOne { .. }), Some(_)) => {}
             (Ok(_), None) => return false,
             (Ok(_), Some(held_up)) => self.entries.push(Entry::new(event.recorded, held_up, None)),
             (Err(fault), Some(held_up)) => {
@@ -126,14 +126,14 @@ impl Sift {
 
     /// Parks an event that failed. From here on it holds up what is about the same.
     fn hold_up(&mut self, event: &Judged<'_>, cause: String) {
-        let Recorded { position, stream, revision, .. } = event.recorded;
-        let held_up = event.holds_up.clone().unwrap_or_else(|| HeldUp::event(stream, *revision));
+        let RecordedEvent { position, stream, revision, .. } = event.recorded;
+        let held_up = event.holds_up.clone().unwrap_or_else(|| BlockingKey::event(stream, *revision));
         self.held.enter(held_up.clone(), *position);
         self.entries.push(Entry::new(event.recorded, held_up, Some(cause)));
     }
 
     async fn apply(&mut self, transaction: &Transaction<'_>, part: &[&Judged<'_>]) -> Result<(), ViewError> {
-        let effects: Vec<&Effect> = part.iter().filter_map(|event| event.outcome.as_ref().ok()).collect();
+        let effects: Vec<&ViewChange> = part.iter().filter_map(|event| event.outcome.as_ref().ok()).collect();
         if effects.is_empty() {
             return Ok(());
         }
@@ -181,8 +181,8 @@ pub(crate) fn before_fault(mut events: Vec<Judged<'_>>) -> (Vec<Judged<'_>>, Res
     (events, fault.map_or(Ok(()), Err))
 }
 
-fn fails_with(recorded: &Recorded, source: EventFault) -> ViewError {
-    let Recorded { position, stream, revision, kind, .. } = recorded;
+fn fails_with(recorded: &RecordedEvent, source: EventFault) -> ViewError {
+    let RecordedEvent { position, stream, revision, kind, .. } = recorded;
     let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
     ViewError::Event { position, stream, revision, kind, source }
 }

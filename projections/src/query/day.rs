@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use daybook_domain::book::{Book, Booking, Closure, Placement};
 use daybook_domain::catalog::{Catalog, Limit, Service};
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours, HoursEvent};
+use daybook_domain::requested_time;
+use daybook_domain::schedule::{Booking, Closure, DaySchedule, SlotAssignment};
 use daybook_domain::time::{DayOfWeek, Span};
-use daybook_domain::wish;
 use daybook_domain::{
     ClockTime, ClosureId, HoursId, LegacyService, Period, ReadModel, ReservationId, ServiceId, Status,
     SubjectId,
@@ -20,16 +20,16 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::lanes::Query;
-use super::{Answer, Queries, position, with_position};
+use super::{Queries, QueryResult, position, with_position};
 use crate::ViewError;
 use crate::generation::Generation;
 use crate::store::read_json;
 
 /// What a view holds of one day.
 #[derive(Debug, Clone)]
-pub struct DaySheet {
+pub struct DayView {
     /// Bookings and closures.
-    pub book: Book,
+    pub book: DaySchedule,
     /// The day's closures with their ids, for those who lift them.
     pub closed: Vec<ClosedTime>,
 }
@@ -53,7 +53,7 @@ pub struct Days {
     /// The weekly hours.
     pub hours: Hours,
     /// The days that were asked for, in order, also those on which nothing is booked.
-    pub sheets: BTreeMap<NaiveDate, DaySheet>,
+    pub sheets: BTreeMap<NaiveDate, DayView>,
 }
 
 const SERVICES_LEGACY: &str = r#"SELECT s.id, s.code, s."serviceType"::text AS legacy, s.name, s."nameEn",
@@ -123,11 +123,11 @@ const DAYS: Query = Query {
 
 impl Queries {
     /// The catalog of services.
-    pub async fn catalog(&self, generation: Generation) -> Result<Answer<Catalog>, ViewError> {
+    pub async fn catalog(&self, generation: Generation) -> Result<QueryResult<Catalog>, ViewError> {
         let rows = self.lanes.ask(&CATALOG, generation, &[]).await?;
         let position = position(&rows, generation)?;
         let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
-        Ok(Answer { value: catalog(row.try_get(1)?, generation)?, generation, position })
+        Ok(QueryResult { value: catalog(row.try_get(1)?, generation)?, generation, position })
     }
 
     /// The days from one to another, both included, with the catalog and the hours.
@@ -136,7 +136,7 @@ impl Queries {
         generation: Generation,
         from: NaiveDate,
         to: NaiveDate,
-    ) -> Result<Answer<Days>, ViewError> {
+    ) -> Result<QueryResult<Days>, ViewError> {
         let rows = self.lanes.ask(&DAYS, generation, &[&from, &to]).await?;
         read_days(&rows, generation, from, to)
     }
@@ -159,7 +159,7 @@ fn read_days(
     generation: Generation,
     from: NaiveDate,
     to: NaiveDate,
-) -> Result<Answer<Days>, ViewError> {
+) -> Result<QueryResult<Days>, ViewError> {
     let position = position(rows, generation)?;
     let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
     let catalog = catalog(row.try_get(1)?, generation)?;
@@ -168,7 +168,7 @@ fn read_days(
     let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
     let sheets =
         sheets(from, to, bookings, closures, &catalog, &hours).ok_or(ViewError::Row { generation })?;
-    Ok(Answer { value: Days { catalog, hours, sheets }, generation, position })
+    Ok(QueryResult { value: Days { catalog, hours, sheets }, generation, position })
 }
 
 #[derive(Deserialize)]
@@ -268,14 +268,16 @@ struct BookingRow {
 }
 
 impl BookingRow {
-    fn placement(&self, hours: &Hours) -> Placement {
+    fn placement(&self, hours: &Hours) -> SlotAssignment {
         match (self.start, self.period) {
-            (Some(start), Some(period)) => Placement::At { start, period },
-            (Some(start), None) => Placement::at(start, hours, self.date),
-            (None, Some(period)) => Placement::Period(period),
-            (None, None) => {
-                Placement::of(wish::read(self.text.as_deref().unwrap_or_default()), hours, self.date)
-            }
+            (Some(start), Some(period)) => SlotAssignment::At { start, period },
+            (Some(start), None) => SlotAssignment::at(start, hours, self.date),
+            (None, Some(period)) => SlotAssignment::Period(period),
+            (None, None) => SlotAssignment::of(
+                requested_time::read(self.text.as_deref().unwrap_or_default()),
+                hours,
+                self.date,
+            ),
         }
     }
 
@@ -291,7 +293,7 @@ impl BookingRow {
             service,
             total_minutes: self.minutes,
             placement,
-            has_unread_wish: matches!(placement, Placement::Review(_)),
+            has_unread_wish: matches!(placement, SlotAssignment::Review(_)),
             status: self.status,
             version: self.version,
         })
@@ -318,7 +320,7 @@ fn sheets(
     closures: Vec<ClosureJson>,
     catalog: &Catalog,
     hours: &Hours,
-) -> Option<BTreeMap<NaiveDate, DaySheet>> {
+) -> Option<BTreeMap<NaiveDate, DayView>> {
     let in_order = catalog.in_order();
     let by_enum: HashMap<&str, &ServiceId> =
         in_order.iter().filter_map(|service| Some((service.legacy?.as_str(), &service.id))).collect();
@@ -340,8 +342,8 @@ fn sheets(
     let sheet = |date: NaiveDate| {
         let closed = closed.remove(&date).unwrap_or_default();
         let closures = closed.iter().map(|closed| (closed.id.clone(), closed.closure.clone()));
-        let book = Book::of(date, booked.remove(&date).unwrap_or_default(), closures);
-        (date, DaySheet { book, closed })
+        let book = DaySchedule::of(date, booked.remove(&date).unwrap_or_default(), closures);
+        (date, DayView { book, closed })
     };
     Some(from.iter_days().take_while(|date| *date <= to).map(sheet).collect())
 }

@@ -48,7 +48,7 @@ thread_local! {
 
 /// Shared connections for point queries.
 #[derive(Debug, Clone)]
-pub(super) struct Lanes(Arc<ByView>);
+pub(super) struct PipelinedPool(Arc<ByView>);
 
 #[derive(Debug)]
 struct ByView {
@@ -84,7 +84,7 @@ impl std::fmt::Debug for Connected {
     }
 }
 
-impl Lanes {
+impl PipelinedPool {
     /// Lanes that connect when they are first used.
     pub(super) fn new(database: Config) -> Self {
         let lane = || Lane {

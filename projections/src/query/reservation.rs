@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::lanes::Query;
-use super::{Answer, Queries, position, position_of, with_position};
+use super::{Queries, QueryResult, position, position_of, with_position};
 use crate::ViewError;
 use crate::generation::Generation;
 
@@ -152,7 +152,7 @@ impl Queries {
         &self,
         generation: Generation,
         id: &ReservationId,
-    ) -> Result<Answer<Option<Reservation>>, ViewError> {
+    ) -> Result<QueryResult<Option<Reservation>>, ViewError> {
         let mut rows = self.lanes.ask(&BY_ID, generation, &[&id.as_str()]).await?;
         if rows.is_empty() {
             rows = self.lanes.ask(&BY_ID_IF_ANY, generation, &[&id.as_str()]).await?;
@@ -168,7 +168,7 @@ impl Queries {
         subject: SubjectId,
         since: NaiveDateTime,
         most: i64,
-    ) -> Result<Answer<Vec<Reservation>>, ViewError> {
+    ) -> Result<QueryResult<Vec<Reservation>>, ViewError> {
         let subject = Uuid::from_bytes(*subject.as_bytes());
         let rows = self.lanes.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
         answer(&rows, generation)
@@ -199,7 +199,7 @@ pub(crate) async fn of_subject_in(
     Ok(answer(&snapshot.query(&statement, &[&subject, &since, &most]).await?, generation)?.value)
 }
 
-fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation>>, ViewError> {
+fn answer(rows: &[Row], generation: Generation) -> Result<QueryResult<Vec<Reservation>>, ViewError> {
     let position = position(rows, generation)?;
     let mut value = Vec::with_capacity(rows.len());
     for row in rows {
@@ -208,7 +208,7 @@ fn answer(rows: &[Row], generation: Generation) -> Result<Answer<Vec<Reservation
             value.push(reservation(row, generation)?);
         }
     }
-    Ok(Answer { value, generation, position })
+    Ok(QueryResult { value, generation, position })
 }
 
 fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewError> {

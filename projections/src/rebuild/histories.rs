@@ -17,7 +17,7 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::pages::{Cut, Pages};
-use crate::effect::{Change, Effect, Entry, Stamp, Told};
+use crate::effect::{Change, DecodedChange, Entry, EventMeta, ViewChange};
 use crate::fold::{ClosureRow, Reference};
 use crate::row::ReservationRow;
 
@@ -55,39 +55,39 @@ struct History {
 #[derive(Debug)]
 struct Step {
     change: Change,
-    stamp: Stamp,
+    stamp: EventMeta,
     /// How many patients had been forgotten before.
     forgettings: u32,
 }
 
 impl Histories {
     /// Takes in one effect of a stream. One on a reservation that is not there changes nothing: an event is never refused.
-    pub(crate) fn take_in(&mut self, Told { stream, effect }: Told) {
+    pub(crate) fn take_in(&mut self, DecodedChange { stream, effect }: DecodedChange) {
         if !self.pages.want(&stream) {
             self.pages.pass_over(&stream);
             return;
         }
         match effect {
-            Effect::Enter { reservation, entry } => self.enter(&stream, &reservation, entry),
-            Effect::Change { reservation, change, stamp } => self.change(&reservation, change, stamp),
-            Effect::Close { closed, stamp } => {
+            ViewChange::Enter { reservation, entry } => self.enter(&stream, &reservation, entry),
+            ViewChange::Change { reservation, change, stamp } => self.change(&reservation, change, stamp),
+            ViewChange::Close { closed, stamp } => {
                 let row = ClosureRow::new(&closed, &stamp);
                 let page = self.pages.add(&stream, size_of::<(Box<str>, u32, ClosureRow)>() + PLACE_BYTES);
                 self.closures.insert(row.id.clone(), (page, row));
             }
-            Effect::Reopen { closure, stamp } => {
+            ViewChange::Reopen { closure, stamp } => {
                 if let Some((_, row)) = self.closures.get_mut(closure.as_str()) {
                     row.reopen(&stamp);
                 }
             }
-            Effect::Catalog { event, stamp } => self.reference.evolve_catalog(&event, &stamp),
-            Effect::Hours { event, stamp } => self.reference.evolve_hours(&event, &stamp),
-            Effect::Forget { subject } => {
+            ViewChange::Catalog { event, stamp } => self.reference.evolve_catalog(&event, &stamp),
+            ViewChange::Hours { event, stamp } => self.reference.evolve_hours(&event, &stamp),
+            ViewChange::Forget { subject } => {
                 self.forgotten.entry(subject).or_default().push(self.forgettings);
                 self.forgettings += 1;
             }
             // Of the second only a retry of what was parked makes use.
-            Effect::Nothing | Effect::ForgetOne { .. } => {}
+            ViewChange::Nothing | ViewChange::ForgetOne { .. } => {}
         }
     }
 
@@ -97,7 +97,7 @@ impl Histories {
         self.by_id.insert(reservation.as_str().into(), history);
     }
 
-    fn change(&mut self, reservation: &ReservationId, change: Change, stamp: Stamp) {
+    fn change(&mut self, reservation: &ReservationId, change: Change, stamp: EventMeta) {
         let Some(history) = self.by_id.get_mut(reservation.as_str()) else { return };
         // Most have one or two: room for four, as a vector would make it, would be more than half of all memory.
         if history.steps.len() == history.steps.capacity() {
@@ -203,9 +203,9 @@ const fn text_bytes(length: usize) -> usize {
 
 fn step_bytes(step: &Step) -> usize {
     let beside = match &step.change {
-        Change::Noted(Some(note)) => text_bytes(note.len()),
+        Change::NoteChanged(Some(note)) => text_bytes(note.len()),
         Change::Reimported(entry) => said_bytes(entry),
-        Change::Noted(None) | Change::Turned(_) | Change::Placed(_) => 0,
+        Change::NoteChanged(None) | Change::StatusChanged(_) | Change::Rescheduled(_) => 0,
     };
     size_of::<Step>() + ALLOCATION_BYTES + beside
 }

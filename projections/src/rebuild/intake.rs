@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daybook_event_log::vault::Opener;
+use daybook_event_log::vault::Decryptor;
 use daybook_event_log::{Position, Revision, StreamName};
 use serde::Serialize;
 
-use crate::effect::{Decoded, Interpreter, Told};
-use crate::parked::{Held, HeldUp, LeftOut};
+use crate::effect::{Decoded, DecodedChange, Interpreter};
+use crate::parked::{BlockedKeys, BlockingKey, LeftOut};
 use crate::{ViewError, describe};
 
 /// Events that are told one by one, at most; all are counted.
@@ -77,21 +77,25 @@ impl Found {
 
 /// Turns events into effects, in the order of the log.
 #[derive(Debug)]
-pub(super) struct Intake {
+pub(super) struct RebuildInterpreter {
     interpreter: Interpreter,
     discarded: LeftOut,
-    held: Held,
+    held: BlockedKeys,
     found: Option<Found>,
 }
 
-impl Intake {
+impl RebuildInterpreter {
     /// Ends with the first event that cannot be taken in, unless there is where to note it.
     pub(super) fn new(discarded: LeftOut, found: Option<Found>) -> Self {
-        Self { interpreter: Interpreter::default(), discarded, held: Held::default(), found }
+        Self { interpreter: Interpreter::default(), discarded, held: BlockedKeys::default(), found }
     }
 
     /// What a chunk of events means.
-    pub(super) fn take_in(&mut self, chunk: Vec<Decoded>, opener: &Opener) -> Result<Vec<Told>, ViewError> {
+    pub(super) fn take_in(
+        &mut self,
+        chunk: Vec<Decoded>,
+        opener: &Decryptor,
+    ) -> Result<Vec<DecodedChange>, ViewError> {
         let mut told = Vec::with_capacity(chunk.len());
         for decoded in chunk {
             if self.discarded.contains(&decoded.position) {
@@ -106,12 +110,17 @@ impl Intake {
     }
 
     /// What an event means; nothing for one that cannot be taken in or stands behind one, which is noted.
-    fn note(&mut self, decoded: Decoded, opener: &Opener, found: &Found) -> Result<Option<Told>, ViewError> {
+    fn note(
+        &mut self,
+        decoded: Decoded,
+        opener: &Decryptor,
+        found: &Found,
+    ) -> Result<Option<DecodedChange>, ViewError> {
         let (place, own) = (decoded.position, decoded.holds_up());
         let waits = self.held.in_the_way(place, &decoded.stream, own.as_ref()).is_some();
         match self.interpreter.tell(decoded, opener) {
             Err(ViewError::Event { position, stream, revision, kind, source }) if source.is_the_events() => {
-                let held_up = own.unwrap_or_else(|| HeldUp::event(&stream, revision));
+                let held_up = own.unwrap_or_else(|| BlockingKey::event(&stream, revision));
                 self.held.enter(held_up, position);
                 let failing = Failing { position, stream, revision, kind, cause: describe(&source) };
                 found.enter(place, |failings| failings.enter(failing));

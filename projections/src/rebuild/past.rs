@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::{Listener, PhaseClock, Rebuild, Record, loading};
 use crate::ViewError;
 use crate::fact::Digest;
-use crate::generation::{self, Generation, State};
+use crate::generation::{self, Generation, GenerationState};
 use crate::store;
 
 /// The name of a generation of the past: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
@@ -58,7 +58,7 @@ pub enum Until {
     /// The last event at or before a position.
     Position(Position),
     /// The last event before the first one that was recorded later than a moment, by the recording process's clock.
-    Moment(DateTime<Utc>),
+    Instant(DateTime<Utc>),
 }
 
 /// What was built.
@@ -157,10 +157,10 @@ impl Rebuild {
             let all = generation::list(&client).await?;
             let state = all.into_iter().find(|one| one.generation == generation).map(|one| one.state);
             match state {
-                Some(State::Past | State::Kept | State::Failed) => {
+                Some(GenerationState::Past | GenerationState::Kept | GenerationState::Failed) => {
                     generation::drop(&client, generation).await
                 }
-                Some(State::Live | State::Building) | None => {
+                Some(GenerationState::Live | GenerationState::Building) | None => {
                     Err(ViewError::NotToBeDropped { generation, state })
                 }
             }
@@ -173,7 +173,7 @@ impl Rebuild {
 async fn find(log: &dyn EventLog, until: Until) -> Result<Position, ViewError> {
     let moment = match until {
         Until::Position(position) => return Ok(position.min(log.head().await?)),
-        Until::Moment(moment) => moment,
+        Until::Instant(moment) => moment,
     };
     let mut events = log.read_all(Position::START, &Filter::all()).await?;
     let mut last = Position::START;

@@ -9,7 +9,7 @@ use deadpool_postgres::GenericClient;
 use super::{LIVE_WAIT, Rebuild};
 use crate::ViewError;
 use crate::fact::Digest;
-use crate::generation::{self, Generation, Standing};
+use crate::generation::{self, Generation, GenerationStatus};
 use crate::projector::{Projector, commit};
 use crate::store;
 
@@ -86,8 +86,9 @@ pub(super) async fn check_discards(
 }
 
 /// The generations that serve once the new ones do, at one position.
-fn serving_after(live: &[Standing], new: &[Generation], position: Position) -> Vec<Generation> {
-    let replaced = |standing: &&Standing| new.iter().all(|new| new.model != standing.generation.model);
+fn serving_after(live: &[GenerationStatus], new: &[Generation], position: Position) -> Vec<Generation> {
+    let replaced =
+        |standing: &&GenerationStatus| new.iter().all(|new| new.model != standing.generation.model);
     let others = live.iter().filter(replaced).filter(|standing| standing.position == position);
     new.iter().copied().chain(others.map(|standing| standing.generation)).collect()
 }

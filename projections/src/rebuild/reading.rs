@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::{Opener, Vault};
-use daybook_event_log::{EventLog, Filter, PageRange, Position, Recorded, StreamName};
+use daybook_event_log::vault::{Decryptor, Vault};
+use daybook_event_log::{EventLog, Filter, PageRange, Position, RecordedEvent, StreamName};
 use futures_util::TryStreamExt;
 use futures_util::future::join3;
 use tokio::sync::mpsc;
@@ -15,10 +15,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::PhaseClock;
 use super::histories::Histories;
-use super::intake::{Found, Intake};
+use super::intake::{Found, RebuildInterpreter};
 use super::memory::Memory;
 use crate::ViewError;
-use crate::effect::{Decoded, Told};
+use crate::effect::{Decoded, DecodedChange};
 use crate::parked::LeftOut;
 
 /// Events that are handed from thread to thread at once.
@@ -40,7 +40,7 @@ pub(super) struct Source {
     /// Where events are noted that cannot be taken in; none where the first of them ends it.
     pub(super) found: Option<Found>,
     /// All keys, once a pass has loaded them.
-    pub(super) keys: Option<Arc<Opener>>,
+    pub(super) keys: Option<Arc<Decryptor>>,
 }
 
 impl Source {
@@ -75,7 +75,7 @@ pub(super) async fn read(
     let memory = source.memory.clone();
     let gathering = spawn_blocking(move || gather_all(to_gather, &memory, &wanted));
     let to = source.to;
-    let intake = Intake::new(source.discarded.clone(), source.found.clone());
+    let intake = RebuildInterpreter::new(source.discarded.clone(), source.found.clone());
     // Keys are on disk no later than the events that need them, so those of all events up to the end are there by now.
     let opening = async {
         let keys = keys(source).await?;
@@ -88,7 +88,7 @@ pub(super) async fn read(
 }
 
 /// All keys, loaded once for all passes.
-async fn keys(source: &mut Source) -> Result<Arc<Opener>, ViewError> {
+async fn keys(source: &mut Source) -> Result<Arc<Decryptor>, ViewError> {
     if let Some(keys) = &source.keys {
         return Ok(Arc::clone(keys));
     }
@@ -105,7 +105,7 @@ pub(super) async fn finished<T>(thread: JoinHandle<T>) -> T {
 /// Hands events on up to a position, and says how far that is.
 async fn send_all(
     events: daybook_event_log::RecordedStream,
-    sender: mpsc::Sender<Vec<Recorded>>,
+    sender: mpsc::Sender<Vec<RecordedEvent>>,
     to: Position,
     clock: &mut PhaseClock<'_>,
 ) -> Result<(), ViewError> {
@@ -127,7 +127,7 @@ async fn send_all(
 }
 
 fn decode_all(
-    mut chunks: mpsc::Receiver<Vec<Recorded>>,
+    mut chunks: mpsc::Receiver<Vec<RecordedEvent>>,
     decoded: &mpsc::Sender<Chunk<Decoded>>,
     wanted: &Wanted,
 ) {
@@ -149,9 +149,9 @@ fn decode_all(
 
 fn open_all(
     mut chunks: mpsc::Receiver<Chunk<Decoded>>,
-    opened: &mpsc::Sender<Chunk<Told>>,
-    keys: &Opener,
-    mut intake: Intake,
+    opened: &mpsc::Sender<Chunk<DecodedChange>>,
+    keys: &Decryptor,
+    mut intake: RebuildInterpreter,
 ) -> Result<(), ViewError> {
     while let Some(Chunk { events, passed_over }) = chunks.blocking_recv() {
         let events = intake.take_in(events, keys)?;
@@ -163,7 +163,11 @@ fn open_all(
     Ok(())
 }
 
-fn gather_all(mut chunks: mpsc::Receiver<Chunk<Told>>, memory: &Memory, wanted: &Wanted) -> Histories {
+fn gather_all(
+    mut chunks: mpsc::Receiver<Chunk<DecodedChange>>,
+    memory: &Memory,
+    wanted: &Wanted,
+) -> Histories {
     let mut histories = Histories::default();
     while let Some(chunk) = chunks.blocking_recv() {
         chunk.events.into_iter().for_each(|told| histories.take_in(told));

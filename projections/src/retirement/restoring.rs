@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::record;
 use super::{RetirementFault, Steps, place, position};
 use crate::ViewError;
-use crate::fact::RULES_VERSION;
+use crate::fact::FOLD_VERSION;
 use crate::generation;
 use crate::rebuild::{Listener, RebuildReport};
 use crate::router;
@@ -80,7 +80,7 @@ impl Steps<'_> {
             reason: None,
         };
         let from = position(retired.position)?;
-        if retired.rules_version != RULES_VERSION
+        if retired.rules_version != FOLD_VERSION
             || !is_unchanged(&*self.of.log, from, report.position).await?
         {
             return Ok((restored, RestorationProof::OtherView));

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::record::{self, RetirementRecord};
 use super::{RetirementFault, Steps, place};
 use crate::fact::Digest;
-use crate::generation::{self, Generation, Standing, State};
+use crate::generation::{self, Generation, GenerationState, GenerationStatus};
 use crate::projector::VIEWS_CHANNEL;
 use crate::rebuild::people;
 use crate::verify::verify;
@@ -82,7 +82,7 @@ impl Steps<'_> {
     async fn check_parked(&self) -> Result<(), ViewError> {
         let client = self.of.client().await?;
         for standing in generation::live(&client).await? {
-            let Standing { generation, parked: events, .. } = standing;
+            let GenerationStatus { generation, parked: events, .. } = standing;
             if events > 0 {
                 return Err(RetirementFault::Parked { generation, events }.into());
             }
@@ -107,7 +107,7 @@ impl Steps<'_> {
         record::enter(&client, &retired, &metadata, &only_here).await
     }
 
-    /// Lets the retired view serve no more; it is kept up no more either. The rest of what [`State::Kept`] means holds.
+    /// Lets the retired view serve no more; it is kept up no more either. The rest of what [`GenerationState::Kept`] means holds.
     pub async fn stop_serving(&self, model: ReadModel) -> Result<(), ViewError> {
         let mut client = self.of.client().await?;
         let transaction = client.transaction().await?;
@@ -140,7 +140,7 @@ impl Steps<'_> {
         let mut dropped = Vec::new();
         for standing in generation::list(&client).await? {
             let is_own = standing.generation.model == record.model;
-            if is_own && (record.dropped_at.is_none() || standing.state != State::Past) {
+            if is_own && (record.dropped_at.is_none() || standing.state != GenerationState::Past) {
                 people::drop_schema(&self.of.pool, &standing.generation.schema()).await?;
                 generation::drop(&client, standing.generation).await?;
                 dropped.push(standing.generation);

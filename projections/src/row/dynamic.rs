@@ -1,7 +1,7 @@
 //! The dynamic service view's row: the service is a row of its own table, the time is a slot.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{Gender, LegacyService, Period, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, ToSmolStr};
@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::ReservationRow;
 use crate::copy::CopyBuffer;
-use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, Stamp};
-use crate::fact::{Fact, Time};
+use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
+use crate::fact::{CanonicalReservation, Time};
 use crate::fold::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
@@ -44,7 +44,7 @@ pub(crate) struct DynamicRow {
 }
 
 impl DynamicRow {
-    fn place(&mut self, placement: &Placement) {
+    fn place(&mut self, placement: &SlotAssignment) {
         let span = placement.span(self.estimated_duration.unsigned_abs());
         self.period = placement.period();
         self.time_slot_start = span.map(|span| span.start.to_smolstr());
@@ -126,15 +126,15 @@ impl ReservationRow for DynamicRow {
         row
     }
 
-    fn change(&mut self, change: &Change, stamp: &Stamp) {
+    fn change(&mut self, change: &Change, stamp: &EventMeta) {
         match change {
-            Change::Turned(status) => {
+            Change::StatusChanged(status) => {
                 self.status = *status;
                 self.status_changed_at = stamp.at;
                 self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
-            Change::Placed(placement) => self.place(placement),
-            Change::Noted(note) => self.admin_notes = note.clone(),
+            Change::Rescheduled(placement) => self.place(placement),
+            Change::NoteChanged(note) => self.admin_notes = note.clone(),
             Change::Reimported(entry) => {
                 *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
                 return;
@@ -170,8 +170,8 @@ impl ReservationRow for DynamicRow {
         SubjectId::from_bytes(*self.subject.as_bytes())
     }
 
-    fn fact<'a>(&'a self, reference: &'a Reference) -> Fact<'a> {
-        Fact {
+    fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
+        CanonicalReservation {
             id: &self.id,
             date: self.preferred_date,
             service: reference

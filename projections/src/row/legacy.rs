@@ -3,8 +3,8 @@
 mod read_as;
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
-use daybook_domain::book::Placement;
-use daybook_domain::wish::{self, Understood};
+use daybook_domain::requested_time::{self, ParsedTime};
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{Gender, LegacyService, ReadModel, Status, SubjectId, TreatmentType};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 use self::read_as::ReadAs;
 use super::ReservationRow;
 use crate::copy::CopyBuffer;
-use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, Stamp};
-use crate::fact::{Fact, Time};
+use crate::effect::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
+use crate::fact::{CanonicalReservation, Time};
 use crate::fold::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
@@ -61,12 +61,12 @@ fn preferred_time(entry: &Entry) -> SmolStr {
 }
 
 /// Whether readers of the free-text column take a text for a place in the day.
-fn says(typed: &str, placement: &Placement) -> bool {
-    match (wish::read(typed), placement) {
-        (Understood::At(said), Placement::At { start, .. }) => said == *start,
-        (Understood::Period(said), Placement::Period(period)) => said == *period,
-        (Understood::Unclear(_), Placement::Review(_)) => true,
-        (Understood::At(_) | Understood::Period(_) | Understood::Unclear(_), _) => false,
+fn says(typed: &str, placement: &SlotAssignment) -> bool {
+    match (requested_time::read(typed), placement) {
+        (ParsedTime::At(said), SlotAssignment::At { start, .. }) => said == *start,
+        (ParsedTime::Period(said), SlotAssignment::Period(period)) => said == *period,
+        (ParsedTime::Ambiguous(_), SlotAssignment::Review(_)) => true,
+        (ParsedTime::At(_) | ParsedTime::Period(_) | ParsedTime::Ambiguous(_), _) => false,
     }
 }
 
@@ -137,18 +137,18 @@ impl ReservationRow for LegacyRow {
         }
     }
 
-    fn change(&mut self, change: &Change, stamp: &Stamp) {
+    fn change(&mut self, change: &Change, stamp: &EventMeta) {
         match change {
-            Change::Turned(status) => {
+            Change::StatusChanged(status) => {
                 self.status = *status;
                 self.status_changed_at = stamp.at;
                 self.status_changed_by = Some(stamp.actor.as_ref().into());
             }
-            Change::Placed(placement) => {
+            Change::Rescheduled(placement) => {
                 self.preferred_time = placed_text(placement);
                 self.read_as = None;
             }
-            Change::Noted(note) => self.admin_notes = note.clone(),
+            Change::NoteChanged(note) => self.admin_notes = note.clone(),
             Change::Reimported(entry) => {
                 *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
                 return;
@@ -189,8 +189,8 @@ impl ReservationRow for LegacyRow {
         SubjectId::from_bytes(*self.subject.as_bytes())
     }
 
-    fn fact<'a>(&'a self, _reference: &'a Reference) -> Fact<'a> {
-        Fact {
+    fn fact<'a>(&'a self, _reference: &'a Reference) -> CanonicalReservation<'a> {
+        CanonicalReservation {
             id: &self.id,
             date: self.preferred_date,
             service: self.service.as_str(),
@@ -241,6 +241,6 @@ impl ReservationRow for LegacyRow {
     }
 }
 
-fn placed_text(placement: &Placement) -> SmolStr {
+fn placed_text(placement: &SlotAssignment) -> SmolStr {
     placement.legacy_text().map_or(ERASED_TEXT, SmolStr::from)
 }

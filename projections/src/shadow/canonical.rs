@@ -7,7 +7,7 @@ use daybook_domain::{LegacyService, ReadModel};
 use uuid::Uuid;
 
 use super::{ReadDifference, Said, days};
-use crate::fact::{Access, Fact, Time};
+use crate::fact::{Access, CanonicalReservation, Time};
 use crate::query::Reservation;
 use crate::verify::{Fields, NOT_SHOWN, WHOLE, differing_names, find_field};
 
@@ -28,8 +28,8 @@ pub(super) type Parts = BTreeMap<About, Fields>;
 
 impl Reservation {
     /// What it says, once what depends on the view is taken away.
-    fn fact(&self, model: ReadModel) -> Fact<'_> {
-        Fact {
+    fn fact(&self, model: ReadModel) -> CanonicalReservation<'_> {
+        CanonicalReservation {
             id: &self.id,
             date: self.preferred_date,
             service: self.service.unwrap_or(LegacyService::OtherConsultation).as_str(),
@@ -108,8 +108,8 @@ pub(super) fn reservations(models: [ReadModel; 2], sides: [&[Reservation]; 2]) -
     found
 }
 
-fn of_facts(id: &str, facts: &[Option<Fact<'_>>; 2]) -> Vec<ReadDifference> {
-    let fields = facts.each_ref().map(|fact| fact.as_ref().map(Fact::fields));
+fn of_facts(id: &str, facts: &[Option<CanonicalReservation<'_>>; 2]) -> Vec<ReadDifference> {
+    let fields = facts.each_ref().map(|fact| fact.as_ref().map(CanonicalReservation::fields));
     of_fields(&About::Reservation(id.into()), fields.each_ref().map(Option::as_ref))
 }
 

@@ -3,9 +3,9 @@
 //! A booking's half of the day is left out where its time is known: the enum view has to go by today's hours for it. Services
 //! without an enum value are left out of the services, and bookings of them stand as the enum view shows them.
 
-use daybook_domain::book::{Booking, Placement};
 use daybook_domain::catalog::{Catalog, Service};
 use daybook_domain::hours::ClinicSlot;
+use daybook_domain::schedule::{Booking, SlotAssignment};
 use daybook_domain::{LegacyService, ReservationId};
 
 use super::canonical::{About, Parts};
@@ -51,11 +51,11 @@ fn part_of_booking(id: &ReservationId, booking: &Booking, date: &str, catalog: &
     (About::Reservation(id.as_str().into()), fields)
 }
 
-fn place(placement: &Placement) -> String {
+fn place(placement: &SlotAssignment) -> String {
     match placement {
-        Placement::At { start, .. } => format!("at {start}"),
-        Placement::Period(period) => format!("in the {}", period.as_str()),
-        Placement::Review(_) => "review".to_owned(),
+        SlotAssignment::At { start, .. } => format!("at {start}"),
+        SlotAssignment::Period(period) => format!("in the {}", period.as_str()),
+        SlotAssignment::Review(_) => "review".to_owned(),
     }
 }
 

@@ -9,8 +9,8 @@ use std::io::{BufRead, Seek};
 use chrono::NaiveDate;
 use daybook_domain::{KeyId, ReadModel};
 use daybook_event_log::portable::Verified;
-use daybook_event_log::vault::Opener;
-use daybook_event_log::{Position, Recorded, Revision, StreamName};
+use daybook_event_log::vault::Decryptor;
+use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use serde::Serialize;
 
 use super::proof::{Proof, ProofDay, ProofError, ProofView, proof_days};
@@ -81,11 +81,11 @@ impl Checked {
 pub async fn check_proof<R: BufRead + Seek>(
     proof: &Proof,
     log: Verified<R>,
-    keys: Option<Opener>,
+    keys: Option<Decryptor>,
     tell: &dyn Fn(u64),
 ) -> Result<Checked, ProofError> {
     let has_keys = keys.is_some();
-    let mut gathering = Gathering::with(keys.unwrap_or_else(Opener::blind));
+    let mut gathering = Gathering::with(keys.unwrap_or_else(Decryptor::blind));
     let mut taken = 0;
     let discarded: BTreeSet<(&StreamName, Revision)> =
         proof.discarded.iter().map(|place| (&place.stream, place.revision)).collect();
@@ -118,18 +118,18 @@ pub async fn check_proof<R: BufRead + Seek>(
 struct Gathering {
     interpreter: Interpreter,
     histories: Histories,
-    opener: Opener,
+    opener: Decryptor,
     /// Keys that are destroyed, each with a day on which something was sealed with it.
     destroyed: BTreeSet<(KeyId, NaiveDate)>,
 }
 
 impl Gathering {
-    fn with(opener: Opener) -> Self {
+    fn with(opener: Decryptor) -> Self {
         let (interpreter, histories) = (Interpreter::default(), Histories::default());
         Self { interpreter, histories, opener, destroyed: BTreeSet::new() }
     }
 
-    fn take(&mut self, event: &Recorded) -> Result<(), ProofError> {
+    fn take(&mut self, event: &RecordedEvent) -> Result<(), ProofError> {
         let decoded = Decoded::read(event);
         let key = decoded.key().filter(|key| self.opener.is_destroyed(*key));
         self.destroyed.extend(key.zip(event.stream.page_date()));

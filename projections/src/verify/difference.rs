@@ -1,12 +1,12 @@
 //! A reservation on which two generations differ: what each says, what its events say, and which event said it.
 
 use chrono::NaiveDate;
-use daybook_event_log::{Position, Recorded, Revision, StreamName};
+use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use serde::Serialize;
 
 use super::side::Sides;
 use super::trail::{Replayed, Trail};
-use crate::fact::{Access, Fact, Field};
+use crate::fact::{Access, CanonicalReservation, Field};
 use crate::fold::Reference;
 use crate::generation::Generation;
 
@@ -66,8 +66,8 @@ pub struct WrittenBy {
 }
 
 impl WrittenBy {
-    pub(super) fn of(event: &Recorded) -> Self {
-        let Recorded { position, stream, revision, kind, .. } = event;
+    pub(super) fn of(event: &RecordedEvent) -> Self {
+        let RecordedEvent { position, stream, revision, kind, .. } = event;
         Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
     }
 }
@@ -85,13 +85,13 @@ pub(super) struct Suspect {
 }
 
 impl Suspect {
-    pub(super) fn of(facts: &[Option<Fact<'_>>; 2]) -> Option<Self> {
+    pub(super) fn of(facts: &[Option<CanonicalReservation<'_>>; 2]) -> Option<Self> {
         let first = facts.iter().flatten().next()?;
         let last = facts.iter().flatten().last()?;
         Some(Self {
             reservation: first.id.to_owned(),
             dates: (first.date, last.date),
-            fields: facts.each_ref().map(|fact| fact.as_ref().map(Fact::fields)),
+            fields: facts.each_ref().map(|fact| fact.as_ref().map(CanonicalReservation::fields)),
         })
     }
 

@@ -9,7 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use super::side::Sides;
 use crate::ViewError;
-use crate::fact::Fact;
+use crate::fact::CanonicalReservation;
 use crate::fold::Reference;
 use crate::generation::Generation;
 use crate::row::ReservationRow;
@@ -39,7 +39,7 @@ impl AnyRow {
         }
     }
 
-    pub(super) fn fact<'a>(&'a self, reference: &'a Reference) -> Fact<'a> {
+    pub(super) fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
         match self {
             Self::Legacy(row) => row.fact(reference),
             Self::Dynamic(row) => row.fact(reference),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::recount::Tally;
 use super::verdict::{Verdict, reservations, total};
 use crate::ViewError;
-use crate::fact::{Digest, RULES_VERSION};
+use crate::fact::{Digest, FOLD_VERSION};
 use crate::generation::Generation;
 use crate::parked::Place;
 use crate::store::{DayDigest, DayDigests};
@@ -80,7 +80,7 @@ pub enum ProofError {
     },
     /// It was made by other rules.
     #[error(
-        "the proof was made by version {version} of the rules, this release folds by {RULES_VERSION}; check it with the \
+        "the proof was made by version {version} of the rules, this release folds by {FOLD_VERSION}; check it with the \
          release that wrote it, or make a new one with `daybook projection verify --proof`"
     )]
     OtherRules {
@@ -111,7 +111,7 @@ impl Proof {
         });
         Self {
             daybook_proof: FORM_VERSION,
-            rules_version: RULES_VERSION,
+            rules_version: FOLD_VERSION,
             position: verdict.position,
             events,
             discarded,
@@ -130,8 +130,8 @@ impl Proof {
         }
         let proof: Self = serde_json::from_slice(json).map_err(|_| ProofError::NotAProof)?;
         match proof.rules_version {
-            RULES_VERSION if proof.views.iter().all(ProofView::adds_up) => Ok(proof),
-            RULES_VERSION => Err(ProofError::NotAProof),
+            FOLD_VERSION if proof.views.iter().all(ProofView::adds_up) => Ok(proof),
+            FOLD_VERSION => Err(ProofError::NotAProof),
             version => Err(ProofError::OtherRules { version }),
         }
     }

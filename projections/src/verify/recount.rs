@@ -11,7 +11,7 @@ use super::pairs::{AnyRow, Pair, pairs};
 use super::side::Sides;
 use super::verdict::{Days, differing_days};
 use crate::ViewError;
-use crate::fact::{Digest, Fact};
+use crate::fact::{CanonicalReservation, Digest};
 use crate::fold::Reference;
 use crate::store::{self, DayDigest, DayDigests};
 
@@ -25,7 +25,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Adds a fact to its day.
-    pub(super) fn take(&mut self, fact: &Fact<'_>) {
+    pub(super) fn take(&mut self, fact: &CanonicalReservation<'_>) {
         add(&mut self.days, fact.date, fact.hash());
         add(&mut self.unsealed, fact.date, fact.unsealed_hash());
     }

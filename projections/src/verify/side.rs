@@ -5,8 +5,8 @@ use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 
 use crate::ViewError;
-use crate::fact::RULES_VERSION;
-use crate::generation::{self, Generation, Standing, State};
+use crate::fact::FOLD_VERSION;
+use crate::generation::{self, Generation, GenerationState, GenerationStatus};
 
 /// Two generations at one position.
 #[derive(Debug)]
@@ -52,28 +52,30 @@ pub(super) async fn choose(
     stand(&sides, head)
 }
 
-fn find(known: &[Standing], generation: Generation) -> Result<Standing, ViewError> {
+fn find(known: &[GenerationStatus], generation: Generation) -> Result<GenerationStatus, ViewError> {
     let found = known.iter().find(|standing| standing.generation == generation);
     let state = found.map(|standing| standing.state);
     found
-        .filter(|standing| matches!(standing.state, State::Live | State::Kept | State::Past))
+        .filter(|standing| {
+            matches!(standing.state, GenerationState::Live | GenerationState::Kept | GenerationState::Past)
+        })
         .cloned()
         .ok_or(ViewError::NotComparable { generation, state })
 }
 
-fn find_live(live: &[Standing], model: ReadModel) -> Result<Standing, ViewError> {
+fn find_live(live: &[GenerationStatus], model: ReadModel) -> Result<GenerationStatus, ViewError> {
     let found = live.iter().find(|standing| standing.generation.model == model);
     found.cloned().ok_or(ViewError::NotLive { model })
 }
 
-fn check_rules(side: &Standing) -> Result<(), ViewError> {
-    let Standing { generation, rules_version: version, .. } = *side;
-    if version == RULES_VERSION { Ok(()) } else { Err(ViewError::OtherRules { generation, version }) }
+fn check_rules(side: &GenerationStatus) -> Result<(), ViewError> {
+    let GenerationStatus { generation, rules_version: version, .. } = *side;
+    if version == FOLD_VERSION { Ok(()) } else { Err(ViewError::OtherRules { generation, version }) }
 }
 
 /// Only what serves moves: where the one that is behind does not, the two never meet.
-fn stand([left, right]: &[Standing; 2], head: Position) -> Result<Choice, ViewError> {
-    let moves = |side: &Standing| side.state == State::Live;
+fn stand([left, right]: &[GenerationStatus; 2], head: Position) -> Result<Choice, ViewError> {
+    let moves = |side: &GenerationStatus| side.state == GenerationState::Live;
     if left.position == right.position {
         // Where one of them stays where it is, so does the position at which they can be compared.
         let is_late = moves(left) && moves(right) && left.position < head;

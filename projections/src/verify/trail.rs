@@ -6,13 +6,13 @@ use chrono::NaiveDate;
 use daybook_domain::{ReadModel, SubjectId};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{
-    Category, EventLog, Filter, Position, Recorded, RecordedStream, Revision, StreamName,
+    Category, EventLog, Filter, Position, RecordedEvent, RecordedStream, Revision, StreamName,
 };
 use futures_util::TryStreamExt;
 
 use super::difference::{Fields, Suspect, WrittenBy};
 use crate::ViewError;
-use crate::effect::{Change, Effect, Interpreter};
+use crate::effect::{Change, Interpreter, ViewChange};
 use crate::fact::Access;
 use crate::fold::{Fold, Reference};
 use crate::interpret::{interpret, interpret_sound};
@@ -24,7 +24,7 @@ use crate::row::legacy::LegacyRow;
 /// What happened to one reservation, in the order of the log.
 #[derive(Debug, Default)]
 pub(super) struct Trail {
-    steps: Vec<(WrittenBy, Effect)>,
+    steps: Vec<(WrittenBy, ViewChange)>,
 }
 
 /// What a trail comes to.
@@ -83,7 +83,7 @@ pub(super) async fn read(
     Ok(trails)
 }
 
-async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<Recorded>, ViewError> {
+async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<RecordedEvent>, ViewError> {
     let mut read = Vec::new();
     while let Some(event) = events.try_next().await?.filter(|event| event.position <= until) {
         read.push(event);
@@ -94,9 +94,9 @@ async fn read_until(mut events: RecordedStream, until: Position) -> Result<Vec<R
 impl Trail {
     /// Whose it ever was: mostly one patient's, but the old system may have corrected a number.
     fn subjects(&self) -> BTreeSet<SubjectId> {
-        let subject = |effect: &Effect| {
-            if let Effect::Enter { entry, .. } | Effect::Change { change: Change::Reimported(entry), .. } =
-                effect
+        let subject = |effect: &ViewChange| {
+            if let ViewChange::Enter { entry, .. }
+            | ViewChange::Change { change: Change::Reimported(entry), .. } = effect
             {
                 Some(entry.subject)
             } else {
@@ -107,13 +107,13 @@ impl Trail {
     }
 
     /// Puts in their places the events that forget somebody whose the reservation was.
-    fn take_forgettings(&mut self, events: &[Recorded], effects: &[Effect]) {
+    fn take_forgettings(&mut self, events: &[RecordedEvent], effects: &[ViewChange]) {
         let subjects = self.subjects();
         for (event, effect) in events.iter().zip(effects) {
-            if let Effect::Forget { subject } = effect
+            if let ViewChange::Forget { subject } = effect
                 && subjects.contains(subject)
             {
-                self.steps.push((WrittenBy::of(event), Effect::Forget { subject: *subject }));
+                self.steps.push((WrittenBy::of(event), ViewChange::Forget { subject: *subject }));
             }
         }
         self.steps.sort_by_key(|(event, _)| event.position);
@@ -133,11 +133,11 @@ impl Trail {
         for (event, effect) in &self.steps {
             fold.apply(effect);
             let Some(row) = fold.rows.values().next() else { continue };
-            if matches!(effect, Effect::Enter { .. }) {
+            if matches!(effect, ViewChange::Enter { .. }) {
                 replayed.entered_by = Some(event.clone());
                 replayed.date = Some(row.date());
             }
-            let is_erased = matches!(effect, Effect::Forget { subject } if *subject == row.subject());
+            let is_erased = matches!(effect, ViewChange::Forget { subject } if *subject == row.subject());
             replayed.take(event, is_erased, row.fact(reference).fields());
         }
         replayed

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::recount::Found;
 use super::side::Sides;
 use super::{Declared, Difference, MAX_DAYS};
-use crate::fact::{Digest, RULES_VERSION};
+use crate::fact::{Digest, FOLD_VERSION};
 use crate::generation::Generation;
 use crate::store::DayDigests;
 
@@ -83,7 +83,7 @@ impl Verdict {
             generations: sides.generations.to_vec(),
             reservations: by_name(sides, days.map(reservations)),
             digests: by_name(sides, days.map(total)),
-            rules_version: RULES_VERSION,
+            rules_version: FOLD_VERSION,
             days_compared: union(days).len() as u64,
             differing_days: Days::of(differing_days(days)),
             wrong_digests: found.wrong_digests.clone(),

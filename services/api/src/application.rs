@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle, Service};
 use actix_web::{App, HttpServer, web};
 
-use crate::edge::passage::Passage;
+use crate::edge::passage::RequestMiddleware;
 use crate::routes;
 use crate::settings::{Parts, Settings};
 use crate::state::State;
@@ -72,7 +72,7 @@ impl Application {
             App::new()
                 .app_data(state.clone())
                 .wrap_fn(move |request, service| {
-                    let passage = Passage::begin(&passing, &request);
+                    let passage = RequestMiddleware::begin(&passing, &request);
                     let answer = service.call(request);
                     async move { answer.await.map(|response| passage.end(response)) }
                 })

@@ -22,7 +22,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use daybook_commands::{IdempotencyKey, Origin};
-use daybook_domain::routing::{Because, RoutedSubject};
+use daybook_domain::routing::{RoutedSubject, RoutingReason};
 use daybook_domain::{Actor, ReadModel};
 use daybook_event_log::Position;
 use daybook_event_log::codec::TraceParent;
@@ -33,14 +33,14 @@ use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
 use request_id::RequestId;
-use watched::Watched;
+use watched::WatchedRead;
 
 /// The header that names the trace.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a request says of itself, beside its path and body.
 #[derive(Debug, Clone)]
-pub(crate) struct Edge {
+pub(crate) struct RequestContext {
     /// Its id.
     pub(crate) request_id: RequestId,
     /// The language of its answer.
@@ -54,10 +54,10 @@ pub(crate) struct Edge {
     /// The position that its answer has to hold.
     at_least: Option<Position>,
     /// What is watched of it.
-    watched: Rc<Watched>,
+    watched: Rc<WatchedRead>,
 }
 
-impl Edge {
+impl RequestContext {
     fn read(request: &HttpRequest) -> Result<Self, Problem> {
         let headers = request.headers();
         let id = request.extensions().get::<RequestId>().copied();
@@ -68,7 +68,7 @@ impl Edge {
             traceparent: header::text(headers, &TRACEPARENT).and_then(TraceParent::parse),
             client: header::client(headers)?,
             at_least: header::at_least(headers)?,
-            watched: request.extensions().get::<Rc<Watched>>().cloned().unwrap_or_default(),
+            watched: request.extensions().get::<Rc<WatchedRead>>().cloned().unwrap_or_default(),
         })
     }
 
@@ -88,7 +88,7 @@ impl Edge {
         };
         if let Err(ViewError::NotLive { model }) = route {
             // A view that is away is one that answers nothing.
-            self.watched.choose(model, Because::NoSubject, None);
+            self.watched.choose(model, RoutingReason::NoSubject, None);
         }
         let route = route?;
         self.watched.choose(route.model(), route.because, subject);
@@ -109,7 +109,7 @@ impl Edge {
     /// so that bookings are taken while a view is away.
     pub(crate) fn judge(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
         let subject = subject.or(self.client.as_ref());
-        let (model, because): (ReadModel, Because) = state.router.routing().choose(subject);
+        let (model, because): (ReadModel, RoutingReason) = state.router.routing().choose(subject);
         self.watched.choose(model, because, subject);
         state.metrics.routed(model, because);
         model
@@ -126,7 +126,7 @@ impl Edge {
     }
 }
 
-impl FromRequest for Edge {
+impl FromRequest for RequestContext {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use daybook_commands::{Commands, Origin};
 use daybook_domain::Actor;
 use daybook_domain::routing::{
-    GuardrailTripped, Inconclusive, Judgement, Routing, RoutingCommand, Trip, judge,
+    Breach, GuardrailTripped, GuardrailVerdict, Inconclusive, Routing, RoutingCommand, judge,
 };
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::{LookBack, Watch};
+use daybook_projections::watch::{LookBack, ReadStatsStore};
 use daybook_projections::{Router, ViewError, describe};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::metrics::GuardMetrics;
 use crate::settings::Watching;
-use crate::windows::Windows;
+use crate::windows::TrafficWindow;
 
 /// Who is named for what guardrails do.
 const ACTOR: &str = "guardrail";
@@ -37,7 +37,7 @@ pub(crate) struct Latest(Arc<Mutex<Option<Judged>>>);
 pub(crate) struct Judged {
     pub(crate) seen: LookBack,
     /// None where there is nothing to roll back.
-    pub(crate) judgement: Option<Judgement>,
+    pub(crate) judgement: Option<GuardrailVerdict>,
 }
 
 impl Latest {
@@ -55,8 +55,8 @@ impl Latest {
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) settings: Watching,
-    pub(crate) windows: Arc<Windows>,
-    pub(crate) watch: Watch,
+    pub(crate) windows: Arc<TrafficWindow>,
+    pub(crate) watch: ReadStatsStore,
     pub(crate) shadow: Shadow,
     pub(crate) router: Router,
     pub(crate) commands: Commands,
@@ -118,25 +118,25 @@ impl Guard {
             let (last, longer) =
                 (judge(&seen.last, routing.share, limits), judge(&seen.longer, routing.share, limits));
             match (&last, &longer) {
-                (Judgement::Tripped(_), _) => last,
-                (_, Judgement::Tripped(_)) => longer,
-                (Judgement::Inconclusive(Inconclusive::TooFewRequests { .. }), _) => longer,
-                (Judgement::Fine | Judgement::Inconclusive(_), _) => last,
+                (GuardrailVerdict::Tripped(_), _) => last,
+                (_, GuardrailVerdict::Tripped(_)) => longer,
+                (GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { .. }), _) => longer,
+                (GuardrailVerdict::Fine | GuardrailVerdict::Inconclusive(_), _) => last,
             }
         });
         self.metrics.judged(&seen.longer, judgement.as_ref());
         match &judgement {
-            Some(Judgement::Tripped(trip)) => self.trip(trip, routing).await,
-            Some(Judgement::Inconclusive(odd @ Inconclusive::SampleRatio { .. })) => {
+            Some(GuardrailVerdict::Tripped(trip)) => self.trip(trip, routing).await,
+            Some(GuardrailVerdict::Inconclusive(odd @ Inconclusive::SampleRatio { .. })) => {
                 tracing::warn!(found = %odd, "subjects are not led as their shares say; guardrails hold");
             }
-            Some(Judgement::Fine | Judgement::Inconclusive(_)) | None => {}
+            Some(GuardrailVerdict::Fine | GuardrailVerdict::Inconclusive(_)) | None => {}
         }
         self.latest.set(Judged { seen, judgement });
         Ok(())
     }
 
-    async fn trip(&self, trip: &Trip, routing: &Arc<Routing>) {
+    async fn trip(&self, trip: &Breach, routing: &Arc<Routing>) {
         // What was judged was seen under this routing; if there is another by now, it says nothing. The write side knows of a
         // rollback of this process's own before the router does.
         let is_another = !Arc::ptr_eq(&self.router.routing(), routing);

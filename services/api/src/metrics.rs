@@ -4,9 +4,9 @@ mod views;
 mod watching;
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::Because;
+use daybook_domain::routing::RoutingReason;
 use daybook_event_log::Connection;
-use daybook_projections::{Lag, Standing};
+use daybook_projections::{GenerationStatus, Lag};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -159,12 +159,12 @@ impl Metrics {
     }
 
     /// A request was routed.
-    pub(crate) fn routed(&self, model: ReadModel, because: Because) {
+    pub(crate) fn routed(&self, model: ReadModel, because: RoutingReason) {
         self.routed.get_or_create(&Routed { model: model.as_str(), because: reason(because) }).inc();
     }
 
     /// How many requests were routed to a model for a reason.
-    pub(crate) fn routed_count(&self, model: ReadModel, because: Because) -> u64 {
+    pub(crate) fn routed_count(&self, model: ReadModel, because: RoutingReason) -> u64 {
         self.routed.get_or_create(&Routed { model: model.as_str(), because: reason(because) }).get()
     }
 
@@ -190,7 +190,7 @@ impl Metrics {
     }
 
     /// Which generations are being built.
-    pub(crate) fn building(&self, building: Vec<Standing>) {
+    pub(crate) fn building(&self, building: Vec<GenerationStatus>) {
         self.views.tell_building(building);
     }
 
@@ -236,17 +236,22 @@ impl Metrics {
 }
 
 /// The reasons for a route, for metrics.
-pub(crate) const REASONS: [Because; 5] =
-    [Because::Retired, Because::RolledBack, Because::Forced, Because::Share, Because::NoSubject];
+pub(crate) const REASONS: [RoutingReason; 5] = [
+    RoutingReason::Retired,
+    RoutingReason::RolledBack,
+    RoutingReason::Forced,
+    RoutingReason::Percentage,
+    RoutingReason::NoSubject,
+];
 
 /// A reason as metrics and answers hold it.
-pub(crate) const fn reason(because: Because) -> &'static str {
+pub(crate) const fn reason(because: RoutingReason) -> &'static str {
     match because {
-        Because::Retired => "retired",
-        Because::RolledBack => "rolled_back",
-        Because::Forced => "forced",
-        Because::Share => "share",
-        Because::NoSubject => "no_subject",
+        RoutingReason::Retired => "retired",
+        RoutingReason::RolledBack => "rolled_back",
+        RoutingReason::Forced => "forced",
+        RoutingReason::Percentage => "share",
+        RoutingReason::NoSubject => "no_subject",
     }
 }
 
@@ -262,7 +267,7 @@ mod tests {
         let under_way = metrics.enter();
         let request = Request { route: "/x/{id}", method: "GET", status: "2xx", model: "legacy" };
         metrics.answered(&request, 0.002);
-        metrics.routed(ReadModel::Dynamic, Because::Share);
+        metrics.routed(ReadModel::Dynamic, RoutingReason::Percentage);
         let text = metrics.text().unwrap();
         for line in [
             r#"daybook_http_requests_total{route="/x/{id}",method="GET",status="2xx",model="legacy"} 1"#,

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
-use daybook_domain::routing::{Limits, Share};
+use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::Watch;
+use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, LagRule, Migration, Router};
 
 /// How the API is run.
@@ -37,7 +37,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy)]
 pub struct Watching {
     /// The part of reads that the other model is asked as well.
-    pub sample: Share,
+    pub sample: RolloutPercentage,
     /// Length of the windows that guardrails judge; the same in all processes.
     pub window: Duration,
     /// What guardrails bear.
@@ -54,7 +54,7 @@ impl Watching {
 
 impl Default for Watching {
     fn default() -> Self {
-        let sample = Share::percent(Self::SAMPLE_PERCENT).unwrap_or_default();
+        let sample = RolloutPercentage::percent(Self::SAMPLE_PERCENT).unwrap_or_default();
         Self { sample, window: Self::WINDOW, limits: Limits::default() }
     }
 }
@@ -94,7 +94,7 @@ pub struct Parts {
     /// Puts sampled reads to both views.
     pub shadow: Shadow,
     /// Keeps what processes see of their reads.
-    pub watch: Watch,
+    pub watch: ReadStatsStore,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Batches of the engine that keeps the views up, where this process has one.

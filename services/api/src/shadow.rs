@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Routing, Share, Stage};
+use daybook_domain::routing::{RolloutPercentage, Routing, Stage};
 use daybook_projections::describe;
 use daybook_projections::shadow::{Compared, Outcome, Question, Shadow};
 use tokio::sync::mpsc;
 
 use crate::metrics::ShadowMetrics;
-use crate::windows::Windows;
+use crate::windows::TrafficWindow;
 
 /// Reads that wait to be compared, at most; more are dropped, and counted.
 const MAX_WAITING: usize = 256;
@@ -42,15 +42,15 @@ pub(crate) struct Sampler {
 impl Sampler {
     /// Starts comparing. It ends with the sampler.
     pub(crate) fn start(
-        sample: Share,
+        sample: RolloutPercentage,
         shadow: Shadow,
-        windows: Arc<Windows>,
+        windows: Arc<TrafficWindow>,
         metrics: ShadowMetrics,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(MAX_WAITING);
         tokio::spawn(compare_all(waiting, shadow, windows, metrics.clone()));
-        let threshold =
-            (sample != Share::NONE).then(|| (u64::MAX as f64 * sample.as_percent() / 100.0) as u64);
+        let threshold = (sample != RolloutPercentage::NONE)
+            .then(|| (u64::MAX as f64 * sample.as_percent() / 100.0) as u64);
         Self { reads: AtomicU64::default(), threshold, queue, metrics }
     }
 
@@ -84,7 +84,7 @@ const fn mix(number: u64) -> u64 {
 async fn compare_all(
     mut waiting: mpsc::Receiver<Read>,
     shadow: Shadow,
-    windows: Arc<Windows>,
+    windows: Arc<TrafficWindow>,
     metrics: ShadowMetrics,
 ) {
     while let Some(read) = waiting.recv().await {

@@ -16,7 +16,7 @@ use crate::public::check_limiter::CheckLimiter;
 use crate::settings::{Parts, Settings};
 use crate::shadow::Sampler;
 use crate::staff::token::Tokens;
-use crate::windows::Windows;
+use crate::windows::TrafficWindow;
 
 /// What all handlers share.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
     pub(crate) metrics: Metrics,
-    pub(crate) windows: Arc<Windows>,
+    pub(crate) windows: Arc<TrafficWindow>,
     pub(crate) sampler: Sampler,
     pub(crate) judged: Latest,
     /// Tells the guardrails, by its end, that the application has ended.
@@ -47,7 +47,7 @@ impl State {
         if let Some(batches) = batches {
             tokio::spawn(metrics.batches().measure(batches.subscribe()));
         }
-        let (windows, judged) = (Arc::new(Windows::default()), Latest::default());
+        let (windows, judged) = (Arc::new(TrafficWindow::default()), Latest::default());
         let watching = settings.watching;
         let sampler = Sampler::start(watching.sample, shadow.clone(), windows.clone(), metrics.shadow());
         let guard = Guard {

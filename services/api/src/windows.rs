@@ -7,17 +7,17 @@ use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Durations, WindowSum};
+use daybook_domain::routing::{Durations, ModelReadStats};
 use daybook_projections::watch::Window;
 
-use crate::edge::watched::Chosen;
+use crate::edge::watched::RoutedRead;
 
 /// Words of the bits by which subjects are counted: 65,536 bits tell up to about 200,000 subjects within a percent.
 const SUBJECT_WORDS: usize = 1024;
 
 /// What is being counted.
 #[derive(Debug, Default)]
-pub(crate) struct Windows {
+pub(crate) struct TrafficWindow {
     legacy: Counts,
     dynamic: Counts,
 }
@@ -45,9 +45,9 @@ impl Default for Counts {
     }
 }
 
-impl Windows {
+impl TrafficWindow {
     /// A request was answered, or given up by its client after so many seconds.
-    pub(crate) fn answered(&self, chosen: Chosen, seconds: f64, failed: bool) {
+    pub(crate) fn answered(&self, chosen: RoutedRead, seconds: f64, failed: bool) {
         let counts = self.of(chosen.model);
         if let Some(count) = counts.durations.get(Durations::step_of(seconds)) {
             add(count);
@@ -97,7 +97,7 @@ impl Counts {
     fn take(&self, model: ReadModel) -> Window {
         let durations = Durations::of_counts(self.durations.iter().map(take));
         let set: u32 = self.subjects.iter().map(|word| take(word).count_ones()).sum();
-        let sum = WindowSum {
+        let sum = ModelReadStats {
             requests: durations.counts().iter().sum(),
             failed: take(&self.failed),
             durations,
@@ -130,18 +130,18 @@ mod tests {
 
     use super::*;
 
-    fn chosen(model: ReadModel, subject: Option<u64>) -> Chosen {
+    fn chosen(model: ReadModel, subject: Option<u64>) -> RoutedRead {
         let hash = |subject: u64| {
             let mut hasher = DefaultHasher::new();
             subject.hash(&mut hasher);
             hasher.finish()
         };
-        Chosen { model, by_share: subject.map(hash) }
+        RoutedRead { model, by_share: subject.map(hash) }
     }
 
     #[test]
     fn a_window_is_what_came_since_the_one_before() {
-        let windows = Windows::default();
+        let windows = TrafficWindow::default();
         windows.answered(chosen(ReadModel::Dynamic, Some(1)), 0.003, false);
         windows.answered(chosen(ReadModel::Dynamic, Some(1)), 0.004, true);
         windows.answered(chosen(ReadModel::Legacy, None), 0.1, false);
@@ -152,12 +152,15 @@ mod tests {
         let sum = &legacy.sum;
         assert_eq!((sum.requests, sum.compared, sum.mismatched, legacy.by_share), (1, 1, 1, 0));
         assert!((100.0..120.0).contains(&sum.p99_ms().unwrap_or_default()));
-        assert_eq!(windows.take().map(|window| window.sum), [WindowSum::default(), WindowSum::default()]);
+        assert_eq!(
+            windows.take().map(|window| window.sum),
+            [ModelReadStats::default(), ModelReadStats::default()]
+        );
     }
 
     #[test]
     fn subjects_are_counted_within_a_percent_however_often_they_come() {
-        let windows = Windows::default();
+        let windows = TrafficWindow::default();
         for number in [100_u64, 5_000, 100_000] {
             for subject in (0..number).chain(0..number) {
                 windows.answered(chosen(ReadModel::Dynamic, Some(subject)), 0.001, false);

@@ -10,23 +10,23 @@ mod sealing;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::book::Book;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::Routing;
+use daybook_domain::schedule::DaySchedule;
 use daybook_domain::{ClinicZone, SubjectId};
 use daybook_event_log::EventLog;
 use daybook_event_log::vault::Vault;
 
-pub use booking::{Booked, NewReservation, Wanted};
+pub use booking::{BookingOutcome, NewReservation, ReservationChange};
 pub use clinic::{NewClosure, Seeded};
 pub use forget::Forgotten;
 
 use crate::clock::Clock;
 use crate::error::CommandError;
 use crate::follower::{Followed, Follower};
-use crate::pages::{Office, Pages};
+use crate::pages::{Pages, WorkerContext};
 
 /// Where the clinic is and what time it is.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Commands(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     vault: Vault,
-    office: Arc<Office>,
+    office: Arc<WorkerContext>,
     streams: Followed,
     pages: Pages,
     /// Held for as long as anybody holds a clone.
@@ -60,7 +60,7 @@ impl Commands {
     ) -> Result<Self, CommandError> {
         let streams = Followed::unread();
         let follower = streams.clone().start(Arc::clone(&log), vault.clone()).await?;
-        let office = Arc::new(Office {
+        let office = Arc::new(WorkerContext {
             log,
             catalog: Arc::clone(&streams.catalog),
             hours: Arc::clone(&streams.hours),
@@ -98,8 +98,8 @@ impl Commands {
     }
 
     /// A page as the log has it now. For tests and tools: queries read a view.
-    pub async fn page(&self, date: NaiveDate) -> Result<Book, CommandError> {
-        self.0.pages.look(date, Book::clone).await
+    pub async fn page(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {
+        self.0.pages.look(date, DaySchedule::clone).await
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {

@@ -5,10 +5,10 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use daybook_domain::book::Rejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
+use daybook_domain::schedule::Rejection;
 use daybook_event_log::vault::VaultError;
 use daybook_event_log::{AppendError, DecodeError, ReadError};
 

@@ -12,12 +12,12 @@ use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::Routing;
 use daybook_domain::{Event, KeyId};
 use daybook_event_log::vault::Vault;
-use daybook_event_log::{Category, EventLog, Filter, Position, Recorded, decode};
+use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, decode};
 use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 
 use crate::error::CommandError;
-use crate::small_stream::{Forgettings, Kept};
+use crate::singleton_stream::{CachedAggregate, ErasureLog};
 
 /// The streams that are followed.
 const FOLLOWED: [Category; 4] = [Category::Catalog, Category::Hours, Category::Routing, Category::Privacy];
@@ -34,10 +34,10 @@ const MAX_KEYS_AT_ONCE: usize = 1000;
 /// What is followed.
 #[derive(Debug, Clone)]
 pub(crate) struct Followed {
-    pub(crate) catalog: Arc<Kept<Catalog>>,
-    pub(crate) hours: Arc<Kept<Hours>>,
-    pub(crate) routing: Arc<Kept<Routing>>,
-    pub(crate) forgettings: Arc<Kept<Forgettings>>,
+    pub(crate) catalog: Arc<CachedAggregate<Catalog>>,
+    pub(crate) hours: Arc<CachedAggregate<Hours>>,
+    pub(crate) routing: Arc<CachedAggregate<Routing>>,
+    pub(crate) forgettings: Arc<CachedAggregate<ErasureLog>>,
 }
 
 /// The task that follows. It ends when this is dropped.
@@ -54,10 +54,10 @@ impl Followed {
     /// Nothing read yet.
     pub(crate) fn unread() -> Self {
         Self {
-            catalog: Arc::new(Kept::unread()),
-            hours: Arc::new(Kept::unread()),
-            routing: Arc::new(Kept::unread()),
-            forgettings: Arc::new(Kept::unread()),
+            catalog: Arc::new(CachedAggregate::unread()),
+            hours: Arc::new(CachedAggregate::unread()),
+            routing: Arc::new(CachedAggregate::unread()),
+            forgettings: Arc::new(CachedAggregate::unread()),
         }
     }
 
@@ -109,7 +109,7 @@ impl Followed {
     }
 
     /// Takes in one event; gives the keys that it says are to be destroyed.
-    async fn see(&self, recorded: &Recorded, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
+    async fn see(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
         match recorded.stream.category() {
             Category::Catalog => self.catalog.see(recorded, log).await?,
             Category::Hours => self.hours.see(recorded, log).await?,

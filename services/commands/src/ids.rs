@@ -6,7 +6,7 @@
 use std::fmt;
 
 use chrono::NaiveDate;
-use daybook_domain::book::BookEvent;
+use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{ClosureId, ReservationId, SubjectId};
 use daybook_event_log::EventId;
 use uuid::Uuid;
@@ -77,22 +77,24 @@ pub(crate) fn closure_from(uuid: Uuid) -> ClosureId {
 }
 
 /// An event's id: that of the row for one that takes over a row, else the fresh one.
-pub(crate) fn event_id(event: &BookEvent, fresh: Uuid) -> EventId {
+pub(crate) fn event_id(event: &ScheduleEvent, fresh: Uuid) -> EventId {
     EventId(match event {
-        BookEvent::ReservationImported(e) => Uuid::new_v5(&IMPORTED_ROWS, e.reservation.as_str().as_bytes()),
-        BookEvent::ReservationRequested(_)
-        | BookEvent::ReservationReimported(_)
-        | BookEvent::ReservationConfirmed(_)
-        | BookEvent::ReservationRejected(_)
-        | BookEvent::ReservationCancelled(_)
-        | BookEvent::ReservationCompleted(_)
-        | BookEvent::ReservationNoShowMarked(_)
-        | BookEvent::ReservationNoShowCorrected(_)
-        | BookEvent::ReservationRescheduled(_)
-        | BookEvent::ReservationTimeAssigned(_)
-        | BookEvent::AdminNoteWritten(_)
-        | BookEvent::TimeClosed(_)
-        | BookEvent::TimeReopened(_) => fresh,
+        ScheduleEvent::ReservationImported(e) => {
+            Uuid::new_v5(&IMPORTED_ROWS, e.reservation.as_str().as_bytes())
+        }
+        ScheduleEvent::ReservationRequested(_)
+        | ScheduleEvent::ReservationReimported(_)
+        | ScheduleEvent::ReservationConfirmed(_)
+        | ScheduleEvent::ReservationRejected(_)
+        | ScheduleEvent::ReservationCancelled(_)
+        | ScheduleEvent::ReservationCompleted(_)
+        | ScheduleEvent::ReservationNoShowMarked(_)
+        | ScheduleEvent::ReservationNoShowCorrected(_)
+        | ScheduleEvent::ReservationRescheduled(_)
+        | ScheduleEvent::ReservationTimeAssigned(_)
+        | ScheduleEvent::AdminNoteWritten(_)
+        | ScheduleEvent::TimeClosed(_)
+        | ScheduleEvent::TimeReopened(_) => fresh,
     })
 }
 

@@ -8,7 +8,7 @@
 //! in and whether or not `updatedAt` says so, since every row is held against what the log says of it. What was changed here
 //! meanwhile is never overruled in silence. A run to which nothing has happened appends nothing.
 //!
-//! A [`Takeover`] says how to go about it. It is run, or rehearsed, or only looked at: each time the same rows go the same
+//! A [`ImportRun`] says how to go about it. It is run, or rehearsed, or only looked at: each time the same rows go the same
 //! way, and only a run appends. [`Rules`] are the clinic's own, for texts that the built-in grammar cannot read.
 
 mod analysis;
@@ -44,7 +44,7 @@ pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use crate::commands::Commands;
 use crate::error::CommandError;
-use basis::Basis;
+use basis::ReferenceData;
 use row::RawRow;
 use run::Run;
 
@@ -151,7 +151,7 @@ impl Source {
 
 /// How an import goes about it.
 #[derive(Debug, Clone, Default)]
-pub struct Takeover {
+pub struct ImportRun {
     /// Take only rows whose `updatedAt` is not before this. One that was changed by hand without it is then not seen.
     pub since: Option<DateTime<Utc>>,
     /// Where a reservation was changed both there and here, take what the old system says.
@@ -163,7 +163,7 @@ pub struct Takeover {
     pub rules: Rules,
 }
 
-impl Takeover {
+impl ImportRun {
     /// Takes reservations over.
     pub async fn run(
         &self,
@@ -181,7 +181,7 @@ impl Takeover {
         source: Source,
         progress: OnProgress<'_>,
     ) -> Result<ImportReport, ImportError> {
-        let run = Run::rehearsal(commands, Basis::of(commands), self).await?;
+        let run = Run::rehearsal(commands, ReferenceData::of(commands), self).await?;
         self.read_through(source, run, |_| {}, progress).await
     }
 
@@ -193,7 +193,7 @@ impl Takeover {
         samples: Samples,
         progress: OnProgress<'_>,
     ) -> Result<Analysis, ImportError> {
-        let basis = Basis::of(commands);
+        let basis = ReferenceData::of(commands);
         let mut tally = analysis::Tally::new(&self.rules, basis.clone(), samples);
         let run = Run::rehearsal(commands, basis, self).await?;
         let report = self.read_through(source, run, |row| tally.look(row), progress).await?;

@@ -5,7 +5,7 @@
 //! retries, idempotency keys, the sealing of patients' details, forgetting, the first start, and the import of the old
 //! system.
 //!
-//! Where to look: [`Commands`] is all that can be asked, `pages` decides and appends for a clinic day, `small_stream`
+//! Where to look: [`Commands`] is all that can be asked, `pages` decides and appends for a clinic day, `singleton_stream`
 //! does so for catalog, hours and routing, `follower` keeps those current in every process, [`import`] takes over the
 //! old system's reservations.
 
@@ -19,13 +19,15 @@ pub mod import;
 mod origin;
 mod pages;
 pub mod review;
-mod small_stream;
-mod wish_input;
+mod singleton_stream;
+mod time_input;
 
 pub use clock::{Clock, SystemClock};
-pub use commands::{Booked, Commands, Forgotten, NewClosure, NewReservation, Seeded, Settings, Wanted};
+pub use commands::{
+    BookingOutcome, Commands, Forgotten, NewClosure, NewReservation, ReservationChange, Seeded, Settings,
+};
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
-pub use import::{ImportError, ImportReport, Takeover};
+pub use import::{ImportError, ImportReport, ImportRun};
 pub use origin::Origin;
-pub use wish_input::WishInput;
+pub use time_input::WishInput;

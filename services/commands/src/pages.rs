@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use daybook_domain::book::{Book, BookCommand, Booking};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::routing::Routing;
+use daybook_domain::schedule::{Booking, DaySchedule, ScheduleCommand};
 use daybook_domain::{ClinicZone, ReservationId};
 use daybook_event_log::{EventLog, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::error::CommandError;
 use crate::origin::Origin;
-use crate::small_stream::Kept;
+use crate::singleton_stream::CachedAggregate;
 use worker::Worker;
 
 /// Pages kept in memory; the one that was asked least recently goes first.
@@ -41,15 +41,15 @@ const MAX_WORKERS_TRIED: u32 = 4;
 
 /// What workers need beside their page.
 #[derive(Debug)]
-pub(crate) struct Office {
+pub(crate) struct WorkerContext {
     /// Where events go.
     pub(crate) log: Arc<dyn EventLog>,
     /// The clinic's services.
-    pub(crate) catalog: Arc<Kept<Catalog>>,
+    pub(crate) catalog: Arc<CachedAggregate<Catalog>>,
     /// The clinic's hours.
-    pub(crate) hours: Arc<Kept<Hours>>,
+    pub(crate) hours: Arc<CachedAggregate<Hours>>,
     /// Which rule set judges no more.
-    pub(crate) routing: Arc<Kept<Routing>>,
+    pub(crate) routing: Arc<CachedAggregate<Routing>>,
     /// Where the clinic is.
     pub(crate) zone: ClinicZone,
     /// What time it is.
@@ -58,9 +58,9 @@ pub(crate) struct Office {
 
 /// What one caller asks of a page: some commands that hold together or not at all.
 #[derive(Debug)]
-pub(crate) struct Unit {
+pub(crate) struct CommandBatch {
     /// In the order in which they are decided.
-    pub(crate) commands: Vec<BookCommand>,
+    pub(crate) commands: Vec<ScheduleCommand>,
     /// The key they are sealed with, where it is to be kept with the events they cause.
     pub(crate) new_key: Option<NewKey>,
     /// The booking that the caller wants to see afterwards.
@@ -71,7 +71,7 @@ pub(crate) struct Unit {
 
 /// What came of a unit.
 #[derive(Debug, Clone)]
-pub(crate) struct Settled {
+pub(crate) struct Outcome {
     /// Position that a view has to have passed to show it.
     pub(crate) position: Position,
     /// The booking asked about, as the unit left it.
@@ -83,15 +83,15 @@ pub(crate) struct Settled {
 }
 
 /// What came of a unit, or why nothing did.
-type Answer = Result<Settled, CommandError>;
+type Answer = Result<Outcome, CommandError>;
 
 /// Looks at a page, or is told why there is none to look at.
-type Look = Box<dyn FnOnce(Result<&Book, CommandError>) + Send>;
+type Look = Box<dyn FnOnce(Result<&DaySchedule, CommandError>) + Send>;
 
 /// One entry of a worker's queue.
 enum Job {
     /// Decide and append.
-    Settle(Unit, oneshot::Sender<Answer>),
+    Settle(CommandBatch, oneshot::Sender<Answer>),
     /// Show the page as the log has it now.
     Look(Look),
 }
@@ -99,7 +99,7 @@ enum Job {
 /// The pages in memory.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    office: Arc<Office>,
+    office: Arc<WorkerContext>,
     open: Mutex<OpenPages>,
 }
 
@@ -117,12 +117,12 @@ struct OpenPage {
 
 impl Pages {
     /// No page yet.
-    pub(crate) fn new(office: Arc<Office>) -> Self {
+    pub(crate) fn new(office: Arc<WorkerContext>) -> Self {
         Self { office, open: Mutex::default() }
     }
 
     /// Has a unit decided and recorded.
-    pub(crate) async fn settle(&self, date: NaiveDate, unit: Unit) -> Answer {
+    pub(crate) async fn settle(&self, date: NaiveDate, unit: CommandBatch) -> Answer {
         let (sender, answer) = oneshot::channel();
         self.send(date, Job::Settle(unit, sender)).await?;
         wait(answer).await?
@@ -132,7 +132,7 @@ impl Pages {
     pub(crate) async fn look<T: Send + 'static>(
         &self,
         date: NaiveDate,
-        look: impl FnOnce(&Book) -> T + Send + 'static,
+        look: impl FnOnce(&DaySchedule) -> T + Send + 'static,
     ) -> Result<T, CommandError> {
         let (sender, answer) = oneshot::channel();
         let job: Look = Box::new(move |book| {

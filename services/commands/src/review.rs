@@ -7,14 +7,14 @@ mod file;
 
 use chrono::NaiveDate;
 use daybook_domain::ReservationId;
-use daybook_domain::book::{Meant, Rejection};
-use daybook_domain::wish::{self, Understood};
+use daybook_domain::requested_time::{self, ParsedTime};
+use daybook_domain::schedule::{Rejection, ReviewedTime};
 use daybook_event_log::Position;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 pub use file::{Corrected, FileRow, read_file, write_file};
 
-use crate::commands::{Commands, Wanted};
+use crate::commands::{Commands, ReservationChange};
 use crate::error::CommandError;
 use crate::origin::Origin;
 
@@ -27,7 +27,7 @@ pub enum Decision {
     /// Leave it in review: nobody can tell what the patient meant.
     Keep,
     /// Take the wish for this.
-    Meant(Meant),
+    ReviewedTime(ReviewedTime),
 }
 
 impl Decision {
@@ -37,10 +37,10 @@ impl Decision {
         if text.trim().is_empty() || text.trim().eq_ignore_ascii_case("keep") {
             return Some(Self::Keep);
         }
-        match wish::read(text) {
-            Understood::At(start) => Some(Self::Meant(Meant::At(start))),
-            Understood::Period(period) => Some(Self::Meant(Meant::Period(period))),
-            Understood::Unclear(_) => None,
+        match requested_time::read(text) {
+            ParsedTime::At(start) => Some(Self::ReviewedTime(ReviewedTime::At(start))),
+            ParsedTime::Period(period) => Some(Self::ReviewedTime(ReviewedTime::Period(period))),
+            ParsedTime::Ambiguous(_) => None,
         }
     }
 }
@@ -89,8 +89,8 @@ impl Commands {
 
     async fn read_wish(&self, reading: Reading, origin: Origin) -> Result<Came, CommandError> {
         let Reading { page, reservation, decision } = reading;
-        let Decision::Meant(meant) = decision else { return Ok(Came::Kept) };
-        match self.change(page, reservation, None, Wanted::ReadWish(meant), origin).await {
+        let Decision::ReviewedTime(meant) = decision else { return Ok(Came::Kept) };
+        match self.change(page, reservation, None, ReservationChange::ReadWish(meant), origin).await {
             Ok(booked) if booked.repeated => Ok(Came::AlreadySo),
             Ok(booked) => Ok(Came::Applied(booked.position)),
             Err(CommandError::Rejected(rejection)) => Ok(Came::Refused(rejection)),

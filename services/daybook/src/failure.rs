@@ -18,7 +18,7 @@ const CLASSES_ABOUT_VALUES: [&str; 3] = ["22", "23", "54"];
 /// A word on the command line that makes no sense, in the words that say what would.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Misuse(pub String);
+pub struct UsageError(pub String);
 
 /// The error and its causes, outermost first.
 pub fn describe(error: &anyhow::Error) -> String {
@@ -55,7 +55,7 @@ fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
 
 fn is_misuse(error: &(dyn Error + 'static)) -> bool {
     let unattended = matches!(error.downcast_ref::<Unconfirmed>(), Some(Unconfirmed::Unattended));
-    unattended || error.is::<Misuse>() || error.is::<SettingsError>()
+    unattended || error.is::<UsageError>() || error.is::<SettingsError>()
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_misuse_and_an_unattended_change_are_usage_errors() {
-        for error in [Misuse("no".to_owned()).into(), Unconfirmed::Unattended.into()] {
+        for error in [UsageError("no".to_owned()).into(), Unconfirmed::Unattended.into()] {
             assert_eq!(exit_for(&error), Exit::Usage);
         }
         assert_eq!(exit_for(&Unconfirmed::Declined.into()), Exit::Failed);

@@ -3,7 +3,7 @@
 //! Nothing here decides what is said; it only lays it out.
 
 mod confirm;
-mod meter;
+mod progress_bar;
 mod table;
 
 use std::fmt::Display;
@@ -14,8 +14,8 @@ use clap::Args;
 use serde::Serialize;
 
 pub(crate) use confirm::Unconfirmed;
-pub(crate) use confirm::{Consent, ask};
-pub(crate) use meter::Meter;
+pub(crate) use confirm::{Confirmation, ask};
+pub(crate) use progress_bar::ProgressBar;
 pub(crate) use table::{Align, Table};
 
 /// How data is printed.

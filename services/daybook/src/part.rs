@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::failure::Misuse;
+use crate::failure::UsageError;
 
 /// For its owner alone.
 const MODE: u32 = 0o600;
@@ -19,14 +19,14 @@ const MODE: u32 = 0o600;
 pub(crate) const SUFFIX: &str = ".part";
 
 /// A file that is being written. Unless it is kept, dropping it removes it.
-pub(crate) struct Part {
+pub(crate) struct AtomicFile {
     file: File,
     path: PathBuf,
     place: PathBuf,
     is_kept: bool,
 }
 
-impl Part {
+impl AtomicFile {
     /// Makes it beside its place. What an earlier attempt left there is replaced.
     pub(crate) fn create(place: &Path) -> anyhow::Result<Self> {
         let mut name = place.as_os_str().to_owned();
@@ -55,7 +55,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.is_kept {
             // Nothing is lost by a leftover; the next attempt removes it.
@@ -69,9 +69,10 @@ pub(crate) fn check_free(file: &Path, force: bool) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(file) {
         Ok(found) if force && found.is_file() => Ok(()),
         Ok(found) if found.is_file() => {
-            Err(Misuse(format!("there is a file `{}` already; --force replaces it", file.display())).into())
+            Err(UsageError(format!("there is a file `{}` already; --force replaces it", file.display()))
+                .into())
         }
-        Ok(_) => Err(Misuse(format!("`{}` is something else than a file", file.display())).into()),
+        Ok(_) => Err(UsageError(format!("`{}` is something else than a file", file.display())).into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", file.display())),
     }
@@ -99,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("log.jsonl");
         fs::write(folder.path().join("log.jsonl.part"), "a leftover that is longer").unwrap();
-        let part = Part::create(&place).unwrap();
+        let part = AtomicFile::create(&place).unwrap();
         part.out().write_all(b"whole").unwrap();
         assert!(!place.exists());
         part.keep().unwrap();
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn what_is_broken_off_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        drop(Part::create(&folder.path().join("log.jsonl")).unwrap());
+        drop(AtomicFile::create(&folder.path().join("log.jsonl")).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -122,7 +123,7 @@ mod tests {
         assert!(check_free(&file, false).is_ok());
         std::fs::write(&file, "precious").unwrap();
         let refused = check_free(&file, false).unwrap_err();
-        assert!(refused.is::<Misuse>() && refused.to_string().contains("--force"), "{refused}");
+        assert!(refused.is::<UsageError>() && refused.to_string().contains("--force"), "{refused}");
         assert!(check_free(&file, true).is_ok());
         assert!(check_free(folder.path(), true).is_err());
     }

@@ -22,7 +22,7 @@ pub(crate) use traffic::Traffic;
 
 use crate::settings::Settings;
 use crate::wiring::{Restored, RunningEngine};
-use scene::Scene;
+use scene::RehearsalEnvironment;
 use stages::Stages;
 
 /// How much is asked for.
@@ -83,7 +83,7 @@ async fn run_beside(
     tell: Tell<'_>,
 ) -> anyhow::Result<Report> {
     let since = Instant::now();
-    let scene = Scene::open(restored, settings).await?;
+    let scene = RehearsalEnvironment::open(restored, settings).await?;
     let brought_back = to_the_beginning(&scene).await?;
     let reservations = scene.draw().await?;
     let mut stages = Stages::new(&scene, load, tell);
@@ -107,7 +107,7 @@ async fn run_beside(
 
 /// Leads everybody to the legacy view, whatever stage the log was copied in. Gives how long it took to build that view again,
 /// where it had been retired.
-async fn to_the_beginning(scene: &Scene) -> anyhow::Result<Option<f64>> {
+async fn to_the_beginning(scene: &RehearsalEnvironment) -> anyhow::Result<Option<f64>> {
     let routing = scene.commands.routing();
     let brought_back = match routing.is_retired(ReadModel::Legacy) {
         true => Some(scene.restore_legacy().await?.as_secs_f64()),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use daybook_api::{JwtSecret, Watching};
 use daybook_domain::ClinicZone;
-use daybook_domain::routing::{FlagsObserved, Limits, Share};
+use daybook_domain::routing::{FlagsObserved, Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
 use daybook_projections::SoakTimes;
@@ -197,9 +197,9 @@ fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
     }
 }
 
-fn parse_sample(text: Option<String>) -> Result<Share, SettingsError> {
+fn parse_sample(text: Option<String>) -> Result<RolloutPercentage, SettingsError> {
     let Some(text) = text else { return Ok(Watching::default().sample) };
-    let share = text.parse().ok().and_then(|percent: f64| Share::percent(percent).ok());
+    let share = text.parse().ok().and_then(|percent: f64| RolloutPercentage::percent(percent).ok());
     share.ok_or(SettingsError::ShadowSample(text))
 }
 

@@ -6,8 +6,8 @@ mod database;
 mod empty;
 mod engine;
 mod in_force;
-mod key_ring;
 mod log;
+mod master_key;
 mod scratch;
 mod supervisor;
 
@@ -21,7 +21,8 @@ use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{
-    Auditor, GateSettings, Gates, KEEP, Migration, Rebuild, Retirement, Standing, ViewError, generation,
+    Auditor, GateSettings, Gates, GenerationStatus, KEEP, Migration, Rebuild, Retirement, ViewError,
+    generation,
 };
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ const VIEWS_PAUSE: Duration = Duration::from_millis(50);
 
 /// What to do where there is no database in the data dir yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beginning {
+pub enum IfMissing {
     /// Make one: this command may begin a clinic's book.
     Allowed,
     /// Refuse: there is nothing to look at or to change, most likely because this is the wrong folder.
@@ -74,7 +75,7 @@ impl Backend {
     ///
     /// # Errors
     /// The part that could not be opened, with its cause.
-    pub async fn open(settings: &Settings, beginning: Beginning) -> anyhow::Result<Self> {
+    pub async fn open(settings: &Settings, beginning: IfMissing) -> anyhow::Result<Self> {
         settings.check_master_key()?;
         let server = DatabaseServer::start(settings, beginning).await?;
         Self::open_on(settings, server).await
@@ -84,9 +85,9 @@ impl Backend {
         let config = server.config().clone();
         bring_up_to_date(&config).await.with_context(|| server.describe_failure())?;
         let pool = create_pool(&config, PoolSize::default())?;
-        let keys = key_ring::open(settings, &pool).await?;
+        let keys = master_key::open(settings, &pool).await?;
         let vault = Vault::new(pool.clone(), Arc::new(keys));
-        key_ring::check(&vault, &pool).await?;
+        master_key::check(&vault, &pool).await?;
         let log = log::open(settings, &config, &pool).await?;
         let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
         let commands = Commands::open(Arc::clone(&log), vault.clone(), clock).await?;
@@ -101,7 +102,7 @@ impl Backend {
         if !database::has_begun(settings) {
             return Ok(None);
         }
-        Self::open(settings, Beginning::Refused).await.map(Some)
+        Self::open(settings, IfMissing::Refused).await.map(Some)
     }
 
     /// Makes sure that no view that serves is ahead of the log. For commands that append: a view that is ahead, because an older
@@ -176,7 +177,7 @@ impl Backend {
     ///
     /// # Errors
     /// [`ViewError::TimedOut`] where that takes longer than [`VIEWS_PATIENCE`].
-    pub async fn views_at(&self, position: Position) -> anyhow::Result<Vec<Standing>> {
+    pub async fn views_at(&self, position: Position) -> anyhow::Result<Vec<GenerationStatus>> {
         let deadline = Instant::now() + VIEWS_PATIENCE;
         loop {
             let live = generation::live(&self.pool.get().await?).await?;

@@ -7,19 +7,19 @@
 //! Where to look: [`book`] is a clinic day, [`catalog`] the services, [`hours`] when the clinic is open, [`routing`]
 //! which read model answers whom, [`rules`] what makes a booking possible, [`wish`] how free text becomes a time.
 
-pub mod book;
 pub mod catalog;
 pub mod event;
 pub mod hours;
 pub mod id;
 pub mod phone;
 pub mod privacy;
+pub mod requested_time;
 pub mod routing;
 pub mod rules;
+pub mod schedule;
 pub mod sealed;
 pub mod time;
 pub mod vocabulary;
-pub mod wish;
 
 pub use event::Event;
 pub use id::{Actor, ClosureId, HoursId, ReservationId, ServiceId, SubjectId};

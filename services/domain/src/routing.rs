@@ -17,13 +17,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::ReadModel;
 
-pub use choice::{BUCKETS, Because, InvalidShare, RoutedSubject, Share};
+pub use choice::{BUCKETS, InvalidRolloutPercentage, RolloutPercentage, RoutedSubject, RoutingReason};
 pub use gate::{Finding, Gate, GateResult};
 pub use guardrail::{
-    Durations, Inconclusive, InvalidLimits, Judgement, Limits, Seen, Trip, WORSE_FACTOR, WindowSum, judge,
+    Breach, Durations, GuardrailVerdict, Inconclusive, InvalidLimits, Limits, ModelReadStats, ReadStats,
+    WORSE_FACTOR, judge,
 };
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
-pub use stage::{AdvanceStage, Override, RollBackStage, Stage, StageEntered, Way};
+pub use stage::{AdvanceStage, Direction, Override, RollBackStage, Stage, StageEntered};
 pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};
 
 /// Everything that can happen to the routing.
@@ -83,7 +84,7 @@ pub struct RolloutOpened {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicShareSet {
     /// In hundredths of a percent.
-    pub share: Share,
+    pub share: RolloutPercentage,
     /// Why.
     pub reason: Box<str>,
 }
@@ -121,7 +122,7 @@ pub struct Routing {
     /// The rollout's salt; none before the first start.
     pub salt: Option<Box<str>>,
     /// The part that the dynamic view answers.
-    pub share: Share,
+    pub share: RolloutPercentage,
     /// Whether everybody is on the legacy view until a share is set anew.
     pub rolled_back: bool,
     /// Subjects on a model whatever the share.
@@ -168,7 +169,7 @@ impl Routing {
                 self.stage = e.stage;
                 self.share = e.stage.share();
                 // The way back to the first stage is for everybody, those on the forced list too.
-                self.rolled_back = e.way == Way::RolledBack && e.stage == Stage::Legacy;
+                self.rolled_back = e.way == Direction::RolledBack && e.stage == Stage::Legacy;
             }
             RoutingEvent::ChecklistItemDone(e) => {
                 self.checklist.insert(e.item, e.evidence.clone());
@@ -186,7 +187,7 @@ impl Routing {
             }
             RoutingCommand::SetDynamicShare(wanted) => {
                 require_reason(&wanted.reason)?;
-                if wanted.share != Share::ALL {
+                if wanted.share != RolloutPercentage::ALL {
                     self.check_in_use(ReadModel::Legacy)?;
                 }
                 let same = self.share == wanted.share && !self.rolled_back;
@@ -281,7 +282,7 @@ pub enum RoutingRejection {
          `daybook reads set --dynamic 100 --reason TEXT`",
         .0.as_percent()
     )]
-    ShareIsNotAll(Share),
+    ShareIsNotAll(RolloutPercentage),
     /// Some subjects are on the legacy view whatever the share.
     #[error(
         "the forced list holds {0} on the legacy view: release them first; `daybook reads show` counts the list"
@@ -319,28 +320,34 @@ mod tests {
     use super::*;
 
     fn routing(percent: f64) -> Routing {
-        Routing { share: Share::percent(percent).unwrap(), ..Routing::default() }
+        Routing { share: RolloutPercentage::percent(percent).unwrap(), ..Routing::default() }
     }
 
     #[test]
     fn setting_a_share_ends_a_rollback_and_setting_it_again_does_nothing() {
         let mut routing = routing(100.0);
-        let set = RoutingCommand::SetDynamicShare(DynamicShareSet { share: Share::ALL, reason: "go".into() });
+        let set = RoutingCommand::SetDynamicShare(DynamicShareSet {
+            share: RolloutPercentage::ALL,
+            reason: "go".into(),
+        });
         assert_eq!(routing.decide(set.clone()), Ok(vec![]));
         routing.rolled_back = true;
         let events = routing.decide(set.clone()).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
-        assert_eq!(routing.choose(None), (ReadModel::Dynamic, Because::NoSubject));
+        assert_eq!(routing.choose(None), (ReadModel::Dynamic, RoutingReason::NoSubject));
         assert_eq!(routing.decide(set), Ok(vec![]));
     }
 
     #[test]
     fn a_change_needs_a_reason_and_a_share_is_a_percentage() {
-        let set = RoutingCommand::SetDynamicShare(DynamicShareSet { share: Share::ALL, reason: " ".into() });
+        let set = RoutingCommand::SetDynamicShare(DynamicShareSet {
+            share: RolloutPercentage::ALL,
+            reason: " ".into(),
+        });
         assert_eq!(routing(0.0).decide(set), Err(RoutingRejection::ReasonMissing));
-        assert_eq!(Share::percent(12.34).map(u16::from), Ok(1234));
+        assert_eq!(RolloutPercentage::percent(12.34).map(u16::from), Ok(1234));
         for wrong in [-1.0, 100.01, 0.001, f64::NAN] {
-            assert_eq!(Share::percent(wrong), Err(InvalidShare), "{wrong}");
+            assert_eq!(RolloutPercentage::percent(wrong), Err(InvalidRolloutPercentage), "{wrong}");
         }
     }
 }

@@ -11,20 +11,20 @@ pub mod seats;
 
 use chrono::NaiveDateTime;
 
-use crate::book::{Book, Placement, Rejection};
 use crate::catalog::Service;
 use crate::hours::Hours;
 use crate::id::ReservationId;
+use crate::schedule::{DaySchedule, Rejection, SlotAssignment};
 use crate::time::Minutes;
 use crate::vocabulary::ReadModel;
 
-pub use search::{MAX_ALTERNATIVES, Offer, offers, period_refusal};
+pub use search::{MAX_ALTERNATIVES, TimeSlot, offers, period_refusal};
 
 /// A clinic day to be judged on.
 #[derive(Debug, Clone, Copy)]
 pub struct Day<'a> {
     /// What is booked and closed.
-    pub book: &'a Book,
+    pub book: &'a DaySchedule,
     /// When the clinic treats.
     pub hours: &'a Hours,
     /// What the clinic's clock and calendar show.
@@ -39,7 +39,7 @@ pub struct Candidate<'a> {
     /// Minutes it takes up: treatment and clearing up.
     pub total_minutes: Minutes,
     /// Where in the day it would stand.
-    pub placement: &'a Placement,
+    pub placement: &'a SlotAssignment,
     /// The booking's own entry when it is moved: it does not stand in its own way.
     pub ignoring: Option<&'a ReservationId>,
 }
@@ -67,7 +67,10 @@ pub fn check_for_everybody(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(
 
 impl Day<'_> {
     /// The bookings that hold a seat, without the one that is being moved.
-    fn holding<'b>(&'b self, candidate: &'b Candidate<'_>) -> impl Iterator<Item = &'b crate::book::Booking> {
+    fn holding<'b>(
+        &'b self,
+        candidate: &'b Candidate<'_>,
+    ) -> impl Iterator<Item = &'b crate::schedule::Booking> {
         self.book
             .bookings()
             .filter(|(id, _)| candidate.ignoring != Some(*id))

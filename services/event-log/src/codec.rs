@@ -9,7 +9,7 @@ mod upcast;
 
 use daybook_domain::Event;
 
-use crate::port::{EventId, EventKind, NewEvent, Recorded};
+use crate::port::{EventId, EventKind, NewEvent, RecordedEvent};
 
 pub use metadata::{Metadata, Recording, TraceParent};
 pub use table::{EVENT_TYPES, EventType, kind_of};
@@ -95,14 +95,14 @@ pub fn encode(id: EventId, event: &Event, metadata: &Metadata) -> NewEvent {
 }
 
 /// Reads an event and what is known about it.
-pub fn decode(recorded: &Recorded) -> Result<(Event, Metadata), DecodeError> {
+pub fn decode(recorded: &RecordedEvent) -> Result<(Event, Metadata), DecodeError> {
     let (version, metadata) = decode_metadata(&recorded.metadata)?;
     let event = decode_event(&recorded.kind, version, &recorded.payload)?;
     Ok((event, metadata))
 }
 
 /// Reads an event with as much of its metadata as a view shows.
-pub fn decode_for_view(recorded: &Recorded) -> Result<(Event, Recording), DecodeError> {
+pub fn decode_for_view(recorded: &RecordedEvent) -> Result<(Event, Recording), DecodeError> {
     let (version, recording) =
         Recording::read(&recorded.metadata).map_err(|error| DecodeError::Metadata(error.into()))?;
     Ok((decode_event(&recorded.kind, version, &recorded.payload)?, recording))

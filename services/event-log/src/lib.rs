@@ -23,6 +23,6 @@ pub use memory::MemoryLog;
 pub use outage::FOLLOW_PATIENCE;
 pub use port::{
     AppendError, Appended, Category, Connection, EventId, EventKind, EventLog, Expected, Filter, NewEvent,
-    NewKey, PageRange, Position, ReadError, Recorded, RecordedStream, Revision, StreamName,
+    NewKey, PageRange, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName,
 };
 pub use postgres::PostgresLog;

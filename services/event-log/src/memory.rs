@@ -12,8 +12,8 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::port::{
-    AppendError, Appended, Connection, EventLog, Expected, Filter, Fit, NewEvent, Position, ReadError,
-    Recorded, RecordedStream, Revision, StreamName, check_append,
+    AppendCheck, AppendError, Appended, Connection, EventLog, Expected, Filter, NewEvent, Position,
+    ReadError, RecordedEvent, RecordedStream, Revision, StreamName, check_append,
 };
 
 /// Events that it keeps at most.
@@ -31,7 +31,7 @@ pub struct MemoryLog {
 
 #[derive(Default)]
 struct Events {
-    all: Vec<Recorded>,
+    all: Vec<RecordedEvent>,
     streams: HashMap<StreamName, Vec<usize>>,
 }
 
@@ -79,12 +79,12 @@ impl Events {
         let last = self.last_revision(stream);
         let conflict = Err(AppendError::RevisionConflict { expected, actual: last });
         match expected.judge(events.len(), last) {
-            Fit::AtEnd if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
+            AppendCheck::AtEnd if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
                 Err(AppendError::Unavailable(Box::new(Full)))
             }
-            Fit::AtEnd => Ok(self.push(stream, expected, events)),
-            Fit::PerhapsAlready => self.find(stream, expected, &events).map_or(conflict, Ok),
-            Fit::Conflict => conflict,
+            AppendCheck::AtEnd => Ok(self.push(stream, expected, events)),
+            AppendCheck::PerhapsAlready => self.find(stream, expected, &events).map_or(conflict, Ok),
+            AppendCheck::Conflict => conflict,
         }
     }
 
@@ -101,7 +101,7 @@ impl Events {
             let position = position_at(self.all.len());
             places.push(self.all.len());
             let (stream, kind) = (stream.clone(), kind.as_str().into());
-            self.all.push(Recorded { position, stream, revision, id, kind, payload, metadata });
+            self.all.push(RecordedEvent { position, stream, revision, id, kind, payload, metadata });
             appended = Appended { position, revision };
             revision = revision.next();
         }
@@ -119,7 +119,7 @@ impl Events {
         same.then_some(Appended { position: last.position, revision: last.revision })
     }
 
-    fn after(&self, after: Position, filter: Filter) -> impl Iterator<Item = &Recorded> {
+    fn after(&self, after: Position, filter: Filter) -> impl Iterator<Item = &RecordedEvent> {
         let start = self.all.partition_point(|event| event.position <= after);
         self.all.iter().skip(start).filter(move |event| filter.passes(&event.stream))
     }
@@ -191,6 +191,6 @@ impl EventLog for MemoryLog {
     }
 }
 
-fn finite(events: Vec<Recorded>) -> RecordedStream {
+fn finite(events: Vec<RecordedEvent>) -> RecordedStream {
     stream::iter(events.into_iter().map(Ok)).boxed()
 }

@@ -17,14 +17,14 @@ use futures_util::{StreamExt, TryStreamExt};
 
 pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
-pub use event::{Appended, EventId, EventKind, Expected, Fit, NewEvent, Recorded, check_append};
+pub use event::{AppendCheck, Appended, EventId, EventKind, Expected, NewEvent, RecordedEvent, check_append};
 pub use key::NewKey;
 pub use pages::{PageBounds, PageRange};
 pub use place::{InvalidPosition, InvalidRevision, Position, Revision};
 pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 
 /// Events as they come out of a log, in order.
-pub type RecordedStream = BoxStream<'static, Result<Recorded, ReadError>>;
+pub type RecordedStream = BoxStream<'static, Result<RecordedEvent, ReadError>>;
 
 /// Bytes of payload and metadata that one append may hold. EventStoreDB takes 1 MiB, and counts names of types too.
 pub const MAX_APPEND_BYTES: usize = 1024 * 1024 - 64 * 1024;

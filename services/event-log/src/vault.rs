@@ -33,7 +33,7 @@ pub use error::{InvalidMasterKey, KeyProviderError, VaultError};
 pub use finder::MAX_GROUP_SUBJECTS;
 pub use fresh_key::FreshKey;
 pub use master::{KeyProvider, MasterKey, WrappedKey};
-pub use opener::{Opened, Opener, Sealer};
+pub use opener::{Decryptor, Encryptor, Opened};
 pub use store::MAX_STATEMENT_KEYS;
 
 /// What sealed texts are bound up with: the reservation's id, for details, notes and reasons alike. A sealed text that
@@ -115,8 +115,8 @@ impl Vault {
     }
 
     /// Live keys of many subjects at once, made and on disk where there are none: thousands a statement. For imports.
-    pub async fn keys_for(&self, subjects: &[SubjectId]) -> Result<Sealer, VaultError> {
-        let mut sealer = Sealer::default();
+    pub async fn keys_for(&self, subjects: &[SubjectId]) -> Result<Encryptor, VaultError> {
+        let mut sealer = Encryptor::default();
         let mut missing = Vec::new();
         {
             let mut cache = self.lock();
@@ -149,8 +149,8 @@ impl Vault {
     }
 
     /// Fetches keys for opening many texts without waiting, those that are not at hand by one statement.
-    pub async fn prefetch(&self, ids: &[KeyId]) -> Result<Opener, VaultError> {
-        let mut opener = Opener::default();
+    pub async fn prefetch(&self, ids: &[KeyId]) -> Result<Decryptor, VaultError> {
+        let mut opener = Decryptor::default();
         let missing = self.take_cached(ids, &mut opener);
         for chunk in missing.chunks(MAX_STATEMENT_KEYS) {
             let stored = self.store.keys(chunk).await?;
@@ -162,7 +162,7 @@ impl Vault {
         Ok(opener)
     }
 
-    fn take_cached(&self, ids: &[KeyId], opener: &mut Opener) -> Vec<KeyId> {
+    fn take_cached(&self, ids: &[KeyId], opener: &mut Decryptor) -> Vec<KeyId> {
         let mut missing = Vec::new();
         let mut cache = self.lock();
         for id in ids {
@@ -178,7 +178,7 @@ impl Vault {
     }
 
     /// Fetches all keys there are, for a replay. They do not go through the cache.
-    pub async fn load_all_keys(&self) -> Result<Opener, VaultError> {
+    pub async fn load_all_keys(&self) -> Result<Decryptor, VaultError> {
         self.store.all().await
     }
 

@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use anyhow::Context;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use daybook_commands::NewReservation;
-use daybook_domain::book::BookEvent;
-use daybook_domain::book::event::{
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationRequested,
     ServiceSnapshot,
 };
 use daybook_domain::{Actor, Event, ReadModel, ReservationId, Sealed, SubjectId};
-use daybook_event_log::vault::{Sealer, sealing_context};
+use daybook_event_log::vault::{Encryptor, sealing_context};
 use daybook_event_log::{EventId, Metadata, NewEvent, StreamName, encode};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
@@ -90,7 +90,7 @@ pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History
 struct Past {
     entries: Vec<Entry>,
     services: Vec<ServiceSnapshot>,
-    sealer: Sealer,
+    sealer: Encryptor,
 }
 
 struct Entry {
@@ -126,16 +126,16 @@ impl Past {
         let entry = self.entries.get(step.reservation()).context("a step of no reservation")?;
         let reservation = entry.reservation.clone();
         let event = match step {
-            Step::Request(number) => BookEvent::ReservationRequested(self.requested(entry, number)?),
-            Step::Confirm(_) => BookEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
-            Step::Complete(_) => BookEvent::ReservationCompleted(ReservationCompleted { reservation }),
+            Step::Request(number) => ScheduleEvent::ReservationRequested(self.requested(entry, number)?),
+            Step::Confirm(_) => ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
+            Step::Complete(_) => ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation }),
             Step::Cancel(_) => {
                 let reason = Some(self.seal(entry, "일정이 바뀌었습니다")?);
-                BookEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
+                ScheduleEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
             }
             Step::Note(_) => {
                 let note = self.seal(entry, "주차 안내를 드렸습니다")?;
-                BookEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })
+                ScheduleEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })
             }
         };
         let actor = if matches!(step, Step::Request(_)) {
@@ -148,7 +148,7 @@ impl Past {
             read_model: Some(ReadModel::Legacy),
             ..Metadata::new(actor, recorded_at(position))
         };
-        Ok((entry.date, encode(EventId(Uuid::now_v7()), &Event::Book(event), &metadata)))
+        Ok((entry.date, encode(EventId(Uuid::now_v7()), &Event::Schedule(event), &metadata)))
     }
 
     fn requested(&self, entry: &Entry, number: usize) -> anyhow::Result<ReservationRequested> {

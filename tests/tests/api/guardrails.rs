@@ -6,10 +6,10 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use daybook_api::{Role, Watching};
-use daybook_commands::Takeover;
+use daybook_commands::ImportRun;
 use daybook_commands::import::Source;
-use daybook_domain::routing::{Limits, Share};
-use daybook_event_log::{Recorded, Revision, StreamName};
+use daybook_domain::routing::{Limits, RolloutPercentage};
+use daybook_event_log::{RecordedEvent, Revision, StreamName};
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, PATIENCE};
 use futures_util::{StreamExt, TryStreamExt};
@@ -38,7 +38,7 @@ const PATIENT_MS: f64 = 30_000.0;
 
 fn watching(sample: f64, latency_ms: f64) -> Watching {
     let limits = Limits { latency_ms, min_requests: MIN_REQUESTS, ..Limits::default() };
-    Watching { sample: Share::percent(sample).unwrap(), window: WINDOW, limits }
+    Watching { sample: RolloutPercentage::percent(sample).unwrap(), window: WINDOW, limits }
 }
 
 async fn guarded_app(sample: f64) -> App {
@@ -66,7 +66,7 @@ async fn rolled_back(app: &App) {
     }
 }
 
-async fn routing_events(app: &App) -> Vec<Recorded> {
+async fn routing_events(app: &App) -> Vec<RecordedEvent> {
     let events = app.clinic.log.read_stream(&StreamName::routing(), Revision::FIRST).await.unwrap();
     events.try_collect().await.unwrap()
 }
@@ -177,7 +177,8 @@ fn day(number: usize) -> chrono::NaiveDate {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_is_read() {
     let app = guarded_app(100.0).await;
-    let report = Takeover::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
+    let report =
+        ImportRun::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
     assert_eq!(report.read as usize, ROWS);
     app.clinic.settled().await.unwrap();
     set_share(&app, 25.0).await;

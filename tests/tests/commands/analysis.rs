@@ -7,9 +7,9 @@ use std::io::Cursor;
 
 use daybook_commands::Commands;
 use daybook_commands::import::{Analysis, AnomalyKind, Place, Reason, Rules, Samples, Source};
-use daybook_commands::{ImportReport, Takeover};
-use daybook_domain::book::{BookEvent, Placement};
-use daybook_domain::wish::Unclear;
+use daybook_commands::{ImportReport, ImportRun};
+use daybook_domain::requested_time::Ambiguity;
+use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Period};
 use daybook_event_log::vault::PatientDetails;
 
@@ -38,8 +38,8 @@ fn csv(text: impl Into<Vec<u8>>) -> Source {
     Source::csv(Cursor::new(text.into()))
 }
 
-fn by(rules: &Rules) -> Takeover {
-    Takeover { rules: rules.clone(), ..Takeover::default() }
+fn by(rules: &Rules) -> ImportRun {
+    ImportRun { rules: rules.clone(), ..ImportRun::default() }
 }
 
 async fn analyzed(text: impl Into<Vec<u8>>, rules: &Rules, samples: Samples) -> Analysis {
@@ -89,7 +89,7 @@ async fn an_analysis_counts_every_row_of_the_export_as_a_run_would() {
     let services = analysis.services.iter().map(|(service, rows)| (service.to_string(), *rows));
     assert_eq!(services.collect::<BTreeMap<_, _>>(), counted);
     assert_eq!(analysis.statuses, analysis.run.by_status);
-    assert_eq!(analysis.run.review, BTreeMap::from([(Unclear::Empty, 1), (Unclear::NotATime, 5)]));
+    assert_eq!(analysis.run.review, BTreeMap::from([(Ambiguity::Empty, 1), (Ambiguity::NotATime, 5)]));
     let (_clinic, process) = Clinic::set_up().await;
     let done = run(&process, EXPORT, &Rules::default()).await;
     assert_eq!(analysis.run, reckoned(&done));
@@ -219,26 +219,26 @@ async fn a_run_places_by_the_rules_and_keeps_the_texts_sealed() {
     let (_clinic, process) = Clinic::set_up().await;
     let rules = Rules::parse(RULES).unwrap();
     let done = run(&process, unread_rows(), &rules).await;
-    assert_eq!((done.imported, done.review), (4, BTreeMap::from([(Unclear::NotATime, 1)])));
+    assert_eq!((done.imported, done.review), (4, BTreeMap::from([(Ambiguity::NotATime, 1)])));
     let shown: Vec<_> = imported(&process).await;
-    let at = |start: &str, period| Placement::At { start: start.parse().unwrap(), period };
+    let at = |start: &str, period| SlotAssignment::At { start: start.parse().unwrap(), period };
     let sealed = |id: &str, placement, text: &str| (id.to_owned(), placement, None, Some(text.to_owned()));
     let expected = vec![
         sealed("r0", at("12:30", Period::Afternoon), "점심시간"),
-        sealed("r1", Placement::Period(Period::Afternoon), "저녁 김철수"),
-        sealed("r2", Placement::Review(Unclear::NotATime), "해질녘"),
+        sealed("r1", SlotAssignment::Period(Period::Afternoon), "저녁 김철수"),
+        sealed("r2", SlotAssignment::Review(Ambiguity::NotATime), "해질녘"),
         ("r3".to_owned(), at("09:00", Period::Morning), Some("09:00".into()), None),
     ];
     assert_eq!(shown, expected);
 }
 
-type Taken = (String, Placement, Option<Box<str>>, Option<String>);
+type Taken = (String, SlotAssignment, Option<Box<str>>, Option<String>);
 
 /// Id, placement, text in plain and sealed text of what was imported, by id.
 async fn imported(process: &Process) -> Vec<Taken> {
     let mut taken = Vec::new();
     for event in process.all_events().await {
-        let Event::Book(BookEvent::ReservationImported(row)) = event else { continue };
+        let Event::Schedule(ScheduleEvent::ReservationImported(row)) = event else { continue };
         let details = process.opened(&row.details, &row.reservation).await.unwrap();
         let unread = PatientDetails::from_text(&details).unwrap().unread_wish.map(String::from);
         taken.push((row.reservation.to_string(), row.placement, row.wish, unread));

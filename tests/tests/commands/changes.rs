@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{CommandError, NewClosure, NewReservation, Wanted, WishInput};
-use daybook_domain::book::{BookEvent, Placement, Rejection};
+use daybook_commands::{CommandError, NewClosure, NewReservation, ReservationChange, WishInput};
+use daybook_domain::requested_time::Ambiguity;
+use daybook_domain::schedule::{Rejection, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Span;
-use daybook_domain::wish::Unclear;
 use daybook_domain::{ReadModel, ReservationId, Status};
 use daybook_event_log::vault::PatientDetails;
 
@@ -18,17 +18,17 @@ async fn notes_and_reasons_are_sealed_with_the_patients_key() {
     let (_clinic, process) = Clinic::set_up().await;
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let changes = vec![
-        Wanted::WriteAdminNote("called back".to_owned()),
-        Wanted::Reject { reason: Some("on holiday".to_owned()) },
+        ReservationChange::WriteAdminNote("called back".to_owned()),
+        ReservationChange::Reject { reason: Some("on holiday".to_owned()) },
     ];
     let changed =
         process.commands.change_all(tuesday(), id.clone(), Some(1), changes, staff()).await.unwrap();
     assert_eq!((changed.booking.status, changed.booking.version), (Status::Rejected, 3));
     let events = process.page_events(tuesday()).await;
     let [
-        BookEvent::ReservationRequested(requested),
-        BookEvent::AdminNoteWritten(written),
-        BookEvent::ReservationRejected(rejected),
+        ScheduleEvent::ReservationRequested(requested),
+        ScheduleEvent::AdminNoteWritten(written),
+        ScheduleEvent::ReservationRejected(rejected),
     ] = events.as_slice()
     else {
         panic!("not these: {events:?}");
@@ -43,16 +43,21 @@ async fn notes_and_reasons_are_sealed_with_the_patients_key() {
 async fn of_several_changes_all_hold_or_none_does() {
     let (_clinic, process) = Clinic::set_up().await;
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
-    let changes = vec![Wanted::Confirm, Wanted::MarkNoShow, Wanted::Reject { reason: None }];
+    let changes = vec![
+        ReservationChange::Confirm,
+        ReservationChange::MarkNoShow,
+        ReservationChange::Reject { reason: None },
+    ];
     let refused = process.commands.change_all(tuesday(), id.clone(), None, changes, staff()).await;
     assert!(matches!(refused, Err(CommandError::Rejected(Rejection::TransitionNotAllowed { .. }))));
-    let stale = process.commands.change(tuesday(), id.clone(), Some(7), Wanted::Confirm, staff()).await;
+    let stale =
+        process.commands.change(tuesday(), id.clone(), Some(7), ReservationChange::Confirm, staff()).await;
     assert!(matches!(
         stale,
         Err(CommandError::Rejected(Rejection::VersionMismatch { expected: 7, actual: 1 }))
     ));
     let unknown = ReservationId::parse("unknown").unwrap();
-    let note = Wanted::WriteAdminNote("for nobody".to_owned());
+    let note = ReservationChange::WriteAdminNote("for nobody".to_owned());
     let missing = process.commands.change(tuesday(), unknown, None, note, staff()).await;
     assert!(matches!(missing, Err(CommandError::Rejected(Rejection::ReservationNotFound(_)))));
     assert_eq!(process.page_events(tuesday()).await.len(), 1);
@@ -62,14 +67,14 @@ async fn of_several_changes_all_hold_or_none_does() {
 async fn a_wish_that_nobody_can_read_is_sealed_and_gets_its_time_later() {
     let (_clinic, process) = Clinic::set_up().await;
     let booked = process.book(wanted(1, BOTOX, tuesday(), "퇴근 후 3:30")).await.unwrap();
-    assert!(matches!(booked.booking.placement, Placement::Review(_)));
+    assert!(matches!(booked.booking.placement, SlotAssignment::Review(_)));
     let events = process.page_events(tuesday()).await;
-    let Some(BookEvent::ReservationRequested(requested)) = events.first() else { panic!("{events:?}") };
+    let Some(ScheduleEvent::ReservationRequested(requested)) = events.first() else { panic!("{events:?}") };
     assert_eq!(requested.wish, None);
     let details = process.opened(&requested.details, &booked.reservation).await.unwrap();
     let details = PatientDetails::from_text(&details).unwrap();
     assert_eq!(details.unread_wish.as_deref(), Some("퇴근 후 3:30"));
-    let assign = Wanted::AssignTime { start: "15:30".parse().unwrap(), judge: ReadModel::Dynamic };
+    let assign = ReservationChange::AssignTime { start: "15:30".parse().unwrap(), judge: ReadModel::Dynamic };
     let assigned =
         process.commands.change(tuesday(), booked.reservation, None, assign, staff()).await.unwrap();
     assert_eq!(assigned.booking.placement.start(), Some("15:30".parse().unwrap()));
@@ -79,7 +84,7 @@ async fn a_wish_that_nobody_can_read_is_sealed_and_gets_its_time_later() {
 async fn an_empty_wish_is_kept_for_review_and_a_told_time_needs_no_text() {
     let (_clinic, process) = Clinic::set_up().await;
     let empty = process.book(wanted(1, BOTOX, tuesday(), "")).await.unwrap();
-    assert_eq!(empty.booking.placement, Placement::Review(Unclear::Empty));
+    assert_eq!(empty.booking.placement, SlotAssignment::Review(Ambiguity::Empty));
     let at = WishInput::At("10:00".parse().unwrap());
     let told = NewReservation { wish: at, ..wanted(2, BOTOX, tuesday(), "") };
     let told = process.book(told).await.unwrap();

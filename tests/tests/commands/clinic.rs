@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_commands::{Booked, Clock, CommandError, Commands, NewReservation, Origin, Settings, WishInput};
-use daybook_domain::book::BookEvent;
+use daybook_commands::{
+    BookingOutcome, Clock, CommandError, Commands, NewReservation, Origin, Settings, WishInput,
+};
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{
     Actor, ClinicZone, Event, Gender, ReadModel, ReservationId, Sealed, ServiceId, TreatmentType,
 };
@@ -84,7 +86,7 @@ impl Clinic {
 
 impl Process {
     /// Events of a page, in order.
-    pub(crate) async fn page_events(&self, date: NaiveDate) -> Vec<BookEvent> {
+    pub(crate) async fn page_events(&self, date: NaiveDate) -> Vec<ScheduleEvent> {
         let read = self.log.read_stream(&StreamName::page(date), Revision::FIRST).await.unwrap();
         let recorded: Vec<_> = read.try_collect().await.unwrap();
         recorded.iter().filter_map(|recorded| book_event(decode(recorded).unwrap().0)).collect()
@@ -106,13 +108,13 @@ impl Process {
     }
 
     /// Books.
-    pub(crate) async fn book(&self, wanted: NewReservation) -> Result<Booked, CommandError> {
+    pub(crate) async fn book(&self, wanted: NewReservation) -> Result<BookingOutcome, CommandError> {
         self.commands.request(wanted, public()).await
     }
 }
 
-fn book_event(event: Event) -> Option<BookEvent> {
-    if let Event::Book(event) = event { Some(event) } else { None }
+fn book_event(event: Event) -> Option<ScheduleEvent> {
+    if let Event::Schedule(event) = event { Some(event) } else { None }
 }
 
 /// A booking client.

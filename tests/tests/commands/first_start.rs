@@ -4,9 +4,9 @@
 
 use daybook_commands::{CommandError, Seeded};
 use daybook_domain::ServiceId;
-use daybook_domain::book::Rejection;
 use daybook_domain::catalog::{CatalogCommand, ServiceLimitSet};
-use daybook_domain::routing::{DynamicShareSet, RoutingCommand, Share};
+use daybook_domain::routing::{DynamicShareSet, RolloutPercentage, RoutingCommand};
+use daybook_domain::schedule::Rejection;
 use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, staff, tuesday, until, wanted};
@@ -54,7 +54,8 @@ async fn a_change_in_one_process_is_in_force_in_the_other() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
     let deactivate = CatalogCommand::DeactivateService(ServiceId::parse("srv_skin_care").unwrap());
-    let share = DynamicShareSet { share: Share::percent(25.0).unwrap(), reason: "a start".into() };
+    let share =
+        DynamicShareSet { share: RolloutPercentage::percent(25.0).unwrap(), reason: "a start".into() };
     let position = one.commands.change_catalog(deactivate.clone(), staff()).await.unwrap();
     one.commands.change_routing(RoutingCommand::SetDynamicShare(share.clone()), staff()).await.unwrap();
     assert_eq!(one.commands.routing().share, share.share, "one's own change is in force at once");

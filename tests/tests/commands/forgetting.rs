@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{Clock as _, CommandError, Wanted};
-use daybook_domain::book::{BookEvent, Rejection};
+use daybook_commands::{Clock as _, CommandError, ReservationChange};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
+use daybook_domain::schedule::{Rejection, ScheduleEvent};
 use daybook_domain::{Actor, Event, KeyId, ReservationId, Sealed, SubjectId};
 use daybook_event_log::{EventId, EventLog, Expected, Metadata, PostgresLog, StreamName, encode};
 use futures_util::future::join_all;
@@ -16,7 +16,7 @@ const BOTOX: &str = "srv_wrinkle_botox";
 async fn details(process: &Process, id: &ReservationId) -> Sealed {
     let events = process.page_events(tuesday()).await;
     let requested = events.into_iter().find_map(|event| {
-        let BookEvent::ReservationRequested(requested) = event else { return None };
+        let ScheduleEvent::ReservationRequested(requested) = event else { return None };
         (requested.reservation == *id).then_some(requested)
     });
     requested.unwrap().details
@@ -66,7 +66,8 @@ async fn whoever_was_forgotten_and_comes_back_gets_a_new_key() {
     // The old booking still holds its seat: the log forgets who, not that.
     let refused = process.book(wanted(2, BOTOX, tuesday(), "10:00")).await;
     assert!(matches!(refused, Err(CommandError::Rejected(Rejection::SlotTaken { .. }))));
-    let cancelled = process.commands.change(tuesday(), old, None, Wanted::Cancel { reason: None }, staff());
+    let cancelled =
+        process.commands.change(tuesday(), old, None, ReservationChange::Cancel { reason: None }, staff());
     cancelled.await.expect("a forgotten patient's booking can be cancelled");
 }
 

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use daybook_commands::{CommandError, Commands, IdempotencyKey, NewReservation, Wanted, WishInput};
-use daybook_domain::book::{Book, BookEvent};
+use daybook_commands::{
+    CommandError, Commands, IdempotencyKey, NewReservation, ReservationChange, WishInput,
+};
+use daybook_domain::schedule::{DaySchedule, ScheduleEvent};
 use daybook_domain::time::DAY_MINUTES;
 use daybook_domain::{ClockTime, ReadModel, ReservationId};
 use futures_util::future::join_all;
@@ -83,9 +85,9 @@ async fn live(commands: Commands, date: NaiveDate, patient: u32, life: Life) -> 
     let id = unless_rejected(commands.request(request, public()).await)?.reservation;
     for step in life.steps {
         let change = match step {
-            Step::Move { start, judge } => Wanted::Reschedule { start, judge },
-            Step::Cancel => Wanted::Cancel { reason: None },
-            Step::Confirm => Wanted::Confirm,
+            Step::Move { start, judge } => ReservationChange::Reschedule { start, judge },
+            Step::Cancel => ReservationChange::Cancel { reason: None },
+            Step::Confirm => ReservationChange::Confirm,
         };
         unless_rejected(commands.change(date, id.clone(), None, change, staff()).await);
     }
@@ -93,7 +95,7 @@ async fn live(commands: Commands, date: NaiveDate, patient: u32, life: Life) -> 
 }
 
 /// The most bookings that run at any one minute.
-fn peak(book: &Book) -> usize {
+fn peak(book: &DaySchedule) -> usize {
     let spans: Vec<_> = book.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
     let at = |minute: u32| {
         let time = ClockTime::new(minute / 60, minute % 60).unwrap();
@@ -103,8 +105,8 @@ fn peak(book: &Book) -> usize {
 }
 
 /// Goes through a page event by event, and checks that no seat was taken twice at any moment of its history.
-fn assert_no_seat_was_taken_twice(date: NaiveDate, events: &[BookEvent]) {
-    let mut book = Book::blank(date);
+fn assert_no_seat_was_taken_twice(date: NaiveDate, events: &[ScheduleEvent]) {
+    let mut book = DaySchedule::blank(date);
     for (place, event) in events.iter().enumerate() {
         book.evolve(event);
         assert!(peak(&book) <= 1, "event {place} of {}: {event:?}", events.len());
@@ -125,7 +127,7 @@ async fn play(processes: &[Process], date: NaiveDate, lives: Vec<Life>) {
     let events = processes[0].page_events(date).await;
     assert_no_seat_was_taken_twice(date, &events);
     let page = processes[1].commands.page(date).await.unwrap();
-    let mut folded = Book::blank(date);
+    let mut folded = DaySchedule::blank(date);
     events.iter().for_each(|event| folded.evolve(event));
     assert_eq!(page, folded, "a process knows the page as the log has it");
 }

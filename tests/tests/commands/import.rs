@@ -7,10 +7,10 @@ use std::io::Cursor;
 use std::sync::Mutex;
 
 use daybook_commands::import::{Place, Progress, Reason, Reject, Source};
-use daybook_commands::{ImportError, ImportReport, Takeover};
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookEvent, Placement};
-use daybook_domain::wish::Unclear;
+use daybook_commands::{ImportError, ImportReport, ImportRun};
+use daybook_domain::requested_time::Ambiguity;
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Status};
 use daybook_event_log::vault::PatientDetails;
 use daybook_tests::postgres::TestDatabase;
@@ -26,7 +26,7 @@ pub(crate) const ROWS: u64 = 200;
 pub(crate) fn silent(_: Progress) {}
 
 pub(crate) async fn import_text(process: &Process, text: impl Into<Vec<u8>>) -> ImportReport {
-    Takeover::default().run(&process.commands, Source::csv(Cursor::new(text.into())), &silent).await.unwrap()
+    ImportRun::default().run(&process.commands, Source::csv(Cursor::new(text.into())), &silent).await.unwrap()
 }
 
 /// A row as it was taken over, opened.
@@ -36,7 +36,9 @@ pub(crate) type TakenOver = BTreeMap<String, (ReservationImported, Option<Patien
 pub(crate) async fn taken_over(process: &Process) -> TakenOver {
     let mut rows = BTreeMap::new();
     for event in process.all_events().await {
-        let Event::Book(BookEvent::ReservationImported(row) | BookEvent::ReservationReimported(row)) = event
+        let Event::Schedule(
+            ScheduleEvent::ReservationImported(row) | ScheduleEvent::ReservationReimported(row),
+        ) = event
         else {
             continue;
         };
@@ -92,7 +94,7 @@ async fn every_row_is_taken_over_as_it_stood() {
         assert_eq!(row.created_at.format("%F %T%.3f").to_string(), record["createdAt"]);
         let wish = row.wish.as_deref().or(details.unread_wish.as_deref());
         assert_eq!(wish, Some(record["preferredTime"].as_str()), "the raw text is kept");
-        assert_eq!(row.wish.is_none(), matches!(row.placement, Placement::Review(_)));
+        assert_eq!(row.wish.is_none(), matches!(row.placement, SlotAssignment::Review(_)));
         assert_eq!(row.status.as_str(), record["status"]);
         *statuses.entry(row.status).or_default() += 1;
     }
@@ -103,7 +105,7 @@ async fn every_row_is_taken_over_as_it_stood() {
 async fn what_needs_review_is_counted_by_why_and_never_defaulted() {
     let (_clinic, process) = Clinic::set_up().await;
     let report = import_text(&process, EXPORT).await;
-    assert_eq!(report.review, BTreeMap::from([(Unclear::Empty, 1), (Unclear::NotATime, 5)]));
+    assert_eq!(report.review, BTreeMap::from([(Ambiguity::Empty, 1), (Ambiguity::NotATime, 5)]));
     assert_eq!(report.by_period.values().sum::<u64>() + report.review_total(), ROWS);
     let header = EXPORT.lines().next().unwrap();
     let row = |id: &str, time: &str| {
@@ -114,7 +116,7 @@ async fn what_needs_review_is_counted_by_why_and_never_defaulted() {
     let text =
         format!("{header}\n{}{}{}{}", row("a", "2시"), row("b", ""), row("c", "\"\""), row("d", "25:00"));
     let report = import_text(&process, text).await;
-    let reasons = [(Unclear::Empty, 2), (Unclear::AmbiguousHour, 1), (Unclear::ImpossibleTime, 1)];
+    let reasons = [(Ambiguity::Empty, 2), (Ambiguity::AmbiguousHour, 1), (Ambiguity::ImpossibleTime, 1)];
     assert_eq!(report.review, BTreeMap::from(reasons));
 }
 
@@ -143,7 +145,8 @@ async fn two_runs_at_once_append_each_row_once() {
     // Two that append the same row at the same place at the same moment both count it: the log takes it as one append.
     assert!(a.imported + b.imported >= ROWS && a.rejected + b.rejected == 0);
     let events = one.all_events().await;
-    let imported = events.iter().filter(|e| matches!(e, Event::Book(BookEvent::ReservationImported(_))));
+    let imported =
+        events.iter().filter(|e| matches!(e, Event::Schedule(ScheduleEvent::ReservationImported(_))));
     assert_eq!(imported.count() as u64, ROWS);
 }
 
@@ -200,7 +203,7 @@ async fn a_row_that_was_moved_to_another_day_since_is_not_booked_twice() {
 async fn a_file_that_is_no_export_is_refused_with_what_it_lacks() {
     let (_clinic, process) = Clinic::set_up().await;
     for (text, lacks) in [("", "no header line"), ("a,b\n1,2\n", "lacks id, patientName, phone")] {
-        let refused = Takeover::default()
+        let refused = ImportRun::default()
             .run(&process.commands, Source::csv(Cursor::new(text)), &silent)
             .await
             .unwrap_err();
@@ -214,7 +217,7 @@ async fn progress_tells_how_far_it_is() {
     let (_clinic, process) = Clinic::set_up().await;
     let seen = Mutex::new(Vec::new());
     let watch = |progress| seen.lock().unwrap().push(progress);
-    Takeover::default().run(&process.commands, Source::csv(Cursor::new(EXPORT)), &watch).await.unwrap();
+    ImportRun::default().run(&process.commands, Source::csv(Cursor::new(EXPORT)), &watch).await.unwrap();
     let last = seen.into_inner().unwrap().pop().unwrap();
     let whole = Progress { rows: ROWS, rows_total: None, source_bytes: Some(EXPORT.len() as u64) };
     assert_eq!(last, whole);
@@ -239,7 +242,7 @@ async fn a_live_database_and_its_export_are_taken_over_alike() {
     let by_file = import_text(&from_file, EXPORT).await;
     let seen = Mutex::new(None);
     let watch = |progress: Progress| *seen.lock().unwrap() = Some(progress);
-    let by_database = Takeover::default()
+    let by_database = ImportRun::default()
         .run(&from_database.commands, Source::postgres(old.config()), &watch)
         .await
         .unwrap();
@@ -248,7 +251,7 @@ async fn a_live_database_and_its_export_are_taken_over_alike() {
     let whole = Progress { rows: ROWS, rows_total: Some(ROWS), source_bytes: None };
     assert_eq!(seen.into_inner().unwrap(), Some(whole));
     assert_eq!(unsealed(taken_over(&from_file).await), unsealed(taken_over(&from_database).await));
-    let again = Takeover::default()
+    let again = ImportRun::default()
         .run(&from_database.commands, Source::postgres(old.config()), &silent)
         .await
         .unwrap();
@@ -259,7 +262,7 @@ async fn a_live_database_and_its_export_are_taken_over_alike() {
 async fn a_database_that_is_not_the_old_systems_is_refused_and_rows_are_named_by_id() {
     let (_clinic, process) = Clinic::set_up().await;
     let empty = TestDatabase::empty().await.unwrap();
-    let refused = Takeover::default()
+    let refused = ImportRun::default()
         .run(&process.commands, Source::postgres(empty.config()), &silent)
         .await
         .unwrap_err();
@@ -270,7 +273,7 @@ async fn a_database_that_is_not_the_old_systems_is_refused_and_rows_are_named_by
         "UPDATE reservations SET phone = 'none' WHERE id = (SELECT min(id) FROM reservations) RETURNING id";
     let id: String = client.query_one(broken, &[]).await.unwrap().get(0);
     let report =
-        Takeover::default().run(&process.commands, Source::postgres(old.config()), &silent).await.unwrap();
+        ImportRun::default().run(&process.commands, Source::postgres(old.config()), &silent).await.unwrap();
     let [reject] = report.rejects.as_slice() else { panic!("{:?}", report.rejects) };
     assert_eq!((reject.place.to_string(), reject.field), (format!("row {id}"), Some("phone")));
 }
@@ -281,7 +284,7 @@ async fn imported_bookings_hold_their_seats_and_are_changed_like_any_other() {
     import_text(&process, EXPORT).await;
     let rows = taken_over(&process).await;
     let pending = rows.values().find(|(row, _)| row.status == Status::Pending).unwrap().0.clone();
-    let confirm = daybook_commands::Wanted::Confirm;
+    let confirm = daybook_commands::ReservationChange::Confirm;
     let confirmed =
         process.commands.change(pending.date, pending.reservation, Some(1), confirm, staff()).await.unwrap();
     assert_eq!((confirmed.booking.status, confirmed.booking.version), (Status::Confirmed, 2));

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{CommandError, IdempotencyKey, NewReservation, Wanted};
+use daybook_commands::{CommandError, IdempotencyKey, NewReservation, ReservationChange};
 use daybook_domain::Status;
-use daybook_domain::book::Rejection;
+use daybook_domain::schedule::Rejection;
 use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, public, staff, tuesday, wanted};
@@ -36,7 +36,7 @@ async fn a_repetition_shows_the_booking_as_it_stands_by_now() {
     let first = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
     let confirmed = process
         .commands
-        .change(tuesday(), first.reservation.clone(), None, Wanted::Confirm, staff())
+        .change(tuesday(), first.reservation.clone(), None, ReservationChange::Confirm, staff())
         .await
         .unwrap();
     let again = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();

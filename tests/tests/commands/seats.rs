@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::NaiveDate;
-use daybook_commands::{Booked, CommandError, NewReservation, WishInput};
-use daybook_domain::book::Rejection;
+use daybook_commands::{BookingOutcome, CommandError, NewReservation, WishInput};
+use daybook_domain::schedule::Rejection;
 use daybook_domain::{Period, ReadModel};
 use futures_util::future::join_all;
 
@@ -19,7 +19,7 @@ const RUSH: u32 = 200;
 async fn rush(
     processes: &[Process],
     wanted: impl Fn(u32) -> NewReservation,
-) -> Vec<Result<Booked, CommandError>> {
+) -> Vec<Result<BookingOutcome, CommandError>> {
     let asked = (0..RUSH).map(|patient| {
         let commands = processes[patient as usize % processes.len()].commands.clone();
         let wanted = wanted(patient);
@@ -38,7 +38,7 @@ fn by_count(patient: u32, date: NaiveDate) -> NewReservation {
 }
 
 #[track_caller]
-fn assert_one_of_all(answers: &[Result<Booked, CommandError>], refusal: impl Fn(&Rejection) -> bool) {
+fn assert_one_of_all(answers: &[Result<BookingOutcome, CommandError>], refusal: impl Fn(&Rejection) -> bool) {
     let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
     let refused = answers.iter().filter(|answer| match answer {
         Err(CommandError::Rejected(rejection)) => refusal(rejection),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
@@ -38,8 +38,8 @@ async fn no_table_of_the_log_shows_what_patients_told() {
     import_text(&process, EXPORT).await;
     let booked = process.book(wanted(7777, "srv_skin_care", tuesday(), "저녁에 Nobody 7777")).await.unwrap();
     let changes = vec![
-        Wanted::WriteAdminNote("a note on 7777".to_owned()),
-        Wanted::Cancel { reason: Some("a reason of 7777".to_owned()) },
+        ReservationChange::WriteAdminNote("a note on 7777".to_owned()),
+        ReservationChange::Cancel { reason: Some("a reason of 7777".to_owned()) },
     ];
     let change = process.commands.change_all(tuesday(), booked.reservation, None, changes, staff());
     change.await.unwrap();

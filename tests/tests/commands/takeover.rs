@@ -14,8 +14,8 @@ mod live;
 mod own_rules;
 
 use daybook_commands::import::Source;
-use daybook_commands::{ImportReport, Takeover};
-use daybook_domain::book::{BookEvent, Booking};
+use daybook_commands::{ImportReport, ImportRun};
+use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};
 use daybook_event_log::codec::kind_of;
 use daybook_tests::postgres::TestDatabase;
@@ -39,17 +39,17 @@ impl Migration {
         let client = old.connect().await.unwrap();
         let (clinic, process) = Clinic::set_up().await;
         let migration = Self { old, client, clinic, process };
-        let first = migration.run(&Takeover::default()).await;
+        let first = migration.run(&ImportRun::default()).await;
         assert_eq!((first.imported, first.rejected), (crate::import::ROWS, 0));
         migration
     }
 
-    async fn run(&self, takeover: &Takeover) -> ImportReport {
+    async fn run(&self, takeover: &ImportRun) -> ImportReport {
         takeover.run(&self.process.commands, Source::postgres(self.old.config()), &silent).await.unwrap()
     }
 
     /// Runs again, and gives what was appended, by type and reservation. A rehearsal has to say the same before.
-    async fn appended(&self, takeover: &Takeover) -> (ImportReport, Vec<(String, String)>) {
+    async fn appended(&self, takeover: &ImportRun) -> (ImportReport, Vec<(String, String)>) {
         let before = self.process.all_events().await.len();
         let source = Source::postgres(self.old.config());
         let reckoned = takeover.rehearse(Some(&self.process.commands), source, &silent).await.unwrap();
@@ -58,7 +58,7 @@ impl Migration {
         assert_eq!(reckoned, ImportReport { position: None, next_since: takeover.since, ..report.clone() });
         let events = self.process.all_events().await.split_off(before);
         let named = |event: &Event| {
-            let Event::Book(of_page) = event else { panic!("an import writes on pages alone") };
+            let Event::Schedule(of_page) = event else { panic!("an import writes on pages alone") };
             (kind_of(event).as_str().to_owned(), of_page.reservation().unwrap().to_string())
         };
         let mut appended: Vec<(String, String)> = events.iter().map(named).collect();
@@ -90,15 +90,15 @@ impl Migration {
     async fn date(&self, id: &str) -> chrono::NaiveDate {
         let events = self.process.all_events().await;
         let date = |event: &Event| {
-            let Event::Book(BookEvent::ReservationImported(e)) = event else { return None };
+            let Event::Schedule(ScheduleEvent::ReservationImported(e)) = event else { return None };
             (e.reservation.as_str() == id).then_some(e.date)
         };
         events.iter().find_map(date).unwrap()
     }
 }
 
-fn reconciling() -> Takeover {
-    Takeover { reconcile: true, ..Takeover::default() }
+fn reconciling() -> ImportRun {
+    ImportRun { reconcile: true, ..ImportRun::default() }
 }
 
 fn again(ids: &[String]) -> Vec<(String, String)> {

@@ -3,12 +3,12 @@
 use std::io::Cursor;
 
 use anyhow::Result;
-use daybook_domain::book::BookEvent;
-use daybook_domain::book::event::ReservationConfirmed;
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::ReservationConfirmed;
 use daybook_domain::{Actor, Event, ReadModel, ReservationId};
 use daybook_event_log::portable::{self, FileError, ImportError, Imported, LineFault, Progress};
 use daybook_event_log::{
-    EventId, EventKind, EventLog, Expected, Metadata, NewEvent, Position, Recorded, codec, encode,
+    EventId, EventKind, EventLog, Expected, Metadata, NewEvent, Position, RecordedEvent, codec, encode,
 };
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::process::{Installation, LogKind};
@@ -33,7 +33,7 @@ async fn import(log: &dyn EventLog, file: &[u8]) -> Result<Imported, ImportError
 
 fn confirmed(number: u128) -> NewEvent {
     let reservation = ReservationId::parse(Uuid::from_u128(number).to_string()).unwrap();
-    let event = Event::Book(BookEvent::ReservationConfirmed(ReservationConfirmed { reservation }));
+    let event = Event::Schedule(ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }));
     let metadata =
         Metadata::new(Actor::named("desk@clinic.example"), "2026-11-20T01:00:00Z".parse().unwrap());
     encode(EventId(Uuid::new_v4()), &event, &metadata)
@@ -59,8 +59,8 @@ async fn lived_through() -> Clinic {
 }
 
 /// Events without their positions, which belong to a log.
-fn without_positions(events: Vec<Recorded>) -> Vec<Recorded> {
-    events.into_iter().map(|event| Recorded { position: Position::START, ..event }).collect()
+fn without_positions(events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
+    events.into_iter().map(|event| RecordedEvent { position: Position::START, ..event }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,7 +151,7 @@ async fn a_log_that_holds_something_else_is_left_alone() {
 }
 
 /// The first events of a log, one by one, in another.
-async fn append_first(history: &[Recorded], count: usize, log: &dyn EventLog) {
+async fn append_first(history: &[RecordedEvent], count: usize, log: &dyn EventLog) {
     for recorded in &history[..count] {
         let kinds = codec::EVENT_TYPES.iter().map(|known| known.kind);
         let kind: EventKind = kinds.into_iter().find(|kind| kind.as_str() == &*recorded.kind).unwrap();

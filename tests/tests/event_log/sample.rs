@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::{Days, NaiveDate};
 use daybook_event_log::{
     AppendError, Appended, EventId, EventKind, EventLog, Expected, Filter, NewEvent, Position, ReadError,
-    Recorded, RecordedStream, Revision, StreamName,
+    RecordedEvent, RecordedStream, Revision, StreamName,
 };
 use futures_util::StreamExt;
 use uuid::Uuid;
@@ -49,7 +49,7 @@ pub(crate) fn ids(events: &[NewEvent]) -> Vec<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
-pub(crate) fn recorded_ids(events: &[Recorded]) -> Vec<EventId> {
+pub(crate) fn recorded_ids(events: &[RecordedEvent]) -> Vec<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
@@ -59,20 +59,20 @@ pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// Everything a read gives.
-pub(crate) async fn collect(events: Result<RecordedStream, ReadError>) -> Vec<Recorded> {
+pub(crate) async fn collect(events: Result<RecordedStream, ReadError>) -> Vec<RecordedEvent> {
     within(events.unwrap().map(Result::unwrap).collect()).await
 }
 
 /// The next so many events of a follower.
-pub(crate) async fn next(follower: &mut RecordedStream, count: usize) -> Vec<Recorded> {
+pub(crate) async fn next(follower: &mut RecordedStream, count: usize) -> Vec<RecordedEvent> {
     within(follower.take(count).map(Result::unwrap).collect()).await
 }
 
-pub(crate) async fn read_stream(log: &dyn EventLog, stream: &StreamName) -> Vec<Recorded> {
+pub(crate) async fn read_stream(log: &dyn EventLog, stream: &StreamName) -> Vec<RecordedEvent> {
     collect(log.read_stream(stream, Revision::FIRST).await).await
 }
 
-pub(crate) async fn read_all(log: &dyn EventLog) -> Vec<Recorded> {
+pub(crate) async fn read_all(log: &dyn EventLog) -> Vec<RecordedEvent> {
     collect(log.read_all(Position::START, &Filter::all()).await).await
 }
 
@@ -100,8 +100,8 @@ pub(crate) async fn insist(log: &dyn EventLog, stream: &StreamName, event: NewEv
 }
 
 /// Positions rise, and the revisions of each stream have no gap.
-pub(crate) fn assert_in_order(events: &[Recorded]) {
-    let rising = |pair: &[Recorded]| pair[0].position < pair[1].position;
+pub(crate) fn assert_in_order(events: &[RecordedEvent]) {
+    let rising = |pair: &[RecordedEvent]| pair[0].position < pair[1].position;
     assert!(events.windows(2).all(rising), "positions do not rise");
     let mut ends = std::collections::HashMap::new();
     for event in events {

@@ -2,7 +2,7 @@
 //! that a rebuild would write.
 
 use chrono::NaiveDate;
-use daybook_commands::{NewClosure, Wanted};
+use daybook_commands::{NewClosure, ReservationChange};
 use daybook_domain::phone::Phone;
 use daybook_domain::time::Span;
 use daybook_domain::{ReadModel, ReservationId};
@@ -28,7 +28,7 @@ async fn book(clinic: &Clinic, patient: u32) -> ReservationId {
     clinic.commands.request(wanted, desk()).await.unwrap().reservation
 }
 
-async fn change(clinic: &Clinic, id: &ReservationId, wanted: Wanted) {
+async fn change(clinic: &Clinic, id: &ReservationId, wanted: ReservationChange) {
     clinic.commands.change(day(), id.clone(), None, wanted, desk()).await.unwrap();
 }
 
@@ -66,7 +66,7 @@ async fn random_histories_leave_no_hole() {
 async fn a_reservation_that_is_not_there_is_named_with_all_its_events() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
-    change(&clinic, &id, Wanted::Confirm).await;
+    change(&clinic, &id, ReservationChange::Confirm).await;
     book(&clinic, 2).await;
     clinic.settled().await.unwrap();
     run(&clinic, &format!("DELETE FROM legacy_1.reservations WHERE id = '{id}'")).await;
@@ -83,10 +83,10 @@ async fn a_reservation_that_is_not_there_is_named_with_all_its_events() {
 async fn an_event_that_was_passed_over_is_named() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
-    change(&clinic, &id, Wanted::WriteAdminNote("전화함".into())).await;
-    change(&clinic, &id, Wanted::Confirm).await;
+    change(&clinic, &id, ReservationChange::WriteAdminNote("전화함".into())).await;
+    change(&clinic, &id, ReservationChange::Confirm).await;
     let confirmed = clinic.log.head().await.unwrap();
-    change(&clinic, &id, Wanted::WriteAdminNote("다시 전화함".into())).await;
+    change(&clinic, &id, ReservationChange::WriteAdminNote("다시 전화함".into())).await;
     clinic.settled().await.unwrap();
     let without_its_confirmation = r#"UPDATE legacy_1.reservations SET status = 'PENDING', version = version - 1,
         "statusChangedAt" = "createdAt", "statusChangedBy" = NULL"#;
@@ -225,7 +225,7 @@ async fn one_reservation_is_repaired_and_its_neighbours_are_left_alone() {
 async fn a_forgotten_patient_who_is_shown_is_found_and_does_not_come_back_by_a_repair() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 8).await;
-    change(&clinic, &id, Wanted::WriteAdminNote("전화함".into())).await;
+    change(&clinic, &id, ReservationChange::WriteAdminNote("전화함".into())).await;
     // Forgotten and back again: the new booking is theirs to show.
     let phone = Phone::parse("010-1000-0008").unwrap();
     clinic.commands.forget(&phone, desk()).await.unwrap();
@@ -282,7 +282,7 @@ async fn a_kept_generation_is_audited_where_it_stands_and_one_without_rows_is_re
     let id = book(&clinic, 1).await;
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
     let kept_at = clinic.settled().await.unwrap();
-    change(&clinic, &id, Wanted::Confirm).await;
+    change(&clinic, &id, ReservationChange::Confirm).await;
     clinic.settled().await.unwrap();
     let [kept] = clinic.auditor().audit(Some(view(1, 0)), &|_| {}).await.unwrap().try_into().unwrap();
     assert_eq!((kept.agrees(), kept.position), (true, kept_at), "{kept:?}");

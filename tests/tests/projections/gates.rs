@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_commands::import::Source;
-use daybook_commands::{Commands, Takeover};
+use daybook_commands::{Commands, ImportRun};
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{
     AdvanceStage, ChecklistItem, ChecklistItemDone, Finding, Gate, GateResult, LogPlace, Override,
@@ -33,7 +33,7 @@ fn hour(hours: i64) -> DateTime<Utc> {
 async fn migrated() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     let report =
-        Takeover::default().run(&clinic.commands, Source::csv(Cursor::new(EXPORT)), &|_| {}).await.unwrap();
+        ImportRun::default().run(&clinic.commands, Source::csv(Cursor::new(EXPORT)), &|_| {}).await.unwrap();
     assert_eq!(report.imported, 200);
     clinic.settled().await.unwrap();
     clinic

@@ -4,10 +4,10 @@ mod old_rows;
 
 use std::collections::BTreeMap;
 
-use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, Wanted, WishInput};
-use daybook_domain::book::Meant;
+use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, ReservationChange, WishInput};
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::time::Span;
 use daybook_domain::{Actor, Period, ReadModel, ReservationId, ServiceId};
 use daybook_projections::{Generation, generation};
@@ -120,21 +120,23 @@ fn booking(dice: &mut Dice) -> NewReservation {
     NewReservation { wish, ..wanted }
 }
 
-fn change(dice: &mut Dice) -> Wanted {
+fn change(dice: &mut Dice) -> ReservationChange {
     let start = dice.pick(&STARTS).parse().unwrap();
     let judge = *dice.pick(&ReadModel::ALL);
     match dice.roll(15) {
-        0..3 => Wanted::Confirm,
-        3 => Wanted::Cancel { reason: Some("사정이 생김".into()) },
-        4 | 14 => Wanted::MarkNoShow,
-        5 => Wanted::CorrectNoShow { reason: "늦게 도착".into() },
-        6 => Wanted::Reschedule { start, judge },
-        7 => Wanted::AssignTime { start, judge },
-        8 | 9 => Wanted::Complete,
-        10 => Wanted::Reject { reason: None },
-        11 => Wanted::ReadWish(Meant::Period(*dice.pick(&[Period::Morning, Period::Afternoon]))),
-        12 => Wanted::ReadWish(Meant::At(start)),
-        _ => Wanted::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
+        0..3 => ReservationChange::Confirm,
+        3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
+        4 | 14 => ReservationChange::MarkNoShow,
+        5 => ReservationChange::CorrectNoShow { reason: "늦게 도착".into() },
+        6 => ReservationChange::Reschedule { start, judge },
+        7 => ReservationChange::AssignTime { start, judge },
+        8 | 9 => ReservationChange::Complete,
+        10 => ReservationChange::Reject { reason: None },
+        11 => ReservationChange::ReadWish(ReviewedTime::Period(
+            *dice.pick(&[Period::Morning, Period::Afternoon]),
+        )),
+        12 => ReservationChange::ReadWish(ReviewedTime::At(start)),
+        _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Generations that are kept, and trials that write nothing.
 
 use daybook_domain::ReadModel;
-use daybook_projections::{Generation, State, ViewError, generation};
+use daybook_projections::{Generation, GenerationState, ViewError, generation};
 use daybook_tests::clinic::Clinic;
 
 use crate::history::{Dice, contents, live, live_through};
@@ -10,7 +10,7 @@ const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
 const SECOND: Generation = Generation { model: ReadModel::Legacy, number: 2 };
 
 /// What the lists hold, as pairs of a generation and its state.
-async fn states(clinic: &Clinic) -> Vec<(Generation, State)> {
+async fn states(clinic: &Clinic) -> Vec<(Generation, GenerationState)> {
     let client = clinic.pool.get().await.unwrap();
     let standings = generation::list(&client).await.unwrap();
     standings.into_iter().map(|standing| (standing.generation, standing.state)).collect()
@@ -46,7 +46,7 @@ async fn a_kept_generation_takes_in_what_it_missed_and_serves_again() {
 async fn what_serves_or_was_never_built_is_not_promoted_again() {
     let clinic = Clinic::open().await.unwrap();
     let before = states(&clinic).await;
-    for (generation, state) in [(FIRST, Some(State::Live)), (SECOND, None)] {
+    for (generation, state) in [(FIRST, Some(GenerationState::Live)), (SECOND, None)] {
         let refused = clinic.rebuild().promote_again(generation, &|_| {}).await;
         let wanted = (generation, state);
         assert!(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use daybook_domain::ReadModel;
-use daybook_event_log::{Category, Filter, Position, Recorded};
+use daybook_event_log::{Category, Filter, Position, RecordedEvent};
 use daybook_projections::Progress;
 use daybook_tests::clinic::Clinic;
 use futures_util::TryStreamExt;
@@ -46,7 +46,7 @@ async fn a_rebuild_that_reads_the_log_once_for_every_page_comes_to_the_same_byte
 /// How many pages there are on which anything happened.
 async fn pages(clinic: &Clinic) -> usize {
     let filter = Filter::categories([Category::Daybook]);
-    let events: Vec<Recorded> =
+    let events: Vec<RecordedEvent> =
         clinic.log.read_all(Position::START, &filter).await.unwrap().try_collect().await.unwrap();
     events.into_iter().map(|event| event.stream).collect::<BTreeSet<_>>().len()
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::{
     AdvanceStage, ChecklistItem, ChecklistItemDone, DynamicShareSet, FlagsObserved, Gate, Guardrail,
-    GuardrailTripped, LogPlace, Override, RollBackStage, RoutedSubject, RoutingCommand, Share, Stage,
+    GuardrailTripped, LogPlace, Override, RollBackStage, RolloutPercentage, RoutedSubject, RoutingCommand,
+    Stage,
 };
 use daybook_domain::{Actor, ReadModel};
 use daybook_projections::migration::{How, MovedPeople};
@@ -131,11 +132,12 @@ async fn a_plan_lists_every_step_and_the_exact_way_back() {
 async fn the_status_tells_every_step_with_who_made_it_and_past_which_gates() {
     let clinic = Clinic::open().await.unwrap();
     enter(&clinic, Stage::Shadow).await;
-    let by_flag = Share::percent(12.5).unwrap();
+    let by_flag = RolloutPercentage::percent(12.5).unwrap();
     let flags = FlagsObserved { use_dynamic_services: Some(false), rollout: Some(by_flag) };
     let environment = daybook_commands::Origin::of(Actor::named("environment"));
     clinic.commands.change_routing(RoutingCommand::ObserveFlags(flags), environment).await.unwrap();
-    let set = DynamicShareSet { share: Share::percent(13.0).unwrap(), reason: "a little more".into() };
+    let set =
+        DynamicShareSet { share: RolloutPercentage::percent(13.0).unwrap(), reason: "a little more".into() };
     change(&clinic, RoutingCommand::SetDynamicShare(set)).await;
     let back = RollBackStage { stage: Stage::Shadow, reason: "a drill".into() };
     change(&clinic, RoutingCommand::RollBackStage(back)).await;

@@ -4,9 +4,9 @@
 use std::io::Cursor;
 
 use daybook_commands::import::{Rules, Source};
-use daybook_commands::{ImportReport, Takeover, Wanted};
-use daybook_domain::book::{Meant, Placement};
+use daybook_commands::{ImportReport, ImportRun, ReservationChange};
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::{ReviewedTime, SlotAssignment};
 use daybook_domain::{ReadModel, ReservationId};
 use daybook_projections::query::Queries;
 use daybook_projections::verify;
@@ -60,7 +60,7 @@ async fn export(clinic: &Clinic, texts: [&str; 4], notes: &str) -> ImportReport 
         )
     };
     let export = format!("{EXPORT}{}", texts.into_iter().enumerate().map(row).collect::<String>());
-    let takeover = Takeover { rules: Rules::parse(RULES).unwrap(), ..Takeover::default() };
+    let takeover = ImportRun { rules: Rules::parse(RULES).unwrap(), ..ImportRun::default() };
     let source = Source::csv(Cursor::new(export.into_bytes()));
     let report = takeover.run(&clinic.commands, source, &|_| {}).await.unwrap();
     clinic.settled().await.unwrap();
@@ -106,7 +106,7 @@ async fn both_views_show_what_was_typed_and_agree_on_what_it_stands_for() {
 }
 
 /// What a view's queries say of each time, and where the rules for bookings see it.
-async fn told(clinic: &Clinic, model: ReadModel) -> Vec<(String, Placement)> {
+async fn told(clinic: &Clinic, model: ReadModel) -> Vec<(String, SlotAssignment)> {
     let generation = live(clinic, model).await;
     let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
     let date = "2026-12-01".parse().unwrap();
@@ -155,9 +155,9 @@ async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_s
     let decide = async |number: u32, meant| {
         let (date, id) =
             ("2026-12-01".parse().unwrap(), ReservationId::parse(format!("old-{number}")).unwrap());
-        clinic.commands.change(date, id, None, Wanted::ReadWish(meant), desk()).await.unwrap();
+        clinic.commands.change(date, id, None, ReservationChange::ReadWish(meant), desk()).await.unwrap();
     };
-    decide(0, Meant::At(PLACED_HERE.parse().unwrap())).await;
+    decide(0, ReviewedTime::At(PLACED_HERE.parse().unwrap())).await;
     let report = export(&clinic, ["점심때 김철수", "11:00", "오전 10시", "점심때"], "more").await;
     assert_eq!((report.updated, report.conflicts), (4, 0), "{report:?}");
     let expected = [
@@ -168,7 +168,7 @@ async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_s
     ];
     assert_eq!(shown(&clinic, &client).await, expected);
     // A rule left it to a person, also after it was taken over again.
-    decide(2, Meant::At("09:00".parse().unwrap())).await;
+    decide(2, ReviewedTime::At("09:00".parse().unwrap())).await;
     clinic.settled().await.unwrap();
     let phone = Phone::parse("010-1000-0003").unwrap();
     clinic.commands.forget(&phone, desk()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use daybook_domain::ReadModel;
 use daybook_event_log::{Filter, Position, codec};
-use daybook_projections::{Name, State, Until, ViewError, generation};
+use daybook_projections::{GenerationState, Name, Until, ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use futures_util::TryStreamExt;
 
@@ -37,7 +37,7 @@ async fn the_past_at_a_position_is_what_the_view_held_then_byte_for_byte() {
         assert_eq!(contents(&clinic, *generation).await, shown, "{generation}");
     }
     let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
-    let past: Vec<_> = standings.iter().filter(|one| one.state == State::Past).collect();
+    let past: Vec<_> = standings.iter().filter(|one| one.state == GenerationState::Past).collect();
     assert!(past.len() == 2 && past.iter().all(|one| one.name.as_deref() == Some("then")), "{standings:?}");
     assert!(past.iter().all(|one| one.position == then && one.phase.is_some()), "{standings:?}");
 }
@@ -54,7 +54,7 @@ async fn the_past_at_a_moment_ends_before_the_first_event_that_was_recorded_late
     let (before, end) = (recorded_at(0) - chrono::TimeDelta::microseconds(1), recorded_at(last));
     for (moment, text, position) in [(before, "before", Position::START), (end, "end", events[last].position)]
     {
-        let until = Until::Moment(moment);
+        let until = Until::Instant(moment);
         let built = rebuild.past(&[ReadModel::Dynamic], until, &name(text), &|_| {}).await.unwrap();
         assert_eq!(built.position, position, "{text}");
     }
@@ -72,19 +72,22 @@ async fn the_past_never_serves_and_is_dropped_by_whoever_had_it_built() {
     let again = rebuild.past(&[ReadModel::Legacy], until, &name("mine"), &|_| {}).await;
     assert!(matches!(again, Err(ViewError::NameTaken { generation, .. }) if generation == past), "{again:?}");
     let promoted = rebuild.promote_again(past, &|_| {}).await;
-    assert!(matches!(promoted, Err(ViewError::NotKept { state: Some(State::Past), .. })), "{promoted:?}");
+    assert!(
+        matches!(promoted, Err(ViewError::NotKept { state: Some(GenerationState::Past), .. })),
+        "{promoted:?}"
+    );
     // Nothing moves it on, and no rebuild takes it for old.
     live_through(&clinic, &mut Dice::new(44), 20).await;
     clinic.settled().await.unwrap();
     rebuild.run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let standing =
-        |all: Vec<daybook_projections::Standing>| all.into_iter().find(|one| one.generation == past);
+        |all: Vec<daybook_projections::GenerationStatus>| all.into_iter().find(|one| one.generation == past);
     let client = clinic.pool.get().await.unwrap();
     assert_eq!(standing(generation::list(&client).await.unwrap()).unwrap().position, built.position);
 
     let serving = rebuild.drop_generation(live(&clinic, ReadModel::Legacy).await).await;
     assert!(
-        matches!(serving, Err(ViewError::NotToBeDropped { state: Some(State::Live), .. })),
+        matches!(serving, Err(ViewError::NotToBeDropped { state: Some(GenerationState::Live), .. })),
         "{serving:?}"
     );
     rebuild.drop_generation(past).await.unwrap();

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_commands::{Commands, Wanted};
+use daybook_commands::{Commands, ReservationChange};
 use daybook_domain::catalog::CatalogCommand;
-use daybook_domain::routing::{DynamicShareSet, RoutingCommand, Share};
+use daybook_domain::routing::{DynamicShareSet, RolloutPercentage, RoutingCommand};
 use daybook_domain::{ClinicZone, ReadModel, ServiceId};
-use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use daybook_projections::{
     Patience, Rebuilt, RestorationProof, Retirement, RetirementRecord, Steps, ViewError, generation,
 };
@@ -39,7 +39,7 @@ pub(crate) fn retirement(clinic: &Clinic) -> Retirement {
 }
 
 pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
-    let set = DynamicShareSet { share: Share::percent(percent).unwrap(), reason: "test".into() };
+    let set = DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 
@@ -115,11 +115,15 @@ async fn book_a_day(clinic: &Clinic, day: u32, date: &str) {
         let request = request(2000 + day * 10 + number, service, date, wish, judge);
         let booked = clinic.commands.request(request, desk()).await.unwrap();
         let page = date.parse().unwrap();
-        clinic.commands.change(page, booked.reservation, None, Wanted::Confirm, desk()).await.unwrap();
+        clinic
+            .commands
+            .change(page, booked.reservation, None, ReservationChange::Confirm, desk())
+            .await
+            .unwrap();
     }
 }
 
-async fn events_after(log: &dyn EventLog, position: Position) -> Vec<Recorded> {
+async fn events_after(log: &dyn EventLog, position: Position) -> Vec<RecordedEvent> {
     log.read_all(position, &Filter::all()).await.unwrap().try_collect().await.unwrap()
 }
 

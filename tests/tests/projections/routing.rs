@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutedSubject, RoutingCommand, Share};
+use daybook_domain::routing::{
+    DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutedSubject, RoutingCommand,
+};
 use daybook_event_log::postgres::{Options, PostgresLog};
 use daybook_projections::{Router, ViewError};
 use daybook_tests::clinic::{Clinic, desk, request};
@@ -17,7 +19,7 @@ async fn another_process(clinic: &Clinic) -> Router {
 }
 
 async fn set_share(clinic: &Clinic, percent: f64) {
-    let set = DynamicShareSet { share: Share::percent(percent).unwrap(), reason: "test".into() };
+    let set = DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use daybook_domain::ReadModel;
 use daybook_projections::runbook::ROLE;
-use daybook_projections::{Generation, State, generation};
+use daybook_projections::{Generation, GenerationState, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -127,7 +127,7 @@ async fn whoever_reads_them_for_long_holds_up_no_flip_and_they_follow_at_the_nex
     clinic.rebuild().refresh_people().await;
     assert_eq!(shown(&client).await, names(&["legacy_1", "dynamic_2"]));
     let kept = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
-    assert!(kept.iter().any(|one| one.state == State::Kept), "{kept:?}");
+    assert!(kept.iter().any(|one| one.state == GenerationState::Kept), "{kept:?}");
 }
 
 /// As a promotion leaves it that is killed once the flip is there.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use daybook_domain::routing::{Durations, WindowSum};
+use daybook_domain::routing::{Durations, ModelReadStats};
 use daybook_domain::{ReadModel, ReservationId, SubjectId};
 use daybook_projections::query::ListFilter;
 use daybook_projections::shadow::{KEEP_DIFFERENCES, Outcome, Question, ReadDifference, ReadTrial, Shadow};
-use daybook_projections::watch::{Watch, Window};
+use daybook_projections::watch::{ReadStatsStore, Window};
 use daybook_tests::clinic::Clinic;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -162,14 +162,14 @@ async fn differences_are_bounded_by_age_and_number() {
 
 fn window(model: ReadModel, requests: u64, failed: u64) -> Window {
     let durations = Durations::of_counts([requests]);
-    let sum = WindowSum { requests, failed, durations, compared: 1, ..WindowSum::default() };
+    let sum = ModelReadStats { requests, failed, durations, compared: 1, ..ModelReadStats::default() };
     Window { model, sum, by_share: requests }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_of_all_processes_are_added_up_and_those_before_a_change_are_left_out() {
     let clinic = Clinic::without_views().await.unwrap();
-    let watch = Watch::new(clinic.pool.clone());
+    let watch = ReadStatsStore::new(clinic.pool.clone());
     let (length, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
     let processes = [Uuid::now_v7(), Uuid::now_v7()];
     let write = async |process: Uuid, requests: u64| {
@@ -184,8 +184,9 @@ async fn windows_of_all_processes_are_added_up_and_those_before_a_change_are_lef
     write(processes[0], 100).await;
     write(processes[1], 10).await;
     let seen = watch.look_back(length, hour).await.unwrap();
-    let requests =
-        |seen: &daybook_domain::routing::Seen| (seen.legacy.requests, seen.dynamic.requests, seen.windows);
+    let requests = |seen: &daybook_domain::routing::ReadStats| {
+        (seen.legacy.requests, seen.dynamic.requests, seen.windows)
+    };
     assert_eq!((requests(&seen.last), requests(&seen.longer)), ((110, 220, 2), (1110, 2220, 3)));
     assert_eq!((seen.last.dynamic.failed, seen.longer.dynamic.compared), (2, 3));
     assert_eq!(seen.longer.dynamic.durations.counts(), [2220]);

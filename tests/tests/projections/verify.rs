@@ -4,7 +4,7 @@ mod generations;
 mod planted;
 mod proof;
 
-use daybook_event_log::{Position, Recorded, Revision, StreamName};
+use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use daybook_projections::{
     Comparison, Difference, Generation, Mode, SideValue, Verdict, WrittenBy, compare, verify,
 };
@@ -35,15 +35,15 @@ fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [SideValue; 2] {
 }
 
 /// The events of a page that are about a reservation.
-async fn events_of(clinic: &Clinic, page: &StreamName, reservation: &str) -> Vec<Recorded> {
+async fn events_of(clinic: &Clinic, page: &StreamName, reservation: &str) -> Vec<RecordedEvent> {
     let events = clinic.log.read_stream(page, Revision::FIRST).await.unwrap();
-    let mut events: Vec<Recorded> = events.try_collect().await.unwrap();
+    let mut events: Vec<RecordedEvent> = events.try_collect().await.unwrap();
     events.retain(|event| String::from_utf8_lossy(&event.payload).contains(reservation));
     events
 }
 
 #[track_caller]
-fn assert_is(written: Option<&WrittenBy>, event: &Recorded) {
+fn assert_is(written: Option<&WrittenBy>, event: &RecordedEvent) {
     let written = written.expect("an event");
     let found: (Position, &StreamName, Revision, &str) =
         (written.position, &written.stream, written.revision, &written.kind);

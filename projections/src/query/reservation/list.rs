@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use super::{Reservation, answer, select};
 use crate::ViewError;
 use crate::generation::Generation;
-use crate::query::{Answer, Queries, with_position};
+use crate::query::{Queries, QueryResult, with_position};
 use crate::store;
 
 /// Which reservations the staff's list shows. Each condition that is given narrows it.
@@ -48,7 +48,7 @@ impl Queries {
         &self,
         generation: Generation,
         filter: &ListFilter,
-    ) -> Result<Answer<Page<Reservation>>, ViewError> {
+    ) -> Result<QueryResult<Page<Reservation>>, ViewError> {
         let mut client = self.pool.get().await?;
         let snapshot = store::snapshot(&mut client).await?;
         list_in(&snapshot, generation, filter).await
@@ -60,7 +60,7 @@ pub(crate) async fn list_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     filter: &ListFilter,
-) -> Result<Answer<Page<Reservation>>, ViewError> {
+) -> Result<QueryResult<Page<Reservation>>, ViewError> {
     let (condition, parameters) = conditions(generation, filter);
     let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
     let counted = format!("SELECT count(*) AS total FROM {{schema}}.reservations r {condition}");

@@ -2,11 +2,11 @@
 
 use chrono::NaiveDate;
 use daybook_domain::Status;
-use daybook_domain::wish::{self, Unclear, Understood};
+use daybook_domain::requested_time::{self, Ambiguity, ParsedTime};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::super::{Answer, Queries, position, with_position};
+use super::super::{Queries, QueryResult, position, with_position};
 use crate::ViewError;
 use crate::effect::ERASED;
 use crate::generation::Generation;
@@ -26,7 +26,7 @@ pub struct Unread {
     /// What the patient wrote, or [`ERASED`].
     pub text: String,
     /// Why that was not understood.
-    pub reason: Unclear,
+    pub reason: Ambiguity,
 }
 
 impl Queries {
@@ -36,7 +36,7 @@ impl Queries {
         dynamic: Generation,
         date: Option<NaiveDate>,
         most: i64,
-    ) -> Result<Answer<Vec<Unread>>, ViewError> {
+    ) -> Result<QueryResult<Vec<Unread>>, ViewError> {
         let rows = r#"SELECT r.id, r."preferredDate", coalesce(s.code, r."serviceId") AS service, r.status::text,
                 coalesce(r."requestedTime", '') AS text
             FROM {schema}.reservations r LEFT JOIN {schema}.services s ON s.id = r."serviceId"
@@ -54,7 +54,7 @@ impl Queries {
                 value.push(unread(row, dynamic)?);
             }
         }
-        Ok(Answer { value, generation: dynamic, position })
+        Ok(QueryResult { value, generation: dynamic, position })
     }
 }
 
@@ -72,12 +72,12 @@ fn unread(row: &Row, generation: Generation) -> Result<Unread, ViewError> {
 }
 
 /// Why a text is in review. One that is understood by now was not when it came.
-fn reason(text: &str) -> Unclear {
+fn reason(text: &str) -> Ambiguity {
     if text == ERASED {
-        return Unclear::Erased;
+        return Ambiguity::Erased;
     }
-    match wish::read(text) {
-        Understood::Unclear(unclear) => unclear,
-        Understood::At(_) | Understood::Period(_) => Unclear::NotATime,
+    match requested_time::read(text) {
+        ParsedTime::Ambiguous(unclear) => unclear,
+        ParsedTime::At(_) | ParsedTime::Period(_) => Ambiguity::NotATime,
     }
 }

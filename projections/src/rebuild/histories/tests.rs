@@ -14,7 +14,7 @@ use crate::row::dynamic::DynamicRow;
 use crate::row::legacy::LegacyRow;
 
 /// What the events of a range of pages mean, and all others.
-fn told(history: &Golden, pages: PageRange) -> Vec<Told> {
+fn told(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {
     let mut interpreter = Interpreter::default();
     let wanted = history.events.iter().filter(|event| pages.passes(&event.stream));
     wanted.map(|event| interpreter.tell(Decoded::read(event), &history.opener).unwrap()).collect()

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{ClockTime, Period};
 use serde::{Deserialize, Serialize};
 
@@ -24,19 +24,19 @@ pub(crate) enum ReadAs {
 
 impl ReadAs {
     /// The same as a placement says.
-    pub(super) const fn of(placement: &Placement) -> Self {
+    pub(super) const fn of(placement: &SlotAssignment) -> Self {
         match placement {
-            Placement::At { start, .. } => Self::At(*start),
-            Placement::Period(period) => Self::Period(*period),
-            Placement::Review(_) => Self::Review,
+            SlotAssignment::At { start, .. } => Self::At(*start),
+            SlotAssignment::Period(period) => Self::Period(*period),
+            SlotAssignment::Review(_) => Self::Review,
         }
     }
 
     /// The placement; the column does not tell the half of the day of a time, and the old text does not need it.
-    pub(super) const fn placement(self) -> Option<Placement> {
+    pub(super) const fn placement(self) -> Option<SlotAssignment> {
         match self {
-            Self::At(start) => Some(Placement::At { start, period: Period::by_clock(start) }),
-            Self::Period(period) => Some(Placement::Period(period)),
+            Self::At(start) => Some(SlotAssignment::At { start, period: Period::by_clock(start) }),
+            Self::Period(period) => Some(SlotAssignment::Period(period)),
             Self::Review => None,
         }
     }

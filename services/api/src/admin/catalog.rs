@@ -6,7 +6,7 @@ use daybook_event_log::Position;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::edge::Edge;
+use crate::edge::RequestContext;
 use crate::problem::{Code, Problem};
 use crate::public::find_service;
 use crate::staff::token::Staff;
@@ -101,7 +101,7 @@ pub(super) fn find<'a>(catalog: &'a Catalog, text: Option<&str>) -> Result<&'a S
 /// Carries out commands one after another, once all of them are known to be possible as things stand.
 pub(super) async fn carry_out(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
     wanted: Vec<CatalogCommand>,
 ) -> Result<Option<Position>, Problem> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::migration::Body;
 use super::read_model::{optional_reason, required_reason, wait_until_in_force};
 use crate::edge::query::required;
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Details, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -30,7 +30,7 @@ struct Sent {
 /// Changes the stage, and answers once this process routes by it.
 pub(crate) async fn change_migration(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, Changed, Entry};
 use super::define_service::{optional_line, optional_prose};
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -37,7 +37,7 @@ pub(super) struct Body {
 /// Changes a service. Bookings that were made before keep their name and times.
 pub(crate) async fn change_service(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -55,7 +55,7 @@ pub(crate) async fn change_service(
 /// Carries out changes of one service and says what they changed.
 pub(super) async fn apply(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
     before: &Service,
     wanted: Vec<CatalogCommand>,

@@ -5,7 +5,7 @@ use daybook_domain::catalog::CatalogCommand;
 
 use super::catalog;
 use super::change_service::apply;
-use crate::edge::Edge;
+use crate::edge::RequestContext;
 use crate::edge::query::Query;
 use crate::problem::Problem;
 use crate::staff::Role;
@@ -15,7 +15,7 @@ use crate::state::State;
 /// Lets a service be booked no longer.
 pub(crate) async fn deactivate_service(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

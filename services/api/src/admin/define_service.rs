@@ -6,7 +6,7 @@ use daybook_domain::{LegacyService, ServiceId};
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, Changed, Entry};
-use crate::edge::{Edge, answer, body, json, text};
+use crate::edge::{RequestContext, answer, body, json, text};
 use crate::problem::{Code, Details, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -48,7 +48,7 @@ struct Body {
 /// Brings a service into being.
 pub(crate) async fn define_service(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

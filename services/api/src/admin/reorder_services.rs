@@ -6,7 +6,7 @@ use daybook_domain::catalog::CatalogCommand;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, Entry};
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::Problem;
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -36,7 +36,7 @@ struct Moved {
 /// Sets the order of all services.
 pub(crate) async fn reorder_services(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

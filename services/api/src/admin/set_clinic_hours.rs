@@ -8,7 +8,7 @@ use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
 use serde::{Deserialize, Serialize};
 
 use super::clinic_hours::{Entry, week};
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -50,7 +50,7 @@ struct Body {
 /// Sets the hours of one weekday; none means closed.
 pub(crate) async fn set_clinic_hours(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

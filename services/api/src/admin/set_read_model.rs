@@ -1,12 +1,12 @@
 //! `POST /api/admin/read-model`: sets the dynamic share, or rolls all reads back. Each takes a reason, which is recorded.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, Share};
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand};
 use serde::Deserialize;
 
 use super::read_model::{Body, required_reason, wait_until_in_force};
 use crate::edge::query::required;
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -23,7 +23,7 @@ struct Sent {
 /// Changes which read model answers whom, and answers once this process routes by it.
 pub(crate) async fn set_read_model(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -43,7 +43,7 @@ fn wanted(sent: Sent) -> Result<RoutingCommand, Problem> {
     match action.as_str() {
         "set" => {
             let percent = required("dynamicPercentage", sent.dynamic_percentage)?;
-            let share = Share::percent(percent);
+            let share = RolloutPercentage::percent(percent);
             let share = share.map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
             Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::catalog::{self, Changed, LimitEntry};
 use super::define_service::optional_prose;
 use crate::edge::query::required;
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -34,7 +34,7 @@ struct Body {
 /// Sets the limit of one service. What is not said stays as it is.
 pub(crate) async fn set_service_limit(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {

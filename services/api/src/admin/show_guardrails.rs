@@ -1,7 +1,7 @@
 //! `GET /api/admin/guardrails`: the limits, what all processes saw in the last windows, and what to think of it.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::routing::{Judgement, Seen, WindowSum};
+use daybook_domain::routing::{GuardrailVerdict, ModelReadStats, ReadStats};
 use serde::Serialize;
 
 use crate::edge::answer;
@@ -22,8 +22,8 @@ struct Body {
     judgement: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    last_window: Option<Windows>,
-    last_windows: Option<Windows>,
+    last_window: Option<TrafficWindow>,
+    last_windows: Option<TrafficWindow>,
 }
 
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ struct Limits {
 }
 
 #[derive(Serialize)]
-struct Windows {
+struct TrafficWindow {
     legacy: Sum,
     dynamic: Sum,
 }
@@ -74,19 +74,19 @@ pub(crate) async fn show_guardrails(state: web::Data<State>, staff: Staff) -> Re
     })
 }
 
-fn why(judgement: &Judgement) -> Option<String> {
+fn why(judgement: &GuardrailVerdict) -> Option<String> {
     match judgement {
-        Judgement::Fine => None,
-        Judgement::Inconclusive(inconclusive) => Some(inconclusive.to_string()),
-        Judgement::Tripped(trip) => Some(format!("{} (limit {})", trip.found, trip.limit)),
+        GuardrailVerdict::Fine => None,
+        GuardrailVerdict::Inconclusive(inconclusive) => Some(inconclusive.to_string()),
+        GuardrailVerdict::Tripped(trip) => Some(format!("{} (limit {})", trip.found, trip.limit)),
     }
 }
 
-fn windows(seen: &Seen) -> Windows {
-    Windows { legacy: sum(&seen.legacy), dynamic: sum(&seen.dynamic) }
+fn windows(seen: &ReadStats) -> TrafficWindow {
+    TrafficWindow { legacy: sum(&seen.legacy), dynamic: sum(&seen.dynamic) }
 }
 
-fn sum(sum: &WindowSum) -> Sum {
+fn sum(sum: &ModelReadStats) -> Sum {
     Sum {
         requests: sum.requests,
         failed: sum.failed,

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
-use daybook_projections::query::Answer;
+use daybook_projections::query::QueryResult;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
@@ -29,7 +29,7 @@ pub(crate) fn plain(body: &impl Serialize) -> Result<HttpResponse, Problem> {
 }
 
 /// An answer that a view gave.
-pub(crate) fn viewed<T>(answer: &Answer<T>, body: &impl Serialize) -> Result<HttpResponse, Problem> {
+pub(crate) fn viewed<T>(answer: &QueryResult<T>, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let mut response = plain(body)?;
     let headers = response.headers_mut();
     headers.insert(READ_MODEL, model(answer.generation.model));

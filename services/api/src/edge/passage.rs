@@ -16,7 +16,7 @@ use super::answer::READ_MODEL;
 use super::endpoint::Endpoint;
 use super::language;
 use super::request_id::{REQUEST_ID, RequestId};
-use super::watched::Watched;
+use super::watched::WatchedRead;
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
 use crate::shadow::Read;
@@ -30,21 +30,21 @@ const NO_SNIFFING: (HeaderName, HeaderValue) =
 const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// A request on its way.
-pub(crate) struct Passage {
+pub(crate) struct RequestMiddleware {
     state: web::Data<State>,
     id: RequestId,
     since: Instant,
-    watched: Rc<Watched>,
+    watched: Rc<WatchedRead>,
     /// Whether it came to an answer that is the view's fault.
     has_failed: bool,
     _in_flight: InFlight,
 }
 
-impl Passage {
+impl RequestMiddleware {
     /// Begins: the request gets its id.
     pub(crate) fn begin(state: &web::Data<State>, request: &ServiceRequest) -> Self {
         let id = RequestId::of(request.headers());
-        let watched = Rc::<Watched>::default();
+        let watched = Rc::<WatchedRead>::default();
         request.extensions_mut().insert(id);
         request.extensions_mut().insert(Rc::clone(&watched));
         let in_flight = state.metrics.enter();
@@ -119,7 +119,7 @@ impl Passage {
 }
 
 /// Also of a request that its client gave up: it took as long as it had lasted.
-impl Drop for Passage {
+impl Drop for RequestMiddleware {
     fn drop(&mut self) {
         if let Some(chosen) = self.watched.chosen() {
             self.state.windows.answered(chosen, self.since.elapsed().as_secs_f64(), self.has_failed);

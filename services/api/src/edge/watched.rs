@@ -7,12 +7,12 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Because, RoutedSubject};
+use daybook_domain::routing::{RoutedSubject, RoutingReason};
 use daybook_projections::shadow::Question;
 
 /// The model that was chosen for a request.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Chosen {
+pub(crate) struct RoutedRead {
     /// Which.
     pub(crate) model: ReadModel,
     /// A number that stands for the subject whose share decided; none where something else did.
@@ -21,27 +21,27 @@ pub(crate) struct Chosen {
 
 /// What is watched of one request.
 #[derive(Default)]
-pub(crate) struct Watched {
-    chosen: Cell<Option<Chosen>>,
+pub(crate) struct WatchedRead {
+    chosen: Cell<Option<RoutedRead>>,
     question: RefCell<Option<Question>>,
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for WatchedRead {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A question may hold what staff looked for.
         formatter.debug_struct("Watched").field("chosen", &self.chosen.get()).finish_non_exhaustive()
     }
 }
 
-impl Watched {
+impl WatchedRead {
     /// A model was chosen.
-    pub(crate) fn choose(&self, model: ReadModel, because: Because, subject: Option<&RoutedSubject>) {
-        let by_share = subject.filter(|_| because == Because::Share).map(|subject| {
+    pub(crate) fn choose(&self, model: ReadModel, because: RoutingReason, subject: Option<&RoutedSubject>) {
+        let by_share = subject.filter(|_| because == RoutingReason::Percentage).map(|subject| {
             let mut hasher = DefaultHasher::new();
             subject.hash(&mut hasher);
             hasher.finish()
         });
-        self.chosen.set(Some(Chosen { model, by_share }));
+        self.chosen.set(Some(RoutedRead { model, by_share }));
     }
 
     /// The other model is to be asked this as well.
@@ -50,7 +50,7 @@ impl Watched {
     }
 
     /// The model that was chosen, if one was.
-    pub(crate) fn chosen(&self) -> Option<Chosen> {
+    pub(crate) fn chosen(&self) -> Option<RoutedRead> {
         self.chosen.get()
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Routing, Share};
+use daybook_domain::routing::{RolloutPercentage, Routing};
 use daybook_event_log::{Connection, Position};
 use daybook_projections::{Lag, LagRule, ViewHealth, describe};
 use serde::Serialize;
@@ -74,8 +74,8 @@ fn asked(routing: &Routing) -> Vec<ReadModel> {
     }
     let everybody = match (routing.rolled_back, routing.share) {
         (true, _) => return vec![ReadModel::Legacy],
-        (false, Share::NONE) => Some(ReadModel::Legacy),
-        (false, Share::ALL) => Some(ReadModel::Dynamic),
+        (false, RolloutPercentage::NONE) => Some(ReadModel::Legacy),
+        (false, RolloutPercentage::ALL) => Some(ReadModel::Dynamic),
         (false, _) => None,
     };
     let forced = |model: &ReadModel| routing.forced.values().any(|own| own == model);
@@ -167,9 +167,9 @@ mod tests {
         routing.forced.insert(RoutedSubject::client("tester"), dynamic);
         assert_eq!(asked(&routing), [legacy, dynamic]);
         routing.forced.clear();
-        routing.share = Share::percent(25.0).unwrap();
+        routing.share = RolloutPercentage::percent(25.0).unwrap();
         assert_eq!(asked(&routing), [legacy, dynamic]);
-        routing.share = Share::ALL;
+        routing.share = RolloutPercentage::ALL;
         assert_eq!(asked(&routing), [dynamic]);
         routing.retired = Some(retired());
         assert_eq!(asked(&routing), [dynamic]);

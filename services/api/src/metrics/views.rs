@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use daybook_domain::ReadModel;
-use daybook_projections::{Batch, Lag, MAX_COUNTED_LAG, Standing};
+use daybook_projections::{Batch, GenerationStatus, Lag, MAX_COUNTED_LAG};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -95,7 +95,7 @@ impl ViewMetrics {
     }
 
     /// Which generations are being built; what was said of others is taken back.
-    pub(super) fn tell_building(&self, building: Vec<Standing>) {
+    pub(super) fn tell_building(&self, building: Vec<GenerationStatus>) {
         self.phase.clear();
         self.rebuilt.clear();
         for standing in building {

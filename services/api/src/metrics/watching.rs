@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Guardrail, Judgement, Limits, Seen};
+use daybook_domain::routing::{Guardrail, GuardrailVerdict, Limits, ReadStats};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -90,7 +90,7 @@ impl GuardMetrics {
     }
 
     /// A window of all processes was looked at; judged only where there is anything to roll back.
-    pub(crate) fn judged(&self, seen: &Seen, judgement: Option<&Judgement>) {
+    pub(crate) fn judged(&self, seen: &ReadStats, judgement: Option<&GuardrailVerdict>) {
         self.judgements.clear();
         self.judgements.get_or_create(&Judged { judgement: name(judgement) }).set(1);
         // What was not asked for has no figure.
@@ -118,12 +118,12 @@ impl GuardMetrics {
 }
 
 /// A judgement as metrics and answers hold it.
-pub(crate) const fn name(judgement: Option<&Judgement>) -> &'static str {
+pub(crate) const fn name(judgement: Option<&GuardrailVerdict>) -> &'static str {
     match judgement {
         None => "idle",
-        Some(Judgement::Fine) => "fine",
-        Some(Judgement::Inconclusive(_)) => "inconclusive",
-        Some(Judgement::Tripped(_)) => "tripped",
+        Some(GuardrailVerdict::Fine) => "fine",
+        Some(GuardrailVerdict::Inconclusive(_)) => "inconclusive",
+        Some(GuardrailVerdict::Tripped(_)) => "tripped",
     }
 }
 

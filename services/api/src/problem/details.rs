@@ -63,7 +63,7 @@ pub(crate) enum Details {
         to: Status,
     },
     /// What a booking that cannot be moved is.
-    Standing {
+    GenerationStatus {
         /// Where it stands.
         status: Status,
     },
@@ -132,7 +132,7 @@ impl Details {
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],
             Self::Transition { from, to } => vec![("{from}", from.to_string()), ("{to}", to.to_string())],
-            Self::Standing { status } => vec![("{status}", status.to_string())],
+            Self::GenerationStatus { status } => vec![("{status}", status.to_string())],
             Self::Version { expected, actual } => {
                 vec![("{expected}", expected.to_string()), ("{actual}", actual.to_string())]
             }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use daybook_commands::CommandError;
-use daybook_domain::book::Rejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
+use daybook_domain::schedule::Rejection;
 use daybook_projections::ViewError;
 
 use super::{Code, DailyMinutes, Details, Problem};
@@ -57,7 +57,9 @@ impl From<Rejection> for Problem {
             Rejection::TransitionNotAllowed { from, to } => {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
-            Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Standing { status }),
+            Rejection::NotMovable(status) => {
+                Self::with(Code::NotMovable, Details::GenerationStatus { status })
+            }
             Rejection::WishUnderstood => {
                 let rule = "only a wish that was not understood is for a person to read";
                 Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })

@@ -10,8 +10,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use daybook_domain::Status;
 use daybook_domain::phone::Phone;
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
-use daybook_domain::wish::{self, Understood};
 use daybook_projections::query::Reservation;
 use daybook_projections::shadow::Question;
 use serde::Serialize;
@@ -20,7 +20,7 @@ use super::mask;
 use super::post_reservation::form;
 use crate::edge::json::Object;
 use crate::edge::query::Query;
-use crate::edge::{Edge, answer, body};
+use crate::edge::{RequestContext, answer, body};
 use crate::problem::{Code, Details, Problem};
 use crate::state::State;
 
@@ -55,7 +55,7 @@ struct Entry {
 /// The caller's reservations of the last 90 days, newest first.
 pub(crate) async fn check_reservations(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -101,9 +101,9 @@ fn who(
 
 fn entry(reservation: &Reservation) -> Entry {
     // A wish that nobody understood may say anything, and stays with the clinic.
-    let understood = match wish::read(&reservation.preferred_time) {
-        Understood::At(_) | Understood::Period(_) => Some(reservation.preferred_time.clone()),
-        Understood::Unclear(_) => None,
+    let understood = match requested_time::read(&reservation.preferred_time) {
+        ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
+        ParsedTime::Ambiguous(_) => None,
     };
     Entry {
         id: reservation.id.clone(),

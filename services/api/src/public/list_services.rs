@@ -5,7 +5,7 @@ use daybook_domain::catalog::Service;
 use serde::Serialize;
 
 use crate::edge::query::Query;
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::texts::Language;
@@ -53,7 +53,7 @@ impl<'a> Entry<'a> {
 /// The services that can be booked; all of them with `active=false`, one by its code.
 pub(crate) async fn list_services(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request)?;

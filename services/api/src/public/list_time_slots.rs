@@ -5,10 +5,10 @@ use chrono::NaiveDate;
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
-use super::openings::{self, Openings, Slot};
+use super::openings::{self, Availability, Slot};
 use super::service_choice;
 use crate::edge::query::{Query, required};
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -33,7 +33,7 @@ struct Metadata<'a> {
 /// The times of a day for a service, each with whether it can be booked.
 pub(crate) async fn list_time_slots(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request)?;
@@ -51,7 +51,7 @@ pub(crate) async fn list_time_slots(
     if !openings::is_open(&day, service) {
         return Err(Problem::of(Code::NoClinicHours));
     }
-    let Openings { slots, available } = Openings::of(&day, service, route.model());
+    let Availability { slots, available } = Availability::of(&day, service, route.model());
     let metadata = Metadata {
         date,
         service: &service.code,

@@ -1,9 +1,9 @@
 //! The times of a day as clients are shown them, drawn up with the rules that would judge a booking.
 
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::book::Rejection;
 use daybook_domain::catalog::Service;
-use daybook_domain::rules::{self, Day, Offer};
+use daybook_domain::rules::{self, Day, TimeSlot};
+use daybook_domain::schedule::Rejection;
 use daybook_domain::{ClockTime, Period, ReadModel};
 use daybook_projections::query::Days;
 use serde::Serialize;
@@ -65,14 +65,14 @@ pub(super) struct Slot {
 
 /// The starts of one day for one service.
 #[derive(Debug)]
-pub(super) struct Openings {
+pub(super) struct Availability {
     /// In the order of the day.
     pub(super) slots: Vec<Slot>,
     /// How many can be booked.
     pub(super) available: usize,
 }
 
-impl Openings {
+impl Availability {
     /// Draws them up.
     pub(super) fn of(day: &Day<'_>, service: &Service, judge: ReadModel) -> Self {
         let offers = rules::offers(day, service, judge);
@@ -87,7 +87,7 @@ impl Openings {
     }
 }
 
-fn slot(offer: Offer, service: &Service) -> Slot {
+fn slot(offer: TimeSlot, service: &Service) -> Slot {
     let available = offer.refusal.is_none();
     let remaining = if available { offer.capacity.saturating_sub(offer.taken) } else { 0 };
     let closed = match offer.refusal {

@@ -4,13 +4,13 @@ pub(super) mod form;
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_commands::{Booked, CommandError, NewReservation};
+use daybook_commands::{BookingOutcome, CommandError, NewReservation};
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{Actor, ReadModel, Status};
 use serde::Serialize;
 
 use crate::edge::json::Object;
-use crate::edge::{Edge, answer, body};
+use crate::edge::{RequestContext, answer, body};
 use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::{Said, said};
@@ -33,7 +33,7 @@ struct Entry<'a> {
 /// Books. The rules of the model that the patient is routed to judge the booking; it is answered once it is recorded.
 pub(crate) async fn post_reservation(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let sent = Object::parse(&body::read(payload).await?)?;
@@ -66,8 +66,8 @@ pub(crate) async fn post_reservation(
 fn count(
     state: &State,
     judge: ReadModel,
-    outcome: Result<Booked, CommandError>,
-) -> Result<Booked, CommandError> {
+    outcome: Result<BookingOutcome, CommandError>,
+) -> Result<BookingOutcome, CommandError> {
     match &outcome {
         Ok(booked) => {
             state.metrics.booking_taken(judge, booked.repeated);

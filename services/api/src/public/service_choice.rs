@@ -2,8 +2,8 @@
 
 use chrono::{Days, NaiveDate, NaiveDateTime};
 use daybook_domain::ServiceId;
-use daybook_domain::book::MAX_DAYS_AHEAD;
 use daybook_domain::catalog::{Catalog, Service};
+use daybook_domain::schedule::MAX_DAYS_AHEAD;
 
 use crate::problem::{Code, Problem};
 

@@ -7,10 +7,10 @@ use daybook_domain::rules::Day;
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
-use super::openings::{self, Level, Openings, Slot};
+use super::openings::{self, Availability, Level, Slot};
 use super::service_choice;
 use crate::edge::query::{Query, required};
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::texts::{Language, Said, said};
@@ -44,7 +44,7 @@ struct Count {
 /// Whether a day has room for a service: its times, or, for the oldest clients, a count.
 pub(crate) async fn show_availability(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request)?;
@@ -60,7 +60,7 @@ pub(crate) async fn show_availability(
     let days = state.queries.days(route.generation, date, date).await?;
     let service = service_choice::bookable(&days.value.catalog, wanted)?;
     let day = openings::day(&days.value, date, now).ok_or_else(|| Problem::of(Code::Internal))?;
-    let openings = Openings::of(&day, service, route.model());
+    let openings = Availability::of(&day, service, route.model());
     if rich.is_some() {
         let is_open = openings::is_open(&day, service);
         return answer::viewed(&days, &rich_form(openings, service, date, is_open, edge.language));
@@ -69,7 +69,7 @@ pub(crate) async fn show_availability(
 }
 
 fn rich_form<'a>(
-    openings: Openings,
+    openings: Availability,
     service: &'a Service,
     date: NaiveDate,
     is_open: bool,
@@ -91,8 +91,8 @@ fn rich_form<'a>(
 
 /// Counts what the day may still hold. Where no limit is applied, the day's times are the limit; where no time is left,
 /// nothing is.
-fn count_form(openings: &Openings, service: &Service, day: &Day<'_>, language: Language) -> Count {
-    let held = |booking: &&daybook_domain::book::Booking| {
+fn count_form(openings: &Availability, service: &Service, day: &Day<'_>, language: Language) -> Count {
+    let held = |booking: &&daybook_domain::schedule::Booking| {
         booking.service == service.id && booking.status.holds_seat()
     };
     let current_count = day.book.bookings().map(|(_, booking)| booking).filter(held).count();

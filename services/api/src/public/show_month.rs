@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{openings, service_choice};
 use crate::edge::query::{Query, required};
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -59,7 +59,7 @@ struct Body {
 /// The days of a month: which can still be booked, for any service or for one.
 pub(crate) async fn show_month(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let query = Query::of(&request)?;

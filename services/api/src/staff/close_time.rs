@@ -4,15 +4,15 @@
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_commands::NewClosure;
-use daybook_domain::book::Booking;
+use daybook_domain::schedule::Booking;
 use daybook_domain::{ClockTime, ReservationId, ServiceId, Status};
-use daybook_projections::query::{Answer, Days};
+use daybook_projections::query::{Days, QueryResult};
 use serde::Serialize;
 
 use super::closure::{Entry, Sent, Wanted};
 use super::role::Role;
 use super::token::Staff;
-use crate::edge::{Edge, answer, body, json};
+use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -47,7 +47,7 @@ struct Conflict<'a> {
 /// Closes time to new bookings; those that stand there stay, and are listed.
 pub(crate) async fn close_time(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
@@ -66,9 +66,9 @@ pub(crate) async fn close_time(
 
 async fn close(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
-    days: &Answer<Days>,
+    days: &QueryResult<Days>,
     wanted: Wanted,
 ) -> Result<HttpResponse, Problem> {
     let conflicts = conflicts(&days.value, &wanted);

@@ -4,7 +4,7 @@ use daybook_domain::ReservationId;
 use daybook_projections::query::Reservation;
 
 use super::token::Staff;
-use crate::edge::Edge;
+use crate::edge::RequestContext;
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -12,7 +12,7 @@ use crate::state::State;
 /// head, and looks once more: a booking that was acknowledged is found, however young.
 pub(super) async fn find_reservation(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
     id: &ReservationId,
 ) -> Result<Reservation, Problem> {

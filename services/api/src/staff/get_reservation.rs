@@ -3,7 +3,7 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ReservationId;
-use daybook_projections::query::{Answer, Reservation};
+use daybook_projections::query::{QueryResult, Reservation};
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::role::Role;
 use super::shape::Entry;
 use super::token::Staff;
 use crate::edge::header::entity_tag;
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -26,7 +26,7 @@ struct Body<'a> {
 /// One reservation.
 pub(crate) async fn get_reservation(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
@@ -49,7 +49,7 @@ pub(super) fn id(request: &HttpRequest) -> Result<ReservationId, Problem> {
 
 /// A reservation with its entity tag, which does not depend on the view that answered.
 pub(super) fn shown<T>(
-    answer: &Answer<T>,
+    answer: &QueryResult<T>,
     reservation: &Reservation,
     message: Option<&'static str>,
 ) -> Result<HttpResponse, Problem> {

@@ -8,7 +8,7 @@ use super::closure::Entry;
 use super::role::Role;
 use super::token::Staff;
 use crate::edge::query::{Query, required};
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::Problem;
 use crate::state::State;
 
@@ -22,7 +22,7 @@ struct Body<'a> {
 /// The closures of a day.
 pub(crate) async fn list_closures(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

@@ -9,7 +9,7 @@ use super::role::Role;
 use super::shape::Entry;
 use super::token::Staff;
 use crate::edge::query::Query;
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Details, Problem};
 use crate::state::State;
 
@@ -44,7 +44,7 @@ struct Pagination {
 /// Reservations, the latest day first.
 pub(crate) async fn list_reservations(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

@@ -4,8 +4,8 @@ mod wanted;
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
-use daybook_commands::{Booked, CommandError};
-use daybook_domain::book::Rejection;
+use daybook_commands::{BookingOutcome, CommandError};
+use daybook_domain::schedule::Rejection;
 use daybook_domain::{ReservationId, Status};
 use daybook_projections::query::Reservation;
 use serde::Serialize;
@@ -17,7 +17,7 @@ use super::role::Role;
 use super::token::Staff;
 use crate::edge::header::{entity_tag, if_match};
 use crate::edge::json::Object;
-use crate::edge::{Edge, answer, body};
+use crate::edge::{RequestContext, answer, body};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 use crate::texts::{Said, said};
@@ -40,7 +40,7 @@ struct Changed<'a> {
 /// Changes a reservation, and shows it as it then stands.
 pub(crate) async fn patch_reservation(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
     payload: web::Payload,
@@ -55,12 +55,12 @@ pub(crate) async fn patch_reservation(
 
 async fn change(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
     found: &Reservation,
     expected_version: Option<u32>,
     patch: &Patch,
-) -> Result<Booked, Problem> {
+) -> Result<BookingOutcome, Problem> {
     let judge = edge.judge(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
@@ -86,10 +86,10 @@ async fn change(
 /// The reservation as the routed view has it once it holds the change; where that takes too long, what the page says.
 async fn show(
     state: &State,
-    edge: &Edge,
+    edge: &RequestContext,
     staff: &Staff,
     id: &ReservationId,
-    booked: &Booked,
+    booked: &BookingOutcome,
 ) -> Result<HttpResponse, Problem> {
     let (subject, patience) = (staff.subject(), state.settings.at_least_patience);
     let message = said(edge.language, Said::ReservationChanged);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::role::Role;
 use super::token::Staff;
 use crate::edge::query::{Query, required};
-use crate::edge::{Edge, answer};
+use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
@@ -20,7 +20,7 @@ struct Body<'a> {
 /// Lifts a closure.
 pub(crate) async fn reopen_time(
     state: web::Data<State>,
-    edge: Edge,
+    edge: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {

@@ -1,8 +1,10 @@
 //! Booking, and changing a booking.
 
 use chrono::NaiveDate;
-use daybook_domain::book::{BookCommand, Booking, Change, Meant, Rejection, RequestReservation, Turn};
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::{
+    Booking, Change, Rejection, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange,
+};
 use daybook_domain::{ClockTime, ReadModel, ReservationId, Sealed, ServiceId, SubjectId};
 use daybook_event_log::vault::PatientDetails;
 use daybook_event_log::{NewKey, Position};
@@ -12,8 +14,8 @@ use super::Commands;
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
 use crate::origin::Origin;
-use crate::pages::{Settled, Unit};
-use crate::wish_input::WishInput;
+use crate::pages::{CommandBatch, Outcome};
+use crate::time_input::WishInput;
 
 /// A booking to be.
 #[derive(Debug, Clone)]
@@ -36,7 +38,7 @@ pub struct NewReservation {
 
 /// A change to a booking, with free text not yet sealed.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ReservationChange {
     /// Expect the patient.
     Confirm,
     /// Decline.
@@ -73,12 +75,12 @@ pub enum Wanted {
         judge: ReadModel,
     },
     /// What somebody read in a wish that was not understood.
-    ReadWish(Meant),
+    ReadWish(ReviewedTime),
     /// The staff's note, in place of an earlier one.
     WriteAdminNote(String),
 }
 
-impl Wanted {
+impl ReservationChange {
     /// A name for logs and metrics, without what anybody wrote.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -110,7 +112,7 @@ impl Wanted {
     }
 }
 
-impl std::fmt::Debug for Wanted {
+impl std::fmt::Debug for ReservationChange {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(self.name())
     }
@@ -118,7 +120,7 @@ impl std::fmt::Debug for Wanted {
 
 /// A booking after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booked {
+pub struct BookingOutcome {
     /// Its id.
     pub reservation: ReservationId,
     /// How it stands.
@@ -133,7 +135,11 @@ pub struct Booked {
 
 impl Commands {
     /// Books. A request that comes again under its key finds the booking that it made the first time.
-    pub async fn request(&self, wanted: NewReservation, origin: Origin) -> Result<Booked, CommandError> {
+    pub async fn request(
+        &self,
+        wanted: NewReservation,
+        origin: Origin,
+    ) -> Result<BookingOutcome, CommandError> {
         let subject = self.subject(&wanted.phone);
         let reservation = match &wanted.key {
             Some(key) => named_reservation(key, subject, wanted.date),
@@ -142,7 +148,7 @@ impl Commands {
         let wish = wanted.wish.read();
         let details = PatientDetails { unread_wish: wish.unread.map(Into::into), ..wanted.details };
         let (details, key) = self.seal_details(subject, &reservation, &details).await?;
-        let command = BookCommand::Request(RequestReservation {
+        let command = ScheduleCommand::Request(RequestReservation {
             details,
             reservation: reservation.clone(),
             subject,
@@ -165,9 +171,9 @@ impl Commands {
         page: NaiveDate,
         reservation: ReservationId,
         expected_version: Option<u32>,
-        wanted: Wanted,
+        wanted: ReservationChange,
         origin: Origin,
-    ) -> Result<Booked, CommandError> {
+    ) -> Result<BookingOutcome, CommandError> {
         self.change_all(page, reservation, expected_version, vec![wanted], origin).await
     }
 
@@ -177,14 +183,14 @@ impl Commands {
         page: NaiveDate,
         reservation: ReservationId,
         expected_version: Option<u32>,
-        wanted: Vec<Wanted>,
+        wanted: Vec<ReservationChange>,
         origin: Origin,
-    ) -> Result<Booked, CommandError> {
+    ) -> Result<BookingOutcome, CommandError> {
         let changes = self.seal_changes(page, &reservation, wanted).await?;
         // Later changes start from the version that the first one made.
         let versions = std::iter::once(expected_version).chain(std::iter::repeat(None));
         let commands = changes.into_iter().zip(versions).map(|(change, expected_version)| {
-            BookCommand::Change { reservation: reservation.clone(), expected_version, change }
+            ScheduleCommand::Change { reservation: reservation.clone(), expected_version, change }
         });
         let commands = commands.collect();
         self.settle(page, reservation, commands, None, origin).await
@@ -194,15 +200,15 @@ impl Commands {
         &self,
         date: NaiveDate,
         reservation: ReservationId,
-        commands: Vec<BookCommand>,
+        commands: Vec<ScheduleCommand>,
         new_key: Option<NewKey>,
         origin: Origin,
-    ) -> Result<Booked, CommandError> {
-        let unit = Unit { commands, new_key, about: Some(reservation.clone()), origin };
-        let Settled { position, booking, nothing_new, other_verdict } =
+    ) -> Result<BookingOutcome, CommandError> {
+        let unit = CommandBatch { commands, new_key, about: Some(reservation.clone()), origin };
+        let Outcome { position, booking, nothing_new, other_verdict } =
             self.pages().settle(date, unit).await?;
         let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
-        Ok(Booked { reservation, booking, position, repeated: nothing_new, other_verdict })
+        Ok(BookingOutcome { reservation, booking, position, repeated: nothing_new, other_verdict })
     }
 
     /// Seals the free text of changes. Whose key that takes is on the page, and never changes.
@@ -210,7 +216,7 @@ impl Commands {
         &self,
         page: NaiveDate,
         reservation: &ReservationId,
-        wanted: Vec<Wanted>,
+        wanted: Vec<ReservationChange>,
     ) -> Result<Vec<Change>, CommandError> {
         let mut changes = Vec::with_capacity(wanted.len());
         let mut subject = None;
@@ -242,17 +248,19 @@ impl Commands {
 }
 
 /// The change that is asked of the page. None only where a text that must be there was not sealed.
-fn change(wanted: Wanted, sealed: Option<Sealed>) -> Option<Change> {
+fn change(wanted: ReservationChange, sealed: Option<Sealed>) -> Option<Change> {
     Some(match wanted {
-        Wanted::Confirm => Change::Turn(Turn::Confirm),
-        Wanted::Reject { .. } => Change::Turn(Turn::Reject { reason: sealed }),
-        Wanted::Cancel { .. } => Change::Turn(Turn::Cancel { reason: sealed }),
-        Wanted::Complete => Change::Turn(Turn::Complete),
-        Wanted::MarkNoShow => Change::Turn(Turn::MarkNoShow),
-        Wanted::CorrectNoShow { .. } => Change::Turn(Turn::CorrectNoShow { reason: sealed? }),
-        Wanted::Reschedule { start, judge } => Change::Reschedule { start, judge },
-        Wanted::AssignTime { start, judge } => Change::AssignTime { start, judge },
-        Wanted::ReadWish(meant) => Change::ReadWish(meant),
-        Wanted::WriteAdminNote(_) => Change::WriteAdminNote { note: sealed? },
+        ReservationChange::Confirm => Change::Status(StatusChange::Confirm),
+        ReservationChange::Reject { .. } => Change::Status(StatusChange::Reject { reason: sealed }),
+        ReservationChange::Cancel { .. } => Change::Status(StatusChange::Cancel { reason: sealed }),
+        ReservationChange::Complete => Change::Status(StatusChange::Complete),
+        ReservationChange::MarkNoShow => Change::Status(StatusChange::MarkNoShow),
+        ReservationChange::CorrectNoShow { .. } => {
+            Change::Status(StatusChange::CorrectNoShow { reason: sealed? })
+        }
+        ReservationChange::Reschedule { start, judge } => Change::Reschedule { start, judge },
+        ReservationChange::AssignTime { start, judge } => Change::AssignTime { start, judge },
+        ReservationChange::ReadWish(meant) => Change::ReadWish(meant),
+        ReservationChange::WriteAdminNote(_) => Change::WriteAdminNote { note: sealed? },
     })
 }

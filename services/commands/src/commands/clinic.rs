@@ -1,10 +1,10 @@
 //! Running the clinic: services, hours, closures, routing, and what a first start sets up.
 
 use chrono::NaiveDate;
-use daybook_domain::book::{BookCommand, CloseTime};
 use daybook_domain::catalog::{CatalogCommand, first_services};
 use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::routing::{RolloutOpened, RoutingCommand};
+use daybook_domain::schedule::{CloseTime, ScheduleCommand};
 use daybook_domain::time::Span;
 use daybook_domain::{Actor, ClosureId, ServiceId};
 use daybook_event_log::Position;
@@ -14,7 +14,7 @@ use super::Commands;
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
-use crate::pages::Unit;
+use crate::pages::CommandBatch;
 
 /// A closure to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Commands {
             None => closure_from(Uuid::now_v7()),
         };
         let NewClosure { span, service, reason, .. } = wanted;
-        let close = BookCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
+        let close = ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
         let position = self.record(date, close, origin).await?;
         Ok((closure, position))
     }
@@ -83,7 +83,7 @@ impl Commands {
         closure: ClosureId,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        self.record(date, BookCommand::ReopenTime(closure), origin).await
+        self.record(date, ScheduleCommand::ReopenTime(closure), origin).await
     }
 
     /// Changes the catalog. The position is that of the catalog's last event where there was nothing to do.
@@ -125,10 +125,10 @@ impl Commands {
     async fn record(
         &self,
         date: NaiveDate,
-        command: BookCommand,
+        command: ScheduleCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        let unit = Unit { commands: vec![command], new_key: None, about: None, origin };
+        let unit = CommandBatch { commands: vec![command], new_key: None, about: None, origin };
         Ok(self.pages().settle(date, unit).await?.position)
     }
 }

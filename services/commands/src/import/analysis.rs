@@ -11,7 +11,7 @@ mod reading;
 
 use std::collections::BTreeMap;
 
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{LegacyService, Status};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub use formats::{FormatOutcome, FormatReport, MAX_FORMATS, MAX_SAMPLES, Sample}
 pub use own_rules::{Change, RuleReport};
 pub use reading::{Becomes, By};
 
-use super::basis::Basis;
+use super::basis::ReferenceData;
 use super::report::ImportReport;
 use super::row::RawRow;
 use super::rules::Rules;
@@ -61,7 +61,7 @@ pub struct Analysis {
 /// Counts rows as they pass.
 pub(super) struct Tally<'a> {
     rules: &'a Rules,
-    basis: Basis,
+    basis: ReferenceData,
     rows: u64,
     formats: Formats,
     services: BTreeMap<LegacyService, u64>,
@@ -71,7 +71,7 @@ pub(super) struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(rules: &'a Rules, basis: Basis, samples: Samples) -> Self {
+    pub(super) fn new(rules: &'a Rules, basis: ReferenceData, samples: Samples) -> Self {
         Self {
             rules,
             basis,
@@ -97,7 +97,7 @@ impl<'a> Tally<'a> {
         self.own_rules.look(&reading);
         self.anomalies.look_at_text(typed, &row.place);
         if let Some(date) = row.preferred_date() {
-            let placement = Placement::of(reading.understood, &self.basis.hours, date);
+            let placement = SlotAssignment::of(reading.understood, &self.basis.hours, date);
             self.anomalies.look_at_calendar(&self.basis.hours, date, &placement, &row.place);
         }
     }

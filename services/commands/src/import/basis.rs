@@ -9,12 +9,12 @@ use crate::commands::Commands;
 
 /// Services and hours.
 #[derive(Debug, Clone)]
-pub(super) struct Basis {
+pub(super) struct ReferenceData {
     pub(super) catalog: Arc<Catalog>,
     pub(super) hours: Arc<Hours>,
 }
 
-impl Basis {
+impl ReferenceData {
     /// Those of a clinic; what it has not set up yet is as a run would set it up.
     pub(super) fn of(commands: Option<&Commands>) -> Self {
         let catalog = commands.map(Commands::catalog).filter(|catalog| !catalog.is_empty());

@@ -3,10 +3,10 @@
 //! Three things are held against each other: what the row says now, what it said when it was last taken over, and how the
 //! reservation stands here. What was decided here is never overruled in silence.
 
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 
-use super::said::{BOOKKEEPING, Said};
-use super::standing::Standing;
+use super::said::{BOOKKEEPING, RowContents};
+use super::standing::ImportedState;
 
 /// What is to be done about a row.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Verdict {
     /// Nothing: what changed there is so here already, or is nothing but a note of when something was changed.
     Agrees,
     /// Take it over again, placed so.
-    Changed(Placement),
+    Changed(SlotAssignment),
     /// Nothing: it is an earlier state than the one that was taken over.
     Older,
     /// Somebody changed it here, and it changed there to something else, in these columns.
@@ -25,7 +25,12 @@ pub(super) enum Verdict {
 
 /// Judges a row that was read as `read`. Where the old system is to win, it does so whatever happened here and
 /// however old it is.
-pub(super) fn compare(row: &Said, read: Placement, here: &Standing, old_wins: bool) -> Verdict {
+pub(super) fn compare(
+    row: &RowContents,
+    read: SlotAssignment,
+    here: &ImportedState,
+    old_wins: bool,
+) -> Verdict {
     let differing = row.differing(&here.said);
     let placement = wanted_placement(&differing, read, here);
     if differing.is_empty() && placement == here.placement {
@@ -47,15 +52,15 @@ pub(super) fn compare(row: &Said, read: Placement, here: &Standing, old_wins: bo
 
 /// Where the reservation has to stand. A wish that has not changed leaves it where it stands, unless it was not understood
 /// then and is now.
-fn wanted_placement(differing: &[&str], read: Placement, here: &Standing) -> Placement {
-    let understood_since = matches!(here.placement, Placement::Review(_))
-        && !matches!(read, Placement::Review(_))
+fn wanted_placement(differing: &[&str], read: SlotAssignment, here: &ImportedState) -> SlotAssignment {
+    let understood_since = matches!(here.placement, SlotAssignment::Review(_))
+        && !matches!(read, SlotAssignment::Review(_))
         && here.said.person.is_some();
     if differing.contains(&"preferredTime") || understood_since { read } else { here.placement }
 }
 
 /// Whether all that a row says but bookkeeping is how the reservation stands here.
-fn says_what_is_so(row: &Said, placement: Placement, here: &Standing) -> bool {
+fn says_what_is_so(row: &RowContents, placement: SlotAssignment, here: &ImportedState) -> bool {
     let now = here.said.with(here.status, here.note.as_deref());
     let is_told = |column: &&str| !BOOKKEEPING.contains(column) && *column != "preferredTime";
     placement == here.placement && !row.differing(&now).iter().any(is_told)

@@ -6,15 +6,15 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookEvent, Placement};
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Status};
 use daybook_event_log::{Category, Filter, Position, decode};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
 use super::report::Reason;
-use super::said::{Said, SaidHash};
+use super::said::{RowContents, RowHash};
 use super::standing::{details, open};
 use crate::commands::Commands;
 
@@ -26,7 +26,7 @@ const BATCH_EVENTS: usize = 2000;
 
 /// The reservations that are known; none in a clinic that begins.
 #[derive(Default)]
-pub(super) struct Known(HashMap<ReservationId, Reservation>);
+pub(super) struct ImportIndex(HashMap<ReservationId, Reservation>);
 
 /// What is known of a reservation: by the log, by the run, or by both.
 #[derive(Default)]
@@ -48,15 +48,15 @@ pub(super) struct Logged {
 /// What was said of a reservation when it was last taken over.
 #[derive(Clone, Copy)]
 pub(super) struct TakenOver {
-    hash: SaidHash,
+    hash: RowHash,
     /// Whether the patient was forgotten, so that it says less.
     is_erased: bool,
     /// Its place in the day now.
-    placement: Placement,
+    placement: SlotAssignment,
 }
 
 impl TakenOver {
-    fn by(event: &ReservationImported, said: &Said) -> Self {
+    fn by(event: &ReservationImported, said: &RowContents) -> Self {
         Self { hash: said.hash(), is_erased: said.person.is_none(), placement: event.placement }
     }
 }
@@ -65,16 +65,16 @@ impl TakenOver {
 #[derive(Clone, Copy)]
 pub(super) struct Met {
     /// What it says.
-    whole: SaidHash,
+    whole: RowHash,
     /// The same without what tells who the patient is.
-    without_person: SaidHash,
+    without_person: RowHash,
     /// What came of it.
-    pub(super) fate: Fate,
+    pub(super) fate: RowOutcome,
 }
 
 /// What came of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum RowOutcome {
     /// It said what it had said before, or somebody else took it over meanwhile.
     Unchanged,
     /// It was taken over for the first time.
@@ -90,8 +90,8 @@ pub(super) enum Fate {
 }
 
 impl Met {
-    fn saying(said: &Said) -> Self {
-        Self { whole: said.hash(), without_person: said.without_person().hash(), fate: Fate::Unchanged }
+    fn saying(said: &RowContents) -> Self {
+        Self { whole: said.hash(), without_person: said.without_person().hash(), fate: RowOutcome::Unchanged }
     }
 
     /// Whether it says what was said when the reservation was last taken over.
@@ -101,18 +101,18 @@ impl Met {
 }
 
 /// What a row is.
-pub(super) enum Meeting {
+pub(super) enum RowMatch {
     /// New.
     New,
     /// As it was when it was last taken over, and placed so now.
-    Same(Placement),
+    Same(SlotAssignment),
     /// Not as it was then.
     Other,
     /// Not to be taken.
     Rejected(Reason),
 }
 
-impl Known {
+impl ImportIndex {
     /// Reads the log.
     pub(super) async fn read(commands: &Commands) -> Result<Self, ImportError> {
         let mut known = Self::default();
@@ -120,7 +120,7 @@ impl Known {
         let mut events = commands.log().read_all(Position::START, &filter).await?;
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
         while let Some(recorded) = events.try_next().await? {
-            if let Event::Book(event) = decode(&recorded)?.0 {
+            if let Event::Schedule(event) = decode(&recorded)?.0 {
                 batch.push(event);
             }
             if batch.len() >= BATCH_EVENTS {
@@ -131,9 +131,9 @@ impl Known {
         Ok(known)
     }
 
-    async fn take_in(&mut self, commands: &Commands, events: Vec<BookEvent>) -> Result<(), ImportError> {
-        let taken_over = |event: &BookEvent| {
-            if let BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e) = event {
+    async fn take_in(&mut self, commands: &Commands, events: Vec<ScheduleEvent>) -> Result<(), ImportError> {
+        let taken_over = |event: &ScheduleEvent| {
+            if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
                 Some(e.details.key)
             } else {
                 None
@@ -142,12 +142,12 @@ impl Known {
         let keys: Vec<_> = events.iter().filter_map(taken_over).collect();
         let opener = commands.vault().prefetch(&keys).await?;
         for event in events {
-            if let BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e) = &event {
+            if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = &event {
                 let opened = open(&opener, &e.details, &e.reservation)?;
-                let taken_over = TakenOver::by(e, &Said::by_log(e, details(opened)));
+                let taken_over = TakenOver::by(e, &RowContents::by_log(e, details(opened)));
                 let logged = Logged { date: e.date, status: e.status, taken_over: Some(taken_over) };
                 self.insert(e.reservation.clone(), logged)?;
-            } else if let BookEvent::ReservationRequested(e) = event {
+            } else if let ScheduleEvent::ReservationRequested(e) = event {
                 let logged = Logged { date: e.date, status: Status::Pending, taken_over: None };
                 self.insert(e.reservation, logged)?;
             } else if let Some(logged) = event.reservation().and_then(|id| self.logged_mut(id)) {
@@ -174,14 +174,14 @@ impl Known {
     pub(super) fn meet(
         &mut self,
         id: &ReservationId,
-        said: &Said,
+        said: &RowContents,
         is_understood: bool,
-    ) -> Result<Meeting, ImportError> {
+    ) -> Result<RowMatch, ImportError> {
         let reservation = self.0.entry(id.clone()).or_default();
         let mut met = Met::saying(said);
         let meeting = reservation.meet(&met, said.date, is_understood);
-        if matches!(meeting, Meeting::Rejected(_)) {
-            met.fate = Fate::Rejected;
+        if matches!(meeting, RowMatch::Rejected(_)) {
+            met.fate = RowOutcome::Rejected;
         }
         // Of rows with one id the first counts.
         reservation.met.get_or_insert(met);
@@ -191,13 +191,13 @@ impl Known {
 
     /// Notes that a row came of which no sense can be made.
     pub(super) fn meet_unreadable(&mut self, id: ReservationId) {
-        let nothing = SaidHash::default();
-        let met = Met { whole: nothing, without_person: nothing, fate: Fate::Rejected };
+        let nothing = RowHash::default();
+        let met = Met { whole: nothing, without_person: nothing, fate: RowOutcome::Rejected };
         self.0.entry(id).or_default().met.get_or_insert(met);
     }
 
     /// Notes what came of a row that was met.
-    pub(super) fn settle(&mut self, id: &ReservationId, fate: Fate) {
+    pub(super) fn settle(&mut self, id: &ReservationId, fate: RowOutcome) {
         if let Some(met) = self.0.get_mut(id).and_then(|reservation| reservation.met.as_mut()) {
             met.fate = fate;
         }
@@ -225,46 +225,46 @@ impl Known {
 }
 
 impl Reservation {
-    fn meet(&self, met: &Met, date: NaiveDate, is_understood: bool) -> Meeting {
+    fn meet(&self, met: &Met, date: NaiveDate, is_understood: bool) -> RowMatch {
         match (&self.met, &self.logged) {
-            (Some(_), _) => Meeting::Rejected(Reason::DuplicateId),
-            (None, None) => Meeting::New,
-            (None, Some(Logged { taken_over: None, .. })) => Meeting::Rejected(Reason::BookedHere),
-            (None, Some(logged)) if logged.date != date => Meeting::Rejected(Reason::OnAnotherDay),
+            (Some(_), _) => RowMatch::Rejected(Reason::DuplicateId),
+            (None, None) => RowMatch::New,
+            (None, Some(Logged { taken_over: None, .. })) => RowMatch::Rejected(Reason::BookedHere),
+            (None, Some(logged)) if logged.date != date => RowMatch::Rejected(Reason::OnAnotherDay),
             (None, Some(Logged { taken_over: Some(before), .. })) => {
-                let awaits_review = matches!(before.placement, Placement::Review(_));
+                let awaits_review = matches!(before.placement, SlotAssignment::Review(_));
                 let may_be_read = awaits_review && is_understood && !before.is_erased;
                 let is_same = met.says_as(before) && !may_be_read;
-                if is_same { Meeting::Same(before.placement) } else { Meeting::Other }
+                if is_same { RowMatch::Same(before.placement) } else { RowMatch::Other }
             }
         }
     }
 }
 
 impl Logged {
-    fn place(&mut self, placement: Placement) {
+    fn place(&mut self, placement: SlotAssignment) {
         if let Some(taken_over) = &mut self.taken_over {
             taken_over.placement = placement;
         }
     }
 
-    fn change(&mut self, event: &BookEvent) {
+    fn change(&mut self, event: &ScheduleEvent) {
         match event {
-            BookEvent::ReservationConfirmed(_) | BookEvent::ReservationNoShowCorrected(_) => {
+            ScheduleEvent::ReservationConfirmed(_) | ScheduleEvent::ReservationNoShowCorrected(_) => {
                 self.status = Status::Confirmed;
             }
-            BookEvent::ReservationRejected(_) => self.status = Status::Rejected,
-            BookEvent::ReservationCancelled(_) => self.status = Status::Cancelled,
-            BookEvent::ReservationCompleted(_) => self.status = Status::Completed,
-            BookEvent::ReservationNoShowMarked(_) => self.status = Status::NoShow,
-            BookEvent::ReservationRescheduled(e) => self.place(e.placement),
-            BookEvent::ReservationTimeAssigned(e) => self.place(e.placement),
-            BookEvent::ReservationRequested(_)
-            | BookEvent::ReservationImported(_)
-            | BookEvent::ReservationReimported(_)
-            | BookEvent::AdminNoteWritten(_)
-            | BookEvent::TimeClosed(_)
-            | BookEvent::TimeReopened(_) => {}
+            ScheduleEvent::ReservationRejected(_) => self.status = Status::Rejected,
+            ScheduleEvent::ReservationCancelled(_) => self.status = Status::Cancelled,
+            ScheduleEvent::ReservationCompleted(_) => self.status = Status::Completed,
+            ScheduleEvent::ReservationNoShowMarked(_) => self.status = Status::NoShow,
+            ScheduleEvent::ReservationRescheduled(e) => self.place(e.placement),
+            ScheduleEvent::ReservationTimeAssigned(e) => self.place(e.placement),
+            ScheduleEvent::ReservationRequested(_)
+            | ScheduleEvent::ReservationImported(_)
+            | ScheduleEvent::ReservationReimported(_)
+            | ScheduleEvent::AdminNoteWritten(_)
+            | ScheduleEvent::TimeClosed(_)
+            | ScheduleEvent::TimeReopened(_) => {}
         }
     }
 }

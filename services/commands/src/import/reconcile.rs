@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use daybook_domain::{ReservationId, Status};
 use serde::Serialize;
 
-use super::known::{Fate, Known, Logged, Met};
+use super::known::{ImportIndex, Logged, Met, RowOutcome};
 use super::report::{ImportReport, MAX_LISTED};
 
 /// The account of every row.
@@ -71,7 +71,7 @@ impl Count {
 
 impl Reconciliation {
     /// Goes through what the run met and through the log as it stands after it.
-    pub(super) fn of(report: &ImportReport, run: &Known, log: &Known) -> Self {
+    pub(super) fn of(report: &ImportReport, run: &ImportIndex, log: &ImportIndex) -> Self {
         let mut account = Self { source_rows: report.read, rejected: report.rejected, ..Self::default() };
         for (id, met) in run.met() {
             account.add_row(id, met, log.get(id));
@@ -81,13 +81,16 @@ impl Reconciliation {
     }
 
     /// As it would be after a run that was only reckoned, if all is appended that it would append.
-    pub(super) fn reckoned(report: &ImportReport, run: &Known) -> Self {
+    pub(super) fn reckoned(report: &ImportReport, run: &ImportIndex) -> Self {
         let mut account = Self { source_rows: report.read, rejected: report.rejected, ..Self::default() };
         for (id, met) in run.met() {
             match met.fate {
-                Fate::Imported => account.imported += 1,
-                Fate::Updated => account.brought_up_to_date += 1,
-                Fate::Unchanged | Fate::Agreeing | Fate::Conflicting | Fate::Rejected => {
+                RowOutcome::Imported => account.imported += 1,
+                RowOutcome::Updated => account.brought_up_to_date += 1,
+                RowOutcome::Unchanged
+                | RowOutcome::Agreeing
+                | RowOutcome::Conflicting
+                | RowOutcome::Rejected => {
                     account.add_row(id, met, run.get(id));
                 }
             }
@@ -97,7 +100,7 @@ impl Reconciliation {
         account
     }
 
-    fn add_log(&mut self, run: &Known, log: &Known) {
+    fn add_log(&mut self, run: &ImportIndex, log: &ImportIndex) {
         for (id, logged) in log.logged() {
             self.reservations += 1;
             match logged.taken_over {
@@ -119,12 +122,12 @@ impl Reconciliation {
         let is_held = taken_over.is_some_and(|before| met.says_as(before));
         match (met.fate, logged) {
             // Counted as they came, since not each has an id.
-            (Fate::Rejected, _) => {}
+            (RowOutcome::Rejected, _) => {}
             (_, None) => self.only_in_old_system.add(id, None),
-            (Fate::Imported, _) if is_held => self.imported += 1,
-            (Fate::Updated, _) if is_held => self.brought_up_to_date += 1,
-            (Fate::Agreeing, _) => self.agreeing += 1,
-            (Fate::Conflicting, _) if !is_held => self.conflicts += 1,
+            (RowOutcome::Imported, _) if is_held => self.imported += 1,
+            (RowOutcome::Updated, _) if is_held => self.brought_up_to_date += 1,
+            (RowOutcome::Agreeing, _) => self.agreeing += 1,
+            (RowOutcome::Conflicting, _) if !is_held => self.conflicts += 1,
             (_, Some(_)) if is_held => self.equal += 1,
             (_, Some(logged)) => self.unexplained.add(id, Some(logged)),
         }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookCommand, Rejection};
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{Rejection, ScheduleCommand};
 use daybook_domain::{Actor, Sealed, SubjectId};
-use daybook_event_log::vault::{Sealer, sealing_context};
+use daybook_event_log::vault::{Encryptor, sealing_context};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::run::{Entry, Kind, Outcome};
 use crate::commands::Commands;
 use crate::error::CommandError;
 use crate::origin::Origin;
-use crate::pages::Unit;
+use crate::pages::CommandBatch;
 
 /// Rows that are on their way to the log at the same time.
 pub(super) const MAX_ROWS_UNDER_WAY: usize = 512;
@@ -48,7 +48,7 @@ impl<'a> Recorder<'a> {
     pub(super) async fn sealer<'e>(
         &mut self,
         entries: impl Iterator<Item = &'e Entry>,
-    ) -> Result<Sealer, ImportError> {
+    ) -> Result<Encryptor, ImportError> {
         self.forgotten.catch_up(self.commands.log()).await?;
         let subjects = self.subjects(entries);
         let sealer = self.commands.vault().keys_for(&subjects).await?;
@@ -66,9 +66,10 @@ impl<'a> Recorder<'a> {
         subjects.into_iter().collect()
     }
 
-    async fn append_one(&self, entry: &Entry, sealer: &Sealer) -> Result<(Kind, Outcome), ImportError> {
-        let command = BookCommand::Import(self.seal(entry, sealer, None)?);
-        let unit = Unit { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
+    async fn append_one(&self, entry: &Entry, sealer: &Encryptor) -> Result<(Kind, Outcome), ImportError> {
+        let command = ScheduleCommand::Import(self.seal(entry, sealer, None)?);
+        let unit =
+            CommandBatch { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
         let outcome = match self.commands.pages().settle(entry.row.preferred_date, unit).await {
             Ok(settled) if settled.nothing_new => Outcome::AlreadyThere,
             Ok(settled) => Outcome::Imported(Some(settled.position)),
@@ -84,7 +85,7 @@ impl<'a> Recorder<'a> {
     pub(super) fn seal(
         &self,
         entry: &Entry,
-        sealer: &Sealer,
+        sealer: &Encryptor,
         erased: Option<(SubjectId, Sealed)>,
     ) -> Result<ReservationImported, ImportError> {
         let Entry { row, service, placement, wish, unread_wish } = entry;
@@ -117,7 +118,7 @@ impl<'a> Recorder<'a> {
         subject: SubjectId,
         row: &LegacyRow,
         unread_wish: Option<String>,
-        sealer: &Sealer,
+        sealer: &Encryptor,
     ) -> Result<Sealed, ImportError> {
         if let Some(erased) = self.forgotten.erased(subject, row.created_at) {
             return Ok(erased);

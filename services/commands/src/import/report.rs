@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_domain::wish::Unclear;
+use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::{Period, ReservationId, Status};
 use daybook_event_log::Position;
 use serde::Serialize;
@@ -58,7 +58,7 @@ pub struct ImportReport {
     /// Rows that were not left out and need no review, by the half of the day.
     pub by_period: BTreeMap<Period, u64>,
     /// Rows that were not left out and need a person's review, by why.
-    pub review: BTreeMap<Unclear, u64>,
+    pub review: BTreeMap<Ambiguity, u64>,
     /// The time to give the next run, so that it reads only rows that have changed since; none where no row was read. A run
     /// that appends nothing leaves it as it was given.
     pub next_since: Option<DateTime<Utc>>,

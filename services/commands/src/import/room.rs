@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use daybook_domain::book::{Book, MAX_PAGE_ENTRIES};
+use daybook_domain::schedule::{DaySchedule, MAX_PAGE_ENTRIES};
 
 use super::ImportError;
 use crate::commands::Commands;
 
 /// Room on pages, reckoned from the log as it is.
-pub(super) struct Room<'a> {
+pub(super) struct Capacity<'a> {
     commands: Option<&'a Commands>,
     left: HashMap<NaiveDate, usize>,
 }
 
-impl<'a> Room<'a> {
+impl<'a> Capacity<'a> {
     /// That of a clinic; without one, of blank pages.
     pub(super) fn of(commands: Option<&'a Commands>) -> Self {
         Self { commands, left: HashMap::new() }
@@ -37,7 +37,7 @@ impl<'a> Room<'a> {
 
     async fn entries(&self, date: NaiveDate) -> Result<usize, ImportError> {
         match self.commands {
-            Some(commands) => Ok(commands.pages().look(date, Book::len).await?),
+            Some(commands) => Ok(commands.pages().look(date, DaySchedule::len).await?),
             None => Ok(0),
         }
     }

@@ -6,8 +6,8 @@
 mod file;
 
 use daybook_domain::ClockTime;
+use daybook_domain::requested_time::{self, Ambiguity, MAX_REQUESTED_TIME_LENGTH, ParsedTime};
 use daybook_domain::time::Period;
-use daybook_domain::wish::{self, MAX_WISH_LENGTH, Unclear, Understood};
 use regex_lite::Regex;
 
 pub use file::{MAX_RULES, MAX_RULES_BYTES, RulesError};
@@ -46,9 +46,9 @@ enum Meaning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// What it is understood as.
-    pub(crate) understood: Understood,
+    pub(crate) understood: ParsedTime,
     /// What the built-in grammar alone makes of it.
-    pub(crate) built_in: Understood,
+    pub(crate) built_in: ParsedTime,
     /// Place of the clinic's rule that decided; none where the grammar did.
     pub(crate) rule: Option<usize>,
 }
@@ -75,14 +75,16 @@ impl Rules {
     /// Reads a wish: rules that go before the grammar, the grammar, then the others. A blank text says nothing, and one
     /// that is too long is no time, whatever a rule says.
     pub(crate) fn read(&self, text: &str) -> Reading {
-        let built_in = wish::read(text);
+        let built_in = requested_time::read(text);
         let by_grammar = Reading { understood: built_in, built_in, rule: None };
-        if self.is_empty() || text.len() > MAX_WISH_LENGTH || built_in == Understood::Unclear(Unclear::Empty)
+        if self.is_empty()
+            || text.len() > MAX_REQUESTED_TIME_LENGTH
+            || built_in == ParsedTime::Ambiguous(Ambiguity::Empty)
         {
             return by_grammar;
         }
-        let is_open = matches!(built_in, Understood::Unclear(_));
-        let canonical = wish::canonical(text);
+        let is_open = matches!(built_in, ParsedTime::Ambiguous(_));
+        let canonical = requested_time::canonical(text);
         let mut ranked = [true, false]
             .into_iter()
             .flat_map(|before| self.0.iter().enumerate().filter(move |(_, rule)| rule.is_before == before));
@@ -105,14 +107,14 @@ impl Matcher {
 }
 
 impl Meaning {
-    fn of(self, built_in: Understood) -> Understood {
+    fn of(self, built_in: ParsedTime) -> ParsedTime {
         match (self, built_in) {
-            (Self::At(time), _) => Understood::At(time),
-            (Self::Period(period), _) => Understood::Period(period),
-            (Self::Review, Understood::Unclear(unclear)) => Understood::Unclear(unclear),
+            (Self::At(time), _) => ParsedTime::At(time),
+            (Self::Period(period), _) => ParsedTime::Period(period),
+            (Self::Review, ParsedTime::Ambiguous(unclear)) => ParsedTime::Ambiguous(unclear),
             // The grammar took it for a time; the clinic knows better.
-            (Self::Review, Understood::At(_) | Understood::Period(_)) => {
-                Understood::Unclear(Unclear::NotATime)
+            (Self::Review, ParsedTime::At(_) | ParsedTime::Period(_)) => {
+                ParsedTime::Ambiguous(Ambiguity::NotATime)
             }
         }
     }

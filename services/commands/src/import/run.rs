@@ -2,23 +2,23 @@
 //! What was taken over before and has changed since goes its own way, in `update`.
 
 use chrono::TimeDelta;
-use daybook_domain::book::Placement;
-use daybook_domain::book::event::ServiceSnapshot;
+use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::schedule::event::ServiceSnapshot;
 use daybook_domain::{ReservationId, Status};
 use daybook_event_log::Position;
 use tokio::sync::mpsc;
 
-use super::basis::Basis;
-use super::known::{Fate, Known, Meeting};
+use super::basis::ReferenceData;
+use super::known::{ImportIndex, RowMatch, RowOutcome};
 use super::reconcile::Reconciliation;
 use super::recorder::Recorder;
 use super::report::{Conflict, ImportReport, Progress, Reason, Reject};
-use super::room::Room;
+use super::room::Capacity;
 use super::row::{LegacyRow, RawRow};
-use super::said::Said;
-use super::{Chunk, ImportError, OnProgress, Takeover};
+use super::said::RowContents;
+use super::{Chunk, ImportError, ImportRun, OnProgress};
 use crate::commands::Commands;
-use crate::wish_input::ReadWish;
+use crate::time_input::ReadWish;
 
 /// How long before the latest change that was seen the next run has to begin to read: a transaction of the old system may
 /// commit later than it says, and its clocks need not agree.
@@ -45,9 +45,9 @@ pub(super) async fn run(
 
 /// A run under way.
 pub(super) struct Run<'a> {
-    pub(super) options: &'a Takeover,
-    basis: Basis,
-    known: Known,
+    pub(super) options: &'a ImportRun,
+    basis: ReferenceData,
+    known: ImportIndex,
     pub(super) target: Target<'a>,
     report: ImportReport,
 }
@@ -57,7 +57,7 @@ pub(super) enum Target<'a> {
     /// To the log.
     Log(Recorder<'a>),
     /// Nowhere: it is only reckoned what would come of them.
-    Nowhere(Room<'a>),
+    Nowhere(Capacity<'a>),
 }
 
 impl<'a> Target<'a> {
@@ -74,7 +74,7 @@ impl<'a> Target<'a> {
 pub(super) struct Entry {
     pub(super) row: LegacyRow,
     pub(super) service: ServiceSnapshot,
-    pub(super) placement: Placement,
+    pub(super) placement: SlotAssignment,
     pub(super) wish: Option<Box<str>>,
     pub(super) unread_wish: Option<String>,
 }
@@ -94,12 +94,12 @@ pub(super) enum Outcome {
 pub(super) struct Kind {
     id: ReservationId,
     status: Status,
-    placement: Placement,
+    placement: SlotAssignment,
 }
 
 impl Entry {
     /// What it counts as where it is placed so.
-    pub(super) fn kind_placed(&self, placement: Placement) -> Kind {
+    pub(super) fn kind_placed(&self, placement: SlotAssignment) -> Kind {
         Kind { id: self.row.id.clone(), status: self.row.status, placement }
     }
 }
@@ -115,10 +115,10 @@ impl<'a> Run<'a> {
     /// A run that appends.
     pub(super) async fn recording(
         commands: &'a Commands,
-        options: &'a Takeover,
+        options: &'a ImportRun,
     ) -> Result<Self, ImportError> {
-        let basis = Basis { catalog: commands.catalog(), hours: commands.hours() };
-        let known = Known::read(commands).await?;
+        let basis = ReferenceData { catalog: commands.catalog(), hours: commands.hours() };
+        let known = ImportIndex::read(commands).await?;
         let target = Target::Log(Recorder::new(commands));
         Ok(Self { options, basis, known, target, report: ImportReport::default() })
     }
@@ -126,14 +126,14 @@ impl<'a> Run<'a> {
     /// A run that appends nothing. Without a clinic it is that of one which begins.
     pub(super) async fn rehearsal(
         commands: Option<&'a Commands>,
-        basis: Basis,
-        options: &'a Takeover,
+        basis: ReferenceData,
+        options: &'a ImportRun,
     ) -> Result<Self, ImportError> {
         let known = match commands {
-            Some(commands) => Known::read(commands).await?,
-            None => Known::default(),
+            Some(commands) => ImportIndex::read(commands).await?,
+            None => ImportIndex::default(),
         };
-        let target = Target::Nowhere(Room::of(commands));
+        let target = Target::Nowhere(Capacity::of(commands));
         Ok(Self { options, basis, known, target, report: ImportReport::default() })
     }
 
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
         if options.reconcile {
             report.reconciliation = Some(match target {
                 Target::Log(Recorder { commands, .. }) => {
-                    Reconciliation::of(&report, &known, &Known::read(commands).await?)
+                    Reconciliation::of(&report, &known, &ImportIndex::read(commands).await?)
                 }
                 Target::Nowhere(_) => Reconciliation::reckoned(&report, &known),
             });
@@ -209,15 +209,15 @@ impl<'a> Run<'a> {
         };
         let reading = self.options.rules.read(&row.preferred_time);
         let wish = ReadWish::of(row.preferred_time.clone(), reading.understood, reading.built_in);
-        let placement = Placement::of(wish.understood, &self.basis.hours, row.preferred_date);
-        let is_understood = !matches!(placement, Placement::Review(_));
-        let meeting = self.known.meet(&row.id, &Said::by_source(&row), is_understood)?;
+        let placement = SlotAssignment::of(wish.understood, &self.basis.hours, row.preferred_date);
+        let is_understood = !matches!(placement, SlotAssignment::Review(_));
+        let meeting = self.known.meet(&row.id, &RowContents::by_source(&row), is_understood)?;
         let entry = Entry { row, service, placement, wish: wish.plain, unread_wish: wish.unread };
         match meeting {
-            Meeting::New => sorted.new.push(entry),
-            Meeting::Other => sorted.changed.push(entry),
-            Meeting::Same(placement) => self.count(entry.kind_placed(placement), Outcome::AlreadyThere),
-            Meeting::Rejected(reason) => self.report.reject(entry.row.rejected("id", reason)),
+            RowMatch::New => sorted.new.push(entry),
+            RowMatch::Other => sorted.changed.push(entry),
+            RowMatch::Same(placement) => self.count(entry.kind_placed(placement), Outcome::AlreadyThere),
+            RowMatch::Rejected(reason) => self.report.reject(entry.row.rejected("id", reason)),
         }
         Ok(())
     }
@@ -228,44 +228,44 @@ impl<'a> Run<'a> {
             Outcome::Imported(position) => {
                 report.imported += 1;
                 report.position = report.position.max(position);
-                Fate::Imported
+                RowOutcome::Imported
             }
             Outcome::Updated(position) => {
                 report.updated += 1;
                 report.position = report.position.max(position);
-                Fate::Updated
+                RowOutcome::Updated
             }
             Outcome::AlreadyThere => {
                 report.already_there += 1;
-                Fate::Unchanged
+                RowOutcome::Unchanged
             }
             Outcome::Agreeing => {
                 report.agreeing += 1;
-                Fate::Agreeing
+                RowOutcome::Agreeing
             }
             Outcome::Conflict(conflict) => {
                 report.conflict(conflict);
-                Fate::Conflicting
+                RowOutcome::Conflicting
             }
             Outcome::Rejected(reject) => {
                 report.reject(reject);
-                self.known.settle(&kind.id, Fate::Rejected);
+                self.known.settle(&kind.id, RowOutcome::Rejected);
                 return;
             }
         };
         self.known.settle(&kind.id, fate);
         *report.by_status.entry(kind.status).or_default() += 1;
         match kind.placement {
-            Placement::At { period, .. } | Placement::Period(period) => {
+            SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {
                 *report.by_period.entry(period).or_default() += 1;
             }
-            Placement::Review(unclear) => *report.review.entry(unclear).or_default() += 1,
+            SlotAssignment::Review(unclear) => *report.review.entry(unclear).or_default() += 1,
         }
     }
 }
 
 /// What would come of new rows.
-async fn rehearse(room: &mut Room<'_>, entries: Vec<Entry>) -> Result<Vec<(Kind, Outcome)>, ImportError> {
+async fn rehearse(room: &mut Capacity<'_>, entries: Vec<Entry>) -> Result<Vec<(Kind, Outcome)>, ImportError> {
     let mut outcomes = Vec::with_capacity(entries.len());
     for entry in entries {
         let outcome = match room.take(entry.row.preferred_date).await? {

@@ -3,7 +3,7 @@
 //! Of a patient who was forgotten neither says anything: the columns that could tell who it was are left out on both sides.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_domain::book::event::ReservationImported;
+use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::{LegacyService, Status};
 use daybook_event_log::vault::PatientDetails;
 use sha2::{Digest as _, Sha256};
@@ -15,7 +15,7 @@ pub(super) const BOOKKEEPING: [&str; 3] = ["updatedAt", "statusChangedAt", "stat
 
 /// What a row says.
 #[derive(Clone)]
-pub(super) struct Said {
+pub(super) struct RowContents {
     pub(super) date: NaiveDate,
     status: Status,
     service: Option<LegacyService>,
@@ -37,9 +37,9 @@ pub(super) struct Person {
 
 /// A hash of what a row says. It never leaves memory: the log holds nothing by which a guess at a patient could be checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct SaidHash([u8; 16]);
+pub(super) struct RowHash([u8; 16]);
 
-impl Said {
+impl RowContents {
     /// What a row of the source says.
     pub(super) fn by_source(row: &LegacyRow) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Said {
     }
 
     /// A hash of all it says.
-    pub(super) fn hash(&self) -> SaidHash {
+    pub(super) fn hash(&self) -> RowHash {
         let mut hash = Sha256::new();
         self.visit(|_, value| {
             // A length that no text has stands for null.
@@ -113,7 +113,7 @@ impl Said {
         });
         let mut first = [0; 16];
         first.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
-        SaidHash(first)
+        RowHash(first)
     }
 
     /// Every column with what it says, always in the same order.

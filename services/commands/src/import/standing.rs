@@ -4,29 +4,29 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookEvent, Placement};
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Sealed, Status};
-use daybook_event_log::vault::{Opened, Opener, PatientDetails, sealing_context};
+use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use daybook_event_log::{EventLog, Revision, StreamName, decode};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
-use super::said::Said;
+use super::said::RowContents;
 use crate::commands::Commands;
 
 /// How a reservation stands that was taken over.
-pub(super) struct Standing {
+pub(super) struct ImportedState {
     /// The event that last took it over.
     pub(super) event: ReservationImported,
     /// What that said.
-    pub(super) said: Said,
+    pub(super) said: RowContents,
     /// Number of events that made it what it is.
     pub(super) version: u32,
     /// Its status now.
     pub(super) status: Status,
     /// Its place in the day now.
-    pub(super) placement: Placement,
+    pub(super) placement: SlotAssignment,
     /// Whether that was decided here, on the wish that still stands.
     pub(super) is_placed_here: bool,
     /// Whether its status or the staff's note was changed here since it was last taken over.
@@ -35,9 +35,9 @@ pub(super) struct Standing {
     pub(super) note: Option<String>,
 }
 
-impl Standing {
+impl ImportedState {
     fn imported(event: ReservationImported, details: Option<PatientDetails>) -> Self {
-        let said = Said::by_log(&event, details);
+        let said = RowContents::by_log(&event, details);
         Self {
             version: 1,
             status: event.status,
@@ -73,7 +73,7 @@ impl Standing {
         });
     }
 
-    fn place(&mut self, placement: Placement) {
+    fn place(&mut self, placement: SlotAssignment) {
         self.change(|standing| {
             standing.placement = placement;
             standing.is_placed_here = true;
@@ -86,7 +86,7 @@ pub(super) async fn read(
     commands: &Commands,
     page: NaiveDate,
     wanted: &HashSet<ReservationId>,
-) -> Result<HashMap<ReservationId, Standing>, ImportError> {
+) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
     let events = about(commands.log(), page, wanted).await?;
     let keys: Vec<_> = events.iter().filter_map(sealed).map(|(sealed, _)| sealed.key).collect();
     let opener = commands.vault().prefetch(&keys).await?;
@@ -105,11 +105,11 @@ async fn about(
     log: &dyn EventLog,
     page: NaiveDate,
     wanted: &HashSet<ReservationId>,
-) -> Result<Vec<BookEvent>, ImportError> {
+) -> Result<Vec<ScheduleEvent>, ImportError> {
     let mut recorded = log.read_stream(&StreamName::page(page), Revision::FIRST).await?;
     let mut events = Vec::new();
     while let Some(recorded) = recorded.try_next().await? {
-        if let Event::Book(event) = decode(&recorded)?.0
+        if let Event::Schedule(event) = decode(&recorded)?.0
             && event.reservation().is_some_and(|id| wanted.contains(id))
         {
             events.push(event);
@@ -119,10 +119,10 @@ async fn about(
 }
 
 /// What of an event is looked into, and the reservation that it is sealed for.
-fn sealed(event: &BookEvent) -> Option<(&Sealed, &ReservationId)> {
-    if let BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e) = event {
+fn sealed(event: &ScheduleEvent) -> Option<(&Sealed, &ReservationId)> {
+    if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
         Some((&e.details, &e.reservation))
-    } else if let BookEvent::AdminNoteWritten(e) = event {
+    } else if let ScheduleEvent::AdminNoteWritten(e) = event {
         Some((&e.note, &e.reservation))
     } else {
         None
@@ -131,39 +131,43 @@ fn sealed(event: &BookEvent) -> Option<(&Sealed, &ReservationId)> {
 
 /// The text of what is sealed; none once it is erased.
 pub(super) fn open(
-    opener: &Opener,
+    opener: &Decryptor,
     sealed: &Sealed,
     reservation: &ReservationId,
 ) -> Result<Option<String>, ImportError> {
     Ok(opener.open(sealed, sealing_context(reservation)).map(Opened::text)?)
 }
 
-fn take_in(standings: &mut HashMap<ReservationId, Standing>, event: BookEvent, opened: Option<String>) {
+fn take_in(
+    standings: &mut HashMap<ReservationId, ImportedState>,
+    event: ScheduleEvent,
+    opened: Option<String>,
+) {
     let Some(id) = event.reservation().cloned() else { return };
-    if let BookEvent::ReservationImported(e) = event {
-        standings.insert(id, Standing::imported(e, details(opened)));
+    if let ScheduleEvent::ReservationImported(e) = event {
+        standings.insert(id, ImportedState::imported(e, details(opened)));
         return;
     }
     let Some(standing) = standings.get_mut(&id) else { return };
     match event {
-        BookEvent::ReservationReimported(e) => standing.reimport(e, details(opened)),
-        BookEvent::ReservationConfirmed(_) | BookEvent::ReservationNoShowCorrected(_) => {
+        ScheduleEvent::ReservationReimported(e) => standing.reimport(e, details(opened)),
+        ScheduleEvent::ReservationConfirmed(_) | ScheduleEvent::ReservationNoShowCorrected(_) => {
             standing.turn(Status::Confirmed);
         }
-        BookEvent::ReservationRejected(_) => standing.turn(Status::Rejected),
-        BookEvent::ReservationCancelled(_) => standing.turn(Status::Cancelled),
-        BookEvent::ReservationCompleted(_) => standing.turn(Status::Completed),
-        BookEvent::ReservationNoShowMarked(_) => standing.turn(Status::NoShow),
-        BookEvent::ReservationRescheduled(e) => standing.place(e.placement),
-        BookEvent::ReservationTimeAssigned(e) => standing.place(e.placement),
-        BookEvent::AdminNoteWritten(_) => standing.change(|standing| {
+        ScheduleEvent::ReservationRejected(_) => standing.turn(Status::Rejected),
+        ScheduleEvent::ReservationCancelled(_) => standing.turn(Status::Cancelled),
+        ScheduleEvent::ReservationCompleted(_) => standing.turn(Status::Completed),
+        ScheduleEvent::ReservationNoShowMarked(_) => standing.turn(Status::NoShow),
+        ScheduleEvent::ReservationRescheduled(e) => standing.place(e.placement),
+        ScheduleEvent::ReservationTimeAssigned(e) => standing.place(e.placement),
+        ScheduleEvent::AdminNoteWritten(_) => standing.change(|standing| {
             standing.note = opened;
             standing.is_changed_here = true;
         }),
-        BookEvent::ReservationRequested(_)
-        | BookEvent::ReservationImported(_)
-        | BookEvent::TimeClosed(_)
-        | BookEvent::TimeReopened(_) => {}
+        ScheduleEvent::ReservationRequested(_)
+        | ScheduleEvent::ReservationImported(_)
+        | ScheduleEvent::TimeClosed(_)
+        | ScheduleEvent::TimeReopened(_) => {}
     }
 }
 

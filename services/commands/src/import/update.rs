@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use daybook_domain::ReservationId;
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookCommand, Placement, Rejection};
-use daybook_event_log::vault::Sealer;
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{Rejection, ScheduleCommand, SlotAssignment};
+use daybook_event_log::vault::Encryptor;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::ImportError;
@@ -15,10 +15,10 @@ use super::compare::{Verdict, compare};
 use super::recorder::{MAX_ROWS_UNDER_WAY, Recorder};
 use super::report::{Conflict, Reason};
 use super::run::{Entry, Outcome, Run, Target};
-use super::said::Said;
-use super::standing::{self, Standing};
+use super::said::RowContents;
+use super::standing::{self, ImportedState};
 use crate::error::CommandError;
-use crate::pages::Unit;
+use crate::pages::CommandBatch;
 
 /// Times that a row is compared because somebody changed the reservation meanwhile.
 const MAX_COMPARISONS: u32 = 8;
@@ -29,8 +29,8 @@ const MAX_PAGES_UNDER_WAY: usize = 8;
 /// A row that is to be taken over again.
 struct Again<'e> {
     entry: &'e Entry,
-    here: Standing,
-    placement: Placement,
+    here: ImportedState,
+    placement: SlotAssignment,
 }
 
 impl Run<'_> {
@@ -56,7 +56,10 @@ impl Run<'_> {
     }
 
     /// Without a clinic nothing stands here.
-    async fn standings(&self, entries: &[&Entry]) -> Result<HashMap<ReservationId, Standing>, ImportError> {
+    async fn standings(
+        &self,
+        entries: &[&Entry],
+    ) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
         let Some(commands) = self.target.commands() else { return Ok(HashMap::new()) };
         let mut pages: BTreeMap<NaiveDate, HashSet<ReservationId>> = BTreeMap::new();
         for Entry { row, .. } in entries {
@@ -68,8 +71,8 @@ impl Run<'_> {
     }
 
     /// What is to be taken over again. All else is counted.
-    fn judge<'e>(&mut self, entry: &'e Entry, here: Standing) -> Option<Again<'e>> {
-        let row = Said::by_source(&entry.row);
+    fn judge<'e>(&mut self, entry: &'e Entry, here: ImportedState) -> Option<Again<'e>> {
+        let row = RowContents::by_source(&entry.row);
         let outcome = match compare(&row, entry.placement, &here, self.options.old_wins) {
             Verdict::Changed(placement) => return Some(Again { entry, here, placement }),
             Verdict::Same => Outcome::AlreadyThere,
@@ -114,12 +117,13 @@ impl Recorder<'_> {
     async fn append_one_again(
         &self,
         again: &Again<'_>,
-        sealer: &Sealer,
+        sealer: &Encryptor,
     ) -> Result<Option<Outcome>, ImportError> {
         let row = self.seal_again(again, sealer)?;
         let date = row.date;
-        let command = BookCommand::Reimport { row, expected_version: again.here.version };
-        let unit = Unit { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
+        let command = ScheduleCommand::Reimport { row, expected_version: again.here.version };
+        let unit =
+            CommandBatch { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
         match self.commands.pages().settle(date, unit).await {
             Ok(settled) => Ok(Some(Outcome::Updated(Some(settled.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
@@ -127,7 +131,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn seal_again(&self, again: &Again<'_>, sealer: &Sealer) -> Result<ReservationImported, ImportError> {
+    fn seal_again(&self, again: &Again<'_>, sealer: &Encryptor) -> Result<ReservationImported, ImportError> {
         let Again { entry, here, placement } = again;
         let before = &here.event;
         let erased = here.said.person.is_none().then(|| (before.subject, before.details.clone()));
@@ -135,7 +139,8 @@ impl Recorder<'_> {
         let row = self.seal(entry, sealer, erased)?;
         // The wish of a patient who was forgotten stays what was left of it.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
-        let wish_stands = !Said::by_source(&entry.row).differing(&here.said).contains(&"preferredTime");
+        let wish_stands =
+            !RowContents::by_source(&entry.row).differing(&here.said).contains(&"preferredTime");
         let is_placed_here = Some(here.is_placed_here && wish_stands);
         Ok(ReservationImported { placement: *placement, is_placed_here, wish, ..row })
     }

@@ -5,16 +5,18 @@
 use std::borrow::Cow;
 
 use daybook_domain::Event;
-use daybook_domain::book::{Book, BookCommand, BookEvent, Desk, Rejection, decide};
+use daybook_domain::schedule::{
+    DaySchedule, DecisionContext, Rejection, ScheduleCommand, ScheduleEvent, decide,
+};
 use daybook_event_log::port::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
 use daybook_event_log::{Metadata, NewEvent, NewKey, encode};
 use uuid::Uuid;
 
-use super::Unit;
+use super::CommandBatch;
 use crate::ids::event_id;
 
 /// What was decided of a unit: the events it causes, none where its effect is already there, or what stops it.
-pub(super) type Decision = Result<Vec<BookEvent>, Rejection>;
+pub(super) type Decision = Result<Vec<ScheduleEvent>, Rejection>;
 
 /// A group as decided. It covers the first units only where all of them would not fit into one append.
 #[derive(Debug, Default)]
@@ -45,10 +47,10 @@ impl Decided {
 
 /// Decides units in turn, as many as fit into one append and at least one.
 pub(super) fn decide_group<'u>(
-    book: &Book,
-    units: impl ExactSizeIterator<Item = &'u Unit>,
-    desk: &Desk<'_>,
-    metadata: impl Fn(&Unit) -> Metadata,
+    book: &DaySchedule,
+    units: impl ExactSizeIterator<Item = &'u CommandBatch>,
+    desk: &DecisionContext<'_>,
+    metadata: impl Fn(&CommandBatch) -> Metadata,
 ) -> Decided {
     let mut decided = Decided::default();
     let mut book = Cow::Borrowed(book);
@@ -72,7 +74,7 @@ pub(super) fn decide_group<'u>(
     decided
 }
 
-fn decide_unit(book: &Book, commands: &[BookCommand], desk: &Desk<'_>) -> Decision {
+fn decide_unit(book: &DaySchedule, commands: &[ScheduleCommand], desk: &DecisionContext<'_>) -> Decision {
     let mut book = Cow::Borrowed(book);
     let mut events = Vec::with_capacity(commands.len());
     for (place, command) in commands.iter().enumerate() {
@@ -85,10 +87,10 @@ fn decide_unit(book: &Book, commands: &[BookCommand], desk: &Desk<'_>) -> Decisi
     Ok(events)
 }
 
-fn write_out(events: &[BookEvent], metadata: &Metadata) -> Vec<NewEvent> {
-    let write = |event: &BookEvent| {
+fn write_out(events: &[ScheduleEvent], metadata: &Metadata) -> Vec<NewEvent> {
+    let write = |event: &ScheduleEvent| {
         let id = event_id(event, Uuid::now_v7());
-        encode(id, &Event::Book(event.clone()), metadata)
+        encode(id, &Event::Schedule(event.clone()), metadata)
     };
     events.iter().map(write).collect()
 }

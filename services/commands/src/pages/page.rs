@@ -2,8 +2,10 @@
 
 use chrono::NaiveDate;
 use daybook_domain::Event;
-use daybook_domain::book::{Book, BookEvent};
-use daybook_event_log::{Appended, EventLog, Expected, Position, Recorded, Revision, StreamName, decode};
+use daybook_domain::schedule::{DaySchedule, ScheduleEvent};
+use daybook_event_log::{
+    Appended, EventLog, Expected, Position, RecordedEvent, Revision, StreamName, decode,
+};
 use futures_util::TryStreamExt;
 
 use crate::error::CommandError;
@@ -12,7 +14,7 @@ use crate::error::CommandError;
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) stream: StreamName,
-    pub(super) book: Book,
+    pub(super) book: DaySchedule,
     last: Option<Revision>,
     /// Whether it was ever read to the end.
     pub(super) is_read: bool,
@@ -25,7 +27,7 @@ impl Page {
     pub(super) fn unread(date: NaiveDate) -> Self {
         Self {
             stream: StreamName::page(date),
-            book: Book::blank(date),
+            book: DaySchedule::blank(date),
             last: None,
             is_read: false,
             position: Position::START,
@@ -48,9 +50,9 @@ impl Page {
         Ok(self.last != before)
     }
 
-    fn take_in(&mut self, recorded: &Recorded) -> Result<(), CommandError> {
+    fn take_in(&mut self, recorded: &RecordedEvent) -> Result<(), CommandError> {
         match decode(recorded)?.0 {
-            Event::Book(event) => self.book.evolve(&event),
+            Event::Schedule(event) => self.book.evolve(&event),
             // Nothing else is ever written here; if it were, it would not concern the book.
             Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {}
         }
@@ -60,7 +62,7 @@ impl Page {
     }
 
     /// Takes in events of this worker's own append.
-    pub(super) fn evolve(&mut self, events: &[BookEvent]) {
+    pub(super) fn evolve(&mut self, events: &[ScheduleEvent]) {
         events.iter().for_each(|event| self.book.evolve(event));
     }
 

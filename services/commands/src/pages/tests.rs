@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use daybook_domain::book::{BookEvent, Change, RequestReservation, Turn};
 use daybook_domain::catalog::first_services;
 use daybook_domain::hours::first_hours;
-use daybook_domain::wish::Understood;
+use daybook_domain::requested_time::ParsedTime;
+use daybook_domain::schedule::{Change, RequestReservation, ScheduleEvent, StatusChange};
 use daybook_domain::{Actor, Event, KeyId, ReadModel, Sealed, ServiceId, Status, SubjectId};
 use daybook_event_log::memory::MemoryLog;
 use daybook_event_log::port::MAX_APPEND_BYTES;
@@ -39,12 +39,13 @@ fn monday() -> NaiveDate {
 
 /// Pages of a clinic with its first services and hours, as one process has them.
 async fn process(log: Arc<dyn EventLog>) -> Arc<Pages> {
-    let (catalog, hours) = (Arc::new(Kept::unread()), Arc::new(Kept::unread()));
+    let (catalog, hours) = (Arc::new(CachedAggregate::unread()), Arc::new(CachedAggregate::unread()));
     let origin = Origin::of(Actor::system());
     catalog.begin(&*log, first_services(), &origin, Fixed.now()).await.unwrap();
     hours.begin(&*log, first_hours(), &origin, Fixed.now()).await.unwrap();
-    let routing = Arc::new(Kept::unread());
-    let office = Office { log, catalog, hours, routing, zone: ClinicZone::SEOUL, clock: Arc::new(Fixed) };
+    let routing = Arc::new(CachedAggregate::unread());
+    let office =
+        WorkerContext { log, catalog, hours, routing, zone: ClinicZone::SEOUL, clock: Arc::new(Fixed) };
     Arc::new(Pages::new(Arc::new(office)))
 }
 
@@ -52,44 +53,44 @@ fn id(number: u32) -> ReservationId {
     ReservationId::parse(format!("r{number}")).unwrap()
 }
 
-fn unit(number: u32, commands: Vec<BookCommand>) -> Unit {
-    Unit { commands, new_key: None, about: Some(id(number)), origin: Origin::of(Actor::public()) }
+fn unit(number: u32, commands: Vec<ScheduleCommand>) -> CommandBatch {
+    CommandBatch { commands, new_key: None, about: Some(id(number)), origin: Origin::of(Actor::public()) }
 }
 
-fn request_of_size(number: u32, start: &str, bytes: usize) -> Unit {
+fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
     let request = RequestReservation {
         reservation: id(number),
         subject: SubjectId::from_bytes([number as u8; 16]),
         details: Sealed { key: KeyId(Uuid::nil()), ciphertext: "x".repeat(bytes).into() },
         service: ServiceId::parse("srv_other_consultation").unwrap(),
         wish: None,
-        understood: Understood::At(start.parse().unwrap()),
+        understood: ParsedTime::At(start.parse().unwrap()),
         judge: ReadModel::Dynamic,
     };
-    unit(number, vec![BookCommand::Request(request)])
+    unit(number, vec![ScheduleCommand::Request(request)])
 }
 
-fn request(number: u32, start: &str) -> Unit {
+fn request(number: u32, start: &str) -> CommandBatch {
     request_of_size(number, start, 8)
 }
 
-fn change(number: u32, change: Change) -> BookCommand {
-    BookCommand::Change { reservation: id(number), expected_version: None, change }
+fn change(number: u32, change: Change) -> ScheduleCommand {
+    ScheduleCommand::Change { reservation: id(number), expected_version: None, change }
 }
 
-fn cancel(number: u32) -> Unit {
-    unit(number, vec![change(number, Change::Turn(Turn::Cancel { reason: None }))])
+fn cancel(number: u32) -> CommandBatch {
+    unit(number, vec![change(number, Change::Status(StatusChange::Cancel { reason: None }))])
 }
 
-fn status(settled: &Settled) -> Status {
+fn status(settled: &Outcome) -> Status {
     settled.booking.as_ref().unwrap().status
 }
 
-async fn events(log: &dyn EventLog, date: NaiveDate) -> Vec<BookEvent> {
+async fn events(log: &dyn EventLog, date: NaiveDate) -> Vec<ScheduleEvent> {
     let read = log.read_stream(&StreamName::page(date), Revision::FIRST).await.unwrap();
     let recorded: Vec<_> = read.try_collect().await.unwrap();
     let book_event = |recorded| {
-        let Event::Book(event) = decode(&recorded).unwrap().0 else { panic!("no event of a page") };
+        let Event::Schedule(event) = decode(&recorded).unwrap().0 else { panic!("no event of a page") };
         event
     };
     recorded.into_iter().map(book_event).collect()
@@ -103,7 +104,7 @@ async fn of_200_requests_for_one_seat_one_is_accepted() {
     let answers = join_all(asked).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     let taken = |answer: &&Answer| {
-        matches!(answer, Err(CommandError::Rejected(daybook_domain::book::Rejection::SlotTaken { .. })))
+        matches!(answer, Err(CommandError::Rejected(daybook_domain::schedule::Rejection::SlotTaken { .. })))
     };
     assert_eq!(answers.iter().filter(taken).count(), 199);
     assert_eq!(events(&*log, monday()).await.len(), 1);
@@ -156,7 +157,7 @@ async fn a_unit_holds_together_or_not_at_all() {
     let reschedule = |start: &str| {
         change(1, Change::Reschedule { start: start.parse().unwrap(), judge: ReadModel::Dynamic })
     };
-    let confirm = change(1, Change::Turn(Turn::Confirm));
+    let confirm = change(1, Change::Status(StatusChange::Confirm));
     let refused = pages.settle(monday(), unit(1, vec![confirm.clone(), reschedule("13:00")])).await;
     assert!(matches!(refused, Err(CommandError::Rejected(_))), "{refused:?}");
     assert_eq!(events(&*log, monday()).await.len(), 1);
@@ -168,7 +169,7 @@ async fn a_unit_holds_together_or_not_at_all() {
 async fn each_of_a_group_sees_its_own_version() {
     let log = Arc::new(MemoryLog::new());
     let pages = process(log.clone()).await;
-    let confirm = unit(1, vec![change(1, Change::Turn(Turn::Confirm))]);
+    let confirm = unit(1, vec![change(1, Change::Status(StatusChange::Confirm))]);
     let asked = [request(1, "10:00"), confirm, cancel(1)].map(|unit| pages.settle(monday(), unit));
     let versions: Vec<u32> =
         join_all(asked).await.into_iter().map(|answer| answer.unwrap().booking.unwrap().version).collect();
@@ -195,11 +196,11 @@ async fn pages_in_memory_are_bounded_and_one_that_was_let_go_is_read_again() {
     let pages = process(log.clone()).await;
     pages.settle(monday(), request(1, "10:00")).await.unwrap();
     for date in monday().iter_days().skip(1).take(MAX_PAGES + 10) {
-        pages.look(date, Book::len).await.unwrap();
+        pages.look(date, DaySchedule::len).await.unwrap();
     }
     assert_eq!(pages.open.lock().unwrap().by_date.len(), MAX_PAGES);
     assert!(!pages.open.lock().unwrap().by_date.contains_key(&monday()));
-    assert_eq!(pages.look(monday(), Book::len).await.unwrap(), 1);
+    assert_eq!(pages.look(monday(), DaySchedule::len).await.unwrap(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +210,7 @@ async fn a_worker_that_nobody_asks_ends_by_itself() {
     pages.settle(monday(), request(1, "10:00")).await.unwrap();
     let jobs = pages.worker(monday());
     timeout(Duration::from_secs(3600), jobs.closed()).await.expect("it ends");
-    assert_eq!(pages.look(monday(), Book::len).await.unwrap(), 1, "another takes its place");
+    assert_eq!(pages.look(monday(), DaySchedule::len).await.unwrap(), 1, "another takes its place");
 }
 
 /// A log that carries out appends and then, so many times, loses the answer.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use daybook_domain::book::{BookEvent, Desk, Rejection};
+use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
 use daybook_event_log::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::group::{Decided, Decision, decide_group};
 use super::page::Page;
-use super::{Answer, Job, Office, Settled, Unit};
+use super::{Answer, CommandBatch, Job, Outcome, WorkerContext};
 use crate::append::append;
 use crate::error::CommandError;
 
@@ -26,17 +26,17 @@ const MAX_CONFLICTS: u32 = 8;
 const IDLE: Duration = Duration::from_secs(300);
 
 /// A unit that waits for its answer.
-type Asked = (Unit, oneshot::Sender<Answer>);
+type Asked = (CommandBatch, oneshot::Sender<Answer>);
 
 /// The worker of one page.
 pub(super) struct Worker {
-    office: Arc<Office>,
+    office: Arc<WorkerContext>,
     jobs: mpsc::Receiver<Job>,
     page: Page,
 }
 
 impl Worker {
-    pub(super) fn new(office: Arc<Office>, date: NaiveDate, jobs: mpsc::Receiver<Job>) -> Self {
+    pub(super) fn new(office: Arc<WorkerContext>, date: NaiveDate, jobs: mpsc::Receiver<Job>) -> Self {
         Self { office, jobs, page: Page::unread(date) }
     }
 
@@ -127,13 +127,13 @@ impl Worker {
         let instant = self.office.clock.now();
         let retired = self.office.routing.state().retired.as_ref().map(|retired| retired.model);
         let now = self.office.zone.local(instant);
-        let desk = Desk { catalog: &catalog, hours: &hours, now, retired };
+        let desk = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
         let units = asked.iter().map(|(unit, _)| unit);
         decide_group(&self.page.book, units, &desk, |unit| unit.origin.metadata(instant))
     }
 
     /// Takes in a decision that holds, and says how it left the booking asked about.
-    fn settle(&mut self, decision: Decision, unit: Unit) -> Answer {
+    fn settle(&mut self, decision: Decision, unit: CommandBatch) -> Answer {
         let events = decision?;
         self.page.evolve(&events);
         let booking = match unit.about {
@@ -141,12 +141,12 @@ impl Worker {
             None => None,
         };
         let other_verdict = events.iter().find_map(other_verdict);
-        Ok(Settled { position: self.page.position, booking, nothing_new: events.is_empty(), other_verdict })
+        Ok(Outcome { position: self.page.position, booking, nothing_new: events.is_empty(), other_verdict })
     }
 }
 
-fn other_verdict(event: &BookEvent) -> Option<Box<str>> {
-    if let BookEvent::ReservationRequested(requested) = event {
+fn other_verdict(event: &ScheduleEvent) -> Option<Box<str>> {
+    if let ScheduleEvent::ReservationRequested(requested) = event {
         requested.other_verdict.clone()
     } else {
         None

@@ -5,7 +5,7 @@
 use std::io::{self, Read, Write};
 
 use chrono::NaiveDate;
-use daybook_domain::wish::Unclear;
+use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::{ReservationId, Status};
 
 use super::Decision;
@@ -37,7 +37,7 @@ pub struct FileRow<'a> {
     /// What the patient wrote.
     pub text: &'a str,
     /// Why that was not understood.
-    pub reason: Unclear,
+    pub reason: Ambiguity,
 }
 
 /// A line of the corrected file.
@@ -100,7 +100,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use daybook_domain::Period;
-    use daybook_domain::book::Meant;
+    use daybook_domain::schedule::ReviewedTime;
 
     use super::*;
 
@@ -111,7 +111,7 @@ mod tests {
             service: "SKIN_CARE",
             status: Status::Pending,
             text,
-            reason: Unclear::NotATime,
+            reason: Ambiguity::NotATime,
         };
         let mut file = Vec::new();
         write_file(&mut file, [row]).unwrap();
@@ -139,8 +139,8 @@ mod tests {
     #[test]
     fn decisions_are_read_as_people_and_spreadsheets_write_them_and_others_are_named_by_line() {
         let file = "decision,id\n14:00,a\n9:00:00,b\n오후,c\nMORNING,d\n Keep ,e\n,f\n2시,g\nlater,h\n10:00,\n10:00,a b\n";
-        let at = |time: &str| Decision::Meant(Meant::At(time.parse().unwrap()));
-        let half = |period| Decision::Meant(Meant::Period(period));
+        let at = |time: &str| Decision::ReviewedTime(ReviewedTime::At(time.parse().unwrap()));
+        let half = |period| Decision::ReviewedTime(ReviewedTime::Period(period));
         let read = read_file(file.as_bytes()).unwrap();
         let sound: Vec<Decision> = read.iter().flatten().map(|line| line.decision).collect();
         let expected = [

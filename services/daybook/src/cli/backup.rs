@@ -17,10 +17,10 @@ use daybook_event_log::Position;
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Format, Meter, counted, grouped};
+use crate::failure::UsageError;
+use crate::output::{Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now};
 use folder::{Backup, Unfinished};
 use manifest::Manifest;
 
@@ -59,7 +59,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { folder, format } = arguments;
     let since = Instant::now();
     let unfinished = Unfinished::create(&folder)?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let engine = backend.start_engine();
     let made = make(settings, &backend, unfinished, folder).await;
     engine.stop().await;
@@ -78,8 +78,8 @@ async fn make(
     backend.check_views_not_ahead().await?;
     let log = backend.log_identity(settings).await?;
     let log =
-        log.ok_or_else(|| Misuse("the event log is empty: there is nothing to back up yet".to_owned()))?;
-    let meter = Meter::new("events");
+        log.ok_or_else(|| UsageError("the event log is empty: there is nothing to back up yet".to_owned()))?;
+    let meter = ProgressBar::new("events");
     making::fill(backend, log, &unfinished, &meter).await?;
     unfinished.keep()?;
     drop(meter);

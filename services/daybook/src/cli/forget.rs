@@ -13,10 +13,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format, ask, counted};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format, ask, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator};
+use crate::wiring::{Backend, IfMissing, operator};
 
 const CHANGE: &str = "\
 This destroys the keys that seal a patient's name, phone number, notes and the like, in the event log and its backups, and
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -43,7 +43,7 @@ struct Report {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let phone = read_phone(arguments.phone).await?;
     arguments.consent.to(CHANGE).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let engine = backend.start_engine();
     let report = forget(&backend, &phone).await;
     engine.stop().await;
@@ -85,7 +85,7 @@ async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
         }
     };
     Phone::parse(&text)
-        .map_err(|error| Misuse(format!("--phone, or the line on standard input: {error}")).into())
+        .map_err(|error| UsageError(format!("--phone, or the line on standard input: {error}")).into())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use daybook_domain::routing::{RoutingRejection, Stage};
 
 use super::signals::interruptible;
 use crate::exit::Exit;
-use crate::failure::Misuse;
+use crate::failure::UsageError;
 use crate::settings::Settings;
 
 #[derive(Subcommand)]
@@ -60,10 +60,10 @@ fn stage() -> impl TypedValueParser<Value = Stage> {
 }
 
 /// Refuses a reason that says nothing.
-fn check_reason(option: &str, reason: Option<&str>) -> Result<(), Misuse> {
+fn check_reason(option: &str, reason: Option<&str>) -> Result<(), UsageError> {
     match reason {
         Some(reason) if reason.trim().is_empty() => {
-            Err(Misuse(format!("{option}: {}", RoutingRejection::ReasonMissing)))
+            Err(UsageError(format!("{option}: {}", RoutingRejection::ReasonMissing)))
         }
         Some(_) | None => Ok(()),
     }

@@ -17,7 +17,7 @@ use super::backup::folder::{Backup, DATABASE_FILE, HISTORY_FILE};
 use super::backup::tools::Tools;
 use super::signals::interruptible;
 use crate::exit::Exit;
-use crate::output::{Consent, Format, Meter};
+use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
 
 #[derive(Args)]
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -46,7 +46,7 @@ Without it the backup is restored for good, into a database that is empty: a new
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { folder, verify, consent, format } = arguments;
     let backup = Backup::open(&folder)?;
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     meter.enter("checking the files");
     let backup = check(backup).await?;
     match verify {

@@ -11,14 +11,14 @@ use daybook_domain::Actor;
 use daybook_domain::routing::RoutingCommand;
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::Watch;
+use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
 use crate::exit::Exit;
 use crate::output::print;
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 use crate::{listening, secrets};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
@@ -26,7 +26,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     settings.check_master_key()?;
     let mut signals = Signals::take()?;
     let backend = tokio::select! {
-        backend = Backend::open(settings, Beginning::Allowed) => backend?,
+        backend = Backend::open(settings, IfMissing::Allowed) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let outcome = serve(settings, &backend, &mut signals).await;
@@ -71,7 +71,7 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
         shadow: Shadow::new(backend.pool.clone()),
-        watch: Watch::new(backend.pool.clone()),
+        watch: ReadStatsStore::new(backend.pool.clone()),
         clock: Arc::new(SystemClock),
         batches: Some(batches),
         migration: backend.migration(settings),

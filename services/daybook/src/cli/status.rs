@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{Standing, State, Views, generation, leader, runbook};
+use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader, runbook};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -14,7 +14,7 @@ use crate::listening;
 use crate::output::Format;
 use crate::settings::Settings;
 use crate::view_counts;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 use report::{KeepingUp, Listening, Report, View};
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let report = look(settings, &backend).await;
     backend.close().await?;
     let report = report?;
@@ -55,10 +55,15 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     })
 }
 
-async fn look_at(backend: &Backend, serving: &Views, standing: Standing) -> anyhow::Result<View> {
+async fn look_at(backend: &Backend, serving: &Views, standing: GenerationStatus) -> anyhow::Result<View> {
     let lag = match standing.state {
-        State::Live => Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?),
-        State::Building | State::Kept | State::Past | State::Failed => None,
+        GenerationState::Live => {
+            Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?)
+        }
+        GenerationState::Building
+        | GenerationState::Kept
+        | GenerationState::Past
+        | GenerationState::Failed => None,
     };
     let counts = view_counts::count(&backend.pool.get().await?, standing.generation).await?;
     let keeping_up = lag.map(KeepingUp::from);

@@ -10,7 +10,7 @@ use super::say;
 
 /// Consent to a change.
 #[derive(Args, Debug, Clone, Copy, Default)]
-pub(crate) struct Consent {
+pub(crate) struct Confirmation {
     /// Do it without asking
     #[arg(long, short)]
     yes: bool,
@@ -30,7 +30,7 @@ pub(crate) enum Unconfirmed {
     Unreadable(#[source] io::Error),
 }
 
-impl Consent {
+impl Confirmation {
     /// Says what is to be done, and makes sure that it is meant.
     pub(crate) async fn to(self, change: impl Display) -> Result<(), Unconfirmed> {
         say(change);
@@ -84,6 +84,6 @@ mod tests {
 
     #[tokio::test]
     async fn consent_that_was_given_is_not_asked_for() {
-        Consent { yes: true }.to("this is a test").await.unwrap();
+        Confirmation { yes: true }.to("this is a test").await.unwrap();
     }
 }

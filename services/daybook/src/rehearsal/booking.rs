@@ -13,7 +13,7 @@ use daybook_domain::{ClockTime, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::vault::PatientDetails;
 use daybook_projections::shadow::Drawn;
 
-use super::scene::{Scene, origin};
+use super::scene::{RehearsalEnvironment, origin};
 
 /// Times that are asked for before a booking is given up: a clinic may be full.
 const TRIES: u64 = 60;
@@ -37,7 +37,7 @@ pub(super) enum Booking {
 }
 
 /// Books with a new patient, and reads it as the patient would.
-pub(super) async fn book(scene: &Scene) -> anyhow::Result<Booking> {
+pub(super) async fn book(scene: &RehearsalEnvironment) -> anyhow::Result<Booking> {
     for _ in 0..TRIES {
         let number = scene.tries.fetch_add(1, Ordering::Relaxed);
         let Some((service, date, start)) = slot(scene, number) else { continue };
@@ -63,7 +63,7 @@ pub(super) async fn book(scene: &Scene) -> anyhow::Result<Booking> {
 }
 
 /// The time that a number stands for; none where the clinic is closed on its day, or has no service.
-fn slot(scene: &Scene, number: u64) -> Option<(ServiceId, NaiveDate, ClockTime)> {
+fn slot(scene: &RehearsalEnvironment, number: u64) -> Option<(ServiceId, NaiveDate, ClockTime)> {
     let (catalog, hours) = (scene.commands.catalog(), scene.commands.hours());
     let round = number / DAYS_AHEAD;
     let date =

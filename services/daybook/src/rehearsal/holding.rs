@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
-use daybook_projections::{Difference, Digest, Generation, Held, Moment, Verdict};
+use daybook_projections::{Difference, Digest, Generation, Held, Snapshot, Verdict};
 use serde::Serialize;
 
-use super::scene::Scene;
+use super::scene::RehearsalEnvironment;
 
 /// How long a view may take to hold all that was recorded.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -79,16 +79,16 @@ impl Holding {
 }
 
 /// Compares all rows of both views.
-pub(super) async fn of_both(scene: &Scene) -> anyhow::Result<Holding> {
+pub(super) async fn of_both(scene: &RehearsalEnvironment) -> anyhow::Result<Holding> {
     Ok(Holding::of(scene.verify().await?, scene.expected()))
 }
 
 /// Counts the rows of the view that serves while the other one is retired.
-pub(super) async fn of_one(scene: &Scene) -> anyhow::Result<Holding> {
+pub(super) async fn of_one(scene: &RehearsalEnvironment) -> anyhow::Result<Holding> {
     let (head, since) = (scene.log.head().await?, Instant::now());
     loop {
         let mut client = scene.pool.get().await?;
-        let held = Moment::take(&mut client).await?.look().await?.views;
+        let held = Snapshot::take(&mut client).await?.look().await?.views;
         let position = held.iter().map(|view| view.position).min().unwrap_or_default();
         if position >= head {
             let expected = scene.expected();

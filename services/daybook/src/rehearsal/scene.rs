@@ -34,7 +34,7 @@ const SERVING_PATIENCE: Duration = Duration::from_secs(30);
 const NO_OTHERS: Patience = Patience { in_force: Duration::ZERO, last_readers: Duration::ZERO };
 
 /// All parts.
-pub(super) struct Scene {
+pub(super) struct RehearsalEnvironment {
     pub(super) commands: Commands,
     pub(super) router: Router,
     pub(super) queries: Queries,
@@ -53,7 +53,7 @@ pub(super) struct Scene {
     pub(super) tries: AtomicU64,
 }
 
-impl Scene {
+impl RehearsalEnvironment {
     pub(super) async fn open(restored: &Restored, settings: &Settings) -> anyhow::Result<Self> {
         let (log, pool, vault) =
             (Arc::clone(&restored.log), restored.pool().clone(), restored.vault().clone());

@@ -9,13 +9,13 @@ use daybook_projections::Measured;
 
 use super::holding::{of_both, of_one};
 use super::report::{StageReport, WayBack};
-use super::scene::{REASON, Scene, advance};
+use super::scene::{REASON, RehearsalEnvironment, advance};
 use super::traffic::{Traffic, send};
 use super::{Load, Rehearsed, Tell};
 
 /// Goes through the stages.
 pub(super) struct Stages<'a> {
-    scene: &'a Scene,
+    scene: &'a RehearsalEnvironment,
     load: Load,
     tell: Tell<'a>,
     turns: AtomicU64,
@@ -25,7 +25,7 @@ pub(super) struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    pub(super) fn new(scene: &'a Scene, load: Load, tell: Tell<'a>) -> Self {
+    pub(super) fn new(scene: &'a RehearsalEnvironment, load: Load, tell: Tell<'a>) -> Self {
         let turns = AtomicU64::new(0);
         Self { scene, load, tell, turns, measured: BTreeMap::new(), reports: vec![] }
     }

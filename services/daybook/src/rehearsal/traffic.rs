@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::Load;
 use super::booking::{Booking, book};
-use super::scene::Scene;
+use super::scene::RehearsalEnvironment;
 
 /// One booking comes on so many reads.
 const READS_PER_BOOKING: u64 = 10;
@@ -105,7 +105,7 @@ impl Traffic {
 
 /// Sends some traffic. `turns` counts reads over the whole rehearsal; `tell` hears of each.
 pub(super) async fn send(
-    scene: &Scene,
+    scene: &RehearsalEnvironment,
     load: Load,
     turns: &AtomicU64,
     tell: &(dyn Fn(u64) + Sync),
@@ -128,7 +128,7 @@ pub(super) async fn send(
     join_all(readers).await.into_iter().fold(Traffic::default(), Traffic::with)
 }
 
-async fn take_booking(scene: &Scene, traffic: &mut Traffic) {
+async fn take_booking(scene: &RehearsalEnvironment, traffic: &mut Traffic) {
     match book(scene).await {
         Ok(Booking::Shown(model)) => {
             traffic.booked += 1;
@@ -143,7 +143,7 @@ async fn take_booking(scene: &Scene, traffic: &mut Traffic) {
     }
 }
 
-async fn take_read(scene: &Scene, turn: u64, traffic: &mut Traffic) -> anyhow::Result<()> {
+async fn take_read(scene: &RehearsalEnvironment, turn: u64, traffic: &mut Traffic) -> anyhow::Result<()> {
     let Some(drawn) = scene.pick(turn) else { return Ok(()) };
     let question = question(&drawn, turn);
     let (model, is_there) = answer(scene, &drawn, &question).await?;
@@ -166,7 +166,11 @@ fn question(drawn: &Drawn, turn: u64) -> Question {
 }
 
 /// Asks as a client is answered: by which model, and whether the reservation is in the answer.
-async fn answer(scene: &Scene, drawn: &Drawn, question: &Question) -> anyhow::Result<(ReadModel, bool)> {
+async fn answer(
+    scene: &RehearsalEnvironment,
+    drawn: &Drawn,
+    question: &Question,
+) -> anyhow::Result<(ReadModel, bool)> {
     let patient = RoutedSubject::patient(drawn.subject);
     let route = scene.router.choose(Some(&patient))?;
     let (queries, generation, id) = (&scene.queries, route.generation, drawn.reservation.as_str());
@@ -189,7 +193,11 @@ async fn answer(scene: &Scene, drawn: &Drawn, question: &Question) -> anyhow::Re
 }
 
 /// Puts the question to both views; nothing is compared once one of them is retired.
-async fn compare(scene: &Scene, question: &Question, traffic: &mut Traffic) -> anyhow::Result<()> {
+async fn compare(
+    scene: &RehearsalEnvironment,
+    question: &Question,
+    traffic: &mut Traffic,
+) -> anyhow::Result<()> {
     let since = Instant::now();
     loop {
         match scene.shadow.compare(question).await? {

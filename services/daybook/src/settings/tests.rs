@@ -95,7 +95,7 @@ fn reads_are_watched_as_it_is_wanted() {
     assert_eq!(parse(&[]).unwrap().watching.window.as_secs(), 60);
     let line = ["--shadow-sample=0", "--guardrails=errors=2,min-requests=50", "--guard-window=5"];
     let watching = parse(&line).unwrap().watching;
-    assert_eq!((watching.sample, watching.window.as_secs()), (Share::NONE, 5));
+    assert_eq!((watching.sample, watching.window.as_secs()), (RolloutPercentage::NONE, 5));
     let limits = Limits { errors_percent: 2.0, min_requests: 50, ..Limits::default() };
     assert_eq!(watching.limits, limits);
 }

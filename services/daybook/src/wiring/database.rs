@@ -10,8 +10,8 @@ use daybook_projections::runbook;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
-use super::Beginning;
-use crate::failure::Misuse;
+use super::IfMissing;
+use crate::failure::UsageError;
 use crate::private_postgres::{self, Departure, PrivatePostgres};
 use crate::settings::{Database, Settings};
 
@@ -35,7 +35,7 @@ pub(super) struct DatabaseServer {
 
 impl DatabaseServer {
     /// Starts or finds it.
-    pub(super) async fn start(settings: &Settings, beginning: Beginning) -> anyhow::Result<Self> {
+    pub(super) async fn start(settings: &Settings, beginning: IfMissing) -> anyhow::Result<Self> {
         match &settings.database {
             Database::Given(config) => Ok(Self {
                 config: (**config).clone(),
@@ -106,9 +106,9 @@ fn has_private(data_dir: &Path) -> bool {
     data_dir.join("postgres").exists()
 }
 
-fn check_beginning(data_dir: &Path, beginning: Beginning) -> Result<(), Misuse> {
-    if beginning == Beginning::Refused && !has_private(data_dir) {
-        return Err(Misuse(format!(
+fn check_beginning(data_dir: &Path, beginning: IfMissing) -> Result<(), UsageError> {
+    if beginning == IfMissing::Refused && !has_private(data_dir) {
+        return Err(UsageError(format!(
             "there is no clinic's book in `{}` yet: begin one with `daybook serve`, or name another folder by \
              --data-dir (DAYBOOK_DATA_DIR), or a database by --database-url (DATABASE_URL)",
             data_dir.display()
@@ -139,9 +139,9 @@ mod tests {
     #[test]
     fn a_look_into_an_empty_folder_does_not_begin_a_book() {
         let folder = tempfile::tempdir().unwrap();
-        let refusal = check_beginning(folder.path(), Beginning::Refused).unwrap_err().to_string();
+        let refusal = check_beginning(folder.path(), IfMissing::Refused).unwrap_err().to_string();
         assert!(refusal.contains("DAYBOOK_DATA_DIR") && refusal.contains("daybook serve"), "{refusal}");
-        assert!(check_beginning(folder.path(), Beginning::Allowed).is_ok());
+        assert!(check_beginning(folder.path(), IfMissing::Allowed).is_ok());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

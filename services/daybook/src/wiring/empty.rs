@@ -8,8 +8,8 @@ use daybook_event_log::EventLog;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::database::DatabaseServer;
-use super::{Backend, Beginning, log};
-use crate::failure::Misuse;
+use super::{Backend, IfMissing, log};
+use crate::failure::UsageError;
 use crate::settings::{Database, Settings};
 
 /// Anything of Daybook's: a schema, or the table of its migrations.
@@ -29,7 +29,7 @@ impl EmptyDatabase {
     /// # Errors
     /// When it is not, or cannot be reached.
     pub async fn find(settings: &Settings) -> anyhow::Result<Self> {
-        let server = DatabaseServer::start(settings, Beginning::Allowed).await?;
+        let server = DatabaseServer::start(settings, IfMissing::Allowed).await?;
         match connect_to_empty(settings, server.config()).await {
             Ok(client) => Ok(Self { server, client }),
             Err(error) => {
@@ -87,7 +87,7 @@ async fn connect_to_empty(settings: &Settings, config: &Config) -> anyhow::Resul
     // It ends with the client.
     tokio::spawn(connection);
     if client.query_one(ANYTHING, &[]).await?.try_get(0)? {
-        return Err(Misuse(describe_taken(settings)).into());
+        return Err(UsageError(describe_taken(settings)).into());
     }
     Ok(client)
 }

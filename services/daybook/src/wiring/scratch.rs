@@ -20,7 +20,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
-use super::{Backend, RunningEngine, bring_up_to_date, key_ring, log};
+use super::{Backend, RunningEngine, bring_up_to_date, log, master_key};
 use crate::settings::Settings;
 
 /// What a scratch database is for.
@@ -113,8 +113,8 @@ impl Scratch {
             .await
             .context("the restored database could not be brought up to date")?;
         let pool = create_pool(&self.config, PoolSize::default())?;
-        let vault = Vault::new(pool.clone(), Arc::new(key_ring::open(settings, &pool).await?));
-        key_ring::check(&vault, &pool).await?;
+        let vault = Vault::new(pool.clone(), Arc::new(master_key::open(settings, &pool).await?));
+        master_key::check(&vault, &pool).await?;
         let log = PostgresLog::connect(self.config.clone(), Options::default()).await?;
         Ok(Restored { log: Arc::new(log), config: self.config.clone(), pool, vault })
     }

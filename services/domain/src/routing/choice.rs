@@ -17,25 +17,25 @@ pub const BUCKETS: u16 = 10_000;
 /// The part of subjects that the dynamic view answers, in hundredths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
-pub struct Share(pub(super) u16);
+pub struct RolloutPercentage(pub(super) u16);
 
 /// The number is no share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a share is 0 to 100 percent, in steps of 0.01")]
-pub struct InvalidShare;
+pub struct InvalidRolloutPercentage;
 
-impl Share {
+impl RolloutPercentage {
     /// Nobody.
     pub const NONE: Self = Self(0);
     /// Everybody.
     pub const ALL: Self = Self(BUCKETS);
 
     /// A share in percent, to two places.
-    pub fn percent(percent: f64) -> Result<Self, InvalidShare> {
+    pub fn percent(percent: f64) -> Result<Self, InvalidRolloutPercentage> {
         let hundredths = percent * 100.0;
         let whole = hundredths.round();
         if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
-            return Err(InvalidShare);
+            return Err(InvalidRolloutPercentage);
         }
         Ok(Self(whole as u16))
     }
@@ -46,26 +46,26 @@ impl Share {
     }
 }
 
-impl FromStr for Share {
-    type Err = InvalidShare;
+impl FromStr for RolloutPercentage {
+    type Err = InvalidRolloutPercentage;
 
     /// Reads a percentage such as `25` or `12.5 %`.
-    fn from_str(text: &str) -> Result<Self, InvalidShare> {
+    fn from_str(text: &str) -> Result<Self, InvalidRolloutPercentage> {
         let number = text.trim().trim_end_matches('%').trim_end();
-        Self::percent(number.parse().map_err(|_| InvalidShare)?)
+        Self::percent(number.parse().map_err(|_| InvalidRolloutPercentage)?)
     }
 }
 
-impl TryFrom<u16> for Share {
-    type Error = InvalidShare;
+impl TryFrom<u16> for RolloutPercentage {
+    type Error = InvalidRolloutPercentage;
 
-    fn try_from(hundredths: u16) -> Result<Self, InvalidShare> {
-        if hundredths <= BUCKETS { Ok(Self(hundredths)) } else { Err(InvalidShare) }
+    fn try_from(hundredths: u16) -> Result<Self, InvalidRolloutPercentage> {
+        if hundredths <= BUCKETS { Ok(Self(hundredths)) } else { Err(InvalidRolloutPercentage) }
     }
 }
 
-impl From<Share> for u16 {
-    fn from(share: Share) -> Self {
+impl From<RolloutPercentage> for u16 {
+    fn from(share: RolloutPercentage) -> Self {
         share.0
     }
 }
@@ -103,7 +103,7 @@ impl RoutedSubject {
 
 /// Why a subject was given its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Because {
+pub enum RoutingReason {
     /// The other view is retired.
     Retired,
     /// Everybody was rolled back.
@@ -111,37 +111,37 @@ pub enum Because {
     /// The subject is on the forced list.
     Forced,
     /// The subject's bucket against the share.
-    Share,
+    Percentage,
     /// The request named no subject: legacy unless the dynamic view answers everybody.
     NoSubject,
 }
 
 impl Routing {
     /// Chooses the model for a subject, and says why.
-    pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, Because) {
+    pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, RoutingReason) {
         if self.retired.is_some() {
-            return (ReadModel::Dynamic, Because::Retired);
+            return (ReadModel::Dynamic, RoutingReason::Retired);
         }
         if self.rolled_back {
-            return (ReadModel::Legacy, Because::RolledBack);
+            return (ReadModel::Legacy, RoutingReason::RolledBack);
         }
         let Some(subject) = subject else {
-            return (self.everybody().unwrap_or(ReadModel::Legacy), Because::NoSubject);
+            return (self.everybody().unwrap_or(ReadModel::Legacy), RoutingReason::NoSubject);
         };
         if let Some(model) = self.forced.get(subject) {
-            return (*model, Because::Forced);
+            return (*model, RoutingReason::Forced);
         }
         let dynamic =
             self.everybody().map_or_else(|| self.bucket(subject) < self.share.0, |m| m == ReadModel::Dynamic);
-        (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, Because::Share)
+        (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, RoutingReason::Percentage)
     }
 
     /// The one model that the share gives to everybody, if it does.
     fn everybody(&self) -> Option<ReadModel> {
         match self.share {
-            Share::ALL => Some(ReadModel::Dynamic),
-            Share::NONE => Some(ReadModel::Legacy),
-            Share(_) => None,
+            RolloutPercentage::ALL => Some(ReadModel::Dynamic),
+            RolloutPercentage::NONE => Some(ReadModel::Legacy),
+            RolloutPercentage(_) => None,
         }
     }
 
@@ -172,7 +172,11 @@ mod tests {
     const SUBJECTS: u32 = 100_000;
 
     fn routing(salt: &str, percent: f64) -> Routing {
-        Routing { salt: Some(salt.into()), share: Share::percent(percent).unwrap(), ..Routing::default() }
+        Routing {
+            salt: Some(salt.into()),
+            share: RolloutPercentage::percent(percent).unwrap(),
+            ..Routing::default()
+        }
     }
 
     fn client(number: u32) -> RoutedSubject {
@@ -235,10 +239,10 @@ mod tests {
 
     #[test]
     fn a_share_is_read_as_a_percentage() {
-        assert_eq!("25".parse().map(Share::as_percent), Ok(25.0));
-        assert_eq!(" 12.5 %".parse().map(Share::as_percent), Ok(12.5));
+        assert_eq!("25".parse().map(RolloutPercentage::as_percent), Ok(25.0));
+        assert_eq!(" 12.5 %".parse().map(RolloutPercentage::as_percent), Ok(12.5));
         for wrong in ["", "all", "-1", "101", "0.001", "NaN", "inf", "5 5"] {
-            assert_eq!(wrong.parse::<Share>(), Err(InvalidShare), "{wrong}");
+            assert_eq!(wrong.parse::<RolloutPercentage>(), Err(InvalidRolloutPercentage), "{wrong}");
         }
     }
 
@@ -253,8 +257,8 @@ mod tests {
         let tester = RoutedSubject::client("tester");
         let mut routing = routing("salt", 0.0);
         routing.forced.insert(tester.clone(), ReadModel::Dynamic);
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, RoutingReason::Forced));
         routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, RoutingReason::RolledBack));
     }
 }

@@ -7,7 +7,7 @@
 mod durations;
 mod limits;
 
-use super::{Guardrail, Share};
+use super::{Guardrail, RolloutPercentage};
 use crate::vocabulary::ReadModel;
 
 pub use durations::Durations;
@@ -27,7 +27,7 @@ const MIN_SUBJECTS: f64 = 50.0;
 
 /// What some windows add up to for one model.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct WindowSum {
+pub struct ModelReadStats {
     /// Requests that it answered, or should have.
     pub requests: u64,
     /// Those of them that failed by the service's own fault.
@@ -44,24 +44,24 @@ pub struct WindowSum {
 
 /// What was seen of the reads in some windows.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Seen {
+pub struct ReadStats {
     /// Of the legacy view.
-    pub legacy: WindowSum,
+    pub legacy: ModelReadStats,
     /// Of the dynamic view.
-    pub dynamic: WindowSum,
+    pub dynamic: ModelReadStats,
     /// Windows of processes that were added up: so often a subject may have been counted, at most.
     pub windows: u64,
 }
 
 /// What to think of it.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Judgement {
+pub enum GuardrailVerdict {
     /// Nothing speaks against the dynamic view.
     Fine,
     /// What was seen says too little: it holds, neither back nor on.
     Inconclusive(Inconclusive),
     /// A limit was passed.
-    Tripped(Trip),
+    Tripped(Breach),
 }
 
 /// Why nothing can be said.
@@ -85,13 +85,13 @@ pub enum Inconclusive {
         /// Of both.
         subjects: u64,
         /// The share that it should have got.
-        share: Share,
+        share: RolloutPercentage,
     },
 }
 
 /// A limit that was passed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trip {
+pub struct Breach {
     /// Which.
     pub guardrail: Guardrail,
     /// The model that passed it.
@@ -106,24 +106,24 @@ pub struct Trip {
 ///
 /// One differing read proves a fault, so that mismatches are judged however few requests there were. Parts that are no
 /// chance roll nothing back: they do not say that the dynamic view is at fault, but that the figures cannot be trusted.
-pub fn judge(seen: &Seen, share: Share, limits: &Limits) -> Judgement {
+pub fn judge(seen: &ReadStats, share: RolloutPercentage, limits: &Limits) -> GuardrailVerdict {
     if let Some(trip) = mismatches(seen, limits) {
-        return Judgement::Tripped(trip);
+        return GuardrailVerdict::Tripped(trip);
     }
     let (found, asked) = (seen.dynamic.requests, limits.min_requests);
     if found < asked {
-        return Judgement::Inconclusive(Inconclusive::TooFewRequests { found, asked });
+        return GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { found, asked });
     }
     if let Some(trip) = errors(seen, limits).or_else(|| latency(seen, limits)) {
-        return Judgement::Tripped(trip);
+        return GuardrailVerdict::Tripped(trip);
     }
     match sample_ratio(seen, share) {
-        Some(odd) => Judgement::Inconclusive(odd),
-        None => Judgement::Fine,
+        Some(odd) => GuardrailVerdict::Inconclusive(odd),
+        None => GuardrailVerdict::Fine,
     }
 }
 
-impl WindowSum {
+impl ModelReadStats {
     /// Requests that failed, of a hundred.
     pub fn failed_percent(&self) -> Option<f64> {
         percent(self.failed, self.requests)
@@ -135,7 +135,7 @@ impl WindowSum {
     }
 }
 
-impl Seen {
+impl ReadStats {
     /// Compared reads that differed, of a hundred.
     pub fn mismatched_percent(&self) -> Option<f64> {
         percent(self.mismatched(), self.compared())
@@ -155,11 +155,11 @@ fn percent(part: u64, all: u64) -> Option<f64> {
 }
 
 /// Where nothing is allowed one mismatch is enough; a rate takes as many compares as there have to be requests.
-fn mismatches(seen: &Seen, limits: &Limits) -> Option<Trip> {
+fn mismatches(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
     let (mismatched, compared) = (seen.mismatched(), seen.compared());
     let says_enough = limits.mismatches_percent <= 0.0 || compared >= limits.min_requests;
     let passed = seen.mismatched_percent()? > limits.mismatches_percent;
-    (says_enough && passed).then(|| Trip {
+    (says_enough && passed).then(|| Breach {
         guardrail: Guardrail::Mismatches,
         model: ReadModel::Dynamic,
         found: format!("{mismatched} of {compared} compared reads were answered differently").into(),
@@ -167,11 +167,12 @@ fn mismatches(seen: &Seen, limits: &Limits) -> Option<Trip> {
     })
 }
 
-fn errors(seen: &Seen, limits: &Limits) -> Option<Trip> {
+fn errors(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
     let found = seen.dynamic.failed_percent()?;
-    let passed = found > limits.errors_percent && is_worse(found, seen, limits, WindowSum::failed_percent);
-    let WindowSum { failed, requests, .. } = seen.dynamic;
-    passed.then(|| Trip {
+    let passed =
+        found > limits.errors_percent && is_worse(found, seen, limits, ModelReadStats::failed_percent);
+    let ModelReadStats { failed, requests, .. } = seen.dynamic;
+    passed.then(|| Breach {
         guardrail: Guardrail::Errors,
         model: ReadModel::Dynamic,
         found: format!("{failed} of {requests} requests failed").into(),
@@ -179,10 +180,10 @@ fn errors(seen: &Seen, limits: &Limits) -> Option<Trip> {
     })
 }
 
-fn latency(seen: &Seen, limits: &Limits) -> Option<Trip> {
+fn latency(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
     let found = seen.dynamic.p99_ms()?;
-    let passed = found > limits.latency_ms && is_worse(found, seen, limits, WindowSum::p99_ms);
-    passed.then(|| Trip {
+    let passed = found > limits.latency_ms && is_worse(found, seen, limits, ModelReadStats::p99_ms);
+    passed.then(|| Breach {
         guardrail: Guardrail::Latency,
         model: ReadModel::Dynamic,
         found: format!("99 of 100 requests took up to {found:.0} ms").into(),
@@ -191,7 +192,7 @@ fn latency(seen: &Seen, limits: &Limits) -> Option<Trip> {
 }
 
 /// Whether the dynamic view is worse than the legacy one, as far as that one answered enough to be held against.
-fn is_worse(found: f64, seen: &Seen, limits: &Limits, of: fn(&WindowSum) -> Option<f64>) -> bool {
+fn is_worse(found: f64, seen: &ReadStats, limits: &Limits, of: fn(&ModelReadStats) -> Option<f64>) -> bool {
     let comparable = seen.legacy.requests >= limits.min_requests;
     let legacy = if comparable { of(&seen.legacy) } else { None };
     legacy.is_none_or(|legacy| found > legacy * WORSE_FACTOR)
@@ -199,7 +200,7 @@ fn is_worse(found: f64, seen: &Seen, limits: &Limits, of: fn(&WindowSum) -> Opti
 
 /// Whether the parts of subjects that the models got are no chance. Requests say nothing here, since one subject sends many;
 /// and a subject that was counted in each of several windows counts for one, by dividing.
-fn sample_ratio(seen: &Seen, share: Share) -> Option<Inconclusive> {
+fn sample_ratio(seen: &ReadStats, share: RolloutPercentage) -> Option<Inconclusive> {
     let (dynamic, legacy) = (seen.dynamic.subjects, seen.legacy.subjects);
     let subjects = dynamic + legacy;
     let part = share.as_percent() / 100.0;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Routing, RoutingEvent, RoutingRejection, Share, require_reason};
+use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
 use crate::vocabulary::ReadModel;
 
 /// A place in the log as two columns hold it: that of the commit and that of the event.
@@ -79,7 +79,9 @@ impl Routing {
         match model {
             ReadModel::Dynamic => Err(RoutingRejection::OnlyLegacyRetires),
             ReadModel::Legacy if self.rolled_back => Err(RoutingRejection::ReadsAreRolledBack),
-            ReadModel::Legacy if self.share != Share::ALL => Err(RoutingRejection::ShareIsNotAll(self.share)),
+            ReadModel::Legacy if self.share != RolloutPercentage::ALL => {
+                Err(RoutingRejection::ShareIsNotAll(self.share))
+            }
             ReadModel::Legacy if forced > 0 => Err(RoutingRejection::SubjectsOnLegacy(forced)),
             ReadModel::Legacy => Ok(()),
         }
@@ -110,7 +112,7 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Because, DynamicShareSet, ReadsRolledBack, RoutedSubject, RoutingCommand, SubjectForced,
+        DynamicShareSet, ReadsRolledBack, RoutedSubject, RoutingCommand, RoutingReason, SubjectForced,
         SubjectReleased,
     };
     use super::*;
@@ -141,7 +143,7 @@ mod tests {
     }
 
     fn share(percent: f64) -> DynamicShareSet {
-        DynamicShareSet { share: Share::percent(percent).unwrap(), reason: "go".into() }
+        DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "go".into() }
     }
 
     fn forced(model: ReadModel) -> SubjectForced {
@@ -182,7 +184,7 @@ mod tests {
         let released = SubjectReleased { subject: RoutedSubject::client("tester"), reason: "done".into() };
         let quarter = share(25.0);
         let cases = [
-            (vec![], RoutingRejection::ShareIsNotAll(Share::NONE)),
+            (vec![], RoutingRejection::ShareIsNotAll(RolloutPercentage::NONE)),
             (
                 vec![RoutingEvent::DynamicShareSet(quarter.clone())],
                 RoutingRejection::ShareIsNotAll(quarter.share),
@@ -254,7 +256,7 @@ mod tests {
             RoutingEvent::ReadsRolledBack(rolled_back()),
         ]);
         for subject in [None, Some(&tester)] {
-            assert_eq!(routing.choose(subject), (ReadModel::Dynamic, Because::Retired));
+            assert_eq!(routing.choose(subject), (ReadModel::Dynamic, RoutingReason::Retired));
         }
         assert_eq!(routing.in_use().collect::<Vec<_>>(), [ReadModel::Dynamic]);
     }

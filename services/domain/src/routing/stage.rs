@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gate::{Gate, GateResult};
 use super::retirement::LogPlace;
-use super::{Routing, RoutingEvent, RoutingRejection, Share, require_reason};
+use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
 use crate::vocabulary::ReadModel;
 
 /// A stage of the migration. The spellings are storage format.
@@ -66,13 +66,13 @@ impl Stage {
     }
 
     /// The part of subjects that the dynamic view answers in it.
-    pub const fn share(self) -> Share {
+    pub const fn share(self) -> RolloutPercentage {
         match self {
-            Self::Legacy | Self::Shadow => Share::NONE,
-            Self::Canary5 => Share(500),
-            Self::Canary25 => Share(2_500),
-            Self::Canary50 => Share(5_000),
-            Self::Dynamic | Self::Retired => Share::ALL,
+            Self::Legacy | Self::Shadow => RolloutPercentage::NONE,
+            Self::Canary5 => RolloutPercentage(500),
+            Self::Canary25 => RolloutPercentage(2_500),
+            Self::Canary50 => RolloutPercentage(5_000),
+            Self::Dynamic | Self::Retired => RolloutPercentage::ALL,
         }
     }
 
@@ -83,7 +83,7 @@ impl Stage {
 
     /// The last stage that leads no more subjects to the dynamic view than a share that was set by hand; `from` where that is
     /// one of those.
-    pub(super) fn of_share(share: Share, from: Self) -> Self {
+    pub(super) fn of_share(share: RolloutPercentage, from: Self) -> Self {
         let fits = |stage: &Self| stage.share() <= share && *stage != Self::Retired;
         let reached = Self::ALL.into_iter().rev().find(fits).unwrap_or_default();
         if from.share() == reached.share() { from } else { reached }
@@ -99,7 +99,7 @@ impl std::fmt::Display for Stage {
 /// In which direction a stage was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Way {
+pub enum Direction {
     /// To the next stage, through its gates.
     Advanced,
     /// To an earlier one; nothing stands in the way of that.
@@ -123,7 +123,7 @@ pub struct StageEntered {
     /// The stage before it.
     pub from: Stage,
     /// In which direction.
-    pub way: Way,
+    pub way: Direction,
     /// Where the log was when the gates were measured; none on the way back.
     pub position: Option<LogPlace>,
     /// The gates as they were measured; none on the way back.
@@ -182,7 +182,7 @@ impl Routing {
             return Err(RoutingRejection::GateShut { stage: wanted.stage, gate });
         }
         let AdvanceStage { stage, position, gates, overridden, reason } = wanted;
-        let (way, position) = (Way::Advanced, Some(position));
+        let (way, position) = (Direction::Advanced, Some(position));
         let entered = StageEntered { stage, from: self.stage, way, position, gates, overridden, reason };
         Ok(Some(RoutingEvent::StageEntered(entered)))
     }
@@ -202,7 +202,7 @@ impl Routing {
         let entered = StageEntered {
             stage,
             from: self.stage,
-            way: Way::RolledBack,
+            way: Direction::RolledBack,
             position: None,
             gates: vec![],
             overridden: None,
@@ -217,7 +217,7 @@ impl Routing {
     #[must_use]
     pub fn at(&self, stage: Stage) -> Self {
         let mut routing = self.clone();
-        let way = if stage < self.stage { Way::RolledBack } else { Way::Advanced };
+        let way = if stage < self.stage { Direction::RolledBack } else { Direction::Advanced };
         let (position, gates, overridden, reason) = (None, vec![], None, None);
         let entered = StageEntered { stage, from: self.stage, way, position, gates, overridden, reason };
         routing.evolve(&RoutingEvent::StageEntered(entered));
@@ -227,7 +227,9 @@ impl Routing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Because, DynamicShareSet, Finding, ReadsRolledBack, RoutedSubject, RoutingCommand};
+    use super::super::{
+        DynamicShareSet, Finding, ReadsRolledBack, RoutedSubject, RoutingCommand, RoutingReason,
+    };
     use super::*;
 
     fn measured(stage: Stage) -> Vec<GateResult> {
@@ -312,10 +314,10 @@ mod tests {
         let back = RoutingCommand::RollBackStage(RollBackStage { stage: Stage::Legacy, reason: "x".into() });
         let events = routing.decide(back.clone()).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, Because::RolledBack));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Legacy, RoutingReason::RolledBack));
         let events = routing.decide(RoutingCommand::AdvanceStage(advance(Stage::Shadow))).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
-        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, Because::Forced));
+        assert_eq!(routing.choose(Some(&tester)), (ReadModel::Dynamic, RoutingReason::Forced));
         routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
         let events = routing.decide(back).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
@@ -348,7 +350,7 @@ mod tests {
             [(0.0, Stage::Shadow), (4.0, Stage::Shadow), (5.0, Stage::Canary5), (60.0, Stage::Canary50)];
         for (percent, stage) in cases.into_iter().chain([(100.0, Stage::Dynamic)]) {
             let mut routing = at(Stage::Shadow);
-            let share = Share::percent(percent).unwrap();
+            let share = RolloutPercentage::percent(percent).unwrap();
             routing.evolve(&RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "test".into() }));
             assert_eq!((routing.stage, routing.share), (stage, share));
         }

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    DynamicShareSet, ReadsRolledBack, Routing, RoutingEvent, RoutingRejection, Share, Stage, require_reason,
+    DynamicShareSet, ReadsRolledBack, RolloutPercentage, Routing, RoutingEvent, RoutingRejection, Stage,
+    require_reason,
 };
 use crate::vocabulary::ReadModel;
 
@@ -103,7 +104,7 @@ pub struct FlagsObserved {
     /// `USE_DYNAMIC_SERVICES`.
     pub use_dynamic_services: Option<bool>,
     /// `DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE`.
-    pub rollout: Option<Share>,
+    pub rollout: Option<RolloutPercentage>,
 }
 
 /// What a guardrail watches. The spellings are storage format.
@@ -153,11 +154,11 @@ pub struct GuardrailTripped {
 impl FlagsObserved {
     /// The share that the flags ask for: everybody, or the rollout's percentage, or nobody. None where neither is set:
     /// flags that were taken out of the environment, as the end of a migration wants it, say nothing of who is answered.
-    pub fn share(self) -> Option<Share> {
+    pub fn share(self) -> Option<RolloutPercentage> {
         match (self.use_dynamic_services, self.rollout) {
-            (Some(true), _) => Some(Share::ALL),
+            (Some(true), _) => Some(RolloutPercentage::ALL),
             (Some(false) | None, Some(rollout)) => Some(rollout),
-            (Some(false), None) => Some(Share::NONE),
+            (Some(false), None) => Some(RolloutPercentage::NONE),
             (None, None) => None,
         }
     }
@@ -175,12 +176,12 @@ impl Routing {
 
     /// What brings about a share that flags ask for. None where it is there already, or the legacy view is on its way out:
     /// a process that was started by an old script must not end a cleanup.
-    fn follow(&self, share: Share) -> Option<RoutingEvent> {
+    fn follow(&self, share: RolloutPercentage) -> Option<RoutingEvent> {
         let reason = "the flags of the environment changed".into();
         if self.stage == Stage::Retired || (share == self.share && !self.rolled_back) {
             return None;
         }
-        if share == Share::NONE {
+        if share == RolloutPercentage::NONE {
             let kill = RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason });
             return (!self.rolled_back).then_some(kill);
         }
@@ -190,7 +191,7 @@ impl Routing {
     /// Whether guardrails have anything to roll back: somebody is led to the dynamic view by the share, and the legacy one is
     /// there to go back to.
     pub fn is_guarded(&self) -> bool {
-        !self.rolled_back && self.share != Share::NONE && !self.is_retired(ReadModel::Legacy)
+        !self.rolled_back && self.share != RolloutPercentage::NONE && !self.is_retired(ReadModel::Legacy)
     }
 
     /// Records the trip and rolls back; nothing where nobody is led to the dynamic view by share any more.
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     fn flags(use_dynamic_services: Option<bool>, percent: Option<f64>) -> FlagsObserved {
-        let rollout = percent.map(|percent| Share::percent(percent).unwrap());
+        let rollout = percent.map(|percent| RolloutPercentage::percent(percent).unwrap());
         FlagsObserved { use_dynamic_services, rollout }
     }
 
@@ -230,7 +231,7 @@ mod tests {
     }
 
     fn set(routing: &mut Routing, percent: f64) {
-        let share = Share::percent(percent).unwrap();
+        let share = RolloutPercentage::percent(percent).unwrap();
         routing.evolve(&RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "by hand".into() }));
     }
 
@@ -257,7 +258,7 @@ mod tests {
             (true, 100.0, Stage::Dynamic),
         ] {
             assert_eq!(start(&mut routing, flags(Some(on), Some(percent))), 2, "{percent}");
-            let share = Share::percent(percent).unwrap();
+            let share = RolloutPercentage::percent(percent).unwrap();
             assert_eq!((routing.stage, routing.share, routing.rolled_back), (stage, share, false));
         }
         assert_eq!(start(&mut routing, flags(Some(false), Some(0.0))), 2);
@@ -268,11 +269,11 @@ mod tests {
     fn a_flag_that_says_true_goes_before_the_percentage_and_either_may_be_unset() {
         let cases = [
             (flags(None, None), None),
-            (flags(Some(true), None), Some(Share::ALL)),
-            (flags(Some(true), Some(25.0)), Some(Share::ALL)),
-            (flags(Some(false), None), Some(Share::NONE)),
-            (flags(None, Some(25.0)), Some(Share(2_500))),
-            (flags(Some(false), Some(25.0)), Some(Share(2_500))),
+            (flags(Some(true), None), Some(RolloutPercentage::ALL)),
+            (flags(Some(true), Some(25.0)), Some(RolloutPercentage::ALL)),
+            (flags(Some(false), None), Some(RolloutPercentage::NONE)),
+            (flags(None, Some(25.0)), Some(RolloutPercentage(2_500))),
+            (flags(Some(false), Some(25.0)), Some(RolloutPercentage(2_500))),
         ];
         for (flags, share) in cases {
             assert_eq!(flags.share(), share, "{flags:?}");
@@ -308,7 +309,7 @@ mod tests {
         let mut routing = Routing::default();
         start(&mut routing, flags(Some(true), Some(100.0)));
         assert_eq!(start(&mut routing, flags(None, None)), 1);
-        assert_eq!((routing.stage, routing.share), (Stage::Dynamic, Share::ALL));
+        assert_eq!((routing.stage, routing.share), (Stage::Dynamic, RolloutPercentage::ALL));
     }
 
     #[test]
@@ -328,7 +329,10 @@ mod tests {
         }));
         let retired = routing.clone();
         assert_eq!(start(&mut routing, flags(Some(false), Some(5.0))), 1);
-        assert_eq!((routing.share, routing.rolled_back, routing.stage), (Share::ALL, false, Stage::Retired));
+        assert_eq!(
+            (routing.share, routing.rolled_back, routing.stage),
+            (RolloutPercentage::ALL, false, Stage::Retired)
+        );
         assert_eq!(retired.decide(RoutingCommand::TripGuardrail(trip())), Ok(vec![]));
     }
 

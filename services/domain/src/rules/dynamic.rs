@@ -2,7 +2,7 @@
 //! day and of the service suffice.
 
 use super::{Candidate, Day, seats};
-use crate::book::{Placement, Rejection};
+use crate::schedule::{Rejection, SlotAssignment};
 use crate::time::{Minutes, Period};
 
 /// All of it.
@@ -10,8 +10,10 @@ pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> 
     check_fits(day, candidate)?;
     check_daily_minutes(day, candidate)?;
     match candidate.placement {
-        Placement::At { period, .. } | Placement::Period(period) => check_period(day, candidate, *period),
-        Placement::Review(_) => check_day(day, candidate),
+        SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {
+            check_period(day, candidate, *period)
+        }
+        SlotAssignment::Review(_) => check_day(day, candidate),
     }
 }
 
@@ -19,12 +21,12 @@ pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> 
 fn check_fits(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let needed = candidate.total_minutes;
     let left = match candidate.placement {
-        Placement::At { start, .. } => seats::seat_slot(day, &candidate.service.id, *start)
+        SlotAssignment::At { start, .. } => seats::seat_slot(day, &candidate.service.id, *start)
             .map(|slot| slot.span.end.minutes().saturating_sub(start.minutes())),
-        Placement::Period(period) => {
+        SlotAssignment::Period(period) => {
             open_slots(day, candidate, Some(*period)).map(|(minutes, _)| minutes).max()
         }
-        Placement::Review(_) => return Ok(()),
+        SlotAssignment::Review(_) => return Ok(()),
     };
     match left.unwrap_or(0) {
         left if left >= needed => Ok(()),
@@ -75,7 +77,7 @@ fn check_daily_minutes(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), R
     let limit =
         candidate.service.limit.filter(|limit| limit.is_active).and_then(|limit| limit.daily_limit_minutes);
     let Some(limit) = limit else { return Ok(()) };
-    let own = |booking: &&crate::book::Booking| booking.service == candidate.service.id;
+    let own = |booking: &&crate::schedule::Booking| booking.service == candidate.service.id;
     let consumed: Minutes = day.holding(candidate).filter(own).map(|booking| booking.total_minutes).sum();
     let requested = candidate.total_minutes;
     if consumed + requested <= limit {

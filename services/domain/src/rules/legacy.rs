@@ -4,7 +4,7 @@
 //! this rule set and not limited by it.
 
 use super::{Candidate, Day};
-use crate::book::Rejection;
+use crate::schedule::Rejection;
 
 /// The day holds fewer bookings of the service than it may.
 pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {

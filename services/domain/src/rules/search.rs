@@ -1,9 +1,9 @@
 //! The list of times that can be booked, drawn up with the rules that judge a booking.
 
 use super::{Candidate, Day, check, dynamic, legacy, seats};
-use crate::book::{Placement, Rejection};
 use crate::catalog::Service;
 use crate::hours::ClinicSlot;
+use crate::schedule::{Rejection, SlotAssignment};
 use crate::time::{ClockTime, Minutes, Period, Span};
 use crate::vocabulary::ReadModel;
 
@@ -12,7 +12,7 @@ pub const MAX_ALTERNATIVES: usize = 3;
 
 /// One start that the clinic's hours offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
+pub struct TimeSlot {
     /// When.
     pub start: ClockTime,
     /// In which half of the day.
@@ -29,8 +29,8 @@ pub struct Offer {
 ///
 /// A start at which treatment and clearing up would run past the stretch is not offered, under either rule set. A client
 /// that asks for one all the same is judged by its own: the old system took such bookings, and its clients still may.
-pub fn offers(day: &Day<'_>, service: &Service, judge: ReadModel) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = day
+pub fn offers(day: &Day<'_>, service: &Service, judge: ReadModel) -> Vec<TimeSlot> {
+    let mut offers: Vec<TimeSlot> = day
         .hours
         .on(day.book.date)
         .filter(|slot| slot.admits(&service.id))
@@ -51,15 +51,21 @@ fn starts(slot: &ClinicSlot, total: Minutes) -> impl Iterator<Item = ClockTime> 
         .filter(move |start| slot.span.encloses(Span::from_start(*start, total)))
 }
 
-fn offer(day: &Day<'_>, service: &Service, slot: &ClinicSlot, start: ClockTime, judge: ReadModel) -> Offer {
-    let placement = Placement::At { start, period: slot.period };
+fn offer(
+    day: &Day<'_>,
+    service: &Service,
+    slot: &ClinicSlot,
+    start: ClockTime,
+    judge: ReadModel,
+) -> TimeSlot {
+    let placement = SlotAssignment::At { start, period: slot.period };
     let candidate = candidate(service, &placement);
     let capacity = seats::seat_slot(day, &service.id, start).map_or(0, |slot| slot.max_concurrent);
     let taken = seats::taken(day, &candidate, Span::from_start(start, candidate.total_minutes)).min(capacity);
-    Offer { start, period: slot.period, capacity, taken, refusal: refusal(day, &candidate, judge) }
+    TimeSlot { start, period: slot.period, capacity, taken, refusal: refusal(day, &candidate, judge) }
 }
 
-fn candidate<'a>(service: &'a Service, placement: &'a Placement) -> Candidate<'a> {
+fn candidate<'a>(service: &'a Service, placement: &'a SlotAssignment) -> Candidate<'a> {
     Candidate { service, total_minutes: service.total_minutes(), placement, ignoring: None }
 }
 
@@ -90,7 +96,7 @@ pub(super) fn alternatives(day: &Day<'_>, candidate: &Candidate<'_>, judge: Read
         .filter(|slot| slot.period == period && slot.admits(&candidate.service.id))
         .flat_map(|slot| starts(slot, candidate.total_minutes))
         .filter(|other| {
-            let placement = Placement::At { start: *other, period };
+            let placement = SlotAssignment::At { start: *other, period };
             refusal(day, &Candidate { placement: &placement, ..*candidate }, judge).is_none()
         })
         .collect();
@@ -107,6 +113,6 @@ pub fn period_refusal(
     period: Period,
     judge: ReadModel,
 ) -> Option<Rejection> {
-    let placement = Placement::Period(period);
+    let placement = SlotAssignment::Period(period);
     check(day, &candidate(service, &placement), judge).err()
 }

@@ -1,9 +1,9 @@
 //! The rules that hold for everybody: the clinic is open, the time is not closed, no seat is taken twice.
 
 use super::{Candidate, Day};
-use crate::book::{Placement, Rejection};
 use crate::hours::ClinicSlot;
 use crate::id::ServiceId;
+use crate::schedule::{Rejection, SlotAssignment};
 use crate::time::{ClockTime, Period, Span};
 
 /// The clinic treats then, and staff have not closed the time.
@@ -13,12 +13,12 @@ pub fn check_open(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Reject
         return Err(Rejection::ClinicClosed);
     }
     match candidate.placement {
-        Placement::At { start, .. } => {
+        SlotAssignment::At { start, .. } => {
             slots.find(|slot| slot.span.contains(*start)).ok_or(Rejection::OutsideHours)?;
             check_not_closed(day, &candidate.service.id, Span::from_start(*start, candidate.total_minutes))
         }
-        Placement::Period(period) => check_period_open(day, &candidate.service.id, *period),
-        Placement::Review(_) => Ok(()),
+        SlotAssignment::Period(period) => check_period_open(day, &candidate.service.id, *period),
+        SlotAssignment::Review(_) => Ok(()),
     }
 }
 
@@ -33,8 +33,9 @@ fn check_not_closed(day: &Day<'_>, service: &ServiceId, span: Span) -> Result<()
 fn check_period_open(day: &Day<'_>, service: &ServiceId, period: Period) -> Result<(), Rejection> {
     let mut refusal = Rejection::OutsideHours;
     for slot in day.hours.on(day.book.date).filter(|slot| slot.period == period && slot.admits(service)) {
-        let closed =
-            |closure: &&crate::book::Closure| closure.concerns(service) && closure.span.encloses(slot.span);
+        let closed = |closure: &&crate::schedule::Closure| {
+            closure.concerns(service) && closure.span.encloses(slot.span)
+        };
         match day.book.closures().find(closed) {
             Some(closure) => refusal = Rejection::TimeClosed { reason: closure.reason.clone() },
             None => return Ok(()),

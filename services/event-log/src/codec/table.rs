@@ -3,11 +3,11 @@
 //! A stored name is written out and never derived, so that renaming a struct cannot change what is stored.
 
 use daybook_domain::Event;
-use daybook_domain::book::BookEvent;
 use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::RoutingEvent;
+use daybook_domain::schedule::ScheduleEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -60,7 +60,7 @@ macro_rules! event_types {
 }
 
 event_types! {
-    Book(BookEvent) {
+    Schedule(ScheduleEvent) {
         "ReservationRequested" v 1 => ReservationRequested,
         "ReservationImported" v 1 => ReservationImported,
         "ReservationReimported" v 1 => ReservationReimported,

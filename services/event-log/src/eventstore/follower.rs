@@ -16,7 +16,7 @@ use super::supervisor::Supervisor;
 use crate::backoff::Backoff;
 use crate::known_head::KnownHead;
 use crate::outage::Outage;
-use crate::port::{Filter, Position, ReadError, Recorded};
+use crate::port::{Filter, Position, ReadError, RecordedEvent};
 
 /// How often a process asks where the log ends: what others append is seen that much later.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ pub(super) fn follow(
     known: &KnownHead,
     after: Position,
     filter: Filter,
-) -> impl Stream<Item = Result<Recorded, ReadError>> + Send + 'static {
+) -> impl Stream<Item = Result<RecordedEvent, ReadError>> + Send + 'static {
     let known = known.subscribe();
     let follower = Follower {
         supervisor,
@@ -94,7 +94,7 @@ struct Follower {
 
 impl Follower {
     /// The next event. Its waits are bounded, and it ends with the first error it cannot sit out.
-    async fn next(&mut self) -> Result<Recorded, ReadError> {
+    async fn next(&mut self) -> Result<RecordedEvent, ReadError> {
         loop {
             match self.step().await {
                 Ok(passed) => {
@@ -114,7 +114,7 @@ impl Follower {
     }
 
     /// One record further, or to the end of a read, or to the beginning of the next. Gives an event that passes.
-    async fn step(&mut self) -> Result<Option<Recorded>, ReadError> {
+    async fn step(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
         let reading = match &mut self.reading {
             Some(reading) => reading,
             none => {

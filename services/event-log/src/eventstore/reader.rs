@@ -15,7 +15,7 @@ use super::record::Record;
 use super::supervisor::{Held, Supervisor};
 use crate::backoff::Backoff;
 use crate::known_head::KnownHead;
-use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Revision, StreamName};
+use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName};
 
 /// Longest time in which a read that cannot begin is tried again: an election takes a few seconds.
 pub const READ_PATIENCE: Duration = Duration::from_secs(10);
@@ -80,7 +80,11 @@ impl Reading {
     }
 
     /// The next event that passes a filter; none once the read has come past a position.
-    async fn next_passing(&mut self, until: Position, filter: Filter) -> Result<Option<Recorded>, ReadError> {
+    async fn next_passing(
+        &mut self,
+        until: Position,
+        filter: Filter,
+    ) -> Result<Option<RecordedEvent>, ReadError> {
         while let Some(record) = self.next().await?.filter(|record| record.position <= until) {
             if let Some(event) = record.event.filter(|event| filter.passes(&event.stream)) {
                 return Ok(Some(event));
@@ -138,7 +142,7 @@ async fn stream_from(
     }
 }
 
-async fn next_of_stream(reading: &mut Reading) -> Result<Option<Recorded>, ReadError> {
+async fn next_of_stream(reading: &mut Reading) -> Result<Option<RecordedEvent>, ReadError> {
     loop {
         let resolved = match reading.next_event().await {
             Ok(Some(resolved)) => resolved,

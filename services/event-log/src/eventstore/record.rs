@@ -1,14 +1,14 @@
 //! Events as the client brings them, and as the port hands them on.
 
-use eventstore::{RecordedEvent, ResolvedEvent};
+use eventstore::ResolvedEvent;
 
-use crate::port::{EventId, Position, ReadError, Recorded, Revision, StreamName};
+use crate::port::{EventId, Position, ReadError, RecordedEvent, Revision, StreamName};
 
 /// What the server's log holds at a position: an event of Daybook's, or something that is none of its business.
 pub(super) struct Record {
     pub(super) position: Position,
     /// None for the server's own events and for streams of others.
-    pub(super) event: Option<Recorded>,
+    pub(super) event: Option<RecordedEvent>,
 }
 
 /// The server's own streams and types of events begin with this.
@@ -26,12 +26,16 @@ impl Record {
     }
 }
 
-fn recorded(event: RecordedEvent, position: Position, revision: Revision) -> Option<Recorded> {
+fn recorded(
+    event: eventstore::RecordedEvent,
+    position: Position,
+    revision: Revision,
+) -> Option<RecordedEvent> {
     if event.stream_id.starts_with(SYSTEM_MARK) || event.event_type.starts_with(SYSTEM_MARK) {
         return None;
     }
     let stream = StreamName::parse(event.stream_id).ok()?;
-    Some(Recorded {
+    Some(RecordedEvent {
         position,
         stream,
         revision,

@@ -75,7 +75,7 @@ impl fmt::Debug for NewEvent {
 
 /// An event of the log.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedEvent {
     /// Its place in the order over all streams.
     pub position: Position,
     /// The stream it belongs to.
@@ -92,7 +92,7 @@ pub struct Recorded {
     pub metadata: Bytes,
 }
 
-impl fmt::Debug for Recorded {
+impl fmt::Debug for RecordedEvent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { position, stream, revision, kind, .. } = self;
         write!(formatter, "Recorded({position} {stream}@{revision} {kind})")
@@ -129,12 +129,12 @@ impl Expected {
 
     /// Judges an append of so many events to a stream that ends at `last`. The rule of every adapter that keeps its
     /// streams itself.
-    pub fn judge(self, events: usize, last: Option<Revision>) -> Fit {
+    pub fn judge(self, events: usize, last: Option<Revision>) -> AppendCheck {
         if self.last() == last {
-            return Fit::AtEnd;
+            return AppendCheck::AtEnd;
         }
         let end = self.first_revision().plus(events.saturating_sub(1) as u64);
-        if last.is_some_and(|last| end <= last) { Fit::PerhapsAlready } else { Fit::Conflict }
+        if last.is_some_and(|last| end <= last) { AppendCheck::PerhapsAlready } else { AppendCheck::Conflict }
     }
 }
 
@@ -149,7 +149,7 @@ impl fmt::Display for Expected {
 
 /// How an append fits its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum AppendCheck {
     /// It goes on where the stream ends.
     AtEnd,
     /// The stream is longer already: the append stands if the events at its place have its ids, else it conflicts.

@@ -9,7 +9,7 @@ use super::error::FileError;
 use super::line::Portable;
 use super::reader::Reader;
 use super::verify::Verified;
-use crate::port::{Position, Recorded};
+use crate::port::{Position, RecordedEvent};
 
 /// Goes through the events of a verified file. It ends with an error where the file has changed since it was verified, and
 /// after any error.
@@ -30,7 +30,7 @@ impl<R: BufRead + Seek> Verified<R> {
 }
 
 impl<R: BufRead + Seek> Iterator for Events<R> {
-    type Item = Result<Recorded, FileError>;
+    type Item = Result<RecordedEvent, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.reader.as_mut()?;
@@ -47,10 +47,10 @@ impl<R: BufRead + Seek> Iterator for Events<R> {
     }
 }
 
-fn record(portable: Portable, place: u64) -> Result<Recorded, FileError> {
+fn record(portable: Portable, place: u64) -> Result<RecordedEvent, FileError> {
     let Portable { line: _, stream, revision, event } = portable;
     let position = Position::new(place, place).map_err(|_| FileError::Changed)?;
-    Ok(Recorded {
+    Ok(RecordedEvent {
         position,
         stream,
         revision,

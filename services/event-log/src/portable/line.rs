@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::LineFault;
 use crate::codec::EVENT_TYPES;
-use crate::port::{EventId, EventKind, NewEvent, Recorded, Revision, StreamName};
+use crate::port::{EventId, EventKind, NewEvent, RecordedEvent, Revision, StreamName};
 
 /// The first line, as far as every version has it.
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ pub(super) struct EventLine<'a> {
 
 impl<'a> EventLine<'a> {
     /// An event as a line holds it; none for one whose JSON would not come back byte for byte.
-    pub(super) fn of(event: &'a Recorded) -> Option<Self> {
+    pub(super) fn of(event: &'a RecordedEvent) -> Option<Self> {
         Some(Self {
             stream: event.stream.as_str().into(),
             revision: event.revision,
@@ -89,7 +89,7 @@ impl Portable {
     }
 
     /// Whether a log holds this event, to the last byte, wherever it stands in its order.
-    pub(super) fn is(&self, recorded: &Recorded) -> bool {
+    pub(super) fn is(&self, recorded: &RecordedEvent) -> bool {
         self.stream == recorded.stream
             && self.revision == recorded.revision
             && self.event.id == recorded.id

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::error::ExportError;
 use super::line::{EventLine, Trailer};
 use super::{Checksum, HEADER, Progress, Summary};
-use crate::port::{Recorded, StreamName};
+use crate::port::{RecordedEvent, StreamName};
 
 /// A file that is being written.
 pub(super) struct Writer<W> {
@@ -38,7 +38,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes an event.
-    pub(super) fn put(&mut self, event: &Recorded) -> Result<(), ExportError> {
+    pub(super) fn put(&mut self, event: &RecordedEvent) -> Result<(), ExportError> {
         let not_one_line = ExportError::NotOneLine { position: event.position };
         let line = EventLine::of(event).ok_or(not_one_line)?;
         self.write_json(&line).and_then(|()| self.put_line()).map_err(ExportError::Write)?;

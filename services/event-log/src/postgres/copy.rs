@@ -14,7 +14,7 @@ use super::connection::Driver;
 use super::error::PostgresError;
 use super::names::Names;
 use super::row::{self, Columns};
-use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Source};
+use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Source};
 
 /// Longest time in which nothing comes.
 const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
@@ -63,7 +63,7 @@ impl Reading {
     }
 
     /// The next events, and whether they are the last: because there are no more, or because the last one is an error.
-    async fn next_batch(&mut self) -> (Vec<Result<Recorded, ReadError>>, bool) {
+    async fn next_batch(&mut self) -> (Vec<Result<RecordedEvent, ReadError>>, bool) {
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
         let first = match self.driver.within(SILENCE_DEADLINE, self.rows.try_next()).await {
             Ok(chunk) => chunk,
@@ -83,7 +83,7 @@ impl Reading {
     fn take(
         &mut self,
         chunk: Option<Result<Bytes, tokio_postgres::Error>>,
-        batch: &mut Vec<Result<Recorded, ReadError>>,
+        batch: &mut Vec<Result<RecordedEvent, ReadError>>,
     ) -> bool {
         match chunk {
             None => false,
@@ -109,7 +109,7 @@ impl Parser {
     }
 
     /// Appends the events of a chunk, and says whether all of it was sound.
-    fn parse(&mut self, chunk: &Bytes, events: &mut Vec<Result<Recorded, ReadError>>) -> bool {
+    fn parse(&mut self, chunk: &Bytes, events: &mut Vec<Result<RecordedEvent, ReadError>>) -> bool {
         let mut chunk = Chunk::new(chunk);
         loop {
             match self.next(&mut chunk) {
@@ -126,7 +126,7 @@ impl Parser {
         }
     }
 
-    fn next(&mut self, chunk: &mut Chunk<'_>) -> Result<Option<Recorded>, Source> {
+    fn next(&mut self, chunk: &mut Chunk<'_>) -> Result<Option<RecordedEvent>, Source> {
         if !self.copy.next_row(chunk)? {
             return Ok(None);
         }
@@ -164,7 +164,7 @@ mod tests {
         row
     }
 
-    fn parse(parser: &mut Parser, chunk: impl Into<Bytes>) -> Vec<Result<Recorded, ReadError>> {
+    fn parse(parser: &mut Parser, chunk: impl Into<Bytes>) -> Vec<Result<RecordedEvent, ReadError>> {
         let mut events = Vec::new();
         let sound = parser.parse(&chunk.into(), &mut events);
         assert_eq!(sound, events.iter().all(Result::is_ok));

@@ -14,7 +14,7 @@ use super::heads::Heads;
 use super::reader::{self, PAGE_EVENTS};
 use super::wakeup::Wakeup;
 use crate::outage::Outage;
-use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream};
+use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream};
 
 /// How often a follower looks for itself where nothing wakes it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ struct Follower {
 
 impl Follower {
     /// The next events, at least one. Its waits are bounded, and it ends with the first error it cannot sit out.
-    async fn next_page(&mut self) -> Result<Vec<Recorded>, ReadError> {
+    async fn next_page(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
         loop {
             match self.look().await {
                 Ok(page) if page.is_empty() => {
@@ -65,7 +65,7 @@ impl Follower {
         }
     }
 
-    async fn look(&mut self) -> Result<Vec<Recorded>, ReadError> {
+    async fn look(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
         let (until, is_woken) = self.wait_for_head().await?;
         if until <= self.after {
             return Ok(Vec::new());

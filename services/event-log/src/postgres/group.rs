@@ -21,7 +21,7 @@ use super::error::PostgresError;
 use super::heads::Announcement;
 use super::{APPEND_LOCK, CHANNEL};
 use crate::port::{AppendError, Appended, Expected, NewEvent, NewKey, StreamName};
-use plan::{Ends, Plan};
+use plan::{Plan, StreamHeads};
 
 /// Appends that one transaction takes.
 pub const MAX_GROUP_APPENDS: usize = 256;
@@ -62,7 +62,7 @@ pub(super) struct WriteSession {
     ends: Statement,
     insert: Statement,
     /// How this writer's last group left the log.
-    known: Option<Ends>,
+    known: Option<StreamHeads>,
     /// Groups that take the longer way because another process writes too.
     longer_way: u32,
 }
@@ -149,7 +149,7 @@ impl WriteSession {
     /// to end, or where nothing was done because another process has written: then it has to be looked at.
     async fn commit_at_once(
         &mut self,
-        known: Ends,
+        known: StreamHeads,
         appends: &[&Append],
     ) -> Result<Option<(Vec<Verdict>, Announcement)>, GroupError> {
         let mut plan = Plan::new(known);
@@ -185,7 +185,7 @@ impl WriteSession {
     }
 
     /// First round trip. The lock is a statement of its own, so that what follows sees all that others committed.
-    async fn begin(&self, appends: &[&Append]) -> Result<Ends, PostgresError> {
+    async fn begin(&self, appends: &[&Append]) -> Result<StreamHeads, PostgresError> {
         let mut streams: Vec<&str> = appends.iter().map(|append| append.stream.as_str()).collect();
         streams.sort_unstable();
         streams.dedup();
@@ -198,7 +198,7 @@ impl WriteSession {
             client.query(&self.ends, &wanted),
         )
         .await?;
-        Ends::read(&rows)
+        StreamHeads::read(&rows)
     }
 
     /// Second round trip.

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use super::connection::within;
 use super::error::PostgresError;
 use super::row;
-use crate::port::{Filter, Position, ReadError, Recorded, RecordedStream, Revision, StreamName};
+use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName};
 
 /// Events that one query of a read brings.
 pub(super) const PAGE_EVENTS: i64 = 1000;
@@ -88,11 +88,15 @@ pub(super) async fn read_stream(
     Ok(pages.try_flatten().boxed())
 }
 
-fn is_full(page: &[Recorded]) -> bool {
+fn is_full(page: &[RecordedEvent]) -> bool {
     page.len() as i64 >= PAGE_EVENTS
 }
 
-async fn stream_page(pool: &Pool, name: &StreamName, from: Revision) -> Result<Vec<Recorded>, ReadError> {
+async fn stream_page(
+    pool: &Pool,
+    name: &StreamName,
+    from: Revision,
+) -> Result<Vec<RecordedEvent>, ReadError> {
     let columns = row::COLUMNS;
     let sql = format!(
         "SELECT {columns} FROM event_log.events WHERE stream = $1 AND revision >= $2 ORDER BY revision LIMIT $3"
@@ -108,7 +112,7 @@ pub(super) async fn page_between(
     after: Position,
     until: Position,
     filter: &Filter,
-) -> Result<Vec<Recorded>, ReadError> {
+) -> Result<Vec<RecordedEvent>, ReadError> {
     let (columns, condition) = (row::COLUMNS, row::condition(filter));
     let sql = format!(
         "SELECT {columns} FROM event_log.events \
@@ -119,8 +123,8 @@ pub(super) async fn page_between(
     all_recorded(&rows, after)
 }
 
-fn all_recorded(rows: &[Row], after: Position) -> Result<Vec<Recorded>, ReadError> {
-    let mut events: Vec<Recorded> = Vec::with_capacity(rows.len());
+fn all_recorded(rows: &[Row], after: Position) -> Result<Vec<RecordedEvent>, ReadError> {
+    let mut events: Vec<RecordedEvent> = Vec::with_capacity(rows.len());
     for row in rows {
         let sound = events.last().map_or(after, |event| event.position);
         events.push(row::recorded(row, sound)?);

@@ -8,7 +8,7 @@ use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::port::{
-    Category, EventId, Filter, PageRange, Position, ReadError, Recorded, Revision, Source, StreamName,
+    Category, EventId, Filter, PageRange, Position, ReadError, RecordedEvent, Revision, Source, StreamName,
 };
 
 /// Columns in the order in which every reader takes them.
@@ -56,9 +56,9 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn into_recorded(self) -> Result<Recorded, BadColumn> {
+    pub(super) fn into_recorded(self) -> Result<RecordedEvent, BadColumn> {
         let bad = |column, what| BadColumn { column, what };
-        Ok(Recorded {
+        Ok(RecordedEvent {
             position: Position::from_parts(self.position, self.position)
                 .map_err(|_| bad("position", "position"))?,
             stream: self.stream,
@@ -72,7 +72,7 @@ impl Columns {
 }
 
 /// Reads a row of [`COLUMNS`]. `after` is the last sound position, for the report where this one is not.
-pub(super) fn recorded(row: &Row, after: Position) -> Result<Recorded, ReadError> {
+pub(super) fn recorded(row: &Row, after: Position) -> Result<RecordedEvent, ReadError> {
     let corrupt = |source: Source| ReadError::Corrupt { position: after, source };
     let columns = columns(row).map_err(corrupt)?;
     columns.into_recorded().map_err(|error| corrupt(Box::new(error)))

@@ -39,14 +39,14 @@ impl Opened {
 
 /// Keys for opening.
 #[derive(Clone, Default)]
-pub struct Opener {
+pub struct Decryptor {
     /// Ids of keys are our own, so that a fast hash will do: a replay looks one up for every sealed text.
     keys: HashMap<KeyId, Option<DataKey>, foldhash::fast::RandomState>,
     /// Whether it takes a key that is not here for a destroyed one.
     is_blind: bool,
 }
 
-impl Opener {
+impl Decryptor {
     /// One that has no keys and reads every text as erased: for whoever reckons with a log that is not his to read.
     pub fn blind() -> Self {
         Self { keys: HashMap::default(), is_blind: true }
@@ -113,7 +113,7 @@ impl Opener {
     }
 }
 
-impl fmt::Debug for Opener {
+impl fmt::Debug for Decryptor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Opener({} keys)", self.keys.len())
     }
@@ -121,11 +121,11 @@ impl fmt::Debug for Opener {
 
 /// Live keys for sealing.
 #[derive(Clone, Default)]
-pub struct Sealer {
+pub struct Encryptor {
     keys: HashMap<SubjectId, (KeyId, DataKey)>,
 }
 
-impl Sealer {
+impl Encryptor {
     /// Seals a text with a live key of a subject that was asked for.
     pub fn seal(&self, subject: SubjectId, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
         let (id, key) = self.keys.get(&subject).ok_or(VaultError::NotFetched(subject))?;
@@ -138,7 +138,7 @@ impl Sealer {
     }
 }
 
-impl fmt::Debug for Sealer {
+impl fmt::Debug for Encryptor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Sealer({} subjects)", self.keys.len())
     }
@@ -155,19 +155,19 @@ mod tests {
     const ID: KeyId = KeyId(Uuid::from_u128(1));
     const SUBJECT: SubjectId = SubjectId::from_bytes([1; 16]);
 
-    fn opener(key: Option<DataKey>) -> Opener {
-        Opener { keys: [(ID, key)].into_iter().collect(), ..Opener::default() }
+    fn opener(key: Option<DataKey>) -> Decryptor {
+        Decryptor { keys: [(ID, key)].into_iter().collect(), ..Decryptor::default() }
     }
 
     #[test]
     fn a_text_opens_until_its_key_is_destroyed_and_nothing_opens_with_an_unknown_key() {
         let key = DataKey::random().unwrap();
-        let sealer = Sealer { keys: HashMap::from([(SUBJECT, (ID, key.clone()))]) };
+        let sealer = Encryptor { keys: HashMap::from([(SUBJECT, (ID, key.clone()))]) };
         let sealed = sealer.seal(SUBJECT, b"r1", "words").unwrap();
         let mut living = opener(Some(key));
         assert_eq!(living.open(&sealed, b"r1").unwrap().text().as_deref(), Some("words"));
-        assert!(matches!(Opener::default().open(&sealed, b"r1"), Err(VaultError::UnknownKey(ID))));
-        assert_eq!(Opener::blind().open(&sealed, b"r1").unwrap(), Opened::Erased);
+        assert!(matches!(Decryptor::default().open(&sealed, b"r1"), Err(VaultError::UnknownKey(ID))));
+        assert_eq!(Decryptor::blind().open(&sealed, b"r1").unwrap(), Opened::Erased);
         assert!(!living.is_destroyed(ID));
         living.evict(&[ID]);
         assert!(living.is_destroyed(ID));

@@ -19,7 +19,7 @@ use super::crypto::DataKey;
 use super::error::VaultError;
 use super::fresh_key::FreshKey;
 use super::master::{KeyProvider, WrappedKey};
-use super::opener::Opener;
+use super::opener::Decryptor;
 use crate::port::NewKey;
 use crate::postgres::PostgresError;
 use crate::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
@@ -141,10 +141,10 @@ impl Store {
     }
 
     /// All keys by one copy. Those that have come are unwrapped, in a task of its own, while the database sends on.
-    pub(super) async fn all(&self) -> Result<Opener, VaultError> {
+    pub(super) async fn all(&self) -> Result<Decryptor, VaultError> {
         let client = within(self.client()).await?;
         let count: i64 = within(async { Ok(client.query_one(COUNT_SQL, &[]).await?.try_get(0)?) }).await?;
-        let opener = Opener::with_room_for((count as usize).min(MAX_LOADED_KEYS));
+        let opener = Decryptor::with_room_for((count as usize).min(MAX_LOADED_KEYS));
         let rows = within(async { Ok(client.copy_out(ALL_SQL).await?) }).await?;
         let mut rows = pin!(rows.try_ready_chunks(MAX_STATEMENT_KEYS));
         let mut copy = BinaryCopy::of(2);
@@ -166,9 +166,9 @@ impl Store {
     /// Unwraps all keys that come.
     async fn fill(
         self,
-        mut opener: Opener,
+        mut opener: Decryptor,
         mut wrapped: mpsc::Receiver<Vec<Kept>>,
-    ) -> Result<Opener, VaultError> {
+    ) -> Result<Decryptor, VaultError> {
         while let Some(kept) = wrapped.recv().await {
             for (id, key) in self.unwrap(kept).await? {
                 opener.insert(id, key);

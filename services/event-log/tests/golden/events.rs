@@ -1,19 +1,20 @@
 //! One event of each type, as the golden files say it. The people in them are invented, and sealed with no real key.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_domain::book::BookEvent;
-use daybook_domain::book::event::*;
-use daybook_domain::book::placement::Placement;
 use daybook_domain::catalog::*;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
+use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::routing::{
-    ChecklistItem, ChecklistItemDone, Declared, DynamicShareSet, Finding, FlagsObserved, Gate, GateResult,
-    Guardrail, GuardrailTripped, LogPlace, Override, ReadsRolledBack, RolloutOpened, RoutedSubject,
-    RoutingEvent, Share, Stage, StageEntered, SubjectForced, SubjectReleased, ViewRestored, ViewRetired, Way,
+    ChecklistItem, ChecklistItemDone, Declared, Direction, DynamicShareSet, Finding, FlagsObserved, Gate,
+    GateResult, Guardrail, GuardrailTripped, LogPlace, Override, ReadsRolledBack, RolloutOpened,
+    RolloutPercentage, RoutedSubject, RoutingEvent, Stage, StageEntered, SubjectForced, SubjectReleased,
+    ViewRestored, ViewRetired,
 };
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::*;
+use daybook_domain::schedule::slot_assignment::SlotAssignment;
 use daybook_domain::time::{DayOfWeek, Span};
-use daybook_domain::wish::Unclear;
 use daybook_domain::{
     ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, ReservationId, Sealed,
     ServiceId, Status, SubjectId,
@@ -52,8 +53,8 @@ fn instant(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
-fn at_two() -> Placement {
-    Placement::At { start: clock("14:00"), period: Period::Afternoon }
+fn at_two() -> SlotAssignment {
+    SlotAssignment::At { start: clock("14:00"), period: Period::Afternoon }
 }
 
 fn snapshot() -> ServiceSnapshot {
@@ -92,7 +93,7 @@ fn entered() -> Vec<Event> {
         service: ServiceSnapshot { legacy: None, ..snapshot() },
         date: day(),
         wish: None,
-        placement: Placement::Review(Unclear::AmbiguousHour),
+        placement: SlotAssignment::Review(Ambiguity::AmbiguousHour),
         is_placed_here: None,
         status: Status::NoShow,
         created_at: instant("2025-03-04T01:02:03.456Z"),
@@ -102,35 +103,35 @@ fn entered() -> Vec<Event> {
     };
     let reimported = ReservationImported {
         service: snapshot(),
-        placement: Placement::Period(Period::Morning),
+        placement: SlotAssignment::Period(Period::Morning),
         is_placed_here: Some(true),
         status: Status::Cancelled,
         updated_at: instant("2025-03-06T07:08:09.123Z"),
         ..imported.clone()
     };
     let entered = [
-        BookEvent::ReservationRequested(requested),
-        BookEvent::ReservationImported(imported),
-        BookEvent::ReservationReimported(reimported),
+        ScheduleEvent::ReservationRequested(requested),
+        ScheduleEvent::ReservationImported(imported),
+        ScheduleEvent::ReservationReimported(reimported),
     ];
-    entered.map(Event::Book).into()
+    entered.map(Event::Schedule).into()
 }
 
 fn settled() -> Vec<Event> {
     let reservation = reservation();
     let id = || reservation.clone();
     [
-        BookEvent::ReservationConfirmed(ReservationConfirmed { reservation: id() }),
-        BookEvent::ReservationRejected(ReservationRejected { reservation: id(), reason: Some(sealed()) }),
-        BookEvent::ReservationCancelled(ReservationCancelled { reservation: id(), reason: None }),
-        BookEvent::ReservationCompleted(ReservationCompleted { reservation: id() }),
-        BookEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation: id() }),
-        BookEvent::ReservationNoShowCorrected(ReservationNoShowCorrected {
+        ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation: id() }),
+        ScheduleEvent::ReservationRejected(ReservationRejected { reservation: id(), reason: Some(sealed()) }),
+        ScheduleEvent::ReservationCancelled(ReservationCancelled { reservation: id(), reason: None }),
+        ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation: id() }),
+        ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation: id() }),
+        ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected {
             reservation: id(),
             reason: sealed(),
         }),
     ]
-    .map(Event::Book)
+    .map(Event::Schedule)
     .into()
 }
 
@@ -143,21 +144,21 @@ fn moved_and_closed() -> Vec<Event> {
         service: Some(service()),
         reason: Some("training".into()),
     };
-    let morning = Placement::Period(Period::Morning);
+    let morning = SlotAssignment::Period(Period::Morning);
     [
-        BookEvent::ReservationRescheduled(ReservationRescheduled {
+        ScheduleEvent::ReservationRescheduled(ReservationRescheduled {
             reservation: reservation(),
             placement: morning,
         }),
-        BookEvent::ReservationTimeAssigned(ReservationTimeAssigned {
+        ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned {
             reservation: reservation(),
             placement: at_two(),
         }),
-        BookEvent::AdminNoteWritten(AdminNoteWritten { reservation: reservation(), note: sealed() }),
-        BookEvent::TimeClosed(closed),
-        BookEvent::TimeReopened(TimeReopened { closure }),
+        ScheduleEvent::AdminNoteWritten(AdminNoteWritten { reservation: reservation(), note: sealed() }),
+        ScheduleEvent::TimeClosed(closed),
+        ScheduleEvent::TimeReopened(TimeReopened { closure }),
     ]
-    .map(Event::Book)
+    .map(Event::Schedule)
     .into()
 }
 
@@ -226,7 +227,7 @@ fn hours() -> Vec<Event> {
 
 fn routing() -> Vec<Event> {
     let patient = RoutedSubject::patient(subject());
-    let share = Share::percent(12.5).unwrap();
+    let share = RolloutPercentage::percent(12.5).unwrap();
     [
         RoutingEvent::RolloutOpened(RolloutOpened { salt: "pepper".into() }),
         RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "first canary".into() }),
@@ -264,7 +265,7 @@ fn stage_entered() -> StageEntered {
     StageEntered {
         stage: Stage::Canary25,
         from: Stage::Canary5,
-        way: Way::Advanced,
+        way: Direction::Advanced,
         position: Some(LogPlace { commit: 1234, prepare: 1230 }),
         gates: vec![GateResult {
             gate: Gate::Soak,

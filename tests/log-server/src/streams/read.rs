@@ -86,14 +86,14 @@ fn source(options: &Options, filter: Option<Filter>, store: &Store) -> Result<So
 /// Where to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start<T> {
-    Beginning,
+    IfMissing,
     At(T),
     End,
 }
 
 fn start(all: &AllOptions) -> Result<Start<Position>, Status> {
     match all.all_option {
-        Some(AllOption::Start(_)) => Ok(Start::Beginning),
+        Some(AllOption::Start(_)) => Ok(Start::IfMissing),
         Some(AllOption::End(_)) => Ok(Start::End),
         Some(AllOption::Position(options::Position { commit_position, prepare_position })) => {
             Ok(Start::At(Position { commit: commit_position, prepare: prepare_position }))
@@ -104,7 +104,7 @@ fn start(all: &AllOptions) -> Result<Start<Position>, Status> {
 
 fn revision(stream: &StreamOptions) -> Result<Start<u64>, Status> {
     match stream.revision_option {
-        Some(RevisionOption::Start(_)) => Ok(Start::Beginning),
+        Some(RevisionOption::Start(_)) => Ok(Start::IfMissing),
         Some(RevisionOption::End(_)) => Ok(Start::End),
         Some(RevisionOption::Revision(revision)) => Ok(Start::At(revision)),
         None => Err(malformed("no revision")),
@@ -140,7 +140,7 @@ fn read_all(
     form: UuidForm,
 ) -> Result<Replies, Status> {
     let index = match from {
-        Start::Beginning => 0,
+        Start::IfMissing => 0,
         Start::At(position) => store.index_at(position).map_err(|_| invalid_position())?,
         Start::End => store.len(),
     };
@@ -200,7 +200,7 @@ fn read_stream(
 /// The revisions to read, and where the stream says that it begins, if that is not where the client wanted to.
 fn forwards(visible: Visible, from: Start<u64>, count: u64) -> (Range<u64>, Option<u64>) {
     let wanted = match from {
-        Start::Beginning => 0,
+        Start::IfMissing => 0,
         Start::At(revision) => revision,
         Start::End => visible.last,
     };
@@ -214,7 +214,7 @@ fn forwards(visible: Visible, from: Start<u64>, count: u64) -> (Range<u64>, Opti
 
 fn backwards_from(visible: Visible, from: Start<u64>, count: u64) -> Range<u64> {
     let wanted = match from {
-        Start::Beginning => 0,
+        Start::IfMissing => 0,
         Start::At(revision) => revision.min(visible.last),
         Start::End => visible.last,
     };

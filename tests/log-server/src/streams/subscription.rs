@@ -119,7 +119,7 @@ impl AllCursor {
 impl StreamCursor {
     pub(super) fn new(name: StreamName, start: Start<u64>, store: &Store) -> Self {
         let next = match start {
-            Start::Beginning => 0,
+            Start::IfMissing => 0,
             Start::At(revision) => revision.saturating_add(1),
             Start::End => match store.visible(&name) {
                 Ok(Some(visible)) => visible.last.saturating_add(1),

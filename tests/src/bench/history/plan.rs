@@ -2,7 +2,7 @@
 //!
 //! Pure, and the same each time: two runs must never differ in what they measure.
 
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{ClockTime, Period};
 
 /// One event of one reservation, by its number.
@@ -52,19 +52,19 @@ pub(super) fn steps(reservations: u32) -> impl Iterator<Item = Step> {
     })
 }
 
-const fn at(hour: u32, minute: u32, period: Period) -> Placement {
+const fn at(hour: u32, minute: u32, period: Period) -> SlotAssignment {
     match ClockTime::new(hour, minute) {
-        Some(start) => Placement::At { start, period },
-        None => Placement::Period(period),
+        Some(start) => SlotAssignment::At { start, period },
+        None => SlotAssignment::Period(period),
     }
 }
 
 /// Wishes as people type them, and what they are understood as.
-const WISHES: [(&str, Placement); 8] = [
+const WISHES: [(&str, SlotAssignment); 8] = [
     ("09:00", at(9, 0, Period::Morning)),
     ("오전 10시", at(10, 0, Period::Morning)),
     ("11:30", at(11, 30, Period::Morning)),
-    ("오전", Placement::Period(Period::Morning)),
+    ("오전", SlotAssignment::Period(Period::Morning)),
     ("오후 2시", at(14, 0, Period::Afternoon)),
     ("오후 3시 30분", at(15, 30, Period::Afternoon)),
     ("4:00 PM", at(16, 0, Period::Afternoon)),
@@ -72,7 +72,7 @@ const WISHES: [(&str, Placement); 8] = [
 ];
 
 /// The wish of a reservation.
-pub(super) fn wish(number: usize) -> (&'static str, Placement) {
+pub(super) fn wish(number: usize) -> (&'static str, SlotAssignment) {
     let (text, placement) = WISHES.get(number % WISHES.len()).copied().unwrap_or(WISHES[0]);
     (text, placement)
 }
@@ -106,11 +106,13 @@ mod tests {
 
     #[test]
     fn a_wish_reads_as_what_it_is_recorded_as() {
-        use daybook_domain::wish::{Understood, read};
+        use daybook_domain::requested_time::{ParsedTime, read};
         for (text, placement) in WISHES {
             match (read(text), placement) {
-                (Understood::At(read), Placement::At { start, .. }) => assert_eq!(read, start, "{text}"),
-                (Understood::Period(read), Placement::Period(period)) => assert_eq!(read, period, "{text}"),
+                (ParsedTime::At(read), SlotAssignment::At { start, .. }) => assert_eq!(read, start, "{text}"),
+                (ParsedTime::Period(read), SlotAssignment::Period(period)) => {
+                    assert_eq!(read, period, "{text}")
+                }
                 (read, placement) => panic!("{text}: {read:?} is not {placement:?}"),
             }
         }

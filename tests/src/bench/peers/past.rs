@@ -6,11 +6,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use daybook_domain::book::BookEvent;
-use daybook_domain::book::event::ReservationRequested;
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::ReservationRequested;
 use daybook_domain::{Event, Gender, Period, ReservationId, Sealed, TreatmentType};
-use daybook_event_log::vault::{Opened, Opener, PatientDetails, sealing_context};
-use daybook_event_log::{Category, Filter, Position, Recorded, decode};
+use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, sealing_context};
+use daybook_event_log::{Category, Filter, Position, RecordedEvent, decode};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -46,30 +46,30 @@ impl ClearPast {
 }
 
 /// One event: whose it is, its type, when and by whom, and what it says.
-fn in_the_clear(recorded: &Recorded, opener: &Opener) -> anyhow::Result<Value> {
+fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<Value> {
     let (event, metadata) = decode(recorded)?;
-    let Event::Book(event) = event else { bail!("an event of no page on {}", recorded.stream) };
+    let Event::Schedule(event) = event else { bail!("an event of no page on {}", recorded.stream) };
     let (reservation, said) = match event {
-        BookEvent::ReservationRequested(e) => {
+        ScheduleEvent::ReservationRequested(e) => {
             let entry = entry(&e, opener)?;
             (e.reservation, Some(("entry", entry)))
         }
-        BookEvent::AdminNoteWritten(e) => {
+        ScheduleEvent::AdminNoteWritten(e) => {
             let note = open(&e.note, &e.reservation, opener)?;
             (e.reservation, Some(("note", note.into())))
         }
-        BookEvent::ReservationConfirmed(e) => (e.reservation, None),
-        BookEvent::ReservationCancelled(e) => (e.reservation, None),
-        BookEvent::ReservationCompleted(e) => (e.reservation, None),
-        BookEvent::ReservationImported(_)
-        | BookEvent::ReservationReimported(_)
-        | BookEvent::ReservationRejected(_)
-        | BookEvent::ReservationNoShowMarked(_)
-        | BookEvent::ReservationNoShowCorrected(_)
-        | BookEvent::ReservationRescheduled(_)
-        | BookEvent::ReservationTimeAssigned(_)
-        | BookEvent::TimeClosed(_)
-        | BookEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
+        ScheduleEvent::ReservationConfirmed(e) => (e.reservation, None),
+        ScheduleEvent::ReservationCancelled(e) => (e.reservation, None),
+        ScheduleEvent::ReservationCompleted(e) => (e.reservation, None),
+        ScheduleEvent::ReservationImported(_)
+        | ScheduleEvent::ReservationReimported(_)
+        | ScheduleEvent::ReservationRejected(_)
+        | ScheduleEvent::ReservationNoShowMarked(_)
+        | ScheduleEvent::ReservationNoShowCorrected(_)
+        | ScheduleEvent::ReservationRescheduled(_)
+        | ScheduleEvent::ReservationTimeAssigned(_)
+        | ScheduleEvent::TimeClosed(_)
+        | ScheduleEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
     };
     let mut line = json!({
         "type": &*recorded.kind,
@@ -84,7 +84,7 @@ fn in_the_clear(recorded: &Recorded, opener: &Opener) -> anyhow::Result<Value> {
 }
 
 /// What a reservation enters with, under the names of the view's columns. The end of its slot is worked out already.
-fn entry(e: &ReservationRequested, opener: &Opener) -> anyhow::Result<Value> {
+fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> {
     let text = open(&e.details, &e.reservation, opener)?;
     let details = PatientDetails::from_text(&text).context("details that cannot be read")?;
     let minutes = e.service.duration + e.service.buffer;
@@ -110,7 +110,7 @@ fn entry(e: &ReservationRequested, opener: &Opener) -> anyhow::Result<Value> {
     }))
 }
 
-fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Opener) -> anyhow::Result<String> {
+fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Decryptor) -> anyhow::Result<String> {
     match opener.open(sealed, sealing_context(reservation))? {
         Opened::Text(text) => Ok(text),
         Opened::Erased => bail!("a patient of this past was forgotten"),

@@ -16,7 +16,7 @@ use daybook_domain::ReservationId;
 use daybook_projections::Router;
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::Watch;
+use daybook_projections::watch::ReadStatsStore;
 use tokio::task::JoinHandle;
 
 use super::WORKERS;
@@ -44,7 +44,7 @@ impl Server {
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
             shadow: Shadow::new(clinic.pool.clone()),
-            watch: Watch::new(clinic.pool.clone()),
+            watch: ReadStatsStore::new(clinic.pool.clone()),
             clock: Arc::new(SystemClock),
             batches: None,
             migration: clinic.migration(),

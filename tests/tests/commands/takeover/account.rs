@@ -1,7 +1,7 @@
 //! The account of every row: each kind of difference is named, and what is counted adds up to the source.
 
 use daybook_commands::import::Reason;
-use daybook_commands::{Takeover, Wanted};
+use daybook_commands::{ImportRun, ReservationChange};
 
 use super::{Migration, reconciling};
 use crate::clinic::{public, staff, wanted};
@@ -19,7 +19,10 @@ async fn every_row_and_every_reservation_is_in_exactly_one_place_of_the_account(
     };
     for id in [conflict, called_off] {
         let (date, reservation) = cancel(id).await;
-        commands.change(date, reservation, None, Wanted::Cancel { reason: None }, staff()).await.unwrap();
+        commands
+            .change(date, reservation, None, ReservationChange::Cancel { reason: None }, staff())
+            .await
+            .unwrap();
     }
     migration
         .change(&format!(
@@ -91,5 +94,5 @@ async fn a_row_that_comes_twice_and_one_with_the_id_of_a_booking_made_here_are_r
     let account = report.reconciliation.unwrap();
     assert_eq!((account.equal, account.rejected, account.source_rows), (ROWS, 2, ROWS + 2));
     assert_eq!((account.booked_in_daybook, account.only_in_daybook.count), (1, 0));
-    assert_eq!(migration.run(&Takeover::default()).await.reconciliation, None);
+    assert_eq!(migration.run(&ImportRun::default()).await.reconciliation, None);
 }

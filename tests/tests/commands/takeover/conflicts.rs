@@ -1,8 +1,8 @@
 //! What was changed in both systems: never overruled in silence, and settled where both agree.
 
-use daybook_commands::{CommandError, Takeover, Wanted};
+use daybook_commands::{CommandError, ImportRun, ReservationChange};
 use daybook_domain::Status;
-use daybook_domain::book::{Meant, Placement, Rejection};
+use daybook_domain::schedule::{Rejection, ReviewedTime, SlotAssignment};
 use daybook_domain::time::Period;
 
 use super::{Migration, again, reconciling};
@@ -14,7 +14,7 @@ const CONFIRMED: &str =
     r#"status = 'CONFIRMED', "statusChangedAt" = '2026-11-20 03:00:00', "updatedAt" = '2026-11-20 03:00:00'"#;
 
 impl Migration {
-    async fn wish(&self, id: &str, wanted: Wanted) -> Result<(), CommandError> {
+    async fn wish(&self, id: &str, wanted: ReservationChange) -> Result<(), CommandError> {
         let (date, reservation) = (self.date(id).await, daybook_domain::ReservationId::parse(id).unwrap());
         self.process.commands.change(date, reservation, None, wanted, staff()).await.map(|_| ())
     }
@@ -24,9 +24,9 @@ impl Migration {
 async fn a_row_that_was_changed_in_both_systems_is_left_as_it_is_here_and_listed() {
     let migration = Migration::begun().await;
     let [id, noted, untouched] = &migration.ids("status = 'PENDING'").await[..3] else { panic!() };
-    migration.wish(id, Wanted::Confirm).await.unwrap();
-    migration.wish(noted, Wanted::WriteAdminNote("전화함".to_owned())).await.unwrap();
-    migration.wish(untouched, Wanted::Confirm).await.unwrap();
+    migration.wish(id, ReservationChange::Confirm).await.unwrap();
+    migration.wish(noted, ReservationChange::WriteAdminNote("전화함".to_owned())).await.unwrap();
+    migration.wish(untouched, ReservationChange::Confirm).await.unwrap();
     for id in [id, noted] {
         migration
             .change(&format!("UPDATE reservations SET {CANCELLED}, notes = 'x' WHERE id = '{id}'"))
@@ -48,7 +48,7 @@ async fn a_row_that_was_changed_in_both_systems_is_left_as_it_is_here_and_listed
     assert!(!account.is_clean() && account.accounted_for() == account.source_rows, "{account:?}");
     assert_eq!((account.conflicts, account.agreeing), (2, 1));
     assert_eq!(migration.booking(id).await.status, Status::Confirmed);
-    let old_wins = Takeover { old_wins: true, reconcile: true, ..Takeover::default() };
+    let old_wins = ImportRun { old_wins: true, reconcile: true, ..ImportRun::default() };
     let (report, appended) = migration.appended(&old_wins).await;
     let mut overruled = [id.clone(), noted.clone()];
     overruled.sort();
@@ -56,21 +56,21 @@ async fn a_row_that_was_changed_in_both_systems_is_left_as_it_is_here_and_listed
     assert!(report.reconciliation.unwrap().is_clean());
     assert_eq!(migration.booking(id).await.status, Status::Cancelled);
     assert_eq!(migration.booking(untouched).await.status, Status::Confirmed, "nothing to win against");
-    assert_eq!(migration.appended(&Takeover::default()).await.1, vec![]);
+    assert_eq!(migration.appended(&ImportRun::default()).await.1, vec![]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_was_made_alike_in_both_systems_is_no_conflict() {
     let migration = Migration::begun().await;
     let id = &migration.ids("status = 'PENDING'").await[0];
-    migration.wish(id, Wanted::Confirm).await.unwrap();
+    migration.wish(id, ReservationChange::Confirm).await.unwrap();
     migration.change(&format!("UPDATE reservations SET {CONFIRMED} WHERE id = '{id}'")).await;
     let (report, appended) = migration.appended(&reconciling()).await;
     assert_eq!((report.conflicts, report.agreeing, appended), (0, 1, vec![]));
     assert!(report.reconciliation.unwrap().is_clean());
     // The old system goes on, and its next change is one that was not made here.
     migration.change(&format!("UPDATE reservations SET {CANCELLED} WHERE id = '{id}'")).await;
-    assert_eq!(migration.run(&Takeover::default()).await.conflicts, 1);
+    assert_eq!(migration.run(&ImportRun::default()).await.conflicts, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,30 +78,33 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
     let migration = Migration::begun().await;
     let in_review = migration.ids(r#""preferredTime" NOT SIMILAR TO '%[0-9전후]%' AND "preferredTime" NOT ILIKE '%noon' AND "preferredTime" NOT ILIKE 'morning'"#).await;
     let id = &in_review[0];
-    assert!(matches!(migration.booking(id).await.placement, Placement::Review(_)), "{id}");
-    migration.wish(id, Wanted::ReadWish(Meant::Period(Period::Afternoon))).await.unwrap();
+    assert!(matches!(migration.booking(id).await.placement, SlotAssignment::Review(_)), "{id}");
+    migration.wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Afternoon))).await.unwrap();
     migration.change(&format!("UPDATE reservations SET {CANCELLED} WHERE id = '{id}'")).await;
-    let (report, appended) = migration.appended(&Takeover::default()).await;
+    let (report, appended) = migration.appended(&ImportRun::default()).await;
     assert_eq!((report.conflicts, appended), (0, again(std::slice::from_ref(id))));
     let booking = migration.booking(id).await;
     assert_eq!(
         (booking.status, booking.placement),
-        (Status::Cancelled, Placement::Period(Period::Afternoon))
+        (Status::Cancelled, SlotAssignment::Period(Period::Afternoon))
     );
     // Again, with the wish still the same; then with one that is another.
     migration.change(&format!("UPDATE reservations SET notes = 'more' WHERE id = '{id}'")).await;
-    assert_eq!(migration.run(&Takeover::default()).await.updated, 1);
-    assert_eq!(migration.booking(id).await.placement, Placement::Period(Period::Afternoon));
-    migration.wish(id, Wanted::ReadWish(Meant::Period(Period::Morning))).await.unwrap();
+    assert_eq!(migration.run(&ImportRun::default()).await.updated, 1);
+    assert_eq!(migration.booking(id).await.placement, SlotAssignment::Period(Period::Afternoon));
+    migration.wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Morning))).await.unwrap();
     migration
         .change(&format!("UPDATE reservations SET \"preferredTime\" = '오후 4시' WHERE id = '{id}'"))
         .await;
-    let report = migration.run(&Takeover::default()).await;
+    let report = migration.run(&ImportRun::default()).await;
     assert_eq!(report.conflict_list[0].fields, ["preferredTime"]);
     migration.change(&format!("UPDATE reservations SET \"preferredTime\" = '오전' WHERE id = '{id}'")).await;
-    let report = migration.run(&Takeover::default()).await;
+    let report = migration.run(&ImportRun::default()).await;
     assert_eq!((report.conflicts, report.updated), (0, 1), "both say the same now");
     // From here on the wish is understood, and nobody need read it.
-    let refused = migration.wish(id, Wanted::ReadWish(Meant::Period(Period::Afternoon))).await.unwrap_err();
+    let refused = migration
+        .wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Afternoon)))
+        .await
+        .unwrap_err();
     assert!(matches!(refused, CommandError::Rejected(Rejection::WishUnderstood)), "{refused:?}");
 }

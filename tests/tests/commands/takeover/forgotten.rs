@@ -1,6 +1,6 @@
 //! Patients who were forgotten here: the old system still knows them, and nothing of that comes back.
 
-use daybook_commands::Takeover;
+use daybook_commands::ImportRun;
 use daybook_domain::phone::Phone;
 use daybook_domain::{Event, Status};
 
@@ -66,7 +66,7 @@ async fn who_was_forgotten_and_booked_again_in_the_old_system_is_known_by_that_b
     };
     migration.change(&row("earlier", "2026-11-20 00:59:59")).await;
     migration.change(&row("later", "2026-11-20 01:00:01")).await;
-    assert_eq!(migration.run(&Takeover::default()).await.imported, 2);
+    assert_eq!(migration.run(&ImportRun::default()).await.imported, 2);
     let rows = taken_over(&migration.process).await;
     assert!(rows["earlier"].1.is_none() && rows["later"].1.is_some());
     let events = migration.process.all_events().await;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use daybook_commands::Takeover;
+use daybook_commands::ImportRun;
 use daybook_commands::import::{Progress, Reason, Source};
 use daybook_domain::Status;
-use daybook_domain::book::Placement;
+use daybook_domain::schedule::SlotAssignment;
 use tokio_postgres::Client;
 
 use super::{Migration, again, reconciling};
@@ -72,7 +72,7 @@ async fn a_second_run_appends_exactly_what_changed_and_a_third_nothing() {
             .extend(migration.change(&format!("UPDATE reservations SET {change} WHERE id = '{id}'")).await);
     }
     let new = migration.change(NEW_ROW).await;
-    let (report, appended) = migration.appended(&Takeover::default()).await;
+    let (report, appended) = migration.appended(&ImportRun::default()).await;
     let mut expected = again(&changed);
     expected.push(("ReservationImported".to_owned(), new[0].clone()));
     expected.sort();
@@ -88,7 +88,7 @@ async fn a_second_run_appends_exactly_what_changed_and_a_third_nothing() {
     let booking = migration.booking(&ids[0]).await;
     assert_eq!((booking.status, booking.version), (Status::Cancelled, 2));
     assert!(migration.booking(&ids[1]).await.placement.start().is_some());
-    assert!(matches!(migration.booking(&ids[2]).await.placement, Placement::Review(_)));
+    assert!(matches!(migration.booking(&ids[2]).await.placement, SlotAssignment::Review(_)));
     let phone = daybook_domain::phone::Phone::parse("010-9999-0001").unwrap();
     assert_eq!(migration.booking(&ids[6]).await.subject, migration.process.commands.subject(&phone));
 }
@@ -99,20 +99,20 @@ async fn a_run_since_a_time_reads_no_more_than_has_changed_since_and_says_what_t
     let id = migration.ids("true").await[0].clone();
     let latest = "2026-11-20T03:00:00.5Z".parse::<DateTime<Utc>>().unwrap();
     migration.change(&format!("UPDATE reservations SET {} WHERE id = '{id}'", CHANGES[0])).await;
-    let since = Takeover { since: Some(latest), ..Takeover::default() };
+    let since = ImportRun { since: Some(latest), ..ImportRun::default() };
     let (report, appended) = migration.appended(&since).await;
     assert_eq!((report.read, report.updated, report.passed_over), (1, 1, 0));
     assert_eq!(appended, again(&[id]));
     let next = report.next_since.unwrap();
     assert!(next < latest && latest - next < TimeDelta::hours(1), "{next}");
-    let nothing = Takeover { since: Some(latest + TimeDelta::milliseconds(1)), ..Takeover::default() };
+    let nothing = ImportRun { since: Some(latest + TimeDelta::milliseconds(1)), ..ImportRun::default() };
     let report = migration.run(&nothing).await;
     assert_eq!((report.read, report.next_since), (0, nothing.since));
     // An export is filtered while it is read, and says how much was passed over.
     let earliest: NaiveDateTime =
         migration.client.query_one(r#"SELECT min("updatedAt") FROM reservations"#, &[]).await.unwrap().get(0);
     let since =
-        Takeover { since: Some(earliest.and_utc() + TimeDelta::milliseconds(1)), ..Takeover::default() };
+        ImportRun { since: Some(earliest.and_utc() + TimeDelta::milliseconds(1)), ..ImportRun::default() };
     let (_clinic, process) = crate::clinic::Clinic::set_up().await;
     let report = since.run(&process.commands, Source::csv(EXPORT.as_bytes()), &silent).await.unwrap();
     assert_eq!((report.read, report.imported, report.passed_over), (ROWS - 1, ROWS - 1, 1));
@@ -123,8 +123,8 @@ async fn an_old_export_does_not_undo_what_was_taken_over_from_the_live_system() 
     let migration = Migration::begun().await;
     let id = migration.ids("true").await[0].clone();
     migration.change(&format!("UPDATE reservations SET {} WHERE id = '{id}'", CHANGES[0])).await;
-    migration.run(&Takeover::default()).await;
-    let report = Takeover::default()
+    migration.run(&ImportRun::default()).await;
+    let report = ImportRun::default()
         .run(&migration.process.commands, Source::csv(EXPORT.as_bytes()), &silent)
         .await
         .unwrap();
@@ -160,7 +160,7 @@ async fn an_old_system_that_is_written_to_during_runs_is_caught_up_with_in_the_e
     let writer = tokio::spawn(write(migration.old.connect().await.unwrap(), stop.clone()));
     let mut updated = 0;
     for _ in 0..4 {
-        updated += migration.run(&Takeover::default()).await.updated;
+        updated += migration.run(&ImportRun::default()).await.updated;
     }
     stop.store(true, Ordering::SeqCst);
     let rounds = writer.await.unwrap();
@@ -171,7 +171,7 @@ async fn an_old_system_that_is_written_to_during_runs_is_caught_up_with_in_the_e
     assert!(account.is_clean(), "{account:?}");
     assert_eq!(account.source_rows, ROWS + u64::from(rounds));
     holds_the_old_system(&migration.client, &migration.process).await;
-    assert_eq!(migration.appended(&Takeover::default()).await.1, vec![]);
+    assert_eq!(migration.appended(&ImportRun::default()).await.1, vec![]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +180,7 @@ async fn two_runs_at_once_take_every_change_over_once() {
     let changed = migration.change(r#"UPDATE reservations SET notes = 'all', "updatedAt" = now()"#).await;
     let other = migration.clinic.process().await;
     let before = migration.process.all_events().await.len();
-    let takeover = Takeover::default();
+    let takeover = ImportRun::default();
     let theirs = takeover.run(&other.commands, Source::postgres(migration.old.config()), &silent);
     let (ours, theirs) = tokio::join!(migration.run(&takeover), theirs);
     assert_eq!(ours.updated + theirs.unwrap().updated, ROWS);
@@ -197,7 +197,7 @@ async fn a_run_that_is_broken_off_is_finished_by_the_next() {
     migration.change("UPDATE reservations SET notes = 'changed' WHERE id NOT LIKE 'more-%'").await;
     let other = migration.clinic.process().await;
     let (reached, mut is_reached) = tokio::sync::watch::channel(false);
-    let takeover = Takeover::default();
+    let takeover = ImportRun::default();
     let progress = |_: Progress| {
         reached.send_replace(true);
     };
@@ -209,5 +209,5 @@ async fn a_run_that_is_broken_off_is_finished_by_the_next() {
     assert!(report.imported > 0 && report.already_there > 0, "{report:?}");
     assert!(report.reconciliation.as_ref().unwrap().is_clean(), "{report:?}");
     assert_eq!(taken_over(&migration.process).await.len() as u64, all);
-    assert_eq!(migration.appended(&Takeover::default()).await.1, vec![]);
+    assert_eq!(migration.appended(&ImportRun::default()).await.1, vec![]);
 }

@@ -1,9 +1,9 @@
 //! The clinic's own rules for times, from one run to the next: better ones read what nothing read before, and move nothing.
 
 use daybook_commands::import::Rules;
-use daybook_commands::{Takeover, Wanted};
-use daybook_domain::book::event::ReservationImported;
-use daybook_domain::book::{BookEvent, Meant, Placement};
+use daybook_commands::{ImportRun, ReservationChange};
+use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::{ReviewedTime, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Period;
 use daybook_domain::{Event, ReservationId};
 
@@ -11,9 +11,9 @@ use super::{Migration, again};
 use crate::clinic::staff;
 
 /// By which every text that the grammar cannot read means this.
-fn all_mean(period: Period) -> Takeover {
+fn all_mean(period: Period) -> ImportRun {
     let rule = format!("[[rule]]\nname = \"all\"\npattern = '.+'\nmeans = \"{}\"", period.as_str());
-    Takeover { rules: Rules::parse(&rule).unwrap(), ..Takeover::default() }
+    ImportRun { rules: Rules::parse(&rule).unwrap(), ..ImportRun::default() }
 }
 
 impl Migration {
@@ -21,7 +21,7 @@ impl Migration {
     async fn unread(&self) -> Vec<String> {
         let mut unread = Vec::new();
         for id in self.ids(r#""preferredTime" <> ''"#).await {
-            if matches!(self.booking(&id).await.placement, Placement::Review(_)) {
+            if matches!(self.booking(&id).await.placement, SlotAssignment::Review(_)) {
                 unread.push(id);
             }
         }
@@ -31,7 +31,9 @@ impl Migration {
     /// What the log last took over of a row.
     async fn last_taken(&self, id: &str) -> ReservationImported {
         let taken = |event: &Event| {
-            let Event::Book(BookEvent::ReservationImported(e) | BookEvent::ReservationReimported(e)) = event
+            let Event::Schedule(
+                ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e),
+            ) = event
             else {
                 return None;
             };
@@ -46,7 +48,7 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
     let migration = Migration::begun().await;
     let unread = migration.unread().await;
     let (decided, read) = unread.split_first().unwrap();
-    let at = Wanted::ReadWish(Meant::At("14:30".parse().unwrap()));
+    let at = ReservationChange::ReadWish(ReviewedTime::At("14:30".parse().unwrap()));
     let (date, id) = (migration.date(decided).await, ReservationId::parse(decided.as_str()).unwrap());
     migration.process.commands.change(date, id, None, at, staff()).await.unwrap();
     let (report, appended) = migration.appended(&all_mean(Period::Afternoon)).await;
@@ -54,13 +56,13 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
     assert_eq!(report.review_total(), 1, "of an empty text no rule says anything");
     for id in read {
         let taken = migration.last_taken(id).await;
-        assert_eq!((taken.placement, taken.wish), (Placement::Period(Period::Afternoon), None), "{id}");
+        assert_eq!((taken.placement, taken.wish), (SlotAssignment::Period(Period::Afternoon), None), "{id}");
         assert_eq!(taken.is_placed_here, Some(false), "{id}");
     }
     assert_eq!(migration.booking(decided).await.placement.start().unwrap().to_string(), "14:30");
     // Neither without the rules nor by others does a row say something else than it said.
-    let old_wins = Takeover { old_wins: true, ..all_mean(Period::Morning) };
-    for takeover in [Takeover::default(), all_mean(Period::Morning), old_wins] {
+    let old_wins = ImportRun { old_wins: true, ..all_mean(Period::Morning) };
+    for takeover in [ImportRun::default(), all_mean(Period::Morning), old_wins] {
         let (report, appended) = migration.appended(&takeover).await;
         assert_eq!((report.conflicts, report.review_total(), appended), (0, 1, vec![]));
     }
@@ -70,14 +72,14 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
 async fn a_change_in_another_column_moves_nothing_and_a_change_of_the_text_is_read_by_the_rules() {
     let migration = Migration::begun().await;
     let [decided, read, ..] = &migration.unread().await[..] else { panic!("too few texts") };
-    let at = Wanted::ReadWish(Meant::At("14:30".parse().unwrap()));
+    let at = ReservationChange::ReadWish(ReviewedTime::At("14:30".parse().unwrap()));
     let (date, id) = (migration.date(decided).await, ReservationId::parse(decided.as_str()).unwrap());
     migration.process.commands.change(date, id, None, at, staff()).await.unwrap();
     migration.run(&all_mean(Period::Afternoon)).await;
     let changed = migration
         .change(&format!("UPDATE reservations SET notes = 'more' WHERE id IN ('{decided}', '{read}')"))
         .await;
-    assert_eq!(migration.appended(&Takeover::default()).await.1, again(&changed));
+    assert_eq!(migration.appended(&ImportRun::default()).await.1, again(&changed));
     let (of_decided, of_read) = (migration.last_taken(decided).await, migration.last_taken(read).await);
     assert_eq!(
         (of_decided.placement.start().unwrap().to_string(), of_decided.is_placed_here),
@@ -85,13 +87,13 @@ async fn a_change_in_another_column_moves_nothing_and_a_change_of_the_text_is_re
     );
     assert_eq!(
         (of_read.placement, of_read.is_placed_here),
-        (Placement::Period(Period::Afternoon), Some(false))
+        (SlotAssignment::Period(Period::Afternoon), Some(false))
     );
     let text = r#"UPDATE reservations SET "preferredTime" = '아무 때나'"#;
     let changed = migration.change(&format!("{text} WHERE id = '{read}'")).await;
     assert_eq!(migration.appended(&all_mean(Period::Morning)).await.1, again(&changed));
     let taken = migration.last_taken(read).await;
-    assert_eq!((taken.placement, taken.wish), (Placement::Period(Period::Morning), None));
+    assert_eq!((taken.placement, taken.wish), (SlotAssignment::Period(Period::Morning), None));
     // What was decided here on another text is left to a person.
     migration.change(&format!("{text} WHERE id = '{decided}'")).await;
     let (report, appended) = migration.appended(&all_mean(Period::Morning)).await;

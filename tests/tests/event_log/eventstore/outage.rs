@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use daybook_event_log::{EventId, EventLog, EventStoreLog, Filter, Position, Recorded};
+use daybook_event_log::{EventId, EventLog, EventStoreLog, Filter, Position, RecordedEvent};
 use daybook_log_server::{Fault, Lasting, Operation, Options, Server};
 use futures_util::future::join_all;
 
@@ -36,7 +36,7 @@ async fn reach(done: &AtomicUsize, count: usize) {
     }
 }
 
-async fn assert_all_stand(log: &EventStoreLog, acknowledged: Vec<Vec<EventId>>) -> Vec<Recorded> {
+async fn assert_all_stand(log: &EventStoreLog, acknowledged: Vec<Vec<EventId>>) -> Vec<RecordedEvent> {
     let all = read_all(log).await;
     assert_in_order(&all);
     let (mut stored, mut acknowledged) = (recorded_ids(&all), acknowledged.concat());

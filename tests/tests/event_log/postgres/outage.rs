@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use daybook_event_log::{EventId, EventLog, Filter, PostgresLog};
-use daybook_event_log::{Position, Recorded};
+use daybook_event_log::{Position, RecordedEvent};
 use daybook_tests::postgres::TestDatabase;
 use futures_util::future::join_all;
 
@@ -66,7 +66,7 @@ async fn acknowledged_appends_stand_once_and_followers_go_on_when_sessions_are_e
     assert!(terminated >= 9, "only {terminated} sessions were ended");
     let mut acknowledged: Vec<EventId> =
         within(join_all(writers)).await.into_iter().flat_map(Result::unwrap).collect();
-    let all: Vec<Recorded> = read_all(&*log).await;
+    let all: Vec<RecordedEvent> = read_all(&*log).await;
     assert_in_order(&all);
     let mut stored = recorded_ids(&all);
     stored.sort();

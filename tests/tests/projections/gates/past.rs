@@ -2,8 +2,8 @@
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{
-    ChecklistItem, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
-    RollBackStage, RoutingCommand, Share, Stage, Way,
+    ChecklistItem, Direction, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
+    RollBackStage, RolloutPercentage, RoutingCommand, Stage,
 };
 use daybook_projections::StageHistory;
 use daybook_tests::clinic::Clinic;
@@ -19,7 +19,7 @@ fn back_to(stage: Stage) -> RoutingCommand {
 }
 
 fn share(percent: f64) -> RoutingCommand {
-    let share = Share::percent(percent).unwrap();
+    let share = RolloutPercentage::percent(percent).unwrap();
     RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason: "by hand".into() })
 }
 
@@ -93,10 +93,10 @@ async fn the_past_is_told_with_each_stage_however_it_was_entered() {
     let entries: Vec<_> =
         told.entries.iter().map(|entry| (entry.from, entry.stage, entry.way, entry.at)).collect();
     let expected = [
-        (Stage::Legacy, Stage::Shadow, Way::Advanced, hour(1)),
-        (Stage::Shadow, Stage::Canary5, Way::Advanced, hour(2)),
-        (Stage::Canary5, Stage::Canary25, Way::Advanced, hour(3)),
-        (Stage::Canary25, Stage::Legacy, Way::RolledBack, hour(4)),
+        (Stage::Legacy, Stage::Shadow, Direction::Advanced, hour(1)),
+        (Stage::Shadow, Stage::Canary5, Direction::Advanced, hour(2)),
+        (Stage::Canary5, Stage::Canary25, Direction::Advanced, hour(3)),
+        (Stage::Canary25, Stage::Legacy, Direction::RolledBack, hour(4)),
     ];
     assert_eq!(entries, expected);
     assert_eq!((told.stage, told.since, told.last_setback), (Stage::Legacy, Some(hour(4)), Some(hour(4))));

@@ -7,8 +7,8 @@ use std::io::Cursor;
 
 use chrono::NaiveDate;
 use daybook_commands::import::{Rules, Source};
-use daybook_commands::{Takeover, Wanted};
-use daybook_domain::book::Meant;
+use daybook_commands::{ImportRun, ReservationChange};
+use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{LegacyService, Period, ReadModel, ReservationId, Status};
 use daybook_tests::clinic::{Clinic, desk};
 
@@ -50,7 +50,7 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
     let rules = Rules::parse(RULES).unwrap();
-    let takeover = Takeover { old_wins: dice.roll(3) == 0, rules, ..Takeover::default() };
+    let takeover = ImportRun { old_wins: dice.roll(3) == 0, rules, ..ImportRun::default() };
     let report = takeover.run(&clinic.commands, Source::csv(export), &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     for row in &rows {
@@ -63,12 +63,14 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
 }
 
 /// A place in the day that somebody decides on, which later rows of the same wish have to leave.
-fn placed(dice: &mut Dice) -> Wanted {
+fn placed(dice: &mut Dice) -> ReservationChange {
     let start = dice.pick(&STARTS).parse().unwrap();
     match dice.roll(3) {
-        0 => Wanted::ReadWish(Meant::Period(*dice.pick(&[Period::Morning, Period::Afternoon]))),
-        1 => Wanted::ReadWish(Meant::At(start)),
-        _ => Wanted::Reschedule { start, judge: *dice.pick(&ReadModel::ALL) },
+        0 => ReservationChange::ReadWish(ReviewedTime::Period(
+            *dice.pick(&[Period::Morning, Period::Afternoon]),
+        )),
+        1 => ReservationChange::ReadWish(ReviewedTime::At(start)),
+        _ => ReservationChange::Reschedule { start, judge: *dice.pick(&ReadModel::ALL) },
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::{KeyId, ReadModel, ReservationId};
 use daybook_event_log::vault::{MasterKey, Vault};
 use daybook_projections::{Engine, Process};
@@ -70,7 +70,12 @@ pub(super) fn page(patient: u32) -> NaiveDate {
     weekdays.into_iter().nth(patient as usize / STARTS.len()).unwrap()
 }
 
-pub(super) async fn change(clinic: &Clinic, patient: u32, reservation: &ReservationId, wanted: Wanted) {
+pub(super) async fn change(
+    clinic: &Clinic,
+    patient: u32,
+    reservation: &ReservationId,
+    wanted: ReservationChange,
+) {
     let changed = clinic.commands.change(page(patient), reservation.clone(), None, wanted, desk());
     changed.await.unwrap();
 }

@@ -1,6 +1,6 @@
 //! Discarding: an event is left out of every view, and what waited behind it is taken in.
 
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceRetimed};
 use daybook_domain::{Actor, ReadModel, ServiceId};
 use daybook_event_log::Position;
@@ -25,8 +25,9 @@ async fn what_waited_is_taken_in_and_a_rebuild_leaves_the_same_out() {
     let mut booked = Vec::new();
     for patient in 0..10 {
         booked.push(book(&clinic, patient, (patient == 6).then_some("a\u{0}b")).await);
-        change(&clinic, patient, &booked[patient as usize], Wanted::Confirm).await;
-        change(&clinic, patient, &booked[patient as usize], Wanted::WriteAdminNote("ok".into())).await;
+        change(&clinic, patient, &booked[patient as usize], ReservationChange::Confirm).await;
+        change(&clinic, patient, &booked[patient as usize], ReservationChange::WriteAdminNote("ok".into()))
+            .await;
     }
     let (refused, odd) = (events_of(&clinic, &booked[6]).await, events_of(&clinic, &booked[1]).await);
     // Two of one reservation fail, one behind the other.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use daybook_event_log::postgres::{PoolSize, create_pool};
@@ -27,8 +27,8 @@ async fn what_cannot_be_taken_in_waits_with_its_own_and_everybody_else_is_shown(
         booked.push(book(&clinic, patient, notes).await);
     }
     for (patient, id) in (0..).zip(&booked) {
-        change(&clinic, patient, id, Wanted::Confirm).await;
-        change(&clinic, patient, id, Wanted::WriteAdminNote(format!("{patient}"))).await;
+        change(&clinic, patient, id, ReservationChange::Confirm).await;
+        change(&clinic, patient, id, ReservationChange::WriteAdminNote(format!("{patient}"))).await;
     }
     let mut expected = Vec::new();
     for (patient, why) in [(2, "unknown to this release"), (3, "was never kept here"), (4, "SQLSTATE 22P05")]
@@ -85,12 +85,12 @@ async fn go_on_after_a_restart_and_a_takeover(
     let patients = [3, 4, 9];
     keeper.stop().await;
     for patient in patients {
-        change(clinic, patient, &booked[patient as usize], Wanted::Complete).await;
+        change(clinic, patient, &booked[patient as usize], ReservationChange::Complete).await;
     }
     let (second, third) = (Keeper::start(clinic, "second"), Keeper::start(clinic, "third"));
     clinic.settled().await.unwrap();
     second.stop().await;
-    change(clinic, 4, &booked[4], Wanted::WriteAdminNote("once more".into())).await;
+    change(clinic, 4, &booked[4], ReservationChange::WriteAdminNote("once more".into())).await;
     clinic.settled().await.unwrap();
     third.stop().await;
     let after = parked(clinic).await;
@@ -109,7 +109,7 @@ async fn the_neighbours_of_a_refused_value_are_applied_once() {
     for patient in 0..40 {
         let notes = (patient % 13 == 7).then_some(REFUSED);
         let id = book(&clinic, patient, notes).await;
-        change(&clinic, patient, &id, Wanted::Confirm).await;
+        change(&clinic, patient, &id, ReservationChange::Confirm).await;
     }
     // One batch holds all of them.
     let keeper = Keeper::start(&clinic, "first");

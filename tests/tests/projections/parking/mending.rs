@@ -1,10 +1,10 @@
 //! Mending: what was parked is taken in late, and both views end as a rebuild has them.
 
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
 use daybook_domain::{ReadModel, ServiceId};
-use daybook_projections::parked::{self, HeldUp, Mended, Mending};
+use daybook_projections::parked::{self, BlockingKey, Mended, Mending};
 use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -23,9 +23,9 @@ async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back
         let mut dice = Dice::new(seed);
         live_through(&clinic, &mut dice, 60).await;
         let (lost, odd) = (book(&clinic, 2, None).await, book(&clinic, 11, Some("창가 자리")).await);
-        change(&clinic, 11, &odd, Wanted::Confirm).await;
+        change(&clinic, 11, &odd, ReservationChange::Confirm).await;
         live_through_more(&clinic, &mut dice).await;
-        change(&clinic, 2, &lost, Wanted::WriteAdminNote("확인".into())).await;
+        change(&clinic, 2, &lost, ReservationChange::WriteAdminNote("확인".into())).await;
         let position = events_of(&clinic, &odd).await[0];
         let kind = rename(&clinic, position, "ReservationTeleported").await;
         let key = LostKey::of(&clinic, events_of(&clinic, &lost).await[0]).await;
@@ -38,15 +38,15 @@ async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back
         assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing was changed");
 
         key.put_back(&clinic).await;
-        let unknown = retry(&clinic, Mending::One(HeldUp::named("nobody"))).await;
+        let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
         assert!(matches!(unknown, Err(ViewError::NotHeldUp(_))), "{unknown:?}");
-        let mended = retry(&clinic, Mending::One(HeldUp::named(lost.as_str()))).await.unwrap();
+        let mended = retry(&clinic, Mending::One(BlockingKey::named(lost.as_str()))).await.unwrap();
         assert_eq!(mended.len(), 2, "{mended:?}");
         rename(&clinic, position, &kind).await;
         let mended = retry(&clinic, Mending::All).await.unwrap();
         assert!(mended.iter().all(|one| one.parked == 0), "{mended:?}");
         assert_eq!(parked(&clinic).await, []);
-        change(&clinic, 2, &lost, Wanted::Confirm).await;
+        change(&clinic, 2, &lost, ReservationChange::Confirm).await;
         clinic.settled().await.unwrap();
         assert_as_rebuilt(&clinic).await;
         keeper.stop().await;
@@ -73,8 +73,8 @@ async fn who_was_forgotten_while_parked_does_not_come_back_and_what_was_booked_s
     let clinic = idle_clinic().await;
     let entered = book(&clinic, 3, Some("비밀")).await;
     let noted = book(&clinic, 4, Some("비밀")).await;
-    change(&clinic, 4, &noted, Wanted::WriteAdminNote("비밀".into())).await;
-    change(&clinic, 4, &noted, Wanted::Confirm).await;
+    change(&clinic, 4, &noted, ReservationChange::WriteAdminNote("비밀".into())).await;
+    change(&clinic, 4, &noted, ReservationChange::Confirm).await;
     let broken = [events_of(&clinic, &entered).await[0], events_of(&clinic, &noted).await[1]];
     let mut kinds = Vec::new();
     for position in broken {

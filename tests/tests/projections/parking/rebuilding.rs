@@ -1,6 +1,6 @@
 //! Rebuilds and promotions: they stop at what cannot be taken in and name it, and leave the live views alone.
 
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_projections::{Generation, ViewError};
 use daybook_tests::clinic::Clinic;
@@ -24,7 +24,7 @@ async fn a_value_that_is_refused_in_a_copy_is_traced_to_its_event() {
     for patient in 0..20 {
         let notes = (patient == 13).then_some("a\u{0}b");
         let id = book(&clinic, patient, notes).await;
-        change(&clinic, patient, &id, Wanted::Confirm).await;
+        change(&clinic, patient, &id, ReservationChange::Confirm).await;
     }
     let before = contents(&clinic, FIRST).await;
     let (position, cause) = stop(&clinic).await;
@@ -65,7 +65,7 @@ async fn an_event_at_which_the_first_rebuild_stopped_can_be_discarded() {
 async fn a_generation_with_parked_events_is_not_promoted() {
     let clinic = idle_clinic().await;
     let id = book(&clinic, 1, None).await;
-    change(&clinic, 1, &id, Wanted::Confirm).await;
+    change(&clinic, 1, &id, ReservationChange::Confirm).await;
     let key = LostKey::of(&clinic, events_of(&clinic, &id).await[0]).await;
     let keeper = Keeper::start(&clinic, "first");
     clinic.settled().await.unwrap();
@@ -90,8 +90,8 @@ async fn a_trial_lists_every_event_that_fails_and_counts_what_stands_behind() {
     let mut wanted = Vec::new();
     for patient in 0..9 {
         let id = book(&clinic, patient, None).await;
-        change(&clinic, patient, &id, Wanted::Confirm).await;
-        change(&clinic, patient, &id, Wanted::Complete).await;
+        change(&clinic, patient, &id, ReservationChange::Confirm).await;
+        change(&clinic, patient, &id, ReservationChange::Complete).await;
         let events = events_of(&clinic, &id).await;
         match patient {
             2 => wanted.push(events[1]),

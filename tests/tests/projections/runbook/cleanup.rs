@@ -134,7 +134,7 @@ async fn the_performance_check_tells_whether_an_index_was_used() {
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     let booked = clinic.commands.request(wanted, desk()).await.unwrap();
     let page = "2026-12-01".parse().unwrap();
-    let confirm = daybook_commands::Wanted::Confirm;
+    let confirm = daybook_commands::ReservationChange::Confirm;
     clinic.commands.change(page, booked.reservation, None, confirm, desk()).await.unwrap();
     clinic.settled().await.unwrap();
     let check = async || performance(&clinic.pool.get().await.unwrap(), page).await.unwrap();

@@ -1,7 +1,9 @@
 //! Generations by name: which can be compared, and what is said of those that cannot.
 
 use daybook_domain::ReadModel;
-use daybook_projections::{Comparison, Generation, Mode, State, Until, Verdict, ViewError, compare};
+use daybook_projections::{
+    Comparison, Generation, GenerationState, Mode, Until, Verdict, ViewError, compare,
+};
 use daybook_tests::clinic::{Clinic, desk, request};
 
 use super::generation;
@@ -86,5 +88,8 @@ async fn what_cannot_be_compared_is_refused_with_what_to_do() {
     let set = "UPDATE control.generations SET state = 'failed' WHERE model = 'legacy' AND number = 1";
     client.batch_execute(set).await.unwrap();
     let failed = compared(&clinic, Mode::Full, ["legacy_1", "legacy_2"]).await.unwrap_err();
-    assert!(matches!(failed, ViewError::NotComparable { state: Some(State::Failed), .. }), "{failed:?}");
+    assert!(
+        matches!(failed, ViewError::NotComparable { state: Some(GenerationState::Failed), .. }),
+        "{failed:?}"
+    );
 }

@@ -1,7 +1,7 @@
 //! Faults that are planted into the views' tables: what a projector with a bug would leave there.
 
 use chrono::NaiveDate;
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::StreamName;
 use daybook_projections::{Days, MAX_DIFFERENCES};
@@ -51,7 +51,7 @@ async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_it
     client.batch_execute(&bug).await.unwrap();
     let find = r#"SELECT "preferredDate" FROM legacy_1.reservations WHERE id = $1"#;
     let date: NaiveDate = client.query_one(find, &[&id.as_str()]).await.unwrap().get(0);
-    let note = || Wanted::WriteAdminNote("비밀 메모".to_owned());
+    let note = || ReservationChange::WriteAdminNote("비밀 메모".to_owned());
     clinic.commands.change(date, id.clone(), None, note(), desk()).await.unwrap();
     clinic.settled().await.unwrap();
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use chrono::NaiveDate;
-use daybook_commands::Wanted;
+use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::StreamName;
 use daybook_event_log::portable::{self, Progress};
-use daybook_event_log::vault::Opener;
+use daybook_event_log::vault::Decryptor;
 use daybook_projections::{Checked, Proof, ProofError, check_proof, prove};
 use daybook_tests::clinic::{Clinic, desk, request};
 use serde_json::{Value, json};
@@ -39,12 +39,12 @@ async fn exported(clinic: &Clinic) -> Vec<u8> {
     file
 }
 
-async fn check(proof: &Proof, file: &[u8], keys: Option<Opener>) -> Checked {
+async fn check(proof: &Proof, file: &[u8], keys: Option<Decryptor>) -> Checked {
     let verified = portable::verify(Cursor::new(file), &|_: Progress| {}).await.unwrap();
     check_proof(proof, verified, keys, &|_| {}).await.unwrap()
 }
 
-async fn keys(clinic: &Clinic) -> Option<Opener> {
+async fn keys(clinic: &Clinic) -> Option<Decryptor> {
     Some(clinic.vault.load_all_keys().await.unwrap())
 }
 
@@ -59,7 +59,11 @@ async fn lived_through(seed: u64) -> Clinic {
     live_through(&clinic, &mut Dice::new(seed), 150).await;
     let wanted = request(901, "srv_body_care", DAY, "10:00", ReadModel::Legacy);
     let booked = clinic.commands.request(wanted, desk()).await.unwrap();
-    clinic.commands.change(day(), booked.reservation, None, Wanted::Confirm, desk()).await.unwrap();
+    clinic
+        .commands
+        .change(day(), booked.reservation, None, ReservationChange::Confirm, desk())
+        .await
+        .unwrap();
     clinic.settled().await.unwrap();
     clinic
 }

@@ -1,7 +1,7 @@
 //! What a PATCH asks for, and the commands that make it so.
 
-use daybook_commands::Wanted;
-use daybook_domain::wish::{self, Understood};
+use daybook_commands::ReservationChange;
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::{ClockTime, ReadModel, Status};
 use daybook_projections::query::Reservation;
 
@@ -48,21 +48,23 @@ impl Patch {
         found: &Reservation,
         is_no_show: bool,
         judge: ReadModel,
-    ) -> Result<Vec<Wanted>, Problem> {
-        let start = self.start.map(|start| match wish::read(&found.preferred_time) {
-            Understood::At(_) => Wanted::Reschedule { start, judge },
-            Understood::Period(_) | Understood::Unclear(_) => Wanted::AssignTime { start, judge },
+    ) -> Result<Vec<ReservationChange>, Problem> {
+        let start = self.start.map(|start| match requested_time::read(&found.preferred_time) {
+            ParsedTime::At(_) => ReservationChange::Reschedule { start, judge },
+            ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
+                ReservationChange::AssignTime { start, judge }
+            }
         });
         let turn = match self.status {
             Some(status) => self.turn(status, found.status, is_no_show)?,
             None => None,
         };
-        let note = self.note.clone().map(Wanted::WriteAdminNote);
-        let wanted: Vec<Wanted> = [start, turn, note].into_iter().flatten().collect();
+        let note = self.note.clone().map(ReservationChange::WriteAdminNote);
+        let wanted: Vec<ReservationChange> = [start, turn, note].into_iter().flatten().collect();
         if wanted.is_empty() { Err(Problem::of(Code::NothingToChange)) } else { Ok(wanted) }
     }
 
-    fn turn(&self, to: Status, from: Status, is_no_show: bool) -> Result<Option<Wanted>, Problem> {
+    fn turn(&self, to: Status, from: Status, is_no_show: bool) -> Result<Option<ReservationChange>, Problem> {
         let reason = self.reason.clone();
         Ok(Some(match to {
             // Nothing leads back to the start. That it stands there already is nothing to complain of.
@@ -70,14 +72,14 @@ impl Patch {
             Status::Pending => {
                 return Err(Problem::with(Code::InvalidTransition, Details::Transition { from, to }));
             }
-            Status::Confirmed if is_no_show => {
-                Wanted::CorrectNoShow { reason: reason.ok_or_else(|| Problem::of(Code::ReasonRequired))? }
-            }
-            Status::Confirmed => Wanted::Confirm,
-            Status::Cancelled => Wanted::Cancel { reason },
-            Status::Rejected => Wanted::Reject { reason },
-            Status::Completed => Wanted::Complete,
-            Status::NoShow => Wanted::MarkNoShow,
+            Status::Confirmed if is_no_show => ReservationChange::CorrectNoShow {
+                reason: reason.ok_or_else(|| Problem::of(Code::ReasonRequired))?,
+            },
+            Status::Confirmed => ReservationChange::Confirm,
+            Status::Cancelled => ReservationChange::Cancel { reason },
+            Status::Rejected => ReservationChange::Reject { reason },
+            Status::Completed => ReservationChange::Complete,
+            Status::NoShow => ReservationChange::MarkNoShow,
         }))
     }
 }
@@ -90,9 +92,9 @@ fn start(sent: &mut Object) -> Result<Option<ClockTime>, Problem> {
         return Ok(Some(time));
     }
     let Some(typed) = typed else { return Ok(None) };
-    match wish::read(&typed) {
-        Understood::At(time) => Ok(Some(time)),
-        Understood::Period(_) | Understood::Unclear(_) => {
+    match requested_time::read(&typed) {
+        ParsedTime::At(time) => Ok(Some(time)),
+        ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
             Err(Problem::field(Code::InvalidTime, "preferredTime"))
         }
     }

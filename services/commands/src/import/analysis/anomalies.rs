@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use daybook_domain::book::Placement;
 use daybook_domain::hours::Hours;
+use daybook_domain::schedule::SlotAssignment;
 use serde::Serialize;
 
 use crate::import::report::{Place, Reason, Reject};
@@ -81,7 +81,7 @@ impl Anomalies {
         &mut self,
         hours: &Hours,
         date: NaiveDate,
-        placement: &Placement,
+        placement: &SlotAssignment,
         place: &Place,
     ) {
         if hours.on(date).next().is_none() {

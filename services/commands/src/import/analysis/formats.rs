@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use daybook_domain::wish::{Understood, shape};
+use daybook_domain::requested_time::{ParsedTime, shape};
 use serde::Serialize;
 
 use super::Samples;
@@ -93,7 +93,7 @@ impl Formats {
         }
         *format.outcomes.entry((Becomes::kind(reading.understood), by)).or_default() += 1;
         // What the grammar understands names a time and nothing else; anything else may name a patient.
-        let is_time = !matches!(reading.built_in, Understood::Unclear(_));
+        let is_time = !matches!(reading.built_in, ParsedTime::Ambiguous(_));
         if is_time || self.samples == Samples::All {
             format.keep_sample(text, reading.understood);
         }
@@ -109,7 +109,7 @@ impl Formats {
 }
 
 impl Format {
-    fn keep_sample(&mut self, text: &str, understood: Understood) {
+    fn keep_sample(&mut self, text: &str, understood: ParsedTime) {
         let cut: String = text.chars().take(MAX_SAMPLE_CHARS).collect();
         if self.samples.len() < MAX_SAMPLES && self.samples.iter().all(|sample| sample.text != cut) {
             self.samples.push(Sample { text: cut, becomes: Becomes::exactly(understood) });

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use daybook_domain::wish::{self, Unclear, Understood};
+use daybook_domain::requested_time::{self, Ambiguity, ParsedTime};
 use daybook_domain::{ClockTime, Period};
 use serde::{Serialize, Serializer};
 
@@ -18,22 +18,22 @@ pub enum Becomes {
     /// A half of the day.
     Period(Period),
     /// A person's work, and why.
-    Review(Unclear),
+    Review(Ambiguity),
 }
 
 impl Becomes {
-    pub(super) const fn exactly(understood: Understood) -> Self {
+    pub(super) const fn exactly(understood: ParsedTime) -> Self {
         match understood {
-            Understood::At(time) => Self::At(time),
-            Understood::Period(period) => Self::Period(period),
-            Understood::Unclear(unclear) => Self::Review(unclear),
+            ParsedTime::At(time) => Self::At(time),
+            ParsedTime::Period(period) => Self::Period(period),
+            ParsedTime::Ambiguous(unclear) => Self::Review(unclear),
         }
     }
 
-    pub(super) const fn kind(understood: Understood) -> Self {
+    pub(super) const fn kind(understood: ParsedTime) -> Self {
         match understood {
-            Understood::At(_) => Self::Time,
-            Understood::Period(_) | Understood::Unclear(_) => Self::exactly(understood),
+            ParsedTime::At(_) => Self::Time,
+            ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => Self::exactly(understood),
         }
     }
 }
@@ -72,7 +72,7 @@ impl By {
     pub(super) fn of(text: &str, reading: &Reading, rules: &Rules) -> Self {
         match reading.rule {
             Some(place) => Self::Rule(rules.names().nth(place).unwrap_or_default().into()),
-            None => wish::form(text).map_or(Self::NoRule, |form| Self::BuiltIn(form.as_str())),
+            None => requested_time::form(text).map_or(Self::NoRule, |form| Self::BuiltIn(form.as_str())),
         }
     }
 }

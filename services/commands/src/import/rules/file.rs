@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use daybook_domain::ClockTime;
+use daybook_domain::requested_time::{self, MAX_REQUESTED_TIME_LENGTH};
 use daybook_domain::time::Period;
-use daybook_domain::wish::{self, MAX_WISH_LENGTH};
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
@@ -156,9 +156,11 @@ fn name(text: &str) -> Result<Box<str>, String> {
 }
 
 fn whole_text(text: &str) -> Result<String, String> {
-    let canonical = wish::canonical(text);
-    if canonical.is_empty() || canonical.len() > MAX_WISH_LENGTH {
-        return Err(format!("a text has 1 to {MAX_WISH_LENGTH} bytes; a blank one always goes to review"));
+    let canonical = requested_time::canonical(text);
+    if canonical.is_empty() || canonical.len() > MAX_REQUESTED_TIME_LENGTH {
+        return Err(format!(
+            "a text has 1 to {MAX_REQUESTED_TIME_LENGTH} bytes; a blank one always goes to review"
+        ));
     }
     Ok(canonical)
 }

@@ -8,8 +8,8 @@ fn rules(text: &str) -> Rules {
     Rules::parse(text).unwrap()
 }
 
-fn at(text: &str) -> Understood {
-    Understood::At(text.parse().unwrap())
+fn at(text: &str) -> ParsedTime {
+    ParsedTime::At(text.parse().unwrap())
 }
 
 const LUNCH: &str = "[[rule]]\nname = \"lunch\"\ntext = \" 점심때 \"\nmeans = \"12:30\"\n";
@@ -21,7 +21,7 @@ fn a_rule_reads_what_the_grammar_does_not() {
     ));
     assert_eq!(rules.read("점심때").understood, at("12:30"));
     assert_eq!(rules.read("점심때").rule, Some(0));
-    assert_eq!(rules.read("  11시   전").understood, Understood::Period(Period::Morning));
+    assert_eq!(rules.read("  11시   전").understood, ParsedTime::Period(Period::Morning));
     assert_eq!(rules.read("11시 전에요").rule, None, "a pattern is about the whole text");
     assert_eq!(rules.names().collect::<Vec<_>>(), ["lunch", "before-n"]);
 }
@@ -48,15 +48,15 @@ fn the_grammar_goes_first_unless_a_rule_says_otherwise() {
 #[test]
 fn a_rule_may_send_to_review_and_the_reason_stays_the_grammars() {
     let rules = rules("[[rule]]\nname = \"r\"\npattern = '\\d{1,2}시'\nmeans = \"REVIEW\"\nbefore = true\n");
-    assert_eq!(rules.read("3시").understood, Understood::Unclear(Unclear::AmbiguousHour));
-    assert_eq!(rules.read("10시").understood, Understood::Unclear(Unclear::NotATime));
+    assert_eq!(rules.read("3시").understood, ParsedTime::Ambiguous(Ambiguity::AmbiguousHour));
+    assert_eq!(rules.read("10시").understood, ParsedTime::Ambiguous(Ambiguity::NotATime));
 }
 
 #[test]
 fn a_blank_text_is_never_read_and_neither_is_one_that_is_too_long() {
     let rules = rules("[[rule]]\nname = \"all\"\npattern = '.*'\nmeans = \"09:00\"\nbefore = true\n");
-    assert_eq!(rules.read("  ").understood, Understood::Unclear(Unclear::Empty));
-    assert_eq!(rules.read(&"x".repeat(MAX_WISH_LENGTH + 1)).rule, None);
+    assert_eq!(rules.read("  ").understood, ParsedTime::Ambiguous(Ambiguity::Empty));
+    assert_eq!(rules.read(&"x".repeat(MAX_REQUESTED_TIME_LENGTH + 1)).rule, None);
     assert_eq!(rules.read("x").understood, at("09:00"));
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
-use crate::failure::Misuse;
+use crate::failure::UsageError;
 use crate::part::{SUFFIX, unless_missing};
 
 /// Its owner's alone.
@@ -129,16 +129,16 @@ impl Backup {
     }
 }
 
-fn name_of(folder: &Path) -> Result<String, Misuse> {
+fn name_of(folder: &Path) -> Result<String, UsageError> {
     let name = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let no_name = || Misuse(format!("`{}` has no name of its own; name a folder", folder.display()));
+    let no_name = || UsageError(format!("`{}` has no name of its own; name a folder", folder.display()));
     name.ok_or_else(no_name)
 }
 
 /// Refuses a place where there is something already; an empty folder is nothing.
 fn check_free(place: &Path) -> anyhow::Result<()> {
     let taken = || {
-        Misuse(format!(
+        UsageError(format!(
             "there is something in `{}` already; name a folder that is not there",
             place.display()
         ))
@@ -211,7 +211,7 @@ mod tests {
         fs::write(place.join("precious"), "mine").unwrap();
         for taken in [&place, &place.join("precious"), Path::new("/"), Path::new("..")] {
             let refused = Unfinished::create(taken).map(drop).unwrap_err();
-            assert!(refused.is::<Misuse>(), "{}", taken.display());
+            assert!(refused.is::<UsageError>(), "{}", taken.display());
         }
     }
 

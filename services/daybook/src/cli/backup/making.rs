@@ -7,14 +7,14 @@ use anyhow::Context;
 use chrono::Utc;
 use daybook_event_log::Position;
 use daybook_event_log::portable::{self, Exported, Progress};
-use daybook_projections::{Holdings, Moment, RULES_VERSION};
+use daybook_projections::{DatabaseSummary, FOLD_VERSION, Snapshot};
 use tokio::task::spawn_blocking;
 
 use super::folder::{DATABASE_FILE, FILES, HISTORY_FILE, LOG_FILE, Unfinished};
 use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
 use super::tools::{Content, Tools};
-use crate::output::{Meter, say};
-use crate::part::Part;
+use crate::output::{ProgressBar, say};
+use crate::part::AtomicFile;
 use crate::wiring::{Backend, LogIdentity};
 
 /// Bytes that are written at once.
@@ -25,7 +25,7 @@ pub(super) async fn fill(
     backend: &Backend,
     log: LogIdentity,
     folder: &Unfinished,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<Manifest> {
     let end = let_views_catch_up(backend).await?;
     meter.enter("dumping the database");
@@ -42,7 +42,7 @@ pub(super) async fn fill(
         head: exported.position,
         events: exported.summary.events,
         keys: held.keys,
-        rules_version: RULES_VERSION,
+        rules_version: FOLD_VERSION,
         views: held.views,
         files: sum_up(folder).await?,
     };
@@ -62,13 +62,13 @@ async fn let_views_catch_up(backend: &Backend) -> anyhow::Result<Position> {
 }
 
 /// Dumps a snapshot; says what was in it.
-async fn dump(backend: &Backend, folder: &Unfinished) -> anyhow::Result<Holdings> {
+async fn dump(backend: &Backend, folder: &Unfinished) -> anyhow::Result<DatabaseSummary> {
     let mut client = backend.pool.get().await?;
     let tools = Tools::find(&backend.config, &client).await?;
-    let moment = Moment::take(&mut client).await?;
+    let moment = Snapshot::take(&mut client).await?;
     let held = moment.look().await?;
     for (content, file) in [(Content::Database, DATABASE_FILE), (Content::History, HISTORY_FILE)] {
-        let part = Part::create(&folder.path().join(file))?;
+        let part = AtomicFile::create(&folder.path().join(file))?;
         tools.dump(content, moment.snapshot(), part.out()).await?;
         part.keep()?;
     }
@@ -79,9 +79,9 @@ async fn export(
     backend: &Backend,
     folder: &Unfinished,
     head: Position,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<Exported> {
-    let part = Part::create(&folder.path().join(LOG_FILE))?;
+    let part = AtomicFile::create(&folder.path().join(LOG_FILE))?;
     let all = head.commit().max(1);
     let tell = |progress: Progress| {
         let fraction = progress.position.commit() as f64 / all as f64;
@@ -100,7 +100,7 @@ async fn sum_up(folder: &Unfinished) -> anyhow::Result<Vec<FileSum>> {
 }
 
 fn write(folder: &Unfinished, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let part = Part::create(&folder.path().join(name))?;
+    let part = AtomicFile::create(&folder.path().join(name))?;
     let mut out: &File = part.out();
     out.write_all(bytes).with_context(|| format!("cannot write {name}"))?;
     part.keep()

@@ -10,10 +10,10 @@ use daybook_event_log::EventLog;
 use daybook_event_log::portable::{self, Exported, Progress};
 
 use crate::exit::Exit;
-use crate::output::{Format, Meter, counted, grouped, say};
-use crate::part::{Part, check_free};
+use crate::output::{Format, ProgressBar, counted, grouped, say};
+use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -39,7 +39,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if !to_stdout {
         check_free(&file, force)?;
     }
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let exported = match to_stdout {
         true => write(&*backend.log, io::stdout().lock()).await,
         false => write_file(&*backend.log, &file, force).await,
@@ -56,7 +56,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 }
 
 async fn write_file(log: &dyn EventLog, file: &Path, force: bool) -> anyhow::Result<Exported> {
-    let part = Part::create(file)?;
+    let part = AtomicFile::create(file)?;
     let exported = write(log, part.out()).await?;
     // Somebody may have made the file meanwhile.
     check_free(file, force)?;
@@ -65,7 +65,7 @@ async fn write_file(log: &dyn EventLog, file: &Path, force: bool) -> anyhow::Res
 }
 
 async fn write(log: &dyn EventLog, out: impl Write) -> anyhow::Result<Exported> {
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let head = log.head().await?.commit().max(1);
     let tell = |progress: Progress| {
         let fraction = progress.position.commit() as f64 / head as f64;

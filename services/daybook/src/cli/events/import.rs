@@ -12,10 +12,10 @@ use clap::Args;
 use daybook_event_log::portable::{self, Imported, Progress, Summary, Verified};
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format, Meter, counted, grouped};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 /// Bytes that are read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -26,7 +26,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -35,7 +35,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { file, consent, format } = arguments;
     let verified = verify(&file).await.with_context(|| format!("`{}`", file.display()))?;
     consent.to(describe_change(verified.summary())).await?;
-    let backend = Backend::open(settings, Beginning::Allowed).await?;
+    let backend = Backend::open(settings, IfMissing::Allowed).await?;
     let imported = import(&backend, verified).await;
     backend.close().await?;
     let imported = imported?;
@@ -48,21 +48,21 @@ pub(in crate::cli) async fn verify(path: &Path) -> anyhow::Result<Verified<BufRe
     let file = File::open(path).context("cannot be opened")?;
     let found = file.metadata().context("cannot be looked at")?;
     if !found.is_file() {
-        return Err(Misuse("is no file; it is read twice, so that a pipe will not do".to_owned()).into());
+        return Err(UsageError("is no file; it is read twice, so that a pipe will not do".to_owned()).into());
     }
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let tell = |progress: Progress| tell(&meter, "checking the file", progress, found.len());
     Ok(portable::verify(BufReader::with_capacity(BUFFER_BYTES, file), &tell).await?)
 }
 
 async fn import(backend: &Backend, verified: Verified<BufReader<File>>) -> anyhow::Result<Imported> {
     let size_bytes = verified.summary().bytes;
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let tell = |progress: Progress| tell(&meter, "importing", progress, size_bytes);
     Ok(verified.import(&*backend.log, &tell).await?)
 }
 
-fn tell(meter: &Meter, phase: &'static str, progress: Progress, size_bytes: u64) {
+fn tell(meter: &ProgressBar, phase: &'static str, progress: Progress, size_bytes: u64) {
     let fraction = progress.bytes as f64 / size_bytes.max(1) as f64;
     meter.tell(phase, progress.events, Some(fraction));
 }

@@ -1,7 +1,7 @@
 //! One event as it is printed: two lines for people, one object for programs.
 
 use daybook_event_log::codec::decode_metadata;
-use daybook_event_log::{Position, Recorded, Revision};
+use daybook_event_log::{Position, RecordedEvent, Revision};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// Fails where the log holds something that is not JSON.
-    pub(in crate::cli) fn new(event: &'a Recorded) -> serde_json::Result<Self> {
+    pub(in crate::cli) fn new(event: &'a RecordedEvent) -> serde_json::Result<Self> {
         Ok(Self {
             position: event.position,
             stream: event.stream.as_str(),
@@ -35,7 +35,7 @@ impl<'a> Stored<'a> {
 }
 
 /// Prints one event.
-pub(super) fn print_event(event: &Recorded, format: Format) -> anyhow::Result<()> {
+pub(super) fn print_event(event: &RecordedEvent, format: Format) -> anyhow::Result<()> {
     if !format.is_json() {
         return print(describe(event));
     }
@@ -43,8 +43,8 @@ pub(super) fn print_event(event: &Recorded, format: Format) -> anyhow::Result<()
 }
 
 /// An event for people.
-pub(in crate::cli) fn describe(event: &Recorded) -> String {
-    let Recorded { position, stream, revision, kind, .. } = event;
+pub(in crate::cli) fn describe(event: &RecordedEvent) -> String {
+    let RecordedEvent { position, stream, revision, kind, .. } = event;
     // What a newer release wrote is shown as far as it can be read.
     let known = decode_metadata(&event.metadata).ok().map(|(_, known)| known);
     let when = known.as_ref().map(|known| known.recorded_at.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string());
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn an_event_is_shown_as_it_is_stored() {
-        let event = Recorded {
+        let event = RecordedEvent {
             position: Position::new(7, 7).unwrap(),
             stream: StreamName::catalog(),
             revision: Revision::FIRST,

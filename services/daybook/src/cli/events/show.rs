@@ -8,7 +8,7 @@ use super::line::print_event;
 use crate::exit::Exit;
 use crate::output::{Format, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let shown = show(&backend, &arguments).await;
     backend.close().await?;
     if shown? == 0 {

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use clap::Args;
-use daybook_event_log::{EventLog, Filter, Position, Recorded};
+use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use futures_util::TryStreamExt;
 
 use super::line::print_event;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 /// Events that `--last` keeps in memory, at most.
 const MAX_LAST: u64 = 10_000;
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let printed = print_log(&*backend.log, arguments).await;
     backend.close().await?;
     printed.map(|()| Exit::Done)
@@ -57,7 +57,7 @@ async fn print_log(log: &dyn EventLog, arguments: &Arguments) -> anyhow::Result<
 /// Prints the last events there are; says where the log ended. A log is read forwards only, so all of it is passed over.
 async fn print_last(log: &dyn EventLog, arguments: &Arguments) -> anyhow::Result<Position> {
     let wanted = usize::try_from(arguments.last)?;
-    let mut last: VecDeque<Recorded> = VecDeque::with_capacity(wanted);
+    let mut last: VecDeque<RecordedEvent> = VecDeque::with_capacity(wanted);
     let mut end = Position::START;
     let mut events = log.read_all(Position::START, &Filter::all()).await?;
     while let Some(event) = events.try_next().await? {

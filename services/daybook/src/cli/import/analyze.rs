@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::Takeover;
+use daybook_commands::ImportRun;
 use daybook_commands::import::{Analysis, Samples};
 
 use super::source::{RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
 use crate::output::{Format, say};
-use crate::part::{Part, check_free};
+use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
 use crate::wiring::Backend;
 
@@ -59,7 +59,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let source = Source::open(arguments.source)?;
-    let takeover = Takeover { rules: arguments.rules.read()?, ..Takeover::default() };
+    let takeover = ImportRun { rules: arguments.rules.read()?, ..ImportRun::default() };
     if let Some(file) = &arguments.html {
         check_free(file, arguments.force)?;
     }
@@ -82,7 +82,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 }
 
 fn write_page(file: &Path, page: &str) -> anyhow::Result<()> {
-    let part = Part::create(file)?;
+    let part = AtomicFile::create(file)?;
     part.out().write_all(page.as_bytes()).with_context(|| format!("cannot write `{}`", file.display()))?;
     part.keep()?;
     say(format_args!("The report is in `{}`.", file.display()));

@@ -189,7 +189,7 @@ fn views(report: &Report) -> Table {
 #[cfg(test)]
 mod tests {
     use daybook_commands::import::{Place, Reason, Reject};
-    use daybook_domain::wish::Unclear;
+    use daybook_domain::requested_time::Ambiguity;
 
     use super::*;
 
@@ -201,7 +201,7 @@ mod tests {
             imported: 2,
             rejected: 2,
             rejects: vec![reject],
-            review: [(Unclear::AmbiguousHour, 1)].into(),
+            review: [(Ambiguity::AmbiguousHour, 1)].into(),
             ..ImportReport::default()
         };
         let text = describe(&Report { import, is_clean: None, views: vec![] });

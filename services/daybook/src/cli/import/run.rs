@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
-use daybook_commands::Takeover;
+use daybook_commands::ImportRun;
 use daybook_commands::import::{ImportReport, Reconciliation};
 
 use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
 use super::source::{RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
-use crate::output::{Consent, Format};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
 use crate::view_counts;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -47,13 +47,13 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { source, since, old_wins, is_final, rules, dry_run, consent, format } = arguments;
-    let takeover = Takeover { since, old_wins, reconcile: is_final, rules: rules.read()? };
+    let takeover = ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()? };
     let source = Source::open(source)?;
     if dry_run {
         return rehearse(settings, source, &takeover, format).await;
     }
     consent.to(what_it_does(&source, &takeover)).await?;
-    let backend = Backend::open(settings, Beginning::Allowed).await?;
+    let backend = Backend::open(settings, IfMissing::Allowed).await?;
     let engine = backend.start_engine();
     let imported = import(&backend, source, &takeover).await;
     engine.stop().await;
@@ -63,7 +63,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(exit(report.is_clean))
 }
 
-fn what_it_does(source: &Source, takeover: &Takeover) -> String {
+fn what_it_does(source: &Source, takeover: &ImportRun) -> String {
     let which = match takeover.since {
         Some(since) => format!(" since {}", since.to_rfc3339()),
         None => String::new(),
@@ -92,7 +92,7 @@ fn exit(is_clean: Option<bool>) -> Exit {
 async fn rehearse(
     settings: &Settings,
     source: Source,
-    takeover: &Takeover,
+    takeover: &ImportRun,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let backend = Backend::open_if_begun(settings).await?;
@@ -109,7 +109,7 @@ async fn rehearse(
 }
 
 /// Imports, and waits until both views hold it.
-async fn import(backend: &Backend, source: Source, takeover: &Takeover) -> anyhow::Result<Report> {
+async fn import(backend: &Backend, source: Source, takeover: &ImportRun) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     // The catalog says which service an enum value is; a new clinic has to have one first.
     backend.commands.seed().await?;

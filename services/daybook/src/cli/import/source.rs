@@ -11,8 +11,8 @@ use clap::Args;
 use daybook_commands::ImportError;
 use daybook_commands::import::{self, MAX_RULES_BYTES, OnProgress, Progress, Rules};
 
-use crate::failure::Misuse;
-use crate::output::Meter;
+use crate::failure::UsageError;
+use crate::output::ProgressBar;
 use crate::settings::parse_connection;
 
 #[derive(Args)]
@@ -43,7 +43,7 @@ impl RulesArguments {
             File::open(path).and_then(|file| file.take(MAX_RULES_BYTES as u64 + 1).read_to_string(&mut text));
         read.with_context(|| format!("cannot read `{}` (--rules)", path.display()))?;
         let rules = Rules::parse(&text);
-        rules.map_err(|error| Misuse(format!("`{}` (--rules), {error}", path.display())).into())
+        rules.map_err(|error| UsageError(format!("`{}` (--rules), {error}", path.display())).into())
     }
 }
 
@@ -80,7 +80,7 @@ impl Source {
         phase: &'static str,
         read: impl AsyncFnOnce(import::Source, OnProgress<'_>) -> Result<T, ImportError>,
     ) -> anyhow::Result<T> {
-        let meter = Meter::new("rows");
+        let meter = ProgressBar::new("rows");
         let (source, size_bytes) = match self {
             Self::Csv { file, size_bytes, .. } => (import::Source::Csv(Box::new(file)), Some(size_bytes)),
             Self::Postgres(config) => (import::Source::Postgres(config), None),

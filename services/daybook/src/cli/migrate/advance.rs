@@ -15,9 +15,9 @@ use serde::Serialize;
 use super::{check_reason, gates, stage};
 use crate::cli::projection::retire;
 use crate::exit::Exit;
-use crate::output::{Consent, Format, say};
+use crate::output::{Confirmation, Format, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now};
 
 /// Why the legacy view is retired where nobody said more.
 const THROUGH_GATES: &str = "every gate before the last stage let through";
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -65,7 +65,7 @@ struct Outcome {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     check_reason("--override", arguments.overridden.as_deref())?;
     check_reason("--reason", arguments.reason.as_deref())?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // Gates are measured, and a view retired, while somebody keeps the views up, with or without a running service.
     let engine = backend.start_engine();
     let outcome = advance(settings, &backend, &arguments).await;

@@ -12,10 +12,10 @@ use daybook_projections::contacts::{self, Role, UnknownRole};
 
 use crate::cli::backup::record;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 use report::Report;
 
 #[derive(Args)]
@@ -49,7 +49,7 @@ struct DoneArguments {
     #[arg(long, value_name = "TEXT")]
     evidence: String,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -60,7 +60,7 @@ struct ContactsArguments {
     #[arg(long = "set", value_name = "ROLE=NAME,REACH", value_parser = parse_entry)]
     entries: Vec<Entry>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -95,7 +95,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 }
 
 async fn show(settings: &Settings, format: Format) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let report = look(&backend).await;
     backend.close().await?;
     let report = report?;
@@ -112,13 +112,13 @@ async fn tick(settings: &Settings, arguments: DoneArguments) -> anyhow::Result<E
     let DoneArguments { item, evidence, consent, format } = arguments;
     if item.is_seen() {
         let how = report::how_to(item);
-        return Err(Misuse(format!("{item} is not taken on anybody's word: {how} records it")).into());
+        return Err(UsageError(format!("{item} is not taken on anybody's word: {how} records it")).into());
     }
     if evidence.trim().is_empty() {
-        return Err(Misuse(format!("--evidence: {}", RoutingRejection::ReasonMissing)).into());
+        return Err(UsageError(format!("--evidence: {}", RoutingRejection::ReasonMissing)).into());
     }
     consent.to(format!("This records that {item} was done. The event log keeps it for ever.")).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let recorded = tick_on(&backend, item, evidence).await;
     backend.close().await?;
     let report = recorded?;
@@ -136,7 +136,7 @@ async fn fill_in(settings: &Settings, arguments: ContactsArguments) -> anyhow::R
     let ContactsArguments { entries, consent, format } = arguments;
     let roles: Vec<&str> = entries.iter().map(|entry| entry.role.as_str()).collect();
     consent.to(format!("This fills in, in place of what is there: {}.", roles.join(", "))).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let filled = fill_in_on(&backend, &entries).await;
     backend.close().await?;
     let report = filled?;

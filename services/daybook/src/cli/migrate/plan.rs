@@ -11,7 +11,7 @@ use super::{gates, lasting, stage};
 use crate::exit::Exit;
 use crate::output::{Format, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let engine = backend.start_engine();
     let plan = backend.migration(settings).plan(arguments.to, Utc::now()).await;

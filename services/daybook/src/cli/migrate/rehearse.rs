@@ -15,11 +15,11 @@ use serde::Serialize;
 use crate::cli::projection::tell_rebuild;
 use crate::cli::signals::Signals;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Format, Meter};
+use crate::failure::UsageError;
+use crate::output::{Format, ProgressBar};
 use crate::rehearsal::{self, Load, Rehearsed, Report};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, Purpose, Scratch};
+use crate::wiring::{Backend, IfMissing, Purpose, Scratch};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -56,7 +56,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { traffic, readers, format } = arguments;
     let load = Load { reads: traffic, readers: usize::from(readers) };
     let mut signals = Signals::take()?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let outcome = rehearse_beside(settings, &backend, load, &mut signals).await;
     backend.close().await?;
     let Some(outcome) = outcome? else { return Ok(Exit::Interrupted) };
@@ -72,7 +72,9 @@ async fn rehearse_beside(
     signals: &mut Signals,
 ) -> anyhow::Result<Option<Outcome>> {
     if backend.log_identity(settings).await?.is_none() {
-        return Err(Misuse("the event log is empty: there is nothing to rehearse with yet".to_owned()).into());
+        return Err(
+            UsageError("the event log is empty: there is nothing to rehearse with yet".to_owned()).into()
+        );
     }
     let scratch = Scratch::create(backend, Purpose::Rehearsal).await?;
     let rehearsed = tokio::select! {
@@ -91,7 +93,7 @@ async fn rehearse(
     scratch: &Scratch,
     load: Load,
 ) -> anyhow::Result<Outcome> {
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let since = Instant::now();
     meter.enter("copying the log");
     let (restored, copied_to) = copying::copy(settings, backend, scratch).await?;
@@ -101,7 +103,7 @@ async fn rehearse(
     rehearsal::build(&restored, &models, &|progress| tell_rebuild(&meter, progress)).await?;
     let building_seconds = since.elapsed().as_secs_f64();
     drop(meter);
-    let meter = Meter::new("reads");
+    let meter = ProgressBar::new("reads");
     let tell = |rehearsed: Rehearsed| {
         let Rehearsed { stage, reads, of } = rehearsed;
         meter.tell(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));

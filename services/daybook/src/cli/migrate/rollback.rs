@@ -14,9 +14,9 @@ use serde::Serialize;
 use super::{check_reason, stage};
 use crate::cli::projection::restore;
 use crate::exit::Exit;
-use crate::output::{Consent, Format};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now, wait_until_in_force};
+use crate::wiring::{Backend, IfMissing, operator_now, wait_until_in_force};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,7 +27,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -64,7 +64,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let built = "A legacy view that is retired is built from the whole log first, which takes longer.";
     consent.to(format!("{what} {built}")).await?;
     let begun = Instant::now();
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let outcome = roll_back(&backend, to, &reason, begun).await;
     backend.close().await?;
     let outcome = outcome?;

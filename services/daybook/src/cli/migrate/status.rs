@@ -13,7 +13,7 @@ use crate::cli::reads::describe_flags;
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // Gates are measured while somebody keeps the views up, with or without a running service.
     let engine = backend.start_engine();
     let status = backend.migration(settings).status(Utc::now()).await;

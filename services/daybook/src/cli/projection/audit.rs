@@ -12,9 +12,9 @@ use daybook_projections::audit::{Audit, AuditProgress, MAX_PAGES, Repair, Repair
 use daybook_projections::{Auditor, Generation, generation};
 
 use crate::exit::Exit;
-use crate::output::{Consent, Format, Meter, counted};
+use crate::output::{Confirmation, Format, ProgressBar, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 use report::{Found, describe, describe_repairs};
 
 const SCOPE: &str = "\
@@ -32,7 +32,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "WHAT")]
     repair: Option<Wish>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -63,7 +63,7 @@ impl FromStr for Wish {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let outcome = carry_out(&backend, arguments).await;
     backend.close().await?;
     outcome
@@ -100,7 +100,7 @@ async fn live(backend: &Backend) -> anyhow::Result<Vec<Generation>> {
 
 /// Audits, and tells how far it is.
 async fn look(auditor: &Auditor, only: Option<Generation>) -> anyhow::Result<Vec<Audit>> {
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let tell = |progress: AuditProgress| {
         meter.tell("counting the log", progress.events, Some(progress.read_fraction));
     };
@@ -111,7 +111,7 @@ async fn look(auditor: &Auditor, only: Option<Generation>) -> anyhow::Result<Vec
 async fn repair_all(
     auditor: &Auditor,
     only: Option<Generation>,
-    consent: Consent,
+    consent: Confirmation,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let audits = look(auditor, only).await?;

@@ -4,16 +4,16 @@ use clap::Args;
 use daybook_projections::Generation;
 
 use crate::exit::Exit;
-use crate::output::{Consent, Format};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     /// Which generation, such as dynamic_3: one of the past, one that was kept, or one that failed
     generation: Generation,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         "This drops the tables of {generation}. The log is left alone: a rebuild makes the same again."
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let dropped = backend.rebuild().drop_generation(generation).await;
     backend.close().await?;
     dropped?;

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use daybook_projections::{Leader, RetirementRecord, Standing, State, generation, leader, retirements};
+use daybook_projections::{
+    GenerationState, GenerationStatus, Leader, RetirementRecord, generation, leader, retirements,
+};
 use serde::Serialize;
 
 use crate::cli::leading::{self, moment};
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,13 +25,13 @@ pub(in crate::cli) struct Arguments {
 struct Listing {
     /// Who keeps the live generations up, or did last.
     leader: Option<Leader>,
-    generations: Vec<Standing>,
+    generations: Vec<GenerationStatus>,
     /// Views that were retired, the last one last.
     retirements: Vec<RetirementRecord>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let listing = look(&backend).await;
     backend.close().await?;
     let listing = listing?;
@@ -70,7 +72,7 @@ fn describe_retirement(record: &RetirementRecord) -> String {
     )
 }
 
-fn table(standings: &[Standing]) -> String {
+fn table(standings: &[GenerationStatus]) -> String {
     let mut table = Table::new(&[
         ("generation", Align::Left),
         ("state", Align::Left),
@@ -99,12 +101,12 @@ fn table(standings: &[Standing]) -> String {
 }
 
 /// A name, or how far it is being built.
-fn remark(standing: &Standing) -> String {
+fn remark(standing: &GenerationStatus) -> String {
     if let Some(name) = &standing.name {
         return name.to_string();
     }
     match (standing.state, &standing.phase, standing.events) {
-        (State::Building, Some(phase), Some(events)) => {
+        (GenerationState::Building, Some(phase), Some(events)) => {
             format!("{}, {}", phase.replace('_', " "), counted(events, "event", "events"))
         }
         (..) => String::new(),

@@ -5,16 +5,16 @@ use daybook_projections::{Generation, Progress};
 
 use super::report::{describe, tell};
 use crate::exit::Exit;
-use crate::output::{Consent, Format, Meter};
+use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     /// Which generation, such as legacy_3; `daybook projection list` shows which are kept
     generation: Generation,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -27,10 +27,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         generation.model
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
     let engine = backend.start_engine();
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let promoted =
         backend.rebuild().promote_again(generation, &|progress: Progress| tell(&meter, progress)).await;
     drop(meter);

@@ -11,9 +11,9 @@ use daybook_projections::{
 
 use super::report::{describe, describe_past, tell};
 use crate::exit::Exit;
-use crate::output::{Align, Consent, Format, Meter, Table, counted, grouped, say};
+use crate::output::{Align, Confirmation, Format, ProgressBar, Table, counted, grouped, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -37,7 +37,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "NAME", requires = "until")]
     name: Option<Name>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -74,7 +74,7 @@ fn memory_mib(text: &str) -> Result<usize, String> {
 
 fn until(text: &str) -> Result<Until, &'static str> {
     let position = text.parse().map(Until::Position);
-    let moment = || DateTime::parse_from_rfc3339(text).map(|moment| Until::Moment(moment.to_utc()));
+    let moment = || DateTime::parse_from_rfc3339(text).map(|moment| Until::Instant(moment.to_utc()));
     position
         .or_else(|_| moment())
         .map_err(|_| "a position, or a time with its zone such as 2026-11-25T09:00:00Z")
@@ -95,11 +95,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         names.join(", ")
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
     let engine = backend.start_engine();
     let models = in_use(&backend, arguments.which);
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let progress = |progress: Progress| tell(&meter, progress);
     let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
     let rebuilt = rebuild.run(&models, &progress).await;
@@ -140,8 +140,8 @@ async fn build_past(
         models.iter().map(|model| model.as_str()).collect::<Vec<_>>().join(", ")
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
-    let meter = Meter::new("events");
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
+    let meter = ProgressBar::new("events");
     let rebuild = backend.rebuild().within(arguments.memory * MIB);
     let built = rebuild.past(models, until, name, &|progress| tell(&meter, progress)).await;
     drop(meter);
@@ -153,8 +153,8 @@ async fn build_past(
 }
 
 async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
-    let meter = Meter::new("events");
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
+    let meter = ProgressBar::new("events");
     let rebuild = backend.rebuild().within(arguments.memory * MIB);
     let tried = rebuild.try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await;
     drop(meter);

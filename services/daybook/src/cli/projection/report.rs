@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
-use crate::output::{Align, Meter, Table, counted};
+use crate::output::{Align, ProgressBar, Table, counted};
 
 /// Shows how far it is.
-pub(in crate::cli) fn tell(meter: &Meter, progress: Progress) {
+pub(in crate::cli) fn tell(meter: &ProgressBar, progress: Progress) {
     match progress.phase {
         Phase::Reading => {
             let phase = if progress.pass.0 > 1 { "reading the log once more" } else { "reading the log" };

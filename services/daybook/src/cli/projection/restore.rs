@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::report::{self, tell};
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format, Meter};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -38,7 +38,7 @@ pub(in crate::cli) struct Outcome {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { model, reason, consent, format } = arguments;
     if model == ReadModel::Dynamic {
-        return Err(Misuse(
+        return Err(UsageError(
             "the dynamic view is never retired; `daybook projection rebuild dynamic` builds it anew"
                 .to_owned(),
         )
@@ -49,7 +49,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          everybody. After that `daybook reads set` and `daybook reads rollback` can lead reads to it again."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
     let engine = backend.start_engine();
     let restored = restore(&backend, model, reason.as_deref()).await;
@@ -85,7 +85,7 @@ async fn go_through(
         steps.note_restored(model).await?;
         return Ok(Outcome { restored: None, proof: None, rebuild: None });
     }
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let Rebuilt { restored, proof, report } =
         steps.rebuild(reason, &|progress: Progress| tell(&meter, progress)).await?;
     let command = RoutingCommand::RestoreView(restored.clone());

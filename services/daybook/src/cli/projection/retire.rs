@@ -10,10 +10,10 @@ use daybook_domain::routing::{AdvanceStage, RoutingCommand, RoutingRejection};
 use daybook_projections::{RetirementRecord, Steps};
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format, Meter, counted, grouped};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -31,10 +31,10 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { model, reason, consent, format } = arguments;
     if model == ReadModel::Dynamic {
-        return Err(Misuse(RoutingRejection::OnlyLegacyRetires.to_string()).into());
+        return Err(UsageError(RoutingRejection::OnlyLegacyRetires.to_string()).into());
     }
     if reason.trim().is_empty() {
-        return Err(Misuse(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
+        return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
     }
     let what = format!(
         "This retires the {model} view, if both views say the same and the dynamic view answers everybody: from then on only \
@@ -43,7 +43,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          `daybook projection restore {model}` builds the view again."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let engine = backend.start_engine();
     let retired = retire(&backend, model, &reason, None).await;
@@ -76,7 +76,7 @@ async fn go_through(
     reason: &str,
     stage: Option<AdvanceStage>,
 ) -> anyhow::Result<RetirementRecord> {
-    let meter = Meter::new("rows");
+    let meter = ProgressBar::new("rows");
     let routing = backend.commands.routing();
     if !routing.is_retired(model) {
         routing.check_unread(model)?;

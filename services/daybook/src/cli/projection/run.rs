@@ -12,7 +12,7 @@ use crate::cli::signals::Signals;
 use crate::exit::Exit;
 use crate::output::{Format, print};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let mut signals = Signals::take()?;
     let backend = tokio::select! {
-        backend = Backend::open(settings, Beginning::Refused) => backend?,
+        backend = Backend::open(settings, IfMissing::Refused) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let outcome = keep_up(&backend, &mut signals, arguments.format).await;

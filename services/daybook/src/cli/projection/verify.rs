@@ -10,11 +10,11 @@ use clap::Args;
 use daybook_projections::{Comparison, Generation, Mode, Proof, Verdict, compare, prove};
 
 use crate::exit::Exit;
-use crate::failure::Misuse;
+use crate::failure::UsageError;
 use crate::output::{Format, say};
 use crate::part::check_free;
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -70,11 +70,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(if verdict.agrees() { Exit::Done } else { Exit::Failed })
 }
 
-fn pair(generations: &[Generation]) -> Result<Option<[Generation; 2]>, Misuse> {
+fn pair(generations: &[Generation]) -> Result<Option<[Generation; 2]>, UsageError> {
     match generations {
         [] => Ok(None),
         [left, right] if left != right => Ok(Some([*left, *right])),
-        _ => Err(Misuse(
+        _ => Err(UsageError(
             "name two generations that are not the same; `daybook projection list` shows them".to_owned(),
         )),
     }
@@ -85,7 +85,7 @@ async fn look(
     comparison: Comparison,
     wants_proof: bool,
 ) -> anyhow::Result<(Verdict, Option<Proof>)> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let engine = backend.start_engine();
     let (log, vault, pool) = (&*backend.log, &backend.vault, &backend.pool);

@@ -1,22 +1,24 @@
 //! `daybook reads set` and `reads rollback`: one event each, in force in every process within a second.
 
 use clap::Args;
-use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand, RoutingRejection, Share};
+use daybook_domain::routing::{
+    DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand, RoutingRejection,
+};
 use daybook_event_log::Position;
 use serde::Serialize;
 
 use super::show::Reads;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now};
 
 #[derive(Args)]
 pub(in crate::cli) struct SetArguments {
     /// Percentage of subjects that the dynamic view is to answer, 0 to 100
     #[arg(long, value_name = "PERCENT")]
-    dynamic: Share,
+    dynamic: RolloutPercentage,
     #[command(flatten)]
     why: Why,
 }
@@ -33,7 +35,7 @@ struct Why {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -65,10 +67,10 @@ pub(super) async fn roll_back(settings: &Settings, arguments: RollbackArguments)
 
 async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: Why) -> anyhow::Result<Exit> {
     if why.reason.trim().is_empty() {
-        return Err(Misuse(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
+        return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
     }
     why.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let changed = record(&backend, command).await;
     backend.close().await?;
     let changed = changed?;

@@ -8,9 +8,9 @@ use daybook_domain::ReadModel;
 use daybook_projections::shadow::{ReadDifference, ReadTrial, Shadow};
 
 use crate::exit::Exit;
-use crate::output::{Align, Format, Meter, Table, grouped, say};
+use crate::output::{Align, Format, ProgressBar, Table, grouped, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct CompareArguments {
@@ -50,10 +50,10 @@ impl From<Model> for ReadModel {
 
 pub(super) async fn compare(settings: &Settings, arguments: CompareArguments) -> anyhow::Result<Exit> {
     let CompareArguments { sample, format } = arguments;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let engine = backend.start_engine();
-    let meter = Meter::new("reservations");
+    let meter = ProgressBar::new("reservations");
     let found = Shadow::new(backend.pool.clone()).sample(sample, tell(&meter, sample)).await;
     drop(meter);
     engine.stop().await;
@@ -63,8 +63,8 @@ pub(super) async fn compare(settings: &Settings, arguments: CompareArguments) ->
 
 pub(super) async fn self_test(settings: &Settings, arguments: SelftestArguments) -> anyhow::Result<Exit> {
     let SelftestArguments { compares, model, format } = arguments;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
-    let meter = Meter::new("compares");
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
+    let meter = ProgressBar::new("compares");
     let shadow = Shadow::new(backend.pool.clone());
     let found = shadow.self_test(model.into(), compares, tell(&meter, compares)).await;
     drop(meter);
@@ -72,7 +72,7 @@ pub(super) async fn self_test(settings: &Settings, arguments: SelftestArguments)
     report(&found?, format)
 }
 
-fn tell(meter: &Meter, all: u64) -> impl Fn(u64) {
+fn tell(meter: &ProgressBar, all: u64) -> impl Fn(u64) {
     move |done| meter.tell("comparing", done, Some(done as f64 / all as f64))
 }
 

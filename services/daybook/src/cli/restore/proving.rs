@@ -11,7 +11,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::ChecklistItem;
 use daybook_event_log::portable::{Compared, Progress};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Digest, Held, Name, PastReport, RULES_VERSION, Until};
+use daybook_projections::{Digest, FOLD_VERSION, Held, Name, PastReport, Until};
 
 use super::report::{Tried, TriedView, describe};
 use super::restore_dumps;
@@ -22,10 +22,10 @@ use crate::cli::events::verify_export;
 use crate::cli::projection::tell_rebuild;
 use crate::cli::signals::Signals;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Format, Meter};
+use crate::failure::UsageError;
+use crate::output::{Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, Purpose, Restored, Scratch, log_kind};
+use crate::wiring::{Backend, IfMissing, Purpose, Restored, Scratch, log_kind};
 
 /// What the views of the scratch database are named.
 const NAME: &str = "restored";
@@ -33,12 +33,12 @@ const NAME: &str = "restored";
 pub(super) async fn run(
     settings: &Settings,
     backup: &Backup,
-    meter: Meter,
+    meter: ProgressBar,
     format: Format,
 ) -> anyhow::Result<Exit> {
     check_rules(backup)?;
     let mut signals = Signals::take()?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let outcome = prove_and_record(settings, &backend, backup, &meter, &mut signals).await;
     drop(meter);
     backend.close().await?;
@@ -50,9 +50,9 @@ pub(super) async fn run(
 /// Digests of two versions of the rules cannot be compared.
 fn check_rules(backup: &Backup) -> anyhow::Result<()> {
     let version = backup.manifest.rules_version;
-    if version != RULES_VERSION {
+    if version != FOLD_VERSION {
         bail!(
-            "the backup's views were folded by version {version} of the rules, this release folds by {RULES_VERSION}: prove \
+            "the backup's views were folded by version {version} of the rules, this release folds by {FOLD_VERSION}: prove \
              it with the release that made it ({}); it can be restored with this one",
             backup.manifest.product_version
         );
@@ -65,7 +65,7 @@ async fn prove_and_record(
     settings: &Settings,
     backend: &Backend,
     backup: &Backup,
-    meter: &Meter,
+    meter: &ProgressBar,
     signals: &mut Signals,
 ) -> anyhow::Result<Option<Tried>> {
     check_same_log(settings, backend, backup).await?;
@@ -95,7 +95,7 @@ async fn check_same_log(settings: &Settings, backend: &Backend, backup: &Backup)
     if backend.log_identity(settings).await?.as_ref() == Some(&backup.manifest.log) {
         return Ok(());
     }
-    Err(Misuse(format!(
+    Err(UsageError(format!(
         "`{}` is a backup of another event log than the one in use: name the installation that it was made of by --data-dir \
          (DAYBOOK_DATA_DIR) or --database-url (DATABASE_URL), or restore it into an empty database",
         backup.name
@@ -121,7 +121,7 @@ async fn prove(
     backend: &Backend,
     scratch: &Scratch,
     backup: &Backup,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<Tried> {
     let mut steps = Steps { since: Instant::now(), seconds: BTreeMap::new() };
     meter.enter("restoring");
@@ -142,7 +142,7 @@ async fn prove(
     Ok(Tried::of(backup, is_same_log, compared, views, steps.seconds))
 }
 
-async fn compare(log: &dyn EventLog, backup: &Backup, meter: &Meter) -> anyhow::Result<Compared> {
+async fn compare(log: &dyn EventLog, backup: &Backup, meter: &ProgressBar) -> anyhow::Result<Compared> {
     let exported = verify_export(&backup.file(LOG_FILE)).await.context(LOG_FILE)?;
     let all = backup.manifest.events.max(1);
     let tell = |progress: Progress| {
@@ -156,7 +156,7 @@ async fn build(
     restored: &Restored,
     backup: &Backup,
     compared: &Compared,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<Vec<TriedView>> {
     let name: Name = NAME.parse()?;
     let mut by_position: BTreeMap<Position, Vec<&Held>> = BTreeMap::new();

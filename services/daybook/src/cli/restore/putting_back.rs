@@ -17,8 +17,8 @@ use crate::cli::backup::tools::Tools;
 use crate::cli::events::verify_export;
 use crate::cli::projection::tell_rebuild;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format, Meter, counted};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format, ProgressBar, counted};
 use crate::secrets;
 use crate::settings::Settings;
 use crate::wiring::{Backend, EmptyDatabase, log_kind};
@@ -35,8 +35,8 @@ struct PutBack {
 pub(super) async fn run(
     settings: &Settings,
     backup: &Backup,
-    meter: Meter,
-    (consent, format): (Consent, Format),
+    meter: ProgressBar,
+    (consent, format): (Confirmation, Format),
 ) -> anyhow::Result<Exit> {
     settings.check_master_key()?;
     check_settings(settings, backup)?;
@@ -58,10 +58,10 @@ pub(super) async fn run(
 }
 
 /// What would come out only after the restore.
-fn check_settings(settings: &Settings, backup: &Backup) -> Result<(), Misuse> {
+fn check_settings(settings: &Settings, backup: &Backup) -> Result<(), UsageError> {
     let manifest = &backup.manifest;
     if manifest.log.kind != log_kind(settings) {
-        return Err(Misuse(format!(
+        return Err(UsageError(format!(
             "the backup is of an event log in `{}`, and --event-store-url (EVENT_STORE_URL) names one in `{}`: set it to where \
              the log is to be",
             manifest.log.kind,
@@ -70,7 +70,7 @@ fn check_settings(settings: &Settings, backup: &Backup) -> Result<(), Misuse> {
     }
     let has_key = settings.master_key.is_some() || secrets::has_master_key(&settings.data_dir);
     if manifest.keys > 0 && !has_key {
-        return Err(Misuse(format!(
+        return Err(UsageError(format!(
             "the backup holds details of patients that a master key seals, and there is none here: set --master-key \
              (DAYBOOK_MASTER_KEY), or put the file {} into `{}`",
             secrets::MASTER_KEY_FILE,
@@ -95,7 +95,7 @@ async fn put_back(
     settings: &Settings,
     database: EmptyDatabase,
     backup: &Backup,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<Backend> {
     // The log first where it is elsewhere: an import that was broken off goes on when this is run again.
     let log =
@@ -122,7 +122,7 @@ async fn check_and_build(
     backend: &Backend,
     exported: Verified<BufReader<File>>,
     backup: &Backup,
-    meter: &Meter,
+    meter: &ProgressBar,
 ) -> anyhow::Result<PutBack> {
     let log = exported
         .compare(&*backend.log, &|progress| tell(meter, "comparing the log", progress, backup))
@@ -135,7 +135,7 @@ async fn check_and_build(
     Ok(PutBack { backup: backup.name.clone(), events: backup.manifest.events, log, views })
 }
 
-fn tell(meter: &Meter, phase: &'static str, progress: Progress, backup: &Backup) {
+fn tell(meter: &ProgressBar, phase: &'static str, progress: Progress, backup: &Backup) {
     let all = backup.manifest.events.max(1);
     meter.tell(phase, progress.events, Some(progress.events as f64 / all as f64));
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use daybook_domain::routing::Stage;
 use daybook_event_log::Position;
 use daybook_projections::migration::Flags;
-use daybook_projections::{Lag, LagRule, Leader, MAX_COUNTED_LAG, Standing, ViewHealth};
+use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LAG, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ pub(super) struct Listening {
 #[derive(Serialize)]
 pub(super) struct View {
     #[serde(flatten)]
-    pub(super) standing: Standing,
+    pub(super) standing: GenerationStatus,
     /// How it keeps up with the log; none where it does not have to.
     #[serde(flatten)]
     pub(super) keeping_up: Option<KeepingUp>,

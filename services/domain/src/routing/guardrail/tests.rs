@@ -3,43 +3,43 @@
 use super::*;
 
 /// A model that answered so many requests, of which some failed, all within so many milliseconds.
-fn sum(requests: u64, failed: u64, ms: f64) -> WindowSum {
+fn sum(requests: u64, failed: u64, ms: f64) -> ModelReadStats {
     let mut counts = vec![0; Durations::STEPS];
     counts[Durations::step_of(ms / 1000.0)] = requests;
-    WindowSum { requests, failed, durations: Durations::of_counts(counts), ..WindowSum::default() }
+    ModelReadStats { requests, failed, durations: Durations::of_counts(counts), ..ModelReadStats::default() }
 }
 
-fn seen(legacy: WindowSum, dynamic: WindowSum) -> Seen {
-    Seen { legacy, dynamic, windows: 2 }
+fn seen(legacy: ModelReadStats, dynamic: ModelReadStats) -> ReadStats {
+    ReadStats { legacy, dynamic, windows: 2 }
 }
 
-fn judged(seen: &Seen) -> Judgement {
-    judge(seen, Share::percent(25.0).unwrap(), &Limits::default())
+fn judged(seen: &ReadStats) -> GuardrailVerdict {
+    judge(seen, RolloutPercentage::percent(25.0).unwrap(), &Limits::default())
 }
 
 #[track_caller]
-fn assert_trips(seen: &Seen, guardrail: Guardrail) {
+fn assert_trips(seen: &ReadStats, guardrail: Guardrail) {
     let judgement = judged(seen);
-    let Judgement::Tripped(trip) = &judgement else { panic!("{judgement:?}") };
+    let GuardrailVerdict::Tripped(trip) = &judgement else { panic!("{judgement:?}") };
     assert_eq!((trip.guardrail, trip.model), (guardrail, ReadModel::Dynamic), "{trip:?}");
 }
 
 #[test]
 fn a_dynamic_view_that_does_as_well_as_the_legacy_one_is_fine() {
-    assert_eq!(judged(&seen(sum(9000, 9, 20.0), sum(3000, 3, 20.0))), Judgement::Fine);
-    assert_eq!(judged(&seen(WindowSum::default(), sum(200, 2, 400.0))), Judgement::Fine);
+    assert_eq!(judged(&seen(sum(9000, 9, 20.0), sum(3000, 3, 20.0))), GuardrailVerdict::Fine);
+    assert_eq!(judged(&seen(ModelReadStats::default(), sum(200, 2, 400.0))), GuardrailVerdict::Fine);
 }
 
 #[test]
 fn errors_and_latency_trip_past_their_limits_and_not_at_them() {
     assert_trips(&seen(sum(600, 0, 20.0), sum(200, 3, 20.0)), Guardrail::Errors);
     assert_trips(&seen(sum(600, 0, 20.0), sum(200, 0, 700.0)), Guardrail::Latency);
-    assert_eq!(judged(&seen(sum(600, 0, 20.0), sum(200, 2, 400.0))), Judgement::Fine);
+    assert_eq!(judged(&seen(sum(600, 0, 20.0), sum(200, 2, 400.0))), GuardrailVerdict::Fine);
 }
 
 #[test]
 fn what_ails_both_views_is_not_mended_by_going_back() {
-    assert_eq!(judged(&seen(sum(600, 60, 900.0), sum(200, 20, 900.0))), Judgement::Fine);
+    assert_eq!(judged(&seen(sum(600, 60, 900.0), sum(200, 20, 900.0))), GuardrailVerdict::Fine);
     // Where the legacy view answered too little to say, the limit alone counts.
     assert_trips(&seen(sum(20, 2, 900.0), sum(200, 20, 900.0)), Guardrail::Errors);
     assert_trips(&seen(sum(600, 6, 900.0), sum(200, 20, 900.0)), Guardrail::Errors);
@@ -47,42 +47,42 @@ fn what_ails_both_views_is_not_mended_by_going_back() {
 
 #[test]
 fn too_little_traffic_holds_whatever_went_wrong_in_it() {
-    for few in [WindowSum::default(), sum(199, 199, 9000.0)] {
+    for few in [ModelReadStats::default(), sum(199, 199, 9000.0)] {
         let (found, asked) = (few.requests, 200);
-        let holds = Judgement::Inconclusive(Inconclusive::TooFewRequests { found, asked });
+        let holds = GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { found, asked });
         assert_eq!(judged(&seen(sum(9000, 0, 20.0), few)), holds);
     }
 }
 
 #[test]
 fn one_read_that_differs_is_enough_unless_some_are_borne() {
-    let mut seen = seen(WindowSum { compared: 9_999, ..sum(10, 0, 20.0) }, WindowSum::default());
+    let mut seen = seen(ModelReadStats { compared: 9_999, ..sum(10, 0, 20.0) }, ModelReadStats::default());
     seen.legacy.mismatched = 1;
     assert_trips(&seen, Guardrail::Mismatches);
     let borne = Limits { mismatches_percent: 0.1, ..Limits::default() };
-    let judged = |seen: &Seen| judge(seen, Share::percent(25.0).unwrap(), &borne);
-    assert!(matches!(judged(&seen), Judgement::Inconclusive(_)));
-    seen.dynamic = WindowSum { compared: 1, mismatched: 10, ..WindowSum::default() };
-    assert!(matches!(judged(&seen), Judgement::Tripped(_)));
+    let judged = |seen: &ReadStats| judge(seen, RolloutPercentage::percent(25.0).unwrap(), &borne);
+    assert!(matches!(judged(&seen), GuardrailVerdict::Inconclusive(_)));
+    seen.dynamic = ModelReadStats { compared: 1, mismatched: 10, ..ModelReadStats::default() };
+    assert!(matches!(judged(&seen), GuardrailVerdict::Tripped(_)));
     // A rate of a few compares says nothing.
-    seen.legacy = WindowSum { compared: 20, mismatched: 1, ..WindowSum::default() };
-    seen.dynamic = WindowSum::default();
-    assert!(matches!(judged(&seen), Judgement::Inconclusive(_)));
+    seen.legacy = ModelReadStats { compared: 20, mismatched: 1, ..ModelReadStats::default() };
+    seen.dynamic = ModelReadStats::default();
+    assert!(matches!(judged(&seen), GuardrailVerdict::Inconclusive(_)));
 }
 
 #[test]
 fn parts_that_are_no_chance_hold_and_roll_nothing_back() {
     let with = |legacy: u64, dynamic: u64, windows: u64| {
-        let of = |subjects| WindowSum { subjects, ..sum(1000, 0, 20.0) };
-        judged(&Seen { legacy: of(legacy), dynamic: of(dynamic), windows })
+        let of = |subjects| ModelReadStats { subjects, ..sum(1000, 0, 20.0) };
+        judged(&ReadStats { legacy: of(legacy), dynamic: of(dynamic), windows })
     };
-    assert_eq!(with(750, 250, 1), Judgement::Fine);
-    assert_eq!(with(720, 280, 1), Judgement::Fine);
-    assert!(matches!(with(600, 400, 1), Judgement::Inconclusive(Inconclusive::SampleRatio { .. })));
+    assert_eq!(with(750, 250, 1), GuardrailVerdict::Fine);
+    assert_eq!(with(720, 280, 1), GuardrailVerdict::Fine);
+    assert!(matches!(with(600, 400, 1), GuardrailVerdict::Inconclusive(Inconclusive::SampleRatio { .. })));
     // The same subjects in several windows are no more evidence than in one.
-    assert_eq!(with(7000, 2600, 10), Judgement::Fine);
+    assert_eq!(with(7000, 2600, 10), GuardrailVerdict::Fine);
     // Too few to say anything.
-    assert_eq!(with(100, 0, 1), Judgement::Fine);
+    assert_eq!(with(100, 0, 1), GuardrailVerdict::Fine);
 }
 
 #[test]

@@ -11,19 +11,19 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use super::{Append, Verdict};
-use crate::port::{AppendError, Appended, Category, EventId, Fit, Position, Revision};
+use crate::port::{AppendCheck, AppendError, Appended, Category, EventId, Position, Revision};
 use crate::postgres::error::PostgresError;
 use crate::postgres::heads::Announcement;
 
 /// The head, and where streams end: read under the lock, or as this writer's last group left them.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct StreamHeads {
     head: i64,
     /// None for a stream that is known not to exist.
     last: HashMap<Box<str>, Option<Revision>>,
 }
 
-impl Ends {
+impl StreamHeads {
     pub(super) fn read(rows: &[Row]) -> Result<Self, PostgresError> {
         let mut ends = Self { head: 0, last: HashMap::with_capacity(rows.len()) };
         for row in rows {
@@ -65,7 +65,7 @@ impl Standing {
 /// Rows to insert, column by column.
 pub(super) struct Plan<'a> {
     /// As the group will leave them.
-    ends: Ends,
+    ends: StreamHeads,
     /// The head before it.
     head_before: i64,
     positions: Vec<i64>,
@@ -83,7 +83,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) const fn new(ends: Ends) -> Self {
+    pub(super) const fn new(ends: StreamHeads) -> Self {
         Self {
             head_before: ends.head,
             ends,
@@ -108,9 +108,9 @@ impl<'a> Plan<'a> {
 
     /// How the group leaves the ends once it is committed, with what was known before of other streams where nobody has
     /// written since.
-    pub(super) fn into_ends(self, known: Option<Ends>) -> Ends {
+    pub(super) fn into_ends(self, known: Option<StreamHeads>) -> StreamHeads {
         let mut ends = self.ends;
-        let holds = |known: &Ends| {
+        let holds = |known: &StreamHeads| {
             known.head == self.head_before && known.last.len() + ends.last.len() <= MAX_KNOWN_STREAMS
         };
         for (stream, last) in known.filter(holds).into_iter().flat_map(|known| known.last) {
@@ -127,9 +127,9 @@ impl<'a> Plan<'a> {
     pub(super) fn place(&mut self, append: &'a Append) -> Option<Verdict> {
         let actual = self.ends.of(append);
         match append.expected.judge(append.events.len(), actual) {
-            Fit::AtEnd => Some(Ok(self.push(append))),
-            Fit::PerhapsAlready => None,
-            Fit::Conflict => Some(conflict(append, actual)),
+            AppendCheck::AtEnd => Some(Ok(self.push(append))),
+            AppendCheck::PerhapsAlready => None,
+            AppendCheck::Conflict => Some(conflict(append, actual)),
         }
     }
 

@@ -3,7 +3,7 @@
 //! It must never be clever: no indexes, no ends that are kept, no rule of the port's own.
 
 use bytes::Bytes;
-use daybook_event_log::{EventId, Expected, NewEvent, Recorded, StreamName};
+use daybook_event_log::{EventId, Expected, NewEvent, RecordedEvent, StreamName};
 
 /// An event as it has to be read back, without its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub(super) enum Answer {
 #[derive(Debug, Default)]
 pub(super) struct Model(Vec<Event>);
 
-impl From<&Recorded> for Event {
-    fn from(recorded: &Recorded) -> Self {
+impl From<&RecordedEvent> for Event {
+    fn from(recorded: &RecordedEvent) -> Self {
         Self {
             stream: recorded.stream.clone(),
             revision: recorded.revision.get(),

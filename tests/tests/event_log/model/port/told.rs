@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use daybook_event_log::{ReadError, Recorded};
+use daybook_event_log::{ReadError, RecordedEvent};
 use futures_util::{Stream, TryStreamExt};
 
 use super::plain::Event;
@@ -14,15 +14,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Everything that comes until the end.
 pub(super) async fn collect(
-    events: impl Stream<Item = Result<Recorded, ReadError>>,
-) -> anyhow::Result<Vec<Recorded>> {
+    events: impl Stream<Item = Result<RecordedEvent, ReadError>>,
+) -> anyhow::Result<Vec<RecordedEvent>> {
     let all = tokio::time::timeout(PATIENCE, events.try_collect::<Vec<_>>()).await;
     Ok(all.context("what has to come does not come")??)
 }
 
 /// Fails where these are not the wanted events, or not at their positions.
 pub(super) fn compare(
-    told: &[Recorded],
+    told: &[RecordedEvent],
     wanted: &[(usize, &Event)],
     positions: &mut Positions,
 ) -> anyhow::Result<()> {

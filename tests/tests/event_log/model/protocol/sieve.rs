@@ -22,7 +22,7 @@ enum Passing {
     /// What begins with one of these.
     Prefixes(Vec<&'static str>),
     /// By a regular expression: what begins with this.
-    Beginning(&'static str),
+    IfMissing(&'static str),
     /// By a regular expression: what ends with this.
     Ending(&'static str),
     /// By a regular expression: what holds this anywhere.
@@ -47,7 +47,7 @@ impl Sieve {
         };
         let filter = match &self.passing {
             Passing::Prefixes(prefixes) => prefixes.iter().fold(filter, SubscriptionFilter::add_prefix),
-            Passing::Beginning(text) => filter.regex(format!("^{text}")),
+            Passing::IfMissing(text) => filter.regex(format!("^{text}")),
             Passing::Ending(text) => filter.regex(format!("{text}$")),
             Passing::Holding(text) => filter.regex(text),
             Passing::NotOfTheSystem => filter.exclude_system_events(),
@@ -65,7 +65,7 @@ impl Sieve {
         };
         match &self.passing {
             Passing::Prefixes(prefixes) => prefixes.iter().any(|prefix| field.starts_with(prefix)),
-            Passing::Beginning(text) => field.starts_with(text),
+            Passing::IfMissing(text) => field.starts_with(text),
             Passing::Ending(text) => field.ends_with(text),
             Passing::Holding(text) => field.contains(text),
             Passing::NotOfTheSystem => !field.starts_with('$'),
@@ -77,7 +77,7 @@ pub(super) fn any_sieve() -> impl Strategy<Value = Sieve> {
     let field = select(vec![Field::StreamName, Field::EventType]);
     let passing = prop_oneof![
         4 => subsequence(TEXTS.to_vec(), 1..=3).prop_map(Passing::Prefixes),
-        2 => select(&TEXTS).prop_map(Passing::Beginning),
+        2 => select(&TEXTS).prop_map(Passing::IfMissing),
         2 => select(&TEXTS).prop_map(Passing::Ending),
         2 => select(&TEXTS).prop_map(Passing::Holding),
         1 => Just(Passing::NotOfTheSystem),

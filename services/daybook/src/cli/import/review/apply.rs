@@ -12,16 +12,16 @@ use daybook_commands::review::{Corrected, Decision, read_file};
 use super::outcome::{Given, Report};
 use super::waiting::Waiting;
 use crate::exit::Exit;
-use crate::output::{Consent, Format, counted};
+use crate::output::{Confirmation, Format, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     /// The corrected file: of its columns `id` and `decision` are read
     file: PathBuf,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -70,7 +70,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { file, consent, format } = arguments;
     let read = Read::file(&file)?;
     consent.to(read.describe()).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let engine = backend.start_engine();
     let report = apply(&backend, read).await;
     engine.stop().await;

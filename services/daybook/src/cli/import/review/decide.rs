@@ -2,15 +2,15 @@
 
 use clap::Args;
 use daybook_commands::review::Decision;
-use daybook_domain::book::Meant;
+use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
 
 use super::outcome::{Given, Report};
 use super::waiting::Waiting;
 use crate::exit::Exit;
-use crate::output::{Consent, Format};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     what: What,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -55,8 +55,8 @@ fn parse_id(text: &str) -> Result<ReservationId, String> {
 
 impl What {
     fn decision(&self) -> Decision {
-        let time = self.time.map(Meant::At);
-        time.or(self.period.map(Meant::Period)).map_or(Decision::Keep, Decision::Meant)
+        let time = self.time.map(ReviewedTime::At);
+        time.or(self.period.map(ReviewedTime::Period)).map_or(Decision::Keep, Decision::ReviewedTime)
     }
 }
 
@@ -77,13 +77,15 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     consent
         .to(match decision {
             Decision::Keep => format!("This leaves {whom} in review."),
-            Decision::Meant(Meant::At(start)) => format!("This records that {whom} was meant for {start}."),
-            Decision::Meant(Meant::Period(period)) => {
+            Decision::ReviewedTime(ReviewedTime::At(start)) => {
+                format!("This records that {whom} was meant for {start}.")
+            }
+            Decision::ReviewedTime(ReviewedTime::Period(period)) => {
                 format!("This records that {whom} was meant for the {}.", period.as_str())
             }
         })
         .await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let engine = backend.start_engine();
     let report = decide(&backend, which, decision).await;
     engine.stop().await;

@@ -8,7 +8,7 @@ use super::waiting::{Filter, Waiting};
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -30,7 +30,7 @@ struct Listed {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let engine = backend.start_engine();
     let listed = look(&backend, &arguments).await;
     engine.stop().await;
@@ -82,7 +82,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use daybook_domain::Status;
-    use daybook_domain::wish::Unclear;
+    use daybook_domain::requested_time::Ambiguity;
 
     use super::*;
 
@@ -94,7 +94,7 @@ mod tests {
             service: "SKIN_CARE".to_owned(),
             status: Status::Pending,
             text: "저녁\n\u{1b}[2J".to_owned(),
-            reason: Unclear::NotATime,
+            reason: Ambiguity::NotATime,
         };
         let text = describe(&Listed { waiting: 3, reservations: vec![unread] });
         let row =

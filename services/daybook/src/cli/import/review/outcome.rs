@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::waiting::Waiting;
 use crate::exit::Exit;
-use crate::output::{Align, Meter, Table, grouped};
+use crate::output::{Align, ProgressBar, Table, grouped};
 use crate::wiring::{Backend, operator_now};
 
 /// A decision as it was given.
@@ -67,7 +67,7 @@ impl Report {
                 None => report.refuse(place, Some(reservation), "there is no such reservation".to_owned()),
             }
         }
-        let (meter, all) = (Meter::new("decisions"), readings.len().max(1) as f64);
+        let (meter, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
         let tell = |done: u64| meter.tell("deciding", done, Some(done as f64 / all));
         let came = backend.commands.read_wishes(readings, &operator_now(), &tell).await?;
         for ((place, reservation), came) in known.into_iter().zip(came) {
@@ -167,7 +167,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use daybook_commands::import::Reason;
-    use daybook_domain::book::Rejection;
+    use daybook_domain::schedule::Rejection;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::NaiveDate;
 use clap::Args;
 use daybook_commands::review::FileRow;
-use daybook_domain::wish::Unclear;
+use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::{ReadModel, ReservationId};
 use daybook_projections::query::{Queries, Unread};
 use daybook_projections::{Generation, ViewError};
@@ -26,12 +26,12 @@ pub(super) struct Filter {
     date: Option<NaiveDate>,
     /// Only those that were not understood for this reason, such as AMBIGUOUS_HOUR
     #[arg(long, value_name = "REASON", value_parser = parse_reason)]
-    reason: Option<Unclear>,
+    reason: Option<Ambiguity>,
 }
 
-fn parse_reason(text: &str) -> Result<Unclear, String> {
-    let found = Unclear::ALL.into_iter().find(|reason| reason.as_str().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| format!("write one of {}", Unclear::ALL.map(Unclear::as_str).join(", ")))
+fn parse_reason(text: &str) -> Result<Ambiguity, String> {
+    let found = Ambiguity::ALL.into_iter().find(|reason| reason.as_str().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| format!("write one of {}", Ambiguity::ALL.map(Ambiguity::as_str).join(", ")))
 }
 
 /// The dynamic view, which alone knows what has no time.

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use anyhow::Context;
 use daybook_event_log::Position;
 use daybook_event_log::portable;
-use daybook_projections::Moment;
+use daybook_projections::Snapshot;
 use uuid::Uuid;
 
 use crate::cli::backup::tools::{Content, Tools};
@@ -28,7 +28,7 @@ pub(super) async fn copy(
     let end = backend.log.head().await?;
     let mut client = backend.pool.get().await?;
     let tools = Tools::find(&backend.config, &client).await?;
-    let moment = Moment::take(&mut client).await?;
+    let moment = Snapshot::take(&mut client).await?;
     for content in [Content::Database, Content::History] {
         hand_over(&tools, content, &moment, scratch).await?;
     }
@@ -45,7 +45,7 @@ pub(super) async fn copy(
 async fn hand_over(
     tools: &Tools,
     content: Content,
-    moment: &Moment<'_>,
+    moment: &Snapshot<'_>,
     scratch: &Scratch,
 ) -> anyhow::Result<()> {
     let (reader, writer) = pipe().context("cannot make a pipe")?;

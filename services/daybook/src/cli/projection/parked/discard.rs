@@ -6,10 +6,10 @@ use daybook_projections::parked::{self, Discard, Mended};
 
 use super::mended::describe;
 use crate::exit::Exit;
-use crate::failure::Misuse;
-use crate::output::{Consent, Format};
+use crate::failure::UsageError;
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning, operator};
+use crate::wiring::{Backend, IfMissing, operator};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -27,14 +27,14 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { position, reason, consent, format } = arguments;
     if reason.trim().is_empty() {
-        return Err(Misuse("--reason: say why the event is left out".to_owned()).into());
+        return Err(UsageError("--reason: say why the event is left out".to_owned()).into());
     }
     let what = format!(
         "The event at position {position} is left out of every view for ever, also of those that are built later; what waits \
          behind it is taken in. It stays in the log, but nobody will see what it says."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let discarded = leave_out(&backend, position, reason).await;
     backend.close().await?;
     let discarded = discarded?;

@@ -1,13 +1,13 @@
 //! `daybook projection parked list`: what is held up in each generation, and by which event.
 
 use clap::Args;
-use daybook_projections::parked::{self, Holdup};
+use daybook_projections::parked::{self, BlockedGroup};
 
 use crate::cli::leading::moment;
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -16,7 +16,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let listed = look(&backend).await;
     backend.close().await?;
     let listed = listed?;
@@ -24,11 +24,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn look(backend: &Backend) -> anyhow::Result<Vec<Holdup>> {
+async fn look(backend: &Backend) -> anyhow::Result<Vec<BlockedGroup>> {
     Ok(parked::list(&backend.pool.get().await?).await?)
 }
 
-fn describe(listed: &[Holdup]) -> String {
+fn describe(listed: &[BlockedGroup]) -> String {
     if listed.is_empty() {
         return "Nothing is parked: every view has taken in every event that it has come to.".to_owned();
     }

@@ -1,13 +1,13 @@
 //! `daybook projection parked retry`: what is held up is taken in, in the order of the log and in one transaction.
 
 use clap::Args;
-use daybook_projections::parked::{self, HeldUp, Mended, Mending};
+use daybook_projections::parked::{self, BlockingKey, Mended, Mending};
 
 use super::mended::describe;
 use crate::exit::Exit;
-use crate::output::{Consent, Format};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 #[group(id = "what", required = true, multiple = false, args = ["held_up", "all"])]
@@ -19,14 +19,14 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 impl Arguments {
     fn mending(&self) -> Mending {
-        let one = |name: &str| Mending::One(HeldUp::named(name));
+        let one = |name: &str| Mending::One(BlockingKey::named(name));
         self.held_up.as_deref().map_or(Mending::All, one)
     }
 }
@@ -42,7 +42,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          changed."
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let mended = retry(&backend, &mending).await;
     backend.close().await?;
     let mended = mended?;

@@ -1,14 +1,14 @@
 //! `daybook projection parked show`: one parked event as it is stored, and why it is parked. What is sealed stays sealed.
 
 use clap::Args;
-use daybook_event_log::{Position, Recorded};
+use daybook_event_log::{Position, RecordedEvent};
 use daybook_projections::parked::{self, ParkedEvent};
 
 use crate::cli::events::{Stored, describe_event};
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,7 +27,7 @@ struct Shown<'a> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let found = find(&backend, arguments.position).await;
     backend.close().await?;
     let (parked, event) = found?;
@@ -44,7 +44,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn find(backend: &Backend, position: Position) -> anyhow::Result<(ParkedEvent, Recorded)> {
+async fn find(backend: &Backend, position: Position) -> anyhow::Result<(ParkedEvent, RecordedEvent)> {
     let parked = parked::find(&backend.pool.get().await?, position).await?;
     let event = parked::read(&*backend.log, &parked).await?;
     Ok((parked, event))

@@ -6,23 +6,23 @@ use std::path::Path;
 
 use anyhow::Context;
 use daybook_event_log::portable::Verified;
-use daybook_event_log::vault::Opener;
+use daybook_event_log::vault::Decryptor;
 use daybook_projections::{Checked, CheckedView, Proof, check_proof};
 use serde::Serialize;
 
 use super::report::name_days;
 use crate::cli::events::verify_export;
 use crate::exit::Exit;
-use crate::output::{Align, Format, Meter, Table, counted, grouped, say};
-use crate::part::{Part, check_free};
+use crate::output::{Align, Format, ProgressBar, Table, counted, grouped, say};
+use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
-use crate::wiring::{Backend, Beginning};
+use crate::wiring::{Backend, IfMissing};
 
 /// Writes a proof to a file.
 pub(super) fn write(file: &Path, proof: &Proof, force: bool) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(proof)?;
     json.push(b'\n');
-    let part = Part::create(file)?;
+    let part = AtomicFile::create(file)?;
     part.out().write_all(&json).with_context(|| format!("cannot write `{}`", file.display()))?;
     // Somebody may have made the file meanwhile.
     check_free(file, force)?;
@@ -60,8 +60,8 @@ pub(super) async fn check(
     Ok(if checked.agrees() { Exit::Done } else { Exit::Failed })
 }
 
-async fn load_keys(settings: &Settings) -> anyhow::Result<Opener> {
-    let backend = Backend::open(settings, Beginning::Refused).await?;
+async fn load_keys(settings: &Settings) -> anyhow::Result<Decryptor> {
+    let backend = Backend::open(settings, IfMissing::Refused).await?;
     let keys = backend.vault.load_all_keys().await;
     backend.close().await?;
     Ok(keys?)
@@ -70,9 +70,9 @@ async fn load_keys(settings: &Settings) -> anyhow::Result<Opener> {
 async fn fold(
     proof: &Proof,
     exported: Verified<BufReader<File>>,
-    keys: Option<Opener>,
+    keys: Option<Decryptor>,
 ) -> anyhow::Result<Checked> {
-    let meter = Meter::new("events");
+    let meter = ProgressBar::new("events");
     let tell = |events: u64| {
         meter.tell("folding the log", events, Some(events as f64 / proof.events.max(1) as f64));
     };

@@ -2,14 +2,14 @@
 
 use daybook_commands::ImportReport;
 use daybook_commands::import::{Becomes, Sample};
-use daybook_domain::wish::Unclear;
+use daybook_domain::requested_time::Ambiguity;
 
 use super::*;
 
 const TYPED: &str = "<script>alert('1')</script>&\"\u{1b}";
 
 fn page_of(text: &str) -> String {
-    let sample = Sample { text: text.to_owned(), becomes: Becomes::Review(Unclear::NotATime) };
+    let sample = Sample { text: text.to_owned(), becomes: Becomes::Review(Ambiguity::NotATime) };
     let format = FormatReport {
         format: text.to_owned(),
         rows: 1,
@@ -27,7 +27,7 @@ fn page_of(text: &str) -> String {
         statuses: [].into(),
         anomalies: vec![],
         rules: vec![],
-        run: ImportReport { review: [(Unclear::NotATime, 1)].into(), ..ImportReport::default() },
+        run: ImportReport { review: [(Ambiguity::NotATime, 1)].into(), ..ImportReport::default() },
     };
     page(text, &analysis)
 }

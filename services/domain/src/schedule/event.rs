@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::placement::Placement;
+use super::slot_assignment::SlotAssignment;
 use crate::catalog::Service;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::sealed::Sealed;
@@ -14,7 +14,7 @@ use crate::vocabulary::{LegacyService, ReadModel, Status};
 
 /// Everything that can happen on a page.
 #[derive(Debug, Clone, PartialEq)]
-pub enum BookEvent {
+pub enum ScheduleEvent {
     /// A patient asked for a booking.
     ReservationRequested(ReservationRequested),
     /// A booking of the old system was taken over as it stood.
@@ -45,7 +45,7 @@ pub enum BookEvent {
     TimeReopened(TimeReopened),
 }
 
-impl BookEvent {
+impl ScheduleEvent {
     /// The booking that it is about, where it is about one.
     pub const fn reservation(&self) -> Option<&ReservationId> {
         match self {
@@ -111,7 +111,7 @@ pub struct ReservationRequested {
     /// The raw wish where it was understood; such a text can name a time and nothing else.
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
-    pub placement: Placement,
+    pub placement: SlotAssignment,
     /// The rule set that judged it.
     pub judged_by: ReadModel,
     /// The code with which the other rule set would have refused it.
@@ -135,7 +135,7 @@ pub struct ReservationImported {
     /// The raw wish where it was understood.
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
-    pub placement: Placement,
+    pub placement: SlotAssignment,
     /// Whether that was decided here, and not read from the wish. None where it was taken over for the first time, and in
     /// what was recorded before there were rules of the clinic's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,7 +206,7 @@ pub struct ReservationRescheduled {
     /// Which booking.
     pub reservation: ReservationId,
     /// Where it stands from here on.
-    pub placement: Placement,
+    pub placement: SlotAssignment,
 }
 
 /// Somebody read the raw wish, or chose within the period, and gave the booking a time.
@@ -215,7 +215,7 @@ pub struct ReservationTimeAssigned {
     /// Which booking.
     pub reservation: ReservationId,
     /// Where it stands from here on.
-    pub placement: Placement,
+    pub placement: SlotAssignment,
 }
 
 /// Staff wrote their note on a booking, in place of an earlier one.

@@ -7,13 +7,13 @@
 pub mod command;
 mod decide;
 pub mod event;
-pub mod placement;
 pub mod rejection;
+pub mod slot_assignment;
 pub mod state;
 
-pub use command::{BookCommand, Change, CloseTime, Meant, RequestReservation, Turn};
-pub use decide::{Desk, MAX_DAYS_AHEAD, MAX_PAGE_ENTRIES, decide};
-pub use event::BookEvent;
-pub use placement::Placement;
+pub use command::{Change, CloseTime, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange};
+pub use decide::{DecisionContext, MAX_DAYS_AHEAD, MAX_PAGE_ENTRIES, decide};
+pub use event::ScheduleEvent;
 pub use rejection::Rejection;
-pub use state::{Book, Booking, Closure};
+pub use slot_assignment::SlotAssignment;
+pub use state::{Booking, Closure, DaySchedule};

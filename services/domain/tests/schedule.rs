@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::book::event::{ReservationImported, ServiceSnapshot};
-use daybook_domain::book::{
-    Book, BookCommand, BookEvent, Change, CloseTime, Desk, Meant, Placement, Rejection, RequestReservation,
-    Turn, decide,
-};
 use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
 use daybook_domain::hours::{Hours, first_hours};
+use daybook_domain::requested_time::{self, Ambiguity};
 use daybook_domain::rules::{Day, offers};
+use daybook_domain::schedule::event::{ReservationImported, ServiceSnapshot};
+use daybook_domain::schedule::{
+    Change, CloseTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ReviewedTime,
+    ScheduleCommand, ScheduleEvent, SlotAssignment, StatusChange, decide,
+};
 use daybook_domain::time::Span;
-use daybook_domain::wish::{self, Unclear};
 use daybook_domain::{
     ClosureId, KeyId, Period, ReadModel, ReservationId, Sealed, ServiceId, Status, SubjectId,
 };
@@ -22,7 +22,7 @@ struct Clinic {
     catalog: Catalog,
     hours: Hours,
     now: NaiveDateTime,
-    book: Book,
+    book: DaySchedule,
     retired: Option<ReadModel>,
 }
 
@@ -40,18 +40,23 @@ impl Clinic {
         }
         let date: NaiveDate = date.parse().unwrap();
         let now = "2026-11-20T10:00:00".parse().unwrap();
-        Self { catalog, hours, now, book: Book::blank(date), retired: None }
+        Self { catalog, hours, now, book: DaySchedule::blank(date), retired: None }
     }
 
-    fn when(&mut self, command: BookCommand) -> Result<Vec<BookEvent>, Rejection> {
-        let desk = Desk { catalog: &self.catalog, hours: &self.hours, now: self.now, retired: self.retired };
+    fn when(&mut self, command: ScheduleCommand) -> Result<Vec<ScheduleEvent>, Rejection> {
+        let desk = DecisionContext {
+            catalog: &self.catalog,
+            hours: &self.hours,
+            now: self.now,
+            retired: self.retired,
+        };
         let events = decide(&self.book, command, &desk)?;
         events.iter().for_each(|event| self.book.evolve(event));
         Ok(events)
     }
 
     #[track_caller]
-    fn given(mut self, command: BookCommand) -> Self {
+    fn given(mut self, command: ScheduleCommand) -> Self {
         self.when(command).expect("given");
         self
     }
@@ -78,20 +83,20 @@ fn id(number: u32) -> ReservationId {
     ReservationId::parse(format!("r{number}")).unwrap()
 }
 
-fn request(number: u32, service: &str, wish: &str, judge: ReadModel) -> BookCommand {
-    BookCommand::Request(RequestReservation {
+fn request(number: u32, service: &str, wish: &str, judge: ReadModel) -> ScheduleCommand {
+    ScheduleCommand::Request(RequestReservation {
         reservation: id(number),
         subject: SubjectId::from_bytes([number as u8; 16]),
         details: sealed(),
         service: ServiceId::parse(service).unwrap(),
         wish: Some(wish.into()),
-        understood: wish::read(wish),
+        understood: requested_time::read(wish),
         judge,
     })
 }
 
-fn turn(number: u32, turn: Turn) -> BookCommand {
-    BookCommand::Change { reservation: id(number), expected_version: None, change: Change::Turn(turn) }
+fn turn(number: u32, turn: StatusChange) -> ScheduleCommand {
+    ScheduleCommand::Change { reservation: id(number), expected_version: None, change: Change::Status(turn) }
 }
 
 fn span(start: &str, end: &str) -> Span {
@@ -137,7 +142,7 @@ fn the_dynamic_rules_offer_no_time_at_which_the_treatment_does_not_fit() {
     let refused = Clinic::on(MONDAY).when(request(1, SKIN, "11:00", Dynamic));
     assert_eq!(refused, Err(Rejection::DoesNotFit { needed: 70, left: 60 }));
     let accepted = Clinic::on(MONDAY).when(request(1, SKIN, "11:00", Legacy)).unwrap();
-    let BookEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
+    let ScheduleEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
     assert_eq!(requested.other_verdict.as_deref(), Some("DOES_NOT_FIT"), "the difference is recorded");
 }
 
@@ -149,7 +154,7 @@ fn after_the_legacy_view_only_the_dynamic_rules_judge_and_nobody_asks_the_others
     assert_eq!(refused, Err(Rejection::DoesNotFit { needed: 70, left: 60 }));
     for (number, start, judge) in [(2, "09:00", Legacy), (3, "10:00", Dynamic)] {
         let accepted = clinic.when(request(number, BOTOX, start, judge)).unwrap();
-        let BookEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
+        let ScheduleEvent::ReservationRequested(requested) = &accepted[0] else { panic!("{accepted:?}") };
         assert_eq!((requested.judged_by, requested.other_verdict.as_deref()), (Dynamic, None));
     }
 }
@@ -210,10 +215,10 @@ fn a_closed_time_takes_no_booking_until_it_is_reopened() {
         service: None,
         reason: Some("training".into()),
     };
-    let mut clinic = Clinic::on(MONDAY).given(BookCommand::CloseTime(close));
+    let mut clinic = Clinic::on(MONDAY).given(ScheduleCommand::CloseTime(close));
     let refused = clinic.when(request(1, BOTOX, "09:30", Legacy));
     assert_eq!(refused, Err(Rejection::TimeClosed { reason: Some("training".into()) }));
-    clinic = clinic.given(BookCommand::ReopenTime(closure));
+    clinic = clinic.given(ScheduleCommand::ReopenTime(closure));
     assert!(clinic.when(request(1, BOTOX, "09:30", Legacy)).is_ok());
 }
 
@@ -229,9 +234,9 @@ fn a_wish_that_is_not_understood_is_kept_for_review_and_can_be_given_a_time() {
     let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy));
     assert_eq!(
         clinic.book.booking(&id(1)).unwrap().placement,
-        daybook_domain::book::Placement::Review(Unclear::AmbiguousHour)
+        daybook_domain::schedule::SlotAssignment::Review(Ambiguity::AmbiguousHour)
     );
-    let assign = |start: &str| BookCommand::Change {
+    let assign = |start: &str| ScheduleCommand::Change {
         reservation: id(1),
         expected_version: Some(1),
         change: Change::AssignTime { start: start.parse().unwrap(), judge: Dynamic },
@@ -242,8 +247,8 @@ fn a_wish_that_is_not_understood_is_kept_for_review_and_can_be_given_a_time() {
 
 /// A row of the old system that wishes so.
 fn row(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ReservationImported {
-    let understood = wish::read(wish);
-    let is_unread = matches!(understood, wish::Understood::Unclear(_));
+    let understood = requested_time::read(wish);
+    let is_unread = matches!(understood, requested_time::ParsedTime::Ambiguous(_));
     let made_at = "2025-03-04T01:02:03Z".parse().unwrap();
     ReservationImported {
         reservation: id(number),
@@ -252,7 +257,7 @@ fn row(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ReservationI
         service: ServiceSnapshot::from(clinic.catalog.get(&ServiceId::parse(BOTOX).unwrap()).unwrap()),
         date: clinic.book.date,
         wish: (!is_unread).then(|| wish.into()),
-        placement: Placement::of(understood, &clinic.hours, clinic.book.date),
+        placement: SlotAssignment::of(understood, &clinic.hours, clinic.book.date),
         is_placed_here: None,
         status,
         created_at: made_at,
@@ -262,16 +267,20 @@ fn row(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ReservationI
     }
 }
 
-fn import(clinic: &Clinic, number: u32, wish: &str, status: Status) -> BookCommand {
-    BookCommand::Import(row(clinic, number, wish, status))
+fn import(clinic: &Clinic, number: u32, wish: &str, status: Status) -> ScheduleCommand {
+    ScheduleCommand::Import(row(clinic, number, wish, status))
 }
 
-fn meant(number: u32, meant: Meant) -> BookCommand {
-    BookCommand::Change { reservation: id(number), expected_version: None, change: Change::ReadWish(meant) }
+fn meant(number: u32, meant: ReviewedTime) -> ScheduleCommand {
+    ScheduleCommand::Change {
+        reservation: id(number),
+        expected_version: None,
+        change: Change::ReadWish(meant),
+    }
 }
 
-fn at(start: &str) -> Meant {
-    Meant::At(start.parse().unwrap())
+fn at(start: &str) -> ReviewedTime {
+    ReviewedTime::At(start.parse().unwrap())
 }
 
 #[test]
@@ -281,22 +290,27 @@ fn what_a_wish_meant_can_be_said_of_bookings_that_are_over_or_called_off_too() {
         let command = import(&clinic, 2, "점심 후", status);
         let mut clinic = clinic.given(command);
         // At a time that is taken, and outside the hours: it is a fact, and holds no seat.
-        for said in [at("10:30"), at("20:00"), Meant::Period(Period::Morning)] {
+        for said in [at("10:30"), at("20:00"), ReviewedTime::Period(Period::Morning)] {
             assert_eq!(clinic.when(meant(2, said)).unwrap().len(), 1, "{date} {said:?}");
             assert_eq!(clinic.when(meant(2, said)), Ok(vec![]), "said before");
         }
         let booking = clinic.book.booking(&id(2)).unwrap();
-        assert_eq!((booking.placement, booking.status), (Placement::Period(Period::Morning), status));
+        assert_eq!((booking.placement, booking.status), (SlotAssignment::Period(Period::Morning), status));
     }
 }
 
 /// What else stands on the page: a booking at 10:30 of a day ahead; on a past one nobody can book, and it is a closure.
-fn first_entry(date: &str) -> BookCommand {
+fn first_entry(date: &str) -> ScheduleCommand {
     if date == MONDAY {
         return request(1, BOTOX, "10:30", Legacy);
     }
     let closure = ClosureId::parse("c1").unwrap();
-    BookCommand::CloseTime(CloseTime { closure, span: span("10:00", "11:00"), service: None, reason: None })
+    ScheduleCommand::CloseTime(CloseTime {
+        closure,
+        span: span("10:00", "11:00"),
+        service: None,
+        reason: None,
+    })
 }
 
 #[test]
@@ -307,7 +321,7 @@ fn a_time_that_is_said_of_a_day_to_come_has_to_find_its_seat_free_and_a_half_of_
     let refused = clinic.when(meant(2, at("10:30"))).unwrap_err();
     assert!(matches!(refused, Rejection::SlotTaken { .. }), "{refused:?}");
     assert_eq!(clinic.when(meant(2, at("20:00"))), Err(Rejection::OutsideHours));
-    assert_eq!(clinic.when(meant(2, Meant::Period(Period::Morning))).unwrap().len(), 1);
+    assert_eq!(clinic.when(meant(2, ReviewedTime::Period(Period::Morning))).unwrap().len(), 1);
     // The day's limit is reached, but the booking is one of the day's already. It may be said anew what was meant.
     assert_eq!(clinic.when(meant(2, at("14:00"))).unwrap().len(), 1);
     assert_eq!(clinic.when(meant(1, at("14:00"))), Err(Rejection::WishUnderstood));
@@ -317,16 +331,16 @@ fn a_time_that_is_said_of_a_day_to_come_has_to_find_its_seat_free_and_a_half_of_
 fn a_row_is_taken_over_again_at_the_version_it_was_compared_with_and_never_refused_for_capacity() {
     let clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:30", Legacy));
     let command = import(&clinic, 2, "점심 후", Status::Pending);
-    let mut clinic = clinic.given(command).given(meant(2, Meant::Period(Period::Morning)));
+    let mut clinic = clinic.given(command).given(meant(2, ReviewedTime::Period(Period::Morning)));
     let changed = row(&clinic, 2, "10:30", Status::Confirmed);
-    let again = |expected_version| BookCommand::Reimport { row: changed.clone(), expected_version };
+    let again = |expected_version| ScheduleCommand::Reimport { row: changed.clone(), expected_version };
     assert_eq!(clinic.when(again(1)), Err(Rejection::VersionMismatch { expected: 1, actual: 2 }));
-    assert_eq!(clinic.when(again(2)), Ok(vec![BookEvent::ReservationReimported(changed.clone())]));
+    assert_eq!(clinic.when(again(2)), Ok(vec![ScheduleEvent::ReservationReimported(changed.clone())]));
     let booking = clinic.book.booking(&id(2)).unwrap();
     assert_eq!((booking.status, booking.version, booking.has_unread_wish), (Status::Confirmed, 3, false));
     assert_eq!(booking.placement, changed.placement);
     let stranger =
-        BookCommand::Reimport { row: row(&clinic, 3, "10:30", Status::Pending), expected_version: 1 };
+        ScheduleCommand::Reimport { row: row(&clinic, 3, "10:30", Status::Pending), expected_version: 1 };
     assert_eq!(clinic.when(stranger), Err(Rejection::ReservationNotFound(id(3))));
 }
 
@@ -334,7 +348,7 @@ fn a_row_is_taken_over_again_at_the_version_it_was_compared_with_and_never_refus
 fn a_booking_does_not_stand_in_its_own_way_when_it_is_moved() {
     let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Dynamic));
     let change = Change::Reschedule { start: "10:10".parse().unwrap(), judge: Dynamic };
-    let moved = BookCommand::Change { reservation: id(1), expected_version: None, change };
+    let moved = ScheduleCommand::Change { reservation: id(1), expected_version: None, change };
     assert_eq!(clinic.when(moved.clone()).unwrap().len(), 1);
     assert_eq!(clinic.when(moved), Ok(vec![]));
 }
@@ -343,12 +357,12 @@ fn a_booking_does_not_stand_in_its_own_way_when_it_is_moved() {
 fn the_transition_table_is_kept() {
     let turns = || {
         [
-            Turn::Confirm,
-            Turn::Reject { reason: None },
-            Turn::Cancel { reason: None },
-            Turn::Complete,
-            Turn::MarkNoShow,
-            Turn::CorrectNoShow { reason: sealed() },
+            StatusChange::Confirm,
+            StatusChange::Reject { reason: None },
+            StatusChange::Cancel { reason: None },
+            StatusChange::Complete,
+            StatusChange::MarkNoShow,
+            StatusChange::CorrectNoShow { reason: sealed() },
         ]
     };
     let allowed = [
@@ -361,11 +375,11 @@ fn the_transition_table_is_kept() {
     ];
     let path = |status| match status {
         Status::Pending => vec![],
-        Status::Confirmed => vec![Turn::Confirm],
-        Status::Cancelled => vec![Turn::Cancel { reason: None }],
-        Status::Completed => vec![Turn::Confirm, Turn::Complete],
-        Status::NoShow => vec![Turn::Confirm, Turn::MarkNoShow],
-        Status::Rejected => vec![Turn::Reject { reason: None }],
+        Status::Confirmed => vec![StatusChange::Confirm],
+        Status::Cancelled => vec![StatusChange::Cancel { reason: None }],
+        Status::Completed => vec![StatusChange::Confirm, StatusChange::Complete],
+        Status::NoShow => vec![StatusChange::Confirm, StatusChange::MarkNoShow],
+        Status::Rejected => vec![StatusChange::Reject { reason: None }],
     };
     for (from, expected) in allowed {
         for (to, causes_event) in turns().into_iter().zip(expected) {
@@ -387,7 +401,7 @@ fn the_transition_table_is_kept() {
 }
 
 /// Anything that can be asked of a page in a random history.
-fn any_command() -> impl Strategy<Value = BookCommand> {
+fn any_command() -> impl Strategy<Value = ScheduleCommand> {
     let wishes = prop::sample::select(vec![
         "09:00", "09:30", "10:00", "10:20", "11:30", "14:00", "17:30", "오전", "2시",
     ]);
@@ -395,11 +409,11 @@ fn any_command() -> impl Strategy<Value = BookCommand> {
     let times = prop::sample::select(vec!["09:00", "09:40", "10:10", "14:30", "15:00"]);
     let judges = prop::sample::select(ReadModel::ALL.to_vec());
     let turns = prop::sample::select(vec![
-        Turn::Confirm,
-        Turn::Cancel { reason: None },
-        Turn::MarkNoShow,
-        Turn::CorrectNoShow { reason: sealed() },
-        Turn::Reject { reason: None },
+        StatusChange::Confirm,
+        StatusChange::Cancel { reason: None },
+        StatusChange::MarkNoShow,
+        StatusChange::CorrectNoShow { reason: sealed() },
+        StatusChange::Reject { reason: None },
     ]);
     prop_oneof![
         4 => (0u32..40, services, wishes, judges.clone()).prop_map(|(n, service, wish, judge)| request(n, service, wish, judge)),
@@ -407,16 +421,16 @@ fn any_command() -> impl Strategy<Value = BookCommand> {
         1 => (0u32..40, times, judges, any::<bool>()).prop_map(|(n, start, judge, assign)| {
             let start = start.parse().unwrap();
             let change = if assign { Change::AssignTime { start, judge } } else { Change::Reschedule { start, judge } };
-            BookCommand::Change { reservation: id(n), expected_version: None, change }
+            ScheduleCommand::Change { reservation: id(n), expected_version: None, change }
         }),
         1 => (0u32..40, prop::sample::select(vec!["09:00", "10:10", "14:30"]), any::<bool>()).prop_map(|(n, start, whole)| {
-            meant(n, if whole { Meant::Period(Period::Morning) } else { at(start) })
+            meant(n, if whole { ReviewedTime::Period(Period::Morning) } else { at(start) })
         }),
     ]
 }
 
 /// The most bookings that hold a seat at any minute, counted minute by minute and by none of the rules' code.
-fn busiest_minute(book: &Book) -> usize {
+fn busiest_minute(book: &DaySchedule) -> usize {
     let spans: Vec<Span> = book.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
     (0..24 * 60)
         .map(|minute| {

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressDrawTarget, ProgressStyle};
 
 use super::{grouped, say};
 
@@ -24,10 +24,10 @@ const LINE_PAUSE: Duration = Duration::from_secs(2);
 
 /// Tells how far a command is. Dropping it takes the bar away.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct ProgressBar {
     unit: &'static str,
     since: Instant,
-    bar: Option<ProgressBar>,
+    bar: Option<indicatif::ProgressBar>,
     last: Mutex<Option<Line>>,
 }
 
@@ -38,7 +38,7 @@ struct Line {
     at: Instant,
 }
 
-impl Meter {
+impl ProgressBar {
     /// A meter of things that are called so: `rows`, `events`.
     pub(crate) fn new(unit: &'static str) -> Self {
         let bar = io::stderr().is_terminal().then(new_bar);
@@ -82,7 +82,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for ProgressBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -90,8 +90,8 @@ impl Drop for Meter {
     }
 }
 
-fn new_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
+fn new_bar() -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
     bar.set_style(style(BAR));
     bar.enable_steady_tick(BAR_TICK);
     bar
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_new_phase_is_told_at_once_and_the_same_one_not_again() {
-        let meter = Meter { unit: "rows", since: Instant::now(), bar: None, last: Mutex::new(None) };
+        let meter = ProgressBar { unit: "rows", since: Instant::now(), bar: None, last: Mutex::new(None) };
         assert!(meter.is_line_due("reading"));
         assert!(!meter.is_line_due("reading"));
         assert!(meter.is_line_due("loading"));

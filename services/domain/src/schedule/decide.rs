@@ -3,16 +3,16 @@
 
 use chrono::{Days, NaiveDateTime};
 
-use super::command::{BookCommand, Change, CloseTime, Meant, RequestReservation, Turn};
+use super::command::{Change, CloseTime, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange};
 use super::event::{
-    AdminNoteWritten, BookEvent, ReservationCancelled, ReservationCompleted, ReservationConfirmed,
-    ReservationImported, ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected,
-    ReservationRequested, ReservationRescheduled, ReservationTimeAssigned, ServiceSnapshot, TimeClosed,
+    AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationImported,
+    ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected, ReservationRequested,
+    ReservationRescheduled, ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed,
     TimeReopened,
 };
-use super::placement::Placement;
 use super::rejection::Rejection;
-use super::state::{Book, Booking};
+use super::slot_assignment::SlotAssignment;
+use super::state::{Booking, DaySchedule};
 use crate::catalog::{Catalog, Service};
 use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
@@ -28,7 +28,7 @@ pub const MAX_PAGE_ENTRIES: usize = 10_000;
 
 /// What a decision needs to know beside the page.
 #[derive(Debug, Clone, Copy)]
-pub struct Desk<'a> {
+pub struct DecisionContext<'a> {
     /// The clinic's services.
     pub catalog: &'a Catalog,
     /// The clinic's hours.
@@ -39,7 +39,7 @@ pub struct Desk<'a> {
     pub retired: Option<ReadModel>,
 }
 
-impl Desk<'_> {
+impl DecisionContext<'_> {
     /// The rule set that judges where this one was asked for, and the one that is heard beside it.
     const fn rule_sets(&self, wanted: ReadModel) -> (ReadModel, Option<ReadModel>) {
         use ReadModel::{Dynamic, Legacy};
@@ -53,29 +53,33 @@ impl Desk<'_> {
 }
 
 /// Decides one command on one page.
-pub fn decide(book: &Book, command: BookCommand, desk: &Desk<'_>) -> Result<Vec<BookEvent>, Rejection> {
+pub fn decide(
+    book: &DaySchedule,
+    command: ScheduleCommand,
+    desk: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     match command {
-        BookCommand::Request(request) => decide_request(book, request, desk),
-        BookCommand::Import(imported) => decide_import(book, imported),
-        BookCommand::Reimport { row, expected_version } => decide_reimport(book, row, expected_version),
-        BookCommand::Change { reservation, expected_version, change } => {
+        ScheduleCommand::Request(request) => decide_request(book, request, desk),
+        ScheduleCommand::Import(imported) => decide_import(book, imported),
+        ScheduleCommand::Reimport { row, expected_version } => decide_reimport(book, row, expected_version),
+        ScheduleCommand::Change { reservation, expected_version, change } => {
             let booking = book
                 .booking(&reservation)
                 .ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
             check_version(booking, expected_version)?;
             decide_change(book, reservation, booking, change, desk)
         }
-        BookCommand::CloseTime(wanted) => decide_closure(book, wanted, desk),
-        BookCommand::ReopenTime(closure) => decide_reopening(book, closure),
+        ScheduleCommand::CloseTime(wanted) => decide_closure(book, wanted, desk),
+        ScheduleCommand::ReopenTime(closure) => decide_reopening(book, closure),
     }
 }
 
 fn decide_request(
-    book: &Book,
+    book: &DaySchedule,
     request: RequestReservation,
-    desk: &Desk<'_>,
-) -> Result<Vec<BookEvent>, Rejection> {
-    let placement = Placement::of(request.understood, desk.hours, book.date);
+    desk: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
+    let placement = SlotAssignment::of(request.understood, desk.hours, book.date);
     if let Some(own) = book.booking(&request.reservation) {
         let same = own.subject == request.subject && own.service == request.service;
         return if same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
@@ -87,7 +91,7 @@ fn decide_request(
         return Err(Rejection::ServiceInactive);
     }
     let other_verdict = judge(book, service, &placement, None, request.judge, desk)?;
-    Ok(vec![BookEvent::ReservationRequested(ReservationRequested {
+    Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,
         details: request.details,
@@ -100,55 +104,55 @@ fn decide_request(
     })])
 }
 
-fn decide_import(book: &Book, imported: ReservationImported) -> Result<Vec<BookEvent>, Rejection> {
+fn decide_import(book: &DaySchedule, imported: ReservationImported) -> Result<Vec<ScheduleEvent>, Rejection> {
     if book.booking(&imported.reservation).is_some() {
         return Ok(vec![]);
     }
     check_room(book)?;
-    Ok(vec![BookEvent::ReservationImported(imported)])
+    Ok(vec![ScheduleEvent::ReservationImported(imported)])
 }
 
 /// Whether the row has changed is for the caller to say, who can open what is sealed; what it was compared with must still
 /// stand.
 fn decide_reimport(
-    book: &Book,
+    book: &DaySchedule,
     row: ReservationImported,
     compared_with: u32,
-) -> Result<Vec<BookEvent>, Rejection> {
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     let booking = book
         .booking(&row.reservation)
         .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
     check_version(booking, Some(compared_with))?;
-    Ok(vec![BookEvent::ReservationReimported(row)])
+    Ok(vec![ScheduleEvent::ReservationReimported(row)])
 }
 
 fn decide_change(
-    book: &Book,
+    book: &DaySchedule,
     reservation: ReservationId,
     booking: &Booking,
     change: Change,
-    desk: &Desk<'_>,
-) -> Result<Vec<BookEvent>, Rejection> {
+    desk: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     match change {
         Change::Reschedule { start, judge } => {
             let placed = replace(book, &reservation, booking, start, judge, desk)?;
             let event = |placement| {
-                BookEvent::ReservationRescheduled(ReservationRescheduled { reservation, placement })
+                ScheduleEvent::ReservationRescheduled(ReservationRescheduled { reservation, placement })
             };
             Ok(placed.map(event).into_iter().collect())
         }
         Change::AssignTime { start, judge } => {
             let placed = replace(book, &reservation, booking, start, judge, desk)?;
             let event = |placement| {
-                BookEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })
+                ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })
             };
             Ok(placed.map(event).into_iter().collect())
         }
         Change::ReadWish(meant) => decide_reading(book, reservation, booking, meant, desk),
         Change::WriteAdminNote { note } => {
-            Ok(vec![BookEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })])
+            Ok(vec![ScheduleEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })])
         }
-        Change::Turn(turn) => decide_turn(reservation, booking.status, turn),
+        Change::Status(turn) => decide_turn(reservation, booking.status, turn),
     }
 }
 
@@ -156,15 +160,15 @@ fn decide_change(
 /// over the clinic has to be open then and the seat free, for nobody may be given a seat that another has. The limits of a
 /// rule set are not asked: the booking is one of the day's already.
 fn decide_reading(
-    book: &Book,
+    book: &DaySchedule,
     reservation: ReservationId,
     booking: &Booking,
-    meant: Meant,
-    desk: &Desk<'_>,
-) -> Result<Vec<BookEvent>, Rejection> {
+    meant: ReviewedTime,
+    desk: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     let placement = match meant {
-        Meant::At(start) => Placement::at(start, desk.hours, book.date),
-        Meant::Period(period) => Placement::Period(period),
+        ReviewedTime::At(start) => SlotAssignment::at(start, desk.hours, book.date),
+        ReviewedTime::Period(period) => SlotAssignment::Period(period),
     };
     check_sayable(&placement)?;
     if booking.placement == placement {
@@ -184,13 +188,17 @@ fn decide_reading(
         };
         rules::check_for_everybody(&Day { book, hours: desk.hours, now: desk.now }, &candidate)?;
     }
-    Ok(vec![BookEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })])
+    Ok(vec![ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })])
 }
 
-fn decide_turn(reservation: ReservationId, from: Status, turn: Turn) -> Result<Vec<BookEvent>, Rejection> {
+fn decide_turn(
+    reservation: ReservationId,
+    from: Status,
+    turn: StatusChange,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     let to = turn.target();
     // Only a correction, which says why, leads back from a no-show; and it leads from nowhere else.
-    let corrects = matches!(turn, Turn::CorrectNoShow { .. });
+    let corrects = matches!(turn, StatusChange::CorrectNoShow { .. });
     let wrong_way = from != to && corrects != (from == Status::NoShow);
     match transition(from, to) {
         Step::Allowed if !wrong_way => {}
@@ -198,17 +206,19 @@ fn decide_turn(reservation: ReservationId, from: Status, turn: Turn) -> Result<V
         Step::Allowed | Step::NotAllowed => return Err(Rejection::TransitionNotAllowed { from, to }),
     }
     Ok(vec![match turn {
-        Turn::Confirm => BookEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
-        Turn::Reject { reason } => {
-            BookEvent::ReservationRejected(ReservationRejected { reservation, reason })
+        StatusChange::Confirm => ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
+        StatusChange::Reject { reason } => {
+            ScheduleEvent::ReservationRejected(ReservationRejected { reservation, reason })
         }
-        Turn::Cancel { reason } => {
-            BookEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
+        StatusChange::Cancel { reason } => {
+            ScheduleEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
         }
-        Turn::Complete => BookEvent::ReservationCompleted(ReservationCompleted { reservation }),
-        Turn::MarkNoShow => BookEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation }),
-        Turn::CorrectNoShow { reason } => {
-            BookEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
+        StatusChange::Complete => ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation }),
+        StatusChange::MarkNoShow => {
+            ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation })
+        }
+        StatusChange::CorrectNoShow { reason } => {
+            ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
         }
     }])
 }
@@ -234,14 +244,14 @@ fn transition(from: Status, to: Status) -> Step {
 
 /// Where a booking stands after it was given another time; none where it stands there already.
 fn replace(
-    book: &Book,
+    book: &DaySchedule,
     reservation: &ReservationId,
     booking: &Booking,
     start: ClockTime,
     judged_by: ReadModel,
-    desk: &Desk<'_>,
-) -> Result<Option<Placement>, Rejection> {
-    let placement = Placement::at(start, desk.hours, book.date);
+    desk: &DecisionContext<'_>,
+) -> Result<Option<SlotAssignment>, Rejection> {
+    let placement = SlotAssignment::at(start, desk.hours, book.date);
     check_sayable(&placement)?;
     if booking.placement == placement {
         return Ok(None);
@@ -260,12 +270,12 @@ fn replace(
 /// Judges a placement by the rules that hold for everybody and by the routed rule set, or the one that is left where that
 /// is retired. Returns the code with which the other rule set, where it is heard, would have refused.
 fn judge(
-    book: &Book,
+    book: &DaySchedule,
     service: &Service,
-    placement: &Placement,
+    placement: &SlotAssignment,
     moving: Option<(&ReservationId, &Booking)>,
     wanted: ReadModel,
-    desk: &Desk<'_>,
+    desk: &DecisionContext<'_>,
 ) -> Result<Option<Box<str>>, Rejection> {
     let (judged_by, other) = desk.rule_sets(wanted);
     let day = Day { book, hours: desk.hours, now: desk.now };
@@ -280,7 +290,11 @@ fn judge(
     Ok(refusal.map(|rejection| rejection.code().into()))
 }
 
-fn decide_closure(book: &Book, wanted: CloseTime, desk: &Desk<'_>) -> Result<Vec<BookEvent>, Rejection> {
+fn decide_closure(
+    book: &DaySchedule,
+    wanted: CloseTime,
+    desk: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
     if book.closure(&wanted.closure).is_some() {
         return Ok(vec![]);
     }
@@ -291,7 +305,7 @@ fn decide_closure(book: &Book, wanted: CloseTime, desk: &Desk<'_>) -> Result<Vec
     if let Some(unknown) = wanted.service.as_ref().filter(|id| desk.catalog.get(id).is_none()) {
         return Err(Rejection::ClosureServiceNotFound(unknown.clone()));
     }
-    Ok(vec![BookEvent::TimeClosed(TimeClosed {
+    Ok(vec![ScheduleEvent::TimeClosed(TimeClosed {
         closure: wanted.closure,
         date: book.date,
         span: wanted.span,
@@ -300,14 +314,14 @@ fn decide_closure(book: &Book, wanted: CloseTime, desk: &Desk<'_>) -> Result<Vec
     })])
 }
 
-fn decide_reopening(book: &Book, closure: ClosureId) -> Result<Vec<BookEvent>, Rejection> {
+fn decide_reopening(book: &DaySchedule, closure: ClosureId) -> Result<Vec<ScheduleEvent>, Rejection> {
     match book.closure(&closure) {
-        Some(_) => Ok(vec![BookEvent::TimeReopened(TimeReopened { closure })]),
+        Some(_) => Ok(vec![ScheduleEvent::TimeReopened(TimeReopened { closure })]),
         None => Err(Rejection::ClosureNotFound(closure)),
     }
 }
 
-fn check_room(book: &Book) -> Result<(), Rejection> {
+fn check_room(book: &DaySchedule) -> Result<(), Rejection> {
     if book.len() < MAX_PAGE_ENTRIES { Ok(()) } else { Err(Rejection::PageFull) }
 }
 
@@ -320,7 +334,11 @@ fn check_version(booking: &Booking, expected: Option<u32>) -> Result<(), Rejecti
     }
 }
 
-fn check_calendar(book: &Book, placement: &Placement, now: NaiveDateTime) -> Result<(), Rejection> {
+fn check_calendar(
+    book: &DaySchedule,
+    placement: &SlotAssignment,
+    now: NaiveDateTime,
+) -> Result<(), Rejection> {
     let today = now.date();
     if book.date < today {
         return Err(Rejection::DatePassed);
@@ -336,7 +354,7 @@ fn check_calendar(book: &Book, placement: &Placement, now: NaiveDateTime) -> Res
 }
 
 /// The first hour of the day is outside any clinic's hours, and the old free-text column has no way to say it.
-fn check_sayable(placement: &Placement) -> Result<(), Rejection> {
+fn check_sayable(placement: &SlotAssignment) -> Result<(), Rejection> {
     match placement.start() {
         Some(start) if start.minutes() < 60 => Err(Rejection::OutsideHours),
         _ => Ok(()),

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::NaiveDate;
-use daybook_domain::book::Placement;
 use daybook_domain::hours::{Hours, first_hours};
-use daybook_domain::{ClockTime, Period, wish};
+use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::{ClockTime, Period, requested_time};
 
 const CORPUS: &str = include_str!("../../../tests/fixtures/preferred_time_corpus.tsv");
 
@@ -29,10 +29,10 @@ fn every_line_of_the_corpus_comes_out_as_listed() {
     let mut lines = 0;
     for line in CORPUS.lines().skip(1) {
         let [raw, weekday, time, period] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-        let shown = match Placement::of(wish::read(raw), &hours, date_of(weekday)) {
-            Placement::At { start, period } => (start.to_string(), period.as_str()),
-            Placement::Period(period) => ("-".to_owned(), period.as_str()),
-            Placement::Review(_) => ("REVIEW".to_owned(), ""),
+        let shown = match SlotAssignment::of(requested_time::read(raw), &hours, date_of(weekday)) {
+            SlotAssignment::At { start, period } => (start.to_string(), period.as_str()),
+            SlotAssignment::Period(period) => ("-".to_owned(), period.as_str()),
+            SlotAssignment::Review(_) => ("REVIEW".to_owned(), ""),
         };
         assert_eq!(shown, (time.to_owned(), period), "{raw:?} on {weekday}");
         lines += 1;
@@ -43,8 +43,8 @@ fn every_line_of_the_corpus_comes_out_as_listed() {
 #[test]
 fn a_period_is_never_given_a_time() {
     for period in Period::ALL {
-        assert_eq!(wish::read(period.korean()), wish::Understood::Period(period));
-        assert_eq!(Placement::Period(period).legacy_text().as_deref(), Some(period.korean()));
+        assert_eq!(requested_time::read(period.korean()), requested_time::ParsedTime::Period(period));
+        assert_eq!(SlotAssignment::Period(period).legacy_text().as_deref(), Some(period.korean()));
     }
 }
 
@@ -52,20 +52,20 @@ fn a_period_is_never_given_a_time() {
 fn every_time_of_day_reads_back_from_what_the_old_column_says() {
     for minute in 60..24 * 60 {
         let start = ClockTime::new(minute / 60, minute % 60).unwrap();
-        let text = Placement::At { start, period: Period::by_clock(start) }.legacy_text().unwrap();
-        assert_eq!(wish::read(&text), wish::Understood::At(start), "{text}");
+        let text = SlotAssignment::At { start, period: Period::by_clock(start) }.legacy_text().unwrap();
+        assert_eq!(requested_time::read(&text), requested_time::ParsedTime::At(start), "{text}");
     }
 }
 
 proptest::proptest! {
     #[test]
     fn no_text_breaks_the_parser(text in "\\PC{0,40}") {
-        let _ = wish::read(&text);
+        let _ = requested_time::read(&text);
     }
 
     #[test]
     fn what_is_understood_names_nothing_but_a_time(text in "[가-힣a-z0-9 :.~-]{0,24}") {
-        if !matches!(wish::read(&text), wish::Understood::Unclear(_)) {
+        if !matches!(requested_time::read(&text), requested_time::ParsedTime::Ambiguous(_)) {
             let digits = text.chars().filter(char::is_ascii_digit).count();
             proptest::prop_assert!(digits <= 14, "{text}");
         }

@@ -3,7 +3,7 @@
 //! A wish that the built-in grammar understands names a time and nothing else, and goes into the event in plain. One that
 //! it does not may say anything, so it is sealed with the patient's details, also where a rule of the clinic's own reads it.
 
-use daybook_domain::wish::{self, Understood};
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::{ClockTime, Period};
 
 /// The wish for a time as it came.
@@ -31,7 +31,7 @@ impl std::fmt::Debug for WishInput {
 /// A wish, taken apart.
 pub(crate) struct ReadWish {
     /// What it was understood as.
-    pub(crate) understood: Understood,
+    pub(crate) understood: ParsedTime,
     /// The raw text where the grammar understands it.
     pub(crate) plain: Option<Box<str>>,
     /// The raw text where it does not; to be sealed.
@@ -41,11 +41,11 @@ pub(crate) struct ReadWish {
 impl WishInput {
     pub(crate) fn read(self) -> ReadWish {
         let text = match self {
-            Self::At(time) => return ReadWish::told(Understood::At(time)),
-            Self::Period(period) => return ReadWish::told(Understood::Period(period)),
+            Self::At(time) => return ReadWish::told(ParsedTime::At(time)),
+            Self::Period(period) => return ReadWish::told(ParsedTime::Period(period)),
             Self::Text(text) => text,
         };
-        let understood = wish::read(&text);
+        let understood = requested_time::read(&text);
         ReadWish::of(text, understood, understood)
     }
 }
@@ -53,23 +53,23 @@ impl WishInput {
 impl ReadWish {
     /// A text that is understood as this. What the built-in grammar alone makes of it decides whether it stays in plain: a
     /// clinic's own rule may match a text that says more than a time.
-    pub(crate) fn of(text: String, understood: Understood, built_in: Understood) -> Self {
+    pub(crate) fn of(text: String, understood: ParsedTime, built_in: ParsedTime) -> Self {
         match built_in {
-            Understood::Unclear(_) => Self { understood, plain: None, unread: Some(text) },
-            Understood::At(_) | Understood::Period(_) => {
+            ParsedTime::Ambiguous(_) => Self { understood, plain: None, unread: Some(text) },
+            ParsedTime::At(_) | ParsedTime::Period(_) => {
                 Self { understood, plain: Some(text.into()), unread: None }
             }
         }
     }
 
-    fn told(understood: Understood) -> Self {
+    fn told(understood: ParsedTime) -> Self {
         Self { understood, plain: None, unread: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use daybook_domain::wish::Unclear;
+    use daybook_domain::requested_time::Ambiguity;
 
     use super::*;
 
@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_only_a_rule_of_the_clinic_understands_stays_sealed() {
-        let (noon, unclear) = (Understood::Period(Period::Morning), Understood::Unclear(Unclear::NotATime));
+        let (noon, unclear) =
+            (ParsedTime::Period(Period::Morning), ParsedTime::Ambiguous(Ambiguity::NotATime));
         let read = ReadWish::of("점심때 김철수".to_owned(), noon, unclear);
         assert_eq!((read.understood, read.plain), (noon, None));
         assert_eq!(read.unread.as_deref(), Some("점심때 김철수"));
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn a_blank_wish_is_kept_as_it_is() {
         let read = WishInput::Text(" ".to_owned()).read();
-        assert_eq!(read.understood, Understood::Unclear(Unclear::Empty));
+        assert_eq!(read.understood, ParsedTime::Ambiguous(Ambiguity::Empty));
         assert_eq!(read.unread.as_deref(), Some(" "));
     }
 }

@@ -11,15 +11,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use daybook_domain::Event;
 use daybook_event_log::{
-    AppendError, EventId, EventLog, Expected, NewEvent, Position, Recorded, Revision, StreamName, decode,
-    encode,
+    AppendError, EventId, EventLog, Expected, NewEvent, Position, RecordedEvent, Revision, StreamName,
+    decode, encode,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub(crate) use aggregates::Forgettings;
+pub(crate) use aggregates::ErasureLog;
 
 use crate::append::append;
 use crate::error::CommandError;
@@ -56,15 +56,15 @@ pub(crate) trait Aggregate: Default + Clone + Send + Sync + 'static {
 
 /// An aggregate in memory, followed from the log.
 #[derive(Debug)]
-pub(crate) struct Kept<A> {
-    known: RwLock<Known<A>>,
+pub(crate) struct CachedAggregate<A> {
+    known: RwLock<CachedState<A>>,
     /// One command at a time in this process: they would only get into each other's way.
     turn: Mutex<()>,
 }
 
 /// How far the stream is known.
 #[derive(Debug)]
-struct Known<A> {
+struct CachedState<A> {
     state: Arc<A>,
     last: Option<Revision>,
     position: Position,
@@ -83,15 +83,15 @@ pub(crate) struct Changed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TakenIn {
     /// It is part of what is known.
-    Known,
+    CachedState,
     /// Events before it are missing.
     AfterGap,
 }
 
-impl<A: Aggregate> Kept<A> {
+impl<A: Aggregate> CachedAggregate<A> {
     /// Nothing known yet.
     pub(crate) fn unread() -> Self {
-        let known = Known { state: Arc::default(), last: None, position: Position::START };
+        let known = CachedState { state: Arc::default(), last: None, position: Position::START };
         Self { known: RwLock::new(known), turn: Mutex::new(()) }
     }
 
@@ -106,9 +106,9 @@ impl<A: Aggregate> Kept<A> {
     }
 
     /// Takes in an event that a follower saw, with those before it where any are missing.
-    pub(crate) async fn see(&self, recorded: &Recorded, log: &dyn EventLog) -> Result<(), CommandError> {
+    pub(crate) async fn see(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<(), CommandError> {
         match self.take_in(recorded)? {
-            TakenIn::Known => Ok(()),
+            TakenIn::CachedState => Ok(()),
             TakenIn::AfterGap => self.catch_up(log).await,
         }
     }
@@ -122,7 +122,7 @@ impl<A: Aggregate> Kept<A> {
         Ok(())
     }
 
-    fn take_in(&self, recorded: &Recorded) -> Result<TakenIn, CommandError> {
+    fn take_in(&self, recorded: &RecordedEvent) -> Result<TakenIn, CommandError> {
         let event = decode(recorded)?.0;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let next = Expected::after(known.last).first_revision();
@@ -136,7 +136,7 @@ impl<A: Aggregate> Kept<A> {
             known.last = Some(recorded.revision);
             known.position = recorded.position;
         }
-        Ok(TakenIn::Known)
+        Ok(TakenIn::CachedState)
     }
 
     /// Decides commands in turn and appends what they cause together, all or none.

@@ -1,7 +1,7 @@
 //! Puts tokens together to a time: `side [until side]`, where a side is `[marker] clock [marker]` or a marker alone.
 
 use super::token::Token;
-use super::{Unclear, Understood};
+use super::{Ambiguity, ParsedTime};
 use crate::time::{ClockTime, Period};
 
 /// Hours that without a marker are as likely before noon as after it.
@@ -24,35 +24,35 @@ struct Clock {
 }
 
 /// Understands a text of the form `HH:MM`, the most frequent by far, without taking it apart first; none where it has another.
-pub(super) fn plain(text: &[u8]) -> Option<Result<Understood, Unclear>> {
+pub(super) fn plain(text: &[u8]) -> Option<Result<ParsedTime, Ambiguity>> {
     let [h1, h2, b':', m1, m2] = text else { return None };
     let number = |tens: &u8, ones: &u8| {
         let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
         digits.then(|| u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
     };
     let clock = Clock { hour: number(h1, h2)?, minute: number(m1, m2)?, bare: false };
-    Some(resolve(clock, None).map(Understood::At))
+    Some(resolve(clock, None).map(ParsedTime::At))
 }
 
 /// Understands a whole wish.
-pub(super) fn parse(tokens: &[Token]) -> Result<Understood, Unclear> {
+pub(super) fn parse(tokens: &[Token]) -> Result<ParsedTime, Ambiguity> {
     let mut sides = tokens.split(|token| *token == Token::Until);
     let first = parse_side(sides.next().unwrap_or_default())?;
     if let Some(second) = sides.next() {
         // The end of a range adds nothing to its start, but it has to be one.
         let second = parse_side(second)?;
         if first.clock.is_none() || second.clock.is_none() || sides.next().is_some() {
-            return Err(Unclear::NotATime);
+            return Err(Ambiguity::NotATime);
         }
     }
     match (first.clock, first.marker) {
-        (Some(clock), marker) => resolve(clock, marker).map(Understood::At),
-        (None, Some(period)) => Ok(Understood::Period(period)),
-        (None, None) => Err(Unclear::NotATime),
+        (Some(clock), marker) => resolve(clock, marker).map(ParsedTime::At),
+        (None, Some(period)) => Ok(ParsedTime::Period(period)),
+        (None, None) => Err(Ambiguity::NotATime),
     }
 }
 
-fn parse_side(tokens: &[Token]) -> Result<Side, Unclear> {
+fn parse_side(tokens: &[Token]) -> Result<Side, Ambiguity> {
     let (before, rest) = match tokens {
         [Token::Marker(period), rest @ ..] => (Some(*period), rest),
         rest => (None, rest),
@@ -62,7 +62,7 @@ fn parse_side(tokens: &[Token]) -> Result<Side, Unclear> {
         clock => (None, clock),
     };
     let marker = match (before, after) {
-        (Some(before), Some(after)) if before != after => return Err(Unclear::Contradiction),
+        (Some(before), Some(after)) if before != after => return Err(Ambiguity::Contradiction),
         (before, after) => before.or(after),
     };
     let anytime = clock.iter().all(|token| *token == Token::Anytime);
@@ -70,7 +70,7 @@ fn parse_side(tokens: &[Token]) -> Result<Side, Unclear> {
     Ok(Side { marker, clock })
 }
 
-fn parse_clock(tokens: &[Token]) -> Result<Clock, Unclear> {
+fn parse_clock(tokens: &[Token]) -> Result<Clock, Ambiguity> {
     use Token::{Half, Hour, Minute, Number, Separator};
     let (hour, minute, bare) = match tokens {
         [Number { value, digits: 4 }] => (value / 100, value % 100, false),
@@ -88,25 +88,25 @@ fn parse_clock(tokens: &[Token]) -> Result<Clock, Unclear> {
         [Number { value: hour, .. }, Hour] => (*hour, 0, false),
         [Number { value: hour, .. }, Hour, Half] => (*hour, 30, false),
         [Number { value: hour, .. }, Hour, Number { value: minute, .. }, Minute] => (*hour, *minute, false),
-        _ => return Err(Unclear::NotATime),
+        _ => return Err(Ambiguity::NotATime),
     };
     Ok(Clock { hour, minute, bare })
 }
 
-fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Unclear> {
+fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Ambiguity> {
     let Clock { hour, minute, bare } = clock;
     if bare && marker.is_none() {
-        return Err(Unclear::NotATime);
+        return Err(Ambiguity::NotATime);
     }
     if hour == 0 || hour > 23 || minute > 59 {
-        return Err(Unclear::ImpossibleTime);
+        return Err(Ambiguity::ImpossibleTime);
     }
     let hour = match (marker, hour) {
-        (Some(Period::Morning), 12) => return Err(Unclear::ImpossibleTime), // midnight
-        (Some(Period::Morning), 13..) => return Err(Unclear::Contradiction),
+        (Some(Period::Morning), 12) => return Err(Ambiguity::ImpossibleTime), // midnight
+        (Some(Period::Morning), 13..) => return Err(Ambiguity::Contradiction),
         (Some(Period::Afternoon), ..=11) => hour + 12,
-        (None, hour) if AMBIGUOUS_HOURS.contains(&hour) => return Err(Unclear::AmbiguousHour),
+        (None, hour) if AMBIGUOUS_HOURS.contains(&hour) => return Err(Ambiguity::AmbiguousHour),
         (Some(_) | None, hour) => hour,
     };
-    ClockTime::new(hour, minute).ok_or(Unclear::ImpossibleTime)
+    ClockTime::new(hour, minute).ok_or(Ambiguity::ImpossibleTime)
 }

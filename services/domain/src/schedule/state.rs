@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::event::{BookEvent, ReservationImported, ServiceSnapshot};
-use super::placement::Placement;
+use super::event::{ReservationImported, ScheduleEvent, ServiceSnapshot};
+use super::slot_assignment::SlotAssignment;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
 use crate::vocabulary::Status;
 
 /// One clinic day.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Book {
+pub struct DaySchedule {
     /// Which day.
     pub date: NaiveDate,
     bookings: HashMap<ReservationId, Booking>,
@@ -29,7 +29,7 @@ pub struct Booking {
     /// Minutes it takes up: treatment and clearing up.
     pub total_minutes: Minutes,
     /// Where in the day it stands.
-    pub placement: Placement,
+    pub placement: SlotAssignment,
     /// Whether its wish was not understood when it was entered: what was meant is then for a person to say.
     pub has_unread_wish: bool,
     /// Where in its life it stands.
@@ -39,13 +39,13 @@ pub struct Booking {
 }
 
 impl Booking {
-    fn new(subject: SubjectId, service: &ServiceSnapshot, placement: Placement, status: Status) -> Self {
+    fn new(subject: SubjectId, service: &ServiceSnapshot, placement: SlotAssignment, status: Status) -> Self {
         Self {
             subject,
             service: service.id.clone(),
             total_minutes: service.duration + service.buffer,
             placement,
-            has_unread_wish: matches!(placement, Placement::Review(_)),
+            has_unread_wish: matches!(placement, SlotAssignment::Review(_)),
             status,
             version: 1,
         }
@@ -82,7 +82,7 @@ impl Closure {
     }
 }
 
-impl Book {
+impl DaySchedule {
     /// An empty page.
     pub fn blank(date: NaiveDate) -> Self {
         Self { date, bookings: HashMap::new(), closures: BTreeMap::new() }
@@ -128,31 +128,31 @@ impl Book {
     }
 
     /// Takes in one event. Total: an event about a booking that is not there changes nothing.
-    pub fn evolve(&mut self, event: &BookEvent) {
+    pub fn evolve(&mut self, event: &ScheduleEvent) {
         match event {
-            BookEvent::ReservationRequested(e) => {
+            ScheduleEvent::ReservationRequested(e) => {
                 self.enter(&e.reservation, e.subject, &e.service, e.placement, Status::Pending);
             }
-            BookEvent::ReservationImported(e) => {
+            ScheduleEvent::ReservationImported(e) => {
                 self.bookings.insert(e.reservation.clone(), Booking::imported(e));
             }
-            BookEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
+            ScheduleEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
                 *booking = Booking { version: booking.version, ..Booking::imported(e) };
             }),
-            BookEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
-            BookEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),
-            BookEvent::ReservationCancelled(e) => self.turn(&e.reservation, Status::Cancelled),
-            BookEvent::ReservationCompleted(e) => self.turn(&e.reservation, Status::Completed),
-            BookEvent::ReservationNoShowMarked(e) => self.turn(&e.reservation, Status::NoShow),
-            BookEvent::ReservationNoShowCorrected(e) => self.turn(&e.reservation, Status::Confirmed),
-            BookEvent::ReservationRescheduled(e) => self.place(&e.reservation, e.placement),
-            BookEvent::ReservationTimeAssigned(e) => self.place(&e.reservation, e.placement),
-            BookEvent::AdminNoteWritten(e) => self.change(&e.reservation, |_| {}),
-            BookEvent::TimeClosed(e) => {
+            ScheduleEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
+            ScheduleEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),
+            ScheduleEvent::ReservationCancelled(e) => self.turn(&e.reservation, Status::Cancelled),
+            ScheduleEvent::ReservationCompleted(e) => self.turn(&e.reservation, Status::Completed),
+            ScheduleEvent::ReservationNoShowMarked(e) => self.turn(&e.reservation, Status::NoShow),
+            ScheduleEvent::ReservationNoShowCorrected(e) => self.turn(&e.reservation, Status::Confirmed),
+            ScheduleEvent::ReservationRescheduled(e) => self.place(&e.reservation, e.placement),
+            ScheduleEvent::ReservationTimeAssigned(e) => self.place(&e.reservation, e.placement),
+            ScheduleEvent::AdminNoteWritten(e) => self.change(&e.reservation, |_| {}),
+            ScheduleEvent::TimeClosed(e) => {
                 let closure = Closure { span: e.span, service: e.service.clone(), reason: e.reason.clone() };
                 self.closures.insert(e.closure.clone(), closure);
             }
-            BookEvent::TimeReopened(e) => {
+            ScheduleEvent::TimeReopened(e) => {
                 self.closures.remove(&e.closure);
             }
         }
@@ -163,7 +163,7 @@ impl Book {
         id: &ReservationId,
         subject: SubjectId,
         service: &ServiceSnapshot,
-        placement: Placement,
+        placement: SlotAssignment,
         status: Status,
     ) {
         self.bookings.insert(id.clone(), Booking::new(subject, service, placement, status));
@@ -173,7 +173,7 @@ impl Book {
         self.change(id, |booking| booking.status = status);
     }
 
-    fn place(&mut self, id: &ReservationId, placement: Placement) {
+    fn place(&mut self, id: &ReservationId, placement: SlotAssignment) {
         self.change(id, |booking| booking.placement = placement);
     }
 

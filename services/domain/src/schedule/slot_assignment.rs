@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::hours::Hours;
+use crate::requested_time::{self, Ambiguity, ParsedTime};
 use crate::time::{ClockTime, Minutes, Period, Span};
-use crate::wish::{self, Unclear, Understood};
 
 /// What a wish was understood as, on the day for which it was made.
 ///
@@ -13,7 +13,7 @@ use crate::wish::{self, Unclear, Understood};
 /// `{"review":"AMBIGUOUS_HOUR"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Placement {
+pub enum SlotAssignment {
     /// At a time. The period is that of the clinic slot that contained it when the booking was placed.
     At {
         /// Start of the treatment.
@@ -24,16 +24,16 @@ pub enum Placement {
     /// Somewhere in a half of the day. No time is ever invented for it.
     Period(Period),
     /// Not known: a person has to look at the raw text.
-    Review(Unclear),
+    Review(Ambiguity),
 }
 
-impl Placement {
+impl SlotAssignment {
     /// Places what was understood of a wish on a date.
-    pub fn of(understood: Understood, hours: &Hours, date: NaiveDate) -> Self {
+    pub fn of(understood: ParsedTime, hours: &Hours, date: NaiveDate) -> Self {
         match understood {
-            Understood::At(start) => Self::at(start, hours, date),
-            Understood::Period(period) => Self::Period(period),
-            Understood::Unclear(unclear) => Self::Review(unclear),
+            ParsedTime::At(start) => Self::at(start, hours, date),
+            ParsedTime::Period(period) => Self::Period(period),
+            ParsedTime::Ambiguous(unclear) => Self::Review(unclear),
         }
     }
 
@@ -68,7 +68,7 @@ impl Placement {
     /// It reads back as what it says, so the hours that are ambiguous without a marker carry one.
     pub fn legacy_text(&self) -> Option<String> {
         match self {
-            Self::At { start, .. } if wish::read(&start.to_string()) == Understood::At(*start) => {
+            Self::At { start, .. } if requested_time::read(&start.to_string()) == ParsedTime::At(*start) => {
                 Some(start.to_string())
             }
             Self::At { start, .. } => Some(format!("{} {start}", Period::Morning.korean())),

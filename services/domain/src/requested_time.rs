@@ -19,23 +19,23 @@ pub use form::Form;
 pub use shape::{canonical, shape};
 
 /// Longest text that is looked at, in bytes. Anything longer is no time of day.
-pub const MAX_WISH_LENGTH: usize = 200;
+pub const MAX_REQUESTED_TIME_LENGTH: usize = 200;
 
 /// What a wish is understood as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Understood {
+pub enum ParsedTime {
     /// A time of day.
     At(ClockTime),
     /// A half of the day, and no more.
     Period(Period),
     /// Nothing that one could act on.
-    Unclear(Unclear),
+    Ambiguous(Ambiguity),
 }
 
 /// Why a wish needs a person's review. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Unclear {
+pub enum Ambiguity {
     /// Nothing was written.
     Empty,
     /// An hour from 1 to 6 without 오전 or 오후.
@@ -50,7 +50,7 @@ pub enum Unclear {
     Erased,
 }
 
-impl Unclear {
+impl Ambiguity {
     /// All reasons, in the order in which reports list them.
     pub const ALL: [Self; 6] = [
         Self::Empty,
@@ -74,7 +74,7 @@ impl Unclear {
     }
 }
 
-impl fmt::Display for Unclear {
+impl fmt::Display for Ambiguity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
@@ -83,24 +83,24 @@ impl fmt::Display for Unclear {
 /// Says in which form a wish is written, where it is understood. Follows [`read`].
 pub fn form(text: &str) -> Option<Form> {
     match read(text) {
-        Understood::At(_) | Understood::Period(_) => token::scan(text).ok().map(|tokens| Form::of(&tokens)),
-        Understood::Unclear(_) => None,
+        ParsedTime::At(_) | ParsedTime::Period(_) => token::scan(text).ok().map(|tokens| Form::of(&tokens)),
+        ParsedTime::Ambiguous(_) => None,
     }
 }
 
 /// Reads a free-text wish.
-pub fn read(text: &str) -> Understood {
+pub fn read(text: &str) -> ParsedTime {
     if text.trim().is_empty() {
-        return Understood::Unclear(Unclear::Empty);
+        return ParsedTime::Ambiguous(Ambiguity::Empty);
     }
-    if text.len() > MAX_WISH_LENGTH {
-        return Understood::Unclear(Unclear::NotATime);
+    if text.len() > MAX_REQUESTED_TIME_LENGTH {
+        return ParsedTime::Ambiguous(Ambiguity::NotATime);
     }
     let understood = match grammar::plain(text.as_bytes()) {
         Some(plain) => plain,
         None => token::scan(text).and_then(|tokens| grammar::parse(&tokens)),
     };
-    understood.unwrap_or_else(Understood::Unclear)
+    understood.unwrap_or_else(ParsedTime::Ambiguous)
 }
 
 #[cfg(test)]

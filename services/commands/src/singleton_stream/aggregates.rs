@@ -12,7 +12,7 @@ use crate::error::CommandError;
 
 /// Who was forgotten. There is nothing to decide: whoever asks is forgotten, so no state is kept.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Forgettings;
+pub(crate) struct ErasureLog;
 
 macro_rules! part_of_event {
     ($family:ident) => {
@@ -80,7 +80,7 @@ impl Aggregate for Routing {
     }
 }
 
-impl Aggregate for Forgettings {
+impl Aggregate for ErasureLog {
     type Command = SubjectForgotten;
     type Event = PrivacyEvent;
     part_of_event!(Privacy);

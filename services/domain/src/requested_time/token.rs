@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::Unclear;
+use super::Ambiguity;
 use crate::time::Period;
 
 /// A word or sign that times are made of.
@@ -66,12 +66,12 @@ pub(super) fn word_at(text: &str) -> Option<&'static str> {
 }
 
 /// Cuts a text into tokens. Full-width forms count as their plain ones, letters in either case.
-pub(super) fn scan(text: &str) -> Result<Vec<Token>, Unclear> {
+pub(super) fn scan(text: &str) -> Result<Vec<Token>, Ambiguity> {
     let text = fold(text);
     let mut rest = text.trim();
     let mut tokens = Vec::new();
     while !rest.is_empty() {
-        let (token, length) = next(rest).ok_or(Unclear::NotATime)?;
+        let (token, length) = next(rest).ok_or(Ambiguity::NotATime)?;
         tokens.push(token);
         rest = rest.get(length..).unwrap_or_default().trim_start();
     }

@@ -2,14 +2,14 @@
 
 use super::event::ReservationImported;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
+use crate::requested_time::ParsedTime;
 use crate::sealed::Sealed;
 use crate::time::{ClockTime, Period, Span};
 use crate::vocabulary::{ReadModel, Status};
-use crate::wish::Understood;
 
 /// What may be asked of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BookCommand {
+pub enum ScheduleCommand {
     /// Book.
     Request(RequestReservation),
     /// Take over a booking of the old system. Imported history is fact: it is never refused for capacity.
@@ -50,7 +50,7 @@ pub struct RequestReservation {
     /// The raw wish where it was understood.
     pub wish: Option<Box<str>>,
     /// What the wish was understood as.
-    pub understood: Understood,
+    pub understood: ParsedTime,
     /// The rule set that judges it: that of the read model the client is routed to.
     pub judge: ReadModel,
 }
@@ -59,7 +59,7 @@ pub struct RequestReservation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Another status.
-    Turn(Turn),
+    Status(StatusChange),
     /// Another time of the same day.
     Reschedule {
         /// When.
@@ -75,7 +75,7 @@ pub enum Change {
         judge: ReadModel,
     },
     /// What somebody read in a wish that was not understood.
-    ReadWish(Meant),
+    ReadWish(ReviewedTime),
     /// The staff's note, in place of an earlier one.
     WriteAdminNote {
         /// The note.
@@ -85,7 +85,7 @@ pub enum Change {
 
 /// What a person takes a wish for that was not understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Meant {
+pub enum ReviewedTime {
     /// A time of day.
     At(ClockTime),
     /// A half of the day, and no more.
@@ -94,7 +94,7 @@ pub enum Meant {
 
 /// A change of status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
+pub enum StatusChange {
     /// Expect the patient.
     Confirm,
     /// Decline.
@@ -118,7 +118,7 @@ pub enum Turn {
     },
 }
 
-impl Turn {
+impl StatusChange {
     /// The status it leads to.
     pub const fn target(&self) -> Status {
         match self {

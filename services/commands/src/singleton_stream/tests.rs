@@ -35,7 +35,7 @@ async fn length(log: &MemoryLog, stream: StreamName) -> usize {
 #[tokio::test]
 async fn processes_that_start_together_set_up_a_clinic_once() {
     let log = MemoryLog::new();
-    let processes: Vec<Kept<Catalog>> = (0..8).map(|_| Kept::unread()).collect();
+    let processes: Vec<CachedAggregate<Catalog>> = (0..8).map(|_| CachedAggregate::unread()).collect();
     let (origin, now) = (origin(), now());
     let started = processes.iter().map(|kept| kept.begin(&log, first_services(), &origin, now));
     let events: usize = join_all(started).await.into_iter().map(|changed| changed.unwrap().events).sum();
@@ -46,10 +46,10 @@ async fn processes_that_start_together_set_up_a_clinic_once() {
 #[tokio::test]
 async fn setting_up_again_leaves_what_was_changed_since() {
     let log = MemoryLog::new();
-    let kept = Kept::<Catalog>::unread();
+    let kept = CachedAggregate::<Catalog>::unread();
     kept.begin(&log, first_services(), &origin(), now()).await.unwrap();
     kept.change(&log, vec![toggle(false)], &origin(), now()).await.unwrap();
-    let again = Kept::<Catalog>::unread();
+    let again = CachedAggregate::<Catalog>::unread();
     assert_eq!(again.begin(&log, first_services(), &origin(), now()).await.unwrap().events, 0);
     assert!(!again.state().by_code("SKIN_CARE").unwrap().is_active);
 }
@@ -57,7 +57,7 @@ async fn setting_up_again_leaves_what_was_changed_since() {
 #[tokio::test]
 async fn what_has_its_effect_already_appends_nothing_also_where_another_process_did_it() {
     let log = MemoryLog::new();
-    let (one, other) = (Kept::<Routing>::unread(), Kept::<Routing>::unread());
+    let (one, other) = (CachedAggregate::<Routing>::unread(), CachedAggregate::<Routing>::unread());
     let roll_back = || vec![RoutingCommand::RollBackReads(ReadsRolledBack { reason: "errors".into() })];
     let done = one.change(&log, roll_back(), &origin(), now()).await.unwrap();
     let again = other.change(&log, roll_back(), &origin(), now()).await.unwrap();
@@ -69,7 +69,7 @@ async fn what_has_its_effect_already_appends_nothing_also_where_another_process_
 async fn commands_of_many_processes_are_decided_one_after_the_other() {
     let log = MemoryLog::new();
     let (origin, now) = (origin(), now());
-    let processes: Vec<Kept<Catalog>> = (0..3).map(|_| Kept::unread()).collect();
+    let processes: Vec<CachedAggregate<Catalog>> = (0..3).map(|_| CachedAggregate::unread()).collect();
     processes[0].begin(&log, first_services(), &origin, now).await.unwrap();
     let asked = (0..30).map(|n| processes[n % 3].change(&log, vec![toggle(n % 2 == 1)], &origin, now));
     assert!(join_all(asked).await.iter().all(Result::is_ok));
@@ -83,12 +83,12 @@ async fn commands_of_many_processes_are_decided_one_after_the_other() {
 #[tokio::test]
 async fn an_event_seen_twice_changes_nothing_and_a_gap_is_filled() {
     let log = MemoryLog::new();
-    let writer = Kept::<Catalog>::unread();
+    let writer = CachedAggregate::<Catalog>::unread();
     writer.begin(&log, first_services(), &origin(), now()).await.unwrap();
     writer.change(&log, vec![toggle(false)], &origin(), now()).await.unwrap();
     let events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await.unwrap();
-    let events: Vec<Recorded> = events.try_collect().await.unwrap();
-    let follower = Kept::<Catalog>::unread();
+    let events: Vec<RecordedEvent> = events.try_collect().await.unwrap();
+    let follower = CachedAggregate::<Catalog>::unread();
     for place in [12, 0, 12, 3] {
         follower.see(&events[place], &log).await.unwrap();
         assert_eq!(*follower.state(), *writer.state());

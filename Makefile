@@ -1,4 +1,4 @@
-# What people and machines run. `make` alone lists the targets.
+# Entry points for developers and CI. `make` alone lists the targets.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -7,8 +7,8 @@ SHELL := /bin/sh
 CARGO ?= cargo
 export RUSTDOCFLAGS ?= -D warnings
 
-# cargo-deny comes from the PATH, else it is built once below target/ (a minute on two cores; an unoptimised build is
-# cheaper to make, and here just as fast to use).
+# cargo-deny is taken from the PATH, or built once below target/. The debug build takes a minute on two cores, and is fast
+# enough here.
 DENY_VERSION := 0.20.2
 DENY_ROOT := target/tools
 DENY := PATH="$$PATH:$(CURDIR)/$(DENY_ROOT)/bin" $(CARGO) deny
@@ -16,16 +16,16 @@ DENY := PATH="$$PATH:$(CURDIR)/$(DENY_ROOT)/bin" $(CARGO) deny
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start the service; without DATABASE_URL on a private PostgreSQL
+run: ## Start the service, on a private PostgreSQL if DATABASE_URL is not set
 	@[ -n "$$DATABASE_URL" ] || $(MAKE) --no-print-directory postgres
 	$(CARGO) run --release -- serve
 
 test: postgres ## Run all tests, on a private PostgreSQL
 	$(CARGO) test --workspace
 
-# Advisories are not part of `check`: their database is fetched from a git host, and a check of the tree should give the
-# same answer without a network, and tomorrow. `make audit` asks for them.
-check: deny-tool ## Format, lints, documentation, house style, folds, licences and sources
+# Advisories are not part of `check`: their database is fetched over the network, and a check of the tree should give the
+# same result offline and tomorrow. `make audit` checks them.
+check: deny-tool ## Check formatting, lints, documentation, house style, fold versions, licences and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) doc --workspace --no-deps
@@ -33,16 +33,16 @@ check: deny-tool ## Format, lints, documentation, house style, folds, licences a
 	$(CARGO) test --package daybook-projections --lib fingerprint
 	$(DENY) check bans licenses sources
 
-audit: deny-tool ## Known vulnerabilities among the dependencies (fetches the advisory database)
+audit: deny-tool ## Check dependencies for known vulnerabilities (fetches the advisory database)
 	$(DENY) check advisories
 
-bench: postgres ## The benchmarks: each figure as a ratio to what the machine can do
+bench: postgres ## Run the benchmarks; each figure is a ratio to what the machine can do
 	$(CARGO) run --release --package daybook-tests --bin bench
 
-peers: ## Daybook's rebuild beside that of other event-sourcing libraries (needs Node.js; a few minutes)
+peers: ## Compare the rebuild with other event-sourcing libraries (needs Node.js; a few minutes)
 	tests/bench/peers/run
 
-doc: ## Build the documentation of the code into target/doc
+doc: ## Build the API documentation into target/doc
 	$(CARGO) doc --workspace --no-deps
 	@echo "target/doc/daybook/index.html"
 
@@ -57,7 +57,7 @@ postgres: ## Install the distribution's PostgreSQL if its server programs are mi
 	as_root() { if [ "$$(id -u)" = 0 ]; then "$$@"; else sudo "$$@"; fi; }; \
 	echo "PostgreSQL's server programs are missing; installing the distribution's." >&2; \
 	if command -v apt-get >/dev/null; then \
-	    : "Debian would also make and start a server of its own; ours is private, so it is told not to."; \
+	    : "Keep Debian from creating and starting a server of its own. Daybook starts a private one."; \
 	    setting=/etc/postgresql-common/createcluster.d/daybook.conf; \
 	    as_root mkdir -p "$${setting%/*}"; \
 	    echo 'create_main_cluster = false' | as_root tee "$$setting" >/dev/null; \

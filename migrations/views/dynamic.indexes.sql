@@ -1,5 +1,5 @@
--- Indexes of the dynamic service view, made after its rows are loaded, each beside the others. One more follows: another one
--- beside the legacy view than after the cleanup. The one that takes longest stands first.
+-- Indexes of the dynamic view, created in parallel after its rows are loaded, the slowest one first. One more is created
+-- from dynamic.beside_legacy.sql or dynamic.after_cleanup.sql. Write no semicolon in a comment: the file is split at them.
 
 CREATE INDEX "reservations_serviceId_preferredDate_status_idx"
     ON {schema}.reservations ("serviceId", "preferredDate", status);

@@ -1,4 +1,4 @@
--- Keys of the dynamic service view, made once their indexes are there.
+-- Keys of the dynamic view, added once their indexes exist.
 
 ALTER TABLE {schema}.reservations ADD CONSTRAINT reservations_pkey PRIMARY KEY USING INDEX reservations_pkey;
 ALTER TABLE {schema}.reservations ADD CONSTRAINT "reservations_serviceId_fkey"

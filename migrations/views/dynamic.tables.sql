@@ -1,8 +1,8 @@
--- The dynamic service view, one generation of it: services are rows, times are slots.
--- Only the projection of this view writes here. {schema} is the generation's schema.
+-- One generation of the dynamic view: services are rows, times are slots.
+-- Only this view's projection writes here. {schema} is the generation's schema.
 --
--- Beside the columns of the migration plan: "requestedTime" is the wish as it was typed, for a person to review;
--- subject and version are Daybook's own.
+-- Columns that the runbook does not have (docs/legacy-system.md): "requestedTime" is the requested time as the patient
+-- typed it, for staff to review; subject and version are Daybook's own.
 
 CREATE SCHEMA {schema};
 

@@ -1,5 +1,6 @@
--- Indexes of the legacy enum view, made after its rows are loaded, each beside the others.
--- The old system's index on status alone is left out: six values select nothing, and every index slows a rebuild.
+-- Indexes of the legacy view, created in parallel after its rows are loaded. Write no semicolon in a comment: the file is
+-- split at them.
+-- The old system's index on status alone is left out, because six values are not selective and every index slows a rebuild.
 
 CREATE UNIQUE INDEX reservations_pkey ON {schema}.reservations (id);
 CREATE INDEX "reservations_preferredDate_service_status_idx"

@@ -1,3 +1,3 @@
--- Keys of the legacy enum view, made once their indexes are there.
+-- Keys of the legacy view, added once their indexes exist.
 
 ALTER TABLE {schema}.reservations ADD CONSTRAINT reservations_pkey PRIMARY KEY USING INDEX reservations_pkey;

@@ -1,8 +1,8 @@
--- The legacy enum view, one generation of it: the old system's tables with their names, types and columns.
--- Only the projection of this view writes here. {schema} is the generation's schema.
+-- One generation of the legacy view: the old system's tables with their names, types and columns.
+-- Only this view's projection writes here. {schema} is the generation's schema.
 --
--- Against the old system: what a forgotten patient leaves behind is null, and each reservation carries four columns
--- of Daybook's own (subject, version, minutes, readAs), which follow the old ones.
+-- Differences from the old system: the erased columns of a forgotten patient are null, and each reservation has four
+-- columns of Daybook's own after the old ones (subject, version, minutes, readAs).
 
 CREATE SCHEMA {schema};
 
@@ -35,12 +35,12 @@ CREATE TABLE {schema}.reservations (
     subject           uuid                          NOT NULL,
     version           integer                       NOT NULL,
     minutes           integer                       NOT NULL,
-    -- What a rule of the clinic's own read "preferredTime" as: HH:MM, MORNING, AFTERNOON or REVIEW. Null where the text
-    -- says it itself.
+    -- The result of a clinic's own rule for "preferredTime": HH:MM, MORNING, AFTERNOON or REVIEW. Null if the built-in
+    -- grammar reads the text.
     "readAs"          text
 );
 
--- The names and times of the six enum values, which the old system has in its code.
+-- Names and durations of the six enum values. The old system has them in its code.
 CREATE TABLE {schema}.services (
     id                text                   PRIMARY KEY,
     "serviceType"     {schema}."ServiceType" NOT NULL UNIQUE,

@@ -1,4 +1,4 @@
--- What both views hold alike: the clinic's hours, closed times, and the digests of the days.
+-- Tables that both views have: clinic hours, closed times, and day digests.
 
 CREATE TABLE {schema}.clinic_time_slots (
     id               text              PRIMARY KEY,
@@ -32,8 +32,8 @@ CREATE TABLE {schema}.manual_time_closures (
 );
 CREATE INDEX manual_time_closures_date_idx ON {schema}.manual_time_closures (date) WHERE "isActive";
 
--- Per clinic day: how many reservations there are and the sum of the hashes of their canonical facts. Kept up with
--- the rows, in their transaction, so that two views can be compared by day without reading their reservations.
+-- For each clinic day: the number of reservations, and the sum of the hashes of the canonical reservations. Updated in the
+-- same transaction as the rows, so that two views can be compared by day without reading their reservations.
 CREATE TABLE {schema}.day_digests (
     date         date    PRIMARY KEY,
     reservations bigint  NOT NULL,

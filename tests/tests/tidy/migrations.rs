@@ -1,4 +1,4 @@
-//! The numbers of migrations: a gap or a double is a merge that went wrong, found before a database is.
+//! The numbers of migrations: two digits each, without gaps or duplicates, so that files sort in the order they run.
 //!
 //! It must never read the SQL itself.
 
@@ -24,7 +24,8 @@ fn out_of_line(mut migrations: Vec<(&PathBuf, Option<u32>)>) -> Vec<Finding> {
 }
 
 fn finding(file: &Path, expected: u32) -> Finding {
-    let remedy = format!("name it V{expected}__what_it_does.sql, or bring the migration of that number back");
+    let remedy =
+        format!("name it V{expected:02}__what_it_does.sql, or bring the migration of that number back");
     Finding { file: file.to_owned(), line: 1, rule: "numbers of migrations", remedy }
 }
 
@@ -34,19 +35,19 @@ fn looks_numbered(file: &Path) -> bool {
     matches!(chars.next(), Some('v' | 'V')) && chars.next().is_some_and(|c| c.is_ascii_digit())
 }
 
-/// The number out of `V<n>__name.sql`; `None` for a name that is not exactly so.
+/// The number in `V01__name.sql`; `None` if the name has any other form.
 fn number(file: &Path) -> Option<u32> {
     let (number, name) = file.file_stem()?.to_str()?.strip_prefix('V')?.split_once("__")?;
     let snake_case =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    number.parse().ok().filter(|_| snake_case && !number.starts_with('0'))
+    number.parse().ok().filter(|parsed: &u32| snake_case && number == format!("{parsed:02}"))
 }
 
 #[test]
 fn numbers_without_gaps_pass() {
     let files = [
-        "migrations/V2__keys.sql",
-        "migrations/V1__log.sql",
+        "migrations/V02__keys.sql",
+        "migrations/V01__log.sql",
         "migrations/legacy/reservations.sql",
         "a/V7.sql",
     ];
@@ -56,11 +57,12 @@ fn numbers_without_gaps_pass() {
 #[test]
 fn gaps_doubles_and_misspelt_names_are_found() {
     for (files, wrong) in [
-        (["migrations/V1__a.sql", "migrations/V3__b.sql"], "migrations/V3__b.sql"),
-        (["migrations/V1__a.sql", "migrations/V1__b.sql"], "migrations/V1__b.sql"),
-        (["migrations/V1__a.sql", "migrations/v2__b.sql"], "migrations/v2__b.sql"),
-        (["migrations/V1__a.sql", "migrations/V2_b.sql"], "migrations/V2_b.sql"),
-        (["migrations/V0__a.sql", "migrations/V1__b.sql"], "migrations/V0__a.sql"),
+        (["migrations/V01__a.sql", "migrations/V03__b.sql"], "migrations/V03__b.sql"),
+        (["migrations/V01__a.sql", "migrations/V01__b.sql"], "migrations/V01__b.sql"),
+        (["migrations/V01__a.sql", "migrations/v02__b.sql"], "migrations/v02__b.sql"),
+        (["migrations/V01__a.sql", "migrations/V02_b.sql"], "migrations/V02_b.sql"),
+        (["migrations/V00__a.sql", "migrations/V01__b.sql"], "migrations/V00__a.sql"),
+        (["migrations/V01__a.sql", "migrations/V2__b.sql"], "migrations/V2__b.sql"),
     ] {
         let found: Vec<_> =
             check(&files.map(PathBuf::from)).into_iter().map(|finding| finding.file).collect();

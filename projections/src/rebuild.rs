@@ -33,12 +33,12 @@ use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 
 use crate::ViewError;
-use crate::fact::Digest;
-use crate::generation::{self, Generation, GenerationState};
-use crate::parked;
-use crate::projector::Projector;
-use crate::router;
-use crate::tables::{self, Indexes};
+use crate::control::generation::{self, Generation, GenerationState};
+use crate::live::parked;
+use crate::live::projector::Projector;
+use crate::projection::canonical::Digest;
+use crate::read::router;
+use crate::store::tables::{self, Indexes};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};

@@ -14,8 +14,8 @@ use daybook_api::{
 };
 use daybook_domain::routing::Limits;
 use daybook_projections::query::Queries;
+use daybook_projections::read_stats::ReadStatsStore;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;

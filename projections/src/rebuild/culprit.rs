@@ -8,9 +8,9 @@ use daybook_event_log::Position;
 
 use super::Rebuild;
 use crate::ViewError;
-use crate::generation::{self, Generation};
-use crate::projector::Projector;
-use crate::tables::{self, Indexes};
+use crate::control::generation::{self, Generation};
+use crate::live::projector::Projector;
+use crate::store::tables::{self, Indexes};
 
 /// Looks for the event for which generations were not built. Gives its failure, or the one that is known where it is not
 /// found.

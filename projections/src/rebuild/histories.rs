@@ -2,7 +2,7 @@
 //!
 //! A row is larger than what it is made of, and a rebuild of both views needs two of each. So it keeps the histories, and
 //! makes a row, reduces it, writes it and drops it while all of it is in the processor's cache. A history must never come
-//! to another row than [`crate::fold`] keeps up live: both do nothing but enter, change and erase.
+//! to another row than [`crate::projection::fold`] keeps up live: both do nothing but enter, change and erase.
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +17,9 @@ use indexmap::IndexMap;
 use smol_str::SmolStr;
 
 use super::pages::{Cut, Pages};
-use crate::effect::{Change, DecodedChange, Entry, EventMeta, ViewChange};
-use crate::fold::{ClosureRow, Reference};
-use crate::row::ReservationRow;
+use crate::projection::change::{Change, DecodedChange, Entry, EventMeta, ViewChange};
+use crate::projection::fold::{ClosureRow, Reference};
+use crate::projection::row::ReservationRow;
 
 /// A fast hash with a seed of its own. Nobody from outside chooses ids while a rebuild runs.
 type Hasher = foldhash::fast::RandomState;

@@ -9,8 +9,8 @@ use daybook_event_log::vault::Decryptor;
 use daybook_event_log::{Position, Revision, StreamName};
 use serde::Serialize;
 
-use crate::effect::{Decoded, DecodedChange, Interpreter};
-use crate::parked::{BlockedKeys, BlockingKey, LeftOut};
+use crate::live::parked::{BlockedKeys, BlockingKey, LeftOut};
+use crate::projection::change::{Decoded, DecodedChange, Interpreter};
 use crate::{ViewError, describe};
 
 /// Events that are told one by one, at most; all are counted.

@@ -12,13 +12,13 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::histories::Histories;
 use super::reading::finished;
 use crate::ViewError;
-use crate::copy::CopyBuffer;
-use crate::generation::{self, Generation};
-use crate::row::ReservationRow;
-use crate::row::dynamic::DynamicRow;
-use crate::row::legacy::LegacyRow;
-use crate::store::{self, DayDigests};
-use crate::tables::{self, Indexes};
+use crate::control::generation::{self, Generation};
+use crate::projection::row::ReservationRow;
+use crate::projection::row::dynamic::DynamicRow;
+use crate::projection::row::legacy::LegacyRow;
+use crate::store::copy::CopyBuffer;
+use crate::store::rows::{self, DayDigests};
+use crate::store::tables::{self, Indexes};
 
 /// Parts of a view's rows that wait for the database, at most.
 const WAITING_PARTS: usize = 4;
@@ -57,10 +57,10 @@ async fn load_one<R: ReservationRow>(
     let Some(generation) = target else { return Ok(()) };
     let mut client = pool.get().await?;
     let closures: Vec<_> = histories.closures().collect();
-    store::load_beside(&client, generation, histories.reference(), &closures).await?;
+    rows::load_beside(&client, generation, histories.reference(), &closures).await?;
     let days = load_reservations::<R>(&client, generation, Arc::clone(histories)).await?;
     let transaction = client.transaction().await?;
-    store::add_digests(&transaction, generation, &days).await?;
+    rows::add_digests(&transaction, generation, &days).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -72,18 +72,18 @@ async fn load_reservations<R: ReservationRow>(
 ) -> Result<DayDigests, ViewError> {
     let (sender, parts) = mpsc::channel(WAITING_PARTS);
     let writing = spawn_blocking(move || write_out::<R>(&histories, &sender));
-    store::copy_in::<R>(client, generation, parts).await?;
+    rows::copy_in::<R>(client, generation, parts).await?;
     Ok(finished(writing).await)
 }
 
-/// Writes out what was gathered as rows of a view, for [`store::copy_in`], and sums up their days. To be called where one may
+/// Writes out what was gathered as rows of a view, for [`rows::copy_in`], and sums up their days. To be called where one may
 /// block. Ends early where nobody takes the rows any more: the copy has failed then, and says why.
 pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::Sender<Bytes>) -> DayDigests {
     let mut days = DayDigests::new();
     let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
     for row in histories.rows::<R>() {
         row.copy(&mut buffer);
-        store::add(&mut days, &row, histories.reference());
+        rows::add(&mut days, &row, histories.reference());
         if buffer.ready().is_some_and(|part| parts.blocking_send(part).is_err()) {
             return days;
         }

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::{Listener, PhaseClock, Rebuild, Record, loading};
 use crate::ViewError;
-use crate::fact::Digest;
-use crate::generation::{self, Generation, GenerationState};
-use crate::store;
+use crate::control::generation::{self, Generation, GenerationState};
+use crate::projection::canonical::Digest;
+use crate::store::rows;
 
 /// The name of a generation of the past: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -130,7 +130,7 @@ impl Rebuild {
         let transaction = client.transaction().await?;
         let (mut digests, mut reservations) = (Vec::new(), 0);
         for generation in generations {
-            let days = store::read_digests(&transaction, *generation).await?;
+            let days = rows::read_digests(&transaction, *generation).await?;
             reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
             digests.push(days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest)));
             generation::end_as_past(&transaction, *generation, name.as_str()).await?;

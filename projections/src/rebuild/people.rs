@@ -10,7 +10,7 @@ use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool};
 
 use super::Rebuild;
-use crate::generation::{self, Generation};
+use crate::control::generation::{self, Generation};
 use crate::{ViewError, runbook};
 
 /// How long one try waits for readers of the old views, and how many tries there are.

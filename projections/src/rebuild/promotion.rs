@@ -8,10 +8,10 @@ use deadpool_postgres::GenericClient;
 
 use super::{LIVE_WAIT, Rebuild};
 use crate::ViewError;
-use crate::fact::Digest;
-use crate::generation::{self, Generation, GenerationStatus};
-use crate::projector::{Projector, commit};
-use crate::store;
+use crate::control::generation::{self, Generation, GenerationStatus};
+use crate::live::projector::{Projector, commit};
+use crate::projection::canonical::Digest;
+use crate::store::rows;
 
 /// What was promoted.
 pub(super) struct Promoted {
@@ -40,7 +40,7 @@ pub(super) async fn promote(
     let mut compared_with = None;
     let mut reservations = 0;
     for generation in serving_after(&live, generations, position) {
-        let days = store::read_digests(&transaction, generation).await?;
+        let days = rows::read_digests(&transaction, generation).await?;
         reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
         let total = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
         digests.insert(generation.to_string(), total);

@@ -18,8 +18,8 @@ use super::histories::Histories;
 use super::intake::{Found, RebuildInterpreter};
 use super::memory::Memory;
 use crate::ViewError;
-use crate::effect::{Decoded, DecodedChange};
-use crate::parked::LeftOut;
+use crate::live::parked::LeftOut;
+use crate::projection::change::{Decoded, DecodedChange};
 
 /// Events that are handed from thread to thread at once.
 const CHUNK_EVENTS: usize = 512;

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::clock::{Phase, PhaseClock, Progress};
 use crate::ViewError;
-use crate::generation::{self, Generation};
+use crate::control::generation::{self, Generation};
 
 /// Between two writings of one phase, at least.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -18,10 +18,10 @@ use super::passes::Passes;
 use super::reading::finished;
 use super::{Phase, PhaseClock, Progress, Rebuild};
 use crate::ViewError;
-use crate::fact::Digest;
-use crate::row::ReservationRow;
-use crate::row::dynamic::DynamicRow;
-use crate::row::legacy::LegacyRow;
+use crate::projection::canonical::Digest;
+use crate::projection::row::ReservationRow;
+use crate::projection::row::dynamic::DynamicRow;
+use crate::projection::row::legacy::LegacyRow;
 
 /// Parts of rows that wait to be counted, at most.
 const WAITING_PARTS: usize = 4;

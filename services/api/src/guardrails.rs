@@ -12,8 +12,8 @@ use daybook_domain::Actor;
 use daybook_domain::routing::{
     Breach, GuardrailTripped, GuardrailVerdict, Inconclusive, Routing, RoutingCommand, judge,
 };
+use daybook_projections::read_stats::{LookBack, ReadStatsStore};
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::{LookBack, ReadStatsStore};
 use daybook_projections::{Router, ViewError, describe};
 use tokio::sync::watch;
 use uuid::Uuid;

@@ -10,8 +10,8 @@ use daybook_commands::{Clock, Commands};
 use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
+use daybook_projections::read_stats::ReadStatsStore;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, LagRule, Migration, Router};
 
 /// How the API is run.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Durations, ModelReadStats};
-use daybook_projections::watch::Window;
+use daybook_projections::read_stats::Window;
 
 use crate::edge::watched::RoutedRead;
 

@@ -10,7 +10,7 @@ use daybook_domain::routing::{
     Stage,
 };
 use daybook_domain::{Actor, ReadModel};
-use daybook_projections::migration::{How, MovedPeople};
+use daybook_projections::rollout::{How, MovedPeople};
 use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, desk, request};
 

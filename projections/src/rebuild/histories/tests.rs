@@ -7,11 +7,11 @@ use std::collections::HashSet;
 use daybook_event_log::PageRange;
 
 use super::*;
-use crate::effect::{Decoded, Interpreter};
-use crate::fingerprint::{Golden, golden};
-use crate::fold::Fold;
-use crate::row::dynamic::DynamicRow;
-use crate::row::legacy::LegacyRow;
+use crate::projection::change::{Decoded, Interpreter};
+use crate::projection::fingerprint::{Golden, golden};
+use crate::projection::fold::Fold;
+use crate::projection::row::dynamic::DynamicRow;
+use crate::projection::row::legacy::LegacyRow;
 
 /// What the events of a range of pages mean, and all others.
 fn told(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {

@@ -5,7 +5,7 @@
 use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{AdvanceStage, Override, RollBackStage, Routing, RoutingCommand, Stage};
-use daybook_projections::migration::NextStage;
+use daybook_projections::rollout::NextStage;
 use serde::Deserialize;
 
 use super::migration::Body;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Gate, GateResult, Override, Stage};
-use daybook_projections::migration::{Change, Flags, How, NextStage, Status, Step, Trip};
+use daybook_projections::rollout::{Change, Flags, How, NextStage, Status, Step, Trip};
 use serde::Serialize;
 
 /// The stage, what the next one asks, the checklist, and what happened on the way.

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::routing::{Gate, Stage};
 use daybook_event_log::Position;
-use daybook_projections::migration::{Plan, PlannedStep};
+use daybook_projections::rollout::{Plan, PlannedStep};
 use serde::Serialize;
 
 use super::migration::Next;

@@ -10,8 +10,8 @@ use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutingCommand;
 use daybook_projections::query::Queries;
+use daybook_projections::read_stats::ReadStatsStore;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::ReadStatsStore;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;

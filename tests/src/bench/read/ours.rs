@@ -15,8 +15,8 @@ use daybook_commands::SystemClock;
 use daybook_domain::ReservationId;
 use daybook_projections::Router;
 use daybook_projections::query::Queries;
+use daybook_projections::read_stats::ReadStatsStore;
 use daybook_projections::shadow::Shadow;
-use daybook_projections::watch::ReadStatsStore;
 use tokio::task::JoinHandle;
 
 use super::WORKERS;

@@ -9,7 +9,7 @@ use clap::Args;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{AdvanceStage, Override, RoutingCommand, Stage};
 use daybook_projections::RetirementRecord;
-use daybook_projections::migration::NextStage;
+use daybook_projections::rollout::NextStage;
 use serde::Serialize;
 
 use super::{check_reason, gates, stage};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use daybook_domain::routing::Finding;
-use daybook_projections::migration::NextStage;
+use daybook_projections::rollout::NextStage;
 
 /// Width of the findings, in characters.
 const FINDING: usize = 12;

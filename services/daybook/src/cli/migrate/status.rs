@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::routing::Override;
-use daybook_projections::migration::{Change, How, Status, Step, Trip};
+use daybook_projections::rollout::{Change, How, Status, Step, Trip};
 
 use super::{gates, lasting};
 use crate::cli::leading::moment;

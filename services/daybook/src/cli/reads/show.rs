@@ -2,7 +2,7 @@
 
 use clap::Args;
 use daybook_domain::routing::{Routing, ViewRetired};
-use daybook_projections::migration::Flags;
+use daybook_projections::rollout::Flags;
 use daybook_projections::{Generation, generation};
 use serde::Serialize;
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use daybook_domain::routing::Stage;
 use daybook_event_log::Position;
-use daybook_projections::migration::Flags;
+use daybook_projections::rollout::Flags;
 use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LAG, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;

@@ -1,0 +1,85 @@
+//! Rows of two generations side by side, read in the order of their ids from one snapshot.
+
+use chrono::NaiveDate;
+use daybook_domain::ReadModel;
+use deadpool_postgres::Transaction;
+use futures_util::{Stream, TryStreamExt};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::side::Sides;
+use crate::ViewError;
+use crate::control::generation::Generation;
+use crate::projection::canonical::CanonicalReservation;
+use crate::projection::fold::Reference;
+use crate::projection::row::ReservationRow;
+use crate::projection::row::dynamic::DynamicRow;
+use crate::projection::row::legacy::LegacyRow;
+use crate::store::rows::read_json;
+
+/// A row of one view or the other.
+pub(super) enum AnyRow {
+    Legacy(Box<LegacyRow>),
+    Dynamic(Box<DynamicRow>),
+}
+
+impl AnyRow {
+    fn read(json: &str, generation: Generation) -> Result<Self, ViewError> {
+        match generation.model {
+            ReadModel::Legacy => read_json(json, generation).map(Self::Legacy),
+            ReadModel::Dynamic => read_json(json, generation).map(Self::Dynamic),
+        }
+    }
+
+    /// The row of the dynamic view, where it is one.
+    pub(super) fn dynamic(&self) -> Option<&DynamicRow> {
+        match self {
+            Self::Legacy(_) => None,
+            Self::Dynamic(row) => Some(row),
+        }
+    }
+
+    pub(super) fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
+        match self {
+            Self::Legacy(row) => row.fact(reference),
+            Self::Dynamic(row) => row.fact(reference),
+        }
+    }
+}
+
+/// A reservation in both generations, or in the one that has it.
+pub(super) type Pair = [Option<AnyRow>; 2];
+
+/// Every reservation of either generation, or those of some days. One stream: two on one connection would wait for each
+/// other.
+pub(super) async fn pairs(
+    snapshot: &Transaction<'_>,
+    sides: &Sides,
+    days: Option<&[NaiveDate]>,
+) -> Result<impl Stream<Item = Result<Pair, ViewError>> + use<>, ViewError> {
+    let generations = sides.generations;
+    let [left, right] = generations.map(|generation| match days {
+        Some(_) => {
+            format!(r#"(SELECT * FROM {}.reservations WHERE "preferredDate" = ANY($1))"#, generation.schema())
+        }
+        None => format!("{}.reservations", generation.schema()),
+    });
+    let sql = format!(
+        r#"SELECT CASE WHEN l.id IS NOT NULL THEN to_json(l)::text END,
+                  CASE WHEN r.id IS NOT NULL THEN to_json(r)::text END
+           FROM {left} l FULL JOIN {right} r ON r.id = l.id
+           ORDER BY COALESCE(l.id, r.id) COLLATE "C""#
+    );
+    let parameters: Vec<&(dyn ToSql + Sync)> = days.iter().map(|days| days as &(dyn ToSql + Sync)).collect();
+    let rows = snapshot.query_raw(&sql, parameters).await?;
+    let read = move |row: Row| {
+        let [left, right] = generations;
+        Ok([read_side(&row, 0, left)?, read_side(&row, 1, right)?])
+    };
+    Ok(rows.map_err(ViewError::from).and_then(move |row| std::future::ready(read(row))))
+}
+
+fn read_side(row: &Row, column: usize, generation: Generation) -> Result<Option<AnyRow>, ViewError> {
+    let json: Option<&str> = row.try_get(column)?;
+    json.map(|json| AnyRow::read(json, generation)).transpose()
+}

@@ -1,0 +1,121 @@
+//! Patients who were forgotten while something of theirs was parked. What is taken in late must end as it would have if it
+//! had been taken in when it came: erased data never comes back, and nothing that was booked afterwards is erased.
+
+use std::collections::{BTreeMap, HashSet};
+
+use daybook_domain::privacy::PrivacyEvent;
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::{Event, ReservationId, SubjectId};
+use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, codec};
+use deadpool_postgres::GenericClient;
+use futures_util::TryStreamExt;
+use uuid::Uuid;
+
+use super::BlockingKey;
+use crate::ViewError;
+use crate::control::generation::Generation;
+use crate::projection::change::ViewChange;
+use crate::projection::interpret::Judged;
+
+/// Events of the log after a position up to another.
+async fn between(
+    log: &dyn EventLog,
+    after: Position,
+    to: Position,
+    category: Category,
+) -> Result<Vec<RecordedEvent>, ViewError> {
+    let mut events = log.read_all(after, &Filter::categories([category])).await?;
+    let mut between = Vec::new();
+    while let Some(event) = events.try_next().await?.filter(|event| event.position <= to) {
+        between.push(event);
+    }
+    Ok(between)
+}
+
+/// Who was forgotten between two positions.
+pub(super) async fn read(
+    log: &dyn EventLog,
+    after: Position,
+    to: Position,
+) -> Result<Vec<RecordedEvent>, ViewError> {
+    between(log, after, to, Category::Privacy).await
+}
+
+/// Puts forgetting in among events that are taken in late: behind each reservation's first of them, for that reservation.
+pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [RecordedEvent]) {
+    let mut since: BTreeMap<ReservationId, Position> = BTreeMap::new();
+    for event in events.iter() {
+        if let Ok(ViewChange::Enter { .. } | ViewChange::Change { .. }) = &event.outcome {
+            let id = event.holds_up.as_ref().and_then(|id| ReservationId::parse(id.as_str()).ok());
+            if let Some(id) = id {
+                since.entry(id).or_insert(event.recorded.position);
+            }
+        }
+    }
+    for recorded in forgotten {
+        // One that is not understood is parked itself, or was discarded.
+        let Ok((Event::Privacy(PrivacyEvent::SubjectForgotten(said)), _)) = codec::decode(recorded) else {
+            continue;
+        };
+        let late = since.iter().filter(|(_, first)| **first < recorded.position);
+        events.extend(late.map(|(reservation, _)| forget_one(recorded, said.subject, reservation)));
+    }
+    events.sort_by_key(|event| event.recorded.position);
+}
+
+fn forget_one<'a>(
+    recorded: &'a RecordedEvent,
+    subject: SubjectId,
+    reservation: &ReservationId,
+) -> Judged<'a> {
+    Judged {
+        recorded,
+        holds_up: Some(BlockingKey::named(reservation.as_str())),
+        outcome: Ok(ViewChange::ForgetOne { subject, reservation: reservation.clone() }),
+    }
+}
+
+/// Forgetting that was itself parked, as it is to be taken in now: for each reservation that the patient had by then. What
+/// was booked after it stays.
+pub(super) async fn late(
+    client: &impl GenericClient,
+    log: &dyn EventLog,
+    generation: Generation,
+    to: Position,
+    events: &mut Vec<Judged<'_>>,
+) -> Result<(), ViewError> {
+    let mut late = Vec::new();
+    for event in events.iter_mut() {
+        let Ok(ViewChange::Forget { subject }) = event.outcome else { continue };
+        let booked_later =
+            booked_by(subject, &between(log, event.recorded.position, to, Category::Daybook).await?);
+        let sql = format!("SELECT id FROM {}.reservations WHERE subject = $1", generation.schema());
+        for row in client.query(&sql, &[&Uuid::from_bytes(*subject.as_bytes())]).await? {
+            let id = ReservationId::parse(row.try_get::<_, Box<str>>(0)?)
+                .map_err(|_| ViewError::Row { generation })?;
+            if !booked_later.contains(&id) {
+                late.push(forget_one(event.recorded, subject, &id));
+            }
+        }
+        event.outcome = Ok(ViewChange::Nothing);
+    }
+    events.extend(late);
+    Ok(())
+}
+
+/// Reservations that a patient came to have by some events.
+fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<ReservationId> {
+    let booked = |recorded: &RecordedEvent| match codec::decode(recorded).ok()?.0 {
+        Event::Schedule(ScheduleEvent::ReservationRequested(e)) if e.subject == subject => {
+            Some(e.reservation)
+        }
+        Event::Schedule(ScheduleEvent::ReservationImported(e)) if e.subject == subject => Some(e.reservation),
+        Event::Schedule(ScheduleEvent::ReservationReimported(e)) if e.subject == subject => {
+            Some(e.reservation)
+        }
+        Event::Schedule(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
+            None
+        }
+    };
+    events.iter().filter_map(booked).collect()
+}

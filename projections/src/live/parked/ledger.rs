@@ -1,0 +1,273 @@
+//! The tables of parked and discarded events. Causes are written as they are given; they hold no word of an event.
+
+use std::collections::HashSet;
+
+use daybook_domain::ReadModel;
+use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
+use deadpool_postgres::GenericClient;
+use tokio_postgres::Row;
+
+use super::{BlockedGroup, BlockedKeys, BlockingKey, Discard, ParkedEvent, Place};
+use crate::control::generation::{Generation, GenerationState};
+use crate::{ViewError, describe};
+
+/// Columns as [`read`] takes them.
+const COLUMNS: &str =
+    "p.model, p.number, p.commit_position, p.prepare_position, p.stream, p.revision, p.kind, p.held_up,
+    p.cause, p.parked_at";
+
+/// Positions of events that a view goes on without.
+pub(crate) type LeftOut = HashSet<Position>;
+
+fn odd(what: &'static str) -> ViewError {
+    ViewError::Control { what }
+}
+
+fn read_position(row: &Row) -> Result<Position, ViewError> {
+    Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?)
+        .map_err(|_| odd("a position"))
+}
+
+fn read(row: &Row) -> Result<ParkedEvent, ViewError> {
+    let model: &str = row.try_get("model")?;
+    let model: ReadModel = model.parse().map_err(|_| odd("a model"))?;
+    let stream: Box<str> = row.try_get("stream")?;
+    let revision: i64 = row.try_get("revision")?;
+    Ok(ParkedEvent {
+        generation: Generation { model, number: row.try_get("number")? },
+        position: read_position(row)?,
+        stream: StreamName::parse(stream).map_err(|_| odd("a stream"))?,
+        revision: Revision::try_from(revision).map_err(|_| odd("a revision"))?,
+        kind: row.try_get("kind")?,
+        held_up: BlockingKey::named(row.try_get::<_, Box<str>>("held_up")?),
+        cause: row.try_get("cause")?,
+        parked_at: row.try_get("parked_at")?,
+    })
+}
+
+/// What is held up, by generation, each with its first event.
+pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, ViewError> {
+    let sql = format!(
+        "SELECT DISTINCT ON (p.model, p.number, p.held_up) {COLUMNS}, g.state,
+                count(*) OVER (PARTITION BY p.model, p.number, p.held_up) - 1 AS waiting
+         FROM control.parked_events p JOIN control.generations g USING (model, number)
+         ORDER BY p.model, p.number, p.held_up, p.commit_position, p.prepare_position"
+    );
+    let rows = client.query(&sql, &[]).await?;
+    rows.iter()
+        .map(|row| {
+            let state = GenerationState::parse(row.try_get("state")?).ok_or(odd("a state"))?;
+            let waiting: i64 = row.try_get("waiting")?;
+            Ok(BlockedGroup { first: read(row)?, state, waiting: waiting.unsigned_abs() })
+        })
+        .collect()
+}
+
+/// All parked events of a generation, in the order of the log.
+pub(super) async fn of(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<Vec<ParkedEvent>, ViewError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM control.parked_events p WHERE p.model = $1 AND p.number = $2
+         ORDER BY p.commit_position, p.prepare_position"
+    );
+    let rows = client.query(&sql, &[&generation.model.as_str(), &generation.number]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The parked event at a position, of each generation that has it.
+pub(super) async fn at(
+    client: &impl GenericClient,
+    position: Position,
+) -> Result<Vec<ParkedEvent>, ViewError> {
+    let (commit, prepare) = position.to_parts();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM control.parked_events p WHERE p.commit_position = $1 AND p.prepare_position = $2
+         ORDER BY p.model, p.number"
+    );
+    let rows = client.query(&sql, &[&commit, &prepare]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// What is held up in a generation. All of it is earlier than what comes next.
+pub(crate) async fn held(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<BlockedKeys, ViewError> {
+    let sql = "SELECT DISTINCT held_up FROM control.parked_events WHERE model = $1 AND number = $2";
+    let rows = client.query(sql, &[&generation.model.as_str(), &generation.number]).await?;
+    let mut held = BlockedKeys::default();
+    for row in &rows {
+        held.enter(BlockingKey::named(row.try_get::<_, Box<str>>(0)?), Position::START);
+    }
+    Ok(held)
+}
+
+/// What a generation has gone on without so far, apart from what is on the pages: of those it knows no more than their rows.
+pub(crate) async fn left_out(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<LeftOut, ViewError> {
+    let sql = "SELECT commit_position, prepare_position FROM control.parked_events
+               WHERE model = $1 AND number = $2 AND stream NOT LIKE 'daybook-%'
+               UNION SELECT commit_position, prepare_position FROM control.discarded_events";
+    let rows = client.query(sql, &[&generation.model.as_str(), &generation.number]).await?;
+    rows.iter().map(read_position).collect()
+}
+
+/// What every generation leaves out.
+pub(crate) async fn discarded(client: &impl GenericClient) -> Result<LeftOut, ViewError> {
+    let rows =
+        client.query("SELECT commit_position, prepare_position FROM control.discarded_events", &[]).await?;
+    rows.iter().map(read_position).collect()
+}
+
+/// The same by stream, which an exported log has too.
+pub(crate) async fn discarded_places(client: &impl GenericClient) -> Result<Vec<Place>, ViewError> {
+    let sql =
+        "SELECT stream, revision FROM control.discarded_events ORDER BY commit_position, prepare_position";
+    let rows = client.query(sql, &[]).await?;
+    let place = |row: &Row| {
+        Ok(Place {
+            stream: StreamName::parse(row.try_get::<_, Box<str>>(0)?).map_err(|_| odd("a stream"))?,
+            revision: Revision::try_from(row.try_get::<_, i64>(1)?).map_err(|_| odd("a revision"))?,
+        })
+    };
+    rows.iter().map(place).collect()
+}
+
+/// An event that is to be parked.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(super) position: Position,
+    pub(super) stream: StreamName,
+    pub(super) revision: Revision,
+    pub(super) kind: Box<str>,
+    pub(super) held_up: BlockingKey,
+    pub(super) cause: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(recorded: &RecordedEvent, held_up: BlockingKey, cause: Option<String>) -> Self {
+        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
+        let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
+        Self { position, stream, revision, kind, held_up, cause }
+    }
+}
+
+/// Parks events. One that is parked already is entered with what is now known of it.
+pub(super) async fn park(
+    client: &impl GenericClient,
+    generation: Generation,
+    entries: &[Entry],
+) -> Result<(), ViewError> {
+    let (mut commits, mut prepares, mut streams, mut revisions) = (vec![], vec![], vec![], vec![]);
+    let (mut kinds, mut held_up, mut causes) = (vec![], vec![], vec![]);
+    for entry in entries {
+        let (commit, prepare) = entry.position.to_parts();
+        commits.push(commit);
+        prepares.push(prepare);
+        streams.push(entry.stream.as_str());
+        revisions.push(entry.revision.as_i64());
+        kinds.push(&*entry.kind);
+        held_up.push(entry.held_up.as_str());
+        causes.push(entry.cause.as_deref());
+    }
+    let sql = "INSERT INTO control.parked_events
+                   (model, number, commit_position, prepare_position, stream, revision, kind, held_up, cause)
+               SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[])
+               ON CONFLICT (model, number, commit_position, prepare_position)
+               DO UPDATE SET held_up = excluded.held_up, cause = excluded.cause";
+    let model = generation.model.as_str();
+    client
+        .execute(
+            sql,
+            &[
+                &model,
+                &generation.number,
+                &commits,
+                &prepares,
+                &streams,
+                &revisions,
+                &kinds,
+                &held_up,
+                &causes,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Takes events out of what is parked.
+pub(super) async fn release(
+    client: &impl GenericClient,
+    generation: Generation,
+    positions: &[Position],
+) -> Result<(), ViewError> {
+    let (commits, prepares): (Vec<i64>, Vec<i64>) = positions.iter().map(|at| at.to_parts()).unzip();
+    let sql = "DELETE FROM control.parked_events p USING unnest($3::bigint[], $4::bigint[]) AS gone (c, p)
+               WHERE p.model = $1 AND p.number = $2 AND p.commit_position = gone.c AND p.prepare_position = gone.p";
+    client.execute(sql, &[&generation.model.as_str(), &generation.number, &commits, &prepares]).await?;
+    Ok(())
+}
+
+/// Counts a generation's parked events beside its checkpoint, and gives their number.
+pub(super) async fn count(client: &impl GenericClient, generation: Generation) -> Result<u64, ViewError> {
+    let sql = "UPDATE control.checkpoints SET parked =
+                   (SELECT count(*) FROM control.parked_events WHERE model = $1 AND number = $2)
+               WHERE model = $1 AND number = $2 RETURNING parked";
+    let row = client.query_one(sql, &[&generation.model.as_str(), &generation.number]).await?;
+    Ok(u64::from(row.try_get::<_, i32>(0)?.unsigned_abs()))
+}
+
+/// Notes at which event the building of a generation stopped, until its remains are cleared: only such events, and parked
+/// ones, may be discarded.
+pub(crate) async fn note_stop(
+    client: &impl GenericClient,
+    generation: Generation,
+    stop: &ViewError,
+) -> Result<(), ViewError> {
+    let ViewError::Event { position, stream, revision, kind, source } = stop else { return Ok(()) };
+    let entry = Entry {
+        position: *position,
+        stream: stream.clone(),
+        revision: *revision,
+        kind: kind.clone(),
+        held_up: BlockingKey::event(stream, *revision),
+        cause: Some(describe(source)),
+    };
+    park(client, generation, &[entry]).await?;
+    count(client, generation).await?;
+    Ok(())
+}
+
+/// Enters that an event is left out, with who decided so and why.
+pub(super) async fn enter_discard(
+    client: &impl GenericClient,
+    event: &ParkedEvent,
+    discard: &Discard,
+) -> Result<(), ViewError> {
+    let (commit, prepare) = event.position.to_parts();
+    let sql = "INSERT INTO control.discarded_events
+                   (commit_position, prepare_position, stream, revision, kind, held_up, cause, actor, reason)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
+    let cause = event.cause.as_deref().unwrap_or_default();
+    client
+        .execute(
+            sql,
+            &[
+                &commit,
+                &prepare,
+                &event.stream.as_str(),
+                &event.revision.as_i64(),
+                &&*event.kind,
+                &event.held_up.as_str(),
+                &cause,
+                &discard.actor.as_str(),
+                &discard.reason.as_str(),
+            ],
+        )
+        .await?;
+    Ok(())
+}

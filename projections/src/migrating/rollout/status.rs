@@ -1,0 +1,150 @@
+//! Where the migration stands: the stage, since when, what the next one still asks, and what was noted.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::routing::{ChecklistItem, FlagsObserved, Gate, GateResult, RolloutPercentage, Stage};
+use serde::Serialize;
+
+use super::Migration;
+use super::journal::{Change, RolloutHistory, Step, Trip};
+use crate::ViewError;
+use crate::migrating::gates::{ItemRecord, StageHistory};
+
+/// Where the migration stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// The stage.
+    pub stage: Stage,
+    /// Since when; none where the clinic never left the first one.
+    pub since: Option<DateTime<Utc>>,
+    /// Percentage of subjects that the share gives to the dynamic view.
+    pub dynamic_percent: f64,
+    /// Who sent everybody back to the legacy view, when and why; none where nobody did since the last step forward.
+    pub rolled_back: Option<Change>,
+    /// How long the stage has lasted, and how long it has to.
+    pub soak: Soak,
+    /// What the next stage asks; none after the last.
+    pub next: Option<NextStage>,
+    /// The checklist, done or not.
+    pub checklist: Vec<CheckedItem>,
+    /// The old system's flags.
+    pub flags: Flags,
+    /// The guardrail that tripped last.
+    pub last_trip: Option<Trip>,
+    /// All steps, the first one first.
+    pub history: Vec<Step>,
+}
+
+/// How long a stage has lasted, and how long it has to, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Soak {
+    /// Since its beginning; none where that was never recorded.
+    pub lasted_seconds: Option<u64>,
+    /// Before the next stage may be entered; none where nothing is asked.
+    pub asked_seconds: Option<u64>,
+}
+
+/// The old system's flags as they were at the last start of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Flags {
+    /// `USE_DYNAMIC_SERVICES`; none where it was unset.
+    pub use_dynamic_services: Option<bool>,
+    /// `DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE`; none where it was unset.
+    pub rollout_percentage: Option<f64>,
+}
+
+impl From<FlagsObserved> for Flags {
+    fn from(flags: FlagsObserved) -> Self {
+        let FlagsObserved { use_dynamic_services, rollout } = flags;
+        Self { use_dynamic_services, rollout_percentage: rollout.map(RolloutPercentage::as_percent) }
+    }
+}
+
+/// A stage and the gates before it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NextStage {
+    /// Which.
+    pub stage: Stage,
+    /// Its gates as they were measured, in the order of lists.
+    pub gates: Vec<GateResult>,
+    /// Gates that could not be measured. They are as good as shut.
+    pub unmeasured: Vec<Gate>,
+}
+
+/// An item of the checklist.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedItem {
+    /// Which.
+    pub item: ChecklistItem,
+    /// When it was done last and by whom; none where it is not done.
+    pub done: Option<Change>,
+    /// What shows it.
+    pub evidence: Option<Box<str>>,
+}
+
+impl NextStage {
+    /// The gates that do not let through.
+    pub fn shut(&self) -> impl Iterator<Item = Gate> + use<'_> {
+        Gate::shut(self.stage, &self.gates)
+    }
+}
+
+impl Migration {
+    /// Where the migration stands, with the gates of the next stage as they are now.
+    ///
+    /// # Errors
+    /// When the log or the views cannot be read.
+    pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, ViewError> {
+        let history = StageHistory::read(&*self.log).await?;
+        let RolloutHistory { steps, last_trip, .. } = RolloutHistory::read(&*self.log).await?;
+        let routing = &history.routing;
+        let next = match routing.stage.next() {
+            Some(stage) => Some(self.next_stage(stage, now).await?),
+            None => None,
+        };
+        let rolled_back = steps.last().filter(|_| routing.rolled_back);
+        Ok(Status {
+            stage: routing.stage,
+            since: history.since,
+            dynamic_percent: routing.share.as_percent(),
+            rolled_back: rolled_back.map(|step| step.change.clone()),
+            soak: self.soak(routing.stage, history.since, now),
+            next,
+            checklist: ChecklistItem::ALL.into_iter().map(|item| CheckedItem::of(item, &history)).collect(),
+            flags: routing.flags.into(),
+            last_trip,
+            history: steps,
+        })
+    }
+
+    /// A stage and its gates as they are now.
+    ///
+    /// # Errors
+    /// When the log or the views cannot be read.
+    pub async fn next_stage(&self, stage: Stage, now: DateTime<Utc>) -> Result<NextStage, ViewError> {
+        let gates = self.measure(stage, now).await?.gates;
+        Ok(NextStage::of(stage, gates))
+    }
+
+    fn soak(&self, stage: Stage, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Soak {
+        let lasted = since.map(|since| (now - since).to_std().unwrap_or_default().as_secs());
+        Soak { lasted_seconds: lasted, asked_seconds: self.soak_seconds(stage) }
+    }
+}
+
+impl NextStage {
+    /// A stage with its gates as they were measured.
+    pub fn of(stage: Stage, gates: Vec<GateResult>) -> Self {
+        let is_measured = |gate: &Gate| gates.iter().any(|result| result.gate == *gate);
+        let unmeasured = Gate::before(stage).filter(|gate| !is_measured(gate)).collect();
+        Self { stage, gates, unmeasured }
+    }
+}
+
+impl CheckedItem {
+    fn of(item: ChecklistItem, history: &StageHistory) -> Self {
+        let record = history.checklist.get(&item);
+        let done =
+            |record: &ItemRecord| Change { at: record.at, by: record.actor.as_str().into(), reason: None };
+        Self { item, done: record.map(done), evidence: record.map(|record| record.evidence.clone()) }
+    }
+}

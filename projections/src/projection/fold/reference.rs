@@ -1,0 +1,232 @@
+//! Services, limits and clinic hours: few rows, written anew whenever one of them changes.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::catalog::{Catalog, CatalogEvent, Service};
+use daybook_domain::hours::{ClinicSlot, Hours, HoursEvent};
+use daybook_domain::time::DayOfWeek;
+use daybook_domain::{LegacyService, ReadModel, ServiceId};
+use serde::Serialize;
+
+use crate::projection::change::EventMeta;
+
+/// The catalog and the hours as events left them, with the times that the tables show.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reference {
+    catalog: Catalog,
+    hours: Hours,
+    services: BTreeMap<ServiceId, Times>,
+    limits: BTreeMap<ServiceId, LimitNote>,
+    days: BTreeMap<DayOfWeek, Times>,
+}
+
+/// When something was made and last changed.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+/// What the tables show of a limit beside its numbers.
+#[derive(Debug, Clone)]
+struct LimitNote {
+    times: Times,
+    reason: Option<Box<str>>,
+    updated_by: Box<str>,
+}
+
+fn touch<K: Ord>(times: &mut BTreeMap<K, Times>, key: K, at: NaiveDateTime) {
+    times.entry(key).or_insert(Times { created_at: at, updated_at: at }).updated_at = at;
+}
+
+impl Reference {
+    /// The enum value of a service.
+    pub(crate) fn legacy_value(&self, service: &str) -> Option<LegacyService> {
+        let id = ServiceId::parse(service).ok()?;
+        self.catalog.get(&id).and_then(|service| service.legacy)
+    }
+
+    /// Takes in a change of the catalog.
+    pub(crate) fn evolve_catalog(&mut self, event: &CatalogEvent, stamp: &EventMeta) {
+        self.catalog.evolve(event);
+        match event {
+            CatalogEvent::ServiceDefined(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServiceRenamed(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServiceRetimed(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServiceActivated(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServiceDeactivated(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServicesReordered(e) => {
+                e.order.iter().for_each(|service| touch(&mut self.services, service.clone(), stamp.at));
+            }
+            CatalogEvent::ServiceLimitSet(e) => {
+                let created_at = self.limits.get(&e.service).map_or(stamp.at, |note| note.times.created_at);
+                let times = Times { created_at, updated_at: stamp.at };
+                let note =
+                    LimitNote { times, reason: e.reason.clone(), updated_by: stamp.actor.as_ref().into() };
+                self.limits.insert(e.service.clone(), note);
+            }
+        }
+    }
+
+    /// Takes in a change of the hours.
+    pub(crate) fn evolve_hours(&mut self, event: &HoursEvent, stamp: &EventMeta) {
+        self.hours.evolve(event);
+        match event {
+            HoursEvent::ClinicHoursSet(e) => touch(&mut self.days, e.day_of_week, stamp.at),
+        }
+    }
+
+    /// The rows of a view's reference tables, each table with its name, as JSON for `json_populate_recordset`.
+    pub(crate) fn tables(&self, model: ReadModel) -> Result<Vec<Named>, serde_json::Error> {
+        let shown = |service: &&Service| model == ReadModel::Dynamic || service.legacy.is_some();
+        let services: Vec<&Service> = self.catalog.in_order().into_iter().filter(shown).collect();
+        let service_rows: Vec<ServiceRow<'_>> = services
+            .iter()
+            .filter_map(|service| Some(ServiceRow::new(service, *self.services.get(&service.id)?)))
+            .collect();
+        let limit_rows: Vec<LimitRow<'_>> = services
+            .iter()
+            .filter_map(|service| LimitRow::new(service, self.limits.get(&service.id)?))
+            .collect();
+        let hours_rows: Vec<HoursRow<'_>> = self
+            .hours
+            .week()
+            .filter_map(|(day, slot)| Some(HoursRow::new(day, slot, *self.days.get(&day)?)))
+            .collect();
+        Ok(vec![
+            Named { table: "services", rows: serde_json::to_string(&service_rows)? },
+            Named { table: "service_reservation_limits", rows: serde_json::to_string(&limit_rows)? },
+            Named { table: "clinic_time_slots", rows: serde_json::to_string(&hours_rows)? },
+        ])
+    }
+}
+
+/// All rows of one table.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// The table's name in its generation's schema.
+    pub(crate) table: &'static str,
+    /// A JSON array of its rows.
+    pub(crate) rows: String,
+}
+
+/// A row of `services`: the columns of both views; each table takes those it has.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceRow<'a> {
+    id: &'a ServiceId,
+    service_type: Option<LegacyService>,
+    legacy_service_type: Option<LegacyService>,
+    code: &'a str,
+    name: &'a str,
+    name_en: Option<&'a str>,
+    description: Option<&'a str>,
+    category: Option<&'a str>,
+    duration_minutes: u32,
+    buffer_minutes: u32,
+    base_price: Option<u32>,
+    is_active: bool,
+    is_visible: bool,
+    display_order: u32,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+impl<'a> ServiceRow<'a> {
+    fn new(service: &'a Service, times: Times) -> Self {
+        Self {
+            id: &service.id,
+            service_type: service.legacy,
+            legacy_service_type: service.legacy,
+            code: &service.code,
+            name: &service.name,
+            name_en: service.name_en.as_deref(),
+            description: service.description.as_deref(),
+            category: service.category.as_deref(),
+            duration_minutes: service.duration,
+            buffer_minutes: service.buffer,
+            base_price: service.base_price,
+            is_active: service.is_active,
+            is_visible: true,
+            display_order: service.display_order,
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+        }
+    }
+}
+
+/// A row of `service_reservation_limits`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LimitRow<'a> {
+    id: String,
+    service_type: Option<LegacyService>,
+    service_id: &'a ServiceId,
+    is_active: bool,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+    daily_limit: u32,
+    daily_limit_minutes: Option<u32>,
+    reason: Option<&'a str>,
+    updated_by: &'a str,
+}
+
+impl<'a> LimitRow<'a> {
+    fn new(service: &'a Service, note: &'a LimitNote) -> Option<Self> {
+        let limit = service.limit?;
+        Some(Self {
+            id: format!("limit_{}", service.code.to_lowercase()),
+            service_type: service.legacy,
+            service_id: &service.id,
+            is_active: limit.is_active,
+            created_at: note.times.created_at,
+            updated_at: note.times.updated_at,
+            daily_limit: limit.daily_limit,
+            daily_limit_minutes: limit.daily_limit_minutes,
+            reason: note.reason.as_deref(),
+            updated_by: &note.updated_by,
+        })
+    }
+}
+
+/// A row of `clinic_time_slots`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HoursRow<'a> {
+    id: &'a str,
+    day_of_week: u8,
+    period: &'static str,
+    start_time: String,
+    end_time: String,
+    total_minutes: u32,
+    is_active: bool,
+    slot_interval: u32,
+    max_concurrent: u32,
+    service_id: Option<&'a ServiceId>,
+    effective_from: Option<NaiveDate>,
+    effective_until: Option<NaiveDate>,
+    created_at: NaiveDateTime,
+    updated_at: NaiveDateTime,
+}
+
+impl<'a> HoursRow<'a> {
+    fn new(day: DayOfWeek, slot: &'a ClinicSlot, times: Times) -> Self {
+        Self {
+            id: slot.id.as_str(),
+            day_of_week: day.number(),
+            period: slot.period.as_str(),
+            start_time: slot.span.start.to_string(),
+            end_time: slot.span.end.to_string(),
+            total_minutes: slot.span.minutes(),
+            is_active: true,
+            slot_interval: slot.slot_interval,
+            max_concurrent: slot.max_concurrent,
+            service_id: slot.service.as_ref(),
+            effective_from: slot.effective_from,
+            effective_until: slot.effective_until,
+            created_at: times.created_at,
+            updated_at: times.updated_at,
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Rows of a generation in PostgreSQL: fetched for a batch, written back with it, loaded as a whole by COPY.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use deadpool_postgres::{Client, GenericClient, Transaction};
+use futures_util::SinkExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+use tokio_postgres::IsolationLevel;
+use uuid::Uuid;
+
+use crate::ViewError;
+use crate::control::generation::Generation;
+use crate::projection::canonical::Digest;
+use crate::projection::change::ViewChange;
+use crate::projection::fold::{ClosureRow, Fold, Reference};
+use crate::projection::row::ReservationRow;
+
+/// A view of the database as it is at one moment: whatever is read in it is of one position.
+pub(crate) async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+    let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    Ok(snapshot.start().await?)
+}
+
+/// A day's reservations: how many and the sum of their facts' hashes. As a change, either may be negative.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct DayDigest {
+    pub(crate) reservations: i64,
+    pub(crate) digest: Digest,
+}
+
+/// Digests by day, of rows or of a change to them.
+pub(crate) type DayDigests = BTreeMap<NaiveDate, DayDigest>;
+
+/// Adds a row's fact to its day.
+pub(crate) fn add<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
+    let day = days.entry(row.date()).or_default();
+    day.reservations += 1;
+    day.digest = day.digest.with(row.fact(reference).hash());
+}
+
+fn take_out<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
+    let day = days.entry(row.date()).or_default();
+    day.reservations -= 1;
+    day.digest = day.digest.without(row.fact(reference).hash());
+}
+
+/// Applies effects to a generation's tables, within a transaction. Gives the reference data as the effects leave it.
+pub(crate) async fn apply<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    effects: &[&ViewChange],
+    reference: Reference,
+) -> Result<Reference, ViewError> {
+    let mut fold: Fold<R> = Fold::new(reference);
+    fetch(transaction, generation, effects, &mut fold).await?;
+    let mut change = DayDigests::new();
+    let before: Vec<Box<R>> = fold.rows.values().cloned().collect();
+    before.iter().for_each(|row| take_out(&mut change, row.as_ref(), &fold.reference));
+    effects.iter().copied().for_each(|effect| fold.apply(effect));
+    fold.rows.values().for_each(|row| add(&mut change, row.as_ref(), &fold.reference));
+    change.retain(|_, day| *day != DayDigest::default());
+    save(transaction, generation, &fold, &change).await?;
+    Ok(fold.reference)
+}
+
+/// Puts the rows that the effects are about into the fold.
+async fn fetch<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    effects: &[&ViewChange],
+    fold: &mut Fold<R>,
+) -> Result<(), ViewError> {
+    let mut reservations = BTreeSet::new();
+    let mut subjects = Vec::new();
+    let mut closures = Vec::new();
+    for effect in effects {
+        match *effect {
+            ViewChange::Enter { reservation, .. }
+            | ViewChange::Change { reservation, .. }
+            | ViewChange::ForgetOne { reservation, .. } => {
+                reservations.insert(reservation.as_str());
+            }
+            ViewChange::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),
+            ViewChange::Reopen { closure, .. } => closures.push(closure.as_str()),
+            ViewChange::Close { .. }
+            | ViewChange::Catalog { .. }
+            | ViewChange::Hours { .. }
+            | ViewChange::Nothing => {}
+        }
+    }
+    let schema = generation.schema();
+    if !reservations.is_empty() || !subjects.is_empty() {
+        let sql = format!(
+            "SELECT to_json(r)::text FROM {schema}.reservations r WHERE id = ANY($1) OR subject = ANY($2)"
+        );
+        let ids: Vec<&str> = reservations.into_iter().collect();
+        let statement = transaction.prepare_cached(&sql).await?;
+        for row in transaction.query(&statement, &[&ids, &subjects]).await? {
+            let row: R = read_json(row.try_get(0)?, generation)?;
+            fold.rows.insert(row.id().into(), Box::new(row));
+        }
+    }
+    if !closures.is_empty() {
+        let sql = format!("SELECT to_json(c)::text FROM {schema}.manual_time_closures c WHERE id = ANY($1)");
+        for row in transaction.query(&sql, &[&closures]).await? {
+            let row: ClosureRow = read_json(row.try_get(0)?, generation)?;
+            fold.closures.insert(row.id.clone(), row);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a row that PostgreSQL shows as JSON. What is wrong with it is not told: that would show the row.
+pub(crate) fn read_json<T: DeserializeOwned>(json: &str, generation: Generation) -> Result<T, ViewError> {
+    serde_json::from_str(json).map_err(|_| ViewError::Row { generation })
+}
+
+fn write_json<T: serde::Serialize>(rows: &[T], generation: Generation) -> Result<String, ViewError> {
+    serde_json::to_string(rows).map_err(|_| ViewError::Row { generation })
+}
+
+/// Writes what the fold changed, and adds the change to the days' digests.
+async fn save<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    fold: &Fold<R>,
+    change: &DayDigests,
+) -> Result<(), ViewError> {
+    let touched = &fold.touched;
+    if touched.reference {
+        write_reference(transaction, generation, &fold.reference).await?;
+    }
+    let rows: Vec<&R> = touched.rows.iter().filter_map(|id| fold.rows.get(id)).map(Box::as_ref).collect();
+    write_rows(transaction, generation, &rows).await?;
+    let closures: Vec<&ClosureRow> = touched.closures.iter().filter_map(|id| fold.closures.get(id)).collect();
+    if !closures.is_empty() {
+        write_closures(transaction, generation, &closures).await?;
+    }
+    if !change.is_empty() {
+        add_digests(transaction, generation, change).await?;
+    }
+    Ok(())
+}
+
+/// Writes reservations, in place of those of the same ids.
+pub(crate) async fn write_rows<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    rows: &[&R],
+) -> Result<(), ViewError> {
+    if !rows.is_empty() {
+        let statement = transaction.prepare_cached(&upsert("reservations", R::COLUMNS, generation)).await?;
+        transaction.execute(&statement, &[&write_json(rows, generation)?]).await?;
+    }
+    Ok(())
+}
+
+/// `INSERT … ON CONFLICT DO UPDATE` of rows given as one JSON array.
+fn upsert(table: &str, columns: &[&str], generation: Generation) -> String {
+    let schema = generation.schema();
+    let names = columns.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let values = columns.iter().map(|name| format!("excluded.\"{name}\"")).collect::<Vec<_>>().join(", ");
+    format!(
+        "INSERT INTO {schema}.{table} ({names})
+         SELECT {names} FROM json_populate_recordset(NULL::{schema}.{table}, $1::text::json)
+         ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({values})"
+    )
+}
+
+const CLOSURE_COLUMNS: &[&str] = &[
+    "id",
+    "date",
+    "period",
+    "startTime",
+    "endTime",
+    "serviceId",
+    "reason",
+    "createdBy",
+    "createdAt",
+    "updatedAt",
+    "isActive",
+];
+
+/// Writes closures, in place of those of the same ids.
+pub(crate) async fn write_closures(
+    client: &impl GenericClient,
+    generation: Generation,
+    closures: &[&ClosureRow],
+) -> Result<(), ViewError> {
+    let sql = upsert("manual_time_closures", CLOSURE_COLUMNS, generation);
+    client.execute(&sql, &[&write_json(closures, generation)?]).await?;
+    Ok(())
+}
+
+/// Writes the reference tables anew. Services and limits are never taken away, hours are.
+pub(crate) async fn write_reference(
+    client: &impl GenericClient,
+    generation: Generation,
+    reference: &Reference,
+) -> Result<(), ViewError> {
+    let schema = generation.schema();
+    client.execute(&format!("DELETE FROM {schema}.clinic_time_slots"), &[]).await?;
+    let tables = reference.tables(generation.model).map_err(|_| ViewError::Row { generation })?;
+    for named in tables {
+        let table = named.table;
+        let columns = client
+            .query_one(
+                "SELECT string_agg(format('%I', attname), ', ' ORDER BY attnum) AS names,
+                        string_agg(format('excluded.%I', attname), ', ' ORDER BY attnum) AS values
+                 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+                &[&format!("{schema}.{table}")],
+            )
+            .await?;
+        let (names, values): (String, String) = (columns.try_get(0)?, columns.try_get(1)?);
+        let sql = format!(
+            "INSERT INTO {schema}.{table} SELECT * FROM json_populate_recordset(NULL::{schema}.{table}, $1::text::json)
+             ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({values})"
+        );
+        client.execute(&sql, &[&named.rows]).await?;
+    }
+    Ok(())
+}
+
+/// Adds a change to the days' digests. Sums are made here, since PostgreSQL has no addition of 16 bytes.
+pub(crate) async fn add_digests(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    change: &DayDigests,
+) -> Result<(), ViewError> {
+    let days: Vec<NaiveDate> = change.keys().copied().collect();
+    let sql = format!(
+        "SELECT date, reservations, digest FROM {}.day_digests WHERE date = ANY($1)",
+        generation.schema()
+    );
+    let statement = transaction.prepare_cached(&sql).await?;
+    let mut sums = change.clone();
+    for row in transaction.query(&statement, &[&days]).await? {
+        let (date, day) = read_digest(&row)?;
+        let sum = sums.entry(date).or_default();
+        sum.reservations += day.reservations;
+        sum.digest = sum.digest.with(day.digest);
+    }
+    write_digests(transaction, generation, &sums).await
+}
+
+/// Writes days' digests as they are given.
+async fn write_digests(
+    client: &impl GenericClient,
+    generation: Generation,
+    days: &DayDigests,
+) -> Result<(), ViewError> {
+    let dates: Vec<NaiveDate> = days.keys().copied().collect();
+    let counts: Vec<i64> = days.values().map(|day| day.reservations).collect();
+    let digests: Vec<Uuid> = days.values().map(|day| day.digest.to_uuid()).collect();
+    let sql = format!(
+        "INSERT INTO {}.day_digests (date, reservations, digest)
+         SELECT * FROM unnest($1::date[], $2::bigint[], $3::uuid[])
+         ON CONFLICT (date) DO UPDATE SET reservations = excluded.reservations, digest = excluded.digest",
+        generation.schema()
+    );
+    client.execute(&sql, &[&dates, &counts, &digests]).await?;
+    Ok(())
+}
+
+/// The digests that are kept with a generation's rows, of all days that have any.
+pub(crate) async fn read_digests(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<DayDigests, ViewError> {
+    let sql = format!(
+        "SELECT date, reservations, digest FROM {}.day_digests WHERE reservations <> 0",
+        generation.schema()
+    );
+    client.query(&sql, &[]).await?.iter().map(read_digest).collect()
+}
+
+/// Reads a row of `day_digests`.
+pub(crate) fn read_digest(row: &tokio_postgres::Row) -> Result<(NaiveDate, DayDigest), ViewError> {
+    let digest = Digest::from_uuid(row.try_get(2)?);
+    Ok((row.try_get(0)?, DayDigest { reservations: row.try_get(1)?, digest }))
+}
+
+/// Loads what a view holds beside its reservations.
+pub(crate) async fn load_beside(
+    client: &impl GenericClient,
+    generation: Generation,
+    reference: &Reference,
+    closures: &[&ClosureRow],
+) -> Result<(), ViewError> {
+    write_reference(client, generation, reference).await?;
+    write_closures(client, generation, closures).await
+}
+
+/// Copies reservations, as a [`crate::store::copy::CopyBuffer`] holds them, into the table of a generation.
+pub(crate) async fn copy_in<R: ReservationRow>(
+    client: &Client,
+    generation: Generation,
+    mut parts: mpsc::Receiver<Bytes>,
+) -> Result<(), ViewError> {
+    let names = R::COLUMNS.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+    let sql = format!("COPY {}.reservations ({names}) FROM STDIN (FORMAT binary)", generation.schema());
+    let mut sink = Box::pin(client.copy_in(&sql).await?);
+    while let Some(part) = parts.recv().await {
+        sink.send(part).await?;
+    }
+    sink.as_mut().finish().await?;
+    Ok(())
+}

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use daybook::private_postgres::Options;
+use daybook_private_postgres::Options;
 use tokio::process::Command;
 use tokio::time::timeout;
 

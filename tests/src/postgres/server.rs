@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use daybook::private_postgres::{Options, PrivatePostgres};
+use daybook_private_postgres::{Options, PrivatePostgres};
 use nix::unistd::geteuid;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Config, NoTls};

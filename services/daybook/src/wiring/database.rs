@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use daybook_private_postgres::{Departure, Options, PrivatePostgres};
 use daybook_projections::runbook;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
 use super::Beginning;
 use crate::failure::Misuse;
-use crate::private_postgres::{self, Departure, PrivatePostgres};
 use crate::settings::{Database, Settings};
 
 /// A private PostgreSQL that several tasks use; empty once it was given up.
@@ -117,8 +117,8 @@ fn check_beginning(data_dir: &Path, beginning: Beginning) -> Result<(), Misuse> 
     Ok(())
 }
 
-fn start_private(data_dir: &Path) -> Result<DatabaseServer, private_postgres::Error> {
-    let options = private_postgres::Options::from_environment();
+fn start_private(data_dir: &Path) -> Result<DatabaseServer, daybook_private_postgres::Error> {
+    let options = Options::from_environment();
     let mut private = PrivatePostgres::start(data_dir, &options)?;
     // A command that is killed leaves no server behind either.
     private.stop_with_process()?;

@@ -1,7 +1,7 @@
 //! On a server of somebody else's, where Daybook's user may make no roles: it says what an administrator would run, works
 //! without, and grants what there is to grant once it was run.
 
-use daybook::private_postgres::{Options, PrivatePostgres};
+use daybook_private_postgres::{Options, PrivatePostgres};
 use daybook_tests::process::{Installation, Service};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};

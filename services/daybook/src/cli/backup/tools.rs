@@ -10,13 +10,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daybook_private_postgres::{DumpPrograms, Options};
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
-
-use crate::private_postgres::{DumpPrograms, Options};
 
 /// How long one dump or one restore may take, at most.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);

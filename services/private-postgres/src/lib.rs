@@ -8,15 +8,15 @@
 //! into its log. Everything here blocks: call it before the runtime starts, or from `spawn_blocking`.
 
 mod account;
-mod binaries;
 mod cluster;
 mod error;
-mod home;
-mod lease;
+mod installation;
+mod locks;
 mod postmaster;
+mod program;
+mod server_dir;
 mod session;
 mod settings;
-mod tool;
 mod watcher;
 
 #[cfg(test)]
@@ -26,10 +26,10 @@ use std::path::{Path, PathBuf};
 
 pub use self::error::Error;
 
-use self::binaries::Binaries;
 use self::cluster::Cluster;
-use self::home::Home;
-use self::lease::{Lease, StartLock};
+use self::installation::Binaries;
+use self::locks::{Lease, StartLock};
+use self::server_dir::Home;
 use self::watcher::Watcher;
 
 /// The role that owns the private cluster. It is a superuser there, as the cluster serves nobody else.

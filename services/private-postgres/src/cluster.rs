@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::binaries::Binaries;
-use super::home::{Home, socket_lock_file};
+use super::installation::Binaries;
 use super::postmaster::{Postmaster, pid_file};
-use super::{Error, Options, USER, session, settings, tool};
+use super::server_dir::{Home, socket_lock_file};
+use super::{Error, Options, USER, program, session, settings};
 
 /// How long making a new cluster may take on a slow disk.
 const INITDB_LIMIT: Duration = Duration::from_secs(180);
@@ -73,7 +73,7 @@ impl Cluster {
             "--auth-local=trust",
             "--auth-host=reject",
         ]);
-        tool::run("initdb", &mut command, &home.tool_output(), INITDB_LIMIT)?;
+        program::run("initdb", &mut command, &home.tool_output(), INITDB_LIMIT)?;
         include_our_settings(&unfinished)?;
         rename_durably(&unfinished, &home.cluster())
     }
@@ -111,7 +111,7 @@ impl Cluster {
         let mut command = self.pg_ctl(home, "start", START_LIMIT)?;
         command.arg("-l").arg(home.account().name_of(home.path(), &log));
         let started =
-            tool::run("pg_ctl start", &mut command, &home.tool_output(), START_LIMIT + PG_CTL_GRACE);
+            program::run("pg_ctl start", &mut command, &home.tool_output(), START_LIMIT + PG_CTL_GRACE);
         started.map_err(|error| with_fatal_lines(error, &log, log_bytes))
     }
 
@@ -122,7 +122,7 @@ impl Cluster {
         }
         let mut command = self.pg_ctl(home, "stop", STOP_LIMIT)?;
         command.args(["-m", "fast"]);
-        tool::run("pg_ctl stop", &mut command, &home.tool_output(), STOP_LIMIT + PG_CTL_GRACE)?;
+        program::run("pg_ctl stop", &mut command, &home.tool_output(), STOP_LIMIT + PG_CTL_GRACE)?;
         tracing::info!("the private PostgreSQL is stopped");
         Ok(())
     }

@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use super::Error;
-use super::home::Home;
 use super::postmaster::pid_file;
+use super::server_dir::Home;
 
 /// Waits until our end of its standard input closes, which it does with our last breath; then does what
 /// `PrivatePostgres::stop` does. $1 lease, $2 pid file, $3 cluster. Bounds: 5 s for the lease (the kernel may close our

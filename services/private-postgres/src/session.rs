@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::home::PORT;
+use super::server_dir::PORT;
 use super::{DATABASE, Error, USER};
 
 /// How long one attempt to connect may take.

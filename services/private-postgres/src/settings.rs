@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::home::PORT;
+use super::server_dir::PORT;
 
 /// Name of the file next to `postgresql.conf`, which includes it.
 pub(super) const FILE_NAME: &str = "daybook.conf";

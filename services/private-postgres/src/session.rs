@@ -2,13 +2,13 @@
 //!
 //! It must never know a schema or a table: what is in the database is the business of the migrations.
 
-use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -24,6 +24,9 @@ const ASK_PAUSE: Duration = Duration::from_millis(50);
 /// The database that every cluster has.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
+/// Everything but the unreserved characters of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// How to connect to `database` through the socket in `socket_dir`.
 pub(super) fn config(socket_dir: &Path, database: &str) -> Config {
     let mut config = Config::new();
@@ -34,19 +37,9 @@ pub(super) fn config(socket_dir: &Path, database: &str) -> Config {
 
 /// The same as a URL that libpq and its relatives read.
 pub(super) fn url(socket_dir: &Path, database: &str) -> String {
-    format!("postgresql://{USER}@{}:{PORT}/{database}", percent_encoded(&socket_dir.to_string_lossy()))
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
+    let socket_dir = socket_dir.to_string_lossy();
+    let host = utf8_percent_encode(&socket_dir, RESERVED);
+    format!("postgresql://{USER}@{host}:{PORT}/{database}")
 }
 
 /// A command line for a shell.

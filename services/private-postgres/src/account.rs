@@ -1,18 +1,18 @@
-//! Who PostgreSQL's programs run as, and how they reach a folder that this account could not walk to.
+//! The operating system account that PostgreSQL's programs run as, and their access to the server's folder.
 //!
-//! It must never run a server as root, widen the permissions of a folder outside the cluster, or hand the account a
-//! capability.
+//! This module must never run a server as root, widen the permissions of a folder outside the server's own, or grant
+//! the account a capability.
 //!
-//! Started as root, we run the programs as `postgres` or `nobody`. The data dir is then often below a folder that only
-//! root may enter (`/root`, a `mktemp -d` clone). Ways that were weighed:
-//! - *ambient `CAP_DAC_OVERRIDE`*: every statement of the database could then read and write any file of the machine;
-//! - *a cluster elsewhere with a link to it*: deleting or copying the data dir would no longer delete or copy the data;
-//! - *opening up the folders above*: not ours to change.
+//! PostgreSQL refuses to run as root, so root runs the programs as `postgres` or `nobody`. The data directory is then
+//! often below a folder that only root can enter (`/root`, or a clone made in a `mktemp -d` folder). Rejected solutions:
+//! - *ambient `CAP_DAC_OVERRIDE`*: every SQL statement could read and write any file of the machine;
+//! - *a cluster elsewhere and a link to it*: deleting or copying the data directory would not delete or copy the data;
+//! - *wider permissions on the folders above*: they are not ours to change.
 //!
-//! So we open the home folder as root and let the programs inherit the descriptor: `/proc/self/fd/9` leads into the
-//! folder without a walk down from `/`, for the server and for every process it starts, and gives access to
-//! nothing else. (The working directory would do the same, but up to version 15 PostgreSQL leaves and re-enters it by name.)
-//! The same short name also frees the server's socket from the limit on the length of socket paths.
+//! Instead, root opens the server's folder and the programs inherit the descriptor: `/proc/self/fd/9` leads into the
+//! folder without a path walk from `/`, for the server and all its child processes, and gives access to nothing else.
+//! (The working directory would do the same, but PostgreSQL up to version 15 leaves it and re-enters it by name.)
+//! This short name also keeps socket paths within their length limit.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -22,26 +22,26 @@ use std::process::{Command, Stdio};
 
 use nix::unistd::{User, geteuid};
 
-use super::Error;
+use crate::Error;
 
-/// The descriptor of the home folder in PostgreSQL's processes, and its name there.
-const INHERITED_HOME: &str = "/proc/self/fd/9";
+/// Name of the server's folder in processes that inherit its descriptor.
+const INHERITED_DIR: &str = "/proc/self/fd/9";
 
-/// Moves the home folder from standard input, where we pass it, to its descriptor, then becomes the program.
-const INHERIT_HOME: &str = "exec 9<&0 </dev/null; exec \"$@\"";
+/// Moves the folder's descriptor from standard input to its number, then executes the program.
+const INHERIT_DIR: &str = "exec 9<&0 </dev/null; exec \"$@\"";
 
-/// Accounts to run as when we are root, the best first. `postgres` comes with the distribution's package.
+/// Accounts to run as when we are root, in order of preference. Distribution packages create `postgres`.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
-/// All that PostgreSQL's programs get of our environment: it may hold keys and tokens, and `PG*` would change defaults.
+/// The only environment variables that PostgreSQL's programs get: others may hold secrets, and `PG*` changes defaults.
 const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The account that owns the cluster and runs its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Account {
-    /// Ourselves: the usual case.
-    Own,
-    /// We are root, and this is somebody else.
+pub(crate) enum Account {
+    /// The account of this process.
+    Current,
+    /// Another account, because this process runs as root.
     Unprivileged {
         /// User id.
         uid: u32,
@@ -51,16 +51,16 @@ pub(super) enum Account {
 }
 
 impl Account {
-    /// The account for the cluster in `home` (which exists). As root an existing owner stays the owner, so that a
-    /// cluster goes on being readable when a `postgres` user appears later.
-    pub(super) fn of(home: &Path) -> Result<Self, Error> {
-        let owner = fs::metadata(home).map_err(Error::io("look at", home))?;
+    /// The account for an existing server folder. For root, the folder's owner stays the owner: a cluster made as
+    /// `nobody` must stay readable after a `postgres` account appears.
+    pub(crate) fn for_server_dir(dir: &Path) -> Result<Self, Error> {
+        let owner = fs::metadata(dir).map_err(Error::io("read", dir))?;
         let own_uid = geteuid().as_raw();
         match (own_uid, owner.uid()) {
             (0, 0) => Self::unprivileged(),
             (0, uid) => Ok(Self::Unprivileged { uid, gid: owner.gid() }),
-            (own, uid) if own == uid => Ok(Self::Own),
-            _ => Err(Error::ForeignFolder { path: home.to_owned() }),
+            (own, uid) if own == uid => Ok(Self::Current),
+            _ => Err(Error::ForeignFolder { path: dir.to_owned() }),
         }
     }
 
@@ -70,51 +70,56 @@ impl Account {
         Ok(Self::Unprivileged { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
     }
 
-    /// User id of the account.
-    pub(super) fn uid(self) -> u32 {
+    pub(crate) fn uid(self) -> u32 {
         match self {
-            Self::Own => geteuid().as_raw(),
+            Self::Current => geteuid().as_raw(),
             Self::Unprivileged { uid, .. } => uid,
         }
     }
 
-    /// Gives `path` to the account.
-    pub(super) fn take_over(self, path: &Path) -> Result<(), Error> {
+    /// Makes the account the owner of `path`.
+    pub(crate) fn chown(self, path: &Path) -> Result<(), Error> {
         match self {
-            Self::Own => Ok(()),
+            Self::Current => Ok(()),
             Self::Unprivileged { uid, gid } => {
                 chown(path, Some(uid), Some(gid)).map_err(Error::io("change the owner of", path))
             }
         }
     }
 
-    /// How processes of the account must call a path inside of `home`; other paths keep their name.
-    pub(super) fn name_of(self, home: &Path, path: &Path) -> PathBuf {
-        match path.strip_prefix(home) {
-            Ok(inside) if self.inherits_home() => Path::new(INHERITED_HOME).join(inside),
+    /// The name of `path` in processes of the account. It differs from `path` only inside `server_dir`.
+    pub(crate) fn inherited_path(self, server_dir: &Path, path: &Path) -> PathBuf {
+        match path.strip_prefix(server_dir) {
+            Ok(inside) if self.inherits_dir() => Path::new(INHERITED_DIR).join(inside),
             Ok(_) | Err(_) => path.to_owned(),
         }
     }
 
-    /// The path that [`Account::name_of`] gave a name to.
-    pub(super) fn path_of(home: &Path, name: &Path) -> PathBuf {
-        match name.strip_prefix(INHERITED_HOME) {
-            Ok(inside) => home.join(inside),
-            Err(_) => name.to_owned(),
+    /// The inverse of [`Account::inherited_path`].
+    pub(crate) fn original_path(server_dir: &Path, inherited: &Path) -> PathBuf {
+        match inherited.strip_prefix(INHERITED_DIR) {
+            Ok(inside) => server_dir.join(inside),
+            Err(_) => inherited.to_owned(),
         }
     }
 
-    /// Only Linux has `/proc/self/fd`; elsewhere the account has to be able to walk to the data dir.
-    fn inherits_home(self) -> bool {
+    /// Only Linux has `/proc/self/fd`. On other systems the account needs access to the data directory by its path.
+    fn inherits_dir(self) -> bool {
         cfg!(target_os = "linux") && matches!(self, Self::Unprivileged { .. })
     }
 
-    /// A command that runs `program` as the account, in a process group of its own (a Ctrl-C in the terminal is for us,
-    /// not for the database), with a bare environment and messages in English.
-    pub(super) fn command(self, home: &Path, program: &Path) -> Result<Command, Error> {
-        let mut command = match self {
-            Self::Unprivileged { .. } if self.inherits_home() => inheriting_home(home, program)?,
-            Self::Own | Self::Unprivileged { .. } => plain(program),
+    /// A command that runs `program` as the account, with a minimal environment and English messages. It gets its own
+    /// process group, since a Ctrl-C in the terminal is meant for Daybook and not for the database.
+    pub(crate) fn command(self, server_dir: &Path, program: &Path) -> Result<Command, Error> {
+        let mut command = if self.inherits_dir() {
+            let dir = File::open(server_dir).map_err(Error::io("open", server_dir))?;
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", INHERIT_DIR, "sh"]).arg(program).stdin(dir);
+            shell
+        } else {
+            let mut command = Command::new(program);
+            command.stdin(Stdio::null());
+            command
         };
         if let Self::Unprivileged { uid, gid } = self {
             command.uid(uid).gid(gid);
@@ -123,17 +128,4 @@ impl Account {
         command.current_dir("/").env_clear().envs(kept).env("LC_ALL", "C").process_group(0);
         Ok(command)
     }
-}
-
-fn plain(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command.stdin(Stdio::null());
-    command
-}
-
-fn inheriting_home(home: &Path, program: &Path) -> Result<Command, Error> {
-    let folder = File::open(home).map_err(Error::io("open", home))?;
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", INHERIT_HOME, "sh"]).arg(program).stdin(Stdio::from(folder));
-    Ok(command)
 }

@@ -1,12 +1,12 @@
-//! Everything that can go wrong with a private PostgreSQL, in words that say what to do about it.
+//! Errors of the private PostgreSQL server. Their texts say what to do.
 //!
-//! It must never carry a database row or a statement: its texts end up in logs.
+//! An error must never carry a database row or a statement, since its text ends up in logs.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Why there is no private PostgreSQL. The text names the remedy where there is one.
+/// The reason why the private server, or a PostgreSQL program, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// None of the usual places holds a PostgreSQL server.
@@ -20,93 +20,93 @@ pub enum Error {
          Searched: {}",
         list(.searched)
     )]
-    BinariesMissing {
-        /// The folders that were looked into.
+    NotInstalled {
+        /// The searched folders.
         searched: Vec<PathBuf>,
     },
 
-    /// No `pg_dump` that fits the server is installed.
+    /// No installed `pg_dump` can read the server.
     #[error(
-        "the server is PostgreSQL {server}, and there is no pg_dump and pg_restore of that version or a newer one here \
-         (found of version: {}); install PostgreSQL {server}'s client programs, or set DAYBOOK_POSTGRES_BIN to the folder \
+        "the server is PostgreSQL {server}, but no pg_dump and pg_restore of that version or newer are installed \
+         (found: {}); install the client programs of PostgreSQL {server}, or set DAYBOOK_POSTGRES_BIN to the folder \
          that holds them",
         if .installed.is_empty() { "none" } else { .installed }
     )]
-    DumpToolsMissing {
+    NoDumpPrograms {
         /// Major version of the server.
         server: u32,
-        /// Major versions that are installed, as a list to print.
+        /// Installed major versions, separated by commas.
         installed: String,
     },
 
-    /// The folder that was named explicitly is not one of PostgreSQL's.
+    /// The folder in `DAYBOOK_POSTGRES_BIN` lacks a program.
     #[error(
         "DAYBOOK_POSTGRES_BIN is `{}`, but there is no usable `{program}` in it; point it at the folder that holds \
-         PostgreSQL's programs, or unset it to have the usual places searched",
+         PostgreSQL's programs, or unset it to search the usual places",
         .dir.display()
     )]
-    BinariesIncomplete {
-        /// The folder as it was given.
+    ProgramMissing {
+        /// The folder.
         dir: PathBuf,
-        /// The first program that is missing there.
+        /// The first missing program.
         program: &'static str,
     },
 
-    /// The cluster on disk was made by another major version than any that is installed.
+    /// The cluster was made by a major version that is not installed.
     #[error(
-        "the data in `{}` was written by PostgreSQL {cluster}, and only version {installed} is installed; install \
+        "the data in `{}` was written by PostgreSQL {cluster}, but only version {installed} is installed; install \
          PostgreSQL {cluster}, or move the data with pg_upgrade",
-        .home.display()
+        .server_dir.display()
     )]
     VersionMismatch {
-        /// Folder of the cluster.
-        home: PathBuf,
+        /// The server's folder.
+        server_dir: PathBuf,
         /// Major version that wrote the data.
         cluster: u32,
-        /// Major versions that are installed, as a list to print.
+        /// Installed major versions, separated by commas.
         installed: String,
     },
 
-    /// We are root, and there is no unprivileged account to run PostgreSQL as.
+    /// This process runs as root, and there is no unprivileged account for PostgreSQL.
     #[error(
-        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor a user `nobody` to run it as; \
-         start daybook as an ordinary user, or set DATABASE_URL"
+        "PostgreSQL cannot run as root, and this system has neither a user `postgres` nor a user `nobody`; start \
+         daybook as an ordinary user, or set DATABASE_URL"
     )]
     NoAccount,
 
-    /// A folder that must be ours alone belongs to somebody else.
+    /// A folder that must be private belongs to another account.
     #[error("`{}` belongs to another account; run daybook as that account, or choose another DAYBOOK_DATA_DIR", .path.display())]
     ForeignFolder {
-        /// The folder in question.
+        /// The folder.
         path: PathBuf,
     },
 
-    /// Another process held a lock for longer than any start or stop may take.
+    /// Another process held a lock for longer than any start or stop takes.
     #[error("another daybook process has held `{}` for {} s; look for one that hangs", .path.display(), .waited.as_secs())]
     Locked {
         /// The lock file.
         path: PathBuf,
-        /// How long we waited.
+        /// The time after which we gave up.
         waited: Duration,
     },
 
-    /// One of PostgreSQL's programs failed, or did not end in time.
-    #[error("{tool} failed ({outcome}): {output}")]
-    Tool {
-        /// Name of the program.
-        tool: &'static str,
-        /// Its exit status, or that it ran out of time.
+    /// A PostgreSQL program failed or did not end in time.
+    #[error("{program} failed ({outcome}): {output}")]
+    ProgramFailed {
+        /// Name of the program, and the action for `pg_ctl`.
+        program: &'static str,
+        /// Its exit status, or that it timed out.
         outcome: String,
-        /// What it printed, and for a start the fatal lines of the server's log.
+        /// The end of its output; for a failed start also the fatal lines of the server's log.
         output: String,
     },
 
-    /// The server runs but does not let us in.
-    #[error("the private PostgreSQL in `{}` does not answer", .socket_dir.display())]
+    /// The server runs but does not accept our connection.
+    #[error("the private PostgreSQL in `{}` does not accept connections", .socket_dir.display())]
     Unreachable {
         /// Folder of its socket.
         socket_dir: PathBuf,
-        /// What the last attempt said.
+        /// Error of the last attempt.
         #[source]
         source: tokio_postgres::Error,
     },
@@ -114,19 +114,19 @@ pub enum Error {
     /// A file or folder could not be used.
     #[error("cannot {action} `{}`", .path.display())]
     Io {
-        /// What was tried, as a verb: `create`, `open`.
+        /// The failed action as a verb: `create`, `open`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
 impl Error {
-    /// Makes the closure that `map_err` wants out of what was being done, and to which file.
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// For `map_err`: turns an I/O error into [`Error::Io`].
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }

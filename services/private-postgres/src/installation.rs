@@ -1,24 +1,30 @@
-//! Finds PostgreSQL's programs on this machine: those that run a server, and those that dump and restore a database.
+//! Finds the PostgreSQL installations of this machine: programs that run a server, and programs that dump and restore.
 //!
-//! It must never pick a version that cannot read the cluster or the server at hand, and never download anything.
+//! This module must never choose a version that cannot read the cluster or server at hand, and never download anything.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Error;
+use crate::Error;
 
-/// What a folder must hold to be of use for something. The last of them tells the version.
-type Programs = &'static [&'static str];
+/// The environment variable that names the folder of PostgreSQL's programs.
+const FOLDER_VARIABLE: &str = "DAYBOOK_POSTGRES_BIN";
 
-/// To run a server.
-const SERVER: Programs = &["initdb", "pg_ctl", "postgres"];
+/// Programs that a folder must hold for a purpose. The last one tells the version.
+type ProgramNames = &'static [&'static str];
 
-/// To dump and restore a database. A machine may have these alone.
-const DUMPING: Programs = &["pg_restore", "pg_dump"];
+/// Needed to run a server.
+const SERVER: ProgramNames = &["initdb", "pg_ctl", "postgres"];
 
-/// Where distributions keep several versions side by side: parent, beginning of the version's folder, the rest.
+/// Needed to dump and restore a database. A machine may have these without a server.
+const DUMP: ProgramNames = &["pg_restore", "pg_dump"];
+
+/// Needed for a `psql` of the server's version.
+const PSQL: ProgramNames = &["psql", "initdb", "pg_ctl", "postgres"];
+
+/// Where distributions keep several versions side by side: parent, prefix of the version's folder, path inside it.
 const VERSIONED_PLACES: [(&str, &str, &str); 7] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -29,55 +35,74 @@ const VERSIONED_PLACES: [(&str, &str, &str); 7] = [
     ("/Library/PostgreSQL", "", "bin"),
 ];
 
-/// A folder of PostgreSQL's programs and the major version they are of.
+/// The programs that dump and restore a database.
 #[derive(Debug, Clone)]
-pub(super) struct Binaries {
+pub struct DumpPrograms {
+    /// Path of `pg_dump`.
+    pub pg_dump: PathBuf,
+    /// Path of `pg_restore`.
+    pub pg_restore: PathBuf,
+}
+
+impl DumpPrograms {
+    /// Finds the programs for a server of major version `server`, private or not. A `pg_dump` cannot read a server newer
+    /// than itself; of the others, the one closest to the server's version is chosen.
+    ///
+    /// # Errors
+    /// [`Error::NoDumpPrograms`] or [`Error::ProgramMissing`], which say what to install or set.
+    pub fn find(server: u32) -> Result<Self, Error> {
+        let installed = match Installation::find_all(DUMP) {
+            Err(Error::NotInstalled { .. }) => Vec::new(),
+            found => found?,
+        };
+        let found = Installation::closest(installed, server)?;
+        Ok(Self { pg_dump: found.program("pg_dump"), pg_restore: found.program("pg_restore") })
+    }
+}
+
+/// Path of `psql` in the first server installation that has it.
+///
+/// # Errors
+/// [`Error::NotInstalled`] or [`Error::ProgramMissing`], which say what to install or set.
+pub fn psql_program() -> Result<PathBuf, Error> {
+    Ok(Installation::find_all(PSQL)?[0].program("psql"))
+}
+
+/// A folder of PostgreSQL's programs and their major version.
+#[derive(Debug, Clone)]
+pub(crate) struct Installation {
     dir: PathBuf,
     major: u32,
 }
 
-impl Binaries {
-    /// The programs in `explicit` if it is given, else those of the first usual place; of the places, one whose version
-    /// is `wanted` (that of an existing cluster) where it is given.
-    pub(super) fn find(explicit: Option<&Path>, home: &Path, wanted: Option<u32>) -> Result<Self, Error> {
-        let found = match explicit {
-            Some(dir) => vec![Self::in_named_folder(dir, SERVER)?],
-            None => Self::in_folders(&usual_places())?,
-        };
-        Self::choose(found, home, wanted)
+impl Installation {
+    /// The installation that runs the cluster in `server_dir`: of its version if it exists, else the preferred one.
+    pub(crate) fn for_cluster(server_dir: &Path, version: Option<u32>) -> Result<Self, Error> {
+        Self::choose(Self::find_all(SERVER)?, server_dir, version)
     }
 
-    /// The programs that dump and restore a database of a server of this major version: in `explicit` if it is given, else
-    /// in the usual places. An older `pg_dump` than the server is of no use; of newer ones the nearest is taken.
-    pub(super) fn find_for_dumps(explicit: Option<&Path>, server: u32) -> Result<Self, Error> {
-        let found = match explicit {
-            Some(dir) => vec![Self::in_named_folder(dir, DUMPING)?],
-            None => Self::all_in(&usual_places(), DUMPING),
-        };
-        let installed = list_majors(&found);
-        let fit = found.into_iter().filter(|binaries| binaries.major >= server);
-        fit.min_by_key(|binaries| binaries.major).ok_or(Error::DumpToolsMissing { server, installed })
-    }
-
-    fn in_named_folder(dir: &Path, programs: Programs) -> Result<Self, Error> {
-        let incomplete = |program| Error::BinariesIncomplete { dir: dir.to_owned(), program };
-        if let Some(program) = missing_program(dir, programs) {
-            return Err(incomplete(program));
+    /// All installations with these programs, the preferred one first; at least one.
+    fn find_all(programs: ProgramNames) -> Result<Vec<Self>, Error> {
+        match std::env::var_os(FOLDER_VARIABLE).filter(|folder| !folder.is_empty()) {
+            Some(folder) => Ok(vec![Self::in_named_folder(Path::new(&folder), programs)?]),
+            None => Self::in_folders(&usual_places(), programs),
         }
-        Self::in_folder(dir, programs).ok_or_else(|| incomplete(programs.last().copied().unwrap_or_default()))
     }
 
-    /// All usable ones for a server among `folders`, in that order.
-    pub(super) fn in_folders(folders: &[PathBuf]) -> Result<Vec<Self>, Error> {
-        let found = Self::all_in(folders, SERVER);
-        if found.is_empty() { Err(Error::BinariesMissing { searched: folders.to_vec() }) } else { Ok(found) }
+    fn in_named_folder(dir: &Path, programs: ProgramNames) -> Result<Self, Error> {
+        let missing = |program| Error::ProgramMissing { dir: dir.to_owned(), program };
+        if let Some(program) = missing_program(dir, programs) {
+            return Err(missing(program));
+        }
+        Self::in_folder(dir, programs).ok_or_else(|| missing(programs.last().copied().unwrap_or_default()))
     }
 
-    fn all_in(folders: &[PathBuf], programs: Programs) -> Vec<Self> {
-        folders.iter().filter_map(|folder| Self::in_folder(folder, programs)).collect()
+    fn in_folders(folders: &[PathBuf], programs: ProgramNames) -> Result<Vec<Self>, Error> {
+        let found: Vec<_> = folders.iter().filter_map(|folder| Self::in_folder(folder, programs)).collect();
+        if found.is_empty() { Err(Error::NotInstalled { searched: folders.to_vec() }) } else { Ok(found) }
     }
 
-    fn in_folder(dir: &Path, programs: Programs) -> Option<Self> {
+    fn in_folder(dir: &Path, programs: ProgramNames) -> Option<Self> {
         if missing_program(dir, programs).is_some() {
             return None;
         }
@@ -85,39 +110,36 @@ impl Binaries {
         Some(Self { dir: dir.to_owned(), major })
     }
 
-    fn choose(found: Vec<Self>, home: &Path, wanted: Option<u32>) -> Result<Self, Error> {
-        let installed = list_majors(&found);
-        let chosen =
-            found.into_iter().find(|binaries| wanted.is_none_or(|version| version == binaries.major));
-        chosen.ok_or_else(|| Error::VersionMismatch {
-            home: home.to_owned(),
-            cluster: wanted.unwrap_or_default(),
-            installed,
+    fn choose(installed: Vec<Self>, server_dir: &Path, version: Option<u32>) -> Result<Self, Error> {
+        let versions = list_versions(&installed);
+        let matches = |found: &Self| version.is_none_or(|version| version == found.major);
+        installed.into_iter().find(matches).ok_or_else(|| Error::VersionMismatch {
+            server_dir: server_dir.to_owned(),
+            cluster: version.unwrap_or_default(),
+            installed: versions,
         })
     }
 
-    /// Path of one of the programs.
-    pub(super) fn program(&self, name: &str) -> PathBuf {
+    fn closest(installed: Vec<Self>, server: u32) -> Result<Self, Error> {
+        let versions = list_versions(&installed);
+        let usable = installed.into_iter().filter(|found| found.major >= server);
+        usable.min_by_key(|found| found.major).ok_or(Error::NoDumpPrograms { server, installed: versions })
+    }
+
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
-
-    /// Path of one that not every installation has.
-    pub(super) fn existing_program(&self, name: &'static str) -> Result<PathBuf, Error> {
-        let path = self.program(name);
-        let missing = || Error::BinariesIncomplete { dir: self.dir.clone(), program: name };
-        if path.is_file() { Ok(path) } else { Err(missing()) }
-    }
 }
 
-fn list_majors(found: &[Binaries]) -> String {
-    found.iter().map(|binaries| binaries.major.to_string()).collect::<Vec<_>>().join(", ")
+fn list_versions(installed: &[Installation]) -> String {
+    installed.iter().map(|found| found.major.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn missing_program(dir: &Path, programs: Programs) -> Option<&'static str> {
+fn missing_program(dir: &Path, programs: ProgramNames) -> Option<&'static str> {
     programs.iter().copied().find(|program| !dir.join(program).is_file())
 }
 
-/// The major version out of `postgres (PostgreSQL) 15.14 (Debian …)`.
+/// Reads the major version from `postgres (PostgreSQL) 15.14 (Debian …)`.
 fn major_version(program: &Path) -> Option<u32> {
     let text = first_line(Command::new(program).arg("--version"))?;
     let number = text.split_whitespace().nth(2)?;
@@ -161,15 +183,13 @@ fn version_of_folder(name: &OsStr, prefix: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    //! What is found and what is said when nothing is.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use super::*;
 
     #[test]
-    fn missing_programs_are_reported_with_what_to_install_or_set() {
+    fn missing_server_programs_are_reported_with_the_remedies() {
         let empty = tempfile::tempdir().unwrap();
-        let message = Binaries::in_folders(&[empty.path().to_owned()]).unwrap_err().to_string();
+        let folders = [empty.path().to_owned()];
+        let message = Installation::in_folders(&folders, SERVER).unwrap_err().to_string();
         for remedy in
             ["apt-get install postgresql", "brew install postgresql", "DAYBOOK_POSTGRES_BIN", "DATABASE_URL"]
         {
@@ -179,45 +199,48 @@ mod tests {
     }
 
     #[test]
-    fn a_named_folder_without_the_programs_is_reported_by_its_variable() {
+    fn a_named_folder_without_the_programs_is_reported_with_its_variable() {
         let empty = tempfile::tempdir().unwrap();
-        let message = Binaries::find(Some(empty.path()), empty.path(), None).unwrap_err().to_string();
+        let message = Installation::in_named_folder(empty.path(), SERVER).unwrap_err().to_string();
         assert!(message.contains("DAYBOOK_POSTGRES_BIN") && message.contains("initdb"), "{message}");
     }
 
     #[test]
     fn a_cluster_of_another_major_version_is_refused() {
-        let installed = vec![Binaries { dir: PathBuf::from("/nowhere"), major: 17 }];
-        let message = Binaries::choose(installed, Path::new("/data"), Some(15)).unwrap_err().to_string();
+        let installed = vec![Installation { dir: PathBuf::from("/nowhere"), major: 17 }];
+        let message = Installation::choose(installed, Path::new("/data"), Some(15)).unwrap_err().to_string();
         assert!(message.contains("written by PostgreSQL 15") && message.contains("version 17"), "{message}");
     }
 
     #[test]
-    fn of_several_versions_the_one_that_wrote_the_cluster_is_taken() {
-        let of = |major| Binaries { dir: PathBuf::from(format!("/pg/{major}")), major };
-        let chosen = Binaries::choose(vec![of(17), of(15)], Path::new("/data"), Some(15)).unwrap();
+    fn the_installation_that_wrote_the_cluster_is_preferred() {
+        let installed =
+            [17, 15].map(|major| Installation { dir: PathBuf::from(format!("/pg/{major}")), major }).to_vec();
+        let chosen = Installation::choose(installed.clone(), Path::new("/data"), Some(15)).unwrap();
         assert_eq!(chosen.program("initdb"), Path::new("/pg/15/initdb"));
-        assert_eq!(Binaries::choose(vec![of(17), of(15)], Path::new("/data"), None).unwrap().major, 17);
+        assert_eq!(Installation::choose(installed, Path::new("/data"), None).unwrap().major, 17);
     }
 
     #[test]
-    fn a_server_that_is_newer_than_the_programs_cannot_be_dumped_by_them() {
+    fn dump_programs_older_than_the_server_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        for program in DUMPING {
+        for program in DUMP {
             let path = folder.path().join(program);
             fs::write(&path, "#!/bin/sh\necho 'tool (PostgreSQL) 15.3 (Test)'\n").unwrap();
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         }
-        let find = |server| Binaries::find_for_dumps(Some(folder.path()), server);
+        let find = |server| {
+            Installation::closest(vec![Installation::in_named_folder(folder.path(), DUMP).unwrap()], server)
+        };
         assert_eq!((find(15).unwrap().major, find(13).unwrap().major), (15, 15));
         let message = find(16).unwrap_err().to_string();
-        for part in ["PostgreSQL 16", "of version: 15", "DAYBOOK_POSTGRES_BIN"] {
+        for part in ["PostgreSQL 16", "found: 15", "DAYBOOK_POSTGRES_BIN"] {
             assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     }
 
     #[test]
-    fn versions_are_read_from_the_folder_names_of_distributions() {
+    fn versions_are_read_from_folder_names() {
         assert_eq!(version_of_folder(OsStr::new("16"), ""), Some(16));
         assert_eq!(version_of_folder(OsStr::new("pgsql-15"), "pgsql-"), Some(15));
         assert_eq!(version_of_folder(OsStr::new("postgresql@14"), "postgresql"), Some(14));

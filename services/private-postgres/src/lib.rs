@@ -1,11 +1,14 @@
-//! A PostgreSQL of our own, for people who set no `DATABASE_URL`, and for the tests.
+//! The private PostgreSQL server, for installations that set no `DATABASE_URL` and for the tests.
 //!
-//! It lives in `<data dir>/postgres`, listens on a Unix socket only, and is shared by every `daybook` process that uses
-//! the data dir: the first starts it, the last to leave stops it. A server left behind by processes that were killed is
-//! found and used again.
+//! The server lives in `<data dir>/postgres` and listens on a Unix socket. All processes that use one data directory
+//! share one server: the first one starts it, the last one stops it. If that last process is killed, a small watcher
+//! process stops the server instead. The next start finds and uses a server that still runs.
 //!
-//! It must never listen on the network, never trade durability for speed, and never write a statement or its values
-//! into its log. Everything here blocks: call it before the runtime starts, or from `spawn_blocking`.
+//! [`PrivatePostgres::start`] is the entry point: `installation` finds PostgreSQL's programs, `server_dir` prepares the
+//! folder, `locks` coordinates the processes, `cluster` runs the server, `session` connects to it.
+//!
+//! This crate must never listen on the network, trade durability for speed, or let a statement or its values into the
+//! server's log. Its functions block: call them before the runtime starts, or from `spawn_blocking`.
 
 mod account;
 mod cluster;
@@ -25,180 +28,124 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::error::Error;
+pub use self::installation::{DumpPrograms, psql_program};
 
 use self::cluster::Cluster;
-use self::installation::Binaries;
-use self::locks::{Lease, StartLock};
-use self::server_dir::Home;
+use self::locks::{StartLock, UsageLock};
+use self::server_dir::ServerDir;
 use self::watcher::Watcher;
 
-/// The role that owns the private cluster. It is a superuser there, as the cluster serves nobody else.
-pub const USER: &str = "daybook";
+/// The role that owns the cluster. It is a superuser there, since the cluster holds only Daybook's data.
+pub(crate) const USER: &str = "daybook";
 
 /// The database that holds Daybook's schemas.
-pub const DATABASE: &str = "daybook";
+pub(crate) const DATABASE: &str = "daybook";
 
-/// The environment variable that names the folder of PostgreSQL's binaries.
-pub const BINARIES_VARIABLE: &str = "DAYBOOK_POSTGRES_BIN";
-
-/// What may be chosen about a private PostgreSQL.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Folder that holds `initdb`, `pg_ctl` and `postgres`; without it the usual places are searched.
-    pub binaries: Option<PathBuf>,
-}
-
-impl Options {
-    /// Reads `DAYBOOK_POSTGRES_BIN`; an empty value counts as unset.
-    #[must_use]
-    pub fn from_environment() -> Self {
-        let binaries =
-            std::env::var_os(BINARIES_VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { binaries }
-    }
-
-    /// Path of another of PostgreSQL's programs, such as `psql`, from the folder of the server's.
-    ///
-    /// # Errors
-    /// [`Error::BinariesMissing`] and its kin say what to install or set.
-    pub fn program(&self, name: &'static str) -> Result<PathBuf, Error> {
-        Binaries::find(self.binaries.as_deref(), Path::new(""), None)?.existing_program(name)
-    }
-}
-
-/// The programs that dump and restore a database.
-#[derive(Debug, Clone)]
-pub struct DumpPrograms {
-    /// Writes a dump.
-    pub pg_dump: PathBuf,
-    /// Reads one.
-    pub pg_restore: PathBuf,
-}
-
-impl DumpPrograms {
-    /// Finds those that fit a server of this major version, private or not, where the private one's programs are found.
-    ///
-    /// # Errors
-    /// [`Error::DumpToolsMissing`], which says what to install or to set.
-    pub fn find(options: &Options, server: u32) -> Result<Self, Error> {
-        let found = Binaries::find_for_dumps(options.binaries.as_deref(), server)?;
-        Ok(Self { pg_dump: found.program("pg_dump"), pg_restore: found.program("pg_restore") })
-    }
-}
-
-/// What leaving a private PostgreSQL came to.
+/// The result of [`PrivatePostgres::stop`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
-    /// We were the last, and the server is down.
+pub enum StopOutcome {
+    /// This was the last user, and the server is down.
     Stopped,
-    /// Another process (or another value in this one) still uses the server.
-    LeftRunning,
+    /// Another process, or another value in this one, still uses the server.
+    StillInUse,
 }
 
-/// A share in a running private PostgreSQL. Dropping it gives the share back; the last one stops the server.
+/// A running private server. When the last value of all processes is dropped, the server stops.
 #[derive(Debug)]
 pub struct PrivatePostgres {
-    home: Home,
     cluster: Cluster,
     socket_dir: PathBuf,
-    lease: Option<Lease>,
+    usage_lock: Option<UsageLock>,
     watcher: Option<Watcher>,
 }
 
 impl PrivatePostgres {
-    /// Makes sure that the server of `data_dir` runs, makes the cluster and the database where there are none yet, and
-    /// takes a share in it. Blocks until the server answers; all waits are bounded.
+    /// Makes sure that the server of `data_dir` runs, and creates its cluster and database on the first call. Blocks
+    /// until the server accepts connections; all waits have a limit.
+    ///
+    /// PostgreSQL's programs are taken from the folder in `DAYBOOK_POSTGRES_BIN`; if it is unset or empty, from the
+    /// usual places. The server also stops if this process is killed, unless the system has no `flock` command; then it
+    /// stays up until the next start finds it.
     ///
     /// # Errors
-    /// [`Error::BinariesMissing`] and its kin say what to install or set; the others name the file or the tool that failed.
-    pub fn start(data_dir: &Path, options: &Options) -> Result<Self, Error> {
-        let home = Home::prepare(data_dir)?;
-        let _start_lock = StartLock::take(&home.start_lock())?;
-        let lease = Lease::take(&home.lease())?;
-        // From here on a failure must not leave a server without a holder: dropping the half-made value stops it.
-        let cluster = Cluster::find_or_create(&home, options)?;
-        let mut server =
-            Self { socket_dir: home.socket_dir()?, home, cluster, lease: Some(lease), watcher: None };
+    /// [`Error::NotInstalled`] and its siblings say what to install or set; the others name the file or program that
+    /// failed.
+    pub fn start(data_dir: &Path) -> Result<Self, Error> {
+        let server_dir = ServerDir::prepare(data_dir)?;
+        let _start_lock = StartLock::acquire(&server_dir.start_lock())?;
+        let usage_lock = UsageLock::acquire_shared(&server_dir.usage_lock())?;
+        let cluster = Cluster::open_or_create(server_dir)?;
+        let socket_dir = cluster.server_dir().socket_dir()?;
+        // From here on, an error drops this value, which stops a server that has just started.
+        let mut server = Self { cluster, socket_dir, usage_lock: Some(usage_lock), watcher: None };
         server.bring_up()?;
+        server.watcher = Some(Watcher::spawn(server.cluster.server_dir())?);
         Ok(server)
     }
 
-    /// Starts the server again if it has died under us (out of memory, a `kill -9`); does nothing while it answers.
+    /// Restarts the server if it has died, for example because memory ran out; otherwise does nothing.
     ///
     /// # Errors
     /// As [`PrivatePostgres::start`].
     pub fn revive(&mut self) -> Result<(), Error> {
-        let _start_lock = StartLock::take(&self.home.start_lock())?;
+        let _start_lock = StartLock::acquire(&self.cluster.server_dir().start_lock())?;
         self.bring_up()
     }
 
     fn bring_up(&mut self) -> Result<(), Error> {
-        self.socket_dir = self.cluster.ensure_running(&self.home, &self.socket_dir)?;
+        self.socket_dir = self.cluster.ensure_running(&self.socket_dir)?;
         session::ensure_database(&self.socket_dir)
     }
 
-    /// How to connect to the `daybook` database.
+    /// Connection settings of the `daybook` database.
     #[must_use]
     pub fn config(&self) -> tokio_postgres::Config {
         session::config(&self.socket_dir, DATABASE)
     }
 
-    /// The same as [`PrivatePostgres::config`] in the form of a `DATABASE_URL`.
+    /// Connection settings of the `daybook` database as a `DATABASE_URL`.
     #[must_use]
     pub fn url(&self) -> String {
         session::url(&self.socket_dir, DATABASE)
     }
 
-    /// A command line that a person can paste to look into the database.
+    /// A `psql` command line for a person who wants to look into the database.
     #[must_use]
     pub fn connect_hint(&self) -> String {
         self.connect_hint_as(USER)
     }
 
-    /// The same as another role. Whoever reaches the socket is let in as any: it lies in a folder of its owner's alone.
+    /// A `psql` command line that connects as `role`. No role needs a password: the socket is in a folder that only its
+    /// owner can enter.
     #[must_use]
     pub fn connect_hint_as(&self, role: &str) -> String {
         session::psql_command(&self.socket_dir, role, DATABASE)
     }
 
-    /// Has the server stopped when this process ends in whatever way, `kill -9` included, unless others still use it.
-    ///
-    /// For programs that have no orderly end of their own, as test binaries. Where there is no `flock` command the
-    /// server stays up instead, and the next start finds it.
+    /// Stops the server and waits until it is down, unless others still use it. Dropping the value does the same, but
+    /// only logs errors.
     ///
     /// # Errors
-    /// [`Error::Io`] when the watching process cannot be started.
-    pub fn stop_with_process(&mut self) -> Result<(), Error> {
-        if self.watcher.is_none() {
-            self.watcher = Some(Watcher::spawn(&self.home)?);
-        }
-        Ok(())
+    /// [`Error::ProgramFailed`] when the server does not stop in time.
+    pub fn stop(mut self) -> Result<StopOutcome, Error> {
+        self.stop_if_last()
     }
 
-    /// Gives the share back; the last holder stops the server and waits for it. Call it where an error should be seen:
-    /// dropping the value does the same and only logs.
-    ///
-    /// # Errors
-    /// [`Error::Tool`] when the server would not stop in time.
-    pub fn stop(mut self) -> Result<Departure, Error> {
-        self.leave()
-    }
-
-    fn leave(&mut self) -> Result<Departure, Error> {
+    fn stop_if_last(&mut self) -> Result<StopOutcome, Error> {
         drop(self.watcher.take());
-        let Some(lease) = self.lease.take() else { return Ok(Departure::LeftRunning) };
-        let Some(_alone) = lease.into_exclusive() else { return Ok(Departure::LeftRunning) };
-        // Held to the end of this function, so that nobody starts what is being stopped.
-        self.cluster.stop(&self.home)?;
-        self.home.remove_short_socket_dir(&self.socket_dir);
-        Ok(Departure::Stopped)
+        let exclusive = self.usage_lock.take().and_then(UsageLock::into_exclusive);
+        // Held to the end of this function, so that no process starts the server while it is stopping.
+        let Some(_exclusive) = exclusive else { return Ok(StopOutcome::StillInUse) };
+        self.cluster.stop()?;
+        self.cluster.server_dir().remove_temporary_socket_dir(&self.socket_dir);
+        Ok(StopOutcome::Stopped)
     }
 }
 
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
-        if let Err(error) = self.leave() {
-            tracing::warn!(%error, "the private PostgreSQL could not be stopped; the next start will find it running");
+        if let Err(error) = self.stop_if_last() {
+            tracing::warn!(%error, "could not stop the private PostgreSQL; the next start will find it running");
         }
     }
 }

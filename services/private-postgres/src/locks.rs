@@ -1,7 +1,7 @@
 //! The two file locks by which processes agree on who starts and who stops the server.
 //!
-//! The kernel gives a lock back when its holder dies, so a `kill -9` never leaves one behind; for that reason nothing here may
-//! ever depend on what is written in a lock file.
+//! The kernel releases a lock when its holder dies, so a `kill -9` never leaves one behind. For that reason nothing here
+//! may ever depend on the contents of a lock file.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,48 +12,46 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::Error;
-use super::cluster::{START_LIMIT, STOP_LIMIT};
+use crate::Error;
+use crate::cluster::{START_LIMIT, STOP_LIMIT};
 
-/// How often a lock held by another process is tried again.
+/// Pause between two attempts to get a lock.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// How much longer than the work under a lock we wait for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How much longer we wait for a lock than the work under it may take.
+const GRACE: Duration = Duration::from_secs(60);
 
-/// The right to start the server, or to find out that it runs. One process at a time.
+/// The exclusive right to start the server, or to find it running.
 #[derive(Debug)]
-pub(super) struct StartLock {
+pub(crate) struct StartLock {
     _lock: Flock<File>,
 }
 
 impl StartLock {
-    /// Waits for its turn, as long as a start and a stop before it may take.
-    pub(super) fn take(path: &Path) -> Result<Self, Error> {
-        let limit = START_LIMIT + STOP_LIMIT + PATIENCE;
+    /// Waits as long as a start and a stop by another process may take.
+    pub(crate) fn acquire(path: &Path) -> Result<Self, Error> {
+        let limit = START_LIMIT + STOP_LIMIT + GRACE;
         Ok(Self { _lock: acquire(path, FlockArg::LockExclusiveNonblock, limit)? })
     }
 }
 
-/// A share in the server, or, made exclusive, the right to stop it.
+/// Shared by all users of the server; exclusive, the right to stop it.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(crate) struct UsageLock {
     lock: Flock<File>,
 }
 
-impl Lease {
-    /// Takes a share; waits while somebody is stopping the server.
-    pub(super) fn take(path: &Path) -> Result<Self, Error> {
-        Ok(Self { lock: acquire(path, FlockArg::LockSharedNonblock, STOP_LIMIT + PATIENCE)? })
+impl UsageLock {
+    /// Waits while another process stops the server.
+    pub(crate) fn acquire_shared(path: &Path) -> Result<Self, Error> {
+        Ok(Self { lock: acquire(path, FlockArg::LockSharedNonblock, STOP_LIMIT + GRACE)? })
     }
 
-    /// The exclusive lease, if nobody else has a share; without waiting. Of several that leave at the same moment
-    /// exactly one gets it: giving up the share comes first, so the last to ask finds no other left.
-    pub(super) fn into_exclusive(self) -> Option<Self> {
-        match self.lock.relock(FlockArg::LockExclusiveNonblock) {
-            Ok(()) => Some(self),
-            Err(_) => None,
-        }
+    /// Makes the lock exclusive, without waiting, if nobody else holds it; otherwise releases it. Of several users that
+    /// leave at the same moment exactly one succeeds: each releases its shared lock first, so the last one to ask finds
+    /// no other.
+    pub(crate) fn into_exclusive(self) -> Option<Self> {
+        self.lock.relock(FlockArg::LockExclusiveNonblock).is_ok().then_some(self)
     }
 }
 
@@ -77,31 +75,28 @@ fn acquire(path: &Path, kind: FlockArg, limit: Duration) -> Result<Flock<File>, 
 
 #[cfg(test)]
 mod tests {
-    //! Who may stop the server.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use std::sync::Barrier;
 
     use super::*;
 
     #[test]
-    fn of_holders_that_leave_together_exactly_one_may_stop() {
-        const HOLDERS: usize = 16;
+    fn exactly_one_of_several_users_that_leave_together_gets_the_exclusive_lock() {
+        const USERS: usize = 16;
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lease");
-        let ready = Barrier::new(HOLDERS);
+        let path = folder.path().join("usage.lock");
+        let ready = Barrier::new(USERS);
         let leave = || {
-            let lease = Lease::take(&path).unwrap();
+            let lock = UsageLock::acquire_shared(&path).unwrap();
             ready.wait();
-            let alone = lease.into_exclusive();
-            // Whoever got it keeps it until all have asked.
+            let exclusive = lock.into_exclusive();
+            // The winner keeps the lock until all have asked.
             ready.wait();
-            alone.is_some()
+            exclusive.is_some()
         };
-        let alone = thread::scope(|scope| {
-            let leaving: Vec<_> = (0..HOLDERS).map(|_| scope.spawn(leave)).collect();
-            leaving.into_iter().map(|thread| thread.join().unwrap()).filter(|alone| *alone).count()
+        let winners = thread::scope(|scope| {
+            let leaving: Vec<_> = (0..USERS).map(|_| scope.spawn(leave)).collect();
+            leaving.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
         });
-        assert_eq!(alone, 1);
+        assert_eq!(winners, 1);
     }
 }

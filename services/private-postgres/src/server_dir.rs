@@ -1,133 +1,146 @@
-//! Where things are: the folder of the cluster, its lock files, its socket.
+//! The folder `<data dir>/postgres`: cluster, lock files, log and socket.
 //!
-//! It must never put the socket into a folder that others may enter: whoever reaches the socket is let in.
+//! The socket must never be in a folder that others may enter: the server accepts every connection to it.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-use super::Error;
-use super::account::Account;
+use crate::Error;
+use crate::account::Account;
 
-/// Permissions of every folder made here: its owner's alone.
+/// Permissions of every folder made here: for its owner only.
 const PRIVATE_MODE: u32 = 0o700;
 
-/// The port has no meaning on a socket but is part of the socket's file name.
-pub(super) const PORT: u16 = 5432;
+/// The port has no meaning for a socket, but it is part of the socket's file name.
+pub(crate) const PORT: u16 = 5432;
 
-/// Name of the socket in its folder.
 const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
-/// The longest path of a Unix socket that both Linux (107 bytes) and macOS (103 bytes) take.
+/// The longest path of a Unix socket that both Linux (107 bytes) and macOS (103 bytes) accept.
 const MAX_SOCKET_PATH_BYTES: usize = 103;
 
-/// How many bytes of the home's hash name a short socket folder.
-const SHORT_NAME_BYTES: usize = 8;
+/// How many bytes of a hash name a temporary socket folder.
+const TEMPORARY_NAME_BYTES: usize = 8;
 
-/// The folder `<data dir>/postgres` and whose it is.
+/// The server's folder and the account that owns it.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(crate) struct ServerDir {
     data_dir: PathBuf,
     path: PathBuf,
     account: Account,
 }
 
-impl Home {
-    /// Makes the folders where they are missing and settles who the server runs as.
-    pub(super) fn prepare(data_dir: &Path) -> Result<Self, Error> {
+impl ServerDir {
+    /// Creates missing folders and chooses the account that the server runs as.
+    pub(crate) fn prepare(data_dir: &Path) -> Result<Self, Error> {
         make_private(data_dir)?;
-        // One name for one folder, however it was called: the lock files and the socket's name hang on it.
+        // Every spelling of the path must lead to the same lock files and the same socket.
         let data_dir = data_dir.canonicalize().map_err(Error::io("find", data_dir))?;
         let path = data_dir.join("postgres");
         make_private(&path)?;
-        let account = Account::of(&path)?;
-        account.take_over(&path)?;
+        let account = Account::for_server_dir(&path)?;
+        account.chown(&path)?;
         Ok(Self { data_dir, path, account })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn account(&self) -> Account {
+    pub(crate) fn account(&self) -> Account {
         self.account
     }
 
-    /// PostgreSQL's own data directory.
-    pub(super) fn cluster(&self) -> PathBuf {
+    /// A command that runs `program` as the server's account.
+    pub(crate) fn command(&self, program: &Path) -> Result<Command, Error> {
+        self.account.command(&self.path, program)
+    }
+
+    /// The name of `path` in the server's processes.
+    pub(crate) fn inherited_path(&self, path: &Path) -> PathBuf {
+        self.account.inherited_path(&self.path, path)
+    }
+
+    /// PostgreSQL's data directory.
+    pub(crate) fn cluster_dir(&self) -> PathBuf {
         self.path.join("cluster")
     }
 
-    /// Where a new cluster is made before it gets its name, so that a half-made one is never taken for a whole one.
-    pub(super) fn unfinished_cluster(&self) -> PathBuf {
+    /// A new cluster is made here and renamed when it is complete.
+    pub(crate) fn unfinished_cluster_dir(&self) -> PathBuf {
         self.path.join("cluster.unfinished")
     }
 
-    pub(super) fn server_log(&self) -> PathBuf {
+    /// The file in which a running server records its process id and socket.
+    pub(crate) fn pid_file(&self) -> PathBuf {
+        self.cluster_dir().join("postmaster.pid")
+    }
+
+    pub(crate) fn server_log(&self) -> PathBuf {
         self.path.join("server.log")
     }
 
-    /// Held alone by whoever starts the server.
-    pub(super) fn start_lock(&self) -> PathBuf {
+    pub(crate) fn start_lock(&self) -> PathBuf {
         self.data_dir.join("postgres.start.lock")
     }
 
-    /// Held together by all who use the server, and alone by whoever stops it.
-    pub(super) fn lease(&self) -> PathBuf {
+    pub(crate) fn usage_lock(&self) -> PathBuf {
         self.data_dir.join("postgres.lease")
     }
 
-    /// What PostgreSQL's tools printed the last time.
-    pub(super) fn tool_output(&self) -> PathBuf {
+    /// Holds the output of the last `initdb` or `pg_ctl`.
+    pub(crate) fn program_output(&self) -> PathBuf {
         self.data_dir.join("postgres.tools.log")
     }
 
-    /// The folder for the socket: inside the home, or a short one below the temporary folder where that path is too long.
-    pub(super) fn socket_dir(&self) -> Result<PathBuf, Error> {
+    /// Creates the folder for the socket: in the server's folder, or a temporary one if that path is unusable.
+    pub(crate) fn socket_dir(&self) -> Result<PathBuf, Error> {
         let inside = self.path.join("socket");
-        let dir = if is_usable_socket_dir(&inside) { inside } else { self.short_socket_dir() };
+        let dir = if is_usable_socket_dir(&inside) { inside } else { self.temporary_socket_dir() };
         make_private(&dir)?;
-        self.claim(&dir)?;
+        self.secure(&dir)?;
         Ok(dir)
     }
 
-    fn short_socket_dir(&self) -> PathBuf {
+    fn temporary_socket_dir(&self) -> PathBuf {
         let digest = Sha256::digest(self.path.as_os_str().as_bytes());
-        let name: String = digest.iter().take(SHORT_NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let name: String =
+            digest.iter().take(TEMPORARY_NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
         let parent = match self.account {
-            Account::Own => std::env::temp_dir(),
-            // Root's own temporary folder may be closed to the account.
+            Account::Current => std::env::temp_dir(),
+            // The account may be unable to enter root's own temporary folder.
             Account::Unprivileged { .. } => PathBuf::from("/tmp"),
         };
         parent.join(format!("daybook-{name}"))
     }
 
-    /// Makes sure that nobody else prepared the folder for us: its name can be guessed.
-    fn claim(&self, dir: &Path) -> Result<(), Error> {
-        let found = fs::symlink_metadata(dir).map_err(Error::io("look at", dir))?;
+    /// Refuses a folder that somebody else made first, as its name can be guessed, and sets owner and permissions.
+    fn secure(&self, dir: &Path) -> Result<(), Error> {
+        let found = fs::symlink_metadata(dir).map_err(Error::io("read", dir))?;
         let own = [self.account.uid(), nix::unistd::geteuid().as_raw()].contains(&found.uid());
         if !found.is_dir() || !own {
             return Err(Error::ForeignFolder { path: dir.to_owned() });
         }
         fs::set_permissions(dir, fs::Permissions::from_mode(PRIVATE_MODE))
-            .map_err(Error::io("close", dir))?;
-        self.account.take_over(dir)
+            .map_err(Error::io("change the permissions of", dir))?;
+        self.account.chown(dir)
     }
 
-    /// Leaves no empty folder in `/tmp` when the server is down. That it cannot be removed does no harm.
-    pub(super) fn remove_short_socket_dir(&self, dir: &Path) {
+    /// Removes `dir` if it is a temporary socket folder. A leftover does no harm.
+    pub(crate) fn remove_temporary_socket_dir(&self, dir: &Path) {
         if !dir.starts_with(&self.path) && fs::remove_dir(dir).is_err() {
-            tracing::debug!(dir = %dir.display(), "the folder of the socket was left in place");
+            tracing::debug!(dir = %dir.display(), "could not remove the temporary socket folder");
         }
     }
 }
 
-/// The file by which servers agree on who may listen in a folder.
-pub(super) fn socket_lock_file(socket_dir: &Path) -> PathBuf {
+/// The file by which PostgreSQL servers reserve a socket.
+pub(crate) fn socket_lock_file(socket_dir: &Path) -> PathBuf {
     socket_dir.join(format!("{SOCKET_NAME}.lock"))
 }
 
@@ -135,7 +148,7 @@ pub(super) fn socket_lock_file(socket_dir: &Path) -> PathBuf {
 fn is_usable_socket_dir(dir: &Path) -> bool {
     let bytes = dir.as_os_str().len() + 1 + SOCKET_NAME.len();
     let plain = |text: &str| !text.contains([',', '"', '\n']);
-    bytes <= MAX_SOCKET_PATH_BYTES && OsStr::to_str(dir.as_os_str()).is_some_and(plain)
+    bytes <= MAX_SOCKET_PATH_BYTES && dir.to_str().is_some_and(plain)
 }
 
 fn make_private(dir: &Path) -> Result<(), Error> {
@@ -144,36 +157,35 @@ fn make_private(dir: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    //! The choice of the socket's folder.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use super::*;
 
     #[test]
-    fn a_long_data_dir_gets_a_short_socket_folder_that_is_private() {
+    fn a_long_data_dir_gets_a_private_temporary_socket_folder() {
         let temporary = tempfile::tempdir().unwrap();
-        let home = Home::prepare(&temporary.path().join("x".repeat(MAX_SOCKET_PATH_BYTES))).unwrap();
-        let dir = home.socket_dir().unwrap();
+        let data_dir = temporary.path().join("x".repeat(MAX_SOCKET_PATH_BYTES));
+        let server_dir = ServerDir::prepare(&data_dir).unwrap();
+        let dir = server_dir.socket_dir().unwrap();
         assert!(is_usable_socket_dir(&dir), "{}", dir.display());
         assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o777, PRIVATE_MODE);
-        assert_eq!(dir, home.socket_dir().unwrap(), "the same home leads to the same folder");
-        home.remove_short_socket_dir(&dir);
+        assert_eq!(dir, server_dir.socket_dir().unwrap(), "the same data dir leads to the same folder");
+        server_dir.remove_temporary_socket_dir(&dir);
         assert!(!dir.exists());
     }
 
     #[test]
-    fn a_short_socket_folder_that_is_a_link_is_refused() {
+    fn a_temporary_socket_folder_that_is_a_link_is_refused() {
         let temporary = tempfile::tempdir().unwrap();
-        let home = Home::prepare(&temporary.path().join("y".repeat(MAX_SOCKET_PATH_BYTES))).unwrap();
-        let dir = home.short_socket_dir();
+        let data_dir = temporary.path().join("y".repeat(MAX_SOCKET_PATH_BYTES));
+        let server_dir = ServerDir::prepare(&data_dir).unwrap();
+        let dir = server_dir.temporary_socket_dir();
         std::os::unix::fs::symlink(temporary.path(), &dir).unwrap();
-        let refused = home.socket_dir();
+        let refused = server_dir.socket_dir();
         fs::remove_file(&dir).unwrap();
         assert!(matches!(refused, Err(Error::ForeignFolder { .. })));
     }
 
     #[test]
-    fn a_comma_in_the_path_is_no_good_for_a_socket() {
+    fn a_socket_path_must_not_contain_a_comma() {
         assert!(is_usable_socket_dir(Path::new("/data/socket")));
         assert!(!is_usable_socket_dir(Path::new("/a,b/socket")));
     }

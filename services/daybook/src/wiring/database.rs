@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
-use daybook_private_postgres::{Departure, Options, PrivatePostgres};
+use daybook_private_postgres::{PrivatePostgres, StopOutcome};
 use daybook_projections::runbook;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
@@ -87,8 +87,8 @@ impl DatabaseServer {
             private.map(PrivatePostgres::stop).transpose()
         });
         match stopped.await?.context("the private PostgreSQL could not be stopped")? {
-            Some(Departure::LeftRunning) => tracing::debug!("others still use the private PostgreSQL"),
-            Some(Departure::Stopped) | None => {}
+            Some(StopOutcome::StillInUse) => tracing::debug!("others still use the private PostgreSQL"),
+            Some(StopOutcome::Stopped) | None => {}
         }
         Ok(())
     }
@@ -118,10 +118,7 @@ fn check_beginning(data_dir: &Path, beginning: Beginning) -> Result<(), Misuse> 
 }
 
 fn start_private(data_dir: &Path) -> Result<DatabaseServer, daybook_private_postgres::Error> {
-    let options = Options::from_environment();
-    let mut private = PrivatePostgres::start(data_dir, &options)?;
-    // A command that is killed leaves no server behind either.
-    private.stop_with_process()?;
+    let private = PrivatePostgres::start(data_dir)?;
     Ok(DatabaseServer {
         config: private.config(),
         connect_hint: private.connect_hint(),

@@ -10,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use daybook_private_postgres::{DumpPrograms, Options};
+use daybook_private_postgres::DumpPrograms;
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -69,8 +69,7 @@ impl Tools {
     pub(in crate::cli) async fn find(config: &Config, client: &Client) -> anyhow::Result<Self> {
         let sql = "SELECT current_setting('server_version_num')::integer / 10000";
         let server = client.query_one(sql, &[]).await?.try_get::<_, i32>(0)?.unsigned_abs();
-        let programs =
-            spawn_blocking(move || DumpPrograms::find(&Options::from_environment(), server)).await??;
+        let programs = spawn_blocking(move || DumpPrograms::find(server)).await??;
         Ok(Self { programs, environment: environment(config) })
     }
 

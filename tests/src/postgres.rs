@@ -1,9 +1,9 @@
-//! A database of its own for each test, on a real PostgreSQL with durable settings.
+//! A separate database for each test, on a real PostgreSQL with durable settings.
 //!
-//! All test binaries of a user share one private server below the temporary folder; it is kept between runs, and its
-//! process ends with the last test process. `DAYBOOK_TEST_DATABASE_URL` names another server to use instead.
+//! All test binaries of a user share one private server in the temporary folder. Its data stays between runs; its process
+//! ends with the last test process. `DAYBOOK_TEST_DATABASE_URL` names another server to use instead.
 //!
-//! It must never skip a test: without PostgreSQL's programs each test fails with the text that says what to install.
+//! The harness must never skip a test: without PostgreSQL's programs each test fails and says what to install.
 
 mod name;
 mod server;
@@ -15,10 +15,10 @@ use tokio_postgres::{Client, Config, NoTls};
 use self::name::DatabaseName;
 use self::server::Server;
 
-/// The database that `migrated` clones, made by the first test of this process that asks for it.
+/// The database that `migrated` clones. The first test of this process that needs it creates it.
 static TEMPLATE: OnceCell<DatabaseName> = OnceCell::const_new();
 
-/// A database that belongs to one test, dropped with this value.
+/// A database of one test. Dropping the value drops the database.
 #[derive(Debug)]
 pub struct TestDatabase {
     server: &'static Server,
@@ -26,10 +26,10 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// A fresh database with nothing in it.
+    /// Creates an empty database.
     ///
     /// # Errors
-    /// When there is no PostgreSQL; the text says what to install or to set.
+    /// When there is no PostgreSQL. The text says what to install or set.
     pub async fn empty() -> anyhow::Result<Self> {
         let server = Server::shared().await?;
         let name = DatabaseName::next();
@@ -37,8 +37,8 @@ impl TestDatabase {
         Ok(Self { server, name })
     }
 
-    /// A fresh database on which `migrate` was run. It runs once in a process, on a template that is then cloned, so all
-    /// callers of a process must pass the same function. It must have closed its connections, or closes them on return.
+    /// Creates a migrated database. `migrate` runs once in a process, on a template that is then cloned, so all callers
+    /// in a process must pass the same function. It must close its connections when it returns.
     ///
     /// # Errors
     /// As [`TestDatabase::empty`], and those of `migrate`.
@@ -50,28 +50,28 @@ impl TestDatabase {
         Ok(Self { server, name })
     }
 
-    /// How to connect to it.
+    /// Connection settings.
     #[must_use]
     pub fn config(&self) -> Config {
         self.server.config(&self.name)
     }
 
-    /// The same as a `DATABASE_URL`, for a process that is started by a test.
+    /// Connection settings as a `DATABASE_URL`, for a process that a test starts.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url(&self.name)
     }
 
-    /// The same as another role. The private server lets everybody in; one that was named has to trust the role.
+    /// The URL for another role, without a password. The private server trusts all roles; a named server has to trust it.
     #[must_use]
     pub fn url_as(&self, role: &str) -> String {
         self.server.url_as(&self.name, role)
     }
 
-    /// A connection to it, driven by the runtime of the caller.
+    /// Connects; the caller's runtime drives the connection.
     ///
     /// # Errors
-    /// When the server does not let us in.
+    /// When the server refuses the connection.
     pub async fn connect(&self) -> anyhow::Result<Client> {
         let (client, connection) =
             self.config().connect(NoTls).await.context("connecting to the test's database")?;
@@ -82,7 +82,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // A database that could not be dropped is dropped by the sweep of a later run.
+        // On failure, the sweep of a later run drops it.
         let _ = self.server.execute_blocking(&self.name.drop_statement());
     }
 }
@@ -94,18 +94,16 @@ async fn make_template(
     let name = DatabaseName::next();
     server.execute(&format!("CREATE DATABASE {name}")).await?;
     migrate(server.config(&name)).await.context("migrating the template of the tests' databases")?;
-    // A database with connections cannot be cloned: no new ones from here on, and an end to those still closing.
+    // A database with connections cannot be cloned: forbid new ones and end those that are still closing.
     server.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await?;
-    let cut_off = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-    server.execute(&cut_off).await?;
+    let terminate =
+        format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    server.execute(&terminate).await?;
     Ok(name)
 }
 
 #[cfg(test)]
 mod tests {
-    //! The harness itself, on the server that it gives to the others.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use super::*;
 
     async fn migrate(config: Config) -> anyhow::Result<()> {
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_test_changes_a_clone_of_its_own() {
+    async fn each_test_changes_its_own_clone() {
         let first = TestDatabase::migrated(migrate).await.unwrap();
         let second = TestDatabase::migrated(migrate).await.unwrap();
         let changed = first.connect().await.unwrap();
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clones_are_made_side_by_side() {
+    async fn clones_can_be_created_concurrently() {
         let one = async || TestDatabase::migrated(migrate).await.unwrap();
         let databases = futures_util::join!(one(), one(), one());
         let client = databases.2.connect().await.unwrap();
@@ -160,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_database_is_gone_though_a_client_was_connected() {
+    async fn a_database_is_dropped_even_while_a_client_is_connected() {
         let database = TestDatabase::empty().await.unwrap();
         let (_connected, name) = (database.connect().await.unwrap(), database.name.to_string());
         drop(database);
@@ -171,11 +169,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn leftovers_of_ended_runs_are_swept_and_those_of_living_ones_kept() {
+    async fn the_sweep_drops_leftovers_of_ended_processes_only() {
         let mut ended = std::process::Command::new("true").spawn().unwrap();
         ended.wait().unwrap();
         let server = Server::shared().await.unwrap();
-        let leftover = DatabaseName::of_process(ended.id());
+        let leftover = DatabaseName::for_process(ended.id());
         let living = TestDatabase::empty().await.unwrap();
         server.execute(&format!("CREATE DATABASE {leftover}")).await.unwrap();
         server.sweep().await.unwrap();

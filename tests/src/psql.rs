@@ -2,32 +2,24 @@
 //!
 //! It must never read a person's `.psqlrc`, and never ask for a password.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use daybook::private_postgres::Options;
+use daybook_private_postgres::psql_program;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 /// How long a file of statements may take, at most.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where `psql` is: where the product finds the server's programs.
-///
-/// # Errors
-/// When PostgreSQL's programs are missing, with what to install.
-pub fn program() -> anyhow::Result<PathBuf> {
-    Ok(Options::from_environment().program("psql")?)
-}
-
 /// Runs a file of statements. Gives the rows that were printed, each a line with `|` between its values.
 ///
 /// # Errors
 /// When a statement fails, with what `psql` says.
 pub async fn run_file(url: &str, file: &Path) -> anyhow::Result<Vec<String>> {
-    let mut command = Command::new(program()?);
+    let mut command = Command::new(psql_program()?);
     command.args(["-X", "-w", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file);
     command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(PATIENCE, command.output()).await.context("psql takes too long")??;

@@ -3,8 +3,7 @@
 //! It must never hold a booking rule, a projection or an HTTP route: it only wires what the other crates offer.
 //!
 //! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
-//! that every command works with, [`private_postgres`] is the database of those who name none,
-//! `rehearsal` goes through the migration in a scratch database.
+//! that every command works with, `rehearsal` goes through the migration in a scratch database.
 
 pub mod cli;
 pub mod exit;
@@ -13,7 +12,6 @@ mod listening;
 mod logging;
 mod output;
 mod part;
-pub mod private_postgres;
 mod rehearsal;
 pub mod secrets;
 pub mod settings;

@@ -1,6 +1,6 @@
-//! Names of the tests' databases. Each says which process made it, so that leftovers can be told from those in use.
+//! Names of the tests' databases. Each holds the id of its process, so that leftovers can be recognised.
 //!
-//! They must never need quoting in SQL.
+//! A name must never need quoting in SQL.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,32 +10,31 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use uuid::Uuid;
 
-/// How all of them begin.
 pub(super) const PREFIX: &str = "daybook_test_";
 
-/// Distinguishes the databases of one process.
-static MADE: AtomicU64 = AtomicU64::new(0);
+/// Number of the next database of this process.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// The name of a database that the harness made, or may make.
+/// A database name of the harness's own form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DatabaseName(String);
 
 impl DatabaseName {
-    /// A new name of this process.
+    /// A new name for this process.
     pub(super) fn next() -> Self {
-        Self::of_process(std::process::id())
+        Self::for_process(std::process::id())
     }
 
-    /// A new name as the process `pid` would make it. The random end keeps apart processes that had the same number.
-    pub(super) fn of_process(pid: u32) -> Self {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+    /// A new name for the process `pid`. The random end keeps apart processes with the same id.
+    pub(super) fn for_process(pid: u32) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self(format!("{PREFIX}{pid}_{number}_{}", Uuid::new_v4().simple()))
     }
 
-    /// The name of an existing database, if the harness made it.
+    /// Parses the name of an existing database; `None` if it is not the harness's.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let ours = Self(name.to_owned());
-        ours.pid().map(|_| ours)
+        let name = Self(name.to_owned());
+        name.pid().map(|_| name)
     }
 
     fn pid(&self) -> Option<Pid> {
@@ -43,12 +42,12 @@ impl DatabaseName {
         pid.parse().ok().map(Pid::from_raw)
     }
 
-    /// Whether the process that made it has ended.
+    /// Whether its process has ended.
     pub(super) fn is_leftover(&self) -> bool {
         self.pid().is_some_and(|pid| kill(pid, None) == Err(Errno::ESRCH))
     }
 
-    /// The statement that removes it, whoever is connected.
+    /// The SQL statement that drops the database and ends its connections.
     pub(super) fn drop_statement(&self) -> String {
         format!("DROP DATABASE IF EXISTS {self} WITH (FORCE)")
     }
@@ -62,13 +61,10 @@ impl fmt::Display for DatabaseName {
 
 #[cfg(test)]
 mod tests {
-    //! Telling our names from those of others.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use super::*;
 
     #[test]
-    fn only_our_own_names_are_recognised() {
+    fn only_the_harness_s_own_names_are_recognised() {
         let name = DatabaseName::next();
         assert_eq!(DatabaseName::parse(&name.to_string()), Some(name));
         for other in ["postgres", "daybook", "daybook_test_", "daybook_test_x_1_a"] {
@@ -79,6 +75,6 @@ mod tests {
     #[test]
     fn names_fit_into_an_identifier() {
         const MAX_IDENTIFIER_BYTES: usize = 63;
-        assert!(DatabaseName::of_process(u32::MAX).to_string().len() <= MAX_IDENTIFIER_BYTES);
+        assert!(DatabaseName::for_process(u32::MAX).to_string().len() <= MAX_IDENTIFIER_BYTES);
     }
 }

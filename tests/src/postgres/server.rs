@@ -1,32 +1,33 @@
-//! The server that the tests' databases are on: one for all test binaries of a user, or one that was named.
+//! The server of the tests' databases: the private one of all test binaries of a user, or the one in
+//! `DAYBOOK_TEST_DATABASE_URL`.
 //!
-//! It must never touch a database that the harness did not make.
+//! This module must never touch a database that the harness did not create.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use daybook::private_postgres::{Options, PrivatePostgres};
+use daybook_private_postgres::PrivatePostgres;
 use nix::unistd::geteuid;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Config, NoTls};
 
 use super::name::{DatabaseName, PREFIX};
 
-/// Names a server to use instead of the private one; its user must be allowed to create databases.
+/// Names a server to use instead of the private one. Its user must be allowed to create databases.
 const URL_VARIABLE: &str = "DAYBOOK_TEST_DATABASE_URL";
 
-/// Found or started by the first test of the process.
+/// The server of this process. The first test that needs it finds or starts it.
 static SHARED: OnceCell<Server> = OnceCell::const_new();
 
-/// A server, and how to reach it.
+/// A server and its connection settings.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// The database from which the others are made.
+    /// Leads to the database in which `CREATE DATABASE` runs.
     config: Config,
     url: String,
-    /// Kept until the process ends: a static is never dropped, so the server stops by its watcher.
+    /// Kept until the process ends. A static is never dropped, so the watcher process stops the server.
     private: Option<PrivatePostgres>,
 }
 
@@ -47,8 +48,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Drops the databases of processes that have ended. Only on the private server: the numbers in the names of
-    /// another's databases may be of processes on another machine.
+    /// Drops the databases of ended processes. On the private server only: on another server, a name may hold the id of a
+    /// process on another machine.
     pub(super) async fn sweep(&self) -> anyhow::Result<()> {
         if self.private.is_none() {
             return Ok(());
@@ -59,30 +60,28 @@ impl Server {
         let rows = client.query("SELECT datname FROM pg_database WHERE datname LIKE $1", &[&pattern]).await?;
         let names = rows.iter().filter_map(|row| DatabaseName::parse(row.get(0)));
         for name in names.filter(DatabaseName::is_leftover) {
-            // Another process may be sweeping the same one; what stays is swept the next time.
+            // Another process may drop the same one. The next sweep drops leftovers.
             client.batch_execute(&name.drop_statement()).await.ok();
         }
         Ok(())
     }
 
-    /// How to connect to one of its databases.
     pub(super) fn config(&self, name: &DatabaseName) -> Config {
         let mut config = self.config.clone();
         config.dbname(name.to_string());
         config
     }
 
-    /// The same as a URL.
     pub(super) fn url(&self, name: &DatabaseName) -> String {
         with_database(&self.url, name)
     }
 
-    /// The same as another role, without a password. A server that was named has to trust it.
+    /// A URL for another role, without a password. A named server has to trust the role.
     pub(super) fn url_as(&self, name: &DatabaseName, role: &str) -> String {
         with_user(&self.url(name), role)
     }
 
-    /// Runs one statement on a connection of its own: `CREATE DATABASE` takes no company.
+    /// Runs one statement on a new connection: `CREATE DATABASE` cannot run in a transaction.
     pub(super) async fn execute(&self, statement: &str) -> anyhow::Result<()> {
         let (client, connection) =
             self.config.connect(NoTls).await.context("connecting to the tests' server")?;
@@ -90,7 +89,7 @@ impl Server {
         client.batch_execute(statement).await.with_context(|| format!("running `{statement}`"))
     }
 
-    /// The same from where nothing can be awaited, inside a runtime or outside.
+    /// The blocking form of [`Server::execute`], for callers inside or outside a runtime.
     pub(super) fn execute_blocking(&self, statement: &str) -> anyhow::Result<()> {
         let run = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -105,30 +104,29 @@ impl Server {
 
 fn start_private() -> anyhow::Result<PrivatePostgres> {
     let dir = std::env::temp_dir().join(format!("daybook-tests-{}", geteuid()));
-    own_folder(&dir)?;
-    let mut postgres = PrivatePostgres::start(&dir, &Options::from_environment()).with_context(|| {
+    make_own_folder(&dir)?;
+    PrivatePostgres::start(&dir).with_context(|| {
         format!(
             "starting the tests' PostgreSQL in {} (which may be deleted when no test runs)",
             dir.display()
         )
-    })?;
-    postgres.stop_with_process()?;
-    Ok(postgres)
+    })
 }
 
-/// The name can be guessed and the temporary folder is open to all, so somebody else may have made it first.
-fn own_folder(dir: &Path) -> anyhow::Result<()> {
+/// Creates the folder. Its name can be guessed and everybody can write to the temporary folder, so it may be another
+/// user's.
+fn make_own_folder(dir: &Path) -> anyhow::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     let found = fs::symlink_metadata(dir)?;
     let own = found.is_dir() && found.uid() == geteuid().as_raw();
-    ensure!(own, "{} belongs to somebody else; set TMPDIR to a folder of your own", dir.display());
+    ensure!(own, "{} belongs to another user; set TMPDIR to a folder of your own", dir.display());
     Ok(())
 }
 
-/// `url` with another database: `postgresql://user@host:port/other?options`.
+/// Replaces the database in `url`.
 fn with_database(url: &str, name: &DatabaseName) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        // The form `host=… user=…`, in which the last word counts.
+        // In the form `host=… user=…` the last value wins.
         return format!("{url} dbname={name}");
     };
     let (address, options) =
@@ -137,7 +135,7 @@ fn with_database(url: &str, name: &DatabaseName) -> String {
     format!("{scheme}://{host}/{name}{options}")
 }
 
-/// `url` with another user, and without a password.
+/// Replaces the user in `url` and removes the password.
 fn with_user(url: &str, role: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return format!("{url} user={role} password=''");
@@ -149,13 +147,10 @@ fn with_user(url: &str, role: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! Rewriting the URL of a server.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use super::*;
 
     #[test]
-    fn the_database_of_a_url_is_replaced_and_its_options_stay() {
+    fn with_database_keeps_the_options_of_a_url() {
         let name = DatabaseName::next();
         for (url, expected) in [
             ("postgresql://u:p@h:5432/old", format!("postgresql://u:p@h:5432/{name}")),
@@ -170,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_of_a_url_is_replaced_and_the_password_is_gone() {
+    fn with_user_removes_the_password_of_a_url() {
         for (url, expected) in [
             ("postgresql://u:p@h:5432/d", "postgresql://reader@h:5432/d"),
             ("postgres://h/d?sslmode=disable", "postgres://reader@h/d?sslmode=disable"),

@@ -5,7 +5,6 @@ mod elsewhere;
 mod selects;
 
 use daybook_tests::process::Installation;
-use daybook_tests::psql;
 use serde_json::json;
 
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, until, working_day};
@@ -45,7 +44,7 @@ async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql()
 
 /// Runs a command line as a person does who pastes it, and gives what it prints.
 async fn paste(line: &str) -> String {
-    let programs = psql::program().unwrap();
+    let programs = daybook_private_postgres::psql_program().unwrap();
     let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let output = tokio::process::Command::new("sh").args(["-c", line]).env("PATH", path).output();
     let output = output.await.unwrap();

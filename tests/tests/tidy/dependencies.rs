@@ -7,15 +7,23 @@ use std::path::Path;
 use crate::Finding;
 
 /// Each crate, and those it may use.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("daybook-domain", &[]),
     ("daybook-event-log", &["daybook-domain"]),
     ("daybook-commands", &["daybook-domain", "daybook-event-log"]),
     ("daybook-projections", &["daybook-domain", "daybook-event-log"]),
     ("daybook-api", &["daybook-domain", "daybook-event-log", "daybook-commands", "daybook-projections"]),
+    ("daybook-private-postgres", &[]),
     (
         "daybook",
-        &["daybook-domain", "daybook-event-log", "daybook-commands", "daybook-projections", "daybook-api"],
+        &[
+            "daybook-domain",
+            "daybook-event-log",
+            "daybook-commands",
+            "daybook-projections",
+            "daybook-api",
+            "daybook-private-postgres",
+        ],
     ),
     (
         "daybook-tests",
@@ -25,6 +33,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "daybook-commands",
             "daybook-projections",
             "daybook-api",
+            "daybook-private-postgres",
             "daybook",
             "daybook-log-server",
         ],

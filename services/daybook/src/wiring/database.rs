@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use daybook_private_postgres::{PrivatePostgres, StopOutcome};
 use daybook_projections::runbook;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
 use super::IfMissing;
 use crate::failure::UsageError;
-use crate::private_postgres::{self, Departure, PrivatePostgres};
 use crate::settings::{Database, Settings};
 
 /// A private PostgreSQL that several tasks use; empty once it was given up.
@@ -87,8 +87,8 @@ impl DatabaseServer {
             private.map(PrivatePostgres::stop).transpose()
         });
         match stopped.await?.context("the private PostgreSQL could not be stopped")? {
-            Some(Departure::LeftRunning) => tracing::debug!("others still use the private PostgreSQL"),
-            Some(Departure::Stopped) | None => {}
+            Some(StopOutcome::StillInUse) => tracing::debug!("others still use the private PostgreSQL"),
+            Some(StopOutcome::Stopped) | None => {}
         }
         Ok(())
     }
@@ -117,11 +117,8 @@ fn check_beginning(data_dir: &Path, beginning: IfMissing) -> Result<(), UsageErr
     Ok(())
 }
 
-fn start_private(data_dir: &Path) -> Result<DatabaseServer, private_postgres::Error> {
-    let options = private_postgres::Options::from_environment();
-    let mut private = PrivatePostgres::start(data_dir, &options)?;
-    // A command that is killed leaves no server behind either.
-    private.stop_with_process()?;
+fn start_private(data_dir: &Path) -> Result<DatabaseServer, daybook_private_postgres::Error> {
+    let private = PrivatePostgres::start(data_dir)?;
     Ok(DatabaseServer {
         config: private.config(),
         connect_hint: private.connect_hint(),

@@ -1,7 +1,7 @@
 //! On a server of somebody else's, where Daybook's user may make no roles: it says what an administrator would run, works
 //! without, and grants what there is to grant once it was run.
 
-use daybook::private_postgres::{Options, PrivatePostgres};
+use daybook_private_postgres::PrivatePostgres;
 use daybook_tests::process::{Installation, Service};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
@@ -12,11 +12,7 @@ use crate::asking::until;
 async fn server() -> (TempDir, PrivatePostgres) {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().to_owned();
-    let start = move || {
-        let mut server = PrivatePostgres::start(&data_dir, &Options::from_environment()).unwrap();
-        server.stop_with_process().unwrap();
-        server
-    };
+    let start = move || PrivatePostgres::start(&data_dir).unwrap();
     (folder, tokio::task::spawn_blocking(start).await.unwrap())
 }
 

@@ -10,13 +10,12 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use daybook_private_postgres::DumpPrograms;
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
-
-use crate::private_postgres::{DumpPrograms, Options};
 
 /// How long one dump or one restore may take, at most.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -70,8 +69,7 @@ impl Tools {
     pub(in crate::cli) async fn find(config: &Config, client: &Client) -> anyhow::Result<Self> {
         let sql = "SELECT current_setting('server_version_num')::integer / 10000";
         let server = client.query_one(sql, &[]).await?.try_get::<_, i32>(0)?.unsigned_abs();
-        let programs =
-            spawn_blocking(move || DumpPrograms::find(&Options::from_environment(), server)).await??;
+        let programs = spawn_blocking(move || DumpPrograms::find(server)).await??;
         Ok(Self { programs, environment: environment(config) })
     }
 

@@ -1,7 +1,6 @@
-//! The private PostgreSQL on a real one: shared, killed, started again.
+//! The private PostgreSQL on real processes: shared, killed, restarted.
 //!
-//! No test here may leave a server behind: each stops its own, also when it fails (dropping does it).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+//! No test may leave a server behind: each stops its own, and dropping does so when the test fails.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -13,24 +12,22 @@ use tokio_postgres::{Client, NoTls};
 use super::postmaster::Postmaster;
 use super::*;
 
-/// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a condition may take to become true.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 
 fn start(data_dir: &Path) -> PrivatePostgres {
-    PrivatePostgres::start(data_dir, &Options::from_environment()).unwrap_or_else(|error| panic!("{error}"))
+    PrivatePostgres::start(data_dir).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn postmaster(data_dir: &Path) -> Option<Postmaster> {
-    let home = data_dir.canonicalize().unwrap().join("postgres");
-    let cluster = home.join("cluster");
-    Postmaster::recorded(&home, &cluster).filter(|found| found.is_alive(&cluster))
+    Postmaster::running(&ServerDir::prepare(data_dir).unwrap())
 }
 
 #[track_caller]
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < PATIENCE, "{what}: not within {} s", PATIENCE.as_secs());
+        assert!(started.elapsed() < WAIT_LIMIT, "{what}: not within {} s", WAIT_LIMIT.as_secs());
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -63,36 +60,33 @@ fn setting(postgres: &PrivatePostgres, name: &str) -> String {
 }
 
 #[test]
-fn two_holders_share_one_server_and_the_last_one_stops_it() {
+fn two_users_share_one_server_and_the_last_one_stops_it() {
     let folder = tempfile::tempdir().unwrap();
     let first = start(folder.path());
     let second = start(folder.path());
     let running = postmaster(folder.path()).unwrap();
     write_note(&first);
 
-    assert_eq!(first.stop().unwrap(), Departure::LeftRunning);
-    assert_eq!(postmaster(folder.path()), Some(running), "the server the second one uses still runs");
+    assert_eq!(first.stop().unwrap(), StopOutcome::StillInUse);
+    assert_eq!(postmaster(folder.path()), Some(running), "the second user's server still runs");
     assert_eq!(read_note(second.config()), "kept");
 
-    assert_eq!(second.stop().unwrap(), Departure::Stopped);
+    assert_eq!(second.stop().unwrap(), StopOutcome::Stopped);
     assert_eq!(postmaster(folder.path()), None);
-    assert_eq!(read_note(start(folder.path()).config()), "kept", "data outlives a stop");
+    assert_eq!(read_note(start(folder.path()).config()), "kept", "data survives a stop");
 }
 
 #[test]
-fn many_starts_at_once_make_one_server() {
+fn simultaneous_starts_make_one_server() {
     let folder = tempfile::tempdir().unwrap();
-    let shares: Vec<_> = thread::scope(|scope| {
+    let users: Vec<_> = thread::scope(|scope| {
         let starting: Vec<_> = (0..4).map(|_| scope.spawn(|| start(folder.path()))).collect();
         starting.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let departures: Vec<_> = shares.into_iter().map(|share| share.stop().unwrap()).collect();
-    assert_eq!(
-        departures.iter().filter(|departure| **departure == Departure::Stopped).count(),
-        1,
-        "{departures:?}"
-    );
-    assert_eq!(departures.last(), Some(&Departure::Stopped));
+    let outcomes: Vec<_> = users.into_iter().map(|user| user.stop().unwrap()).collect();
+    let stopped = outcomes.iter().filter(|outcome| **outcome == StopOutcome::Stopped).count();
+    assert_eq!(stopped, 1, "{outcomes:?}");
+    assert_eq!(outcomes.last(), Some(&StopOutcome::Stopped));
 }
 
 #[test]
@@ -105,26 +99,26 @@ fn data_survives_a_killed_server() {
 
     postgres.revive().unwrap();
     assert_eq!(read_note(postgres.config()), "kept");
-    assert_eq!(postgres.stop().unwrap(), Departure::Stopped);
+    assert_eq!(postgres.stop().unwrap(), StopOutcome::Stopped);
 }
 
 #[test]
-fn a_server_whose_holders_were_killed_is_used_again() {
+fn a_server_whose_users_were_killed_is_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut killed = start(folder.path());
     write_note(&killed);
-    // What the kernel does for a killed process: the lock is gone, and nothing else happens.
-    drop(killed.lease.take());
+    // A killed process leaves like this: the kernel releases its lock, and no other cleanup happens.
+    drop(killed.usage_lock.take());
     let left_behind = postmaster(folder.path()).unwrap();
 
     let next = start(folder.path());
     assert_eq!(postmaster(folder.path()), Some(left_behind));
     assert_eq!(read_note(next.config()), "kept");
-    assert_eq!(next.stop().unwrap(), Departure::Stopped);
+    assert_eq!(next.stop().unwrap(), StopOutcome::Stopped);
 }
 
 #[test]
-fn stale_lock_files_that_name_a_living_process_are_seen_through() {
+fn stale_lock_files_with_the_pid_of_another_process_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     drop(start(folder.path()));
     let mut bystander = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
@@ -137,7 +131,7 @@ fn stale_lock_files_that_name_a_living_process_are_seen_through() {
     assert!(bystander.try_wait().unwrap().is_none(), "the bystander was left alone");
     bystander.kill().unwrap();
     bystander.wait().unwrap();
-    assert_eq!(postgres.stop().unwrap(), Departure::Stopped);
+    assert_eq!(postgres.stop().unwrap(), StopOutcome::Stopped);
 }
 
 #[test]
@@ -153,8 +147,8 @@ fn a_long_data_dir_works_and_psql_can_connect() {
         String::from_utf8_lossy(&output.stderr)
     );
     let socket_dir = postgres.socket_dir.clone();
-    assert_eq!(postgres.stop().unwrap(), Departure::Stopped);
-    assert!(!socket_dir.exists(), "no folder is left in the temporary folder");
+    assert_eq!(postgres.stop().unwrap(), StopOutcome::Stopped);
+    assert!(!socket_dir.exists(), "the temporary socket folder is removed");
 }
 
 #[test]
@@ -203,19 +197,17 @@ fn the_server_log_holds_no_values_of_failed_statements() {
 }
 
 #[test]
-fn a_watched_server_stops_when_its_process_is_gone() {
+fn the_watcher_stops_the_server_when_the_last_user_was_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut killed = start(folder.path());
-    killed.stop_with_process().unwrap();
     let other = start(folder.path());
-    drop(killed.lease.take());
+    drop(killed.usage_lock.take());
     assert!(killed.watcher.take().unwrap().outlive().unwrap().success());
-    assert!(postmaster(folder.path()).is_some(), "the watcher gives up on a server that another uses");
+    assert!(postmaster(folder.path()).is_some(), "the watcher must not stop a server in use");
 
     let mut last = start(folder.path());
-    assert_eq!(other.stop().unwrap(), Departure::LeftRunning);
-    last.stop_with_process().unwrap();
-    drop(last.lease.take());
+    assert_eq!(other.stop().unwrap(), StopOutcome::StillInUse);
+    drop(last.usage_lock.take());
     assert!(last.watcher.take().unwrap().outlive().unwrap().success());
-    assert_eq!(postmaster(folder.path()), None, "nobody else used it, so the watcher stopped it");
+    assert_eq!(postmaster(folder.path()), None, "the last user's watcher stops the server");
 }

@@ -1,25 +1,25 @@
-//! Runs one of PostgreSQL's programs to its end, or to the end of our patience.
+//! Runs one of PostgreSQL's programs with a time limit.
 //!
-//! Its output goes to a file, never to a pipe: the server that `pg_ctl` leaves behind would hold a pipe open for ever.
+//! Its output must go to a file, never to a pipe: the server that `pg_ctl` starts would keep the pipe open.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Error;
+use crate::Error;
 
-/// How often a running program is looked at.
-const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// Pause between two checks whether the program has ended.
+const POLL_PAUSE: Duration = Duration::from_millis(10);
 
-/// How much of a failed program's output goes into the error.
+/// How many lines of a failed program's output go into the error.
 const MAX_OUTPUT_LINES: usize = 12;
 
-/// Runs `command`; anything but success within `limit` is an error that shows what it printed into `output`.
-pub(super) fn run(
-    tool: &'static str,
+/// Runs `command` with its output in the file `output`. Fails unless the program succeeds within `limit`.
+pub(crate) fn run(
+    program: &'static str,
     command: &mut Command,
     output: &Path,
     limit: Duration,
@@ -28,18 +28,14 @@ pub(super) fn run(
     options.create(true).write(true).truncate(true).mode(0o600);
     let file = options.open(output).map_err(Error::io("open", output))?;
     let copy = file.try_clone().map_err(Error::io("open", output))?;
-    let program = Path::new(command.get_program()).to_owned();
-    let mut child = command
-        .stdout(Stdio::from(file))
-        .stderr(Stdio::from(copy))
-        .spawn()
-        .map_err(Error::io("run", &program))?;
-    let outcome = match wait(&mut child, limit).map_err(Error::io("wait for", &program))? {
+    let path = Path::new(command.get_program()).to_owned();
+    let mut child = command.stdout(file).stderr(copy).spawn().map_err(Error::io("run", &path))?;
+    let outcome = match wait(&mut child, limit).map_err(Error::io("wait for", &path))? {
         Some(status) if status.success() => return Ok(()),
         Some(status) => status.to_string(),
-        None => format!("no end within {} s", limit.as_secs()),
+        None => format!("timed out after {} s", limit.as_secs()),
     };
-    Err(Error::Tool { tool, outcome, output: last_lines(output) })
+    Err(Error::ProgramFailed { program, outcome, output: last_lines(output) })
 }
 
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
@@ -48,7 +44,7 @@ fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        thread::sleep(LOOK_PAUSE);
+        thread::sleep(POLL_PAUSE);
     }
     child.kill()?;
     child.wait()?;

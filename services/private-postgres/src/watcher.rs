@@ -1,18 +1,17 @@
-//! A small process that outlives us and stops the server when we are gone, in whatever way we went.
+//! A small process that outlives this one and stops the server if this process was killed.
 //!
-//! It must never stop a server that others use, nor one that is not ours: it takes the lease exclusively first, and then
-//! looks at what the server works on.
+//! It must never stop a server that others use, nor another cluster's server: it first takes the usage lock exclusively,
+//! and then checks the server's working directory.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::Error;
-use super::home::Home;
-use super::postmaster::pid_file;
+use crate::Error;
+use crate::server_dir::ServerDir;
 
-/// Waits until our end of its standard input closes, which it does with our last breath; then does what
-/// `PrivatePostgres::stop` does. $1 lease, $2 pid file, $3 cluster. Bounds: 5 s for the lease (the kernel may close our
-/// files one after the other), 120 s for the server.
+/// Waits until its standard input closes, which happens when this process ends, and then does the same as
+/// `PrivatePostgres::stop`. $1: usage lock, $2: pid file, $3: cluster. It waits 5 s for the lock, since the kernel
+/// closes the files of a dead process one by one, and 120 s for the server.
 const SCRIPT: &str = r#"
 cat >/dev/null
 exec 8>>"$1" || exit 1
@@ -34,17 +33,17 @@ done
 
 /// The running watcher. Dropping it ends it without stopping the server.
 #[derive(Debug)]
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     child: Child,
 }
 
 impl Watcher {
-    /// Starts it, in a process group of its own: a Ctrl-C is not for it. Its standard input stays open as long as we live.
-    pub(super) fn spawn(home: &Home) -> Result<Self, Error> {
+    /// Starts the process in its own process group, out of reach of a Ctrl-C in the terminal.
+    pub(crate) fn spawn(server_dir: &ServerDir) -> Result<Self, Error> {
         let shell = "/bin/sh";
         let mut command = Command::new(shell);
         command.args(["-c", SCRIPT, "daybook-postgres-watcher"]);
-        command.arg(home.lease()).arg(pid_file(&home.cluster())).arg(home.cluster());
+        command.args([server_dir.usage_lock(), server_dir.pid_file(), server_dir.cluster_dir()]);
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command
             .stdin(Stdio::piped())
@@ -56,18 +55,18 @@ impl Watcher {
         Ok(Self { child })
     }
 
-    /// What our death looks like to it; returns when it has done its work.
+    /// Simulates the end of this process, and returns when the watcher has ended.
     #[cfg(test)]
-    pub(super) fn outlive(mut self) -> std::io::Result<std::process::ExitStatus> {
-        // Waiting closes its standard input first.
+    pub(crate) fn outlive(mut self) -> std::io::Result<std::process::ExitStatus> {
+        // `wait` first closes the child's standard input.
         self.child.wait()
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        // Killed before its input closes, or it would take our orderly end for a death. It leaves `cat` behind for the
-        // moment until that input closes.
+        // The kill must come before its input closes, or the watcher would try to stop the server. Its `cat` ends when
+        // the input closes.
         if self.child.kill().and_then(|()| self.child.wait()).is_err() {
             tracing::debug!("the watcher of the private PostgreSQL had already ended");
         }

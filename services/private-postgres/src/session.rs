@@ -1,56 +1,49 @@
-//! Talking to the private server: how to connect, whether it answers, and the database it must have.
+//! Connections to the private server: their settings, the wait until it is ready, and the database it must have.
 //!
-//! It must never know a schema or a table: what is in the database is the business of the migrations.
+//! This module must never know a schema or a table: those belong to the migrations.
 
-use std::fmt::Write as _;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::home::PORT;
-use super::{DATABASE, Error, USER};
+use crate::server_dir::PORT;
+use crate::{DATABASE, Error, USER};
 
 /// How long one attempt to connect may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How often a server that is starting is asked again.
-const ASK_PAUSE: Duration = Duration::from_millis(50);
+/// Pause between two attempts to connect to a server that is starting.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// The database that every cluster has.
 const MAINTENANCE_DATABASE: &str = "postgres";
 
-/// How to connect to `database` through the socket in `socket_dir`.
-pub(super) fn config(socket_dir: &Path, database: &str) -> Config {
+/// Everything but the unreserved characters of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Connection settings for `database` through the socket in `socket_dir`.
+pub(crate) fn config(socket_dir: &Path, database: &str) -> Config {
     let mut config = Config::new();
     config.host_path(socket_dir).port(PORT).user(USER).dbname(database);
     config.application_name("daybook").connect_timeout(CONNECT_LIMIT);
     config
 }
 
-/// The same as a URL that libpq and its relatives read.
-pub(super) fn url(socket_dir: &Path, database: &str) -> String {
-    format!("postgresql://{USER}@{}:{PORT}/{database}", percent_encoded(&socket_dir.to_string_lossy()))
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing into a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
+/// The same settings as a URL for libpq and compatible drivers.
+pub(crate) fn url(socket_dir: &Path, database: &str) -> String {
+    let socket_dir = socket_dir.to_string_lossy();
+    let host = utf8_percent_encode(&socket_dir, RESERVED);
+    format!("postgresql://{USER}@{host}:{PORT}/{database}")
 }
 
 /// A command line for a shell.
-pub(super) fn psql_command(socket_dir: &Path, user: &str, database: &str) -> String {
+pub(crate) fn psql_command(socket_dir: &Path, user: &str, database: &str) -> String {
     format!("psql -h {} -U {user} {database}", shell_word(&socket_dir.to_string_lossy()))
 }
 
@@ -59,16 +52,16 @@ fn shell_word(text: &str) -> String {
     if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-/// Whether the server lets us in now.
-pub(super) fn answers(socket_dir: &Path) -> bool {
-    wait_for_answer(socket_dir, Duration::ZERO, || true).is_ok()
+/// Whether the server accepts connections now.
+pub(crate) fn is_ready(socket_dir: &Path) -> bool {
+    wait_until_ready(socket_dir, Duration::ZERO, || true).is_ok()
 }
 
-/// Asks until the server lets us in; gives up after `limit`, or as soon as it is no longer `alive`.
-pub(super) fn wait_for_answer(
+/// Tries to connect until the server accepts; gives up after `limit`, or once it is no longer `running`.
+pub(crate) fn wait_until_ready(
     socket_dir: &Path,
     limit: Duration,
-    alive: impl Fn() -> bool,
+    running: impl Fn() -> bool,
 ) -> Result<(), Error> {
     let started = Instant::now();
     loop {
@@ -76,15 +69,15 @@ pub(super) fn wait_for_answer(
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        if started.elapsed() >= limit || !alive() {
+        if started.elapsed() >= limit || !running() {
             return Err(Error::Unreachable { socket_dir: socket_dir.to_owned(), source: last });
         }
-        thread::sleep(ASK_PAUSE);
+        thread::sleep(RETRY_PAUSE);
     }
 }
 
-/// Makes the database of Daybook where it is missing. Only one process at a time may call it.
-pub(super) fn ensure_database(socket_dir: &Path) -> Result<(), Error> {
+/// Creates Daybook's database if it is missing. Call it with the start lock held.
+pub(crate) fn ensure_database(socket_dir: &Path) -> Result<(), Error> {
     let unreachable = |source| Error::Unreachable { socket_dir: socket_dir.to_owned(), source };
     block_on(async {
         let client = connect(socket_dir).await?;
@@ -99,14 +92,13 @@ pub(super) fn ensure_database(socket_dir: &Path) -> Result<(), Error> {
     .map_err(unreachable)
 }
 
-/// Connects and lets the connection live on the runtime of the caller.
 async fn connect(socket_dir: &Path) -> Result<Client, tokio_postgres::Error> {
     let (client, connection) = config(socket_dir, MAINTENANCE_DATABASE).connect(NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// Runs `future` to its end on a thread of its own: the caller may or may not be inside a runtime.
+/// Runs `future` on its own thread, since the caller may be inside a runtime.
 fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, Error> {
     let run = || -> io::Result<T> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -121,9 +113,6 @@ fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> Result<T, Error>
 
 #[cfg(test)]
 mod tests {
-    //! What is handed to people and to other programs.
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
     use tokio_postgres::config::Host;
 
     use super::*;
@@ -138,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_psql_line_can_be_pasted() {
+    fn the_psql_command_line_is_quoted_for_a_shell() {
         assert_eq!(
             psql_command(Path::new("/data/socket"), USER, DATABASE),
             "psql -h /data/socket -U daybook daybook"

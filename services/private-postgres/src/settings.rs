@@ -1,18 +1,18 @@
-//! The settings of the private server, written anew at every start.
+//! The settings of the private server, rewritten at every start.
 //!
 //! They must never weaken durability (`fsync`, `synchronous_commit`, `full_page_writes`), open a network port, or let a
 //! statement or its values into the server's log.
 
 use std::path::Path;
 
-use super::home::PORT;
+use crate::server_dir::PORT;
 
 /// Name of the file next to `postgresql.conf`, which includes it.
-pub(super) const FILE_NAME: &str = "daybook.conf";
+pub(crate) const FILE_NAME: &str = "daybook.conf";
 
-/// What does not depend on the machine. A person's own wishes go below the include in `postgresql.conf`.
+/// Settings that are the same on every machine. Users put their own below the include in `postgresql.conf`.
 const FIXED: &str = "\
-# Made by daybook at every start: changes here are lost. Put your own below the include in postgresql.conf.
+# Written by daybook at every start; changes here are lost. Put your own settings below the include in postgresql.conf.
 listen_addresses = ''
 unix_socket_permissions = 0700
 
@@ -21,7 +21,7 @@ fsync = on
 synchronous_commit = on
 full_page_writes = on
 
-# A clinic's machine: small, and shared with daybook itself.
+# A clinic's machine is small, and daybook runs on it too.
 max_connections = 200
 shared_buffers = '256MB'
 work_mem = '16MB'
@@ -33,7 +33,7 @@ jit = off
 timezone = 'UTC'
 log_timezone = 'UTC'
 
-# ERROR lies below LOG in this order: messages about statements quote values, and values are patients' details.
+# This order of levels puts ERROR below LOG. Errors of statements quote values, and values are patients' details.
 log_min_messages = log
 log_min_error_statement = panic
 log_error_verbosity = terse
@@ -43,8 +43,8 @@ log_destination = 'stderr'
 logging_collector = off
 ";
 
-/// The whole file. `socket_dir` is the folder as the server calls it.
-pub(super) fn text(socket_dir: &Path) -> String {
+/// The contents of the file. `socket_dir` is the folder's name in the server's processes.
+pub(crate) fn text(socket_dir: &Path) -> String {
     let folder = socket_dir.to_string_lossy().replace('\'', "''");
     format!("{FIXED}\nport = {PORT}\nunix_socket_directories = '\"{folder}\"'\n")
 }

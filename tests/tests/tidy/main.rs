@@ -1,6 +1,6 @@
-//! The house style as an ordinary test: sizes, headers, names, the direction of uses, the numbers of migrations.
+//! The house style as an ordinary test: file sizes, headers, documentation, names, direction of uses, migration numbers.
 //!
-//! It must never judge what a compiler, rustfmt or clippy already judges, and never change a file.
+//! It checks nothing that the compiler, rustfmt or clippy checks, and it never changes a file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod code;
@@ -8,6 +8,7 @@ mod dependencies;
 mod files;
 mod migrations;
 mod style;
+mod words;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -39,10 +40,21 @@ fn assert_tidy(findings: &[Finding]) {
 }
 
 #[test]
-fn rust_files_have_headers_and_bounded_sizes() {
+fn rust_files_have_headers_documentation_and_bounded_sizes() {
     let sources = files::below(workspace(), "rs");
     assert!(!sources.is_empty(), "the walk found no Rust files below {}", workspace().display());
     let findings: Vec<_> = sources.iter().flat_map(|file| style::check(&file.path, &file.text)).collect();
+    assert_tidy(&findings);
+}
+
+#[test]
+fn code_uses_no_retired_word() {
+    let glossary = std::fs::read_to_string(workspace().join("docs/glossary.md")).unwrap();
+    let retired = words::retired_words(&glossary);
+    assert!(!retired.is_empty(), "docs/glossary.md has no table of retired words");
+    let sources = files::below(workspace(), "rs");
+    let findings: Vec<_> =
+        sources.iter().flat_map(|file| words::check(&file.path, &file.text, &retired)).collect();
     assert_tidy(&findings);
 }
 

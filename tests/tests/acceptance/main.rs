@@ -8,6 +8,7 @@ mod backups;
 mod broken_off;
 mod checklist;
 mod checks;
+mod compatibility;
 mod crashes;
 mod flips;
 mod guardrails;

@@ -2,8 +2,8 @@
 
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
-use daybook_event_log::vault::VaultError;
 use daybook_event_log::{Position, ReadError, RecordedEvent, Revision, StreamName};
+use daybook_vault::VaultError;
 use tokio_postgres::error::SqlState;
 
 use crate::control::generation::{Generation, GenerationState};

@@ -17,8 +17,8 @@ use daybook_domain::schedule::event::{
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
 use daybook_event_log::codec::{self, Recording};
-use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
 use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
 use smol_str::SmolStr;
 
 use crate::ViewError;

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::{Decryptor, Vault};
 use daybook_event_log::{EventLog, Filter, PageRange, Position, RecordedEvent, StreamName};
+use daybook_vault::{Decryptor, Vault};
 use futures_util::TryStreamExt;
 use futures_util::future::join3;
 use tokio::sync::mpsc;

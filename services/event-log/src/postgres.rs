@@ -6,7 +6,7 @@
 //!
 //! Only PostgreSQL's plain tables are relied on, no transaction ids: a restored dump is a log like any other.
 
-pub(crate) mod binary;
+pub mod binary;
 mod connection;
 mod copy;
 mod error;
@@ -29,7 +29,6 @@ use crate::port::{
     RecordedStream, Revision, StreamName, check_append,
 };
 
-pub use binary::BrokenCopy;
 pub use connection::{PoolSize, create_pool};
 pub use error::PostgresError;
 pub use follower::POLL_INTERVAL;

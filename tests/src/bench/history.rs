@@ -16,8 +16,8 @@ use daybook_domain::schedule::event::{
     ServiceSnapshot,
 };
 use daybook_domain::{Actor, Event, ReadModel, ReservationId, Sealed, SubjectId};
-use daybook_event_log::vault::{Encryptor, sealing_context};
 use daybook_event_log::{EventId, Metadata, NewEvent, StreamName, encode};
+use daybook_vault::{Encryptor, sealing_context};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
 use super::count::LeftOut;

@@ -9,8 +9,8 @@ use std::io::{BufRead, Seek};
 use chrono::NaiveDate;
 use daybook_domain::{KeyId, ReadModel};
 use daybook_event_log::portable::Verified;
-use daybook_event_log::vault::Decryptor;
 use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::Decryptor;
 use serde::Serialize;
 
 use super::proof::{Proof, ProofDay, ProofError, ProofView, proof_days};

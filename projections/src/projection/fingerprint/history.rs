@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use daybook_domain::{KeyId, ReservationId, SubjectId};
-use daybook_event_log::vault::{DataKey, Decryptor, Encryptor, sealing_context};
 use daybook_event_log::{EventId, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::{DataKey, Decryptor, Encryptor, sealing_context};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;

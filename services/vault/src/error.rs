@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use daybook_domain::{KeyId, SubjectId};
 
-use crate::postgres::PostgresError;
+use daybook_event_log::postgres::PostgresError;
 
 /// Why nothing was sealed, opened or forgotten.
 #[derive(Debug, thiserror::Error)]

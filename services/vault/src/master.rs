@@ -9,8 +9,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use daybook_domain::KeyId;
 
-use super::crypto::{DataKey, KEY_BYTES};
-use super::error::{InvalidMasterKey, KeyProviderError};
+use crate::crypto::{DataKey, KEY_BYTES};
+use crate::error::{InvalidMasterKey, KeyProviderError};
 
 /// A wrapped key as it is kept: only its keeper can unwrap it.
 #[derive(Clone, PartialEq, Eq)]

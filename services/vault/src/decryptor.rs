@@ -6,8 +6,8 @@ use std::fmt;
 
 use daybook_domain::{KeyId, Sealed, SubjectId};
 
-use super::crypto::{self, DataKey};
-use super::error::VaultError;
+use crate::crypto::{self, DataKey};
+use crate::error::VaultError;
 
 /// What a sealed text reads as.
 #[derive(Clone, PartialEq, Eq)]

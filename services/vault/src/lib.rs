@@ -6,12 +6,12 @@
 
 mod cache;
 mod crypto;
+mod decryptor;
 mod details;
 mod error;
-mod finder;
 mod fresh_key;
+mod live_keys;
 mod master;
-mod opener;
 mod store;
 
 use std::collections::HashSet;
@@ -23,17 +23,17 @@ use deadpool_postgres::Pool;
 
 use cache::Cache;
 use crypto::SubjectHash;
-use finder::{Finder, Found};
+use live_keys::{Finder, Found};
 use store::{LiveKey, Store};
 
 pub use cache::MAX_CACHED_KEYS;
 pub use crypto::DataKey;
+pub use decryptor::{Decryptor, Encryptor, Opened};
 pub use details::PatientDetails;
 pub use error::{InvalidMasterKey, KeyProviderError, VaultError};
-pub use finder::MAX_GROUP_SUBJECTS;
 pub use fresh_key::FreshKey;
+pub use live_keys::MAX_GROUP_SUBJECTS;
 pub use master::{KeyProvider, MasterKey, WrappedKey};
-pub use opener::{Decryptor, Encryptor, Opened};
 pub use store::MAX_STATEMENT_KEYS;
 
 /// What sealed texts are bound up with: the reservation's id, for details, notes and reasons alike. A sealed text that

@@ -11,10 +11,10 @@ use daybook_domain::{KeyId, Sealed, SubjectId};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::error::VaultError;
+use crate::error::VaultError;
 
 /// Bytes of a key.
-pub(super) const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 
 /// Bytes of a nonce, which stands before the ciphertext.
 const NONCE_BYTES: usize = 24;
@@ -42,12 +42,12 @@ impl DataKey {
     }
 
     /// The key for one purpose, so that no key serves two.
-    pub(super) fn derive(&self, purpose: &str) -> Self {
+    pub(crate) fn derive(&self, purpose: &str) -> Self {
         Self(mac(self).chain_update(purpose).finalize().into_bytes().into())
     }
 
     /// Nonce and ciphertext of bytes that are tied to others.
-    pub(super) fn encrypt(&self, plain: &[u8], tied_to: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
+    pub(crate) fn encrypt(&self, plain: &[u8], tied_to: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
         let mut sealed = vec![0; NONCE_BYTES];
         getrandom::fill(&mut sealed)?;
         sealed.extend(self.encrypt_with(&sealed, plain, tied_to));
@@ -64,7 +64,7 @@ impl DataKey {
     }
 
     /// The bytes again, or nothing where key, ties or bytes are not what they were.
-    pub(super) fn decrypt(&self, sealed: &[u8], tied_to: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn decrypt(&self, sealed: &[u8], tied_to: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
         let nonce = XNonce::try_from(nonce).ok()?;
         self.cipher().decrypt(&nonce, Payload { msg: ciphertext, aad: tied_to }).ok()
@@ -87,13 +87,13 @@ fn mac(key: &DataKey) -> Hmac<Sha256> {
 }
 
 /// Seals a text: nonce and ciphertext, tied to the key's id and the context.
-pub(super) fn seal(id: KeyId, key: &DataKey, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
+pub(crate) fn seal(id: KeyId, key: &DataKey, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
     let sealed = key.encrypt(text.as_bytes(), &ties(id, context)).map_err(VaultError::Randomness)?;
     Ok(Sealed { key: id, ciphertext: STANDARD.encode(sealed).into() })
 }
 
 /// Opens a text that was sealed with this key for this context.
-pub(super) fn open(key: &DataKey, sealed: &Sealed, context: &[u8]) -> Result<String, VaultError> {
+pub(crate) fn open(key: &DataKey, sealed: &Sealed, context: &[u8]) -> Result<String, VaultError> {
     let not_authentic = || VaultError::NotAuthentic(sealed.key);
     let bytes = STANDARD.decode(sealed.ciphertext.as_bytes()).map_err(|_| not_authentic())?;
     let plain = key.decrypt(&bytes, &ties(sealed.key, context)).ok_or_else(not_authentic)?;
@@ -107,14 +107,14 @@ fn ties(id: KeyId, context: &[u8]) -> Vec<u8> {
 
 /// Makes subjects of phone numbers.
 #[derive(Clone)]
-pub(super) struct SubjectHash(Hmac<Sha256>);
+pub(crate) struct SubjectHash(Hmac<Sha256>);
 
 impl SubjectHash {
-    pub(super) fn new(key: &DataKey) -> Self {
+    pub(crate) fn new(key: &DataKey) -> Self {
         Self(mac(key))
     }
 
-    pub(super) fn of(&self, phone: &Phone) -> SubjectId {
+    pub(crate) fn of(&self, phone: &Phone) -> SubjectId {
         let hash: [u8; 32] = self.0.clone().chain_update(phone.as_str()).finalize().into_bytes().into();
         let mut first = [0; 16];
         first.iter_mut().zip(hash).for_each(|(byte, of_hash)| *byte = of_hash);

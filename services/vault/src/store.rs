@@ -15,14 +15,14 @@ use tokio_postgres::types::ToSql;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use super::crypto::DataKey;
-use super::error::VaultError;
-use super::fresh_key::FreshKey;
-use super::master::{KeyProvider, WrappedKey};
-use super::opener::Decryptor;
-use crate::port::NewKey;
-use crate::postgres::PostgresError;
-use crate::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
+use crate::crypto::DataKey;
+use crate::decryptor::Decryptor;
+use crate::error::VaultError;
+use crate::fresh_key::FreshKey;
+use crate::master::{KeyProvider, WrappedKey};
+use daybook_event_log::NewKey;
+use daybook_event_log::postgres::PostgresError;
+use daybook_event_log::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
 
 /// Keys that one statement asks for or makes.
 pub const MAX_STATEMENT_KEYS: usize = 4096;
@@ -38,10 +38,10 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A live key of a subject.
 #[derive(Debug, Clone)]
-pub(super) struct LiveKey {
-    pub(super) subject: SubjectId,
-    pub(super) id: KeyId,
-    pub(super) key: DataKey,
+pub(crate) struct LiveKey {
+    pub(crate) subject: SubjectId,
+    pub(crate) id: KeyId,
+    pub(crate) key: DataKey,
 }
 
 impl From<FreshKey> for LiveKey {
@@ -54,7 +54,7 @@ impl From<FreshKey> for LiveKey {
 
 /// The table, and who unwraps what is in it.
 #[derive(Clone)]
-pub(super) struct Store {
+pub(crate) struct Store {
     pool: Pool,
     provider: Arc<dyn KeyProvider>,
 }
@@ -86,12 +86,12 @@ const DESTROY_OF_SQL: &str = "\
 type Kept = (KeyId, Option<Bytes>);
 
 impl Store {
-    pub(super) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
+    pub(crate) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
         Self { pool, provider }
     }
 
     /// A live key of each subject that has one.
-    pub(super) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
+    pub(crate) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
@@ -108,7 +108,7 @@ impl Store {
     }
 
     /// Makes a key for each subject, in their order. Keeping them is left to the caller.
-    pub(super) async fn draft(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
+    pub(crate) async fn draft(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
         let mut keys = Vec::with_capacity(subjects.len());
         for _ in subjects {
             keys.push((KeyId(Uuid::now_v7()), DataKey::random().map_err(VaultError::Randomness)?));
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Makes a key for each subject, in their order, and gives them once they are on disk.
-    pub(super) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
+    pub(crate) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
@@ -135,13 +135,13 @@ impl Store {
     }
 
     /// Keys by id; those that were destroyed without their bytes, those that never were not at all.
-    pub(super) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
+    pub(crate) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
         let rows = self.query(KEYS_SQL, &[&uuids(ids)]).await?;
         self.unwrap(rows.iter().map(kept).collect::<Result<_, _>>()?).await
     }
 
     /// All keys by one copy. Those that have come are unwrapped, in a task of its own, while the database sends on.
-    pub(super) async fn all(&self) -> Result<Decryptor, VaultError> {
+    pub(crate) async fn all(&self) -> Result<Decryptor, VaultError> {
         let client = within(self.client()).await?;
         let count: i64 = within(async { Ok(client.query_one(COUNT_SQL, &[]).await?.try_get(0)?) }).await?;
         let opener = Decryptor::with_room_for((count as usize).min(MAX_LOADED_KEYS));
@@ -180,16 +180,16 @@ impl Store {
         Ok(opener)
     }
 
-    pub(super) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
+    pub(crate) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
         let rows = self.query(LIVE_IDS_SQL, &[&subject.as_bytes().as_slice()]).await?;
         rows.iter().map(key_id).collect()
     }
 
-    pub(super) async fn destroy(&self, ids: &[KeyId]) -> Result<(), VaultError> {
+    pub(crate) async fn destroy(&self, ids: &[KeyId]) -> Result<(), VaultError> {
         self.query(DESTROY_SQL, &[&uuids(ids)]).await.map(|_| ())
     }
 
-    pub(super) async fn destroy_of(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
+    pub(crate) async fn destroy_of(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
         let rows = self.query(DESTROY_OF_SQL, &[&subject.as_bytes().as_slice()]).await?;
         rows.iter().map(key_id).collect()
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use daybook_domain::KeyId;
 
-use super::crypto::DataKey;
-use crate::port::NewKey;
+use crate::crypto::DataKey;
+use daybook_event_log::NewKey;
 
 /// A key that was made and is not on disk yet. What is sealed with it is lost unless the key is kept with it.
 #[derive(Clone)]
@@ -15,7 +15,7 @@ pub struct FreshKey {
 }
 
 impl FreshKey {
-    pub(super) const fn new(row: NewKey, key: DataKey) -> Self {
+    pub(crate) const fn new(row: NewKey, key: DataKey) -> Self {
         Self { row, key }
     }
 
@@ -24,11 +24,11 @@ impl FreshKey {
         &self.row
     }
 
-    pub(super) const fn key(&self) -> &DataKey {
+    pub(crate) const fn key(&self) -> &DataKey {
         &self.key
     }
 
-    pub(super) fn into_live(self) -> (KeyId, DataKey) {
+    pub(crate) fn into_live(self) -> (KeyId, DataKey) {
         (self.row.id, self.key)
     }
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use daybook_domain::{KeyId, SubjectId};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::crypto::DataKey;
-use super::error::VaultError;
-use super::fresh_key::FreshKey;
-use super::store::Store;
+use crate::crypto::DataKey;
+use crate::error::VaultError;
+use crate::fresh_key::FreshKey;
+use crate::store::Store;
 
 /// Subjects that are served by one statement.
 pub const MAX_GROUP_SUBJECTS: usize = 512;
@@ -22,7 +22,7 @@ const GROUPS_UNDER_WAY: usize = 2;
 const QUEUE_SUBJECTS: usize = 1024;
 
 /// A live key of a subject, or one that may become it.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A key that is on disk.
     Kept(KeyId, DataKey),
     /// A key that is not: it has to be kept together with what it seals.
@@ -33,7 +33,7 @@ type Answer = Result<Found, VaultError>;
 
 /// The way to the task that finds keys, which ends with the last clone.
 #[derive(Clone)]
-pub(super) struct Finder {
+pub(crate) struct Finder {
     queue: mpsc::Sender<Wanted>,
 }
 
@@ -45,14 +45,14 @@ struct Wanted {
 }
 
 impl Finder {
-    pub(super) fn start(store: Store) -> Self {
+    pub(crate) fn start(store: Store) -> Self {
         let (queue, wanted) = mpsc::channel(QUEUE_SUBJECTS);
         tokio::spawn(run(store, wanted));
         Self { queue }
     }
 
     /// A live key of a subject, made where there is none. Each statement of the task has a deadline, so this has too.
-    pub(super) async fn find(&self, subject: SubjectId, keep: bool) -> Answer {
+    pub(crate) async fn find(&self, subject: SubjectId, keep: bool) -> Answer {
         let (reply, answer) = oneshot::channel();
         self.queue.send(Wanted { subject, keep, reply }).await.map_err(|_| VaultError::Overloaded)?;
         answer.await.map_err(|_| VaultError::Overloaded)?

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use daybook_domain::{KeyId, SubjectId};
 
-use super::crypto::DataKey;
+use crate::crypto::DataKey;
 
 /// Keys that are kept at hand, at most.
 pub const MAX_CACHED_KEYS: usize = 100_000;
@@ -24,14 +24,14 @@ struct Generation {
 
 /// Keys by id, and the live one of each subject.
 #[derive(Default)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     young: Generation,
     old: Generation,
 }
 
 impl Cache {
     /// A key: nothing where it is not at hand, `Some(None)` where it is known to be destroyed.
-    pub(super) fn get(&mut self, id: KeyId) -> Option<Option<DataKey>> {
+    pub(crate) fn get(&mut self, id: KeyId) -> Option<Option<DataKey>> {
         if let Some(key) = self.young.keys.get(&id) {
             return Some(key.clone());
         }
@@ -41,7 +41,7 @@ impl Cache {
     }
 
     /// A live key of a subject.
-    pub(super) fn live(&mut self, subject: SubjectId) -> Option<(KeyId, DataKey)> {
+    pub(crate) fn live(&mut self, subject: SubjectId) -> Option<(KeyId, DataKey)> {
         let id = self.young.live.get(&subject).or_else(|| self.old.live.get(&subject)).copied()?;
         let key = self.get(id)??;
         self.young.live.insert(subject, id);
@@ -49,19 +49,19 @@ impl Cache {
     }
 
     /// Takes in what the database said, and gives back what holds: a destroyed key stays destroyed.
-    pub(super) fn insert(&mut self, id: KeyId, key: Option<DataKey>) -> Option<DataKey> {
+    pub(crate) fn insert(&mut self, id: KeyId, key: Option<DataKey>) -> Option<DataKey> {
         let holds = if self.get(id) == Some(None) { None } else { key };
         self.put(id, holds.clone());
         holds
     }
 
-    pub(super) fn insert_live(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
+    pub(crate) fn insert_live(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
         if self.insert(id, Some(key)).is_some() {
             self.young.live.insert(subject, id);
         }
     }
 
-    pub(super) fn destroy(&mut self, id: KeyId) {
+    pub(crate) fn destroy(&mut self, id: KeyId) {
         self.old.keys.remove(&id);
         self.put(id, None);
     }

@@ -288,7 +288,7 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 impl ViewError {
     /// An event cannot be taken in.
     pub(crate) fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
-        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
+        let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
             position,

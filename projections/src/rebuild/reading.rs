@@ -135,7 +135,7 @@ fn decode_all(
         let bounds = wanted.get().bounds();
         let mut chunk = Chunk { events: Vec::with_capacity(recorded.len()), passed_over: Vec::new() };
         for recorded in recorded {
-            if bounds.passes(&recorded.stream) {
+            if bounds.matches(&recorded.stream) {
                 chunk.events.push(Decoded::read(&recorded));
             } else {
                 chunk.passed_over.push(recorded.stream);

@@ -20,7 +20,7 @@ pub use eventstore::EventStoreLog;
 pub use memory::MemoryLog;
 pub use outage::FOLLOW_PATIENCE;
 pub use port::{
-    AppendError, Appended, Category, Connection, EventId, EventKind, EventLog, Expected, Filter, NewEvent,
+    AppendError, Appended, Category, Connection, EventId, EventLog, EventType, Expected, Filter, NewEvent,
     NewKey, PageRange, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName,
 };
 pub use postgres::PostgresLog;

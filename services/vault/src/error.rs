@@ -1,4 +1,4 @@
-//! What can go wrong in the vault. No variant holds a key or a text.
+//! Errors of the vault. No variant holds a key or a plaintext.
 
 use std::sync::Arc;
 
@@ -6,48 +6,48 @@ use daybook_domain::{KeyId, SubjectId};
 
 use daybook_event_log::postgres::PostgresError;
 
-/// Why nothing was sealed, opened or forgotten.
+/// Why the vault could not seal, open or erase.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The table of keys cannot be read or written.
-    #[error("the keys of patients' details cannot be reached")]
+    #[error("the keys of patients' details cannot be read or written")]
     Store(#[source] PostgresError),
-    /// The master key's keeper refused.
-    #[error("a key cannot be wrapped or unwrapped")]
+    /// The key provider failed.
+    #[error("a key could not be wrapped or unwrapped with the master key")]
     Provider(#[source] KeyProviderError),
-    /// No key of this id was ever kept here: the log and the keys are not of one database.
-    #[error("key {} was never kept here; were the log and the keys restored together?", .0.0)]
+    /// The database has no key with this id: the log and the keys belong to different databases.
+    #[error("key {} is not in this database; restore the log and the keys from the same backup", .0.0)]
     UnknownKey(KeyId),
-    /// The text was not sealed with this key for this context, or was tampered with.
-    #[error("a text sealed with key {} does not open: it was changed or belongs elsewhere", .0.0)]
+    /// The text was sealed with another key or for another context, or was changed.
+    #[error("a text sealed with key {} does not open: it was changed or moved from another reservation", .0.0)]
     NotAuthentic(KeyId),
-    /// The subject has no key among those that were fetched.
+    /// The subject's key is not among the fetched ones.
     #[error("the key of subject {0} was not fetched")]
     NotFetched(SubjectId),
-    /// The machine has no randomness to give.
-    #[error("the machine has no randomness to give")]
+    /// The operating system provided no randomness.
+    #[error("the operating system provided no randomness")]
     Randomness(#[source] getrandom::Error),
-    /// More keys than are loaded at once.
-    #[error("there are more than {limit} keys")]
+    /// The database holds more keys than one replay may load.
+    #[error("the database holds more than {limit} keys, which is the limit of one replay")]
     TooManyKeys {
-        /// The most that are loaded.
+        /// Upper bound, in keys.
         limit: usize,
     },
-    /// The task that makes keys has ended or does not keep up.
-    #[error("keys are not made fast enough")]
+    /// The task that creates keys has ended or cannot keep up.
+    #[error("keys cannot be created fast enough; try again")]
     Overloaded,
-    /// One failure of a group, reported to all in it.
+    /// An error that a whole group of requests shares.
     #[error(transparent)]
     Shared(Arc<VaultError>),
 }
 
 impl VaultError {
-    /// Whether the same may go well a moment later: the table of keys, or who makes keys, is away or does not keep up.
-    pub fn is_passing(&self) -> bool {
+    /// Whether a retry may succeed: the database is unavailable, or key creation cannot keep up.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => !error.is_about_values(),
             Self::Overloaded => true,
-            Self::Shared(error) => error.is_passing(),
+            Self::Shared(error) => error.is_transient(),
             Self::Provider(_)
             | Self::UnknownKey(_)
             | Self::NotAuthentic(_)
@@ -64,21 +64,21 @@ impl<E: Into<PostgresError>> From<E> for VaultError {
     }
 }
 
-/// Why a key was not wrapped or unwrapped.
+/// Why a key could not be wrapped or unwrapped.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyProviderError {
-    /// The wrapped key was made with another master key, or was changed.
+    /// The key was wrapped with another master key, or was changed.
     #[error("key {} was wrapped with another master key, or was changed", .0.0)]
     WrongMasterKey(KeyId),
-    /// The machine has no randomness to give.
-    #[error("the machine has no randomness to give")]
+    /// The operating system provided no randomness.
+    #[error("the operating system provided no randomness")]
     Randomness(#[source] getrandom::Error),
-    /// A keeper outside this process failed.
-    #[error("the keeper of the master key failed")]
+    /// A provider outside this process failed.
+    #[error("the provider of the master key failed")]
     Keeper(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The text is no master key.
+/// The text is not a master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a master key is 32 bytes: 64 hexadecimal digits, or base64")]
 pub struct InvalidMasterKey;

@@ -1,4 +1,4 @@
-//! A key that was made and is not on disk yet.
+//! A new key that is not stored yet.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use daybook_domain::KeyId;
 use crate::crypto::DataKey;
 use daybook_event_log::NewKey;
 
-/// A key that was made and is not on disk yet. What is sealed with it is lost unless the key is kept with it.
+/// A new key that is not stored yet. Texts sealed with it can never be opened unless it is stored with them.
 #[derive(Clone)]
 pub struct FreshKey {
     row: NewKey,
@@ -19,7 +19,7 @@ impl FreshKey {
         Self { row, key }
     }
 
-    /// The key as it is kept.
+    /// The wrapped key, to append together with the sealed text.
     pub const fn row(&self) -> &NewKey {
         &self.row
     }

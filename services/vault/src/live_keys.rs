@@ -1,5 +1,5 @@
-//! Finding the live keys of subjects, and making keys for those who have none: all that wait are served together, since a
-//! booking must not cost a lookup, let alone a commit, of its own when many book at once.
+//! Looks up the live keys of subjects and creates missing ones. One task serves waiting requests in groups,
+//! so that many concurrent bookings do not cost a lookup and a commit each.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,130 +12,130 @@ use crate::error::VaultError;
 use crate::fresh_key::FreshKey;
 use crate::store::Store;
 
-/// Subjects that are served by one statement.
+/// Subjects that one statement serves.
 pub const MAX_GROUP_SUBJECTS: usize = 512;
 
-/// Groups that are served at the same time: while the keys of one are looked for or written, the next is served.
-const GROUPS_UNDER_WAY: usize = 2;
+/// Groups served at the same time: while one waits for the database, the next is collected.
+const CONCURRENT_GROUPS: usize = 2;
 
-/// Subjects that may wait. Who finds the queue full waits for a place in it.
+/// Requests that may wait. When the queue is full, callers wait for room.
 const QUEUE_SUBJECTS: usize = 1024;
 
-/// A live key of a subject, or one that may become it.
-pub(crate) enum Found {
-    /// A key that is on disk.
-    Kept(KeyId, DataKey),
-    /// A key that is not: it has to be kept together with what it seals.
+pub(crate) enum SubjectKey {
+    /// A stored key.
+    Stored(KeyId, DataKey),
+    /// A new key, to be stored together with the text it seals.
     Fresh(FreshKey),
 }
 
-type Answer = Result<Found, VaultError>;
+type LookupResult = Result<SubjectKey, VaultError>;
 
-/// The way to the task that finds keys, which ends with the last clone.
+/// A handle to the lookup task, which ends when the last clone is dropped.
 #[derive(Clone)]
-pub(crate) struct Finder {
-    queue: mpsc::Sender<Wanted>,
+pub(crate) struct KeyLookup {
+    queue: mpsc::Sender<KeyRequest>,
 }
 
-struct Wanted {
+struct KeyRequest {
     subject: SubjectId,
-    /// Whether a new key is to be kept before it is given out.
-    keep: bool,
-    reply: oneshot::Sender<Answer>,
+    /// Whether a new key is stored before the reply.
+    persist: bool,
+    reply: oneshot::Sender<LookupResult>,
 }
 
-impl Finder {
+impl KeyLookup {
     pub(crate) fn start(store: Store) -> Self {
-        let (queue, wanted) = mpsc::channel(QUEUE_SUBJECTS);
-        tokio::spawn(run(store, wanted));
+        let (queue, requests) = mpsc::channel(QUEUE_SUBJECTS);
+        tokio::spawn(run(store, requests));
         Self { queue }
     }
 
-    /// A live key of a subject, made where there is none. Each statement of the task has a deadline, so this has too.
-    pub(crate) async fn find(&self, subject: SubjectId, keep: bool) -> Answer {
+    /// A live key of a subject, created if there is none. Bounded, because each statement of the task has a
+    /// deadline.
+    pub(crate) async fn find(&self, subject: SubjectId, persist: bool) -> LookupResult {
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Wanted { subject, keep, reply }).await.map_err(|_| VaultError::Overloaded)?;
+        self.queue.send(KeyRequest { subject, persist, reply }).await.map_err(|_| VaultError::Overloaded)?;
         answer.await.map_err(|_| VaultError::Overloaded)?
     }
 }
 
-async fn run(store: Store, mut queue: mpsc::Receiver<Wanted>) {
-    let under_way = Arc::new(Semaphore::new(GROUPS_UNDER_WAY));
-    while let Ok(turn) = Arc::clone(&under_way).acquire_owned().await {
+async fn run(store: Store, mut queue: mpsc::Receiver<KeyRequest>) {
+    let slots = Arc::new(Semaphore::new(CONCURRENT_GROUPS));
+    while let Ok(permit) = Arc::clone(&slots).acquire_owned().await {
         let Some(first) = queue.recv().await else { break };
-        // Who was just answered comes back in company: to wait for them once makes groups larger and statements fewer.
+        // Callers that were just answered tend to ask again together. Yielding once makes groups larger.
         tokio::task::yield_now().await;
         let mut group = vec![first];
         while group.len() < MAX_GROUP_SUBJECTS {
-            let Ok(wanted) = queue.try_recv() else { break };
-            group.push(wanted);
+            let Ok(request) = queue.try_recv() else { break };
+            group.push(request);
         }
-        group.retain(|wanted| !wanted.reply.is_closed());
+        group.retain(|request| !request.reply.is_closed());
         let store = store.clone();
         tokio::spawn(async move {
             serve(&store, group).await;
-            drop(turn);
+            drop(permit);
         });
     }
 }
 
-/// Answers a group. Whoever no longer waits finds the key when asking again.
-async fn serve(store: &Store, group: Vec<Wanted>) {
-    let left = match store.live(&subjects_of(&group)).await {
+/// A caller that stopped waiting finds the key when it asks again.
+async fn serve(store: &Store, group: Vec<KeyRequest>) {
+    let missing = match store.live(&subjects_of(&group)).await {
         Ok(keys) => {
             let keys = keys.into_iter().map(|live| (live.subject, (live.id, live.key))).collect();
-            answer_kept(group, &keys)
+            reply_stored(group, &keys)
         }
-        Err(error) => return refuse(group, error),
+        Err(error) => return reply_error(group, error),
     };
-    let (to_keep, to_give): (Vec<_>, Vec<_>) = left.into_iter().partition(|wanted| wanted.keep);
-    give(store, to_give).await;
-    keep(store, to_keep).await;
+    let (to_store, to_reply): (Vec<_>, Vec<_>) = missing.into_iter().partition(|request| request.persist);
+    reply_fresh(store, to_reply).await;
+    reply_after_storing(store, to_store).await;
 }
 
-/// Makes a key for each who will keep it, also where two have one subject: only one of them may get to keep theirs.
-async fn give(store: &Store, group: Vec<Wanted>) {
-    let subjects: Vec<SubjectId> = group.iter().map(|wanted| wanted.subject).collect();
-    match store.draft(&subjects).await {
+/// Creates one key per request, even if two requests name one subject: either append may fail.
+async fn reply_fresh(store: &Store, group: Vec<KeyRequest>) {
+    let subjects: Vec<SubjectId> = group.iter().map(|request| request.subject).collect();
+    match store.generate(&subjects).await {
         Ok(keys) => group
             .into_iter()
             .zip(keys)
-            .for_each(|(wanted, key)| drop(wanted.reply.send(Ok(Found::Fresh(key))))),
-        Err(error) => refuse(group, error),
+            .for_each(|(request, key)| drop(request.reply.send(Ok(SubjectKey::Fresh(key))))),
+        Err(error) => reply_error(group, error),
     }
 }
 
-/// Makes one key for each subject and keeps it.
-async fn keep(store: &Store, group: Vec<Wanted>) {
-    match store.make(&subjects_of(&group)).await {
+/// Creates and stores one key per subject.
+async fn reply_after_storing(store: &Store, group: Vec<KeyRequest>) {
+    match store.create(&subjects_of(&group)).await {
         Ok(keys) => {
             let keys = keys.into_iter().map(|key| (key.row().subject, key.into_live())).collect();
-            refuse(answer_kept(group, &keys), VaultError::Overloaded);
+            reply_error(reply_stored(group, &keys), VaultError::Overloaded);
         }
-        Err(error) => refuse(group, error),
+        Err(error) => reply_error(group, error),
     }
 }
 
-fn subjects_of(group: &[Wanted]) -> Vec<SubjectId> {
-    let subjects: HashSet<SubjectId> = group.iter().map(|wanted| wanted.subject).collect();
+fn subjects_of(group: &[KeyRequest]) -> Vec<SubjectId> {
+    let subjects: HashSet<SubjectId> = group.iter().map(|request| request.subject).collect();
     subjects.into_iter().collect()
 }
 
-/// Answers all whose key is there, and gives the others.
-fn answer_kept(group: Vec<Wanted>, keys: &HashMap<SubjectId, (KeyId, DataKey)>) -> Vec<Wanted> {
-    let mut left = Vec::new();
-    for wanted in group {
-        match keys.get(&wanted.subject) {
-            Some((id, key)) => drop(wanted.reply.send(Ok(Found::Kept(*id, key.clone())))),
-            None => left.push(wanted),
+/// Replies to requests whose key is stored and returns the others.
+fn reply_stored(group: Vec<KeyRequest>, keys: &HashMap<SubjectId, (KeyId, DataKey)>) -> Vec<KeyRequest> {
+    let mut missing = Vec::new();
+    for request in group {
+        match keys.get(&request.subject) {
+            Some((id, key)) => drop(request.reply.send(Ok(SubjectKey::Stored(*id, key.clone())))),
+            None => missing.push(request),
         }
     }
-    left
+    missing
 }
 
-fn refuse(group: Vec<Wanted>, error: VaultError) {
+fn reply_error(group: Vec<KeyRequest>, error: VaultError) {
     let error = Arc::new(error);
-    for wanted in group {
-        drop(wanted.reply.send(Err(VaultError::Shared(Arc::clone(&error)))));
+    for request in group {
+        drop(request.reply.send(Err(VaultError::Shared(Arc::clone(&error)))));
     }
 }

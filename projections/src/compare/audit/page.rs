@@ -42,7 +42,7 @@ impl Page {
         let effects = interpret_sound(interpreter, vault, &recorded).await?;
         let step = |(event, effect): (RecordedEvent, ViewChange)| Step {
             position: event.position,
-            kind: (*event.kind).into(),
+            kind: (*event.event_type).into(),
             effect,
         };
         Ok(Self(recorded.into_iter().zip(effects).map(step).collect()))

@@ -56,7 +56,7 @@ fn recorded(line: Line, place: u64) -> RecordedEvent {
         stream: line.stream,
         revision: Revision::new(place).unwrap(),
         id: EventId(Uuid::from_u128(place.into())),
-        kind: line.kind.into(),
+        event_type: line.kind.into(),
         payload: Bytes::from(line.data.to_string()),
         metadata: Bytes::from(line.metadata.to_string()),
     }

@@ -24,7 +24,7 @@ pub struct BinaryCopy {
 
 impl BinaryCopy {
     /// A copy of rows with so many columns.
-    pub const fn of(columns: i16) -> Self {
+    pub const fn new(columns: i16) -> Self {
         Self { columns, in_rows: false }
     }
 
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn columns_are_read_in_order_and_null_is_told_from_empty() {
         let bytes = Bytes::from([header(), row(&[Some(b"ab"), None, Some(b"")]), vec![0xff, 0xff]].concat());
-        let (mut copy, mut chunk) = (BinaryCopy::of(3), Chunk::new(&bytes));
+        let (mut copy, mut chunk) = (BinaryCopy::new(3), Chunk::new(&bytes));
         assert!(copy.next_row(&mut chunk).unwrap());
         assert_eq!(chunk.fixed().unwrap(), *b"ab");
         assert_eq!(chunk.nullable().unwrap(), None);
@@ -142,7 +142,7 @@ mod tests {
         let read = |bytes: &[u8], columns| {
             let bytes = Bytes::copy_from_slice(bytes);
             let mut chunk = Chunk::new(&bytes);
-            let next = BinaryCopy::of(columns).next_row(&mut chunk);
+            let next = BinaryCopy::new(columns).next_row(&mut chunk);
             next.and_then(|there| if there { chunk.field().map(<[u8]>::to_vec) } else { Ok(vec![]) })
         };
         assert_eq!(read(&whole, 1).unwrap(), b"ab");

@@ -69,10 +69,12 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
         | ScheduleEvent::ReservationRescheduled(_)
         | ScheduleEvent::ReservationTimeAssigned(_)
         | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
+        | ScheduleEvent::TimeReopened(_) => {
+            bail!("no library is told what to do with a {}", recorded.event_type)
+        }
     };
     let mut line = json!({
-        "type": &*recorded.kind,
+        "type": &*recorded.event_type,
         "reservation": reservation.as_str(),
         "at": metadata.recorded_at.naive_utc(),
         "actor": metadata.actor.as_str(),

@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use daybook_domain::ReadModel;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
+use daybook_vault::Vault;
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use futures_util::StreamExt;
 use futures_util::future::{try_join, try_join_all};

@@ -11,11 +11,11 @@ use daybook_commands::{Clock, Commands, NewReservation, Origin, Settings, WishIn
 use daybook_domain::phone::Phone;
 use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
-use daybook_event_log::vault::{MasterKey, PatientDetails, Vault};
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{
     Auditor, Engine, GateSettings, KEEP, Migration, Process, Rebuild, SoakTimes, Views, generation,
 };
+use daybook_vault::{MasterKey, PatientDetails, Vault};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_postgres::{Config, NoTls};

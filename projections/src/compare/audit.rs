@@ -18,8 +18,8 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
+use daybook_vault::Vault;
 use deadpool_postgres::{GenericClient, Pool, Transaction};
 use serde::Serialize;
 

@@ -18,8 +18,8 @@ mod verdict;
 
 use std::time::{Duration, Instant};
 
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Filter, Position};
+use daybook_vault::Vault;
 use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 

@@ -2,8 +2,8 @@
 
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
-use daybook_event_log::vault::VaultError;
 use daybook_event_log::{Position, ReadError, RecordedEvent, Revision, StreamName};
+use daybook_vault::VaultError;
 use tokio_postgres::error::SqlState;
 
 use crate::control::generation::{Generation, GenerationState};
@@ -288,7 +288,7 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 impl ViewError {
     /// An event cannot be taken in.
     pub(crate) fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
-        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
+        let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
             position,

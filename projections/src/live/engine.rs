@@ -9,8 +9,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Filter, Position};
+use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use daybook_domain::ReadModel;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, RecordedEvent};
+use daybook_vault::Vault;
 use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::ViewError;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_domain::routing::LogPlace;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
+use daybook_vault::Vault;
 use deadpool_postgres::{Client, ClientWrapper, Pool};
 
 use crate::ViewError;

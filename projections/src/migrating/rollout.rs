@@ -13,7 +13,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use daybook_domain::routing::Stage;
 use daybook_event_log::EventLog;
-use daybook_event_log::vault::Vault;
+use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 
 use crate::ViewError;

@@ -17,8 +17,8 @@ use daybook_domain::schedule::event::{
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
 use daybook_event_log::codec::{self, Recording};
-use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
 use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
 use smol_str::SmolStr;
 
 use crate::ViewError;
@@ -147,7 +147,7 @@ impl Interpreter {
             Content::Faulty { kind, fault, .. } => (kind, fault),
             Content::Event(said) => {
                 let (event, recording) = *said;
-                let kind = codec::kind_of(&event);
+                let kind = codec::event_type_of(&event);
                 match self.take_in(event, &recording, opener) {
                     Ok(effect) => return Ok(DecodedChange { stream, effect }),
                     Err(fault) => (kind.as_str().into(), fault),
@@ -371,7 +371,7 @@ impl Decoded {
         let content = match codec::decode_for_view(recorded) {
             Ok(said) => Content::Event(Box::new(said)),
             Err(fault) => Content::Faulty {
-                kind: (&*recorded.kind).into(),
+                kind: (&*recorded.event_type).into(),
                 fault: fault.into(),
                 holds_up: BlockingKey::guess(recorded),
             },

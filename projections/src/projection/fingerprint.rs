@@ -159,11 +159,11 @@ fn the_ledger_of_fingerprints_only_grows() {
 fn every_event_type_stands_in_a_golden_history_more_than_once() {
     let mut counts: BTreeMap<std::sync::Arc<str>, usize> = BTreeMap::new();
     for event in HISTORIES.iter().flat_map(|(_, text)| History::read(text).events) {
-        *counts.entry(event.kind).or_default() += 1;
+        *counts.entry(event.event_type).or_default() += 1;
     }
     let rare = |kind: &str| counts.get(kind).copied().unwrap_or(0) < 2;
     let missing: Vec<&str> =
-        EVENT_TYPES.iter().map(|known| known.kind.as_str()).filter(|kind| rare(kind)).collect();
+        EVENT_TYPES.iter().map(|known| known.event_type.as_str()).filter(|kind| rare(kind)).collect();
     assert!(missing.is_empty(), "give {missing:?} a golden history of their own");
 }
 

@@ -1,8 +1,8 @@
 //! Recorded events into effects, a batch at a time: the keys that the batch needs are fetched at once.
 
 use daybook_domain::KeyId;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent};
+use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
 use crate::ViewError;

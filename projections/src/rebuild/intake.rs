@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use daybook_event_log::vault::Decryptor;
 use daybook_event_log::{Position, Revision, StreamName};
+use daybook_vault::Decryptor;
 use serde::Serialize;
 
 use crate::live::parked::{BlockedKeys, BlockingKey, LeftOut};

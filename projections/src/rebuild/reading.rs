@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::{Decryptor, Vault};
 use daybook_event_log::{EventLog, Filter, PageRange, Position, RecordedEvent, StreamName};
+use daybook_vault::{Decryptor, Vault};
 use futures_util::TryStreamExt;
 use futures_util::future::join3;
 use tokio::sync::mpsc;
@@ -135,7 +135,7 @@ fn decode_all(
         let bounds = wanted.get().bounds();
         let mut chunk = Chunk { events: Vec::with_capacity(recorded.len()), passed_over: Vec::new() };
         for recorded in recorded {
-            if bounds.passes(&recorded.stream) {
+            if bounds.matches(&recorded.stream) {
                 chunk.events.push(Decoded::read(&recorded));
             } else {
                 chunk.passed_over.push(recorded.stream);

@@ -17,7 +17,7 @@ use daybook_domain::routing::Routing;
 use daybook_domain::schedule::DaySchedule;
 use daybook_domain::{ClinicZone, SubjectId};
 use daybook_event_log::EventLog;
-use daybook_event_log::vault::Vault;
+use daybook_vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
 pub use clinic::{NewClosure, Seeded};

@@ -9,8 +9,8 @@ use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
 use daybook_domain::schedule::Rejection;
-use daybook_event_log::vault::VaultError;
 use daybook_event_log::{AppendError, DecodeError, ReadError};
+use daybook_vault::VaultError;
 
 /// What is underneath an error.
 pub type Source = Arc<dyn Error + Send + Sync>;

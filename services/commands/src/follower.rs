@@ -11,8 +11,8 @@ use daybook_domain::hours::Hours;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::Routing;
 use daybook_domain::{Event, KeyId};
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, decode};
+use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use daybook_api::JwtSecret;
-use daybook_event_log::vault::MasterKey;
+use daybook_vault::MasterKey;
 use uuid::Uuid;
 
 use crate::settings::Settings;

@@ -16,8 +16,8 @@ use daybook_api::{JwtSecret, Watching};
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{FlagsObserved, Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
-use daybook_event_log::vault::MasterKey;
 use daybook_projections::SoakTimes;
+use daybook_vault::MasterKey;
 use tokio_postgres::Config;
 
 pub use error::SettingsError;

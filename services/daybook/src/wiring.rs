@@ -18,12 +18,12 @@ use anyhow::Context;
 use daybook_commands::{Commands, Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{
     Auditor, GateSettings, Gates, GenerationStatus, KEEP, Migration, Rebuild, Retirement, ViewError,
     generation,
 };
+use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};

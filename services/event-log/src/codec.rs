@@ -9,11 +9,11 @@ mod upcast;
 
 use daybook_domain::Event;
 
-use crate::port::{EventId, EventKind, NewEvent, RecordedEvent};
+use crate::port::{EventId, EventType, NewEvent, RecordedEvent};
 
 pub use metadata::{Metadata, Recording, TraceParent};
-pub use table::{EVENT_TYPES, EventType, kind_of};
-pub use upcast::{Step, Upcaster};
+pub use table::{EVENT_TYPES, EventSchema, event_type_of};
+pub use upcast::{UpcastStep, Upcaster};
 
 /// Which form of an event type a payload has, from 1. It rises when fields change their meaning, not when one is added
 /// that old payloads can do without.
@@ -22,40 +22,40 @@ pub use upcast::{Step, Upcaster};
 pub struct SchemaVersion(pub u16);
 
 /// Steps from old forms of event types to the present one. None yet: this is the first release.
-const STEPS: &[Step] = &[];
+const STEPS: &[UpcastStep] = &[];
 
 /// Why a recorded event cannot be understood.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// A type that this release does not know: it was written by a newer one, or by somebody else.
-    #[error("event type {kind:?} is unknown to this release")]
+    #[error("event type {event_type:?} is unknown to this release")]
     UnknownType {
         /// The name as it is stored.
-        kind: Box<str>,
+        event_type: Box<str>,
     },
     /// A schema version that this release does not know: it was written by a newer one.
-    #[error("{kind} has schema version {version}, this release knows up to {known}; use the release that wrote it", version = version.0, known = known.0)]
+    #[error("{event_type} has schema version {version}, this release knows up to {known}; use the release that wrote it", version = version.0, known = known.0)]
     NewerSchema {
         /// Type of the event.
-        kind: EventKind,
+        event_type: EventType,
         /// Version of the payload.
         version: SchemaVersion,
         /// Highest version that this release knows.
         known: SchemaVersion,
     },
     /// No step leads on from an old schema version: a fault of this release.
-    #[error("nothing leads {kind} on from schema version {version}", version = version.0)]
+    #[error("nothing leads {event_type} on from schema version {version}", version = version.0)]
     NoUpcast {
         /// Type of the event.
-        kind: EventKind,
+        event_type: EventType,
         /// Version from which no step leads on.
         version: SchemaVersion,
     },
     /// The payload does not have the form of its type and version.
-    #[error("the payload of {kind} does not have its form")]
+    #[error("the payload of {event_type} does not have its form")]
     Payload {
         /// Type of the event.
-        kind: EventKind,
+        event_type: EventType,
         /// Where it departs from it.
         #[source]
         fault: JsonFault,
@@ -88,7 +88,7 @@ pub fn encode(id: EventId, event: &Event, metadata: &Metadata) -> NewEvent {
     let event_type = table::type_of(event);
     NewEvent {
         id,
-        kind: event_type.kind,
+        event_type: event_type.event_type,
         payload: table::write(event).into(),
         metadata: metadata.write(event_type.version).into(),
     }
@@ -97,7 +97,7 @@ pub fn encode(id: EventId, event: &Event, metadata: &Metadata) -> NewEvent {
 /// Reads an event and what is known about it.
 pub fn decode(recorded: &RecordedEvent) -> Result<(Event, Metadata), DecodeError> {
     let (version, metadata) = decode_metadata(&recorded.metadata)?;
-    let event = decode_event(&recorded.kind, version, &recorded.payload)?;
+    let event = decode_event(&recorded.event_type, version, &recorded.payload)?;
     Ok((event, metadata))
 }
 
@@ -105,7 +105,7 @@ pub fn decode(recorded: &RecordedEvent) -> Result<(Event, Metadata), DecodeError
 pub fn decode_for_view(recorded: &RecordedEvent) -> Result<(Event, Recording), DecodeError> {
     let (version, recording) =
         Recording::read(&recorded.metadata).map_err(|error| DecodeError::Metadata(error.into()))?;
-    Ok((decode_event(&recorded.kind, version, &recorded.payload)?, recording))
+    Ok((decode_event(&recorded.event_type, version, &recorded.payload)?, recording))
 }
 
 /// Reads metadata alone, and the schema version of the payload beside it.
@@ -114,8 +114,9 @@ pub fn decode_metadata(metadata: &[u8]) -> Result<(SchemaVersion, Metadata), Dec
 }
 
 /// Reads a payload alone. Old schema versions are led on to the present one first.
-pub fn decode_event(kind: &str, version: SchemaVersion, payload: &[u8]) -> Result<Event, DecodeError> {
-    let event_type = table::find(kind).ok_or_else(|| DecodeError::UnknownType { kind: kind.into() })?;
+pub fn decode_event(event_type: &str, version: SchemaVersion, payload: &[u8]) -> Result<Event, DecodeError> {
+    let event_type =
+        table::find(event_type).ok_or_else(|| DecodeError::UnknownType { event_type: event_type.into() })?;
     let payload = Upcaster::new(STEPS).upcast(event_type, version, payload)?;
-    table::read(event_type.kind, &payload)
+    table::read(event_type.event_type, &payload)
 }

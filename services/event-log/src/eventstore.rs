@@ -53,7 +53,7 @@ impl EventStoreLog {
     /// was done.
     pub async fn connect(address: ConnectionString) -> Result<Self, EventStoreError> {
         let supervisor = Arc::new(Supervisor::new(address)?);
-        let known = KnownHead::at(reader::patiently(|| reader::raw_head(&supervisor)).await?);
+        let known = KnownHead::at(reader::with_retries(|| reader::raw_head(&supervisor)).await?);
         let watch = Arc::new(follower::HeadWatch::start(Arc::clone(&supervisor), known.clone()));
         Ok(Self { supervisor, known, own: KnownHead::at(Position::START), _watch: watch })
     }
@@ -93,7 +93,7 @@ impl EventLog for EventStoreLog {
     }
 
     async fn head(&self) -> Result<Position, ReadError> {
-        reader::patiently(|| reader::head(&self.supervisor, &self.own))
+        reader::with_retries(|| reader::head(&self.supervisor, &self.own))
             .await
             .map_err(EventStoreError::into_read)
     }

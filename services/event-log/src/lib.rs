@@ -1,10 +1,9 @@
-//! The event log: its port, its adapters, how events are written, and the vault for patients' details.
+//! The event log: its port, its adapters, the event codec, and the portable file.
 //!
 //! Nothing here decides anything: rules live in the domain, and what an event means to a view lives in the projections.
 //!
 //! Where to look: [`port`] is what the rest of Daybook programs against, [`codec`] turns events into bytes and back,
-//! [`memory`], [`postgres`] and [`eventstore`] are the adapters, [`vault`] seals and opens patients' details, [`portable`]
-//! takes a history out of one log and into another as a file.
+//! [`memory`], [`postgres`] and [`eventstore`] are the adapters, [`portable`] exports a log to a file and imports it again.
 
 mod backoff;
 pub mod codec;
@@ -15,14 +14,13 @@ mod outage;
 pub mod port;
 pub mod portable;
 pub mod postgres;
-pub mod vault;
 
 pub use codec::{DecodeError, Metadata, decode, encode};
 pub use eventstore::EventStoreLog;
 pub use memory::MemoryLog;
 pub use outage::FOLLOW_PATIENCE;
 pub use port::{
-    AppendError, Appended, Category, Connection, EventId, EventKind, EventLog, Expected, Filter, NewEvent,
+    AppendError, Appended, Category, Connection, EventId, EventLog, EventType, Expected, Filter, NewEvent,
     NewKey, PageRange, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName,
 };
 pub use postgres::PostgresLog;

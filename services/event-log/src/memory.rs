@@ -78,7 +78,7 @@ impl Events {
     ) -> Result<Appended, AppendError> {
         let last = self.last_revision(stream);
         let conflict = Err(AppendError::RevisionConflict { expected, actual: last });
-        match expected.judge(events.len(), last) {
+        match expected.check(events.len(), last) {
             AppendCheck::AtEnd if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
                 Err(AppendError::Unavailable(Box::new(Full)))
             }
@@ -94,14 +94,14 @@ impl Events {
     }
 
     fn push(&mut self, stream: &StreamName, expected: Expected, events: Vec<NewEvent>) -> Appended {
-        let places = self.streams.entry(stream.clone()).or_default();
+        let indexes = self.streams.entry(stream.clone()).or_default();
         let mut revision = expected.first_revision();
         let mut appended = Appended { position: Position::START, revision };
-        for NewEvent { id, kind, payload, metadata } in events {
+        for NewEvent { id, event_type, payload, metadata } in events {
             let position = position_at(self.all.len());
-            places.push(self.all.len());
-            let (stream, kind) = (stream.clone(), kind.as_str().into());
-            self.all.push(RecordedEvent { position, stream, revision, id, kind, payload, metadata });
+            indexes.push(self.all.len());
+            let (stream, event_type) = (stream.clone(), event_type.as_str().into());
+            self.all.push(RecordedEvent { position, stream, revision, id, event_type, payload, metadata });
             appended = Appended { position, revision };
             revision = revision.next();
         }
@@ -111,8 +111,8 @@ impl Events {
     /// The place of an append that stands already.
     fn find(&self, stream: &StreamName, expected: Expected, events: &[NewEvent]) -> Option<Appended> {
         let first = expected.first_revision().get() as usize;
-        let places = self.streams.get(stream)?.get(first..first + events.len())?;
-        let mut stands = places.iter().map(|index| self.all.get(*index));
+        let indexes = self.streams.get(stream)?.get(first..first + events.len())?;
+        let mut stands = indexes.iter().map(|index| self.all.get(*index));
         let same =
             stands.clone().zip(events).all(|(there, new)| there.is_some_and(|there| there.id == new.id));
         let last = stands.next_back()??;
@@ -121,7 +121,7 @@ impl Events {
 
     fn after(&self, after: Position, filter: Filter) -> impl Iterator<Item = &RecordedEvent> {
         let start = self.all.partition_point(|event| event.position <= after);
-        self.all.iter().skip(start).filter(move |event| filter.passes(&event.stream))
+        self.all.iter().skip(start).filter(move |event| filter.matches(&event.stream))
     }
 }
 
@@ -144,8 +144,8 @@ impl EventLog for MemoryLog {
 
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {
         let log = self.lock();
-        let places = log.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
-        let events = places.iter().skip(from.get() as usize).filter_map(|index| log.all.get(*index));
+        let indexes = log.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+        let events = indexes.iter().skip(from.get() as usize).filter_map(|index| log.all.get(*index));
         Ok(finite(events.cloned().collect()))
     }
 

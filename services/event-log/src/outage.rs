@@ -24,7 +24,7 @@ impl Outage {
     }
 
     /// Waits a bounded while before the next attempt, or says that it has lasted too long.
-    pub(crate) async fn sit_out(&mut self, source: Source) -> Result<(), ReadError> {
+    pub(crate) async fn wait(&mut self, source: Source) -> Result<(), ReadError> {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() > FOLLOW_PATIENCE {
             return Err(ReadError::Unavailable(source));

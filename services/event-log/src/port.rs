@@ -8,7 +8,7 @@ mod error;
 mod event;
 mod key;
 mod pages;
-mod place;
+mod position;
 mod stream;
 
 use async_trait::async_trait;
@@ -17,10 +17,10 @@ use futures_util::{StreamExt, TryStreamExt};
 
 pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
-pub use event::{AppendCheck, Appended, EventId, EventKind, Expected, NewEvent, RecordedEvent, check_append};
+pub use event::{AppendCheck, Appended, EventId, EventType, Expected, NewEvent, RecordedEvent, check_append};
 pub use key::NewKey;
 pub use pages::{PageBounds, PageRange};
-pub use place::{InvalidPosition, InvalidRevision, Position, Revision};
+pub use position::{InvalidPosition, InvalidRevision, Position, Revision};
 pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 
 /// Events as they come out of a log, in order.

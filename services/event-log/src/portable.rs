@@ -20,8 +20,8 @@ mod compare;
 mod error;
 mod events;
 mod export;
+mod history;
 mod import;
-mod ledger;
 mod line;
 mod lines;
 mod reader;
@@ -54,7 +54,7 @@ pub const MAX_LINE_BYTES: usize = MAX_APPEND_BYTES + 4096;
 
 /// So many events are taken between two looks around: progress is told, and whoever waits on the same task gets a turn.
 /// Files are read and written without waiting, and could otherwise not be interrupted.
-const EVENTS_BETWEEN_LOOKS: u64 = 512;
+const EVENTS_PER_REPORT: u64 = 512;
 
 /// How far an export, a check or an import is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,9 +99,9 @@ impl fmt::Display for Checksum {
 }
 
 /// Tells how far it is and lets others have a turn, now and then.
-async fn look_around(progress: Progress, tell: &dyn Fn(Progress)) {
-    if progress.events.is_multiple_of(EVENTS_BETWEEN_LOOKS) {
-        tell(progress);
+async fn report_and_yield(progress: Progress, report: &dyn Fn(Progress)) {
+    if progress.events.is_multiple_of(EVENTS_PER_REPORT) {
+        report(progress);
         tokio::task::yield_now().await;
     }
 }

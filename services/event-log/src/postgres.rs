@@ -6,14 +6,14 @@
 //!
 //! Only PostgreSQL's plain tables are relied on, no transaction ids: a restored dump is a log like any other.
 
-pub(crate) mod binary;
+pub mod binary;
 mod connection;
 mod copy;
 mod error;
 mod follower;
 mod group;
 mod heads;
-mod names;
+mod interner;
 mod reader;
 mod row;
 mod schema;
@@ -29,13 +29,12 @@ use crate::port::{
     RecordedStream, Revision, StreamName, check_append,
 };
 
-pub use binary::BrokenCopy;
 pub use connection::{PoolSize, create_pool};
 pub use error::PostgresError;
 pub use follower::POLL_INTERVAL;
 pub use group::{MAX_GROUP_APPENDS, MAX_GROUP_BYTES};
 pub use schema::{MigrateError, Migrated, migrate};
-pub use wakeup::Wakings;
+pub use wakeup::WakeupCounts;
 pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};
 
 /// Channel on which a commit announces the new head and the families of what it appended, as text.
@@ -76,8 +75,8 @@ impl PostgresLog {
     }
 
     /// How many times followers were woken by what was appended, for whoever wonders what following costs.
-    pub fn wakings(&self) -> Wakings {
-        self.wakeup.wakings()
+    pub fn wakeup_counts(&self) -> WakeupCounts {
+        self.wakeup.wakeup_counts()
     }
 
     /// The pool of connections for reads, for others who read the same database.

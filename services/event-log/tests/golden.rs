@@ -51,14 +51,22 @@ fn metadata() -> Metadata {
 #[test]
 fn every_golden_file_decodes_to_the_event_it_was_written_from() {
     for event in events::all() {
-        let kind = codec::kind_of(&event);
-        for version in 1..=newest(kind.as_str()).0 {
-            let stored = golden(&format!("{kind}.v{version}.json"));
+        let event_type = codec::event_type_of(&event);
+        for version in 1..=newest(event_type.as_str()).0 {
+            let stored = golden(&format!("{event_type}.v{version}.json"));
             let (stored_version, stored_metadata) =
                 codec::decode_metadata(stored.metadata.get().as_bytes()).unwrap();
             let payload = stored.payload.get().as_bytes();
-            assert_eq!((stored_version, stored_metadata), (SchemaVersion(version), metadata()), "{kind}");
-            assert_eq!(codec::decode_event(kind.as_str(), stored_version, payload).unwrap(), event, "{kind}");
+            assert_eq!(
+                (stored_version, stored_metadata),
+                (SchemaVersion(version), metadata()),
+                "{event_type}"
+            );
+            assert_eq!(
+                codec::decode_event(event_type.as_str(), stored_version, payload).unwrap(),
+                event,
+                "{event_type}"
+            );
         }
     }
 }
@@ -67,17 +75,18 @@ fn every_golden_file_decodes_to_the_event_it_was_written_from() {
 fn every_event_encodes_to_its_newest_golden_file() {
     for event in events::all() {
         let new = encode(EventId(Uuid::nil()), &event, &metadata());
-        let stored = golden(&format!("{}.v{}.json", new.kind, newest(new.kind.as_str()).0));
+        let stored = golden(&format!("{}.v{}.json", new.event_type, newest(new.event_type.as_str()).0));
         let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
-        assert_eq!(json(&new.payload), json(stored.payload.get().as_bytes()), "{}", new.kind);
-        assert_eq!(json(&new.metadata), json(stored.metadata.get().as_bytes()), "{}", new.kind);
+        assert_eq!(json(&new.payload), json(stored.payload.get().as_bytes()), "{}", new.event_type);
+        assert_eq!(json(&new.metadata), json(stored.metadata.get().as_bytes()), "{}", new.event_type);
     }
 }
 
 #[test]
 fn every_type_has_a_file_for_every_version_and_no_file_is_left_over() {
     let named = |name: &str, version: u16| format!("{name}.v{version}.json");
-    let versions = EVENT_TYPES.iter().flat_map(|t| (1..=t.version.0).map(|v| named(t.kind.as_str(), v)));
+    let versions =
+        EVENT_TYPES.iter().flat_map(|t| (1..=t.version.0).map(|v| named(t.event_type.as_str(), v)));
     let wanted: BTreeSet<String> = versions.collect();
     let names =
         std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -89,9 +98,9 @@ fn every_type_has_a_file_for_every_version_and_no_file_is_left_over() {
 fn every_type_is_in_the_table_once_and_has_an_event_here() {
     let mut seen = BTreeMap::new();
     for event in events::all() {
-        *seen.entry(codec::kind_of(&event)).or_insert(0) += 1;
+        *seen.entry(codec::event_type_of(&event)).or_insert(0) += 1;
     }
-    let table: BTreeMap<_, _> = EVENT_TYPES.iter().map(|event_type| (event_type.kind, 1)).collect();
+    let table: BTreeMap<_, _> = EVENT_TYPES.iter().map(|event_type| (event_type.event_type, 1)).collect();
     assert_eq!(seen, table);
     assert_eq!(table.len(), EVENT_TYPES.len(), "a name stands twice in the table");
 }
@@ -113,6 +122,6 @@ fn an_error_does_not_repeat_what_the_payload_says() {
     assert!(!shown.contains("phone"), "{shown}");
 }
 
-fn newest(kind: &str) -> SchemaVersion {
-    EVENT_TYPES.iter().find(|event_type| event_type.kind.as_str() == kind).unwrap().version
+fn newest(event_type: &str) -> SchemaVersion {
+    EVENT_TYPES.iter().find(|schema| schema.event_type.as_str() == event_type).unwrap().version
 }

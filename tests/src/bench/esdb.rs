@@ -15,7 +15,7 @@ use bytes::Bytes;
 use chrono::{Days, NaiveDate};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::{
-    EventId, EventKind, EventLog, EventStoreLog, Expected, Filter, NewEvent, Position, StreamName,
+    EventId, EventLog, EventStoreLog, EventType, Expected, Filter, NewEvent, Position, StreamName,
 };
 use daybook_log_server::{Options, Server};
 use futures_util::TryStreamExt;
@@ -43,7 +43,7 @@ const ROUNDS: usize = 5;
 /// About as much as a booking writes.
 const PAYLOAD_BYTES: usize = 600;
 
-const HAPPENED: EventKind = EventKind::named("SomethingHappened");
+const HAPPENED: EventType = EventType::named("SomethingHappened");
 
 pub(super) async fn measure_append() -> anyhow::Result<Measured> {
     let mut rounds = Vec::with_capacity(ROUNDS);
@@ -107,7 +107,7 @@ fn events(count: usize) -> Vec<NewEvent> {
     let payload: Bytes = format!("{{\"text\":\"{}\"}}", "x".repeat(PAYLOAD_BYTES)).into();
     let event = |_| NewEvent {
         id: EventId(Uuid::now_v7()),
-        kind: HAPPENED,
+        event_type: HAPPENED,
         payload: payload.clone(),
         metadata: Bytes::from_static(
             br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"public"}"#,

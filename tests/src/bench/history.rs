@@ -16,8 +16,8 @@ use daybook_domain::schedule::event::{
     ServiceSnapshot,
 };
 use daybook_domain::{Actor, Event, ReadModel, ReservationId, Sealed, SubjectId};
-use daybook_event_log::vault::{Encryptor, sealing_context};
 use daybook_event_log::{EventId, Metadata, NewEvent, StreamName, encode};
+use daybook_vault::{Encryptor, sealing_context};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History
         let (date, event) = past.event(step, position)?;
         let revision = ends.entry(date).or_insert(-1);
         *revision += 1;
-        let (stream, kind) = (StreamName::page(date), event.kind.as_str());
+        let (stream, kind) = (StreamName::page(date), event.event_type.as_str());
         let (payload, metadata) = (JsonText(event.payload), JsonText(event.metadata));
         let row: [&(dyn ToSql + Sync); 7] =
             [&position, revision, &event.id.0, &stream.as_str(), &kind, &payload, &metadata];

@@ -74,7 +74,7 @@ async fn routing_events(app: &App) -> Vec<RecordedEvent> {
 /// The one guardrail that tripped, as its event has it.
 async fn tripped(app: &App) -> Value {
     let events = routing_events(app).await;
-    let of_kind = |kind: &str| events.iter().filter(|event| &*event.kind == kind).collect::<Vec<_>>();
+    let of_kind = |kind: &str| events.iter().filter(|event| &*event.event_type == kind).collect::<Vec<_>>();
     let (trips, rollbacks) = (of_kind("GuardrailTripped"), of_kind("ReadsRolledBack"));
     assert_eq!((trips.len(), rollbacks.len()), (1, 1));
     let metadata: Value = serde_json::from_slice(&trips[0].metadata).unwrap();

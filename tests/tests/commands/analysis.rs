@@ -11,7 +11,7 @@ use daybook_commands::{ImportReport, ImportRun};
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Period};
-use daybook_event_log::vault::PatientDetails;
+use daybook_vault::PatientDetails;
 
 use crate::clinic::{Clinic, Process};
 use crate::import::EXPORT;

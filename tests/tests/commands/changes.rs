@@ -7,7 +7,7 @@ use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::{Rejection, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Span;
 use daybook_domain::{ReadModel, ReservationId, Status};
-use daybook_event_log::vault::PatientDetails;
+use daybook_vault::PatientDetails;
 
 use crate::clinic::{Clinic, public, staff, tuesday, wanted};
 

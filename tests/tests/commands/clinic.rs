@@ -15,9 +15,9 @@ use daybook_domain::{
     Actor, ClinicZone, Event, Gender, ReadModel, ReservationId, Sealed, ServiceId, TreatmentType,
 };
 use daybook_event_log::postgres::{Options, migrate};
-use daybook_event_log::vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
 use daybook_event_log::{EventLog, Filter, Position, PostgresLog, Revision, StreamName, decode};
 use daybook_tests::postgres::TestDatabase;
+use daybook_vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Config, NoTls};
 

@@ -12,8 +12,8 @@ use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Status};
-use daybook_event_log::vault::PatientDetails;
 use daybook_tests::postgres::TestDatabase;
+use daybook_vault::PatientDetails;
 use futures_util::SinkExt;
 
 use crate::clinic::{Clinic, Process, phone, staff};

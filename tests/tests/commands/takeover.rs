@@ -17,7 +17,7 @@ use daybook_commands::import::Source;
 use daybook_commands::{ImportReport, ImportRun};
 use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};
-use daybook_event_log::codec::kind_of;
+use daybook_event_log::codec::event_type_of;
 use daybook_tests::postgres::TestDatabase;
 use tokio_postgres::Client;
 
@@ -59,7 +59,7 @@ impl Migration {
         let events = self.process.all_events().await.split_off(before);
         let named = |event: &Event| {
             let Event::Schedule(of_page) = event else { panic!("an import writes on pages alone") };
-            (kind_of(event).as_str().to_owned(), of_page.reservation().unwrap().to_string())
+            (event_type_of(event).as_str().to_owned(), of_page.reservation().unwrap().to_string())
         };
         let mut appended: Vec<(String, String)> = events.iter().map(named).collect();
         appended.sort();

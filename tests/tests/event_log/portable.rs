@@ -8,7 +8,7 @@ use daybook_domain::schedule::event::ReservationConfirmed;
 use daybook_domain::{Actor, Event, ReadModel, ReservationId};
 use daybook_event_log::portable::{self, FileError, ImportError, Imported, LineFault, Progress};
 use daybook_event_log::{
-    EventId, EventKind, EventLog, Expected, Metadata, NewEvent, Position, RecordedEvent, codec, encode,
+    EventId, EventLog, EventType, Expected, Metadata, NewEvent, Position, RecordedEvent, codec, encode,
 };
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::process::{Installation, LogKind};
@@ -124,7 +124,8 @@ async fn an_event_of_a_type_that_this_release_does_not_know_is_exported_and_not_
     append(&*from.log(), &page(0), &[confirmed(1)]).await;
     append(&*from.log(), &page(0), &[event()]).await;
     let refused = import(&*to.log(), &exported(&*from.log()).await).await.unwrap_err();
-    let ImportError::File(FileError::Line { number: 3, fault: LineFault::UnknownType { kind } }) = refused
+    let ImportError::File(FileError::Line { number: 3, fault: LineFault::UnknownType { event_type: kind } }) =
+        refused
     else {
         panic!("{refused}");
     };
@@ -153,11 +154,11 @@ async fn a_log_that_holds_something_else_is_left_alone() {
 /// The first events of a log, one by one, in another.
 async fn append_first(history: &[RecordedEvent], count: usize, log: &dyn EventLog) {
     for recorded in &history[..count] {
-        let kinds = codec::EVENT_TYPES.iter().map(|known| known.kind);
-        let kind: EventKind = kinds.into_iter().find(|kind| kind.as_str() == &*recorded.kind).unwrap();
+        let kinds = codec::EVENT_TYPES.iter().map(|known| known.event_type);
+        let kind: EventType = kinds.into_iter().find(|kind| kind.as_str() == &*recorded.event_type).unwrap();
         let (id, payload, metadata) = (recorded.id, recorded.payload.clone(), recorded.metadata.clone());
         let before = recorded.revision.get().checked_sub(1).map(revision);
-        let event = NewEvent { id, kind, payload, metadata };
+        let event = NewEvent { id, event_type: kind, payload, metadata };
         log.append(&recorded.stream, Expected::after(before), vec![event]).await.unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{Days, NaiveDate};
 use daybook_event_log::{
-    AppendError, Appended, EventId, EventKind, EventLog, Expected, Filter, NewEvent, Position, ReadError,
+    AppendError, Appended, EventId, EventLog, EventType, Expected, Filter, NewEvent, Position, ReadError,
     RecordedEvent, RecordedStream, Revision, StreamName,
 };
 use futures_util::StreamExt;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// Longest time that anything here may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-pub(crate) const HAPPENED: EventKind = EventKind::named("SomethingHappened");
+pub(crate) const HAPPENED: EventType = EventType::named("SomethingHappened");
 
 /// The page of the so-manieth day.
 pub(crate) fn page(day: u64) -> StreamName {
@@ -35,7 +35,7 @@ pub(crate) fn event_of_bytes(bytes: usize) -> NewEvent {
     let payload = format!("\"{}\"", "x".repeat(bytes - 2));
     NewEvent {
         id: EventId(Uuid::new_v4()),
-        kind: HAPPENED,
+        event_type: HAPPENED,
         payload: payload.into(),
         metadata: Bytes::from_static(br#"{"by": "a test"}"#),
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use daybook_domain::phone::Phone;
 use daybook_domain::{KeyId, Sealed, SubjectId};
 use daybook_event_log::postgres::{PoolSize, create_pool};
-use daybook_event_log::vault::{KeyProvider, MAX_GROUP_SUBJECTS, MasterKey, Opened, Vault, VaultError};
 use daybook_tests::postgres::TestDatabase;
+use daybook_vault::{KeyProvider, MAX_GROUP_SUBJECTS, MasterKey, Opened, Vault, VaultError};
 use futures_util::future::join_all;
 use uuid::Uuid;
 

@@ -147,12 +147,12 @@ async fn a_view_that_was_retired_for_a_week_comes_back_as_one_that_was_kept() {
     let week = events_after(&*clinic.log, head).await;
     let bookings: Vec<serde_json::Value> = week
         .iter()
-        .filter(|event| &*event.kind == "ReservationRequested")
+        .filter(|event| &*event.event_type == "ReservationRequested")
         .map(|event| serde_json::from_slice(&event.payload).unwrap())
         .collect();
     let without_enum = bookings.iter().filter(|booking| booking["service"]["legacy"].is_null()).count();
     assert!(bookings.len() > 20 && without_enum >= 14, "{} bookings, {without_enum}", bookings.len());
-    assert!(week.iter().any(|event| &*event.kind == "SubjectForgotten"));
+    assert!(week.iter().any(|event| &*event.event_type == "SubjectForgotten"));
     for booking in &bookings {
         let verdict = (&booking["judged_by"], &booking["other_verdict"]);
         assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules judge");

@@ -47,7 +47,7 @@ fn assert_is(written: Option<&WrittenBy>, event: &RecordedEvent) {
     let written = written.expect("an event");
     let found: (Position, &StreamName, Revision, &str) =
         (written.position, &written.stream, written.revision, &written.kind);
-    assert_eq!(found, (event.position, &event.stream, event.revision, &*event.kind));
+    assert_eq!(found, (event.position, &event.stream, event.revision, &*event.event_type));
 }
 
 #[tokio::test(flavor = "multi_thread")]

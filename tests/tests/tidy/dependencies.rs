@@ -7,18 +7,23 @@ use std::path::Path;
 use crate::Finding;
 
 /// Each crate, and those it may use.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("daybook-domain", &[]),
     ("daybook-event-log", &["daybook-domain"]),
-    ("daybook-commands", &["daybook-domain", "daybook-event-log"]),
-    ("daybook-projections", &["daybook-domain", "daybook-event-log"]),
-    ("daybook-api", &["daybook-domain", "daybook-event-log", "daybook-commands", "daybook-projections"]),
+    ("daybook-vault", &["daybook-domain", "daybook-event-log"]),
+    ("daybook-commands", &["daybook-domain", "daybook-event-log", "daybook-vault"]),
+    ("daybook-projections", &["daybook-domain", "daybook-event-log", "daybook-vault"]),
+    (
+        "daybook-api",
+        &["daybook-domain", "daybook-event-log", "daybook-vault", "daybook-commands", "daybook-projections"],
+    ),
     ("daybook-private-postgres", &[]),
     (
         "daybook",
         &[
             "daybook-domain",
             "daybook-event-log",
+            "daybook-vault",
             "daybook-commands",
             "daybook-projections",
             "daybook-api",
@@ -30,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
         &[
             "daybook-domain",
             "daybook-event-log",
+            "daybook-vault",
             "daybook-commands",
             "daybook-projections",
             "daybook-api",

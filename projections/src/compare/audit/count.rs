@@ -95,8 +95,8 @@ impl LogCounts {
 /// Names are copied once a stream, not once an event.
 fn take(streams: &mut HashMap<StreamName, PageCounts>, event: &RecordedEvent) {
     match streams.get_mut(&event.stream) {
-        Some(counts) => counts.take(&event.kind),
-        None => streams.entry(event.stream.clone()).or_default().take(&event.kind),
+        Some(counts) => counts.take(&event.event_type),
+        None => streams.entry(event.stream.clone()).or_default().take(&event.event_type),
     }
 }
 

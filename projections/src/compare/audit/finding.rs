@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use chrono::{NaiveDate, NaiveDateTime, SubsecRound};
 use daybook_domain::ReadModel;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, RecordedEvent, codec};
+use daybook_vault::Vault;
 use deadpool_postgres::{GenericClient, Transaction};
 use serde::Serialize;
 use serde_json::Value;

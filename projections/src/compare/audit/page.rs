@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use chrono::NaiveDate;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
 use super::count::LeftOut;
@@ -42,7 +42,7 @@ impl Page {
         let effects = interpret_sound(interpreter, vault, &recorded).await?;
         let step = |(event, effect): (RecordedEvent, ViewChange)| Step {
             position: event.position,
-            kind: (*event.kind).into(),
+            kind: (*event.event_type).into(),
             effect,
         };
         Ok(Self(recorded.into_iter().zip(effects).map(step).collect()))

@@ -67,7 +67,7 @@ pub struct WrittenBy {
 
 impl WrittenBy {
     pub(super) fn of(event: &RecordedEvent) -> Self {
-        let RecordedEvent { position, stream, revision, kind, .. } = event;
+        let RecordedEvent { position, stream, revision, event_type: kind, .. } = event;
         Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
     }
 }

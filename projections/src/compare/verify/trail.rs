@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use daybook_domain::{ReadModel, SubjectId};
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{
     Category, EventLog, Filter, Position, RecordedEvent, RecordedStream, Revision, StreamName,
 };
+use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
 use super::difference::{Fields, Suspect, WrittenBy};

@@ -141,7 +141,7 @@ mod tests {
             stream: StreamName::parse(stream).unwrap(),
             revision: Revision::new(3).unwrap(),
             id: EventId(Uuid::nil()),
-            kind: "ReservationTeleported".into(),
+            event_type: "ReservationTeleported".into(),
             payload: payload.as_bytes().to_vec().into(),
             metadata: b"{}".to_vec().into(),
         }

@@ -150,7 +150,7 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(super) fn new(recorded: &RecordedEvent, held_up: BlockingKey, cause: Option<String>) -> Self {
-        let RecordedEvent { position, stream, revision, kind, .. } = recorded;
+        let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
         Self { position, stream, revision, kind, held_up, cause }
     }

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use daybook_domain::Actor;
-use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position, RecordedEvent};
+use daybook_vault::Vault;
 use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 use serde::Serialize;

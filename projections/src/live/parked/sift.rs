@@ -183,7 +183,7 @@ pub(crate) fn before_fault(mut events: Vec<Judged<'_>>) -> (Vec<Judged<'_>>, Res
 }
 
 fn fails_with(recorded: &RecordedEvent, source: EventFault) -> ViewError {
-    let RecordedEvent { position, stream, revision, kind, .. } = recorded;
+    let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
     let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
     ViewError::Event { position, stream, revision, kind, source }
 }

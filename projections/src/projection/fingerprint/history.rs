@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use daybook_domain::{KeyId, ReservationId, SubjectId};
-use daybook_event_log::vault::{DataKey, Decryptor, Encryptor, sealing_context};
 use daybook_event_log::{EventId, Position, RecordedEvent, Revision, StreamName};
+use daybook_vault::{DataKey, Decryptor, Encryptor, sealing_context};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ fn recorded(line: Line, place: u64) -> RecordedEvent {
         stream: line.stream,
         revision: Revision::new(place).unwrap(),
         id: EventId(Uuid::from_u128(place.into())),
-        kind: line.kind.into(),
+        event_type: line.kind.into(),
         payload: Bytes::from(line.data.to_string()),
         metadata: Bytes::from(line.metadata.to_string()),
     }

@@ -16,7 +16,7 @@ use crate::projection::row::legacy::LegacyRow;
 /// What the events of a range of pages mean, and all others.
 fn told(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {
     let mut interpreter = Interpreter::default();
-    let wanted = history.events.iter().filter(|event| pages.passes(&event.stream));
+    let wanted = history.events.iter().filter(|event| pages.matches(&event.stream));
     wanted.map(|event| interpreter.tell(Decoded::read(event), &history.opener).unwrap()).collect()
 }
 

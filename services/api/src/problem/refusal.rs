@@ -160,7 +160,7 @@ impl From<CommandError> for Problem {
             CommandError::Contended => Self::caused(Code::Busy, error).retry_after(BUSY_PAUSE),
             CommandError::Unavailable(_) => Self::caused(Code::Unavailable, error).retry_after(AWAY_PAUSE),
             CommandError::Unanswered(_) => Self::caused(Code::OutcomeUnknown, error).retry_after(AWAY_PAUSE),
-            CommandError::Vault(ref cause) if cause.is_passing() => {
+            CommandError::Vault(ref cause) if cause.is_transient() => {
                 Self::caused(Code::Unavailable, error).retry_after(AWAY_PAUSE)
             }
             CommandError::TooLarge(_)

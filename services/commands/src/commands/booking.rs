@@ -6,8 +6,8 @@ use daybook_domain::schedule::{
     Booking, Change, Rejection, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange,
 };
 use daybook_domain::{ClockTime, ReadModel, ReservationId, Sealed, ServiceId, SubjectId};
-use daybook_event_log::vault::PatientDetails;
 use daybook_event_log::{NewKey, Position};
+use daybook_vault::PatientDetails;
 use uuid::Uuid;
 
 use super::Commands;

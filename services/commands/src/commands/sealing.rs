@@ -1,7 +1,7 @@
 //! Sealing what patients and staff wrote, for one reservation.
 
 use daybook_domain::{ReservationId, Sealed, SubjectId};
-use daybook_event_log::vault::{FreshKey, PatientDetails, sealing_context};
+use daybook_vault::{FreshKey, PatientDetails, sealing_context};
 
 use super::Commands;
 use crate::error::CommandError;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{Rejection, ScheduleCommand};
 use daybook_domain::{Actor, Sealed, SubjectId};
-use daybook_event_log::vault::{Encryptor, sealing_context};
+use daybook_vault::{Encryptor, sealing_context};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 

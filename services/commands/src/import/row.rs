@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
-use daybook_event_log::vault::PatientDetails;
+use daybook_vault::PatientDetails;
 
 use super::MAX_ROW_BYTES;
 use super::csv::Texts;

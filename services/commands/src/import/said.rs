@@ -5,7 +5,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::{LegacyService, Status};
-use daybook_event_log::vault::PatientDetails;
+use daybook_vault::PatientDetails;
 use sha2::{Digest as _, Sha256};
 
 use super::row::LegacyRow;

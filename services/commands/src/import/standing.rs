@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Sealed, Status};
-use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use daybook_event_log::{EventLog, Revision, StreamName, decode};
+use daybook_vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use futures_util::TryStreamExt;
 
 use super::ImportError;

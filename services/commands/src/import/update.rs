@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use daybook_domain::ReservationId;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{Rejection, ScheduleCommand, SlotAssignment};
-use daybook_event_log::vault::Encryptor;
+use daybook_vault::Encryptor;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::ImportError;

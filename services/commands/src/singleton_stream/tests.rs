@@ -76,7 +76,7 @@ async fn commands_of_many_processes_are_decided_one_after_the_other() {
     // Whatever the order was, each event turned the service over: nothing was decided on old knowledge.
     let events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await.unwrap();
     let events: Vec<_> = events.try_collect().await.unwrap();
-    let kinds: Vec<&str> = events.iter().skip(12).map(|recorded| &*recorded.kind).collect();
+    let kinds: Vec<&str> = events.iter().skip(12).map(|recorded| &*recorded.event_type).collect();
     assert!(!kinds.is_empty() && kinds.windows(2).all(|pair| pair[0] != pair[1]), "{kinds:?}");
 }
 

@@ -10,8 +10,8 @@ use daybook_commands::{CommandError, NewReservation, WishInput};
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{ClockTime, Gender, ReadModel, ServiceId, TreatmentType};
-use daybook_event_log::vault::PatientDetails;
 use daybook_projections::shadow::Drawn;
+use daybook_vault::PatientDetails;
 
 use super::scene::{RehearsalEnvironment, origin};
 

@@ -10,12 +10,12 @@ use daybook_commands::{Commands, Origin};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{AdvanceStage, Override, RoutingCommand, Stage};
 use daybook_event_log::EventLog;
-use daybook_event_log::vault::Vault;
 use daybook_projections::query::Queries;
 use daybook_projections::shadow::{Drawn, Shadow};
 use daybook_projections::{
     GateSettings, Measured, Migration, Patience, Retirement, Router, SoakTimes, Verdict, Views, verify,
 };
+use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 
 use crate::settings::Settings;

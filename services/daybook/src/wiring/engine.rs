@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_event_log::EventLog;
-use daybook_event_log::vault::Vault;
 use daybook_projections::{Batches, Engine, Process, Role};
+use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, bail};
 use daybook_domain::KeyId;
-use daybook_event_log::vault::{MasterKey, Vault};
+use daybook_vault::{MasterKey, Vault};
 use deadpool_postgres::Pool;
 
 use crate::secrets;

@@ -12,13 +12,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{DecodeError, SchemaVersion};
-use crate::port::EventKind;
+use crate::port::EventType;
 
 /// One type of event as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EventType {
+pub struct EventSchema {
     /// Its stored name.
-    pub kind: EventKind,
+    pub event_type: EventType,
     /// The schema version in which it is written now.
     pub version: SchemaVersion,
 }
@@ -26,34 +26,34 @@ pub struct EventType {
 macro_rules! event_types {
     ($($family:ident($events:ident) { $($name:literal v $version:literal => $variant:ident,)+ })+) => {
         /// All types that this release knows.
-        pub const EVENT_TYPES: &[EventType] = &[
-            $($(EventType { kind: EventKind::named($name), version: SchemaVersion($version) },)+)+
+        pub const EVENT_TYPES: &[EventSchema] = &[
+            $($(EventSchema { event_type: EventType::named($name), version: SchemaVersion($version) },)+)+
         ];
 
-        pub(super) const fn type_of(event: &Event) -> EventType {
+        pub(super) const fn type_of(event: &Event) -> EventSchema {
             match event {
                 $($(Event::$family($events::$variant(_)) =>
-                    EventType { kind: EventKind::named($name), version: SchemaVersion($version) },)+)+
+                    EventSchema { event_type: EventType::named($name), version: SchemaVersion($version) },)+)+
             }
         }
 
-        pub(super) fn find(name: &str) -> Option<EventType> {
+        pub(super) fn find(name: &str) -> Option<EventSchema> {
             match name {
-                $($($name => Some(EventType { kind: EventKind::named($name), version: SchemaVersion($version) }),)+)+
+                $($($name => Some(EventSchema { event_type: EventType::named($name), version: SchemaVersion($version) }),)+)+
                 _ => None,
             }
         }
 
         pub(super) fn write(event: &Event) -> Vec<u8> {
             match event {
-                $($(Event::$family($events::$variant(said)) => to_json(said),)+)+
+                $($(Event::$family($events::$variant(payload)) => to_json(payload),)+)+
             }
         }
 
-        pub(super) fn read(kind: EventKind, payload: &[u8]) -> Result<Event, DecodeError> {
-            match kind.as_str() {
-                $($($name => from_json(kind, payload).map(|said| Event::$family($events::$variant(said))),)+)+
-                unknown => Err(DecodeError::UnknownType { kind: unknown.into() }),
+        pub(super) fn read(event_type: EventType, payload: &[u8]) -> Result<Event, DecodeError> {
+            match event_type.as_str() {
+                $($($name => from_json(event_type, payload).map(|payload| Event::$family($events::$variant(payload))),)+)+
+                unknown => Err(DecodeError::UnknownType { event_type: unknown.into() }),
             }
         }
     };
@@ -107,20 +107,20 @@ event_types! {
 }
 
 /// The stored name of an event's type.
-pub const fn kind_of(event: &Event) -> EventKind {
-    type_of(event).kind
+pub const fn event_type_of(event: &Event) -> EventType {
+    type_of(event).event_type
 }
 
 #[expect(clippy::expect_used, reason = "events hold nothing that JSON cannot: no maps, no foreign writers")]
-fn to_json(said: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(said).expect("an event is written to memory")
+fn to_json(payload: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(payload).expect("an event is written to memory")
 }
 
-fn from_json<T: DeserializeOwned>(kind: EventKind, payload: &[u8]) -> Result<T, DecodeError> {
+fn from_json<T: DeserializeOwned>(event_type: EventType, payload: &[u8]) -> Result<T, DecodeError> {
     // A text is checked once as a whole, bytes would be at each of their strings.
     let read = match std::str::from_utf8(payload) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(payload),
     };
-    read.map_err(|error| DecodeError::Payload { kind, fault: error.into() })
+    read.map_err(|error| DecodeError::Payload { event_type, fault: error.into() })
 }

@@ -7,15 +7,15 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::table::EventType;
+use super::table::EventSchema;
 use super::{DecodeError, SchemaVersion};
-use crate::port::EventKind;
+use crate::port::EventType;
 
 /// One step: payloads of one type from one schema version to the next.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub struct UpcastStep {
     /// Type of the event.
-    pub kind: EventKind,
+    pub event_type: EventType,
     /// The version it starts from; it leads to the one after.
     pub from: SchemaVersion,
     /// Rewrites the payload.
@@ -25,40 +25,40 @@ pub struct Step {
 /// Leads payloads on by a table of steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Upcaster<'a> {
-    steps: &'a [Step],
+    steps: &'a [UpcastStep],
 }
 
 impl<'a> Upcaster<'a> {
     /// Goes by these steps.
-    pub const fn new(steps: &'a [Step]) -> Self {
+    pub const fn new(steps: &'a [UpcastStep]) -> Self {
         Self { steps }
     }
 
     /// Leads a payload on to the version in which its type is written now.
     pub fn upcast<'p>(
         &self,
-        event_type: EventType,
+        event_type: EventSchema,
         version: SchemaVersion,
         payload: &'p [u8],
     ) -> Result<Cow<'p, [u8]>, DecodeError> {
-        let EventType { kind, version: known } = event_type;
+        let EventSchema { event_type, version: known } = event_type;
         if version == known {
             return Ok(Cow::Borrowed(payload));
         }
         if version > known {
-            return Err(DecodeError::NewerSchema { kind, version, known });
+            return Err(DecodeError::NewerSchema { event_type, version, known });
         }
-        let malformed = |error: serde_json::Error| DecodeError::Payload { kind, fault: error.into() };
+        let malformed = |error: serde_json::Error| DecodeError::Payload { event_type, fault: error.into() };
         let mut value: Value = serde_json::from_slice(payload).map_err(malformed)?;
         for from in version.0..known.0 {
-            value = (self.step(kind, SchemaVersion(from))?.rewrite)(value);
+            value = (self.step(event_type, SchemaVersion(from))?.rewrite)(value);
         }
         serde_json::to_vec(&value).map(Cow::Owned).map_err(malformed)
     }
 
-    fn step(&self, kind: EventKind, from: SchemaVersion) -> Result<&'a Step, DecodeError> {
-        let leads_on = |step: &&Step| step.kind == kind && step.from == from;
-        self.steps.iter().find(leads_on).ok_or(DecodeError::NoUpcast { kind, version: from })
+    fn step(&self, event_type: EventType, from: SchemaVersion) -> Result<&'a UpcastStep, DecodeError> {
+        let leads_on = |step: &&UpcastStep| step.event_type == event_type && step.from == from;
+        self.steps.iter().find(leads_on).ok_or(DecodeError::NoUpcast { event_type, version: from })
     }
 }
 
@@ -70,13 +70,13 @@ mod tests {
 
     use super::*;
 
-    const GREETED: EventKind = EventKind::named("Greeted");
-    const NOW: EventType = EventType { kind: GREETED, version: SchemaVersion(3) };
-    const STEPS: &[Step] = &[
-        Step { kind: GREETED, from: SchemaVersion(1), rewrite: |old| json!({ "name": old }) },
-        Step { kind: EventKind::named("Left"), from: SchemaVersion(2), rewrite: |_| Value::Null },
-        Step {
-            kind: GREETED,
+    const GREETED: EventType = EventType::named("Greeted");
+    const NOW: EventSchema = EventSchema { event_type: GREETED, version: SchemaVersion(3) };
+    const STEPS: &[UpcastStep] = &[
+        UpcastStep { event_type: GREETED, from: SchemaVersion(1), rewrite: |old| json!({ "name": old }) },
+        UpcastStep { event_type: EventType::named("Left"), from: SchemaVersion(2), rewrite: |_| Value::Null },
+        UpcastStep {
+            event_type: GREETED,
             from: SchemaVersion(2),
             rewrite: |mut old| {
                 old["language"] = "ko".into();

@@ -22,7 +22,7 @@ pub enum EventStoreError {
 
 /// What a failure says about an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum AppendFailure {
     /// Nothing was appended: the stream ends elsewhere.
     Conflict(Option<Revision>),
     /// Nothing was appended: it is too large.
@@ -40,19 +40,19 @@ const TOO_LARGE: &str = "maximum-append-size";
 const TOO_LARGE_IN_WORDS: &str = "maximum append size";
 
 impl EventStoreError {
-    pub(super) fn meaning(&self) -> Meaning {
+    pub(super) fn append_failure(&self) -> AppendFailure {
         match self {
-            Self::Client(error) => meaning_of(error),
-            Self::Deadline(_) => Meaning::Unknown,
-            Self::Event(_) => Meaning::Refused,
+            Self::Client(error) => append_failure_of(error),
+            Self::Deadline(_) => AppendFailure::Unknown,
+            Self::Event(_) => AppendFailure::Refused,
         }
     }
 
     /// Whether the same may go well a moment later.
-    pub(super) fn is_passing(&self) -> bool {
-        match self.meaning() {
-            Meaning::NotTaken | Meaning::Unknown => true,
-            Meaning::Conflict(_) | Meaning::TooLarge | Meaning::Refused => false,
+    pub(super) fn is_transient(&self) -> bool {
+        match self.append_failure() {
+            AppendFailure::NotTaken | AppendFailure::Unknown => true,
+            AppendFailure::Conflict(_) | AppendFailure::TooLarge | AppendFailure::Refused => false,
         }
     }
 
@@ -61,9 +61,9 @@ impl EventStoreError {
     }
 }
 
-fn meaning_of(error: &ClientError) -> Meaning {
+fn append_failure_of(error: &ClientError) -> AppendFailure {
     match error {
-        ClientError::WrongExpectedVersion { current, .. } => Meaning::Conflict(match current {
+        ClientError::WrongExpectedVersion { current, .. } => AppendFailure::Conflict(match current {
             CurrentRevision::Current(revision) => Revision::new(*revision).ok(),
             CurrentRevision::NoStream => None,
         }),
@@ -72,21 +72,21 @@ fn meaning_of(error: &ClientError) -> Meaning {
         | ClientError::ResourceNotFound
         | ClientError::ConnectionClosed
         | ClientError::GrpcConnectionError(_)
-        | ClientError::InitializationError(_) => Meaning::NotTaken,
+        | ClientError::InitializationError(_) => AppendFailure::NotTaken,
         ClientError::Grpc { message, .. } => {
             let message = message.to_lowercase();
             let is_size = message.contains(TOO_LARGE) || message.contains(TOO_LARGE_IN_WORDS);
-            if is_size { Meaning::TooLarge } else { Meaning::Unknown }
+            if is_size { AppendFailure::TooLarge } else { AppendFailure::Unknown }
         }
         ClientError::ServerError(_)
         | ClientError::DeadlineExceeded
         | ClientError::InternalParsingError(_)
         | ClientError::InternalClientError
-        | ClientError::IllegalStateError(_) => Meaning::Unknown,
+        | ClientError::IllegalStateError(_) => AppendFailure::Unknown,
         ClientError::AccessDenied
         | ClientError::ResourceAlreadyExists
         | ClientError::ResourceDeleted
-        | ClientError::UnsupportedFeature => Meaning::Refused,
+        | ClientError::UnsupportedFeature => AppendFailure::Refused,
     }
 }
 
@@ -94,9 +94,9 @@ fn meaning_of(error: &ClientError) -> Meaning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Health {
     /// It works; the answer was a no.
-    Well,
+    Healthy,
     /// Its node is in trouble, or it is.
-    Troubled,
+    Suspect,
     /// It will never work again.
     Dead,
 }
@@ -104,8 +104,8 @@ pub(super) enum Health {
 impl EventStoreError {
     pub(super) fn health(&self) -> Health {
         match self {
-            Self::Event(_) => Health::Well,
-            Self::Deadline(_) => Health::Troubled,
+            Self::Event(_) => Health::Healthy,
+            Self::Deadline(_) => Health::Suspect,
             Self::Client(error) => health_after(error),
         }
     }
@@ -122,12 +122,12 @@ fn health_after(error: &ClientError) -> Health {
         | ClientError::NotLeaderException(_)
         | ClientError::InternalParsingError(_)
         | ClientError::InternalClientError
-        | ClientError::IllegalStateError(_) => Health::Troubled,
+        | ClientError::IllegalStateError(_) => Health::Suspect,
         ClientError::WrongExpectedVersion { .. }
         | ClientError::AccessDenied
         | ClientError::ResourceAlreadyExists
         | ClientError::ResourceNotFound
         | ClientError::ResourceDeleted
-        | ClientError::UnsupportedFeature => Health::Well,
+        | ClientError::UnsupportedFeature => Health::Healthy,
     }
 }

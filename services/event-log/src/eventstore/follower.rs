@@ -11,7 +11,7 @@ use futures_util::{Stream, stream};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::reader::{self, Reading};
+use super::reader::{self, RecordReader};
 use super::supervisor::Supervisor;
 use crate::backoff::Backoff;
 use crate::known_head::KnownHead;
@@ -22,7 +22,7 @@ use crate::port::{Filter, Position, ReadError, RecordedEvent};
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a follower waits for news before it looks for itself.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+const FALLBACK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long a follower rests when nothing of what came passed its filter: under load something comes all the time.
 const QUIET_PAUSE: Duration = Duration::from_millis(20);
@@ -34,11 +34,11 @@ pub(super) struct HeadWatch(
 
 impl HeadWatch {
     pub(super) fn start(supervisor: Arc<Supervisor>, known: KnownHead) -> Self {
-        Self(AbortOnDropHandle::new(tokio::spawn(keep_looking(supervisor, known))))
+        Self(AbortOnDropHandle::new(tokio::spawn(poll_head(supervisor, known))))
     }
 }
 
-async fn keep_looking(supervisor: Arc<Supervisor>, known: KnownHead) {
+async fn poll_head(supervisor: Arc<Supervisor>, known: KnownHead) {
     let mut backoff = Backoff::new();
     loop {
         let wait = match reader::raw_head(&supervisor).await {
@@ -86,7 +86,7 @@ struct Follower {
     /// Position of the last record that was seen, be it an event of Daybook's or not.
     seen: Position,
     filter: Filter,
-    reading: Option<Reading>,
+    reading: Option<RecordReader>,
     /// Whether nothing has passed the filter since the last read began.
     is_quiet: bool,
     outage: Outage,
@@ -96,7 +96,7 @@ impl Follower {
     /// The next event. Its waits are bounded, and it ends with the first error it cannot sit out.
     async fn next(&mut self) -> Result<RecordedEvent, ReadError> {
         loop {
-            match self.step().await {
+            match self.advance().await {
                 Ok(passed) => {
                     self.outage = Outage::none();
                     if let Some(event) = passed {
@@ -106,7 +106,7 @@ impl Follower {
                 }
                 Err(ReadError::Unavailable(source)) => {
                     self.reading = None;
-                    self.outage.sit_out(source).await?;
+                    self.outage.wait(source).await?;
                 }
                 Err(corrupt @ ReadError::Corrupt { .. }) => return Err(corrupt),
             }
@@ -114,33 +114,32 @@ impl Follower {
     }
 
     /// One record further, or to the end of a read, or to the beginning of the next. Gives an event that passes.
-    async fn step(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
+    async fn advance(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
         let reading = match &mut self.reading {
             Some(reading) => reading,
-            none => {
-                none.insert(begin(&self.supervisor, &mut self.known, self.seen, &mut self.is_quiet).await?)
-            }
+            none => none
+                .insert(open_reader(&self.supervisor, &mut self.known, self.seen, &mut self.is_quiet).await?),
         };
         let Some(record) = reading.next().await? else {
             self.reading = None;
             return Ok(None);
         };
         self.seen = record.position;
-        Ok(record.event.filter(|event| self.filter.passes(&event.stream)))
+        Ok(record.event.filter(|event| self.filter.matches(&event.stream)))
     }
 }
 
 /// Waits until there is something after a position, and begins to read it.
-async fn begin(
+async fn open_reader(
     supervisor: &Arc<Supervisor>,
     known: &mut watch::Receiver<Position>,
     seen: Position,
     is_quiet: &mut bool,
-) -> Result<Reading, ReadError> {
+) -> Result<RecordReader, ReadError> {
     if std::mem::replace(is_quiet, true) {
         tokio::time::sleep(QUIET_PAUSE).await;
     }
     // Without news it looks all the same; that the sender is gone cannot be, since it lives as long as the log.
-    drop(tokio::time::timeout(LOOK_INTERVAL, known.wait_for(|head| *head > seen)).await);
-    Reading::all_after(supervisor, seen).await.map_err(super::EventStoreError::into_read)
+    drop(tokio::time::timeout(FALLBACK_INTERVAL, known.wait_for(|head| *head > seen)).await);
+    RecordReader::all_after(supervisor, seen).await.map_err(super::EventStoreError::into_read)
 }

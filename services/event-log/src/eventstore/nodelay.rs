@@ -45,15 +45,15 @@ pub(super) struct NoDelay {
 struct Shared {
     /// By name or address and port.
     nodes: Mutex<HashSet<(String, u16)>>,
-    wanted: Notify,
+    scan_requested: Notify,
 }
 
 impl NoDelay {
     /// Begins with the nodes that the URL names. Has to be called on a Tokio runtime.
     pub(super) fn start(settings: &ClientSettings) -> Self {
-        let shared = Arc::new(Shared { nodes: Mutex::default(), wanted: Notify::new() });
+        let shared = Arc::new(Shared { nodes: Mutex::default(), scan_requested: Notify::new() });
         settings.hosts().iter().for_each(|node| shared.learn(node));
-        let task = AbortOnDropHandle::new(tokio::spawn(keep_looking(Arc::clone(&shared))));
+        let task = AbortOnDropHandle::new(tokio::spawn(scan_on_request(Arc::clone(&shared))));
         Self { shared, _task: task }
     }
 
@@ -63,14 +63,14 @@ impl NoDelay {
     }
 
     /// There may be a new connection.
-    pub(super) fn look(&self) {
-        self.shared.wanted.notify_one();
+    pub(super) fn request_scan(&self) {
+        self.shared.scan_requested.notify_one();
     }
 
     /// An operation took so long.
-    pub(super) fn took(&self, time: Duration) {
+    pub(super) fn observe_latency(&self, time: Duration) {
         if time >= SLOW {
-            self.look();
+            self.request_scan();
         }
     }
 }
@@ -101,11 +101,11 @@ impl Shared {
 }
 
 /// Looks whenever it is wanted, until it turns out that the system does not allow it.
-async fn keep_looking(shared: Arc<Shared>) {
+async fn scan_on_request(shared: Arc<Shared>) {
     loop {
-        shared.wanted.notified().await;
+        shared.scan_requested.notified().await;
         let nodes = shared.addresses().await;
-        match tokio::task::spawn_blocking(move || sockets::send_at_once(&nodes)).await {
+        match tokio::task::spawn_blocking(move || sockets::enable_nodelay(&nodes)).await {
             Ok(Ok(0)) | Err(_) => (),
             Ok(Ok(connections)) => tracing::debug!(connections, "connections to EventStoreDB send at once"),
             Ok(Err(error)) => {

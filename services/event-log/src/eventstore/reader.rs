@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::error::EventStoreError;
 use super::record::Record;
-use super::supervisor::{Held, Supervisor};
+use super::supervisor::{ClientHandle, Supervisor};
 use crate::backoff::Backoff;
 use crate::known_head::KnownHead;
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName};
@@ -21,7 +21,7 @@ use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Re
 pub const READ_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tries again what cannot be answered at the moment.
-pub(super) async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, EventStoreError>
+pub(super) async fn with_retries<T, F>(ask: impl Fn() -> F) -> Result<T, EventStoreError>
 where
     F: Future<Output = Result<T, EventStoreError>>,
 {
@@ -30,7 +30,7 @@ where
     loop {
         let wait = backoff.next_wait();
         match ask().await {
-            Err(error) if error.is_passing() && begun.elapsed() + wait < READ_PATIENCE => {
+            Err(error) if error.is_transient() && begun.elapsed() + wait < READ_PATIENCE => {
                 tokio::time::sleep(wait).await;
             }
             outcome => return outcome,
@@ -39,14 +39,14 @@ where
 }
 
 /// A read that is under way.
-pub(super) struct Reading {
+pub(super) struct RecordReader {
     supervisor: Arc<Supervisor>,
-    held: Held,
+    handle: ClientHandle,
     events: eventstore::ReadStream,
     last: Position,
 }
 
-impl Reading {
+impl RecordReader {
     /// All there is after a position, as far as the log goes when the read comes to its end.
     pub(super) async fn all_after(
         supervisor: &Arc<Supervisor>,
@@ -61,9 +61,9 @@ impl Reading {
         };
         // The direction goes after the position, which would turn it round.
         let options = ReadAllOptions::default().position(from).forwards();
-        let held = supervisor.hold();
-        let events = supervisor.attempt(&held, async move |client| client.read_all(&options).await).await?;
-        Ok(Self { supervisor: Arc::clone(supervisor), held, events, last: after })
+        let handle = supervisor.client();
+        let events = supervisor.run(&handle, async move |client| client.read_all(&options).await).await?;
+        Ok(Self { supervisor: Arc::clone(supervisor), handle, events, last: after })
     }
 
     /// The next record, none at the end. The server begins with the one at the position, which was seen already.
@@ -80,13 +80,13 @@ impl Reading {
     }
 
     /// The next event that passes a filter; none once the read has come past a position.
-    async fn next_passing(
+    async fn next_matching(
         &mut self,
         until: Position,
         filter: Filter,
     ) -> Result<Option<RecordedEvent>, ReadError> {
         while let Some(record) = self.next().await?.filter(|record| record.position <= until) {
-            if let Some(event) = record.event.filter(|event| filter.passes(&event.stream)) {
+            if let Some(event) = record.event.filter(|event| filter.matches(&event.stream)) {
                 return Ok(Some(event));
             }
         }
@@ -98,8 +98,8 @@ impl Reading {
         let mut next = pin!(self.events.next());
         match poll!(next.as_mut()) {
             Poll::Ready(Ok(Some(event))) => Ok(Some(event)),
-            Poll::Ready(ended) => self.supervisor.judge(&self.held, ready(ended)).await,
-            Poll::Pending => self.supervisor.judge(&self.held, next).await,
+            Poll::Ready(ended) => self.supervisor.observe(&self.handle, ready(ended)).await,
+            Poll::Pending => self.supervisor.observe(&self.handle, next).await,
         }
     }
 }
@@ -110,7 +110,7 @@ pub(super) async fn read_stream(
     name: &StreamName,
     from: Revision,
 ) -> Result<RecordedStream, ReadError> {
-    let opened = patiently(|| stream_from(supervisor, name, from)).await;
+    let opened = with_retries(|| stream_from(supervisor, name, from)).await;
     let Some(reading) = opened.map_err(EventStoreError::into_read)? else {
         return Ok(stream::empty().boxed());
     };
@@ -127,22 +127,24 @@ async fn stream_from(
     supervisor: &Arc<Supervisor>,
     name: &StreamName,
     from: Revision,
-) -> Result<Option<Reading>, EventStoreError> {
+) -> Result<Option<RecordReader>, EventStoreError> {
     let options = ReadStreamOptions::default().position(StreamPosition::Position(from.get())).forwards();
     let name = name.as_str().to_owned();
-    let held = supervisor.hold();
-    let opened =
-        supervisor.attempt(&held, async move |client| client.read_stream(name, &options).await).await;
+    let handle = supervisor.client();
+    let opened = supervisor.run(&handle, async move |client| client.read_stream(name, &options).await).await;
     match opened {
-        Ok(events) => {
-            Ok(Some(Reading { supervisor: Arc::clone(supervisor), held, events, last: Position::START }))
-        }
+        Ok(events) => Ok(Some(RecordReader {
+            supervisor: Arc::clone(supervisor),
+            handle,
+            events,
+            last: Position::START,
+        })),
         Err(EventStoreError::Client(eventstore::Error::ResourceNotFound)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-async fn next_of_stream(reading: &mut Reading) -> Result<Option<RecordedEvent>, ReadError> {
+async fn next_of_stream(reading: &mut RecordReader) -> Result<Option<RecordedEvent>, ReadError> {
     loop {
         let resolved = match reading.next_event().await {
             Ok(Some(resolved)) => resolved,
@@ -168,10 +170,10 @@ pub(super) async fn position_of(
         .forwards()
         .max_count(1);
     let name = name.as_str().to_owned();
-    let held = supervisor.hold();
+    let handle = supervisor.client();
     let first =
         async move |client: eventstore::Client| client.read_stream(name, &options).await?.next().await;
-    let event = supervisor.attempt(&held, first).await?;
+    let event = supervisor.run(&handle, first).await?;
     Ok(event.map(|event| position(&event)))
 }
 
@@ -182,14 +184,14 @@ pub(super) async fn read_all(
     after: Position,
     filter: Filter,
 ) -> Result<RecordedStream, ReadError> {
-    let until = patiently(|| head(supervisor, own)).await.map_err(EventStoreError::into_read)?;
+    let until = with_retries(|| head(supervisor, own)).await.map_err(EventStoreError::into_read)?;
     if until <= after {
         return Ok(stream::empty().boxed());
     }
-    let reading = patiently(|| Reading::all_after(supervisor, after)).await;
+    let reading = with_retries(|| RecordReader::all_after(supervisor, after)).await;
     let reading = reading.map_err(EventStoreError::into_read)?;
     let events = stream::try_unfold(Box::new(reading), move |mut reading| async move {
-        let next = reading.next_passing(until, filter).await?;
+        let next = reading.next_matching(until, filter).await?;
         Ok(next.map(|event| (event, reading)))
     });
     Ok(events.boxed())
@@ -215,7 +217,7 @@ async fn last_record(
     is_wanted: impl Fn(&Record) -> bool + Send + Copy,
 ) -> Result<Position, EventStoreError> {
     let options = ReadAllOptions::default().position(StreamPosition::End).backwards().max_count(most);
-    let held = supervisor.hold();
+    let handle = supervisor.client();
     let search = async move |client: eventstore::Client| {
         let mut events = client.read_all(&options).await?;
         while let Some(resolved) = events.next().await? {
@@ -226,7 +228,7 @@ async fn last_record(
         }
         Ok(Position::START)
     };
-    supervisor.attempt(&held, search).await
+    supervisor.run(&handle, search).await
 }
 
 fn position(resolved: &eventstore::ResolvedEvent) -> Position {

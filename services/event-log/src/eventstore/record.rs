@@ -40,7 +40,7 @@ fn recorded(
         stream,
         revision,
         id: EventId(event.id),
-        kind: event.event_type.into(),
+        event_type: event.event_type.into(),
         payload: event.data,
         metadata: event.custom_metadata,
     })

@@ -17,7 +17,7 @@ use super::nodelay::NoDelay;
 pub const OPERATION_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Failures in a row after which a client that might recover is replaced.
-const TROUBLES_BEFORE_REPLACEMENT: u32 = 3;
+const FAILURES_BEFORE_REPLACEMENT: u32 = 3;
 
 /// Keeps a working client.
 pub(super) struct Supervisor {
@@ -31,13 +31,13 @@ struct Current {
     client: Client,
     /// Tells this client from the one before and the one after.
     number: u64,
-    troubles: u32,
+    failures: u32,
     /// Whether it was ever answered.
     has_worked: bool,
 }
 
 /// A client for one operation, and which one it is.
-pub(super) struct Held {
+pub(super) struct ClientHandle {
     pub(super) client: Client,
     number: u64,
 }
@@ -48,7 +48,7 @@ impl Supervisor {
         let settings = address.into_settings();
         let nodelay = NoDelay::start(&settings);
         let client = Client::new(settings.clone()).map_err(EventStoreError::Client)?;
-        let current = Mutex::new(Current { client, number: 0, troubles: 0, has_worked: false });
+        let current = Mutex::new(Current { client, number: 0, failures: 0, has_worked: false });
         Ok(Self { settings, current, replaced: AtomicU64::new(0), nodelay })
     }
 
@@ -60,34 +60,34 @@ impl Supervisor {
     /// Whether the last operation was answered.
     pub(super) fn is_up(&self) -> bool {
         let current = self.lock();
-        current.has_worked && current.troubles == 0
+        current.has_worked && current.failures == 0
     }
 
     /// The client of the moment.
-    pub(super) fn hold(&self) -> Held {
+    pub(super) fn client(&self) -> ClientHandle {
         let current = self.lock();
-        Held { client: current.client.clone(), number: current.number }
+        ClientHandle { client: current.client.clone(), number: current.number }
     }
 
     /// Has one operation done within its deadline, and draws conclusions about the client.
-    pub(super) async fn attempt<T, F>(
+    pub(super) async fn run<T, F>(
         &self,
-        held: &Held,
+        handle: &ClientHandle,
         operation: impl FnOnce(Client) -> F + Send,
     ) -> Result<T, EventStoreError>
     where
         F: Future<Output = eventstore::Result<T>> + Send,
     {
         let begun = Instant::now();
-        let outcome = self.judge(held, operation(held.client.clone())).await;
-        self.nodelay.took(begun.elapsed());
+        let outcome = self.observe(handle, operation(handle.client.clone())).await;
+        self.nodelay.observe_latency(begun.elapsed());
         outcome
     }
 
     /// Waits for an answer of a client, and draws conclusions about it.
-    pub(super) async fn judge<T>(
+    pub(super) async fn observe<T>(
         &self,
-        held: &Held,
+        handle: &ClientHandle,
         answer: impl Future<Output = eventstore::Result<T>> + Send,
     ) -> Result<T, EventStoreError> {
         let outcome = match tokio::time::timeout(OPERATION_DEADLINE, answer).await {
@@ -98,34 +98,34 @@ impl Supervisor {
             self.nodelay.learn(leader);
         }
         match outcome.as_ref().map_err(EventStoreError::health) {
-            Ok(_) | Err(Health::Well) => self.went_well(held),
-            Err(health @ (Health::Troubled | Health::Dead)) => self.failed(held, health),
+            Ok(_) | Err(Health::Healthy) => self.succeeded(handle),
+            Err(health @ (Health::Suspect | Health::Dead)) => self.failed(handle, health),
         }
         outcome
     }
 
-    fn went_well(&self, held: &Held) {
+    fn succeeded(&self, handle: &ClientHandle) {
         let mut current = self.lock();
-        if current.number != held.number {
+        if current.number != handle.number {
             return;
         }
         let is_first = !std::mem::replace(&mut current.has_worked, true);
-        if std::mem::take(&mut current.troubles) > 0 || is_first {
-            self.nodelay.look();
+        if std::mem::take(&mut current.failures) > 0 || is_first {
+            self.nodelay.request_scan();
         }
-        if is_first && held.number > 0 {
+        if is_first && handle.number > 0 {
             tracing::info!(replaced = self.replaced(), "EventStoreDB answers again");
         }
     }
 
-    fn failed(&self, held: &Held, health: Health) {
+    fn failed(&self, handle: &ClientHandle, health: Health) {
         let mut current = self.lock();
-        if current.number != held.number {
+        if current.number != handle.number {
             // Of a client that was replaced already.
             return;
         }
-        current.troubles += 1;
-        if health != Health::Dead && current.troubles < TROUBLES_BEFORE_REPLACEMENT {
+        current.failures += 1;
+        if health != Health::Dead && current.failures < FAILURES_BEFORE_REPLACEMENT {
             return;
         }
         match Client::new(self.settings.clone()) {
@@ -134,7 +134,7 @@ impl Supervisor {
                     // Told once an outage, not once an attempt.
                     tracing::warn!("EventStoreDB does not answer; its client is replaced until one does");
                 }
-                *current = Current { client, number: current.number + 1, troubles: 0, has_worked: false };
+                *current = Current { client, number: current.number + 1, failures: 0, has_worked: false };
                 self.replaced.fetch_add(1, Ordering::Relaxed);
             }
             // The old one is kept, and the next failure tries again.

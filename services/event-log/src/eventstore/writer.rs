@@ -7,7 +7,7 @@ use eventstore::{AppendToStreamOptions, EventData, ExpectedRevision, WriteResult
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::error::{EventStoreError, Meaning};
+use super::error::{AppendFailure, EventStoreError};
 use super::reader;
 use super::supervisor::{OPERATION_DEADLINE, Supervisor};
 use crate::backoff::Backoff;
@@ -36,16 +36,18 @@ pub(super) async fn append(
             Ok(written) => return appended(supervisor, stream, events.len(), written).await,
             Err(error) => error,
         };
-        let patience = match error.meaning() {
-            Meaning::Conflict(actual) => return Err(AppendError::RevisionConflict { expected, actual }),
-            Meaning::TooLarge => {
+        let patience = match error.append_failure() {
+            AppendFailure::Conflict(actual) => {
+                return Err(AppendError::RevisionConflict { expected, actual });
+            }
+            AppendFailure::TooLarge => {
                 let bytes = events.iter().map(NewEvent::size_bytes).sum();
                 return Err(AppendError::TooLarge { bytes, limit: MAX_APPEND_BYTES });
             }
-            Meaning::Refused => return Err(AppendError::Unavailable(Box::new(error))),
-            Meaning::NotTaken if !may_stand => RECONNECT_PATIENCE,
-            Meaning::NotTaken => APPEND_DEADLINE,
-            Meaning::Unknown => {
+            AppendFailure::Refused => return Err(AppendError::Unavailable(Box::new(error))),
+            AppendFailure::NotTaken if !may_stand => RECONNECT_PATIENCE,
+            AppendFailure::NotTaken => APPEND_DEADLINE,
+            AppendFailure::Unknown => {
                 may_stand = true;
                 APPEND_DEADLINE
             }
@@ -77,14 +79,14 @@ async fn append_once(
     let events =
         events.iter().map(event_data).collect::<Result<Vec<_>, _>>().map_err(EventStoreError::Event)?;
     let name = stream.as_str().to_owned();
-    let held = supervisor.hold();
-    supervisor.attempt(&held, async move |client| client.append_to_stream(name, &options, events).await).await
+    let handle = supervisor.client();
+    supervisor.run(&handle, async move |client| client.append_to_stream(name, &options, events).await).await
 }
 
 /// The id makes it idempotent; the payload's bytes stay as they are, and are marked as JSON.
 fn event_data(event: &NewEvent) -> Result<EventData, serde_json::Error> {
     let payload: &RawValue = serde_json::from_slice(&event.payload)?;
-    let data = EventData::json(event.kind.as_str(), &payload)?;
+    let data = EventData::json(event.event_type.as_str(), &payload)?;
     Ok(data.metadata(event.metadata.clone()).id(event.id.0))
 }
 
@@ -99,11 +101,11 @@ async fn appended(
     let unknown = |error: EventStoreError| AppendError::Unknown(Box::new(error));
     let revision = Revision::new(written.next_expected_version)
         .map_err(|error| AppendError::Unknown(Box::new(error)))?;
-    let told = Position::new(written.position.commit, written.position.prepare).unwrap_or_default();
-    if events == 1 && told != Position::START {
-        return Ok(Appended { position: told, revision });
+    let reported = Position::new(written.position.commit, written.position.prepare).unwrap_or_default();
+    if events == 1 && reported != Position::START {
+        return Ok(Appended { position: reported, revision });
     }
-    let found = reader::patiently(|| reader::position_of(supervisor, stream, revision)).await;
+    let found = reader::with_retries(|| reader::position_of(supervisor, stream, revision)).await;
     match found.map_err(unknown)? {
         Some(position) => Ok(Appended { position, revision }),
         None => Err(unknown(EventStoreError::Deadline(OPERATION_DEADLINE))),

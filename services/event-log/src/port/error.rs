@@ -1,7 +1,7 @@
 //! What can go wrong between Daybook and its log. No variant holds, or may show, what an event says.
 
 use super::event::Expected;
-use super::place::{Position, Revision};
+use super::position::{Position, Revision};
 
 /// An adapter's own error.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{AppendError, InvalidAppend};
-use super::place::{Position, Revision};
+use super::position::{Position, Revision};
 use super::stream::StreamName;
 use super::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
 
@@ -27,9 +27,9 @@ impl fmt::Display for EventId {
 
 /// The name of an event type as logs store it, such as `ReservationRequested`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EventKind(&'static str);
+pub struct EventType(&'static str);
 
-impl EventKind {
+impl EventType {
     /// Names an event type. Names of the product are in the codec's table; others are for tests of a log.
     pub const fn named(name: &'static str) -> Self {
         Self(name)
@@ -41,7 +41,7 @@ impl EventKind {
     }
 }
 
-impl fmt::Display for EventKind {
+impl fmt::Display for EventType {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0)
     }
@@ -53,7 +53,7 @@ pub struct NewEvent {
     /// Its id for ever.
     pub id: EventId,
     /// Its type.
-    pub kind: EventKind,
+    pub event_type: EventType,
     /// What it says, JSON without white space around it.
     pub payload: Bytes,
     /// What is known about it, JSON without white space around it.
@@ -69,7 +69,7 @@ impl NewEvent {
 
 impl fmt::Debug for NewEvent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "NewEvent({} {})", self.kind, self.id)
+        write!(formatter, "NewEvent({} {})", self.event_type, self.id)
     }
 }
 
@@ -85,7 +85,7 @@ pub struct RecordedEvent {
     /// Its id for ever.
     pub id: EventId,
     /// Its type as it is stored; one that this release does not know is kept as it is.
-    pub kind: Arc<str>,
+    pub event_type: Arc<str>,
     /// What it says, JSON.
     pub payload: Bytes,
     /// What is known about it, JSON.
@@ -94,8 +94,8 @@ pub struct RecordedEvent {
 
 impl fmt::Debug for RecordedEvent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { position, stream, revision, kind, .. } = self;
-        write!(formatter, "Recorded({position} {stream}@{revision} {kind})")
+        let Self { position, stream, revision, event_type, .. } = self;
+        write!(formatter, "Recorded({position} {stream}@{revision} {event_type})")
     }
 }
 
@@ -129,7 +129,7 @@ impl Expected {
 
     /// Judges an append of so many events to a stream that ends at `last`. The rule of every adapter that keeps its
     /// streams itself.
-    pub fn judge(self, events: usize, last: Option<Revision>) -> AppendCheck {
+    pub fn check(self, events: usize, last: Option<Revision>) -> AppendCheck {
         if self.last() == last {
             return AppendCheck::AtEnd;
         }

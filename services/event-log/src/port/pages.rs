@@ -26,8 +26,8 @@ impl PageRange {
     }
 
     /// Whether a stream is wanted: a page of the range, or no page at all.
-    pub fn passes(&self, stream: &StreamName) -> bool {
-        *self == Self::ALL || self.bounds().passes(stream)
+    pub fn matches(&self, stream: &StreamName) -> bool {
+        *self == Self::ALL || self.bounds().matches(stream)
     }
 }
 
@@ -40,7 +40,7 @@ pub struct PageBounds {
 
 impl PageBounds {
     /// Whether a stream is wanted: a page of the range, or no page at all.
-    pub fn passes(&self, stream: &StreamName) -> bool {
+    pub fn matches(&self, stream: &StreamName) -> bool {
         let within = self.after.as_ref().is_none_or(|after| stream > after)
             && self.until.as_ref().is_none_or(|until| stream <= until);
         within || stream.category() != Category::Daybook
@@ -62,8 +62,8 @@ mod tests {
         );
         for page in ["0000", "2026-12-03", "2026-12-04", "2026-12-04x", "2026-12-05", "x"] {
             let page = StreamName::parse(format!("daybook-{page}")).unwrap();
-            assert!(before.passes(&page) != behind.passes(&page), "{page}");
+            assert!(before.matches(&page) != behind.matches(&page), "{page}");
         }
-        assert!(before.passes(&StreamName::page(day)) && before.passes(&StreamName::privacy()));
+        assert!(before.matches(&StreamName::page(day)) && before.matches(&StreamName::privacy()));
     }
 }

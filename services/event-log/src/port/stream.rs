@@ -144,20 +144,20 @@ impl From<StreamName> for Box<str> {
 /// Which streams a reader wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filter {
-    families: Option<u8>,
+    categories: Option<u8>,
     pages: PageRange,
 }
 
 impl Filter {
     /// All of them.
     pub const fn all() -> Self {
-        Self { families: None, pages: PageRange::ALL }
+        Self { categories: None, pages: PageRange::ALL }
     }
 
     /// Those of some families. None at all passes nothing.
     pub fn categories(categories: impl IntoIterator<Item = Category>) -> Self {
-        let families = categories.into_iter().fold(0, |set, category| set | category.bit());
-        Self { families: Some(families), pages: PageRange::ALL }
+        let categories = categories.into_iter().fold(0, |set, category| set | category.bit());
+        Self { categories: Some(categories), pages: PageRange::ALL }
     }
 
     /// The same, but of the pages only those of a range.
@@ -167,18 +167,18 @@ impl Filter {
     }
 
     /// Whether a stream is wanted.
-    pub fn passes(&self, stream: &StreamName) -> bool {
-        self.wants(stream.category()) && self.pages.passes(stream)
+    pub fn matches(&self, stream: &StreamName) -> bool {
+        self.includes(stream.category()) && self.pages.matches(stream)
     }
 
     /// Whether a family is wanted, or some of it.
-    pub fn wants(&self, category: Category) -> bool {
-        self.families.is_none_or(|set| set & category.bit() != 0)
+    pub fn includes(&self, category: Category) -> bool {
+        self.categories.is_none_or(|set| set & category.bit() != 0)
     }
 
     /// The families that are wanted, or nothing where the filter passes all of them.
-    pub fn wanted(&self) -> Option<Vec<Category>> {
-        self.families
+    pub fn selected_categories(&self) -> Option<Vec<Category>> {
+        self.categories
             .map(|set| Category::ALL.into_iter().filter(|category| set & category.bit() != 0).collect())
     }
 
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn a_filter_passes_the_families_it_names() {
         let filter = Filter::categories([Category::Catalog, Category::Hours]);
-        assert!(filter.passes(&StreamName::catalog()) && filter.passes(&StreamName::hours()));
-        assert!(!filter.passes(&StreamName::routing()));
-        assert!(Filter::all().passes(&StreamName::routing()));
-        assert!(!Filter::categories([]).passes(&StreamName::routing()));
-        assert_eq!(filter.wanted(), Some(vec![Category::Catalog, Category::Hours]));
+        assert!(filter.matches(&StreamName::catalog()) && filter.matches(&StreamName::hours()));
+        assert!(!filter.matches(&StreamName::routing()));
+        assert!(Filter::all().matches(&StreamName::routing()));
+        assert!(!Filter::categories([]).matches(&StreamName::routing()));
+        assert_eq!(filter.selected_categories(), Some(vec![Category::Catalog, Category::Hours]));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It must never reorder: an event of another stream ends it.
 
-use super::line::Portable;
+use super::line::PortableEvent;
 use crate::port::{Expected, MAX_APPEND_BYTES, MAX_APPEND_EVENTS, NewEvent, Revision, StreamName};
 
 /// Events for one append; at least one.
@@ -16,13 +16,13 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn of(portable: Portable) -> Self {
-        let Portable { line, stream, revision: first, event } = portable;
+    pub(super) fn of(portable: PortableEvent) -> Self {
+        let PortableEvent { line, stream, revision: first, event } = portable;
         Self { line, stream, first, bytes: event.size_bytes(), events: vec![event] }
     }
 
     /// Takes one more, or gives it back where the append would not be one any more.
-    pub(super) fn take(&mut self, portable: Portable) -> Option<Portable> {
+    pub(super) fn take(&mut self, portable: PortableEvent) -> Option<PortableEvent> {
         let bytes = self.bytes + portable.event.size_bytes();
         let fits = bytes <= MAX_APPEND_BYTES && self.events.len() < MAX_APPEND_EVENTS;
         if portable.stream != self.stream || !fits {

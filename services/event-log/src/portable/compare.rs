@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::error::ImportError;
 use super::reader::Reader;
 use super::verify::Verified;
-use super::{Progress, look_around};
+use super::{Progress, report_and_yield};
 use crate::port::{EventLog, Filter, Position};
 
 /// What holding a file against a log came to.
@@ -52,10 +52,14 @@ impl<R: BufRead + Seek> Verified<R> {
     ///
     /// # Errors
     /// When either cannot be read, or the file has changed since it was verified.
-    pub async fn compare(self, log: &dyn EventLog, tell: &dyn Fn(Progress)) -> Result<Compared, ImportError> {
+    pub async fn compare(
+        self,
+        log: &dyn EventLog,
+        report: &dyn Fn(Progress),
+    ) -> Result<Compared, ImportError> {
         let Self { file, summary } = self;
         let mut reader = Reader::open(file)?;
-        let mut compared = walk(log, &mut reader, tell).await?;
+        let mut compared = compare_events(log, &mut reader, report).await?;
         if compared.difference.is_some() {
             return Ok(compared);
         }
@@ -70,14 +74,14 @@ impl<R: BufRead + Seek> Verified<R> {
 
 /// Goes through a log and a file side by side, for as long as the log has events and they are the same. Where the log ends
 /// first, the reader stands at what it lacks.
-pub(super) async fn walk<R: BufRead + Seek>(
+pub(super) async fn compare_events<R: BufRead + Seek>(
     log: &dyn EventLog,
     reader: &mut Reader<R>,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Compared, ImportError> {
     let mut compared = Compared { events: 0, position: Position::START, difference: None };
-    let mut there = log.read_all(Position::START, &Filter::all()).await.map_err(ImportError::Read)?;
-    while let Some(recorded) = there.try_next().await.map_err(ImportError::Read)? {
+    let mut existing = log.read_all(Position::START, &Filter::all()).await.map_err(ImportError::Read)?;
+    while let Some(recorded) = existing.try_next().await.map_err(ImportError::Read)? {
         let position = recorded.position;
         compared.difference = match reader.next()? {
             None => Some(Difference::LogGoesOn { position }),
@@ -90,7 +94,7 @@ pub(super) async fn walk<R: BufRead + Seek>(
             break;
         }
         (compared.events, compared.position) = (compared.events + 1, position);
-        look_around(reader.progress(), tell).await;
+        report_and_yield(reader.progress(), report).await;
     }
     Ok(compared)
 }

@@ -73,10 +73,10 @@ pub enum LineFault {
         column: usize,
     },
     /// This release does not know the type.
-    #[error("event type {kind:?} is unknown to this release; use the release that wrote it")]
+    #[error("event type {event_type:?} is unknown to this release; use the release that wrote it")]
     UnknownType {
         /// The name as it stands there.
-        kind: Box<str>,
+        event_type: Box<str>,
     },
     /// An event is missing before it, or stands there twice.
     #[error("{stream} has revision {found} where {due} is due")]

@@ -6,7 +6,7 @@ use std::io::{BufRead, Seek};
 
 use super::Checksum;
 use super::error::FileError;
-use super::line::Portable;
+use super::line::PortableEvent;
 use super::reader::Reader;
 use super::verify::Verified;
 use crate::port::{Position, RecordedEvent};
@@ -47,15 +47,15 @@ impl<R: BufRead + Seek> Iterator for Events<R> {
     }
 }
 
-fn record(portable: Portable, place: u64) -> Result<RecordedEvent, FileError> {
-    let Portable { line: _, stream, revision, event } = portable;
+fn record(portable: PortableEvent, place: u64) -> Result<RecordedEvent, FileError> {
+    let PortableEvent { line: _, stream, revision, event } = portable;
     let position = Position::new(place, place).map_err(|_| FileError::Changed)?;
     Ok(RecordedEvent {
         position,
         stream,
         revision,
         id: event.id,
-        kind: event.kind.as_str().into(),
+        event_type: event.event_type.as_str().into(),
         payload: event.payload,
         metadata: event.metadata,
     })

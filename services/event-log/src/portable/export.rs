@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::ExportError;
 use super::writer::Writer;
-use super::{Progress, Summary, look_around};
+use super::{Progress, Summary, report_and_yield};
 use crate::port::{EventLog, Filter, Position};
 
 /// What was exported.
@@ -29,9 +29,9 @@ pub struct Exported {
 pub async fn export(
     log: &dyn EventLog,
     out: impl Write,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Exported, ExportError> {
-    write(log, None, out, tell).await
+    write(log, None, out, report).await
 }
 
 /// The same up to a position of the log, whatever follows it there.
@@ -42,16 +42,16 @@ pub async fn export_until(
     log: &dyn EventLog,
     until: Position,
     out: impl Write,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Exported, ExportError> {
-    write(log, Some(until), out, tell).await
+    write(log, Some(until), out, report).await
 }
 
 async fn write(
     log: &dyn EventLog,
     until: Option<Position>,
     out: impl Write,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Exported, ExportError> {
     let mut writer = Writer::begin(out).map_err(ExportError::Write)?;
     let mut events = log.read_all(Position::START, &Filter::all()).await.map_err(ExportError::Read)?;
@@ -60,7 +60,7 @@ async fn write(
             break;
         }
         writer.put(&event)?;
-        look_around(writer.progress(), tell).await;
+        report_and_yield(writer.progress(), report).await;
     }
     let position = writer.progress().position;
     let summary = writer.finish().map_err(ExportError::Write)?;

@@ -9,11 +9,11 @@ use std::io::{BufRead, Seek};
 use serde::Serialize;
 
 use super::batch::Batch;
-use super::compare::{Difference, walk};
+use super::compare::{Difference, compare_events};
 use super::error::ImportError;
 use super::reader::Reader;
 use super::verify::Verified;
-use super::{Progress, Summary, look_around};
+use super::{Progress, Summary, report_and_yield};
 use crate::backoff::Backoff;
 use crate::port::{AppendError, EventLog, Position};
 
@@ -41,12 +41,16 @@ impl<R: BufRead + Seek> Verified<R> {
     /// # Errors
     /// When the log holds something else, or did not take an event. What was appended stays, and importing again goes on
     /// after it.
-    pub async fn import(self, log: &dyn EventLog, tell: &dyn Fn(Progress)) -> Result<Imported, ImportError> {
+    pub async fn import(
+        self,
+        log: &dyn EventLog,
+        report: &dyn Fn(Progress),
+    ) -> Result<Imported, ImportError> {
         let Self { file, summary } = self;
         let mut reader = Reader::open(file)?;
-        let there = pass_over(log, &mut reader, tell).await?;
+        let there = skip_existing(log, &mut reader, report).await?;
         let already_there = reader.progress().events;
-        let appended = append_rest(log, &mut reader, tell).await?;
+        let appended = append_rest(log, &mut reader, report).await?;
         if reader.checksum() != summary.sha256 {
             return Err(ImportError::ChangedMeanwhile);
         }
@@ -60,15 +64,15 @@ impl<R: BufRead + Seek> Verified<R> {
 }
 
 /// Reads past what the log holds already; gives the position of its last event.
-async fn pass_over<R: BufRead + Seek>(
+async fn skip_existing<R: BufRead + Seek>(
     log: &dyn EventLog,
     reader: &mut Reader<R>,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Position, ImportError> {
-    let walked = walk(log, reader, tell).await?;
-    match walked.difference {
+    let compared = compare_events(log, reader, report).await?;
+    match compared.difference {
         // An import appends what is left.
-        None | Some(Difference::LogEnds { .. }) => Ok(walked.position),
+        None | Some(Difference::LogEnds { .. }) => Ok(compared.position),
         Some(Difference::Other { line, position }) => Err(ImportError::OtherHistory { position, line }),
         Some(Difference::LogGoesOn { position }) => Err(ImportError::GoneOn { position }),
     }
@@ -78,7 +82,7 @@ async fn pass_over<R: BufRead + Seek>(
 async fn append_rest<R: BufRead + Seek>(
     log: &dyn EventLog,
     reader: &mut Reader<R>,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Option<Position>, ImportError> {
     let Some(first) = reader.next()? else { return Ok(None) };
     let mut batch = Batch::of(first);
@@ -86,7 +90,7 @@ async fn append_rest<R: BufRead + Seek>(
         if let Some(portable) = batch.take(portable) {
             append(log, std::mem::replace(&mut batch, Batch::of(portable))).await?;
         }
-        look_around(reader.progress(), tell).await;
+        report_and_yield(reader.progress(), report).await;
     }
     append(log, batch).await.map(Some)
 }

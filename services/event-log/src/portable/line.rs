@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::LineFault;
 use crate::codec::EVENT_TYPES;
-use crate::port::{EventId, EventKind, NewEvent, RecordedEvent, Revision, StreamName};
+use crate::port::{EventId, EventType, NewEvent, RecordedEvent, Revision, StreamName};
 
 /// The first line, as far as every version has it.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) struct EventLine<'a> {
     revision: Revision,
     id: Uuid,
     #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
+    event_type: Cow<'a, str>,
     #[serde(borrow)]
     data: &'a RawValue,
     #[serde(borrow)]
@@ -50,7 +50,7 @@ impl<'a> EventLine<'a> {
             stream: event.stream.as_str().into(),
             revision: event.revision,
             id: event.id.0,
-            kind: (&*event.kind).into(),
+            event_type: (&*event.event_type).into(),
             data: one_line(&event.payload)?,
             metadata: one_line(&event.metadata)?,
         })
@@ -65,7 +65,7 @@ fn one_line(json: &[u8]) -> Option<&RawValue> {
 
 /// An event of a file: what is to be appended, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Portable {
+pub(super) struct PortableEvent {
     /// From 1.
     pub(super) line: u64,
     pub(super) stream: StreamName,
@@ -73,15 +73,15 @@ pub(super) struct Portable {
     pub(super) event: NewEvent,
 }
 
-impl Portable {
+impl PortableEvent {
     pub(super) fn read(line: u64, text: &[u8]) -> Result<Self, LineFault> {
         let form = |error: serde_json::Error| LineFault::Form { column: error.column() };
         let read: EventLine<'_> = serde_json::from_slice(text).map_err(form)?;
         let stream = StreamName::parse(&*read.stream).map_err(|_| LineFault::Form { column: 0 })?;
-        let unknown = || LineFault::UnknownType { kind: (&*read.kind).into() };
+        let unknown = || LineFault::UnknownType { event_type: (&*read.event_type).into() };
         let event = NewEvent {
             id: EventId(read.id),
-            kind: known_kind(&read.kind).ok_or_else(unknown)?,
+            event_type: known_kind(&read.event_type).ok_or_else(unknown)?,
             payload: Bytes::copy_from_slice(read.data.get().as_bytes()),
             metadata: Bytes::copy_from_slice(read.metadata.get().as_bytes()),
         };
@@ -93,12 +93,12 @@ impl Portable {
         self.stream == recorded.stream
             && self.revision == recorded.revision
             && self.event.id == recorded.id
-            && self.event.kind.as_str() == &*recorded.kind
+            && self.event.event_type.as_str() == &*recorded.event_type
             && self.event.payload == recorded.payload
             && self.event.metadata == recorded.metadata
     }
 }
 
-fn known_kind(name: &str) -> Option<EventKind> {
-    EVENT_TYPES.iter().map(|known| known.kind).find(|kind| kind.as_str() == name)
+fn known_kind(name: &str) -> Option<EventType> {
+    EVENT_TYPES.iter().map(|known| known.event_type).find(|event_type| event_type.as_str() == name)
 }

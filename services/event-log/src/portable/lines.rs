@@ -20,11 +20,11 @@ pub(super) struct Lines<R> {
 
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LineKind {
     /// There are more after it. It is summed up.
-    Within,
+    Body,
     /// It is the last. It is not summed up.
-    Last,
+    Trailer,
 }
 
 impl<R: BufRead> Lines<R> {
@@ -33,17 +33,17 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// Goes on to the next line. At the end of the file, what is left is an empty last line.
-    pub(super) fn advance(&mut self) -> Result<Place, FileError> {
+    pub(super) fn advance(&mut self) -> Result<LineKind, FileError> {
         self.line.clear();
         self.number += 1;
         let mut bounded = (&mut self.source).take(MAX_LINE_BYTES as u64);
         bounded.read_until(b'\n', &mut self.line).map_err(FileError::Read)?;
         self.bytes += self.line.len() as u64;
         if self.source.fill_buf().map_err(FileError::Read)?.is_empty() {
-            return Ok(Place::Last);
+            return Ok(LineKind::Trailer);
         }
         self.hash.update(&self.line);
-        Ok(Place::Within)
+        Ok(LineKind::Body)
     }
 
     /// The text of the line; none where its end was not reached.

@@ -5,8 +5,8 @@
 use std::io::{BufRead, Seek, SeekFrom};
 
 use super::error::FileError;
-use super::line::{Header, Portable, Trailer};
-use super::lines::{Lines, Place};
+use super::line::{Header, PortableEvent, Trailer};
+use super::lines::{LineKind, Lines};
 use super::{Checksum, FORMAT_VERSION, HEADER, Progress};
 use crate::port::Position;
 
@@ -21,32 +21,32 @@ impl<R: BufRead + Seek> Reader<R> {
     pub(super) fn open(mut source: R) -> Result<Self, FileError> {
         source.seek(SeekFrom::Start(0)).map_err(FileError::Read)?;
         let mut lines = Lines::of(source);
-        let place = lines.advance()?;
+        let kind = lines.advance()?;
         let header = lines.text().ok_or(FileError::NotAnExport)?;
         if header != HEADER.as_bytes() {
             return Err(describe_header(header));
         }
-        match place {
-            Place::Within => Ok(Self { lines, events: 0 }),
-            Place::Last => Err(FileError::CutShort),
+        match kind {
+            LineKind::Body => Ok(Self { lines, events: 0 }),
+            LineKind::Trailer => Err(FileError::CutShort),
         }
     }
 
     /// The next event; none at the end of a file that is whole. After the error of a line, the next call goes on with the
     /// line after it.
-    pub(super) fn next(&mut self) -> Result<Option<Portable>, FileError> {
+    pub(super) fn next(&mut self) -> Result<Option<PortableEvent>, FileError> {
         match self.lines.advance()? {
-            Place::Last => self.check_end().map(|()| None),
-            Place::Within => self.read_event().map(Some),
+            LineKind::Trailer => self.check_end().map(|()| None),
+            LineKind::Body => self.read_event().map(Some),
         }
     }
 
-    fn read_event(&mut self) -> Result<Portable, FileError> {
+    fn read_event(&mut self) -> Result<PortableEvent, FileError> {
         // A line that this release cannot read is an event as well: the last line counts it.
         self.events += 1;
         let number = self.lines.number();
         let text = self.lines.text().ok_or_else(|| self.lines.too_long())?;
-        Portable::read(number, text).map_err(|fault| FileError::Line { number, fault })
+        PortableEvent::read(number, text).map_err(|fault| FileError::Line { number, fault })
     }
 
     fn check_end(&self) -> Result<(), FileError> {

@@ -10,16 +10,16 @@ use uuid::Uuid;
 
 use super::*;
 use crate::codec::EVENT_TYPES;
-use crate::port::{EventId, EventKind, EventLog, Expected, NewEvent, StreamName};
+use crate::port::{EventId, EventLog, EventType, Expected, NewEvent, StreamName};
 use crate::{AppendError, MemoryLog};
 
 fn ignore(_: Progress) {}
 
-fn event(number: u128, kind: EventKind, payload: &str) -> NewEvent {
+fn event(number: u128, event_type: EventType, payload: &str) -> NewEvent {
     let metadata = format!(r#"{{"schema_version":1,"$correlationId":"{number}"}}"#);
     NewEvent {
         id: EventId(Uuid::from_u128(number)),
-        kind,
+        event_type,
         payload: payload.to_owned().into(),
         metadata: metadata.into(),
     }
@@ -49,7 +49,7 @@ async fn imported(file: &[u8]) -> Result<MemoryLog, ImportError> {
 #[tokio::test]
 async fn the_form_of_a_file_is_this_for_ever() {
     let log = MemoryLog::new();
-    let set = EventKind::named("ClinicHoursSet");
+    let set = EventType::named("ClinicHoursSet");
     append(&log, StreamName::hours(), event(1, set, r#"{"slots": [], "name":"월요일\n"}"#)).await;
     append(&log, StreamName::page("2026-12-01".parse().unwrap()), event(2, set, "1.50")).await;
     let file = String::from_utf8(exported(&log).await).unwrap();
@@ -77,11 +77,11 @@ async fn an_empty_log_has_a_file_and_comes_back_empty() {
 
 #[tokio::test]
 async fn an_export_up_to_a_position_is_what_the_whole_one_was_then() {
-    let (log, kind) = (MemoryLog::new(), EVENT_TYPES[0].kind);
-    append(&log, StreamName::hours(), event(1, kind, "1")).await;
-    append(&log, StreamName::catalog(), event(2, kind, "2")).await;
+    let (log, event_type) = (MemoryLog::new(), EVENT_TYPES[0].event_type);
+    append(&log, StreamName::hours(), event(1, event_type, "1")).await;
+    append(&log, StreamName::catalog(), event(2, event_type, "2")).await;
     let (then, head) = (exported(&log).await, log.head().await.unwrap());
-    append(&log, StreamName::hours(), event(3, kind, "3")).await;
+    append(&log, StreamName::hours(), event(3, event_type, "3")).await;
     let mut file = Vec::new();
     let report = export_until(&log, head, &mut file, &ignore).await.unwrap();
     assert_eq!((report.position, report.summary.events), (head, 2));
@@ -90,11 +90,11 @@ async fn an_export_up_to_a_position_is_what_the_whole_one_was_then() {
 
 #[tokio::test]
 async fn a_file_and_a_log_are_the_same_or_it_is_told_where_they_part() {
-    let kind = EVENT_TYPES[0].kind;
+    let event_type = EVENT_TYPES[0].event_type;
     let log = async |payloads: &[&str]| {
         let log = MemoryLog::new();
         for (number, payload) in (1u128..).zip(payloads) {
-            append(&log, StreamName::hours(), event(number, kind, payload)).await;
+            append(&log, StreamName::hours(), event(number, event_type, payload)).await;
         }
         log
     };
@@ -121,7 +121,7 @@ async fn a_file_and_a_log_are_the_same_or_it_is_told_where_they_part() {
 async fn json_that_would_not_come_back_byte_for_byte_is_not_exported() {
     for payload in ["{\n}", "{\r\n}", "[1,\n2]"] {
         let log = MemoryLog::new();
-        append(&log, StreamName::hours(), event(1, EVENT_TYPES[0].kind, payload)).await;
+        append(&log, StreamName::hours(), event(1, EVENT_TYPES[0].event_type, payload)).await;
         let refused = export(&log, Vec::new(), &ignore).await.unwrap_err();
         assert!(matches!(refused, ExportError::NotOneLine { .. }), "{payload:?}: {refused}");
     }
@@ -157,30 +157,30 @@ fn sealed(lines: &[String]) -> String {
     format!("{before}{{\"events\":{},\"sha256\":\"{sum}\"}}\n", lines.len())
 }
 
-fn line(stream: &str, revision: u64, id: u128, kind: &str) -> String {
+fn line(stream: &str, revision: u64, id: u128, event_type: &str) -> String {
     let id = Uuid::from_u128(id);
     format!(
-        r#"{{"stream":"{stream}","revision":{revision},"id":"{id}","type":"{kind}","data":{{}},"metadata":{{}}}}"#
+        r#"{{"stream":"{stream}","revision":{revision},"id":"{id}","type":"{event_type}","data":{{}},"metadata":{{}}}}"#
     )
 }
 
 #[tokio::test]
 async fn of_a_whole_file_the_first_event_that_does_not_fit_is_named() {
-    let (kind, first) = ("TimeClosed", line("hours-main", 0, 1, "TimeClosed"));
-    let large = line("hours-main", 1, 2, kind)
+    let (event_type, first) = ("TimeClosed", line("hours-main", 0, 1, "TimeClosed"));
+    let large = line("hours-main", 1, 2, event_type)
         .replace(r#""data":{}"#, &format!("\"data\":\"{}\"", "x".repeat(MAX_APPEND_BYTES)));
     let cases = [
-        (line("hours-main", 2, 2, kind), "revision 2 where 1 is due"),
-        (line("hours-main", 0, 2, kind), "revision 0 where 1 is due"),
-        (line("catalog-main", 1, 2, kind), "revision 1 where 0 is due"),
-        (line("hours-main", 1, 1, kind), "has the id"),
+        (line("hours-main", 2, 2, event_type), "revision 2 where 1 is due"),
+        (line("hours-main", 0, 2, event_type), "revision 0 where 1 is due"),
+        (line("catalog-main", 1, 2, event_type), "revision 1 where 0 is due"),
+        (line("hours-main", 1, 1, event_type), "has the id"),
         (line("hours-main", 1, 2, "TimeBent"), "\"TimeBent\" is unknown to this release"),
-        (line("hours-main", 1, 2, kind).replace("hours", "$stats"), "form of an event"),
-        (line("hours-main", 1, 2, kind).replace("data", "date"), "form of an event"),
+        (line("hours-main", 1, 2, event_type).replace("hours", "$stats"), "form of an event"),
+        (line("hours-main", 1, 2, event_type).replace("data", "date"), "form of an event"),
         (large, "more than the"),
     ];
     for (wrong, words) in cases {
-        let last = line("hours-main", 9, 9, kind);
+        let last = line("hours-main", 9, 9, event_type);
         let file = sealed(&[first.clone(), wrong, last]);
         let FileError::Line { number, fault } = verify(Cursor::new(&file), &ignore).await.unwrap_err() else {
             panic!("{words}: another error");
@@ -220,9 +220,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let log = MemoryLog::new();
-            for (number, (stream, kind, payload)) in history.iter().enumerate() {
+            for (number, (stream, event_type, payload)) in history.iter().enumerate() {
                 let stream = StreamName::parse(format!("daybook-{stream}")).unwrap();
-                append(&log, stream, event(number as u128, EVENT_TYPES[*kind].kind, payload)).await;
+                append(&log, stream, event(number as u128, EVENT_TYPES[*event_type].event_type, payload)).await;
             }
             let file = exported(&log).await;
             assert_eq!(exported(&imported(&file).await.unwrap()).await, file);
@@ -236,7 +236,7 @@ proptest! {
         runtime.block_on(async {
             let log = MemoryLog::new();
             for number in 0..3 {
-                append(&log, StreamName::hours(), event(number, EVENT_TYPES[0].kind, "{}")).await;
+                append(&log, StreamName::hours(), event(number, EVENT_TYPES[0].event_type, "{}")).await;
             }
             let mut file = exported(&log).await;
             let at = at.index(file.len());

@@ -3,9 +3,9 @@
 use std::io::{BufRead, Seek};
 
 use super::error::FileError;
-use super::ledger::Ledger;
+use super::history::HistoryChecker;
 use super::reader::Reader;
-use super::{Progress, Summary, look_around};
+use super::{Progress, Summary, report_and_yield};
 
 /// A file that is sound to its last byte. Only such a one can be imported.
 #[derive(Debug)]
@@ -28,27 +28,27 @@ impl<R> Verified<R> {
 /// lines say then means nothing.
 pub async fn verify<R: BufRead + Seek>(
     mut file: R,
-    tell: &dyn Fn(Progress),
+    report: &dyn Fn(Progress),
 ) -> Result<Verified<R>, FileError> {
     let mut reader = Reader::open(&mut file)?;
-    let mut ledger = Ledger::default();
+    let mut history = HistoryChecker::default();
     let mut first_fault = None;
     loop {
         let entered = match reader.next() {
             Ok(None) => break,
             Ok(Some(event)) => {
-                ledger.enter(&event).map_err(|fault| FileError::Line { number: event.line, fault })
+                history.record(&event).map_err(|fault| FileError::Line { number: event.line, fault })
             }
             Err(error @ FileError::Line { .. }) => Err(error),
             Err(error) => return Err(error),
         };
         first_fault = first_fault.or(entered.err());
-        look_around(reader.progress(), tell).await;
+        report_and_yield(reader.progress(), report).await;
     }
     if let Some(fault) = first_fault {
         return Err(fault);
     }
     let Progress { events, bytes, .. } = reader.progress();
-    let summary = Summary { events, streams: ledger.streams(), bytes, sha256: reader.checksum() };
+    let summary = Summary { events, streams: history.streams(), bytes, sha256: reader.checksum() };
     Ok(Verified { file, summary })
 }

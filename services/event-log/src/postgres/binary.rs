@@ -17,19 +17,19 @@ pub struct BrokenCopy;
 
 /// Reads one copy, chunk after chunk.
 #[derive(Debug)]
-pub(crate) struct BinaryCopy {
+pub struct BinaryCopy {
     columns: i16,
     in_rows: bool,
 }
 
 impl BinaryCopy {
     /// A copy of rows with so many columns.
-    pub(crate) const fn of(columns: i16) -> Self {
+    pub const fn new(columns: i16) -> Self {
         Self { columns, in_rows: false }
     }
 
     /// Goes to the next row of a chunk, whose columns follow in order. Whether there is one.
-    pub(crate) fn next_row(&mut self, chunk: &mut Chunk<'_>) -> Result<bool, BrokenCopy> {
+    pub fn next_row(&mut self, chunk: &mut Chunk<'_>) -> Result<bool, BrokenCopy> {
         if !self.in_rows {
             chunk.skip_header()?;
             self.in_rows = true;
@@ -47,14 +47,14 @@ impl BinaryCopy {
 
 /// What the server sent at once, and how far it was read.
 #[derive(Debug)]
-pub(crate) struct Chunk<'c> {
+pub struct Chunk<'c> {
     bytes: &'c Bytes,
     at: usize,
 }
 
 impl<'c> Chunk<'c> {
     /// A chunk of which nothing was read.
-    pub(crate) const fn new(bytes: &'c Bytes) -> Self {
+    pub const fn new(bytes: &'c Bytes) -> Self {
         Self { bytes, at: 0 }
     }
 
@@ -83,7 +83,7 @@ impl<'c> Chunk<'c> {
     }
 
     /// The next column; none where it is null.
-    pub(crate) fn nullable(&mut self) -> Result<Option<&'c [u8]>, BrokenCopy> {
+    pub fn nullable(&mut self) -> Result<Option<&'c [u8]>, BrokenCopy> {
         match i32::from_be_bytes(self.array()?) {
             -1 => Ok(None),
             length => self.take(usize::try_from(length).map_err(|_| BrokenCopy)?).map(Some),
@@ -91,17 +91,17 @@ impl<'c> Chunk<'c> {
     }
 
     /// The next column, which must not be null.
-    pub(crate) fn field(&mut self) -> Result<&'c [u8], BrokenCopy> {
+    pub fn field(&mut self) -> Result<&'c [u8], BrokenCopy> {
         self.nullable()?.ok_or(BrokenCopy)
     }
 
     /// The next column, which has a fixed length.
-    pub(crate) fn fixed<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], BrokenCopy> {
+    pub fn fixed<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], BrokenCopy> {
         self.field()?.try_into().map_err(|_| BrokenCopy)
     }
 
     /// The next column, as a part of the chunk that outlives it.
-    pub(crate) fn part(&mut self) -> Result<Bytes, BrokenCopy> {
+    pub fn part(&mut self) -> Result<Bytes, BrokenCopy> {
         Ok(self.bytes.slice_ref(self.field()?))
     }
 }
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn columns_are_read_in_order_and_null_is_told_from_empty() {
         let bytes = Bytes::from([header(), row(&[Some(b"ab"), None, Some(b"")]), vec![0xff, 0xff]].concat());
-        let (mut copy, mut chunk) = (BinaryCopy::of(3), Chunk::new(&bytes));
+        let (mut copy, mut chunk) = (BinaryCopy::new(3), Chunk::new(&bytes));
         assert!(copy.next_row(&mut chunk).unwrap());
         assert_eq!(chunk.fixed().unwrap(), *b"ab");
         assert_eq!(chunk.nullable().unwrap(), None);
@@ -142,7 +142,7 @@ mod tests {
         let read = |bytes: &[u8], columns| {
             let bytes = Bytes::copy_from_slice(bytes);
             let mut chunk = Chunk::new(&bytes);
-            let next = BinaryCopy::of(columns).next_row(&mut chunk);
+            let next = BinaryCopy::new(columns).next_row(&mut chunk);
             next.and_then(|there| if there { chunk.field().map(<[u8]>::to_vec) } else { Ok(vec![]) })
         };
         assert_eq!(read(&whole, 1).unwrap(), b"ab");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::binary::{BinaryCopy, Chunk};
 use super::connection::Driver;
 use super::error::PostgresError;
-use super::names::Names;
+use super::interner::NameInterner;
 use super::row::{self, Columns};
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Source};
 
@@ -31,16 +31,16 @@ pub(super) async fn read_all(
     after: Position,
     filter: &Filter,
 ) -> Result<RecordedStream, ReadError> {
-    let reading = Reading::start(config, after, filter).await.map_err(PostgresError::into_read)?;
-    let batches = stream::unfold(Some(reading), |reading| async {
-        let mut reading = reading?;
-        let (batch, is_last) = reading.next_batch().await;
-        Some((stream::iter(batch), (!is_last).then_some(reading)))
+    let reader = CopyReader::start(config, after, filter).await.map_err(PostgresError::into_read)?;
+    let batches = stream::unfold(Some(reader), |reader| async {
+        let mut reader = reader?;
+        let (batch, is_last) = reader.next_batch().await;
+        Some((stream::iter(batch), (!is_last).then_some(reader)))
     });
     Ok(batches.flatten().boxed())
 }
 
-struct Reading {
+struct CopyReader {
     rows: std::pin::Pin<Box<CopyOutStream>>,
     parser: Parser,
     /// Both dropped with the reading, which ends the copy on the server.
@@ -48,7 +48,7 @@ struct Reading {
     _client: Client,
 }
 
-impl Reading {
+impl CopyReader {
     async fn start(config: &Config, after: Position, filter: &Filter) -> Result<Self, PostgresError> {
         let (client, mut driver) = Driver::open(config, "daybook replay").await?;
         let (columns, condition) = (row::COLUMNS, row::condition(filter));
@@ -99,13 +99,13 @@ impl Reading {
 /// Makes events of the rows.
 struct Parser {
     copy: BinaryCopy,
-    names: Names,
+    names: NameInterner,
     last: Position,
 }
 
 impl Parser {
     fn new(after: Position) -> Self {
-        Self { copy: BinaryCopy::of(FIELDS), names: Names::default(), last: after }
+        Self { copy: BinaryCopy::new(FIELDS), names: NameInterner::default(), last: after }
     }
 
     /// Appends the events of a chunk, and says whether all of it was sound.
@@ -135,7 +135,7 @@ impl Parser {
             revision: i64::from_be_bytes(chunk.fixed()?),
             event_id: Uuid::from_bytes(chunk.fixed()?),
             stream: self.names.stream(std::str::from_utf8(chunk.field()?)?)?,
-            kind: self.names.kind(std::str::from_utf8(chunk.field()?)?),
+            event_type: self.names.event_type(std::str::from_utf8(chunk.field()?)?),
             payload: chunk.part()?,
             metadata: chunk.part()?,
         };

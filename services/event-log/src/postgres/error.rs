@@ -77,7 +77,7 @@ fn is_about_values(code: &SqlState) -> bool {
 
 impl PostgresError {
     /// Whether the server looked at the values and did not take them: another attempt would end the same.
-    pub(crate) fn is_about_values(&self) -> bool {
+    pub fn is_about_values(&self) -> bool {
         match self {
             Self::Refused { code, .. } => is_about_values(code),
             Self::Shared(error) => error.is_about_values(),

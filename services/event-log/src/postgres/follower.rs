@@ -50,7 +50,7 @@ impl Follower {
     /// The next events, at least one. Its waits are bounded, and it ends with the first error it cannot sit out.
     async fn next_page(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
         loop {
-            match self.look().await {
+            match self.fetch().await {
                 Ok(page) if page.is_empty() => {
                     self.outage = Outage::none();
                     tokio::time::sleep(QUIET_PAUSE).await;
@@ -59,13 +59,13 @@ impl Follower {
                     self.outage = Outage::none();
                     return Ok(page);
                 }
-                Err(ReadError::Unavailable(source)) => self.outage.sit_out(source).await?,
+                Err(ReadError::Unavailable(source)) => self.outage.wait(source).await?,
                 Err(corrupt @ ReadError::Corrupt { .. }) => return Err(corrupt),
             }
         }
     }
 
-    async fn look(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
+    async fn fetch(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
         let (until, is_woken) = self.wait_for_head().await?;
         if until <= self.after {
             return Ok(Vec::new());

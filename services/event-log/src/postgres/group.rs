@@ -43,7 +43,7 @@ pub(super) struct Append {
 }
 
 /// What became of one append of a group that was decided.
-pub(super) type Verdict = Result<Appended, AppendError>;
+pub(super) type AppendResult = Result<Appended, AppendError>;
 
 /// What became of a group that was not.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(super) enum GroupError {
 pub(super) struct WriteSession {
     session: Session,
     lock: Statement,
-    ends: Statement,
+    heads: Statement,
     insert: Statement,
     /// How this writer's last group left the log.
     known: Option<StreamHeads>,
@@ -75,7 +75,7 @@ const BEGIN_SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 const LOCK_SQL: &str = "SELECT pg_advisory_xact_lock($1)";
 
-const ENDS_SQL: &str = "\
+const HEADS_SQL: &str = "\
     SELECT wanted.stream, \
            (SELECT revision FROM event_log.events AS event WHERE event.stream = wanted.stream \
             ORDER BY revision DESC LIMIT 1), \
@@ -112,27 +112,28 @@ impl WriteSession {
              WHERE current_setting('synchronous_commit') IN ('off', 'local')"
         );
         client.batch_execute(&settings).await?;
-        let (lock, ends, insert) =
-            try_join3(client.prepare(LOCK_SQL), client.prepare(ENDS_SQL), client.prepare(INSERT_SQL)).await?;
-        Ok(Self { session, lock, ends, insert, known: None, longer_way: 0 })
+        let (lock, heads, insert) =
+            try_join3(client.prepare(LOCK_SQL), client.prepare(HEADS_SQL), client.prepare(INSERT_SQL))
+                .await?;
+        Ok(Self { session, lock, heads, insert, known: None, longer_way: 0 })
     }
 
     /// Decides and commits a group. Verdicts come in the order of the appends, and with them what the commit announced.
     pub(super) async fn commit(
         &mut self,
         appends: &[&Append],
-    ) -> Result<(Vec<Verdict>, Announcement), GroupError> {
+    ) -> Result<(Vec<AppendResult>, Announcement), GroupError> {
         self.longer_way = self.longer_way.saturating_sub(1);
         let known = self.known.take();
         let is_worth_a_try = self.longer_way == 0 && !self.session.client.is_closed();
         let known = match known.filter(|_| is_worth_a_try) {
-            Some(known) if known.cover(appends) => match self.commit_at_once(known, appends).await? {
+            Some(known) if known.covers(appends) => match self.commit_at_once(known, appends).await? {
                 Some(committed) => return Ok(committed),
                 None => None,
             },
             known => known,
         };
-        let (plan, verdicts) =
+        let (plan, results) =
             within(GROUP_DEADLINE, self.decide(appends)).await.map_err(GroupError::NotCommitted)?;
         let announcement = plan.announcement();
         if plan.is_empty() {
@@ -141,8 +142,8 @@ impl WriteSession {
         } else {
             self.insert(&plan).await?;
         }
-        self.known = Some(plan.into_ends(known));
-        Ok((verdicts, announcement))
+        self.known = Some(plan.into_heads(known));
+        Ok((results, announcement))
     }
 
     /// All in one round trip. None where nothing was sent because an append does not simply go on where its stream is known
@@ -151,12 +152,12 @@ impl WriteSession {
         &mut self,
         known: StreamHeads,
         appends: &[&Append],
-    ) -> Result<Option<(Vec<Verdict>, Announcement)>, GroupError> {
+    ) -> Result<Option<(Vec<AppendResult>, Announcement)>, GroupError> {
         let mut plan = Plan::new(known);
-        let mut verdicts = Vec::with_capacity(appends.len());
+        let mut results = Vec::with_capacity(appends.len());
         for append in appends {
-            match plan.place(append) {
-                Some(Ok(appended)) => verdicts.push(Ok(appended)),
+            match plan.decide(append) {
+                Some(Ok(appended)) => results.push(Ok(appended)),
                 Some(Err(_)) | None => return Ok(None),
             }
         }
@@ -165,23 +166,26 @@ impl WriteSession {
             return Ok(None);
         }
         let announcement = plan.announcement();
-        self.known = Some(plan.into_ends(None));
-        Ok(Some((verdicts, announcement)))
+        self.known = Some(plan.into_heads(None));
+        Ok(Some((results, announcement)))
     }
 
-    async fn decide<'a>(&self, appends: &[&'a Append]) -> Result<(Plan<'a>, Vec<Verdict>), PostgresError> {
+    async fn decide<'a>(
+        &self,
+        appends: &[&'a Append],
+    ) -> Result<(Plan<'a>, Vec<AppendResult>), PostgresError> {
         let mut plan = Plan::new(self.begin(appends).await?);
-        let mut verdicts = Vec::with_capacity(appends.len());
+        let mut results = Vec::with_capacity(appends.len());
         for append in appends {
-            verdicts.push(match plan.place(append) {
-                Some(verdict) => verdict,
+            results.push(match plan.decide(append) {
+                Some(result) => result,
                 None => {
-                    let standing = self.standing(append).await?;
-                    plan.compare(append, &standing)
+                    let stored_events = self.stored_events(append).await?;
+                    plan.compare(append, &stored_events)
                 }
             });
         }
-        Ok((plan, verdicts))
+        Ok((plan, results))
     }
 
     /// First round trip. The lock is a statement of its own, so that what follows sees all that others committed.
@@ -195,7 +199,7 @@ impl WriteSession {
         let (_, _, rows) = try_join3(
             client.batch_execute(BEGIN_SQL),
             client.execute(&self.lock, &[&APPEND_LOCK]),
-            client.query(&self.ends, &wanted),
+            client.query(&self.heads, &wanted),
         )
         .await?;
         StreamHeads::read(&rows)
@@ -237,14 +241,14 @@ impl WriteSession {
     }
 
     /// Ids and positions of what stands at the place of an append.
-    async fn standing(&self, append: &Append) -> Result<Vec<plan::Standing>, PostgresError> {
+    async fn stored_events(&self, append: &Append) -> Result<Vec<plan::StoredEvent>, PostgresError> {
         let first = append.expected.first_revision();
         let end = first.plus(append.events.len() as u64);
         let sql = "SELECT revision, event_id, position FROM event_log.events \
                    WHERE stream = $1 AND revision >= $2 AND revision < $3 ORDER BY revision";
         let place: [&(dyn ToSql + Sync); 3] = [&append.stream.as_str(), &first.as_i64(), &end.as_i64()];
         let rows = self.session.client.query(sql, &place).await?;
-        rows.iter().map(plan::Standing::read).collect()
+        rows.iter().map(plan::StoredEvent::read).collect()
     }
 }
 

@@ -13,20 +13,20 @@ use crate::port::{Category, Filter, InvalidPosition, Position};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Announcement {
     pub(super) head: Position,
-    pub(super) families: BTreeSet<Category>,
+    pub(super) categories: BTreeSet<Category>,
 }
 
 impl Announcement {
     /// A head up to which anything may have been appended.
-    pub(super) fn of_anything(head: Position) -> Self {
-        Self { head, families: Category::ALL.into() }
+    pub(super) fn all_categories(head: Position) -> Self {
+        Self { head, categories: Category::ALL.into() }
     }
 }
 
 impl fmt::Display for Announcement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.head)?;
-        self.families.iter().try_for_each(|family| write!(formatter, " {}", family.as_str()))
+        self.categories.iter().try_for_each(|family| write!(formatter, " {}", family.as_str()))
     }
 }
 
@@ -35,12 +35,12 @@ impl FromStr for Announcement {
 
     /// A release that did not tell families announced the head alone; a newer one may know families that this one does not.
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
-        let (head, families) = match text.split_once(' ') {
-            Some((head, families)) => (head, families),
-            None => return text.parse().map(Self::of_anything),
+        let (head, categories) = match text.split_once(' ') {
+            Some((head, categories)) => (head, categories),
+            None => return text.parse().map(Self::all_categories),
         };
         let known = |name| Category::ALL.into_iter().find(|family| family.as_str() == name);
-        Ok(Self { head: head.parse()?, families: families.split(' ').filter_map(known).collect() })
+        Ok(Self { head: head.parse()?, categories: categories.split(' ').filter_map(known).collect() })
     }
 }
 
@@ -48,13 +48,13 @@ impl FromStr for Announcement {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Heads {
     all: Position,
-    families: [Position; Category::ALL.len()],
+    categories: [Position; Category::ALL.len()],
 }
 
 impl Heads {
     /// A log that ends here, with anything in it.
     pub(super) const fn at(head: Position) -> Self {
-        Self { all: head, families: [head; Category::ALL.len()] }
+        Self { all: head, categories: [head; Category::ALL.len()] }
     }
 
     /// Everything up to here is committed.
@@ -64,19 +64,19 @@ impl Heads {
 
     /// Position up to which there may be something that passes a filter.
     pub(super) fn of(&self, filter: &Filter) -> Position {
-        if filter.wanted().is_none() {
+        if filter.selected_categories().is_none() {
             return self.all;
         }
-        let ends = Category::ALL.into_iter().zip(self.families);
-        ends.filter(|(family, _)| filter.wants(*family)).map(|(_, end)| end).max().unwrap_or_default()
+        let ends = Category::ALL.into_iter().zip(self.categories);
+        ends.filter(|(family, _)| filter.includes(*family)).map(|(_, end)| end).max().unwrap_or_default()
     }
 
     /// Takes in an announcement, however late it comes. Whether it is news.
-    pub(super) fn take_in(&mut self, announcement: &Announcement) -> bool {
+    pub(super) fn apply(&mut self, announcement: &Announcement) -> bool {
         let before = *self;
         self.all = self.all.max(announcement.head);
-        for (family, end) in Category::ALL.into_iter().zip(&mut self.families) {
-            if announcement.families.contains(&family) {
+        for (family, end) in Category::ALL.into_iter().zip(&mut self.categories) {
+            if announcement.categories.contains(&family) {
                 *end = announcement.head.max(*end);
             }
         }
@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn an_announcement_reads_back_what_it_prints() {
-        let families = [Category::Daybook, Category::Privacy].into();
-        let announcement = Announcement { head: at(1234), families };
+        let categories = [Category::Daybook, Category::Privacy].into();
+        let announcement = Announcement { head: at(1234), categories };
         assert_eq!(announcement.to_string(), "1234 daybook privacy");
         assert_eq!("1234 daybook privacy".parse(), Ok(announcement));
-        assert_eq!("1234".parse(), Ok(Announcement::of_anything(at(1234))), "as older releases announce");
-        assert_eq!("9 newer".parse(), Ok(Announcement { head: at(9), families: [].into() }));
+        assert_eq!("1234".parse(), Ok(Announcement::all_categories(at(1234))), "as older releases announce");
+        assert_eq!("9 newer".parse(), Ok(Announcement { head: at(9), categories: [].into() }));
         assert!("daybook 9".parse::<Announcement>().is_err());
     }
 
@@ -109,11 +109,11 @@ mod tests {
     fn only_what_a_filter_wants_moves_its_end() {
         let routing = Filter::categories([Category::Routing]);
         let mut heads = Heads::at(at(5));
-        assert!(heads.take_in(&"7 daybook".parse().unwrap()));
+        assert!(heads.apply(&"7 daybook".parse().unwrap()));
         assert_eq!((heads.all(), heads.of(&Filter::all()), heads.of(&routing)), (at(7), at(7), at(5)));
-        assert!(heads.take_in(&"6 routing".parse().unwrap()), "one that comes late");
+        assert!(heads.apply(&"6 routing".parse().unwrap()), "one that comes late");
         assert_eq!((heads.all(), heads.of(&routing)), (at(7), at(6)));
-        assert!(!heads.take_in(&"6 routing".parse().unwrap()));
+        assert!(!heads.apply(&"6 routing".parse().unwrap()));
         assert_eq!(heads.of(&Filter::categories([])), Position::START);
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct BadColumn {
 /// The filter as a condition. Categories are ranges of names: everything from `hours-` up to `hours.`, the character
 /// after the dash.
 pub(super) fn condition(filter: &Filter) -> String {
-    let families = filter.wanted().map(|wanted| {
-        let ranges: Vec<_> = wanted.iter().map(|category| family(*category)).collect();
+    let categories = filter.selected_categories().map(|selected| {
+        let ranges: Vec<_> = selected.iter().map(|category| family(*category)).collect();
         if ranges.is_empty() { "false".to_owned() } else { format!("({})", ranges.join(" OR ")) }
     });
     let PageRange { after, until } = filter.pages();
@@ -35,7 +35,7 @@ pub(super) fn condition(filter: &Filter) -> String {
     let range: Vec<String> = [after, until].into_iter().flatten().collect();
     let pages = (!range.is_empty())
         .then(|| format!("(NOT {} OR ({}))", family(Category::Daybook), range.join(" AND ")));
-    let conditions: Vec<String> = [families, pages].into_iter().flatten().collect();
+    let conditions: Vec<String> = [categories, pages].into_iter().flatten().collect();
     if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Columns {
     pub(super) revision: i64,
     pub(super) event_id: Uuid,
     pub(super) stream: StreamName,
-    pub(super) kind: Arc<str>,
+    pub(super) event_type: Arc<str>,
     pub(super) payload: Bytes,
     pub(super) metadata: Bytes,
 }
@@ -64,7 +64,7 @@ impl Columns {
             stream: self.stream,
             revision: Revision::try_from(self.revision).map_err(|_| bad("revision", "revision"))?,
             id: EventId(self.event_id),
-            kind: self.kind,
+            event_type: self.event_type,
             payload: self.payload,
             metadata: self.metadata,
         })
@@ -84,7 +84,7 @@ fn columns(row: &Row) -> Result<Columns, Source> {
         revision: row.try_get(1)?,
         event_id: row.try_get(2)?,
         stream: StreamName::parse(row.try_get::<_, &str>(3)?)?,
-        kind: row.try_get::<_, &str>(4)?.into(),
+        event_type: row.try_get::<_, &str>(4)?.into(),
         payload: row.try_get::<_, JsonText>(5)?.0,
         metadata: row.try_get::<_, JsonText>(6)?.0,
     })

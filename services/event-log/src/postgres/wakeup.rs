@@ -23,37 +23,37 @@ use crate::port::Position;
 #[derive(Debug, Clone)]
 pub(super) struct Wakeup {
     known: watch::Sender<Heads>,
-    listening: Arc<Listening>,
+    state: Arc<ListenerState>,
     _listener: Arc<AbortOnDropHandle<()>>,
 }
 
 /// How the connection that listens fares.
 #[derive(Debug, Default)]
-struct Listening {
+struct ListenerState {
     is_up: AtomicBool,
     losses: AtomicU64,
-    woken: AtomicU64,
-    woken_in_vain: AtomicU64,
+    wakeups: AtomicU64,
+    empty_wakeups: AtomicU64,
 }
 
 /// How many times followers were woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wakings {
+pub struct WakeupCounts {
     /// By an announcement, each time with one query.
-    pub all: u64,
+    pub total: u64,
     /// Of these, how many found nothing.
-    pub in_vain: u64,
+    pub empty: u64,
 }
 
 impl Wakeup {
     /// To be called when the database has just answered.
     pub(super) fn start(config: Config, head: Position) -> Self {
         let known = watch::Sender::new(Heads::at(head));
-        let listening = Arc::new(Listening::default());
-        listening.is_up.store(true, Ordering::Relaxed);
-        let task = keep_listening(config, known.clone(), Arc::clone(&listening));
+        let state = Arc::new(ListenerState::default());
+        state.is_up.store(true, Ordering::Relaxed);
+        let task = keep_listening(config, known.clone(), Arc::clone(&state));
         let listener = Arc::new(AbortOnDropHandle::new(tokio::spawn(task)));
-        Self { known, listening, _listener: listener }
+        Self { known, state, _listener: listener }
     }
 
     /// What is announced is committed.
@@ -67,25 +67,25 @@ impl Wakeup {
 
     /// A follower was woken, and looked.
     pub(super) fn count_waking(&self, found_something: bool) {
-        self.listening.woken.fetch_add(1, Ordering::Relaxed);
-        self.listening.woken_in_vain.fetch_add((!found_something).into(), Ordering::Relaxed);
+        self.state.wakeups.fetch_add(1, Ordering::Relaxed);
+        self.state.empty_wakeups.fetch_add((!found_something).into(), Ordering::Relaxed);
     }
 
-    pub(super) fn wakings(&self) -> Wakings {
-        Wakings {
-            all: self.listening.woken.load(Ordering::Relaxed),
-            in_vain: self.listening.woken_in_vain.load(Ordering::Relaxed),
+    pub(super) fn wakeup_counts(&self) -> WakeupCounts {
+        WakeupCounts {
+            total: self.state.wakeups.load(Ordering::Relaxed),
+            empty: self.state.empty_wakeups.load(Ordering::Relaxed),
         }
     }
 
     /// Whether the database was there when it was last heard of.
     pub(super) fn is_up(&self) -> bool {
-        self.listening.is_up.load(Ordering::Relaxed)
+        self.state.is_up.load(Ordering::Relaxed)
     }
 
     /// How many times its connection was lost.
     pub(super) fn losses(&self) -> u64 {
-        self.listening.losses.load(Ordering::Relaxed)
+        self.state.losses.load(Ordering::Relaxed)
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Heads> {
@@ -94,22 +94,22 @@ impl Wakeup {
 }
 
 fn announce(known: &watch::Sender<Heads>, announcement: &Announcement) {
-    known.send_if_modified(|heads| heads.take_in(announcement));
+    known.send_if_modified(|heads| heads.apply(announcement));
 }
 
 /// Listens for as long as the log is there; after each loss it waits a bounded while.
-async fn keep_listening(config: Config, known: watch::Sender<Heads>, listening: Arc<Listening>) {
+async fn keep_listening(config: Config, known: watch::Sender<Heads>, state: Arc<ListenerState>) {
     let config = named(&config, "daybook listener");
     let mut backoff = Backoff::new();
     loop {
-        match listen(&config, &known, &listening).await {
+        match listen(&config, &known, &state).await {
             Ok(()) => {
-                listening.losses.fetch_add(1, Ordering::Relaxed);
+                state.losses.fetch_add(1, Ordering::Relaxed);
                 backoff.reset();
             }
             Err(error) => tracing::debug!(%error, "cannot listen for new events; followers poll"),
         }
-        listening.is_up.store(false, Ordering::Relaxed);
+        state.is_up.store(false, Ordering::Relaxed);
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
@@ -118,7 +118,7 @@ async fn keep_listening(config: Config, known: watch::Sender<Heads>, listening: 
 async fn listen(
     config: &Config,
     known: &watch::Sender<Heads>,
-    listening: &Listening,
+    state: &ListenerState,
 ) -> Result<(), PostgresError> {
     let (client, mut connection) = within(CONNECT_DEADLINE, config.connect(NoTls)).await?;
     let heard = known.clone();
@@ -131,8 +131,8 @@ async fn listen(
         }
     }));
     // What was announced before this is not known: it may have been anything.
-    announce(known, &Announcement::of_anything(within(READ_DEADLINE, start(&client)).await?));
-    listening.is_up.store(true, Ordering::Relaxed);
+    announce(known, &Announcement::all_categories(within(READ_DEADLINE, start(&client)).await?));
+    state.is_up.store(true, Ordering::Relaxed);
     // The driver ends with its connection; that it was aborted is no news.
     let _ended = driver.await;
     Ok(())

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 
 use super::error::PostgresError;
-use super::group::{Append, GroupError, MAX_GROUP_APPENDS, MAX_GROUP_BYTES, Verdict, WriteSession};
+use super::group::{Append, AppendResult, GroupError, MAX_GROUP_APPENDS, MAX_GROUP_BYTES, WriteSession};
 use super::wakeup::Wakeup;
 use crate::backoff::Backoff;
 use crate::port::{AppendError, Appended};
@@ -28,28 +28,28 @@ pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(3);
 /// The way to the writer's task, which ends with the last clone.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::Sender<PendingAppend>,
 }
 
 #[derive(Debug)]
-struct Job {
+struct PendingAppend {
     append: Append,
-    reply: oneshot::Sender<Verdict>,
+    reply: oneshot::Sender<AppendResult>,
     queued_at: Instant,
 }
 
 impl Writer {
     pub(super) fn start(config: Config, wakeup: Wakeup) -> Self {
-        let (queue, jobs) = mpsc::channel(QUEUE_APPENDS);
-        let task = Task { config, wakeup, session: None, outage: None, backoff: Backoff::new() };
-        tokio::spawn(task.run(jobs));
+        let (queue, appends) = mpsc::channel(QUEUE_APPENDS);
+        let task = WriterTask { config, wakeup, session: None, failure: None, backoff: Backoff::new() };
+        tokio::spawn(task.run(appends));
         Self { queue }
     }
 
     pub(super) async fn append(&self, append: Append) -> Result<Appended, AppendError> {
-        let (reply, verdict) = oneshot::channel();
-        let job = Job { append, reply, queued_at: Instant::now() };
-        match self.queue.send_timeout(job, RECONNECT_PATIENCE).await {
+        let (reply, result) = oneshot::channel();
+        let pending = PendingAppend { append, reply, queued_at: Instant::now() };
+        match self.queue.send_timeout(pending, RECONNECT_PATIENCE).await {
             Ok(()) => {}
             Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
                 return Err(PostgresError::Deadline(RECONNECT_PATIENCE).into_refused_append());
@@ -59,47 +59,47 @@ impl Writer {
             }
         }
         let unknown = |error| Err(AppendError::Unknown(Box::new(error)));
-        match tokio::time::timeout(APPEND_DEADLINE, verdict).await {
-            Ok(Ok(verdict)) => verdict,
+        match tokio::time::timeout(APPEND_DEADLINE, result).await {
+            Ok(Ok(result)) => result,
             Ok(Err(_closed)) => unknown(PostgresError::Closed),
             Err(_elapsed) => unknown(PostgresError::Deadline(APPEND_DEADLINE)),
         }
     }
 }
 
-struct Task {
+struct WriterTask {
     config: Config,
     wakeup: Wakeup,
     session: Option<WriteSession>,
-    outage: Option<Outage>,
+    failure: Option<ConnectFailure>,
     backoff: Backoff,
 }
 
 /// Why the last attempt to connect failed, and when the next is due.
-struct Outage {
+struct ConnectFailure {
     error: Arc<PostgresError>,
     next_attempt: Instant,
 }
 
-impl Task {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        while let Some(first) = jobs.recv().await {
+impl WriterTask {
+    async fn run(mut self, mut queue: mpsc::Receiver<PendingAppend>) {
+        while let Some(first) = queue.recv().await {
             // Callers who were just answered come back together: to wait for them once makes groups half as large
             // again (measured at 16 callers: 1.5 times the rate).
             tokio::task::yield_now().await;
-            let group = collect(first, &mut jobs);
+            let group = collect(first, &mut queue);
             self.serve(group).await;
         }
     }
 
-    async fn serve(&mut self, group: Vec<Job>) {
+    async fn serve(&mut self, group: Vec<PendingAppend>) {
         let outcome = self.attempt(&group).await;
         match outcome {
             Err(GroupError::NotCommitted(error)) if error.is_about_values() && group.len() > 1 => {
                 // One of them holds what the database does not take. Alone, only that one fails.
-                for job in group {
-                    let outcome = self.attempt(std::slice::from_ref(&job)).await;
-                    answer(vec![job], outcome);
+                for pending in group {
+                    let outcome = self.attempt(std::slice::from_ref(&pending)).await;
+                    answer(vec![pending], outcome);
                 }
             }
             decided => answer(group, decided),
@@ -107,23 +107,24 @@ impl Task {
     }
 
     /// Sends a group once. After any failure the connection is given up.
-    async fn attempt(&mut self, group: &[Job]) -> Result<Vec<Verdict>, GroupError> {
-        let deadline = group.first().map_or_else(Instant::now, |job| job.queued_at) + RECONNECT_PATIENCE;
+    async fn attempt(&mut self, group: &[PendingAppend]) -> Result<Vec<AppendResult>, GroupError> {
+        let deadline =
+            group.first().map_or_else(Instant::now, |pending| pending.queued_at) + RECONNECT_PATIENCE;
         let mut session = match self.session.take() {
             Some(session) => session,
             None => self.connect(deadline).await.map_err(GroupError::NotCommitted)?,
         };
-        let appends: Vec<&Append> = group.iter().map(|job| &job.append).collect();
-        let (verdicts, announcement) = session.commit(&appends).await?;
+        let appends: Vec<&Append> = group.iter().map(|pending| &pending.append).collect();
+        let (results, announcement) = session.commit(&appends).await?;
         self.session = Some(session);
         self.wakeup.announce(&announcement);
-        Ok(verdicts)
+        Ok(results)
     }
 
     /// Connects, trying again until the deadline. Past it, attempts go on only as often as the backoff allows.
     async fn connect(&mut self, deadline: Instant) -> Result<WriteSession, PostgresError> {
         loop {
-            if let Some(Outage { error, next_attempt }) = &self.outage {
+            if let Some(ConnectFailure { error, next_attempt }) = &self.failure {
                 if *next_attempt > deadline.max(Instant::now()) {
                     return Err(PostgresError::Shared(Arc::clone(error)));
                 }
@@ -131,14 +132,14 @@ impl Task {
             }
             match WriteSession::open(&self.config).await {
                 Ok(session) => {
-                    self.outage = None;
+                    self.failure = None;
                     self.backoff.reset();
                     return Ok(session);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the event log's writer cannot connect");
                     let next_attempt = Instant::now() + self.backoff.next_wait();
-                    self.outage = Some(Outage { error: Arc::new(error), next_attempt });
+                    self.failure = Some(ConnectFailure { error: Arc::new(error), next_attempt });
                 }
             }
         }
@@ -146,37 +147,37 @@ impl Task {
 }
 
 /// Takes what waits, within the bounds of a group. Whoever has given up on an answer is passed over.
-fn collect(first: Job, jobs: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+fn collect(first: PendingAppend, queue: &mut mpsc::Receiver<PendingAppend>) -> Vec<PendingAppend> {
     let mut bytes = first.append.bytes;
     let mut group = vec![first];
     while group.len() < MAX_GROUP_APPENDS && bytes < MAX_GROUP_BYTES {
-        let Ok(job) = jobs.try_recv() else { break };
-        if job.reply.is_closed() {
+        let Ok(pending) = queue.try_recv() else { break };
+        if pending.reply.is_closed() {
             continue;
         }
-        bytes += job.append.bytes;
-        group.push(job);
+        bytes += pending.append.bytes;
+        group.push(pending);
     }
     group
 }
 
-fn answer(group: Vec<Job>, outcome: Result<Vec<Verdict>, GroupError>) {
+fn answer(group: Vec<PendingAppend>, outcome: Result<Vec<AppendResult>, GroupError>) {
     match outcome {
-        Ok(verdicts) => group.into_iter().zip(verdicts).for_each(|(job, verdict)| reply(job, verdict)),
+        Ok(results) => group.into_iter().zip(results).for_each(|(pending, result)| reply(pending, result)),
         Err(GroupError::NotCommitted(error)) => {
             let error = Arc::new(error);
             let refused = || PostgresError::Shared(Arc::clone(&error)).into_refused_append();
-            group.into_iter().for_each(|job| reply(job, Err(refused())));
+            group.into_iter().for_each(|pending| reply(pending, Err(refused())));
         }
         Err(GroupError::Unknown(error)) => {
             let error = Arc::new(error);
             let unknown = || AppendError::Unknown(Box::new(PostgresError::Shared(Arc::clone(&error))));
-            group.into_iter().for_each(|job| reply(job, Err(unknown())));
+            group.into_iter().for_each(|pending| reply(pending, Err(unknown())));
         }
     }
 }
 
 /// A caller who no longer waits learns the verdict by its retry.
-fn reply(job: Job, verdict: Verdict) {
-    drop(job.reply.send(verdict));
+fn reply(pending: PendingAppend, result: AppendResult) {
+    drop(pending.reply.send(result));
 }

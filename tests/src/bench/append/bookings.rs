@@ -12,7 +12,7 @@ use daybook_commands::{CommandError, NewReservation};
 use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::time::DayOfWeek;
 use daybook_domain::{ReadModel, SubjectId};
-use daybook_event_log::vault::{MasterKey, Vault};
+use daybook_vault::{MasterKey, Vault};
 use futures_util::future::try_join_all;
 
 use super::{BOOKINGS, CLIENTS};

@@ -83,7 +83,7 @@ fn proposed(event: &NewEvent) -> ProposedMessage {
     ProposedMessage {
         id: Some(WireUuid { value: Some(Value::String(event.id.0.to_string())) }),
         metadata: HashMap::from([
-            ("type".to_owned(), event.kind.as_str().to_owned()),
+            ("type".to_owned(), event.event_type.as_str().to_owned()),
             ("content-type".to_owned(), "application/json".to_owned()),
         ]),
         custom_metadata: event.metadata.clone(),

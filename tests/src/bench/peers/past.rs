@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::schedule::event::ReservationRequested;
 use daybook_domain::{Event, Gender, Period, ReservationId, Sealed, TreatmentType};
-use daybook_event_log::vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use daybook_event_log::{Category, Filter, Position, RecordedEvent, decode};
+use daybook_vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -69,10 +69,12 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
         | ScheduleEvent::ReservationRescheduled(_)
         | ScheduleEvent::ReservationTimeAssigned(_)
         | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
+        | ScheduleEvent::TimeReopened(_) => {
+            bail!("no library is told what to do with a {}", recorded.event_type)
+        }
     };
     let mut line = json!({
-        "type": &*recorded.kind,
+        "type": &*recorded.event_type,
         "reservation": reservation.as_str(),
         "at": metadata.recorded_at.naive_utc(),
         "actor": metadata.actor.as_str(),

@@ -27,7 +27,7 @@ pub(crate) async fn an_append_is_read_back_as_it_was_written(log: Log) {
     let read = read_stream(&*log, &page(0)).await;
     assert_eq!(read.len(), 3);
     for (event, new) in read.iter().zip(&new) {
-        assert_eq!((event.id, &*event.kind, &event.stream), (new.id, HAPPENED.as_str(), &page(0)));
+        assert_eq!((event.id, &*event.event_type, &event.stream), (new.id, HAPPENED.as_str(), &page(0)));
         assert_eq!((&event.payload, &event.metadata), (&new.payload, &new.metadata), "not byte for byte");
     }
     assert_in_order(&read);

@@ -12,7 +12,7 @@ use crate::event_log::sample::*;
 /// Waits until the followers of a log have been woken so many times.
 async fn woken(log: &PostgresLog, times: u64) {
     within(async {
-        while log.wakings().all < times {
+        while log.wakeup_counts().total < times {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
@@ -45,12 +45,12 @@ async fn what_a_follower_does_not_want_does_not_wake_it() {
         }
     }
     for log in [&follows, &writer] {
-        let wakings = log.wakings();
-        assert_eq!(wakings.in_vain, 0, "{wakings:?}");
+        let wakings = log.wakeup_counts();
+        assert_eq!(wakings.empty, 0, "{wakings:?}");
         // A change may also be found by polling, just before it is announced.
-        assert!(wakings.all <= 5, "{wakings:?}");
+        assert!(wakings.total <= 5, "{wakings:?}");
     }
-    assert!(follows.wakings().all + writer.wakings().all > 0);
+    assert!(follows.wakeup_counts().total + writer.wakeup_counts().total > 0);
 }
 
 /// Where everything is wanted, everything wakes, and is there when it is looked for.
@@ -67,8 +67,8 @@ async fn what_is_announced_is_there_to_be_read() {
         let (found, _) = tokio::join!(following, append(&writer, &stream, &new));
         assert_eq!(recorded_ids(&found), ids(&new));
     }
-    let wakings = follows.wakings();
-    assert!(wakings.all > 30 && wakings.in_vain == 0, "{wakings:?}");
+    let wakings = follows.wakeup_counts();
+    assert!(wakings.total > 30 && wakings.empty == 0, "{wakings:?}");
 }
 
 /// An announcement may be late, of an older or a newer release, lost, or nonsense: what was appended is found all the same.
@@ -90,11 +90,11 @@ async fn polling_finds_what_was_announced_wrongly() {
         assert_eq!(found.unwrap().unwrap().unwrap().position.commit(), u64::from(position as u32));
     }
     // One that tells no families, as an older release does, wakes everybody.
-    let before = log.wakings();
+    let before = log.wakeup_counts();
     client.execute("SELECT pg_notify($1, '9')", &[&CHANNEL]).await.unwrap();
     let waiting = follower.next();
     tokio::select! {
-        () = woken(&log, before.all + 1) => {}
+        () = woken(&log, before.total + 1) => {}
         _ = waiting => panic!("there is nothing to be found"),
     }
 }

@@ -69,7 +69,7 @@ async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_it
     assert_eq!((legacy.value.as_str(), legacy.replayed.as_str()), ("CONFIRMED", "CONFIRMED"));
     assert_eq!((dynamic.value.as_str(), dynamic.replayed.as_str()), ("NO_SHOW", "CONFIRMED"));
     let events = events_of(&clinic, &StreamName::page(date), id.as_str()).await;
-    let confirmed = events.iter().rfind(|event| &*event.kind == "ReservationConfirmed").unwrap();
+    let confirmed = events.iter().rfind(|event| &*event.event_type == "ReservationConfirmed").unwrap();
     assert_is(legacy.written_by.as_ref(), confirmed);
     assert_is(dynamic.written_by.as_ref(), confirmed);
     assert!(!format!("{verdict:?}").contains("비밀"));

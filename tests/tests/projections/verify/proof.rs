@@ -9,9 +9,9 @@ use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::StreamName;
 use daybook_event_log::portable::{self, Progress};
-use daybook_event_log::vault::Decryptor;
 use daybook_projections::{Checked, Proof, ProofError, check_proof, prove};
 use daybook_tests::clinic::{Clinic, desk, request};
+use daybook_vault::Decryptor;
 use serde_json::{Value, json};
 
 use super::events_of;

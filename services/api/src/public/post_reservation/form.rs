@@ -5,7 +5,7 @@ use daybook_commands::WishInput;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::Phone;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
-use daybook_event_log::vault::PatientDetails;
+use daybook_vault::PatientDetails;
 
 use crate::edge::json::Object;
 use crate::edge::{query, text};

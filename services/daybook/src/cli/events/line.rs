@@ -27,7 +27,7 @@ impl<'a> Stored<'a> {
             stream: event.stream.as_str(),
             revision: event.revision,
             id: event.id.to_string(),
-            kind: &event.kind,
+            kind: &event.event_type,
             metadata: serde_json::from_slice(&event.metadata)?,
             payload: serde_json::from_slice(&event.payload)?,
         })
@@ -44,7 +44,7 @@ pub(super) fn print_event(event: &RecordedEvent, format: Format) -> anyhow::Resu
 
 /// An event for people.
 pub(in crate::cli) fn describe(event: &RecordedEvent) -> String {
-    let RecordedEvent { position, stream, revision, kind, .. } = event;
+    let RecordedEvent { position, stream, revision, event_type: kind, .. } = event;
     // What a newer release wrote is shown as far as it can be read.
     let known = decode_metadata(&event.metadata).ok().map(|(_, known)| known);
     let when = known.as_ref().map(|known| known.recorded_at.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string());
@@ -69,7 +69,7 @@ mod tests {
             stream: StreamName::catalog(),
             revision: Revision::FIRST,
             id: EventId(uuid::Uuid::nil()),
-            kind: "FromTheFuture".into(),
+            event_type: "FromTheFuture".into(),
             payload: br#"{"sealed": "abc="}"#.to_vec().into(),
             metadata:
                 br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"system"}"#.to_vec().into(),

@@ -5,6 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Always says that it cannot be done.
-pub(super) fn send_at_once(_nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
+pub(super) fn enable_nodelay(_nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -27,7 +27,7 @@ const MAX_DESCRIPTORS: usize = 16_384;
 ///
 /// # Errors
 /// When the system does not let a process look at its own sockets in this way.
-pub(super) fn send_at_once(nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
+pub(super) fn enable_nodelay(nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
     let ends = UnixStream::pair()?;
     let mut changed = 0;
     for number in socket_numbers()? {
@@ -100,9 +100,9 @@ mod tests {
             [&node, &stranger].map(|listener| TcpStream::connect(listener.local_addr().unwrap()).unwrap());
         let accepted = node.accept().unwrap().0;
         let nodes = HashSet::from([node.local_addr().unwrap()]);
-        assert_eq!(send_at_once(&nodes).unwrap(), 1);
+        assert_eq!(enable_nodelay(&nodes).unwrap(), 1);
         let delays = [&to_node, &to_stranger, &accepted].map(|stream| !stream.nodelay().unwrap());
         assert_eq!(delays, [false, true, true]);
-        assert_eq!(send_at_once(&nodes).unwrap(), 0, "it is on already");
+        assert_eq!(enable_nodelay(&nodes).unwrap(), 0, "it is on already");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What is to become of one is not said here; that is the model's.
 
-use daybook_event_log::{EventId, EventKind, Expected, NewEvent, Revision, StreamName};
+use daybook_event_log::{EventId, EventType, Expected, NewEvent, Revision, StreamName};
 use uuid::Uuid;
 
 use super::operation::{Change, Place, Words};
@@ -76,5 +76,5 @@ fn expected_from(first: u64) -> Expected {
 
 fn event(id: EventId, words: Words) -> NewEvent {
     let (payload, metadata) = (words.payload.into(), words.metadata.into());
-    NewEvent { id, kind: EventKind::named(words.kind), payload, metadata }
+    NewEvent { id, event_type: EventType::named(words.kind), payload, metadata }
 }

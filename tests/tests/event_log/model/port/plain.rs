@@ -32,7 +32,7 @@ impl From<&RecordedEvent> for Event {
             stream: recorded.stream.clone(),
             revision: recorded.revision.get(),
             id: recorded.id,
-            kind: recorded.kind.to_string(),
+            kind: recorded.event_type.to_string(),
             payload: recorded.payload.clone(),
             metadata: recorded.metadata.clone(),
         }
@@ -98,7 +98,7 @@ fn recorded(stream: &StreamName, revision: u64, event: &NewEvent) -> Event {
         stream: stream.clone(),
         revision,
         id: event.id,
-        kind: event.kind.as_str().to_owned(),
+        kind: event.event_type.as_str().to_owned(),
         payload: event.payload.clone(),
         metadata: event.metadata.clone(),
     }

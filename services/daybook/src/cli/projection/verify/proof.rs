@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use daybook_event_log::portable::Verified;
-use daybook_event_log::vault::Decryptor;
 use daybook_projections::{Checked, CheckedView, Proof, check_proof};
+use daybook_vault::Decryptor;
 use serde::Serialize;
 
 use super::report::name_days;

@@ -1,13 +1,13 @@
-//! A key that was made and is not on disk yet.
+//! A new key that is not stored yet.
 
 use std::fmt;
 
 use daybook_domain::KeyId;
 
-use super::crypto::DataKey;
-use crate::port::NewKey;
+use crate::crypto::DataKey;
+use daybook_event_log::NewKey;
 
-/// A key that was made and is not on disk yet. What is sealed with it is lost unless the key is kept with it.
+/// A new key that is not stored yet. Texts sealed with it can never be opened unless it is stored with them.
 #[derive(Clone)]
 pub struct FreshKey {
     row: NewKey,
@@ -15,20 +15,20 @@ pub struct FreshKey {
 }
 
 impl FreshKey {
-    pub(super) const fn new(row: NewKey, key: DataKey) -> Self {
+    pub(crate) const fn new(row: NewKey, key: DataKey) -> Self {
         Self { row, key }
     }
 
-    /// The key as it is kept.
+    /// The wrapped key, to append together with the sealed text.
     pub const fn row(&self) -> &NewKey {
         &self.row
     }
 
-    pub(super) const fn key(&self) -> &DataKey {
+    pub(crate) const fn key(&self) -> &DataKey {
         &self.key
     }
 
-    pub(super) fn into_live(self) -> (KeyId, DataKey) {
+    pub(crate) fn into_live(self) -> (KeyId, DataKey) {
         (self.row.id, self.key)
     }
 }

@@ -1,4 +1,4 @@
-//! The table of keys. Keys go in wrapped and come out unwrapped; both happen here and nowhere else.
+//! The table `privacy.keys`. It holds wrapped keys only: this module wraps and unwraps them.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -15,33 +15,32 @@ use tokio_postgres::types::ToSql;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
-use super::crypto::DataKey;
-use super::error::VaultError;
-use super::fresh_key::FreshKey;
-use super::master::{KeyProvider, WrappedKey};
-use super::opener::Decryptor;
-use crate::port::NewKey;
-use crate::postgres::PostgresError;
-use crate::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
+use crate::crypto::DataKey;
+use crate::decryptor::Decryptor;
+use crate::error::VaultError;
+use crate::fresh_key::FreshKey;
+use crate::master::{KeyProvider, WrappedKey};
+use daybook_event_log::NewKey;
+use daybook_event_log::postgres::PostgresError;
+use daybook_event_log::postgres::binary::{BinaryCopy, BrokenCopy, Chunk};
 
-/// Keys that one statement asks for or makes.
+/// Keys that one statement reads or creates.
 pub const MAX_STATEMENT_KEYS: usize = 4096;
 
-/// Keys that are loaded for a replay, at most.
+/// Keys that a replay may load.
 const MAX_LOADED_KEYS: usize = 4_000_000;
 
-/// Answers of about a statement's keys each that wait to be unwrapped, at most.
+/// Batches of keys, about one statement's worth each, that may wait to be unwrapped.
 const WAITING_STATEMENTS: usize = 8;
 
-/// Longest time for one statement, or for the next rows of a long one.
+/// Time limit for one statement, or for the next rows of a copy.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A live key of a subject.
 #[derive(Debug, Clone)]
-pub(super) struct LiveKey {
-    pub(super) subject: SubjectId,
-    pub(super) id: KeyId,
-    pub(super) key: DataKey,
+pub(crate) struct LiveKey {
+    pub(crate) subject: SubjectId,
+    pub(crate) id: KeyId,
+    pub(crate) key: DataKey,
 }
 
 impl From<FreshKey> for LiveKey {
@@ -52,9 +51,8 @@ impl From<FreshKey> for LiveKey {
     }
 }
 
-/// The table, and who unwraps what is in it.
 #[derive(Clone)]
-pub(super) struct Store {
+pub(crate) struct Store {
     pool: Pool,
     provider: Arc<dyn KeyProvider>,
 }
@@ -78,27 +76,26 @@ const DESTROY_SQL: &str = "\
     UPDATE privacy.keys SET wrapped_key = NULL, destroyed_at = now() \
     WHERE key_id = ANY($1) AND destroyed_at IS NULL";
 
-const DESTROY_OF_SQL: &str = "\
+const DESTROY_LIVE_SQL: &str = "\
     UPDATE privacy.keys SET wrapped_key = NULL, destroyed_at = now() \
     WHERE subject = $1 AND destroyed_at IS NULL RETURNING key_id";
 
-/// A key as the table has it: without its bytes, if it was destroyed.
-type Kept = (KeyId, Option<Bytes>);
+/// A row of the table. A destroyed key has no bytes.
+type StoredKey = (KeyId, Option<Bytes>);
 
 impl Store {
-    pub(super) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
+    pub(crate) fn new(pool: Pool, provider: Arc<dyn KeyProvider>) -> Self {
         Self { pool, provider }
     }
 
-    /// A live key of each subject that has one.
-    pub(super) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
+    pub(crate) async fn live(&self, subjects: &[SubjectId]) -> Result<Vec<LiveKey>, VaultError> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
-        let rows = self.query(LIVE_SQL, &[&wanted]).await?;
-        let kept = rows.iter().map(kept).collect::<Result<_, _>>()?;
-        let mut keys: HashMap<KeyId, Option<DataKey>> = self.unwrap(kept).await?.into_iter().collect();
+        let subjects: Vec<&[u8]> = subjects.iter().map(|subject| subject.as_bytes().as_slice()).collect();
+        let rows = self.query(LIVE_SQL, &[&subjects]).await?;
+        let stored = rows.iter().map(stored).collect::<Result<_, _>>()?;
+        let mut keys: HashMap<KeyId, Option<DataKey>> = self.unwrap(stored).await?.into_iter().collect();
         let mut live = Vec::with_capacity(rows.len());
         for row in &rows {
             let (id, subject) = (key_id(row)?, subject(row, 2)?);
@@ -107,8 +104,8 @@ impl Store {
         Ok(live)
     }
 
-    /// Makes a key for each subject, in their order. Keeping them is left to the caller.
-    pub(super) async fn draft(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
+    /// Creates a key for each subject, in their order. The caller stores them.
+    pub(crate) async fn generate(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
         let mut keys = Vec::with_capacity(subjects.len());
         for _ in subjects {
             keys.push((KeyId(Uuid::now_v7()), DataKey::random().map_err(VaultError::Randomness)?));
@@ -121,12 +118,12 @@ impl Store {
         Ok(fresh.collect())
     }
 
-    /// Makes a key for each subject, in their order, and gives them once they are on disk.
-    pub(super) async fn make(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
+    /// Creates and stores a key for each subject, in their order.
+    pub(crate) async fn create(&self, subjects: &[SubjectId]) -> Result<Vec<FreshKey>, VaultError> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
-        let keys = self.draft(subjects).await?;
+        let keys = self.generate(subjects).await?;
         let ids: Vec<Uuid> = keys.iter().map(|key| key.row().id.0).collect();
         let owners: Vec<&[u8]> = keys.iter().map(|key| key.row().subject.as_bytes().as_slice()).collect();
         let wrapped: Vec<&[u8]> = keys.iter().map(|key| &*key.row().wrapped).collect();
@@ -134,70 +131,70 @@ impl Store {
         Ok(keys)
     }
 
-    /// Keys by id; those that were destroyed without their bytes, those that never were not at all.
-    pub(super) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
+    /// Keys by id. Destroyed keys come without bytes, unknown ones not at all.
+    pub(crate) async fn keys(&self, ids: &[KeyId]) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
         let rows = self.query(KEYS_SQL, &[&uuids(ids)]).await?;
-        self.unwrap(rows.iter().map(kept).collect::<Result<_, _>>()?).await
+        self.unwrap(rows.iter().map(stored).collect::<Result<_, _>>()?).await
     }
 
-    /// All keys by one copy. Those that have come are unwrapped, in a task of its own, while the database sends on.
-    pub(super) async fn all(&self) -> Result<Decryptor, VaultError> {
+    /// All keys, by one COPY. A separate task unwraps keys while the database sends more.
+    pub(crate) async fn load_all(&self) -> Result<Decryptor, VaultError> {
         let client = within(self.client()).await?;
         let count: i64 = within(async { Ok(client.query_one(COUNT_SQL, &[]).await?.try_get(0)?) }).await?;
-        let opener = Decryptor::with_room_for((count as usize).min(MAX_LOADED_KEYS));
+        let decryptor = Decryptor::with_capacity((count as usize).min(MAX_LOADED_KEYS));
         let rows = within(async { Ok(client.copy_out(ALL_SQL).await?) }).await?;
         let mut rows = pin!(rows.try_ready_chunks(MAX_STATEMENT_KEYS));
-        let mut copy = BinaryCopy::of(2);
+        let mut copy = BinaryCopy::new(2);
         let (arrived, wrapped) = mpsc::channel(WAITING_STATEMENTS);
-        let opener = AbortOnDropHandle::new(tokio::spawn(self.clone().fill(opener, wrapped)));
+        let decryptor = AbortOnDropHandle::new(tokio::spawn(self.clone().fill(decryptor, wrapped)));
         while let Some(chunks) =
             within(async { rows.try_next().await.map_err(|error| error.1.into()) }).await?
         {
-            let kept = read_kept(&mut copy, &chunks).map_err(|broken| VaultError::Store(broken.into()))?;
-            if arrived.send(kept).await.is_err() {
-                // The task has ended, and says why.
+            let stored =
+                read_stored(&mut copy, &chunks).map_err(|broken| VaultError::Store(broken.into()))?;
+            if arrived.send(stored).await.is_err() {
+                // The task has ended. Awaiting it below returns its error.
                 break;
             }
         }
         drop(arrived);
-        opener.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        decryptor.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Unwraps all keys that come.
     async fn fill(
         self,
-        mut opener: Decryptor,
-        mut wrapped: mpsc::Receiver<Vec<Kept>>,
+        mut decryptor: Decryptor,
+        mut wrapped: mpsc::Receiver<Vec<StoredKey>>,
     ) -> Result<Decryptor, VaultError> {
-        while let Some(kept) = wrapped.recv().await {
-            for (id, key) in self.unwrap(kept).await? {
-                opener.insert(id, key);
+        while let Some(stored) = wrapped.recv().await {
+            for (id, key) in self.unwrap(stored).await? {
+                decryptor.insert(id, key);
             }
-            if opener.len() > MAX_LOADED_KEYS {
+            if decryptor.len() > MAX_LOADED_KEYS {
                 return Err(VaultError::TooManyKeys { limit: MAX_LOADED_KEYS });
             }
         }
-        Ok(opener)
+        Ok(decryptor)
     }
 
-    pub(super) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
+    pub(crate) async fn live_ids(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
         let rows = self.query(LIVE_IDS_SQL, &[&subject.as_bytes().as_slice()]).await?;
         rows.iter().map(key_id).collect()
     }
 
-    pub(super) async fn destroy(&self, ids: &[KeyId]) -> Result<(), VaultError> {
+    pub(crate) async fn destroy(&self, ids: &[KeyId]) -> Result<(), VaultError> {
         self.query(DESTROY_SQL, &[&uuids(ids)]).await.map(|_| ())
     }
 
-    pub(super) async fn destroy_of(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
-        let rows = self.query(DESTROY_OF_SQL, &[&subject.as_bytes().as_slice()]).await?;
+    pub(crate) async fn destroy_live(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
+        let rows = self.query(DESTROY_LIVE_SQL, &[&subject.as_bytes().as_slice()]).await?;
         rows.iter().map(key_id).collect()
     }
 
-    /// Unwraps keys, those that were destroyed without their bytes.
-    async fn unwrap(&self, kept: Vec<Kept>) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
-        let (mut keys, mut wrapped) = (Vec::with_capacity(kept.len()), Vec::with_capacity(kept.len()));
-        for (id, bytes) in kept {
+    /// Destroyed keys pass through without bytes.
+    async fn unwrap(&self, stored: Vec<StoredKey>) -> Result<Vec<(KeyId, Option<DataKey>)>, VaultError> {
+        let (mut keys, mut wrapped) = (Vec::with_capacity(stored.len()), Vec::with_capacity(stored.len()));
+        for (id, bytes) in stored {
             match bytes {
                 Some(bytes) => wrapped.push((id, WrappedKey(bytes))),
                 None => keys.push((id, None)),
@@ -231,28 +228,28 @@ fn uuids(ids: &[KeyId]) -> Vec<Uuid> {
     ids.iter().map(|id| id.0).collect()
 }
 
-fn kept(row: &Row) -> Result<Kept, VaultError> {
+fn stored(row: &Row) -> Result<StoredKey, VaultError> {
     let bytes: Option<&[u8]> = row.try_get(1)?;
     Ok((key_id(row)?, bytes.map(Bytes::copy_from_slice)))
 }
 
-fn read_kept(copy: &mut BinaryCopy, chunks: &[Bytes]) -> Result<Vec<Kept>, BrokenCopy> {
-    let mut kept = Vec::with_capacity(chunks.len());
+fn read_stored(copy: &mut BinaryCopy, chunks: &[Bytes]) -> Result<Vec<StoredKey>, BrokenCopy> {
+    let mut stored = Vec::with_capacity(chunks.len());
     for chunk in chunks {
         let mut rows = Chunk::new(chunk);
         while copy.next_row(&mut rows)? {
             let id = KeyId(Uuid::from_bytes(rows.fixed()?));
-            kept.push((id, rows.nullable()?.map(|bytes| chunk.slice_ref(bytes))));
+            stored.push((id, rows.nullable()?.map(|bytes| chunk.slice_ref(bytes))));
         }
     }
-    Ok(kept)
+    Ok(stored)
 }
 
 fn key_id(row: &Row) -> Result<KeyId, VaultError> {
     Ok(KeyId(row.try_get(0)?))
 }
 
-/// A check of the table says that a subject has its 16 bytes.
+/// A check constraint guarantees that a subject has 16 bytes.
 fn subject(row: &Row, column: usize) -> Result<SubjectId, VaultError> {
     let bytes: &[u8] = row.try_get(column)?;
     Ok(SubjectId::from_bytes(bytes.try_into().unwrap_or_default()))

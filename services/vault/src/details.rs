@@ -1,4 +1,4 @@
-//! A patient's details as they are sealed: JSON inside the sealed text. They are never shown by `Debug`.
+//! A patient's details: the JSON inside a sealed text. `Debug` never shows them.
 
 use std::fmt;
 
@@ -7,43 +7,43 @@ use daybook_domain::{Gender, TreatmentType};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-/// What is known of a patient with one reservation. Storage format: fields are added to, never changed.
+/// A patient's details for one reservation. This is a storage format: fields may be added, never changed.
 ///
-/// Most of the texts are short, so they stand in place: a rebuild holds those of every reservation.
+/// `SmolStr` keeps short texts inline, because a rebuild holds the details of every reservation in memory.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientDetails {
-    /// Name as it was given.
+    /// As entered.
     pub patient_name: SmolStr,
-    /// Phone number as it was given.
+    /// As entered.
     pub phone: SmolStr,
-    /// E-mail address.
+    /// As entered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<SmolStr>,
-    /// Birth date.
+    /// Date of birth.
     pub birth_date: NaiveDate,
-    /// Gender.
+    /// As the patient stated it.
     pub gender: Gender,
     /// Whether the patient is new to the clinic.
     pub treatment_type: TreatmentType,
-    /// What the patient wrote.
+    /// Written by the patient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<SmolStr>,
-    /// What staff of the old system wrote.
+    /// Written by staff in the old system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin_note: Option<SmolStr>,
-    /// The wish for a time that was not understood: such a text can hold anything.
+    /// A requested time that could not be read. It can contain anything, so it is sealed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread_wish: Option<SmolStr>,
 }
 
 impl PatientDetails {
-    /// The text that is sealed.
+    /// The JSON text to seal.
     #[expect(clippy::expect_used, reason = "writing plain fields to memory cannot fail")]
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).expect("details are written to memory")
     }
 
-    /// Reads a text that was opened; none where it holds no details.
+    /// Parses an opened text, or `None` if it does not contain details.
     pub fn from_text(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn details_are_stored_as_they_are_for_ever() {
+    fn the_stored_form_of_details_never_changes() {
         let text = r#"{"patient_name":"Nobody Real","phone":"010-0000-0000","birth_date":"1990-01-02","gender":"FEMALE","treatment_type":"FIRST_VISIT","notes":"none"}"#;
         assert_eq!(details().to_text(), text);
         assert!(PatientDetails::from_text(text) == Some(details()));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn details_are_not_shown() {
+    fn debug_does_not_show_details() {
         assert_eq!(format!("{:?}", details()), "PatientDetails(..)");
     }
 }

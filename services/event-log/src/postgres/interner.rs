@@ -9,28 +9,29 @@ use crate::port::{InvalidStreamName, StreamName};
 /// Names of each sort that are kept, at most. Beyond that all are let go and gathered anew.
 const MAX_NAMES: usize = 4096;
 
-type Known<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
+type Interned<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
 
 /// The names that one replay has met.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    streams: Known<StreamName>,
-    kinds: Known<Arc<str>>,
+pub(super) struct NameInterner {
+    streams: Interned<StreamName>,
+    event_types: Interned<Arc<str>>,
 }
 
-impl Names {
+impl NameInterner {
     pub(super) fn stream(&mut self, name: &str) -> Result<StreamName, InvalidStreamName> {
         shared(&mut self.streams, name, |name| StreamName::parse(name))
     }
 
-    pub(super) fn kind(&mut self, name: &str) -> Arc<str> {
-        let Ok(kind) = shared(&mut self.kinds, name, |name| Ok::<_, std::convert::Infallible>(name.into()));
-        kind
+    pub(super) fn event_type(&mut self, name: &str) -> Arc<str> {
+        let Ok(event_type) =
+            shared(&mut self.event_types, name, |name| Ok::<_, std::convert::Infallible>(name.into()));
+        event_type
     }
 }
 
 fn shared<T: Clone, E>(
-    known: &mut Known<T>,
+    known: &mut Interned<T>,
     name: &str,
     make: impl FnOnce(&str) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -53,11 +54,11 @@ mod tests {
 
     #[test]
     fn a_name_is_made_once_and_what_is_none_is_refused_each_time() {
-        let mut names = Names::default();
+        let mut names = NameInterner::default();
         let (one, other) = (names.stream("hours-main").unwrap(), names.stream("hours-main").unwrap());
         assert_eq!(one, other);
         assert!(std::ptr::eq(one.as_str(), other.as_str()));
-        assert!(Arc::ptr_eq(&names.kind("ClinicHoursSet"), &names.kind("ClinicHoursSet")));
+        assert!(Arc::ptr_eq(&names.event_type("ClinicHoursSet"), &names.event_type("ClinicHoursSet")));
         for _ in 0..2 {
             assert_eq!(names.stream("nothing"), Err(InvalidStreamName));
         }
@@ -65,11 +66,11 @@ mod tests {
 
     #[test]
     fn no_more_are_kept_than_may_be() {
-        let mut names = Names::default();
+        let mut names = NameInterner::default();
         for number in 0..=MAX_NAMES {
-            names.kind(&number.to_string());
+            names.event_type(&number.to_string());
         }
-        assert!(names.kinds.len() <= MAX_NAMES);
-        assert_eq!(&*names.kind("0"), "0");
+        assert!(names.event_types.len() <= MAX_NAMES);
+        assert_eq!(&*names.event_type("0"), "0");
     }
 }

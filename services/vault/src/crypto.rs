@@ -1,6 +1,7 @@
-//! The vault's cryptography: XChaCha20-Poly1305 with a random nonce, and HMAC-SHA256 for deriving and for subjects.
+//! The vault's cryptography: XChaCha20-Poly1305 with a random nonce, and HMAC-SHA256 to derive keys and
+//! subjects.
 //!
-//! Pure but for randomness. Here alone bytes of keys are handled, and never shown.
+//! Pure except for randomness. No other module handles the bytes of keys, and nothing here prints them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,43 +12,42 @@ use daybook_domain::{KeyId, Sealed, SubjectId};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::error::VaultError;
+use crate::error::VaultError;
 
-/// Bytes of a key.
-pub(super) const KEY_BYTES: usize = 32;
+pub(crate) const KEY_BYTES: usize = 32;
 
-/// Bytes of a nonce, which stands before the ciphertext.
+/// The nonce precedes the ciphertext.
 const NONCE_BYTES: usize = 24;
 
-/// A key, wherever it is used: its bytes are never shown.
+/// A 256-bit key. `Debug` does not print its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataKey([u8; KEY_BYTES]);
 
 impl DataKey {
-    /// A new key from the machine's randomness.
+    /// A new key from the operating system's random source.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// Takes the bytes of a key.
+    /// A key from its 32 bytes.
     pub const fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for whoever wraps the key.
+    /// The 32 bytes, for wrapping the key.
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }
 
-    /// The key for one purpose, so that no key serves two.
-    pub(super) fn derive(&self, purpose: &str) -> Self {
+    /// A key for one purpose, so that no key serves two.
+    pub(crate) fn derive(&self, purpose: &str) -> Self {
         Self(mac(self).chain_update(purpose).finalize().into_bytes().into())
     }
 
-    /// Nonce and ciphertext of bytes that are tied to others.
-    pub(super) fn encrypt(&self, plain: &[u8], tied_to: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
+    /// Nonce and ciphertext, authenticated together with `tied_to`.
+    pub(crate) fn encrypt(&self, plain: &[u8], tied_to: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
         let mut sealed = vec![0; NONCE_BYTES];
         getrandom::fill(&mut sealed)?;
         sealed.extend(self.encrypt_with(&sealed, plain, tied_to));
@@ -56,15 +56,15 @@ impl DataKey {
 
     #[expect(
         clippy::expect_used,
-        reason = "the nonce has its size, and the cipher takes texts of up to 256 GiB"
+        reason = "the nonce has 24 bytes, and the cipher accepts texts of up to 256 GiB"
     )]
     fn encrypt_with(&self, nonce: &[u8], plain: &[u8], tied_to: &[u8]) -> Vec<u8> {
-        let nonce = XNonce::try_from(nonce).expect("a nonce has its size");
+        let nonce = XNonce::try_from(nonce).expect("a nonce has 24 bytes");
         self.cipher().encrypt(&nonce, Payload { msg: plain, aad: tied_to }).expect("a text is short")
     }
 
-    /// The bytes again, or nothing where key, ties or bytes are not what they were.
-    pub(super) fn decrypt(&self, sealed: &[u8], tied_to: &[u8]) -> Option<Vec<u8>> {
+    /// The plaintext, or `None` if the key, `tied_to` or the bytes differ from those used to encrypt.
+    pub(crate) fn decrypt(&self, sealed: &[u8], tied_to: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_BYTES)?;
         let nonce = XNonce::try_from(nonce).ok()?;
         self.cipher().decrypt(&nonce, Payload { msg: ciphertext, aad: tied_to }).ok()
@@ -81,43 +81,43 @@ impl std::fmt::Debug for DataKey {
     }
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+#[expect(clippy::expect_used, reason = "HMAC accepts keys of any length")]
 fn mac(key: &DataKey) -> Hmac<Sha256> {
-    Hmac::new_from_slice(&key.0).expect("any key will do")
+    Hmac::new_from_slice(&key.0).expect("HMAC accepts any key")
 }
 
-/// Seals a text: nonce and ciphertext, tied to the key's id and the context.
-pub(super) fn seal(id: KeyId, key: &DataKey, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
+/// Seals a text. The key's id and the context are authenticated with it.
+pub(crate) fn seal(id: KeyId, key: &DataKey, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
     let sealed = key.encrypt(text.as_bytes(), &ties(id, context)).map_err(VaultError::Randomness)?;
     Ok(Sealed { key: id, ciphertext: STANDARD.encode(sealed).into() })
 }
 
-/// Opens a text that was sealed with this key for this context.
-pub(super) fn open(key: &DataKey, sealed: &Sealed, context: &[u8]) -> Result<String, VaultError> {
+/// Opens a text that was sealed with the same key and context.
+pub(crate) fn open(key: &DataKey, sealed: &Sealed, context: &[u8]) -> Result<String, VaultError> {
     let not_authentic = || VaultError::NotAuthentic(sealed.key);
     let bytes = STANDARD.decode(sealed.ciphertext.as_bytes()).map_err(|_| not_authentic())?;
     let plain = key.decrypt(&bytes, &ties(sealed.key, context)).ok_or_else(not_authentic)?;
     String::from_utf8(plain).map_err(|_| not_authentic())
 }
 
-/// The id has a fixed length, so that id and context cannot run into each other.
+/// The id has a fixed length, so different pairs of id and context never give the same bytes.
 fn ties(id: KeyId, context: &[u8]) -> Vec<u8> {
     [id.0.as_bytes(), context].concat()
 }
 
-/// Makes subjects of phone numbers.
+/// Derives subjects from phone numbers.
 #[derive(Clone)]
-pub(super) struct SubjectHash(Hmac<Sha256>);
+pub(crate) struct SubjectHash(Hmac<Sha256>);
 
 impl SubjectHash {
-    pub(super) fn new(key: &DataKey) -> Self {
+    pub(crate) fn new(key: &DataKey) -> Self {
         Self(mac(key))
     }
 
-    pub(super) fn of(&self, phone: &Phone) -> SubjectId {
+    pub(crate) fn subject(&self, phone: &Phone) -> SubjectId {
         let hash: [u8; 32] = self.0.clone().chain_update(phone.as_str()).finalize().into_bytes().into();
         let mut first = [0; 16];
-        first.iter_mut().zip(hash).for_each(|(byte, of_hash)| *byte = of_hash);
+        first.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
         SubjectId::from_bytes(first)
     }
 }
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_sealed_opens_with_its_key_and_its_context_only(text: String, context: Vec<u8>) {
+        fn a_sealed_text_opens_only_with_its_own_key_and_context(text: String, context: Vec<u8>) {
             let sealed = seal(ID, &key(1), &context, &text).unwrap();
             prop_assert_eq!(open(&key(1), &sealed, &context).unwrap(), text);
             prop_assert!(open(&key(2), &sealed, &context).is_err());
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_text_is_sealed_differently_each_time() {
+    fn sealing_the_same_text_twice_gives_different_ciphertexts() {
         let seal_it = || seal(ID, &key(1), b"here", "again").unwrap().ciphertext;
         assert_ne!(seal_it(), seal_it());
     }
 
     #[test]
-    fn nonsense_does_not_open() {
+    fn malformed_ciphertexts_do_not_open() {
         for nonsense in ["", "no base64!", "c2hvcnQ="] {
             let sealed = Sealed { key: ID, ciphertext: nonsense.into() };
             assert!(matches!(open(&key(1), &sealed, b""), Err(VaultError::NotAuthentic(ID))), "{nonsense}");
@@ -175,18 +175,21 @@ mod tests {
     }
 
     #[test]
-    fn one_number_is_one_subject_however_it_is_written_and_another_under_another_key() {
+    fn all_spellings_of_a_number_are_one_subject_and_another_key_gives_another_subject() {
         let hash = SubjectHash::new(&key(1));
         let phone = |text: &str| Phone::parse(text).unwrap();
-        assert_eq!(hash.of(&phone("010-0000-0001")), hash.of(&phone("+82 10 0000 0001")));
-        assert_ne!(hash.of(&phone("010-0000-0001")), hash.of(&phone("010-0000-0002")));
-        assert_ne!(hash.of(&phone("010-0000-0001")), SubjectHash::new(&key(2)).of(&phone("010-0000-0001")));
+        assert_eq!(hash.subject(&phone("010-0000-0001")), hash.subject(&phone("+82 10 0000 0001")));
+        assert_ne!(hash.subject(&phone("010-0000-0001")), hash.subject(&phone("010-0000-0002")));
+        assert_ne!(
+            hash.subject(&phone("010-0000-0001")),
+            SubjectHash::new(&key(2)).subject(&phone("010-0000-0001"))
+        );
     }
 
     #[test]
-    fn a_subject_is_the_start_of_the_standard_hmac() {
+    fn a_subject_is_the_prefix_of_a_standard_hmac() {
         // HMAC-SHA256 with key 0b…0b (32 bytes) over "01000000001", computed with another implementation.
-        let subject = SubjectHash::new(&key(0x0b)).of(&Phone::parse("01000000001").unwrap());
+        let subject = SubjectHash::new(&key(0x0b)).subject(&Phone::parse("01000000001").unwrap());
         assert_eq!(subject.to_string(), "a658585018f6affbd9079e54056ee239");
     }
 }

@@ -5,20 +5,20 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::LineFault;
-use super::line::Portable;
+use super::line::PortableEvent;
 use crate::port::{EventId, MAX_APPEND_BYTES, Revision, StreamName};
 
 /// What has come so far.
 #[derive(Default)]
-pub(super) struct Ledger {
+pub(super) struct HistoryChecker {
     due: HashMap<StreamName, Revision>,
     ids: HashSet<EventId>,
 }
 
-impl Ledger {
+impl HistoryChecker {
     /// Enters an event, or says why it cannot follow those before it.
-    pub(super) fn enter(&mut self, portable: &Portable) -> Result<(), LineFault> {
-        let Portable { stream, revision: found, event, .. } = portable;
+    pub(super) fn record(&mut self, portable: &PortableEvent) -> Result<(), LineFault> {
+        let PortableEvent { stream, revision: found, event, .. } = portable;
         let bytes = event.size_bytes();
         if bytes > MAX_APPEND_BYTES {
             return Err(LineFault::TooLarge { bytes, limit: MAX_APPEND_BYTES });

@@ -1,19 +1,18 @@
-//! Unwrapped keys at hand, within a bound.
+//! A bounded cache of unwrapped keys.
 //!
-//! Two generations: what is used stays in or moves to the young one; when that is full it becomes the old one and what
-//! was old goes. A key that is known to be destroyed is kept as such, so that a late answer of the database cannot
-//! bring it back.
+//! It has two generations. A key that is used stays in, or moves to, the young generation. When the young
+//! generation is full, it replaces the old one. A destroyed key stays in the cache as destroyed, so that a
+//! late database answer cannot bring it back.
 
 use std::collections::HashMap;
 
 use daybook_domain::{KeyId, SubjectId};
 
-use super::crypto::DataKey;
+use crate::crypto::DataKey;
 
-/// Keys that are kept at hand, at most.
+/// Upper bound for both generations together.
 pub const MAX_CACHED_KEYS: usize = 100_000;
 
-/// Keys of one generation.
 const GENERATION_KEYS: usize = MAX_CACHED_KEYS / 2;
 
 #[derive(Default)]
@@ -22,16 +21,15 @@ struct Generation {
     live: HashMap<SubjectId, KeyId>,
 }
 
-/// Keys by id, and the live one of each subject.
 #[derive(Default)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     young: Generation,
     old: Generation,
 }
 
 impl Cache {
-    /// A key: nothing where it is not at hand, `Some(None)` where it is known to be destroyed.
-    pub(super) fn get(&mut self, id: KeyId) -> Option<Option<DataKey>> {
+    /// `None` if the key is not cached, `Some(None)` if it is known to be destroyed.
+    pub(crate) fn get(&mut self, id: KeyId) -> Option<Option<DataKey>> {
         if let Some(key) = self.young.keys.get(&id) {
             return Some(key.clone());
         }
@@ -40,28 +38,27 @@ impl Cache {
         Some(key)
     }
 
-    /// A live key of a subject.
-    pub(super) fn live(&mut self, subject: SubjectId) -> Option<(KeyId, DataKey)> {
+    pub(crate) fn live(&mut self, subject: SubjectId) -> Option<(KeyId, DataKey)> {
         let id = self.young.live.get(&subject).or_else(|| self.old.live.get(&subject)).copied()?;
         let key = self.get(id)??;
         self.young.live.insert(subject, id);
         Some((id, key))
     }
 
-    /// Takes in what the database said, and gives back what holds: a destroyed key stays destroyed.
-    pub(super) fn insert(&mut self, id: KeyId, key: Option<DataKey>) -> Option<DataKey> {
+    /// Caches a key from the database and returns the valid value: a destroyed key stays destroyed.
+    pub(crate) fn insert(&mut self, id: KeyId, key: Option<DataKey>) -> Option<DataKey> {
         let holds = if self.get(id) == Some(None) { None } else { key };
         self.put(id, holds.clone());
         holds
     }
 
-    pub(super) fn insert_live(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
+    pub(crate) fn insert_live(&mut self, subject: SubjectId, id: KeyId, key: DataKey) {
         if self.insert(id, Some(key)).is_some() {
             self.young.live.insert(subject, id);
         }
     }
 
-    pub(super) fn destroy(&mut self, id: KeyId) {
+    pub(crate) fn destroy(&mut self, id: KeyId) {
         self.old.keys.remove(&id);
         self.put(id, None);
     }
@@ -95,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn it_keeps_to_its_bound_and_keeps_what_is_used() {
+    fn the_cache_stays_within_its_bound_and_keeps_keys_in_use() {
         let mut cache = Cache::default();
         for number in 0..3 * MAX_CACHED_KEYS {
             cache.insert_live(subject(number), id(number), key());

@@ -1,4 +1,4 @@
-//! The master key, which wraps all others, and the trait behind which it may be kept elsewhere.
+//! The master key, which wraps all other keys, and the trait that allows another place for it.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use daybook_domain::KeyId;
 
-use super::crypto::{DataKey, KEY_BYTES};
-use super::error::{InvalidMasterKey, KeyProviderError};
+use crate::crypto::{DataKey, KEY_BYTES};
+use crate::error::{InvalidMasterKey, KeyProviderError};
 
-/// A wrapped key as it is kept: only its keeper can unwrap it.
+/// A key as it is stored: only its provider can unwrap it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WrappedKey(pub Bytes);
 
@@ -22,33 +22,33 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
-/// Keeps the master key: in this process, or in a key management service.
+/// Holds the master key: in this process, or in a key management service.
 ///
-/// Keys come many at once, so that a service is asked once and not once a patient. Answers come in their order.
+/// Keys come in batches, so that a service is called once per batch. Results have the order of the arguments.
 #[async_trait]
 pub trait KeyProvider: Send + Sync + 'static {
-    /// Wraps keys, each tied to its id.
+    /// Wraps keys, each bound to its id.
     async fn wrap(&self, keys: &[(KeyId, DataKey)]) -> Result<Vec<WrappedKey>, KeyProviderError>;
 
-    /// Unwraps keys.
+    /// Unwraps keys. Fails with [`KeyProviderError::WrongMasterKey`] if one was not wrapped under this id.
     async fn unwrap(&self, keys: &[(KeyId, WrappedKey)]) -> Result<Vec<DataKey>, KeyProviderError>;
 
-    /// The key of the hash that makes a subject of a phone number. It must never change.
+    /// The key of the hash that turns a phone number into a subject. It must never change.
     fn subject_key(&self) -> DataKey;
 }
 
-/// A master key in this process.
+/// A master key held by this process.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MasterKey(DataKey);
 
-/// Both alphabets of base64, with or without padding.
+/// Both base64 alphabets, with or without padding.
 const PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const BASE64: [GeneralPurpose; 2] =
     [GeneralPurpose::new(&alphabet::STANDARD, PADDING), GeneralPurpose::new(&alphabet::URL_SAFE, PADDING)];
 
 impl MasterKey {
-    /// Reads 64 hexadecimal digits, or base64 of 32 bytes.
+    /// Parses 64 hexadecimal digits, or base64 of 32 bytes.
     pub fn parse(text: &str) -> Result<Self, InvalidMasterKey> {
         let text = text.trim();
         let from_base64 = || BASE64.iter().find_map(|engine| engine.decode(text).ok());
@@ -56,12 +56,13 @@ impl MasterKey {
         Ok(Self(DataKey::from_bytes(bytes.try_into().map_err(|_| InvalidMasterKey)?)))
     }
 
-    /// A new key from the machine's randomness.
+    /// A new key from the operating system's random source.
     pub fn random() -> Result<Self, getrandom::Error> {
         DataKey::random().map(Self)
     }
 
-    /// The key as 64 hexadecimal digits, to be kept where nobody else reads: whoever has it opens everything.
+    /// The key as 64 hexadecimal digits. Whoever has it can open everything, so store it where nobody else
+    /// reads.
     pub fn reveal(&self) -> String {
         self.0.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_master_key_is_read_as_hexadecimal_or_base64() {
+    fn hexadecimal_and_base64_master_keys_are_accepted() {
         let hex = "fb".repeat(32);
         let key = MasterKey::parse(&hex).unwrap();
         let base64 = BASE64[0].encode([0xfb; 32]);
@@ -131,20 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_master_key_is_refused() {
+    fn texts_that_are_not_master_keys_are_refused() {
         for text in ["", "secret", &"fb".repeat(31), &"fb".repeat(33), &"xy".repeat(32)] {
             assert_eq!(MasterKey::parse(text), Err(InvalidMasterKey), "{text}");
         }
     }
 
     #[test]
-    fn no_key_shows_itself() {
+    fn debug_does_not_show_keys() {
         let key = MasterKey::parse(&"fb".repeat(32)).unwrap();
         assert_eq!(format!("{key:?} {:?}", key.subject_key()), "MasterKey(..) DataKey(..)");
     }
 
     #[tokio::test]
-    async fn a_wrapped_key_is_unwrapped_under_its_id_by_its_master_key_only() {
+    async fn a_wrapped_key_unwraps_only_with_its_master_key_and_id() {
         let (master, other) = (MasterKey::random().unwrap(), MasterKey::random().unwrap());
         let (id, key) = (KeyId(Uuid::from_u128(1)), DataKey::random().unwrap());
         let wrapped = master.wrap(&[(id, key.clone())]).await.unwrap().remove(0);

@@ -1,17 +1,20 @@
-//! The vault: seals patients' details, opens them, and forgets them by destroying keys.
+//! The vault: keys of patients' details, sealing, opening and erasing.
 //!
-//! Each subject has a live key, wrapped by the master key and kept in `privacy.keys`; a few have more, where bookings at
-//! the same moment each brought one. A key is on disk no later than anything that is sealed with it. Whoever forgets records the event first and destroys the keys second, so that a crash in between
-//! is mended by doing it again. Nothing of what was sealed is ever logged or put into an error.
+//! Each subject has a live key, wrapped with the master key and stored in `privacy.keys`. A subject can have
+//! several live keys if concurrent bookings each created one. A key is stored no later than the texts sealed
+//! with it. To forget a patient, record the event first and destroy the keys second: after a crash in
+//! between, destroying them again completes it.
+//!
+//! No plaintext ever reaches a log line or an error. The vault never appends events.
 
 mod cache;
 mod crypto;
+mod decryptor;
 mod details;
 mod error;
-mod finder;
 mod fresh_key;
+mod live_keys;
 mod master;
-mod opener;
 mod store;
 
 use std::collections::HashSet;
@@ -23,57 +26,58 @@ use deadpool_postgres::Pool;
 
 use cache::Cache;
 use crypto::SubjectHash;
-use finder::{Finder, Found};
+use live_keys::{KeyLookup, SubjectKey};
 use store::{LiveKey, Store};
 
 pub use cache::MAX_CACHED_KEYS;
 pub use crypto::DataKey;
+pub use decryptor::{Decryptor, Encryptor, Opened};
 pub use details::PatientDetails;
 pub use error::{InvalidMasterKey, KeyProviderError, VaultError};
-pub use finder::MAX_GROUP_SUBJECTS;
 pub use fresh_key::FreshKey;
+pub use live_keys::MAX_GROUP_SUBJECTS;
 pub use master::{KeyProvider, MasterKey, WrappedKey};
-pub use opener::{Decryptor, Encryptor, Opened};
 pub use store::MAX_STATEMENT_KEYS;
 
-/// What sealed texts are bound up with: the reservation's id, for details, notes and reasons alike. A sealed text that
-/// is moved to another booking does not open. Whoever seals and whoever opens pass the same.
+/// The context of a reservation's sealed texts: its id, for details, notes and reasons alike. A sealed text
+/// that is moved to another reservation does not open.
 pub fn sealing_context(reservation: &ReservationId) -> &[u8] {
     reservation.as_str().as_bytes()
 }
 
-/// Seals, opens and forgets. Clones share keys and connections.
+/// Seals, opens and erases. Clones share keys and connections.
 #[derive(Clone)]
 pub struct Vault {
     store: Store,
     cache: Arc<Mutex<Cache>>,
-    finder: Finder,
+    lookup: KeyLookup,
     subjects: SubjectHash,
 }
 
 impl Vault {
-    /// A vault on a migrated database. Has to be called on a Tokio runtime.
+    /// A vault in a migrated database. Must be called inside a Tokio runtime.
     pub fn new(pool: Pool, keys: Arc<dyn KeyProvider>) -> Self {
         let subjects = SubjectHash::new(&keys.subject_key());
         let store = Store::new(pool, keys);
-        let finder = Finder::start(store.clone());
-        Self { store, cache: Arc::default(), finder, subjects }
+        let lookup = KeyLookup::start(store.clone());
+        Self { store, cache: Arc::default(), lookup, subjects }
     }
 
-    /// Whose a phone number is. The same number gives the same subject for as long as the master key lives.
+    /// The subject of a phone number. It depends only on the number and the master key.
     pub fn subject(&self, phone: &Phone) -> SubjectId {
-        self.subjects.of(phone)
+        self.subjects.subject(phone)
     }
 
-    /// Seals a text with a live key of the subject. Where there is none, one is made and on disk first.
+    /// Seals a text with a live key of the subject. If there is none, creates and stores one first.
     ///
-    /// The context ties the text to its place, such as a reservation's id: it opens with the same context only.
+    /// The context binds the text to its place, such as a reservation's id: it opens only with the same
+    /// context.
     pub async fn seal(&self, subject: SubjectId, context: &[u8], text: &str) -> Result<Sealed, VaultError> {
         Ok(self.seal_with(self.live_key(subject, true).await?, context, text)?.0)
     }
 
-    /// Seals a text that is about to be appended. A key that has to be made for it is not on disk: append it together with
-    /// the text, and [`Self::adopt`] it then. Where that fails, forget about both.
+    /// Seals a text that is about to be appended. If this creates a key, the key is not stored yet: append it
+    /// together with the text, then call [`Self::adopt`]. If the append fails, discard both.
     pub async fn seal_for_append(
         &self,
         subject: SubjectId,
@@ -85,44 +89,44 @@ impl Vault {
 
     fn seal_with(
         &self,
-        found: Found,
+        key: SubjectKey,
         context: &[u8],
         text: &str,
     ) -> Result<(Sealed, Option<FreshKey>), VaultError> {
-        match found {
-            Found::Kept(id, key) => Ok((crypto::seal(id, &key, context, text)?, None)),
-            Found::Fresh(key) => Ok((crypto::seal(key.row().id, key.key(), context, text)?, Some(key))),
+        match key {
+            SubjectKey::Stored(id, key) => Ok((crypto::seal(id, &key, context, text)?, None)),
+            SubjectKey::Fresh(key) => Ok((crypto::seal(key.row().id, key.key(), context, text)?, Some(key))),
         }
     }
 
-    async fn live_key(&self, subject: SubjectId, keep: bool) -> Result<Found, VaultError> {
+    async fn live_key(&self, subject: SubjectId, persist: bool) -> Result<SubjectKey, VaultError> {
         let known = self.lock().live(subject);
         if let Some((id, key)) = known {
-            return Ok(Found::Kept(id, key));
+            return Ok(SubjectKey::Stored(id, key));
         }
-        let found = self.finder.find(subject, keep).await?;
-        if let Found::Kept(id, key) = &found {
+        let found = self.lookup.find(subject, persist).await?;
+        if let SubjectKey::Stored(id, key) = &found {
             self.lock().insert_live(subject, *id, key.clone());
         }
         Ok(found)
     }
 
-    /// Takes in a key that was appended with what it seals, so that the next booking of its subject uses it too.
+    /// Caches a key that was appended with its text, so that the subject's next booking uses it too.
     pub fn adopt(&self, key: FreshKey) {
         let subject = key.row().subject;
         let (id, key) = key.into_live();
         self.lock().insert_live(subject, id, key);
     }
 
-    /// Live keys of many subjects at once, made and on disk where there are none: thousands a statement. For imports.
+    /// Live keys of many subjects, created and stored where missing, thousands per statement. For imports.
     pub async fn keys_for(&self, subjects: &[SubjectId]) -> Result<Encryptor, VaultError> {
-        let mut sealer = Encryptor::default();
+        let mut encryptor = Encryptor::default();
         let mut missing = Vec::new();
         {
             let mut cache = self.lock();
             for subject in subjects {
                 match cache.live(*subject) {
-                    Some((id, key)) => sealer.insert(*subject, id, key),
+                    Some((id, key)) => encryptor.insert(*subject, id, key),
                     None => missing.push(*subject),
                 }
             }
@@ -131,43 +135,44 @@ impl Vault {
         missing.dedup();
         for chunk in missing.chunks(MAX_STATEMENT_KEYS) {
             let mut keys = self.store.live(chunk).await?;
-            let kept: HashSet<SubjectId> = keys.iter().map(|live| live.subject).collect();
+            let stored: HashSet<SubjectId> = keys.iter().map(|live| live.subject).collect();
             let new: Vec<SubjectId> =
-                chunk.iter().copied().filter(|subject| !kept.contains(subject)).collect();
-            keys.extend(self.store.make(&new).await?.into_iter().map(LiveKey::from));
+                chunk.iter().copied().filter(|subject| !stored.contains(subject)).collect();
+            keys.extend(self.store.create(&new).await?.into_iter().map(LiveKey::from));
             for live in keys {
                 self.lock().insert_live(live.subject, live.id, live.key.clone());
-                sealer.insert(live.subject, live.id, live.key);
+                encryptor.insert(live.subject, live.id, live.key);
             }
         }
-        Ok(sealer)
+        Ok(encryptor)
     }
 
-    /// Opens a text. A key that was destroyed gives [`Opened::Erased`]; one that never was is an error.
+    /// Opens a text. A destroyed key gives [`Opened::Erased`]; a key that never existed is an error.
     pub async fn open(&self, sealed: &Sealed, context: &[u8]) -> Result<Opened, VaultError> {
         self.prefetch(&[sealed.key]).await?.open(sealed, context)
     }
 
-    /// Fetches keys for opening many texts without waiting, those that are not at hand by one statement.
+    /// Fetches the keys of many texts, so that they open without waiting. One statement fetches all uncached
+    /// keys.
     pub async fn prefetch(&self, ids: &[KeyId]) -> Result<Decryptor, VaultError> {
-        let mut opener = Decryptor::default();
-        let missing = self.take_cached(ids, &mut opener);
+        let mut decryptor = Decryptor::default();
+        let missing = self.take_cached(ids, &mut decryptor);
         for chunk in missing.chunks(MAX_STATEMENT_KEYS) {
             let stored = self.store.keys(chunk).await?;
             let mut cache = self.lock();
             for (id, key) in stored {
-                opener.insert(id, cache.insert(id, key));
+                decryptor.insert(id, cache.insert(id, key));
             }
         }
-        Ok(opener)
+        Ok(decryptor)
     }
 
-    fn take_cached(&self, ids: &[KeyId], opener: &mut Decryptor) -> Vec<KeyId> {
+    fn take_cached(&self, ids: &[KeyId], decryptor: &mut Decryptor) -> Vec<KeyId> {
         let mut missing = Vec::new();
         let mut cache = self.lock();
         for id in ids {
             match cache.get(*id) {
-                Some(key) => opener.insert(*id, key),
+                Some(key) => decryptor.insert(*id, key),
                 None => missing.push(*id),
             }
         }
@@ -177,38 +182,37 @@ impl Vault {
         missing
     }
 
-    /// Fetches all keys there are, for a replay. They do not go through the cache.
+    /// Fetches all keys, for a replay. They bypass the cache.
     pub async fn load_all_keys(&self) -> Result<Decryptor, VaultError> {
-        self.store.all().await
+        self.store.load_all().await
     }
 
-    /// The live keys of a subject: what the event that forgets them has to name.
+    /// The ids of a subject's live keys, which the forgetting event has to name.
     pub async fn live_keys(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
         self.store.live_ids(subject).await
     }
 
-    /// Destroys keys. To be called after it is recorded; calling it again changes nothing.
+    /// Destroys keys. Record the event first. Calling it again changes nothing.
     pub async fn destroy(&self, ids: &[KeyId]) -> Result<(), VaultError> {
         self.store.destroy(ids).await?;
         self.evict(ids);
         Ok(())
     }
 
-    /// Destroys all live keys of a subject and says which. Recording it is left to the caller.
+    /// Destroys all live keys of a subject and returns their ids. The caller records the event.
     pub async fn forget(&self, subject: SubjectId) -> Result<Vec<KeyId>, VaultError> {
-        let ids = self.store.destroy_of(subject).await?;
+        let ids = self.store.destroy_live(subject).await?;
         self.evict(&ids);
         Ok(ids)
     }
 
-    /// Takes keys for destroyed from here on, without asking the database: for whoever follows the log and sees that
-    /// another process has forgotten them.
+    /// Marks keys as destroyed in the cache only, after the log shows that another process destroyed them.
     pub fn evict(&self, ids: &[KeyId]) {
         let mut cache = self.lock();
         ids.iter().for_each(|id| cache.destroy(*id));
     }
 
-    /// Nothing is half done in a cache whose user panicked: each change is one step.
+    /// A poisoned lock is safe to use: every change to the cache is one step.
     fn lock(&self) -> MutexGuard<'_, Cache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -94,15 +94,23 @@ impl Backend {
         Ok(Self { log, pool, config, vault, commands, server })
     }
 
-    /// The same for a command that only looks and can do without: nothing where the data dir has no database yet.
+    /// Runs a command's body on this backend and closes it, also when the body fails.
     ///
     /// # Errors
-    /// The part that could not be opened, with its cause.
-    pub async fn open_if_begun(settings: &Settings) -> anyhow::Result<Option<Self>> {
-        if !database::has_begun(settings) {
-            return Ok(None);
-        }
-        Self::open(settings, IfMissing::Refused).await.map(Some)
+    /// The body's error, or else the failure to stop the private PostgreSQL.
+    pub async fn run<T>(self, body: impl AsyncFnOnce(&Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let outcome = body(&self).await;
+        let closed = self.close().await;
+        let outcome = outcome?;
+        closed.map(|()| outcome)
+    }
+
+    /// Waits for `work` while an engine of this process keeps the views up, or stands by behind the leader.
+    pub async fn with_engine<T>(&self, work: impl Future<Output = T>) -> T {
+        let engine = self.start_engine();
+        let outcome = work.await;
+        engine.stop().await;
+        outcome
     }
 
     /// Makes sure that no view that serves is ahead of the log. For commands that append: a view that is ahead, because an older
@@ -192,16 +200,52 @@ impl Backend {
         }
     }
 
-    /// Closes everything, the private PostgreSQL last and only if nobody else uses it.
-    ///
-    /// # Errors
-    /// When it could not be stopped.
-    pub async fn close(self) -> anyhow::Result<()> {
+    /// Closes everything. The private PostgreSQL is stopped last, and only if no other process uses it.
+    async fn close(self) -> anyhow::Result<()> {
         let Self { log, pool, config: _, vault, commands, server } = self;
         drop((commands, vault, log));
         pool.close();
         server.stop().await
     }
+}
+
+/// Opens the backend, runs a command's body on it and closes it, also when the body fails.
+///
+/// # Errors
+/// The part that could not be opened, or the body's error.
+pub async fn with_backend<T>(
+    settings: &Settings,
+    if_missing: IfMissing,
+    body: impl AsyncFnOnce(&Backend) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    Backend::open(settings, if_missing).await?.run(body).await
+}
+
+/// As [`with_backend`], for a command that waits for the views: the engine runs until the body ends, because no service
+/// has to be running.
+///
+/// # Errors
+/// As [`with_backend`].
+pub async fn with_engine<T>(
+    settings: &Settings,
+    if_missing: IfMissing,
+    body: impl AsyncFnOnce(&Backend) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    with_backend(settings, if_missing, async |backend| backend.with_engine(body(backend)).await).await
+}
+
+/// As [`with_backend`], for a command that also works before there is a database in the data dir.
+///
+/// # Errors
+/// As [`with_backend`].
+pub async fn with_backend_if_begun<T>(
+    settings: &Settings,
+    body: impl AsyncFnOnce(Option<&Backend>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    if !database::has_begun(settings) {
+        return body(None).await;
+    }
+    with_backend(settings, IfMissing::Refused, async |backend| body(Some(backend)).await).await
 }
 
 fn gate_settings(settings: &Settings) -> GateSettings {

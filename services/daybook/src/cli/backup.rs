@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 use folder::{Backup, Unfinished};
 use manifest::Manifest;
 
@@ -59,11 +59,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { folder, format } = arguments;
     let since = Instant::now();
     let unfinished = Unfinished::create(&folder)?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let made = make(settings, &backend, unfinished, folder).await;
-    engine.stop().await;
-    backend.close().await?;
+    let made = with_engine(settings, IfMissing::Refused, async |backend| {
+        make(settings, backend, unfinished, folder).await
+    })
+    .await;
     let made = Made { seconds: since.elapsed().as_secs_f64(), ..made? };
     format.print(&made, || describe(&made))?;
     Ok(Exit::Done)

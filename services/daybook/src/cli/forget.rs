@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ask, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator};
+use crate::wiring::{Backend, IfMissing, operator, with_engine};
 
 const CHANGE: &str = "\
 This destroys the keys that seal a patient's name, phone number, notes and the like, in the event log and its backups, and
@@ -43,12 +43,8 @@ struct Report {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let phone = read_phone(arguments.phone).await?;
     arguments.consent.to(CHANGE).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let report = forget(&backend, &phone).await;
-    engine.stop().await;
-    backend.close().await?;
-    let report = report?;
+    let report =
+        with_engine(settings, IfMissing::Refused, async |backend| forget(backend, &phone).await).await?;
     arguments.format.print(&report, || describe(&report))?;
     Ok(Exit::Done)
 }

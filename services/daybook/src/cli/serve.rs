@@ -29,11 +29,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
         backend = Backend::open(settings, IfMissing::Allowed) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
-    let outcome = serve(settings, &backend, &mut signals).await;
-    let closed = backend.close().await;
-    let exit = outcome?;
-    closed?;
-    Ok(exit)
+    backend.run(async |backend| serve(settings, backend, &mut signals).await).await
 }
 
 /// Serves on an open backend. The engine is told to stop however this ends.

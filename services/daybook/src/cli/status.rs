@@ -14,7 +14,7 @@ use crate::listening;
 use crate::output::Format;
 use crate::settings::Settings;
 use crate::view_counts;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 use report::{KeepingUp, Listening, Report, View};
 
 #[derive(Args)]
@@ -24,10 +24,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let report = look(settings, &backend).await;
-    backend.close().await?;
-    let report = report?;
+    let report =
+        with_backend(settings, IfMissing::Refused, async |backend| look(settings, backend).await).await?;
     arguments.format.print(&report, || report.describe())?;
     Ok(Exit::Done)
 }

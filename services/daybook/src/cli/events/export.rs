@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::output::{Format, ProgressBar, counted, grouped, say};
 use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend};
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -39,13 +39,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if !to_stdout {
         check_free(&file, force)?;
     }
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let exported = match to_stdout {
+    let exported = with_backend(settings, IfMissing::Refused, async |backend| match to_stdout {
         true => write(&*backend.log, io::stdout().lock()).await,
         false => write_file(&*backend.log, &file, force).await,
-    };
-    backend.close().await?;
-    let exported = exported?;
+    })
+    .await?;
     if to_stdout {
         // The events have standard output for themselves.
         say(describe(&exported));

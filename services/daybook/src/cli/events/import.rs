@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 /// Bytes that are read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -35,10 +35,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { file, consent, format } = arguments;
     let verified = verify(&file).await.with_context(|| format!("`{}`", file.display()))?;
     consent.to(describe_change(verified.summary())).await?;
-    let backend = Backend::open(settings, IfMissing::Allowed).await?;
-    let imported = import(&backend, verified).await;
-    backend.close().await?;
-    let imported = imported?;
+    let imported =
+        with_backend(settings, IfMissing::Allowed, async |backend| import(backend, verified).await).await?;
     format.print(&imported, || describe(&imported))?;
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ use super::line::print_event;
 use crate::exit::Exit;
 use crate::output::{Format, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -20,9 +20,8 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let shown = show(&backend, &arguments).await;
-    backend.close().await?;
+    let shown =
+        with_backend(settings, IfMissing::Refused, async |backend| show(backend, &arguments).await).await;
     if shown? == 0 {
         say(format_args!("daybook: the stream {} holds no event", arguments.stream));
         return Ok(Exit::Failed);

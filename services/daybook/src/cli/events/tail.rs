@@ -10,7 +10,7 @@ use super::line::print_event;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend};
 
 /// Events that `--last` keeps in memory, at most.
 const MAX_LAST: u64 = 10_000;
@@ -31,9 +31,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let printed = print_log(&*backend.log, arguments).await;
-    backend.close().await?;
+    let printed =
+        with_backend(settings, IfMissing::Refused, async |backend| print_log(&*backend.log, arguments).await)
+            .await;
     printed.map(|()| Exit::Done)
 }
 

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::output::{Format, say};
 use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
-use crate::wiring::Backend;
+use crate::wiring::with_backend_if_begun;
 
 /// The file of rules, explained.
 pub(super) const RULES_HELP: &str = r#"The clinic's own rules (--rules FILE) are TOML, tried in their order:
@@ -65,15 +65,13 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     }
     let samples = if arguments.samples { Samples::All } else { Samples::Times };
     let name = source.name();
-    let backend = Backend::open_if_begun(settings).await?;
-    let commands = backend.as_ref().map(|backend| &backend.commands);
-    let looked = source
-        .read("reading", async |source, tell| takeover.analyze(commands, source, samples, tell).await)
-        .await;
-    if let Some(backend) = backend {
-        backend.close().await?;
-    }
-    let analysis = looked?;
+    let analysis = with_backend_if_begun(settings, async |backend| {
+        let commands = backend.map(|backend| &backend.commands);
+        source
+            .read("reading", async |source, tell| takeover.analyze(commands, source, samples, tell).await)
+            .await
+    })
+    .await?;
     if let Some(file) = &arguments.html {
         write_page(file, &html::page(&name, &analysis))?;
     }

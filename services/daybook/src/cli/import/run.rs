@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
 use crate::view_counts;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend_if_begun, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -53,12 +53,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         return rehearse(settings, source, &takeover, format).await;
     }
     consent.to(what_it_does(&source, &takeover)).await?;
-    let backend = Backend::open(settings, IfMissing::Allowed).await?;
-    let engine = backend.start_engine();
-    let imported = import(&backend, source, &takeover).await;
-    engine.stop().await;
-    backend.close().await?;
-    let report = imported?;
+    let report =
+        with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, &takeover).await)
+            .await?;
     format.print(&report, || describe(&report))?;
     Ok(exit(report.is_clean))
 }
@@ -95,14 +92,11 @@ async fn rehearse(
     takeover: &ImportRun,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let backend = Backend::open_if_begun(settings).await?;
-    let commands = backend.as_ref().map(|backend| &backend.commands);
-    let reckoned =
-        source.read("reckoning", async |source, tell| takeover.rehearse(commands, source, tell).await).await;
-    if let Some(backend) = backend {
-        backend.close().await?;
-    }
-    let import = reckoned?;
+    let import = with_backend_if_begun(settings, async |backend| {
+        let commands = backend.map(|backend| &backend.commands);
+        source.read("counting", async |source, tell| takeover.rehearse(commands, source, tell).await).await
+    })
+    .await?;
     let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
     format.print(&report, || describe_dry_run(&report))?;
     Ok(exit(report.is_clean))

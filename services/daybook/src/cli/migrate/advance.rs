@@ -17,7 +17,7 @@ use crate::cli::projection::retire;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 
 /// Why the legacy view is retired where nobody said more.
 const THROUGH_GATES: &str = "every gate before the last stage let through";
@@ -65,13 +65,11 @@ struct Outcome {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     check_reason("--override", arguments.overridden.as_deref())?;
     check_reason("--reason", arguments.reason.as_deref())?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // Gates are measured, and a view retired, while somebody keeps the views up, with or without a running service.
-    let engine = backend.start_engine();
-    let outcome = advance(settings, &backend, &arguments).await;
-    engine.stop().await;
-    backend.close().await?;
-    let outcome = outcome?;
+    let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
+        advance(settings, backend, &arguments).await
+    })
+    .await?;
     arguments.format.print(&outcome, || describe(&outcome))?;
     match outcome.refusal() {
         Some(refusal) => {

@@ -14,7 +14,7 @@ use super::stage;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("what").required(true))]
@@ -41,9 +41,10 @@ fn parse_phase(text: &str) -> Result<RunbookPhase, String> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let checked = check(settings, &backend, &arguments).await;
-    backend.close().await?;
+    let checked = with_backend(settings, IfMissing::Refused, async |backend| {
+        check(settings, backend, &arguments).await
+    })
+    .await;
     checked
 }
 

@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 use report::Report;
 
 #[derive(Args)]
@@ -95,10 +95,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 }
 
 async fn show(settings: &Settings, format: Format) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let report = look(&backend).await;
-    backend.close().await?;
-    let report = report?;
+    let report = with_backend(settings, IfMissing::Refused, async |backend| look(backend).await).await?;
     format.print(&report, || report.describe())?;
     Ok(Exit::Done)
 }
@@ -118,10 +115,9 @@ async fn tick(settings: &Settings, arguments: DoneArguments) -> anyhow::Result<E
         return Err(UsageError(format!("--evidence: {}", RoutingRejection::ReasonMissing)).into());
     }
     consent.to(format!("This records that {item} was done. The event log keeps it for ever.")).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let recorded = tick_on(&backend, item, evidence).await;
-    backend.close().await?;
-    let report = recorded?;
+    let report =
+        with_backend(settings, IfMissing::Refused, async |backend| tick_on(backend, item, evidence).await)
+            .await?;
     format.print(&report, || report.describe())?;
     Ok(Exit::Done)
 }
@@ -136,10 +132,9 @@ async fn fill_in(settings: &Settings, arguments: ContactsArguments) -> anyhow::R
     let ContactsArguments { entries, consent, format } = arguments;
     let roles: Vec<&str> = entries.iter().map(|entry| entry.role.as_str()).collect();
     consent.to(format!("This fills in, in place of what is there: {}.", roles.join(", "))).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let filled = fill_in_on(&backend, &entries).await;
-    backend.close().await?;
-    let report = filled?;
+    let report =
+        with_backend(settings, IfMissing::Refused, async |backend| fill_in_on(backend, &entries).await)
+            .await?;
     format.print(&report, || report.describe())?;
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ use super::{gates, lasting, stage};
 use crate::exit::Exit;
 use crate::output::{Format, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -23,13 +23,11 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let engine = backend.start_engine();
-    let plan = backend.migration(settings).plan(arguments.to, Utc::now()).await;
-    engine.stop().await;
-    backend.close().await?;
-    let plan = plan?;
+    let plan = with_engine(settings, IfMissing::Refused, async |backend| {
+        Ok(backend.migration(settings).plan(arguments.to, Utc::now()).await?)
+    })
+    .await?;
     arguments.format.print(&plan, || describe(&plan))?;
     Ok(Exit::Done)
 }

@@ -19,7 +19,7 @@ use crate::failure::UsageError;
 use crate::output::{Format, ProgressBar};
 use crate::rehearsal::{self, Load, Rehearsed, Report};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, Purpose, Scratch};
+use crate::wiring::{Backend, IfMissing, Purpose, Scratch, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -56,9 +56,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { traffic, readers, format } = arguments;
     let load = Load { reads: traffic, readers: usize::from(readers) };
     let mut signals = Signals::take()?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let outcome = rehearse_beside(settings, &backend, load, &mut signals).await;
-    backend.close().await?;
+    let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
+        rehearse_beside(settings, backend, load, &mut signals).await
+    })
+    .await;
     let Some(outcome) = outcome? else { return Ok(Exit::Interrupted) };
     format.print(&outcome, || report::describe(&outcome))?;
     Ok(if outcome.report.passed { Exit::Done } else { Exit::Failed })

@@ -16,7 +16,7 @@ use crate::cli::projection::restore;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now, wait_until_in_force};
+use crate::wiring::{Backend, IfMissing, operator_now, wait_until_in_force, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -64,10 +64,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let built = "A legacy view that is retired is built from the whole log first, which takes longer.";
     consent.to(format!("{what} {built}")).await?;
     let begun = Instant::now();
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let outcome = roll_back(&backend, to, &reason, begun).await;
-    backend.close().await?;
-    let outcome = outcome?;
+    let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
+        roll_back(backend, to, &reason, begun).await
+    })
+    .await?;
     format.print(&outcome, || describe(&outcome))?;
     Ok(Exit::Done)
 }
@@ -102,10 +102,7 @@ async fn roll_back(backend: &Backend, to: Stage, reason: &str, begun: Instant) -
 
 /// A promotion waits for the live views to keep up, with or without a running service.
 async fn restore_legacy(backend: &Backend, reason: &str) -> anyhow::Result<restore::Outcome> {
-    let engine = backend.start_engine();
-    let restored = restore::restore(backend, ReadModel::Legacy, Some(reason)).await;
-    engine.stop().await;
-    restored
+    backend.with_engine(restore::restore(backend, ReadModel::Legacy, Some(reason))).await
 }
 
 fn describe(outcome: &Outcome) -> String {

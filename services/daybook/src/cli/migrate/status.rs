@@ -13,7 +13,7 @@ use crate::cli::reads::describe_flags;
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -25,13 +25,11 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // Gates are measured while somebody keeps the views up, with or without a running service.
-    let engine = backend.start_engine();
-    let status = backend.migration(settings).status(Utc::now()).await;
-    engine.stop().await;
-    backend.close().await?;
-    let mut status = status?;
+    let mut status = with_engine(settings, IfMissing::Refused, async |backend| {
+        Ok(backend.migration(settings).status(Utc::now()).await?)
+    })
+    .await?;
     if !arguments.history {
         status.history.clear();
     }

@@ -14,7 +14,7 @@ use daybook_projections::{Auditor, Generation, generation};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, ProgressBar, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 use report::{Found, describe, describe_repairs};
 
 const SCOPE: &str = "\
@@ -63,9 +63,8 @@ impl FromStr for Wish {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let outcome = carry_out(&backend, arguments).await;
-    backend.close().await?;
+    let outcome =
+        with_backend(settings, IfMissing::Refused, async |backend| carry_out(backend, arguments).await).await;
     outcome
 }
 

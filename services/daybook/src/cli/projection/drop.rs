@@ -6,7 +6,7 @@ use daybook_projections::Generation;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -30,9 +30,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         "This drops the tables of {generation}. The log is left alone: a rebuild makes the same again."
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let dropped = backend.rebuild().drop_generation(generation).await;
-    backend.close().await?;
+    let dropped = with_backend(settings, IfMissing::Refused, async |backend| {
+        Ok(backend.rebuild().drop_generation(generation).await?)
+    })
+    .await;
     dropped?;
     arguments.format.print(&Dropped { dropped: generation }, || format!("{generation} is gone."))?;
     Ok(Exit::Done)

@@ -12,7 +12,7 @@ use crate::cli::leading::{self, moment};
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -31,10 +31,7 @@ struct Listing {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let listing = look(&backend).await;
-    backend.close().await?;
-    let listing = listing?;
+    let listing = with_backend(settings, IfMissing::Refused, async |backend| look(backend).await).await?;
     arguments.format.print(&listing, || describe(&listing))?;
     Ok(Exit::Done)
 }

@@ -7,7 +7,7 @@ use super::report::{describe, tell};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,16 +27,12 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         generation.model
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    // A promotion waits for the live views to keep up, with or without a running service.
-    let engine = backend.start_engine();
-    let meter = ProgressBar::new("events");
-    let promoted =
-        backend.rebuild().promote_again(generation, &|progress: Progress| tell(&meter, progress)).await;
-    drop(meter);
-    engine.stop().await;
-    backend.close().await?;
-    let report = promoted?;
+    let report = with_engine(settings, IfMissing::Refused, async |backend| {
+        let meter = ProgressBar::new("events");
+        let progress = |progress: Progress| tell(&meter, progress);
+        Ok(backend.rebuild().promote_again(generation, &progress).await?)
+    })
+    .await?;
     arguments.format.print(&report, || describe(&report))?;
     Ok(Exit::Done)
 }

@@ -13,7 +13,7 @@ use super::report::{describe, describe_past, tell};
 use crate::exit::Exit;
 use crate::output::{Align, Confirmation, Format, ProgressBar, Table, counted, grouped, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -95,18 +95,14 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         names.join(", ")
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    // A promotion waits for the live views to keep up, with or without a running service.
-    let engine = backend.start_engine();
-    let models = in_use(&backend, arguments.which);
-    let meter = ProgressBar::new("events");
-    let progress = |progress: Progress| tell(&meter, progress);
-    let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
-    let rebuilt = rebuild.run(&models, &progress).await;
-    drop(meter);
-    engine.stop().await;
-    backend.close().await?;
-    let report = rebuilt?;
+    let report = with_engine(settings, IfMissing::Refused, async |backend| {
+        let models = in_use(backend, arguments.which);
+        let meter = ProgressBar::new("events");
+        let progress = |progress: Progress| tell(&meter, progress);
+        let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
+        Ok(rebuild.run(&models, &progress).await?)
+    })
+    .await?;
     arguments.format.print(&report, || describe(&report))?;
     Ok(Exit::Done)
 }
@@ -140,26 +136,24 @@ async fn build_past(
         models.iter().map(|model| model.as_str()).collect::<Vec<_>>().join(", ")
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let meter = ProgressBar::new("events");
-    let rebuild = backend.rebuild().within(arguments.memory * MIB);
-    let built = rebuild.past(models, until, name, &|progress| tell(&meter, progress)).await;
-    drop(meter);
-    let hint = backend.connect_hint().to_owned();
-    backend.close().await?;
-    let report = built?;
+    let (report, hint) = with_backend(settings, IfMissing::Refused, async |backend| {
+        let meter = ProgressBar::new("events");
+        let rebuild = backend.rebuild().within(arguments.memory * MIB);
+        let report = rebuild.past(models, until, name, &|progress| tell(&meter, progress)).await?;
+        Ok((report, backend.connect_hint().to_owned()))
+    })
+    .await?;
     arguments.format.print(&report, || describe_past(&report, &hint))?;
     Ok(Exit::Done)
 }
 
 async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let meter = ProgressBar::new("events");
-    let rebuild = backend.rebuild().within(arguments.memory * MIB);
-    let tried = rebuild.try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await;
-    drop(meter);
-    backend.close().await?;
-    let trial = tried?;
+    let trial = with_backend(settings, IfMissing::Refused, async |backend| {
+        let meter = ProgressBar::new("events");
+        let rebuild = backend.rebuild().within(arguments.memory * MIB);
+        Ok(rebuild.try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await?)
+    })
+    .await?;
     arguments.format.print(&trial, || describe_trial(&trial))?;
     Ok(if trial.failings.failing == 0 { Exit::Done } else { Exit::Failed })
 }

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -49,13 +49,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          everybody. After that `daybook reads set` and `daybook reads rollback` can lead reads to it again."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
-    let engine = backend.start_engine();
-    let restored = restore(&backend, model, reason.as_deref()).await;
-    engine.stop().await;
-    backend.close().await?;
-    let outcome = restored?;
+    let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
+        restore(backend, model, reason.as_deref()).await
+    })
+    .await?;
     format.print(&outcome, || describe(model, &outcome))?;
     Ok(Exit::Done)
 }

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -43,13 +43,11 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          `daybook projection restore {model}` builds the view again."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let engine = backend.start_engine();
-    let retired = retire(&backend, model, &reason, None).await;
-    engine.stop().await;
-    backend.close().await?;
-    let record = retired?;
+    let record = with_engine(settings, IfMissing::Refused, async |backend| {
+        retire(backend, model, &reason, None).await
+    })
+    .await?;
     format.print(&record, || describe(&record))?;
     Ok(Exit::Done)
 }

@@ -26,11 +26,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         backend = Backend::open(settings, IfMissing::Refused) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
-    let outcome = keep_up(&backend, &mut signals, arguments.format).await;
-    let closed = backend.close().await;
-    let exit = outcome?;
-    closed?;
-    Ok(exit)
+    backend.run(async |backend| keep_up(backend, &mut signals, arguments.format).await).await
 }
 
 /// Runs the engine until a signal comes. It is told to stop however this ends.

@@ -14,7 +14,7 @@ use crate::failure::UsageError;
 use crate::output::{Format, say};
 use crate::part::check_free;
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -85,15 +85,12 @@ async fn look(
     comparison: Comparison,
     wants_proof: bool,
 ) -> anyhow::Result<(Verdict, Option<Proof>)> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let engine = backend.start_engine();
-    let (log, vault, pool) = (&*backend.log, &backend.vault, &backend.pool);
-    let found = match wants_proof {
-        true => prove(log, vault, pool, comparison.generations).await,
-        false => compare(log, vault, pool, comparison).await.map(|verdict| (verdict, None)),
-    };
-    engine.stop().await;
-    backend.close().await?;
-    Ok(found?)
+    with_engine(settings, IfMissing::Refused, async |backend| {
+        let (log, vault, pool) = (&*backend.log, &backend.vault, &backend.pool);
+        Ok(match wants_proof {
+            true => prove(log, vault, pool, comparison.generations).await?,
+            false => (compare(log, vault, pool, comparison).await?, None),
+        })
+    })
+    .await
 }

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct SetArguments {
@@ -70,10 +70,8 @@ async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: W
         return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
     }
     why.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let changed = record(&backend, command).await;
-    backend.close().await?;
-    let changed = changed?;
+    let changed =
+        with_backend(settings, IfMissing::Refused, async |backend| record(backend, command).await).await?;
     why.format.print(&changed, || format!("{} (position {})", changed.reads.describe(), changed.position))?;
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::output::{Format, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -89,12 +89,14 @@ struct Shown {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let reads = Reads::from(&*backend.commands.routing());
-    let live = generation::live(&backend.pool.get().await?).await?;
-    backend.close().await?;
-    let live: Vec<Generation> = live.iter().map(|standing| standing.generation).collect();
-    let shown = Shown { reads, live };
+    let shown = with_backend(settings, IfMissing::Refused, async |backend| {
+        let live = generation::live(&backend.pool.get().await?).await?;
+        Ok(Shown {
+            reads: Reads::from(&*backend.commands.routing()),
+            live: live.iter().map(|status| status.generation).collect(),
+        })
+    })
+    .await?;
     arguments.format.print(&shown, || describe(&shown))?;
     Ok(Exit::Done)
 }

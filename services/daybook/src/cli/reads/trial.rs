@@ -10,7 +10,7 @@ use daybook_projections::shadow::{ReadDifference, ReadTrial, Shadow};
 use crate::exit::Exit;
 use crate::output::{Align, Format, ProgressBar, Table, grouped, say};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct CompareArguments {
@@ -50,26 +50,23 @@ impl From<Model> for ReadModel {
 
 pub(super) async fn compare(settings: &Settings, arguments: CompareArguments) -> anyhow::Result<Exit> {
     let CompareArguments { sample, format } = arguments;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let engine = backend.start_engine();
-    let meter = ProgressBar::new("reservations");
-    let found = Shadow::new(backend.pool.clone()).sample(sample, tell(&meter, sample)).await;
-    drop(meter);
-    engine.stop().await;
-    backend.close().await?;
-    report(&found?, format)
+    let trial = with_engine(settings, IfMissing::Refused, async |backend| {
+        let meter = ProgressBar::new("reservations");
+        Ok(Shadow::new(backend.pool.clone()).sample(sample, tell(&meter, sample)).await?)
+    })
+    .await?;
+    report(&trial, format)
 }
 
 pub(super) async fn self_test(settings: &Settings, arguments: SelftestArguments) -> anyhow::Result<Exit> {
     let SelftestArguments { compares, model, format } = arguments;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let meter = ProgressBar::new("compares");
-    let shadow = Shadow::new(backend.pool.clone());
-    let found = shadow.self_test(model.into(), compares, tell(&meter, compares)).await;
-    drop(meter);
-    backend.close().await?;
-    report(&found?, format)
+    let trial = with_backend(settings, IfMissing::Refused, async |backend| {
+        let meter = ProgressBar::new("compares");
+        let shadow = Shadow::new(backend.pool.clone());
+        Ok(shadow.self_test(model.into(), compares, tell(&meter, compares)).await?)
+    })
+    .await?;
+    report(&trial, format)
 }
 
 fn tell(meter: &ProgressBar, all: u64) -> impl Fn(u64) {

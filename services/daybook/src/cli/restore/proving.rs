@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, Purpose, Restored, Scratch, log_kind};
+use crate::wiring::{Backend, IfMissing, Purpose, Restored, Scratch, log_kind, with_backend};
 
 /// What the views of the scratch database are named.
 const NAME: &str = "restored";
@@ -38,10 +38,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     check_rules(backup)?;
     let mut signals = Signals::take()?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let outcome = prove_and_record(settings, &backend, backup, &meter, &mut signals).await;
+    let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
+        prove_and_record(settings, backend, backup, &meter, &mut signals).await
+    })
+    .await;
     drop(meter);
-    backend.close().await?;
     let Some(tried) = outcome? else { return Ok(Exit::Interrupted) };
     format.print(&tried, || describe(&tried))?;
     Ok(if tried.agrees { Exit::Done } else { Exit::Failed })

@@ -48,10 +48,10 @@ pub(super) async fn run(
         return Err(unconfirmed.into());
     }
     let backend = put_back(settings, database, backup, &meter).await?;
-    let checked = check_and_build(&backend, exported, backup, &meter).await;
+    let restored =
+        backend.run(async |backend| check_and_build(backend, exported, backup, &meter).await).await;
     drop(meter);
-    backend.close().await?;
-    let put_back = checked?;
+    let put_back = restored?;
     let agrees = put_back.log.difference.is_none() && put_back.log.events == backup.manifest.events;
     format.print(&put_back, || describe(&put_back, agrees))?;
     Ok(if agrees { Exit::Done } else { Exit::Failed })

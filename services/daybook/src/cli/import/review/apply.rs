@@ -14,7 +14,7 @@ use super::waiting::Waiting;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -70,12 +70,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { file, consent, format } = arguments;
     let read = Read::file(&file)?;
     consent.to(read.describe()).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let report = apply(&backend, read).await;
-    engine.stop().await;
-    backend.close().await?;
-    let report = report?;
+    let report =
+        with_engine(settings, IfMissing::Refused, async |backend| apply(backend, read).await).await?;
     format.print(&report, || report.describe())?;
     Ok(report.exit())
 }

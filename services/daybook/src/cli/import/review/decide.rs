@@ -10,7 +10,7 @@ use super::waiting::Waiting;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -85,12 +85,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
             }
         })
         .await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let report = decide(&backend, which, decision).await;
-    engine.stop().await;
-    backend.close().await?;
-    let report = report?;
+    let report =
+        with_engine(settings, IfMissing::Refused, async |backend| decide(backend, which, decision).await)
+            .await?;
     format.print(&report, || report.describe())?;
     Ok(report.exit())
 }

@@ -15,7 +15,7 @@ use super::waiting::{Filter, Waiting, file_row};
 use crate::exit::Exit;
 use crate::output::{Format, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_engine};
 
 /// Nobody but the owner may read what patients wrote.
 const OWNER_ONLY: u32 = 0o600;
@@ -38,12 +38,8 @@ struct Exported {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { file, filter, format } = arguments;
     let cannot = || format!("cannot write `{}`", file.display());
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let waiting = look(&backend, &filter).await;
-    engine.stop().await;
-    backend.close().await?;
-    let waiting = waiting?;
+    let waiting =
+        with_engine(settings, IfMissing::Refused, async |backend| look(backend, &filter).await).await?;
     create(&file).and_then(|output| write(output, &waiting)).with_context(cannot)?;
     let exported = Exported { reservations: waiting.len() };
     format.print(&exported, || {

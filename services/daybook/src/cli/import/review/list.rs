@@ -8,7 +8,7 @@ use super::waiting::{Filter, Waiting};
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, counted};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -30,12 +30,8 @@ struct Listed {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let engine = backend.start_engine();
-    let listed = look(&backend, &arguments).await;
-    engine.stop().await;
-    backend.close().await?;
-    let listed = listed?;
+    let listed =
+        with_engine(settings, IfMissing::Refused, async |backend| look(backend, &arguments).await).await?;
     arguments.format.print(&listed, || describe(&listed))?;
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use daybook_domain::routing::{Finding, LogPlace, Stage};
-use daybook_projections::{Criterion, RunbookPhase, ViewError};
+use daybook_projections::{Criterion, RunbookPhase};
 use serde::Serialize;
 
 use super::exit;
@@ -32,7 +32,7 @@ pub(super) async fn check_phase(
     phase: RunbookPhase,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let measured = kept_up(backend, backend.gates(settings).measure_phase(phase, Utc::now())).await?;
+    let measured = backend.with_engine(backend.gates(settings).measure_phase(phase, Utc::now())).await?;
     tell(measured.position, None, Some(phase), measured.criteria, format)
 }
 
@@ -43,20 +43,9 @@ pub(super) async fn check_stage(
     stage: Stage,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let measured = kept_up(backend, backend.gates(settings).measure(stage, Utc::now())).await?;
+    let measured = backend.with_engine(backend.gates(settings).measure(stage, Utc::now())).await?;
     let criteria = measured.gates.into_iter().map(Criterion::from).collect();
     tell(measured.position, Some(stage), None, criteria, format)
-}
-
-/// The views come to the log's end only while somebody keeps them up, with or without a running service.
-async fn kept_up<T>(
-    backend: &Backend,
-    measuring: impl Future<Output = Result<T, ViewError>>,
-) -> anyhow::Result<T> {
-    let engine = backend.start_engine();
-    let measured = measuring.await;
-    engine.stop().await;
-    Ok(measured?)
 }
 
 fn tell(

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::UsageError;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator};
+use crate::wiring::{Backend, IfMissing, operator, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -34,10 +34,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          behind it is taken in. It stays in the log, but nobody will see what it says."
     );
     consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let discarded = leave_out(&backend, position, reason).await;
-    backend.close().await?;
-    let discarded = discarded?;
+    let discarded = with_backend(settings, IfMissing::Refused, async |backend| {
+        leave_out(backend, position, reason).await
+    })
+    .await?;
     format.print(&discarded, || {
         format!("The event at position {position} is discarded.\n{}", describe(&discarded))
     })?;

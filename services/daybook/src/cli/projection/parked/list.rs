@@ -7,7 +7,7 @@ use crate::cli::leading::moment;
 use crate::exit::Exit;
 use crate::output::{Align, Format, Table, grouped};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -16,10 +16,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let listed = look(&backend).await;
-    backend.close().await?;
-    let listed = listed?;
+    let listed = with_backend(settings, IfMissing::Refused, async |backend| look(backend).await).await?;
     arguments.format.print(&listed, || describe(&listed))?;
     Ok(Exit::Done)
 }

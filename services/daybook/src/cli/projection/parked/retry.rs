@@ -7,7 +7,7 @@ use super::mended::describe;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 #[group(id = "what", required = true, multiple = false, args = ["held_up", "all"])]
@@ -42,10 +42,8 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          changed."
     );
     arguments.consent.to(what).await?;
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let mended = retry(&backend, &mending).await;
-    backend.close().await?;
-    let mended = mended?;
+    let mended =
+        with_backend(settings, IfMissing::Refused, async |backend| retry(backend, &mending).await).await?;
     arguments.format.print(&mended, || describe(&mended))?;
     Ok(Exit::Done)
 }

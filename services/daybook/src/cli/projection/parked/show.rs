@@ -8,7 +8,7 @@ use crate::cli::events::{Stored, describe_event};
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{Backend, IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -27,10 +27,9 @@ struct Shown<'a> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let found = find(&backend, arguments.position).await;
-    backend.close().await?;
-    let (parked, event) = found?;
+    let (parked, event) =
+        with_backend(settings, IfMissing::Refused, async |backend| find(backend, arguments.position).await)
+            .await?;
     let shown = Shown { event: Stored::new(&event)?, parked: &parked };
     arguments.format.print(&shown, || {
         let cause = parked.cause.as_deref().unwrap_or("it waits behind another event");

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::output::{Align, Format, ProgressBar, Table, counted, grouped, say};
 use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing};
+use crate::wiring::{IfMissing, with_backend};
 
 /// Writes a proof to a file.
 pub(super) fn write(file: &Path, proof: &Proof, force: bool) -> anyhow::Result<()> {
@@ -61,9 +61,9 @@ pub(super) async fn check(
 }
 
 async fn load_keys(settings: &Settings) -> anyhow::Result<Decryptor> {
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let keys = backend.vault.load_all_keys().await;
-    backend.close().await?;
+    let keys =
+        with_backend(settings, IfMissing::Refused, async |backend| Ok(backend.vault.load_all_keys().await?))
+            .await;
     Ok(keys?)
 }
 

@@ -1,7 +1,7 @@
-//! `append`: bookings a second through the whole write side ÷ single-row durable inserts a second.
+//! `append`: bookings per second through the whole write side ÷ durable single-row inserts per second.
 //!
-//! Both sides end with the same rows on the same disk: what the bookings of a round wrote is what its inserts write. It
-//! must never count a booking that was refused.
+//! Both sides write the same rows to the same disk: the inserts repeat the rows that the bookings of a round wrote. A
+//! rejected booking must never count.
 
 mod bookings;
 mod inserts;
@@ -11,16 +11,16 @@ use anyhow::ensure;
 use super::Figure;
 use super::report::{Aim, Measured, Round, Unit};
 
-/// Who books, and who inserts, at the same time.
+/// Concurrent clients on each side.
 const CLIENTS: usize = 32;
 
-/// Bookings that are asked for in one round.
+/// Booking requests per round.
 const BOOKINGS: usize = 12_000;
 
-/// Rounds, each on a clinic of its own.
+/// Rounds, each on its own clinic.
 const ROUNDS: usize = 5;
 
-/// How many of the bookings must be accepted for a round to say something.
+/// Share of bookings that must be accepted for a round to be meaningful.
 const LEAST_ACCEPTED: f64 = 0.9;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {

@@ -1,6 +1,6 @@
-//! A keep-alive connection that asks and waits for the whole answer.
+//! A keep-alive connection that sends a request and waits for the whole response.
 //!
-//! It speaks just enough HTTP/1.1 for that, and must never take an answer that is not 200 for one.
+//! It supports just enough HTTP/1.1 for that, and must never accept a status other than 200.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Largest answer, head and body.
+/// The largest response, head and body.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// A connection.
 pub(super) struct Asker {
     stream: TcpStream,
     received: BytesMut,
@@ -25,7 +24,7 @@ impl Asker {
         Ok(Self { stream, received: BytesMut::with_capacity(MAX_ANSWER_BYTES) })
     }
 
-    /// Asks, and waits for the whole answer. Gives its body.
+    /// Sends a request and waits for the whole response. Returns the body.
     pub(super) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.received.clear();
         self.stream.write_all(request).await?;
@@ -40,7 +39,7 @@ impl Asker {
     }
 }
 
-/// How long an answer is.
+/// The length of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     bytes: usize,
@@ -53,7 +52,7 @@ impl Head {
         self.bytes + self.body_bytes
     }
 
-    /// Reads the head of an answer; nothing while it has not come as a whole.
+    /// Parses the head of a response. Returns `None` until it is complete.
     fn read(received: &[u8]) -> anyhow::Result<Option<Self>> {
         let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
         let head = std::str::from_utf8(received.get(..end).unwrap_or_default())?;
@@ -71,20 +70,19 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
-    //! Reading heads.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
     #[test]
-    fn a_head_says_how_long_the_answer_is() {
+    fn the_head_gives_the_length_of_the_response() {
         let answer = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 5\r\n\r\nhello";
         assert_eq!(Head::read(answer).unwrap(), Some(Head { bytes: answer.len() - 5, body_bytes: 5 }));
         assert_eq!(Head::read(&answer[..20]).unwrap(), None);
     }
 
     #[test]
-    fn an_answer_that_is_not_200_does_not_count() {
+    fn a_status_other_than_200_is_an_error() {
         assert!(Head::read(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").is_err());
         assert!(Head::read(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }

@@ -1,8 +1,8 @@
-//! `append_esdb` and `follow_esdb`: events a second through the EventStoreDB adapter ÷ through a bare client of the protocol,
-//! against the same server of our own.
+//! `append_esdb` and `follow_esdb`: events per second through the EventStoreDB adapter ÷ through a bare client of the
+//! protocol, against the same in-process server.
 //!
-//! It says what the adapter and its client cost, and nothing about a real server. It must never give the bare side less to
-//! do: the same events, the same number at once, each acknowledged or seen.
+//! This measures the cost of the adapter and its client, and says nothing about a real server. The bare side must never
+//! do less: it handles the same events with the same concurrency, and each is acknowledged or seen.
 
 mod bare;
 
@@ -25,22 +25,21 @@ use uuid::Uuid;
 use super::Figure;
 use super::report::{Aim, Measured, Round, Unit};
 
-/// Who appends at the same time.
+/// Concurrent writers.
 const WRITERS: usize = 32;
 
-/// Events that one round appends, on each side.
+/// Events per side that one round appends.
 const APPENDS: usize = 8_000;
 
-/// Events that one round follows, on each side.
+/// Events per side that one round follows.
 const FOLLOWED: usize = 40_000;
 
-/// Events of one append while a history to follow is made.
+/// Events per append when the history to follow is written.
 const EVENTS_AT_ONCE: usize = 200;
 
-/// Rounds of each.
 const ROUNDS: usize = 5;
 
-/// About as much as a booking writes.
+/// About the size of a booking's event.
 const PAYLOAD_BYTES: usize = 600;
 
 const HAPPENED: EventKind = EventKind::named("SomethingHappened");
@@ -116,7 +115,7 @@ fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(event).collect()
 }
 
-/// Gives events a second.
+/// Returns events per second.
 async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     let (events, next) = (Arc::new(events(APPENDS)), Arc::new(AtomicUsize::new(0)));
     let since = Instant::now();
@@ -137,7 +136,7 @@ async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     Ok(APPENDS as f64 / since.elapsed().as_secs_f64())
 }
 
-/// Gives events a second.
+/// Returns events per second.
 async fn follow_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     let since = Instant::now();
     let mut follower = log.follow(Position::START, &Filter::all()).await?;

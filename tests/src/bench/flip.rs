@@ -1,7 +1,7 @@
-//! `flip`: how long reads take while generations are promoted and back ÷ how long they may take then.
+//! `flip`: read latency while generations are promoted back and forth ÷ the allowed latency.
 //!
-//! Reads come at a fixed pace, whatever is answered, and each is timed from when it was due: one that waits behind another
-//! counts its wait. It must never go on after a read that was not answered with 200.
+//! Reads start at a fixed rate, whatever the responses, and each is timed from when it was due, so a read that waits
+//! behind another includes that wait. It must never continue after a response other than 200.
 
 mod pace;
 
@@ -17,17 +17,16 @@ use super::{Figure, history};
 use crate::clinic::Clinic;
 use pace::Latencies;
 
-/// Reservations in the views.
 const RESERVATIONS: u32 = 20_000;
 
-/// Rounds, and how long reads are timed in each, before and during the flips.
+/// Number of rounds, and how long reads are timed in each, before and during the promotions.
 const ROUNDS: usize = 5;
 const TIMED: Duration = Duration::from_secs(4);
 
-/// Time between the end of a promotion and the next.
+/// Pause between the end of a promotion and the next.
 const FLIP_PAUSE: Duration = Duration::from_millis(200);
 
-/// What a flip may add to the 99th percentile.
+/// How much a promotion may add to the 99th percentile.
 const ALLOWED_MS: f64 = 5.0;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
@@ -71,7 +70,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// Promotes the kept generation of the legacy view, again and again. Gives how often.
+/// Promotes the kept generation of the legacy view repeatedly. Returns the number of promotions.
 async fn flip_until(clinic: &Clinic, end: Instant) -> anyhow::Result<usize> {
     let mut flips = 0;
     while Instant::now() < end {

@@ -1,6 +1,7 @@
-//! `project`: events a second through live projection of a backlog ÷ those whose rows the machine upserts with as many commits.
+//! `project`: events per second through live projection of a backlog ÷ those whose rows PostgreSQL upserts with the
+//! same number of commits.
 //!
-//! It must never leave out of our side what keeping a view up does: opening details, folding, digests, the fenced checkpoint.
+//! Our side must never leave out any work of live projection: opening details, folding, digests, the fenced checkpoint.
 
 mod upserts;
 
@@ -13,10 +14,10 @@ use super::report::{Aim, Measured, Round, Unit, median};
 use super::{Figure, history};
 use crate::clinic::Clinic;
 
-/// Reservations of the backlog, two and a half events each.
+/// Reservations in the backlog, with 2.5 events each.
 const RESERVATIONS: u32 = 8_000;
 
-/// Rounds, each on a clinic of its own.
+/// Rounds, each on its own clinic.
 const ROUNDS: usize = 5;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
@@ -50,7 +51,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// How the engine worked off a backlog.
+/// The result of processing a backlog.
 struct Projected {
     seconds: f64,
     commits: usize,

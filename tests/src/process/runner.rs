@@ -1,6 +1,6 @@
-//! `daybook projection run` as a process of its own.
+//! Runs `daybook projection run` as a process.
 //!
-//! It must never be asked over HTTP: it has none. What it says of itself is all there is.
+//! It has no HTTP, so tests must rely on its output alone.
 
 use std::process::ExitStatus;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::output::Output;
 use super::{Installation, PROCESS_PATIENCE};
 
-/// A process that keeps the views up, or stands by. It is killed with this value.
+/// A process that keeps the views up to date, or stands by. Dropping this value kills it.
 #[derive(Debug)]
 pub struct Runner {
     child: Child,
@@ -21,10 +21,10 @@ pub struct Runner {
 }
 
 impl Installation {
-    /// Starts a process that only keeps the views up, and waits until it has said what it is. Gives that line as well.
+    /// Starts `daybook projection run` and waits until it has reported its role. Also returns that line.
     ///
     /// # Errors
-    /// When it ends before, or takes too long; with what it wrote.
+    /// If it exits first or exceeds the time limit. The error contains its output.
     pub async fn keep_views_up(
         &self,
         arguments: &[&str],
@@ -41,22 +41,22 @@ impl Installation {
 }
 
 impl Runner {
-    /// Its process id; none once it has ended.
+    /// The process id; `None` once it has exited.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// All that it wrote so far, to standard output and standard error.
+    /// Its standard output and standard error so far.
     #[must_use]
     pub fn written(&self) -> String {
         self.output.text()
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Tells it to stop, and waits until it has exited.
     ///
     /// # Errors
-    /// When it had ended before, or does not end.
+    /// If it has already exited, or does not stop.
     pub async fn stop(&mut self) -> anyhow::Result<ExitStatus> {
         let id = self.child.id().context("it has ended")?;
         kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;

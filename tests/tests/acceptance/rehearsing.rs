@@ -1,4 +1,5 @@
-//! The migration rehearsed beside a running service: all stages and all ways back on a copy, of which nothing stays.
+//! The rehearsal of the migration beside a running service: all stages and rollbacks on a copy, which is dropped
+//! afterwards.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -15,7 +16,7 @@ use crate::tables;
 
 const STAGES: [&str; 7] = ["legacy", "shadow", "canary-5", "canary-25", "canary-50", "dynamic", "retired"];
 
-/// How long a copy, its restore and a rebuild may take on a machine that is busy with other tests.
+/// The time limit for a copy, its restore and a rebuild on a machine that is busy with other tests.
 const COPYING_PATIENCE: Duration = Duration::from_secs(90);
 
 const REHEARSE: [&str; 7] = ["migrate", "rehearse", "--traffic", "30", "--readers", "3", "--json"];
@@ -28,14 +29,14 @@ async fn import(clinic: &Installation) {
     done(clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
 }
 
-/// Scratch databases of rehearsals of an installation's database.
+/// Number of scratch databases of rehearsals.
 async fn scratch_databases(database: &Client) -> i64 {
     let sql = "SELECT count(*) FROM pg_database WHERE datname = 'daybook_rehearsal_' ||
                (SELECT oid FROM pg_database WHERE datname = current_database())";
     database.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Every byte of the log, the keys and both views, by schema.
+/// All bytes of the log, the keys and both views, by schema.
 async fn everything(database: &Client) -> Vec<(String, Vec<String>, Vec<u8>)> {
     let sql = "SELECT nspname::text FROM pg_namespace
                WHERE nspname ~ '^((legacy|dynamic)_[0-9]+|event_log|privacy)$' ORDER BY 1";
@@ -47,7 +48,7 @@ async fn everything(database: &Client) -> Vec<(String, Vec<String>, Vec<u8>)> {
     all
 }
 
-/// The log, the keys and both views are as they were, to the byte.
+/// Checks that the log, the keys and both views are unchanged, byte for byte.
 async fn assert_same(database: &Client, before: &[(String, Vec<String>, Vec<u8>)]) {
     let after = everything(database).await;
     let names =
@@ -62,7 +63,7 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-/// Every request was answered, rightly; gives how many each model answered.
+/// Checks that every request was answered correctly. Returns the number of answers per model.
 #[track_caller]
 fn answered(traffic: &Value) -> [u64; 2] {
     for fault in ["failed", "missing", "mismatched", "apart"] {
@@ -71,7 +72,7 @@ fn answered(traffic: &Value) -> [u64; 2] {
     ["by_legacy", "by_dynamic"].map(|model| number(&traffic[model]))
 }
 
-/// Each view holds what it has to, and both say the same.
+/// Checks that each view holds the expected reservations and that both agree.
 #[track_caller]
 fn is_whole(held: &Value, views: usize) -> u64 {
     let expected = number(&held["expected"]);
@@ -83,7 +84,7 @@ fn is_whole(held: &Value, views: usize) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_as_they_were() {
+async fn a_rehearsal_of_all_stages_leaves_the_live_log_and_views_unchanged() {
     let clinic = Installation::open().await.unwrap();
     import(&clinic).await;
     let service = clinic.serve().await.unwrap();
@@ -111,7 +112,7 @@ async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_
         match name {
             "legacy" | "shadow" => assert_eq!(by_dynamic, 0, "{stage}"),
             "dynamic" | "retired" => assert_eq!(by_legacy, 0, "{stage}"),
-            // Of so few patients a small share may be none.
+            // With so few patients, a small percentage may select none.
             "canary-50" => assert!(by_legacy > 0 && by_dynamic > 0, "{stage}"),
             _ => {}
         }
@@ -143,7 +144,7 @@ async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next_one_does_not_drop() {
+async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
     let clinic = Installation::open().await.unwrap();
     import(&clinic).await;
     let database = clinic.connect().await.unwrap();
@@ -187,7 +188,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_in_event_store_db_is_rehearsed_on_a_copy_in_the_database() {
+async fn an_event_store_db_log_is_rehearsed_on_a_copy_in_the_database() {
     let clinic = Installation::open_on(LogKind::EventStoreDb).await.unwrap();
     import(&clinic).await;
     let tail = ["events", "tail", "--json"];

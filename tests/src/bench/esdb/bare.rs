@@ -1,6 +1,6 @@
-//! The protocol by hand: one connection, generated messages, nothing around them.
+//! The bare client: one connection and the generated messages, without anything around them.
 //!
-//! It must never check, retry or supervise: that is what is measured against it.
+//! It must never check, retry or supervise, because that is the cost being measured.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ async fn connect(address: SocketAddr) -> anyhow::Result<StreamsClient<Channel>> 
     Ok(StreamsClient::new(channel))
 }
 
-/// Appends events one by one, so many at once. Gives the seconds.
+/// Appends events one by one from concurrent writers. Returns the seconds.
 pub(super) async fn append_all(
     address: SocketAddr,
     writers: usize,
@@ -91,7 +91,7 @@ fn proposed(event: &NewEvent) -> ProposedMessage {
     }
 }
 
-/// Subscribes from the start until so many events of others than the server have come. Gives the seconds.
+/// Subscribes from the start until `events` events have arrived, not counting the server's own. Returns the seconds.
 pub(super) async fn subscribe_to_all(address: SocketAddr, events: usize) -> anyhow::Result<f64> {
     let mut client = connect(address).await?;
     let options = ReadOptions {

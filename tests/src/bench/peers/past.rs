@@ -1,6 +1,7 @@
-//! A clinic's past in the clear, for libraries that seal nothing: a JSON object a line, in the order of the log.
+//! A clinic's history in plain text, for libraries that seal nothing: one JSON object per line, in the order of the
+//! log.
 //!
-//! The patients are invented. It must never leave out an event that Daybook's reservations are made of.
+//! The patients are invented. It must never omit an event that changes a reservation in Daybook.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -18,11 +19,11 @@ use uuid::Uuid;
 
 use crate::clinic::Clinic;
 
-/// The past as a file, deleted with this value.
+/// The history as a file, which is deleted when this value is dropped.
 #[derive(Debug)]
 pub(super) struct ClearPast {
     file: NamedTempFile,
-    /// Events in it.
+    /// Number of events in the file.
     pub(super) events: u64,
 }
 
@@ -45,7 +46,7 @@ impl ClearPast {
     }
 }
 
-/// One event: whose it is, its type, when and by whom, and what it says.
+/// One event: its reservation, type, time, actor and payload.
 fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<Value> {
     let (event, metadata) = decode(recorded)?;
     let Event::Schedule(event) = event else { bail!("an event of no page on {}", recorded.stream) };
@@ -83,7 +84,7 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
     Ok(line)
 }
 
-/// What a reservation enters with, under the names of the view's columns. The end of its slot is worked out already.
+/// The fields of a new reservation, named like the columns of the view. The end of its slot is already computed.
 fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> {
     let text = open(&e.details, &e.reservation, opener)?;
     let details = PatientDetails::from_text(&text).context("details that cannot be read")?;

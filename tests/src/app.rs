@@ -142,7 +142,7 @@ impl App {
     /// # Errors
     /// If it stopped with an error.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
-        (&mut self.running).await.context("the application's task")??;
+        (&mut self.running).await.context("the task of the application")??;
         Ok(())
     }
 }

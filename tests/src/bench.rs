@@ -69,7 +69,7 @@ impl Figure {
     fn named(name: &str) -> anyhow::Result<Self> {
         Self::ALL.into_iter().find(|figure| figure.name() == name).with_context(|| {
             let all = Self::ALL.map(Self::name).join(", ");
-            format!("no figure is called {name:?}; there are {all}")
+            format!("there is no figure {name:?}; the figures are {all}")
         })
     }
 

@@ -74,7 +74,7 @@ impl Clinic {
     pub async fn open() -> anyhow::Result<Self> {
         let clinic = Self::without_views().await?;
         clinic.start_engine();
-        clinic.rebuild().missing().await?.context("the views of a new clinic")?;
+        clinic.rebuild().missing().await?.context("a new clinic already had views")?;
         Ok(clinic)
     }
 
@@ -152,7 +152,7 @@ impl Clinic {
             if live.len() == 2 && live.iter().all(|standing| standing.position >= head) {
                 return Ok(head);
             }
-            ensure!(tokio::time::Instant::now() < deadline, "the views stand at {live:?}, the log at {head}");
+            ensure!(tokio::time::Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -189,13 +189,13 @@ pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadM
         admin_note: None,
         unread_wish: None,
     };
-    #[expect(clippy::expect_used, reason = "an invented request that is none is a fault of its test")]
+    #[expect(clippy::expect_used, reason = "an invalid request is a bug in its test")]
     NewReservation {
         key: None,
         details,
-        phone: Phone::parse(&phone).expect("an invented phone"),
-        service: ServiceId::parse(service).expect("an invented service"),
-        date: date.parse().expect("an invented date"),
+        phone: Phone::parse(&phone).expect("a valid phone number"),
+        service: ServiceId::parse(service).expect("a valid service id"),
+        date: date.parse().expect("a valid date"),
         wish: WishInput::Text(wish.to_owned()),
         judge,
     }

@@ -110,8 +110,8 @@ impl Ended {
     /// # Errors
     /// If the command failed or the output is not JSON.
     pub fn json(&self) -> anyhow::Result<Value> {
-        ensure!(self.code == Some(0), "the command ended with {:?}: {}", self.code, self.stderr);
-        serde_json::from_str(&self.stdout).context("reading what the command printed")
+        ensure!(self.code == Some(0), "the command exited with {:?}: {}", self.code, self.stderr);
+        serde_json::from_str(&self.stdout).context("parsing the output of the command")
     }
 }
 
@@ -147,7 +147,7 @@ impl Installation {
     pub fn log_cluster(&mut self) -> anyhow::Result<&mut Cluster> {
         match &mut self.log_keeper {
             Some(LogKeeper::Cluster(cluster)) => Ok(cluster),
-            Some(LogKeeper::Server(_)) | None => bail!("its log is in no cluster"),
+            Some(LogKeeper::Server(_)) | None => bail!("its log is not on a cluster"),
         }
     }
 
@@ -157,7 +157,7 @@ impl Installation {
     /// If it cannot be started, or the log is not on a single server.
     pub async fn restart_log_server(&mut self) -> anyhow::Result<()> {
         let Some(LogKeeper::Server(server)) = self.log_keeper.take() else {
-            bail!("its log is in no single server")
+            bail!("its log is not on a single server")
         };
         let (port, store) = (server.address().port(), server.store().clone());
         server.stop().await;
@@ -196,7 +196,7 @@ impl Installation {
     /// # Errors
     /// If its database is not on the tests' server, or the server refuses the connection.
     pub async fn connect(&self) -> anyhow::Result<tokio_postgres::Client> {
-        self.database.as_ref().context("its database is its own")?.connect().await
+        self.database.as_ref().context("its database is not on the tests' server")?.connect().await
     }
 
     /// The program with its settings, not yet started. `settings` are additional environment variables.
@@ -238,7 +238,7 @@ impl Installation {
     pub async fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Ended> {
         let mut command = self.command(arguments, settings).await?;
         let ended = timeout(PROCESS_PATIENCE, command.output()).await;
-        let output = ended.with_context(|| format!("`daybook {}` takes too long", arguments.join(" ")))??;
+        let output = ended.with_context(|| format!("`daybook {}` exceeds the time limit", arguments.join(" ")))??;
         Ok(Ended {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -268,7 +268,7 @@ impl Installation {
     /// # Errors
     /// If its database is not on the tests' server.
     pub fn url_named(&self, name: &str) -> anyhow::Result<String> {
-        let url = self.database.as_ref().context("its database is its own")?.url();
+        let url = self.database.as_ref().context("its database is not on the tests' server")?.url();
         let mark = if url.contains('?') { '&' } else { '?' };
         Ok(format!("{url}{mark}application_name={name}"))
     }
@@ -278,7 +278,7 @@ impl Installation {
     /// # Errors
     /// If its database is not on the tests' server.
     pub fn url_as(&self, role: &str) -> anyhow::Result<String> {
-        Ok(self.database.as_ref().context("its database is its own")?.url_as(role))
+        Ok(self.database.as_ref().context("its database is not on the tests' server")?.url_as(role))
     }
 
     /// Its data dir. The program creates it when needed.
@@ -303,7 +303,7 @@ impl Service {
         let line = said.with_context(|| format!("`daybook serve` was not ready: {}", output.text()))?;
         let url = line.strip_prefix(READY).with_context(|| format!("the first line is `{line}`"))?;
         let address =
-            url.strip_prefix("http://").context("it listens on something else than HTTP")?.to_owned();
+            url.strip_prefix("http://").context("the line contains no HTTP address")?.to_owned();
         Ok(Self { child, output, address })
     }
 
@@ -336,7 +336,7 @@ impl Service {
     /// # Errors
     /// If it has exited.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let id = self.child.id().context("the service has ended")?;
+        let id = self.child.id().context("the service has already exited")?;
         Ok(kill(Pid::from_raw(id.try_into()?), signal)?)
     }
 
@@ -346,7 +346,7 @@ impl Service {
     /// If it exceeds the time limit.
     pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         let status =
-            timeout(PROCESS_PATIENCE, self.child.wait()).await.context("the service does not end")??;
+            timeout(PROCESS_PATIENCE, self.child.wait()).await.context("the service does not exit")??;
         self.output.complete(PROCESS_PATIENCE).await?;
         Ok(status)
     }

@@ -22,7 +22,7 @@ pub async fn run_file(url: &str, file: &Path) -> anyhow::Result<Vec<String>> {
     let mut command = Command::new(psql_program()?);
     command.args(["-X", "-w", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file);
     command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.context("psql takes too long")??;
+    let output = timeout(PATIENCE, command.output()).await.context("psql exceeds the time limit")??;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && complaint.is_empty(), "{}: {complaint}", file.display());
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())

@@ -30,7 +30,7 @@ impl Asker {
         self.stream.write_all(request).await?;
         let head = loop {
             ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the connection was closed");
-            ensure!(self.received.len() < MAX_ANSWER_BYTES, "an answer has {MAX_ANSWER_BYTES} bytes or more");
+            ensure!(self.received.len() < MAX_ANSWER_BYTES, "a response has {MAX_ANSWER_BYTES} bytes or more");
             if let Some(head) = Head::read(&self.received)?.filter(|head| self.received.len() >= head.end()) {
                 break head;
             }
@@ -59,12 +59,12 @@ impl Head {
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap_or_default();
         if !status.starts_with("HTTP/1.1 200 ") {
-            bail!("answered {status:?}");
+            bail!("the response has the status {status:?}");
         }
         let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
         });
-        Ok(Some(Self { bytes: end + 4, body_bytes: length.context("an answer without a length")?? }))
+        Ok(Some(Self { bytes: end + 4, body_bytes: length.context("the response has no Content-Length")?? }))
     }
 }
 

@@ -55,13 +55,13 @@ pub(super) async fn measure_append() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::AppendEsdb,
         what: [
-            "events a second through the EventStoreDB adapter, 32 at once, each an append of its own to its writer's stream",
+            "events per second through the EventStoreDB adapter, 32 concurrent, one append per event to its writer's stream",
             "the same by a bare tonic client over one connection, to the same server",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.8),
         rounds,
-        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+        notes: vec!["the server is Daybook's own, in memory, in this process".to_owned()],
     })
 }
 
@@ -80,13 +80,13 @@ pub(super) async fn measure_follow() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::FollowEsdb,
         what: [
-            "events a second that a follower of the EventStoreDB adapter sees, from the start of the log",
+            "events per second received by a follower of the EventStoreDB adapter, from the start of the log",
             "the same by a subscription of a bare tonic client, to the same server",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.8),
         rounds,
-        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+        notes: vec!["the server is Daybook's own, in memory, in this process".to_owned()],
     })
 }
 
@@ -130,7 +130,7 @@ async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
             Ok::<_, anyhow::Error>(())
         })
     });
-    for outcome in try_join_all(writers).await.context("a writer of the benchmark")? {
+    for outcome in try_join_all(writers).await.context("the task of a writer")? {
         outcome?;
     }
     Ok(APPENDS as f64 / since.elapsed().as_secs_f64())
@@ -141,7 +141,7 @@ async fn follow_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     let since = Instant::now();
     let mut follower = log.follow(Position::START, &Filter::all()).await?;
     for _ in 0..FOLLOWED {
-        ensure!(follower.try_next().await?.is_some(), "a follower ended");
+        ensure!(follower.try_next().await?.is_some(), "the follower ended early");
     }
     Ok(FOLLOWED as f64 / since.elapsed().as_secs_f64())
 }

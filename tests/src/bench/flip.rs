@@ -32,7 +32,7 @@ const ALLOWED_MS: f64 = 5.0;
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let history = history::write(&clinic, RESERVATIONS).await?;
-    clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    clinic.rebuild().missing().await?.context("the clinic already had views")?;
     clinic.start_engine();
     // A second generation of the view that is read; the first one is kept.
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await?;
@@ -47,7 +47,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
             async move { pace::run(&target, TIMED).await }
         });
         flips += flip_until(&clinic, Instant::now() + TIMED).await?;
-        let during = timing.await.context("the reads' task")??;
+        let during = timing.await.context("the task of the reads")??;
         worst = worst.max(during.worst());
         rounds.push(Round { ours: ms(&during), limit: ms(&before) + ALLOWED_MS });
     }
@@ -56,14 +56,14 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Flip,
         what: [
-            "99th percentile of GET /api/reservations/{id} while generations are promoted, to and fro",
-            "the same just before, plus the 5 ms that a promotion may cost",
+            "99th percentile of GET /api/reservations/{id} while generations are promoted back and forth",
+            "the same immediately before, plus the 5 ms that a promotion may add",
         ],
         unit: Unit::Milliseconds,
         aim: Aim::AtMost(1.0),
         rounds,
         notes: vec![format!(
-            "{} reads a second, all of them answered; {flips} promotions; the slowest read meanwhile took {:.1} ms",
+            "{} reads per second, all answered; {flips} promotions; the slowest read during them took {:.1} ms",
             pace::READS_PER_SECOND,
             worst.as_secs_f64() * 1000.0
         )],
@@ -76,7 +76,7 @@ async fn flip_until(clinic: &Clinic, end: Instant) -> anyhow::Result<usize> {
     while Instant::now() < end {
         let all = generation::list(&clinic.pool.get().await?).await?;
         let kept = all.iter().find(|standing| standing.state == generation::GenerationState::Kept);
-        clinic.rebuild().promote_again(kept.context("a kept generation")?.generation, &|_| {}).await?;
+        clinic.rebuild().promote_again(kept.context("there is no kept generation")?.generation, &|_| {}).await?;
         flips += 1;
         tokio::time::sleep(FLIP_PAUSE).await;
     }

@@ -110,7 +110,7 @@ impl Past {
             entries.push(Entry {
                 reservation: ReservationId::parse(Uuid::new_v4().to_string())?,
                 subject: clinic.commands.subject(&booking.phone),
-                date: day.context("a day of the past")?,
+                date: day.context("the date of a step is out of range")?,
                 booking,
             });
         }
@@ -121,7 +121,7 @@ impl Past {
 
     /// The event of a step, and the date of its day schedule.
     fn event(&self, step: Step, position: i64) -> anyhow::Result<(NaiveDate, NewEvent)> {
-        let entry = self.entries.get(step.reservation()).context("a step of no reservation")?;
+        let entry = self.entries.get(step.reservation()).context("a step has no reservation")?;
         let reservation = entry.reservation.clone();
         let event = match step {
             Step::Request(number) => ScheduleEvent::ReservationRequested(self.requested(entry, number)?),
@@ -150,7 +150,7 @@ impl Past {
     }
 
     fn requested(&self, entry: &Entry, number: usize) -> anyhow::Result<ReservationRequested> {
-        let service = self.services.get(number % self.services.len()).context("a clinic without services")?;
+        let service = self.services.get(number % self.services.len()).context("the clinic has no services")?;
         let (text, placement) = wish(number);
         Ok(ReservationRequested {
             reservation: entry.reservation.clone(),

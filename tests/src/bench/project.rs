@@ -24,7 +24,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     let (mut rounds, mut commits, mut longest) = (Vec::with_capacity(ROUNDS), Vec::new(), 0.0_f64);
     for _ in 0..ROUNDS {
         let clinic = Clinic::without_views().await?;
-        clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+        clinic.rebuild().missing().await?.context("the clinic already had views")?;
         let before = clinic.log.head().await?.commit();
         let events = history::write(&clinic, RESERVATIONS).await?.events - before;
         let projected = project(&clinic, events).await?;
@@ -37,8 +37,8 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Project,
         what: [
-            "events a second through the engine, from a backlog to both live views: decoded, opened, folded, with digests and checkpoints",
-            "the same events ÷ the seconds to upsert the rows that they leave in both views, as JSON in equal parts, with as many commits",
+            "events per second through the engine, from a backlog to both live views: decoded, opened, folded, with digests and checkpoints",
+            "the same events ÷ the seconds to upsert their rows into both views, as JSON in equal parts, with the same number of commits",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.25),
@@ -67,13 +67,13 @@ async fn project(clinic: &Clinic, events: u64) -> anyhow::Result<Projected> {
     let mut projected = Projected { seconds: 0.0, commits: 0, longest_batch_seconds: 0.0 };
     let mut taken_in = 0;
     while taken_in < events {
-        let batch = batches.recv().await.context("the engine ended, or its batches were not kept up with")?;
+        let batch = batches.recv().await.context("the engine stopped, or the channel of its batches overflowed")?;
         taken_in += batch.events as u64;
         projected.commits += 1;
         projected.longest_batch_seconds = projected.longest_batch_seconds.max(batch.seconds);
     }
     projected.seconds = since.elapsed().as_secs_f64();
-    ensure!(taken_in == events, "{taken_in} events were taken in, {events} were there");
+    ensure!(taken_in == events, "{applied} of {events} events were applied");
     stop.send_replace(true);
     running.await?;
     Ok(projected)

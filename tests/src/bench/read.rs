@@ -41,9 +41,9 @@ const NOT_IN_THE_ROW: [&str; 3] = ["serviceId", "serviceCode", "serviceName"];
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let history = history::write(&clinic, RESERVATIONS).await?;
-    let built = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let built = clinic.rebuild().missing().await?.context("the clinic already had views")?;
     let serving = built.generations.iter().find(|generation| generation.model == ReadModel::Legacy);
-    let bare = bare::Server::start(clinic.database.config(), *serving.context("the serving view")?)?;
+    let bare = bare::Server::start(clinic.database.config(), *serving.context("there is no live view")?)?;
     let ours = Server::start(&clinic).await?;
     let ids = chosen(&history.reservations);
     let (ours_target, bare_target) = (ours.target(&ids)?, bare.target(&ids)?);
@@ -59,8 +59,8 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Read,
         what: [
-            "GET /api/reservations/{id} a second: token, routing, position, the serving view",
-            "the same row by a bare actix-web + tokio-postgres endpoint: one prepared primary-key lookup, one pipelined connection a worker",
+            "GET /api/reservations/{id} per second: token, routing, position, the live view",
+            "the same row by a bare actix-web + tokio-postgres endpoint: one prepared primary-key lookup, one pipelined connection per worker",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.7),
@@ -86,7 +86,7 @@ async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
     }
     let fields = ours.pointer("/reservation").and_then(Value::as_object).map_or(0, serde_json::Map::len);
     // The rows are invented, but an error must not show patient details.
-    ensure!(ours == bare && fields > 0, "the two endpoints do not answer with the same fields");
+    ensure!(ours == bare && fields > 0, "the two endpoints return different fields");
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let reservations = events / EVENTS_OF_TEN_RESERVATIONS * 10;
     let history = history::write(&clinic, reservations).await?;
     let memory = memory::Watch::start();
-    let first = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let first = clinic.rebuild().missing().await?.context("the clinic already had views")?;
     let memory = memory.describe();
     let rows = FinishedRows::take(&clinic, &first.generations).await?;
     let (mut rounds, mut reports, mut parts) =
@@ -54,7 +54,7 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
         figure: Figure::Rebuild,
         what: [
             "seconds to rebuild both views from the log: decode, open details, fold, copy in, index, compare, promote",
-            "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (side by side) and make the same keys and indexes",
+            "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (concurrently) and create the same keys and indexes",
         ],
         unit: Unit::Seconds,
         aim: Aim::AtMost(1.5),

@@ -53,8 +53,8 @@ impl Output {
             patience,
             progress.wait_for(|progress| *progress == Progress::Ended || found(&self.stdout).is_some()),
         );
-        waited.await.context("it takes too long")?.ok();
-        found(&self.stdout).context("it ended")
+        waited.await.context("the time limit has passed")?.ok();
+        found(&self.stdout).context("the process exited")
     }
 
     /// Waits until both streams have ended.
@@ -62,7 +62,7 @@ impl Output {
         for stream in [&self.stdout, &self.stderr] {
             let mut progress = stream.progress.clone();
             let ended = timeout(patience, progress.wait_for(|progress| *progress == Progress::Ended)).await;
-            ended.context("somebody else holds the output open")?.ok();
+            ended.context("another process holds the output open")?.ok();
         }
         Ok(())
     }

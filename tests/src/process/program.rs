@@ -31,10 +31,10 @@ async fn build() -> anyhow::Result<PathBuf> {
     cargo.args(["build", "--workspace", "--bin", "daybook", "--message-format=json-render-diagnostics"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).kill_on_drop(true);
     let output =
-        timeout(BUILD_PATIENCE, cargo.output()).await.context("building `daybook` takes too long")??;
+        timeout(BUILD_PATIENCE, cargo.output()).await.context("building `daybook` exceeds the time limit")??;
     ensure!(output.status.success(), "building `daybook`: {}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout)?;
-    messages.lines().find_map(executable).context("Cargo does not say where it built `daybook`")
+    messages.lines().find_map(executable).context("Cargo does not report the path of `daybook`")
 }
 
 /// The path in Cargo's message, if the message is about the program.

@@ -31,11 +31,11 @@ impl Installation {
         settings: &[(&str, &str)],
     ) -> anyhow::Result<(Runner, String)> {
         let arguments: Vec<&str> = ["projection", "run"].iter().chain(arguments).copied().collect();
-        let mut child = self.command(&arguments, settings).await?.spawn().context("starting it")?;
+        let mut child = self.command(&arguments, settings).await?.spawn().context("starting `daybook projection run`")?;
         let output = Output::collect(&mut child)?;
         let said = output.first_line(PROCESS_PATIENCE).await;
         let line =
-            said.with_context(|| format!("`daybook projection run` says nothing: {}", output.text()))?;
+            said.with_context(|| format!("`daybook projection run` prints nothing: {}", output.text()))?;
         Ok((Runner { child, output }, line))
     }
 }
@@ -58,9 +58,9 @@ impl Runner {
     /// # Errors
     /// If it has already exited, or does not stop.
     pub async fn stop(&mut self) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().context("it has ended")?;
+        let id = self.child.id().context("it has already exited")?;
         kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
-        let status = timeout(PROCESS_PATIENCE, self.child.wait()).await.context("it does not end")??;
+        let status = timeout(PROCESS_PATIENCE, self.child.wait()).await.context("it does not exit")??;
         self.output.complete(PROCESS_PATIENCE).await?;
         Ok(status)
     }

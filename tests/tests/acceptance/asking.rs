@@ -40,7 +40,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn id(&self) -> &str {
-        self.body["reservation"]["id"].as_str().expect("the id of a reservation")
+        self.body["reservation"]["id"].as_str().expect("the response has no reservation id")
     }
 
     pub(crate) fn code(&self) -> &str {

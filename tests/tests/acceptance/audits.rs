@@ -27,7 +27,7 @@ async fn a_missing_row_is_reported_and_repaired() {
     assert!(told.stdout.contains("legacy_1 has applied all"), "{}", told.stdout);
 
     let unattended = clinic.run(&["projection", "audit", "--repair", &taken]).await.unwrap();
-    assert_eq!(unattended.code, Some(2), "it asks first: {}", unattended.stderr);
+    assert_eq!(unattended.code, Some(2), "it must ask for confirmation: {}", unattended.stderr);
     let mended = clinic
         .run(&["projection", "audit", "--repair", "all", "--yes", "--json"])
         .await

@@ -112,7 +112,7 @@ async fn a_backup_made_under_load_verifies_and_contains_all_earlier_bookings() {
     assert_eq!(done_at(&clinic, "backup-made").await, made["recorded_at"]);
     assert_eq!(done_at(&clinic, "restore-tested").await, tried["recorded_at"]);
     assert_eq!(scratch_databases(&clinic.connect().await.unwrap()).await, 0);
-    assert!(load.acknowledged().len() > before.len() - imported.len(), "bookings went on meanwhile");
+    assert!(load.acknowledged().len() > before.len() - imported.len(), "bookings must continue meanwhile");
     service.kill().await.unwrap();
 
     let empty = TestDatabase::empty().await.unwrap();
@@ -255,9 +255,9 @@ async fn a_killed_backup_cannot_be_restored_and_the_next_one_is_complete() {
     held.batch_execute("LOCK TABLE control.contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let mut killed = clinic.command(&["backup", &place], &[]).await.unwrap().spawn().unwrap();
     let part = format!("{place}.part");
-    until("the dump to begin", async || {
+    until("the dump to start", async || {
         let begun = Path::new(&part).join("database.dump.part").exists();
-        if begun { Ok(()) } else { Err(format!("{part} is not there")) }
+        if begun { Ok(()) } else { Err(format!("{part} does not exist yet")) }
     })
     .await;
     killed.kill().await.unwrap();

@@ -34,7 +34,7 @@ async fn a_killed_rebuild_leaves_reads_undisturbed_and_is_cleaned_up_at_the_next
         let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
         assert_eq!(answer.generation, "legacy_1");
         // The lock of the killed rebuild is released when its connection ends.
-        until("the next start to clear it away", async || {
+        until("the next start to remove it", async || {
             service.kill().await.unwrap();
             service = clinic.serve().await.unwrap();
             match (count(&database, HALF_BUILT).await, count(&database, SCHEMAS).await) {

@@ -35,7 +35,7 @@ async fn survive_kills(log: LogKind) {
         service.kill().await.unwrap();
         clients.join_all().await;
     }
-    assert!(load.unanswered() >= KILLS, "each kill has to come while requests are under way");
+    assert!(load.unanswered() >= KILLS, "each kill must interrupt requests");
     let service = clinic.serve().await.unwrap();
     load.finish(&service).await;
     let acknowledged = load.acknowledged();

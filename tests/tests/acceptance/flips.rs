@@ -44,7 +44,7 @@ async fn read_on(reader: usize, urls: Vec<String>, load: Load) -> Vec<Read> {
         let name = format!("client-{reader}-{}", reads.len() % NAMES);
         let asked = Instant::now();
         let url = &urls[reads.len() % urls.len()];
-        let answer = ask(client.get(url).header("Daybook-Client", &name)).await.expect("an answer").ok();
+        let answer = ask(client.get(url).header("Daybook-Client", &name)).await.expect("a response").ok();
         assert!(answer.generation.starts_with(&answer.model), "{answer:?}");
         reads.push(Read { asked, answered: Instant::now(), name, model: answer.model });
     }
@@ -80,7 +80,7 @@ fn models(reads: &[Read], during: &Range<Instant>) -> BTreeMap<String, BTreeSet<
 #[track_caller]
 fn all_by(reads: &[Read], during: &Range<Instant>, model: &str) {
     let models = models(reads, during);
-    assert_eq!(models.len(), READERS * NAMES, "every client was answered");
+    assert_eq!(models.len(), READERS * NAMES, "every client must get responses");
     let only = BTreeSet::from([model.to_owned()]);
     assert!(models.values().all(|models| *models == only), "{model}: {models:?}");
 }
@@ -101,19 +101,19 @@ async fn the_rollout_percentage_is_raised_and_rolled_back_under_load_without_a_f
     bookers.join_all().await;
 
     let rate = reads.len() as f64 / since.elapsed().as_secs_f64();
-    assert!(rate >= MIN_READS_PER_SECOND, "{rate:.0} reads a second");
+    assert!(rate >= MIN_READS_PER_SECOND, "{rate:.0} reads per second");
     all_by(&reads, &none, "legacy");
     let sticky = models(&reads, &quarter);
-    assert!(sticky.values().all(|models| models.len() == 1), "one name, two models: {sticky:?}");
+    assert!(sticky.values().all(|models| models.len() == 1), "two models answered one name: {sticky:?}");
     let dynamic = sticky.values().filter(|models| models.contains("dynamic")).count();
-    assert!((1..READERS * NAMES / 2).contains(&dynamic), "{dynamic} of {} at 25 %", sticky.len());
+    assert!((1..READERS * NAMES / 2).contains(&dynamic), "{dynamic} of {} are dynamic at 25 %", sticky.len());
     all_by(&reads, &all, "dynamic");
     // This also covers reads sent earlier: no read answered a second after the rollback may come from the dynamic view.
     let late = |read: &&Read| read.answered >= rolled_back.start && read.model != "legacy";
     assert_eq!(reads.iter().filter(late).count(), 0);
     all_by(&reads, &rolled_back, "legacy");
 
-    assert_eq!(load.unanswered(), 0, "bookings that failed");
+    assert_eq!(load.unanswered(), 0, "number of failed bookings");
     assert!(load.acknowledged().len() > 10);
     tables::hold_exactly(&clinic.connect().await.unwrap(), &load.acknowledged()).await;
 }

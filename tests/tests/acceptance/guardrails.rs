@@ -47,7 +47,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     let services = [clinic.serve_with(&SETTINGS).await.unwrap(), clinic.serve_with(&SETTINGS).await.unwrap()];
     reads(&clinic, &["set", "--dynamic", "25", "--reason", "a drill", "--yes"]).await;
     for service in &services {
-        within(IN_FORCE, "the share to be in force", async || match round(service).await {
+        within(IN_FORCE, "the percentage to take effect", async || match round(service).await {
             (10..=45, 0) => Ok(()),
             found => Err(format!("{found:?}")),
         })
@@ -55,7 +55,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     }
     let database = clinic.connect().await.unwrap();
     database.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
-    until("reads to be rolled back", async || {
+    until("the reads to be rolled back", async || {
         round(&services[0]).await;
         round(&services[1]).await;
         let shown = reads(&clinic, &["show"]).await;
@@ -63,7 +63,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     })
     .await;
     for service in &services {
-        within(IN_FORCE, "both to answer from the legacy view", async || match round(service).await {
+        within(IN_FORCE, "both processes to answer from the legacy view", async || match round(service).await {
             (0, 0) => Ok(()),
             found => Err(format!("{found:?}")),
         })

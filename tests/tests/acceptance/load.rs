@@ -136,7 +136,7 @@ impl Load {
                 return Some(open);
             }
             let number = ledger.begun;
-            assert!(number < MAX_BOOKINGS, "the year is booked out");
+            assert!(number < MAX_BOOKINGS, "there are no free times left");
             ledger.begun += usize::from(!ledger.is_stopped);
             (!ledger.is_stopped).then_some(number)
         })
@@ -155,7 +155,7 @@ impl Load {
             ledger.longest_pause = ledger.longest_pause.max(pause.unwrap_or_default());
             ledger.acknowledged.insert(number, booked.id().to_owned())
         });
-        assert_eq!(earlier, None, "booking {number} was acknowledged before");
+        assert_eq!(earlier, None, "booking {number} was already acknowledged");
     }
 }
 

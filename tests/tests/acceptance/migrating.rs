@@ -74,7 +74,7 @@ async fn has_legacy_tables(database: &Client) -> bool {
 
 /// Waits until this model answers a client without a name.
 async fn answered_by(service: &Service, model: &str) {
-    until(&format!("reads to be answered by {model}"), async || {
+    until(&format!("{model} to answer reads"), async || {
         let answer = read(&client(), service, "/api/public/services").await.unwrap();
         if answer.model == model { Ok(()) } else { Err(answer.model) }
     })
@@ -99,7 +99,7 @@ async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_
     assert_eq!(silent.code, Some(2), "{}", silent.stderr);
     let unattended = migrate(&clinic, &["advance", "--override", "a drill"]).await;
     assert_eq!(unattended.code, Some(2), "{}", unattended.stderr);
-    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing was recorded so far");
+    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing must be recorded so far");
 
     enter(&clinic, "shadow").await;
     let (event, actor) = last_event(&database, "StageEntered").await;
@@ -121,7 +121,7 @@ async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_
     let (event, _) = last_event(&database, "StageEntered").await;
     let soak = event["gates"].as_array().unwrap().iter().find(|result| result["gate"] == "soak").unwrap();
     assert_eq!(soak["finding"], "met");
-    assert!(soak["asked"].as_str().unwrap().contains("1 s"), "what was asked is recorded: {soak}");
+    assert!(soak["asked"].as_str().unwrap().contains("1 s"), "the requirement must be recorded: {soak}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ async fn a_changed_flag_is_applied_at_the_start_and_an_unchanged_one_is_not() {
     let clinic = Installation::open().await.unwrap();
     let percent = |status: &Value| status["dynamic_percent"].as_f64().unwrap();
     let (mut service, status) = start(&clinic, &[]).await;
-    assert_eq!((&status["history"], percent(&status)), (&json!([]), 0.0), "unset flags do nothing");
+    assert_eq!((&status["history"], percent(&status)), (&json!([]), 0.0), "unset flags have no effect");
     service.kill().await.unwrap();
 
     let five = [(SWITCH, "false"), (PERCENTAGE, "5")];
@@ -44,7 +44,7 @@ async fn a_changed_flag_is_applied_at_the_start_and_an_unchanged_one_is_not() {
     service.kill().await.unwrap();
     let (mut service, status) = start(&clinic, &[]).await;
     let seen = (&status["stage"], percent(&status), &status["rolled_back"]);
-    assert_eq!(seen, (&json!("dynamic"), 100.0, &Value::Null), "flags that are gone say nothing");
+    assert_eq!(seen, (&json!("dynamic"), 100.0, &Value::Null), "removed flags have no effect");
     service.kill().await.unwrap();
 
     let (_service, status) = start(&clinic, &[(SWITCH, "false"), (PERCENTAGE, "0")]).await;

@@ -31,7 +31,7 @@ async fn set_share(clinic: &Installation, percent: &str, services: &[&Service]) 
     clinic.run(&line).await.unwrap().json().unwrap();
     let wanted: f64 = percent.parse().unwrap();
     for service in services {
-        until("every process to have the share in force", async || {
+        until("the percentage to take effect in every process", async || {
             let part = dynamic_clients(service).await.len();
             let is_near = (part as f64 * 100.0 / NAMES as f64 - wanted).abs() < wanted / 2.0;
             if is_near { Ok(()) } else { Err(format!("{part} of {NAMES}")) }

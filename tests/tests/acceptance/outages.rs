@@ -37,7 +37,7 @@ async fn the_service_recovers_after_postgresql_terminates_all_its_connections() 
     for _ in 0..2 {
         load.acknowledges(BOOKINGS_BETWEEN).await;
         let ended: i64 = outside.query_one(TERMINATE, &[]).await.unwrap().get(0);
-        assert!(ended > 3, "only {ended} connections were ended");
+        assert!(ended > 3, "only {ended} connections were terminated");
         recovered(&client, &service, &load).await;
     }
     load.acknowledges(BOOKINGS_BETWEEN).await;
@@ -67,7 +67,7 @@ fn readers(service: &Service, load: &Load) -> JoinSet<()> {
         let (client, url, load) = (client(), service.url("/api/public/services"), load.clone());
         async move {
             while !load.is_stopped() {
-                let answer = crate::asking::ask(client.get(&url)).await.expect("an answer");
+                let answer = crate::asking::ask(client.get(&url)).await.expect("a response");
                 assert!([200, 503].contains(&answer.status), "{answer:?}");
                 tokio::time::sleep(READ_PAUSE).await;
             }

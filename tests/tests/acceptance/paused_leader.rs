@@ -95,7 +95,7 @@ impl Processes {
             id if id == self.first.id() => ("first", self.first.written()),
             id if id == self.second.id() => ("second", self.second.written()),
             id if id == self.runner.id() => ("runner", self.runner.written()),
-            _ => panic!("none of the processes has the id {pid}"),
+            _ => panic!("no process has the id {pid}"),
         }
     }
 
@@ -118,7 +118,7 @@ impl Processes {
         let sql = "SELECT count(*) FROM audit.writes WHERE target = 'control' AND epoch > $1";
         within(TAKE_OVER_LIMIT, "another leader's batch", async || {
             match self.database.query_one(sql, &[&former.epoch]).await.unwrap().get::<_, i64>(0) {
-                0 => Err("the views stand still".to_owned()),
+                0 => Err("the views do not advance".to_owned()),
                 _ => Ok(()),
             }
         })
@@ -146,7 +146,7 @@ async fn a_leader_paused_for_thirty_seconds_cannot_write_after_it_resumes() {
     let (name, _) = processes.find(former.pid);
     assert!(
         processes.count(WRITES_SINCE, &name, &former.since).await > 0,
-        "{name} wrote nothing as the leader"
+        "{name} must have written as the leader"
     );
 
     processes.signal(&former, Signal::SIGSTOP);
@@ -158,7 +158,7 @@ async fn a_leader_paused_for_thirty_seconds_cannot_write_after_it_resumes() {
     load.acknowledges(BOOKINGS).await;
     // This sleep is the pause of the leader.
     tokio::time::sleep_until(stopped + STOPPED).await;
-    println!("{} bookings were acknowledged meanwhile", load.acknowledged().len() - booked);
+    println!("only {} bookings were acknowledged during the pause", load.acknowledged().len() - booked);
     processes.signal(&former, Signal::SIGCONT);
     processes.stands_by(&former).await;
     load.acknowledges(BOOKINGS).await;
@@ -178,7 +178,7 @@ async fn writes_nothing(processes: &Processes, former: &str, present: &Leader) {
     assert_eq!(processes.count(OLDER_MOVES_SINCE, &present.epoch, &present.since).await, 0);
     assert!(processes.count(WRITES_SINCE, &name, &present.since).await >= BOOKINGS as i64);
     let last = processes.leader().await;
-    assert_eq!((last.pid, last.epoch), (present.pid, present.epoch), "nobody else led");
+    assert_eq!((last.pid, last.epoch), (present.pid, present.epoch), "no other process must have led");
     let verdict: Value =
         processes.clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(

@@ -13,7 +13,7 @@ async fn without_postgresql_the_error_names_the_settings() {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert_eq!(ended.stdout, "", "data only");
         for word in ["DAYBOOK_POSTGRES_BIN", folder, "initdb", "point it at the folder"] {
-            assert!(ended.stderr.contains(word), "`{word}` is not in: {}", ended.stderr);
+            assert!(ended.stderr.contains(word), "`{word}` is missing in: {}", ended.stderr);
         }
     }
 }

@@ -64,7 +64,7 @@ async fn look(clinic: &Installation, service: &Service, database: &Client, load:
     let live: Value = verify().await;
     assert_eq!((&live["agrees"], &live["kept_digests_agree"]), (&true.into(), &true.into()), "{live}");
     // A killed process releases its lock shortly afterwards, with its connection.
-    let rebuilt: Value = until("the lock for rebuilds", async || {
+    let rebuilt: Value = until("the rebuild lock", async || {
         let ended = clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap();
         let is_held = ended.stderr.contains("another rebuild is under way");
         if is_held { Err(ended.stderr) } else { Ok(ended.json().unwrap()) }
@@ -103,6 +103,6 @@ async fn live_views_equal_a_rebuild_after_fifty_kills_at_random_times() {
         }
     }
     println!("{} bookings; killed rebuilds left {left:?}", load.acknowledged().len());
-    assert!(load.unanswered() >= KILLS / 2, "kills have to come while requests are under way");
-    assert!(left.len() > 1, "rebuilds have to be killed at different moments: {left:?}");
+    assert!(load.unanswered() >= KILLS / 2, "kills must interrupt requests");
+    assert!(left.len() > 1, "rebuilds must be killed at different stages: {left:?}");
 }

@@ -55,7 +55,7 @@ async fn assert_same(database: &Client, before: &[(String, Vec<String>, Vec<u8>)
         |all: &[(String, Vec<String>, Vec<u8>)]| all.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
     assert_eq!(names(&after), names(before));
     for (before, after) in before.iter().zip(&after) {
-        assert!(before == after, "{} is not as it was", before.0);
+        assert!(before == after, "{} has changed", before.0);
     }
 }
 
@@ -129,13 +129,13 @@ async fn a_rehearsal_of_all_stages_leaves_the_live_log_and_views_unchanged() {
         answered(&back["traffic"]);
         assert!(back["in_force_seconds"].as_f64().unwrap() < 10.0, "{back}");
         assert_eq!(back["restored_seconds"].is_number(), name == "retired", "{back}");
-        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export has such rows: {back}");
+        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export must contain such rows: {back}");
         expected = is_whole(&back["held"], 2);
     }
     assert_eq!(expected, number(&report["reservations"]) + number(&report["booked"]));
     assert!(number(&report["booked"]) > 0, "{report}");
     let shut = stages[1]["shut"].as_array().unwrap();
-    assert!(shut.contains(&json!("backup")), "gates are measured and told: {shut:?}");
+    assert!(shut.contains(&json!("backup")), "gates must be measured and reported: {unmet:?}");
     assert!(stages.iter().all(|stage| !stage["shut"].as_array().unwrap().contains(&json!("soak"))));
 
     assert_eq!(scratch_databases(&database).await, 0);
@@ -153,7 +153,7 @@ async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
     for (signal, left) in [(Signal::SIGKILL, 1), (Signal::SIGTERM, 0)] {
         let mut command = clinic.command(&endless, &[]).await.unwrap();
         let rehearsal = command.stdout(Stdio::null()).spawn().unwrap();
-        within(COPYING_PATIENCE, "reads in the scratch database", async || {
+        within(COPYING_PATIENCE, "reads to reach the scratch database", async || {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'daybook_rehearsal_' ||
                        (SELECT oid FROM pg_database WHERE datname = current_database())
                        AND query LIKE '%reservations%'";
@@ -166,7 +166,7 @@ async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
         kill(Pid::from_raw(rehearsal.id().unwrap().try_into().unwrap()), signal).unwrap();
         let ended = rehearsal.wait_with_output().await.unwrap();
         assert_eq!(scratch_databases(&database).await, left, "{signal}: {ended:?}");
-        until("the lock of the one that ended to be free", async || {
+        until("the lock of the ended rehearsal to be released", async || {
             let sql = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database
                        WHERE locktype = 'advisory' AND datname = current_database()";
             let held: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
@@ -176,7 +176,7 @@ async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
     }
     let mut command = clinic.command(&endless, &[]).await.unwrap();
     let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("another scratch database", async || {
+    until("a second scratch database", async || {
         if scratch_databases(&database).await == 1 { Ok(()) } else { Err("none yet".to_owned()) }
     })
     .await;

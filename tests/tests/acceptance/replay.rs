@@ -28,7 +28,7 @@ async fn busy_clinic(log: LogKind) -> (Installation, Service) {
     }
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the views to hold all", async || match ids(&database, view).await.len() {
+        until("the views to hold all reservations", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} of {ALL} in {view}")),
         })
@@ -73,7 +73,7 @@ async fn drop_and_replay(log: LogKind) {
     let after = verdict(&clinic).await;
     for view in VIEWS {
         let ((old, digest_before), (new, digest_after)) = (digest(&before, view), digest(&after, view));
-        assert_ne!(old, new, "a generation's name is never used again");
+        assert_ne!(old, new, "the name of a generation must not be reused");
         assert_eq!(digest_before, digest_after, "{view}");
         let rows = after["reservations"][new].as_u64();
         assert_eq!((rows, before["reservations"][old].as_u64()), (Some(ALL as u64), rows));
@@ -81,7 +81,7 @@ async fn drop_and_replay(log: LogKind) {
     // The service finds the new views by itself and keeps them up to date.
     let form = form(90, "OTHER_CONSULTATION", working_day(4), "09:00");
     let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
-    until("the new views to hold a new booking", async || {
+    until("the rebuilt views to hold a new booking", async || {
         let request = client().get(service.url("/api/public/services"));
         match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
             answer if answer.status == 200 => Ok(()),
@@ -101,7 +101,7 @@ async fn the_old_generation_answers_reads_while_a_rebuild_runs() {
             clinic.run(&["projection", "rebuild", "--yes", "--json"]).await.unwrap().json().unwrap();
         assert_eq!(rebuilt["compared"], true, "{rebuilt}");
         let newest = format!("legacy_{}", number + 1);
-        until("the new generation to serve", async || {
+        until("the new generation to answer reads", async || {
             let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
             if answer.generation == newest { Ok(()) } else { Err(answer.generation) }
         })
@@ -109,9 +109,9 @@ async fn the_old_generation_answers_reads_while_a_rebuild_runs() {
     }
     is_over.store(true, Ordering::Relaxed);
     let generations = reader.await.unwrap();
-    assert!(generations.is_sorted(), "nobody goes back to an old generation");
+    assert!(generations.is_sorted(), "reads must not return to an old generation");
     let different: BTreeSet<u32> = generations.iter().copied().collect();
-    assert_eq!(different, (1..=1 + REBUILDS as u32).collect(), "each served in its turn");
+    assert_eq!(different, (1..=1 + REBUILDS as u32).collect(), "each generation must have answered reads");
 }
 
 /// Reads in a loop; every response must be a 200. Returns the generation number of each.
@@ -119,7 +119,7 @@ async fn read_until(service: Arc<Service>, is_over: Arc<AtomicBool>) -> Vec<u32>
     let (client, mut generations) = (client(), Vec::new());
     while !is_over.load(Ordering::Relaxed) {
         let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(3));
-        let answer = read(&client, &service, &path).await.expect("an answer").ok();
+        let answer = read(&client, &service, &path).await.expect("a response").ok();
         generations.push(answer.generation.strip_prefix("legacy_").unwrap().parse().unwrap());
     }
     generations

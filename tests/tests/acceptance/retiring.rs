@@ -62,16 +62,16 @@ async fn the_legacy_view_is_retired_and_restored_under_a_running_service() {
     booked.push(book(&service, 3, "14:00").await);
     let answer = read_after(&service, &booked[2]).await;
     assert_eq!(answer.model, "dynamic");
-    assert_eq!(legacy_schemas(&database).await, [""; 0], "a retired view is not built at a start");
+    assert_eq!(legacy_schemas(&database).await, [""; 0], "a start must not build a retired view");
     let ready = read(&client(), &service, "/readyz").await.unwrap().ok();
     assert!(ready.body["checks"].get("legacy").is_none(), "{}", ready.body);
     assert_is_told(&clinic).await;
 
     let restored = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     assert_eq!((&restored["proof"], &restored["rebuild"]["compared"]), (&"other_view".into(), &true.into()));
-    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until somebody says otherwise");
+    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until the percentage is raised again");
     done(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
-    until("reads to be answered by the restored view", async || {
+    until("the restored view to answer reads", async || {
         let answer = read_after(&service, &booked[2]).await;
         if answer.generation == "legacy_2" { Ok(()) } else { Err(answer.generation) }
     })

@@ -24,7 +24,7 @@ async fn at_once(service: &Service, forms: Vec<Value>) -> Vec<Answer> {
         let (request, start) = (client().post(service.url(RESERVATIONS)).json(&form), Arc::clone(&start));
         async move {
             start.wait().await;
-            ask(request).await.expect("an answer")
+            ask(request).await.expect("a response")
         }
     };
     forms.into_iter().map(one).collect::<JoinSet<_>>().join_all().await
@@ -43,7 +43,7 @@ fn count(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
 async fn views_hold(clinic: &Installation, reservations: usize) {
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the views", async || match ids(&database, view).await.len() {
+        until("both views to hold the reservations", async || match ids(&database, view).await.len() {
             count if count == reservations => Ok(()),
             count => Err(format!("{count} reservations in {view}")),
         })

@@ -122,7 +122,7 @@ async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
     secrets.extend(forms.iter().chain([&another]).flat_map(self::secrets));
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the bookings", async || match ids(&database, view).await.len() {
+        until("both views to hold the bookings", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} in {view}")),
         })
@@ -130,7 +130,7 @@ async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
     }
     let (tables, bytes) = bytes_of(&database, &SEALED.0).await;
     assert!(tables.len() >= SEALED.1 && String::from_utf8_lossy(&bytes).contains("ReservationImported"));
-    assert_eq!(found(&secrets, &bytes), [""; 0], "these stand readable in {tables:?}");
+    assert_eq!(found(&secrets, &bytes), [""; 0], "{tables:?} contain these in plain text");
 
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     service.ended().await.unwrap();
@@ -141,9 +141,9 @@ async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
         written.extend([ended.stdout, ended.stderr]);
     }
     for text in written {
-        assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "these stand in what was written");
+        assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "the output contains these");
     }
-    assert!(service.written().contains(" TRACE "), "the scan sees all lines");
+    assert!(service.written().contains(" TRACE "), "the scan must see all lines");
     views_show(&database, &secrets).await;
 }
 
@@ -155,7 +155,7 @@ async fn views_show(database: &tokio_postgres::Client, secrets: &BTreeSet<String
         let seen: BTreeSet<String> = found(secrets, &bytes).into_iter().collect();
         let unseen: Vec<&String> =
             secrets.difference(&seen).filter(|secret| !is_bare_number(secret)).collect();
-        assert_eq!(unseen, [""; 0], "these are not in {view}");
+        assert_eq!(unseen, [""; 0], "{view} does not contain these");
     }
 }
 

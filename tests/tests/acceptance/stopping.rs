@@ -42,9 +42,9 @@ async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpSt
 async fn under_way(service: &Service, requests: usize) {
     // The request for the metrics counts too.
     let line = format!("daybook_http_requests_in_flight {}", requests + 1);
-    until("requests to be under way", async || {
+    until("requests to be in flight", async || {
         let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-        if metrics.contains(&line) { Ok(()) } else { Err(format!("there is no line `{line}`")) }
+        if metrics.contains(&line) { Ok(()) } else { Err(format!("the line `{line}` is missing")) }
     })
     .await;
 }
@@ -61,7 +61,7 @@ async fn a_stopping_service_answers_requests_in_flight_and_exits_with_0() {
     under_way(&service, REQUESTS_UNDER_WAY).await;
     service.signal(Signal::SIGTERM).unwrap();
     until("new connections to be refused", async || match TcpStream::connect(service.address()).await {
-        Ok(_) => Err("one was taken".to_owned()),
+        Ok(_) => Err("a connection was accepted".to_owned()),
         Err(_refused) => Ok(()),
     })
     .await;
@@ -73,7 +73,7 @@ async fn a_stopping_service_answers_requests_in_flight_and_exits_with_0() {
     }
     assert_eq!(service.ended().await.unwrap().code(), Some(0));
     let written = service.written();
-    assert_eq!(written.matches("listening on ").count(), 1, "standard output has one line: {written}");
+    assert_eq!(written.matches("listening on ").count(), 1, "standard output must have one line: {written}");
 }
 
 async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {

@@ -19,11 +19,11 @@ pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
 /// Waits until both views hold these reservations.
 pub(crate) async fn wait_for(database: &Client, wanted: &BTreeSet<String>) {
     for view in VIEWS {
-        until("acknowledged bookings", async || {
+        until("both views to hold the acknowledged bookings", async || {
             let there: BTreeSet<String> = ids(database, view).await.into_iter().collect();
             match wanted.difference(&there).count() {
                 0 => Ok(()),
-                missing => Err(format!("{missing} of {} are not in {view}.reservations", wanted.len())),
+                missing => Err(format!("{missing} of {} are missing in {view}.reservations", wanted.len())),
             }
         })
         .await;

@@ -48,7 +48,7 @@ async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
     let last = [&run[..], &["--final"]].concat();
     let report = clinic.run(&last).await.unwrap().json().unwrap();
     assert_eq!((&report["read"], &report["is_clean"]), (&json!(rows), &json!(true)), "{report}");
-    assert_eq!(count(&database, IMPORTED).await as usize, rows, "every row once");
+    assert_eq!(count(&database, IMPORTED).await as usize, rows, "every row must be imported once");
     let account = &report["reconciliation"];
     let sum: u64 =
         ["equal", "imported", "brought_up_to_date"].map(|kind| account[kind].as_u64().unwrap()).iter().sum();
@@ -105,7 +105,7 @@ async fn the_review_list_is_exported_corrected_and_imported_line_by_line() {
     let export = ["import", "review", "export", written_name];
     assert_eq!(clinic.run(&export).await.unwrap().code, Some(0));
     assert_eq!(std::fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "a file that is there is not overwritten");
+    assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "an existing file must not be overwritten");
     fill_in(&written, &filled, |text| if text.is_empty() { "keep" } else { "오후" });
     let apply = ["import", "review", "apply", filled_name, "--yes", "--json"];
     let ended = clinic.run(&apply).await.unwrap();
@@ -113,7 +113,7 @@ async fn the_review_list_is_exported_corrected_and_imported_line_by_line() {
     // Only Korean texts: a number could occur in an id by chance.
     let texts = all.iter().filter_map(|unread| unread["text"].as_str());
     for text in texts.filter(|text| !text.is_ascii()) {
-        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "{text} is repeated");
+        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "the output repeats {text}");
     }
     assert_eq!(counts(&clinic.run(&apply).await.unwrap()), [0, 5, 1, 0]);
     let left = waiting(&clinic, &[]).await;
@@ -169,7 +169,7 @@ async fn identical_texts_are_decided_together() {
         ["import", "review", "decide", "--all-like", "퇴근 후", "--period", "AFTERNOON", "--yes", "--json"];
     let ended = clinic.run(&decide).await.unwrap();
     assert_eq!((ended.code, counts(&ended)), (Some(0), [20, 0, 0, 0]), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("퇴근"), "what a patient wrote is not repeated");
+    assert!(!ended.stderr.contains("퇴근"), "the output must not repeat a patient's text");
     let left = waiting(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
 }

@@ -27,7 +27,7 @@ async fn a_standby_leads_after_the_service_stops_and_exits_with_0_on_a_signal() 
     load.acknowledges(BOOKINGS).await;
     service.kill().await.unwrap();
     clients.join_all().await;
-    within(TAKE_OVER_LIMIT, "it to lead", async || match runner.written() {
+    within(TAKE_OVER_LIMIT, "the process to lead", async || match runner.written() {
         written if written.contains(r#"{"role":"leader","epoch":"#) => Ok(()),
         written => Err(written),
     })

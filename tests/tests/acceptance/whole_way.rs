@@ -62,7 +62,7 @@ impl Operator<'_> {
     /// Enters a stage once all its gates are met.
     async fn enter(&self, stage: &str) {
         let line = ["migrate", "advance", "--to", stage, "--yes", "--json"];
-        within(EVIDENCE_PATIENCE, &format!("the gates before {stage}"), async || {
+        within(EVIDENCE_PATIENCE, &format!("the gates before {stage} to be met"), async || {
             let ended = self.run(&line).await;
             let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
             if outcome["entered"] == true {
@@ -152,7 +152,7 @@ async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     let waiting = waiting["waiting"].as_u64().unwrap();
     assert!(
         (1..rows as u64 / 20).contains(&waiting),
-        "{waiting} await review: at least 95 % have to be read"
+        "{waiting} await review: at least 95 % must be parsed"
     );
     operator.done(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
     let mut reader = csv::Reader::from_path(&out).unwrap();
@@ -232,12 +232,12 @@ async fn the_migration_and_its_rollback_lose_no_booking_and_fail_no_request() {
     while let Some(ended) = bookings.join_next().await {
         ended.unwrap();
     }
-    assert_eq!(load.unanswered(), 0, "no booking was refused or lost its connection");
+    assert_eq!(load.unanswered(), 0, "no booking may be refused or lose its connection");
     assert!(reads.end().await > 1000);
     operator.miss_nothing(&imported, &load).await;
     for view in tables::VIEWS {
         let there = tables::ids(&operator.database, view).await.len();
-        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each of them once");
+        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
     }
     assert_eq!(operator.done(&["projection", "verify", "--json"]).await["agrees"], true);
 }

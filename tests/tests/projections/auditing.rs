@@ -125,7 +125,7 @@ async fn surplus_and_misplaced_rows_are_reported() {
     let there = r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
     run(&clinic, there).await;
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
-    assert_eq!(legacy.disagreeing, 2, "both days: {legacy:?}");
+    assert_eq!(legacy.disagreeing, 2, "both days must be reported: {legacy:?}");
     assert!(legacy.pages[0].rows.iter().any(|row| row.fault == Fault::AnotherDay), "{legacy:?}");
 }
 
@@ -213,7 +213,7 @@ async fn repairing_one_reservation_leaves_its_neighbours_unchanged() {
     );
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert_eq!((verdict.differing, verdict.differences[0].reservation.as_str()), (1, neighbour.as_str()));
-    assert!(verdict.wrong_digests.total == 0, "the day was recounted: {verdict:?}");
+    assert!(verdict.wrong_digests.total == 0, "the day must have been recounted: {verdict:?}");
     let unknown = Repair::Reservation(ReservationId::parse("nobody").unwrap());
     let refused = clinic.auditor().repair(legacy, &unknown).await;
     assert!(matches!(refused, Err(ViewError::NoSuchReservation { .. })), "{refused:?}");
@@ -334,7 +334,7 @@ async fn repairs_beside_a_busy_engine_apply_no_event_twice() {
     repaired.retain(|row| {
         row.columns.is_empty() || row.columns.iter().any(|name| !OF_A_PERSON.contains(&&**name))
     });
-    assert!(repaired.is_empty(), "nothing was wrong: {repaired:?}");
+    assert!(repaired.is_empty(), "a repair must find nothing wrong: {repaired:?}");
     clinic.settled().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
     let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;

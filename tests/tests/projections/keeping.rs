@@ -26,7 +26,7 @@ async fn a_kept_generation_catches_up_and_serves_again() {
     live_through(&clinic, &mut dice, 60).await;
     clinic.settled().await.unwrap();
     let shown = contents(&clinic, SECOND).await;
-    assert_ne!(contents(&clinic, FIRST).await, shown, "it was left as it was");
+    assert_ne!(contents(&clinic, FIRST).await, shown, "it must not have advanced");
 
     let report = clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap();
     assert!(report.compared, "{report:?}");

@@ -111,7 +111,7 @@ async fn a_plan_lists_every_step_and_the_exact_rollback_commands() {
     let stages: Vec<Stage> = plan.steps.iter().map(|step| step.stage).collect();
     assert_eq!(stages, [Stage::Shadow, Stage::Canary5, Stage::Canary25]);
     let measured: Vec<bool> = plan.steps.iter().map(|step| step.measured.is_some()).collect();
-    assert_eq!(measured, [true, false, false], "the others rest on what is yet to come");
+    assert_eq!(measured, [true, false, false], "later steps cannot be measured yet");
     assert_eq!(plan.steps[1].gates, Gate::before(Stage::Canary5).collect::<Vec<_>>());
     assert_eq!(plan.way_back, ["daybook migrate rollback --reason TEXT"]);
     for stage in [Stage::Shadow, Stage::Canary5] {

@@ -125,7 +125,7 @@ async fn the_legacy_view_equals_the_oracle() {
         let derived = derived(&client).await;
         assert!(derived.len() > 40, "seed {seed}: {} reservations", derived.len());
         let kept_up = live(&clinic, ReadModel::Legacy).await.schema();
-        assert_eq!(first_difference(&derived, &shown(&client, &kept_up).await), None, "seed {seed}, kept up");
+        assert_eq!(first_difference(&derived, &shown(&client, &kept_up).await), None, "seed {seed}, live");
         clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
         let rebuilt = live(&clinic, ReadModel::Legacy).await.schema();
         assert_eq!(first_difference(&derived, &shown(&client, &rebuilt).await), None, "seed {seed}, rebuilt");
@@ -135,9 +135,9 @@ async fn the_legacy_view_equals_the_oracle() {
             *times += taken_over_again(&client, condition).await;
         }
     }
-    assert!(happened.iter().all(|times| *times > 0), "{happened:?} times: {HAPPENED:?}");
+    assert!(happened.iter().all(|times| *times > 0), "occurrences {happened:?} of {HAPPENED:?}");
     let missing: Vec<_> = COVERED.iter().chain(&BESIDE).filter(|kind| !kinds.contains(**kind)).collect();
-    assert!(missing.is_empty(), "no history holds {missing:?}");
+    assert!(missing.is_empty(), "no history contains {missing:?}");
     let missing: Vec<_> = SHOWN.iter().filter(|condition| !conditions.contains(**condition)).collect();
     assert!(missing.is_empty(), "no history leads to {missing:?}");
 }

@@ -93,7 +93,7 @@ async fn reads_and_bookings_continue_during_a_rebuild() {
         let generation = views.serving().of(ReadModel::Dynamic).unwrap().generation;
         let answer = queries.reservation(generation, &id).await.unwrap();
         assert_eq!(answer.value.unwrap().id, id.as_str());
-        assert!(answer.position >= last, "a flip never goes back in time");
+        assert!(answer.position >= last, "a promotion must not go back in time");
         last = answer.position;
         reads += 1;
         if reads.is_multiple_of(20) {

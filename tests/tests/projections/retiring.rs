@@ -88,7 +88,7 @@ pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
         if live.len() == views && live.iter().all(|standing| standing.position >= head) {
             return;
         }
-        assert!(Instant::now() < deadline, "{live:?} at {head}");
+        assert!(Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -155,7 +155,7 @@ async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
     assert!(week.iter().any(|event| &*event.kind == "SubjectForgotten"));
     for booking in &bookings {
         let verdict = (&booking["judged_by"], &booking["other_verdict"]);
-        assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules judge");
+        assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules may apply");
     }
 
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
@@ -200,7 +200,7 @@ async fn assert_is_retired(clinic: &Clinic) {
     let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(standings.iter().all(|one| one.generation.model == ReadModel::Dynamic), "{standings:?}");
     assert_eq!(legacy_things(clinic).await, [""; 0]);
-    assert!(clinic.rebuild().missing().await.unwrap().is_none(), "a retired view is not missing");
+    assert!(clinic.rebuild().missing().await.unwrap().is_none(), "a retired view must not be reported as missing");
     let compared = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.map(drop);
     let rebuilt = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.map(drop);
     for refused in [compared, rebuilt] {

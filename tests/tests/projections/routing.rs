@@ -68,8 +68,8 @@ async fn every_process_routes_the_same_of_100_000_subjects_to_the_dynamic_view()
         let more = dynamic(&running);
         assert_eq!(dynamic(&another_process(&clinic).await), more, "a process that starts at {percent} %");
         let part = more.len() as f64 / 1_000.0;
-        assert!((part - percent).abs() <= 0.5, "{part} % at {percent} %");
-        assert!(more.is_superset(&fewer), "those at a smaller share stay at {percent} %");
+        assert!((part - percent).abs() <= 0.5, "{part} % are dynamic at {percent} %");
+        assert!(more.is_superset(&fewer), "those of a smaller percentage must remain at {percent} %");
         fewer = more;
     }
 }

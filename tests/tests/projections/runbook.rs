@@ -64,7 +64,7 @@ async fn the_views_for_people_show_the_fields_of_both_views() {
     assert_eq!(count(&client, same).await, all);
     assert_eq!(count(&client, "SELECT count(*) FROM runbook.reservations").await, all);
     let own = names(&["subject", "version", "minutes"]);
-    assert!(columns(&client, "reservations").await.is_disjoint(&own), "what is Daybook's own is not shown");
+    assert!(columns(&client, "reservations").await.is_disjoint(&own), "Daybook's internal columns must not be shown");
     for (table, column) in [
         ("services", "isactive"),
         ("clinic_time_slots", "isActive"),
@@ -102,7 +102,7 @@ async fn after_a_promotion_they_show_the_new_generation_and_the_kept_one_can_be_
         assert!(report.people_views_refreshed);
         assert_eq!(shown(&client).await, names(&expected));
         clinic.rebuild().drop_generation(Generation { model, number: 1 }).await.unwrap();
-        assert_eq!(shown(&client).await, names(&expected), "the former generation is gone, they are not");
+        assert_eq!(shown(&client).await, names(&expected), "dropping the former generation must not drop the views");
     }
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     clinic.commands.request(wanted, desk()).await.unwrap();
@@ -117,7 +117,7 @@ async fn a_long_read_does_not_block_a_promotion_and_the_views_follow_at_the_next
     let report = reader.transaction().await.unwrap();
     report.query("SELECT id FROM reservations", &[]).await.unwrap();
     let rebuilt = clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert!(!rebuilt.people_views_refreshed, "somebody reads them");
+    assert!(!rebuilt.people_views_refreshed, "a reader holds a lock");
     assert_eq!(live(&clinic, ReadModel::Dynamic).await.number, 2);
     report.query("SELECT id FROM reservations", &[]).await.unwrap();
     clinic.rebuild().refresh_people().await;
@@ -152,7 +152,7 @@ async fn a_foreign_table_of_the_same_name_is_left_alone_and_blocks_nothing() {
     let theirs = "DROP VIEW runbook.reservations; CREATE TABLE runbook.reservations AS SELECT 42 AS theirs";
     client.batch_execute(theirs).await.unwrap();
     let report = clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert!(report.people_views_refreshed, "nothing waits for it");
+    assert!(report.people_views_refreshed, "nothing may wait for it");
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(legacy_things(&clinic).await, [""; 0]);

@@ -90,8 +90,8 @@ pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
             Ok(())
         })
     });
-    for outcome in try_join_all(clients).await.context("a client of the benchmark")? {
-        outcome.context("a booking that was neither accepted nor refused")?;
+    for outcome in try_join_all(clients).await.context("the task of a client")? {
+        outcome.context("a booking failed")?;
     }
     let seconds = since.elapsed().as_secs_f64();
     Ok(Booked { accepted: accepted.load(Ordering::Relaxed), seconds })

@@ -55,7 +55,7 @@ pub(super) async fn run(database: &TestDatabase) -> anyhow::Result<f64> {
         let (rows, next) = (Arc::clone(&rows), Arc::clone(&next));
         tokio::spawn(async move { insert_all(&client, &insert, &rows, &next).await })
     });
-    for outcome in try_join_all(clients).await.context("a client of the benchmark")? {
+    for outcome in try_join_all(clients).await.context("the task of a client")? {
         outcome.context("inserting a row")?;
     }
     Ok(rows.len() as f64 / since.elapsed().as_secs_f64())

@@ -53,7 +53,7 @@ pub(super) async fn append_all(
             Ok::<_, anyhow::Error>(())
         })
     });
-    for outcome in try_join_all(writers).await.context("a writer of the benchmark")? {
+    for outcome in try_join_all(writers).await.context("the task of a writer")? {
         outcome?;
     }
     Ok(since.elapsed().as_secs_f64())
@@ -72,9 +72,9 @@ async fn append(
     let contents = [AppendContent::Options(options), AppendContent::ProposedMessage(proposed(event))];
     let requests = contents.map(|content| AppendReq { content: Some(content) });
     let answer = client.append(stream::iter(requests)).await?.into_inner();
-    let Some(Appended::Success(success)) = answer.result else { bail!("an append was refused") };
+    let Some(Appended::Success(success)) = answer.result else { bail!("the server refused an append") };
     let Some(CurrentRevisionOption::CurrentRevision(revision)) = success.current_revision_option else {
-        bail!("an append was answered without a revision")
+        bail!("the server returned no revision")
     };
     Ok(ExpectedStreamRevision::Revision(revision))
 }
@@ -106,7 +106,7 @@ pub(super) async fn subscribe_to_all(address: SocketAddr, events: usize) -> anyh
     let mut replies = client.read(ReadReq { options: Some(options) }).await?.into_inner();
     let mut seen = 0;
     while seen < events {
-        let reply = replies.message().await?.context("a subscription ended")?;
+        let reply = replies.message().await?.context("the subscription ended early")?;
         if let Some(Content::Event(event)) = reply.content {
             let name = event.event.and_then(|event| event.stream_identifier).map(|id| id.stream_name);
             seen += usize::from(name.is_some_and(|name| !name.starts_with(b"$")));

@@ -40,7 +40,7 @@ pub(super) async fn run(target: &Target, timed: Duration) -> anyhow::Result<Late
             Ok(Latencies(all))
         })
     };
-    tokio::task::spawn_blocking(on_its_own_thread).await.context("the reads' thread")?
+    tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the reads")?
 }
 
 async fn read_on(

@@ -60,8 +60,8 @@ impl Contestant {
         };
         let said = self.library.run(database, arguments).await?;
         let rebuilt: Rebuilt =
-            serde_json::from_str(&said).with_context(|| format!("{} said: {said}", self.name))?;
-        ensure!(rebuilt.seconds > 0.0, "{} took no time", self.name);
+            serde_json::from_str(&said).with_context(|| format!("{} printed: {printed}", self.name))?;
+        ensure!(rebuilt.seconds > 0.0, "{} reported no time", self.name);
         Ok((rebuilt.seconds, Rows::of_query(database, &rebuilt.rows).await?))
     }
 }
@@ -107,8 +107,8 @@ impl Library {
         let child =
             command.spawn().with_context(|| format!("starting {:?}", command.as_std().get_program()))?;
         let ended = timeout(PATIENCE, child.wait_with_output()).await;
-        let output = ended.with_context(|| format!("{} takes too long", self.name()))??;
-        ensure!(output.status.success(), "{} ended with {}", self.name(), output.status);
+        let output = ended.with_context(|| format!("{} exceeds the time limit", self.name()))??;
+        ensure!(output.status.success(), "{} exited with {}", self.name(), output.status);
         Ok(String::from_utf8(output.stdout)?)
     }
 }
@@ -125,10 +125,10 @@ impl Databases {
     pub(super) async fn load(past: &ClearPast) -> anyhow::Result<Self> {
         let databases = Self { cqrs_es: TestDatabase::empty().await?, emmett: TestDatabase::empty().await? };
         for library in [Library::CqrsEs, Library::Emmett] {
-            say(&format!("{} takes in {} events (not measured)", library.name(), past.events));
+            say(&format!("{} loads {} events (not measured)", library.name(), past.events));
             let database = databases.of(library);
             wait_for_commits(database, false).await?;
-            let file = past.path().to_str().context("a temporary folder that is no text")?;
+            let file = past.path().to_str().context("the temporary folder's path is not UTF-8")?;
             library.run(database, &["load", file]).await?;
             database.connect().await?.batch_execute("VACUUM (ANALYZE)").await?;
         }
@@ -146,7 +146,7 @@ impl Databases {
 /// Sets whether later sessions of a database wait until a commit is on disk.
 async fn wait_for_commits(database: &TestDatabase, wait: bool) -> anyhow::Result<()> {
     let config = database.config();
-    let name = config.get_dbname().context("a database without a name")?;
+    let name = config.get_dbname().context("the database has no name")?;
     let setting = if wait { "on" } else { "off" };
     let sql = format!("ALTER DATABASE {name} SET synchronous_commit = {setting}");
     Ok(database.connect().await?.batch_execute(&sql).await?)
@@ -156,7 +156,7 @@ async fn wait_for_commits(database: &TestDatabase, wait: bool) -> anyhow::Result
 pub(super) fn check_installed() -> anyhow::Result<()> {
     let modules: PathBuf = Path::new(FOLDER).join("emmett/node_modules");
     if !modules.is_dir() {
-        bail!("{} is missing: start this by tests/bench/peers/run, which installs it", modules.display());
+        bail!("{} is missing: use tests/bench/peers/run, which installs it", modules.display());
     }
     Ok(())
 }

@@ -49,7 +49,7 @@ impl ClearPast {
 /// One event: its reservation, type, time, actor and payload.
 fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<Value> {
     let (event, metadata) = decode(recorded)?;
-    let Event::Schedule(event) = event else { bail!("an event of no page on {}", recorded.stream) };
+    let Event::Schedule(event) = event else { bail!("the stream {} is not a day schedule", recorded.stream) };
     let (reservation, said) = match event {
         ScheduleEvent::ReservationRequested(e) => {
             let entry = entry(&e, opener)?;
@@ -70,7 +70,7 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
         | ScheduleEvent::ReservationRescheduled(_)
         | ScheduleEvent::ReservationTimeAssigned(_)
         | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => bail!("no library is told what to do with a {}", recorded.kind),
+        | ScheduleEvent::TimeReopened(_) => bail!("the libraries cannot apply a {}", recorded.kind),
     };
     let mut line = json!({
         "type": &*recorded.kind,
@@ -87,7 +87,7 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
 /// The fields of a new reservation, named like the columns of the view. The end of its slot is already computed.
 fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> {
     let text = open(&e.details, &e.reservation, opener)?;
-    let details = PatientDetails::from_text(&text).context("details that cannot be read")?;
+    let details = PatientDetails::from_text(&text).context("the details cannot be opened")?;
     let minutes = e.service.duration + e.service.buffer;
     let span = e.placement.span(minutes);
     Ok(json!({
@@ -114,6 +114,6 @@ fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> 
 fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Decryptor) -> anyhow::Result<String> {
     match opener.open(sealed, sealing_context(reservation))? {
         Opened::Text(text) => Ok(text),
-        Opened::Erased => bail!("a patient of this past was forgotten"),
+        Opened::Erased => bail!("a patient of this history was forgotten"),
     }
 }

@@ -36,7 +36,7 @@ impl Rows {
         for row in client.query(&format!("SELECT row::text FROM ({sql}) AS rows (row)"), &[]).await? {
             let mut columns: Map<String, Value> = serde_json::from_str(row.try_get(0)?)?;
             columns.retain(|name, _| !name.starts_with(OWN_MARK));
-            let id = columns.get("id").and_then(Value::as_str).context("a row without an id")?.to_owned();
+            let id = columns.get("id").and_then(Value::as_str).context("a row has no id")?.to_owned();
             ensure!(rows.insert(id, columns).is_none(), "a reservation has two rows");
         }
         Ok(Self(rows))

@@ -67,11 +67,11 @@ pub(super) fn write(measured: &Measured, out: &mut impl Write) -> io::Result<()>
         let (times, own_size) = (measured.ratio(line), measured.ratio_own_size(line));
         writeln!(out, "{speed} {times:>7.1} {own_size:>16.1}  {}", rows(line.agreement))?;
     }
-    writeln!(out, "\ntimes: how many times more events a second Daybook takes, from the same events")?;
+    writeln!(out, "\ntimes: how many times more events per second Daybook processes, from the same events")?;
     writeln!(out, "times, own size: the same, where Daybook rebuilds from {} events", measured.own_events)?;
     writeln!(
         out,
-        "median of {} rounds, in turns; what is compared: tests/bench/peers/README.md\n",
+        "median of {} rounds, in turns; see tests/bench/peers/README.md for what is compared\n",
         measured.ours.len()
     )?;
     for line in &measured.peers {

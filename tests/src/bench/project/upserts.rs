@@ -62,7 +62,7 @@ impl View {
              FROM {schema}.reservations r) AS parted GROUP BY part ORDER BY part"
         );
         let parts = client.query(&parts, &[]).await?;
-        ensure!(!parts.is_empty(), "the view holds no rows");
+        ensure!(!parts.is_empty(), "the view has no rows");
         let parts = parts.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         Ok(Self { upsert, parts })
     }

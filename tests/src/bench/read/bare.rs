@@ -52,7 +52,7 @@ impl Server {
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.stop(true).await;
-        Ok(self.running.await.context("the bare server's task")??)
+        Ok(self.running.await.context("the task of the bare server")??)
     }
 }
 

@@ -33,7 +33,7 @@ impl Target {
         let request =
             |path: String| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header_lines}\r\n").into();
         let requests: Vec<Vec<u8>> = paths.map(request).collect();
-        ensure!(!requests.is_empty(), "there is nothing to look up");
+        ensure!(!requests.is_empty(), "there are no paths to request");
         Ok(Self { address, requests: Arc::new(requests) })
     }
 
@@ -51,7 +51,7 @@ impl Target {
 pub(super) async fn ask_once(target: &Target) -> anyhow::Result<Vec<u8>> {
     let mut asker = Asker::connect(target.address).await?;
     let answered = timeout(ANSWER_DEADLINE, asker.ask(target.request(0))).await;
-    Ok(answered.context("no answer came in time")??.to_vec())
+    Ok(answered.context("no response within the time limit")??.to_vec())
 }
 
 /// Puts a target under load. Returns responses per second.
@@ -61,10 +61,10 @@ pub(super) async fn run(target: &Target) -> anyhow::Result<f64> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let deadline = WARM_UP + COUNTED + ANSWER_DEADLINE;
         runtime.block_on(async {
-            timeout(deadline, ask_for_a_while(&target)).await.context("an answer is missing")?
+            timeout(deadline, ask_for_a_while(&target)).await.context("a response is missing")?
         })
     };
-    tokio::task::spawn_blocking(on_its_own_thread).await.context("the load's thread")?
+    tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the load")?
 }
 
 async fn ask_for_a_while(target: &Target) -> anyhow::Result<f64> {

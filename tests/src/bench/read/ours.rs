@@ -63,6 +63,6 @@ impl Server {
 
     pub(in crate::bench) async fn stop(self) -> anyhow::Result<()> {
         self.stop.stop().await;
-        Ok(self.running.await.context("the application's task")??)
+        Ok(self.running.await.context("the task of the application")??)
     }
 }

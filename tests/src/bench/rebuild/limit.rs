@@ -64,7 +64,7 @@ pub(super) async fn copy_events_out(clinic: &Clinic) -> anyhow::Result<f64> {
     while let Some(chunk) = chunks.try_next().await? {
         bytes += chunk.len();
     }
-    ensure!(bytes > 0, "no event came out");
+    ensure!(bytes > 0, "there are no events to copy");
     Ok(since.elapsed().as_secs_f64())
 }
 
@@ -85,7 +85,7 @@ struct Table {
 
 impl FinishedRows {
     pub(super) async fn take(clinic: &Clinic, generations: &[Generation]) -> anyhow::Result<Self> {
-        ensure!(generations.len() == ReadModel::ALL.len(), "views are missing: {generations:?}");
+        ensure!(generations.len() == ReadModel::ALL.len(), "a view is missing: {generations:?}");
         let client = clinic.database.connect().await?;
         let mut views = Vec::with_capacity(generations.len());
         for generation in generations {
@@ -116,7 +116,7 @@ impl FinishedRows {
         let seconds = since.elapsed().as_secs_f64();
         for (view, client) in self.0.iter().zip(&clients) {
             let made = keys(client, &view.schema()).await?;
-            ensure!(made == view.keys, "a rebuild makes {:?}, the limit made {made:?}", view.keys);
+            ensure!(made == view.keys, "a rebuild creates {:?}, but the limit created {made:?}", view.keys);
         }
         Ok(seconds)
     }

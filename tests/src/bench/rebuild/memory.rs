@@ -24,7 +24,7 @@ impl Watch {
             (Some(start), Some(peak)) => {
                 format!("peak RSS during the first rebuild: {peak} MiB, of which {start} MiB before it began")
             }
-            (_, _) => "peak RSS: not told by this system".to_owned(),
+            (_, _) => "peak RSS: unknown on this system".to_owned(),
         }
     }
 }

@@ -52,7 +52,7 @@ async fn the_closing_summary_passes_only_after_the_cleanup() {
     let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stderr);
     for words in ["not complete: 4 things", "`daybook migrate advance`", "NO, still in legacy_1"] {
-        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+        assert!(told.stdout.contains(words), "`{words}` is missing in {}", told.stdout);
     }
 
     done(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;
@@ -93,6 +93,6 @@ async fn the_performance_check_shows_the_plan_of_the_runbook_query() {
     let told = clinic.run(&check).await.unwrap();
     let plan = shown["plan"][0].as_str().unwrap().split(" (").next().unwrap();
     for words in [plan, "preferredDate", " ms, planned in ", "of 200 in"] {
-        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+        assert!(told.stdout.contains(words), "`{words}` is missing in {}", told.stdout);
     }
 }

@@ -48,7 +48,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
     let clinic = Installation::private().await.unwrap();
 
     let mut service = serve(&clinic, &url).await;
-    let statements = told(&service).expect("what an administrator would run");
+    let statements = told(&service).expect("no statements for an administrator");
     assert!(statements.starts_with("CREATE ROLE daybook_runbook LOGIN; ALTER ROLE "), "{statements}");
     let plain = connect(&server, "plain", "clinic").await;
     plain.query("SELECT * FROM runbook.reservations", &[]).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
 
     owner.batch_execute(&statements).await.unwrap();
     let mut service = serve(&clinic, &url).await;
-    until("the role to read", async || {
+    until("the role to be able to read", async || {
         let reader = connect(&server, "daybook_runbook", "clinic").await;
         reader
             .query("SELECT COUNT(service) FROM reservations", &[])
@@ -65,7 +65,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
             .map_err(|error| error.to_string())
     })
     .await;
-    assert_eq!(told(&service), None, "there is nothing left to run");
+    assert_eq!(told(&service), None, "no statements must be left to run");
     service.kill().await.unwrap();
     drop((owner, plain));
     tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();

@@ -123,7 +123,7 @@ async fn assert_final_says(clinic: &Installation, enum_is_gone: bool) {
         "ISSUES DETECTED",
     ];
     for words in expected {
-        assert!(lines.iter().any(|line| line.contains(words)), "`{words}` is not in {lines:?}");
+        assert!(lines.iter().any(|line| line.contains(words)), "`{words}` is missing in {lines:?}");
     }
 }
 

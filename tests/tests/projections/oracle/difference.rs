@@ -48,7 +48,7 @@ impl Rows {
         for row in client.query(sql, &[]).await.unwrap() {
             let columns: Map<String, Value> = serde_json::from_str(row.get(0)).unwrap();
             let id = columns["id"].as_str().unwrap().to_owned();
-            assert!(rows.insert(id.clone(), columns).is_none(), "{id} is there twice");
+            assert!(rows.insert(id.clone(), columns).is_none(), "{id} occurs twice");
         }
         Self(rows)
     }

@@ -205,7 +205,7 @@ async fn leads_anew(clinic: &Clinic) {
     let epoch = async || leader::current(&client).await.unwrap().map(|leader| leader.epoch);
     let mut seen = BTreeSet::from([epoch().await]);
     while seen.len() < 4 {
-        assert!(Instant::now() < deadline, "nobody has begun again");
+        assert!(Instant::now() < deadline, "no leader has started again");
         tokio::time::sleep(Duration::from_millis(10)).await;
         seen.insert(epoch().await);
     }

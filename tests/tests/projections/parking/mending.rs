@@ -35,7 +35,7 @@ async fn restoring_a_key_or_an_event_type_lets_waiting_events_be_applied() {
         let (rows, views) = (parked(&clinic).await, shown(&clinic).await);
         let refused = retry(&clinic, Mending::All).await;
         assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
-        assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing was changed");
+        assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing must have changed");
 
         key.put_back(&clinic).await;
         let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
@@ -165,7 +165,7 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
         let sql = r#"SELECT count(*) FROM legacy_1.reservations WHERE "patientName" = '(erased)'"#;
         client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
     };
-    assert_eq!(erased().await, 1, "another patient's forgetting goes on");
+    assert_eq!(erased().await, 1, "the forgetting of another patient must not wait");
     rename(&clinic, position, &kind).await;
     retry(&clinic, Mending::All).await.unwrap();
     assert_eq!(erased().await, 2);
@@ -274,7 +274,7 @@ async fn a_late_service_unblocks_its_bookings_and_the_leader_notices() {
     book(&clinic, 2, None).await;
     clinic.settled().await.unwrap();
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
-    assert_eq!(verdict.differing, 1, "only the booking that one of them lacks: {verdict:?}");
+    assert_eq!(verdict.differing, 1, "only the booking that one view lacks may differ: {verdict:?}");
     rename(&clinic, defined, &kind).await;
     retry(&clinic, Mending::All).await.unwrap();
     // The leader has not seen the services that another process added. It must not write the tables without them.

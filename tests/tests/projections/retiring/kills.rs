@@ -82,7 +82,7 @@ async fn a_restoration_killed_before_or_after_its_event_is_completed_by_the_next
     let steps = retirement.begin().await.unwrap();
     let rebuilt = steps.rebuild(None, &|_| {}).await.unwrap();
     steps.end().await;
-    assert!(clinic.commands.routing().is_retired(ReadModel::Legacy), "nobody is led to it yet");
+    assert!(clinic.commands.routing().is_retired(ReadModel::Legacy), "no reads may be routed to it yet");
     let again = restore_by(&clinic, &retirement).await;
     assert_eq!(again.proof, RestorationProof::RecordedDigest);
     assert_eq!(again.restored.digest, rebuilt.restored.digest);

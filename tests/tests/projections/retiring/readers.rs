@@ -28,11 +28,11 @@ async fn read_on(
 ) -> (usize, usize) {
     let (mut legacy, mut dynamic) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
-        let route = router.choose(None).expect("a view that serves");
+        let route = router.choose(None).expect("there is no live view");
         // This sleep is the delay of the request.
         tokio::time::sleep(ON_ITS_WAY).await;
-        let answer = queries.reservation(route.generation, &id).await.expect("an answer");
-        assert_eq!(answer.value.expect("the reservation").id, id.as_str());
+        let answer = queries.reservation(route.generation, &id).await.expect("a failed read");
+        assert_eq!(answer.value.expect("the reservation was not found").id, id.as_str());
         match route.model() {
             ReadModel::Legacy => legacy += 1,
             ReadModel::Dynamic => dynamic += 1,

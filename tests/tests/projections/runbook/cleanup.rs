@@ -29,7 +29,7 @@ async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
     set_share(&clinic, 100.0).await;
     for round in 1..3 {
         retire_by(&clinic, &retirement(&clinic)).await;
-        assert_eq!(legacy_things(&clinic).await, [""; 0], "the type `ServiceType` is one of them, {round}");
+        assert_eq!(legacy_things(&clinic).await, [""; 0], "nothing of the legacy view may remain, round {round}");
         let left: BTreeSet<String> = before.difference(&old).cloned().collect();
         assert_eq!(columns(&client, "reservations").await, left);
         assert_eq!(columns(&client, "service_reservation_limits").await, names(&[]));
@@ -52,10 +52,10 @@ async fn while_legacy_is_retired_every_generation_has_the_cleanup_index()
     assert_eq!(day_indexes(&clinic).await, [LONG]);
     let rebuild = async || clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
     rebuild().await;
-    assert_eq!(day_indexes(&clinic).await, [LONG], "a generation that is built after the cleanup");
+    assert_eq!(day_indexes(&clinic).await, [LONG], "a generation built after the cleanup");
     restore_by(&clinic, &retirement(&clinic)).await;
     rebuild().await;
-    assert_eq!(day_indexes(&clinic).await, [SHORT], "a generation that is built beside the legacy view");
+    assert_eq!(day_indexes(&clinic).await, [SHORT], "a generation built beside the legacy view");
     retire_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(day_indexes(&clinic).await, [LONG]);
 }
@@ -75,7 +75,7 @@ async fn an_invalid_index_is_rebuilt_by_the_next_retirement() {
     assert_eq!(day_indexes(&clinic).await, [LONG]);
     let columns =
         format!(r#"SELECT indnatts::int8 FROM pg_index WHERE indexrelid = 'dynamic_1."{LONG}"'::regclass"#);
-    assert_eq!(count(&client, &columns).await, 4, "it is made anew");
+    assert_eq!(count(&client, &columns).await, 4, "the index must have been created again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn the_closing_summary_passes_only_when_every_finding_does() {
     assert_eq!(unexpected().await, before);
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
-    assert_eq!(unexpected().await, ["data integrity"], "one wish waits to be understood");
+    assert_eq!(unexpected().await, ["data integrity"], "one requested time awaits review");
     let found = look().await;
     assert_eq!((found.reservations, found.reservations_at_retirement, found.without_period), (2, Some(2), 1));
     assert_eq!((found.active_services, found.active_time_slots, found.orphaned), (6, 11, 0));

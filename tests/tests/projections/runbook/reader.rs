@@ -28,7 +28,7 @@ async fn the_reader_reads_no_table_of_another_schema() {
     let elsewhere = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                      WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
                        AND n.nspname <> 'runbook'";
-    assert!(count(&reader, elsewhere).await > 20, "there are others");
+    assert!(count(&reader, elsewhere).await > 20, "there must be other tables");
     let reached = format!(
         "{elsewhere} AND (has_schema_privilege(n.oid, 'USAGE') AND n.nspname <> 'public'
         OR c.relkind <> 'S' AND has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))"
@@ -80,7 +80,7 @@ async fn the_reader_cannot_write_even_with_read_only_turned_off() {
     assert_eq!(
         alone,
         SqlState::INSUFFICIENT_PRIVILEGE,
-        "a view over one table, which its owner could change"
+        "a view over one table, which its owner could update"
     );
 }
 

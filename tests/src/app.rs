@@ -1,7 +1,7 @@
-//! The real application on a port of its own, over a clinic of its own.
+//! The real application on its own port, over its own clinic.
 //!
-//! Tests talk to it as clients do: over HTTP. It must never reach past that, except to the clinic's log and database to
-//! see what became of a request.
+//! Tests talk to it over HTTP, as clients do. They must never reach past that, except into the clinic's log and
+//! database to check the effect of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,48 +22,48 @@ use tokio::task::JoinHandle;
 
 use crate::clinic::{Clinic, FixedClock};
 
-/// The secret of all tests' tokens.
+/// Signs the tokens of all tests.
 pub const JWT_SECRET: &str = "a-secret-for-tests-that-is-long-enough";
 
-/// How long the application waits for a position that a request asks for: short, since some tests wait in vain.
+/// How long the application waits for a position that a request asks for. Short, because some tests wait in vain.
 const AT_LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the clock of a test's clinic shows: Friday 2026-11-20, 10:00 in Seoul.
+/// The time on a test clinic's clock: Friday 2026-11-20, 10:00 in Seoul.
 const NOW: &str = "2026-11-20T01:00:00Z";
 
-/// The application, serving.
+/// The running application.
 #[derive(Debug)]
 pub struct App {
     /// The clinic behind it.
     pub clinic: Clinic,
-    /// Talks to it.
+    /// The client for requests to it.
     pub client: reqwest::Client,
     address: String,
     stop: StopHandle,
     running: JoinHandle<Result<(), ApplicationError>>,
 }
 
-/// The application over a new clinic with its first services and hours.
+/// Starts the application over a new clinic with the initial services and hours.
 ///
 /// # Errors
-/// When a part cannot be opened.
+/// If a component cannot be opened.
 pub async fn spawn_app() -> anyhow::Result<App> {
     App::over(Clinic::open().await?, TimeDelta::zero()).await
 }
 
 impl App {
-    /// The application over a clinic, with a clock that is ahead of the write side's.
+    /// Starts the application over a clinic. `ahead` is how far its clock is ahead of the write side's.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a component cannot be opened.
     pub async fn over(clinic: Clinic, ahead: TimeDelta) -> anyhow::Result<Self> {
         Self::watched(clinic, ahead, LagRule::USUAL, None).await
     }
 
-    /// The same, with a rule for views that are behind, and batches that are measured.
+    /// Like [`App::over`], with a rule for lagging views and with measured batches.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a component cannot be opened.
     pub async fn watched(
         clinic: Clinic,
         ahead: TimeDelta,
@@ -73,10 +73,10 @@ impl App {
         Self::start(clinic, ahead, batches, |settings| Settings { lag_rule, ..settings }).await
     }
 
-    /// The application over a clinic, with reads that are watched in a way of its own.
+    /// Starts the application over a clinic with these guardrail settings.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a component cannot be opened.
     pub async fn guarded(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
         Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
     }
@@ -103,7 +103,7 @@ impl App {
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
             workers: std::num::NonZeroUsize::new(2),
-            // A machine that is busy with other tests is no reason to lead reads elsewhere.
+            // Other tests may slow the machine down. That must not trip a guardrail.
             watching: Watching {
                 limits: Limits { latency_ms: 30_000.0, ..Limits::default() },
                 ..Watching::default()
@@ -116,48 +116,48 @@ impl App {
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })
     }
 
-    /// A request to a path.
+    /// Builds a request to a path.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.address))
     }
 
-    /// A GET of a path.
+    /// Builds a GET of a path.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
-    /// A POST to a path.
+    /// Builds a POST to a path.
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.request(Method::POST, path)
     }
 
-    /// What stops it.
+    /// The handle that stops the application.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// Waits until it has ended.
+    /// Waits until the application has stopped.
     ///
     /// # Errors
-    /// When it ended with an error.
+    /// If it stopped with an error.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
-        (&mut self.running).await.context("the application's task")??;
+        (&mut self.running).await.context("the task of the application")??;
         Ok(())
     }
 }
 
 impl Drop for App {
     fn drop(&mut self) {
-        // Nobody waits: the database goes with the clinic, whoever is still connected to it.
+        // Nothing waits for the stop: dropping the clinic ends all connections to its database.
         drop(self.stop.stop());
     }
 }
 
-/// A token of a member of staff, valid for an hour of the tests' clock.
+/// A token for a member of staff, valid for one hour of the tests' clock.
 ///
 /// # Errors
-/// When it cannot be made.
+/// If the name is invalid or signing fails.
 pub fn token(name: &str, role: Role) -> anyhow::Result<String> {
     let now: DateTime<Utc> = NOW.parse()?;
     Ok(issue_token(&JwtSecret::parse(JWT_SECRET)?, StaffName::parse(name)?, role, now + TimeDelta::hours(1))?)

@@ -1,7 +1,7 @@
-//! The benchmark: a few figures, each a ratio to this machine's own limit, measured in the same run.
+//! The benchmark: a few figures, each a ratio to this machine's limit, measured in the same run.
 //!
-//! The two sides of a ratio take turns, round after round, so that a machine that slows down slows both; the median
-//! round counts. It must never compare with a number from another run or another machine.
+//! The two sides of a ratio alternate round by round, so that a machine that slows down slows both; the median round
+//! counts. A figure must never be compared with a number from another run or another machine.
 
 mod append;
 mod asker;
@@ -22,27 +22,27 @@ use anyhow::{Context, bail};
 
 use report::Measured;
 
-/// What can be measured.
+/// A figure of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// Bookings a second through the write side ÷ single-row durable inserts a second.
+    /// Bookings per second through the write side ÷ durable single-row inserts per second.
     Append,
     /// Time to rebuild both views ÷ time to copy the events out and the finished rows in.
     Rebuild,
-    /// How long reads take during a promotion ÷ how long they may take.
+    /// Read latency during a promotion ÷ its limit.
     Flip,
-    /// Events a second through live projection ÷ those whose rows are upserted alone.
+    /// Events per second through live projection ÷ events per second if their rows are only upserted.
     Project,
-    /// Lookups a second over the API ÷ those of a bare endpoint.
+    /// Lookups per second over the API ÷ those of a bare endpoint.
     Read,
-    /// Events a second into EventStoreDB ÷ by a bare client.
+    /// Events per second into EventStoreDB ÷ those of a bare client.
     AppendEsdb,
-    /// Events a second out of EventStoreDB ÷ by a bare client.
+    /// Events per second out of EventStoreDB ÷ those of a bare client.
     FollowEsdb,
 }
 
 impl Figure {
-    /// All of them, in the order in which they are measured.
+    /// All figures, in the order of measurement.
     pub const ALL: [Self; 7] = [
         Self::Append,
         Self::Rebuild,
@@ -53,7 +53,7 @@ impl Figure {
         Self::FollowEsdb,
     ];
 
-    /// Its name in the table and on the command line.
+    /// The name in the table and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Append => "append",
@@ -69,7 +69,7 @@ impl Figure {
     fn named(name: &str) -> anyhow::Result<Self> {
         Self::ALL.into_iter().find(|figure| figure.name() == name).with_context(|| {
             let all = Self::ALL.map(Self::name).join(", ");
-            format!("no figure is called {name:?}; there are {all}")
+            format!("there is no figure {name:?}; the figures are {all}")
         })
     }
 
@@ -86,20 +86,21 @@ impl Figure {
     }
 }
 
-/// What a command line asks for.
+/// The parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// The figures, in their order.
+    /// In the order of measurement.
     pub figures: Vec<Figure>,
-    /// Events from which views are rebuilt.
+    /// Number of events for the rebuild.
     pub events: u32,
 }
 
 impl Wanted {
-    /// All figures, unless `--only NAME` says which; `--events NUMBER` for a rebuild of another size.
+    /// Parses the arguments. Without `--only NAME` all figures are measured; `--events NUMBER` sets the size of the
+    /// rebuild.
     ///
     /// # Errors
-    /// When it asks for something else.
+    /// If an argument is unknown or invalid.
     pub fn read(arguments: &[String]) -> anyhow::Result<Self> {
         let mut wanted = Self { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS };
         for option in arguments.chunks(2) {
@@ -118,10 +119,10 @@ impl Wanted {
     }
 }
 
-/// Measures figures and writes the table, with one line `name ratio` for each at its end.
+/// Measures the figures and writes the table, with one line `name ratio` for each figure at the end.
 ///
 /// # Errors
-/// When one could not be measured. A figure that misses its aim is none.
+/// If a figure cannot be measured. A missed target is not an error.
 pub async fn run(wanted: &Wanted, out: &mut impl Write) -> anyhow::Result<()> {
     let mut all = Vec::with_capacity(wanted.figures.len());
     for figure in &wanted.figures {
@@ -130,16 +131,15 @@ pub async fn run(wanted: &Wanted, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(report::write(&all, out)?)
 }
 
-/// Says what went wrong, and that something did.
+/// Writes the error and returns the exit code for it.
 pub fn failed(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
-    // Where nothing can be written, the exit code still tells.
+    // If even this cannot be written, the exit code still shows the failure.
     drop(writeln!(out, "bench: {error:#}"));
     ExitCode::FAILURE
 }
 
 #[cfg(test)]
 mod tests {
-    //! What the command line asks for.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_measured_unless_one_is_named() {
+    fn every_figure_is_measured_unless_one_is_named() {
         assert_eq!(wanted("").unwrap(), Wanted { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS });
         for figure in Figure::ALL {
             let line = format!("--only {} --events 1000", figure.name());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_arguments_are_refused() {
         for line in ["append", "--only", "--only write", "--only append read", "--all", "--events many"] {
             assert!(wanted(line).is_err(), "{line}");
         }

@@ -1,6 +1,6 @@
-//! A clinic on a database of its own: the log, the write side and, where wanted, the views kept up by an engine.
+//! A clinic on its own database: the log, the write side and, if needed, live views with an engine.
 //!
-//! It is put together of the product's own parts; nothing here stands in for one.
+//! It consists of the product's own components; nothing here replaces one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,13 @@ use tokio_postgres::{Config, NoTls};
 
 use crate::postgres::TestDatabase;
 
-/// How long a test waits for anything, at most.
+/// The time limit for every wait in a test.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The master key of all tests.
 pub const MASTER_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
-/// A clock that a test sets.
+/// A clock with a fixed time.
 #[derive(Debug, Clone, Copy)]
 pub struct FixedClock(pub DateTime<Utc>);
 
@@ -38,7 +38,7 @@ impl Clock for FixedClock {
     }
 }
 
-/// A clinic with its first services and hours.
+/// A clinic with the initial services and hours.
 #[derive(Debug)]
 pub struct Clinic {
     /// Its database.
@@ -54,10 +54,10 @@ pub struct Clinic {
     stop: watch::Sender<bool>,
 }
 
-/// Brings a database to the present schema.
+/// Migrates a database to the current schema.
 ///
 /// # Errors
-/// When that fails.
+/// If the connection or a migration fails.
 pub async fn migrated(config: Config) -> anyhow::Result<()> {
     let (mut client, connection) = config.connect(NoTls).await?;
     let driver = tokio::spawn(connection);
@@ -67,28 +67,28 @@ pub async fn migrated(config: Config) -> anyhow::Result<()> {
 }
 
 impl Clinic {
-    /// A clinic whose views are kept up by an engine.
+    /// Opens a clinic whose views an engine keeps up to date.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a component cannot be opened.
     pub async fn open() -> anyhow::Result<Self> {
         let clinic = Self::without_views().await?;
         clinic.start_engine();
-        clinic.rebuild().missing().await?.context("the views of a new clinic")?;
+        clinic.rebuild().missing().await?.context("a new clinic already had views")?;
         Ok(clinic)
     }
 
-    /// A clinic that has no views yet.
+    /// Opens a clinic without views.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a component cannot be opened.
     pub async fn without_views() -> anyhow::Result<Self> {
         let database = TestDatabase::migrated(migrated).await?;
         let pool = create_pool(&database.config(), PoolSize(8))?;
         let vault = Vault::new(pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
         let log: Arc<dyn EventLog> =
             Arc::new(PostgresLog::connect(database.config(), Options { pool_size: PoolSize(4) }).await?);
-        // A morning in November 2026, so that days in December lie ahead whenever a test runs.
+        // A morning in November 2026, so that days in December are always in the future.
         let clock = Arc::new(FixedClock("2026-11-20T01:00:00Z".parse()?));
         let settings = Settings { zone: ClinicZone::SEOUL, clock };
         let commands = Commands::open(log.clone(), vault.clone(), settings).await?;
@@ -96,54 +96,54 @@ impl Clinic {
         Ok(Self { database, log, pool, vault, commands, stop: watch::channel(false).0 })
     }
 
-    /// Starts an engine, which ends with the clinic.
+    /// Starts an engine, which stops with the clinic.
     pub fn start_engine(&self) {
         tokio::spawn(self.engine("clinic").run(self.stop.subscribe()));
     }
 
-    /// Tells the engines that were started here to stop.
+    /// Stops the engines that were started here.
     pub fn stop_engine(&self) {
         self.stop.send_replace(true);
     }
 
-    /// An engine that is not started yet, under the name of a host.
+    /// An engine under this host name, not yet started.
     #[must_use]
     pub fn engine(&self, host: &str) -> Engine {
         let process = Process { host: host.to_owned(), pid: std::process::id() };
         Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone(), process)
     }
 
-    /// What looks at its migration, with soak times that have passed as soon as they begin.
+    /// The migration of this clinic, with soak times of zero.
     #[must_use]
     pub fn migration(&self) -> Migration {
         let settings = GateSettings { soak: SoakTimes::NONE, ..GateSettings::default() };
         Migration::new(self.log.clone(), self.vault.clone(), self.pool.clone(), settings)
     }
 
-    /// A rebuild of its views.
+    /// The rebuilder of its views.
     #[must_use]
     pub fn rebuild(&self) -> Rebuild {
         Rebuild::new(self.log.clone(), self.vault.clone(), self.pool.clone(), KEEP)
     }
 
-    /// An auditor of its views.
+    /// The auditor of its views.
     #[must_use]
     pub fn auditor(&self) -> Auditor {
         Auditor::new(self.log.clone(), self.vault.clone(), self.pool.clone())
     }
 
-    /// What serves.
+    /// Its live views.
     ///
     /// # Errors
-    /// When that cannot be read.
+    /// If they cannot be read.
     pub async fn views(&self) -> anyhow::Result<Views> {
         Ok(Views::open(self.pool.clone(), self.database.config()).await?)
     }
 
-    /// Waits until both views hold everything that is in the log. Gives the position.
+    /// Waits until both views have applied all events in the log. Returns the position.
     ///
     /// # Errors
-    /// When that takes too long.
+    /// If the time limit passes.
     pub async fn settled(&self) -> anyhow::Result<Position> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let head = self.log.head().await?;
@@ -152,7 +152,7 @@ impl Clinic {
             if live.len() == 2 && live.iter().all(|standing| standing.position >= head) {
                 return Ok(head);
             }
-            ensure!(tokio::time::Instant::now() < deadline, "the views stand at {live:?}, the log at {head}");
+            ensure!(tokio::time::Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -164,16 +164,16 @@ impl Drop for Clinic {
     }
 }
 
-/// A command of somebody at the front desk.
+/// The origin of a command from the front desk.
 #[must_use]
 pub fn desk() -> Origin {
     Origin::of(Actor::named("desk@clinic.example"))
 }
 
-/// An invented patient's request. Patients of different numbers have different phone numbers.
+/// A booking request of an invented patient. Each patient number has its own phone number.
 ///
 /// # Panics
-/// When the service or the date is none.
+/// If the service or the date is invalid.
 #[must_use]
 pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadModel) -> NewReservation {
     let phone = format!("010-{:04}-{:04}", 1000 + patient / 10_000, patient % 10_000);
@@ -189,13 +189,13 @@ pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadM
         admin_note: None,
         unread_wish: None,
     };
-    #[expect(clippy::expect_used, reason = "an invented request that is none is a fault of its test")]
+    #[expect(clippy::expect_used, reason = "an invalid request is a bug in its test")]
     NewReservation {
         key: None,
         details,
-        phone: Phone::parse(&phone).expect("an invented phone"),
-        service: ServiceId::parse(service).expect("an invented service"),
-        date: date.parse().expect("an invented date"),
+        phone: Phone::parse(&phone).expect("a valid phone number"),
+        service: ServiceId::parse(service).expect("a valid service id"),
+        date: date.parse().expect("a valid date"),
         wish: WishInput::Text(wish.to_owned()),
         judge,
     }

@@ -1,6 +1,6 @@
-//! What the tests and the benchmarks of the whole share: databases, a clinic, the program as a process, the benchmarks.
+//! The harness of tests and benchmarks: databases, a clinic, the program as a process, the benchmarks.
 //!
-//! It must never stand in for a part of Daybook: tests run on the real thing, and what is missing makes them fail.
+//! It must never replace a part of Daybook: tests run against the real thing and fail if a dependency is missing.
 
 pub mod app;
 pub mod bench;

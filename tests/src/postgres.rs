@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use self::name::DatabaseName;
 use self::server::Server;
 
-/// The database that `migrated` clones. The first test of this process that needs it creates it.
+/// The database that `migrated` clones. The first test in this process that needs it creates it.
 static TEMPLATE: OnceCell<DatabaseName> = OnceCell::const_new();
 
 /// A database of one test. Dropping the value drops the database.
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_url_leads_to_the_same_database() {
+    async fn the_url_connects_to_the_same_database() {
         let database = TestDatabase::empty().await.unwrap();
         let (client, connection) = database.url().parse::<Config>().unwrap().connect(NoTls).await.unwrap();
         tokio::spawn(connection);

@@ -1,7 +1,7 @@
-//! The `daybook` program as a process of its own, over a database or a data dir of its own.
+//! Runs the `daybook` program as a process, over its own database or data dir.
 //!
-//! Tests talk to it as its users do: by its command line, its output, its signals and HTTP. It must never be ended by
-//! name: only by the id of the process that was started here.
+//! Tests use it as its users do: through its command line, output, signals and HTTP. A process must never be killed by
+//! name, only by the id of the process that was started here.
 
 mod output;
 mod program;
@@ -28,23 +28,23 @@ use crate::app::JWT_SECRET;
 use crate::clinic::MASTER_KEY;
 use crate::postgres::TestDatabase;
 
-/// How long a command, a start or an end may take, at most: the machine may be busy with other tests.
+/// The time limit for a command, a start or a stop. The machine may be busy with other tests.
 const PROCESS_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process inherits of the environment. Everything else of a developer's shell could change what it does.
+/// The environment variables that a process inherits. Others from a developer's shell could change its behaviour.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "USER", "LANG", "DAYBOOK_POSTGRES_BIN"];
 
-/// Guardrails that do not mind a machine that is busy with other tests: they are for tests that say so.
+/// Guardrails that tolerate a machine that is busy with other tests. Tests that need strict ones set their own.
 const GUARDRAILS: &str = "latency-ms=30000";
 
-/// How the line begins by which a service says that it is ready.
+/// How the line starts that a service writes when it is ready.
 const READY: &str = "listening on ";
 
-/// The machine, which the installations of a test process share, or one has for itself: what is measured on a machine
-/// that others keep busy says nothing.
+/// Grants the machine to all installations of a test process together, or to one alone: measurements on a busy machine
+/// mean nothing.
 static MACHINE: RwLock<()> = RwLock::const_new(());
 
-/// A share of the machine. Fair: who wants all of it waits for those before, and those after wait for it.
+/// A share of the machine. The lock is fair: an exclusive request waits for earlier ones, and later ones wait for it.
 #[derive(Debug)]
 enum Share {
     Some { _guard: RwLockReadGuard<'static, ()> },
@@ -64,27 +64,27 @@ impl Share {
 /// Where an installation keeps its event log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogKind {
-    /// In its database.
+    /// In the installation's database.
     Database,
-    /// In a server that speaks EventStoreDB's protocol, in this test process.
+    /// In a server of EventStoreDB's protocol in this test process.
     EventStoreDb,
-    /// In three of them, of which one leads.
+    /// In a cluster of three such servers.
     EventStoreDbCluster,
 }
 
-/// Who keeps the event log, where it is not the database.
+/// The servers of an event log that is not in the database.
 #[derive(Debug)]
 enum LogKeeper {
     Server(LogServer),
     Cluster(Cluster),
 }
 
-/// Members of a cluster.
+/// Number of members of a cluster.
 pub const CLUSTER_MEMBERS: usize = 3;
 
-/// A place where `daybook` is run: its data dir, and its database unless it makes one itself.
+/// A place to run `daybook`: a data dir, and a database unless `daybook` creates one itself.
 ///
-/// A test has one at a time.
+/// A test uses one at a time.
 #[derive(Debug)]
 pub struct Installation {
     database: Option<TestDatabase>,
@@ -93,41 +93,41 @@ pub struct Installation {
     _share: Share,
 }
 
-/// A command that has ended.
+/// The result of a finished command.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Ended {
-    /// What it printed, as JSON, once it is known to have done what was asked.
+    /// Parses standard output as JSON.
     ///
     /// # Errors
-    /// When it failed, or printed something else.
+    /// If the command failed or the output is not JSON.
     pub fn json(&self) -> anyhow::Result<Value> {
-        ensure!(self.code == Some(0), "the command ended with {:?}: {}", self.code, self.stderr);
-        serde_json::from_str(&self.stdout).context("reading what the command printed")
+        ensure!(self.code == Some(0), "the command exited with {:?}: {}", self.code, self.stderr);
+        serde_json::from_str(&self.stdout).context("parsing the output of the command")
     }
 }
 
 impl Installation {
-    /// One over an empty database of the tests' server.
+    /// Opens an installation with an empty database on the tests' server.
     ///
     /// # Errors
-    /// When there is no PostgreSQL.
+    /// If there is no PostgreSQL.
     pub async fn open() -> anyhow::Result<Self> {
         Self::over(TestDatabase::empty().await?, Share::some().await)
     }
 
-    /// One over an empty database, with its log where it is wanted.
+    /// Opens an installation with an empty database and the given kind of log.
     ///
     /// # Errors
-    /// When there is no PostgreSQL, or no port to listen on.
+    /// If there is no PostgreSQL, or no free port.
     pub async fn open_on(log: LogKind) -> anyhow::Result<Self> {
         let options = LogServerOptions::default();
         let log_keeper = match log {
@@ -140,24 +140,24 @@ impl Installation {
         Ok(Self { log_keeper, ..Self::open().await? })
     }
 
-    /// The cluster that keeps its log.
+    /// The cluster of its log.
     ///
     /// # Errors
-    /// When its log is elsewhere.
+    /// If its log is not on a cluster.
     pub fn log_cluster(&mut self) -> anyhow::Result<&mut Cluster> {
         match &mut self.log_keeper {
             Some(LogKeeper::Cluster(cluster)) => Ok(cluster),
-            Some(LogKeeper::Server(_)) | None => bail!("its log is in no cluster"),
+            Some(LogKeeper::Server(_)) | None => bail!("its log is not on a cluster"),
         }
     }
 
-    /// Kills the server of the log and starts it again with its data, at the same address.
+    /// Kills the log's server and starts it again with its data, at the same address.
     ///
     /// # Errors
-    /// When it cannot be started again, or no single server keeps the log.
+    /// If it cannot be started, or the log is not on a single server.
     pub async fn restart_log_server(&mut self) -> anyhow::Result<()> {
         let Some(LogKeeper::Server(server)) = self.log_keeper.take() else {
-            bail!("its log is in no single server")
+            bail!("its log is not on a single server")
         };
         let (port, store) = (server.address().port(), server.store().clone());
         server.stop().await;
@@ -166,10 +166,10 @@ impl Installation {
         Ok(())
     }
 
-    /// The same, while no other installation of this test process is there: for a test that measures.
+    /// Like [`Installation::open`], but no other installation of this test process exists meanwhile: for measurements.
     ///
     /// # Errors
-    /// When there is no PostgreSQL.
+    /// If there is no PostgreSQL.
     pub async fn open_alone() -> anyhow::Result<Self> {
         Self::over(TestDatabase::empty().await?, Share::all().await)
     }
@@ -178,10 +178,10 @@ impl Installation {
         Ok(Self { database: Some(database), log_keeper: None, folder: tempfile::tempdir()?, _share: share })
     }
 
-    /// One that names no database, so that `daybook` runs a private PostgreSQL in the data dir.
+    /// Opens an installation without a database, so that `daybook` runs a private PostgreSQL in the data dir.
     ///
     /// # Errors
-    /// When no folder can be made.
+    /// If the folder cannot be created.
     pub async fn private() -> anyhow::Result<Self> {
         Ok(Self {
             database: None,
@@ -191,18 +191,18 @@ impl Installation {
         })
     }
 
-    /// A connection to its database.
+    /// Connects to its database.
     ///
     /// # Errors
-    /// When it has none of the tests' server, or that does not let us in.
+    /// If its database is not on the tests' server, or the server refuses the connection.
     pub async fn connect(&self) -> anyhow::Result<tokio_postgres::Client> {
-        self.database.as_ref().context("its database is its own")?.connect().await
+        self.database.as_ref().context("its database is not on the tests' server")?.connect().await
     }
 
-    /// The program with its settings, not yet started. `settings` are further environment variables.
+    /// The program with its settings, not yet started. `settings` are additional environment variables.
     ///
     /// # Errors
-    /// When the program cannot be built.
+    /// If the program cannot be built.
     pub async fn command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Command> {
         let mut command = Command::new(program().await?);
         command.env_clear().current_dir(self.folder.path()).args(arguments);
@@ -226,19 +226,19 @@ impl Installation {
     /// Runs a command to its end.
     ///
     /// # Errors
-    /// When it cannot be started, or takes too long.
+    /// If it cannot be started or exceeds the time limit.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
         self.run_with(arguments, &[]).await
     }
 
-    /// The same with further environment variables.
+    /// Like [`Installation::run`], with additional environment variables.
     ///
     /// # Errors
     /// As [`Installation::run`].
     pub async fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Ended> {
         let mut command = self.command(arguments, settings).await?;
         let ended = timeout(PROCESS_PATIENCE, command.output()).await;
-        let output = ended.with_context(|| format!("`daybook {}` takes too long", arguments.join(" ")))??;
+        let output = ended.with_context(|| format!("`daybook {}` exceeds the time limit", arguments.join(" ")))??;
         Ok(Ended {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -249,12 +249,12 @@ impl Installation {
     /// Starts the service and waits until it is ready.
     ///
     /// # Errors
-    /// When it ends before, or takes too long; with what it wrote.
+    /// If it exits first or exceeds the time limit. The error contains its output.
     pub async fn serve(&self) -> anyhow::Result<Service> {
         self.serve_with(&[]).await
     }
 
-    /// The same with further environment variables.
+    /// Like [`Installation::serve`], with additional environment variables.
     ///
     /// # Errors
     /// As [`Installation::serve`].
@@ -263,32 +263,32 @@ impl Installation {
         Service::ready(child).await
     }
 
-    /// A `DATABASE_URL` under which a process's connections carry a name in PostgreSQL.
+    /// A `DATABASE_URL` that sets the application name of a process's connections.
     ///
     /// # Errors
-    /// When it has no database of the tests' server.
+    /// If its database is not on the tests' server.
     pub fn url_named(&self, name: &str) -> anyhow::Result<String> {
-        let url = self.database.as_ref().context("its database is its own")?.url();
+        let url = self.database.as_ref().context("its database is not on the tests' server")?.url();
         let mark = if url.contains('?') { '&' } else { '?' };
         Ok(format!("{url}{mark}application_name={name}"))
     }
 
-    /// A connection string of its database for another role.
+    /// A connection string to its database for another role.
     ///
     /// # Errors
-    /// When it has no database of the tests' server.
+    /// If its database is not on the tests' server.
     pub fn url_as(&self, role: &str) -> anyhow::Result<String> {
-        Ok(self.database.as_ref().context("its database is its own")?.url_as(role))
+        Ok(self.database.as_ref().context("its database is not on the tests' server")?.url_as(role))
     }
 
-    /// Its data dir. The program makes it when it first needs it.
+    /// Its data dir. The program creates it when needed.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 }
 
-/// A service that runs. It is killed with this value.
+/// A running service. Dropping this value kills it.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
@@ -303,17 +303,17 @@ impl Service {
         let line = said.with_context(|| format!("`daybook serve` was not ready: {}", output.text()))?;
         let url = line.strip_prefix(READY).with_context(|| format!("the first line is `{line}`"))?;
         let address =
-            url.strip_prefix("http://").context("it listens on something else than HTTP")?.to_owned();
+            url.strip_prefix("http://").context("the line contains no HTTP address")?.to_owned();
         Ok(Self { child, output, address })
     }
 
-    /// Its process id; none once it has ended.
+    /// The process id; `None` once it has exited.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Host and port at which it listens.
+    /// The host and port at which it listens.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -325,36 +325,36 @@ impl Service {
         format!("http://{}{path}", self.address)
     }
 
-    /// All that it wrote so far, to standard output and standard error.
+    /// Its standard output and standard error so far.
     #[must_use]
     pub fn written(&self) -> String {
         self.output.text()
     }
 
-    /// Sends it a signal.
+    /// Sends a signal.
     ///
     /// # Errors
-    /// When it has ended.
+    /// If it has exited.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let id = self.child.id().context("the service has ended")?;
+        let id = self.child.id().context("the service has already exited")?;
         Ok(kill(Pid::from_raw(id.try_into()?), signal)?)
     }
 
-    /// Waits until it has ended, and until all that it wrote is there.
+    /// Waits until it has exited and all its output has been read.
     ///
     /// # Errors
-    /// When that takes too long.
+    /// If it exceeds the time limit.
     pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         let status =
-            timeout(PROCESS_PATIENCE, self.child.wait()).await.context("the service does not end")??;
+            timeout(PROCESS_PATIENCE, self.child.wait()).await.context("the service does not exit")??;
         self.output.complete(PROCESS_PATIENCE).await?;
         Ok(status)
     }
 
-    /// Ends it as `kill -9` does: it cannot do anything about it.
+    /// Kills it with SIGKILL, like `kill -9`.
     ///
     /// # Errors
-    /// When it has ended before.
+    /// If it has already exited.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.signal(Signal::SIGKILL)?;
         self.ended().await.map(drop)

@@ -1,6 +1,6 @@
-//! PostgreSQL's own `psql` and `pg_restore`, run as people run them: with a file, stopping at the first statement that fails.
+//! Runs PostgreSQL's `psql` with a file of statements, and `pg_restore`. They stop at the first error.
 //!
-//! They must never read a person's `.psqlrc`, and never ask for a password.
+//! It must never read the user's `.psqlrc`, and never ask for a password.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,18 +11,18 @@ use daybook_private_postgres::psql_program;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How long a file of statements may take, at most.
+/// The time limit for a file of statements.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs a file of statements. Gives the rows that were printed, each a line with `|` between its values.
+/// Runs a file of statements. Returns the printed rows, one per line, with `|` between the values.
 ///
 /// # Errors
-/// When a statement fails, with what `psql` says.
+/// If a statement fails. The error contains the output of `psql`.
 pub async fn run_file(url: &str, file: &Path) -> anyhow::Result<Vec<String>> {
     let mut command = Command::new(psql_program()?);
     command.args(["-X", "-w", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file);
     command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.context("psql takes too long")??;
+    let output = timeout(PATIENCE, command.output()).await.context("psql exceeds the time limit")??;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success() && complaint.is_empty(), "{}: {complaint}", file.display());
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())

@@ -1,7 +1,7 @@
-//! `append`: bookings a second through the whole write side ÷ single-row durable inserts a second.
+//! `append`: bookings per second through the whole write side ÷ durable single-row inserts per second.
 //!
-//! Both sides end with the same rows on the same disk: what the bookings of a round wrote is what its inserts write. It
-//! must never count a booking that was refused.
+//! Both sides write the same rows to the same disk: the inserts repeat the rows that the bookings of a round wrote. A
+//! rejected booking must never count.
 
 mod bookings;
 mod inserts;
@@ -11,16 +11,16 @@ use anyhow::ensure;
 use super::Figure;
 use super::report::{Aim, Measured, Round, Unit};
 
-/// Who books, and who inserts, at the same time.
+/// Concurrent clients on each side.
 const CLIENTS: usize = 32;
 
-/// Bookings that are asked for in one round.
+/// Booking requests per round.
 const BOOKINGS: usize = 12_000;
 
-/// Rounds, each on a clinic of its own.
+/// Rounds, each on its own clinic.
 const ROUNDS: usize = 5;
 
-/// How many of the bookings must be accepted for a round to say something.
+/// Share of bookings that must be accepted for a round to be meaningful.
 const LEAST_ACCEPTED: f64 = 0.9;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
@@ -34,16 +34,16 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Append,
         what: [
-            "accepted bookings a second through Commands::request, 32 at once, details sealed, decided and durable",
-            "single-row INSERTs a second of the same rows into a table of the same shape, 32 connections, each its own commit",
+            "accepted bookings per second through Commands::request, 32 concurrent, details sealed, decided and durable",
+            "single-row INSERTs per second of the same rows into a table of the same shape, 32 connections, one commit per row",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(1.0),
         rounds,
         notes: vec![
             format!("{accepted} of {asked} bookings were accepted; only they count"),
-            format!("each round: {} days ahead, pages not in memory at first", bookings::DAYS_AHEAD),
-            "half of the patients new (their key is made, and committed with the booking), half known (key on disk, not in memory)".to_owned(),
+            format!("each round: {} days ahead, day schedules not in memory at first", bookings::DAYS_AHEAD),
+            "half of the patients new (the key is created and committed with the booking), half known (key on disk, not in memory)".to_owned(),
         ],
     })
 }
@@ -53,7 +53,7 @@ async fn measure_round() -> anyhow::Result<(Round, usize)> {
     let booked = bookings::run(&clinic).await?;
     ensure!(
         booked.accepted as f64 >= LEAST_ACCEPTED * BOOKINGS as f64,
-        "only {} of {BOOKINGS} bookings were accepted: the round says little",
+        "only {} of {BOOKINGS} bookings were accepted: too few for a meaningful round",
         booked.accepted
     );
     let ours = booked.accepted as f64 / booked.seconds;

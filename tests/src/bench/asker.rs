@@ -1,6 +1,6 @@
-//! A keep-alive connection that asks and waits for the whole answer.
+//! A keep-alive connection that sends a request and waits for the whole response.
 //!
-//! It speaks just enough HTTP/1.1 for that, and must never take an answer that is not 200 for one.
+//! It supports just enough HTTP/1.1 for that, and must never accept a status other than 200.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,9 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Largest answer, head and body.
+/// The largest response, head and body.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// A connection.
 pub(super) struct Asker {
     stream: TcpStream,
     received: BytesMut,
@@ -25,13 +24,13 @@ impl Asker {
         Ok(Self { stream, received: BytesMut::with_capacity(MAX_ANSWER_BYTES) })
     }
 
-    /// Asks, and waits for the whole answer. Gives its body.
+    /// Sends a request and waits for the whole response. Returns the body.
     pub(super) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.received.clear();
         self.stream.write_all(request).await?;
         let head = loop {
             ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the connection was closed");
-            ensure!(self.received.len() < MAX_ANSWER_BYTES, "an answer has {MAX_ANSWER_BYTES} bytes or more");
+            ensure!(self.received.len() < MAX_ANSWER_BYTES, "a response has {MAX_ANSWER_BYTES} bytes or more");
             if let Some(head) = Head::read(&self.received)?.filter(|head| self.received.len() >= head.end()) {
                 break head;
             }
@@ -40,7 +39,7 @@ impl Asker {
     }
 }
 
-/// How long an answer is.
+/// The length of a response.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     bytes: usize,
@@ -53,38 +52,37 @@ impl Head {
         self.bytes + self.body_bytes
     }
 
-    /// Reads the head of an answer; nothing while it has not come as a whole.
+    /// Parses the head of a response. Returns `None` until it is complete.
     fn read(received: &[u8]) -> anyhow::Result<Option<Self>> {
         let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
         let head = std::str::from_utf8(received.get(..end).unwrap_or_default())?;
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap_or_default();
         if !status.starts_with("HTTP/1.1 200 ") {
-            bail!("answered {status:?}");
+            bail!("the response has the status {status:?}");
         }
         let length = lines.filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
         });
-        Ok(Some(Self { bytes: end + 4, body_bytes: length.context("an answer without a length")?? }))
+        Ok(Some(Self { bytes: end + 4, body_bytes: length.context("the response has no Content-Length")?? }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    //! Reading heads.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
     #[test]
-    fn a_head_says_how_long_the_answer_is() {
+    fn the_head_gives_the_length_of_the_response() {
         let answer = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 5\r\n\r\nhello";
         assert_eq!(Head::read(answer).unwrap(), Some(Head { bytes: answer.len() - 5, body_bytes: 5 }));
         assert_eq!(Head::read(&answer[..20]).unwrap(), None);
     }
 
     #[test]
-    fn an_answer_that_is_not_200_does_not_count() {
+    fn a_status_other_than_200_is_an_error() {
         assert!(Head::read(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").is_err());
         assert!(Head::read(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }

@@ -1,8 +1,8 @@
-//! `append_esdb` and `follow_esdb`: events a second through the EventStoreDB adapter ÷ through a bare client of the protocol,
-//! against the same server of our own.
+//! `append_esdb` and `follow_esdb`: events per second through the EventStoreDB adapter ÷ through a bare client of the
+//! protocol, against the same in-process server.
 //!
-//! It says what the adapter and its client cost, and nothing about a real server. It must never give the bare side less to
-//! do: the same events, the same number at once, each acknowledged or seen.
+//! This measures the cost of the adapter and its client, and says nothing about a real server. The bare side must never
+//! do less: it handles the same events with the same concurrency, and each is acknowledged or seen.
 
 mod bare;
 
@@ -25,22 +25,21 @@ use uuid::Uuid;
 use super::Figure;
 use super::report::{Aim, Measured, Round, Unit};
 
-/// Who appends at the same time.
+/// Concurrent writers.
 const WRITERS: usize = 32;
 
-/// Events that one round appends, on each side.
+/// Events per side that one round appends.
 const APPENDS: usize = 8_000;
 
-/// Events that one round follows, on each side.
+/// Events per side that one round follows.
 const FOLLOWED: usize = 40_000;
 
-/// Events of one append while a history to follow is made.
+/// Events per append when the history to follow is written.
 const EVENTS_AT_ONCE: usize = 200;
 
-/// Rounds of each.
 const ROUNDS: usize = 5;
 
-/// About as much as a booking writes.
+/// About the size of a booking's event.
 const PAYLOAD_BYTES: usize = 600;
 
 const HAPPENED: EventType = EventType::named("SomethingHappened");
@@ -56,13 +55,13 @@ pub(super) async fn measure_append() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::AppendEsdb,
         what: [
-            "events a second through the EventStoreDB adapter, 32 at once, each an append of its own to its writer's stream",
+            "events per second through the EventStoreDB adapter, 32 concurrent, one append per event to its writer's stream",
             "the same by a bare tonic client over one connection, to the same server",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.8),
         rounds,
-        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+        notes: vec!["the server is Daybook's own, in memory, in this process".to_owned()],
     })
 }
 
@@ -81,13 +80,13 @@ pub(super) async fn measure_follow() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::FollowEsdb,
         what: [
-            "events a second that a follower of the EventStoreDB adapter sees, from the start of the log",
+            "events per second received by a follower of the EventStoreDB adapter, from the start of the log",
             "the same by a subscription of a bare tonic client, to the same server",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.8),
         rounds,
-        notes: vec!["the server is our own, in memory, in this process".to_owned()],
+        notes: vec!["the server is Daybook's own, in memory, in this process".to_owned()],
     })
 }
 
@@ -116,7 +115,7 @@ fn events(count: usize) -> Vec<NewEvent> {
     (0..count).map(event).collect()
 }
 
-/// Gives events a second.
+/// Returns events per second.
 async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     let (events, next) = (Arc::new(events(APPENDS)), Arc::new(AtomicUsize::new(0)));
     let since = Instant::now();
@@ -131,18 +130,18 @@ async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
             Ok::<_, anyhow::Error>(())
         })
     });
-    for outcome in try_join_all(writers).await.context("a writer of the benchmark")? {
+    for outcome in try_join_all(writers).await.context("the task of a writer")? {
         outcome?;
     }
     Ok(APPENDS as f64 / since.elapsed().as_secs_f64())
 }
 
-/// Gives events a second.
+/// Returns events per second.
 async fn follow_all(log: &EventStoreLog) -> anyhow::Result<f64> {
     let since = Instant::now();
     let mut follower = log.follow(Position::START, &Filter::all()).await?;
     for _ in 0..FOLLOWED {
-        ensure!(follower.try_next().await?.is_some(), "a follower ended");
+        ensure!(follower.try_next().await?.is_some(), "the follower ended early");
     }
     Ok(FOLLOWED as f64 / since.elapsed().as_secs_f64())
 }

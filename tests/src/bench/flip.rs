@@ -1,7 +1,7 @@
-//! `flip`: how long reads take while generations are promoted and back ÷ how long they may take then.
+//! `flip`: read latency while generations are promoted back and forth ÷ the allowed latency.
 //!
-//! Reads come at a fixed pace, whatever is answered, and each is timed from when it was due: one that waits behind another
-//! counts its wait. It must never go on after a read that was not answered with 200.
+//! Reads start at a fixed rate, whatever the responses, and each is timed from when it was due, so a read that waits
+//! behind another includes that wait. It must never continue after a response other than 200.
 
 mod pace;
 
@@ -17,23 +17,22 @@ use super::{Figure, history};
 use crate::clinic::Clinic;
 use pace::Latencies;
 
-/// Reservations in the views.
 const RESERVATIONS: u32 = 20_000;
 
-/// Rounds, and how long reads are timed in each, before and during the flips.
+/// Number of rounds, and how long reads are timed in each, before and during the promotions.
 const ROUNDS: usize = 5;
 const TIMED: Duration = Duration::from_secs(4);
 
-/// Time between the end of a promotion and the next.
+/// Pause between the end of a promotion and the next.
 const FLIP_PAUSE: Duration = Duration::from_millis(200);
 
-/// What a flip may add to the 99th percentile.
+/// How much a promotion may add to the 99th percentile.
 const ALLOWED_MS: f64 = 5.0;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let history = history::write(&clinic, RESERVATIONS).await?;
-    clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    clinic.rebuild().missing().await?.context("the clinic already had views")?;
     clinic.start_engine();
     // A second generation of the view that is read; the first one is kept.
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await?;
@@ -48,7 +47,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
             async move { pace::run(&target, TIMED).await }
         });
         flips += flip_until(&clinic, Instant::now() + TIMED).await?;
-        let during = timing.await.context("the reads' task")??;
+        let during = timing.await.context("the task of the reads")??;
         worst = worst.max(during.worst());
         rounds.push(Round { ours: ms(&during), limit: ms(&before) + ALLOWED_MS });
     }
@@ -57,27 +56,27 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Flip,
         what: [
-            "99th percentile of GET /api/reservations/{id} while generations are promoted, to and fro",
-            "the same just before, plus the 5 ms that a promotion may cost",
+            "99th percentile of GET /api/reservations/{id} while generations are promoted back and forth",
+            "the same immediately before, plus the 5 ms that a promotion may add",
         ],
         unit: Unit::Milliseconds,
         aim: Aim::AtMost(1.0),
         rounds,
         notes: vec![format!(
-            "{} reads a second, all of them answered; {flips} promotions; the slowest read meanwhile took {:.1} ms",
+            "{} reads per second, all answered; {flips} promotions; the slowest read during them took {:.1} ms",
             pace::READS_PER_SECOND,
             worst.as_secs_f64() * 1000.0
         )],
     })
 }
 
-/// Promotes the kept generation of the legacy view, again and again. Gives how often.
+/// Promotes the kept generation of the legacy view repeatedly. Returns the number of promotions.
 async fn flip_until(clinic: &Clinic, end: Instant) -> anyhow::Result<usize> {
     let mut flips = 0;
     while Instant::now() < end {
         let all = generation::list(&clinic.pool.get().await?).await?;
         let kept = all.iter().find(|standing| standing.state == generation::GenerationState::Kept);
-        clinic.rebuild().promote_again(kept.context("a kept generation")?.generation, &|_| {}).await?;
+        clinic.rebuild().promote_again(kept.context("there is no kept generation")?.generation, &|_| {}).await?;
         flips += 1;
         tokio::time::sleep(FLIP_PAUSE).await;
     }

@@ -1,7 +1,7 @@
-//! A clinic's past, written straight into the log: what years of bookings and their changes leave behind.
+//! Writes a clinic's history straight into the log: years of bookings and their changes.
 //!
-//! Events are encoded and details sealed as the product does it. It must never write what the write side could not have
-//! written.
+//! Events are encoded and details sealed by the product's own code. It must never write anything that the write side
+//! could not have written.
 
 mod plan;
 
@@ -26,13 +26,11 @@ use super::json_text::JsonText;
 use crate::clinic::{Clinic, request};
 use plan::{Step, steps, wish};
 
-/// Reservations of one day.
 const RESERVATIONS_A_DAY: u32 = 80;
 
-/// Reservations of one patient.
 const RESERVATIONS_A_PATIENT: u32 = 2;
 
-/// The first day of the past.
+/// The first day of the history.
 const FIRST_DAY: NaiveDate = match NaiveDate::from_ymd_opt(2023, 1, 2) {
     Some(date) => date,
     None => NaiveDate::MIN,
@@ -48,19 +46,19 @@ const COPY_SQL: &str = "\
 const COLUMNS: [Type; 7] =
     [Type::INT8, Type::INT8, Type::UUID, Type::TEXT, Type::TEXT, Type::JSON, Type::JSON];
 
-/// A past as it was written.
+/// A written history.
 #[derive(Debug)]
 pub struct History {
-    /// Its reservations, the oldest first.
+    /// The reservations, oldest first.
     pub reservations: Vec<ReservationId>,
-    /// Events in the log, with those of the clinic's first start.
+    /// Events in the log, including those of the clinic's first start.
     pub events: u64,
 }
 
-/// Writes a past of so many reservations, two and a half events each.
+/// Writes a history of this many reservations, with 2.5 events each on average.
 ///
 /// # Errors
-/// When the log or the vault cannot be written.
+/// If the log or the vault cannot be written.
 pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History> {
     let past = Past::invent(clinic, reservations).await?;
     let client = clinic.database.connect().await?;
@@ -80,13 +78,13 @@ pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History
         writer.as_mut().write(&row).await?;
     }
     writer.as_mut().finish().await?;
-    // As autovacuum would leave it: both sides of the figure read pages that need no hint bits set.
+    // As autovacuum would leave it: both sides of the figure read pages whose hint bits are set.
     client.batch_execute("VACUUM (ANALYZE) event_log.events").await?;
     let reservations = past.entries.into_iter().map(|entry| entry.reservation).collect();
     Ok(History { reservations, events: u64::try_from(position)? })
 }
 
-/// What is known of each reservation before its events are written.
+/// The reservations, before their events are written.
 struct Past {
     entries: Vec<Entry>,
     services: Vec<ServiceSnapshot>,
@@ -112,7 +110,7 @@ impl Past {
             entries.push(Entry {
                 reservation: ReservationId::parse(Uuid::new_v4().to_string())?,
                 subject: clinic.commands.subject(&booking.phone),
-                date: day.context("a day of the past")?,
+                date: day.context("the date of a step is out of range")?,
                 booking,
             });
         }
@@ -121,9 +119,9 @@ impl Past {
         Ok(Self { entries, services, sealer })
     }
 
-    /// The event of a step, and the page it belongs to.
+    /// The event of a step, and the date of its day schedule.
     fn event(&self, step: Step, position: i64) -> anyhow::Result<(NaiveDate, NewEvent)> {
-        let entry = self.entries.get(step.reservation()).context("a step of no reservation")?;
+        let entry = self.entries.get(step.reservation()).context("a step has no reservation")?;
         let reservation = entry.reservation.clone();
         let event = match step {
             Step::Request(number) => ScheduleEvent::ReservationRequested(self.requested(entry, number)?),
@@ -152,7 +150,7 @@ impl Past {
     }
 
     fn requested(&self, entry: &Entry, number: usize) -> anyhow::Result<ReservationRequested> {
-        let service = self.services.get(number % self.services.len()).context("a clinic without services")?;
+        let service = self.services.get(number % self.services.len()).context("the clinic has no services")?;
         let (text, placement) = wish(number);
         Ok(ReservationRequested {
             reservation: entry.reservation.clone(),

@@ -1,13 +1,12 @@
-//! JSON as it is, for a `json` column, which stores its text byte for byte.
+//! Raw JSON text for a `json` column, which stores it byte for byte.
 //!
-//! It must never look at what it holds.
+//! It must never parse its contents.
 
 use std::error::Error;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
-/// A JSON text.
 #[derive(Debug, Clone)]
 pub(super) struct JsonText(pub(super) Bytes);
 

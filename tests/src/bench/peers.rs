@@ -1,8 +1,8 @@
-//! Daybook's rebuild beside that of other event-sourcing libraries: the same machine, the same events, the same rows.
+//! Compares Daybook's rebuild with those of other event-sourcing libraries: same machine, same events, same rows.
 //!
-//! Each library rebuilds by its own means, in a process of its own that lives in `tests/bench/peers`; what is fair about
-//! it and what is not stands in the README there. All take turns, round after round, and the median round counts. It must
-//! never give a figure to a library without saying how many of its rows are those of Daybook.
+//! Each library rebuilds with its own API in its own process, from `tests/bench/peers`; the README there says what is
+//! fair about the comparison and what is not. All take turns round by round, and the median round counts. The result of
+//! a library must never be shown without the number of its rows that equal Daybook's.
 
 mod contestant;
 mod past;
@@ -22,29 +22,29 @@ use self::table::{Line, Measured};
 use super::{history, rebuild};
 use crate::clinic::Clinic;
 
-/// Events that all rebuild from, unless the command line says otherwise: a few minutes for the slowest.
+/// Default number of events that all rebuild from. The slowest library takes a few minutes for them.
 const EVENTS: u32 = 20_000;
 
-/// Rounds that are counted.
+/// Rounds that count.
 const ROUNDS: u32 = 3;
 
-/// The smallest past: one that is rebuilt in no time says nothing.
+/// The smallest history: a rebuild of fewer events is too short to measure.
 const MIN_EVENTS: u32 = 100;
 
-/// What a command line asks for.
+/// The parsed command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// Events from which all rebuild.
+    /// Events that all rebuild from.
     pub events: u32,
-    /// Events from which Daybook rebuilds as well: a size that the others do not come to in an hour.
+    /// Events that Daybook also rebuilds from: a size for which the others would take more than an hour.
     pub own_events: u32,
 }
 
 impl Wanted {
-    /// `[EVENTS [OWN_EVENTS]]`.
+    /// Parses `[EVENTS [OWN_EVENTS]]`.
     ///
     /// # Errors
-    /// When it asks for something else.
+    /// If an argument is invalid or superfluous.
     pub fn read(arguments: &[String]) -> anyhow::Result<Self> {
         let number = |text: &String| text.parse::<u32>().ok().filter(|number| *number >= MIN_EVENTS);
         let (events, own_events) = match arguments {
@@ -58,17 +58,17 @@ impl Wanted {
     }
 }
 
-/// Rebuilds with each, and writes the table, with one line `peer NAME ratio` for each library at its end.
+/// Rebuilds with every library and writes the table, with one line `peer NAME ratio` for each library at the end.
 ///
 /// # Errors
-/// When one could not be measured. A library that loses events is none: the table says so.
+/// If a rebuild cannot be measured. A library that loses events is not an error: the table shows it.
 pub async fn run(wanted: Wanted, out: &mut impl Write) -> anyhow::Result<()> {
     contestant::check_installed()?;
     let small = Ours::with_a_past(wanted.events).await?;
     let own_size = Ours::with_a_past(wanted.own_events).await?;
-    say("writing the same events in the clear");
+    say("writing the same events in plain text");
     let past = ClearPast::write(&small.clinic).await?;
-    ensure!(past.events == small.reservation_events, "{} events were written in the clear", past.events);
+    ensure!(past.events == small.reservation_events, "{} events were written in plain text", past.events);
     let databases = Databases::load(&past).await?;
     let (mut ours, mut ours_own_size) = (Vec::new(), Vec::new());
     let mut theirs: Vec<Vec<Theirs>> = Contestant::ALL.iter().map(|_| Vec::new()).collect();
@@ -94,13 +94,13 @@ pub async fn run(wanted: Wanted, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(table::write(&measured, out)?)
 }
 
-/// A round of a library.
+/// One round of a library.
 struct Theirs {
     seconds: f64,
     agreement: Agreement,
 }
 
-/// A library's rounds as a line of the table: of its rows the worst round counts.
+/// The rounds of a library as a line of the table. Of its rows, the worst round counts.
 fn line(contestant: &Contestant, rounds: Vec<Theirs>) -> Line {
     let agreement = rounds.iter().map(|round| round.agreement).min_by_key(|agreement| agreement.equal);
     Line {
@@ -110,46 +110,45 @@ fn line(contestant: &Contestant, rounds: Vec<Theirs>) -> Line {
     }
 }
 
-/// A clinic of Daybook with a past.
+/// A Daybook clinic with a history.
 struct Ours {
     clinic: Clinic,
-    /// Events in the log, those of the clinic's first start among them.
+    /// Events in the log, including those of the clinic's first start.
     events: u64,
-    /// Events of its reservations.
+    /// Events of the reservations.
     reservation_events: u64,
 }
 
 impl Ours {
-    /// Writes a past of about so many events, and rebuilds from it once: that round is not counted.
+    /// Writes a history of about this many events and rebuilds from it once. That rebuild does not count.
     async fn with_a_past(events: u32) -> anyhow::Result<Self> {
-        say(&format!("writing a past of {events} events into Daybook's log"));
+        say(&format!("writing a history of {events} events into Daybook's log"));
         let clinic = Clinic::without_views().await?;
         let before = clinic.log.head().await?.commit();
         let reservations = events.div_ceil(rebuild::EVENTS_OF_TEN_RESERVATIONS) * 10;
         let history = history::write(&clinic, reservations).await?;
-        clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+        clinic.rebuild().missing().await?.context("the clinic already had views")?;
         Ok(Self { clinic, events: history.events, reservation_events: history.events - before })
     }
 
-    /// Rebuilds both views, and notes the seconds.
+    /// Rebuilds both views and records the seconds.
     async fn rebuild(&self, rounds: &mut Vec<f64>) -> anyhow::Result<RebuildReport> {
         let (seconds, report) = rebuild::rebuild(&self.clinic).await?;
         ensure!(report.events == self.events, "Daybook read {} events", report.events);
-        ensure!(report.generations.len() == ReadModel::ALL.len(), "not both views were rebuilt");
+        ensure!(report.generations.len() == ReadModel::ALL.len(), "a view was not rebuilt");
         rounds.push(seconds);
         Ok(report)
     }
 }
 
-/// Says how far it is. What is measured goes to standard output alone.
+/// Reports progress on standard error. Results go to standard output.
 fn say(text: &str) {
-    // Where nothing can be written, the table still tells.
+    // If this cannot be written, the table still shows the result.
     drop(writeln!(std::io::stderr(), "peers: {text}"));
 }
 
 #[cfg(test)]
 mod tests {
-    //! What the command line asks for.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_of_the_command_line_or_the_usual_ones() {
+    fn sizes_come_from_the_command_line_or_the_defaults() {
         for (line, events, own_events) in [
             ("", EVENTS, rebuild::EVENTS),
             ("5000", 5000, rebuild::EVENTS),
@@ -170,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_arguments_are_refused() {
         for line in ["many", "99", "5000 0", "1000 1000 1000", "--events 1000"] {
             assert!(wanted(line).is_err(), "{line}");
         }

@@ -1,6 +1,7 @@
-//! `project`: events a second through live projection of a backlog ÷ those whose rows the machine upserts with as many commits.
+//! `project`: events per second through live projection of a backlog ÷ those whose rows PostgreSQL upserts with the
+//! same number of commits.
 //!
-//! It must never leave out of our side what keeping a view up does: opening details, folding, digests, the fenced checkpoint.
+//! Our side must never leave out any work of live projection: opening details, folding, digests, the fenced checkpoint.
 
 mod upserts;
 
@@ -13,17 +14,17 @@ use super::report::{Aim, Measured, Round, Unit, median};
 use super::{Figure, history};
 use crate::clinic::Clinic;
 
-/// Reservations of the backlog, two and a half events each.
+/// Reservations in the backlog, with 2.5 events each.
 const RESERVATIONS: u32 = 8_000;
 
-/// Rounds, each on a clinic of its own.
+/// Rounds, each on its own clinic.
 const ROUNDS: usize = 5;
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let (mut rounds, mut commits, mut longest) = (Vec::with_capacity(ROUNDS), Vec::new(), 0.0_f64);
     for _ in 0..ROUNDS {
         let clinic = Clinic::without_views().await?;
-        clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+        clinic.rebuild().missing().await?.context("the clinic already had views")?;
         let before = clinic.log.head().await?.commit();
         let events = history::write(&clinic, RESERVATIONS).await?.events - before;
         let projected = project(&clinic, events).await?;
@@ -36,8 +37,8 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Project,
         what: [
-            "events a second through the engine, from a backlog to both live views: decoded, opened, folded, with digests and checkpoints",
-            "the same events ÷ the seconds to upsert the rows that they leave in both views, as JSON in equal parts, with as many commits",
+            "events per second through the engine, from a backlog to both live views: decoded, opened, folded, with digests and checkpoints",
+            "the same events ÷ the seconds to upsert their rows into both views, as JSON in equal parts, with the same number of commits",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.25),
@@ -50,7 +51,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// How the engine worked off a backlog.
+/// The result of processing a backlog.
 struct Projected {
     seconds: f64,
     commits: usize,
@@ -66,13 +67,13 @@ async fn project(clinic: &Clinic, events: u64) -> anyhow::Result<Projected> {
     let mut projected = Projected { seconds: 0.0, commits: 0, longest_batch_seconds: 0.0 };
     let mut taken_in = 0;
     while taken_in < events {
-        let batch = batches.recv().await.context("the engine ended, or its batches were not kept up with")?;
+        let batch = batches.recv().await.context("the engine stopped, or the channel of its batches overflowed")?;
         taken_in += batch.events as u64;
         projected.commits += 1;
         projected.longest_batch_seconds = projected.longest_batch_seconds.max(batch.seconds);
     }
     projected.seconds = since.elapsed().as_secs_f64();
-    ensure!(taken_in == events, "{taken_in} events were taken in, {events} were there");
+    ensure!(taken_in == events, "{applied} of {events} events were applied");
     stop.send_replace(true);
     running.await?;
     Ok(projected)

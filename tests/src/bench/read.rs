@@ -1,7 +1,7 @@
-//! `read`: lookups a second over the real API ÷ those of a bare endpoint on the same row.
+//! `read`: lookups per second over the real API ÷ those of a bare endpoint on the same row.
 //!
-//! Both answer the same client with the same number of workers, and both answers are compared before anything is
-//! measured: it must never race against an endpoint that does less than answer.
+//! Both serve the same client with the same number of workers, and their responses are compared before anything is
+//! measured: the bare endpoint must never return less than the API.
 
 mod bare;
 mod load;
@@ -19,32 +19,31 @@ use crate::clinic::Clinic;
 pub(super) use load::Target;
 pub(super) use ours::Server;
 
-/// Threads that answer, on each side.
+/// Worker threads on each side.
 const WORKERS: usize = 2;
 
 /// Connections of the load.
 const CONNECTIONS: usize = 32;
 
-/// Reservations in the views.
 const RESERVATIONS: u32 = 20_000;
 
-/// Different reservations that are looked up, spread over all.
+/// Number of different reservations to look up, spread over all.
 const LOOKED_UP: usize = 4096;
 
-/// Rounds, and how long each side of one is under load, before and while it is counted.
+/// Number of rounds, and how long each side is under load, before and while it counts.
 const ROUNDS: usize = 5;
 const WARM_UP: Duration = Duration::from_millis(300);
 const COUNTED: Duration = Duration::from_millis(2000);
 
-/// What a row of the legacy view does not hold: the bare endpoint leaves it null.
+/// Fields that a row of the legacy view does not have. The bare endpoint returns null for them.
 const NOT_IN_THE_ROW: [&str; 3] = ["serviceId", "serviceCode", "serviceName"];
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let history = history::write(&clinic, RESERVATIONS).await?;
-    let built = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let built = clinic.rebuild().missing().await?.context("the clinic already had views")?;
     let serving = built.generations.iter().find(|generation| generation.model == ReadModel::Legacy);
-    let bare = bare::Server::start(clinic.database.config(), *serving.context("the serving view")?)?;
+    let bare = bare::Server::start(clinic.database.config(), *serving.context("there is no live view")?)?;
     let ours = Server::start(&clinic).await?;
     let ids = chosen(&history.reservations);
     let (ours_target, bare_target) = (ours.target(&ids)?, bare.target(&ids)?);
@@ -60,8 +59,8 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     Ok(Measured {
         figure: Figure::Read,
         what: [
-            "GET /api/reservations/{id} a second: token, routing, position, the serving view",
-            "the same row by a bare actix-web + tokio-postgres endpoint: one prepared primary-key lookup, one pipelined connection a worker",
+            "GET /api/reservations/{id} per second: token, routing, position, the live view",
+            "the same row by a bare actix-web + tokio-postgres endpoint: one prepared primary-key lookup, one pipelined connection per worker",
         ],
         unit: Unit::PerSecond,
         aim: Aim::AtLeast(0.7),
@@ -72,12 +71,12 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     })
 }
 
-/// Every so many-th, so that lookups go all over the table.
+/// Picks ids at equal distances, so that lookups cover the whole table.
 fn chosen(all: &[ReservationId]) -> Vec<ReservationId> {
     all.iter().step_by((all.len() / LOOKED_UP).max(1)).take(LOOKED_UP).cloned().collect()
 }
 
-/// Both say the same, as far as the row alone can say it.
+/// Checks that both return the same fields, as far as the row alone contains them.
 async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
     let (mut ours, bare) = (answer(ours).await?, answer(bare).await?);
     for field in NOT_IN_THE_ROW {
@@ -86,8 +85,8 @@ async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
         }
     }
     let fields = ours.pointer("/reservation").and_then(Value::as_object).map_or(0, serde_json::Map::len);
-    // The rows are invented, but what stands in them is nobody's business in an error.
-    ensure!(ours == bare && fields > 0, "the two endpoints do not answer with the same fields");
+    // The rows are invented, but an error must not show patient details.
+    ensure!(ours == bare && fields > 0, "the two endpoints return different fields");
     Ok(())
 }
 

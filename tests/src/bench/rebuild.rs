@@ -1,6 +1,6 @@
-//! `rebuild`: time to rebuild both views from the log ÷ time to move the same data through PostgreSQL and nothing else.
+//! `rebuild`: time to rebuild both views from the log ÷ time to move the same data through PostgreSQL.
 //!
-//! It must never leave out of our side what a rebuild does for safety: catching up, comparing, promoting.
+//! Our side must never leave out the safety steps of a rebuild: catching up, comparing, promoting.
 
 mod limit;
 mod memory;
@@ -16,16 +16,16 @@ use super::{Figure, history};
 use crate::clinic::Clinic;
 use limit::FinishedRows;
 
-/// Events of the past, unless the command line says otherwise.
+/// Default number of events in the history.
 pub(super) const EVENTS: u32 = 200_000;
 
-/// Events of one reservation, times ten: two and a half on average.
+/// Events of ten reservations: 2.5 per reservation on average.
 pub(super) const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
 
-/// Rounds, after one rebuild that is not counted.
+/// Rounds, after one rebuild that does not count.
 const ROUNDS: usize = 5;
 
-/// Time for what a side does behind its end.
+/// Pause for background work of the previous side.
 const SETTLE: Duration = Duration::from_millis(500);
 
 pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
@@ -33,7 +33,7 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let reservations = events / EVENTS_OF_TEN_RESERVATIONS * 10;
     let history = history::write(&clinic, reservations).await?;
     let memory = memory::Watch::start();
-    let first = clinic.rebuild().missing().await?.context("a clinic that had views already")?;
+    let first = clinic.rebuild().missing().await?.context("the clinic already had views")?;
     let memory = memory.describe();
     let rows = FinishedRows::take(&clinic, &first.generations).await?;
     let (mut rounds, mut reports, mut parts) =
@@ -54,7 +54,7 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
         figure: Figure::Rebuild,
         what: [
             "seconds to rebuild both views from the log: decode, open details, fold, copy in, index, compare, promote",
-            "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (side by side) and make the same keys and indexes",
+            "seconds to COPY the events out in order, plus to COPY the finished rows of both views in (concurrently) and create the same keys and indexes",
         ],
         unit: Unit::Seconds,
         aim: Aim::AtMost(1.5),
@@ -75,14 +75,14 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     })
 }
 
-/// Lets what one side wrote go to disk, and gives it time to give back its memory, so that the other does not pay for it.
+/// Flushes what one side wrote and lets it release its memory, so that the other side does not pay for it.
 async fn settle(clinic: &Clinic) -> anyhow::Result<()> {
     clinic.database.connect().await?.batch_execute("CHECKPOINT").await?;
     tokio::time::sleep(SETTLE).await;
     Ok(())
 }
 
-/// Rebuilds both views. Gives the seconds as well.
+/// Rebuilds both views. Also returns the seconds.
 pub(super) async fn rebuild(clinic: &Clinic) -> anyhow::Result<(f64, RebuildReport)> {
     let since = Instant::now();
     let report = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await?;

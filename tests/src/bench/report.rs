@@ -1,51 +1,49 @@
-//! Rounds into figures, figures into a table.
+//! Turns rounds into figures, and figures into a table.
 //!
-//! It must never hide a missed aim.
+//! It must never hide a missed target.
 
 use std::io::{self, Write};
 
 use super::Figure;
 
-/// Both sides of a ratio, measured one after the other.
+/// One measurement of both sides of a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Round {
-    /// What Daybook does.
+    /// Daybook's value.
     pub(super) ours: f64,
-    /// What the machine can do.
+    /// The machine's value.
     pub(super) limit: f64,
 }
 
-/// What both sides are measured in.
+/// The unit of both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// More is better.
+    /// Higher is better.
     PerSecond,
-    /// Less is better.
+    /// Lower is better.
     Seconds,
-    /// Less is better.
+    /// Lower is better.
     Milliseconds,
 }
 
-/// What a ratio should be.
+/// The target for a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Aim {
-    /// No less than this.
     AtLeast(f64),
-    /// No more than this.
     AtMost(f64),
 }
 
-/// A figure as it was measured.
+/// A measured figure.
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) figure: Figure,
-    /// What stands above the line of the ratio, and what below.
+    /// Descriptions of the numerator and the denominator.
     pub(super) what: [&'static str; 2],
     pub(super) unit: Unit,
     pub(super) aim: Aim,
-    /// At least one.
+    /// Never empty.
     pub(super) rounds: Vec<Round>,
-    /// What else there is to know, a line each.
+    /// Additional lines below the table.
     pub(super) notes: Vec<String>,
 }
 
@@ -79,7 +77,7 @@ impl Unit {
 }
 
 impl Aim {
-    /// Judges the ratio as it is printed, so that the table does not contradict itself.
+    /// Uses the ratio as printed, so that the table does not contradict itself.
     fn judge(self, ratio: f64) -> &'static str {
         let printed = (ratio * 100.0).round() / 100.0;
         let met = match self {
@@ -97,14 +95,14 @@ impl Aim {
     }
 }
 
-/// The value in the middle; the lower of two.
+/// The median; of an even number of values the lower one in the middle.
 pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Writes the table, what there is to know about each figure, and one line `name ratio` each.
+/// Writes the table, the notes for each figure, and one line `name ratio` for each.
 pub(super) fn write(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{:<11} {:>12} {:>12} {:>7}  {:<8} aim is", "figure", "ours", "limit", "ratio", "aim")?;
     for measured in all {
@@ -129,7 +127,6 @@ pub(super) fn write(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    //! What the table says of given rounds.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
@@ -148,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_round_in_the_middle_counts() {
+    fn the_median_round_counts() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0].into_iter()), 1.0);
         let text = written(measured(Aim::AtLeast(1.0), &[90.0, 123.0, 500.0]));
@@ -156,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_aim_is_called_missed() {
+    fn a_missed_target_is_reported() {
         for (aim, ours, missed) in [
             (Aim::AtLeast(1.0), 99.0, true),
             (Aim::AtLeast(1.0), 99.9, false),

@@ -1,6 +1,6 @@
-//! `make bench`: prints each figure as a ratio to what this machine can do.
+//! `make bench`: prints each figure as a ratio to the limit of this machine.
 //!
-//! It must never fail because a figure misses its aim: that is for whoever reads the table to judge.
+//! It must never fail because a figure misses its target: the reader of the table decides what that means.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! `make peers`: Daybook's rebuild beside that of other event-sourcing libraries.
+//! `make peers`: compares Daybook's rebuild with those of other event-sourcing libraries.
 //!
-//! It must never fail because Daybook is slower than wished: that is for whoever reads the table to judge.
+//! It must never fail because Daybook is slower than expected: the reader of the table decides what that means.
 
 use std::process::ExitCode;
 

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_harness_s_own_names_are_recognised() {
+    fn only_names_made_by_the_harness_are_recognised() {
         let name = DatabaseName::next();
         assert_eq!(DatabaseName::parse(&name.to_string()), Some(name));
         for other in ["postgres", "daybook", "daybook_test_", "daybook_test_x_1_a"] {

@@ -1,6 +1,6 @@
-//! What a process writes, taken in as it comes, so that it never waits for a reader.
+//! Reads the output of a process as it arrives, so that the process never waits for a reader.
 //!
-//! It must never drop a byte: tests look for what must not be in it.
+//! It must never drop a byte: tests search the output for texts that must not appear.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The most that one stream of a process may write: a test that writes more has gone astray.
+/// The largest output of one stream. A test that exceeds it is broken.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Bytes that are taken in at once.
+/// Bytes per read.
 const CHUNK_BYTES: usize = 16 * 1024;
 
 /// One stream, and whether it has ended.
@@ -30,7 +30,7 @@ enum Progress {
     Ended,
 }
 
-/// All that a process writes.
+/// All output of a process.
 #[derive(Debug)]
 pub(super) struct Output {
     stdout: Stream,
@@ -38,7 +38,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Takes both streams over.
+    /// Takes over both streams of a process.
     pub(super) fn collect(child: &mut Child) -> anyhow::Result<Self> {
         let stdout = child.stdout.take().context("standard output was not piped")?;
         let stderr = child.stderr.take().context("standard error was not piped")?;
@@ -53,8 +53,8 @@ impl Output {
             patience,
             progress.wait_for(|progress| *progress == Progress::Ended || found(&self.stdout).is_some()),
         );
-        waited.await.context("it takes too long")?.ok();
-        found(&self.stdout).context("it ended")
+        waited.await.context("the time limit has passed")?.ok();
+        found(&self.stdout).context("the process exited")
     }
 
     /// Waits until both streams have ended.
@@ -62,12 +62,12 @@ impl Output {
         for stream in [&self.stdout, &self.stderr] {
             let mut progress = stream.progress.clone();
             let ended = timeout(patience, progress.wait_for(|progress| *progress == Progress::Ended)).await;
-            ended.context("somebody else holds the output open")?.ok();
+            ended.context("another process holds the output open")?.ok();
         }
         Ok(())
     }
 
-    /// All that was written so far.
+    /// All output so far.
     pub(super) fn text(&self) -> String {
         self.stdout.text() + &self.stderr.text()
     }

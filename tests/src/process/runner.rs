@@ -1,6 +1,6 @@
-//! `daybook projection run` as a process of its own.
+//! Runs `daybook projection run` as a process.
 //!
-//! It must never be asked over HTTP: it has none. What it says of itself is all there is.
+//! It has no HTTP, so tests must rely on its output alone.
 
 use std::process::ExitStatus;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::output::Output;
 use super::{Installation, PROCESS_PATIENCE};
 
-/// A process that keeps the views up, or stands by. It is killed with this value.
+/// A process that keeps the views up to date, or stands by. Dropping this value kills it.
 #[derive(Debug)]
 pub struct Runner {
     child: Child,
@@ -21,46 +21,46 @@ pub struct Runner {
 }
 
 impl Installation {
-    /// Starts a process that only keeps the views up, and waits until it has said what it is. Gives that line as well.
+    /// Starts `daybook projection run` and waits until it has reported its role. Also returns that line.
     ///
     /// # Errors
-    /// When it ends before, or takes too long; with what it wrote.
+    /// If it exits first or exceeds the time limit. The error contains its output.
     pub async fn keep_views_up(
         &self,
         arguments: &[&str],
         settings: &[(&str, &str)],
     ) -> anyhow::Result<(Runner, String)> {
         let arguments: Vec<&str> = ["projection", "run"].iter().chain(arguments).copied().collect();
-        let mut child = self.command(&arguments, settings).await?.spawn().context("starting it")?;
+        let mut child = self.command(&arguments, settings).await?.spawn().context("starting `daybook projection run`")?;
         let output = Output::collect(&mut child)?;
         let said = output.first_line(PROCESS_PATIENCE).await;
         let line =
-            said.with_context(|| format!("`daybook projection run` says nothing: {}", output.text()))?;
+            said.with_context(|| format!("`daybook projection run` prints nothing: {}", output.text()))?;
         Ok((Runner { child, output }, line))
     }
 }
 
 impl Runner {
-    /// Its process id; none once it has ended.
+    /// The process id; `None` once it has exited.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// All that it wrote so far, to standard output and standard error.
+    /// Its standard output and standard error so far.
     #[must_use]
     pub fn written(&self) -> String {
         self.output.text()
     }
 
-    /// Tells it to stop, and waits until it has.
+    /// Tells it to stop, and waits until it has exited.
     ///
     /// # Errors
-    /// When it had ended before, or does not end.
+    /// If it has already exited, or does not stop.
     pub async fn stop(&mut self) -> anyhow::Result<ExitStatus> {
-        let id = self.child.id().context("it has ended")?;
+        let id = self.child.id().context("it has already exited")?;
         kill(Pid::from_raw(id.try_into()?), Signal::SIGTERM)?;
-        let status = timeout(PROCESS_PATIENCE, self.child.wait()).await.context("it does not end")??;
+        let status = timeout(PROCESS_PATIENCE, self.child.wait()).await.context("it does not exit")??;
         self.output.complete(PROCESS_PATIENCE).await?;
         Ok(status)
     }

@@ -1,4 +1,4 @@
-//! Requests as booking clients send them, what was answered, and waiting for what has to become true.
+//! Sends requests as booking clients do, and waits for conditions.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -9,29 +9,29 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// The address that takes bookings.
+/// The path of booking requests.
 pub(crate) const RESERVATIONS: &str = "/api/public/reservations";
 
-/// An export of the old system that is part of the tree.
+/// An export of the old system in the repository.
 pub(crate) const EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/legacy_reservations.csv");
 
-/// Reservations of the export.
+/// Number of reservations in the export.
 pub(crate) const EXPORTED: usize = 200;
 
-/// How long anything may take to become true.
+/// The time limit for a condition to become true.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often it is looked whether it has.
+/// The interval at which a condition is checked.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long an answer may take.
+/// The time limit for a response.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Headers `Daybook-Read-Model` and `Daybook-Generation`; empty where there are none.
+    /// The headers `Daybook-Read-Model` and `Daybook-Generation`; empty if absent.
     pub(crate) model: String,
     pub(crate) generation: String,
     pub(crate) position: String,
@@ -40,7 +40,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn id(&self) -> &str {
-        self.body["reservation"]["id"].as_str().expect("the id of a reservation")
+        self.body["reservation"]["id"].as_str().expect("the response has no reservation id")
     }
 
     pub(crate) fn code(&self) -> &str {
@@ -54,12 +54,12 @@ impl Answer {
     }
 }
 
-/// A client that keeps its connections.
+/// A client that keeps its connections open.
 pub(crate) fn client() -> Client {
     Client::builder().timeout(ANSWER_PATIENCE).build().unwrap()
 }
 
-/// Sends a request, and takes the whole answer in.
+/// Sends a request and reads the whole response.
 pub(crate) async fn ask(request: RequestBuilder) -> reqwest::Result<Answer> {
     let answer = request.send().await?;
     let header =
@@ -70,12 +70,12 @@ pub(crate) async fn ask(request: RequestBuilder) -> reqwest::Result<Answer> {
     Ok(Answer { status, model, generation, position, body })
 }
 
-/// Reads an address of a service.
+/// Reads a path of a service.
 pub(crate) async fn read(client: &Client, service: &Service, path: &str) -> reqwest::Result<Answer> {
     ask(client.get(service.url(path))).await
 }
 
-/// The form of an invented patient; patients of different numbers have different phone numbers.
+/// The booking form of an invented patient. Each patient number has its own phone number.
 pub(crate) fn form(patient: usize, service: &str, day: NaiveDate, time: &str) -> Value {
     json!({
         "patient_name": format!("Patient {patient}"),
@@ -85,24 +85,24 @@ pub(crate) fn form(patient: usize, service: &str, day: NaiveDate, time: &str) ->
     })
 }
 
-/// The day of the clinic: in Seoul, whatever the zone of the machine.
+/// The clinic's current date: in Seoul, whatever the machine's time zone.
 fn today() -> NaiveDate {
     let now: DateTime<Utc> = Utc::now();
     (now + TimeDelta::hours(9)).date_naive()
 }
 
-/// The working days ahead, from a week from now: Monday to Friday, when the hours are 09–12 and 14–18.
+/// The working days from a week from now on: Monday to Friday, when the clinic is open 09–12 and 14–18.
 pub(crate) fn working_day(number: usize) -> NaiveDate {
     let is_working = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
     (today() + TimeDelta::days(7)).iter_days().filter(is_working).nth(number).unwrap()
 }
 
-/// Waits until something is true; fails with the last thing seen where that takes too long.
+/// Waits until a condition is true. After the time limit it fails with the last observed state.
 pub(crate) async fn until<T: Debug>(what: &str, look: impl AsyncFnMut() -> Result<T, String>) -> T {
     within(PATIENCE, what, look).await
 }
 
-/// The same with a limit of its own.
+/// Like [`until`], with its own time limit.
 pub(crate) async fn within<T: Debug>(
     patience: Duration,
     what: &str,

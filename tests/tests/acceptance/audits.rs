@@ -1,11 +1,11 @@
-//! The audit on the command line: a hole is told, mended on request, and told no more.
+//! The audit on the command line: it reports a missing row and repairs it on request.
 
 use daybook_tests::process::Installation;
 
 use crate::asking::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hole_in_a_view_is_told_and_mended() {
+async fn a_missing_row_is_reported_and_repaired() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let whole = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
@@ -27,7 +27,7 @@ async fn a_hole_in_a_view_is_told_and_mended() {
     assert!(told.stdout.contains("legacy_1 has applied all"), "{}", told.stdout);
 
     let unattended = clinic.run(&["projection", "audit", "--repair", &taken]).await.unwrap();
-    assert_eq!(unattended.code, Some(2), "it asks first: {}", unattended.stderr);
+    assert_eq!(unattended.code, Some(2), "it must ask for confirmation: {}", unattended.stderr);
     let mended = clinic
         .run(&["projection", "audit", "--repair", "all", "--yes", "--json"])
         .await

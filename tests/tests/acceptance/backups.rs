@@ -1,4 +1,4 @@
-//! Backups as an operator makes them: beside a service that takes bookings, proven, broken, and put into an empty database.
+//! Backups as an operator makes them: during bookings, verified, damaged, and restored into an empty database.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,14 +17,13 @@ use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, wo
 use crate::load::{Load, Tolerance};
 use crate::tables::{VIEWS, ids, wait_for};
 
-/// The files of a backup.
 const FILES: [&str; 4] = ["database.dump", "log.jsonl", "manifest.json", "migrations.dump"];
 
-/// Clients that book at once while a backup is made, and bookings that are acknowledged before it.
+/// Concurrent clients during a backup, and the number of bookings acknowledged before it.
 const CLIENTS: usize = 4;
 const BOOKINGS_BEFORE: usize = 20;
 
-/// A folder for backups, and the name of one in it.
+/// A temporary folder for backups.
 struct Shelf(TempDir);
 
 impl Shelf {
@@ -45,14 +44,14 @@ async fn import(clinic: &Installation) {
     done(clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
 }
 
-/// When an item of the checklist was done, by its event's position; null where it was not.
+/// The position of the event that completed a checklist item; null if there is none.
 async fn done_at(clinic: &Installation, item: &str) -> Value {
     let report = done(clinic, &["migrate", "checklist", "--json"]).await;
     let lines = report["before_migration"].as_array().unwrap();
     lines.iter().find(|line| line["item"] == item).unwrap()["done"]["position"].clone()
 }
 
-/// Scratch databases of an installation's database that are there.
+/// Number of scratch databases of an installation's database.
 async fn scratch_databases(database: &Client) -> i64 {
     let sql = "SELECT count(*) FROM pg_database WHERE datname = 'daybook_restore_' ||
                (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -66,7 +65,7 @@ fn flip(path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Changes what a manifest says, with a sum that fits.
+/// Changes the contents of a manifest and updates its checksum.
 fn forge(folder: &str, change: impl FnOnce(&mut Value)) {
     let path = Path::new(folder).join("manifest.json");
     let mut envelope: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -89,7 +88,7 @@ fn copy(from: &str, to: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_made_under_a_load_is_proven_beside_it_and_holds_all_that_was_acknowledged_before() {
+async fn a_backup_made_under_load_verifies_and_contains_all_earlier_bookings() {
     let (clinic, shelf, load) = (Installation::open().await.unwrap(), Shelf::new(), Load::default());
     import(&clinic).await;
     let imported: BTreeSet<String> =
@@ -113,7 +112,7 @@ async fn a_backup_made_under_a_load_is_proven_beside_it_and_holds_all_that_was_a
     assert_eq!(done_at(&clinic, "backup-made").await, made["recorded_at"]);
     assert_eq!(done_at(&clinic, "restore-tested").await, tried["recorded_at"]);
     assert_eq!(scratch_databases(&clinic.connect().await.unwrap()).await, 0);
-    assert!(load.acknowledged().len() > before.len() - imported.len(), "bookings went on meanwhile");
+    assert!(load.acknowledged().len() > before.len() - imported.len(), "bookings must continue meanwhile");
     service.kill().await.unwrap();
 
     let empty = TestDatabase::empty().await.unwrap();
@@ -129,7 +128,7 @@ async fn a_backup_made_under_a_load_is_proven_beside_it_and_holds_all_that_was_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_its_owner_s_alone_and_says_nothing_of_a_patient() {
+async fn a_backup_is_readable_only_by_its_owner_and_contains_no_patient_details() {
     let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
     import(&clinic).await;
     let place = shelf.place("monday");
@@ -140,7 +139,7 @@ async fn a_backup_is_its_owner_s_alone_and_says_nothing_of_a_patient() {
     let sql = "SELECT DISTINCT unnest(ARRAY[\"patientName\", phone]) FROM dynamic.reservations";
     let secrets: Vec<String> = database.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert!(secrets.len() > EXPORTED / 2, "{}", secrets.len());
-    // Compressed data hides what is in it: the dump is looked at as pg_restore writes it out.
+    // The dump is compressed, so its text form from pg_restore is searched.
     let script = std::process::Command::new("pg_restore")
         .args(["--file=-", &format!("{place}/database.dump")])
         .output()
@@ -168,7 +167,7 @@ async fn a_backup_is_its_owner_s_alone_and_says_nothing_of_a_patient() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flipped_bit_in_any_file_is_found_and_nothing_is_recorded() {
+async fn a_flipped_bit_in_any_file_fails_verification_and_records_nothing() {
     let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
     import(&clinic).await;
     let whole = shelf.place("whole");
@@ -195,7 +194,7 @@ async fn a_flipped_bit_in_any_file_is_found_and_nothing_is_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_whose_sums_fit_and_whose_contents_do_not_is_not_proven() {
+async fn a_backup_with_valid_checksums_and_wrong_contents_fails_verification() {
     let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
     let [earlier, later] = ["earlier", "later"].map(|name| shelf.place(name));
     import(&clinic).await;
@@ -203,7 +202,7 @@ async fn a_backup_whose_sums_fit_and_whose_contents_do_not_is_not_proven() {
     done(&clinic, &["reads", "set", "--dynamic", "5", "--reason", "a test", "--yes", "--json"]).await;
     done(&clinic, &["backup", &later, "--json"]).await;
 
-    // A dump that lacks events of the export, one that has more, and views that held something else.
+    // A dump without some events of the export, one with additional events, and views at another state.
     for (name, whole, dump_of) in [("behind", &later, &earlier), ("ahead", &earlier, &later)] {
         let forged = shelf.place(name);
         copy(whole, &forged);
@@ -246,19 +245,19 @@ async fn a_backup_whose_sums_fit_and_whose_contents_do_not_is_not_proven() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_is_killed_leaves_nothing_that_can_be_restored_and_the_next_one_is_whole() {
+async fn a_killed_backup_cannot_be_restored_and_the_next_one_is_complete() {
     let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
     import(&clinic).await;
     let place = shelf.place("monday");
     let mut holder = clinic.connect().await.unwrap();
-    // The dump waits for this table, half-way through.
+    // The dump waits for the lock on this table.
     let held = holder.transaction().await.unwrap();
     held.batch_execute("LOCK TABLE control.contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let mut killed = clinic.command(&["backup", &place], &[]).await.unwrap().spawn().unwrap();
     let part = format!("{place}.part");
-    until("the dump to begin", async || {
+    until("the dump to start", async || {
         let begun = Path::new(&part).join("database.dump.part").exists();
-        if begun { Ok(()) } else { Err(format!("{part} is not there")) }
+        if begun { Ok(()) } else { Err(format!("{part} does not exist yet")) }
     })
     .await;
     killed.kill().await.unwrap();
@@ -275,7 +274,7 @@ async fn a_backup_that_is_killed_leaves_nothing_that_can_be_restored_and_the_nex
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_database_is_restored_into_a_new_data_dir_with_the_same_digests_and_into_no_other() {
+async fn a_private_database_is_restored_only_into_a_new_data_dir_with_equal_digests() {
     let (clinic, shelf) = (Installation::private().await.unwrap(), Shelf::new());
     import(&clinic).await;
     let place = shelf.place("monday");
@@ -306,7 +305,7 @@ async fn a_private_database_is_restored_into_a_new_data_dir_with_the_same_digest
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_the_log_in_event_store_db_the_export_brings_the_log_back_and_the_dump_the_rest() {
+async fn an_event_store_db_log_is_restored_from_the_export_and_the_rest_from_the_dump() {
     let (clinic, shelf) = (Installation::open_on(LogKind::EventStoreDb).await.unwrap(), Shelf::new());
     import(&clinic).await;
     let place = shelf.place("monday");
@@ -334,7 +333,7 @@ async fn with_the_log_in_event_store_db_the_export_brings_the_log_back_and_the_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_that_may_make_no_database_is_told_what_it_needs() {
+async fn a_role_without_createdb_is_told_which_privilege_it_needs() {
     let (clinic, shelf) = (Installation::open().await.unwrap(), Shelf::new());
     import(&clinic).await;
     let place = shelf.place("monday");

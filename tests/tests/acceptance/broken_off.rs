@@ -1,4 +1,4 @@
-//! Rebuilds that are killed half-way: reads go on, and the next start leaves nothing of them.
+//! Rebuilds that are killed half-way: reads continue, and the next start removes the leftovers.
 
 use daybook_tests::process::Installation;
 use tokio_postgres::Client;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use crate::asking::{EXPORT, EXPORTED, client, read, until};
 use crate::tables::VIEWS;
 
-/// Rebuilds that are killed, one after the other.
+/// Number of rebuilds to kill.
 const KILLED: usize = 3;
 
 const HALF_BUILT: &str = "SELECT count(*) FROM control.generations WHERE state IN ('building', 'failed')";
@@ -17,7 +17,7 @@ async fn count(database: &Client, sql: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_that_is_killed_disturbs_nobody_and_is_cleared_away_at_the_next_start() {
+async fn a_killed_rebuild_leaves_reads_undisturbed_and_is_cleaned_up_at_the_next_start() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let database = clinic.connect().await.unwrap();
@@ -33,8 +33,8 @@ async fn a_rebuild_that_is_killed_disturbs_nobody_and_is_cleared_away_at_the_nex
         rebuild.kill().await.unwrap();
         let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
         assert_eq!(answer.generation, "legacy_1");
-        // The lock of the killed rebuild ends with its connection.
-        until("the next start to clear it away", async || {
+        // The lock of the killed rebuild is released when its connection ends.
+        until("the next start to remove it", async || {
             service.kill().await.unwrap();
             service = clinic.serve().await.unwrap();
             match (count(&database, HALF_BUILT).await, count(&database, SCHEMAS).await) {

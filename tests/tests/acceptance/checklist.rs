@@ -1,4 +1,4 @@
-//! The runbook's checklists by command line: what is ticked by hand, what is not, and whom to call.
+//! The runbook's checklists on the command line: manual items, automatic items, and contacts.
 
 use daybook_tests::process::Installation;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn item<'a>(report: &'a Value, list: &str, item: &str) -> &'a Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn contacts_are_filled_in_and_changed_without_a_word_of_them_in_the_log() {
+async fn contacts_are_set_and_changed_without_reaching_the_log() {
     let clinic = Installation::open().await.unwrap();
     drop(clinic.serve().await.unwrap());
     let fill_in = |entries: &'static [&'static str]| {
@@ -44,7 +44,7 @@ async fn contacts_are_filled_in_and_changed_without_a_word_of_them_in_the_log() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_daybook_sees_by_itself_is_not_ticked_by_hand_and_the_rest_is_with_its_evidence() {
+async fn only_items_that_daybook_cannot_observe_are_ticked_by_hand_with_evidence() {
     let clinic = Installation::open().await.unwrap();
     drop(clinic.serve().await.unwrap());
     for (seen, way) in [
@@ -74,7 +74,7 @@ async fn what_daybook_sees_by_itself_is_not_ticked_by_hand_and_the_rest_is_with_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_final_backup_is_one_that_was_made_since_the_dynamic_view_answers_everybody() {
+async fn the_final_backup_must_be_made_after_the_dynamic_stage_began() {
     let clinic = Installation::open().await.unwrap();
     drop(clinic.serve().await.unwrap());
     let shelf = tempfile::tempdir().unwrap();

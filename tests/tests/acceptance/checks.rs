@@ -1,11 +1,11 @@
-//! `daybook migrate check` as a person uses it: what is met ends well, what is not is told with the command that helps.
+//! `daybook migrate check`: exits with 0 if the criteria are met, and otherwise names the command that helps.
 
 use daybook_tests::process::Installation;
 
 use crate::asking::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_says_what_is_missing_and_the_command_it_names_brings_it() {
+async fn a_check_names_what_is_missing_and_the_command_that_fixes_it() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let first = clinic.run(&["migrate", "check", "--phase", "1"]).await.unwrap();

@@ -1,26 +1,26 @@
-//! What was acknowledged survives a `kill -9`.
+//! Acknowledged bookings survive a `kill -9`.
 
 use daybook_tests::process::{Installation, LogKind};
 
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// How often the service is killed.
+/// Number of kills of the service.
 const KILLS: usize = 10;
 
-/// Clients that book at once.
+/// Concurrent clients.
 const CLIENTS: usize = 8;
 
 /// Bookings that are acknowledged before each kill.
 const BOOKINGS_BEFORE_A_KILL: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_booking_is_lost_or_doubled_by_ten_kills_in_the_middle_of_a_load() {
+async fn ten_kills_under_load_neither_lose_nor_duplicate_an_acknowledged_booking() {
     survive_kills(LogKind::Database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nor_with_the_log_in_event_store_db() {
+async fn ten_kills_with_the_log_in_event_store_db_neither_lose_nor_duplicate_a_booking() {
     survive_kills(LogKind::EventStoreDb).await;
 }
 
@@ -35,7 +35,7 @@ async fn survive_kills(log: LogKind) {
         service.kill().await.unwrap();
         clients.join_all().await;
     }
-    assert!(load.unanswered() >= KILLS, "each kill has to come while requests are under way");
+    assert!(load.unanswered() >= KILLS, "each kill must interrupt requests");
     let service = clinic.serve().await.unwrap();
     load.finish(&service).await;
     let acknowledged = load.acknowledged();

@@ -1,4 +1,4 @@
-//! Reads are switched over and back while they are asked for, and nobody notices but by a header.
+//! Routing changes under load: clients notice only a different header.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,25 +11,24 @@ use crate::asking::{ask, client, working_day};
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// Clients that read at once, each under several names in turn.
+/// Concurrent reading clients, each of which alternates between several names.
 const READERS: usize = 8;
 
-/// Names of one client.
+/// Names per client.
 const NAMES: usize = 8;
 
-/// Reads that have to be answered in a second.
+/// The required number of reads per second.
 const MIN_READS_PER_SECOND: f64 = 200.0;
 
-/// Pause between bookings.
 const BOOKING_PAUSE: Duration = Duration::from_millis(50);
 
-/// How soon a change is in force.
+/// How soon a change must take effect.
 const IN_FORCE: Duration = Duration::from_secs(1);
 
-/// How long each share is watched once it is in force.
+/// How long each percentage is observed once it is in force.
 const WATCHED: Duration = Duration::from_millis(1200);
 
-/// One read that was answered.
+/// One answered read.
 #[derive(Debug)]
 struct Read {
     asked: Instant,
@@ -38,14 +37,14 @@ struct Read {
     model: String,
 }
 
-/// Reads under names of one client's own until the load is stopped. Every answer has to be a 200.
+/// Reads under the client's own names until the load stops. Every response must be a 200.
 async fn read_on(reader: usize, urls: Vec<String>, load: Load) -> Vec<Read> {
     let (client, mut reads) = (client(), Vec::new());
     while !load.is_stopped() {
         let name = format!("client-{reader}-{}", reads.len() % NAMES);
         let asked = Instant::now();
         let url = &urls[reads.len() % urls.len()];
-        let answer = ask(client.get(url).header("Daybook-Client", &name)).await.expect("an answer").ok();
+        let answer = ask(client.get(url).header("Daybook-Client", &name)).await.expect("a response").ok();
         assert!(answer.generation.starts_with(&answer.model), "{answer:?}");
         reads.push(Read { asked, answered: Instant::now(), name, model: answer.model });
     }
@@ -59,17 +58,17 @@ fn readers(service: &Service, load: &Load) -> JoinSet<Vec<Read>> {
     (0..READERS).map(|reader| read_on(reader, urls.clone(), load.clone())).collect()
 }
 
-/// Changes the reads by a command, and watches them once the change is in force.
+/// Changes the routing by command. Returns the time span in which the change was in force.
 async fn change(clinic: &Installation, arguments: &[&str]) -> Range<Instant> {
     let told = ["reads"].iter().chain(arguments).chain(&["--reason", "a drill", "--yes", "--json"]);
     clinic.run(&told.copied().collect::<Vec<_>>()).await.unwrap().json().unwrap();
     let in_force = Instant::now() + IN_FORCE;
-    // Not in place of a condition: it is for this long that nothing may go wrong.
+    // This sleep is the observation period: nothing may go wrong during it.
     tokio::time::sleep_until((in_force + WATCHED).into()).await;
     in_force..Instant::now()
 }
 
-/// The models that each name was answered by, in a stretch of time.
+/// The models that answered each name during a time span.
 fn models(reads: &[Read], during: &Range<Instant>) -> BTreeMap<String, BTreeSet<String>> {
     let mut models: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for read in reads.iter().filter(|read| during.start <= read.asked && read.answered <= during.end) {
@@ -81,13 +80,13 @@ fn models(reads: &[Read], during: &Range<Instant>) -> BTreeMap<String, BTreeSet<
 #[track_caller]
 fn all_by(reads: &[Read], during: &Range<Instant>, model: &str) {
     let models = models(reads, during);
-    assert_eq!(models.len(), READERS * NAMES, "every client was answered");
+    assert_eq!(models.len(), READERS * NAMES, "every client must get responses");
     let only = BTreeSet::from([model.to_owned()]);
     assert!(models.values().all(|models| *models == only), "{model}: {models:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shares_are_raised_and_rolled_back_under_a_load_without_a_failed_request() {
+async fn the_rollout_percentage_is_raised_and_rolled_back_under_load_without_a_failed_request() {
     let clinic = Installation::open_alone().await.unwrap();
     let service = clinic.serve().await.unwrap();
     let (load, since) = (Load::default(), Instant::now());
@@ -102,19 +101,19 @@ async fn shares_are_raised_and_rolled_back_under_a_load_without_a_failed_request
     bookers.join_all().await;
 
     let rate = reads.len() as f64 / since.elapsed().as_secs_f64();
-    assert!(rate >= MIN_READS_PER_SECOND, "{rate:.0} reads a second");
+    assert!(rate >= MIN_READS_PER_SECOND, "{rate:.0} reads per second");
     all_by(&reads, &none, "legacy");
     let sticky = models(&reads, &quarter);
-    assert!(sticky.values().all(|models| models.len() == 1), "one name, two models: {sticky:?}");
+    assert!(sticky.values().all(|models| models.len() == 1), "two models answered one name: {sticky:?}");
     let dynamic = sticky.values().filter(|models| models.contains("dynamic")).count();
-    assert!((1..READERS * NAMES / 2).contains(&dynamic), "{dynamic} of {} at 25 %", sticky.len());
+    assert!((1..READERS * NAMES / 2).contains(&dynamic), "{dynamic} of {} are dynamic at 25 %", sticky.len());
     all_by(&reads, &all, "dynamic");
-    // Not only what was asked since then: nothing that was answered a second after the rollback is dynamic.
+    // This also covers reads sent earlier: no read answered a second after the rollback may come from the dynamic view.
     let late = |read: &&Read| read.answered >= rolled_back.start && read.model != "legacy";
     assert_eq!(reads.iter().filter(late).count(), 0);
     all_by(&reads, &rolled_back, "legacy");
 
-    assert_eq!(load.unanswered(), 0, "bookings that failed");
+    assert_eq!(load.unanswered(), 0, "number of failed bookings");
     assert!(load.acknowledged().len() > 10);
     tables::hold_exactly(&clinic.connect().await.unwrap(), &load.acknowledged()).await;
 }

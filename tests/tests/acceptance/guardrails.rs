@@ -1,4 +1,4 @@
-//! Guardrails over two processes, and reads compared by command.
+//! Guardrails across two processes, and comparisons of reads by command.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use serde_json::Value;
 
 use crate::asking::{EXPORT, EXPORTED, ask, client, until, within};
 
-/// Clients that ask one service in turn; at 25 % some 25 of them are on the dynamic view.
+/// Clients that send requests to one service in turn. At 25 % about 25 of them use the dynamic view.
 const CLIENTS: usize = 100;
 
-/// How soon what one process found is in force in the other.
+/// How soon a finding of one process must take effect in the other.
 const IN_FORCE: Duration = Duration::from_secs(1);
 
-/// Comparisons of a view with itself.
+/// Number of comparisons of a view with itself.
 const COMPARES: u64 = 5_000;
 
-/// Short windows, and little traffic that says enough.
+/// Short windows, and a low minimum of requests.
 const SETTINGS: [(&str, &str); 3] = [
     ("DAYBOOK_GUARD_WINDOW", "1"),
     ("DAYBOOK_GUARDRAILS", "min-requests=10,latency-ms=30000"),
     ("DAYBOOK_SHADOW_SAMPLE", "0"),
 ];
 
-/// Every client asks a service once. How many were answered by which model, and how many by a 5xx.
+/// Sends one request per client. Returns how many each model answered, and the number of 5xx responses.
 async fn round(service: &Service) -> (usize, usize) {
     let (client, url) = (client(), service.url("/api/public/services"));
     let ask = |n: usize| ask(client.get(&url).header("Daybook-Client", format!("client-{n}")));
@@ -42,12 +42,12 @@ async fn reads(clinic: &Installation, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_that_see_the_same_fault_record_one_rollback_that_is_in_force_in_both() {
+async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     let clinic = Installation::open().await.unwrap();
     let services = [clinic.serve_with(&SETTINGS).await.unwrap(), clinic.serve_with(&SETTINGS).await.unwrap()];
     reads(&clinic, &["set", "--dynamic", "25", "--reason", "a drill", "--yes"]).await;
     for service in &services {
-        within(IN_FORCE, "the share to be in force", async || match round(service).await {
+        within(IN_FORCE, "the percentage to take effect", async || match round(service).await {
             (10..=45, 0) => Ok(()),
             found => Err(format!("{found:?}")),
         })
@@ -55,7 +55,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_that_is_in_fo
     }
     let database = clinic.connect().await.unwrap();
     database.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
-    until("reads to be rolled back", async || {
+    until("the reads to be rolled back", async || {
         round(&services[0]).await;
         round(&services[1]).await;
         let shown = reads(&clinic, &["show"]).await;
@@ -63,13 +63,13 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_that_is_in_fo
     })
     .await;
     for service in &services {
-        within(IN_FORCE, "both to answer from the legacy view", async || match round(service).await {
+        within(IN_FORCE, "both processes to answer from the legacy view", async || match round(service).await {
             (0, 0) => Ok(()),
             found => Err(format!("{found:?}")),
         })
         .await;
     }
-    // Both judge once more, and have nothing to add.
+    // Both processes evaluate once more and record nothing new.
     let windows = "SELECT count(*) FROM control.read_windows";
     let before: i64 = database.query_one(windows, &[]).await.unwrap().get(0);
     until("more windows", async || {
@@ -85,7 +85,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_that_is_in_fo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_compare_a_view_with_itself_and_with_the_other_one() {
+async fn reads_compare_compares_a_view_with_itself_and_with_the_other() {
     let clinic = Installation::open().await.unwrap();
     let none = clinic.run(&["reads", "selftest"]).await.unwrap();
     assert_eq!(none.code, Some(1), "there is no view yet: {}", none.stderr);

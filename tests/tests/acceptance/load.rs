@@ -1,4 +1,5 @@
-//! A load of bookings by several clients at once, each repeating under the same key what was not acknowledged.
+//! A load of bookings by concurrent clients, each of which repeats an unacknowledged request with the same idempotency
+//! key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,40 +11,40 @@ use tokio::task::JoinSet;
 
 use crate::asking::{Answer, RESERVATIONS, ask, client, form, until, working_day};
 
-/// The most bookings of one load: so many working days lie within a year, ten times a day.
+/// The largest number of bookings in one load: the working days of a year times ten starts.
 const MAX_BOOKINGS: usize = 2400;
 
-/// Starts that the shortest treatment may have on a working day, as many as a day may hold of it.
+/// The starts of the shortest treatment on a working day, as many as its daily limit.
 const STARTS: [&str; 10] =
     ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30", "14:00", "14:30", "15:00", "15:30"];
 
-/// What the load does where an answer is no 200.
+/// Which failures the load tolerates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tolerance {
-    /// The service may be killed: a client that loses its connection stops, and its booking waits for the next one.
+    /// The service may be killed: a client stops when it loses its connection, and another client repeats its booking.
     LostConnections,
-    /// The service may be stopped and woken: either may happen, and the client asks again.
+    /// The service may be paused: responses may be lost or be a 503, and the client tries again.
     Pauses,
-    /// The service may say that it cannot at the moment (503), and nothing else: the client asks again.
+    /// Only a 503 is allowed, and the client tries again.
     Unavailable,
 }
 
-/// A load of bookings, which may go on over several lives of a service.
+/// A load of bookings, which may continue across restarts of a service.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Load(Arc<Mutex<Ledger>>);
 
 #[derive(Debug, Default)]
 struct Ledger {
-    /// Bookings that were begun.
+    /// Number of bookings that were started.
     begun: usize,
-    /// Bookings that were sent and not acknowledged, to be sent again.
+    /// Bookings that were sent but not acknowledged. They are sent again.
     open: Vec<usize>,
-    /// Ids by the number of the booking.
+    /// Ids by booking number.
     acknowledged: BTreeMap<usize, String>,
-    /// How often a request went unanswered, or was answered by a 503.
+    /// Number of requests without a response or with a 503.
     unanswered: usize,
     is_stopped: bool,
-    /// When a booking was acknowledged last, and the longest time between two.
+    /// The time of the last acknowledged booking, and the longest time between two.
     last: Option<Instant>,
     longest_pause: Duration,
 }
@@ -53,32 +54,31 @@ impl Load {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Ids of all bookings that were acknowledged.
+    /// The ids of all acknowledged bookings.
     pub(crate) fn acknowledged(&self) -> BTreeSet<String> {
         self.with(|ledger| ledger.acknowledged.values().cloned().collect())
     }
 
-    /// How often a request went unanswered.
+    /// Number of requests without a response or with a 503.
     pub(crate) fn unanswered(&self) -> usize {
         self.with(|ledger| ledger.unanswered)
     }
 
-    /// The longest time in which no booking was acknowledged, from the first one on.
+    /// The longest time between two acknowledged bookings.
     pub(crate) fn longest_pause(&self) -> Duration {
         self.with(|ledger| ledger.longest_pause)
     }
 
-    /// Tells the clients to finish what they began.
+    /// Tells the clients to finish the bookings that they started.
     pub(crate) fn stop(&self) {
         self.with(|ledger| ledger.is_stopped = true);
     }
 
-    /// Whether they were told so.
     pub(crate) fn is_stopped(&self) -> bool {
         self.with(|ledger| ledger.is_stopped)
     }
 
-    /// Waits until so many more bookings are acknowledged.
+    /// Waits until this many more bookings are acknowledged.
     pub(crate) async fn acknowledges(&self, more: usize) {
         let wanted = self.acknowledged().len() + more;
         until("bookings to be acknowledged", async || match self.acknowledged().len() {
@@ -88,12 +88,12 @@ impl Load {
         .await;
     }
 
-    /// Clients that book at once. A failure of one is found when it is joined.
+    /// Starts concurrent clients. Joining a client returns its failure.
     pub(crate) fn start(&self, service: &Service, clients: usize, tolerance: Tolerance) -> JoinSet<()> {
         self.start_slowly(service, clients, tolerance, Duration::ZERO)
     }
 
-    /// The same with a pause of each client before each booking.
+    /// Like [`Load::start`], with a pause of each client before each booking.
     pub(crate) fn start_slowly(
         &self,
         service: &Service,
@@ -106,7 +106,7 @@ impl Load {
         (0..clients).map(one).collect()
     }
 
-    /// Sends again what was never acknowledged.
+    /// Sends the unacknowledged bookings again.
     pub(crate) async fn finish(&self, service: &Service) {
         let client = client();
         while let Some(number) = self.with(|ledger| ledger.open.pop()) {
@@ -136,7 +136,7 @@ impl Load {
                 return Some(open);
             }
             let number = ledger.begun;
-            assert!(number < MAX_BOOKINGS, "the year is booked out");
+            assert!(number < MAX_BOOKINGS, "there are no free times left");
             ledger.begun += usize::from(!ledger.is_stopped);
             (!ledger.is_stopped).then_some(number)
         })
@@ -155,11 +155,11 @@ impl Load {
             ledger.longest_pause = ledger.longest_pause.max(pause.unwrap_or_default());
             ledger.acknowledged.insert(number, booked.id().to_owned())
         });
-        assert_eq!(earlier, None, "booking {number} was acknowledged before");
+        assert_eq!(earlier, None, "booking {number} was already acknowledged");
     }
 }
 
-/// Sends a booking under a key of its own. Neighbouring numbers share a day.
+/// Sends a booking with its own idempotency key. Neighbouring numbers share a day.
 async fn book(client: &Client, url: &str, number: usize) -> reqwest::Result<Answer> {
     let (day, start) = (working_day(number / STARTS.len()), STARTS[number % STARTS.len()]);
     let form = form(number, "OTHER_CONSULTATION", day, start);

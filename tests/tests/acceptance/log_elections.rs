@@ -1,4 +1,4 @@
-//! The cluster of the event log gets another leader, again and again, while bookings come in.
+//! The cluster of the event log changes its leader repeatedly during bookings.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use daybook_tests::process::{CLUSTER_MEMBERS, Installation, LogKind};
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// Times that another member is elected, and times that the leader dies first.
+/// Number of elections of another member, and of elections after the leader died.
 const ELECTIONS: usize = 3;
 const DEATHS: usize = 3;
 
-/// Clients that book at once.
+/// Concurrent clients.
 const CLIENTS: usize = 4;
 
 /// Bookings that are acknowledged before each change of the leader.
 const BOOKINGS_BEFORE_A_CHANGE: usize = 10;
 
-/// Longest time in which no booking may be acknowledged. Machines that run tests are slow; seconds are what is promised.
+/// The longest allowed time without an acknowledged booking. The promise is a few seconds, but test machines are slow.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bookings_pause_for_seconds_and_none_is_lost_when_the_leader_changes() {
+async fn a_change_of_the_log_leader_pauses_bookings_for_seconds_and_loses_none() {
     let mut clinic = Installation::open_on(LogKind::EventStoreDbCluster).await.unwrap();
     let (database, load) = (clinic.connect().await.unwrap(), Load::default());
     let service = clinic.serve().await.unwrap();
@@ -36,7 +36,7 @@ async fn bookings_pause_for_seconds_and_none_is_lost_when_the_leader_changes() {
         }
         cluster.elect((leader + 1) % CLUSTER_MEMBERS).unwrap();
         if dies {
-            // The dead one comes back as a follower once the others have gone on without it.
+            // The dead member rejoins as a follower after the others have elected a leader.
             load.acknowledges(1).await;
             clinic.log_cluster().unwrap().restart(leader).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! The service outlives the server of its event log, again and again.
+//! The service survives repeated restarts of its event log server.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use daybook_tests::process::{Installation, LogKind};
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// How often the log's server is killed and started again.
+/// Number of kills and restarts of the log's server.
 const RESTARTS: usize = 20;
 
-/// Clients that book at once.
+/// Concurrent clients.
 const CLIENTS: usize = 4;
 
 /// Bookings that are acknowledged before each restart.
 const BOOKINGS_BEFORE_A_RESTART: usize = 10;
 
-/// How long the server is left to answer before the next restart, so that each finds the service at work.
+/// Pause before the next restart, so that each restart finds the service busy.
 const REST: Duration = Duration::from_millis(50);
 
-/// Bookings may be refused while the log is away; none that was acknowledged may be missing or there twice, and a flip of
-/// the reads that was acknowledged stays.
+/// Bookings may fail while the log is down. No acknowledged booking may be missing or duplicated, and an acknowledged
+/// routing change remains in force.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_booking_or_flip_is_lost_by_twenty_restarts_of_the_log_server() {
+async fn twenty_restarts_of_the_log_server_lose_no_acknowledged_booking_or_routing_change() {
     let mut clinic = Installation::open_on(LogKind::EventStoreDb).await.unwrap();
     let (database, load) = (clinic.connect().await.unwrap(), Load::default());
     let service = clinic.serve().await.unwrap();

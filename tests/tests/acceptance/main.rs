@@ -1,5 +1,5 @@
-//! The whole as its users meet it: the real program as a process, asked by command line and over HTTP, stopped by
-//! signals. Nothing here may reach past that, except to PostgreSQL to see what became of a request.
+//! Daybook as its users see it: the real program as a process, used by command line and HTTP and stopped by signals.
+//! Nothing here may bypass that, except to check the results in PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod asking;

@@ -1,5 +1,5 @@
-//! The migration by its commands, on a running service: refused by gates that are named, taken past them with a reason that is
-//! recorded, to its end, and back from there.
+//! The migration by command on a running service: refused by named gates, advanced with a recorded override, completed,
+//! and rolled back.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -11,11 +11,11 @@ use tokio_postgres::Client;
 use crate::asking::{Answer, RESERVATIONS, ask, client, form, read, until, working_day};
 use crate::tables;
 
-/// Soak times that a test can wait for.
+/// Soak times that are short enough for a test.
 const SECONDS: (&str, &str) =
     ("DAYBOOK_SOAK", "shadow=1s,canary-5=1s,canary-25=1s,canary-50=1s,dynamic=1s,stability=1s");
 
-/// What takes a stage past gates that a drill cannot open: nobody makes a backup here.
+/// Overrides gates that cannot be met in a test, such as the backup.
 const OVERRIDE: [&str; 6] = ["--override", "a drill", "--approver", "lee", "--yes", "--json"];
 
 async fn migrate(clinic: &Installation, arguments: &[&str]) -> Ended {
@@ -34,7 +34,7 @@ async fn enter(clinic: &Installation, stage: &str) -> Value {
     entered
 }
 
-/// Asks for a stage without a reason to go past its gates: the gates that are shut, as both outputs name them.
+/// Tries to enter a stage without an override. Returns the unmet gates, as both outputs name them.
 async fn refused(clinic: &Installation, stage: &str, settings: &[(&str, &str)]) -> Vec<String> {
     let line = ["migrate", "advance", "--to", stage, "--yes", "--json"];
     let Ended { code, stdout, stderr } = clinic.run_with(&line, settings).await.unwrap();
@@ -49,7 +49,7 @@ async fn refused(clinic: &Installation, stage: &str, settings: &[(&str, &str)]) 
     shut
 }
 
-/// Books with patients of these numbers, as many as a morning has seats of a treatment that takes 40 minutes.
+/// Books for these patients. The treatment takes 40 minutes, and a morning has enough seats for all of them.
 async fn book(service: &Service, patients: std::ops::Range<usize>) -> Vec<Answer> {
     let mut booked = vec![];
     for patient in patients {
@@ -59,7 +59,7 @@ async fn book(service: &Service, patients: std::ops::Range<usize>) -> Vec<Answer
     booked
 }
 
-/// The payload of the last event of a type in the stream of the routing, and who recorded it.
+/// The payload and the actor of the last event of a type in the routing stream.
 async fn last_event(database: &Client, kind: &str) -> (Value, String) {
     let sql = "SELECT payload::text, metadata->>'actor' FROM event_log.events
                WHERE stream = 'routing-main' AND kind = $1 ORDER BY position DESC LIMIT 1";
@@ -72,9 +72,9 @@ async fn has_legacy_tables(database: &Client) -> bool {
     database.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0
 }
 
-/// Waits until a client without a name is answered by a model.
+/// Waits until this model answers a client without a name.
 async fn answered_by(service: &Service, model: &str) {
-    until(&format!("reads to be answered by {model}"), async || {
+    until(&format!("{model} to answer reads"), async || {
         let answer = read(&client(), service, "/api/public/services").await.unwrap();
         if answer.model == model { Ok(()) } else { Err(answer.model) }
     })
@@ -82,7 +82,7 @@ async fn answered_by(service: &Service, model: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_in_the_wrong_order_without_parity_or_without_soak_is_refused_and_an_override_is_recorded() {
+async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_recorded() {
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let _service = clinic.serve().await.unwrap();
@@ -99,7 +99,7 @@ async fn a_stage_in_the_wrong_order_without_parity_or_without_soak_is_refused_an
     assert_eq!(silent.code, Some(2), "{}", silent.stderr);
     let unattended = migrate(&clinic, &["advance", "--override", "a drill"]).await;
     assert_eq!(unattended.code, Some(2), "{}", unattended.stderr);
-    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing was recorded so far");
+    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing must be recorded so far");
 
     enter(&clinic, "shadow").await;
     let (event, actor) = last_event(&database, "StageEntered").await;
@@ -110,7 +110,7 @@ async fn a_stage_in_the_wrong_order_without_parity_or_without_soak_is_refused_an
         shown["history"][0]["shut"].as_array().unwrap().iter().map(|gate| gate.as_str().unwrap()).collect();
     assert!(past.is_superset(&BTreeSet::from(["parity", "backup", "contacts"])), "{shown}");
 
-    // The usual hour has not passed; the one second of a drill does.
+    // The default soak time of one hour has not passed; the one second of a drill has.
     assert!(refused(&clinic, "canary-5", &[]).await.iter().any(|gate| gate == "soak"));
     until("the soak time of a drill to pass", async || {
         let shut = refused(&clinic, "canary-5", &[SECONDS]).await;
@@ -121,11 +121,11 @@ async fn a_stage_in_the_wrong_order_without_parity_or_without_soak_is_refused_an
     let (event, _) = last_event(&database, "StageEntered").await;
     let soak = event["gates"].as_array().unwrap().iter().find(|result| result["gate"] == "soak").unwrap();
     assert_eq!(soak["finding"], "met");
-    assert!(soak["asked"].as_str().unwrap().contains("1 s"), "what was asked is recorded: {soak}");
+    assert!(soak["asked"].as_str().unwrap().contains("1 s"), "the requirement must be recorded: {soak}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_stages_to_cleanup_and_back_from_there_lose_no_booking_and_a_killed_cleanup_is_completed() {
+async fn all_stages_and_the_rollback_lose_no_booking_and_a_killed_cleanup_is_completed() {
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let service = clinic.serve().await.unwrap();
@@ -174,8 +174,8 @@ async fn all_stages_to_cleanup_and_back_from_there_lose_no_booking_and_a_killed_
     }
 }
 
-/// Starts a cleanup, and kills it once the log says that the view is retired and before its tables are gone: it waits
-/// for two seconds between both, until every process knows.
+/// Starts a cleanup and kills it after the log records the retirement, but before the tables are dropped: it waits two
+/// seconds in between until every process has followed.
 async fn kill_a_cleanup(clinic: &Installation, database: &Client) {
     let line: Vec<&str> =
         ["migrate", "advance", "--to", "retired"].iter().chain(&OVERRIDE).copied().collect();

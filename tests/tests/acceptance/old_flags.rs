@@ -1,5 +1,5 @@
-//! The old system's flags: followed at a start where they changed, never against what was decided since, and wrong ones
-//! refused by name.
+//! The old system's flags: a changed flag is applied at the start, an unchanged one does not undo later decisions, and
+//! an invalid one is refused by name.
 
 use daybook_tests::process::{Installation, Service};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const SWITCH: &str = "USE_DYNAMIC_SERVICES";
 const PERCENTAGE: &str = "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE";
 
-/// Starts the service under flags, and gives the percentage that the dynamic view answers then.
+/// Starts the service with these flags. Also returns the percentage that the dynamic view answers then.
 async fn start(clinic: &Installation, flags: &[(&str, &str)]) -> (Service, Value) {
     let service = clinic.serve_with(flags).await.unwrap();
     let status = clinic.run(&["migrate", "status", "--history", "--json"]).await.unwrap().json().unwrap();
@@ -15,11 +15,11 @@ async fn start(clinic: &Installation, flags: &[(&str, &str)]) -> (Service, Value
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_changed_flag_is_followed_at_a_start_and_an_unchanged_one_undoes_nothing() {
+async fn a_changed_flag_is_applied_at_the_start_and_an_unchanged_one_is_not() {
     let clinic = Installation::open().await.unwrap();
     let percent = |status: &Value| status["dynamic_percent"].as_f64().unwrap();
     let (mut service, status) = start(&clinic, &[]).await;
-    assert_eq!((&status["history"], percent(&status)), (&json!([]), 0.0), "unset flags do nothing");
+    assert_eq!((&status["history"], percent(&status)), (&json!([]), 0.0), "unset flags have no effect");
     service.kill().await.unwrap();
 
     let five = [(SWITCH, "false"), (PERCENTAGE, "5")];
@@ -44,7 +44,7 @@ async fn a_changed_flag_is_followed_at_a_start_and_an_unchanged_one_undoes_nothi
     service.kill().await.unwrap();
     let (mut service, status) = start(&clinic, &[]).await;
     let seen = (&status["stage"], percent(&status), &status["rolled_back"]);
-    assert_eq!(seen, (&json!("dynamic"), 100.0, &Value::Null), "flags that are gone say nothing");
+    assert_eq!(seen, (&json!("dynamic"), 100.0, &Value::Null), "removed flags have no effect");
     service.kill().await.unwrap();
 
     let (_service, status) = start(&clinic, &[(SWITCH, "false"), (PERCENTAGE, "0")]).await;
@@ -52,7 +52,7 @@ async fn a_changed_flag_is_followed_at_a_start_and_an_unchanged_one_undoes_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flag_that_makes_no_sense_keeps_the_service_from_starting_and_is_named() {
+async fn an_invalid_flag_stops_the_start_and_is_named() {
     let clinic = Installation::open().await.unwrap();
     for (variable, value) in [(SWITCH, "yes please"), (PERCENTAGE, "101"), (PERCENTAGE, "many")] {
         let ended = clinic.run_with(&["serve"], &[(variable, value)]).await.unwrap();

@@ -1,4 +1,4 @@
-//! The old system's live database, with the rows of the export, each as often as a test wants.
+//! The old system's live database, with the rows of the export in any number of copies.
 
 use std::path::PathBuf;
 
@@ -8,11 +8,11 @@ use tokio_postgres::Client;
 
 use crate::asking::EXPORT;
 
-/// Where the schema and an export of another old system lie, for whoever wants to see a test with it: `schema.sql` and
-/// `reservations.csv`.
+/// Names a folder with the schema and an export of another old system (`schema.sql` and `reservations.csv`), to run a
+/// test with them.
 const OTHER: &str = "DAYBOOK_TEST_OLD_SYSTEM";
 
-/// Starts one with so many copies of each row, and gives a connection to it.
+/// Creates one with this many copies of each row, and connects to it.
 pub(crate) async fn start(copies: usize) -> (TestDatabase, Client) {
     let (database, client) =
         loaded(include_str!("../commands/legacy_schema.sql"), std::fs::read(EXPORT).unwrap()).await;
@@ -25,7 +25,7 @@ pub(crate) async fn start(copies: usize) -> (TestDatabase, Client) {
     (database, client)
 }
 
-/// Starts the other one that `DAYBOOK_TEST_OLD_SYSTEM` names, else one as [`start`] does.
+/// Creates the one that `DAYBOOK_TEST_OLD_SYSTEM` names, or one as in [`start`].
 pub(crate) async fn start_other_or(copies: usize) -> (TestDatabase, Client) {
     let Some(folder) = std::env::var_os(OTHER).map(PathBuf::from) else { return start(copies).await };
     let schema = std::fs::read_to_string(folder.join("schema.sql")).unwrap();
@@ -43,15 +43,15 @@ async fn loaded(schema: &str, export: Vec<u8>) -> (TestDatabase, Client) {
     (database, client)
 }
 
-/// How many reservations it holds.
+/// Number of reservations.
 pub(crate) async fn rows(client: &Client) -> usize {
     let count: i64 =
         client.query_one("SELECT count(*) FROM reservations", &[]).await.unwrap().try_get(0).unwrap();
     usize::try_from(count).unwrap()
 }
 
-/// Lets so many of the rows be those of a week ago, made one after the other from this hour on, so that what is booked from now on
-/// has something to be compared with.
+/// Moves the creation time of this many rows to a week ago, one after another from the current hour on, as a basis for
+/// comparison with new bookings.
 pub(crate) async fn book_as_a_week_ago(client: &Client, rows: usize, pause_ms: usize) {
     let sql = format!(
         r#"WITH made AS (

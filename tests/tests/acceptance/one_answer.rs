@@ -1,4 +1,4 @@
-//! One subject gets one answer: of two processes, and of one that was started anew.
+//! Every process routes a subject to the same view, also after a restart.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use futures_util::{StreamExt, stream};
 
 use crate::asking::{ask, client, until};
 
-/// Names under which clients ask.
+/// Number of client names.
 const NAMES: usize = 400;
 
-/// Requests on their way at once.
+/// Concurrent requests.
 const AT_ONCE: usize = 16;
 
-/// The clients whom a process leads to the dynamic view.
+/// The clients that a process routes to the dynamic view.
 async fn dynamic_clients(service: &Service) -> BTreeSet<usize> {
     let (client, url) = (client(), service.url("/api/public/services"));
     let model = async |name: usize| {
@@ -25,13 +25,13 @@ async fn dynamic_clients(service: &Service) -> BTreeSet<usize> {
     asked.filter_map(async |dynamic| dynamic).collect().await
 }
 
-/// Sets the share, and waits until every process leads about as many to the dynamic view.
+/// Sets the percentage, and waits until every process routes about that many clients to the dynamic view.
 async fn set_share(clinic: &Installation, percent: &str, services: &[&Service]) {
     let line = ["reads", "set", "--dynamic", percent, "--reason", "a drill", "--yes", "--json"];
     clinic.run(&line).await.unwrap().json().unwrap();
     let wanted: f64 = percent.parse().unwrap();
     for service in services {
-        until("every process to have the share in force", async || {
+        until("the percentage to take effect in every process", async || {
             let part = dynamic_clients(service).await.len();
             let is_near = (part as f64 * 100.0 / NAMES as f64 - wanted).abs() < wanted / 2.0;
             if is_near { Ok(()) } else { Err(format!("{part} of {NAMES}")) }
@@ -41,7 +41,7 @@ async fn set_share(clinic: &Installation, percent: &str, services: &[&Service]) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_and_one_that_was_started_anew_lead_every_client_alike() {
+async fn two_processes_and_a_restarted_one_route_every_client_alike() {
     let clinic = Installation::open().await.unwrap();
     let mut first = clinic.serve().await.unwrap();
     let second = clinic.serve().await.unwrap();

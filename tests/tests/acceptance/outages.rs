@@ -1,4 +1,4 @@
-//! The service outlives its connections to PostgreSQL.
+//! The service survives the loss of its connections to PostgreSQL.
 
 use std::time::Duration;
 
@@ -11,24 +11,23 @@ use crate::asking::{client, read, within};
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// Clients that book, and clients that read.
+/// Number of booking clients, and of reading clients.
 const CLIENTS: usize = 4;
 
 /// Bookings that are acknowledged before, between and after the outages.
 const BOOKINGS_BETWEEN: usize = 40;
 
-/// How soon after an outage everything answers again.
+/// How soon after an outage the service must have recovered.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(8);
 
-/// How long readers pause between their requests.
 const READ_PAUSE: Duration = Duration::from_millis(5);
 
-/// All connections to the database but the one that asks.
+/// Terminates all connections to the database except the current one.
 const TERMINATE: &str = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_service_goes_on_by_itself_after_postgresql_has_ended_all_its_connections() {
+async fn the_service_recovers_after_postgresql_terminates_all_its_connections() {
     let clinic = Installation::open().await.unwrap();
     let service = clinic.serve().await.unwrap();
     let load = Load::default();
@@ -38,7 +37,7 @@ async fn the_service_goes_on_by_itself_after_postgresql_has_ended_all_its_connec
     for _ in 0..2 {
         load.acknowledges(BOOKINGS_BETWEEN).await;
         let ended: i64 = outside.query_one(TERMINATE, &[]).await.unwrap().get(0);
-        assert!(ended > 3, "only {ended} connections were ended");
+        assert!(ended > 3, "only {ended} connections were terminated");
         recovered(&client, &service, &load).await;
     }
     load.acknowledges(BOOKINGS_BETWEEN).await;
@@ -48,7 +47,7 @@ async fn the_service_goes_on_by_itself_after_postgresql_has_ended_all_its_connec
     tables::hold_exactly(&outside, &load.acknowledged()).await;
 }
 
-/// Waits until the service is ready, reads from a view and takes bookings.
+/// Waits until the service is ready, reads from a view and accepts bookings.
 async fn recovered(client: &Client, service: &Service, load: &Load) {
     let since = Instant::now();
     for path in ["/readyz", "/api/public/services"] {
@@ -62,13 +61,13 @@ async fn recovered(client: &Client, service: &Service, load: &Load) {
     assert!(since.elapsed() < RECOVERY_LIMIT, "{:?}", since.elapsed());
 }
 
-/// Clients that read until the load is stopped. A view may be away for a moment (503); nothing else may go wrong.
+/// Clients that read until the load stops. A view may be unavailable for a moment (503); any other failure is an error.
 fn readers(service: &Service, load: &Load) -> JoinSet<()> {
     let one = |_| {
         let (client, url, load) = (client(), service.url("/api/public/services"), load.clone());
         async move {
             while !load.is_stopped() {
-                let answer = crate::asking::ask(client.get(&url)).await.expect("an answer");
+                let answer = crate::asking::ask(client.get(&url)).await.expect("a response");
                 assert!([200, 503].contains(&answer.status), "{answer:?}");
                 tokio::time::sleep(READ_PAUSE).await;
             }

@@ -1,11 +1,11 @@
-//! An event that no view can take in, from the first error line to the day on which an operator leaves it out.
+//! An event that no view can apply, from the first error in the log to its discarding by an operator.
 
 use daybook_tests::process::{Ended, Installation, Service};
 use serde_json::{Value, json};
 
 use crate::asking::{RESERVATIONS, ask, client, form, until, working_day};
 
-/// Puts an event behind the last one of the page on which a reservation stands. Gives its position.
+/// Appends an event to the day schedule of a reservation. Returns its position.
 async fn plant(clinic: &Installation, reservation: &str, kind: &str) -> i64 {
     let sql = "INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
                SELECT (SELECT max(position) + 1 FROM event_log.events),
@@ -32,7 +32,7 @@ async fn text(service: &Service, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_finds_what_is_parked_tries_again_and_leaves_it_out() {
+async fn an_operator_lists_retries_and_discards_a_parked_event() {
     let clinic = Installation::open().await.unwrap();
     let service = clinic.serve().await.unwrap();
     let (broken, sound) = (book(&service, 1, "09:00").await, book(&service, 2, "14:00").await);
@@ -84,7 +84,7 @@ async fn an_operator_finds_what_is_parked_tries_again_and_leaves_it_out() {
     assert_eq!(verdict["agrees"], true, "{verdict}");
 }
 
-/// The views' standings, the metrics and a trial tell of it; reads go on; a rebuild stops.
+/// The status of the views, the metrics and a dry run report it; reads continue; a rebuild stops.
 async fn is_seen_everywhere(clinic: &Installation, service: &Service, odd: i64) {
     let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
     assert!(status["views"].as_array().unwrap().iter().all(|view| view["parked"] == 2), "{status}");

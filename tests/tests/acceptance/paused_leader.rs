@@ -1,5 +1,5 @@
-//! A leader that is stopped for half a minute, as a machine that hangs is, and woken: another one takes over, and the
-//! one that wakes up writes nothing.
+//! A leader is paused for half a minute, like a machine that hangs. Another process takes over, and the old leader
+//! cannot write after it resumes.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use crate::asking::within;
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// How long the leader is stopped.
+/// How long the leader is paused.
 const STOPPED: Duration = Duration::from_secs(30);
 
-/// How soon another process moves the views on, and how soon the one that wakes up knows.
+/// How soon another process must take over the views, and how soon the old leader must notice.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Clients that book at each service, and their pause between bookings: so many as the year holds.
+/// Clients per service, and their pause between bookings, so that the days of a year suffice.
 const CLIENTS: usize = 2;
 const BOOKING_PAUSE: Duration = Duration::from_millis(150);
 
-/// Bookings that are acknowledged before the stop, during it at least, and after it.
+/// Bookings that are acknowledged before, at least during, and after the pause.
 const BOOKINGS: usize = 20;
 
-/// Notes every write to the checkpoints and to the reservations of both views, with the name of the connection. A note
-/// of what was not committed is gone with it.
+/// Records every write to the checkpoints and to the reservations of both views, with the application name. Records of
+/// writes that were not committed are rolled back with them.
 const AUDIT: &str = "
     CREATE SCHEMA audit;
     CREATE TABLE audit.writes (writer text, target text, epoch bigint, at timestamptz);
@@ -42,15 +42,16 @@ const AUDIT: &str = "
     CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON legacy_1.reservations EXECUTE FUNCTION audit.note();
     CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON dynamic_1.reservations EXECUTE FUNCTION audit.note()";
 
-/// Writes by one connection name since an epoch began, to whatever table.
+/// Writes of one application name to any table since an epoch began.
 const WRITES_SINCE: &str =
     "SELECT count(*) FROM audit.writes WHERE writer = $1 AND at >= $2::text::timestamptz";
 
-/// Moves of the checkpoints since then that carry an older epoch.
+/// Checkpoint updates since then that carry an older epoch.
 const OLDER_MOVES_SINCE: &str = "SELECT count(*) FROM audit.writes
     WHERE target = 'control' AND epoch < $1 AND at >= $2::text::timestamptz";
 
-/// Two services and a process that only keeps the views up, on one database. The name of each is that of its connections.
+/// Two services and a process that only keeps the views up to date, on one database. The name of each is the
+/// application name of its connections.
 struct Processes {
     clinic: Installation,
     database: Client,
@@ -59,7 +60,7 @@ struct Processes {
     runner: Runner,
 }
 
-/// Who leads, as `daybook status` says.
+/// The leader, as reported by `daybook status`.
 #[derive(Debug)]
 struct Leader {
     pid: u32,
@@ -88,13 +89,13 @@ impl Processes {
         Leader { pid: number("pid").try_into().unwrap(), epoch: number("epoch"), since }
     }
 
-    /// The name of a process's connections, and all that it wrote.
+    /// The application name of a process, and its output.
     fn find(&self, pid: u32) -> (&'static str, String) {
         match Some(pid) {
             id if id == self.first.id() => ("first", self.first.written()),
             id if id == self.second.id() => ("second", self.second.written()),
             id if id == self.runner.id() => ("runner", self.runner.written()),
-            _ => panic!("none of the processes has the id {pid}"),
+            _ => panic!("no process has the id {pid}"),
         }
     }
 
@@ -112,19 +113,19 @@ impl Processes {
         self.database.query_one(sql, &[of, &since]).await.unwrap().get(0)
     }
 
-    /// Waits until another process moves the views on.
+    /// Waits until another process advances the views.
     async fn taken_over_from(&self, former: &Leader) {
         let sql = "SELECT count(*) FROM audit.writes WHERE target = 'control' AND epoch > $1";
         within(TAKE_OVER_LIMIT, "another leader's batch", async || {
             match self.database.query_one(sql, &[&former.epoch]).await.unwrap().get::<_, i64>(0) {
-                0 => Err("the views stand still".to_owned()),
+                0 => Err("the views do not advance".to_owned()),
                 _ => Ok(()),
             }
         })
         .await;
     }
 
-    /// Waits until a leader that was woken says that it stands by.
+    /// Waits until a resumed leader reports that it stands by.
     async fn stands_by(&self, former: &Leader) {
         within(TAKE_OVER_LIMIT, "the former leader to stand by", async || {
             let (_, written) = self.find(former.pid);
@@ -136,7 +137,7 @@ impl Processes {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_was_stopped_for_half_a_minute_and_woken_writes_nothing() {
+async fn a_leader_paused_for_thirty_seconds_cannot_write_after_it_resumes() {
     let processes = Processes::start().await;
     let load = Load::default();
     let clients = processes.book(&load);
@@ -145,7 +146,7 @@ async fn a_leader_that_was_stopped_for_half_a_minute_and_woken_writes_nothing() 
     let (name, _) = processes.find(former.pid);
     assert!(
         processes.count(WRITES_SINCE, &name, &former.since).await > 0,
-        "{name} wrote nothing as the leader"
+        "{name} must have written as the leader"
     );
 
     processes.signal(&former, Signal::SIGSTOP);
@@ -155,9 +156,9 @@ async fn a_leader_that_was_stopped_for_half_a_minute_and_woken_writes_nothing() 
     let (present, booked) = (processes.leader().await, load.acknowledged().len());
     assert!(present.pid != former.pid && present.epoch == former.epoch + 1, "{former:?}, {present:?}");
     load.acknowledges(BOOKINGS).await;
-    // Not in place of a condition: it is for this long that the leader is away.
+    // This sleep is the pause of the leader.
     tokio::time::sleep_until(stopped + STOPPED).await;
-    println!("{} bookings were acknowledged meanwhile", load.acknowledged().len() - booked);
+    println!("only {} bookings were acknowledged during the pause", load.acknowledged().len() - booked);
     processes.signal(&former, Signal::SIGCONT);
     processes.stands_by(&former).await;
     load.acknowledges(BOOKINGS).await;
@@ -170,14 +171,14 @@ async fn a_leader_that_was_stopped_for_half_a_minute_and_woken_writes_nothing() 
     writes_nothing(&processes, name, &present).await;
 }
 
-/// The former leader has written nothing since the present one leads, and the views are exact.
+/// Checks that the former leader has written nothing since the current one leads, and that the views are exact.
 async fn writes_nothing(processes: &Processes, former: &str, present: &Leader) {
     let (name, _) = processes.find(present.pid);
     assert_eq!(processes.count(WRITES_SINCE, &former, &present.since).await, 0, "writes by {former}");
     assert_eq!(processes.count(OLDER_MOVES_SINCE, &present.epoch, &present.since).await, 0);
     assert!(processes.count(WRITES_SINCE, &name, &present.since).await >= BOOKINGS as i64);
     let last = processes.leader().await;
-    assert_eq!((last.pid, last.epoch), (present.pid, present.epoch), "nobody else led");
+    assert_eq!((last.pid, last.epoch), (present.pid, present.epoch), "no other process must have led");
     let verdict: Value =
         processes.clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(

@@ -1,9 +1,9 @@
-//! Without a database of somebody else's: a private PostgreSQL, or an error that says how to get one.
+//! Without a configured database: a private PostgreSQL, or an error that says how to install one.
 
 use daybook_tests::process::Installation;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_postgresql_s_programs_the_error_says_what_to_set() {
+async fn without_postgresql_the_error_names_the_settings() {
     let clinic = Installation::private().await.unwrap();
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
@@ -13,13 +13,13 @@ async fn without_postgresql_s_programs_the_error_says_what_to_set() {
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert_eq!(ended.stdout, "", "data only");
         for word in ["DAYBOOK_POSTGRES_BIN", folder, "initdb", "point it at the folder"] {
-            assert!(ended.stderr.contains(word), "`{word}` is not in: {}", ended.stderr);
+            assert!(ended.stderr.contains(word), "`{word}` is missing in: {}", ended.stderr);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_where_no_book_was_begun_makes_nothing_and_says_how_to_begin() {
+async fn a_read_command_without_a_data_dir_creates_nothing_and_says_how_to_start() {
     let clinic = Installation::private().await.unwrap();
     for command in [&["status", "--json"][..], &["projection", "verify"], &["reads", "show"]] {
         let ended = clinic.run(command).await.unwrap();

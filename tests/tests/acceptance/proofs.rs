@@ -1,5 +1,5 @@
-//! `daybook projection verify` as a person uses it: a comparison, a proof of it, and the proof held against an exported log
-//! where there is neither a database nor a key.
+//! `daybook projection verify`: a comparison, its proof, and a check of the proof against an exported log without a
+//! database or keys.
 
 use daybook_tests::process::Installation;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::asking::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proof_is_written_once_and_holds_against_the_exported_log_without_a_database() {
+async fn a_proof_is_written_once_and_is_checked_against_an_exported_log_without_a_database() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -29,7 +29,7 @@ async fn a_proof_is_written_once_and_holds_against_the_exported_log_without_a_da
     let keyed = clinic.run(&[&check[..], &["--with-keys", "--json"]].concat()).await.unwrap().json().unwrap();
     assert!(keyed["agrees"] == true && keyed["views"][0]["details"].is_object(), "{keyed}");
 
-    // Elsewhere: a database that is not there would be noticed.
+    // A database that does not exist: any access to it would fail.
     let nowhere = [("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")];
     let told = clinic.run_with(&check, &nowhere).await.unwrap();
     assert_eq!(told.code, Some(0), "{told:?}");

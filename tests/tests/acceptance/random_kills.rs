@@ -1,5 +1,5 @@
-//! Fifty kills at random moments: of the service that keeps the views up while bookings come in, and of rebuilds beside it.
-//! Whatever is killed, the live views stay exact.
+//! Fifty kills at random times: of the service that keeps the views up to date during bookings, and of rebuilds beside
+//! it. The live views stay exact.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -12,24 +12,23 @@ use crate::asking::until;
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// Kills of the service, and as many of a rebuild.
+/// Number of kills of the service, and of rebuilds.
 const KILLS: usize = 25;
 
-/// So many of each, then everything is compared.
+/// Number of each kill between two full comparisons.
 const KILLS_BETWEEN_LOOKS: usize = 5;
 
-/// Clients that book at once, and their pause between bookings: so many as the year holds.
+/// Concurrent clients, and their pause between bookings, so that the days of a year suffice.
 const CLIENTS: usize = 4;
 const BOOKING_PAUSE: Duration = Duration::from_millis(60);
 
-/// The latest moment at which something is killed after it was started. A rebuild takes about so long, with the start of its
-/// process.
+/// The longest delay between a start and its kill: about the time of a rebuild, including the start of its process.
 const LATEST: Duration = Duration::from_millis(600);
 
 const LEFT: &str = "SELECT state || coalesce(' ' || phase, '') FROM control.generations
     WHERE state IN ('building', 'failed') ORDER BY model LIMIT 1";
 
-/// Random moments, by a seed that is told.
+/// Random delays from a seed, which is printed.
 struct Moments(u64);
 
 impl Moments {
@@ -42,12 +41,12 @@ impl Moments {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        // The moment is what is tested: there is no condition to wait for.
+        // The random delay is the test; there is no condition to wait for.
         tokio::time::sleep(LATEST.mul_f64((self.0 >> 11) as f64 / (1u64 << 53) as f64)).await;
     }
 }
 
-/// Kills a rebuild at some moment. Gives what it left in the control tables.
+/// Kills a rebuild at a random time. Returns its leftovers in the control tables.
 async fn kill_a_rebuild(clinic: &Installation, database: &Client, moments: &mut Moments) -> String {
     let command = clinic.command(&["projection", "rebuild", "all", "--yes"], &[]).await;
     let mut rebuild = command.unwrap().spawn().unwrap();
@@ -57,15 +56,15 @@ async fn kill_a_rebuild(clinic: &Installation, database: &Client, moments: &mut 
     left.map_or_else(|| "nothing".to_owned(), |row| row.get(0))
 }
 
-/// The live views hold what was acknowledged, agree, and are what a rebuild makes of the log.
+/// Checks that the live views hold all acknowledged bookings, agree, and equal a rebuild.
 async fn look(clinic: &Installation, service: &Service, database: &Client, load: &Load) {
     load.finish(service).await;
     tables::hold_exactly(database, &load.acknowledged()).await;
     let verify = async || clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     let live: Value = verify().await;
     assert_eq!((&live["agrees"], &live["kept_digests_agree"]), (&true.into(), &true.into()), "{live}");
-    // A killed one lets go of its lock a moment after it was killed, with its connection.
-    let rebuilt: Value = until("the lock for rebuilds", async || {
+    // A killed process releases its lock shortly afterwards, with its connection.
+    let rebuilt: Value = until("the rebuild lock", async || {
         let ended = clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap();
         let is_held = ended.stderr.contains("another rebuild is under way");
         if is_held { Err(ended.stderr) } else { Ok(ended.json().unwrap()) }
@@ -75,7 +74,7 @@ async fn look(clinic: &Installation, service: &Service, database: &Client, load:
     assert_eq!(digests(&rebuilt), digests(&live), "live and rebuilt");
 }
 
-/// The digests of both views, whatever their generations.
+/// The digests of both views, without their generations.
 fn digests(told: &Value) -> Vec<&str> {
     let mut digests: Vec<&str> =
         told["digests"].as_object().unwrap().values().map(|digest| digest.as_str().unwrap()).collect();
@@ -84,7 +83,7 @@ fn digests(told: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn live_views_are_what_a_rebuild_makes_of_the_log_after_fifty_kills_at_random_moments() {
+async fn live_views_equal_a_rebuild_after_fifty_kills_at_random_times() {
     let clinic = Installation::open().await.unwrap();
     let (mut moments, load) = (Moments::new(), Load::default());
     println!("seed {}", moments.0);
@@ -104,6 +103,6 @@ async fn live_views_are_what_a_rebuild_makes_of_the_log_after_fifty_kills_at_ran
         }
     }
     println!("{} bookings; killed rebuilds left {left:?}", load.acknowledged().len());
-    assert!(load.unanswered() >= KILLS / 2, "kills have to come while requests are under way");
-    assert!(left.len() > 1, "rebuilds have to be killed at different moments: {left:?}");
+    assert!(load.unanswered() >= KILLS / 2, "kills must interrupt requests");
+    assert!(left.len() > 1, "rebuilds must be killed at different stages: {left:?}");
 }

@@ -1,4 +1,5 @@
-//! The migration rehearsed beside a running service: all stages and all ways back on a copy, of which nothing stays.
+//! The rehearsal of the migration beside a running service: all stages and rollbacks on a copy, which is dropped
+//! afterwards.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -15,7 +16,7 @@ use crate::tables;
 
 const STAGES: [&str; 7] = ["legacy", "shadow", "canary-5", "canary-25", "canary-50", "dynamic", "retired"];
 
-/// How long a copy, its restore and a rebuild may take on a machine that is busy with other tests.
+/// The time limit for a copy, its restore and a rebuild on a machine that is busy with other tests.
 const COPYING_PATIENCE: Duration = Duration::from_secs(90);
 
 const REHEARSE: [&str; 7] = ["migrate", "rehearse", "--traffic", "30", "--readers", "3", "--json"];
@@ -28,14 +29,14 @@ async fn import(clinic: &Installation) {
     done(clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
 }
 
-/// Scratch databases of rehearsals of an installation's database.
+/// Number of scratch databases of rehearsals.
 async fn scratch_databases(database: &Client) -> i64 {
     let sql = "SELECT count(*) FROM pg_database WHERE datname = 'daybook_rehearsal_' ||
                (SELECT oid FROM pg_database WHERE datname = current_database())";
     database.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Every byte of the log, the keys and both views, by schema.
+/// All bytes of the log, the keys and both views, by schema.
 async fn everything(database: &Client) -> Vec<(String, Vec<String>, Vec<u8>)> {
     let sql = "SELECT nspname::text FROM pg_namespace
                WHERE nspname ~ '^((legacy|dynamic)_[0-9]+|event_log|privacy)$' ORDER BY 1";
@@ -47,14 +48,14 @@ async fn everything(database: &Client) -> Vec<(String, Vec<String>, Vec<u8>)> {
     all
 }
 
-/// The log, the keys and both views are as they were, to the byte.
+/// Checks that the log, the keys and both views are unchanged, byte for byte.
 async fn assert_same(database: &Client, before: &[(String, Vec<String>, Vec<u8>)]) {
     let after = everything(database).await;
     let names =
         |all: &[(String, Vec<String>, Vec<u8>)]| all.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
     assert_eq!(names(&after), names(before));
     for (before, after) in before.iter().zip(&after) {
-        assert!(before == after, "{} is not as it was", before.0);
+        assert!(before == after, "{} has changed", before.0);
     }
 }
 
@@ -62,7 +63,7 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-/// Every request was answered, rightly; gives how many each model answered.
+/// Checks that every request was answered correctly. Returns the number of answers per model.
 #[track_caller]
 fn answered(traffic: &Value) -> [u64; 2] {
     for fault in ["failed", "missing", "mismatched", "apart"] {
@@ -71,7 +72,7 @@ fn answered(traffic: &Value) -> [u64; 2] {
     ["by_legacy", "by_dynamic"].map(|model| number(&traffic[model]))
 }
 
-/// Each view holds what it has to, and both say the same.
+/// Checks that each view holds the expected reservations and that both agree.
 #[track_caller]
 fn is_whole(held: &Value, views: usize) -> u64 {
     let expected = number(&held["expected"]);
@@ -83,7 +84,7 @@ fn is_whole(held: &Value, views: usize) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_as_they_were() {
+async fn a_rehearsal_of_all_stages_leaves_the_live_log_and_views_unchanged() {
     let clinic = Installation::open().await.unwrap();
     import(&clinic).await;
     let service = clinic.serve().await.unwrap();
@@ -111,7 +112,7 @@ async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_
         match name {
             "legacy" | "shadow" => assert_eq!(by_dynamic, 0, "{stage}"),
             "dynamic" | "retired" => assert_eq!(by_legacy, 0, "{stage}"),
-            // Of so few patients a small share may be none.
+            // With so few patients, a small percentage may select none.
             "canary-50" => assert!(by_legacy > 0 && by_dynamic > 0, "{stage}"),
             _ => {}
         }
@@ -128,13 +129,13 @@ async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_
         answered(&back["traffic"]);
         assert!(back["in_force_seconds"].as_f64().unwrap() < 10.0, "{back}");
         assert_eq!(back["restored_seconds"].is_number(), name == "retired", "{back}");
-        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export has such rows: {back}");
+        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export must contain such rows: {back}");
         expected = is_whole(&back["held"], 2);
     }
     assert_eq!(expected, number(&report["reservations"]) + number(&report["booked"]));
     assert!(number(&report["booked"]) > 0, "{report}");
     let shut = stages[1]["shut"].as_array().unwrap();
-    assert!(shut.contains(&json!("backup")), "gates are measured and told: {shut:?}");
+    assert!(shut.contains(&json!("backup")), "gates must be measured and reported: {unmet:?}");
     assert!(stages.iter().all(|stage| !stage["shut"].as_array().unwrap().contains(&json!("soak"))));
 
     assert_eq!(scratch_databases(&database).await, 0);
@@ -143,7 +144,7 @@ async fn all_stages_are_rehearsed_on_a_copy_and_the_live_log_and_views_are_left_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next_one_does_not_drop() {
+async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
     let clinic = Installation::open().await.unwrap();
     import(&clinic).await;
     let database = clinic.connect().await.unwrap();
@@ -152,7 +153,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
     for (signal, left) in [(Signal::SIGKILL, 1), (Signal::SIGTERM, 0)] {
         let mut command = clinic.command(&endless, &[]).await.unwrap();
         let rehearsal = command.stdout(Stdio::null()).spawn().unwrap();
-        within(COPYING_PATIENCE, "reads in the scratch database", async || {
+        within(COPYING_PATIENCE, "reads to reach the scratch database", async || {
             let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'daybook_rehearsal_' ||
                        (SELECT oid FROM pg_database WHERE datname = current_database())
                        AND query LIKE '%reservations%'";
@@ -165,7 +166,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
         kill(Pid::from_raw(rehearsal.id().unwrap().try_into().unwrap()), signal).unwrap();
         let ended = rehearsal.wait_with_output().await.unwrap();
         assert_eq!(scratch_databases(&database).await, left, "{signal}: {ended:?}");
-        until("the lock of the one that ended to be free", async || {
+        until("the lock of the ended rehearsal to be released", async || {
             let sql = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = pg_locks.database
                        WHERE locktype = 'advisory' AND datname = current_database()";
             let held: i64 = database.query_one(sql, &[]).await.unwrap().get(0);
@@ -175,7 +176,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
     }
     let mut command = clinic.command(&endless, &[]).await.unwrap();
     let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("another scratch database", async || {
+    until("a second scratch database", async || {
         if scratch_databases(&database).await == 1 { Ok(()) } else { Err("none yet".to_owned()) }
     })
     .await;
@@ -187,7 +188,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_in_event_store_db_is_rehearsed_on_a_copy_in_the_database() {
+async fn an_event_store_db_log_is_rehearsed_on_a_copy_in_the_database() {
     let clinic = Installation::open_on(LogKind::EventStoreDb).await.unwrap();
     import(&clinic).await;
     let tail = ["events", "tail", "--json"];

@@ -1,4 +1,4 @@
-//! Views that are gone come back by replay, and a rebuild disturbs nobody.
+//! Dropped views are rebuilt from the log, and a rebuild does not disturb reads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, read, until, working_day};
 use crate::tables::{VIEWS, ids};
 
-/// Reservations of the export, and bookings that are made beside them.
+/// Reservations of the export and of later bookings.
 const ALL: usize = EXPORTED + 5;
 
-/// Rebuilds one after the other.
+/// Number of consecutive rebuilds.
 const REBUILDS: usize = 3;
 
 /// A clinic with imported and new bookings, and its running service.
@@ -28,7 +28,7 @@ async fn busy_clinic(log: LogKind) -> (Installation, Service) {
     }
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the views to hold all", async || match ids(&database, view).await.len() {
+        until("the views to hold all reservations", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} of {ALL} in {view}")),
         })
@@ -43,7 +43,7 @@ async fn verdict(clinic: &Installation) -> Value {
     verdict
 }
 
-/// The digest of a view, whichever generation has it.
+/// The digest of a view in any generation.
 fn digest<'a>(verdict: &'a Value, view: &str) -> (&'a str, &'a str) {
     let digests = verdict["digests"].as_object().unwrap();
     let (generation, digest) = digests.iter().find(|(generation, _)| generation.starts_with(view)).unwrap();
@@ -51,12 +51,12 @@ fn digest<'a>(verdict: &'a Value, view: &str) -> (&'a str, &'a str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dropped_views_are_replayed_to_the_same_digests_beside_a_running_service() {
+async fn dropped_views_are_rebuilt_to_equal_digests_while_the_service_runs() {
     drop_and_replay(LogKind::Database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn and_from_event_store_db_too() {
+async fn dropped_views_are_rebuilt_from_event_store_db() {
     drop_and_replay(LogKind::EventStoreDb).await;
 }
 
@@ -73,15 +73,15 @@ async fn drop_and_replay(log: LogKind) {
     let after = verdict(&clinic).await;
     for view in VIEWS {
         let ((old, digest_before), (new, digest_after)) = (digest(&before, view), digest(&after, view));
-        assert_ne!(old, new, "a generation's name is never used again");
+        assert_ne!(old, new, "the name of a generation must not be reused");
         assert_eq!(digest_before, digest_after, "{view}");
         let rows = after["reservations"][new].as_u64();
         assert_eq!((rows, before["reservations"][old].as_u64()), (Some(ALL as u64), rows));
     }
-    // The service finds the new views by itself, and keeps them up.
+    // The service finds the new views by itself and keeps them up to date.
     let form = form(90, "OTHER_CONSULTATION", working_day(4), "09:00");
     let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
-    until("the new views to hold a new booking", async || {
+    until("the rebuilt views to hold a new booking", async || {
         let request = client().get(service.url("/api/public/services"));
         match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
             answer if answer.status == 200 => Ok(()),
@@ -92,7 +92,7 @@ async fn drop_and_replay(log: LogKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_are_answered_by_the_old_generation_while_a_rebuild_runs() {
+async fn the_old_generation_answers_reads_while_a_rebuild_runs() {
     let (clinic, service) = busy_clinic(LogKind::Database).await;
     let (service, is_over) = (Arc::new(service), Arc::new(AtomicBool::new(false)));
     let reader = tokio::spawn(read_until(Arc::clone(&service), Arc::clone(&is_over)));
@@ -101,7 +101,7 @@ async fn reads_are_answered_by_the_old_generation_while_a_rebuild_runs() {
             clinic.run(&["projection", "rebuild", "--yes", "--json"]).await.unwrap().json().unwrap();
         assert_eq!(rebuilt["compared"], true, "{rebuilt}");
         let newest = format!("legacy_{}", number + 1);
-        until("the new generation to serve", async || {
+        until("the new generation to answer reads", async || {
             let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
             if answer.generation == newest { Ok(()) } else { Err(answer.generation) }
         })
@@ -109,17 +109,17 @@ async fn reads_are_answered_by_the_old_generation_while_a_rebuild_runs() {
     }
     is_over.store(true, Ordering::Relaxed);
     let generations = reader.await.unwrap();
-    assert!(generations.is_sorted(), "nobody goes back to an old generation");
+    assert!(generations.is_sorted(), "reads must not return to an old generation");
     let different: BTreeSet<u32> = generations.iter().copied().collect();
-    assert_eq!(different, (1..=1 + REBUILDS as u32).collect(), "each served in its turn");
+    assert_eq!(different, (1..=1 + REBUILDS as u32).collect(), "each generation must have answered reads");
 }
 
-/// Reads one after the other; every answer has to be a 200. Gives the number of the generation of each.
+/// Reads in a loop; every response must be a 200. Returns the generation number of each.
 async fn read_until(service: Arc<Service>, is_over: Arc<AtomicBool>) -> Vec<u32> {
     let (client, mut generations) = (client(), Vec::new());
     while !is_over.load(Ordering::Relaxed) {
         let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(3));
-        let answer = read(&client, &service, &path).await.expect("an answer").ok();
+        let answer = read(&client, &service, &path).await.expect("a response").ok();
         generations.push(answer.generation.strip_prefix("legacy_").unwrap().parse().unwrap());
     }
     generations

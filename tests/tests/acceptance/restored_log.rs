@@ -1,17 +1,17 @@
-//! A log that was restored from a backup older than the views: nothing is appended that they would pass over.
+//! A log restored from a backup that is older than the views: nothing is appended that the views would skip.
 
 use daybook_tests::process::Installation;
 
 use crate::asking::{RESERVATIONS, ask, client, form, working_day};
 use crate::tables::{VIEWS, ids, wait_for};
 
-/// What a restored backup lacks: the last event of the log.
+/// Removes the last event of the log, as if it were newer than the backup.
 const LOSE_THE_LAST_EVENT: &str = "\
     SET session_replication_role = replica; \
     DELETE FROM event_log.events WHERE position = (SELECT max(position) FROM event_log.events)";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_that_are_ahead_of_the_log_are_not_served_until_they_are_built_anew() {
+async fn views_ahead_of_the_log_are_not_served_until_they_are_rebuilt() {
     let clinic = Installation::open().await.unwrap();
     let mut service = clinic.serve().await.unwrap();
     let mut booked = Vec::new();

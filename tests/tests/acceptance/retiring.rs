@@ -1,4 +1,4 @@
-//! The legacy view is retired under a running service, missed by nobody over a `kill -9`, and brought back.
+//! The legacy view is retired under a running service, stays retired after a `kill -9`, and is restored.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use tokio_postgres::Client;
 use crate::asking::{Answer, RESERVATIONS, ask, client, form, read, until, working_day};
 use crate::tables;
 
-/// What the retirement is recorded with.
+/// The recorded reason of the retirement.
 const REASON: &str = "nobody reads it";
 
 async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
     clinic.run(arguments).await.unwrap().json().unwrap()
 }
 
-/// Runs a command that is to be refused, and to name the way out.
+/// Runs a command that must be refused with this remedy.
 async fn refused(clinic: &Installation, arguments: &[&str], way_out: &str) {
     let Ended { code, stderr, .. } = clinic.run(arguments).await.unwrap();
     assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
@@ -28,7 +28,7 @@ async fn book(service: &Service, patient: usize, start: &str) -> Answer {
     ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok()
 }
 
-/// A read by somebody who has to see a booking.
+/// A read that must include a booking.
 async fn read_after(service: &Service, booked: &Answer) -> Answer {
     let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(5));
     let request = client().get(service.url(&path)).header("Daybook-At-Least", &booked.position);
@@ -41,7 +41,7 @@ async fn legacy_schemas(database: &Client) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_legacy_view_is_retired_missed_by_nobody_and_brought_back() {
+async fn the_legacy_view_is_retired_and_restored_under_a_running_service() {
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let mut service = clinic.serve().await.unwrap();
@@ -62,16 +62,16 @@ async fn the_legacy_view_is_retired_missed_by_nobody_and_brought_back() {
     booked.push(book(&service, 3, "14:00").await);
     let answer = read_after(&service, &booked[2]).await;
     assert_eq!(answer.model, "dynamic");
-    assert_eq!(legacy_schemas(&database).await, [""; 0], "a retired view is not built at a start");
+    assert_eq!(legacy_schemas(&database).await, [""; 0], "a start must not build a retired view");
     let ready = read(&client(), &service, "/readyz").await.unwrap().ok();
     assert!(ready.body["checks"].get("legacy").is_none(), "{}", ready.body);
     assert_is_told(&clinic).await;
 
     let restored = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     assert_eq!((&restored["proof"], &restored["rebuild"]["compared"]), (&"other_view".into(), &true.into()));
-    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until somebody says otherwise");
+    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until the percentage is raised again");
     done(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
-    until("reads to be answered by the restored view", async || {
+    until("the restored view to answer reads", async || {
         let answer = read_after(&service, &booked[2]).await;
         if answer.generation == "legacy_2" { Ok(()) } else { Err(answer.generation) }
     })
@@ -84,7 +84,7 @@ async fn the_legacy_view_is_retired_missed_by_nobody_and_brought_back() {
     assert_eq!(again["restored"], Value::Null, "{again}");
 }
 
-/// Every command takes a retired view for what it is: right, and not missing.
+/// Every command reports the view as retired, and not as missing.
 async fn assert_is_told(clinic: &Installation) {
     let restore = "daybook projection restore legacy";
     let set = ["reads", "set", "--dynamic", "50", "--reason", "x", "--yes"];

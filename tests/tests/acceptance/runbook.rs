@@ -1,4 +1,4 @@
-//! The old team's runbook: its request, the import of its data, its SELECTs as they are written, and its closing checks.
+//! The old team's runbook: its request, the import of its data, its SELECTs, and its closing checks.
 
 mod checks;
 mod elsewhere;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, until, working_day};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql() {
+async fn a_service_on_its_private_postgresql_accepts_the_request_of_the_runbook() {
     let clinic = Installation::private().await.unwrap();
     let mut service = clinic.serve().await.unwrap();
     let body = json!({
@@ -21,7 +21,7 @@ async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql()
     let booked = ask(client().post(service.url(RESERVATIONS)).json(&body)).await.unwrap().ok();
     assert_eq!(booked.body["success"], true, "{}", booked.body);
     assert_eq!(booked.body["reservation"]["status"], "PENDING");
-    // Beside the running service, on the same private server.
+    // The private server also serves connections beside the running service.
     until("both views to hold the booking", async || {
         let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
         assert!(status["connect"].as_str().unwrap().starts_with("psql -h "), "{status}");
@@ -42,7 +42,7 @@ async fn the_runbook_s_request_is_taken_by_a_service_on_its_private_postgresql()
     assert_eq!(service.ended().await.unwrap().code(), Some(0));
 }
 
-/// Runs a command line as a person does who pastes it, and gives what it prints.
+/// Runs a pasted command line and returns its output.
 async fn paste(line: &str) -> String {
     let programs = daybook_private_postgres::psql_program().unwrap();
     let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -53,7 +53,7 @@ async fn paste(line: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_brings_every_row_into_each_view_and_a_second_one_appends_nothing() {
+async fn an_import_adds_every_row_to_both_views_and_a_second_one_appends_nothing() {
     let clinic = Installation::open().await.unwrap();
     let import = async || {
         let run = ["import", "run", "--csv", EXPORT, "--yes", "--json"];
@@ -74,7 +74,7 @@ async fn an_import_brings_every_row_into_each_view_and_a_second_one_appends_noth
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_analysis_and_a_dry_run_need_no_book_and_begin_none() {
+async fn an_analysis_and_a_dry_run_need_no_log_and_create_none() {
     let clinic = Installation::private().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (page, rules) = (folder.path().join("report.html"), folder.path().join("times.toml"));
@@ -86,7 +86,7 @@ async fn an_analysis_and_a_dry_run_need_no_book_and_begin_none() {
     assert_eq!((&analysis["rules"][0]["name"], &analysis["rules"][0]["rows"]), (&json!("idle"), &json!(0)));
     assert!(std::fs::read_to_string(page).unwrap().contains("Rules that decide nothing: idle."));
     let again = clinic.run(&line).await.unwrap();
-    assert_eq!(again.code, Some(2), "a report is not replaced unasked");
+    assert_eq!(again.code, Some(2), "an existing report must not be overwritten");
     let run = ["import", "run", "--dry-run", "--csv", EXPORT, "--rules", rules, "--json"];
     let report = clinic.run(&run).await.unwrap().json().unwrap();
     assert_eq!((&report["dry_run"], &report["imported"]), (&json!(true), &json!(EXPORTED)), "{report}");

@@ -1,4 +1,4 @@
-//! Two hundred clients at once, one place left.
+//! Two hundred concurrent clients compete for one free place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use tokio::task::JoinSet;
 use crate::asking::{Answer, RESERVATIONS, ask, client, form, until, working_day};
 use crate::tables::{VIEWS, ids};
 
-/// Clients that want the last place.
+/// Clients that request the last place.
 const CLIENTS: usize = 200;
 
-/// Bookings of one service that a day may hold.
+/// The daily limit of one service.
 const DAILY_LIMIT: usize = 10;
 
-/// Sends all forms at once, each on a connection of its own.
+/// Sends all forms at the same time, each on its own connection.
 async fn at_once(service: &Service, forms: Vec<Value>) -> Vec<Answer> {
     let start = Arc::new(Barrier::new(forms.len()));
     let one = |form: Value| {
         let (request, start) = (client().post(service.url(RESERVATIONS)).json(&form), Arc::clone(&start));
         async move {
             start.wait().await;
-            ask(request).await.expect("an answer")
+            ask(request).await.expect("a response")
         }
     };
     forms.into_iter().map(one).collect::<JoinSet<_>>().join_all().await
 }
 
-/// How many answers there were of each status and code.
+/// The number of responses by status and code.
 fn count(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
     let mut counts = BTreeMap::new();
     for answer in answers {
@@ -39,11 +39,11 @@ fn count(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
     counts
 }
 
-/// Waits until both views hold so many reservations; there are never more.
+/// Waits until both views hold this many reservations. They must never hold more.
 async fn views_hold(clinic: &Installation, reservations: usize) {
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the views", async || match ids(&database, view).await.len() {
+        until("both views to hold the reservations", async || match ids(&database, view).await.len() {
             count if count == reservations => Ok(()),
             count => Err(format!("{count} reservations in {view}")),
         })
@@ -52,12 +52,12 @@ async fn views_hold(clinic: &Installation, reservations: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_hundred_posts_at_once_for_one_time_exactly_one_is_accepted() {
+async fn of_two_hundred_concurrent_requests_for_one_time_exactly_one_is_accepted() {
     race_for_one_time(LogKind::Database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nor_are_two_with_the_log_in_event_store_db() {
+async fn with_the_log_in_event_store_db_exactly_one_concurrent_request_is_accepted() {
     race_for_one_time(LogKind::EventStoreDb).await;
 }
 
@@ -73,10 +73,10 @@ async fn race_for_one_time(log: LogKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_hundred_posts_at_once_for_the_last_of_the_day_exactly_one_is_accepted() {
+async fn of_two_hundred_concurrent_requests_for_the_last_booking_of_a_day_exactly_one_is_accepted() {
     let clinic = Installation::open().await.unwrap();
     let service = clinic.serve().await.unwrap();
-    // By period, so that only the count of the day stands in the way, no seat.
+    // By half-day, so that only the daily limit applies, and no seat.
     let by_period = |patient| {
         let mut form = form(patient, "SKIN_CARE", working_day(1), "");
         let fields = form.as_object_mut().unwrap();

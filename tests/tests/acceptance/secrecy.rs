@@ -1,4 +1,4 @@
-//! What patients tell stands in the views, and nowhere else: not in the log's tables, not in a line of output.
+//! Patient details appear only in the views: not in the log's tables, and not in the output.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, working_day};
 use crate::tables::{VIEWS, bytes_of, ids};
 
-/// Reservations of the export, and those that are made over HTTP.
+/// Reservations of the export and of later bookings over HTTP.
 const ALL: usize = EXPORTED + 4;
 
-/// Schemas that must not show anything, and how many tables they have at least.
+/// Schemas that must not contain patient details, and their minimum number of tables.
 const SEALED: ([&str; 3], usize) = (["event_log", "privacy", "control"], 4);
 
-/// All log lines there are, down to those for developers of other crates.
+/// Enables all log lines, including those of dependencies.
 const EVERYTHING: [(&str, &str); 1] = [("RUST_LOG", "trace")];
 
-/// What one patient tells, with a phone number that nobody else has.
+/// The form of one patient, with a unique phone number.
 fn told(patient: usize, start: &str) -> Value {
     let mut form = form(patient, "OTHER_CONSULTATION", working_day(5), start);
     for (field, value) in [
@@ -32,7 +32,7 @@ fn told(patient: usize, start: &str) -> Value {
     form
 }
 
-/// Every way in which a patient's details could be written down.
+/// All forms in which a patient's details could be written.
 fn secrets(form: &Value) -> Vec<String> {
     let field = |name: &str| form[name].as_str().unwrap().to_owned();
     let (name, phone) = (field("patient_name"), field("phone"));
@@ -42,7 +42,7 @@ fn secrets(form: &Value) -> Vec<String> {
     whole.into_iter().chain(parts).collect()
 }
 
-/// The details of all patients of the export.
+/// The details of all patients in the export.
 fn imported() -> BTreeSet<String> {
     let mut secrets = BTreeSet::new();
     for record in csv::Reader::from_path(EXPORT).unwrap().deserialize::<BTreeMap<String, String>>() {
@@ -57,7 +57,7 @@ fn imported() -> BTreeSet<String> {
     secrets
 }
 
-/// Requests that hold a patient's details and are refused, each in another place.
+/// Sends requests that contain patient details and are rejected, each for another reason.
 async fn refused(service: &Service, secret: &Value) {
     let text = secret.to_string();
     let with = |field: &str, value: Value| {
@@ -98,14 +98,14 @@ async fn refused(service: &Service, secret: &Value) {
     }
 }
 
-/// The secrets that stand readable in some bytes.
+/// The secrets that occur in plain text in these bytes.
 fn found(secrets: &BTreeSet<String>, bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     secrets.iter().filter(|secret| text.contains(secret.as_str())).cloned().collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_patients_told_stands_in_the_log_s_tables_or_in_the_output() {
+async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
     let clinic = Installation::open().await.unwrap();
     let import = ["import", "run", "--csv", EXPORT, "--yes"];
     let import = clinic.run_with(&import, &EVERYTHING).await.unwrap();
@@ -122,7 +122,7 @@ async fn nothing_that_patients_told_stands_in_the_log_s_tables_or_in_the_output(
     secrets.extend(forms.iter().chain([&another]).flat_map(self::secrets));
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the bookings", async || match ids(&database, view).await.len() {
+        until("both views to hold the bookings", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} in {view}")),
         })
@@ -130,7 +130,7 @@ async fn nothing_that_patients_told_stands_in_the_log_s_tables_or_in_the_output(
     }
     let (tables, bytes) = bytes_of(&database, &SEALED.0).await;
     assert!(tables.len() >= SEALED.1 && String::from_utf8_lossy(&bytes).contains("ReservationImported"));
-    assert_eq!(found(&secrets, &bytes), [""; 0], "these stand readable in {tables:?}");
+    assert_eq!(found(&secrets, &bytes), [""; 0], "{tables:?} contain these in plain text");
 
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
     service.ended().await.unwrap();
@@ -141,21 +141,21 @@ async fn nothing_that_patients_told_stands_in_the_log_s_tables_or_in_the_output(
         written.extend([ended.stdout, ended.stderr]);
     }
     for text in written {
-        assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "these stand in what was written");
+        assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "the output contains these");
     }
-    assert!(service.written().contains(" TRACE "), "the scan sees all lines");
+    assert!(service.written().contains(" TRACE "), "the scan must see all lines");
     views_show(&database, &secrets).await;
 }
 
-/// The same scan finds nearly all of them in the views: those who forget to look would find nothing anywhere.
+/// Checks that the same scan finds nearly all of them in the views. A broken scan would find none anywhere.
 async fn views_show(database: &tokio_postgres::Client, secrets: &BTreeSet<String>) {
     for view in ["legacy_2", "dynamic_2"] {
         let (_, bytes) = bytes_of(database, &[view]).await;
-        // A number without dashes stands in no view: it is kept as it was typed.
+        // The views hold numbers as typed, with dashes.
         let seen: BTreeSet<String> = found(secrets, &bytes).into_iter().collect();
         let unseen: Vec<&String> =
             secrets.difference(&seen).filter(|secret| !is_bare_number(secret)).collect();
-        assert_eq!(unseen, [""; 0], "these are not in {view}");
+        assert_eq!(unseen, [""; 0], "{view} does not contain these");
     }
 }
 

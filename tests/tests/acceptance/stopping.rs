@@ -1,4 +1,4 @@
-//! How a service ends, and how another takes over.
+//! How a service stops, and how another one takes over.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use tokio::time::Instant;
 
 use crate::asking::{RESERVATIONS, ask, client, form, read, until, within, working_day};
 
-/// How soon another process keeps the views up where the one that did was killed.
+/// How soon another process must keep the views up to date after the leader was killed.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
-/// Requests that are under way when the service is told to stop.
+/// Requests in flight when the service is told to stop.
 const REQUESTS_UNDER_WAY: usize = 3;
 
-/// Names of connections that hold the lock of who keeps the views up: its 64 bits in two halves, as PostgreSQL shows it.
+/// The application names of connections that hold the leader lock. PostgreSQL shows its 64 bits as two halves.
 const LEADERS: &str = "SELECT application_name FROM pg_stat_activity JOIN pg_locks USING (pid)
     WHERE datname = current_database() AND locktype = 'advisory' AND granted AND objsubid = 1
       AND (classid::bigint << 32 | objid::bigint) = $1";
 
-/// The number of that lock.
+/// The key of the leader lock.
 const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
 
-/// Begins to post a booking and stops in the middle of its body. Gives the rest of it.
+/// Starts to post a booking and stops in the middle of its body. Returns the rest of it.
 async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(service.address()).await.unwrap();
     let body = form(patient, "OTHER_CONSULTATION", working_day(6), start).to_string();
@@ -38,19 +38,19 @@ async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpSt
     (stream, rest.to_owned())
 }
 
-/// Waits until so many requests are under way.
+/// Waits until this many requests are in flight.
 async fn under_way(service: &Service, requests: usize) {
-    // The one that asks is under way too.
+    // The request for the metrics counts too.
     let line = format!("daybook_http_requests_in_flight {}", requests + 1);
-    until("requests to be under way", async || {
+    until("requests to be in flight", async || {
         let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
-        if metrics.contains(&line) { Ok(()) } else { Err(format!("there is no line `{line}`")) }
+        if metrics.contains(&line) { Ok(()) } else { Err(format!("the line `{line}` is missing")) }
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_told_to_stop_answers_what_is_under_way_and_ends_with_0() {
+async fn a_stopping_service_answers_requests_in_flight_and_exits_with_0() {
     let clinic = Installation::open().await.unwrap();
     let mut service = clinic.serve().await.unwrap();
     let mut posts = Vec::new();
@@ -61,7 +61,7 @@ async fn a_service_that_is_told_to_stop_answers_what_is_under_way_and_ends_with_
     under_way(&service, REQUESTS_UNDER_WAY).await;
     service.signal(Signal::SIGTERM).unwrap();
     until("new connections to be refused", async || match TcpStream::connect(service.address()).await {
-        Ok(_) => Err("one was taken".to_owned()),
+        Ok(_) => Err("a connection was accepted".to_owned()),
         Err(_refused) => Ok(()),
     })
     .await;
@@ -73,7 +73,7 @@ async fn a_service_that_is_told_to_stop_answers_what_is_under_way_and_ends_with_
     }
     assert_eq!(service.ended().await.unwrap().code(), Some(0));
     let written = service.written();
-    assert_eq!(written.matches("listening on ").count(), 1, "standard output has one line: {written}");
+    assert_eq!(written.matches("listening on ").count(), 1, "standard output must have one line: {written}");
 }
 
 async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {
@@ -82,7 +82,7 @@ async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_leader_of_two_services_is_killed_the_other_takes_the_views_over() {
+async fn when_the_leader_is_killed_the_other_service_takes_over_the_views() {
     let clinic = Installation::open().await.unwrap();
     let urls = ["first", "second"].map(|name| clinic.url_named(name).unwrap());
     let first = clinic.serve_with(&[("DATABASE_URL", &urls[0])]).await.unwrap();

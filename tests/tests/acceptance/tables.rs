@@ -1,4 +1,4 @@
-//! What PostgreSQL holds: the views for people, and every byte of a schema.
+//! Reads PostgreSQL: the views for people, and every byte of a schema.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use tokio_postgres::Client;
 
 use crate::asking::until;
 
-/// Both views, under the names that people use.
+/// Both views, under their published names.
 pub(crate) const VIEWS: [&str; 2] = ["legacy", "dynamic"];
 
-/// The ids of all reservations of a view.
+/// The ids of all reservations in a view.
 pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
     let rows = database.query(&format!("SELECT id FROM {view}.reservations"), &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
@@ -19,19 +19,19 @@ pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
 /// Waits until both views hold these reservations.
 pub(crate) async fn wait_for(database: &Client, wanted: &BTreeSet<String>) {
     for view in VIEWS {
-        until("acknowledged bookings", async || {
+        until("both views to hold the acknowledged bookings", async || {
             let there: BTreeSet<String> = ids(database, view).await.into_iter().collect();
             match wanted.difference(&there).count() {
                 0 => Ok(()),
-                missing => Err(format!("{missing} of {} are not in {view}.reservations", wanted.len())),
+                missing => Err(format!("{missing} of {} are missing in {view}.reservations", wanted.len())),
             }
         })
         .await;
     }
 }
 
-/// Makes sure that both views hold these reservations, each once, and that no two are of one patient: every invented
-/// patient asks for one.
+/// Checks that both views hold exactly these reservations, each once and each of another patient: every invented
+/// patient books once.
 pub(crate) async fn hold_exactly(database: &Client, wanted: &BTreeSet<String>) {
     wait_for(database, wanted).await;
     for view in VIEWS {
@@ -44,7 +44,7 @@ pub(crate) async fn hold_exactly(database: &Client, wanted: &BTreeSet<String>) {
     }
 }
 
-/// All that the tables of some schemas hold, as text and in binary form. Also their names.
+/// The contents of all tables in these schemas, as text and in binary form. Also returns their names.
 pub(crate) async fn bytes_of(database: &Client, schemas: &[&str]) -> (Vec<String>, Vec<u8>) {
     let tables = database
         .query(

@@ -1,4 +1,4 @@
-//! The takeover by the real program: imports that are killed, the account at the end, and the review of what was not read.
+//! The import by the real program: kills, the final report, and the review of unreadable times.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use tokio_postgres::Client;
 use crate::asking::{EXPORT, EXPORTED, until};
 use crate::old_system;
 
-/// Rows that are made of each row of the export.
+/// Copies of each row of the export.
 const COPIES: usize = 30;
 
-/// Imports that are killed, one after the other.
+/// Number of imports to kill.
 const KILLED: usize = 3;
 
 const IMPORTED: &str = "SELECT count(*) FROM event_log.events WHERE kind = 'ReservationImported'";
@@ -24,7 +24,7 @@ async fn count(database: &Client, sql: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn imports_that_are_killed_and_an_old_system_that_goes_on_end_in_an_account_that_adds_up() {
+async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
     let (old, system) = old_system::start(COPIES).await;
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
@@ -48,14 +48,14 @@ async fn imports_that_are_killed_and_an_old_system_that_goes_on_end_in_an_accoun
     let last = [&run[..], &["--final"]].concat();
     let report = clinic.run(&last).await.unwrap().json().unwrap();
     assert_eq!((&report["read"], &report["is_clean"]), (&json!(rows), &json!(true)), "{report}");
-    assert_eq!(count(&database, IMPORTED).await as usize, rows, "every row once");
+    assert_eq!(count(&database, IMPORTED).await as usize, rows, "every row must be imported once");
     let account = &report["reconciliation"];
     let sum: u64 =
         ["equal", "imported", "brought_up_to_date"].map(|kind| account[kind].as_u64().unwrap()).iter().sum();
     assert_eq!(sum, rows as u64, "{account}");
     let again = clinic.run(&last).await.unwrap().json().unwrap();
     assert_eq!((&again["imported"], &again["updated"]), (&json!(0), &json!(0)), "{again}");
-    // What is deleted there is noticed, stays here, and fails the last run.
+    // The import reports a row deleted in the old system, keeps its reservation, and the last run fails.
     system.batch_execute("DELETE FROM reservations WHERE id = (SELECT min(id) FROM reservations WHERE status = 'COMPLETED')").await.unwrap();
     let ended = clinic.run(&last).await.unwrap();
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
@@ -65,14 +65,14 @@ async fn imports_that_are_killed_and_an_old_system_that_goes_on_end_in_an_accoun
     assert_eq!(verdict["agrees"], true, "{verdict}");
 }
 
-/// The waiting reservations.
+/// The reservations on the review list.
 async fn waiting(clinic: &Installation, options: &[&str]) -> Vec<Value> {
     let list = [&["import", "review", "list", "--json"], options].concat();
     let listed = clinic.run(&list).await.unwrap().json().unwrap();
     listed["reservations"].as_array().unwrap().clone()
 }
 
-/// Fills in the column `decision`, by what the patient wrote.
+/// Fills in the column `decision`, based on the text of the patient.
 fn fill_in(from: &Path, to: &Path, decide: impl Fn(&str) -> &'static str) {
     let mut reader = csv::Reader::from_path(from).unwrap();
     let mut writer = csv::Writer::from_path(to).unwrap();
@@ -91,7 +91,7 @@ fn counts(ended: &Ended) -> [u64; 4] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_awaits_review_is_exported_corrected_and_taken_back_line_by_line() {
+async fn the_review_list_is_exported_corrected_and_imported_line_by_line() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
     let all = waiting(&clinic, &[]).await;
@@ -105,20 +105,20 @@ async fn what_awaits_review_is_exported_corrected_and_taken_back_line_by_line() 
     let export = ["import", "review", "export", written_name];
     assert_eq!(clinic.run(&export).await.unwrap().code, Some(0));
     assert_eq!(std::fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "a file that is there is not overwritten");
+    assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "an existing file must not be overwritten");
     fill_in(&written, &filled, |text| if text.is_empty() { "keep" } else { "오후" });
     let apply = ["import", "review", "apply", filled_name, "--yes", "--json"];
     let ended = clinic.run(&apply).await.unwrap();
     assert_eq!((ended.code, counts(&ended)), (Some(0), [5, 0, 1, 0]), "{}", ended.stderr);
-    // Those in Korean; a number could stand in an id by chance.
+    // Only Korean texts: a number could occur in an id by chance.
     let texts = all.iter().filter_map(|unread| unread["text"].as_str());
     for text in texts.filter(|text| !text.is_ascii()) {
-        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "{text} is repeated");
+        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "the output repeats {text}");
     }
     assert_eq!(counts(&clinic.run(&apply).await.unwrap()), [0, 5, 1, 0]);
     let left = waiting(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["reason"]), (1, &json!("EMPTY")));
-    // One at a time; a line that is wrong, one that is unknown and one that comes twice are told, and the rest is done.
+    // One at a time: wrong, unknown and duplicate lines are reported, and the others are applied.
     let id = left[0]["id"].as_str().unwrap();
     let lines = format!("id,decision\n{id},2시\nnobody,10:00\n{id},오전\n{id},오후\n");
     std::fs::write(&filled, lines).unwrap();
@@ -143,7 +143,7 @@ async fn what_awaits_review_is_exported_corrected_and_taken_back_line_by_line() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_are_written_alike_are_decided_together() {
+async fn identical_texts_are_decided_together() {
     let clinic = Installation::open().await.unwrap();
     let export = std::fs::read_to_string(EXPORT).unwrap();
     let header = export.lines().next().unwrap();
@@ -169,7 +169,7 @@ async fn all_that_are_written_alike_are_decided_together() {
         ["import", "review", "decide", "--all-like", "퇴근 후", "--period", "AFTERNOON", "--yes", "--json"];
     let ended = clinic.run(&decide).await.unwrap();
     assert_eq!((ended.code, counts(&ended)), (Some(0), [20, 0, 0, 0]), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("퇴근"), "what a patient wrote is not repeated");
+    assert!(!ended.stderr.contains("퇴근"), "the output must not repeat a patient's text");
     let left = waiting(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
 }

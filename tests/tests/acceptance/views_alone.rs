@@ -1,4 +1,4 @@
-//! `daybook projection run`: the views are kept up without a service.
+//! `daybook projection run` keeps the views up to date without a service.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::asking::within;
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
-/// How soon a standby leads once the leader has stopped.
+/// How soon a standby must lead after the leader has stopped.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Bookings that are acknowledged before the service stops.
 const BOOKINGS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_stands_by_beside_a_service_leads_after_it_and_ends_with_0_on_a_signal() {
+async fn a_standby_leads_after_the_service_stops_and_exits_with_0_on_a_signal() {
     let clinic = Installation::open().await.unwrap();
     let mut service = clinic.serve().await.unwrap();
     let (mut runner, first) = clinic.keep_views_up(&["--json"], &[]).await.unwrap();
@@ -27,7 +27,7 @@ async fn it_stands_by_beside_a_service_leads_after_it_and_ends_with_0_on_a_signa
     load.acknowledges(BOOKINGS).await;
     service.kill().await.unwrap();
     clients.join_all().await;
-    within(TAKE_OVER_LIMIT, "it to lead", async || match runner.written() {
+    within(TAKE_OVER_LIMIT, "the process to lead", async || match runner.written() {
         written if written.contains(r#"{"role":"leader","epoch":"#) => Ok(()),
         written => Err(written),
     })
@@ -49,7 +49,7 @@ async fn it_stands_by_beside_a_service_leads_after_it_and_ends_with_0_on_a_signa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_builds_the_views_that_are_missing_and_hands_over_to_a_service_that_comes_later() {
+async fn it_builds_missing_views_and_hands_over_to_a_later_service() {
     let clinic = Installation::open().await.unwrap();
     let (mut runner, first) = clinic.keep_views_up(&[], &[]).await.unwrap();
     assert_eq!(first, "leading, epoch 1");

@@ -1,5 +1,5 @@
-//! The whole way as an operator goes it: from the old system's live database to dynamic services, to the cleanup, and back from
-//! there, while clients book and read. Nobody is refused, and every reservation is there at every step.
+//! The whole migration by an operator: from the old system's live database to dynamic services, to the cleanup, and
+//! back, while clients book and read. No request fails, and every reservation exists at every step.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,27 +20,27 @@ use crate::{old_system, tables};
 /// Copies of each of the export's 200 rows: 5,000 reservations.
 const COPIES: usize = 25;
 
-/// So many of them were made a week ago, from the hour of the test on, with so many milliseconds from one to the next. That is
-/// slower than the load's clients book now, and for longer than the test takes.
+/// How many reservations were created a week ago, from the hour of the test on, and the milliseconds between them. This
+/// is slower than the load books now, and lasts longer than the test.
 const WEEK_AGO: usize = 2400;
 const WEEK_AGO_PAUSE_MS: usize = 500;
 
-/// Times that a test can wait for in place of the runbook's weeks; every read is compared.
+/// Soak times that are short enough for a test; every read is compared.
 const SETTINGS: [(&str, &str); 3] = [
     ("DAYBOOK_SOAK", "shadow=1s,canary-5=1s,canary-25=1s,canary-50=1s,dynamic=2s,stability=3s"),
     ("DAYBOOK_SHADOW_SAMPLE", "100"),
     ("DAYBOOK_GUARD_WINDOW", "1"),
 ];
 
-/// Clients that book, each with a pause, and clients that read without one.
+/// Booking clients, each with a pause, and reading clients without one.
 const BOOKING_CLIENTS: usize = 2;
 const BOOKING_PAUSE: Duration = Duration::from_millis(250);
 const READING_CLIENTS: usize = 3;
 
-/// How long the evidence for a stage may take to come together on a busy machine.
+/// The time limit for collecting the evidence of a stage on a busy machine.
 const EVIDENCE_PATIENCE: Duration = Duration::from_secs(180);
 
-/// The clinic's own rule for one of the texts that the grammar does not read.
+/// A rule of the clinic for a text that the grammar cannot parse.
 const RULES: &str = "[[rule]]\nname = \"lunch\"\ntext = \"점심시간\"\nmeans = \"12:30\"\n";
 
 /// An operator at the command line.
@@ -54,15 +54,15 @@ impl Operator<'_> {
         self.clinic.run_with(line, &SETTINGS).await.unwrap()
     }
 
-    /// Runs a command that has to end well.
+    /// Runs a command that must succeed.
     async fn done(&self, line: &[&str]) -> Value {
         self.run(line).await.json().unwrap()
     }
 
-    /// Enters a stage once all its gates let through.
+    /// Enters a stage once all its gates are met.
     async fn enter(&self, stage: &str) {
         let line = ["migrate", "advance", "--to", stage, "--yes", "--json"];
-        within(EVIDENCE_PATIENCE, &format!("the gates before {stage}"), async || {
+        within(EVIDENCE_PATIENCE, &format!("the gates before {stage} to be met"), async || {
             let ended = self.run(&line).await;
             let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
             if outcome["entered"] == true {
@@ -76,14 +76,14 @@ impl Operator<'_> {
         .await;
     }
 
-    /// Makes sure that both views hold what was imported and all that was acknowledged.
+    /// Checks that both views hold all imported and all acknowledged reservations.
     async fn miss_nothing(&self, imported: &BTreeSet<String>, load: &Load) {
         let wanted: BTreeSet<String> = imported.union(&load.acknowledged()).cloned().collect();
         tables::wait_for(&self.database, &wanted).await;
     }
 }
 
-/// Reads that are sent without a pause, by clients of many names.
+/// Continuous reads by clients of many names.
 struct Reads {
     clients: JoinSet<()>,
     answered: Arc<AtomicU64>,
@@ -112,7 +112,7 @@ impl Reads {
         Self { clients, answered, is_over }
     }
 
-    /// Ends them; one that was not answered fails here. Says how many were.
+    /// Stops the reads and fails if one was not answered. Returns their number.
     async fn end(mut self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
         while let Some(ended) = self.clients.join_next().await {
@@ -122,7 +122,7 @@ impl Reads {
     }
 }
 
-/// Phase 2: the old system's rows are looked at, tried, taken over, reviewed and accounted for.
+/// Phase 2: the old system's rows are analysed, imported as a dry run, imported, reviewed and accounted for.
 async fn take_over(operator: &Operator<'_>, url: &str, rows: usize, folder: &Path) {
     let rules = folder.join("rules.toml");
     fs::write(&rules, RULES).unwrap();
@@ -145,14 +145,14 @@ async fn take_over(operator: &Operator<'_>, url: &str, rows: usize, folder: &Pat
     }
 }
 
-/// Sends what nobody could read to the desk, and takes it back.
+/// Exports the review list and imports the decisions.
 async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     let (out, back) = (folder.join("review.csv"), folder.join("reviewed.csv"));
     let waiting = operator.done(&["import", "review", "list", "--json"]).await;
     let waiting = waiting["waiting"].as_u64().unwrap();
     assert!(
         (1..rows as u64 / 20).contains(&waiting),
-        "{waiting} await review: at least 95 % have to be read"
+        "{waiting} await review: at least 95 % must be parsed"
     );
     operator.done(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
     let mut reader = csv::Reader::from_path(&out).unwrap();
@@ -170,7 +170,7 @@ async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     assert_eq!(applied["applied"], waiting);
 }
 
-/// What the checklist asks of people, and a backup that is proven.
+/// Completes the manual checklist items and makes a verified backup.
 async fn prepare(operator: &Operator<'_>, folder: &Path, name: &str) {
     let contacts = [
         "database-admin=Kim,1",
@@ -188,7 +188,7 @@ async fn prepare(operator: &Operator<'_>, folder: &Path, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_old_system_becomes_dynamic_services_and_comes_back_without_a_lost_booking_or_a_failed_request() {
+async fn the_migration_and_its_rollback_lose_no_booking_and_fail_no_request() {
     let (old, system) = old_system::start_other_or(COPIES).await;
     let rows = old_system::rows(&system).await;
     old_system::book_as_a_week_ago(&system, WEEK_AGO, WEEK_AGO_PAUSE_MS).await;
@@ -232,12 +232,12 @@ async fn an_old_system_becomes_dynamic_services_and_comes_back_without_a_lost_bo
     while let Some(ended) = bookings.join_next().await {
         ended.unwrap();
     }
-    assert_eq!(load.unanswered(), 0, "no booking was refused or lost its connection");
+    assert_eq!(load.unanswered(), 0, "no booking may be refused or lose its connection");
     assert!(reads.end().await > 1000);
     operator.miss_nothing(&imported, &load).await;
     for view in tables::VIEWS {
         let there = tables::ids(&operator.database, view).await.len();
-        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each of them once");
+        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
     }
     assert_eq!(operator.done(&["projection", "verify", "--json"]).await["agrees"], true);
 }

@@ -1,5 +1,4 @@
-//! The audit: holes are found and named down to the event, what has its reasons is no hole, and a repaired page is the one
-//! that a rebuild would write.
+//! The audit: it finds missing events and names them, accepts explained gaps, and a repaired day equals a rebuilt one.
 
 use chrono::NaiveDate;
 use daybook_commands::{NewClosure, ReservationChange};
@@ -22,7 +21,7 @@ async fn audit(clinic: &Clinic) -> Vec<Audit> {
     clinic.auditor().audit(None, &|_| {}).await.unwrap()
 }
 
-/// Books, on a day of its own.
+/// Books on a separate day for each patient.
 async fn book(clinic: &Clinic, patient: u32) -> ReservationId {
     let wanted = request(patient, "srv_skin_care", DAY, "오전", ReadModel::Legacy);
     clinic.commands.request(wanted, desk()).await.unwrap().reservation
@@ -36,7 +35,7 @@ async fn run(clinic: &Clinic, sql: &str) -> u64 {
     clinic.database.connect().await.unwrap().execute(sql, &[]).await.unwrap()
 }
 
-/// The only finding of the legacy view, on the only page that disagrees. The dynamic view has none.
+/// The only finding of the legacy view, on the only differing day schedule. The dynamic view must have none.
 #[track_caller]
 fn only_finding(audits: &[Audit]) -> &RowFinding {
     let [dynamic, legacy] = audits else { panic!("{audits:?}") };
@@ -48,7 +47,7 @@ fn only_finding(audits: &[Audit]) -> &RowFinding {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_histories_leave_no_hole() {
+async fn random_histories_produce_no_audit_findings() {
     for seed in 60..63 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 150).await;
@@ -63,7 +62,7 @@ async fn random_histories_leave_no_hole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_that_is_not_there_is_named_with_all_its_events() {
+async fn a_missing_reservation_is_reported_with_all_its_events() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     change(&clinic, &id, ReservationChange::Confirm).await;
@@ -78,9 +77,9 @@ async fn a_reservation_that_is_not_there_is_named_with_all_its_events() {
     assert_eq!(kinds, ["ReservationRequested", "ReservationConfirmed"]);
 }
 
-/// The row is as the events but one would leave it: which one comes out, though another of its type follows.
+/// The row lacks the effect of one event. The audit finds which one, although another event of the same type follows.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_was_passed_over_is_named() {
+async fn a_skipped_event_is_named() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     change(&clinic, &id, ReservationChange::WriteAdminNote("전화함".into())).await;
@@ -96,7 +95,7 @@ async fn an_event_that_was_passed_over_is_named() {
     assert_eq!((found.fault, found.in_log, found.applied), (Fault::Behind, 4, 3));
     let [missing] = found.missing.as_slice() else { panic!("{found:?}") };
     assert_eq!((missing.position, missing.kind.as_str()), (confirmed, "ReservationConfirmed"));
-    // Where the row fits no such story, the count is told and no event is accused.
+    // If no single skipped event explains the row, only the count is reported.
     run(&clinic, "UPDATE legacy_1.reservations SET status = 'NO_SHOW'").await;
     let audits = audit(&clinic).await;
     let found = only_finding(&audits);
@@ -106,7 +105,7 @@ async fn an_event_that_was_passed_over_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_that_say_too_much_or_stand_elsewhere_are_told() {
+async fn surplus_and_misplaced_rows_are_reported() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     book(&clinic, 2).await;
@@ -116,7 +115,7 @@ async fn rows_that_say_too_much_or_stand_elsewhere_are_told() {
     let audits = audit(&clinic).await;
     let found = only_finding(&audits);
     assert_eq!((found.fault, found.in_log, found.applied), (Fault::Ahead, 1, 2));
-    // What leaves the counts right is not for the audit to see.
+    // The audit compares counts, so it cannot see faults that leave them unchanged.
     run(&clinic, &format!("UPDATE legacy_1.reservations SET version = 1, id = 'stranger' {set}")).await;
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
     run(&clinic, "UPDATE legacy_1.reservations SET version = 2 WHERE id = 'stranger'").await;
@@ -126,12 +125,12 @@ async fn rows_that_say_too_much_or_stand_elsewhere_are_told() {
     let there = r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
     run(&clinic, there).await;
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
-    assert_eq!(legacy.disagreeing, 2, "both days: {legacy:?}");
+    assert_eq!(legacy.disagreeing, 2, "both days must be reported: {legacy:?}");
     assert!(legacy.pages[0].rows.iter().any(|row| row.fault == Fault::AnotherDay), "{legacy:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closures_services_and_hours_are_counted_too() {
+async fn closures_services_and_hours_are_audited() {
     let clinic = Clinic::open().await.unwrap();
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: None };
@@ -153,9 +152,9 @@ async fn closures_services_and_hours_are_counted_too() {
     assert_eq!(told[1].0, "clinic_time_slots");
 }
 
-/// Random faults in random histories: after the repair of what was found, the view is the one that a rebuild writes.
+/// Random faults in random histories: after the repair of all findings, the view equals a rebuilt one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repaired_view_is_equal_to_a_rebuilt_one_byte_for_byte() {
+async fn a_repaired_view_equals_a_rebuilt_one_byte_for_byte() {
     for seed in 70..73 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 200).await;
@@ -179,7 +178,7 @@ async fn a_repaired_view_is_equal_to_a_rebuilt_one_byte_for_byte() {
             for page in found.pages {
                 let repaired =
                     clinic.auditor().repair(found.generation, &Repair::Day(page.date)).await.unwrap();
-                // What stood there without a page of its own has gone back to its page by then.
+                // Rows that stood on a day without a schedule have been moved back by then.
                 let is_mended = page.rows.iter().all(|row| row.fault == Fault::Unknown);
                 assert!(repaired.written + repaired.removed > 0 || is_mended, "{repaired:?}");
             }
@@ -200,7 +199,7 @@ fn view(number: i32, model: usize) -> Generation {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_reservation_is_repaired_and_its_neighbours_are_left_alone() {
+async fn repairing_one_reservation_leaves_its_neighbours_unchanged() {
     let clinic = Clinic::open().await.unwrap();
     let (id, neighbour) = (book(&clinic, 1).await, book(&clinic, 2).await);
     clinic.settled().await.unwrap();
@@ -214,19 +213,19 @@ async fn one_reservation_is_repaired_and_its_neighbours_are_left_alone() {
     );
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert_eq!((verdict.differing, verdict.differences[0].reservation.as_str()), (1, neighbour.as_str()));
-    assert!(verdict.wrong_digests.total == 0, "the day was recounted: {verdict:?}");
+    assert!(verdict.wrong_digests.total == 0, "the day must have been recounted: {verdict:?}");
     let unknown = Repair::Reservation(ReservationId::parse("nobody").unwrap());
     let refused = clinic.auditor().repair(legacy, &unknown).await;
     assert!(matches!(refused, Err(ViewError::NoSuchReservation { .. })), "{refused:?}");
 }
 
-/// A view that passed over the forgetting shows somebody who must not be shown; counts alone would not tell.
+/// A view that skipped the forgetting shows a patient who must not be shown. Counts alone would not reveal it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgotten_patient_who_is_shown_is_found_and_does_not_come_back_by_a_repair() {
+async fn a_visible_forgotten_patient_is_found_and_a_repair_does_not_restore_the_details() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 8).await;
     change(&clinic, &id, ReservationChange::WriteAdminNote("전화함".into())).await;
-    // Forgotten and back again: the new booking is theirs to show.
+    // The patient was forgotten and came back: the view may show the new booking.
     let phone = Phone::parse("010-1000-0008").unwrap();
     clinic.commands.forget(&phone, desk()).await.unwrap();
     book(&clinic, 8).await;
@@ -238,7 +237,7 @@ async fn a_forgotten_patient_who_is_shown_is_found_and_does_not_come_back_by_a_r
         "010-1000-0008"
     );
     run(&clinic, &format!("{shown} AND version = 2")).await;
-    // As if it had been made before; the clinic's clock stands still.
+    // As if the booking were older. The clinic's clock stands still.
     run(&clinic, r#"UPDATE legacy_1.reservations SET "createdAt" = "createdAt" - interval '1 hour'"#).await;
     let audits = audit(&clinic).await;
     let found = only_finding(&audits);
@@ -250,9 +249,9 @@ async fn a_forgotten_patient_who_is_shown_is_found_and_does_not_come_back_by_a_r
     assert_eq!(contents(&clinic, view(1, 0)).await, whole);
 }
 
-/// Events that wait or were left out on purpose are counted apart, and a repair leaves them out too.
+/// Waiting and discarded events are counted separately, and a repair omits them too.
 #[tokio::test(flavor = "multi_thread")]
-async fn parked_and_discarded_events_are_no_holes() {
+async fn parked_and_discarded_events_are_no_findings() {
     let clinic = Clinic::open().await.unwrap();
     book(&clinic, 1).await;
     let (parked, discarded) = (book(&clinic, 2).await, book(&clinic, 3).await);
@@ -277,7 +276,7 @@ async fn parked_and_discarded_events_are_no_holes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_generation_is_audited_where_it_stands_and_one_without_rows_is_refused() {
+async fn a_kept_generation_is_audited_at_its_position_and_one_without_rows_is_refused() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
@@ -314,9 +313,9 @@ const OF_A_PERSON: [&str; 10] = [
     "adminNotes",
 ];
 
-/// Repairs and the leader take turns: whatever comes meanwhile is taken in once.
+/// Repairs and the leader alternate: each new event is applied once.
 #[tokio::test(flavor = "multi_thread")]
-async fn repairs_beside_a_busy_engine_take_in_no_event_twice() {
+async fn repairs_beside_a_busy_engine_apply_no_event_twice() {
     let clinic = Clinic::open().await.unwrap();
     let mut dice = Dice::new(81);
     let auditor = clinic.auditor();
@@ -330,11 +329,12 @@ async fn repairs_beside_a_busy_engine_take_in_no_event_twice() {
     });
     live_through(&clinic, &mut dice, 150).await;
     let mut repaired = repairing.await.unwrap();
-    // A key is destroyed a moment before the views take in why: a repair in between erases what the engine is about to.
+    // A key is destroyed shortly before the views apply the reason. A repair in between erases what the engine would
+    // erase next.
     repaired.retain(|row| {
         row.columns.is_empty() || row.columns.iter().any(|name| !OF_A_PERSON.contains(&&**name))
     });
-    assert!(repaired.is_empty(), "nothing was wrong: {repaired:?}");
+    assert!(repaired.is_empty(), "a repair must find nothing wrong: {repaired:?}");
     clinic.settled().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
     let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;

@@ -1,4 +1,4 @@
-//! Gates of the migration, each on a history or a planted fault that meets it and on one that does not, with its figures.
+//! The gates of the migration, each with a history or fault that meets it and one that does not, and its figures.
 
 mod parity;
 mod past;
@@ -20,16 +20,16 @@ use daybook_domain::routing::{
 use daybook_projections::{GateSettings, Gates, Measured, verify};
 use daybook_tests::clinic::{Clinic, FixedClock, desk};
 
-/// Two hundred reservations of invented people, as the old system exports them.
+/// Two hundred reservations of invented patients, as the old system exports them.
 const EXPORT: &str = include_str!("../../fixtures/legacy_reservations.csv");
 
-/// A moment so many hours after the clinic's first start.
+/// This many hours after the clinic's first start.
 fn hour(hours: i64) -> DateTime<Utc> {
     let morning: DateTime<Utc> = "2026-11-20T01:00:00Z".parse().unwrap();
     morning + TimeDelta::hours(hours)
 }
 
-/// A clinic that has taken over what the old system holds.
+/// A clinic that has imported the old system's reservations.
 async fn migrated() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     let report =
@@ -39,20 +39,20 @@ async fn migrated() -> Clinic {
     clinic
 }
 
-/// The write side as a process of a later hour has it.
+/// The write side with its clock at a later hour.
 async fn commands_at(clinic: &Clinic, hours: i64) -> Commands {
     let settings =
         daybook_commands::Settings { zone: ClinicZone::SEOUL, clock: Arc::new(FixedClock(hour(hours))) };
     Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap()
 }
 
-/// Records a change of the routing in a later hour.
+/// Records a routing change at a later hour.
 async fn change(clinic: &Clinic, hours: i64, command: RoutingCommand) {
     commands_at(clinic, hours).await.change_routing(command, desk()).await.unwrap();
     clinic.settled().await.unwrap();
 }
 
-/// Enters a stage whatever its gates say.
+/// Enters a stage and overrides its gates.
 async fn enter(clinic: &Clinic, stage: Stage, hours: i64) {
     let overridden = Some(Override { reason: "a test".into(), approver: None });
     let position = LogPlace { commit: 1, prepare: 1 };
@@ -60,7 +60,7 @@ async fn enter(clinic: &Clinic, stage: Stage, hours: i64) {
     change(clinic, hours, RoutingCommand::AdvanceStage(advance)).await;
 }
 
-/// Enters all stages up to one, each an hour after the other; the last one in a given hour.
+/// Enters all stages up to this one, one per hour, the last one in the given hour.
 async fn enter_up_to(clinic: &Clinic, stage: Stage, hours: i64) {
     let stages: Vec<Stage> =
         Stage::ALL.into_iter().filter(|one| (Stage::Shadow..=stage).contains(one)).collect();
@@ -78,13 +78,12 @@ fn gates(clinic: &Clinic) -> Gates {
     Gates::new(clinic.log.clone(), clinic.pool.clone(), GateSettings::default())
 }
 
-/// Measures on a task of its own, as a server does.
+/// Measures on a separate task, as a server does.
 async fn measure(clinic: &Clinic, stage: Stage, hours: i64) -> Measured {
     let gates = gates(clinic);
     tokio::spawn(async move { gates.measure(stage, hour(hours)).await }).await.unwrap().unwrap()
 }
 
-/// One gate of a stage.
 async fn gate(clinic: &Clinic, gate: Gate, stage: Stage, hours: i64) -> GateResult {
     let measured = measure(clinic, stage, hours).await;
     measured.gates.into_iter().find(|result| result.gate == gate).unwrap()
@@ -94,8 +93,8 @@ async fn run(clinic: &Clinic, sql: &str) {
     clinic.database.connect().await.unwrap().batch_execute(sql).await.unwrap();
 }
 
-/// A window of an hour in which a model answered so many requests, of which so many failed, and in which so many reads
-/// were compared, of which so many were answered differently.
+/// Inserts a window of one hour with four numbers for a model: requests, failed requests, compared reads, and differing
+/// reads.
 async fn window(
     clinic: &Clinic,
     model: &str,
@@ -116,7 +115,7 @@ fn assert_found(result: &GateResult, finding: Finding, found: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clinic_that_was_migrated_well_enters_the_first_canary_through_its_gates() {
+async fn a_well_migrated_clinic_meets_the_gates_of_the_first_canary() {
     let clinic = migrated().await;
     enter(&clinic, Stage::Shadow, 0).await;
     for item in [ChecklistItem::BackupMade, ChecklistItem::RestoreTested, ChecklistItem::ContactsFilled] {
@@ -185,11 +184,11 @@ fn csv_column(column: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_that_nobody_keeps_up_are_told_with_how_far_they_are_behind() {
+async fn views_without_a_leader_are_reported_with_their_lag() {
     let clinic = migrated().await;
     clinic.stop_engine();
     tokio::time::timeout(daybook_tests::clinic::PATIENCE, async {
-        // The engine may be within a batch; from the first event that stays untaken on, it is not.
+        // The engine may still be in a batch. It has stopped once an event remains unapplied.
         loop {
             tick_unseen(&clinic).await;
             let lag = gate(&clinic, Gate::Lag, Stage::Shadow, 0).await;
@@ -207,7 +206,7 @@ async fn views_that_nobody_keeps_up_are_told_with_how_far_they_are_behind() {
     .unwrap();
 }
 
-/// Records something without waiting for the views.
+/// Records an event without waiting for the views.
 async fn tick_unseen(clinic: &Clinic) {
     let evidence = format!("{}", uuid::Uuid::now_v7()).into();
     let done = ChecklistItemDone { item: ChecklistItem::TeamTrained, evidence };
@@ -215,7 +214,7 @@ async fn tick_unseen(clinic: &Clinic) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_does_not_serve_shuts_the_gates_that_need_it_and_says_what_brings_it_back() {
+async fn gates_that_need_a_missing_view_are_unmet_and_name_the_remedy() {
     let clinic = migrated().await;
     run(&clinic, "UPDATE control.generations SET state = 'kept' WHERE model = 'legacy'").await;
     let measured = measure(&clinic, Stage::Shadow, 0).await;

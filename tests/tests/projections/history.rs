@@ -1,4 +1,4 @@
-//! Random histories of a clinic, and what a generation's tables hold after them.
+//! Random histories of a clinic, and the contents of a generation's tables.
 
 mod old_rows;
 
@@ -16,7 +16,7 @@ use daybook_tests::postgres::TestDatabase;
 
 use old_rows::take_over;
 
-/// A small generator of numbers, the same for the same seed.
+/// A small random number generator, deterministic for each seed.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -37,16 +37,16 @@ impl Dice {
 }
 
 const DATES: [&str; 3] = ["2026-12-01", "2026-12-04", "2026-12-05"];
-/// Patients of a history; each has a phone number, and more than one booking.
+/// Patients in a history. Each has one phone number and several bookings.
 const PATIENTS: u32 = 40;
 const SERVICES: [&str; 4] = ["srv_wrinkle_botox", "srv_skin_care", "srv_other_consultation", "srv_scalp"];
 const WISHES: [&str; 9] =
     ["09:00", "오전 10시", "10:40", "오후 2시 30분", "15:30", "오전", "morning", "2시", "전화 주세요"];
-/// Starts that are chosen from a list. Before 7 o'clock only a clinic that opens early has room.
+/// Starts chosen from a list. Those before 7 o'clock are only possible in a clinic that opens early.
 const STARTS: [&str; 6] = ["05:10", "06:00", "09:00", "11:10", "14:00", "16:20"];
 const STAFF: [&str; 2] = ["desk@clinic.example", "night.desk@clinic.example"];
 
-/// Does so many things in a clinic; refusals are part of it.
+/// Performs this many random steps in a clinic, including rejected ones.
 pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize) {
     let scalp = ServiceDraft {
         service: ServiceId::parse("srv_scalp").unwrap(),
@@ -91,7 +91,7 @@ pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize)
     }
 }
 
-/// Closes a stretch of a day, and at times changes its mind.
+/// Closes part of a day, and sometimes reopens it.
 async fn close(clinic: &Clinic, dice: &mut Dice, who: Origin) -> Result<(), CommandError> {
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
@@ -103,7 +103,7 @@ async fn close(clinic: &Clinic, dice: &mut Dice, who: Origin) -> Result<(), Comm
     Ok(())
 }
 
-/// The phone number of one of the patients, as [`request`] writes it.
+/// The phone number of one of the patients, in the format of [`request`].
 fn phone(dice: &mut Dice) -> String {
     format!("010-1000-{:04}", dice.roll(PATIENTS))
 }
@@ -157,12 +157,12 @@ fn catalog_change(dice: &mut Dice) -> CatalogCommand {
     }
 }
 
-/// Every row of every table of a generation, as text and in order.
+/// All rows of all tables of a generation, as text and in order.
 pub(crate) async fn contents(clinic: &Clinic, generation: Generation) -> BTreeMap<String, Vec<String>> {
     contents_in(&clinic.database, generation).await
 }
 
-/// The same in another database than the clinic's.
+/// Like [`contents`], in another database than the clinic's.
 pub(crate) async fn contents_in(
     database: &TestDatabase,
     generation: Generation,
@@ -176,7 +176,7 @@ pub(crate) async fn contents_in(
     let mut contents = BTreeMap::new();
     for table in tables {
         let table: String = table.get(0);
-        // Days from which the last booking was taken away may be left with nothing.
+        // A day from which the last booking was removed may have an empty row.
         let rows =
             client.query(&format!("SELECT t::text FROM {schema}.{table} t ORDER BY 1"), &[]).await.unwrap();
         contents.insert(table, rows.iter().map(|row| row.get(0)).collect());

@@ -1,4 +1,4 @@
-//! Generations that are kept, and trials that write nothing.
+//! Kept generations, and dry runs that write nothing.
 
 use daybook_domain::ReadModel;
 use daybook_projections::{Generation, GenerationState, ViewError, generation};
@@ -9,7 +9,7 @@ use crate::history::{Dice, contents, live, live_through};
 const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
 const SECOND: Generation = Generation { model: ReadModel::Legacy, number: 2 };
 
-/// What the lists hold, as pairs of a generation and its state.
+/// The generations and their states.
 async fn states(clinic: &Clinic) -> Vec<(Generation, GenerationState)> {
     let client = clinic.pool.get().await.unwrap();
     let standings = generation::list(&client).await.unwrap();
@@ -17,7 +17,7 @@ async fn states(clinic: &Clinic) -> Vec<(Generation, GenerationState)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_generation_takes_in_what_it_missed_and_serves_again() {
+async fn a_kept_generation_catches_up_and_serves_again() {
     let clinic = Clinic::open().await.unwrap();
     let mut dice = Dice::new(21);
     live_through(&clinic, &mut dice, 60).await;
@@ -26,13 +26,13 @@ async fn a_kept_generation_takes_in_what_it_missed_and_serves_again() {
     live_through(&clinic, &mut dice, 60).await;
     clinic.settled().await.unwrap();
     let shown = contents(&clinic, SECOND).await;
-    assert_ne!(contents(&clinic, FIRST).await, shown, "it was left as it was");
+    assert_ne!(contents(&clinic, FIRST).await, shown, "it must not have advanced");
 
     let report = clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap();
     assert!(report.compared, "{report:?}");
     assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
     assert_eq!(contents(&clinic, FIRST).await, shown);
-    // From here on it is kept up like any other.
+    // From here on it is kept up to date like any other.
     live_through(&clinic, &mut dice, 40).await;
     clinic.settled().await.unwrap();
     let verdict =
@@ -43,7 +43,7 @@ async fn a_kept_generation_takes_in_what_it_missed_and_serves_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_serves_or_was_never_built_is_not_promoted_again() {
+async fn a_live_or_unbuilt_generation_is_not_promoted() {
     let clinic = Clinic::open().await.unwrap();
     let before = states(&clinic).await;
     for (generation, state) in [(FIRST, Some(GenerationState::Live)), (SECOND, None)] {
@@ -58,7 +58,7 @@ async fn what_serves_or_was_never_built_is_not_promoted_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trial_finds_what_a_rebuild_would_hold_and_writes_nothing() {
+async fn a_dry_run_gives_the_result_of_a_rebuild_and_writes_nothing() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(22), 80).await;
     clinic.settled().await.unwrap();
@@ -76,9 +76,9 @@ async fn a_trial_finds_what_a_rebuild_would_hold_and_writes_nothing() {
     assert_eq!(trial.events, report.events);
 }
 
-/// An event that this release does not understand stops a rebuild, which names it; a trial names it and goes on.
+/// An event that this release does not know stops a rebuild, which names it. A dry run names it and continues.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_cannot_be_taken_in_is_named() {
+async fn an_event_that_cannot_be_applied_is_named() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(23), 10).await;
     clinic.settled().await.unwrap();

@@ -1,4 +1,4 @@
-//! Who keeps the views up: a leader that another one has followed commits nothing, and one that is silent is followed.
+//! The leader of the views: a replaced leader cannot commit, and a silent one is replaced.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use crate::history::{Dice, contents, live, live_through};
 
-/// The number of the leader's lock.
+/// The key of the leader lock.
 const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
 
-/// How soon a silent leader is followed, once it counts as silent.
+/// How soon a silent leader must be replaced.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
 
 async fn book(clinic: &Clinic, patient: u32) {
@@ -23,7 +23,7 @@ async fn book(clinic: &Clinic, patient: u32) {
     clinic.commands.request(request, desk()).await.unwrap();
 }
 
-/// Waits for a leader that this is true of.
+/// Waits for a leader that meets a condition.
 async fn leader_that(clinic: &Clinic, is_wanted: impl Fn(&Leader) -> bool) -> Leader {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -36,7 +36,7 @@ async fn leader_that(clinic: &Clinic, is_wanted: impl Fn(&Leader) -> bool) -> Le
     }
 }
 
-/// The epochs under which the live checkpoints were last moved.
+/// The epochs under which the live checkpoints were last updated.
 async fn epochs(clinic: &Clinic) -> Vec<i64> {
     let sql = "SELECT epoch FROM control.checkpoints JOIN control.generations USING (model, number) WHERE state = 'live'";
     let rows = clinic.database.connect().await.unwrap().query(sql, &[]).await.unwrap();
@@ -44,25 +44,25 @@ async fn epochs(clinic: &Clinic) -> Vec<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_of_an_epoch_that_was_raised_meanwhile_is_not_committed() {
+async fn a_batch_under_an_outdated_epoch_is_not_committed() {
     let clinic = Clinic::open().await.unwrap();
     book(&clinic, 1).await;
     clinic.settled().await.unwrap();
     let first = leader_that(&clinic, |leader| leader.holds_lock).await;
     let number = |epoch: Epoch| epoch.to_string().parse::<i64>().unwrap();
     assert_eq!(epochs(&clinic).await, [number(first.epoch); 2]);
-    // As another leader would, though the lock is still held: only the epoch is in the first one's way.
+    // As another leader would, although the lock is still held: only the epoch stops the first leader.
     let outside = clinic.database.connect().await.unwrap();
     outside.execute("UPDATE control.leader SET epoch = epoch + 1, host = 'another'", &[]).await.unwrap();
     book(&clinic, 2).await;
     clinic.settled().await.unwrap();
     let later = leader_that(&clinic, |leader| leader.process.host == "clinic").await;
-    assert_eq!(number(later.epoch), number(first.epoch) + 2, "it stood by and came back after the other");
+    assert_eq!(number(later.epoch), number(first.epoch) + 2, "it must have stood by and led again after the other");
     assert_eq!(epochs(&clinic).await, [number(later.epoch); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_leader_is_followed_though_it_holds_the_lock_and_the_rows() {
+async fn a_silent_leader_is_replaced_although_it_holds_the_lock_and_the_rows() {
     let clinic = Clinic::without_views().await.unwrap();
     clinic.rebuild().missing().await.unwrap();
     let (mut stopped, before) =
@@ -72,7 +72,7 @@ async fn a_silent_leader_is_followed_though_it_holds_the_lock_and_the_rows() {
         "UPDATE control.leader SET epoch = 7, host = 'stopped', pid = 1, backend_pid = pg_backend_pid(),
                      since = now(), beat_at = now() - interval '1 hour'";
     stopped.execute(entry, &[]).await.unwrap();
-    // In the middle of a batch: the checkpoints and the epoch are held.
+    // In the middle of a batch: the checkpoints and the epoch are locked.
     let batch = stopped.transaction().await.unwrap();
     batch.batch_execute("SELECT FROM control.leader FOR KEY SHARE").await.unwrap();
     batch.batch_execute("UPDATE control.checkpoints SET commit_position = 999999").await.unwrap();
@@ -82,12 +82,12 @@ async fn a_silent_leader_is_followed_though_it_holds_the_lock_and_the_rows() {
     clinic.settled().await.unwrap();
     assert!(since.elapsed() <= TAKE_OVER_LIMIT, "{:?}", since.elapsed());
     assert_eq!(epochs(&clinic).await, [8, 8]);
-    batch.commit().await.expect_err("the batch of the stopped leader was committed");
+    batch.commit().await.expect_err("the batch of the stopped leader must not be committed");
     assert_eq!(live(&clinic, ReadModel::Legacy).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_stops_hands_over_and_the_epochs_rise() {
+async fn a_stopping_leader_hands_over_and_the_epoch_rises() {
     let clinic = Clinic::open().await.unwrap();
     let first = leader_that(&clinic, |leader| leader.holds_lock).await;
     let (stop, stopped) = watch::channel(false);
@@ -97,7 +97,7 @@ async fn a_leader_that_stops_hands_over_and_the_epochs_rise() {
     role.wait_for(|role| role.is_some()).await.unwrap();
     live_through(&clinic, &mut Dice::new(3), 20).await;
     clinic.settled().await.unwrap();
-    assert_eq!(leader_that(&clinic, |_| true).await.epoch, first.epoch, "whoever beats is left alone");
+    assert_eq!(leader_that(&clinic, |_| true).await.epoch, first.epoch, "a leader with a heartbeat must not be replaced");
     clinic.stop_engine();
     let after = leader_that(&clinic, |leader| leader.process.host == "second").await;
     assert!(after.epoch > first.epoch && after.holds_lock, "{after:?}");

@@ -1,14 +1,14 @@
--- The legacy view's reservations, derived from the events alone by one statement.
+-- Derives the reservations of the legacy view from the events, in one statement.
 --
--- It is there so that the view can be held against something that was not made by the view's own code: live and rebuilt
--- views are equal even where both are wrong. So it must never read a table but the event log, never call a function of
--- ours, and never be brought into line with the projection without a reason of its own in what the events mean.
+-- It checks the view with code that is independent of the projection: live and rebuilt views are equal even if both are
+-- wrong. So it must never read a table other than the event log, never call a function of ours, and never be changed to
+-- match the projection without a reason in the meaning of the events.
 --
--- What is sealed is not opened. In its place stand three words: (erased), as the view shows a text whose key is gone and
--- that must not be null; (sealed), for a text that has to be there; (any), for one that may be there or not. All other
--- values are the view's, to the type: compare rows as JSON.
+-- Sealed texts are not opened. Three markers replace them: (erased), as the view shows a required text whose key is
+-- gone; (sealed), for a text that must be present; (any), for one that may be absent. All other values equal the
+-- view's, including their types: compare rows as JSON.
 --
--- For PostgreSQL 15 and later. It reads the log several times and is made to be read, not to be fast.
+-- For PostgreSQL 15 and later. It reads the log several times and is written for readability, not for speed.
 
 WITH event AS (
     SELECT position,
@@ -16,27 +16,27 @@ WITH event AS (
            payload,
            payload ->> 'reservation' AS id,
            metadata ->> 'actor' AS actor,
-           -- Recorded in microseconds of UTC; the old columns hold milliseconds, and the rest is cut off.
+           -- The log has microseconds of UTC; the old columns have milliseconds, and the rest is truncated.
            date_trunc('milliseconds',
                timestamp 'epoch' + (metadata ->> 'recorded_at')::bigint * interval '1 microsecond') AS recorded_at
     FROM event_log.events
 ),
 
--- Who was forgotten, and when: everything of the patient's that stands in the log before that is lost.
+-- Forgotten patients, and the position: all earlier details of the patient are erased.
 forgotten AS (
     SELECT position, (payload ->> 'subject')::uuid AS subject
     FROM event
     WHERE kind = 'SubjectForgotten'
 ),
--- The keys that were destroyed with it: what was sealed with one of them is lost, wherever it stands.
+-- The keys destroyed with them: a text sealed with one of these is erased everywhere.
 destroyed AS (
     SELECT DISTINCT json_array_elements_text(payload -> 'keys') AS key
     FROM event
     WHERE kind = 'SubjectForgotten'
 ),
 
--- How each reservation came into being. A request is pending and changed by nobody; an import stands as it stood. What was
--- taken over again stands as it stood the last time: whatever happened before that is in it, or is no more.
+-- The first event of each reservation. A request is pending and has no actor; an import has the status of its row. A
+-- repeated import replaces the earlier state: previous events are contained in it or have no effect.
 requested AS (
     SELECT id, position, payload,
            true AS is_request,
@@ -71,9 +71,9 @@ entered AS (
     ORDER BY id, position DESC
 ),
 
--- What changes a reservation. The status is that of the last turn, the place in the day that of the last move, the note
--- of the staff the last one; each change counts, and the last of all says when the reservation was changed. Of what came
--- before it was taken over again nothing is left but the count.
+-- The changes of a reservation. The last status change gives the status, the last move the slot, and the last note the
+-- note of the staff. Every change counts, and the last one gives the time of the last change. Of changes before a
+-- repeated import only the count remains.
 turns (kind, status) AS (
     VALUES ('ReservationConfirmed', 'CONFIRMED'),
            ('ReservationRejected', 'REJECTED'),
@@ -116,8 +116,8 @@ moved AS (
     WHERE move.position > entered.position
     ORDER BY move.id, move.position DESC
 ),
--- What was moved before it was taken over again stays where it was moved to, as long as the same is typed in the old system:
--- as it was when it was moved, and each time that it was taken over since. Of what is sealed only the event can say so.
+-- A reservation that was moved before a repeated import keeps its slot as long as its typed text in the old system is
+-- unchanged: at the move, and at each import since. For sealed texts only the event can tell.
 stayed AS (
     SELECT id FROM entered
     WHERE (payload ->> 'is_placed_here')::boolean AND payload ->> 'wish' IS NULL
@@ -139,8 +139,8 @@ noted AS (
     ORDER BY id, position DESC
 ),
 
--- How the free-text column says a place in the day that nobody typed: a time, or a half of the day. Readers of that
--- column take the hours up to 6 for unclear unless 오전 stands before them.
+-- The text of a slot that nobody typed, for the free-text column: a time, or a half of the day. Readers of that column
+-- consider hours up to 6 ambiguous unless 오전 precedes them.
 placed AS (
     SELECT id,
            CASE
@@ -164,12 +164,12 @@ SELECT entered.id,
        CASE WHEN NOT lost THEN '(sealed)' END AS "treatmentType",
        (entered.payload ->> 'date')::date AS "preferredDate",
        CASE
-           -- Once it is moved, what was typed is no more.
+           -- A move replaces the typed text.
            WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL THEN placed.text
-           -- What was typed and understood is in plain, and stays when the patient is forgotten: it names a time.
+           -- A text that was typed and parsed is stored in plain. It names a time, so forgetting the patient keeps it.
            WHEN entered.payload ->> 'wish' IS NOT NULL THEN entered.payload ->> 'wish'
-           -- What was typed and not understood is sealed. An import has a text always, and a rule of the clinic's own may
-           -- have placed it; a request that was placed without one was not typed.
+           -- A text that was typed but not parsed is sealed. An import always has a text, which a rule of the clinic
+           -- may have parsed; a request with a slot but without a text was not typed.
            WHEN entered.payload #>> '{placement,review}' IS NULL AND (lost OR entered.is_request) THEN placed.text
            WHEN lost THEN '(erased)'
            ELSE '(sealed)'
@@ -185,20 +185,20 @@ SELECT entered.id,
        END AS "adminNotes",
        entered.created_at AS "createdAt",
        coalesce(last_change.recorded_at, entered.updated_at) AS "updatedAt",
-       -- A service for which the old enum has no value is shown as its last one.
+       -- A service without a value in the old enum is shown as its last value.
        coalesce(entered.payload #>> '{service,legacy}', 'OTHER_CONSULTATION') AS service,
        coalesce(turned.recorded_at, entered.status_changed_at) AS "statusChangedAt",
        CASE WHEN turned.id IS NULL THEN entered.status_changed_by ELSE turned.actor END AS "statusChangedBy",
        entered.subject,
        1 + coalesce(counted.changes, 0) AS version,
-       -- Of the service as it was when the booking was made: later changes of the catalog are not of this booking.
+       -- From the service at the time of the booking: later changes of the catalog do not apply to it.
        (entered.payload #>> '{service,duration}')::integer + (entered.payload #>> '{service,buffer}')::integer AS minutes,
        CASE
            WHEN moved.id IS NOT NULL OR stayed.id IS NOT NULL OR entered.is_request THEN NULL
-           -- Whether a rule of the clinic's own took a text in plain for another time only a reader of texts can say.
+           -- Only a parser could tell whether a rule of the clinic gave another time for a plain text.
            WHEN entered.payload ->> 'wish' IS NOT NULL THEN '(any)'
            WHEN lost THEN NULL
-           -- A text that is sealed says nothing itself; what it was placed as stands beside it.
+           -- A sealed text says nothing itself; its slot is stored beside it.
            ELSE coalesce(entered.payload #>> '{placement,at,start}', entered.payload #>> '{placement,period}')
        END AS "readAs"
 FROM entered

@@ -1,5 +1,5 @@
-//! The read side on a real PostgreSQL: live and rebuilt views are equal, comparing finds what is wrong, readers are served
-//! while a view is rebuilt.
+//! The read side on a real PostgreSQL: live and rebuilt views are equal, comparisons find faults, and reads continue
+//! during a rebuild.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod auditing;

@@ -1,4 +1,4 @@
-//! Rebuilding with less memory than the views take: the log is read in several passes, and what comes out is the same.
+//! Rebuilding with less memory than the views need: the log is read in several passes, with the same result.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -11,11 +11,11 @@ use futures_util::TryStreamExt;
 
 use crate::history::{Dice, contents, live, live_through};
 
-/// Less than one day of a history takes, so that every page has a pass of its own.
+/// Less than one day of a history needs, so that every day schedule has its own pass.
 const NEXT_TO_NOTHING: usize = 1000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_that_reads_the_log_once_for_every_page_comes_to_the_same_bytes() {
+async fn a_rebuild_with_one_pass_per_day_schedule_produces_identical_bytes() {
     for seed in 31..34 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 150).await;
@@ -33,8 +33,8 @@ async fn a_rebuild_that_reads_the_log_once_for_every_page_comes_to_the_same_byte
         let report = rebuild.run(&ReadModel::ALL, &listener).await.unwrap();
         let pages = pages(&clinic).await;
         assert!(pages > 2, "{pages}");
-        assert_eq!(*passes.lock().unwrap(), (1..=pages).collect(), "a page is never divided");
-        assert_eq!(report.events, clinic.log.head().await.unwrap().commit(), "each event counts once");
+        assert_eq!(*passes.lock().unwrap(), (1..=pages).collect(), "a day schedule must not be split between passes");
+        assert_eq!(report.events, clinic.log.head().await.unwrap().commit(), "each event must count once");
         for (model, before) in ReadModel::ALL.into_iter().zip(before) {
             let rebuilt = live(&clinic, model).await;
             assert_eq!(rebuilt.number, 2);
@@ -43,7 +43,7 @@ async fn a_rebuild_that_reads_the_log_once_for_every_page_comes_to_the_same_byte
     }
 }
 
-/// How many pages there are on which anything happened.
+/// The number of day schedules with events.
 async fn pages(clinic: &Clinic) -> usize {
     let filter = Filter::categories([Category::Daybook]);
     let events: Vec<RecordedEvent> =
@@ -52,7 +52,7 @@ async fn pages(clinic: &Clinic) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trial_with_little_memory_finds_what_one_with_much_does() {
+async fn a_dry_run_with_little_memory_gives_the_same_result() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(35), 100).await;
     let much = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();

@@ -1,4 +1,4 @@
-//! The migration as people look at it: where it stands, what a step would do, whom it moves, and what came before.
+//! The migration in its reports: the current stage, the effect of a step, the patients it moves, and the history.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use daybook_tests::clinic::{Clinic, desk, request};
 
 use crate::history::{Dice, live_through};
 
-/// What the tests' clock shows.
+/// The time on the tests' clock.
 fn now() -> DateTime<Utc> {
     "2026-11-20T01:00:00Z".parse().unwrap()
 }
@@ -25,7 +25,7 @@ async fn change(clinic: &Clinic, command: RoutingCommand) {
     clinic.commands.change_routing(command, desk()).await.unwrap();
 }
 
-/// Enters a stage past its gates.
+/// Enters a stage and overrides its gates.
 async fn enter(clinic: &Clinic, stage: Stage) {
     let overridden = Some(Override { reason: "a test".into(), approver: Some("lee".into()) });
     let position = LogPlace { commit: 1, prepare: 1 };
@@ -33,7 +33,8 @@ async fn enter(clinic: &Clinic, stage: Stage) {
     change(clinic, RoutingCommand::AdvanceStage(wanted)).await;
 }
 
-/// Books once for each of so many patients, as many a day as the enum view takes, and lets the views take that in.
+/// Makes one booking for each of this many patients, within the daily limits of the legacy view, and waits for the
+/// views.
 async fn book(clinic: &Clinic, patients: u32) {
     for patient in 0..patients {
         let date = format!("2026-12-{:02}", 1 + patient / 10);
@@ -44,7 +45,7 @@ async fn book(clinic: &Clinic, patients: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_counts_the_patients_whom_it_moves_and_those_are_the_ones_who_are_moved() {
+async fn a_plan_counts_exactly_the_patients_that_the_step_moves() {
     let clinic = Clinic::open().await.unwrap();
     let patients = 40;
     book(&clinic, patients).await;
@@ -73,7 +74,7 @@ async fn a_plan_counts_the_patients_whom_it_moves_and_those_are_the_ones_who_are
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_legacy_could_not_show_is_what_a_full_comparison_declares() {
+async fn values_that_legacy_cannot_show_are_those_declared_by_a_full_comparison() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(11), 250).await;
     clinic.settled().await.unwrap();
@@ -87,7 +88,7 @@ async fn what_legacy_could_not_show_is_what_a_full_comparison_declares() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_tells_known_mismatches_of_both_kinds() {
+async fn a_plan_reports_both_kinds_of_known_mismatches() {
     let clinic = Clinic::open().await.unwrap();
     book(&clinic, 12).await;
     let plan = clinic.migration().plan(None, now()).await.unwrap();
@@ -103,14 +104,14 @@ async fn a_plan_tells_known_mismatches_of_both_kinds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_lists_every_step_and_the_exact_way_back() {
+async fn a_plan_lists_every_step_and_the_exact_rollback_commands() {
     let clinic = Clinic::open().await.unwrap();
     let migration = clinic.migration();
     let plan = migration.plan(Some(Stage::Canary25), now()).await.unwrap();
     let stages: Vec<Stage> = plan.steps.iter().map(|step| step.stage).collect();
     assert_eq!(stages, [Stage::Shadow, Stage::Canary5, Stage::Canary25]);
     let measured: Vec<bool> = plan.steps.iter().map(|step| step.measured.is_some()).collect();
-    assert_eq!(measured, [true, false, false], "the others rest on what is yet to come");
+    assert_eq!(measured, [true, false, false], "later steps cannot be measured yet");
     assert_eq!(plan.steps[1].gates, Gate::before(Stage::Canary5).collect::<Vec<_>>());
     assert_eq!(plan.way_back, ["daybook migrate rollback --reason TEXT"]);
     for stage in [Stage::Shadow, Stage::Canary5] {
@@ -129,7 +130,7 @@ async fn a_plan_lists_every_step_and_the_exact_way_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_tells_every_step_with_who_made_it_and_past_which_gates() {
+async fn the_status_lists_every_step_with_its_actor_and_overridden_gates() {
     let clinic = Clinic::open().await.unwrap();
     enter(&clinic, Stage::Shadow).await;
     let by_flag = RolloutPercentage::percent(12.5).unwrap();
@@ -162,7 +163,7 @@ async fn the_status_tells_every_step_with_who_made_it_and_past_which_gates() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_status_tells_a_guardrail_a_rollback_and_the_checklist() {
+async fn the_status_shows_a_guardrail_trip_a_rollback_and_the_checklist() {
     let clinic = Clinic::open().await.unwrap();
     for stage in [Stage::Shadow, Stage::Canary5] {
         enter(&clinic, stage).await;

@@ -1,7 +1,8 @@
-//! The legacy view against an oracle: one SQL statement over the events, which shares nothing with the projection.
+//! Compares the legacy view with an oracle: one SQL statement over the events, which shares no code with the
+//! projection.
 //!
-//! The other tests here hold what the projection made against what it made; only this one says that it is right. It must
-//! never open a sealed text, and never tell what a patient wrote.
+//! The other tests here compare results of the projection with each other; only this one shows that they are right. It
+//! must never open a sealed text, and never print the text of a patient.
 
 mod difference;
 
@@ -22,7 +23,7 @@ use difference::{Rows, first_difference};
 
 const ORACLE: &str = include_str!("legacy_oracle.sql");
 
-/// Event types on which a row of the view depends. The histories have to hold all of them.
+/// Event types that affect a row of the view. The histories must contain all of them.
 const COVERED: [&str; 13] = [
     "ReservationRequested",
     "ReservationImported",
@@ -39,18 +40,18 @@ const COVERED: [&str; 13] = [
     "SubjectForgotten",
 ];
 
-/// And those that must not change one.
+/// Event types that must not affect a row.
 const BESIDE: [&str; 5] =
     ["TimeClosed", "TimeReopened", "ServiceRenamed", "ServiceRetimed", "ServiceDeactivated"];
 
-/// What has to have happened: a row that was taken over again after its time was decided here, on a wish that was not
-/// understood and on one that was.
+/// Required histories: a row that was imported again after its time was decided here, once with an unparsed and once
+/// with a parsed time.
 const HAPPENED: [&str; 2] = [
     "payload ->> 'wish' IS NULL AND payload #>> '{placement,review}' IS NULL",
     "payload ->> 'wish' = ANY ('{09:00,10:40,15:30}') AND payload #>> '{placement,at,start}' <> payload ->> 'wish'",
 ];
 
-/// What the rows have to show between them, as conditions on the oracle's.
+/// Conditions on the oracle's rows, each of which at least one row must meet.
 const SHOWN: [&str; 10] = [
     r#""preferredTime" = '(sealed)'"#,
     r#""preferredTime" = '(erased)'"#,
@@ -64,14 +65,14 @@ const SHOWN: [&str; 10] = [
     r#"version > 2 AND "createdAt" < "statusChangedAt" AND "statusChangedAt" < "updatedAt""#,
 ];
 
-/// A clock that moves on with every look at it, so that no two times of a history are the same by accident.
+/// A clock that advances at each reading, so that no two times of a history are equal by accident.
 #[derive(Debug)]
 struct MovingClock {
     start: DateTime<Utc>,
     looks: AtomicI64,
 }
 
-/// How far the clock moves between two looks: no whole number of milliseconds, which is what the view keeps.
+/// The advance per reading. It is no whole number of milliseconds, which is the precision of the view.
 const STEP_MICROS: i64 = 1_001_357;
 
 impl Clock for MovingClock {
@@ -81,7 +82,7 @@ impl Clock for MovingClock {
     }
 }
 
-/// A clinic whose time goes by, and which opens early on Fridays.
+/// A clinic with a moving clock that opens early on Fridays.
 async fn early_clinic() -> Clinic {
     let mut clinic = Clinic::open().await.unwrap();
     let start = "2026-11-20T01:00:00.000123Z".parse().unwrap();
@@ -114,7 +115,7 @@ async fn shown(client: &Client, schema: &str) -> Rows {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_legacy_view_shows_what_the_events_say() {
+async fn the_legacy_view_equals_the_oracle() {
     let (mut kinds, mut conditions, mut happened) = (BTreeSet::new(), BTreeSet::new(), [0; HAPPENED.len()]);
     for seed in 40..44 {
         let clinic = early_clinic().await;
@@ -124,7 +125,7 @@ async fn the_legacy_view_shows_what_the_events_say() {
         let derived = derived(&client).await;
         assert!(derived.len() > 40, "seed {seed}: {} reservations", derived.len());
         let kept_up = live(&clinic, ReadModel::Legacy).await.schema();
-        assert_eq!(first_difference(&derived, &shown(&client, &kept_up).await), None, "seed {seed}, kept up");
+        assert_eq!(first_difference(&derived, &shown(&client, &kept_up).await), None, "seed {seed}, live");
         clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
         let rebuilt = live(&clinic, ReadModel::Legacy).await.schema();
         assert_eq!(first_difference(&derived, &shown(&client, &rebuilt).await), None, "seed {seed}, rebuilt");
@@ -134,14 +135,14 @@ async fn the_legacy_view_shows_what_the_events_say() {
             *times += taken_over_again(&client, condition).await;
         }
     }
-    assert!(happened.iter().all(|times| *times > 0), "{happened:?} times: {HAPPENED:?}");
+    assert!(happened.iter().all(|times| *times > 0), "occurrences {happened:?} of {HAPPENED:?}");
     let missing: Vec<_> = COVERED.iter().chain(&BESIDE).filter(|kind| !kinds.contains(**kind)).collect();
-    assert!(missing.is_empty(), "no history holds {missing:?}");
+    assert!(missing.is_empty(), "no history contains {missing:?}");
     let missing: Vec<_> = SHOWN.iter().filter(|condition| !conditions.contains(**condition)).collect();
     assert!(missing.is_empty(), "no history leads to {missing:?}");
 }
 
-/// How many events of a condition take a row over again.
+/// How many imports replaced an existing row, among the events that meet a condition.
 async fn taken_over_again(client: &Client, condition: &str) -> i64 {
     let sql =
         format!("SELECT count(*) FROM event_log.events WHERE kind = 'ReservationReimported' AND {condition}");
@@ -153,7 +154,7 @@ async fn kinds_of(client: &Client) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Which of [`SHOWN`] a row meets.
+/// Which conditions of [`SHOWN`] the rows meet.
 async fn met(client: &Client) -> Vec<&'static str> {
     let statement = ORACLE.trim_end().trim_end_matches(';');
     let columns: Vec<String> =
@@ -168,7 +169,7 @@ async fn met(client: &Client) -> Vec<&'static str> {
         .collect()
 }
 
-/// Changes to the one row of a view, and the column that the oracle names for it.
+/// Changes to the single row of a view, and the column that the oracle names for each.
 const FAULTS: [(&str, &str); 15] = [
     ("status", "status = 'NO_SHOW'"),
     ("version", "version = version + 1"),
@@ -188,7 +189,7 @@ const FAULTS: [(&str, &str); 15] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fault_in_any_column_is_found_and_told_without_a_patients_words() {
+async fn a_fault_in_any_column_is_found_and_reported_without_patient_texts() {
     let clinic = early_clinic().await;
     let wanted = request(3, "srv_wrinkle_botox", "2026-12-01", "09:00", ReadModel::Legacy);
     clinic.commands.request(wanted, desk()).await.unwrap();

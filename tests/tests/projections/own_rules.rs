@@ -1,5 +1,5 @@
-//! Times that a rule of the clinic's own reads: both views show what was typed and agree on what it stands for, and a
-//! patient who is forgotten leaves no word.
+//! Times that a rule of the clinic parses: both views show the typed text and agree on its meaning, and a forgotten
+//! patient leaves no text.
 
 use std::io::Cursor;
 
@@ -32,10 +32,10 @@ means = "REVIEW"
 before = true
 "#;
 
-/// Id, what was typed, what the column `readAs` says, and the start and the half of the day in the dynamic view.
+/// The id, the typed text, the column `readAs`, and the start and half-day in the dynamic view.
 type Row = (String, Option<String>, Option<String>, Option<String>, Option<String>);
 
-/// A time that nobody typed.
+/// A time that staff decided here.
 const PLACED_HERE: &str = "15:30";
 
 const EXPORT: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
@@ -90,7 +90,7 @@ fn row(id: &str, typed: &str, [read_as, start, period]: [Option<&str>; 3]) -> Ro
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_views_show_what_was_typed_and_agree_on_what_it_stands_for() {
+async fn both_views_show_the_typed_text_and_agree_on_its_meaning() {
     let clinic = clinic_with_rows().await;
     let client = clinic.database.connect().await.unwrap();
     let expected = [
@@ -105,7 +105,7 @@ async fn both_views_show_what_was_typed_and_agree_on_what_it_stands_for() {
     assert!(verdict.agrees(), "{verdict:?}");
 }
 
-/// What a view's queries say of each time, and where the rules for bookings see it.
+/// The time of each reservation in a view's queries, and its slot for the capacity rules.
 async fn told(clinic: &Clinic, model: ReadModel) -> Vec<(String, SlotAssignment)> {
     let generation = live(clinic, model).await;
     let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
@@ -122,7 +122,7 @@ async fn told(clinic: &Clinic, model: ReadModel) -> Vec<(String, SlotAssignment)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_patient_who_is_forgotten_leaves_the_time_and_no_word() {
+async fn a_forgotten_patient_leaves_the_time_and_no_text() {
     let clinic = clinic_with_rows().await;
     let client = clinic.database.connect().await.unwrap();
     for number in [0, 1] {
@@ -149,7 +149,7 @@ async fn a_patient_who_is_forgotten_leaves_the_time_and_no_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_said() {
+async fn a_second_import_reads_the_time_again_and_keeps_local_decisions() {
     let clinic = clinic_with_rows().await;
     let client = clinic.database.connect().await.unwrap();
     let decide = async |number: u32, meant| {
@@ -167,7 +167,7 @@ async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_s
         row("old-3", "점심때", [Some("12:30"), Some("12:30"), Some("AFTERNOON")]),
     ];
     assert_eq!(shown(&clinic, &client).await, expected);
-    // A rule left it to a person, also after it was taken over again.
+    // A rule left it to staff, also after a repeated import.
     decide(2, ReviewedTime::At("09:00".parse().unwrap())).await;
     clinic.settled().await.unwrap();
     let phone = Phone::parse("010-1000-0003").unwrap();
@@ -186,25 +186,25 @@ async fn what_is_taken_over_again_is_read_anew_and_what_was_decided_here_stays_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generation_from_before_there_were_such_rules_takes_them_in() {
+async fn a_generation_older_than_the_rules_applies_them() {
     let clinic = Clinic::open().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let schema = live(&clinic, ReadModel::Legacy).await.schema();
     let drop = format!(r#"ALTER TABLE {schema}.reservations DROP COLUMN "readAs" CASCADE"#);
     client.batch_execute(&drop).await.unwrap();
-    // The old system's own table may stand beside it.
+    // The old system's own table may exist beside it.
     let old = include_str!("../commands/legacy_schema.sql");
     client.batch_execute(old).await.unwrap();
     client.batch_execute(&migration()).await.unwrap();
     let columns = r#"SELECT count(*) FROM pg_attribute WHERE attname = 'readAs'
         AND attrelid = 'public.reservations'::regclass"#;
-    assert_eq!(client.query_one(columns, &[]).await.unwrap().get::<_, i64>(0), 0, "it is not ours");
+    assert_eq!(client.query_one(columns, &[]).await.unwrap().get::<_, i64>(0), 0, "the table of the old system is left alone");
     take_over(&clinic).await;
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
 }
 
-/// The migration that brings the column, by its name: its number may change until it is released.
+/// The migration that adds the column. It is found by name, because its number may change before the release.
 fn migration() -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

@@ -1,5 +1,5 @@
-//! Events that cannot be taken in: what is about the same waits, all else goes on, and what is mended ends as a rebuild has
-//! it.
+//! Events that cannot be applied: dependent events wait, all others continue, and after a retry the views equal a
+//! rebuild.
 
 mod damage;
 mod discarding;

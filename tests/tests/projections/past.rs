@@ -1,4 +1,4 @@
-//! Generations of the past: what a view held at a position or at a moment, under a name.
+//! Past generations: a view at an earlier position or time, under a name.
 
 use daybook_domain::ReadModel;
 use daybook_event_log::{Filter, Position, codec};
@@ -13,7 +13,7 @@ fn name(text: &str) -> Name {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_at_a_position_is_what_the_view_held_then_byte_for_byte() {
+async fn a_past_generation_at_a_position_equals_the_view_of_that_time() {
     let clinic = Clinic::open().await.unwrap();
     let mut dice = Dice::new(41);
     live_through(&clinic, &mut dice, 60).await;
@@ -22,7 +22,7 @@ async fn the_past_at_a_position_is_what_the_view_held_then_byte_for_byte() {
     for model in ReadModel::ALL {
         shown.push(contents(&clinic, live(&clinic, model).await).await);
     }
-    // Nobody is forgotten from here on: what the past showed of them nobody can read any more.
+    // No patient is forgotten from here on: their past details could no longer be read.
     for patient in 100..130 {
         let wanted = request(patient, "srv_wrinkle_botox", "2026-12-04", "오전", ReadModel::Legacy);
         let _ = clinic.commands.request(wanted, desk()).await;
@@ -43,7 +43,7 @@ async fn the_past_at_a_position_is_what_the_view_held_then_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_at_a_moment_ends_before_the_first_event_that_was_recorded_later() {
+async fn a_past_generation_at_a_time_excludes_later_events() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(42), 30).await;
     let events: Vec<_> =
@@ -61,7 +61,7 @@ async fn the_past_at_a_moment_ends_before_the_first_event_that_was_recorded_late
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_never_serves_and_is_dropped_by_whoever_had_it_built() {
+async fn a_past_generation_never_serves_and_is_dropped_by_its_creator() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(43), 30).await;
     let until = Until::Position(clinic.settled().await.unwrap());
@@ -76,7 +76,7 @@ async fn the_past_never_serves_and_is_dropped_by_whoever_had_it_built() {
         matches!(promoted, Err(ViewError::NotKept { state: Some(GenerationState::Past), .. })),
         "{promoted:?}"
     );
-    // Nothing moves it on, and no rebuild takes it for old.
+    // Nothing advances it, and no rebuild drops it as outdated.
     live_through(&clinic, &mut Dice::new(44), 20).await;
     clinic.settled().await.unwrap();
     rebuild.run(&ReadModel::ALL, &|_| {}).await.unwrap();
@@ -96,7 +96,7 @@ async fn the_past_never_serves_and_is_dropped_by_whoever_had_it_built() {
 }
 
 #[test]
-fn a_name_is_one_that_people_can_type_in_a_shell() {
+fn a_name_needs_no_quoting_in_a_shell() {
     for sound in ["a", "before_the_flip", "x2"] {
         assert!(sound.parse::<Name>().is_ok(), "{sound}");
     }

@@ -1,4 +1,4 @@
-//! Rebuilding: what comes out, and what readers see meanwhile.
+//! Rebuilding: its result, and reads during it.
 
 use daybook_domain::ReadModel;
 use daybook_projections::query::Queries;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::history::{Dice, contents, live, live_through};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_live_view_and_a_rebuilt_one_are_equal_byte_for_byte() {
+async fn a_live_view_equals_a_rebuilt_one_byte_for_byte() {
     for seed in 1..4 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 150).await;
@@ -29,7 +29,7 @@ async fn a_live_view_and_a_rebuilt_one_are_equal_byte_for_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_engines_that_fight_over_the_views_project_every_event_once() {
+async fn competing_engines_project_every_event_once() {
     let clinic = Clinic::open().await.unwrap();
     let stop = watch::channel(false);
     for host in ["first", "second", "third"] {
@@ -38,7 +38,7 @@ async fn two_engines_that_fight_over_the_views_project_every_event_once() {
     let mut dice = Dice::new(11);
     for _ in 0..5 {
         live_through(&clinic, &mut dice, 20).await;
-        // Whoever leads loses its connection, and with it the lock.
+        // The leader loses its connection, and with it the lock.
         let client = clinic.database.connect().await.unwrap();
         let leaders =
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database =
@@ -53,7 +53,7 @@ async fn two_engines_that_fight_over_the_views_project_every_event_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_whose_tables_were_dropped_come_back_with_the_digests_of_before() {
+async fn dropped_views_are_rebuilt_with_equal_digests() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(5), 80).await;
     clinic.settled().await.unwrap();
@@ -71,7 +71,7 @@ async fn views_whose_tables_were_dropped_come_back_with_the_digests_of_before() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_and_bookings_go_on_while_a_view_is_rebuilt() {
+async fn reads_and_bookings_continue_during_a_rebuild() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(9), 60).await;
     let first = clinic
@@ -93,12 +93,12 @@ async fn reads_and_bookings_go_on_while_a_view_is_rebuilt() {
         let generation = views.serving().of(ReadModel::Dynamic).unwrap().generation;
         let answer = queries.reservation(generation, &id).await.unwrap();
         assert_eq!(answer.value.unwrap().id, id.as_str());
-        assert!(answer.position >= last, "a flip never goes back in time");
+        assert!(answer.position >= last, "a promotion must not go back in time");
         last = answer.position;
         reads += 1;
         if reads.is_multiple_of(20) {
             patient += 1;
-            // A service that no history takes out of the catalog; in the end the day is full.
+            // A service that no history removes from the catalog. In the end the day is full.
             let wanted = request(patient, "srv_body_care", "2026-12-09", "오전", ReadModel::Legacy);
             booked += u32::from(clinic.commands.request(wanted, desk()).await.is_ok());
         }
@@ -112,11 +112,11 @@ async fn reads_and_bookings_go_on_while_a_view_is_rebuilt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rebuild_that_does_not_come_to_its_end_leaves_the_live_view_alone() {
+async fn an_unfinished_rebuild_leaves_the_live_view_unchanged() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(3), 40).await;
     clinic.settled().await.unwrap();
-    // A rebuilt legacy view that differs from the live dynamic one, because that one was tampered with.
+    // The rebuilt legacy view differs from the live dynamic one, which was tampered with.
     let client = clinic.database.connect().await.unwrap();
     let tampered =
         client.execute("UPDATE dynamic_1.day_digests SET digest = gen_random_uuid()", &[]).await.unwrap();
@@ -124,7 +124,7 @@ async fn a_rebuild_that_does_not_come_to_its_end_leaves_the_live_view_alone() {
     let refused = clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await;
     assert!(matches!(refused, Err(ViewError::Differs(_))), "{refused:?}");
     assert_eq!(live(&clinic, ReadModel::Legacy).await.number, 1);
-    // The next rebuild clears what this one left, and puts the other view right as well.
+    // The next rebuild removes the leftovers and corrects the other view as well.
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let left = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(

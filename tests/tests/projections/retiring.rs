@@ -1,5 +1,5 @@
-//! Retiring the legacy view and bringing it back: what comes back is what would have been there, wherever a process was
-//! killed, and nobody who reads or books notices.
+//! Retiring the legacy view and restoring it: the restored view equals one that was never retired, wherever a process
+//! was killed, and neither reads nor bookings fail.
 
 mod kept;
 mod kills;
@@ -25,10 +25,10 @@ use tokio::time::Instant;
 use crate::history::{Dice, contents, contents_in, live, live_through};
 use kept::KeptViews;
 
-/// Nobody reads: nobody is waited for.
+/// There are no readers, so no wait is needed.
 const NO_READERS: Patience = Patience { in_force: Duration::ZERO, last_readers: Duration::ZERO };
 
-/// Working days on which no history books anything, one for each day of a week.
+/// Working days without bookings of any history, one for each day of a week.
 const WEEK: [&str; 7] =
     ["2026-12-08", "2026-12-09", "2026-12-10", "2026-12-11", "2026-12-14", "2026-12-15", "2026-12-16"];
 
@@ -43,7 +43,7 @@ pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 
-/// The first step: the view examined, and the event.
+/// The first step: examine the view and record the event.
 async fn record_event(clinic: &Clinic, steps: &Steps<'_>) {
     let examined = steps.examine(ReadModel::Legacy).await.unwrap();
     let retire = RoutingCommand::RetireView(examined.retired(REASON));
@@ -72,7 +72,7 @@ pub(crate) async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebu
     rebuilt
 }
 
-/// The schemas and types of the legacy view, of any generation.
+/// The schemas and types of the legacy view in any generation.
 pub(crate) async fn legacy_things(clinic: &Clinic) -> Vec<String> {
     let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^legacy(_[0-9]+)?$'
                UNION ALL SELECT typname::text FROM pg_type WHERE typname = 'ServiceType'";
@@ -80,7 +80,7 @@ pub(crate) async fn legacy_things(clinic: &Clinic) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Waits until the views that serve, and so many of them, hold all of the log.
+/// Waits until there are this many live views and all have applied the whole log.
 pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
     let (head, deadline) = (clinic.log.head().await.unwrap(), Instant::now() + PATIENCE);
     loop {
@@ -88,12 +88,12 @@ pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
         if live.len() == views && live.iter().all(|standing| standing.position >= head) {
             return;
         }
-        assert!(Instant::now() < deadline, "{live:?} at {head}");
+        assert!(Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// The clinic as a later day's process has it.
+/// Reopens the clinic as a process does on a later day.
 async fn next_day(clinic: &mut Clinic, day: i64) {
     let morning: DateTime<Utc> = "2026-11-20T01:00:00Z".parse().unwrap();
     let clock = Arc::new(FixedClock(morning + TimeDelta::days(day)));
@@ -101,7 +101,7 @@ async fn next_day(clinic: &mut Clinic, day: i64) {
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
 }
 
-/// Bookings of a quiet day, of services with an enum value and without one, by clients that either rule set was to judge.
+/// Bookings of a quiet day under either rule set, of services with and without an enum value.
 async fn book_a_day(clinic: &Clinic, day: u32, date: &str) {
     let scalp = ServiceId::parse("srv_scalp").unwrap();
     clinic.commands.change_catalog(CatalogCommand::ActivateService(scalp), desk()).await.unwrap();
@@ -128,7 +128,7 @@ async fn events_after(log: &dyn EventLog, position: Position) -> Vec<RecordedEve
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_was_retired_for_a_week_comes_back_as_one_that_was_kept() {
+async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
     let mut clinic = Clinic::open().await.unwrap();
     let mut dice = Dice::new(41);
     live_through(&clinic, &mut dice, 60).await;
@@ -155,12 +155,12 @@ async fn a_view_that_was_retired_for_a_week_comes_back_as_one_that_was_kept() {
     assert!(week.iter().any(|event| &*event.event_type == "SubjectForgotten"));
     for booking in &bookings {
         let verdict = (&booking["judged_by"], &booking["other_verdict"]);
-        assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules judge");
+        assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules may apply");
     }
 
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(rebuilt.proof, RestorationProof::OtherView);
-    // It is kept up from here on like any other.
+    // From here on it is kept up to date like any other.
     live_through(&clinic, &mut dice, 20).await;
     caught_up(&clinic, 2).await;
     let restored = live(&clinic, ReadModel::Legacy).await;
@@ -174,7 +174,7 @@ async fn a_view_that_was_retired_for_a_week_comes_back_as_one_that_was_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_happened_since_the_digest_has_to_be_the_recorded_one() {
+async fn without_new_events_the_restored_digest_equals_the_recorded_one() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(42), 60).await;
     set_share(&clinic, 100.0).await;
@@ -185,7 +185,7 @@ async fn where_nothing_happened_since_the_digest_has_to_be_the_recorded_one() {
     let noted = records(&clinic).await;
     assert!(noted.len() == 1 && noted[0].restored_at.is_some(), "{noted:?}");
     assert_eq!((&*noted[0].actor, &*noted[0].reason), ("desk@clinic.example", REASON));
-    // Once more round: another record beside the first.
+    // A second round adds another record beside the first.
     retire_by(&clinic, &retirement(&clinic)).await;
     let noted = records(&clinic).await;
     assert_eq!(noted.iter().map(|record| record.restored_at.is_some()).collect::<Vec<_>>(), [true, false]);
@@ -195,12 +195,12 @@ async fn records(clinic: &Clinic) -> Vec<RetirementRecord> {
     daybook_projections::retirements(&clinic.pool.get().await.unwrap()).await.unwrap()
 }
 
-/// What a process does at its start, and what the commands say, while the view is retired.
+/// Checks the start of a process and the reports of the commands while the view is retired.
 async fn assert_is_retired(clinic: &Clinic) {
     let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(standings.iter().all(|one| one.generation.model == ReadModel::Dynamic), "{standings:?}");
     assert_eq!(legacy_things(clinic).await, [""; 0]);
-    assert!(clinic.rebuild().missing().await.unwrap().is_none(), "a retired view is not missing");
+    assert!(clinic.rebuild().missing().await.unwrap().is_none(), "a retired view must not be reported as missing");
     let compared = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.map(drop);
     let rebuilt = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.map(drop);
     for refused in [compared, rebuilt] {

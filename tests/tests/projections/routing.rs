@@ -1,4 +1,4 @@
-//! Routing: a change is in force in every process within a second, and one subject gets one answer.
+//! Routing: a change takes effect in every process within a second, and all processes route a subject alike.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use daybook_projections::{Router, ViewError};
 use daybook_tests::clinic::{Clinic, desk, request};
 use std::sync::Arc;
 
-/// A router with connections of its own, as another process has it.
+/// A router with its own connections, as in another process.
 async fn another_process(clinic: &Clinic) -> Router {
     let log = PostgresLog::connect(clinic.database.config(), Options::default()).await.unwrap();
     Router::open(Arc::new(log), clinic.views().await.unwrap()).await.unwrap()
@@ -33,7 +33,7 @@ async fn until(router: &Router, subject: Option<&RoutedSubject>, model: ReadMode
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flip_and_a_rollback_are_in_force_in_every_process_within_a_second() {
+async fn a_routing_change_and_a_rollback_take_effect_in_every_process_within_a_second() {
     let clinic = Clinic::open().await.unwrap();
     let routers = [another_process(&clinic).await, another_process(&clinic).await];
     set_share(&clinic, 100.0).await;
@@ -48,7 +48,7 @@ async fn a_flip_and_a_rollback_are_in_force_in_every_process_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_100_000_subjects_every_process_leads_the_same_to_the_dynamic_view_also_after_a_restart() {
+async fn every_process_routes_the_same_of_100_000_subjects_to_the_dynamic_view() {
     let clinic = Clinic::open().await.unwrap();
     let subjects: Vec<_> = (0..100_000).map(|n| RoutedSubject::client(&format!("client-{n}"))).collect();
     let dynamic = |router: &Router| {
@@ -68,14 +68,14 @@ async fn of_100_000_subjects_every_process_leads_the_same_to_the_dynamic_view_al
         let more = dynamic(&running);
         assert_eq!(dynamic(&another_process(&clinic).await), more, "a process that starts at {percent} %");
         let part = more.len() as f64 / 1_000.0;
-        assert!((part - percent).abs() <= 0.5, "{part} % at {percent} %");
-        assert!(more.is_superset(&fewer), "those at a smaller share stay at {percent} %");
+        assert!((part - percent).abs() <= 0.5, "{part} % are dynamic at {percent} %");
+        assert!(more.is_superset(&fewer), "those of a smaller percentage must remain at {percent} %");
         fewer = more;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_waits_for_its_own_booking_and_a_view_that_stands_still_is_told() {
+async fn a_client_waits_for_its_own_booking_and_a_stalled_view_is_reported() {
     let clinic = Clinic::open().await.unwrap();
     let router = Router::open(clinic.log.clone(), clinic.views().await.unwrap()).await.unwrap();
     let wanted = request(1, "srv_wrinkle_botox", "2026-12-10", "10:00", ReadModel::Legacy);

@@ -1,4 +1,4 @@
-//! The runbook's tables for people: they show what serves, through promotions and retirements, and stand in nobody's way.
+//! The runbook's tables for people: they show the live views through promotions and retirements, and block nothing.
 
 mod cleanup;
 mod reader;
@@ -14,7 +14,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use crate::history::{Dice, live, live_through};
 use crate::retiring::{legacy_things, restore_by, retire_by, retirement, set_share};
 
-/// A connection as the runbook's role.
+/// A connection in the runbook's role.
 async fn as_reader(clinic: &Clinic) -> Client {
     let config: Config = clinic.database.url_as(ROLE).parse().unwrap();
     let (client, connection) = config.connect(NoTls).await.unwrap();
@@ -26,7 +26,7 @@ async fn count(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// The columns of one of the runbook's tables; none where there is no such table.
+/// The columns of one of the runbook's tables; empty if there is no such table.
 async fn columns(client: &Client, table: &str) -> BTreeSet<String> {
     let sql = "SELECT column_name::text FROM information_schema.columns
                WHERE table_schema = 'runbook' AND table_name = $1";
@@ -49,7 +49,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_and_new_fields_stand_side_by_side_as_each_view_has_them() {
+async fn the_views_for_people_show_the_fields_of_both_views() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(51), 120).await;
     clinic.settled().await.unwrap();
@@ -64,7 +64,7 @@ async fn old_and_new_fields_stand_side_by_side_as_each_view_has_them() {
     assert_eq!(count(&client, same).await, all);
     assert_eq!(count(&client, "SELECT count(*) FROM runbook.reservations").await, all);
     let own = names(&["subject", "version", "minutes"]);
-    assert!(columns(&client, "reservations").await.is_disjoint(&own), "what is Daybook's own is not shown");
+    assert!(columns(&client, "reservations").await.is_disjoint(&own), "Daybook's internal columns must not be shown");
     for (table, column) in [
         ("services", "isactive"),
         ("clinic_time_slots", "isActive"),
@@ -75,13 +75,13 @@ async fn old_and_new_fields_stand_side_by_side_as_each_view_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_moment_is_compared_with_now_rightly_in_whatever_zone_the_session_has() {
+async fn times_compare_correctly_with_now_in_any_session_time_zone() {
     let clinic = Clinic::open().await.unwrap();
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     clinic.commands.request(wanted, desk()).await.unwrap();
     clinic.settled().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
-    // The clinic's clock, 2026-11-20 01:00 UTC, in place of now.
+    // The clinic's clock, 2026-11-20 01:00 UTC, instead of now.
     let recent = "SELECT count(*) FROM runbook.reservations
                   WHERE createdAt >= TIMESTAMPTZ '2026-11-20 01:30Z' - INTERVAL '1 hour' AND createdAt <= '2026-11-20 01:30Z'";
     for zone in ["UTC", "Asia/Seoul", "America/New_York"] {
@@ -91,7 +91,7 @@ async fn a_moment_is_compared_with_now_rightly_in_whatever_zone_the_session_has(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_promotion_lets_them_show_the_new_generation_and_what_was_kept_can_go() {
+async fn after_a_promotion_they_show_the_new_generation_and_the_kept_one_can_be_dropped() {
     let clinic = Clinic::open().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     assert_eq!(shown(&client).await, names(&["legacy_1", "dynamic_1"]));
@@ -102,7 +102,7 @@ async fn a_promotion_lets_them_show_the_new_generation_and_what_was_kept_can_go(
         assert!(report.people_views_refreshed);
         assert_eq!(shown(&client).await, names(&expected));
         clinic.rebuild().drop_generation(Generation { model, number: 1 }).await.unwrap();
-        assert_eq!(shown(&client).await, names(&expected), "the former generation is gone, they are not");
+        assert_eq!(shown(&client).await, names(&expected), "dropping the former generation must not drop the views");
     }
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     clinic.commands.request(wanted, desk()).await.unwrap();
@@ -111,13 +111,13 @@ async fn a_promotion_lets_them_show_the_new_generation_and_what_was_kept_can_go(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_reads_them_for_long_holds_up_no_flip_and_they_follow_at_the_next_start() {
+async fn a_long_read_does_not_block_a_promotion_and_the_views_follow_at_the_next_start() {
     let clinic = Clinic::open().await.unwrap();
     let mut reader = as_reader(&clinic).await;
     let report = reader.transaction().await.unwrap();
     report.query("SELECT id FROM reservations", &[]).await.unwrap();
     let rebuilt = clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert!(!rebuilt.people_views_refreshed, "somebody reads them");
+    assert!(!rebuilt.people_views_refreshed, "a reader holds a lock");
     assert_eq!(live(&clinic, ReadModel::Dynamic).await.number, 2);
     report.query("SELECT id FROM reservations", &[]).await.unwrap();
     clinic.rebuild().refresh_people().await;
@@ -130,9 +130,9 @@ async fn whoever_reads_them_for_long_holds_up_no_flip_and_they_follow_at_the_nex
     assert!(kept.iter().any(|one| one.state == GenerationState::Kept), "{kept:?}");
 }
 
-/// As a promotion leaves it that is killed once the flip is there.
+/// The state after a promotion that was killed once it was committed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_named_schema_that_was_left_behind_follows_at_the_next_start() {
+async fn a_stale_published_schema_is_refreshed_at_the_next_start() {
     let clinic = Clinic::open().await.unwrap();
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
     let client = clinic.database.connect().await.unwrap();
@@ -146,13 +146,13 @@ async fn a_plain_named_schema_that_was_left_behind_follows_at_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_keeps_under_their_names_is_left_alone_and_holds_up_nothing() {
+async fn a_foreign_table_of_the_same_name_is_left_alone_and_blocks_nothing() {
     let clinic = Clinic::open().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let theirs = "DROP VIEW runbook.reservations; CREATE TABLE runbook.reservations AS SELECT 42 AS theirs";
     client.batch_execute(theirs).await.unwrap();
     let report = clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert!(report.people_views_refreshed, "nothing waits for it");
+    assert!(report.people_views_refreshed, "nothing may wait for it");
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(legacy_things(&clinic).await, [""; 0]);
@@ -160,7 +160,7 @@ async fn what_somebody_else_keeps_under_their_names_is_left_alone_and_holds_up_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_count_that_asks_for_no_old_field_reads_one_view_only() {
+async fn a_count_without_old_fields_reads_only_one_view() {
     let clinic = Clinic::open().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let plan = async |sql: &str| {

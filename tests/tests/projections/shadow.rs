@@ -1,4 +1,4 @@
-//! Shadow reads and windows: what both views answer at one position is compared, and only what differs is told.
+//! Shadow reads and windows: the results of both views at one position are compared, and only differences are reported.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use crate::history::{Dice, live_through};
 
-/// Things that happen in a history: enough for reservations of every kind that the views cannot say alike.
+/// Steps of a history: enough for all kinds of reservations that the views show differently.
 const STEPS: usize = 400;
 
-/// Comparisons of a view with itself.
+/// Number of comparisons of a view with itself.
 const COMPARES: u64 = 20_000;
 
 async fn clinic() -> (Clinic, Shadow, Client) {
@@ -28,7 +28,7 @@ async fn clinic() -> (Clinic, Shadow, Client) {
     (clinic, shadow, client)
 }
 
-/// Every question that can be asked of this history.
+/// All queries that this history allows.
 async fn questions(client: &Client) -> Vec<Question> {
     let rows =
         client.query(r#"SELECT id, subject, "preferredDate" FROM legacy_1.reservations"#, &[]).await.unwrap();
@@ -58,7 +58,7 @@ fn counts(trial: &ReadTrial) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sound_views_answer_every_question_alike_and_a_view_answers_like_itself() {
+async fn sound_views_answer_every_query_alike_and_a_view_equals_itself() {
     let (_clinic, shadow, client) = clinic().await;
     let questions = questions(&client).await;
     assert!(questions.len() > 200, "{}", questions.len());
@@ -74,7 +74,7 @@ async fn sound_views_answer_every_question_alike_and_a_view_answers_like_itself(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_fault_that_is_planted_is_found_by_every_question_about_it_and_names_nobody() {
+async fn every_query_finds_its_planted_fault_without_naming_a_patient() {
     let (_clinic, shadow, client) = clinic().await;
     let sql = r#"SELECT id, subject, "preferredDate" FROM dynamic_1.reservations
         WHERE "timeSlotStart" IS NOT NULL AND status <> 'NO_SHOW' AND "patientName" <> $1 ORDER BY id LIMIT 1"#;
@@ -87,7 +87,7 @@ async fn each_fault_that_is_planted_is_found_by_every_question_about_it_and_name
     let (by_id, by_day) = (Question::Reservation(own), Question::list(&list).unwrap());
     let by_patient = Question::Patient { subject, since, most: 200 };
     let by_times = Question::Days { from: date, to: date };
-    // What is planted, the field it shows in, whether its value may be shown, and whether free times depend on it.
+    // The planted fault, the field that shows it, whether its value may be shown, and whether free times depend on it.
     let faults = [
         ("status = 'NO_SHOW'", "status", true, true),
         (r#""timeSlotStart" = '05:55'"#, "time", true, true),
@@ -131,7 +131,7 @@ async fn each_fault_that_is_planted_is_found_by_every_question_about_it_and_name
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn views_that_stand_apart_are_not_compared() {
+async fn views_at_different_positions_are_not_compared() {
     let (clinic, shadow, client) = clinic().await;
     let question = questions(&client).await.remove(0);
     clinic.stop_engine();
@@ -167,7 +167,7 @@ fn window(model: ReadModel, requests: u64, failed: u64) -> Window {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn windows_of_all_processes_are_added_up_and_those_before_a_change_are_left_out() {
+async fn windows_of_all_processes_are_summed_and_those_before_a_change_are_excluded() {
     let clinic = Clinic::without_views().await.unwrap();
     let watch = ReadStatsStore::new(clinic.pool.clone());
     let (length, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
@@ -178,7 +178,7 @@ async fn windows_of_all_processes_are_added_up_and_those_before_a_change_are_lef
     };
     let client = clinic.database.connect().await.unwrap();
     write(processes[0], 1000).await;
-    // That was a minute ago.
+    // Moves them a minute into the past.
     let earlier = "UPDATE control.read_windows SET ended_at = ended_at - interval '1 min', started_at = started_at - interval '1 min'";
     client.batch_execute(earlier).await.unwrap();
     write(processes[0], 100).await;
@@ -190,7 +190,7 @@ async fn windows_of_all_processes_are_added_up_and_those_before_a_change_are_lef
     assert_eq!((requests(&seen.last), requests(&seen.longer)), ((110, 220, 2), (1110, 2220, 3)));
     assert_eq!((seen.last.dynamic.failed, seen.longer.dynamic.compared), (2, 3));
     assert_eq!(seen.longer.dynamic.durations.counts(), [2220]);
-    // Reads are led this way for 90 seconds.
+    // Reads have been routed this way for 90 seconds.
     let since = watch.look_back(length, Duration::from_secs(90)).await.unwrap();
     assert_eq!(requests(&since.longer), (110, 220, 2));
     assert_eq!(requests(&watch.look_back(length, Duration::ZERO).await.unwrap().longer), (0, 0, 0));

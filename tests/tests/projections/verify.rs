@@ -1,4 +1,5 @@
-//! Comparing generations: what is wrong is found, named and followed to its event; what cannot be equal is counted.
+//! Comparing generations: faults are found, named and traced to their event; differences that cannot be avoided are
+//! counted.
 
 mod generations;
 mod planted;
@@ -13,12 +14,11 @@ use futures_util::TryStreamExt;
 
 use crate::history::{Dice, live_through};
 
-/// A full comparison of the views that serve.
+/// A full comparison of the live views.
 async fn full(clinic: &Clinic) -> Verdict {
     verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap()
 }
 
-/// A quick one.
 async fn quick(clinic: &Clinic) -> Verdict {
     let comparison = Comparison { mode: Mode::Quick, generations: None };
     compare(clinic.log.as_ref(), &clinic.vault, &clinic.pool, comparison).await.unwrap()
@@ -28,13 +28,13 @@ fn generation(name: &str) -> Generation {
     name.parse().unwrap()
 }
 
-/// What there is to a field on both sides of a difference.
+/// The values of a field on both sides of a difference.
 fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [SideValue; 2] {
     let found = difference.fields.iter().find(|differing| differing.field == field);
     &found.unwrap_or_else(|| panic!("{field} does not differ: {difference:?}")).sides
 }
 
-/// The events of a page that are about a reservation.
+/// The events of a reservation in a day schedule.
 async fn events_of(clinic: &Clinic, page: &StreamName, reservation: &str) -> Vec<RecordedEvent> {
     let events = clinic.log.read_stream(page, Revision::FIRST).await.unwrap();
     let mut events: Vec<RecordedEvent> = events.try_collect().await.unwrap();
@@ -51,7 +51,7 @@ fn assert_is(written: Option<&WrittenBy>, event: &RecordedEvent) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_histories_leave_the_views_in_agreement_both_in_full_and_quickly() {
+async fn after_random_histories_the_views_agree_in_full_and_quick_comparisons() {
     for seed in 20..23 {
         let clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(seed), 150).await;

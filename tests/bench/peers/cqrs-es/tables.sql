@@ -1,4 +1,4 @@
--- The tables that postgres-es asks for: one of events, and one for each kind of view.
+-- The tables that postgres-es requires: one for events, and one for each kind of view.
 
 CREATE TABLE events (
     aggregate_type text   NOT NULL,

@@ -1,6 +1,6 @@
-// Emmett on PostgreSQL, as the benchmark's driver calls it:
+// Emmett on PostgreSQL, with the commands of the benchmark's driver:
 //
-//   node peer.js load FILE       appends the events of FILE, a JSON object a line, in their order
+//   node peer.js load FILE       appends the events of FILE, one JSON object per line, in their order
 //   node peer.js rebuild NUMBER [tuned]
 //                                rebuilds a new version of the projection; says the seconds as JSON on standard output
 //
@@ -13,12 +13,12 @@ import { getPostgreSQLEventStore, rebuildPostgreSQLProjections } from '@event-dr
 
 import { documents, plainTable, plainTableName } from './projections.js';
 
-/** Events that are taken from the log at once where the projection is tuned, and the pause between, in milliseconds. */
+/** Events per batch and the pause between batches in milliseconds, for the tuned projection. */
 const TUNED_PULLING = { batchSize: 1000, pullingFrequencyInMs: 0 };
 
 async function load(connectionString, file) {
   const store = getPostgreSQLEventStore(connectionString);
-  // One append an event and one after the other: events that are appended side by side can be passed over by a reader.
+  // One append per event, one after another: a reader can skip events of concurrent appends.
   for await (const line of createInterface({ input: createReadStream(file) })) {
     const { type, ...data } = JSON.parse(line);
     await store.appendToStream(`reservation-${data.reservation}`, [{ type, data }]);

@@ -1,13 +1,13 @@
-// The two kinds of projection that Emmett has for PostgreSQL, each giving one row a reservation.
+// The two kinds of projection that Emmett has for PostgreSQL. Each writes one row per reservation.
 //
-// They must never do less than their kind does by itself: no caches, no batches of our own.
+// They must never do less than their kind does by default: no caches and no batches of our own.
 
 import { rawSql, sql } from '@event-driven-io/dumbo';
 import { pongoSingleStreamProjection, postgreSQLRawSQLProjection } from '@event-driven-io/emmett-postgresql';
 
 import { ENTERED, EVENT_TYPES, changes, entered } from './row.js';
 
-/** Documents of Pongo, as Emmett's guides lead with. */
+/** Pongo documents, which Emmett's guides recommend first. */
 export function documents(version) {
   return pongoSingleStreamProjection({
     collectionName: 'reservations',
@@ -21,7 +21,7 @@ export function documents(version) {
   });
 }
 
-/** A plain table, written by a statement an event. */
+/** A plain table, written with one statement per event. */
 export function plainTable(version) {
   const table = plainTableName(version);
   return postgreSQLRawSQLProjection({
@@ -33,7 +33,6 @@ export function plainTable(version) {
   });
 }
 
-/** The table of a version of the projection. */
 export const plainTableName = (version) => `reservation_rows_v${version}`;
 
 function insert(table, row) {

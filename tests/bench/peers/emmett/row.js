@@ -1,21 +1,20 @@
-// What an event does to the row of its reservation: the columns of Daybook's dynamic view, under the same names.
+// Applies an event to the row of its reservation, with the columns of Daybook's dynamic view.
 //
-// It must never read a clock: two rebuilds give the same rows.
+// It must never read a clock: two rebuilds produce the same rows.
 
-/** The event that brings a reservation into being. */
+/** The event that creates a reservation. */
 export const ENTERED = 'ReservationRequested';
 
-/** The status that an event leaves behind. */
+/** The status after an event. */
 const STATUS_AFTER = {
   ReservationConfirmed: 'CONFIRMED',
   ReservationCancelled: 'CANCELLED',
   ReservationCompleted: 'COMPLETED',
 };
 
-/** All events that a reservation has. */
 export const EVENT_TYPES = [ENTERED, ...Object.keys(STATUS_AFTER), 'AdminNoteWritten'];
 
-/** The row as a reservation enters. */
+/** The row of a new reservation. */
 export function entered({ reservation, at, entry }) {
   return {
     id: reservation,
@@ -29,7 +28,7 @@ export function entered({ reservation, at, entry }) {
   };
 }
 
-/** The columns that an event changes, beside `version`, which goes up by one. */
+/** The columns that an event changes, besides `version`, which increases by one. */
 export function changes({ type, data }) {
   const { at, actor, note } = data;
   if (type === 'AdminNoteWritten') {

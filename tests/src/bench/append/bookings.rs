@@ -1,6 +1,6 @@
-//! Our side: patients who book, so many at once, through the real write side on the real log.
+//! Our side: concurrent patients book through the real write side on the real log.
 //!
-//! It must never book for a patient whose key is in memory only because the preparations put it there.
+//! It must never book for a patient whose key is in memory only because the setup put it there.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,22 +18,22 @@ use futures_util::future::try_join_all;
 use super::{BOOKINGS, CLIENTS};
 use crate::clinic::{Clinic, MASTER_KEY, desk, request};
 
-/// Days, from the day after the clinic's today on, over which the bookings are spread.
+/// Days over which the bookings are spread, from the day after the clinic's current date.
 pub(super) const DAYS_AHEAD: u64 = 350;
 
-/// Treatments that run at once in the clinic of this benchmark.
+/// Concurrent treatments in the clinic of this benchmark.
 const SEATS: u32 = 8;
 
-/// Patients who have a key already.
+/// Patients who already have a key.
 const KNOWN_PATIENTS: u32 = 2000;
 
-/// The clinic's today.
+/// The clinic's current date.
 const TODAY: NaiveDate = match NaiveDate::from_ymd_opt(2026, 11, 20) {
     Some(date) => date,
     None => NaiveDate::MIN,
 };
 
-/// Services that take an hour at most, so that bookings on the hour do not overlap.
+/// Services of at most one hour, so that bookings on the hour do not overlap.
 const SERVICES: [&str; 5] = [
     "srv_wrinkle_botox",
     "srv_volume_lifting",
@@ -42,17 +42,17 @@ const SERVICES: [&str; 5] = [
     "srv_other_consultation",
 ];
 
-/// Wishes as people type them. Saturdays have the first four.
+/// Requested times as people type them. On Saturdays only the first four are used.
 const WISHES: [&str; 8] =
     ["09:00", "오전 10시", "11:00", "오후 12시", "오후 2시", "15:00", "4:00 PM", "오후 5시"];
 
-/// What came of a round.
+/// The result of a round.
 pub(super) struct Booked {
     pub(super) accepted: usize,
     pub(super) seconds: f64,
 }
 
-/// A clinic with some seats, and patients whose keys are on disk.
+/// A clinic with several seats, and patients whose keys are on disk.
 pub(super) async fn clinic() -> anyhow::Result<Clinic> {
     let clinic = Clinic::without_views().await?;
     for hours in first_hours() {
@@ -60,7 +60,7 @@ pub(super) async fn clinic() -> anyhow::Result<Clinic> {
     }
     let known: Vec<SubjectId> =
         (0..KNOWN_PATIENTS).map(|patient| clinic.commands.subject(&booking(patient, 0).phone)).collect();
-    // A vault of its own: the clinic's own has not seen these keys.
+    // A separate vault, because the clinic's own would keep these keys in memory.
     let elsewhere = Vault::new(clinic.pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
     elsewhere.keys_for(&known).await?;
     Ok(clinic)
@@ -71,7 +71,7 @@ fn with_seats(mut hours: ClinicHoursSet) -> ClinicHoursSet {
     hours
 }
 
-/// Has all bookings of a round asked for.
+/// Requests all bookings of a round.
 pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
     let wanted: Arc<Vec<NewReservation>> = Arc::new(round());
     let (next, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -90,19 +90,19 @@ pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
             Ok(())
         })
     });
-    for outcome in try_join_all(clients).await.context("a client of the benchmark")? {
-        outcome.context("a booking that was neither accepted nor refused")?;
+    for outcome in try_join_all(clients).await.context("the task of a client")? {
+        outcome.context("a booking failed")?;
     }
     let seconds = since.elapsed().as_secs_f64();
     Ok(Booked { accepted: accepted.load(Ordering::Relaxed), seconds })
 }
 
-/// One booking after the other on each open day, then the next of each.
+/// One booking on each open day in turn, then the next one on each.
 fn round() -> Vec<NewReservation> {
     let days = open_days();
     let bookings = (0..BOOKINGS).map(|number| {
         let (day, turn) = (number % days.len(), number / days.len());
-        // Every other booking is of a known patient.
+        // Every other booking is for a known patient.
         let patient = number as u32 / 2;
         let patient =
             if number.is_multiple_of(2) { KNOWN_PATIENTS + patient } else { patient % KNOWN_PATIENTS };

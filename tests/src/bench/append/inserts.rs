@@ -1,6 +1,7 @@
-//! The machine's side: the rows of a round's bookings again, each by an insert of its own.
+//! The machine's side: inserts the rows of a round's bookings again, each with its own statement.
 //!
-//! It must never do for the inserts what a plain client would not: one row, one commit, one connection a client.
+//! It must never help the inserts in a way that a plain client would not: one row, one commit, one connection per
+//! client.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use super::CLIENTS;
 use crate::bench::json_text::JsonText;
 use crate::postgres::TestDatabase;
 
-/// Same columns, checks, storage, key and unique index.
+/// The same columns, checks, storage, key and unique index.
 const CREATE_SQL: &str = "\
     CREATE SCHEMA machine; \
     CREATE TABLE machine.events (LIKE event_log.events INCLUDING ALL)";
@@ -39,7 +40,7 @@ struct Row {
     metadata: JsonText,
 }
 
-/// Inserts what a round's bookings wrote. Gives rows a second.
+/// Inserts the rows that the bookings of a round wrote. Returns rows per second.
 pub(super) async fn run(database: &TestDatabase) -> anyhow::Result<f64> {
     let rows = Arc::new(rows(database).await?);
     let mut clients = Vec::with_capacity(CLIENTS);
@@ -54,7 +55,7 @@ pub(super) async fn run(database: &TestDatabase) -> anyhow::Result<f64> {
         let (rows, next) = (Arc::clone(&rows), Arc::clone(&next));
         tokio::spawn(async move { insert_all(&client, &insert, &rows, &next).await })
     });
-    for outcome in try_join_all(clients).await.context("a client of the benchmark")? {
+    for outcome in try_join_all(clients).await.context("the task of a client")? {
         outcome.context("inserting a row")?;
     }
     Ok(rows.len() as f64 / since.elapsed().as_secs_f64())

@@ -1,6 +1,6 @@
-//! The protocol by hand: one connection, generated messages, nothing around them.
+//! The bare client: one connection and the generated messages, without anything around them.
 //!
-//! It must never check, retry or supervise: that is what is measured against it.
+//! It must never check, retry or supervise, because that is the cost being measured.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ async fn connect(address: SocketAddr) -> anyhow::Result<StreamsClient<Channel>> 
     Ok(StreamsClient::new(channel))
 }
 
-/// Appends events one by one, so many at once. Gives the seconds.
+/// Appends events one by one from concurrent writers. Returns the seconds.
 pub(super) async fn append_all(
     address: SocketAddr,
     writers: usize,
@@ -53,7 +53,7 @@ pub(super) async fn append_all(
             Ok::<_, anyhow::Error>(())
         })
     });
-    for outcome in try_join_all(writers).await.context("a writer of the benchmark")? {
+    for outcome in try_join_all(writers).await.context("the task of a writer")? {
         outcome?;
     }
     Ok(since.elapsed().as_secs_f64())
@@ -72,9 +72,9 @@ async fn append(
     let contents = [AppendContent::Options(options), AppendContent::ProposedMessage(proposed(event))];
     let requests = contents.map(|content| AppendReq { content: Some(content) });
     let answer = client.append(stream::iter(requests)).await?.into_inner();
-    let Some(Appended::Success(success)) = answer.result else { bail!("an append was refused") };
+    let Some(Appended::Success(success)) = answer.result else { bail!("the server refused an append") };
     let Some(CurrentRevisionOption::CurrentRevision(revision)) = success.current_revision_option else {
-        bail!("an append was answered without a revision")
+        bail!("the server returned no revision")
     };
     Ok(ExpectedStreamRevision::Revision(revision))
 }
@@ -91,7 +91,7 @@ fn proposed(event: &NewEvent) -> ProposedMessage {
     }
 }
 
-/// Subscribes from the start until so many events of others than the server have come. Gives the seconds.
+/// Subscribes from the start until `events` events have arrived, not counting the server's own. Returns the seconds.
 pub(super) async fn subscribe_to_all(address: SocketAddr, events: usize) -> anyhow::Result<f64> {
     let mut client = connect(address).await?;
     let options = ReadOptions {
@@ -106,7 +106,7 @@ pub(super) async fn subscribe_to_all(address: SocketAddr, events: usize) -> anyh
     let mut replies = client.read(ReadReq { options: Some(options) }).await?.into_inner();
     let mut seen = 0;
     while seen < events {
-        let reply = replies.message().await?.context("a subscription ended")?;
+        let reply = replies.message().await?.context("the subscription ended early")?;
         if let Some(Content::Event(event)) = reply.content {
             let name = event.event.and_then(|event| event.stream_identifier).map(|id| id.stream_name);
             seen += usize::from(name.is_some_and(|name| !name.starts_with(b"$")));

@@ -1,4 +1,4 @@
-//! Reads at a fixed pace over keep-alive connections, on a thread of their own.
+//! Reads at a fixed rate over keep-alive connections, on a thread of their own.
 
 use std::time::Duration;
 
@@ -9,13 +9,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::bench::asker::Asker;
 use crate::bench::read::Target;
 
-/// Reads that are due in a second.
 pub(super) const READS_PER_SECOND: u32 = 500;
 
-/// Connections that take turns, so that one slow answer does not hold up the next read.
+/// Connections take turns, so that one slow response does not delay the next read.
 const CONNECTIONS: u32 = 20;
 
-/// How long each read took from when it was due, in rising order.
+/// How long each read took from when it was due, in ascending order.
 pub(super) struct Latencies(Vec<Duration>);
 
 impl Latencies {
@@ -28,7 +27,7 @@ impl Latencies {
     }
 }
 
-/// Reads for so long.
+/// Reads for this long.
 pub(super) async fn run(target: &Target, timed: Duration) -> anyhow::Result<Latencies> {
     let target = target.clone();
     let on_its_own_thread = move || {
@@ -41,7 +40,7 @@ pub(super) async fn run(target: &Target, timed: Duration) -> anyhow::Result<Late
             Ok(Latencies(all))
         })
     };
-    tokio::task::spawn_blocking(on_its_own_thread).await.context("the reads' thread")?
+    tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the reads")?
 }
 
 async fn read_on(

@@ -1,11 +1,11 @@
-//! What happens to each reservation of a past, and in which order.
+//! The steps of each reservation in a history, and their order.
 //!
-//! Pure, and the same each time: two runs must never differ in what they measure.
+//! It is pure and deterministic: two runs must never differ in what they measure.
 
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{ClockTime, Period};
 
-/// One event of one reservation, by its number.
+/// One event of one reservation. The number identifies the reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     Request(usize),
@@ -27,14 +27,14 @@ impl Step {
     }
 }
 
-/// Requests that come between that of a reservation and its later steps.
+/// How many later requests come before the next steps of a reservation.
 const CONFIRMED_AFTER: usize = 40;
 const NOTED_AFTER: usize = 60;
 const CANCELLED_AFTER: usize = 300;
 const COMPLETED_AFTER: usize = 1000;
 
-/// The steps of so many reservations in the order of the log: of ten, eight are confirmed and two cancelled, three of
-/// the confirmed are completed, and two have a note.
+/// The steps of all reservations in the order of the log. Of ten reservations eight are confirmed and two cancelled;
+/// three of the confirmed ones are completed, and two have a note.
 pub(super) fn steps(reservations: u32) -> impl Iterator<Item = Step> {
     let all = reservations as usize;
     (0..all + COMPLETED_AFTER).flat_map(move |moment| {
@@ -59,7 +59,7 @@ const fn at(hour: u32, minute: u32, period: Period) -> SlotAssignment {
     }
 }
 
-/// Wishes as people type them, and what they are understood as.
+/// Requested times as people type them, and the slots they are parsed to.
 const WISHES: [(&str, SlotAssignment); 8] = [
     ("09:00", at(9, 0, Period::Morning)),
     ("오전 10시", at(10, 0, Period::Morning)),
@@ -71,7 +71,6 @@ const WISHES: [(&str, SlotAssignment); 8] = [
     ("17:00", at(17, 0, Period::Afternoon)),
 ];
 
-/// The wish of a reservation.
 pub(super) fn wish(number: usize) -> (&'static str, SlotAssignment) {
     let (text, placement) = WISHES.get(number % WISHES.len()).copied().unwrap_or(WISHES[0]);
     (text, placement)
@@ -79,7 +78,6 @@ pub(super) fn wish(number: usize) -> (&'static str, SlotAssignment) {
 
 #[cfg(test)]
 mod tests {
-    //! The shape of a past.
 
     use std::collections::HashMap;
 
@@ -105,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wish_reads_as_what_it_is_recorded_as() {
+    fn a_requested_time_parses_to_its_recorded_slot() {
         use daybook_domain::requested_time::{ParsedTime, read};
         for (text, placement) in WISHES {
             match (read(text), placement) {

@@ -1,7 +1,7 @@
-//! The other libraries: where their programs are, how they are called, and what they say.
+//! The other libraries: where their programs are, how to run them, and how to parse their output.
 //!
-//! Each has a database of its own on the same server, filled once. It must never count the start of a process, nor the
-//! loading of events: a program measures its rebuild by itself.
+//! Each has its own database on the same server, filled once. The time must never include the start of a process or the
+//! loading of events: a program measures its own rebuild.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,31 +17,30 @@ use super::rows::Rows;
 use super::say;
 use crate::postgres::TestDatabase;
 
-/// Where the programs are.
+/// The folder of the programs.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/peers");
 
-/// How long one load or one rebuild may take, at most.
+/// The time limit for one load or one rebuild.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// A library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Library {
     CqrsEs,
     Emmett,
 }
 
-/// A library as it is called.
+/// One way to run a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Contestant {
-    /// Its name in the table.
+    /// The name in the table.
     pub(super) name: &'static str,
     library: Library,
-    /// With all that its options can do for it, and without waiting for commits to be on disk.
+    /// Uses all performance options of the library, and does not wait for commits to reach the disk.
     tuned: bool,
 }
 
 impl Contestant {
-    /// All of them, in the order of the table.
+    /// All contestants, in the order of the table.
     pub(super) const ALL: [Self; 4] = [
         Self { name: "cqrs-es", library: Library::CqrsEs, tuned: false },
         Self { name: "cqrs-es-tuned", library: Library::CqrsEs, tuned: true },
@@ -49,7 +48,7 @@ impl Contestant {
         Self { name: "emmett-tuned", library: Library::Emmett, tuned: true },
     ];
 
-    /// Rebuilds. Gives the seconds and the rows. A round is named once.
+    /// Rebuilds. Returns the seconds and the rows. Each round needs its own number.
     pub(super) async fn rebuild(&self, databases: &Databases, round: u32) -> anyhow::Result<(f64, Rows)> {
         let database = databases.of(self.library);
         wait_for_commits(database, !self.tuned).await?;
@@ -61,17 +60,17 @@ impl Contestant {
         };
         let said = self.library.run(database, arguments).await?;
         let rebuilt: Rebuilt =
-            serde_json::from_str(&said).with_context(|| format!("{} said: {said}", self.name))?;
-        ensure!(rebuilt.seconds > 0.0, "{} took no time", self.name);
+            serde_json::from_str(&said).with_context(|| format!("{} printed: {printed}", self.name))?;
+        ensure!(rebuilt.seconds > 0.0, "{} reported no time", self.name);
         Ok((rebuilt.seconds, Rows::of_query(database, &rebuilt.rows).await?))
     }
 }
 
-/// What a program says of a rebuild.
+/// The output of a program after a rebuild.
 #[derive(Debug, Deserialize)]
 struct Rebuilt {
     seconds: f64,
-    /// A statement that gives the rows, each as JSON.
+    /// A query that returns the rows, each as JSON.
     rows: String,
 }
 
@@ -100,7 +99,7 @@ impl Library {
         }
     }
 
-    /// Runs its program to the end. Gives what it wrote.
+    /// Runs the library's program to the end. Returns its standard output.
     async fn run(self, database: &TestDatabase, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = self.command();
         command.args(arguments).env("DATABASE_URL", database.url());
@@ -108,13 +107,13 @@ impl Library {
         let child =
             command.spawn().with_context(|| format!("starting {:?}", command.as_std().get_program()))?;
         let ended = timeout(PATIENCE, child.wait_with_output()).await;
-        let output = ended.with_context(|| format!("{} takes too long", self.name()))??;
-        ensure!(output.status.success(), "{} ended with {}", self.name(), output.status);
+        let output = ended.with_context(|| format!("{} exceeds the time limit", self.name()))??;
+        ensure!(output.status.success(), "{} exited with {}", self.name(), output.status);
         Ok(String::from_utf8(output.stdout)?)
     }
 }
 
-/// The databases of the libraries, with the same events in each.
+/// The databases of the libraries, all with the same events.
 #[derive(Debug)]
 pub(super) struct Databases {
     cqrs_es: TestDatabase,
@@ -122,14 +121,14 @@ pub(super) struct Databases {
 }
 
 impl Databases {
-    /// Makes and fills them.
+    /// Creates and fills the databases.
     pub(super) async fn load(past: &ClearPast) -> anyhow::Result<Self> {
         let databases = Self { cqrs_es: TestDatabase::empty().await?, emmett: TestDatabase::empty().await? };
         for library in [Library::CqrsEs, Library::Emmett] {
-            say(&format!("{} takes in {} events (not measured)", library.name(), past.events));
+            say(&format!("{} loads {} events (not measured)", library.name(), past.events));
             let database = databases.of(library);
             wait_for_commits(database, false).await?;
-            let file = past.path().to_str().context("a temporary folder that is no text")?;
+            let file = past.path().to_str().context("the temporary folder's path is not UTF-8")?;
             library.run(database, &["load", file]).await?;
             database.connect().await?.batch_execute("VACUUM (ANALYZE)").await?;
         }
@@ -144,20 +143,20 @@ impl Databases {
     }
 }
 
-/// Whether sessions of a database wait until a commit is on disk, from the next one on.
+/// Sets whether later sessions of a database wait until a commit is on disk.
 async fn wait_for_commits(database: &TestDatabase, wait: bool) -> anyhow::Result<()> {
     let config = database.config();
-    let name = config.get_dbname().context("a database without a name")?;
+    let name = config.get_dbname().context("the database has no name")?;
     let setting = if wait { "on" } else { "off" };
     let sql = format!("ALTER DATABASE {name} SET synchronous_commit = {setting}");
     Ok(database.connect().await?.batch_execute(&sql).await?)
 }
 
-/// Whether the programs can be started at all.
+/// Checks that the programs can be started.
 pub(super) fn check_installed() -> anyhow::Result<()> {
     let modules: PathBuf = Path::new(FOLDER).join("emmett/node_modules");
     if !modules.is_dir() {
-        bail!("{} is missing: start this by tests/bench/peers/run, which installs it", modules.display());
+        bail!("{} is missing: use tests/bench/peers/run, which installs it", modules.display());
     }
     Ok(())
 }

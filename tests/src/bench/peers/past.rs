@@ -1,6 +1,7 @@
-//! A clinic's past in the clear, for libraries that seal nothing: a JSON object a line, in the order of the log.
+//! A clinic's history in plain text, for libraries that seal nothing: one JSON object per line, in the order of the
+//! log.
 //!
-//! The patients are invented. It must never leave out an event that Daybook's reservations are made of.
+//! The patients are invented. It must never omit an event that changes a reservation in Daybook.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -18,11 +19,11 @@ use uuid::Uuid;
 
 use crate::clinic::Clinic;
 
-/// The past as a file, deleted with this value.
+/// The history as a file, which is deleted when this value is dropped.
 #[derive(Debug)]
 pub(super) struct ClearPast {
     file: NamedTempFile,
-    /// Events in it.
+    /// Number of events in the file.
     pub(super) events: u64,
 }
 
@@ -45,10 +46,10 @@ impl ClearPast {
     }
 }
 
-/// One event: whose it is, its type, when and by whom, and what it says.
+/// One event: its reservation, type, time, actor and payload.
 fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<Value> {
     let (event, metadata) = decode(recorded)?;
-    let Event::Schedule(event) = event else { bail!("an event of no page on {}", recorded.stream) };
+    let Event::Schedule(event) = event else { bail!("the stream {} is not a day schedule", recorded.stream) };
     let (reservation, said) = match event {
         ScheduleEvent::ReservationRequested(e) => {
             let entry = entry(&e, opener)?;
@@ -69,9 +70,7 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
         | ScheduleEvent::ReservationRescheduled(_)
         | ScheduleEvent::ReservationTimeAssigned(_)
         | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => {
-            bail!("no library is told what to do with a {}", recorded.event_type)
-        }
+        | ScheduleEvent::TimeReopened(_) => bail!("the libraries cannot apply a {}", recorded.event_type),
     };
     let mut line = json!({
         "type": &*recorded.event_type,
@@ -85,10 +84,10 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
     Ok(line)
 }
 
-/// What a reservation enters with, under the names of the view's columns. The end of its slot is worked out already.
+/// The fields of a new reservation, named like the columns of the view. The end of its slot is already computed.
 fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> {
     let text = open(&e.details, &e.reservation, opener)?;
-    let details = PatientDetails::from_text(&text).context("details that cannot be read")?;
+    let details = PatientDetails::from_text(&text).context("the details cannot be opened")?;
     let minutes = e.service.duration + e.service.buffer;
     let span = e.placement.span(minutes);
     Ok(json!({
@@ -115,6 +114,6 @@ fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> 
 fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Decryptor) -> anyhow::Result<String> {
     match opener.open(sealed, sealing_context(reservation))? {
         Opened::Text(text) => Ok(text),
-        Opened::Erased => bail!("a patient of this past was forgotten"),
+        Opened::Erased => bail!("a patient of this history was forgotten"),
     }
 }

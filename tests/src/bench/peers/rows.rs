@@ -1,6 +1,6 @@
-//! The rows that a rebuild left behind, and how far those of a library are Daybook's.
+//! The rows of a rebuild, and how far a library's rows equal Daybook's.
 //!
-//! It must never take a row for equal of which any column differs.
+//! Two rows must never count as equal if any column differs.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::clinic::Clinic;
 use crate::postgres::TestDatabase;
 
-/// How a library marks what it adds to a document for itself.
+/// Prefix of the fields that a library adds to its documents.
 const OWN_MARK: char = '_';
 
 /// Reservations by id, each with its columns.
@@ -20,7 +20,7 @@ const OWN_MARK: char = '_';
 pub(super) struct Rows(BTreeMap<String, Map<String, Value>>);
 
 impl Rows {
-    /// Those of the dynamic view that was just rebuilt.
+    /// Reads the rows of the dynamic view that was just rebuilt.
     pub(super) async fn of_daybook(clinic: &Clinic, report: &RebuildReport) -> anyhow::Result<Self> {
         let mut generations = report.generations.iter();
         let dynamic = generations.find(|generation| generation.model == ReadModel::Dynamic);
@@ -29,28 +29,28 @@ impl Rows {
         Self::of_query(&clinic.database, &sql).await
     }
 
-    /// Those that a statement gives, each as one column of JSON.
+    /// Reads the rows of a query that returns one JSON column.
     pub(super) async fn of_query(database: &TestDatabase, sql: &str) -> anyhow::Result<Self> {
         let client = database.connect().await?;
         let mut rows = BTreeMap::new();
         for row in client.query(&format!("SELECT row::text FROM ({sql}) AS rows (row)"), &[]).await? {
             let mut columns: Map<String, Value> = serde_json::from_str(row.try_get(0)?)?;
             columns.retain(|name, _| !name.starts_with(OWN_MARK));
-            let id = columns.get("id").and_then(Value::as_str).context("a row without an id")?.to_owned();
+            let id = columns.get("id").and_then(Value::as_str).context("a row has no id")?.to_owned();
             ensure!(rows.insert(id, columns).is_none(), "a reservation has two rows");
         }
         Ok(Self(rows))
     }
 }
 
-/// How far a library's rows are Daybook's.
+/// How far a library's rows equal Daybook's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Agreement {
-    /// Rows that Daybook has.
+    /// Number of rows in Daybook.
     pub(super) expected: usize,
-    /// Rows that the library has.
+    /// Number of rows in the library.
     pub(super) found: usize,
-    /// Rows that are the same in both, in every column.
+    /// Rows that are equal in every column.
     pub(super) equal: usize,
 }
 
@@ -60,7 +60,7 @@ impl Agreement {
         Self { expected: expected.0.len(), found: found.0.len(), equal }
     }
 
-    /// Whether the library has these rows and no others.
+    /// Whether the library has exactly Daybook's rows.
     pub(super) const fn is_whole(self) -> bool {
         self.equal == self.expected && self.found == self.expected
     }
@@ -68,7 +68,6 @@ impl Agreement {
 
 #[cfg(test)]
 mod tests {
-    //! Rows that are the same, and such as are not.
 
     use serde_json::json;
 
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_a_changed_and_an_added_row_are_noticed() {
+    fn lost_changed_and_added_rows_are_counted() {
         let expected = rows(&[("a", "PENDING"), ("b", "CONFIRMED")]);
         for (found, equal) in [
             (rows(&[("a", "PENDING")]), 1),

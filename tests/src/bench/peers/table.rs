@@ -1,48 +1,47 @@
-//! Rounds into the table that compares.
+//! Formats the measured rounds as the comparison table.
 //!
-//! It must never leave out that a library's rows are wrong, nor a ratio that Daybook does not like.
+//! It must never hide wrong rows of a library, or a ratio that is bad for Daybook.
 
 use std::io::{self, Write};
 
 use super::super::report::median;
 use super::rows::Agreement;
 
-/// All that was measured. Rounds of the same index were measured in turn.
+/// All measurements. Rounds with the same index were measured in turn.
 #[derive(Debug)]
 pub(super) struct Measured {
-    /// Events from which all rebuilt.
+    /// Events that all rebuilt from.
     pub(super) events: u64,
-    /// Seconds of Daybook for them.
+    /// Daybook's seconds for them.
     pub(super) ours: Vec<f64>,
-    /// Events from which Daybook rebuilt at its own size.
+    /// Events that Daybook rebuilt from at its own size.
     pub(super) own_events: u64,
-    /// Seconds of Daybook for those.
+    /// Daybook's seconds for those.
     pub(super) ours_own_size: Vec<f64>,
     pub(super) peers: Vec<Line>,
 }
 
-/// A library.
+/// The measurements of one library.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) name: &'static str,
-    /// Of each round.
+    /// One value per round.
     pub(super) seconds: Vec<f64>,
-    /// Of its worst round.
+    /// The agreement of the worst round.
     pub(super) agreement: Agreement,
 }
 
 impl Measured {
-    /// Events a second.
     fn rates(events: u64, seconds: &[f64]) -> impl Iterator<Item = f64> {
         seconds.iter().map(move |seconds| events as f64 / seconds)
     }
 
-    /// How many times more events a second Daybook takes than a library, from the same events.
+    /// How many times more events per second Daybook processes than a library, from the same events.
     fn ratio(&self, line: &Line) -> f64 {
         self.times(self.events, &self.ours, line)
     }
 
-    /// The same, where Daybook rebuilds at its own size.
+    /// The same ratio with Daybook at its own size.
     fn ratio_own_size(&self, line: &Line) -> f64 {
         self.times(self.own_events, &self.ours_own_size, line)
     }
@@ -53,7 +52,7 @@ impl Measured {
     }
 }
 
-/// Writes the table, and two lines for each library: the ratio at the same events, and at Daybook's own size.
+/// Writes the table and two lines for each library: the ratio for the same events, and for Daybook's own size.
 pub(super) fn write(measured: &Measured, out: &mut impl Write) -> io::Result<()> {
     let head = ["events", "seconds", "events/s", "times", "times, own size"];
     let [events, seconds, rate, times, own_size] = head;
@@ -68,11 +67,11 @@ pub(super) fn write(measured: &Measured, out: &mut impl Write) -> io::Result<()>
         let (times, own_size) = (measured.ratio(line), measured.ratio_own_size(line));
         writeln!(out, "{speed} {times:>7.1} {own_size:>16.1}  {}", rows(line.agreement))?;
     }
-    writeln!(out, "\ntimes: how many times more events a second Daybook takes, from the same events")?;
+    writeln!(out, "\ntimes: how many times more events per second Daybook processes, from the same events")?;
     writeln!(out, "times, own size: the same, where Daybook rebuilds from {} events", measured.own_events)?;
     writeln!(
         out,
-        "median of {} rounds, in turns; what is compared: tests/bench/peers/README.md\n",
+        "median of {} rounds, in turns; see tests/bench/peers/README.md for what is compared\n",
         measured.ours.len()
     )?;
     for line in &measured.peers {
@@ -101,7 +100,6 @@ fn rows(agreement: Agreement) -> String {
 
 #[cfg(test)]
 mod tests {
-    //! What the table says of given rounds.
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
@@ -121,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_events_a_second_and_the_round_in_the_middle_counts() {
+    fn ratios_compare_events_per_second_of_the_median_round() {
         let text = written(400);
         assert!(text.ends_with("\npeer emmett 10.00\npeer_own_size emmett 40.00\n"), "{text}");
     }
 
     #[test]
-    fn a_library_that_loses_rows_is_called_wrong() {
+    fn a_library_that_loses_rows_is_marked_wrong() {
         assert!(!written(400).contains("WRONG"));
         assert!(written(399).contains("WRONG: 399 of 400"));
     }

@@ -1,6 +1,6 @@
-//! The machine's side of live projection: the rows of both views upserted in equal parts, with nothing to think about.
+//! The machine's side of live projection: upserts the finished rows of both views in equal parts.
 //!
-//! It must never write fewer rows, or keep fewer keys and indexes, than the views have.
+//! It must never write fewer rows, or maintain fewer keys and indexes, than the views have.
 
 use std::time::Instant;
 
@@ -9,17 +9,17 @@ use tokio_postgres::Client;
 
 use crate::clinic::Clinic;
 
-/// The views as they are when a clinic is new.
+/// The views of a new clinic.
 const VIEWS: [&str; 2] = ["legacy_1", "dynamic_1"];
 
-/// The rows of one view, and the table that takes them.
+/// The rows of one view, and the table that receives them.
 struct View {
     upsert: String,
-    /// JSON arrays, one for each commit.
+    /// JSON arrays, one per commit.
     parts: Vec<String>,
 }
 
-/// Upserts what the views hold into empty tables of the same shape, with so many commits. Gives the seconds.
+/// Upserts the rows of the views into empty tables of the same shape, with this many commits. Returns the seconds.
 pub(super) async fn run(clinic: &Clinic, commits: usize) -> anyhow::Result<f64> {
     let mut client = clinic.database.connect().await?;
     let mut views = Vec::with_capacity(VIEWS.len());
@@ -40,7 +40,7 @@ pub(super) async fn run(clinic: &Clinic, commits: usize) -> anyhow::Result<f64> 
 }
 
 impl View {
-    /// Reads the rows and makes an empty table with the same keys and indexes.
+    /// Reads the rows and creates an empty table with the same keys and indexes.
     async fn take(client: &Client, schema: &str, commits: usize) -> anyhow::Result<Self> {
         let table = format!("machine_{schema}");
         let create = format!("CREATE TABLE {table} (LIKE {schema}.reservations INCLUDING ALL)");
@@ -62,7 +62,7 @@ impl View {
              FROM {schema}.reservations r) AS parted GROUP BY part ORDER BY part"
         );
         let parts = client.query(&parts, &[]).await?;
-        ensure!(!parts.is_empty(), "the view holds no rows");
+        ensure!(!parts.is_empty(), "the view has no rows");
         let parts = parts.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
         Ok(Self { upsert, parts })
     }

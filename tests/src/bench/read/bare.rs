@@ -1,6 +1,6 @@
-//! The machine's side: the fastest endpoint one would write by hand for this row.
+//! The machine's side: the fastest hand-written endpoint for this row.
 //!
-//! It must never do what a plain lookup does not: no token, no routing, no position, no join.
+//! It must never do more than a plain lookup: no token, no routing, no position, no join.
 
 use std::net::{SocketAddr, TcpListener};
 
@@ -52,11 +52,11 @@ impl Server {
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.stop.stop(true).await;
-        Ok(self.running.await.context("the bare server's task")??)
+        Ok(self.running.await.context("the task of the bare server")??)
     }
 }
 
-/// One worker's connection, driven on that worker's own thread.
+/// The connection of one worker, driven on that worker's thread.
 struct Lookup {
     client: Client,
     statement: Statement,
@@ -89,7 +89,7 @@ struct Body<'a> {
     reservation: Entry<'a>,
 }
 
-/// The fields of the API's answer. Those that the row does not hold are null.
+/// The fields of the API's response. Those that the row does not have are null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {

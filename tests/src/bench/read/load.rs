@@ -1,5 +1,5 @@
-//! The load: keep-alive connections that ask, wait for the whole answer, and ask again, on a thread of their own, so that
-//! they take as little as they can from those that answer.
+//! The load: keep-alive connections that send requests one after another. They run on their own thread, to take as
+//! little as possible from the server's threads.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{CONNECTIONS, COUNTED, WARM_UP};
 use crate::bench::asker::Asker;
 
-/// Longest wait for an answer.
+/// The time limit for one response.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Where to ask, and for what: whole requests, ready to be sent.
+/// An address and complete requests, ready to be sent.
 #[derive(Clone)]
 pub(in crate::bench) struct Target {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(in crate::bench) struct Target {
 }
 
 impl Target {
-    /// Requests for paths, each with more header lines.
+    /// Builds requests for these paths, each with these additional headers.
     pub(super) fn new(
         address: SocketAddr,
         paths: impl Iterator<Item = String>,
@@ -33,39 +33,38 @@ impl Target {
         let request =
             |path: String| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header_lines}\r\n").into();
         let requests: Vec<Vec<u8>> = paths.map(request).collect();
-        ensure!(!requests.is_empty(), "there is nothing to look up");
+        ensure!(!requests.is_empty(), "there are no paths to request");
         Ok(Self { address, requests: Arc::new(requests) })
     }
 
-    /// The address at which it answers.
     pub(in crate::bench) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// One of the requests, over and over in their order.
+    /// One of the requests. Numbers beyond the last one start again.
     pub(in crate::bench) fn request(&self, number: usize) -> &[u8] {
         self.requests.get(number % self.requests.len()).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Sends the first request once. Gives the body of the answer.
+/// Sends the first request once. Returns the body of the response.
 pub(super) async fn ask_once(target: &Target) -> anyhow::Result<Vec<u8>> {
     let mut asker = Asker::connect(target.address).await?;
     let answered = timeout(ANSWER_DEADLINE, asker.ask(target.request(0))).await;
-    Ok(answered.context("no answer came in time")??.to_vec())
+    Ok(answered.context("no response within the time limit")??.to_vec())
 }
 
-/// Puts a target under load for a while. Gives answers a second.
+/// Puts a target under load. Returns responses per second.
 pub(super) async fn run(target: &Target) -> anyhow::Result<f64> {
     let target = target.clone();
     let on_its_own_thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let deadline = WARM_UP + COUNTED + ANSWER_DEADLINE;
         runtime.block_on(async {
-            timeout(deadline, ask_for_a_while(&target)).await.context("an answer is missing")?
+            timeout(deadline, ask_for_a_while(&target)).await.context("a response is missing")?
         })
     };
-    tokio::task::spawn_blocking(on_its_own_thread).await.context("the load's thread")?
+    tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the load")?
 }
 
 async fn ask_for_a_while(target: &Target) -> anyhow::Result<f64> {
@@ -90,7 +89,7 @@ async fn ask_on(
     over: &AtomicBool,
 ) -> anyhow::Result<()> {
     let mut asker = Asker::connect(target.address).await?;
-    // Each connection starts elsewhere in the list.
+    // Each connection starts at another place in the list.
     let mut number = connection * target.requests.len() / CONNECTIONS;
     while !over.load(Ordering::Relaxed) {
         asker.ask(target.request(number)).await?;

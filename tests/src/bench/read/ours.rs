@@ -1,6 +1,6 @@
-//! Our side: the real application over the clinic, as `daybook serve` puts it together.
+//! Our side: the real application over the clinic, assembled as in `daybook serve`.
 //!
-//! It must never be given an easier task than a member of staff gives it: each request carries a token.
+//! It must never have an easier task than in production: each request carries a staff token.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -23,7 +23,6 @@ use super::WORKERS;
 use super::load::Target;
 use crate::clinic::Clinic;
 
-/// Signs the tokens of this benchmark.
 const JWT_SECRET: &str = "a-secret-for-the-benchmark-that-is-long-enough";
 
 pub(in crate::bench) struct Server {
@@ -64,6 +63,6 @@ impl Server {
 
     pub(in crate::bench) async fn stop(self) -> anyhow::Result<()> {
         self.stop.stop().await;
-        Ok(self.running.await.context("the application's task")??)
+        Ok(self.running.await.context("the task of the application")??)
     }
 }

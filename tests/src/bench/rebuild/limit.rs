@@ -1,6 +1,6 @@
-//! The machine's side of a rebuild: the same bytes out of and into PostgreSQL, without a thought in between.
+//! The machine's side of a rebuild: copies the same bytes out of and into PostgreSQL, without processing them.
 //!
-//! It must never load fewer rows, or make fewer keys and indexes, than a rebuild does.
+//! It must never load fewer rows, or create fewer keys and indexes, than a rebuild does.
 
 use std::time::Instant;
 
@@ -14,25 +14,25 @@ use tokio_postgres::Client;
 
 use crate::clinic::Clinic;
 
-/// The statement by which a replay reads, of all events.
+/// The query of a replay, for all events.
 const EVENTS_SQL: &str = "\
     COPY (SELECT position, revision, event_id, stream, kind, payload, metadata FROM event_log.events \
     WHERE position > 0 AND true ORDER BY position) TO STDOUT (FORMAT binary)";
 
-/// Tables of a schema; services first, since others refer to them.
+/// The tables of a schema. Services come first, because other tables reference them.
 const TABLES_SQL: &str = "\
     SELECT table_name::text FROM information_schema.tables WHERE table_schema = $1 \
     ORDER BY table_name <> 'services', table_name";
 
-/// Indexes and constraints of a schema, by name.
+/// The indexes and constraints of a schema, by name.
 const KEYS_SQL: &str = "\
     SELECT indexname::text FROM pg_indexes WHERE schemaname = $1 \
     UNION ALL SELECT conname::text FROM pg_constraint WHERE connamespace = to_regnamespace($1) ORDER BY 1";
 
-/// Tables that both views have.
+/// The tables that both views have.
 const SHARED_TABLES: &str = include_str!("../../../../migrations/views/shared.tables.sql");
 
-/// What makes a view's tables.
+/// The DDL of a view's tables.
 const fn tables(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => include_str!("../../../../migrations/views/legacy.tables.sql"),
@@ -40,7 +40,7 @@ const fn tables(model: ReadModel) -> &'static str {
     }
 }
 
-/// What makes their indexes and keys while both views are in use.
+/// The DDL of their indexes and keys while both views are in use.
 const fn indexes(model: ReadModel) -> &'static [&'static str] {
     match model {
         ReadModel::Legacy => &[
@@ -55,7 +55,7 @@ const fn indexes(model: ReadModel) -> &'static [&'static str] {
     }
 }
 
-/// Copies all events out, to nowhere. Gives the seconds.
+/// Copies all events out and drops them. Returns the seconds.
 pub(super) async fn copy_events_out(clinic: &Clinic) -> anyhow::Result<f64> {
     let client = clinic.database.connect().await?;
     let since = Instant::now();
@@ -64,16 +64,16 @@ pub(super) async fn copy_events_out(clinic: &Clinic) -> anyhow::Result<f64> {
     while let Some(chunk) = chunks.try_next().await? {
         bytes += chunk.len();
     }
-    ensure!(bytes > 0, "no event came out");
+    ensure!(bytes > 0, "there are no events to copy");
     Ok(since.elapsed().as_secs_f64())
 }
 
-/// The rows of both views as they were built, in COPY's binary format.
+/// The rows of both finished views, in COPY's binary format.
 pub(super) struct FinishedRows(Vec<View>);
 
 struct View {
     model: ReadModel,
-    /// Indexes and constraints as a rebuild made them.
+    /// Indexes and constraints after the rebuild.
     keys: Vec<String>,
     tables: Vec<Table>,
 }
@@ -85,7 +85,7 @@ struct Table {
 
 impl FinishedRows {
     pub(super) async fn take(clinic: &Clinic, generations: &[Generation]) -> anyhow::Result<Self> {
-        ensure!(generations.len() == ReadModel::ALL.len(), "views are missing: {generations:?}");
+        ensure!(generations.len() == ReadModel::ALL.len(), "a view is missing: {generations:?}");
         let client = clinic.database.connect().await?;
         let mut views = Vec::with_capacity(generations.len());
         for generation in generations {
@@ -99,8 +99,8 @@ impl FinishedRows {
         Ok(Self(views))
     }
 
-    /// Copies the rows into empty tables and makes keys and indexes, the views side by side as a rebuild does. Gives the
-    /// seconds, without those for making the empty tables.
+    /// Copies the rows into empty tables and creates keys and indexes, both views concurrently as in a rebuild. Returns
+    /// the seconds, without those for creating the empty tables.
     pub(super) async fn load(&self, clinic: &Clinic) -> anyhow::Result<f64> {
         let mut clients = Vec::with_capacity(self.0.len());
         for view in &self.0 {
@@ -116,13 +116,13 @@ impl FinishedRows {
         let seconds = since.elapsed().as_secs_f64();
         for (view, client) in self.0.iter().zip(&clients) {
             let made = keys(client, &view.schema()).await?;
-            ensure!(made == view.keys, "a rebuild makes {:?}, the limit made {made:?}", view.keys);
+            ensure!(made == view.keys, "a rebuild creates {:?}, but the limit created {made:?}", view.keys);
         }
         Ok(seconds)
     }
 }
 
-/// What indexes and constraints a schema has, in the order of their names.
+/// The indexes and constraints of a schema, ordered by name.
 async fn keys(client: &Client, schema: &str) -> anyhow::Result<Vec<String>> {
     client.query(KEYS_SQL, &[&schema]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
@@ -162,10 +162,10 @@ impl Table {
     }
 }
 
-/// Bytes that are sent at once.
+/// Bytes per message to the server.
 const SEND_BYTES: usize = 256 * 1024;
 
-/// The server sends a row at a time; to send them so would cost more than the rows.
+/// The server sends one row per message. Sending them back like that would cost more than the rows.
 fn joined(rows: Vec<Bytes>) -> Vec<Bytes> {
     let mut all = Vec::new();
     let mut gathered: Vec<u8> = Vec::with_capacity(SEND_BYTES);

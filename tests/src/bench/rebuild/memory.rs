@@ -1,13 +1,13 @@
-//! Peak memory of this process, where the system tells it (Linux).
+//! Peak memory of this process, where the system reports it (Linux).
 //!
-//! It must never fail a run: where nothing is told, that is said.
+//! It must never fail a run: elsewhere the result says that the value is unknown.
 
 use std::fs;
 
 /// Resets the peak when written to `/proc/self/clear_refs`.
 const RESET_PEAK: &str = "5";
 
-/// Watches the peak from a moment on.
+/// Tracks the peak from its start on.
 pub(super) struct Watch {
     at_start_mib: Option<u64>,
 }
@@ -18,13 +18,13 @@ impl Watch {
         Self { at_start_mib: reset.ok().and_then(|()| read_mib("VmRSS:")) }
     }
 
-    /// The peak since the start, in words.
+    /// The peak since the start, as text.
     pub(super) fn describe(&self) -> String {
         match (self.at_start_mib, read_mib("VmHWM:")) {
             (Some(start), Some(peak)) => {
                 format!("peak RSS during the first rebuild: {peak} MiB, of which {start} MiB before it began")
             }
-            (_, _) => "peak RSS: not told by this system".to_owned(),
+            (_, _) => "peak RSS: unknown on this system".to_owned(),
         }
     }
 }

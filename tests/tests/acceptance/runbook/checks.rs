@@ -1,4 +1,4 @@
-//! `daybook migrate check`: the closing summary and the performance check by command, beside what `psql` is told.
+//! `daybook migrate check`: the closing summary and the performance check by command, compared with those in `psql`.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::selects::{done, run};
 use crate::asking::EXPORT;
 
-/// Writes those rows of the export whose time is plain, and gives how many there are.
+/// Writes the rows of the export with a clock time to a file. Returns their number.
 fn understood(file: &Path) -> usize {
     let mut rows = csv::Reader::from_path(EXPORT).unwrap();
     let headers = rows.headers().unwrap().clone();
@@ -27,7 +27,7 @@ fn understood(file: &Path) -> usize {
     count
 }
 
-/// The exit code of the closing summary, what is not as expected, and all of it.
+/// The exit code of the closing summary, the unexpected findings, and the whole summary.
 async fn closing(clinic: &Installation) -> (Option<i32>, Vec<String>, Value) {
     let ended = clinic.run(&["migrate", "check", "--final", "--json"]).await.unwrap();
     let summary: Value = serde_json::from_str(&ended.stdout).expect(&ended.stderr);
@@ -38,7 +38,7 @@ async fn closing(clinic: &Installation) -> (Option<i32>, Vec<String>, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
+async fn the_closing_summary_passes_only_after_the_cleanup() {
     let clinic = Installation::open().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let export = folder.path().join("understood.csv");
@@ -52,7 +52,7 @@ async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
     let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stderr);
     for words in ["not complete: 4 things", "`daybook migrate advance`", "NO, still in legacy_1"] {
-        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+        assert!(told.stdout.contains(words), "`{words}` is missing in {}", told.stdout);
     }
 
     done(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;
@@ -75,7 +75,7 @@ async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
 
     done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     let (code, unexpected, _) = closing(&clinic).await;
-    // The longer index stays until the dynamic view is built anew: it finds what the shorter one finds.
+    // The longer index remains until the dynamic view is rebuilt. It serves the same queries as the shorter one.
     assert_eq!(
         (code, &*unexpected),
         (Some(1), &before_cleanup[..3].iter().map(|what| (*what).to_owned()).collect::<Vec<_>>()[..])
@@ -83,7 +83,7 @@ async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_performance_check_shows_the_plan_of_the_runbook_s_query() {
+async fn the_performance_check_shows_the_plan_of_the_runbook_query() {
     let clinic = Installation::open().await.unwrap();
     done(&clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
     let check = ["migrate", "check", "--performance"];
@@ -93,6 +93,6 @@ async fn the_performance_check_shows_the_plan_of_the_runbook_s_query() {
     let told = clinic.run(&check).await.unwrap();
     let plan = shown["plan"][0].as_str().unwrap().split(" (").next().unwrap();
     for words in [plan, "preferredDate", " ms, planned in ", "of 200 in"] {
-        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
+        assert!(told.stdout.contains(words), "`{words}` is missing in {}", told.stdout);
     }
 }

@@ -1,5 +1,5 @@
-//! On a server of somebody else's, where Daybook's user may make no roles: it says what an administrator would run, works
-//! without, and grants what there is to grant once it was run.
+//! A server where Daybook's role may not create roles: Daybook prints the statements for an administrator, works
+//! without the role, and grants the privileges once it exists.
 
 use daybook_private_postgres::PrivatePostgres;
 use daybook_tests::process::{Installation, Service};
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::asking::until;
 
-/// A server of its own, whose roles no other test makes.
+/// A separate server, whose roles no other test creates.
 async fn server() -> (TempDir, PrivatePostgres) {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().to_owned();
@@ -24,12 +24,12 @@ async fn connect(server: &PrivatePostgres, user: &str, database: &str) -> Client
     client
 }
 
-/// Starts the service, and waits until it has built its views and said what it has to.
+/// Starts the service and waits until it is ready.
 async fn serve(clinic: &Installation, url: &str) -> Service {
     clinic.serve_with(&[("DATABASE_URL", url), ("NO_COLOR", "1")]).await.unwrap()
 }
 
-/// What an administrator is told to run.
+/// The statements that an administrator has to run, from the output.
 fn told(service: &Service) -> Option<String> {
     let written = service.written();
     let line =
@@ -39,7 +39,7 @@ fn told(service: &Service) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_that_may_make_no_roles_is_told_what_an_administrator_would_run_and_goes_on() {
+async fn a_role_without_createrole_is_given_the_statements_for_an_administrator() {
     let (_folder, server) = server().await;
     let owner = connect(&server, "daybook", "postgres").await;
     owner.batch_execute("CREATE ROLE plain LOGIN").await.unwrap();
@@ -48,7 +48,7 @@ async fn a_user_that_may_make_no_roles_is_told_what_an_administrator_would_run_a
     let clinic = Installation::private().await.unwrap();
 
     let mut service = serve(&clinic, &url).await;
-    let statements = told(&service).expect("what an administrator would run");
+    let statements = told(&service).expect("no statements for an administrator");
     assert!(statements.starts_with("CREATE ROLE daybook_runbook LOGIN; ALTER ROLE "), "{statements}");
     let plain = connect(&server, "plain", "clinic").await;
     plain.query("SELECT * FROM runbook.reservations", &[]).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_user_that_may_make_no_roles_is_told_what_an_administrator_would_run_a
 
     owner.batch_execute(&statements).await.unwrap();
     let mut service = serve(&clinic, &url).await;
-    until("the role to read", async || {
+    until("the role to be able to read", async || {
         let reader = connect(&server, "daybook_runbook", "clinic").await;
         reader
             .query("SELECT COUNT(service) FROM reservations", &[])
@@ -65,7 +65,7 @@ async fn a_user_that_may_make_no_roles_is_told_what_an_administrator_would_run_a
             .map_err(|error| error.to_string())
     })
     .await;
-    assert_eq!(told(&service), None, "there is nothing left to run");
+    assert_eq!(told(&service), None, "no statements must be left to run");
     service.kill().await.unwrap();
     drop((owner, plain));
     tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();

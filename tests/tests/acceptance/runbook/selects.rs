@@ -1,5 +1,5 @@
-//! Every SELECT of the runbook, as it is written, by `psql` as the role that reads the runbook's tables: before the cleanup,
-//! after it, and once the legacy view is back. What it is expected to find is counted from the export.
+//! The runbook's SELECTs, run unchanged by `psql` in the role that reads the runbook's tables: before the cleanup,
+//! after it, and after its undo. The expected values are computed from the export.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, wo
 
 const SELECTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/runbook");
 
-/// Bookings made just now, over HTTP.
+/// New bookings over HTTP.
 const BOOKED: usize = 3;
 const ALL: usize = EXPORTED + BOOKED;
 
-/// What the old fields are asked by.
+/// Number of SELECTs on the old fields.
 const ABOUT_OLD_FIELDS: usize = 5;
 const ABOUT_OTHERS: usize = 9;
 
@@ -25,13 +25,13 @@ pub(super) async fn run(clinic: &Installation, name: &str) -> Vec<String> {
     psql::run_file(&clinic.url_as("daybook_runbook").unwrap(), &file).await.unwrap()
 }
 
-/// The files of a folder of SELECTs, without their ending.
+/// The files in a folder of SELECTs, without their extension.
 fn selects(folder: &str) -> Vec<PathBuf> {
     let files = std::fs::read_dir(Path::new(SELECTS).join(folder)).unwrap();
     files.map(|file| Path::new(folder).join(file.unwrap().path().file_stem().unwrap())).collect()
 }
 
-/// How often each value of a column stands in the export.
+/// How often each value of a column occurs in the export.
 fn in_export(column: &str) -> BTreeMap<String, usize> {
     let mut rows = csv::Reader::from_path(EXPORT).unwrap();
     let column = rows.headers().unwrap().iter().position(|name| name == column).unwrap();
@@ -42,7 +42,7 @@ fn in_export(column: &str) -> BTreeMap<String, usize> {
     counts
 }
 
-/// The old text of a time, and how many reservations have it.
+/// The old text of a time, and its number of reservations.
 fn time_and_count(row: &str) -> (String, usize) {
     let mut values = row.split('|');
     (values.next().unwrap().to_owned(), values.next().unwrap().parse().unwrap())
@@ -52,7 +52,7 @@ pub(super) async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
     clinic.run(arguments).await.unwrap().json().unwrap()
 }
 
-/// A clinic that has taken the export over and some bookings since, with its service.
+/// A clinic with the imported export and some later bookings, and its service.
 async fn taken_over() -> (Installation, daybook_tests::process::Service) {
     let clinic = Installation::open().await.unwrap();
     done(&clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
@@ -69,7 +69,7 @@ async fn taken_over() -> (Installation, daybook_tests::process::Service) {
     (clinic, service)
 }
 
-/// What is expected at any time: six services, eleven stretches of clinic time, all reservations, each with its service.
+/// Checks the values that hold at any time: six services, eleven time slots, all reservations, each with a service.
 async fn assert_is_whole(clinic: &Installation) {
     assert_eq!(run(clinic, "any_time/health").await, [format!("6|{ALL}|{ALL}|11")]);
     assert_eq!(run(clinic, "any_time/services").await, ["6"]);
@@ -89,7 +89,7 @@ async fn assert_is_whole(clinic: &Installation) {
     assert!(plan.iter().any(|line| line.starts_with("Execution Time:")), "{plan:?}");
 }
 
-/// What the old fields are expected to say while there are any.
+/// Checks the values of the old fields while they exist.
 async fn assert_old_fields_are_intact(clinic: &Installation) {
     let mut times = in_export("preferredTime");
     *times.entry("오전 10시".to_owned()).or_default() += BOOKED;
@@ -110,7 +110,7 @@ async fn assert_old_fields_are_intact(clinic: &Installation) {
     }
 }
 
-/// The closing summary's lines about a number, and about the old enum and the integrity of the data.
+/// Checks the lines of the closing summary about counts, the old enum and data integrity.
 async fn assert_final_says(clinic: &Installation, enum_is_gone: bool) {
     let lines = run(clinic, "any_time/final").await;
     let gone = if enum_is_gone { "Old enum removed: YES ✅" } else { "Old enum removed: NO =" };
@@ -123,12 +123,12 @@ async fn assert_final_says(clinic: &Installation, enum_is_gone: bool) {
         "ISSUES DETECTED",
     ];
     for words in expected {
-        assert!(lines.iter().any(|line| line.contains(words)), "`{words}` is not in {lines:?}");
+        assert!(lines.iter().any(|line| line.contains(words)), "`{words}` is missing in {lines:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_find_what_the_runbook_expects_before_the_cleanup_after_it_and_once_it_is_undone() {
+async fn the_runbook_selects_return_the_expected_rows_before_and_after_the_cleanup_and_its_undo() {
     let (clinic, _service) = taken_over().await;
     let (about_old, others) = (selects("before_cleanup"), selects("any_time"));
     assert_eq!((about_old.len(), others.len()), (ABOUT_OLD_FIELDS, ABOUT_OTHERS));

@@ -1,4 +1,4 @@
-//! The gate of parity: it asks for a full comparison of what serves, lately, by these rules, without a difference.
+//! The parity gate: it requires a recent full comparison of the live views, by the current rules, without a difference.
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Finding, Gate, GateResult, Stage};
@@ -16,7 +16,7 @@ async fn compare_in_full(clinic: &Clinic) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_full_comparison_opens_it_and_only_for_an_hour() {
+async fn only_a_full_comparison_meets_the_gate_and_only_for_an_hour() {
     let clinic = migrated().await;
     let none = "no full comparison of legacy_1 and dynamic_1";
     assert_found(&parity(&clinic).await, Finding::NotMet, none);
@@ -40,7 +40,7 @@ async fn only_a_full_comparison_opens_it_and_only_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_difference_that_was_found_holds_until_a_comparison_finds_none() {
+async fn a_found_difference_counts_until_a_comparison_finds_none() {
     let clinic = migrated().await;
     compare_in_full(&clinic).await;
     let plant = "CREATE TABLE kept AS SELECT id, status FROM dynamic_1.reservations ORDER BY id LIMIT 2;
@@ -59,7 +59,7 @@ async fn a_difference_that_was_found_holds_until_a_comparison_finds_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn digests_that_differ_since_and_other_rules_and_other_generations_shut_it() {
+async fn differing_digests_rules_or_generations_make_the_gate_unmet() {
     let clinic = migrated().await;
     let at = clinic.settled().await.unwrap();
     compare_in_full(&clinic).await;

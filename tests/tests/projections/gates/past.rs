@@ -1,4 +1,4 @@
-//! Gates that go by the migration's own past, and that past as it is read.
+//! Gates that depend on the history of the migration, and that history as it is read.
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{
@@ -24,7 +24,7 @@ fn share(percent: f64) -> RoutingCommand {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_lasts_as_long_as_the_runbook_says_before_the_next_one_opens() {
+async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
     let clinic = Clinic::open().await.unwrap();
     let shut = gate(&clinic, Gate::Soak, Stage::Canary5, 500).await;
     assert_found(&shut, Finding::NotMet, "the stage is legacy");
@@ -46,7 +46,7 @@ async fn a_stage_lasts_as_long_as_the_runbook_says_before_the_next_one_opens() {
         assert_eq!(&*soak.asked, asked);
         assert!(gate(&clinic, Gate::Soak, next, now).await.is_met(), "{next}");
     }
-    // 289 hours since the first canary: the two weeks are not over with the last stage's week.
+    // 289 hours since the first canary: the two weeks are not over when the last stage's week is.
     let shut = gate(&clinic, Gate::Stability, Stage::Retired, now).await;
     assert_found(&shut, Finding::NotMet, "12 d since the first canary, without a step back");
     assert_eq!(&*shut.asked, "14 d since the first canary and the last step back");
@@ -54,7 +54,7 @@ async fn a_stage_lasts_as_long_as_the_runbook_says_before_the_next_one_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_back_begins_the_two_weeks_anew_whoever_took_it() {
+async fn every_rollback_restarts_the_two_weeks_of_stability() {
     let clinic = Clinic::open().await.unwrap();
     let shut = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
     assert_found(&shut, Finding::NotMet, "the stage is legacy: no canary holds");
@@ -79,7 +79,7 @@ async fn a_step_back_begins_the_two_weeks_anew_whoever_took_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_is_told_with_each_stage_however_it_was_entered() {
+async fn the_history_contains_every_stage_however_it_was_entered() {
     let clinic = Clinic::open().await.unwrap();
     let empty = history(&clinic).await;
     assert_eq!((empty.stage, empty.since, empty.entries.len()), (Stage::Legacy, None, 0));
@@ -110,7 +110,7 @@ async fn the_past_is_told_with_each_stage_however_it_was_entered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_counts_for_a_week_and_before_cleanup_only_if_it_was_made_in_the_last_stage() {
+async fn a_backup_counts_for_a_week_and_before_the_cleanup_only_from_the_last_stage() {
     let clinic = Clinic::open().await.unwrap();
     let backup = async |stage, hours| gate(&clinic, Gate::Backup, stage, hours).await;
     let none = "a backup made: never; its restoration tried: never";
@@ -132,7 +132,7 @@ async fn a_backup_counts_for_a_week_and_before_cleanup_only_if_it_was_made_in_th
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn contacts_are_written_down_once_and_an_approval_holds_for_the_stage_in_which_it_was_given() {
+async fn contacts_are_recorded_once_and_an_approval_counts_only_in_its_stage() {
     let clinic = Clinic::open().await.unwrap();
     let contacts = async || gate(&clinic, Gate::Contacts, Stage::Shadow, 5).await;
     assert_found(&contacts().await, Finding::NotMet, "written down: never");

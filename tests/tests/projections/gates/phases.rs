@@ -1,4 +1,4 @@
-//! The runbook's phases, each with its success criteria, before and after it is done.
+//! The phases of the runbook, each with its success criteria before and after it is done.
 
 use daybook_domain::routing::{Finding, Stage};
 use daybook_projections::{Criterion, RunbookPhase, verify};
@@ -12,13 +12,13 @@ async fn phase(clinic: &Clinic, number: u8, hours: i64) -> Vec<Criterion> {
     gates(clinic).measure_phase(phase, hour(hours)).await.unwrap().criteria
 }
 
-/// Name, finding and what was found of each.
+/// The name, finding and measured value of each criterion.
 fn told(criteria: &[Criterion]) -> Vec<(&'static str, Finding, &str)> {
     criteria.iter().map(|one| (one.name, one.finding, &*one.found)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_phase_is_done_where_the_clinic_is_set_up() {
+async fn the_first_phase_is_done_when_the_clinic_is_set_up() {
     let clinic = Clinic::open().await.unwrap();
     let at = clinic.settled().await.unwrap();
     let criteria = phase(&clinic, 1, 0).await;
@@ -50,7 +50,7 @@ async fn the_first_phase_is_done_where_the_clinic_is_set_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_phase_is_done_where_all_is_taken_over_and_compared() {
+async fn the_second_phase_is_done_when_all_rows_are_imported_and_compared() {
     let clinic = migrated().await;
     let open = |criteria: &[Criterion]| -> Vec<&'static str> {
         criteria.iter().filter(|one| one.finding != Finding::Met).map(|one| one.name).collect()
@@ -62,7 +62,7 @@ async fn the_second_phase_is_done_where_all_is_taken_over_and_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_third_phase_is_done_where_every_stage_has_lasted() {
+async fn the_third_phase_is_done_when_every_stage_has_soaked() {
     let clinic = migrated().await;
     let criteria = phase(&clinic, 3, 0).await;
     let never = "not entered since the rollout began";
@@ -91,7 +91,7 @@ async fn the_third_phase_is_done_where_every_stage_has_lasted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_fourth_phase_is_done_where_nothing_is_left_of_the_enum() {
+async fn the_fourth_phase_is_done_when_the_enum_is_gone() {
     let mut clinic = migrated().await;
     enter_up_to(&clinic, Stage::Dynamic, 10).await;
     let expected = [

@@ -1,4 +1,4 @@
-//! Faults that are planted into the rows of the views: each shuts the gates that it should, and no others.
+//! Faults planted into the rows of the views: each makes exactly its own gates unmet.
 
 use daybook_domain::hours::ClinicHoursSet;
 use daybook_domain::routing::{Finding, Gate, Stage};
@@ -8,7 +8,7 @@ use daybook_tests::clinic::{Clinic, desk};
 
 use super::{assert_found, gate, measure, migrated, run};
 
-/// All tables as they are without a fault, to be put back.
+/// Copies of all tables without a fault, to restore them.
 const KEEP: &str = r#"
     CREATE SCHEMA kept;
     CREATE TABLE kept.dynamic AS TABLE dynamic_1.reservations;
@@ -24,7 +24,7 @@ const PUT_BACK: &str = r#"
     UPDATE dynamic_1.services s SET "legacyServiceType" = k."legacyServiceType" FROM kept.services k WHERE k.id = s.id;
     UPDATE control.checkpoints SET parked = 0"#;
 
-/// Planted faults: what is done to the rows, the gates that it shuts, and what the first of them tells.
+/// The planted faults: the change, the gates that become unmet, and the text of the first one.
 const FAULTS: [(&str, &[Gate], &str); 12] = [
     (
         r#"UPDATE dynamic_1.services SET "legacyServiceType" = NULL WHERE code = 'OTHER_CONSULTATION'"#,
@@ -96,7 +96,7 @@ const FAULTS: [(&str, &[Gate], &str); 12] = [
     ),
 ];
 
-/// Gates before the shadow stage that are shut, but for the checklist's.
+/// The unmet gates before the shadow stage, except those of the checklist.
 async fn shut(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
     let measured = measure(clinic, Stage::Shadow, 0).await;
     let of_rows = measured.gates.into_iter().filter(|one| !matches!(one.gate, Gate::Backup | Gate::Contacts));
@@ -104,7 +104,7 @@ async fn shut(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_planted_fault_shuts_its_gate_and_no_other() {
+async fn each_planted_fault_makes_only_its_own_gate_unmet() {
     let clinic = migrated().await;
     verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     let columns = ["serviceId", "serviceName"].map(|column| format!(r#"ALTER "{column}" DROP NOT NULL"#));
@@ -121,7 +121,7 @@ async fn each_planted_fault_shuts_its_gate_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hours_that_the_clinic_changed_are_the_ones_that_are_asked_for() {
+async fn changed_clinic_hours_are_the_expected_ones() {
     let clinic = Clinic::open().await.unwrap();
     let day_of_week = DayOfWeek::try_from(6).unwrap();
     clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots: vec![] }, desk()).await.unwrap();
@@ -133,7 +133,7 @@ async fn hours_that_the_clinic_changed_are_the_ones_that_are_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_there_is_nothing_to_count_nothing_is_shown() {
+async fn empty_views_are_inconclusive() {
     let clinic = Clinic::open().await.unwrap();
     let counted = [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
     let measured = measure(&clinic, Stage::Shadow, 0).await;
@@ -143,7 +143,7 @@ async fn where_there_is_nothing_to_count_nothing_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn few_rows_of_one_half_of_the_day_show_nothing_and_a_half_without_hours_is_not_asked_for() {
+async fn too_few_rows_in_a_period_are_inconclusive_and_a_period_without_hours_is_skipped() {
     let clinic = migrated().await;
     run(&clinic, "DELETE FROM dynamic_1.reservations WHERE period IS DISTINCT FROM 'MORNING'").await;
     let split = gate(&clinic, Gate::PeriodSplit, Stage::Shadow, 0).await;

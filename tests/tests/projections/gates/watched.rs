@@ -1,11 +1,11 @@
-//! Gates that go by what was seen while a stage lasted: shadow reads, failures, and how often bookings were made.
+//! Gates that depend on traffic during a stage: shadow reads, failures, and the rate of bookings.
 
 use daybook_domain::routing::{Finding, Gate, Stage};
 use daybook_tests::clinic::Clinic;
 
 use super::{assert_found, enter_up_to, gate, hour, migrated, run, window};
 
-/// A clinic that entered the first canary in hour 10, and shadow in hour 9.
+/// A clinic that entered shadow in hour 9 and the first canary in hour 10.
 async fn in_canary() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     enter_up_to(&clinic, Stage::Canary5, 10).await;
@@ -13,7 +13,7 @@ async fn in_canary() -> Clinic {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_reads_of_the_stage_that_were_answered_alike_open_the_next_and_one_that_was_not_shuts_it()
+async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not()
 {
     let clinic = in_canary().await;
     let reads = async || gate(&clinic, Gate::ShadowReads, Stage::Canary25, 40).await;
@@ -38,7 +38,7 @@ async fn a_thousand_reads_of_the_stage_that_were_answered_alike_open_the_next_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_are_held_against_the_legacy_model_and_the_stage_before() {
+async fn failures_are_compared_with_the_legacy_model_and_the_previous_stage() {
     let clinic = in_canary().await;
     let errors = async || gate(&clinic, Gate::Errors, Stage::Canary25, 40).await;
     window(&clinic, "dynamic", 11, [99, 50, 0, 0]).await;
@@ -48,7 +48,7 @@ async fn failures_are_held_against_the_legacy_model_and_the_stage_before() {
     let found = "in canary-5: 50 of 2000 requests to the dynamic model failed (2.50 %), 0 of 0 requests to the legacy model failed \
                  (0.00 %); in the stage before: 0 of 0 requests to both failed (0.00 %)";
     assert_found(&errors().await, Finding::NotMet, found);
-    // As often as the legacy model at the same time: 2.4 %, and a tenth of a point.
+    // The rate of the legacy model in the same period, 2.4 %, plus a tenth of a point.
     window(&clinic, "legacy", 11, [10_000, 240, 0, 0]).await;
     let met = errors().await;
     let found = "in canary-5: 50 of 2000 requests to the dynamic model failed (2.50 %), 240 of 10000 requests to the legacy model \
@@ -57,13 +57,13 @@ async fn failures_are_held_against_the_legacy_model_and_the_stage_before() {
     assert!(met.asked.contains("2.50 % failed at most: 0.1 points above"), "{met:?}");
     window(&clinic, "dynamic", 13, [0, 1, 0, 0]).await;
     assert_eq!(errors().await.finding, Finding::NotMet);
-    // As often as both in the stage before.
+    // The rate of both models in the previous stage.
     window(&clinic, "legacy", 9, [1_000, 30, 0, 0]).await;
     assert_eq!(errors().await.finding, Finding::Met);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_failure_alone_is_no_rate() {
+async fn a_single_failure_is_not_a_rate() {
     let clinic = in_canary().await;
     window(&clinic, "dynamic", 11, [100, 1, 0, 0]).await;
     assert_eq!(gate(&clinic, Gate::Errors, Stage::Canary25, 40).await.finding, Finding::Met);
@@ -71,7 +71,8 @@ async fn one_failure_alone_is_no_rate() {
     assert_eq!(gate(&clinic, Gate::Errors, Stage::Canary25, 40).await.finding, Finding::NotMet);
 }
 
-/// Makes so many reservations of those that there are ones of one hour, and of the others ones of long ago.
+/// Moves `since` reservations into hour 12, `earlier` ones into the same hour a week before, and all others out of
+/// both.
 async fn booked(clinic: &Clinic, since: i64, earlier: i64) {
     let hour_of = |hours| hour(hours).naive_utc();
     let sql = format!(
@@ -81,14 +82,14 @@ async fn booked(clinic: &Clinic, since: i64, earlier: i64) {
            FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM dynamic_1.reservations) o WHERE o.id = r.id"#,
         hour_of(12),
         hour_of(12 - 168),
-        // In the hours before the stage, which are not those to compare with.
+        // These hours before the stage are outside the period to compare with.
         hour_of(9 - 168)
     );
     run(clinic, &sql).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bookings_are_held_against_the_same_hours_of_the_week_before() {
+async fn bookings_are_compared_with_the_same_hours_of_the_previous_week() {
     let clinic = migrated().await;
     enter_up_to(&clinic, Stage::Canary5, 10).await;
     let rate = async || gate(&clinic, Gate::CreationRate, Stage::Canary25, 34).await;
@@ -103,7 +104,7 @@ async fn bookings_are_held_against_the_same_hours_of_the_week_before() {
     booked(&clinic, 0, 19).await;
     let found = "0 bookings in canary-5 (0.0 an hour); 19 in the same hours 1 week earlier (0.8 an hour)";
     assert_found(&rate().await, Finding::Inconclusive, found);
-    // What lasts longer than a week is held against as many weeks.
+    // A stage longer than a week is compared with the same number of weeks.
     booked(&clinic, 60, 0).await;
     let long = gate(&clinic, Gate::CreationRate, Stage::Canary25, 10 + 169).await;
     assert!(long.found.contains(" in the same hours 2 weeks earlier ("), "{long:?}");

@@ -1,7 +1,7 @@
-//! Rows of the old system that are taken over in the middle of a history, as an import beside the running clinic does; many
-//! of them again, since the old system has changed them.
+//! Rows of the old system that are imported in the middle of a history, while the clinic is running. Many are imported
+//! again, because the old system has changed them.
 //!
-//! They go through the real import; nothing here writes an event.
+//! They use the real import; nothing here writes an event.
 
 use std::io::Cursor;
 
@@ -14,16 +14,16 @@ use daybook_tests::clinic::{Clinic, desk};
 
 use super::{DATES, Dice, STARTS, WISHES, phone};
 
-/// Rows of one export.
+/// Rows per export.
 const ROWS: u32 = 4;
 
-/// Ids that the old system has given: few enough for exports to repeat some.
+/// Ids of the old system, few enough that exports repeat some.
 const OLD_IDS: u32 = 40;
 
 /// The days of its rows.
 const OLD_DATES: [&str; 3] = [DATES[0], DATES[1], "2025-03-28"];
 
-/// Rules of the clinic's own: for a text that the grammar cannot read, and against what it reads in two others.
+/// Rules of the clinic: one for a text that the grammar cannot parse, and two that override the grammar.
 const RULES: &str = r#"
 [[rule]]
 name = "call"
@@ -44,7 +44,7 @@ before = true
 const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
 
-/// Imports some rows. Gives their pages and ids; some may have been there before.
+/// Imports some rows. Returns their days and ids; some may have existed before.
 pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDate, ReservationId)> {
     let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
@@ -55,14 +55,14 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
     assert_eq!(report.read, u64::from(ROWS));
     for row in &rows {
         if dice.roll(3) == 0 {
-            // Many are refused: who is over is not moved, and what was understood is not read.
+            // Many are rejected: finished reservations are not moved, and parsed times are not reviewed.
             let _ = clinic.commands.change(row.date, row.id.clone(), None, placed(dice), desk()).await;
         }
     }
     rows.into_iter().map(|row| (row.date, row.id)).collect()
 }
 
-/// A place in the day that somebody decides on, which later rows of the same wish have to leave.
+/// A slot that staff decide. Later rows with the same requested time must not change it.
 fn placed(dice: &mut Dice) -> ReservationChange {
     let start = dice.pick(&STARTS).parse().unwrap();
     match dice.roll(3) {
@@ -83,9 +83,9 @@ struct OldRow {
 impl OldRow {
     fn any(dice: &mut Dice) -> Self {
         let number = dice.roll(OLD_IDS);
-        // A row stays on its day: what the old system moves to another one is not taken over.
+        // A row keeps its day: the import does not follow a row that the old system moves to another day.
         let date = OLD_DATES[number as usize % OLD_DATES.len()];
-        // And mostly it says the same about its time.
+        // The requested time mostly stays the same.
         let wish = match dice.roll(4) {
             0 => *dice.pick(&WISHES),
             _ => WISHES[number as usize % WISHES.len()],

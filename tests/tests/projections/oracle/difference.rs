@@ -1,6 +1,6 @@
-//! Rows of the view beside rows of the oracle, and the first place where they part.
+//! Compares the rows of the view with those of the oracle, and finds the first difference.
 //!
-//! It must never show what a patient wrote: of the columns that hold such texts it tells the form and nothing else.
+//! It must never show the text of a patient: for columns with such texts it reports only the form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use daybook_projections::ERASED;
 use serde_json::{Map, Value};
 use tokio_postgres::Client;
 
-/// The oracle's word for a text that it does not open and that has to be there.
+/// The oracle's marker for an unopened text that must be present.
 const SEALED: &str = "(sealed)";
 
-/// The oracle's word for a text that it does not open and that may be there or not.
+/// The oracle's marker for an unopened text that may be absent.
 const ANY: &str = "(any)";
 
-/// Columns in which the view may show what a patient or the staff wrote.
+/// Columns that may contain texts of a patient or of the staff.
 const WRITTEN: [&str; 9] = [
     "patientName",
     "phone",
@@ -30,38 +30,36 @@ const WRITTEN: [&str; 9] = [
 /// Reservations by id, each with its columns by name.
 pub(super) struct Rows(BTreeMap<String, Map<String, Value>>);
 
-/// The first place where the view departs from the oracle.
+/// The first difference between the view and the oracle.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// Which reservation.
     pub(super) reservation: String,
-    /// Which column.
     pub(super) column: String,
-    /// What the events say.
+    /// The value of the oracle.
     pub(super) derived: String,
-    /// What the view shows, as far as it may be told.
+    /// The value of the view, without texts of a patient.
     pub(super) shown: String,
 }
 
 impl Rows {
-    /// Reads a statement's rows of one JSON object each.
+    /// Reads a query that returns one JSON object per row.
     pub(super) async fn read(client: &Client, sql: &str) -> Self {
         let mut rows = BTreeMap::new();
         for row in client.query(sql, &[]).await.unwrap() {
             let columns: Map<String, Value> = serde_json::from_str(row.get(0)).unwrap();
             let id = columns["id"].as_str().unwrap().to_owned();
-            assert!(rows.insert(id.clone(), columns).is_none(), "{id} is there twice");
+            assert!(rows.insert(id.clone(), columns).is_none(), "{id} occurs twice");
         }
         Self(rows)
     }
 
-    /// How many there are.
+    /// The number of reservations.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
-/// Compares row for row and column for column, in the order of ids and of columns' names.
+/// Compares all rows and columns, ordered by id and column name.
 pub(super) fn first_difference(derived: &Rows, shown: &Rows) -> Option<Difference> {
     let ids: BTreeSet<&String> = derived.0.keys().chain(shown.0.keys()).collect();
     ids.into_iter().find_map(|id| match (derived.0.get(id), shown.0.get(id)) {

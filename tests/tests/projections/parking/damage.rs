@@ -1,4 +1,4 @@
-//! Events that cannot be taken in, made by damage to a sound log or to the keys; and what is parked then.
+//! Makes events unreadable by damaging the log or the keys, and reads the parked events.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use uuid::Uuid;
 
 use crate::history::{contents, live};
 
-/// A clinic with views that nobody keeps up yet.
+/// A clinic whose views have no engine yet.
 pub(super) async fn idle_clinic() -> Clinic {
     let clinic = Clinic::without_views().await.unwrap();
     clinic.rebuild().missing().await.unwrap();
     clinic
 }
 
-/// A vault as another process has it: with no key at hand.
+/// A vault as in another process, with an empty key cache.
 pub(super) fn fresh_vault(pool: Pool) -> Vault {
     Vault::new(pool, Arc::new(MasterKey::parse(MASTER_KEY).unwrap()))
 }
 
-/// An engine with a vault of its own, which can be stopped.
+/// An engine with its own vault, which can be stopped.
 pub(super) struct Keeper {
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
@@ -52,7 +52,7 @@ impl Keeper {
     }
 }
 
-/// When patients of [`book`] come, on each weekday from the 14th of December on.
+/// The starts of the patients of [`book`], on each weekday from 14 December on.
 const STARTS: [&str; 4] = ["09:00", "10:00", "14:00", "15:00"];
 
 /// Books for a patient, each at another time.
@@ -63,7 +63,7 @@ pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> 
     clinic.commands.request(wanted, desk()).await.unwrap().reservation
 }
 
-/// The page of [`book`].
+/// The day of [`book`].
 pub(super) fn page(patient: u32) -> NaiveDate {
     let first = NaiveDate::from_ymd_opt(2026, 12, 14).unwrap();
     let weekdays = first.iter_days().filter(|day| day.weekday().number_from_monday() < 6);
@@ -80,7 +80,7 @@ pub(super) async fn change(
     changed.await.unwrap();
 }
 
-/// Positions of a reservation's events.
+/// The positions of a reservation's events.
 pub(super) async fn events_of(clinic: &Clinic, reservation: &ReservationId) -> Vec<i64> {
     let sql =
         "SELECT position FROM event_log.events WHERE stream LIKE 'daybook-%' AND payload->>'reservation' = $1
@@ -90,7 +90,7 @@ pub(super) async fn events_of(clinic: &Clinic, reservation: &ReservationId) -> V
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Gives an event another type, behind the back of the log. Gives the one that it had.
+/// Changes the type of an event directly in the table. Returns the previous type.
 pub(super) async fn rename(clinic: &Clinic, position: i64, kind: &str) -> String {
     let client = clinic.database.connect().await.unwrap();
     client.batch_execute("SET session_replication_role = replica").await.unwrap();
@@ -99,7 +99,7 @@ pub(super) async fn rename(clinic: &Clinic, position: i64, kind: &str) -> String
     client.query_one(sql, &[&position, &kind]).await.unwrap().get(0)
 }
 
-/// A key that was taken out of the vault.
+/// A key that was removed from the vault.
 pub(super) struct LostKey {
     id: Uuid,
     subject: Vec<u8>,
@@ -107,7 +107,7 @@ pub(super) struct LostKey {
 }
 
 impl LostKey {
-    /// Takes the key away with which a booking is sealed.
+    /// Removes the key that a booking is sealed with.
     pub(super) async fn of(clinic: &Clinic, position: i64) -> Self {
         let sql = "DELETE FROM privacy.keys WHERE key_id =
                        (SELECT (payload->'details'->>'key')::uuid FROM event_log.events WHERE position = $1)
@@ -128,7 +128,7 @@ impl LostKey {
     }
 }
 
-/// A parked event as the table has it.
+/// A row of the table of parked events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) generation: String,
@@ -137,7 +137,7 @@ pub(super) struct Row {
     pub(super) cause: Option<String>,
 }
 
-/// Everything that is parked. The numbers beside the checkpoints have to agree with it.
+/// All parked events. The counts beside the checkpoints must agree with them.
 pub(super) async fn parked(clinic: &Clinic) -> Vec<Row> {
     let client = clinic.database.connect().await.unwrap();
     let counts = "SELECT parked, (SELECT count(*) FROM control.parked_events p WHERE (p.model, p.number) = (c.model, c.number))
@@ -156,12 +156,12 @@ pub(super) async fn parked(clinic: &Clinic) -> Vec<Row> {
     rows.iter().map(read).collect()
 }
 
-/// Positions that are parked in one generation, in order.
+/// The positions parked in one generation, in order.
 pub(super) fn positions(rows: &[Row], generation: &str) -> Vec<i64> {
     rows.iter().filter(|row| row.generation == generation).map(|row| row.position).collect()
 }
 
-/// What both live views hold.
+/// The contents of both live views.
 pub(super) async fn shown(clinic: &Clinic) -> Vec<std::collections::BTreeMap<String, Vec<String>>> {
     let mut shown = Vec::new();
     for model in ReadModel::ALL {
@@ -170,14 +170,14 @@ pub(super) async fn shown(clinic: &Clinic) -> Vec<std::collections::BTreeMap<Str
     shown
 }
 
-/// Ids of the reservations that a live view shows.
+/// The ids of the reservations in a live view.
 pub(super) async fn ids(clinic: &Clinic, model: ReadModel) -> BTreeSet<String> {
     let client = clinic.database.connect().await.unwrap();
     let sql = format!("SELECT id FROM {}.reservations", live(clinic, model).await.schema());
     client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
-/// Makes sure that the live views hold what a rebuild gives, byte for byte.
+/// Checks that the live views equal a rebuild, byte for byte.
 pub(super) async fn assert_as_rebuilt(clinic: &Clinic) {
     let before = shown(clinic).await;
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();

@@ -1,4 +1,4 @@
-//! Discarding: an event is left out of every view, and what waited behind it is taken in.
+//! Discarding: every view leaves an event out, and the events that waited for it are applied.
 
 use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceRetimed};
@@ -10,7 +10,7 @@ use daybook_tests::clinic::{Clinic, desk};
 
 use super::damage::*;
 
-/// The number of the lock that a rebuild holds.
+/// The key of the rebuild lock.
 const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
 
 pub(super) async fn discard(clinic: &Clinic, position: i64) -> Result<Vec<Mended>, ViewError> {
@@ -20,7 +20,7 @@ pub(super) async fn discard(clinic: &Clinic, position: i64) -> Result<Vec<Mended
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waited_is_taken_in_and_a_rebuild_leaves_the_same_out() {
+async fn discarding_applies_waiting_events_and_a_rebuild_omits_the_same_one() {
     let clinic = idle_clinic().await;
     let mut booked = Vec::new();
     for patient in 0..10 {
@@ -30,7 +30,7 @@ async fn what_waited_is_taken_in_and_a_rebuild_leaves_the_same_out() {
             .await;
     }
     let (refused, odd) = (events_of(&clinic, &booked[6]).await, events_of(&clinic, &booked[1]).await);
-    // Two of one reservation fail, one behind the other.
+    // Two events of one reservation fail, one after the other.
     rename(&clinic, odd[1], "ReservationTeleported").await;
     rename(&clinic, odd[2], "ReservationTeleported").await;
     let keeper = Keeper::start(&clinic, "first");
@@ -64,7 +64,7 @@ async fn what_waited_is_taken_in_and_a_rebuild_leaves_the_same_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_the_catalog_that_was_discarded_stays_out_after_a_restart() {
+async fn a_discarded_catalog_change_stays_discarded_after_a_restart() {
     let clinic = idle_clinic().await;
     let service = ServiceId::parse("srv_body_care").unwrap();
     let retime = async |duration: u32| {
@@ -95,9 +95,9 @@ async fn a_change_of_the_catalog_that_was_discarded_stays_out_after_a_restart() 
     keeper.stop().await;
 }
 
-/// What a rebuild under way has read already, and what a kept generation holds, must not come back.
+/// Events that a running rebuild has already read, or that a kept generation contains, must not return.
 #[tokio::test(flavor = "multi_thread")]
-async fn neither_a_rebuild_under_way_nor_a_kept_generation_brings_back_what_was_discarded() {
+async fn neither_a_running_rebuild_nor_a_kept_generation_restores_a_discarded_event() {
     let clinic = idle_clinic().await;
     let keeper = Keeper::start(&clinic, "first");
     let booked = book(&clinic, 0, None).await;
@@ -130,9 +130,9 @@ async fn neither_a_rebuild_under_way_nor_a_kept_generation_brings_back_what_was_
     assert!(ids(&clinic, ReadModel::Legacy).await.is_empty());
 }
 
-/// A service that one view lacks: its booking serves in the other one already.
+/// A service that one view lacks: the other view already shows its booking.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_a_live_view_holds_is_not_discarded() {
+async fn an_event_applied_by_a_live_view_cannot_be_discarded() {
     let clinic = idle_clinic().await;
     let booked = book(&clinic, 0, None).await;
     let client = clinic.database.connect().await.unwrap();
@@ -153,7 +153,7 @@ async fn an_event_that_a_live_view_holds_is_not_discarded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_discarded_is_found_by_its_stream_where_positions_are_those_of_another_log() {
+async fn a_discarded_event_is_found_by_stream_and_revision_in_another_log() {
     let clinic = idle_clinic().await;
     let mut positions = Vec::new();
     for patient in 0..2 {
@@ -161,7 +161,7 @@ async fn what_is_discarded_is_found_by_its_stream_where_positions_are_those_of_a
         positions.push(events_of(&clinic, &booked).await[0]);
     }
     let mut client = clinic.pool.get().await.unwrap();
-    // Each where the other one is here.
+    // Each has the position of the other here.
     let sql = "INSERT INTO control.discarded_events
                    (commit_position, prepare_position, stream, revision, kind, held_up, cause, actor, reason)
                SELECT $2, $2, stream, revision, kind, stream, 'a test', 'cli:tester', 'a test'

@@ -1,4 +1,4 @@
-//! Live views: what fails is parked once, its own wait, nobody else does.
+//! Live views: a failing event is parked once, dependent events wait, and no others do.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use tokio::time::Instant;
 use super::damage::*;
 use crate::history::{Dice, live, live_through};
 
-/// A text that PostgreSQL does not take.
+/// A text that PostgreSQL rejects.
 const REFUSED: &str = "a\u{0}b";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_taken_in_waits_with_its_own_and_everybody_else_is_shown() {
+async fn a_failing_event_parks_its_reservation_and_no_other() {
     let clinic = idle_clinic().await;
     let mut booked = Vec::new();
     for patient in 0..12 {
@@ -55,7 +55,7 @@ async fn what_cannot_be_taken_in_waits_with_its_own_and_everybody_else_is_shown(
                 of.map(|row| (row.position, row.cause.as_deref())).collect();
             assert!(causes[0].1.is_some_and(|cause| cause.contains(why)), "{causes:?}");
             assert_eq!(causes.iter().map(|(at, _)| *at).collect::<Vec<_>>(), *events);
-            // The note of the second is sealed with the same key: it fails by itself as well.
+            // The note of the second one is sealed with the same key, so it fails as well.
             assert_eq!(causes[1].1, None, "{causes:?}");
         }
     }
@@ -74,14 +74,14 @@ async fn what_cannot_be_taken_in_waits_with_its_own_and_everybody_else_is_shown(
     assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
 }
 
-/// What is parked already is known to whoever comes next: later events wait too, and nothing is parked twice.
+/// A new leader knows the parked events: later dependent events wait too, and nothing is parked twice.
 async fn go_on_after_a_restart_and_a_takeover(
     clinic: &Clinic,
     keeper: Keeper,
     booked: &[daybook_domain::ReservationId],
     before: &[Row],
 ) {
-    // Only where the write side can still read the page.
+    // Only on days that the write side can still read.
     let patients = [3, 4, 9];
     keeper.stop().await;
     for patient in patients {
@@ -104,14 +104,14 @@ async fn go_on_after_a_restart_and_a_takeover(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_neighbours_of_a_refused_value_are_applied_once() {
+async fn events_next_to_a_refused_value_are_applied_once() {
     let clinic = idle_clinic().await;
     for patient in 0..40 {
         let notes = (patient % 13 == 7).then_some(REFUSED);
         let id = book(&clinic, patient, notes).await;
         change(&clinic, patient, &id, ReservationChange::Confirm).await;
     }
-    // One batch holds all of them.
+    // One batch contains all of them.
     let keeper = Keeper::start(&clinic, "first");
     clinic.settled().await.unwrap();
     let found = parked(&clinic).await;
@@ -132,9 +132,9 @@ async fn the_neighbours_of_a_refused_value_are_applied_once() {
     keeper.stop().await;
 }
 
-/// A page holds an event of which not even the reservation can be read.
+/// A day schedule contains an event of which not even the reservation can be read.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_held_up_where_it_cannot_be_told_whose_an_event_is() {
+async fn an_event_without_a_readable_reservation_blocks_its_day_schedule() {
     let clinic = idle_clinic().await;
     let early = book(&clinic, 0, None).await;
     let sql = "INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
@@ -163,9 +163,9 @@ async fn a_page_is_held_up_where_it_cannot_be_told_whose_an_event_is() {
     keeper.stop().await;
 }
 
-/// Keys that cannot be reached, and tables that cannot be written, are tried again until they can be.
+/// Unreachable keys and unwritable tables are retried until they work.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_events_fault_is_tried_again_and_parks_nothing() {
+async fn a_failure_that_no_event_causes_is_retried_and_parks_nothing() {
     let clinic = idle_clinic().await;
     live_through(&clinic, &mut Dice::new(31), 60).await;
     let before = stand(&clinic).await;
@@ -177,7 +177,7 @@ async fn what_is_no_events_fault_is_tried_again_and_parks_nothing() {
     keeper.stop().await;
     assert_eq!((stand(&clinic).await, parked(&clinic).await), (before.clone(), vec![]));
 
-    // Nor is one to blame where a batch is taken in in parts: the dynamic view comes first, and refuses a value.
+    // The same holds if a batch is applied in parts: the dynamic view comes first, and rejects a value.
     book(&clinic, 50, Some(REFUSED)).await;
     let client = clinic.database.connect().await.unwrap();
     let away = "ALTER TABLE legacy_1.reservations RENAME COLUMN minutes TO away";
@@ -192,27 +192,27 @@ async fn what_is_no_events_fault_is_tried_again_and_parks_nothing() {
     keeper.stop().await;
 }
 
-/// Where the live generations stand.
+/// The positions of the live generations.
 async fn stand(clinic: &Clinic) -> Vec<Position> {
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
     live.iter().map(|standing| standing.position).collect()
 }
 
-/// Waits until whoever leads has failed and begun again, more than once.
+/// Waits until the leader has failed and restarted more than once.
 async fn leads_anew(clinic: &Clinic) {
     let deadline = Instant::now() + PATIENCE;
     let client = clinic.pool.get().await.unwrap();
     let epoch = async || leader::current(&client).await.unwrap().map(|leader| leader.epoch);
     let mut seen = BTreeSet::from([epoch().await]);
     while seen.len() < 4 {
-        assert!(Instant::now() < deadline, "nobody has begun again");
+        assert!(Instant::now() < deadline, "no leader has started again");
         tokio::time::sleep(Duration::from_millis(10)).await;
         seen.insert(epoch().await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_are_lost_in_the_middle_of_batches_park_nothing() {
+async fn connections_lost_within_a_batch_park_nothing() {
     let clinic = idle_clinic().await;
     let keepers = ["first", "second"].map(|host| Keeper::start(&clinic, host));
     let mut dice = Dice::new(32);
@@ -236,7 +236,7 @@ async fn book_some(clinic: &Clinic, dice: &mut Dice) {
         let patient = 100 + dice.roll(60);
         let wanted =
             daybook_tests::clinic::request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
-        // A day that is full refuses: that is no matter here.
+        // A full day rejects the booking, which does not matter here.
         drop(clinic.commands.request(wanted, daybook_tests::clinic::desk()).await);
     }
 }

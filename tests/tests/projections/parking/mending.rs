@@ -1,4 +1,4 @@
-//! Mending: what was parked is taken in late, and both views end as a rebuild has them.
+//! Retries: parked events are applied late, and both views then equal a rebuild.
 
 use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
@@ -11,13 +11,13 @@ use daybook_tests::clinic::{Clinic, desk, request};
 use super::damage::*;
 use crate::history::{Dice, live_through};
 
-/// As another process does it, beside the one that leads.
+/// Retries as another process does, beside the leader.
 async fn retry(clinic: &Clinic, which: Mending) -> Result<Vec<Mended>, ViewError> {
     parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &which).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back_what_waited() {
+async fn restoring_a_key_or_an_event_type_lets_waiting_events_be_applied() {
     for seed in 41..44 {
         let clinic = idle_clinic().await;
         let mut dice = Dice::new(seed);
@@ -35,7 +35,7 @@ async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back
         let (rows, views) = (parked(&clinic).await, shown(&clinic).await);
         let refused = retry(&clinic, Mending::All).await;
         assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
-        assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing was changed");
+        assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing must have changed");
 
         key.put_back(&clinic).await;
         let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
@@ -53,7 +53,7 @@ async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back
     }
 }
 
-/// More of a clinic's life, with its patients forgotten now and then.
+/// Continues a history in which patients are sometimes forgotten.
 async fn live_through_more(clinic: &Clinic, dice: &mut Dice) {
     for _ in 0..10 {
         let patient = 100 + dice.roll(8);
@@ -69,7 +69,7 @@ async fn live_through_more(clinic: &Clinic, dice: &mut Dice) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_forgotten_while_parked_does_not_come_back_and_what_was_booked_since_stays() {
+async fn a_patient_forgotten_while_parked_stays_forgotten_and_later_bookings_remain() {
     let clinic = idle_clinic().await;
     let entered = book(&clinic, 3, Some("비밀")).await;
     let noted = book(&clinic, 4, Some("비밀")).await;
@@ -87,7 +87,7 @@ async fn who_was_forgotten_while_parked_does_not_come_back_and_what_was_booked_s
         let forgotten = clinic.commands.forget(&phone, desk()).await.unwrap();
         assert_eq!(forgotten.keys.len(), 1);
     }
-    // Both come back, on a page that the write side can read.
+    // Both book again, on a day that the write side can read.
     for patient in [3, 4] {
         let wanted = request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
         clinic.commands.request(wanted, desk()).await.unwrap();
@@ -112,9 +112,9 @@ async fn who_was_forgotten_while_parked_does_not_come_back_and_what_was_booked_s
     keeper.stop().await;
 }
 
-/// The key was lost when its patient was forgotten, so nobody destroyed it; then a backup brings it back.
+/// The key was lost when its patient was forgotten, so it was not destroyed; later a backup restores it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_key_that_comes_back_does_not_bring_back_who_was_forgotten_meanwhile() {
+async fn a_restored_key_does_not_reveal_a_patient_forgotten_meanwhile() {
     let clinic = idle_clinic().await;
     let first = book(&clinic, 3, Some("비밀")).await;
     let position = events_of(&clinic, &first).await[0];
@@ -136,9 +136,9 @@ async fn a_lost_key_that_comes_back_does_not_bring_back_who_was_forgotten_meanwh
     keeper.stop().await;
 }
 
-/// The event that forgets is itself parked: others' goes on, and what it erases late is what it would have erased then.
+/// The forgetting event itself is parked: events of other patients continue, and the late erasure has the same effect.
 #[tokio::test(flavor = "multi_thread")]
-async fn forgetting_that_was_parked_erases_what_there_was_by_then() {
+async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
     let clinic = idle_clinic().await;
     book(&clinic, 3, Some("비밀")).await;
     book(&clinic, 5, Some("비밀")).await;
@@ -165,7 +165,7 @@ async fn forgetting_that_was_parked_erases_what_there_was_by_then() {
         let sql = r#"SELECT count(*) FROM legacy_1.reservations WHERE "patientName" = '(erased)'"#;
         client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0)
     };
-    assert_eq!(erased().await, 1, "another patient's forgetting goes on");
+    assert_eq!(erased().await, 1, "the forgetting of another patient must not wait");
     rename(&clinic, position, &kind).await;
     retry(&clinic, Mending::All).await.unwrap();
     assert_eq!(erased().await, 2);
@@ -174,9 +174,9 @@ async fn forgetting_that_was_parked_erases_what_there_was_by_then() {
     keeper.stop().await;
 }
 
-/// One view refuses a change of the catalog that the other takes: each goes on from what it holds itself.
+/// One view rejects a catalog change that the other one applies. Each continues with its own catalog.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_catalog_that_one_view_lacks_is_not_taken_from_the_other() {
+async fn a_view_does_not_use_the_catalog_of_the_other_view() {
     let clinic = idle_clinic().await;
     let dear = ServiceDraft { base_price: Some(90_000), ..scalp() };
     clinic.commands.change_catalog(CatalogCommand::DefineService(dear), desk()).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_catalog_that_one_view_lacks_is_not_taken_from_the_other() {
     retime(45).await;
     clinic.settled().await.unwrap();
     keeper.stop().await;
-    // Whoever comes next reads the catalog of each from the log, without what that one lacks.
+    // The next leader reads the catalog of each view from the log, without the change that the view lacks.
     let keeper = Keeper::start(&clinic, "second");
     let renamed =
         ServiceRenamed {
@@ -242,9 +242,9 @@ fn scalp() -> ServiceDraft {
     }
 }
 
-/// A service that was not taken in: the dynamic view refuses its bookings, the legacy one takes them.
+/// A service that could not be applied: the dynamic view rejects its bookings, the legacy one accepts them.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_comes_late_brings_its_bookings_and_the_leader_knows_of_it() {
+async fn a_late_service_unblocks_its_bookings_and_the_leader_notices() {
     let clinic = idle_clinic().await;
     let service = ServiceId::parse("srv_scalp").unwrap();
     clinic.commands.change_catalog(CatalogCommand::DefineService(scalp()), desk()).await.unwrap();
@@ -274,10 +274,10 @@ async fn a_service_that_comes_late_brings_its_bookings_and_the_leader_knows_of_i
     book(&clinic, 2, None).await;
     clinic.settled().await.unwrap();
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
-    assert_eq!(verdict.differing, 1, "only the booking that one of them lacks: {verdict:?}");
+    assert_eq!(verdict.differing, 1, "only the booking that one view lacks may differ: {verdict:?}");
     rename(&clinic, defined, &kind).await;
     retry(&clinic, Mending::All).await.unwrap();
-    // The leader has not seen the services that came by another process; it must not write the tables without them.
+    // The leader has not seen the services that another process added. It must not write the tables without them.
     rename_service("두피와 모발").await;
     clinic.settled().await.unwrap();
     assert!(

@@ -1,4 +1,4 @@
-//! Rebuilds and promotions: they stop at what cannot be taken in and name it, and leave the live views alone.
+//! Rebuilds and promotions: they stop at an event that cannot be applied, name it, and leave the live views unchanged.
 
 use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
@@ -11,7 +11,7 @@ use crate::history::{contents, live};
 
 const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
 
-/// The position at which a rebuild of everything stops, and why.
+/// The position at which a rebuild of both views stops, and the reason.
 async fn stop(clinic: &Clinic) -> (i64, String) {
     let error = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap_err();
     let ViewError::Event { position, source, .. } = &error else { panic!("{error:?}") };
@@ -19,7 +19,7 @@ async fn stop(clinic: &Clinic) -> (i64, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_that_is_refused_in_a_copy_is_traced_to_its_event() {
+async fn a_value_refused_by_copy_is_traced_to_its_event() {
     let clinic = idle_clinic().await;
     for patient in 0..20 {
         let notes = (patient == 13).then_some("a\u{0}b");
@@ -36,7 +36,7 @@ async fn a_value_that_is_refused_in_a_copy_is_traced_to_its_event() {
     assert_eq!(kind, "ReservationRequested");
     assert_eq!(contents(&clinic, FIRST).await, before);
     assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
-    // The live views have not come to it: they could still take it in.
+    // The live views have not reached it: they could still apply it.
     let early = discard(&clinic, position).await;
     assert!(matches!(early, Err(ViewError::TakenIn { .. })), "{early:?}");
     let keeper = Keeper::start(&clinic, "first");
@@ -46,9 +46,9 @@ async fn a_value_that_is_refused_in_a_copy_is_traced_to_its_event() {
     keeper.stop().await;
 }
 
-/// There are no views yet, so none is wrong if the event is left out.
+/// No views exist yet, so none is wrong if the event is left out.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_at_which_the_first_rebuild_stopped_can_be_discarded() {
+async fn an_event_that_stops_the_first_rebuild_can_be_discarded() {
     let clinic = Clinic::without_views().await.unwrap();
     let id = book(&clinic, 1, None).await;
     book(&clinic, 2, None).await;
@@ -70,7 +70,7 @@ async fn a_generation_with_parked_events_is_not_promoted() {
     let keeper = Keeper::start(&clinic, "first");
     clinic.settled().await.unwrap();
     key.put_back(&clinic).await;
-    // Rebuilt views are whole; those that were not are kept as they were.
+    // Rebuilt views are complete; the incomplete ones are kept unchanged.
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let refused = clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap_err();
     assert!(matches!(refused, ViewError::Parked { generation: FIRST, events: 2 }), "{refused:?}");
@@ -85,7 +85,7 @@ async fn a_generation_with_parked_events_is_not_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trial_lists_every_event_that_fails_and_counts_what_stands_behind() {
+async fn a_dry_run_lists_every_failing_event_and_counts_those_that_wait() {
     let clinic = idle_clinic().await;
     let mut wanted = Vec::new();
     for patient in 0..9 {

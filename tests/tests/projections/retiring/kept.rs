@@ -1,4 +1,4 @@
-//! Views of a clinic's log in a database of their own, which nobody ever retires.
+//! The views of a clinic's log in a separate database, where they are never retired.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use daybook_tests::postgres::TestDatabase;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 
-/// The views, and the engine that keeps them up for as long as this is held.
+/// The views, and the engine that keeps them up to date until this value is dropped.
 pub(super) struct KeptViews {
     pub(super) database: TestDatabase,
     pool: Pool,
@@ -30,7 +30,7 @@ impl KeptViews {
         Self { database, pool, stop }
     }
 
-    /// The comparison of these two views, and the legacy one of them.
+    /// The comparison of these two views, and their legacy generation.
     pub(super) async fn verdict(&self, clinic: &Clinic) -> (Verdict, Generation) {
         let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &self.pool).await.unwrap();
         let legacy = verdict.generations.iter().copied().find(|one| one.model == ReadModel::Legacy);

@@ -1,8 +1,8 @@
-//! A process that is killed between two steps: the next one completes what it began, and nothing is lost.
+//! A process is killed between two steps: the next one completes the work, and nothing is lost.
 
 use super::*;
 
-/// Up to where a retirement came.
+/// The last completed step of a retirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     Event,
@@ -22,7 +22,7 @@ const STEPS: [Step; 6] = [
     Step::EntryDropped,
 ];
 
-/// Does all up to a step, and is killed: its lock ends with its connection.
+/// Performs all steps up to this one and is killed: its lock ends with its connection.
 async fn retire_up_to(clinic: &Clinic, last: Step) {
     let retirement = retirement(clinic);
     let steps = retirement.begin().await.unwrap();
@@ -46,13 +46,13 @@ async fn retire_up_to(clinic: &Clinic, last: Step) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retirement_that_was_killed_after_any_step_is_completed_by_the_next() {
+async fn a_retirement_killed_after_any_step_is_completed_by_the_next_one() {
     for last in STEPS {
         let mut clinic = Clinic::open().await.unwrap();
         live_through(&clinic, &mut Dice::new(43), 40).await;
         set_share(&clinic, 100.0).await;
         retire_up_to(&clinic, last).await;
-        // Another process, which starts as `serve` does; it takes bookings, whatever is left of the view.
+        // Another process starts as `serve` does. It accepts bookings, whatever remains of the view.
         next_day(&mut clinic, 1).await;
         clinic.rebuild().clean_up().await.unwrap();
         assert!(clinic.rebuild().missing().await.unwrap().is_none(), "{last:?}");
@@ -72,7 +72,7 @@ async fn a_retirement_that_was_killed_after_any_step_is_completed_by_the_next() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restoration_that_was_killed_before_or_after_its_event_is_completed_by_the_next() {
+async fn a_restoration_killed_before_or_after_its_event_is_completed_by_the_next_one() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(45), 40).await;
     set_share(&clinic, 100.0).await;
@@ -82,13 +82,13 @@ async fn a_restoration_that_was_killed_before_or_after_its_event_is_completed_by
     let steps = retirement.begin().await.unwrap();
     let rebuilt = steps.rebuild(None, &|_| {}).await.unwrap();
     steps.end().await;
-    assert!(clinic.commands.routing().is_retired(ReadModel::Legacy), "nobody is led to it yet");
+    assert!(clinic.commands.routing().is_retired(ReadModel::Legacy), "no reads may be routed to it yet");
     let again = restore_by(&clinic, &retirement).await;
     assert_eq!(again.proof, RestorationProof::RecordedDigest);
     assert_eq!(again.restored.digest, rebuilt.restored.digest);
     caught_up(&clinic, 2).await;
 
-    // The event is there and the record lacks it: the next retirement closes the old record.
+    // The event exists and the record lacks it: the next retirement closes the old record.
     retire_by(&clinic, &retirement).await;
     let steps = retirement.begin().await.unwrap();
     let rebuilt = steps.rebuild(None, &|_| {}).await.unwrap();

@@ -1,4 +1,4 @@
-//! Readers go on while the view that they were led to a moment ago is retired, and while it is built again.
+//! Reads continue while the view that they were just routed to is retired, and while it is rebuilt.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,16 +10,16 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// Readers, each with a router of its own, as another process has it.
+/// Readers, each with its own router, as in another process.
 const READERS: usize = 4;
 
-/// How long a request is on its way between the choice of its view and its query: far longer than the usual.
+/// The delay between the routing of a request and its query, far longer than usual.
 const ON_ITS_WAY: Duration = Duration::from_millis(300);
 
-/// Long enough for requests of that kind, and short enough for a test.
+/// Long enough for such requests, and short enough for a test.
 const SHORT: Patience = Patience { in_force: Duration::from_secs(1), last_readers: Duration::from_secs(2) };
 
-/// Reads until told to stop; every read has to find the reservation. Gives how many there were of each model.
+/// Reads until told to stop; every read must find the reservation. Returns the number of reads per model.
 async fn read_on(
     router: Router,
     queries: Queries,
@@ -28,11 +28,11 @@ async fn read_on(
 ) -> (usize, usize) {
     let (mut legacy, mut dynamic) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
-        let route = router.choose(None).expect("a view that serves");
-        // Not in place of a condition: this is the request's way.
+        let route = router.choose(None).expect("there is no live view");
+        // This sleep is the delay of the request.
         tokio::time::sleep(ON_ITS_WAY).await;
-        let answer = queries.reservation(route.generation, &id).await.expect("an answer");
-        assert_eq!(answer.value.expect("the reservation").id, id.as_str());
+        let answer = queries.reservation(route.generation, &id).await.expect("a failed read");
+        assert_eq!(answer.value.expect("the reservation was not found").id, id.as_str());
         match route.model() {
             ReadModel::Legacy => legacy += 1,
             ReadModel::Dynamic => dynamic += 1,
@@ -58,7 +58,7 @@ async fn roll_back(clinic: &Clinic) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_read_fails_while_the_view_is_retired_restored_and_led_to_again() {
+async fn no_read_fails_while_the_view_is_retired_restored_and_routed_to_again() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(48), 40).await;
     let wanted = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
@@ -68,7 +68,7 @@ async fn no_read_fails_while_the_view_is_retired_restored_and_led_to_again() {
     let readers = readers(&clinic, &id, &stop).await;
     let retirement = retirement(&clinic).with_patience(SHORT);
     for _ in 0..2 {
-        // Up to here the legacy view answers everybody; it is retired at once.
+        // Until now the legacy view answered all reads; it is retired immediately.
         tokio::time::sleep(ON_ITS_WAY).await;
         set_share(&clinic, 100.0).await;
         retire_by(&clinic, &retirement).await;

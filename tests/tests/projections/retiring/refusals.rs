@@ -1,4 +1,4 @@
-//! What stands in the way of retiring or restoring a view is named, and nothing is recorded.
+//! The obstacles to retiring or restoring a view are named, and nothing is recorded.
 
 use daybook_domain::routing::{ReadsRolledBack, RoutingRejection};
 use daybook_projections::RetirementFault;
@@ -14,7 +14,7 @@ async fn examine(clinic: &Clinic) -> Result<(), ViewError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() {
+async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(46), 60).await;
     clinic.settled().await.unwrap();
@@ -52,7 +52,7 @@ async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_write_side_refuses_a_retirement_while_anybody_is_led_to_the_view_and_a_way_back_after_it() {
+async fn the_write_side_refuses_a_retirement_while_reads_use_the_view_and_a_rollback_after_it() {
     let clinic = Clinic::open().await.unwrap();
     let retirement = retirement(&clinic);
     let steps = retirement.begin().await.unwrap();
@@ -79,7 +79,7 @@ async fn the_write_side_refuses_a_retirement_while_anybody_is_led_to_the_view_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_is_not_retired_is_not_restored_and_one_that_came_out_otherwise_does_not_serve() {
+async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_serve() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(47), 40).await;
     let retirement = retirement(&clinic);
@@ -87,7 +87,7 @@ async fn a_view_that_is_not_retired_is_not_restored_and_one_that_came_out_otherw
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
     assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotRetired)), "{refused:?}");
 
-    // What was recorded is another digest than that of the events, as after a fault of the fold that nobody saw.
+    // The recorded digest differs from that of the events, as after an unnoticed fault of the fold.
     set_share(&clinic, 100.0).await;
     let examined = steps.examine(ReadModel::Legacy).await.unwrap();
     let mut retired = examined.retired(REASON);

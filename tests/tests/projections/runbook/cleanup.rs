@@ -1,4 +1,5 @@
-//! The cleanup: old fields and their type are gone, the index of the runbook is there, and all comes back with the view.
+//! The cleanup: the old fields and their type are dropped, the index of the runbook exists, and a restoration undoes
+//! both.
 
 use daybook_projections::runbook::{closing, performance};
 
@@ -7,7 +8,7 @@ use super::*;
 const SHORT: &str = "reservations_preferredDate_period_status_idx";
 const LONG: &str = "reservations_preferredDate_period_serviceId_status_idx";
 
-/// The whole indexes of the dynamic view that serves, which begin with the day and the period.
+/// The valid indexes of the live dynamic view that begin with the day and the period.
 async fn day_indexes(clinic: &Clinic) -> Vec<String> {
     let schema = live(clinic, ReadModel::Dynamic).await.to_string();
     let sql = "SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -17,7 +18,7 @@ async fn day_indexes(clinic: &Clinic) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_fields_go_with_the_legacy_view_and_come_back_with_it() {
+async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(53), 60).await;
     clinic.settled().await.unwrap();
@@ -28,7 +29,7 @@ async fn old_fields_go_with_the_legacy_view_and_come_back_with_it() {
     set_share(&clinic, 100.0).await;
     for round in 1..3 {
         retire_by(&clinic, &retirement(&clinic)).await;
-        assert_eq!(legacy_things(&clinic).await, [""; 0], "the type `ServiceType` is one of them, {round}");
+        assert_eq!(legacy_things(&clinic).await, [""; 0], "nothing of the legacy view may remain, round {round}");
         let left: BTreeSet<String> = before.difference(&old).cloned().collect();
         assert_eq!(columns(&client, "reservations").await, left);
         assert_eq!(columns(&client, "service_reservation_limits").await, names(&[]));
@@ -41,7 +42,7 @@ async fn old_fields_go_with_the_legacy_view_and_come_back_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_index_of_the_cleanup_takes_the_place_of_the_shorter_one_in_every_generation_while_legacy_is_retired()
+async fn while_legacy_is_retired_every_generation_has_the_cleanup_index()
  {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(54), 40).await;
@@ -51,16 +52,16 @@ async fn the_index_of_the_cleanup_takes_the_place_of_the_shorter_one_in_every_ge
     assert_eq!(day_indexes(&clinic).await, [LONG]);
     let rebuild = async || clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
     rebuild().await;
-    assert_eq!(day_indexes(&clinic).await, [LONG], "a generation that is built after the cleanup");
+    assert_eq!(day_indexes(&clinic).await, [LONG], "a generation built after the cleanup");
     restore_by(&clinic, &retirement(&clinic)).await;
     rebuild().await;
-    assert_eq!(day_indexes(&clinic).await, [SHORT], "a generation that is built beside the legacy view");
+    assert_eq!(day_indexes(&clinic).await, [SHORT], "a generation built beside the legacy view");
     retire_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(day_indexes(&clinic).await, [LONG]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_whose_making_was_broken_off_is_made_by_the_next_retirement() {
+async fn an_invalid_index_is_rebuilt_by_the_next_retirement() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(55), 40).await;
     let client = clinic.database.connect().await.unwrap();
@@ -74,11 +75,11 @@ async fn an_index_whose_making_was_broken_off_is_made_by_the_next_retirement() {
     assert_eq!(day_indexes(&clinic).await, [LONG]);
     let columns =
         format!(r#"SELECT indnatts::int8 FROM pg_index WHERE indexrelid = 'dynamic_1."{LONG}"'::regclass"#);
-    assert_eq!(count(&client, &columns).await, 4, "it is made anew");
+    assert_eq!(count(&client, &columns).await, 4, "the index must have been created again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_closing_summary_is_as_expected_only_once_everything_is() {
+async fn the_closing_summary_passes_only_when_every_finding_does() {
     let clinic = Clinic::open().await.unwrap();
     for (patient, wish) in [(1, "09:00"), (2, "전화 주세요")] {
         let wanted = request(patient, "srv_skin_care", "2026-12-01", wish, ReadModel::Dynamic);
@@ -100,11 +101,11 @@ async fn the_closing_summary_is_as_expected_only_once_everything_is() {
     assert_eq!(unexpected().await, before);
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
-    assert_eq!(unexpected().await, ["data integrity"], "one wish waits to be understood");
+    assert_eq!(unexpected().await, ["data integrity"], "one requested time awaits review");
     let found = look().await;
     assert_eq!((found.reservations, found.reservations_at_retirement, found.without_period), (2, Some(2), 1));
     assert_eq!((found.active_services, found.active_time_slots, found.orphaned), (6, 11, 0));
-    // A table that lost a row, and one whose rows lost their service: nothing that Daybook does.
+    // A lost row, and rows without their service: Daybook never causes either.
     let client = clinic.database.connect().await.unwrap();
     client
         .batch_execute(
@@ -120,7 +121,7 @@ async fn the_closing_summary_is_as_expected_only_once_everything_is() {
     );
 }
 
-/// Copies of a booking, so many that an index is worth it, spread over days and services.
+/// Copies of a booking, spread over days and services: enough to make an index worthwhile.
 const MANY: &str = r#"
     INSERT INTO dynamic_1.reservations
     SELECT (jsonb_populate_record(r, jsonb_build_object(
@@ -129,7 +130,7 @@ const MANY: &str = r#"
     ANALYZE dynamic_1.reservations"#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_performance_check_tells_whether_an_index_was_used() {
+async fn the_performance_check_reports_whether_an_index_was_used() {
     let clinic = Clinic::open().await.unwrap();
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     let booked = clinic.commands.request(wanted, desk()).await.unwrap();

@@ -1,17 +1,17 @@
-//! The role that reads the runbook's tables reads nothing else, and changes nothing.
+//! The role that reads the runbook's tables can neither read anything else nor write.
 
 use tokio_postgres::error::SqlState;
 
 use super::*;
 
-/// Why a statement was refused.
+/// The error code of a refused statement.
 async fn refusal(client: &Client, sql: &str) -> SqlState {
     let refused = client.batch_execute(sql).await.expect_err(sql);
     refused.code().expect(sql).clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_finds_the_tables_by_their_plain_names() {
+async fn the_reader_finds_the_tables_by_their_unqualified_names() {
     let clinic = Clinic::open().await.unwrap();
     let reader = as_reader(&clinic).await;
     for table in ["reservations", "services", "clinic_time_slots", "service_reservation_limits"] {
@@ -22,13 +22,13 @@ async fn it_finds_the_tables_by_their_plain_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_reads_no_table_of_any_other_schema() {
+async fn the_reader_reads_no_table_of_another_schema() {
     let clinic = Clinic::open().await.unwrap();
     let reader = as_reader(&clinic).await;
     let elsewhere = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                      WHERE c.relkind IN ('r', 'v', 'm', 'p', 'S') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
                        AND n.nspname <> 'runbook'";
-    assert!(count(&reader, elsewhere).await > 20, "there are others");
+    assert!(count(&reader, elsewhere).await > 20, "there must be other tables");
     let reached = format!(
         "{elsewhere} AND (has_schema_privilege(n.oid, 'USAGE') AND n.nspname <> 'public'
         OR c.relkind <> 'S' AND has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))"
@@ -47,7 +47,7 @@ async fn it_reads_no_table_of_any_other_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_changes_nothing_even_where_it_says_that_it_wants_to() {
+async fn the_reader_cannot_write_even_with_read_only_turned_off() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(52), 40).await;
     clinic.settled().await.unwrap();
@@ -61,7 +61,7 @@ async fn it_changes_nothing_even_where_it_says_that_it_wants_to() {
         AND (has_any_column_privilege(oid, 'INSERT, UPDATE, REFERENCES') OR has_table_privilege(oid, 'DELETE, TRUNCATE, TRIGGER'))";
     assert_eq!(count(&reader, granted).await, 0);
     let changes = [
-        // A view over two tables takes no change from anybody.
+        // A view over two tables cannot be updated by anyone.
         ("UPDATE reservations SET period = NULL", SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE),
         ("DELETE FROM reservations", SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE),
         (r#"UPDATE services SET "isActive" = false"#, SqlState::INSUFFICIENT_PRIVILEGE),
@@ -80,12 +80,12 @@ async fn it_changes_nothing_even_where_it_says_that_it_wants_to() {
     assert_eq!(
         alone,
         SqlState::INSUFFICIENT_PRIVILEGE,
-        "a view over one table, which its owner could change"
+        "a view over one table, which its owner could update"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_made_anew_is_granted_anew() {
+async fn recreated_tables_are_granted_again() {
     let clinic = Clinic::open().await.unwrap();
     let reader = as_reader(&clinic).await;
     for model in ReadModel::ALL {

@@ -1,4 +1,4 @@
-//! Generations by name: which can be compared, and what is said of those that cannot.
+//! Generations by name: which ones can be compared, and the errors for those that cannot.
 
 use daybook_domain::ReadModel;
 use daybook_projections::{
@@ -14,7 +14,7 @@ async fn compared(clinic: &Clinic, mode: Mode, names: [&str; 2]) -> Result<Verdi
     compare(clinic.log.as_ref(), &clinic.vault, &clinic.pool, Comparison { mode, generations }).await
 }
 
-/// A clinic with a generation of the legacy view that is kept, and another one that serves, at the same position.
+/// A clinic with a kept and a live generation of the legacy view at the same position.
 async fn rebuilt() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(31), 60).await;
@@ -24,7 +24,7 @@ async fn rebuilt() -> Clinic {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_generations_of_one_view_are_compared_where_both_stand() {
+async fn two_generations_of_one_view_are_compared_at_their_common_position() {
     let clinic = rebuilt().await;
     for (mode, names) in [
         (Mode::Full, ["legacy_1", "legacy_2"]),
@@ -47,7 +47,7 @@ async fn two_generations_of_one_view_are_compared_where_both_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_generation_that_stays_behind_is_compared_with_the_past_of_the_other() {
+async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() {
     let clinic = rebuilt().await;
     let stays_at = clinic.settled().await.unwrap();
     let wanted = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
@@ -75,7 +75,7 @@ async fn a_generation_that_stays_behind_is_compared_with_the_past_of_the_other()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_compared_is_refused_with_what_to_do() {
+async fn an_impossible_comparison_is_refused_with_a_remedy() {
     let clinic = rebuilt().await;
     let none = compared(&clinic, Mode::Full, ["legacy_1", "legacy_9"]).await.unwrap_err();
     assert!(none.to_string().starts_with("legacy_9 does not exist; `daybook projection list`"), "{none}");

@@ -1,4 +1,4 @@
-//! Faults that are planted into the views' tables: what a projector with a bug would leave there.
+//! Faults planted into the tables of the views, as a bug in a projector would cause them.
 
 use chrono::NaiveDate;
 use daybook_commands::ReservationChange;
@@ -10,11 +10,11 @@ use daybook_tests::clinic::{Clinic, desk, request};
 
 use super::{assert_is, events_of, full, generation, quick, sides};
 
-/// A service that no test takes out of the catalog, with room for many a day.
+/// A service that no test removes from the catalog, with a high daily limit.
 const SERVICE: &str = "srv_wrinkle_botox";
 const DAY: &str = "2026-12-10";
 
-/// A clinic whose views hold bookings of so many patients on one day.
+/// A clinic whose views contain bookings of this many patients on one day.
 async fn booked(patients: u32) -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     for patient in 0..patients {
@@ -30,7 +30,7 @@ fn day() -> NaiveDate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_its_event() {
+async fn one_wrong_field_in_10_000_reservations_is_found_with_its_event() {
     let clinic = Clinic::without_views().await.unwrap();
     let past = history::write(&clinic, 10_000).await.unwrap();
     clinic.rebuild().missing().await.unwrap();
@@ -38,7 +38,7 @@ async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_it
     clinic.settled().await.unwrap();
     assert!(full(&clinic).await.agrees());
 
-    // Of these, one in ten was requested, confirmed and noted.
+    // One in ten of these was requested, confirmed and noted.
     let id = &past.reservations[5005];
     let client = clinic.database.connect().await.unwrap();
     let bug = format!(
@@ -74,8 +74,8 @@ async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_it
     assert_is(dynamic.written_by.as_ref(), confirmed);
     assert!(!format!("{verdict:?}").contains("비밀"));
 
-    // The row was written wrongly, but its digest was kept as if it were right: that is what a full comparison is for. The
-    // next time it is kept up with the wrong row.
+    // The row is wrong, but its stored digest is still that of the right row, so only a full comparison finds it. The
+    // next update computes the digest from the wrong row.
     assert!(quick(&clinic).await.agrees());
     clinic.commands.change(date, id.clone(), None, note(), desk()).await.unwrap();
     clinic.settled().await.unwrap();
@@ -86,7 +86,7 @@ async fn one_wrong_field_of_one_reservation_in_10_000_is_found_and_named_with_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_changed_field_is_found_and_named_without_showing_a_patients_details() {
+async fn one_changed_field_is_found_without_showing_patient_details() {
     let clinic = booked(20).await;
     let client = clinic.database.connect().await.unwrap();
     let changed = client
@@ -115,7 +115,7 @@ async fn one_changed_field_is_found_and_named_without_showing_a_patients_details
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_that_one_view_lacks_is_named_with_the_event_that_entered_it() {
+async fn a_reservation_missing_in_one_view_is_found_with_its_first_event() {
     let clinic = booked(1).await;
     let client = clinic.database.connect().await.unwrap();
     let gone = client.query_one("DELETE FROM legacy_1.reservations RETURNING id", &[]).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_reservation_that_one_view_lacks_is_named_with_the_event_that_entered_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_that_no_event_entered_is_laid_to_the_view_that_has_it() {
+async fn a_reservation_without_an_event_is_attributed_to_the_view_that_has_it() {
     let clinic = booked(1).await;
     let client = clinic.database.connect().await.unwrap();
     let invent =
@@ -150,7 +150,7 @@ async fn a_reservation_that_no_event_entered_is_laid_to_the_view_that_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_erased_in_one_view_is_named_with_the_event_that_forgot_the_patient() {
+async fn details_not_erased_in_one_view_are_found_with_the_event_that_forgot_the_patient() {
     let clinic = booked(2).await;
     let client = clinic.database.connect().await.unwrap();
     let keep = "CREATE TABLE kept AS SELECT id, \"patientName\", notes FROM legacy_1.reservations";
@@ -173,7 +173,7 @@ async fn what_was_not_erased_in_one_view_is_named_with_the_event_that_forgot_the
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kept_digest_that_is_wrong_is_found_although_all_rows_are_right() {
+async fn a_wrong_stored_digest_is_found_although_all_rows_are_right() {
     let clinic = booked(5).await;
     let client = clinic.database.connect().await.unwrap();
     let spoil = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid()";
@@ -188,7 +188,7 @@ async fn a_kept_digest_that_is_wrong_is_found_although_all_rows_are_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_is_wrong_all_over_is_told_in_a_bounded_list_and_counted_in_full() {
+async fn many_differences_are_listed_up_to_a_limit_and_counted_in_full() {
     let clinic = Clinic::without_views().await.unwrap();
     history::write(&clinic, 2_000).await.unwrap();
     clinic.rebuild().missing().await.unwrap();

@@ -1,5 +1,5 @@
-//! Proofs: an exported log alone, without keys and without a database, comes to what both views held; one that was tampered
-//! with does not.
+//! Proofs: an exported log without keys and without a database yields the digests of both views; a log that was
+//! tampered with does not.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -23,7 +23,7 @@ fn day() -> NaiveDate {
     DAY.parse().unwrap()
 }
 
-/// The proof of what the views hold, as it comes back from its file.
+/// The proof of the views, read back from its file.
 async fn proven(clinic: &Clinic) -> Proof {
     let (verdict, proof) = prove(clinic.log.as_ref(), &clinic.vault, &clinic.pool, None).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
@@ -48,12 +48,12 @@ async fn keys(clinic: &Clinic) -> Option<Decryptor> {
     Some(clinic.vault.load_all_keys().await.unwrap())
 }
 
-/// Days on which a check found a difference, in either view.
+/// Days with a difference in either view.
 fn differing_days(checked: &Checked) -> Vec<NaiveDate> {
     checked.views.iter().flat_map(|view| view.differing_days.first.iter().copied()).collect()
 }
 
-/// A clinic with a random history, and in the end one booking on a day of its own.
+/// A clinic with a random history and a final booking on a separate day.
 async fn lived_through(seed: u64) -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(seed), 150).await;
@@ -68,7 +68,7 @@ async fn lived_through(seed: u64) -> Clinic {
     clinic
 }
 
-/// Writes an export's last line anew, so that its form shows no change.
+/// Writes the last line of an export again, so that its checksum matches.
 fn sealed_again(lines: &[&str]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
     let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -76,7 +76,7 @@ fn sealed_again(lines: &[&str]) -> Vec<u8> {
     format!("{body}{}\n", json!({ "events": lines.len() - 1, "sha256": sha256 })).into_bytes()
 }
 
-/// An export without its last line.
+/// The lines of an export except the last.
 fn lines(file: &[u8]) -> Vec<&str> {
     let mut lines: Vec<&str> = std::str::from_utf8(file).unwrap().lines().collect();
     lines.pop().unwrap();
@@ -84,7 +84,7 @@ fn lines(file: &[u8]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_keys_a_log_comes_to_the_unsealed_digests_of_the_recount_whoever_was_forgotten() {
+async fn without_keys_a_log_gives_the_unsealed_digests_of_a_recount_despite_forgotten_patients() {
     let mut events: BTreeMap<String, usize> = BTreeMap::new();
     let mut under_review = 0;
     for seed in 60..66 {
@@ -100,7 +100,7 @@ async fn without_keys_a_log_comes_to_the_unsealed_digests_of_the_recount_whoever
         for (view, proven) in checked.views.iter().zip(&proof.views) {
             assert_eq!((view.generation, view.reservations), (proven.generation, proven.reservations));
             assert!(view.days_compared >= 3 && view.details.is_none());
-            // What is sealed counts in the one and not in the other.
+            // Sealed texts count in one digest and not in the other.
             assert!(proven.days.values().all(|day| day.digest != day.unsealed));
         }
         let with_keys = check(&proof, &file, keys(&clinic).await).await;
@@ -111,7 +111,7 @@ async fn without_keys_a_log_comes_to_the_unsealed_digests_of_the_recount_whoever
         let verdict = super::full(&clinic).await;
         under_review += verdict.declared.unwrap().time_under_review;
     }
-    // Otherwise this would have shown nothing.
+    // Without these events the test would show nothing.
     for kind in ["SubjectForgotten", "ReservationImported", "AdminNoteWritten", "ReservationTimeAssigned"] {
         assert!(events.get(kind).copied().unwrap_or(0) > 2, "{kind}: {events:?}");
     }
@@ -119,7 +119,7 @@ async fn without_keys_a_log_comes_to_the_unsealed_digests_of_the_recount_whoever
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_longer_log_agrees_and_a_patient_forgotten_later_leaves_days_that_nobody_can_check() {
+async fn a_longer_log_agrees_and_days_of_a_patient_forgotten_later_cannot_be_checked() {
     let clinic = lived_through(71).await;
     let proof = proven(&clinic).await;
     let phone = request(901, "srv_body_care", DAY, "10:00", ReadModel::Legacy).phone;
@@ -134,7 +134,7 @@ async fn a_longer_log_agrees_and_a_patient_forgotten_later_leaves_days_that_nobo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_with_one_status_changed_is_found_and_the_day_named() {
+async fn a_log_with_one_changed_status_is_found_with_its_day() {
     let clinic = lived_through(72).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
@@ -155,14 +155,14 @@ async fn a_log_with_one_status_changed_is_found_and_the_day_named() {
     let checked = check(&proof, &sealed_again(&changed), None).await;
     assert!(!checked.agrees());
     assert_eq!((differing_days(&checked), checked.missing_events), (vec![day(); 2], 0));
-    // Not sealed again, it is not taken at all.
+    // Without a new checksum it is refused altogether.
     let text =
         String::from_utf8(file.clone()).unwrap().replacen("ReservationConfirmed", "ReservationRejected", 1);
     assert!(portable::verify(Cursor::new(text.as_bytes()), &|_: Progress| {}).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_changed_a_status_is_in_the_log_and_is_checked_without_keys() {
+async fn the_actor_of_a_status_change_is_checked_without_keys() {
     let clinic = lived_through(75).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
@@ -184,7 +184,7 @@ async fn who_changed_a_status_is_in_the_log_and_is_checked_without_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_lacks_an_event_and_a_proof_that_counts_one_less_are_found_and_the_day_named() {
+async fn a_missing_event_and_a_lower_count_in_the_proof_are_found_with_their_day() {
     let clinic = lived_through(73).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
@@ -201,14 +201,14 @@ async fn a_log_that_lacks_an_event_and_a_proof_that_counts_one_less_are_found_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_keys_a_proof_of_other_details_is_found_which_without_them_agrees() {
+async fn a_proof_of_other_details_disagrees_only_when_checked_with_keys() {
     let clinic = lived_through(74).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let mut json = serde_json::to_value(&proof).unwrap();
     for view in 0..2 {
         let view = &mut json["views"][view];
         let [a, b] = [view["days"][DAY]["digest"].clone(), json!(format!("{:032x}", 7))];
-        // The sum of the days is put right, as whoever tampers with a proof would.
+        // The sum of the days is corrected, as somebody who tampers with a proof would do.
         let number = |value: &Value| u128::from_str_radix(value.as_str().unwrap(), 16).unwrap();
         let total = number(&view["digest"]).wrapping_sub(number(&a)).wrapping_add(7);
         view["digest"] = json!(format!("{total:032x}"));
@@ -222,7 +222,7 @@ async fn with_keys_a_proof_of_other_details_is_found_which_without_them_agrees()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_proven_of_views_that_differ_and_a_proof_of_another_kind_is_refused() {
+async fn differing_views_give_no_proof_and_a_proof_of_another_kind_is_refused() {
     let clinic = lived_through(76).await;
     let events = events_of(&clinic, &StreamName::page(day()), "").await;
     assert_eq!(events.len(), 2);

@@ -1,4 +1,4 @@
-//! The events of a file into the table of postgres-es, through its own repository.
+//! Loads the events of a file into the table of postgres-es, through its own repository.
 //!
 //! It must never change their order.
 
@@ -19,7 +19,7 @@ use crate::reservation::{Reservation, ReservationEvent};
 /// Events of one transaction.
 const CHUNK_EVENTS: usize = 1000;
 
-/// Makes the tables and loads the events, a JSON object a line.
+/// Creates the tables and loads the events, one JSON object per line.
 pub(crate) async fn load(pool: Pool<Postgres>, file: &Path) -> anyhow::Result<()> {
     sqlx::raw_sql(include_str!("../tables.sql")).execute(&pool).await?;
     let repository = PostgresEventRepository::new(pool);
@@ -36,7 +36,7 @@ pub(crate) async fn load(pool: Pool<Postgres>, file: &Path) -> anyhow::Result<()
     Ok(repository.persist::<Reservation>(&chunk, None).await?)
 }
 
-/// An event as cqrs-es stores it; its number is the next one of its reservation.
+/// An event as cqrs-es stores it. Its sequence is the next one of its reservation.
 fn event(line: &str, ends: &mut HashMap<String, usize>) -> anyhow::Result<SerializedEvent> {
     let mut fields: Map<String, Value> = serde_json::from_str(line)?;
     let kind = text(&mut fields, "type")?;

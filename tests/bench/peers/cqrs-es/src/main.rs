@@ -1,5 +1,6 @@
-//! cqrs-es on PostgreSQL, as the benchmark's driver calls it: `load FILE`, then `rebuild` as often as it likes.
-//! `DATABASE_URL` says where. A rebuild says its seconds, and where its rows are, as JSON on standard output.
+//! cqrs-es on PostgreSQL, with the commands of the benchmark's driver: `load FILE` once, then `rebuild` any number of
+//! times. `DATABASE_URL` names the database. A rebuild prints its seconds and the query for its rows as JSON on
+//! standard output.
 //!
 //! It must never measure anything but the rebuild.
 

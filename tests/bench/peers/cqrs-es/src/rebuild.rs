@@ -1,6 +1,6 @@
-//! The rebuild: every event of the table replayed to a `GenericQuery`, as cqrs-es means it.
+//! The rebuild: cqrs-es replays every event of the table into a `GenericQuery`.
 //!
-//! It must never measure anything else, nor pass over what the library could not apply.
+//! It must never measure anything else, and never ignore an event that the library could not apply.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -13,10 +13,9 @@ use sqlx::{Pool, Postgres};
 use crate::reservation::Reservation;
 use crate::row::Row;
 
-/// The table of the view.
 const VIEW: &str = "reservation_view";
 
-/// Empties the view, which the library leaves to its user, and replays into it. Gives the seconds of the replay.
+/// Truncates the view, which the library leaves to its user, and replays into it. Returns the seconds of the replay.
 pub(crate) async fn rebuild(pool: Pool<Postgres>) -> anyhow::Result<f64> {
     sqlx::raw_sql(&format!("TRUNCATE {VIEW}")).execute(&pool).await?;
     let failures = Failures::default();
@@ -31,12 +30,12 @@ pub(crate) async fn rebuild(pool: Pool<Postgres>) -> anyhow::Result<f64> {
     failures.none().map(|()| seconds)
 }
 
-/// The statement that gives the rows, each as JSON.
+/// The query that returns the rows, each as JSON.
 pub(crate) fn rows_sql() -> String {
     format!("SELECT payload::jsonb FROM {VIEW}")
 }
 
-/// What the library met on its way; it would go on without a word.
+/// The errors of a replay. Without a handler the library ignores them.
 #[derive(Clone, Default)]
 struct Failures(Arc<Mutex<Vec<String>>>);
 

@@ -1,12 +1,12 @@
-//! A reservation as an aggregate of cqrs-es: what can happen to it.
+//! A reservation as an aggregate of cqrs-es, and its events.
 //!
-//! It takes no commands: its events are given, and must never be decided a second time.
+//! It takes no commands: its events already exist and must never be decided again.
 
 use cqrs_es::event_sink::EventSink;
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
-/// What a reservation enters with, under the names of the row's columns.
+/// The fields of a new reservation, named like the columns of the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
@@ -29,7 +29,7 @@ pub(crate) struct Entry {
     pub(crate) subject: String,
 }
 
-/// What happened. Stored with the variant's name around it, as serde does by itself.
+/// Stored in serde's default representation, with the name of the variant around the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ReservationEvent {
     ReservationRequested { at: String, entry: Box<Entry> },
@@ -56,11 +56,10 @@ impl DomainEvent for ReservationEvent {
     }
 }
 
-/// The aggregate. A replay of a query never looks at its state, so it has none.
+/// The aggregate. A replay of a query never reads its state, so it has none.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Reservation;
 
-/// Why a command is refused.
 #[derive(Debug, thiserror::Error)]
 #[error("reservations are only replayed here")]
 pub(crate) struct OnlyReplayed;

@@ -1,13 +1,12 @@
-//! The row of a reservation as a view of cqrs-es: the columns of Daybook's dynamic view, under the same names.
+//! A reservation's row as a view of cqrs-es, with the columns of Daybook's dynamic view.
 //!
-//! It must never read a clock: two rebuilds give the same rows.
+//! It must never read a clock: two rebuilds produce the same rows.
 
 use cqrs_es::{EventEnvelope, View};
 use serde::{Deserialize, Serialize};
 
 use crate::reservation::{Entry, Reservation, ReservationEvent};
 
-/// A row.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Row {

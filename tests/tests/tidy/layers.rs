@@ -23,7 +23,8 @@ pub(crate) fn check(file: &Path, text: &str) -> Vec<Finding> {
         let used = segment(&code[index + path.len()..]);
         fault(order, own, used).map(|remedy| (index, remedy))
     });
-    let by_super = code.match_indices(&"super::".repeat(depth)).map(|(index, _)| {
+    let to_root = "super::".repeat(depth);
+    let by_super = code.match_indices(to_root.as_str()).map(|(index, _)| {
         (index, "name another layer from the crate's root on: `crate::folder::…`".to_owned())
     });
     by_name.chain(by_super).map(finding).collect()

@@ -2,4 +2,7 @@
 
 pub mod error;
 pub mod generation;
+pub mod ids;
 pub mod leader;
+pub(crate) mod locks;
+pub mod notify;

@@ -1,8 +1,9 @@
 //! The read side: two views of one log, the engine that keeps them up, their rebuild and comparison, and the router
 //! that says which of them answers whom.
 //!
-//! Data flows one way: the log → `effect` → `fold` → rows of a generation → [`query`]. Nothing here appends to the log
-//! or causes anything outside the views' tables: a replay must not be able to send, book or change anything.
+//! Its folders stand in one order: `control`, `projection`, `store`, `read`, `live`, `rebuild`, `compare`. Each uses those
+//! before it and none after it. Nothing here appends to the log or causes anything outside the views' tables: a replay must
+//! not be able to send, book or change anything.
 
 pub mod compare;
 pub mod control;
@@ -19,9 +20,12 @@ pub use compare::verify::{
     MAX_DIFFERENCES, Mode, Proof, ProofDay, ProofError, ProofView, SideValue, Verdict, WrittenBy,
     check_proof, compare, prove, verify,
 };
-pub use control::error::{EventFault, ViewError};
-pub use control::generation::{self, Generation, GenerationState, GenerationStatus, InvalidGeneration};
-pub use control::leader::{self, Epoch, Leader, Process, Role};
+pub use control::error::{EventFault, ViewError, describe};
+pub use control::generation::{self, GenerationStatus};
+pub use control::ids::{
+    BlockingKey, Epoch, FOLD_VERSION, Generation, GenerationState, InvalidGeneration, LeftOut, Place,
+};
+pub use control::leader::{self, Leader, Process, Role};
 pub use live::engine::{Batch, Batches, Engine};
 pub use live::parked;
 pub use migrating::checklist::{Checklist, ItemDone, checklist};
@@ -35,7 +39,7 @@ pub use migrating::retirement::{
 };
 pub use migrating::rollout::{self, Migration};
 pub use migrating::{contacts, read_stats, runbook, shadow};
-pub use projection::canonical::{Digest, FOLD_VERSION};
+pub use projection::canonical::Digest;
 pub use projection::change::ERASED;
 pub use read::lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use read::query;
@@ -46,15 +50,3 @@ pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,
 };
-
-/// An error with its causes, on one line.
-pub fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

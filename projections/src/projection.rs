@@ -1,9 +1,14 @@
 //! What an event does to a row. Pure: no SQL, no clock.
 
+pub(crate) mod blocked_keys;
 pub mod canonical;
 pub mod change;
+pub(crate) mod closure;
+pub mod day_digests;
 #[cfg(test)]
 pub(crate) mod fingerprint;
-pub mod fold;
-pub mod interpret;
-pub mod row;
+pub(crate) mod fold;
+pub(crate) mod histories;
+pub(crate) mod interpret;
+pub(crate) mod reference;
+pub(crate) mod row;

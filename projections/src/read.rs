@@ -3,5 +3,6 @@
 pub mod lag;
 pub mod query;
 pub mod router;
+pub mod routing;
 pub mod snapshot;
 pub mod views;

@@ -6,14 +6,11 @@
 
 mod clock;
 mod culprit;
-mod histories;
 mod intake;
 mod loading;
 mod memory;
-mod pages;
 mod passes;
 mod past;
-pub(crate) mod people;
 mod promotion;
 mod reading;
 mod record;
@@ -32,17 +29,19 @@ use futures_util::StreamExt;
 use futures_util::future::{try_join, try_join_all};
 use serde::Serialize;
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationState};
+use crate::control::error::{ViewError, describe};
+use crate::control::ids::{Generation, GenerationState};
+use crate::control::{generation, locks};
 use crate::live::parked;
 use crate::live::projector::Projector;
 use crate::projection::canonical::Digest;
-use crate::read::router;
+use crate::projection::histories::Histories;
+use crate::read::routing;
+use crate::store::published_schemas;
 use crate::store::tables::{self, Indexes};
 
 use clock::PhaseClock;
 pub use clock::{Listener, Phase, Progress};
-pub(crate) use histories::Histories;
 pub use intake::{Failing, Failings, MAX_FAILINGS};
 use memory::Memory;
 pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
@@ -51,9 +50,6 @@ pub use past::{InvalidName, Name, PastReport, Until};
 use reading::{Source, finished};
 use record::Record;
 pub use trial::{Trial, TrialView};
-
-/// Advisory lock that a rebuild holds.
-pub(crate) const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
 
 /// Events of a batch while catching up, at most.
 const CATCH_UP_BATCH: usize = 1000;
@@ -72,7 +68,7 @@ pub const KEEP: usize = 1;
 
 /// How long after it was replaced a generation may still be read, by requests that were on their way and by processes
 /// that have not seen the flip yet.
-pub(crate) const LAST_READERS: Duration = Duration::from_secs(30);
+pub const LAST_READERS: Duration = Duration::from_secs(30);
 
 /// How long a first start waits for the rebuild of another process, and how often it looks.
 const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
@@ -128,7 +124,7 @@ impl Rebuild {
     pub async fn missing(&self) -> Result<Option<RebuildReport>, ViewError> {
         let since = Instant::now();
         loop {
-            let (routing, _) = router::read(&*self.log).await?;
+            let (routing, _) = routing::read(&*self.log).await?;
             let live = generation::live(&self.client().await?).await?;
             let is_live = |model: &ReadModel| live.iter().any(|standing| standing.generation.model == *model);
             let missing: Vec<ReadModel> = routing.in_use().filter(|model| !is_live(model)).collect();
@@ -170,7 +166,7 @@ impl Rebuild {
 
     /// Makes sure that none of the views is retired: nobody would be led to it, and the next retirement would drop it.
     async fn check_in_use(&self, models: &[ReadModel]) -> Result<(), ViewError> {
-        let (routing, _) = router::read(&*self.log).await?;
+        let (routing, _) = routing::read(&*self.log).await?;
         let retired = models.iter().copied().find(|model| routing.is_retired(*model));
         retired.map_or(Ok(()), |model| Err(ViewError::Retired { model }))
     }
@@ -185,12 +181,12 @@ impl Rebuild {
 
     /// Gives the lock back. The server sees a moment late that a connection was closed; the next rebuild must not be refused
     /// for that. Where this is not answered, the lock ends with the connection.
-    pub(crate) async fn unlock(lock: &ClientWrapper) {
-        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
+    pub async fn unlock(lock: &ClientWrapper) {
+        drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&locks::REBUILD]).await);
     }
 
     /// Rebuilds views, whether retired or not. Under the lock.
-    pub(crate) async fn run_alone(
+    pub async fn run_alone(
         &self,
         models: &[ReadModel],
         progress: Listener<'_>,
@@ -276,7 +272,7 @@ impl Rebuild {
         }
         loading::stand_at(&self.pool, generations, position).await?;
         clock.enter(Phase::Indexing);
-        let (routing, _) = router::read(&*self.log).await?;
+        let (routing, _) = routing::read(&*self.log).await?;
         loading::index(&self.pool, generations, Indexes::under(&routing)).await?;
         Ok(last)
     }
@@ -308,7 +304,7 @@ impl Rebuild {
         self.catch_up(&mut projector, generations).await?;
         clock.enter(Phase::Promoting);
         let promoted = promotion::promote(self, &mut projector, generations).await?;
-        let people_views_refreshed = people::refresh(&self.pool, generations).await;
+        let people_views_refreshed = published_schemas::refresh(&self.pool, generations).await;
         if people_views_refreshed {
             self.drop_old().await?;
         }
@@ -322,6 +318,14 @@ impl Rebuild {
             seconds: clock.finish(),
             people_views_refreshed,
         })
+    }
+
+    /// Lets the schemas for people show what serves, at the start of a process: an earlier release has not made them, whoever
+    /// promoted last was killed before they followed, or somebody read them then. The next promotion does what fails here.
+    pub async fn refresh_people(&self) {
+        if let Err(error) = published_schemas::show_what_serves(&self.pool).await {
+            tracing::warn!(error = %describe(&error), "the views for people were not refreshed");
+        }
     }
 
     /// Lets a kept generation serve again, once it holds what was appended since. It never ceases to be there: where this
@@ -396,9 +400,9 @@ impl Rebuild {
     }
 
     /// Takes the lock for rebuilds, on a connection of its own: it ends with it.
-    pub(crate) async fn lock(&self) -> Result<ClientWrapper, ViewError> {
+    pub async fn lock(&self) -> Result<ClientWrapper, ViewError> {
         let client = Object::take(self.client().await?);
-        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&REBUILD_LOCK]).await?;
+        let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&locks::REBUILD]).await?;
         if row.try_get(0)? { Ok(client) } else { Err(ViewError::RebuildUnderWay) }
     }
 
@@ -408,7 +412,7 @@ impl Rebuild {
         for standing in generation::list(&client).await? {
             match standing.state {
                 GenerationState::Building | GenerationState::Failed => {
-                    generation::drop(&client, standing.generation).await?
+                    tables::drop_generation(&client, standing.generation).await?
                 }
                 GenerationState::Live if !tables::exist(&client, standing.generation).await? => {
                     generation::fail(&client, standing.generation).await?;
@@ -434,7 +438,7 @@ impl Rebuild {
         let drop_all = async |kept: &Vec<Generation>| {
             let client = self.client().await?;
             for old in kept.iter().rev().skip(self.keep) {
-                generation::drop(&client, *old).await?;
+                tables::drop_generation(&client, *old).await?;
             }
             Ok::<_, ViewError>(())
         };

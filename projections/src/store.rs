@@ -1,5 +1,7 @@
 //! SQL that writes rows, tables and checkpoints.
 
-pub mod copy;
+pub(crate) mod copy;
+pub mod published_schemas;
 pub mod rows;
+pub mod runbook_schema;
 pub mod tables;

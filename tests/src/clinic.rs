@@ -152,7 +152,10 @@ impl Clinic {
             if live.len() == 2 && live.iter().all(|standing| standing.position >= head) {
                 return Ok(head);
             }
-            ensure!(tokio::time::Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
+            ensure!(
+                tokio::time::Instant::now() < deadline,
+                "the views are at {live:?}, the log is at {head}"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

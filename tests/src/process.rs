@@ -238,7 +238,8 @@ impl Installation {
     pub async fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Ended> {
         let mut command = self.command(arguments, settings).await?;
         let ended = timeout(PROCESS_PATIENCE, command.output()).await;
-        let output = ended.with_context(|| format!("`daybook {}` exceeds the time limit", arguments.join(" ")))??;
+        let output =
+            ended.with_context(|| format!("`daybook {}` exceeds the time limit", arguments.join(" ")))??;
         Ok(Ended {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -302,8 +303,7 @@ impl Service {
         let said = output.first_line(PROCESS_PATIENCE).await;
         let line = said.with_context(|| format!("`daybook serve` was not ready: {}", output.text()))?;
         let url = line.strip_prefix(READY).with_context(|| format!("the first line is `{line}`"))?;
-        let address =
-            url.strip_prefix("http://").context("the line contains no HTTP address")?.to_owned();
+        let address = url.strip_prefix("http://").context("the line contains no HTTP address")?.to_owned();
         Ok(Self { child, output, address })
     }
 

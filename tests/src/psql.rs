@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use daybook_private_postgres::psql_program;
+use daybook_private_postgres::client_program;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// If a statement fails. The error contains the output of `psql`.
 pub async fn run_file(url: &str, file: &Path) -> anyhow::Result<Vec<String>> {
-    let mut command = Command::new(psql_program()?);
+    let mut command = Command::new(client_program("psql")?);
     command.args(["-X", "-w", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"]).arg(file);
     command.env("PGCLIENTENCODING", "UTF8").stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(PATIENCE, command.output()).await.context("psql exceeds the time limit")??;
@@ -28,15 +28,15 @@ pub async fn run_file(url: &str, file: &Path) -> anyhow::Result<Vec<String>> {
     Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
 }
 
-/// Loads a dump that `pg_dump` wrote in its custom format; `options` are further ones of `pg_restore`.
+/// Loads a dump in the custom format of `pg_dump`, with further options of `pg_restore`.
 ///
 /// # Errors
-/// When a statement fails, with what `pg_restore` says.
+/// If a statement fails. The error contains the output of `pg_restore`.
 pub async fn load_dump(url: &str, dump: &Path, options: &[&str]) -> anyhow::Result<()> {
-    let mut command = Command::new(Options::from_environment().program("pg_restore")?);
+    let mut command = Command::new(client_program("pg_restore")?);
     command.args(["--exit-on-error", "--no-owner", "--no-password", "--dbname", url]).args(options).arg(dump);
     command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.context("pg_restore takes too long")??;
+    let output = timeout(PATIENCE, command.output()).await.context("pg_restore exceeds the time limit")??;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {complaint}", dump.display());
     Ok(())

@@ -23,11 +23,11 @@ use daybook_vault::Vault;
 use deadpool_postgres::{GenericClient, Pool, Transaction};
 use serde::Serialize;
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationState, GenerationStatus};
+use crate::control::error::ViewError;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{Generation, GenerationState};
 use crate::projection::interpret::resume;
-use crate::store::rows;
-use crate::store::tables;
+use crate::store::{rows, tables};
 
 pub use count::PageCounts;
 pub use finding::{Fault, Missing, PageFinding, RowFinding, TableFinding};

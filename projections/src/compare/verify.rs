@@ -6,13 +6,16 @@
 //! report shows what a patient's field says.
 
 mod check;
+mod days;
 mod declared;
 mod difference;
-pub(crate) mod ledger;
+mod fields;
+pub mod ledger;
 mod pairs;
 mod proof;
 mod recount;
 mod side;
+mod suspect;
 mod trail;
 mod verdict;
 
@@ -23,29 +26,25 @@ use daybook_vault::Vault;
 use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 
-use crate::ViewError;
-use crate::control::generation::Generation;
-use crate::live::parked::{self, LeftOut};
+use crate::control::error::ViewError;
+use crate::control::ids::{Generation, LeftOut};
+use crate::live::parked;
 use crate::projection::interpret::resume;
-use crate::read::router;
+use crate::read::routing;
 use crate::store::rows;
-use difference::Suspect;
 use recount::Tally;
 use side::{Choice, Sides};
+use suspect::Suspect;
 
 pub use check::{Checked, CheckedDetails, CheckedView, check_proof};
+pub use days::{Days, MAX_DAYS};
 pub use declared::Declared;
-pub use difference::{Difference, DifferingField, SideValue, WrittenBy};
-pub(crate) use difference::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
+pub use difference::{Difference, DifferingField, SideValue};
+pub use fields::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
 pub use proof::{Proof, ProofDay, ProofError, ProofView};
-pub(crate) use verdict::differing_days;
-pub use verdict::{Days, Mode, Verdict};
-
-/// Differences that are told one by one, at most; all are counted.
-pub const MAX_DIFFERENCES: usize = 20;
-
-/// Days that are named, at most; all are counted.
-pub const MAX_DAYS: usize = 20;
+pub use suspect::MAX_DIFFERENCES;
+pub use trail::WrittenBy;
+pub use verdict::{Mode, Verdict};
 
 /// How long to wait for two generations to stand at one position, no earlier than the head.
 const ALIGN_WAIT: Duration = Duration::from_secs(30);
@@ -107,7 +106,7 @@ async fn find(
     comparison: Comparison,
 ) -> Result<(Verdict, [Tally; 2]), ViewError> {
     let (verdict, tallies) = match find_together(log, vault, pool, comparison).await {
-        Err(ViewError::NotLive { model }) if router::read(log).await?.0.is_retired(model) => {
+        Err(ViewError::NotLive { model }) if routing::read(log).await?.0.is_retired(model) => {
             return Err(ViewError::Retired { model });
         }
         found => found?,

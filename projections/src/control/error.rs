@@ -6,10 +6,7 @@ use daybook_event_log::{Position, ReadError, RecordedEvent, Revision, StreamName
 use daybook_vault::VaultError;
 use tokio_postgres::error::SqlState;
 
-use crate::control::generation::{Generation, GenerationState};
-use crate::control::leader::Epoch;
-use crate::migrating::retirement::RetirementFault;
-use crate::projection::canonical::FOLD_VERSION;
+use crate::control::ids::{BlockingKey, Epoch, FOLD_VERSION, Generation, GenerationState};
 
 /// Why a view could not be kept up, rebuilt, compared or read.
 #[derive(Debug, thiserror::Error)]
@@ -160,9 +157,6 @@ pub enum ViewError {
         /// Which view.
         model: daybook_domain::ReadModel,
     },
-    /// A view cannot be retired or restored.
-    #[error(transparent)]
-    Retirement(#[from] RetirementFault),
     /// A view that leaves something out must not serve.
     #[error(
         "{generation} has {events} parked events and was not promoted; `daybook projection parked list` shows them"
@@ -180,12 +174,13 @@ pub enum ViewError {
     OlderThanDiscard(Generation),
     /// So much cannot be taken in that it is not left out: the view stands still.
     #[error(
-        "more than {limit} events of {generation} cannot be taken in; was the log written by a newer release, or are its keys gone?",
-        limit = crate::live::parked::MAX_PARKED
+        "more than {limit} events of {generation} cannot be taken in; was the log written by a newer release, or are its keys gone?"
     )]
     TooManyParked {
         /// Which generation.
         generation: Generation,
+        /// How many may be parked.
+        limit: u64,
     },
     /// There is no such parked event, or it only waits behind another.
     #[error(
@@ -194,7 +189,7 @@ pub enum ViewError {
     NotParked(Position),
     /// Nothing of this name is held up.
     #[error("nothing is held up under the name {0}; `daybook projection parked list` shows what is")]
-    NotHeldUp(crate::live::parked::BlockingKey),
+    NotHeldUp(BlockingKey),
     /// An event that serves already is not left out.
     #[error(
         "{generation} has taken the event at position {position} in, or has still to come to it, so it is not discarded; mend its \
@@ -253,6 +248,18 @@ impl EventFault {
     }
 }
 
+/// An error with its causes, on one line.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 const fn describe_state(state: Option<GenerationState>) -> &'static str {
     match state {
         None => "does not exist",
@@ -287,7 +294,7 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 
 impl ViewError {
     /// An event cannot be taken in.
-    pub(crate) fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
+    pub fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
         let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
@@ -313,7 +320,7 @@ impl ViewError {
     }
 
     /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
-    pub(crate) fn is_lock_timeout(&self) -> bool {
+    pub fn is_lock_timeout(&self) -> bool {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
     }
 

@@ -3,106 +3,17 @@
 //! A generation is a set of tables in a schema of its own, such as `legacy_4`. To let another one serve is an update of
 //! `control.generations` and nothing else: no DDL stands in the way of a reader.
 
-use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio_postgres::Row;
 
-use crate::ViewError;
-use crate::control::leader::Epoch;
-use crate::projection::canonical::FOLD_VERSION;
-use crate::store::tables;
-
-/// One generation of one view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Generation {
-    /// Which view.
-    pub model: ReadModel,
-    /// Its number, from 1; numbers are never used again.
-    pub number: i32,
-}
-
-impl Generation {
-    /// The schema that holds its tables. Made of a fixed word and a number, so it can stand in SQL as it is.
-    pub fn schema(self) -> String {
-        format!("{}_{}", self.model, self.number)
-    }
-}
-
-impl fmt::Display for Generation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.schema())
-    }
-}
-
-/// The text names no generation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a generation is named like legacy_3 or dynamic_12")]
-pub struct InvalidGeneration;
-
-impl FromStr for Generation {
-    type Err = InvalidGeneration;
-
-    fn from_str(text: &str) -> Result<Self, InvalidGeneration> {
-        let (model, number) = text.rsplit_once('_').ok_or(InvalidGeneration)?;
-        let model = model.parse().map_err(|_| InvalidGeneration)?;
-        let number = number.parse().ok().filter(|number| *number > 0).ok_or(InvalidGeneration)?;
-        Ok(Self { model, number })
-    }
-}
-
-impl Serialize for Generation {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Generation {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// What a generation is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GenerationState {
-    /// It is being built; nobody reads it.
-    Building,
-    /// It answers reads and is kept up.
-    Live,
-    /// It answered reads once and is kept for a while as it was.
-    Kept,
-    /// It holds the past up to a moment, for whoever wants to look; it never serves.
-    Past,
-    /// Its rebuild did not come to its end.
-    Failed,
-}
-
-impl GenerationState {
-    const ALL: [Self; 5] = [Self::Building, Self::Live, Self::Kept, Self::Past, Self::Failed];
-
-    /// Reads what `control.generations` holds.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.as_str() == text)
-    }
-
-    /// As `control.generations` holds it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Building => "building",
-            Self::Live => "live",
-            Self::Kept => "kept",
-            Self::Past => "past",
-            Self::Failed => "failed",
-        }
-    }
-}
+use crate::control::error::ViewError;
+use crate::control::ids::{Epoch, FOLD_VERSION, Generation, GenerationState};
 
 /// A generation and where it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -182,7 +93,7 @@ pub async fn live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, 
 ///
 /// # Errors
 /// [`ViewError::NotLive`] where there is none.
-pub(crate) async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
+pub async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
     let live = live(client).await?;
     let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
     found.ok_or(ViewError::NotLive { model })
@@ -195,7 +106,7 @@ pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<Generati
 }
 
 /// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
-pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
+pub async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
     let rows = client.query(&held, &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
@@ -264,7 +175,7 @@ pub(crate) async fn promote(client: &impl GenericClient, generation: Generation)
 }
 
 /// Lets the live generation of a view be kept without another in its place: the view is retired.
-pub(crate) async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
+pub async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
     client
         .execute(
             "UPDATE control.generations SET state = 'kept', replaced_at = now() WHERE model = $1 AND state = 'live'",
@@ -326,9 +237,11 @@ pub(crate) async fn note_progress(
     Ok(())
 }
 
-/// Drops a generation's tables and its entry.
-pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
-    tables::drop(client, generation).await?;
+/// Deletes a generation's entry. Its tables have to be dropped before: see [`crate::store::tables::drop_generation`].
+pub(crate) async fn delete_entry(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
     client
         .execute("DELETE FROM control.generations WHERE model = $1 AND number = $2", &[&model, &number])

@@ -15,12 +15,11 @@ use deadpool_postgres::GenericClient;
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use crate::ViewError;
+use crate::control::error::ViewError;
+use crate::control::ids::Epoch;
+use crate::control::locks;
 pub(crate) use pulse::Pulse;
 pub(crate) use session::{Candidate, Session};
-
-/// Advisory lock that the leader holds. The event log has numbers of its own.
-const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
 
 /// How long a leader may be silent, by the database's clock, before a standby ends its session: a few beats, so that one
 /// that is late costs nothing.
@@ -30,24 +29,6 @@ pub const LEADER_SILENCE: Duration = Duration::from_secs(3);
 const IS_LEADER_LOCK: &str = "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (l.classid::bigint << 32 | l.objid::bigint) = $1";
-
-/// The number of a leadership: each new leader's is higher than all before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Epoch(i64);
-
-impl Epoch {
-    /// As the control tables hold it.
-    pub(crate) const fn to_sql(self) -> i64 {
-        self.0
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
 
 /// A process by which people find it: nothing is decided by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,7 +75,7 @@ impl Leader {
         let pid: i64 = row.try_get("pid")?;
         let pid = u32::try_from(pid).map_err(|_| ViewError::Control { what: "a process id" })?;
         Ok(Self {
-            epoch: Epoch(row.try_get("epoch")?),
+            epoch: Epoch::from_sql(row.try_get("epoch")?),
             process: Process { host: row.try_get("host")?, pid },
             since: row.try_get("since")?,
             holds_lock: row.try_get("holds_lock")?,
@@ -111,5 +92,5 @@ pub async fn current(client: &impl GenericClient) -> Result<Option<Leader>, View
                 greatest(extract(epoch FROM clock_timestamp() - r.beat_at), 0)::float8 AS silent_seconds
          FROM control.leader r WHERE r.epoch > 0"
     );
-    client.query_opt(&sql, &[&LEADER_LOCK]).await?.as_ref().map(Leader::read).transpose()
+    client.query_opt(&sql, &[&locks::LEADER]).await?.as_ref().map(Leader::read).transpose()
 }

@@ -15,9 +15,10 @@ use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationStatus};
-use crate::control::leader::{self, Candidate, Epoch, Process, Pulse, Role, Session};
+use crate::control::error::{ViewError, describe};
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{Epoch, Generation};
+use crate::control::leader::{self, Candidate, Process, Pulse, Role, Session};
 use crate::live::projector::Projector;
 pub use batch::{Batch, Batches};
 use batch::{BatchSize, EventFeed};
@@ -176,7 +177,7 @@ fn tell(error: &ViewError) {
     if let ViewError::Deposed { epoch } = error {
         tracing::warn!(%epoch, "another process took the views over; this one stands by and wrote nothing since");
     } else {
-        tracing::warn!(error = %crate::describe(error), "the views fell behind; trying again");
+        tracing::warn!(error = %describe(error), "the views fell behind; trying again");
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod elsewhere;
 mod forgetting;
-mod held;
 mod ledger;
 mod mend;
 mod sift;
@@ -14,16 +13,14 @@ use chrono::{DateTime, Utc};
 use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
 use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::{BlockingKey, Generation, GenerationState};
 
 pub use elsewhere::renumber_discarded;
-pub(crate) use held::BlockedKeys;
-pub use held::BlockingKey;
 pub use ledger::list;
-pub(crate) use ledger::{Entry, LeftOut, discarded, discarded_places, left_out, note_stop};
+pub(crate) use ledger::{Entry, discarded, discarded_places, left_out, note_stop};
 pub use mend::{Discard, Mended, Mending, discard, retry};
 pub(crate) use sift::{BatchApplier, Mode, before_fault, tell};
 
@@ -52,16 +49,6 @@ pub struct ParkedEvent {
     pub parked_at: DateTime<Utc>,
 }
 
-/// Where an event stands, in whatever log the history is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Place {
-    /// The stream it belongs to.
-    pub stream: StreamName,
-    /// Its place in that stream.
-    pub revision: Revision,
-}
-
 /// What is held up in a generation: the event that failed first, and what waits behind it.
 #[derive(Debug, Clone, Serialize)]
 pub struct BlockedGroup {
@@ -69,7 +56,7 @@ pub struct BlockedGroup {
     #[serde(flatten)]
     pub first: ParkedEvent,
     /// What the generation is for: one that failed was being built when it met the event.
-    pub state: crate::GenerationState,
+    pub state: GenerationState,
     /// Events that wait behind it.
     pub waiting: u64,
 }

@@ -11,16 +11,16 @@ use daybook_event_log::{EventLog, Position, RecordedEvent};
 use daybook_vault::Vault;
 use deadpool_postgres::{GenericClient, Transaction};
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationStatus};
-use crate::control::leader::{Epoch, Session};
-use crate::live::parked::{self, BatchApplier, BlockedKeys, Entry, LeftOut, Mode, before_fault};
+use crate::control::error::ViewError;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{Epoch, Generation, LeftOut};
+use crate::control::leader::Session;
+use crate::control::notify::commit_and_announce;
+use crate::live::parked::{self, BatchApplier, Entry, Mode, before_fault};
+use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::change::Interpreter;
-use crate::projection::fold::Reference;
 use crate::projection::interpret::{Judged, interpret, resume};
-
-/// Channel on which every move of a checkpoint and every promotion is announced.
-pub(crate) const VIEWS_CHANNEL: &str = "daybook_views";
+use crate::projection::reference::Reference;
 
 /// A projector that stands at a position and moves generations on from there.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Projector {
             self.advance(&transaction, generation, last, Some(epoch)).await?;
             moved.push((generation, View { reference, parked }, entries));
         }
-        commit(transaction).await?;
+        commit_and_announce(transaction).await?;
         Ok(moved)
     }
 
@@ -155,7 +155,7 @@ impl Projector {
             moved.push((generation, View { reference, parked }));
         }
         fault?;
-        commit(transaction).await?;
+        commit_and_announce(transaction).await?;
         self.position = last;
         self.views.extend(moved);
         Ok(())
@@ -179,13 +179,6 @@ impl Projector {
             Err(ViewError::Overtaken { generation })
         }
     }
-}
-
-/// Commits what was written to views, and announces that they have moved.
-pub(crate) async fn commit(transaction: Transaction<'_>) -> Result<(), ViewError> {
-    transaction.execute("SELECT pg_notify($1, '')", &[&VIEWS_CHANNEL]).await?;
-    transaction.commit().await?;
-    Ok(())
 }
 
 /// The generations that stand at a position.

@@ -19,7 +19,7 @@ use daybook_vault::Vault;
 use deadpool_postgres::{Client, ClientWrapper, Pool};
 
 use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
 use crate::rebuild::{KEEP, LAST_READERS, Rebuild};
 
@@ -45,6 +45,9 @@ impl Default for Patience {
 /// Why a view cannot be retired or restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RetirementFault {
+    /// The views could not be read or changed.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// Events wait that a view could not take in.
     #[error(
         "{generation} holds back {events} parked events: settle them first; `daybook projection parked list` shows them"

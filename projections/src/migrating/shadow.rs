@@ -20,7 +20,8 @@ use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
 
 use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::read::query::{self, Days, ListFilter, Reservation};
 use crate::store::rows;
 

@@ -21,9 +21,8 @@ use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName}
 use daybook_vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_context};
 use smol_str::SmolStr;
 
-use crate::ViewError;
-use crate::control::error::EventFault;
-use crate::live::parked::{BlockingKey, LeftOut};
+use crate::control::error::{EventFault, ViewError};
+use crate::control::ids::{BlockingKey, LeftOut};
 
 /// What a reader sees in place of a forgotten patient's text where a column must not be null.
 pub const ERASED: &str = "(erased)";

@@ -15,9 +15,10 @@ use daybook_event_log::codec::EVENT_TYPES;
 use daybook_event_log::{Category, RecordedEvent};
 use sha2::{Digest as _, Sha256};
 
-use crate::FOLD_VERSION;
+use crate::control::ids::FOLD_VERSION;
 use crate::projection::change::{Decoded, Interpreter, ViewChange};
-use crate::projection::fold::{Fold, Reference};
+use crate::projection::fold::Fold;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;

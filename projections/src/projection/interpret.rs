@@ -5,11 +5,10 @@ use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent};
 use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
-use crate::ViewError;
-use crate::control::error::EventFault;
-use crate::live::parked::{BlockingKey, LeftOut};
+use crate::control::error::{EventFault, ViewError};
+use crate::control::ids::{BlockingKey, LeftOut};
 use crate::projection::change::{Decoded, Interpreter, ViewChange};
-use crate::projection::fold::Reference;
+use crate::projection::reference::Reference;
 
 /// An event, and what it means or why that cannot be told.
 #[derive(Debug)]

@@ -6,16 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use daybook_domain::ReadModel;
 use daybook_domain::routing::{RoutedSubject, Routing, RoutingReason};
-use daybook_domain::{Event, ReadModel};
-use daybook_event_log::{
-    Category, EventLog, Filter, Position, ReadError, RecordedStream, Revision, StreamName, codec,
-};
+use daybook_event_log::{EventLog, Position, ReadError, RecordedStream};
 use futures_util::StreamExt;
 use tokio::sync::watch;
 
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::{ViewError, describe};
+use crate::control::ids::Generation;
+use crate::read::routing;
 use crate::read::views::Views;
 
 /// Pause before a follower that broke off starts again.
@@ -47,8 +46,8 @@ pub struct Router {
 impl Router {
     /// Reads the routing, and follows it until the last clone is dropped.
     pub async fn open(log: Arc<dyn EventLog>, views: Views) -> Result<Self, ViewError> {
-        let (routing, position) = read(&*log).await?;
-        let (sender, receiver) = watch::channel(Arc::new(routing));
+        let (known, position) = routing::read(&*log).await?;
+        let (sender, receiver) = watch::channel(Arc::new(known));
         tokio::spawn(follow(log, position, sender));
         Ok(Self { routing: receiver, views })
     }
@@ -105,38 +104,15 @@ impl Router {
     }
 }
 
-/// The routing as the log has it now, and the position of its last event.
-pub(crate) async fn read(log: &dyn EventLog) -> Result<(Routing, Position), ViewError> {
-    let (mut routing, mut position) = (Routing::default(), Position::START);
-    let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
-    while let Some(event) = events.next().await.transpose()? {
-        position = event.position;
-        evolve(&mut routing, &event)?;
-    }
-    Ok((routing, position))
-}
-
-fn filter() -> Filter {
-    Filter::categories([Category::Routing])
-}
-
-fn evolve(routing: &mut Routing, recorded: &daybook_event_log::RecordedEvent) -> Result<(), ViewError> {
-    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
-    if let Event::Routing(event) = event {
-        routing.evolve(&event);
-    }
-    Ok(())
-}
-
 async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::Sender<Arc<Routing>>) {
     while !sender.is_closed() {
-        let followed: Result<RecordedStream, ReadError> = log.follow(position, &filter()).await;
+        let followed: Result<RecordedStream, ReadError> = log.follow(position, &routing::filter()).await;
         let outcome = match followed {
             Ok(events) => take_in(events, &mut position, &sender).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = outcome {
-            tracing::warn!(error = %crate::describe(&error), "the routing is not followed; trying again");
+            tracing::warn!(error = %describe(&error), "the routing is not followed; trying again");
         }
         tokio::time::sleep(FOLLOW_PAUSE).await;
     }
@@ -153,9 +129,9 @@ async fn take_in(
             () = sender.closed() => None,
         };
         let Some(event) = event.transpose()? else { return Ok(()) };
-        let mut routing = Routing::clone(&sender.borrow());
-        evolve(&mut routing, &event)?;
+        let mut known = Routing::clone(&sender.borrow());
+        routing::evolve(&mut known, &event)?;
         *position = event.position;
-        sender.send_replace(Arc::new(routing));
+        sender.send_replace(Arc::new(known));
     }
 }

@@ -6,9 +6,11 @@ use daybook_event_log::Position;
 use deadpool_postgres::{Client, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::error::ViewError;
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
+use crate::projection::day_digests;
 use crate::store::rows;
 
 /// A server that ends idle sessions must not end the one that holds the snapshot.
@@ -78,8 +80,7 @@ impl<'a> Snapshot<'a> {
         for standing in generation::live(&self.transaction).await? {
             let (generation, position, parked) = (standing.generation, standing.position, standing.parked);
             let days = rows::read_digests(&self.transaction, generation).await?;
-            let reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
-            let digest = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
+            let (reservations, digest) = (day_digests::reservations(&days), day_digests::total(&days));
             views.push(Held { generation, position, parked, reservations, digest });
         }
         let log_end =

@@ -11,9 +11,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
-use crate::ViewError;
+use crate::control::error::{ViewError, describe};
 use crate::control::generation::{self, GenerationStatus};
-use crate::live::projector::VIEWS_CHANNEL;
+use crate::control::notify;
 use crate::read::lag::{Lag, MAX_COUNTED_LAG};
 
 /// How often the standings are read when no announcement comes: the safety net, well under the second in which a flip
@@ -116,7 +116,7 @@ async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>
                 sender.send_replace(Arc::new(serving));
             }
             Err(error) => {
-                tracing::warn!(error = %crate::describe(&error), "what serves could not be read; trying again");
+                tracing::warn!(error = %describe(&error), "what serves could not be read; trying again");
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }
         }
@@ -128,7 +128,7 @@ async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>
 async fn listen(database: Config, announce: watch::Sender<()>) {
     while !announce.is_closed() {
         if let Err(error) = listen_once(&database, &announce).await {
-            tracing::debug!(error = %crate::describe(&error), "the connection for announcements was lost");
+            tracing::debug!(error = %describe(&error), "the connection for announcements was lost");
         }
         tokio::time::sleep(RECONNECT_PAUSE).await;
     }
@@ -137,8 +137,7 @@ async fn listen(database: Config, announce: watch::Sender<()>) {
 async fn listen_once(database: &Config, announce: &watch::Sender<()>) -> Result<(), tokio_postgres::Error> {
     let (client, mut connection) = database.connect(NoTls).await?;
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
-    let asked = client.batch_execute("LISTEN daybook_views");
-    debug_assert_eq!(VIEWS_CHANNEL, "daybook_views");
+    let asked = client.batch_execute(notify::LISTEN);
     let handed_on = async {
         while let Some(message) = messages.next().await {
             if let AsyncMessage::Notification(_) = message? {

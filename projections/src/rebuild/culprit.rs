@@ -7,8 +7,9 @@
 use daybook_event_log::Position;
 
 use super::Rebuild;
-use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::error::{ViewError, describe};
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::live::projector::Projector;
 use crate::store::tables::{self, Indexes};
 
@@ -16,13 +17,13 @@ use crate::store::tables::{self, Indexes};
 /// found.
 pub(super) async fn find(rebuild: &Rebuild, generations: &[Generation], known: ViewError) -> ViewError {
     tracing::warn!(
-        error = %crate::describe(&known),
+        error = %describe(&known),
         "PostgreSQL refused a value; reading the log once more to find the event"
     );
     match replay(rebuild, generations).await {
         Err(found @ ViewError::Event { .. }) => found,
         Err(error) => {
-            tracing::warn!(error = %crate::describe(&error), "the event was not found");
+            tracing::warn!(error = %describe(&error), "the event was not found");
             known
         }
         Ok(()) => known,

@@ -9,9 +9,10 @@ use daybook_event_log::{Position, Revision, StreamName};
 use daybook_vault::Decryptor;
 use serde::Serialize;
 
-use crate::live::parked::{BlockedKeys, BlockingKey, LeftOut};
+use crate::control::error::{ViewError, describe};
+use crate::control::ids::{BlockingKey, LeftOut};
+use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::change::{Decoded, DecodedChange, Interpreter};
-use crate::{ViewError, describe};
 
 /// Events that are told one by one, at most; all are counted.
 pub const MAX_FAILINGS: usize = 100;

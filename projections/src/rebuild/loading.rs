@@ -9,15 +9,17 @@ use futures_util::future::{try_join, try_join_all};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::histories::Histories;
 use super::reading::finished;
-use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::error::ViewError;
+use crate::control::generation;
+use crate::control::ids::Generation;
+use crate::projection::day_digests::{self, DayDigests};
+use crate::projection::histories::Histories;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::copy::CopyBuffer;
-use crate::store::rows::{self, DayDigests};
+use crate::store::rows;
 use crate::store::tables::{self, Indexes};
 
 /// Parts of a view's rows that wait for the database, at most.
@@ -82,8 +84,8 @@ pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::
     let mut days = DayDigests::new();
     let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
     for row in histories.rows::<R>() {
-        row.copy(&mut buffer);
-        rows::add(&mut days, &row, histories.reference());
+        buffer.append(&row);
+        day_digests::add(&mut days, &row, histories.reference());
         if buffer.ready().is_some_and(|part| parts.blocking_send(part).is_err()) {
             return days;
         }

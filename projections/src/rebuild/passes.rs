@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use daybook_event_log::{PageRange, Position};
 
 use super::PhaseClock;
-use super::histories::Histories;
 use super::reading::{self, Source};
-use crate::ViewError;
+use crate::control::error::ViewError;
+use crate::projection::histories::Histories;
 
 /// The passes that are still to come.
 #[derive(Debug)]

@@ -12,10 +12,12 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::{Listener, PhaseClock, Rebuild, Record, loading};
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationState};
+use crate::control::error::ViewError;
+use crate::control::generation;
+use crate::control::ids::{Generation, GenerationState};
 use crate::projection::canonical::Digest;
-use crate::store::rows;
+use crate::projection::day_digests;
+use crate::store::{rows, tables};
 
 /// The name of a generation of the past: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -131,8 +133,8 @@ impl Rebuild {
         let (mut digests, mut reservations) = (Vec::new(), 0);
         for generation in generations {
             let days = rows::read_digests(&transaction, *generation).await?;
-            reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
-            digests.push(days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest)));
+            reservations = day_digests::reservations(&days);
+            digests.push(day_digests::total(&days));
             generation::end_as_past(&transaction, *generation, name.as_str()).await?;
         }
         transaction.commit().await?;
@@ -158,7 +160,7 @@ impl Rebuild {
             let state = all.into_iter().find(|one| one.generation == generation).map(|one| one.state);
             match state {
                 Some(GenerationState::Past | GenerationState::Kept | GenerationState::Failed) => {
-                    generation::drop(&client, generation).await
+                    tables::drop_generation(&client, generation).await
                 }
                 Some(GenerationState::Live | GenerationState::Building) | None => {
                     Err(ViewError::NotToBeDropped { generation, state })

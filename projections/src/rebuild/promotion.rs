@@ -7,10 +7,13 @@ use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 
 use super::{LIVE_WAIT, Rebuild};
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationStatus};
-use crate::live::projector::{Projector, commit};
+use crate::control::error::ViewError;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::Generation;
+use crate::control::notify::commit_and_announce;
+use crate::live::projector::Projector;
 use crate::projection::canonical::Digest;
+use crate::projection::day_digests;
 use crate::store::rows;
 
 /// What was promoted.
@@ -41,9 +44,8 @@ pub(super) async fn promote(
     let mut reservations = 0;
     for generation in serving_after(&live, generations, position) {
         let days = rows::read_digests(&transaction, generation).await?;
-        reservations = days.values().map(|day| day.reservations.unsigned_abs()).sum();
-        let total = days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest));
-        digests.insert(generation.to_string(), total);
+        reservations = day_digests::reservations(&days);
+        digests.insert(generation.to_string(), day_digests::total(&days));
         match &compared_with {
             Some(other) if *other != days => return Err(ViewError::Differs(generation)),
             Some(_) | None => compared_with = Some(days),
@@ -53,7 +55,7 @@ pub(super) async fn promote(
     for generation in generations {
         generation::promote(&transaction, *generation).await?;
     }
-    commit(transaction).await?;
+    commit_and_announce(transaction).await?;
     Ok(Promoted { position, reservations, compared: digests.len() > 1, digests })
 }
 

@@ -14,12 +14,12 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::PhaseClock;
-use super::histories::Histories;
 use super::intake::{Found, RebuildInterpreter};
 use super::memory::Memory;
-use crate::ViewError;
-use crate::live::parked::LeftOut;
+use crate::control::error::ViewError;
+use crate::control::ids::LeftOut;
 use crate::projection::change::{Decoded, DecodedChange};
+use crate::projection::histories::Histories;
 
 /// Events that are handed from thread to thread at once.
 const CHUNK_EVENTS: usize = 512;

@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::clock::{Phase, PhaseClock, Progress};
-use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::error::{ViewError, describe};
+use crate::control::generation;
+use crate::control::ids::Generation;
 
 /// Between two writings of one phase, at least.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -41,7 +42,7 @@ async fn keep(pool: Pool, generations: Vec<Generation>, mut progress: watch::Rec
             continue;
         }
         if let Err(error) = write(&pool, &generations, known).await {
-            tracing::debug!(error = %crate::describe(&error), "the progress of a rebuild was not written down");
+            tracing::debug!(error = %describe(&error), "the progress of a rebuild was not written down");
         }
         written = Some((known.phase, Instant::now()));
     }

@@ -11,14 +11,15 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::histories::Histories;
 use super::intake::{Failings, Found};
 use super::loading::{release, write_out};
 use super::passes::Passes;
 use super::reading::finished;
 use super::{Phase, PhaseClock, Progress, Rebuild};
-use crate::ViewError;
+use crate::control::error::ViewError;
 use crate::projection::canonical::Digest;
+use crate::projection::day_digests;
+use crate::projection::histories::Histories;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
@@ -109,6 +110,6 @@ impl TrialView {
         }
         self.reservations += histories.len();
         self.closures += histories.closures().len();
-        self.digest = finished(writing).await.values().fold(self.digest, |sum, day| sum.with(day.digest));
+        self.digest = self.digest.with(day_digests::total(&finished(writing).await));
     }
 }

@@ -7,6 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{NaiveDate, NaiveDateTime};
 use uuid::Uuid;
 
+use crate::projection::row::{ColumnWriter, ReservationRow};
+
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: i16 = -1;
 
@@ -39,38 +41,10 @@ impl CopyBuffer {
         Self { buffer, columns }
     }
 
-    /// Starts a row; each of its columns follows in order.
-    pub(crate) fn row(&mut self) -> &mut Self {
+    /// Appends a row.
+    pub(crate) fn append(&mut self, row: &impl ReservationRow) {
         self.buffer.put_i16(self.columns);
-        self
-    }
-
-    /// A text, an enum's label, or null.
-    pub(crate) fn text(&mut self, value: Option<&str>) -> &mut Self {
-        self.field(value.map(str::as_bytes))
-    }
-
-    /// An integer.
-    pub(crate) fn integer(&mut self, value: i32) -> &mut Self {
-        self.field(Some(&value.to_be_bytes()))
-    }
-
-    /// A uuid.
-    pub(crate) fn uuid(&mut self, value: Uuid) -> &mut Self {
-        self.field(Some(value.as_bytes()))
-    }
-
-    /// A date.
-    pub(crate) fn date(&mut self, value: NaiveDate) -> &mut Self {
-        let days = value.signed_duration_since(EPOCH).num_days();
-        self.field(Some(&(days as i32).to_be_bytes()))
-    }
-
-    /// A timestamp without time zone, or null.
-    pub(crate) fn timestamp(&mut self, value: Option<NaiveDateTime>) -> &mut Self {
-        let micros = value.map(|value| value.signed_duration_since(EPOCH.and_time(chrono::NaiveTime::MIN)));
-        let micros = micros.map(|since| since.num_microseconds().unwrap_or(i64::MAX).to_be_bytes());
-        self.field(micros.as_ref().map(<[u8; 8]>::as_slice))
+        row.write_columns(self);
     }
 
     fn field(&mut self, value: Option<&[u8]>) -> &mut Self {
@@ -93,5 +67,30 @@ impl CopyBuffer {
     pub(crate) fn finish(mut self) -> Bytes {
         self.buffer.put_i16(TRAILER);
         self.buffer.freeze()
+    }
+}
+
+impl ColumnWriter for CopyBuffer {
+    fn text(&mut self, value: Option<&str>) -> &mut Self {
+        self.field(value.map(str::as_bytes))
+    }
+
+    fn integer(&mut self, value: i32) -> &mut Self {
+        self.field(Some(&value.to_be_bytes()))
+    }
+
+    fn uuid(&mut self, value: Uuid) -> &mut Self {
+        self.field(Some(value.as_bytes()))
+    }
+
+    fn date(&mut self, value: NaiveDate) -> &mut Self {
+        let days = value.signed_duration_since(EPOCH).num_days();
+        self.field(Some(&(days as i32).to_be_bytes()))
+    }
+
+    fn timestamp(&mut self, value: Option<NaiveDateTime>) -> &mut Self {
+        let micros = value.map(|value| value.signed_duration_since(EPOCH.and_time(chrono::NaiveTime::MIN)));
+        let micros = micros.map(|since| since.num_microseconds().unwrap_or(i64::MAX).to_be_bytes());
+        self.field(micros.as_ref().map(<[u8; 8]>::as_slice))
     }
 }

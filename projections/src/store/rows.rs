@@ -1,6 +1,6 @@
 //! Rows of a generation in PostgreSQL: fetched for a batch, written back with it, loaded as a whole by COPY.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chrono::NaiveDate;
@@ -11,40 +11,20 @@ use tokio::sync::mpsc;
 use tokio_postgres::IsolationLevel;
 use uuid::Uuid;
 
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
 use crate::projection::change::ViewChange;
-use crate::projection::fold::{ClosureRow, Fold, Reference};
+use crate::projection::closure::ClosureRow;
+use crate::projection::day_digests::{DayDigest, DayDigests, add, remove};
+use crate::projection::fold::Fold;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
 /// A view of the database as it is at one moment: whatever is read in it is of one position.
-pub(crate) async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+pub async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     Ok(snapshot.start().await?)
-}
-
-/// A day's reservations: how many and the sum of their facts' hashes. As a change, either may be negative.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct DayDigest {
-    pub(crate) reservations: i64,
-    pub(crate) digest: Digest,
-}
-
-/// Digests by day, of rows or of a change to them.
-pub(crate) type DayDigests = BTreeMap<NaiveDate, DayDigest>;
-
-/// Adds a row's fact to its day.
-pub(crate) fn add<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
-    let day = days.entry(row.date()).or_default();
-    day.reservations += 1;
-    day.digest = day.digest.with(row.fact(reference).hash());
-}
-
-fn take_out<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
-    let day = days.entry(row.date()).or_default();
-    day.reservations -= 1;
-    day.digest = day.digest.without(row.fact(reference).hash());
 }
 
 /// Applies effects to a generation's tables, within a transaction. Gives the reference data as the effects leave it.
@@ -58,7 +38,7 @@ pub(crate) async fn apply<R: ReservationRow>(
     fetch(transaction, generation, effects, &mut fold).await?;
     let mut change = DayDigests::new();
     let before: Vec<Box<R>> = fold.rows.values().cloned().collect();
-    before.iter().for_each(|row| take_out(&mut change, row.as_ref(), &fold.reference));
+    before.iter().for_each(|row| remove(&mut change, row.as_ref(), &fold.reference));
     effects.iter().copied().for_each(|effect| fold.apply(effect));
     fold.rows.values().for_each(|row| add(&mut change, row.as_ref(), &fold.reference));
     change.retain(|_, day| *day != DayDigest::default());
@@ -266,7 +246,7 @@ async fn write_digests(
 }
 
 /// The digests that are kept with a generation's rows, of all days that have any.
-pub(crate) async fn read_digests(
+pub async fn read_digests(
     client: &impl GenericClient,
     generation: Generation,
 ) -> Result<DayDigests, ViewError> {

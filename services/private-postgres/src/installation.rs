@@ -60,12 +60,12 @@ impl DumpPrograms {
     }
 }
 
-/// Path of `psql` in the first server installation that has it.
+/// Path of a client program (`psql`, `pg_restore`) in the first installation that has `psql`.
 ///
 /// # Errors
 /// [`Error::NotInstalled`] or [`Error::ProgramMissing`], which say what to install or set.
-pub fn psql_program() -> Result<PathBuf, Error> {
-    Ok(Installation::find_all(PSQL)?[0].program("psql"))
+pub fn client_program(name: &str) -> Result<PathBuf, Error> {
+    Ok(Installation::find_all(PSQL)?[0].program(name))
 }
 
 /// A folder of PostgreSQL's programs and their major version.

@@ -28,7 +28,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use self::error::Error;
-pub use self::installation::{DumpPrograms, psql_program};
+pub use self::installation::{DumpPrograms, client_program};
 
 use self::cluster::Cluster;
 use self::locks::{StartLock, UsageLock};

@@ -30,7 +30,10 @@ impl Asker {
         self.stream.write_all(request).await?;
         let head = loop {
             ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the connection was closed");
-            ensure!(self.received.len() < MAX_ANSWER_BYTES, "a response has {MAX_ANSWER_BYTES} bytes or more");
+            ensure!(
+                self.received.len() < MAX_ANSWER_BYTES,
+                "a response has {MAX_ANSWER_BYTES} bytes or more"
+            );
             if let Some(head) = Head::read(&self.received)?.filter(|head| self.received.len() >= head.end()) {
                 break head;
             }

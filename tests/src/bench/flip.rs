@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use daybook_domain::ReadModel;
-use daybook_projections::generation;
+use daybook_projections::{GenerationState, generation};
 
 use super::read::Server;
 use super::report::{Aim, Measured, Round, Unit};
@@ -75,8 +75,8 @@ async fn flip_until(clinic: &Clinic, end: Instant) -> anyhow::Result<usize> {
     let mut flips = 0;
     while Instant::now() < end {
         let all = generation::list(&clinic.pool.get().await?).await?;
-        let kept = all.iter().find(|standing| standing.state == generation::GenerationState::Kept);
-        clinic.rebuild().promote_again(kept.context("there is no kept generation")?.generation, &|_| {}).await?;
+        let kept = all.iter().find(|standing| standing.state == GenerationState::Kept);
+        clinic.rebuild().promote_again(kept.context("a kept generation")?.generation, &|_| {}).await?;
         flips += 1;
         tokio::time::sleep(FLIP_PAUSE).await;
     }

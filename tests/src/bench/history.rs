@@ -150,7 +150,8 @@ impl Past {
     }
 
     fn requested(&self, entry: &Entry, number: usize) -> anyhow::Result<ReservationRequested> {
-        let service = self.services.get(number % self.services.len()).context("the clinic has no services")?;
+        let service =
+            self.services.get(number % self.services.len()).context("the clinic has no services")?;
         let (text, placement) = wish(number);
         Ok(ReservationRequested {
             reservation: entry.reservation.clone(),

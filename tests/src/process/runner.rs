@@ -31,7 +31,8 @@ impl Installation {
         settings: &[(&str, &str)],
     ) -> anyhow::Result<(Runner, String)> {
         let arguments: Vec<&str> = ["projection", "run"].iter().chain(arguments).copied().collect();
-        let mut child = self.command(&arguments, settings).await?.spawn().context("starting `daybook projection run`")?;
+        let mut child =
+            self.command(&arguments, settings).await?.spawn().context("starting `daybook projection run`")?;
         let output = Output::collect(&mut child)?;
         let said = output.first_line(PROCESS_PATIENCE).await;
         let line =

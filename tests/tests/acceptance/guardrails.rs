@@ -63,9 +63,11 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     })
     .await;
     for service in &services {
-        within(IN_FORCE, "both processes to answer from the legacy view", async || match round(service).await {
-            (0, 0) => Ok(()),
-            found => Err(format!("{found:?}")),
+        within(IN_FORCE, "both processes to answer from the legacy view", async || {
+            match round(service).await {
+                (0, 0) => Ok(()),
+                found => Err(format!("{found:?}")),
+            }
         })
         .await;
     }

@@ -99,7 +99,11 @@ async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_
     assert_eq!(silent.code, Some(2), "{}", silent.stderr);
     let unattended = migrate(&clinic, &["advance", "--override", "a drill"]).await;
     assert_eq!(unattended.code, Some(2), "{}", unattended.stderr);
-    assert_eq!(done(&clinic, &["status", "--json"]).await["stage"], "legacy", "nothing must be recorded so far");
+    assert_eq!(
+        done(&clinic, &["status", "--json"]).await["stage"],
+        "legacy",
+        "nothing must be recorded so far"
+    );
 
     enter(&clinic, "shadow").await;
     let (event, actor) = last_event(&database, "StageEntered").await;

@@ -129,13 +129,16 @@ async fn a_rehearsal_of_all_stages_leaves_the_live_log_and_views_unchanged() {
         answered(&back["traffic"]);
         assert!(back["in_force_seconds"].as_f64().unwrap() < 10.0, "{back}");
         assert_eq!(back["restored_seconds"].is_number(), name == "retired", "{back}");
-        assert!(number(&back["shown_in_part"]["time_under_review"]) > 0, "the export must contain such rows: {back}");
+        assert!(
+            number(&back["shown_in_part"]["time_under_review"]) > 0,
+            "the export must contain such rows: {back}"
+        );
         expected = is_whole(&back["held"], 2);
     }
     assert_eq!(expected, number(&report["reservations"]) + number(&report["booked"]));
     assert!(number(&report["booked"]) > 0, "{report}");
     let shut = stages[1]["shut"].as_array().unwrap();
-    assert!(shut.contains(&json!("backup")), "gates must be measured and reported: {unmet:?}");
+    assert!(shut.contains(&json!("backup")), "gates must be measured and reported: {shut:?}");
     assert!(stages.iter().all(|stage| !stage["shut"].as_array().unwrap().contains(&json!("soak"))));
 
     assert_eq!(scratch_databases(&database).await, 0);

@@ -69,7 +69,11 @@ async fn the_legacy_view_is_retired_and_restored_under_a_running_service() {
 
     let restored = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     assert_eq!((&restored["proof"], &restored["rebuild"]["compared"]), (&"other_view".into(), &true.into()));
-    assert_eq!(read_after(&service, &booked[2]).await.model, "dynamic", "until the percentage is raised again");
+    assert_eq!(
+        read_after(&service, &booked[2]).await.model,
+        "dynamic",
+        "until the percentage is raised again"
+    );
     done(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
     until("the restored view to answer reads", async || {
         let answer = read_after(&service, &booked[2]).await;

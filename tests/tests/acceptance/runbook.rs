@@ -44,7 +44,7 @@ async fn a_service_on_its_private_postgresql_accepts_the_request_of_the_runbook(
 
 /// Runs a pasted command line and returns its output.
 async fn paste(line: &str) -> String {
-    let programs = daybook_private_postgres::psql_program().unwrap();
+    let programs = daybook_private_postgres::client_program("psql").unwrap();
     let path = format!("{}:{}", programs.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let output = tokio::process::Command::new("sh").args(["-c", line]).env("PATH", path).output();
     let output = output.await.unwrap();

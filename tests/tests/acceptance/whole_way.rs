@@ -150,10 +150,7 @@ async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     let (out, back) = (folder.join("review.csv"), folder.join("reviewed.csv"));
     let waiting = operator.done(&["import", "review", "list", "--json"]).await;
     let waiting = waiting["waiting"].as_u64().unwrap();
-    assert!(
-        (1..rows as u64 / 20).contains(&waiting),
-        "{waiting} await review: at least 95 % must be parsed"
-    );
+    assert!((1..rows as u64 / 20).contains(&waiting), "{waiting} await review: at least 95 % must be parsed");
     operator.done(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
     let mut reader = csv::Reader::from_path(&out).unwrap();
     let decision = reader.headers().unwrap().iter().position(|name| name == "decision").unwrap();

@@ -57,7 +57,11 @@ async fn a_batch_under_an_outdated_epoch_is_not_committed() {
     book(&clinic, 2).await;
     clinic.settled().await.unwrap();
     let later = leader_that(&clinic, |leader| leader.process.host == "clinic").await;
-    assert_eq!(number(later.epoch), number(first.epoch) + 2, "it must have stood by and led again after the other");
+    assert_eq!(
+        number(later.epoch),
+        number(first.epoch) + 2,
+        "it must have stood by and led again after the other"
+    );
     assert_eq!(epochs(&clinic).await, [number(later.epoch); 2]);
 }
 
@@ -97,7 +101,11 @@ async fn a_stopping_leader_hands_over_and_the_epoch_rises() {
     role.wait_for(|role| role.is_some()).await.unwrap();
     live_through(&clinic, &mut Dice::new(3), 20).await;
     clinic.settled().await.unwrap();
-    assert_eq!(leader_that(&clinic, |_| true).await.epoch, first.epoch, "a leader with a heartbeat must not be replaced");
+    assert_eq!(
+        leader_that(&clinic, |_| true).await.epoch,
+        first.epoch,
+        "a leader with a heartbeat must not be replaced"
+    );
     clinic.stop_engine();
     let after = leader_that(&clinic, |leader| leader.process.host == "second").await;
     assert!(after.epoch > first.epoch && after.holds_lock, "{after:?}");

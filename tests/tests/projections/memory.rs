@@ -33,7 +33,11 @@ async fn a_rebuild_with_one_pass_per_day_schedule_produces_identical_bytes() {
         let report = rebuild.run(&ReadModel::ALL, &listener).await.unwrap();
         let pages = pages(&clinic).await;
         assert!(pages > 2, "{pages}");
-        assert_eq!(*passes.lock().unwrap(), (1..=pages).collect(), "a day schedule must not be split between passes");
+        assert_eq!(
+            *passes.lock().unwrap(),
+            (1..=pages).collect(),
+            "a day schedule must not be split between passes"
+        );
         assert_eq!(report.events, clinic.log.head().await.unwrap().commit(), "each event must count once");
         for (model, before) in ReadModel::ALL.into_iter().zip(before) {
             let rebuilt = live(&clinic, model).await;

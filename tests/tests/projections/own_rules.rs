@@ -198,7 +198,11 @@ async fn a_generation_older_than_the_rules_applies_them() {
     client.batch_execute(&migration()).await.unwrap();
     let columns = r#"SELECT count(*) FROM pg_attribute WHERE attname = 'readAs'
         AND attrelid = 'public.reservations'::regclass"#;
-    assert_eq!(client.query_one(columns, &[]).await.unwrap().get::<_, i64>(0), 0, "the table of the old system is left alone");
+    assert_eq!(
+        client.query_one(columns, &[]).await.unwrap().get::<_, i64>(0),
+        0,
+        "the table of the old system is left alone"
+    );
     take_over(&clinic).await;
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");

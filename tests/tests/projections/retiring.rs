@@ -155,7 +155,11 @@ async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
     assert!(week.iter().any(|event| &*event.event_type == "SubjectForgotten"));
     for booking in &bookings {
         let verdict = (&booking["judged_by"], &booking["other_verdict"]);
-        assert_eq!(verdict, (&"dynamic".into(), &serde_json::Value::Null), "only the dynamic rules may apply");
+        assert_eq!(
+            verdict,
+            (&"dynamic".into(), &serde_json::Value::Null),
+            "only the dynamic rules may apply"
+        );
     }
 
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
@@ -200,7 +204,10 @@ async fn assert_is_retired(clinic: &Clinic) {
     let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(standings.iter().all(|one| one.generation.model == ReadModel::Dynamic), "{standings:?}");
     assert_eq!(legacy_things(clinic).await, [""; 0]);
-    assert!(clinic.rebuild().missing().await.unwrap().is_none(), "a retired view must not be reported as missing");
+    assert!(
+        clinic.rebuild().missing().await.unwrap().is_none(),
+        "a retired view must not be reported as missing"
+    );
     let compared = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.map(drop);
     let rebuilt = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.map(drop);
     for refused in [compared, rebuilt] {

@@ -64,7 +64,10 @@ async fn the_views_for_people_show_the_fields_of_both_views() {
     assert_eq!(count(&client, same).await, all);
     assert_eq!(count(&client, "SELECT count(*) FROM runbook.reservations").await, all);
     let own = names(&["subject", "version", "minutes"]);
-    assert!(columns(&client, "reservations").await.is_disjoint(&own), "Daybook's internal columns must not be shown");
+    assert!(
+        columns(&client, "reservations").await.is_disjoint(&own),
+        "Daybook's internal columns must not be shown"
+    );
     for (table, column) in [
         ("services", "isactive"),
         ("clinic_time_slots", "isActive"),
@@ -102,7 +105,11 @@ async fn after_a_promotion_they_show_the_new_generation_and_the_kept_one_can_be_
         assert!(report.people_views_refreshed);
         assert_eq!(shown(&client).await, names(&expected));
         clinic.rebuild().drop_generation(Generation { model, number: 1 }).await.unwrap();
-        assert_eq!(shown(&client).await, names(&expected), "dropping the former generation must not drop the views");
+        assert_eq!(
+            shown(&client).await,
+            names(&expected),
+            "dropping the former generation must not drop the views"
+        );
     }
     let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
     clinic.commands.request(wanted, desk()).await.unwrap();

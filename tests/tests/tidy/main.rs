@@ -6,6 +6,7 @@
 mod code;
 mod dependencies;
 mod files;
+mod layers;
 mod migrations;
 mod style;
 mod words;
@@ -63,6 +64,13 @@ fn uses_between_crates_run_one_way() {
     let manifests = files::below(workspace(), "toml");
     let findings: Vec<_> =
         manifests.iter().flat_map(|file| dependencies::check(&file.path, &file.text)).collect();
+    assert_tidy(&findings);
+}
+
+#[test]
+fn folders_of_a_crate_use_those_before_them() {
+    let sources = files::below(workspace(), "rs");
+    let findings: Vec<_> = sources.iter().flat_map(|file| layers::check(&file.path, &file.text)).collect();
     assert_tidy(&findings);
 }
 

@@ -9,8 +9,8 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::AuditProgress;
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 
 /// Events between two tellings of how far it is.
 const TELL_EVERY_EVENTS: u64 = 10_000;

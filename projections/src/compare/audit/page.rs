@@ -8,10 +8,11 @@ use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 
 use super::count::LeftOut;
-use crate::ViewError;
+use crate::control::error::ViewError;
 use crate::projection::change::{Interpreter, ViewChange};
-use crate::projection::fold::{Fold, Reference};
+use crate::projection::fold::Fold;
 use crate::projection::interpret::interpret_sound;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
 /// An event and what it means to a view.

@@ -15,18 +15,21 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::MAX_FINDINGS;
 use super::count::LeftOut;
 use super::finding::{Drill, as_json, closures_of, rows_of};
-use super::page;
-use crate::ViewError;
-use crate::control::generation::{Generation, GenerationStatus};
-use crate::projection::fold::{ClosureRow, Fold, Reference};
+use super::{MAX_FINDINGS, page};
+use crate::control::error::ViewError;
+use crate::control::generation::GenerationStatus;
+use crate::control::ids::Generation;
+use crate::projection::closure::ClosureRow;
+use crate::projection::day_digests::{self, DayDigests};
+use crate::projection::fold::Fold;
 use crate::projection::interpret::resume;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
-use crate::store::rows::{self, DayDigests};
+use crate::store::rows;
 
 /// What is to be derived anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,7 +191,7 @@ impl Place<'_> {
         let mut sums = DayDigests::new();
         for row in self.transaction.query(&sql, &[&days]).await? {
             let row: R = rows::read_json(row.try_get(0)?, self.generation)?;
-            rows::add(&mut sums, &row, self.reference);
+            day_digests::add(&mut sums, &row, self.reference);
         }
         let clear = format!("DELETE FROM {schema}.day_digests WHERE date = ANY($1)");
         self.transaction.execute(&clear, &[&days]).await?;

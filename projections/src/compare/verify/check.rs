@@ -13,15 +13,15 @@ use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use daybook_vault::Decryptor;
 use serde::Serialize;
 
+use super::days::Days;
 use super::proof::{Proof, ProofDay, ProofError, ProofView, proof_days};
 use super::recount::Tally;
-use super::verdict::Days;
-use crate::control::generation::Generation;
+use crate::control::ids::Generation;
 use crate::projection::change::{Decoded, Interpreter};
+use crate::projection::histories::Histories;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
-use crate::rebuild::Histories;
 
 /// So many events are taken between two looks around: progress is told, and whoever waits on the same task gets a turn.
 const EVENTS_BETWEEN_LOOKS: u64 = 512;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::projection::fold::Reference;
+use crate::projection::reference::Reference;
 use crate::projection::row::dynamic::DynamicRow;
 
 /// Rows by what the enum view can say of them. One without a time may be of a service without an enum value as well.

@@ -1,20 +1,15 @@
 //! A reservation on which two generations differ: what each says, what its events say, and which event said it.
 
 use chrono::NaiveDate;
-use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use serde::Serialize;
 
+use super::fields::{NOT_SHOWN, WHOLE, differing_names, find, said};
 use super::side::Sides;
-use super::trail::{Replayed, Trail};
-use crate::control::generation::Generation;
-use crate::projection::canonical::{Access, CanonicalReservation, Field};
-use crate::projection::fold::Reference;
-
-/// What a reader sees in place of what names somebody.
-pub(crate) const NOT_SHOWN: &str = "(not shown)";
-
-/// The field that stands for the reservation as a whole.
-pub(crate) const WHOLE: &str = "reservation";
+use super::suspect::Suspect;
+use super::trail::{Replayed, Trail, WrittenBy};
+use crate::control::ids::Generation;
+use crate::projection::canonical::Access;
+use crate::projection::reference::Reference;
 
 /// A reservation on which two generations differ.
 #[derive(Debug, Clone, Serialize)]
@@ -51,50 +46,7 @@ pub struct SideValue {
     pub written_by: Option<WrittenBy>,
 }
 
-/// An event, by where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WrittenBy {
-    /// Its position in the log.
-    pub position: Position,
-    /// Its stream.
-    pub stream: StreamName,
-    /// Its place in the stream.
-    pub revision: Revision,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: Box<str>,
-}
-
-impl WrittenBy {
-    pub(super) fn of(event: &RecordedEvent) -> Self {
-        let RecordedEvent { position, stream, revision, event_type: kind, .. } = event;
-        Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
-    }
-}
-
-/// The fields of a fact with what they say.
-pub(crate) type Fields = Vec<(Field, String)>;
-
-/// A reservation that was found to differ.
-#[derive(Debug)]
-pub(super) struct Suspect {
-    pub(super) reservation: String,
-    /// Its day, and the day of the other side where that has another.
-    pub(super) dates: (NaiveDate, NaiveDate),
-    fields: [Option<Fields>; 2],
-}
-
 impl Suspect {
-    pub(super) fn of(facts: &[Option<CanonicalReservation<'_>>; 2]) -> Option<Self> {
-        let first = facts.iter().flatten().next()?;
-        let last = facts.iter().flatten().last()?;
-        Some(Self {
-            reservation: first.id.to_owned(),
-            dates: (first.date, last.date),
-            fields: facts.each_ref().map(|fact| fact.as_ref().map(CanonicalReservation::fields)),
-        })
-    }
-
     /// Holds what both sides say against what the reservation's events say.
     pub(super) fn explain(&self, sides: &Sides, trail: Option<&Trail>, reference: &Reference) -> Difference {
         let replayed = sides.generations.map(|generation| {
@@ -127,28 +79,8 @@ impl Suspect {
         };
         DifferingField { field: name, sides: [side(0), side(1)] }
     }
-
-    fn said(&self, side: usize, name: &str) -> &str {
-        said(self.fields[side].as_ref(), name)
-    }
 }
 
 fn replayed_said<'a>(replayed: &'a Replayed, name: &str) -> &'a str {
     said(replayed.fields.as_ref(), name)
-}
-
-fn said<'a>(fields: Option<&'a Fields>, name: &str) -> &'a str {
-    let Some(fields) = fields else { return "missing" };
-    find(fields, name).map_or("there", |(_, value)| value)
-}
-
-/// The field of a name.
-pub(crate) fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a (Field, String)> {
-    fields.iter().find(|(field, _)| field.name == name)
-}
-
-/// The names of the fields that are in both and differ.
-pub(crate) fn differing_names(left: &Fields, right: &Fields) -> Vec<&'static str> {
-    let pairs = left.iter().zip(right);
-    pairs.filter(|((_, left), (_, right))| left != right).map(|((field, _), _)| field.name).collect()
 }

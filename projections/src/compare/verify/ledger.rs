@@ -9,25 +9,27 @@ use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 use uuid::Uuid;
 
-use super::Verdict;
-use crate::ViewError;
-use crate::control::generation::Generation;
+use super::declared::Declared;
+use super::verdict::Verdict;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
+use crate::projection::canonical::Digest;
 
 /// A full comparison as it was written down.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Written {
+pub struct Written {
     /// Seconds since then, by the clock of the database, which also wrote down when it was.
-    pub(crate) age_seconds: f64,
+    pub age_seconds: f64,
     /// Where both views stood.
-    pub(crate) position: Position,
+    pub position: Position,
     /// Reservations of the dynamic view.
-    pub(crate) reservations: i64,
+    pub reservations: i64,
     /// Version of the rules by which rows were reduced.
-    pub(crate) rules_version: i32,
+    pub rules_version: i32,
     /// Reservations that differ.
-    pub(crate) differing: i64,
+    pub differing: i64,
     /// Days that differ, or whose kept digest was wrong.
-    pub(crate) wrong_days: i64,
+    pub wrong_days: i64,
 }
 
 /// Writes a verdict down, where it is one on both views. Those that are older than a year go.
@@ -41,14 +43,9 @@ pub(super) async fn note(client: &impl GenericClient, verdict: &Verdict) -> Resu
     let rows =
         |side: &Generation| count(verdict.reservations.get(&side.to_string()).copied().unwrap_or_default());
     let digest = |side: &Generation| -> Uuid {
-        verdict
-            .digests
-            .get(&side.to_string())
-            .copied()
-            .unwrap_or(crate::projection::canonical::Digest::EMPTY)
-            .to_uuid()
+        verdict.digests.get(&side.to_string()).copied().unwrap_or(Digest::EMPTY).to_uuid()
     };
-    let declared: BTreeMap<&str, u64> = verdict.declared.iter().flat_map(super::Declared::kinds).collect();
+    let declared: BTreeMap<&str, u64> = verdict.declared.iter().flat_map(Declared::kinds).collect();
     let declared =
         serde_json::to_string(&declared).map_err(|_| ViewError::Control { what: "declared differences" })?;
     let (differing, days) = (count(verdict.differing), count(verdict.differing_days.total));
@@ -92,7 +89,7 @@ const LAST: &str = "
     FROM control.verdicts WHERE legacy = $1 AND dynamic = $2 ORDER BY made_at DESC LIMIT 1";
 
 /// The last full comparison of two generations, the legacy view's first.
-pub(crate) async fn last(
+pub async fn last(
     client: &impl GenericClient,
     [legacy, dynamic]: [Generation; 2],
 ) -> Result<Option<Written>, ViewError> {

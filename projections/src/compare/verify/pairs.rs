@@ -8,10 +8,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::side::Sides;
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 use crate::projection::canonical::CanonicalReservation;
-use crate::projection::fold::Reference;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;

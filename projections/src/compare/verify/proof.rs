@@ -11,12 +11,11 @@ use daybook_event_log::portable::FileError;
 use serde::{Deserialize, Serialize};
 
 use super::recount::Tally;
-use super::verdict::{Verdict, reservations, total};
-use crate::ViewError;
-use crate::control::generation::Generation;
-use crate::live::parked::Place;
-use crate::projection::canonical::{Digest, FOLD_VERSION};
-use crate::store::rows::{DayDigest, DayDigests};
+use super::verdict::Verdict;
+use crate::control::error::ViewError;
+use crate::control::ids::{FOLD_VERSION, Generation, Place};
+use crate::projection::canonical::Digest;
+use crate::projection::day_digests::{DayDigest, DayDigests, reservations, total};
 
 /// Version of the form that this release writes, and the only one that it reads.
 const FORM_VERSION: u32 = 1;

@@ -4,16 +4,16 @@ use chrono::NaiveDate;
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 
-use super::MAX_DIFFERENCES;
+use super::days::Days;
 use super::declared::Declared;
-use super::difference::Suspect;
 use super::pairs::{AnyRow, Pair, pairs};
 use super::side::Sides;
-use super::verdict::{Days, differing_days};
-use crate::ViewError;
+use super::suspect::{MAX_DIFFERENCES, Suspect};
+use crate::control::error::ViewError;
 use crate::projection::canonical::{CanonicalReservation, Digest};
-use crate::projection::fold::Reference;
-use crate::store::rows::{self, DayDigest, DayDigests};
+use crate::projection::day_digests::{DayDigest, DayDigests, differing_days};
+use crate::projection::reference::Reference;
+use crate::store::rows;
 
 /// What was counted of one generation's rows.
 #[derive(Debug, Default)]

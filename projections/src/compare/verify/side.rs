@@ -4,9 +4,9 @@ use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationState, GenerationStatus};
-use crate::projection::canonical::FOLD_VERSION;
+use crate::control::error::ViewError;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{FOLD_VERSION, Generation, GenerationState};
 
 /// Two generations at one position.
 #[derive(Debug)]

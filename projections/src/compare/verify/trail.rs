@@ -9,17 +9,41 @@ use daybook_event_log::{
 };
 use daybook_vault::Vault;
 use futures_util::TryStreamExt;
+use serde::Serialize;
 
-use super::difference::{Fields, Suspect, WrittenBy};
-use crate::ViewError;
-use crate::live::parked::LeftOut;
+use super::fields::Fields;
+use super::suspect::Suspect;
+use crate::control::error::ViewError;
+use crate::control::ids::LeftOut;
 use crate::projection::canonical::Access;
 use crate::projection::change::{Change, Interpreter, ViewChange};
-use crate::projection::fold::{Fold, Reference};
+use crate::projection::fold::Fold;
 use crate::projection::interpret::{interpret, interpret_sound};
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
+
+/// An event, by where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenBy {
+    /// Its position in the log.
+    pub position: Position,
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its place in the stream.
+    pub revision: Revision,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Box<str>,
+}
+
+impl WrittenBy {
+    fn of(event: &RecordedEvent) -> Self {
+        let RecordedEvent { position, stream, revision, event_type: kind, .. } = event;
+        Self { position: *position, stream: stream.clone(), revision: *revision, kind: (**kind).into() }
+    }
+}
 
 /// What happened to one reservation, in the order of the log.
 #[derive(Debug, Default)]

@@ -1,17 +1,18 @@
 //! What a comparison found, as it is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use daybook_event_log::Position;
 use serde::Serialize;
 
+use super::days::Days;
+use super::declared::Declared;
+use super::difference::Difference;
 use super::recount::Found;
 use super::side::Sides;
-use super::{Declared, Difference, MAX_DAYS};
-use crate::control::generation::Generation;
-use crate::projection::canonical::{Digest, FOLD_VERSION};
-use crate::store::rows::DayDigests;
+use crate::control::ids::{FOLD_VERSION, Generation};
+use crate::projection::canonical::Digest;
+use crate::projection::day_digests::{differing_days, reservations, total, union};
 
 /// How thoroughly two generations are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -22,27 +23,6 @@ pub enum Mode {
     Full,
     /// By the digests that are kept of every day; rows are read only of days that differ.
     Quick,
-}
-
-/// Clinic days: all counted, the first of them named.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Days {
-    /// How many there are.
-    pub total: u64,
-    /// The earliest of them, [`MAX_DAYS`] at most.
-    pub first: Vec<NaiveDate>,
-}
-
-impl Days {
-    pub(super) fn of(days: impl IntoIterator<Item = NaiveDate>) -> Self {
-        let days: BTreeSet<NaiveDate> = days.into_iter().collect();
-        Self { total: days.len() as u64, first: days.into_iter().take(MAX_DAYS).collect() }
-    }
-
-    /// Whether there are none.
-    pub const fn is_empty(&self) -> bool {
-        self.total == 0
-    }
 }
 
 /// What a comparison found.
@@ -101,24 +81,4 @@ impl Verdict {
 
 fn by_name<T>(sides: &Sides, values: [T; 2]) -> BTreeMap<String, T> {
     sides.generations.iter().map(Generation::to_string).zip(values).collect()
-}
-
-/// Reservations of all days.
-pub(super) fn reservations(days: &DayDigests) -> u64 {
-    days.values().map(|day| day.reservations.unsigned_abs()).sum()
-}
-
-/// Digest of all days.
-pub(super) fn total(days: &DayDigests) -> Digest {
-    days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest))
-}
-
-fn union(days: [&DayDigests; 2]) -> BTreeSet<NaiveDate> {
-    days.into_iter().flat_map(|days| days.keys().copied()).collect()
-}
-
-/// Days that are not the same in both.
-pub(crate) fn differing_days(days: [&DayDigests; 2]) -> Vec<NaiveDate> {
-    let [left, right] = days;
-    union(days).into_iter().filter(|day| left.get(day) != right.get(day)).collect()
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use deadpool_postgres::{ClientWrapper, Object, Pool};
 use tokio::time::sleep;
 
-use super::Epoch;
-use crate::ViewError;
+use crate::control::error::ViewError;
+use crate::control::ids::Epoch;
 
 /// Between two beats.
 const BEAT_PAUSE: Duration = Duration::from_secs(1);

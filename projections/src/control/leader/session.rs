@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Object, Pool, Transaction};
 
-use super::{Epoch, IS_LEADER_LOCK, LEADER_LOCK, LEADER_SILENCE, Process};
-use crate::ViewError;
+use super::{IS_LEADER_LOCK, LEADER_SILENCE, Process};
+use crate::control::error::ViewError;
+use crate::control::ids::Epoch;
+use crate::control::locks;
 
 /// How often a standby tries to become the leader.
 const STANDBY_PAUSE: Duration = Duration::from_millis(500);
@@ -36,7 +38,7 @@ impl Candidate {
 
     /// Tries to get the lock.
     pub(crate) async fn try_lock(&self) -> Result<bool, ViewError> {
-        Ok(self.0.query_one("SELECT pg_try_advisory_lock($1)", &[&LEADER_LOCK]).await?.try_get(0)?)
+        Ok(self.0.query_one("SELECT pg_try_advisory_lock($1)", &[&locks::LEADER]).await?.try_get(0)?)
     }
 
     /// Ends the leader's session if that is silent. Gives how long to wait until the next try for the lock.
@@ -52,7 +54,7 @@ impl Candidate {
                AND {IS_LEADER_LOCK}
                AND coalesce(r.beat_at, a.state_change) < clock_timestamp() - make_interval(secs => $2)"
         );
-        let ended = self.0.query(&sql, &[&LEADER_LOCK, &LEADER_SILENCE.as_secs_f64()]).await?;
+        let ended = self.0.query(&sql, &[&locks::LEADER, &LEADER_SILENCE.as_secs_f64()]).await?;
         if ended.is_empty() {
             return Ok(STANDBY_PAUSE);
         }
@@ -72,7 +74,7 @@ impl Candidate {
                 &[&process.host, &i64::from(process.pid)],
             )
             .await?;
-        let epoch = Epoch(row.try_get(0)?);
+        let epoch = Epoch::from_sql(row.try_get(0)?);
         transaction.commit().await?;
         Ok(Session { client: self.0, epoch })
     }

@@ -4,9 +4,9 @@ use daybook_event_log::{EventLog, Position};
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 
-use super::Place;
 use super::ledger::discarded_places;
-use crate::ViewError;
+use crate::control::error::ViewError;
+use crate::control::ids::Place;
 
 /// Gives what is discarded the positions that it has in this log, by stream and revision, which a history keeps wherever it
 /// goes.

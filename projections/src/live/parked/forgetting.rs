@@ -11,9 +11,8 @@ use deadpool_postgres::GenericClient;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::BlockingKey;
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::{BlockingKey, Generation};
 use crate::projection::change::ViewChange;
 use crate::projection::interpret::Judged;
 

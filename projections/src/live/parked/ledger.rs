@@ -1,23 +1,19 @@
 //! The tables of parked and discarded events. Causes are written as they are given; they hold no word of an event.
 
-use std::collections::HashSet;
-
 use daybook_domain::ReadModel;
 use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
-use super::{BlockedGroup, BlockedKeys, BlockingKey, Discard, ParkedEvent, Place};
-use crate::control::generation::{Generation, GenerationState};
-use crate::{ViewError, describe};
+use super::{BlockedGroup, Discard, ParkedEvent};
+use crate::control::error::{ViewError, describe};
+use crate::control::ids::{BlockingKey, Generation, GenerationState, LeftOut, Place};
+use crate::projection::blocked_keys::BlockedKeys;
 
 /// Columns as [`read`] takes them.
 const COLUMNS: &str =
     "p.model, p.number, p.commit_position, p.prepare_position, p.stream, p.revision, p.kind, p.held_up,
     p.cause, p.parked_at";
-
-/// Positions of events that a view goes on without.
-pub(crate) type LeftOut = HashSet<Position>;
 
 fn odd(what: &'static str) -> ViewError {
     ViewError::Control { what }

@@ -11,12 +11,13 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::sift::{BatchApplier, Mode, before_fault};
-use super::{BlockedKeys, BlockingKey, LeftOut, ParkedEvent, forgetting, ledger};
-use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationState, GenerationStatus};
-use crate::live::projector::commit;
+use super::{ParkedEvent, forgetting, ledger};
+use crate::control::error::ViewError;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{BlockingKey, Generation, GenerationState, LeftOut};
+use crate::control::{locks, notify};
+use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::interpret::{interpret, resume};
-use crate::rebuild::REBUILD_LOCK;
 use crate::store::tables;
 
 /// What is to be taken in.
@@ -166,7 +167,7 @@ async fn discard_within(
 /// Ends the transaction and waits until it is over: what it holds is in the way of whoever comes next.
 async fn end<T>(transaction: Transaction<'_>, outcome: Result<T, ViewError>) -> Result<T, ViewError> {
     match outcome {
-        Ok(done) => commit(transaction).await.map(|()| done),
+        Ok(done) => notify::commit_and_announce(transaction).await.map(|()| done),
         Err(error) => {
             // Where this is not answered, the transaction ends with its connection.
             drop(transaction.rollback().await);
@@ -189,7 +190,7 @@ async fn hold(transaction: &Transaction<'_>) -> Result<Vec<GenerationStatus>, Vi
 
 /// Makes sure that no rebuild is under way or begins until the transaction ends: it could have taken in what is discarded.
 async fn keep_rebuilds_away(transaction: &Transaction<'_>) -> Result<(), ViewError> {
-    let row = transaction.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&REBUILD_LOCK]).await?;
+    let row = transaction.query_one("SELECT pg_try_advisory_xact_lock($1)", &[&locks::REBUILD]).await?;
     if row.try_get(0)? { Ok(()) } else { Err(ViewError::RebuildUnderWay) }
 }
 

@@ -8,17 +8,17 @@ use daybook_domain::ReadModel;
 use daybook_event_log::{Position, RecordedEvent};
 use deadpool_postgres::Transaction;
 
+use super::MAX_PARKED;
 use super::ledger::{self, Entry};
-use super::{BlockedKeys, BlockingKey, MAX_PARKED};
-use crate::control::error::EventFault;
-use crate::control::generation::Generation;
+use crate::control::error::{EventFault, ViewError, describe};
+use crate::control::ids::{BlockingKey, Generation};
+use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::change::ViewChange;
-use crate::projection::fold::Reference;
 use crate::projection::interpret::Judged;
+use crate::projection::reference::Reference;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::rows;
-use crate::{ViewError, describe};
 
 /// How a batch is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ impl BatchApplier {
         ledger::park(transaction, generation, &entries).await?;
         let parked = ledger::count(transaction, generation).await?;
         if parked > MAX_PARKED {
-            return Err(ViewError::TooManyParked { generation });
+            return Err(ViewError::TooManyParked { generation, limit: MAX_PARKED });
         }
         Ok((reference, parked, entries))
     }

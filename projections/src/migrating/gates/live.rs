@@ -6,7 +6,8 @@ use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
 
 use crate::ViewError;
-use crate::control::generation::{self, Generation, GenerationStatus};
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::Generation;
 
 /// What serves, and what should.
 #[derive(Debug, Clone)]

@@ -10,10 +10,10 @@ use deadpool_postgres::Transaction;
 use super::words::{things, time};
 use super::{GateSettings, LiveViews, result};
 use crate::ViewError;
-use crate::compare::verify::differing_days;
 use crate::compare::verify::ledger::{self, Written};
 use crate::control::generation::GenerationStatus;
-use crate::projection::canonical::FOLD_VERSION;
+use crate::control::ids::FOLD_VERSION;
+use crate::projection::day_digests::differing_days;
 use crate::read::lag::MAX_COUNTED_LAG;
 use crate::store::rows;
 

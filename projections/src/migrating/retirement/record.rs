@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::position;
 use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
 
 /// A retirement as it is written down.

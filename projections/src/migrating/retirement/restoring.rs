@@ -10,8 +10,8 @@ use super::record;
 use super::{RetirementFault, Steps, place, position};
 use crate::ViewError;
 use crate::control::generation;
-use crate::projection::canonical::FOLD_VERSION;
-use crate::read::router;
+use crate::control::ids::FOLD_VERSION;
+use crate::read::routing;
 use crate::rebuild::{Listener, RebuildReport};
 
 /// What shows that a restored view is what it has to be. Each was compared with the other view besides.
@@ -41,8 +41,12 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// [`RetirementFault::NotRetired`], [`RetirementFault::NotAsRetired`], or what stopped the rebuild.
-    pub async fn rebuild(&self, reason: Option<&str>, progress: Listener<'_>) -> Result<Rebuilt, ViewError> {
-        let (routing, _) = router::read(&*self.of.log).await?;
+    pub async fn rebuild(
+        &self,
+        reason: Option<&str>,
+        progress: Listener<'_>,
+    ) -> Result<Rebuilt, RetirementFault> {
+        let (routing, _) = routing::read(&*self.of.log).await?;
         let retired = routing.retired.ok_or(RetirementFault::NotRetired)?;
         self.check_other_serves(retired.model).await?;
         let report = self.of.rebuild.run_alone(&[retired.model], progress).await?;
@@ -68,7 +72,7 @@ impl Steps<'_> {
         &self,
         retired: &ViewRetired,
         report: &RebuildReport,
-    ) -> Result<(ViewRestored, RestorationProof), ViewError> {
+    ) -> Result<(ViewRestored, RestorationProof), RetirementFault> {
         let own = report.generations.iter().copied().find(|generation| generation.model == retired.model);
         let generation = own.filter(|_| report.compared).ok_or(RetirementFault::NotCompared)?;
         let digest = report.digests.get(&generation.to_string()).ok_or(RetirementFault::NotCompared)?;
@@ -87,7 +91,7 @@ impl Steps<'_> {
         }
         if restored.digest != retired.digest {
             let recorded = retired.digest.clone();
-            return Err(RetirementFault::NotAsRetired { generation, found: *digest, recorded }.into());
+            return Err(RetirementFault::NotAsRetired { generation, found: *digest, recorded });
         }
         Ok((restored, RestorationProof::RecordedDigest))
     }

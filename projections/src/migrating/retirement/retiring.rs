@@ -12,10 +12,11 @@ use super::record::{self, RetirementRecord};
 use super::{RetirementFault, Steps, place};
 use crate::ViewError;
 use crate::compare::verify::verify;
-use crate::control::generation::{self, Generation, GenerationState, GenerationStatus};
-use crate::live::projector::VIEWS_CHANNEL;
+use crate::control::generation::{self, GenerationStatus};
+use crate::control::ids::{Generation, GenerationState};
+use crate::control::notify::commit_and_announce;
 use crate::projection::canonical::Digest;
-use crate::rebuild::people;
+use crate::store::published_schemas;
 use crate::store::tables;
 
 /// What was found of a view that is fit to be retired.
@@ -60,12 +61,12 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// What stands in the way, and what to do about it.
-    pub async fn examine(&self, model: ReadModel) -> Result<Examined, ViewError> {
+    pub async fn examine(&self, model: ReadModel) -> Result<Examined, RetirementFault> {
         self.check_parked().await?;
         let verdict = verify(&*self.of.log, &self.of.vault, &self.of.pool).await?;
         if !verdict.agrees() {
             let (position, reservations) = (verdict.position, verdict.differing);
-            return Err(RetirementFault::ViewsDiffer { position, reservations }.into());
+            return Err(RetirementFault::ViewsDiffer { position, reservations });
         }
         let compared = verdict.generations.iter().copied().find(|generation| generation.model == model);
         let generation = compared.ok_or(ViewError::NotLive { model })?;
@@ -80,12 +81,12 @@ impl Steps<'_> {
         })
     }
 
-    async fn check_parked(&self) -> Result<(), ViewError> {
+    async fn check_parked(&self) -> Result<(), RetirementFault> {
         let client = self.of.client().await?;
         for standing in generation::live(&client).await? {
             let GenerationStatus { generation, parked: events, .. } = standing;
             if events > 0 {
-                return Err(RetirementFault::Parked { generation, events }.into());
+                return Err(RetirementFault::Parked { generation, events });
             }
         }
         Ok(())
@@ -95,7 +96,7 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// [`RetirementFault::NotRetired`] where the log says so of none.
-    pub async fn note_retired(&self) -> Result<RetirementRecord, ViewError> {
+    pub async fn note_retired(&self) -> Result<RetirementRecord, RetirementFault> {
         let client = self.of.client().await?;
         let (retired, metadata) =
             record::last_in_log(&*self.of.log).await?.ok_or(RetirementFault::NotRetired)?;
@@ -105,7 +106,7 @@ impl Steps<'_> {
         } else {
             vec![]
         };
-        record::enter(&client, &retired, &metadata, &only_here).await
+        Ok(record::enter(&client, &retired, &metadata, &only_here).await?)
     }
 
     /// Lets the retired view serve no more; it is kept up no more either. The rest of what [`GenerationState::Kept`] means holds.
@@ -115,8 +116,7 @@ impl Steps<'_> {
         // Whoever is moving it on comes to the end of the batch first.
         generation::hold_live(&transaction).await?;
         generation::keep_live(&transaction, model).await?;
-        transaction.execute("SELECT pg_notify($1, '')", &[&VIEWS_CHANNEL]).await?;
-        Ok(transaction.commit().await?)
+        commit_and_announce(transaction).await
     }
 
     /// Waits until nobody reads the view any more: requests that were on their way when it stopped serving.
@@ -136,14 +136,14 @@ impl Steps<'_> {
     /// # Errors
     /// [`ViewError::TimedOut`] where somebody reads them for long.
     pub async fn drop_tables(&self, record: &RetirementRecord) -> Result<Vec<Generation>, ViewError> {
-        people::remove(&self.of.pool, record.model).await?;
+        published_schemas::remove(&self.of.pool, record.model).await?;
         let client = self.of.client().await?;
         let mut dropped = Vec::new();
         for standing in generation::list(&client).await? {
             let is_own = standing.generation.model == record.model;
             if is_own && (record.dropped_at.is_none() || standing.state != GenerationState::Past) {
-                people::drop_schema(&self.of.pool, &standing.generation.schema()).await?;
-                generation::drop(&client, standing.generation).await?;
+                published_schemas::drop_schema(&self.of.pool, &standing.generation.schema()).await?;
+                tables::drop_generation(&client, standing.generation).await?;
                 dropped.push(standing.generation);
             }
         }
@@ -172,7 +172,7 @@ impl Steps<'_> {
     ///
     /// # Errors
     /// As the steps; the next `retire` goes on from there.
-    pub async fn finish(&self, tell: impl Fn(&'static str)) -> Result<RetirementRecord, ViewError> {
+    pub async fn finish(&self, tell: impl Fn(&'static str)) -> Result<RetirementRecord, RetirementFault> {
         let record = self.note_retired().await?;
         let model = record.model;
         let live = generation::live(&self.of.client().await?).await?;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::ViewError;
 use crate::compare::verify::Declared;
-use crate::control::generation::Generation;
+use crate::control::ids::Generation;
 
 /// Patients whom a step moves to the other model.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

@@ -5,11 +5,12 @@ use daybook_domain::ReadModel;
 use deadpool_postgres::{Client, GenericClient};
 use serde::Serialize;
 
-use super::SCHEMA;
 use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::migrating::retirement;
 use crate::store::rows::snapshot;
+use crate::store::runbook_schema::{OLD_COLUMNS, SCHEMA};
 use crate::store::tables;
 
 /// Services that the runbook wants at the least.
@@ -118,7 +119,7 @@ async fn enum_schemas(client: &impl GenericClient) -> Result<Vec<String>, ViewEr
 async fn old_fields(client: &impl GenericClient) -> Result<Vec<String>, ViewError> {
     let sql = "SELECT attname::text FROM pg_attribute
                WHERE attrelid = to_regclass($1) AND attname = ANY($2) ORDER BY attnum";
-    names(client, sql, &[&format!("{SCHEMA}.reservations"), &super::schema::OLD.as_slice()]).await
+    names(client, sql, &[&format!("{SCHEMA}.reservations"), &OLD_COLUMNS.as_slice()]).await
 }
 
 async fn names(

@@ -8,7 +8,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::plan::Explained;
 use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::generation;
+use crate::control::ids::Generation;
 
 /// Rows of a table below which PostgreSQL may as well read it whole.
 pub const SMALL_TABLE: u64 = 1_000;

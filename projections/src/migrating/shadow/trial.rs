@@ -11,7 +11,8 @@ use tokio::time::{Duration, sleep};
 
 use super::{Outcome, ReadDifference, Shadow, bounded_snapshot, canonical, stand};
 use crate::ViewError;
-use crate::control::generation::{self, Generation};
+use crate::control::generation;
+use crate::control::ids::Generation;
 use crate::read::query::by_ids_in;
 use crate::store::rows;
 

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, ToSmolStr};
 use uuid::Uuid;
 
-use super::ReservationRow;
+use super::{ColumnWriter, ReservationRow};
 use crate::projection::canonical::{CanonicalReservation, Time};
 use crate::projection::change::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
-use crate::projection::fold::Reference;
-use crate::store::copy::CopyBuffer;
+use crate::projection::reference::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -198,9 +197,8 @@ impl ReservationRow for DynamicRow {
         }
     }
 
-    fn copy(&self, buffer: &mut CopyBuffer) {
-        buffer
-            .row()
+    fn write_columns(&self, writer: &mut impl ColumnWriter) {
+        writer
             .text(Some(&self.id))
             .text(Some(&self.patient_name))
             .text(Some(&self.phone))

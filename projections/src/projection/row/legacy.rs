@@ -11,11 +11,10 @@ use smol_str::SmolStr;
 use uuid::Uuid;
 
 use self::read_as::ReadAs;
-use super::ReservationRow;
+use super::{ColumnWriter, ReservationRow};
 use crate::projection::canonical::{CanonicalReservation, Time};
 use crate::projection::change::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
-use crate::projection::fold::Reference;
-use crate::store::copy::CopyBuffer;
+use crate::projection::reference::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -214,9 +213,8 @@ impl ReservationRow for LegacyRow {
         }
     }
 
-    fn copy(&self, buffer: &mut CopyBuffer) {
-        buffer
-            .row()
+    fn write_columns(&self, writer: &mut impl ColumnWriter) {
+        writer
             .text(Some(&self.id))
             .text(Some(&self.patient_name))
             .text(Some(&self.phone))

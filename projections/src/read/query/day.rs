@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use super::lanes::Query;
 use super::{Queries, QueryResult, position, with_position};
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 use crate::store::rows::read_json;
 
 /// What a view holds of one day.
@@ -143,7 +143,7 @@ impl Queries {
 }
 
 /// The days in a snapshot, as [`Queries::days`] gives them.
-pub(crate) async fn days_in(
+pub async fn days_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     from: NaiveDate,

@@ -13,8 +13,8 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 
 /// Number of lanes of a view: enough for the cores that a small server has.
 const LANES: usize = 4;

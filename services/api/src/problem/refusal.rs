@@ -194,7 +194,6 @@ impl From<ViewError> for Problem {
             | ViewError::Apart { .. }
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
-            | ViewError::Retirement(_)
             | ViewError::Parked { .. }
             | ViewError::TooManyParked { .. }
             | ViewError::OlderThanDiscard(_)

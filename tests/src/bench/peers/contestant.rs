@@ -60,7 +60,7 @@ impl Contestant {
         };
         let said = self.library.run(database, arguments).await?;
         let rebuilt: Rebuilt =
-            serde_json::from_str(&said).with_context(|| format!("{} printed: {printed}", self.name))?;
+            serde_json::from_str(&said).with_context(|| format!("{} printed: {said}", self.name))?;
         ensure!(rebuilt.seconds > 0.0, "{} reported no time", self.name);
         Ok((rebuilt.seconds, Rows::of_query(database, &rebuilt.rows).await?))
     }

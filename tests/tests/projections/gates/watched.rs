@@ -13,8 +13,7 @@ async fn in_canary() -> Clinic {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not()
-{
+async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not() {
     let clinic = in_canary().await;
     let reads = async || gate(&clinic, Gate::ShadowReads, Stage::Canary25, 40).await;
     let none = "0 reads compared in canary-5: 0 answered differently";

@@ -4,7 +4,8 @@ use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
 use daybook_domain::{ReadModel, ServiceId};
-use daybook_projections::parked::{self, BlockingKey, Mended, Mending};
+use daybook_projections::BlockingKey;
+use daybook_projections::parked::{self, Mended, Mending};
 use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 

@@ -5,7 +5,7 @@ use daybook_projections::RetirementFault;
 
 use super::*;
 
-async fn examine(clinic: &Clinic) -> Result<(), ViewError> {
+async fn examine(clinic: &Clinic) -> Result<(), RetirementFault> {
     let retirement = retirement(clinic);
     let steps = retirement.begin().await.unwrap();
     let examined = steps.examine(ReadModel::Legacy).await;
@@ -24,7 +24,7 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
     let park = "UPDATE control.checkpoints SET parked = $1 WHERE model = 'legacy' AND number = 1";
     client.execute(park, &[&1]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, ViewError::Retirement(RetirementFault::Parked { events: 1, .. })), "{error:?}");
+    assert!(matches!(error, RetirementFault::Parked { events: 1, .. }), "{error:?}");
     assert!(error.to_string().contains("daybook projection parked list"), "{error}");
     client.execute(park, &[&0]).await.unwrap();
 
@@ -32,10 +32,7 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
                     WHERE id = (SELECT min(id) FROM legacy_1.reservations)"#;
     client.execute(tamper, &[&5]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(
-        matches!(error, ViewError::Retirement(RetirementFault::ViewsDiffer { reservations: 1, .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, RetirementFault::ViewsDiffer { reservations: 1, .. }), "{error:?}");
     client.execute(tamper, &[&-5]).await.unwrap();
 
     client
@@ -43,7 +40,10 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
         .await
         .unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, ViewError::NotLive { model: ReadModel::Legacy }), "{error:?}");
+    assert!(
+        matches!(error, RetirementFault::View(ViewError::NotLive { model: ReadModel::Legacy })),
+        "{error:?}"
+    );
     client
         .execute("UPDATE control.generations SET state = 'live' WHERE model = 'legacy'", &[])
         .await
@@ -85,7 +85,7 @@ async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_se
     let retirement = retirement(&clinic);
     let steps = retirement.begin().await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotRetired)), "{refused:?}");
+    assert!(matches!(refused, RetirementFault::NotRetired), "{refused:?}");
 
     // The recorded digest differs from that of the events, as after an unnoticed fault of the fold.
     set_share(&clinic, 100.0).await;
@@ -95,7 +95,7 @@ async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_se
     clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
     steps.finish(|_| {}).await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotAsRetired { .. })), "{refused:?}");
+    assert!(matches!(refused, RetirementFault::NotAsRetired { .. }), "{refused:?}");
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(live.iter().all(|standing| standing.generation.model == ReadModel::Dynamic), "{live:?}");
     steps.finish(|_| {}).await.unwrap();

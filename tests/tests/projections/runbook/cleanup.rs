@@ -29,7 +29,11 @@ async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
     set_share(&clinic, 100.0).await;
     for round in 1..3 {
         retire_by(&clinic, &retirement(&clinic)).await;
-        assert_eq!(legacy_things(&clinic).await, [""; 0], "nothing of the legacy view may remain, round {round}");
+        assert_eq!(
+            legacy_things(&clinic).await,
+            [""; 0],
+            "nothing of the legacy view may remain, round {round}"
+        );
         let left: BTreeSet<String> = before.difference(&old).cloned().collect();
         assert_eq!(columns(&client, "reservations").await, left);
         assert_eq!(columns(&client, "service_reservation_limits").await, names(&[]));
@@ -42,8 +46,7 @@ async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_legacy_is_retired_every_generation_has_the_cleanup_index()
- {
+async fn while_legacy_is_retired_every_generation_has_the_cleanup_index() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(54), 40).await;
     assert_eq!(day_indexes(&clinic).await, [SHORT]);

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tokio_postgres::types::ToSql;
 
 use super::{Reservation, answer, select};
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 use crate::read::query::{Queries, QueryResult, with_position};
 use crate::store::rows;
 
@@ -56,7 +56,7 @@ impl Queries {
 }
 
 /// The same in a snapshot.
-pub(crate) async fn list_in(
+pub async fn list_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     filter: &ListFilter,

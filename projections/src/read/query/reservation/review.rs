@@ -7,8 +7,8 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::super::{Queries, QueryResult, position, with_position};
-use crate::ViewError;
-use crate::control::generation::Generation;
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
 use crate::projection::change::ERASED;
 use crate::store::rows;
 

@@ -1,7 +1,8 @@
 //! `daybook projection parked retry`: what is held up is taken in, in the order of the log and in one transaction.
 
 use clap::Args;
-use daybook_projections::parked::{self, BlockingKey, Mended, Mending};
+use daybook_projections::BlockingKey;
+use daybook_projections::parked::{self, Mended, Mending};
 
 use super::mended::describe;
 use crate::exit::Exit;

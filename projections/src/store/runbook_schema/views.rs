@@ -9,13 +9,10 @@ use std::fmt::Write as _;
 use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool, Transaction};
 
-use super::{SCHEMA, reader};
-use crate::ViewError;
-use crate::control::generation::{self, Generation};
-use crate::rebuild::people::LOCK_TIMEOUT;
-
-/// Advisory lock of whoever replaces the views: several processes may start at once.
-const REPLACE_LOCK: i64 = i64::from_be_bytes(*b"dayview\x03");
+use super::{LOCK_TIMEOUT, SCHEMA, reader};
+use crate::control::error::ViewError;
+use crate::control::ids::Generation;
+use crate::control::{generation, locks};
 
 /// What the schema may hold.
 const VIEWS: [&str; 4] = ["reservations", "services", "clinic_time_slots", "service_reservation_limits"];
@@ -24,7 +21,7 @@ const VIEWS: [&str; 4] = ["reservations", "services", "clinic_time_slots", "serv
 const OWN: [&str; 2] = ["subject", "version"];
 
 /// Columns of reservations that only the legacy view has.
-pub(super) const OLD: [&str; 2] = ["service", "preferredTime"];
+pub const OLD_COLUMNS: [&str; 2] = ["service", "preferredTime"];
 
 /// Columns that hold a moment in UTC without saying so. Here they say it: whoever compares one with `NOW()` is right in
 /// whatever zone the session has.
@@ -65,8 +62,10 @@ fn select_list(columns: &[Column]) -> String {
 pub(super) async fn replace(pool: &Pool) -> Result<(), ViewError> {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
-    let alone =
-        format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({REPLACE_LOCK})");
+    let alone = format!(
+        "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SELECT pg_advisory_xact_lock({})",
+        locks::RUNBOOK_SCHEMA
+    );
     transaction.batch_execute(&alone).await?;
     let live = generation::live(&transaction).await?;
     let of = |model| live.iter().map(|standing| standing.generation).find(|one| one.model == model);
@@ -113,7 +112,7 @@ async fn reservations(
     shown.retain(|column| !OWN.contains(&column.name.as_str()));
     let mut join = String::new();
     if let Some(legacy) = legacy {
-        shown.extend(OLD.map(|name| Column { table: "old", name: name.to_owned() }));
+        shown.extend(OLD_COLUMNS.map(|name| Column { table: "old", name: name.to_owned() }));
         join = format!(" LEFT JOIN {}.reservations old ON old.id = r.id", legacy.schema());
     }
     let columns = select_list(&shown);

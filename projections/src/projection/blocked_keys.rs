@@ -3,40 +3,15 @@
 //! Whatever is later about the same has to wait, or it would be applied to a row that is not what it was decided on.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{ClosureId, Event, ReservationId};
 use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
-use serde::Serialize;
 use serde_json::Value;
 
-/// What is held up: the id of a reservation or a closure, the name of a stream, or an event's own place.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct BlockingKey(Box<str>);
+use crate::control::ids::BlockingKey;
 
 impl BlockingKey {
-    /// Takes the name by which `daybook projection parked list` shows it.
-    pub fn named(name: impl Into<Box<str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// The name by which it is shown.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A whole stream.
-    pub(super) fn stream(stream: &StreamName) -> Self {
-        Self::named(stream.as_str())
-    }
-
-    /// An event alone.
-    pub(crate) fn event(stream: &StreamName, revision: Revision) -> Self {
-        Self::named(format!("{stream}@{revision}"))
-    }
-
     /// What an event that is understood holds up; nothing where it means nothing to a view.
     pub(crate) fn of(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
         match event {
@@ -88,12 +63,6 @@ impl BlockingKey {
             (None, Some(closure)) => Some(Self::named(ClosureId::parse(closure).ok()?.as_str())),
             (None, None) => None,
         }
-    }
-}
-
-impl fmt::Display for BlockingKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool};
 
-use super::Rebuild;
-use crate::control::generation::{self, Generation};
-use crate::{ViewError, runbook};
+use crate::control::error::{ViewError, describe};
+use crate::control::generation;
+use crate::control::ids::Generation;
+use crate::store::runbook_schema::{self, LOCK_TIMEOUT};
 
-/// How long one try waits for readers of the old views, and how many tries there are.
-pub(crate) const LOCK_TIMEOUT: &str = "1s";
+/// How often a change is tried.
 const TRIES: u32 = 5;
 
 /// How long a schema's readers are waited for before it is given up to drop it, and the pause between two tries.
@@ -37,7 +37,7 @@ impl Change<'_> {
     async fn make(self, pool: &Pool) -> Result<(), ViewError> {
         match self {
             Self::Show(generation) => show(pool, generation).await,
-            Self::ShowInRunbook => runbook::refresh(pool).await,
+            Self::ShowInRunbook => runbook_schema::refresh(pool).await,
             Self::Drop(schema) => drop_now(pool, schema).await,
         }
     }
@@ -73,36 +73,29 @@ impl Change<'_> {
 }
 
 /// Points the schemas for people at generations. Whether it was possible; if not, the next promotion does it.
-pub(super) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
+pub(crate) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
     let shown = generations.iter().copied().map(Change::Show);
     for change in shown.chain([Change::ShowInRunbook]) {
         if let Err(error) = change.try_to_make(pool).await {
-            tracing::warn!(?change, error = %crate::describe(&error), "the views for people were not refreshed");
+            tracing::warn!(?change, error = %describe(&error), "the views for people were not refreshed");
             return false;
         }
     }
     true
 }
 
-impl Rebuild {
-    /// Lets the schemas for people show what serves, at the start of a process: an earlier release has not made them, whoever
-    /// promoted last was killed before they followed, or somebody read them then. Waits for readers no longer than a moment; the
-    /// next promotion does it then.
-    pub async fn refresh_people(&self) {
-        if let Err(error) = self.show_what_serves().await {
-            tracing::warn!(error = %crate::describe(&error), "the views for people were not refreshed");
+/// Points every schema at what serves, where it does not yet. Waits for readers no longer than a moment.
+///
+/// # Errors
+/// Where somebody reads one, or PostgreSQL fails.
+pub(crate) async fn show_what_serves(pool: &Pool) -> Result<(), ViewError> {
+    let client = pool.get().await?;
+    for standing in generation::live(&client).await? {
+        if !is_shown(&client, standing.generation).await? {
+            Change::Show(standing.generation).make(pool).await?;
         }
     }
-
-    async fn show_what_serves(&self) -> Result<(), ViewError> {
-        let client = self.pool.get().await?;
-        for standing in generation::live(&client).await? {
-            if !is_shown(&client, standing.generation).await? {
-                Change::Show(standing.generation).make(&self.pool).await?;
-            }
-        }
-        Change::ShowInRunbook.make(&self.pool).await
-    }
+    Change::ShowInRunbook.make(pool).await
 }
 
 /// Takes a view that serves no more from people: its plain-named schema, and what the runbook's views show of it. They
@@ -110,7 +103,7 @@ impl Rebuild {
 ///
 /// # Errors
 /// Where somebody reads it for long.
-pub(crate) async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
+pub async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
     Change::ShowInRunbook.make_once_unread(pool).await?;
     drop_schema(pool, model.as_str()).await
 }
@@ -119,7 +112,7 @@ pub(crate) async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewErro
 ///
 /// # Errors
 /// Where somebody reads it for long.
-pub(crate) async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
+pub async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
     Change::Drop(schema).make_once_unread(pool).await
 }
 

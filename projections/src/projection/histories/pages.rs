@@ -34,7 +34,7 @@ struct Until {
 
 /// Where a pass was cut, and what it left.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub(crate) struct Cut {
     /// The last day that was gathered.
     day: NaiveDate,
     /// Events by page, of those that were not.
@@ -146,7 +146,7 @@ impl Pages {
 
 impl Cut {
     /// The ranges in which what is left up to a day is gathered, each of about so many bytes at the most.
-    pub(super) fn ranges(&self, bytes: usize, until: Option<NaiveDate>) -> Vec<PageRange> {
+    pub(crate) fn ranges(&self, bytes: usize, until: Option<NaiveDate>) -> Vec<PageRange> {
         let events = (bytes as f64 / self.event_bytes.max(1.0)) as u64;
         let (mut ranges, mut after, mut sum, mut last) = (Vec::new(), self.day, 0, None);
         for (name, count) in &self.left {

@@ -4,6 +4,7 @@
 //! makes a row, reduces it, writes it and drops it while all of it is in the processor's cache. A history must never come
 //! to another row than [`crate::projection::fold`] keeps up live: both do nothing but enter, change and erase.
 
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,12 @@ use daybook_event_log::StreamName;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
-use super::pages::{Cut, Pages};
+pub(crate) use pages::Cut;
+use pages::Pages;
+
 use crate::projection::change::{Change, DecodedChange, Entry, EventMeta, ViewChange};
-use crate::projection::fold::{ClosureRow, Reference};
+use crate::projection::closure::ClosureRow;
+use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
 /// A fast hash with a seed of its own. Nobody from outside chooses ids while a rebuild runs.
@@ -109,18 +113,18 @@ impl Histories {
     }
 
     /// Counts an event of a page that is not gathered any more.
-    pub(super) fn pass_over(&mut self, stream: &StreamName) {
+    pub(crate) fn pass_over(&mut self, stream: &StreamName) {
         self.pages.pass_over(stream);
     }
 
     /// What they take, about, in bytes.
-    pub(super) const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.pages.bytes()
     }
 
     /// Gives up the later half of the pages, to be gathered by another pass. Gives the last day that is kept; none where there
     /// is nothing to give up, since one page is never divided.
-    pub(super) fn cut(&mut self) -> Option<NaiveDate> {
+    pub(crate) fn cut(&mut self) -> Option<NaiveDate> {
         let kept = self.pages.cut()?;
         self.by_id.retain(|_, history| kept.holds(history.page));
         self.by_id.shrink_to_fit();
@@ -129,12 +133,12 @@ impl Histories {
     }
 
     /// Where it was cut last, and what is left for other passes.
-    pub(super) fn rest(&self) -> Option<Cut> {
+    pub(crate) fn rest(&self) -> Option<Cut> {
         self.pages.rest()
     }
 
     /// How many reservations there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
 
@@ -168,7 +172,7 @@ impl Histories {
     }
 
     /// Every closure.
-    pub(super) fn closures(&self) -> impl ExactSizeIterator<Item = &ClosureRow> {
+    pub(crate) fn closures(&self) -> impl ExactSizeIterator<Item = &ClosureRow> {
         self.closures.values().map(|(_, row)| row)
     }
 

@@ -7,7 +7,7 @@ use deadpool_postgres::{GenericClient, Pool, Transaction};
 use tokio_postgres::error::SqlState;
 
 use super::SCHEMA;
-use crate::ViewError;
+use crate::control::error::{ViewError, describe};
 
 /// Its name.
 pub const ROLE: &str = "daybook_runbook";
@@ -64,7 +64,7 @@ pub(super) async fn ensure(pool: &Pool) {
             Ok(()) => return,
             Err(_) if left > 0 => {}
             Err(error) => {
-                tracing::info!(error = %crate::describe(&error), "the role {ROLE} could not be made");
+                tracing::info!(error = %describe(&error), "the role {ROLE} could not be made");
             }
         }
     }

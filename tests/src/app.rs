@@ -1,7 +1,7 @@
-//! The real application on a port of its own, over a clinic of its own.
+//! The real application for tests, on a free port and with its own clinic.
 //!
-//! Tests talk to it as clients do: over HTTP. It must never reach past that, except to the clinic's log and database to
-//! see what became of a request.
+//! Tests use it like clients, over HTTP. They may inspect the clinic's log and database to check the effect of a request, but
+//! nothing else behind the API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,48 +22,48 @@ use tokio::task::JoinHandle;
 
 use crate::clinic::{Clinic, FixedClock};
 
-/// The secret of all tests' tokens.
+/// The secret of the tokens in all tests.
 pub const JWT_SECRET: &str = "a-secret-for-tests-that-is-long-enough";
 
-/// How long the application waits for a position that a request asks for: short, since some tests wait in vain.
+/// How long a request waits for the position in `Daybook-At-Least`. It is short because some tests let it expire.
 const AT_LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the clock of a test's clinic shows: Friday 2026-11-20, 10:00 in Seoul.
+/// The time of the tests: Friday 2026-11-20, 10:00 in Seoul.
 const NOW: &str = "2026-11-20T01:00:00Z";
 
-/// The application, serving.
+/// A running application.
 #[derive(Debug)]
 pub struct App {
-    /// The clinic behind it.
+    /// The clinic behind the application.
     pub clinic: Clinic,
-    /// Talks to it.
+    /// The HTTP client.
     pub client: reqwest::Client,
     address: String,
     stop: StopHandle,
     running: JoinHandle<Result<(), ApplicationError>>,
 }
 
-/// The application over a new clinic with its first services and hours.
+/// Starts the application for a new clinic with its first services and hours.
 ///
 /// # Errors
-/// When a part cannot be opened.
+/// If a part cannot be opened.
 pub async fn spawn_app() -> anyhow::Result<App> {
     App::over(Clinic::open().await?, TimeDelta::zero()).await
 }
 
 impl App {
-    /// The application over a clinic, with a clock that is ahead of the write side's.
+    /// Starts the application for a clinic. Its clock is ahead of the write side's clock by `ahead`.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a part cannot be opened.
     pub async fn over(clinic: Clinic, ahead: TimeDelta) -> anyhow::Result<Self> {
         Self::watched(clinic, ahead, LagRule::USUAL, None).await
     }
 
-    /// The same, with a rule for views that are behind, and batches that are measured.
+    /// Like `over`, with a lag rule and with the batches of an engine for the metrics.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a part cannot be opened.
     pub async fn watched(
         clinic: Clinic,
         ahead: TimeDelta,
@@ -73,10 +73,10 @@ impl App {
         Self::start(clinic, ahead, batches, |settings| Settings { lag_rule, ..settings }).await
     }
 
-    /// The application over a clinic, with reads that are watched in a way of its own.
+    /// Starts the application for a clinic with its own settings of shadow reads and guardrails.
     ///
     /// # Errors
-    /// When a part cannot be opened.
+    /// If a part cannot be opened.
     pub async fn guarded(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
         Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
     }
@@ -85,7 +85,7 @@ impl App {
         clinic: Clinic,
         ahead: TimeDelta,
         batches: Option<Batches>,
-        change: impl FnOnce(Settings) -> Settings,
+        adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
         let parts = Parts {
@@ -103,14 +103,14 @@ impl App {
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
             workers: std::num::NonZeroUsize::new(2),
-            // A machine that is busy with other tests is no reason to lead reads elsewhere.
+            // The machine may be busy with other tests, which must not trip the latency guardrail.
             watching: Watching {
                 limits: Limits { latency_ms: 30_000.0, ..Limits::default() },
                 ..Watching::default()
             },
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };
-        let application = Application::build(change(settings), parts)?;
+        let application = Application::build(adjust(settings), parts)?;
         let (address, stop) = (format!("http://{}", application.address()), application.stop_handle());
         let running = tokio::spawn(application.run_until_stopped());
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })
@@ -131,16 +131,16 @@ impl App {
         self.request(Method::POST, path)
     }
 
-    /// What stops it.
+    /// A handle that stops the application.
     #[must_use]
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// Waits until it has ended.
+    /// Waits until the application has stopped.
     ///
     /// # Errors
-    /// When it ended with an error.
+    /// If it stopped with an error.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
         (&mut self.running).await.context("the application's task")??;
         Ok(())
@@ -149,15 +149,15 @@ impl App {
 
 impl Drop for App {
     fn drop(&mut self) {
-        // Nobody waits: the database goes with the clinic, whoever is still connected to it.
+        // Not awaited: the clinic drops its database even while clients are connected.
         drop(self.stop.stop());
     }
 }
 
-/// A token of a member of staff, valid for an hour of the tests' clock.
+/// A token for a member of staff, valid for an hour on the tests' clock.
 ///
 /// # Errors
-/// When it cannot be made.
+/// If the token cannot be signed.
 pub fn token(name: &str, role: Role) -> anyhow::Result<String> {
     let now: DateTime<Utc> = NOW.parse()?;
     Ok(issue_token(&JwtSecret::parse(JWT_SECRET)?, StaffName::parse(name)?, role, now + TimeDelta::hours(1))?)

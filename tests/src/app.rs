@@ -34,7 +34,7 @@ const NOW: &str = "2026-11-20T01:00:00Z";
 /// The running application.
 #[derive(Debug)]
 pub struct App {
-    /// The clinic behind it.
+    /// The clinic behind the application.
     pub clinic: Clinic,
     /// The client for requests to it.
     pub client: reqwest::Client,
@@ -85,7 +85,7 @@ impl App {
         clinic: Clinic,
         ahead: TimeDelta,
         batches: Option<Batches>,
-        change: impl FnOnce(Settings) -> Settings,
+        adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
         let parts = Parts {
@@ -110,7 +110,7 @@ impl App {
             },
             ..Settings::new(listen, JwtSecret::parse(JWT_SECRET)?)
         };
-        let application = Application::build(change(settings), parts)?;
+        let application = Application::build(adjust(settings), parts)?;
         let (address, stop) = (format!("http://{}", application.address()), application.stop_handle());
         let running = tokio::spawn(application.run_until_stopped());
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })

@@ -1,8 +1,7 @@
-//! The administrators' routes: services, their limits, the clinic's hours, which read model answers whom, how the guardrails
-//! fare, and the migration.
+//! The routes for administrators: services, limits, clinic hours, routing, guardrails, and the migration.
 //!
-//! Services, limits and hours are shown as the write side follows them: it is what decides, and a service that only one
-//! view knows must not vanish from the list with which it is managed.
+//! Services, limits and hours come from the write side, not from a view: it decides, and a service that one view lacks
+//! must not disappear from the page that manages it.
 
 mod catalog;
 mod change_migration;

@@ -1,4 +1,4 @@
-//! The application: bound to its port when it is built, serving when it is run, stopped from elsewhere.
+//! The application: `build` binds the port, `run_until_stopped` serves, a `StopHandle` stops it from elsewhere.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle, Service};
 use actix_web::{App, HttpServer, web};
 
-use crate::edge::passage::RequestMiddleware;
+use crate::request::middleware::RequestMiddleware;
 use crate::routes;
 use crate::settings::{Parts, Settings};
 use crate::state::State;
 
-/// Connections that one worker holds open, at most.
+/// Most open connections per worker.
 const MAX_CONNECTIONS_PER_WORKER: usize = 10_000;
 
 /// Longest time for the head of a request to arrive.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Longest time for a connection without a request.
+/// Longest time that an idle connection stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The API, bound to its port.
@@ -26,19 +26,19 @@ pub struct Application {
     server: Server,
 }
 
-/// Why the API could not be started, or ended by itself.
+/// Why the API could not start, or stopped unexpectedly.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplicationError {
-    /// The address is taken, or is none of this machine's.
+    /// The address is in use or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Bind {
-        /// Where.
+        /// The configured address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The server ended with an error.
+    /// The server stopped with an error.
     #[error("the HTTP server failed")]
     Server(#[source] std::io::Error),
 }
@@ -48,19 +48,19 @@ pub enum ApplicationError {
 pub struct StopHandle(ServerHandle);
 
 impl StopHandle {
-    /// Takes no more requests from now on and lets those under way finish within bounds. What is given ends when the
-    /// application has ended; nobody has to wait for it.
+    /// Accepts no more requests and lets those in flight finish within the shutdown timeout. The returned future completes
+    /// when the application has stopped; awaiting it is optional.
     pub fn stop(&self) -> impl Future<Output = ()> + use<> {
         self.0.stop(true)
     }
 }
 
 impl Application {
-    /// Binds the port. Has to be called on the runtime that is to carry out commands; that runtime has to outlive the
+    /// Binds the port. Must be called on the runtime that commands should run on, and that runtime must outlive the
     /// application.
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// If the address cannot be bound.
     pub fn build(settings: Settings, parts: Parts) -> Result<Self, ApplicationError> {
         let bind = |source| ApplicationError::Bind { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).map_err(bind)?;
@@ -68,13 +68,13 @@ impl Application {
         let (workers, patience) = (settings.workers, settings.shutdown_patience);
         let state = web::Data::new(State::new(settings, parts));
         let mut server = HttpServer::new(move || {
-            let passing = state.clone();
+            let middleware_state = state.clone();
             App::new()
                 .app_data(state.clone())
                 .wrap_fn(move |request, service| {
-                    let passage = RequestMiddleware::begin(&passing, &request);
-                    let answer = service.call(request);
-                    async move { answer.await.map(|response| passage.end(response)) }
+                    let middleware = RequestMiddleware::begin(&middleware_state, &request);
+                    let response = service.call(request);
+                    async move { response.await.map(|response| middleware.end(response)) }
                 })
                 .configure(routes::configure)
         })
@@ -90,17 +90,17 @@ impl Application {
         Ok(Self { address, server: server.listen(listener).map_err(bind)?.run() })
     }
 
-    /// The address that was bound.
+    /// The bound address.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The port that was bound.
+    /// The bound port.
     pub const fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// What stops it.
+    /// A handle that stops the application.
     pub fn stop_handle(&self) -> StopHandle {
         StopHandle(self.server.handle())
     }
@@ -108,7 +108,7 @@ impl Application {
     /// Serves until it is stopped.
     ///
     /// # Errors
-    /// When the server ends by itself.
+    /// If the server fails.
     pub async fn run_until_stopped(self) -> Result<(), ApplicationError> {
         self.server.await.map_err(ApplicationError::Server)
     }

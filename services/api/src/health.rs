@@ -1,4 +1,4 @@
-//! What those who run the process ask: is it alive, may it get traffic, how is it doing.
+//! Health checks and metrics for operators and load balancers.
 
 mod livez;
 mod metrics;

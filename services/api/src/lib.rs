@@ -1,22 +1,23 @@
-//! The HTTP side of Daybook: the booking clients' contract, the staff's and the administrators' routes, and health.
+//! Daybook's HTTP API: routes for booking clients, staff and administrators, and health checks.
 //!
-//! A request is routed once, at its `edge`, and answered by that model and generation alone. Commands go to
-//! the write side; nothing here decides a booking, and nothing here appends.
+//! Each request is routed once, in `request`, and answered by that model and generation alone. Commands go to the write
+//! side: this crate never decides a booking and never appends.
 //!
-//! Where to look: [`Application`] is what runs, `routes` which handler answers which address, `edge` what is the same for
-//! every request, `problem` everything that can go wrong, `texts` what people read. Handlers are one a file, under
-//! `public`, `staff`, `admin` and `health`.
+//! Where to look: [`Application`] is the server, `routes` maps endpoints to handlers, `request` has everything that is the
+//! same for every request, `problem` is the error type, `texts` has the texts that people read. Each handler is a file
+//! in `public`, `staff`, `admin` or `health`.
 //!
-//! It must never log or count by anything that a client sent.
+//! Input from clients must never appear in logs or metric labels.
 
 mod admin;
 mod application;
-mod edge;
 mod guardrails;
 mod health;
 mod metrics;
 mod problem;
 mod public;
+mod request;
+mod response;
 mod routes;
 mod settings;
 mod shadow;

@@ -1,4 +1,4 @@
-//! What is counted and measured. Labels are words of ours: no id, name or text of a client ever becomes one.
+//! Prometheus metrics. Labels come from fixed sets: no id, name or text from a client ever becomes one.
 
 mod views;
 mod watching;
@@ -17,18 +17,18 @@ use views::{BatchMetrics, ViewMetrics};
 
 pub(crate) use watching::{GuardMetrics, ShadowMetrics, name as judgement_name};
 
-/// Upper edges of the histogram of durations, in seconds.
-const DURATION_EDGES: [f64; 12] =
+/// Buckets of the histogram of durations, in seconds.
+const DURATION_BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
 
-/// An answered request.
+/// The labels of an answered request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Request {
-    /// Template of its path.
+    /// The template of the path.
     pub(crate) route: &'static str,
-    /// Its method, or `other`.
+    /// The method, or `other`.
     pub(crate) method: &'static str,
-    /// Class of its status, such as `2xx`.
+    /// The class of the status, such as `2xx`.
     pub(crate) status: &'static str,
     /// The model that answered, or `none`.
     pub(crate) model: &'static str,
@@ -49,6 +49,7 @@ struct Routed {
 struct Booking {
     outcome: &'static str,
     code: &'static str,
+    /// The rule set that decided. The label keeps its name for existing dashboards.
     judge: &'static str,
 }
 
@@ -63,7 +64,7 @@ struct Adapter {
     adapter: &'static str,
 }
 
-/// All that is counted and measured.
+/// All metrics of the process.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -80,7 +81,7 @@ pub(crate) struct Metrics {
     log_reconnects: Family<Adapter, Gauge>,
 }
 
-/// A request that is under way; it is counted down however it ends.
+/// A request in flight. Dropping it decrements the gauge, however the request ends.
 #[derive(Debug)]
 pub(crate) struct InFlight(Gauge);
 
@@ -92,7 +93,7 @@ impl Drop for InFlight {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let durations: fn() -> Histogram = || Histogram::new(DURATION_EDGES);
+        let durations: fn() -> Histogram = || Histogram::new(DURATION_BUCKETS);
         let mut metrics = Self {
             registry: Registry::with_prefix("daybook"),
             requests: Family::default(),
@@ -120,114 +121,103 @@ impl Metrics {
             Unit::Seconds,
             self.durations.clone(),
         );
-        registry.register("http_requests_in_flight", "Requests under way", self.in_flight.clone());
+        registry.register("http_requests_in_flight", "Requests in flight", self.in_flight.clone());
         registry.register("routed", "Requests routed, by model and reason", self.routed.clone());
         registry.register(
             "bookings",
-            "Booking requests, by outcome and judging rule set",
+            "Booking requests, by outcome and deciding rule set",
             self.bookings.clone(),
         );
         registry.register(
             "verdict_differences",
-            "Bookings taken that the rule set that did not judge would have refused, by its code",
+            "Accepted bookings that the other rule set would have refused, by its code",
             self.differences.clone(),
         );
         self.views.register(registry);
         watching::register(registry, &self.shadow, &self.guard);
         registry.register(
             "log_up",
-            "Whether the event log answered when it was last heard of",
+            "Whether the event log answered the last request to it",
             self.log_up.clone(),
         );
         registry.register(
             "log_reconnects",
-            "Connections to the event log that were lost and made anew since the start",
+            "Reconnects to the event log since the process started",
             self.log_reconnects.clone(),
         );
     }
 
-    /// A request begins.
-    pub(crate) fn enter(&self) -> InFlight {
+    /// Counts a request as in flight.
+    pub(crate) fn start_request(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
     }
 
-    /// A request was answered.
-    pub(crate) fn answered(&self, request: &Request, seconds: f64) {
+    pub(crate) fn request_answered(&self, request: &Request, seconds: f64) {
         self.requests.get_or_create(request).inc();
         self.durations.get_or_create(&Route { route: request.route }).observe(seconds);
     }
 
-    /// A request was routed.
     pub(crate) fn routed(&self, model: ReadModel, because: RoutingReason) {
         self.routed.get_or_create(&Routed { model: model.as_str(), because: reason(because) }).inc();
     }
 
-    /// How many requests were routed to a model for a reason.
+    /// The number of requests routed to a model for a reason.
     pub(crate) fn routed_count(&self, model: ReadModel, because: RoutingReason) -> u64 {
         self.routed.get_or_create(&Routed { model: model.as_str(), because: reason(because) }).get()
     }
 
-    /// A booking was taken.
-    pub(crate) fn booking_taken(&self, judge: ReadModel, repeated: bool) {
+    pub(crate) fn booking_accepted(&self, rule_set: ReadModel, repeated: bool) {
         let code = if repeated { "REPEATED" } else { "NEW" };
-        self.bookings.get_or_create(&Booking { outcome: "accepted", code, judge: judge.as_str() }).inc();
+        self.bookings.get_or_create(&Booking { outcome: "accepted", code, judge: rule_set.as_str() }).inc();
     }
 
-    /// The rule set that did not judge would have refused a booking that was taken. Codes are the rules' own, so few.
-    pub(crate) fn verdict_differs(&self, judge: ReadModel, code: &str) {
-        self.differences.get_or_create(&Difference { code: code.to_owned(), judge: judge.as_str() }).inc();
+    /// The other rule set would have refused an accepted booking. The codes are those of the rules, so there are few.
+    pub(crate) fn verdict_differs(&self, rule_set: ReadModel, code: &str) {
+        self.differences.get_or_create(&Difference { code: code.to_owned(), judge: rule_set.as_str() }).inc();
     }
 
-    /// A booking was refused.
-    pub(crate) fn booking_refused(&self, judge: ReadModel, code: &'static str) {
-        self.bookings.get_or_create(&Booking { outcome: "refused", code, judge: judge.as_str() }).inc();
+    pub(crate) fn booking_refused(&self, rule_set: ReadModel, code: &'static str) {
+        self.bookings.get_or_create(&Booking { outcome: "refused", code, judge: rule_set.as_str() }).inc();
     }
 
-    /// How far a view is.
-    pub(crate) fn view(&self, model: ReadModel, lag: Lag) {
-        self.views.tell(model, lag);
+    pub(crate) fn set_lag(&self, model: ReadModel, lag: Lag) {
+        self.views.set_lag(model, lag);
     }
 
-    /// Which generations are being built.
-    pub(crate) fn building(&self, building: Vec<GenerationStatus>) {
-        self.views.tell_building(building);
+    pub(crate) fn set_building(&self, building: Vec<GenerationStatus>) {
+        self.views.set_building(building);
     }
 
-    /// What is measured of the engine's batches.
     pub(crate) fn batches(&self) -> BatchMetrics {
         self.views.batches.clone()
     }
 
-    /// What is counted of shadow reads.
     pub(crate) fn shadow(&self) -> ShadowMetrics {
         self.shadow.clone()
     }
 
-    /// What is measured of the guardrails.
     pub(crate) fn guard(&self) -> GuardMetrics {
         self.guard.clone()
     }
 
-    /// A view does not serve: what was last known of it is told no more.
-    pub(crate) fn view_is_away(&self, model: ReadModel) {
-        self.views.forget(model);
+    /// Removes the figures of a view that does not serve.
+    pub(crate) fn remove_view(&self, model: ReadModel) {
+        self.views.remove(model);
     }
 
-    /// How many events a view could not take in.
-    pub(crate) fn parked(&self, model: ReadModel, events: u64) {
-        self.views.tell_parked(model, events);
+    pub(crate) fn set_parked(&self, model: ReadModel, events: u64) {
+        self.views.set_parked(model, events);
     }
 
-    /// How the log's connection fares.
-    pub(crate) fn log(&self, connection: Connection) {
+    pub(crate) fn set_log_connection(&self, connection: Connection) {
         let adapter = Adapter { adapter: connection.adapter };
         self.log_up.get_or_create(&adapter).set(connection.is_up.into());
         let reconnects = i64::try_from(connection.reconnects).unwrap_or(i64::MAX);
         self.log_reconnects.get_or_create(&adapter).set(reconnects);
     }
 
-    /// All of it in the text format of Prometheus.
+    /// All metrics in the text format of Prometheus.
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
@@ -235,7 +225,7 @@ impl Metrics {
     }
 }
 
-/// The reasons for a route, for metrics.
+/// All routing reasons.
 pub(crate) const REASONS: [RoutingReason; 5] = [
     RoutingReason::Retired,
     RoutingReason::RolledBack,
@@ -244,7 +234,7 @@ pub(crate) const REASONS: [RoutingReason; 5] = [
     RoutingReason::NoSubject,
 ];
 
-/// A reason as metrics and answers hold it.
+/// The name of a reason in metrics and responses.
 pub(crate) const fn reason(because: RoutingReason) -> &'static str {
     match because {
         RoutingReason::Retired => "retired",
@@ -262,11 +252,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn counted_requests_appear_in_the_text() {
         let metrics = Metrics::new();
-        let under_way = metrics.enter();
+        let in_flight = metrics.start_request();
         let request = Request { route: "/x/{id}", method: "GET", status: "2xx", model: "legacy" };
-        metrics.answered(&request, 0.002);
+        metrics.request_answered(&request, 0.002);
         metrics.routed(ReadModel::Dynamic, RoutingReason::Percentage);
         let text = metrics.text().unwrap();
         for line in [
@@ -277,13 +267,14 @@ mod tests {
             assert!(text.contains(line), "{line}\n{text}");
         }
         let (legacy, position) = (ReadModel::Legacy, daybook_event_log::Position::START);
-        metrics.view(legacy, Lag { position, head: position, events: 0, seconds: 0.0, still_seconds: 0.0 });
-        let told =
+        metrics
+            .set_lag(legacy, Lag { position, head: position, events: 0, seconds: 0.0, still_seconds: 0.0 });
+        let has_lag =
             |metrics: &Metrics| metrics.text().unwrap().contains(r#"view_lag_seconds{model="legacy"}"#);
-        assert!(told(&metrics));
-        metrics.view_is_away(legacy);
-        assert!(!told(&metrics), "a view that is away has no lag");
-        drop(under_way);
+        assert!(has_lag(&metrics));
+        metrics.remove_view(legacy);
+        assert!(!has_lag(&metrics), "a removed view has no lag");
+        drop(in_flight);
         assert!(metrics.text().unwrap().contains("daybook_http_requests_in_flight 0"));
     }
 }

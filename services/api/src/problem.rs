@@ -1,12 +1,12 @@
-//! What went wrong with a request, whatever carries it: one type for the whole of the API.
+//! The one error type of the API, independent of HTTP.
 //!
-//! It becomes an HTTP answer in `problem::http`, as the last step and nowhere else. A problem never holds what a client
-//! sent: no name, number, text or token. Its cause is for the log, never for the client.
+//! Only `problem::http` turns it into a response, as the last step. A problem never contains text from the client: no name,
+//! number, text or token. Its cause goes to the log, never to the client.
 
 mod code;
+mod conversions;
 mod details;
 pub(crate) mod http;
-mod refusal;
 
 use std::error::Error;
 use std::fmt;
@@ -17,10 +17,10 @@ use daybook_projections::ViewError;
 pub(crate) use code::Code;
 pub(crate) use details::{DailyMinutes, Details};
 
-/// What is underneath a problem; it goes to the log.
+/// The underlying error, for the log.
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// What went wrong with a request.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) struct Problem {
     code: Code,
@@ -30,39 +30,43 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// A problem that its code says all about.
-    pub(crate) const fn of(code: Code) -> Self {
+    /// A problem without details.
+    pub(crate) const fn new(code: Code) -> Self {
         Self { code, details: Details::Nothing {}, retry_after: None, cause: None }
     }
 
-    /// A problem with what a client can act on.
+    /// A problem with details for the client.
     pub(crate) const fn with(code: Code, details: Details) -> Self {
         Self { code, details, retry_after: None, cause: None }
     }
 
-    /// A problem with one field of what was sent.
+    /// Required fields that the request does not contain.
+    pub(crate) const fn missing_fields(fields: Vec<&'static str>) -> Self {
+        Self::with(Code::MissingFields, Details::Fields { fields })
+    }
+
+    /// A problem with one field of the request.
     pub(crate) const fn field(code: Code, field: &'static str) -> Self {
         Self::with(code, Details::Field { field })
     }
 
-    /// A fault on our side.
+    /// A failure inside Daybook.
     pub(crate) fn caused(code: Code, cause: impl Into<Cause>) -> Self {
         Self { code, details: Details::Nothing {}, retry_after: None, cause: Some(cause.into()) }
     }
 
-    /// The same, and when to try again.
+    /// Tells the client when to try again.
     pub(crate) const fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
         self
     }
 
-    /// Whether the view that was to answer is to blame: not the client, nor what all views stand on.
-    pub(crate) fn is_the_views_fault(&self) -> bool {
+    /// Whether the view caused the failure, rather than the client or something that all views depend on.
+    pub(crate) fn is_view_failure(&self) -> bool {
         let view_error = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<ViewError>());
         self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
     }
 
-    /// Its code.
     pub(crate) const fn code(&self) -> Code {
         self.code
     }

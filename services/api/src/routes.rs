@@ -1,13 +1,13 @@
-//! Which handler answers which address.
+//! Maps each endpoint and method to its handler.
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Scope};
 
-use crate::edge::endpoint::Endpoint;
 use crate::problem::{Code, Problem};
+use crate::request::endpoint::Endpoint;
 use crate::{admin, health, public, staff};
 
-/// Enters all addresses.
+/// Registers all routes.
 pub(crate) fn configure(service: &mut ServiceConfig) {
     public_routes(service);
     staff_routes(service);
@@ -44,8 +44,8 @@ fn staff_routes(service: &mut ServiceConfig) {
     );
 }
 
-/// A scope, since a path with a parameter is matched by a regular expression, letter for letter: this way it has only
-/// the id to go through, and what stands before it is compared.
+/// A scope, because actix matches a path with a parameter by a regular expression. In a scope, only the id goes through the
+/// expression, and the prefix is compared as a string.
 fn reservations() -> Scope {
     web::scope(Endpoint::Reservations.template())
         .service(under("", Endpoint::Reservations).route(web::get().to(staff::list_reservations)))
@@ -91,22 +91,22 @@ fn admin_routes(service: &mut ServiceConfig) {
         .service(at(Endpoint::Guardrails).route(web::get().to(admin::show_guardrails)));
 }
 
-/// A resource that knows its own name and says which methods it takes.
+/// A resource that refuses other methods with 405 and knows its endpoint, for metrics and logs.
 fn at(endpoint: Endpoint) -> Resource {
     under(endpoint.template(), endpoint)
 }
 
-/// The same by its path in a scope.
+/// Like `at`, with a path relative to a scope.
 fn under(path: &str, endpoint: Endpoint) -> Resource {
     web::resource(path).app_data(endpoint).default_service(web::to(method_not_allowed))
 }
 
 async fn unknown_route() -> Result<HttpResponse, Problem> {
-    Err(Problem::of(Code::RouteNotFound))
+    Err(Problem::new(Code::RouteNotFound))
 }
 
 async fn method_not_allowed() -> Result<HttpResponse, Problem> {
-    Err(Problem::of(Code::MethodNotAllowed))
+    Err(Problem::new(Code::MethodNotAllowed))
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn only_whole_paths_lead_to_the_reservations() {
+    async fn only_exact_paths_match_the_reservation_routes() {
         let app = test::init_service(App::new().configure(configure)).await;
         for (path, expected) in [
             ("/api/reservations", Some(Endpoint::Reservations)),
@@ -126,10 +126,10 @@ mod tests {
             ("/api/reservations/x/y", None),
             ("/api/reservationsx", None),
         ] {
-            // No address takes this method, so no handler is reached.
+            // No endpoint allows this method, so no handler runs.
             let request = test::TestRequest::delete().uri(path).to_request();
-            let answer = test::call_service(&app, request).await;
-            assert_eq!(answer.request().app_data::<Endpoint>().copied(), expected, "{path}");
+            let response = test::call_service(&app, request).await;
+            assert_eq!(response.request().app_data::<Endpoint>().copied(), expected, "{path}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the API is told: where to listen, whom to believe, how long to wait; and the parts that do the work.
+//! The settings of the API, and the parts of Daybook that it calls.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,41 +14,41 @@ use daybook_projections::read_stats::ReadStatsStore;
 use daybook_projections::shadow::Shadow;
 use daybook_projections::{Batches, LagRule, Migration, Router};
 
-/// How the API is run.
+/// The settings of the API.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on. Port 0 means any free port.
     pub listen: SocketAddr,
     /// The secret that staff tokens are signed with.
     pub jwt_secret: JwtSecret,
-    /// When a view that can be asked is so far behind, and so still, that the process says that it is not ready.
+    /// When the lag of a view makes the process not ready.
     pub lag_rule: LagRule,
-    /// How long a request waits for the position that it asks for.
+    /// How long a request waits for the position in `Daybook-At-Least`.
     pub at_least_patience: Duration,
-    /// How long requests that are under way may take to finish when the process is told to stop.
+    /// How long requests in flight may take to finish on shutdown.
     pub shutdown_patience: Duration,
-    /// Threads that answer; none means as many as the machine has cores.
+    /// Worker threads. `None` means one per core.
     pub workers: Option<NonZeroUsize>,
-    /// How reads are watched.
+    /// Shadow reads and guardrails.
     pub watching: Watching,
 }
 
-/// How reads are watched while two models answer them.
+/// Settings of shadow reads and guardrails.
 #[derive(Debug, Clone, Copy)]
 pub struct Watching {
-    /// The part of reads that the other model is asked as well.
+    /// The percentage of reads that the other view answers too, for comparison.
     pub sample: RolloutPercentage,
-    /// Length of the windows that guardrails judge; the same in all processes.
+    /// Length of the windows that guardrails evaluate. It must be the same in all processes.
     pub window: Duration,
-    /// What guardrails bear.
+    /// The limits of the guardrails.
     pub limits: Limits,
 }
 
 impl Watching {
-    /// Length of a window, unless told otherwise.
+    /// Default length of a window.
     pub const WINDOW: Duration = Duration::from_secs(60);
 
-    /// The part of reads that is compared unless told otherwise, in percent.
+    /// Default percentage of reads that are compared.
     pub const SAMPLE_PERCENT: f64 = 1.0;
 }
 
@@ -60,13 +60,13 @@ impl Default for Watching {
 }
 
 impl Settings {
-    /// Longest wait for a position.
+    /// Default of `at_least_patience`.
     pub const AT_LEAST_PATIENCE: Duration = Duration::from_secs(3);
 
-    /// Longest wait for requests that are under way.
+    /// Default of `shutdown_patience`.
     pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(15);
 
-    /// The usual ones.
+    /// The default settings.
     pub fn new(listen: SocketAddr, jwt_secret: JwtSecret) -> Self {
         Self {
             listen,
@@ -80,43 +80,43 @@ impl Settings {
     }
 }
 
-/// What does the work.
+/// The parts of Daybook that the API calls.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// The event log, asked how far it is.
+    /// The event log, for its head and health.
     pub log: Arc<dyn EventLog>,
     /// The write side.
     pub commands: Commands,
     /// The read side.
     pub queries: Queries,
-    /// Which view answers whom.
+    /// Chooses the view for a request.
     pub router: Router,
-    /// Puts sampled reads to both views.
+    /// Compares sampled reads between both views.
     pub shadow: Shadow,
-    /// Keeps what processes see of their reads.
+    /// Stores the read statistics of all processes.
     pub watch: ReadStatsStore,
-    /// Tells the time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Batches of the engine that keeps the views up, where this process has one.
+    /// The batches of the projection engine, if this process runs one.
     pub batches: Option<Batches>,
-    /// What looks at the migration.
+    /// The status and gates of the migration.
     pub migration: Migration,
 }
 
-/// The secret that staff tokens are signed with. It never shows itself.
+/// The secret that staff tokens are signed with. `Debug` does not print it.
 #[derive(Clone)]
 pub struct JwtSecret(Box<[u8]>);
 
-/// The text is too short for a secret.
+/// The secret is too short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the secret for tokens has at least {min} bytes", min = JwtSecret::MIN_LENGTH)]
+#[error("the token secret must have at least {min} bytes", min = JwtSecret::MIN_LENGTH)]
 pub struct InvalidJwtSecret;
 
 impl JwtSecret {
-    /// Shortest secret, in bytes: the width of the hash that it keys.
+    /// Shortest secret, in bytes: the output size of HMAC-SHA-256.
     pub const MIN_LENGTH: usize = 32;
 
-    /// Takes a text of at least 32 bytes.
+    /// Accepts a text of at least 32 bytes, without surrounding white space.
     pub fn parse(text: &str) -> Result<Self, InvalidJwtSecret> {
         let text = text.trim();
         if text.len() < Self::MIN_LENGTH { Err(InvalidJwtSecret) } else { Ok(Self(text.as_bytes().into())) }
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_long_and_does_not_show_itself() {
+    fn a_secret_has_a_minimum_length_and_is_not_printed() {
         assert_eq!(JwtSecret::parse("short").unwrap_err(), InvalidJwtSecret);
         let secret = JwtSecret::parse(&"s".repeat(32)).unwrap();
         assert_eq!(format!("{secret:?}"), "JwtSecret(..)");

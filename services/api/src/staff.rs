@@ -1,6 +1,6 @@
-//! The staff's routes: who may see and change reservations, and how.
+//! The routes for staff: reservations and closures.
 //!
-//! Every handler here takes a [`token::Staff`], which is there only where a valid token was sent.
+//! Every handler takes a [`token::Staff`], which exists only for a request with a valid token.
 
 mod close_time;
 mod closure;
@@ -10,8 +10,8 @@ mod list_closures;
 mod list_reservations;
 mod patch_reservation;
 mod reopen_time;
+mod reservation_response;
 mod role;
-mod shape;
 pub(crate) mod token;
 
 pub(crate) use close_time::close_time;
@@ -20,7 +20,7 @@ pub(crate) use list_closures::list_closures;
 pub(crate) use list_reservations::list_reservations;
 pub(crate) use patch_reservation::patch_reservation;
 pub(crate) use reopen_time::reopen_time;
-pub(crate) use shape::instant;
+pub(crate) use reservation_response::format_utc;
 
 pub use role::{InvalidStaffName, Role, StaffName};
 pub use token::{TokenError, issue_token};

@@ -1,4 +1,4 @@
-//! What all handlers share. It holds nothing of a request.
+//! The state that all handlers share. It never contains anything about a single request.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::shadow::Sampler;
 use crate::staff::token::Tokens;
 use crate::windows::TrafficWindow;
 
-/// What all handlers share.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) settings: Settings,
@@ -34,13 +34,13 @@ pub(crate) struct State {
     pub(crate) windows: Arc<TrafficWindow>,
     pub(crate) sampler: Sampler,
     pub(crate) judged: Latest,
-    /// Tells the guardrails, by its end, that the application has ended.
+    /// Dropped with the application, which stops the guardrails.
     _guarded: watch::Sender<()>,
     runtime: Handle,
 }
 
 impl State {
-    /// Has to be called on the runtime that is to carry out commands.
+    /// Must be called on the runtime that commands should run on.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
         let Parts { log, commands, queries, router, shadow, watch, clock, batches, migration } = parts;
         let metrics = Metrics::new();
@@ -81,17 +81,17 @@ impl State {
         }
     }
 
-    /// Carries out a command on the process's own runtime: it comes to its end though the client hangs up or the worker
-    /// that took the request stops.
-    pub(crate) async fn carry_out<T: Send + 'static>(
-        &self,
-        command: impl Future<Output = Result<T, CommandError>> + Send + 'static,
-    ) -> Result<T, CommandError> {
-        let outcome = self.runtime.spawn(command).await;
-        outcome.unwrap_or_else(|broken| Err(CommandError::Log(Arc::new(broken))))
+    /// Executes a command on the process's runtime. It completes even if the client hangs up or the worker stops.
+    pub(crate) async fn execute<T, F>(&self, command: impl FnOnce(Commands) -> F) -> Result<T, CommandError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, CommandError>> + Send + 'static,
+    {
+        let outcome = self.runtime.spawn(command(self.commands.clone())).await;
+        outcome.unwrap_or_else(|panicked| Err(CommandError::Log(Arc::new(panicked))))
     }
 
-    /// Position of the log's last event.
+    /// The position of the last event in the log.
     pub(crate) async fn head(&self) -> Result<daybook_event_log::Position, Problem> {
         self.log.head().await.map_err(|error| Problem::caused(Code::Unavailable, error))
     }

@@ -1,66 +1,73 @@
-//! What people read: one place for each language, complete over all codes.
+//! The texts that people read, with one file for each language.
 //!
-//! A text says what to do next. It never repeats what the client sent; placeholders are filled from a problem's details.
+//! A text about a problem says what to do next. It never repeats input from the client; its placeholders are filled from the
+//! problem's details.
+//!
+//! Clients of the old system display `message` unchanged. The Korean notices, and the Korean texts of the codes that
+//! docs/legacy-system.md lists for the public routes, are part of that contract: do not reword them.
 
 mod en;
 mod ko;
 
 use crate::problem::{Code, Details};
 
-/// A language that answers are written in.
+/// A language that responses are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Language {
-    /// 한국어, the default: the old system's clients show messages as they come.
+    /// The default: the old system's clients display messages in Korean.
     #[default]
     Korean,
     /// English.
     English,
 }
 
-/// What is said when something went well.
+/// A message in a successful response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// A booking was taken.
-    ReservationTaken,
-    /// A booking was changed.
+pub(crate) enum Notice {
+    ReservationReceived,
     ReservationChanged,
-    /// There are many free times.
-    ManyFree,
-    /// There are few free times.
-    FewFree,
-    /// There is no free time.
-    NoneFree,
-    /// The clinic does not treat on this day.
+    ManyTimesFree,
+    FewTimesFree,
+    FullyBooked,
     ClinicClosed,
 }
 
-impl Said {
+impl Language {
+    /// The language of a primary language tag such as `en`.
+    pub(crate) fn from_primary_tag(tag: &str) -> Option<Self> {
+        [("ko", Self::Korean), ("en", Self::English)]
+            .into_iter()
+            .find_map(|(primary, language)| tag.eq_ignore_ascii_case(primary).then_some(language))
+    }
+}
+
+impl Notice {
     #[cfg(test)]
     const ALL: [Self; 6] = [
-        Self::ReservationTaken,
+        Self::ReservationReceived,
         Self::ReservationChanged,
-        Self::ManyFree,
-        Self::FewFree,
-        Self::NoneFree,
+        Self::ManyTimesFree,
+        Self::FewTimesFree,
+        Self::FullyBooked,
         Self::ClinicClosed,
     ];
 }
 
-/// What is said when something went well.
-pub(crate) const fn said(language: Language, said: Said) -> &'static str {
+/// The text of a notice.
+pub(crate) const fn notice(language: Language, notice: Notice) -> &'static str {
     match language {
-        Language::Korean => ko::said(said),
-        Language::English => en::said(said),
+        Language::Korean => ko::notice(notice),
+        Language::English => en::notice(notice),
     }
 }
 
-/// What is said about a problem.
+/// The text of a problem.
 pub(crate) fn message(language: Language, code: Code, details: &Details) -> String {
     let template = match language {
         Language::Korean => ko::message(code),
         Language::English => en::message(code),
     };
-    let fill = |text: String, (place, value): (&str, String)| text.replace(place, &value);
+    let fill = |text: String, (placeholder, value): (&str, String)| text.replace(placeholder, &value);
     details.parameters().into_iter().fold(template.to_owned(), fill)
 }
 
@@ -74,18 +81,18 @@ mod tests {
             let (korean, english) = (ko::message(*code), en::message(*code));
             assert!(english.is_ascii() && english.ends_with('.'), "{code:?}");
             assert!(korean.chars().any(|c| ('가'..='힣').contains(&c)), "{code:?}");
-            let places = |text: &str| text.matches('{').count();
-            assert_eq!(places(korean), places(english), "{code:?} fills the same places in both");
+            let placeholders = |text: &str| text.matches('{').count();
+            assert_eq!(placeholders(korean), placeholders(english), "{code:?} has the same placeholders");
         }
-        for one in Said::ALL {
-            assert_ne!(said(Language::Korean, one), said(Language::English, one));
+        for notice in Notice::ALL {
+            assert_ne!(super::notice(Language::Korean, notice), super::notice(Language::English, notice));
         }
     }
 
     #[test]
-    fn a_text_is_filled_from_the_details() {
+    fn placeholders_are_filled_from_the_details() {
         let details = Details::Fields { fields: vec!["phone", "service"] };
         let text = message(Language::English, Code::MissingFields, &details);
-        assert_eq!(text, "Please fill in these fields: phone, service.");
+        assert_eq!(text, "Required fields are missing: phone, service.");
     }
 }

@@ -10,7 +10,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{Durations, ModelReadStats};
 use daybook_projections::read_stats::Window;
 
-use crate::edge::watched::RoutedRead;
+use crate::request::read_recorder::RoutedRead;
 
 /// Words of the bits by which subjects are counted: 65,536 bits tell up to about 200,000 subjects within a percent.
 const SUBJECT_WORDS: usize = 1024;

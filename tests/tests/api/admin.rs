@@ -1,22 +1,22 @@
-//! Administration: services, limits and hours, each change answered with what it changed.
+//! Admin routes for services, limits and hours. Each response lists the changed fields.
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::told::{app_on, book, form_with, look, tell, told};
+use crate::client::{app_on, book, form_with, get, send, send_json};
 
 const SERVICES: &str = "/api/admin/services";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_service_can_be_booked_at_once_and_its_enum_world_shows_another() {
+async fn a_new_service_can_be_booked_at_once_and_its_code_is_unique() {
     let app = app_on("dynamic").await;
     let new = json!({"code": "LASER_TONING", "name": "레이저 토닝", "durationMinutes": 30});
-    let defined = tell(&app, Method::POST, SERVICES, &new).await.ok();
+    let defined = send_json(&app, Method::POST, SERVICES, &new).await.ok();
     insta::assert_json_snapshot!("defined_service", defined.json);
     book(&app, &form_with(json!({"service": "LASER_TONING"}))).await.ok();
-    let listed = look(&app, SERVICES).await.ok();
+    let listed = get(&app, SERVICES).await.ok();
     assert_eq!((&listed.json["count"], &listed.json["services"][6]["displayOrder"]), (&json!(7), &json!(7)));
-    let twice = tell(
+    let twice = send_json(
         &app,
         Method::POST,
         SERVICES,
@@ -27,14 +27,14 @@ async fn a_new_service_can_be_booked_at_once_and_its_enum_world_shows_another() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_a_service_lists_what_changed() {
+async fn changing_a_service_lists_the_changed_fields() {
     let app = app_on("legacy").await;
     let change =
         json!({"id": "srv_skin_care", "name": "피부 관리", "durationMinutes": 50, "bufferMinutes": 10});
-    let changed = tell(&app, Method::PATCH, SERVICES, &change).await.ok();
+    let changed = send_json(&app, Method::PATCH, SERVICES, &change).await.ok();
     insta::assert_json_snapshot!("changed_service", changed.json["changes"]);
     app.clinic.settled().await.unwrap();
-    let seen = told(app.get("/api/public/services?code=SKIN_CARE")).await.ok();
+    let seen = send(app.get("/api/public/services?code=SKIN_CARE")).await.ok();
     assert_eq!(
         (&seen.json["services"][0]["name"], &seen.json["services"][0]["totalMinutes"]),
         (&json!("피부 관리"), &json!(60))
@@ -42,48 +42,49 @@ async fn a_change_of_a_service_lists_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_are_put_in_another_order_as_a_whole() {
+async fn reordering_requires_all_services() {
     let app = app_on("legacy").await;
-    let listed = look(&app, SERVICES).await.ok();
+    let listed = get(&app, SERVICES).await.ok();
     let ids: Vec<_> = listed.json["services"].as_array().unwrap().iter().map(|s| s["id"].clone()).collect();
-    let turned: Vec<_> = ids.iter().rev().cloned().collect();
-    let moved = tell(&app, Method::PUT, SERVICES, &json!({"order": turned})).await.ok();
+    let reversed: Vec<_> = ids.iter().rev().cloned().collect();
+    let moved = send_json(&app, Method::PUT, SERVICES, &json!({"order": reversed})).await.ok();
     assert_eq!(moved.json["changes"].as_array().unwrap().len(), 6);
     assert_eq!(moved.json["services"][0]["id"], ids[5]);
-    let partly = tell(&app, Method::PUT, SERVICES, &json!({"order": [ids[0]]})).await;
-    assert_eq!((partly.status.as_u16(), partly.code()), (400, "ORDER_INCOMPLETE"));
+    let incomplete = send_json(&app, Method::PUT, SERVICES, &json!({"order": [ids[0]]})).await;
+    assert_eq!((incomplete.status.as_u16(), incomplete.code()), (400, "ORDER_INCOMPLETE"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_are_shown_and_set() {
+async fn limits_are_listed_and_set() {
     let app = app_on("legacy").await;
     let limits = "/api/admin/service-limits";
-    let set =
-        tell(&app, Method::PATCH, limits, &json!({"serviceType": "BODY_CARE", "dailyLimit": 3})).await.ok();
+    let set = send_json(&app, Method::PATCH, limits, &json!({"serviceType": "BODY_CARE", "dailyLimit": 3}))
+        .await
+        .ok();
     assert_eq!(set.json["changes"], json!([{"field": "dailyLimit", "from": 10, "to": 3}]));
-    let listed = look(&app, limits).await.ok();
+    let listed = get(&app, limits).await.ok();
     insta::assert_json_snapshot!("limits", listed.json["limits"][4]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hours_of_a_weekday_are_set_as_a_whole() {
+async fn setting_hours_replaces_the_whole_weekday() {
     let app = app_on("legacy").await;
     let hours = "/api/admin/clinic-hours";
-    assert_eq!(look(&app, hours).await.ok().json["slots"].as_array().unwrap().len(), 11);
+    assert_eq!(get(&app, hours).await.ok().json["slots"].as_array().unwrap().len(), 11);
     let sunday =
         json!({"dayOfWeek": 0, "slots": [{"period": "MORNING", "startTime": "10:00", "endTime": "12:00"}]});
-    let set = tell(&app, Method::PUT, hours, &sunday).await.ok();
+    let set = send_json(&app, Method::PUT, hours, &sunday).await.ok();
     insta::assert_json_snapshot!("sunday", set.json["slots"][0]);
     book(&app, &form_with(json!({"preferred_date": "2026-12-06"}))).await.ok();
     let overlapping = json!({"dayOfWeek": 0, "slots": [
         {"period": "MORNING", "startTime": "10:00", "endTime": "12:00"},
         {"period": "MORNING", "startTime": "11:00", "endTime": "13:00"}]});
-    let refused = tell(&app, Method::PUT, hours, &overlapping).await;
+    let refused = send_json(&app, Method::PUT, hours, &overlapping).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "HOURS_OVERLAP"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_no_sense_is_refused_and_changes_nothing() {
+async fn invalid_admin_requests_are_refused_and_change_nothing() {
     let app = app_on("legacy").await;
     let head = app.clinic.log.head().await.unwrap();
     let (post, patch, put) = (Method::POST, Method::PATCH, Method::PUT);
@@ -111,7 +112,7 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         (patch.clone(), SERVICES, json!({"name": "이름"}), "MISSING_FIELDS"),
         (patch.clone(), SERVICES, json!({"id": "srv_none", "name": "이름"}), "SERVICE_NOT_FOUND"),
         (patch.clone(), SERVICES, json!({"id": "srv_skin_care"}), "NOTHING_TO_CHANGE"),
-        // The second of the two is not possible, so the first is not done.
+        // The second change is not possible, so the first one is not made either.
         (
             patch.clone(),
             SERVICES,
@@ -128,7 +129,7 @@ async fn what_makes_no_sense_is_refused_and_changes_nothing() {
         (put.clone(), "/api/admin/clinic-hours", json!({"dayOfWeek": 7, "slots": []}), "INVALID_JSON"),
         (put, SERVICES, json!({"order": "all"}), "INVALID_JSON"),
     ] {
-        let refused = tell(&app, method.clone(), path, &body).await;
+        let refused = send_json(&app, method.clone(), path, &body).await;
         assert_eq!(refused.code(), code, "{method} {path} {body}: {}", refused.json);
         assert!(refused.status.is_client_error());
     }

@@ -1,22 +1,22 @@
-//! Bad input: a 4xx with a code and a text that says what to do, never a 5xx, and nothing appended.
+//! Invalid input is refused with a 4xx, a code and a helpful text. It never causes a 5xx or an append.
 
 use daybook_tests::app::{App, spawn_app};
 use serde_json::{Value, json};
 
-use crate::told::{Told, form, form_with, told};
+use crate::client::{Response, form, form_with, send};
 
 const BOOKING: &str = "/api/public/reservations";
 
-async fn send(app: &App, body: impl Into<reqwest::Body>) -> Told {
-    told(app.post(BOOKING).header("content-type", "application/json").body(body)).await
+async fn post_booking(app: &App, body: impl Into<reqwest::Body>) -> Response {
+    send(app.post(BOOKING).header("content-type", "application/json").body(body)).await
 }
 
-/// Sends a body that is refused with this status and code, in both languages, and leaves no trace in the log.
+/// Sends a body and asserts that it is refused with this status and code, in both languages, and that nothing is appended.
 async fn refused(app: &App, body: Vec<u8>, status: u16, code: &str) -> Value {
     let head = app.clinic.log.head().await.unwrap();
-    let korean = send(app, body.clone()).await;
+    let korean = post_booking(app, body.clone()).await;
     let english = app.post(BOOKING).header("accept-language", "en").body(body);
-    let english = told(english).await;
+    let english = send(english).await;
     assert_eq!((korean.status.as_u16(), korean.code()), (status, code), "{}", korean.json);
     assert_eq!((english.status.as_u16(), english.code()), (status, code), "{}", english.json);
     for text in ["error", "message"] {
@@ -28,7 +28,7 @@ async fn refused(app: &App, body: Vec<u8>, status: u16, code: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_json_object_is_refused() {
+async fn a_body_that_is_not_a_json_object_is_refused() {
     let app = spawn_app().await.unwrap();
     let mut with_invalid_utf8 = form().to_string().into_bytes();
     let at = with_invalid_utf8.iter().position(|byte| *byte > 127).unwrap();
@@ -63,24 +63,24 @@ async fn fields_of_the_wrong_type_are_refused() {
         ("notes", json!({"text": "x"})),
         ("email", json!(0.5)),
     ] {
-        let told =
+        let response =
             refused(&app, form_with(json!({field: wrong})).to_string().into(), 400, "INVALID_JSON").await;
-        assert_eq!(told["field"], field);
+        assert_eq!(response["field"], field);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn missing_fields_are_named_all_of_them() {
+async fn all_missing_fields_are_named() {
     let app = spawn_app().await.unwrap();
-    let told = refused(&app, b"{}".to_vec(), 400, "MISSING_FIELDS").await;
-    insta::assert_json_snapshot!(told, {".requestId" => "[id]"});
+    let empty = refused(&app, b"{}".to_vec(), 400, "MISSING_FIELDS").await;
+    insta::assert_json_snapshot!(empty, {".requestId" => "[id]"});
     let blank = form_with(json!({"patient_name": "  ", "phone": ""}));
-    let told = refused(&app, blank.to_string().into(), 400, "MISSING_FIELDS").await;
-    assert_eq!(told["fields"], json!(["patient_name", "phone"]));
+    let blank = refused(&app, blank.to_string().into(), 400, "MISSING_FIELDS").await;
+    assert_eq!(blank["fields"], json!(["patient_name", "phone"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_field_is_read_strictly() {
+async fn each_field_is_validated() {
     let app = spawn_app().await.unwrap();
     for (fields, code) in [
         (json!({"preferred_date": "2027-02-30"}), "INVALID_DATE_FORMAT"),
@@ -111,7 +111,7 @@ async fn each_field_is_read_strictly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_or_time_on_which_nobody_can_come_is_refused() {
+async fn a_day_or_time_outside_the_bookable_range_is_refused() {
     let app = spawn_app().await.unwrap();
     for (fields, code) in [
         (json!({"preferred_date": "2026-11-19"}), "DATE_IN_PAST"),
@@ -141,7 +141,7 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_is_not_understood_is_told() {
+async fn a_malformed_header_is_refused_by_name() {
     let app = spawn_app().await.unwrap();
     for (header, value) in [
         ("Idempotency-Key", "two words".to_owned()),
@@ -150,7 +150,7 @@ async fn a_header_that_is_not_understood_is_told() {
         ("Daybook-At-Least", "soon".to_owned()),
     ] {
         let head = app.clinic.log.head().await.unwrap();
-        let refused = told(app.post(BOOKING).header(header, value).json(&form())).await;
+        let refused = send(app.post(BOOKING).header(header, value).json(&form())).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, "INVALID_HEADER"));
         assert_eq!(refused.json["header"], header);
         assert_eq!(app.clinic.log.head().await.unwrap(), head);
@@ -158,7 +158,7 @@ async fn a_header_that_is_not_understood_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_are_read_strictly() {
+async fn queries_are_validated() {
     let app = spawn_app().await.unwrap();
     let public = "/api/public";
     for (path, status, code) in [
@@ -178,7 +178,7 @@ async fn queries_are_read_strictly() {
         ("services?active=maybe", 400, "INVALID_QUERY"),
         ("nothing-here", 404, "ROUTE_NOT_FOUND"),
     ] {
-        let refused = told(app.get(&format!("{public}/{path}"))).await;
+        let refused = send(app.get(&format!("{public}/{path}"))).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{path}: {}", refused.json);
     }
 }

@@ -1,17 +1,17 @@
-//! Looking up one's own reservations: by phone number and birth date, masked, and without a way to find out who is a
-//! patient.
+//! Patients look up their own reservations by phone number and birth date. Names are masked, and nobody can find out who
+//! is a patient.
 
 use daybook_api::Role;
 use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{Told, app_on, book, form, form_with, staff, told};
+use crate::client::{Response, app_on, book, form, form_with, send, staff_request};
 
 const CHECK: &str = "/api/public/reservations/check";
 
-async fn check(app: &App, phone: &str, birth_date: &str) -> Told {
-    told(app.post(CHECK).json(&json!({"phone": phone, "birth_date": birth_date}))).await
+async fn check(app: &App, phone: &str, birth_date: &str) -> Response {
+    send(app.post(CHECK).json(&json!({"phone": phone, "birth_date": birth_date}))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,14 +23,14 @@ async fn a_patient_finds_their_own_reservations_masked() {
         app.clinic.settled().await.unwrap();
         let own = check(&app, "+82 10 1234 5678", "1990-01-01").await.ok();
         insta::assert_json_snapshot!("own_reservations", own.json, {".reservations[].id" => "[id]"});
-        let by_query = told(app.get(&format!("{CHECK}?phone=01012345678&birth_date=1990-01-01"))).await.ok();
+        let by_query = send(app.get(&format!("{CHECK}?phone=01012345678&birth_date=1990-01-01"))).await.ok();
         assert_eq!(by_query.json, own.json);
         assert_eq!(own.header("cache-control"), "no-store");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_birth_date_and_no_such_patient_are_one_answer() {
+async fn a_wrong_birth_date_and_an_unknown_patient_get_the_same_response() {
     let app = app_on("legacy").await;
     book(&app, &form()).await.ok();
     app.clinic.settled().await.unwrap();
@@ -38,23 +38,23 @@ async fn a_wrong_birth_date_and_no_such_patient_are_one_answer() {
     let nobody = check(&app, "010-9999-9999", "1990-01-02").await.ok();
     assert_eq!(wrong.json, json!({"success": true, "reservations": [], "count": 0}));
     assert_eq!(wrong.json, nobody.json);
-    let named = |told: &Told| {
-        let mut names: Vec<String> = told.headers.keys().map(ToString::to_string).collect();
+    let header_names = |response: &Response| {
+        let mut names: Vec<String> = response.headers.keys().map(ToString::to_string).collect();
         names.sort();
         names
     };
-    assert_eq!(named(&wrong), named(&nobody));
+    assert_eq!(header_names(&wrong), header_names(&nobody));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_are_asked_for_and_at_most_ten_are_shown() {
+async fn phone_and_birth_date_are_required_and_at_most_ten_reservations_are_shown() {
     let app = app_on("legacy").await;
     for (body, fields) in [
         (json!({"phone": "010-1234-5678"}), json!(["birth_date"])),
         (json!({"birth_date": "1990-01-01"}), json!(["phone"])),
         (json!({}), json!(["phone", "birth_date"])),
     ] {
-        let refused = told(app.post(CHECK).json(&body)).await;
+        let refused = send(app.post(CHECK).json(&body)).await;
         assert_eq!((refused.code(), &refused.json["fields"]), ("MISSING_FIELDS", &fields));
     }
     for day in 1..=12 {
@@ -67,7 +67,7 @@ async fn both_are_asked_for_and_at_most_ten_are_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_looks_too_often_has_to_wait() {
+async fn too_many_lookups_are_refused_for_a_while() {
     let app = app_on("legacy").await;
     for _ in 0..10 {
         check(&app, "010-1234-5678", "1990-01-01").await.ok();
@@ -79,7 +79,7 @@ async fn who_looks_too_often_has_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wish_that_nobody_understood_and_notes_stay_with_the_clinic() {
+async fn unreadable_times_and_notes_are_not_shown_to_patients() {
     let app = app_on("legacy").await;
     book(&app, &form_with(json!({"preferred_time": "홍길동 아무때나"}))).await.ok();
     app.clinic.settled().await.unwrap();
@@ -89,6 +89,6 @@ async fn a_wish_that_nobody_understood_and_notes_stay_with_the_clinic() {
     for hidden in ["홍길동", "010", "hong@example.com", "주차"] {
         assert!(!text.contains(hidden), "{text}");
     }
-    let seen = told(staff(&app, Role::Editor, Method::GET, "/api/reservations")).await.ok();
+    let seen = send(staff_request(&app, Role::Editor, Method::GET, "/api/reservations")).await.ok();
     assert!(seen.json.to_string().contains("홍길동 아무때나"));
 }

@@ -1,19 +1,19 @@
-//! Closing time by hand: what is closed cannot be booked, what stands there is shown, and it can be lifted.
+//! Manual closures: they refuse bookings, list conflicting ones, and can be lifted.
 
 use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{Told, app_on, book, form, form_with, look, tell};
+use crate::client::{Response, app_on, book, form, form_with, get, send_json};
 
 const CLOSE: &str = "/api/admin/manual-close";
 
-async fn close(app: &App, body: Value) -> Told {
-    tell(app, Method::POST, CLOSE, &body).await
+async fn close(app: &App, body: Value) -> Response {
+    send_json(app, Method::POST, CLOSE, &body).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closure_keeps_bookings_out_until_it_is_lifted() {
+async fn a_closure_refuses_bookings_until_it_is_lifted() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
         let closed =
@@ -21,19 +21,19 @@ async fn a_closure_keeps_bookings_out_until_it_is_lifted() {
         insta::assert_json_snapshot!("closure", closed.json, {".closure.id" => "[id]"});
         assert_eq!(book(&app, &form()).await.code(), "TIME_SLOT_MANUALLY_CLOSED");
         app.clinic.settled().await.unwrap();
-        let listed = look(&app, &format!("{CLOSE}?date=2026-12-01")).await.ok();
+        let listed = get(&app, &format!("{CLOSE}?date=2026-12-01")).await.ok();
         assert_eq!(listed.json["closures"], json!([closed.json["closure"]]));
         let id = closed.json["closure"]["id"].as_str().unwrap();
-        let lift = format!("{CLOSE}?id={id}&date=2026-12-01");
-        tell(&app, Method::DELETE, &lift, &json!({})).await.ok();
-        let again = tell(&app, Method::DELETE, &lift, &json!({})).await;
+        let path = format!("{CLOSE}?id={id}&date=2026-12-01");
+        send_json(&app, Method::DELETE, &path, &json!({})).await.ok();
+        let again = send_json(&app, Method::DELETE, &path, &json!({})).await;
         assert_eq!((again.status.as_u16(), again.code()), (404, "CLOSURE_NOT_FOUND"));
         book(&app, &form()).await.ok();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closure_of_one_service_leaves_the_others() {
+async fn a_closure_of_one_service_does_not_affect_the_others() {
     let app = app_on("legacy").await;
     let only =
         json!({"date": "2026-12-01", "startTime": "09:00", "endTime": "12:00", "serviceId": "SKIN_CARE"});
@@ -44,7 +44,7 @@ async fn a_closure_of_one_service_leaves_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_in_a_stretch_is_listed_before_it_is_closed() {
+async fn conflicting_bookings_are_listed_without_closing_anything() {
     let app = app_on("dynamic").await;
     book(&app, &form()).await.ok();
     app.clinic.settled().await.unwrap();
@@ -53,11 +53,11 @@ async fn what_stands_in_a_stretch_is_listed_before_it_is_closed() {
     let found = close(&app, span("10:30", "11:00")).await.ok();
     insta::assert_json_snapshot!("conflicts", found.json, {".conflicts[].id" => "[id]"});
     assert_eq!(close(&app, span("10:40", "11:00")).await.ok().json["hasConflict"], false);
-    assert_eq!(app.clinic.log.head().await.unwrap(), head, "looking closes nothing");
+    assert_eq!(app.clinic.log.head().await.unwrap(), head, "nothing is closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closure_that_makes_no_sense_is_refused() {
+async fn an_invalid_closure_is_refused() {
     let app = app_on("legacy").await;
     let head = app.clinic.log.head().await.unwrap();
     for (body, code) in [

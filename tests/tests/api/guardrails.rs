@@ -1,6 +1,6 @@
-//! Guardrails: what goes wrong with the dynamic view leads everybody back to the legacy one by itself, and nothing else does.
+//! Guardrails roll reads back to the legacy view when the dynamic view exceeds a limit, and in no other case.
 //!
-//! Faults are planted in the database alone. The application is the real one.
+//! The tests cause failures in the database only. The application is the real one.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{look, set_share, staff, tell, told};
+use crate::client::{get, send, send_json, set_share, staff_request};
 
 const GUARDRAILS: &str = "/api/admin/guardrails";
 
 /// Length of a window.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// Clients of one round of requests: at 25 % some 25 of them are on the dynamic view.
+/// Clients in one round of requests. At 25 %, about 25 of them read the dynamic view.
 const CLIENTS: usize = 100;
 
-/// Requests that the dynamic view has to have answered: what one round gives it.
+/// The dynamic view must have answered this many requests. One round is enough.
 const MIN_REQUESTS: u64 = 12;
 
-/// Reads that are compared at once.
+/// Concurrent reads.
 const CONCURRENT: usize = 8;
 
-/// The time that only the test of slow reads goes by: elsewhere the machine may be busy.
+/// Only the latency test uses the short limit: elsewhere the machine may be busy.
 const LATENCY_MS: f64 = 250.0;
 const PATIENT_MS: f64 = 30_000.0;
 
@@ -45,23 +45,23 @@ async fn guarded_app(sample: f64) -> App {
     App::guarded(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
 }
 
-/// Every client asks once, all at once. How many were answered by a 5xx.
+/// Sends one request per client, all at once. Returns the number of 5xx responses.
 async fn round(app: &App) -> usize {
-    let ask = |n: usize| async move {
-        let answer = app.get("/api/public/services").header("Daybook-Client", format!("client-{n}"));
-        usize::from(answer.send().await.unwrap().status().is_server_error())
+    let request = |n: usize| async move {
+        let request = app.get("/api/public/services").header("Daybook-Client", format!("client-{n}"));
+        usize::from(request.send().await.unwrap().status().is_server_error())
     };
-    futures_util::stream::iter((0..CLIENTS).map(ask))
+    futures_util::stream::iter((0..CLIENTS).map(request))
         .buffer_unordered(CLIENTS)
         .fold(0, |failed, one| async move { failed + one })
         .await
 }
 
-/// Asks until reads were rolled back. Fails where that takes too long.
+/// Sends requests until reads are rolled back. Fails if that takes too long.
 async fn rolled_back(app: &App) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    while look(app, "/api/admin/read-model").await.ok().json["rolledBack"] != true {
-        assert!(tokio::time::Instant::now() < deadline, "{}", look(app, GUARDRAILS).await.json);
+    while get(app, "/api/admin/read-model").await.ok().json["rolledBack"] != true {
+        assert!(tokio::time::Instant::now() < deadline, "{}", get(app, GUARDRAILS).await.json);
         round(app).await;
     }
 }
@@ -71,24 +71,24 @@ async fn routing_events(app: &App) -> Vec<RecordedEvent> {
     events.try_collect().await.unwrap()
 }
 
-/// The one guardrail that tripped, as its event has it.
+/// The payload of the one event of a tripped guardrail.
 async fn tripped(app: &App) -> Value {
     let events = routing_events(app).await;
-    let of_kind = |kind: &str| events.iter().filter(|event| &*event.event_type == kind).collect::<Vec<_>>();
-    let (trips, rollbacks) = (of_kind("GuardrailTripped"), of_kind("ReadsRolledBack"));
+    let of_type = |kind: &str| events.iter().filter(|event| &*event.event_type == kind).collect::<Vec<_>>();
+    let (trips, rollbacks) = (of_type("GuardrailTripped"), of_type("ReadsRolledBack"));
     assert_eq!((trips.len(), rollbacks.len()), (1, 1));
     let metadata: Value = serde_json::from_slice(&trips[0].metadata).unwrap();
     assert_eq!(metadata["actor"], "guardrail");
     serde_json::from_slice(&trips[0].payload).unwrap()
 }
 
-/// Windows that this many processes have written since they were asked.
+/// Waits until this many more windows are stored.
 async fn windows_pass(app: &App, number: i64) {
     let client = app.clinic.database.connect().await.unwrap();
     let count = async || -> i64 {
         client.query_one("SELECT count(*) FROM control.read_windows", &[]).await.unwrap().get(0)
     };
-    // Each is two rows, one of either model.
+    // Each window has two rows, one per model.
     let enough = count().await + number * 2;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while count().await < enough {
@@ -98,7 +98,7 @@ async fn windows_pass(app: &App, number: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dynamic_view_that_fails_is_left_by_itself() {
+async fn errors_of_the_dynamic_view_roll_reads_back() {
     let app = guarded_app(0.0).await;
     set_share(&app, 25.0).await;
     assert_eq!(round(&app).await, 0);
@@ -112,9 +112,9 @@ async fn a_dynamic_view_that_fails_is_left_by_itself() {
         "{tripped}"
     );
     assert_eq!(tripped["window_seconds"], 1);
-    assert_eq!(round(&app).await, 0, "the legacy view answers everybody");
-    // The first window past the limit was enough. Another may end before the rollback is in force, and what is under way then
-    // is counted in the next one.
+    assert_eq!(round(&app).await, 0, "the legacy view answers all requests");
+    // One window above the limit is enough. Another may end before the rollback is in force, and requests in flight count in
+    // the window after that.
     let sql = "SELECT count(*) FROM control.read_windows WHERE failed * 100 > requests AND requests >= $1";
     let failing: i64 = client.query_one(sql, &[&(MIN_REQUESTS as i64)]).await.unwrap().get(0);
     assert!((1..=3).contains(&failing), "{failing} windows were needed");
@@ -123,13 +123,13 @@ async fn a_dynamic_view_that_fails_is_left_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dynamic_view_that_is_slow_is_left_by_itself() {
+async fn latency_of_the_dynamic_view_rolls_reads_back() {
     let app = App::guarded(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
     set_share(&app, 25.0).await;
     let mut client = app.clinic.database.connect().await.unwrap();
     let slow = async {
         loop {
-            // Whoever asks meanwhile waits for the lock.
+            // Readers wait for the lock.
             let locked = client.transaction().await.unwrap();
             locked.batch_execute("LOCK dynamic_1.services IN ACCESS EXCLUSIVE MODE").await.unwrap();
             locked.query_one("SELECT pg_sleep(0.6)", &[]).await.unwrap();
@@ -148,10 +148,10 @@ async fn a_dynamic_view_that_is_slow_is_left_by_itself() {
     );
 }
 
-/// Rows of the old system.
+/// Rows of the import.
 const ROWS: usize = 10_000;
 
-/// Rows of one day, all on one page of its list.
+/// Rows per day, all on one page of the list.
 const ROWS_OF_A_DAY: usize = 100;
 
 fn export() -> Cursor<Vec<u8>> {
@@ -175,7 +175,7 @@ fn day(number: usize) -> chrono::NaiveDate {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_is_read() {
+async fn one_wrong_row_in_ten_thousand_rolls_reads_back_once_it_is_read() {
     let app = guarded_app(100.0).await;
     let report =
         ImportRun::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
@@ -185,15 +185,15 @@ async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_i
     let read_all = async || {
         let read = |number: usize| {
             let path = format!("/api/reservations?limit={ROWS_OF_A_DAY}&date={}", day(number));
-            let request = staff(&app, Role::Editor, Method::GET, &path);
-            async move { assert_eq!(told(request).await.ok().json["pagination"]["total"], ROWS_OF_A_DAY) }
+            let request = staff_request(&app, Role::Editor, Method::GET, &path);
+            async move { assert_eq!(send(request).await.ok().json["pagination"]["total"], ROWS_OF_A_DAY) }
         };
         let reads = futures_util::stream::iter((0..ROWS / ROWS_OF_A_DAY).map(read));
         reads.buffer_unordered(CONCURRENT).collect::<()>().await;
     };
     read_all().await;
     windows_pass(&app, 2).await;
-    let before = look(&app, GUARDRAILS).await.ok().json;
+    let before = get(&app, GUARDRAILS).await.ok().json;
     assert!(
         before["lastWindows"]["legacy"]["mismatched"] == 0 && before["judgement"] != "tripped",
         "{before}"
@@ -224,37 +224,37 @@ async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_traffic_it_holds_and_sound_traffic_is_fine() {
+async fn the_verdict_is_inconclusive_without_traffic_and_fine_with_good_traffic() {
     let app = guarded_app(100.0).await;
-    assert_eq!(told(app.get(GUARDRAILS)).await.status, 401);
-    // Written first, judged then: the second tells that the first was judged.
+    assert_eq!(send(app.get(GUARDRAILS)).await.status, 401);
+    // A window is stored before it is evaluated. The second one shows that the first was evaluated.
     windows_pass(&app, 2).await;
-    assert_eq!(look(&app, GUARDRAILS).await.ok().json["judgement"], "idle");
+    assert_eq!(get(&app, GUARDRAILS).await.ok().json["judgement"], "idle");
     set_share(&app, 50.0).await;
     windows_pass(&app, 3).await;
-    let held = look(&app, GUARDRAILS).await.ok().json;
+    let held = get(&app, GUARDRAILS).await.ok().json;
     assert_eq!(held["judgement"], "inconclusive", "{held}");
     assert!(held["why"].as_str().unwrap().contains("12 are needed"), "{held}");
     round(&app).await;
     windows_pass(&app, 2).await;
-    let fine = look(&app, GUARDRAILS).await.ok().json;
+    let fine = get(&app, GUARDRAILS).await.ok().json;
     assert_eq!(fine["judgement"], "fine", "{fine}");
     let windows = &fine["lastWindows"];
     let (legacy, dynamic) = (&windows["legacy"], &windows["dynamic"]);
     assert_eq!(legacy["requests"].as_u64().unwrap() + dynamic["requests"].as_u64().unwrap(), CLIENTS as u64);
-    // Subjects are counted by bits, of which two may share one.
+    // Subjects are counted with bits, and two subjects may share a bit.
     let subjects = legacy["subjects"].as_u64().unwrap() + dynamic["subjects"].as_u64().unwrap();
     assert!(subjects.abs_diff(CLIENTS as u64) <= 2, "{subjects}");
-    let shown = look(&app, "/api/admin/read-model").await.ok().json;
+    let shown = get(&app, "/api/admin/read-model").await.ok().json;
     assert_eq!((&shown["rolledBack"], &shown["dynamicPercentage"]), (&json!(false), &json!(50.0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_guardrails_see_ends_a_rollback_or_adds_to_it() {
+async fn guardrails_never_end_or_repeat_a_rollback() {
     let app = guarded_app(0.0).await;
     set_share(&app, 25.0).await;
-    let back = json!({"action": "rollback", "reason": "a person pulled the plug"});
-    tell(&app, Method::POST, "/api/admin/read-model", &back).await.ok();
+    let back = json!({"action": "rollback", "reason": "manual rollback"});
+    send_json(&app, Method::POST, "/api/admin/read-model", &back).await.ok();
     let client = app.clinic.database.connect().await.unwrap();
     client.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
     let events = routing_events(&app).await.len();
@@ -265,12 +265,12 @@ async fn nothing_that_guardrails_see_ends_a_rollback_or_adds_to_it() {
     client.batch_execute("ALTER TABLE dynamic_1.away RENAME TO services").await.unwrap();
     round(&app).await;
     windows_pass(&app, 2).await;
-    assert_eq!(look(&app, "/api/admin/read-model").await.ok().json["rolledBack"], true);
+    assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], true);
     assert_eq!(routing_events(&app).await.len(), events);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_went_wrong_before_a_share_was_set_says_nothing_about_it() {
+async fn failures_before_a_new_percentage_do_not_count_against_it() {
     let app = guarded_app(0.0).await;
     set_share(&app, 25.0).await;
     let client = app.clinic.database.connect().await.unwrap();
@@ -282,6 +282,6 @@ async fn what_went_wrong_before_a_share_was_set_says_nothing_about_it() {
         assert_eq!(round(&app).await, 0);
         windows_pass(&app, 1).await;
     }
-    assert_eq!(look(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
-    assert_eq!(look(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
+    assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
+    assert_eq!(get(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
 }

@@ -1,68 +1,68 @@
-//! Health: alive, ready or not and why, counted without anybody's name, and stopped without cutting anybody off.
+//! Liveness, readiness and its reasons, metrics without personal data, and graceful shutdown.
 
 use chrono::TimeDelta;
 use daybook_projections::LagRule;
 use daybook_tests::app::{App, spawn_app};
 use serde_json::json;
 
-use crate::told::{app_on, app_that_falls_behind, book, form, form_with, set_share, told};
+use crate::client::{app_on, app_that_falls_behind, book, form, form_with, send, set_share};
 
 async fn metrics(app: &App) -> String {
     app.get("/metrics").send().await.unwrap().text().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_whose_view_is_near_the_logs_end_is_ready() {
+async fn a_process_with_up_to_date_views_is_ready() {
     let app = spawn_app().await.unwrap();
     app.clinic.settled().await.unwrap();
-    told(app.get("/livez")).await.ok();
-    let ready = told(app.get("/readyz")).await.ok();
+    send(app.get("/livez")).await.ok();
+    let ready = send(app.get("/readyz")).await.ok();
     insta::assert_json_snapshot!(ready.json, {".checks.*.position" => "[position]"});
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_whose_serving_view_is_stalled_is_not_ready_and_names_the_view() {
+async fn a_process_with_a_stalled_view_is_not_ready_and_names_the_view() {
     let app = app_that_falls_behind(TimeDelta::seconds(60)).await;
-    told(app.get("/readyz")).await.ok();
+    send(app.get("/readyz")).await.ok();
     book(&app, &form()).await.ok();
-    // It is a minute behind, but it moved a moment ago.
-    let behind = told(app.get("/readyz")).await.ok();
+    // The view is a minute behind, but it has advanced a moment ago.
+    let behind = send(app.get("/readyz")).await.ok();
     assert_eq!(behind.json["checks"]["legacy"]["health"], "behind", "{}", behind.json);
     let client = app.clinic.database.connect().await.unwrap();
     let still = "UPDATE control.checkpoints SET updated_at = updated_at - interval '90 seconds'";
     client.execute(still, &[]).await.unwrap();
-    until_answered(&app, 503).await;
-    let not_ready = told(app.get("/readyz")).await;
+    until_readyz_is(&app, 503).await;
+    let not_ready = send(app.get("/readyz")).await;
     assert_eq!((not_ready.status.as_u16(), &not_ready.json["status"]), (503, &json!("not ready")));
     let checks = &not_ready.json["checks"];
     assert_eq!((&checks["log"]["ok"], &checks["legacy"]["ok"]), (&json!(true), &json!(false)));
     let legacy = &checks["legacy"];
     assert_eq!((&legacy["health"], &legacy["lagEvents"]), (&json!("stalled"), &json!(1)), "{legacy}");
-    // No longer than what it lacks is there.
+    // `stillSeconds` is never longer than the age of the missing event.
     assert_eq!((&legacy["lagSeconds"], &legacy["stillSeconds"]), (&json!(60.0), &json!(60.0)), "{legacy}");
     assert!(checks.get("dynamic").is_none(), "nobody is routed to the dynamic view");
     set_share(&app, 50.0).await;
-    let both = told(app.get("/readyz")).await;
+    let both = send(app.get("/readyz")).await;
     assert_eq!(both.json["checks"]["dynamic"]["ok"], false);
-    told(app.get("/livez")).await.ok();
+    send(app.get("/livez")).await.ok();
     let text = metrics(&app).await;
     assert!(text.contains("daybook_view_lag_seconds{model=\"legacy\"} 60"), "{text}");
     assert!(text.contains("daybook_view_lag_events{model=\"dynamic\"} 2"), "{text}");
     assert!(text.contains("daybook_view_still_seconds{model=\"legacy\"} 60"), "{text}");
 }
 
-/// Waits until the process is ready, or until it is not.
-async fn until_answered(app: &App, status: u16) {
+/// Waits until `/readyz` responds with this status.
+async fn until_readyz_is(app: &App, status: u16) {
     let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;
     while app.get("/readyz").send().await.unwrap().status() != status {
-        assert!(tokio::time::Instant::now() < deadline, "/readyz never answers {status}");
+        assert!(tokio::time::Instant::now() < deadline, "/readyz never responds with {status}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }
 
-/// A view that is held still by a lock on its checkpoint: it is stalled until it moves again.
+/// A lock on the checkpoint blocks the view.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_view_that_is_held_still_is_stalled_and_well_again_once_it_moves() {
+async fn a_blocked_view_is_stalled_until_it_advances_again() {
     let clinic = daybook_tests::clinic::Clinic::open().await.unwrap();
     clinic.settled().await.unwrap();
     let rule = LagRule { events: 1, still: std::time::Duration::from_millis(200) };
@@ -71,13 +71,13 @@ async fn a_view_that_is_held_still_is_stalled_and_well_again_once_it_moves() {
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM control.checkpoints FOR UPDATE").await.unwrap();
     book(&app, &form()).await.ok();
-    // One event may wait as long as it likes under this rule.
+    // Under this rule, a lag of one event is never too long.
     tokio::time::sleep(rule.still * 3).await;
-    told(app.get("/readyz")).await.ok();
+    send(app.get("/readyz")).await.ok();
     book(&app, &form_with(json!({ "preferred_time": "11:00", "phone": "010-2222-3333" }))).await.ok();
-    until_answered(&app, 503).await;
+    until_readyz_is(&app, 503).await;
     held.rollback().await.unwrap();
-    until_answered(&app, 200).await;
+    until_readyz_is(&app, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,9 +107,9 @@ async fn batches_and_rebuilds_are_measured() {
     ];
     loop {
         let text = metrics(&app).await;
-        let is_told = wanted.iter().all(|line| text.contains(line));
+        let has_all = wanted.iter().all(|line| text.contains(line));
         let is_dated = !text.contains("daybook_view_last_batch_timestamp_seconds 0.0");
-        if is_told && is_dated {
+        if has_all && is_dated {
             break;
         }
         assert!(tokio::time::Instant::now() < deadline, "{text}");
@@ -131,13 +131,13 @@ async fn a_booking_that_the_other_rule_set_would_have_refused_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_count_by_words_of_ours_and_hold_nothing_of_a_client() {
+async fn metric_labels_contain_nothing_from_a_client() {
     let app = app_on("dynamic").await;
     book(&app, &form()).await.ok();
     book(&app, &form()).await;
     app.clinic.settled().await.unwrap();
-    told(app.get("/api/reservations/0192f0a0-0000-7000-8000-000000000001")).await;
-    told(app.get("/api/public/services?code=SECRET_CODE")).await;
+    send(app.get("/api/reservations/0192f0a0-0000-7000-8000-000000000001")).await;
+    send(app.get("/api/public/services?code=SECRET_CODE")).await;
     let text = metrics(&app).await;
     for line in [
         r#"daybook_bookings_total{outcome="accepted",code="NEW",judge="dynamic"} 1"#,
@@ -156,9 +156,9 @@ async fn metrics_count_by_words_of_ours_and_hold_nothing_of_a_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_under_way_are_finished_when_the_process_is_told_to_stop() {
+async fn requests_in_flight_are_finished_on_shutdown() {
     let mut app = spawn_app().await.unwrap();
-    // It waits for a position that no view reaches, so it is under way for sure when the application stops.
+    // The request waits for a position that no view reaches, so it is in flight when the application stops.
     let slow = app.get("/api/public/services").header("Daybook-At-Least", "999999999").send();
     let slow = tokio::spawn(slow);
     let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;

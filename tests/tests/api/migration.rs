@@ -8,17 +8,17 @@ use daybook_tests::clinic::desk;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{Told, app_on, look, set_share, staff, tell, told};
+use crate::client::{Response, app_on, get, send, send_json, set_share, staff_request};
 
 const MIGRATION: &str = "/api/admin/migration";
 const PLAN: &str = "/api/admin/migration/plan";
 
-async fn change(app: &App, body: Value) -> Told {
-    tell(app, Method::POST, MIGRATION, &body).await
+async fn change(app: &App, body: Value) -> Response {
+    send_json(app, Method::POST, MIGRATION, &body).await
 }
 
 /// Enters a stage, past its gates where that is needed.
-async fn enter(app: &App, stage: &str) -> Told {
+async fn enter(app: &App, stage: &str) -> Response {
     let body = json!({"action": "advance", "stage": stage, "override": "a drill", "approver": "lee"});
     change(app, body).await.ok()
 }
@@ -26,7 +26,7 @@ async fn enter(app: &App, stage: &str) -> Told {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_is_refused_with_its_gates_named_and_entered_past_them_only_with_a_reason_that_is_recorded() {
     let app = app_on("legacy").await;
-    let before = look(&app, MIGRATION).await.ok().json;
+    let before = get(&app, MIGRATION).await.ok().json;
     assert_eq!((&before["stage"], &before["next"]["stage"]), (&json!("legacy"), &json!("shadow")));
     let head = app.clinic.log.head().await.unwrap();
     let refused = change(&app, json!({"action": "advance", "stage": "shadow"})).await;
@@ -68,7 +68,7 @@ async fn stages_are_entered_in_their_order_alone_and_any_earlier_one_is_gone_bac
     let killed = change(&app, json!({"action": "rollback", "reason": "errors"})).await.ok().json;
     let seen = (&killed["stage"], &killed["rolledBack"]["reason"], &killed["dynamicPercentage"]);
     assert_eq!(seen, (&json!("legacy"), &json!("errors"), &json!(0.0)), "{killed}");
-    let reads = look(&app, "/api/admin/read-model").await.ok().json;
+    let reads = get(&app, "/api/admin/read-model").await.ok().json;
     assert_eq!((&reads["rolledBack"], &reads["inForce"]), (&json!(true), &json!(true)));
 }
 
@@ -78,7 +78,7 @@ async fn the_legacy_view_is_taken_away_and_brought_back_on_the_command_line_alon
     for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
         enter(&app, stage).await;
     }
-    let plan = told(staff(&app, Role::Admin, Method::GET, PLAN)).await.ok().json;
+    let plan = send(staff_request(&app, Role::Admin, Method::GET, PLAN)).await.ok().json;
     assert_eq!((&plan["to"], &plan["steps"][0]["stage"]), (&json!("retired"), &json!("retired")));
     let refused = change(&app, json!({"action": "advance", "stage": "retired", "override": "x"})).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
@@ -98,25 +98,25 @@ async fn the_legacy_view_is_taken_away_and_brought_back_on_the_command_line_alon
     let refused = change(&app, json!({"action": "rollback", "stage": "dynamic", "reason": "x"})).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
     assert_eq!(refused.json["command"], "daybook migrate rollback --to dynamic --reason TEXT");
-    let shown = look(&app, MIGRATION).await.ok().json;
+    let shown = get(&app, MIGRATION).await.ok().json;
     assert_eq!((&shown["stage"], &shown["next"]), (&json!("retired"), &Value::Null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_shown_and_only_administrators_see_or_change_anything() {
     let app = app_on("legacy").await;
-    let plan = look(&app, &format!("{PLAN}?to=canary-25")).await.ok().json;
+    let plan = get(&app, &format!("{PLAN}?to=canary-25")).await.ok().json;
     assert_eq!(plan["steps"].as_array().unwrap().len(), 3, "{plan}");
     assert_eq!(plan["people"], json!({"known": 0, "moved": 0, "movedPercentage": 0.0}));
     assert_eq!(plan["wayBack"], json!(["daybook migrate rollback --reason TEXT"]));
     assert_eq!(plan["mismatches"]["differingReservations"], 0);
     for path in [MIGRATION, PLAN] {
-        let refused = told(staff(&app, Role::Editor, Method::GET, path)).await;
+        let refused = send(staff_request(&app, Role::Editor, Method::GET, path)).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (403, "FORBIDDEN"), "{path}");
-        assert_eq!(told(app.get(path)).await.code(), "UNAUTHENTICATED", "{path}");
+        assert_eq!(send(app.get(path)).await.code(), "UNAUTHENTICATED", "{path}");
     }
-    let by_editor = staff(&app, Role::Editor, Method::POST, MIGRATION);
-    assert_eq!(told(by_editor.json(&json!({"action": "rollback", "reason": "x"}))).await.code(), "FORBIDDEN");
+    let by_editor = staff_request(&app, Role::Editor, Method::POST, MIGRATION);
+    assert_eq!(send(by_editor.json(&json!({"action": "rollback", "reason": "x"}))).await.code(), "FORBIDDEN");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,10 +134,10 @@ async fn what_makes_no_sense_is_refused_and_a_share_that_is_set_by_hand_is_told_
         let refused = change(&app, body.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{body}");
     }
-    let wrong = look(&app, &format!("{PLAN}?to=next")).await;
+    let wrong = get(&app, &format!("{PLAN}?to=next")).await;
     assert_eq!((wrong.status.as_u16(), wrong.code()), (400, "INVALID_STAGE"));
     set_share(&app, 30.0).await;
-    let shown = look(&app, MIGRATION).await.ok().json;
+    let shown = get(&app, MIGRATION).await.ok().json;
     let step = &shown["history"][0];
     assert_eq!((&shown["stage"], &step["how"]), (&json!("canary-25"), &json!("share_set")), "{shown}");
 }

@@ -1,4 +1,5 @@
-//! Which model answers: chosen once, the same for one subject, changed with a reason, and never one's own booking lost.
+//! Routing: chosen once per request, the same for one subject, changed only with a reason. Clients always see their own
+//! bookings.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +10,15 @@ use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{app_on, book, form, form_with, id, look, set_share, staff, tell, told};
+use crate::client::{
+    app_on, book, form, form_with, get, reservation_id, send, send_json, set_share, staff_request,
+};
 
 const READ_MODEL: &str = "/api/admin/read-model";
 
 async fn model_of(app: &App, client: &str) -> String {
-    let answer = told(app.get("/api/public/services").header("Daybook-Client", client)).await.ok();
-    answer.header("daybook-read-model").to_owned()
+    let response = send(app.get("/api/public/services").header("Daybook-Client", client)).await.ok();
+    response.header("daybook-read-model").to_owned()
 }
 
 async fn dynamic_clients(app: &App) -> BTreeSet<u32> {
@@ -29,7 +32,7 @@ async fn dynamic_clients(app: &App) -> BTreeSet<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_of_a_view_says_which_where_and_how_far() {
+async fn every_response_names_its_model_generation_and_position() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
         let position = app.clinic.settled().await.unwrap();
@@ -42,16 +45,16 @@ async fn every_answer_of_a_view_says_which_where_and_how_far() {
             "/api/reservations",
             "/api/admin/manual-close?date=2026-12-01",
         ] {
-            let answer = look(&app, path).await.ok();
-            assert_eq!(answer.header("daybook-read-model"), model, "{path}");
-            assert_eq!(answer.header("daybook-generation"), format!("{model}_1"), "{path}");
-            assert_eq!(answer.position(), position, "{path}");
+            let response = get(&app, path).await.ok();
+            assert_eq!(response.header("daybook-read-model"), model, "{path}");
+            assert_eq!(response.header("daybook-generation"), format!("{model}_1"), "{path}");
+            assert_eq!(response.position(), position, "{path}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_client_gets_one_model_and_a_larger_share_only_adds_clients() {
+async fn one_client_gets_one_model_and_a_higher_percentage_only_adds_clients() {
     let app = app_on("legacy").await;
     assert!(dynamic_clients(&app).await.is_empty());
     set_share(&app, 25.0).await;
@@ -62,48 +65,54 @@ async fn one_client_gets_one_model_and_a_larger_share_only_adds_clients() {
     let more = dynamic_clients(&app).await;
     assert!(quarter.is_subset(&more) && quarter.len() < more.len());
     assert_eq!(
-        told(app.get("/api/public/services")).await.header("daybook-read-model"),
+        send(app.get("/api/public/services")).await.header("daybook-read-model"),
         "legacy",
         "no subject"
     );
     set_share(&app, 100.0).await;
-    assert_eq!(told(app.get("/api/public/services")).await.header("daybook-read-model"), "dynamic");
+    assert_eq!(send(app.get("/api/public/services")).await.header("daybook-read-model"), "dynamic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_reads_its_own_booking_at_once_on_either_model_and_across_flips() {
+async fn a_client_reads_its_own_booking_at_once_on_either_model_and_across_routing_changes() {
     let app = app_on("legacy").await;
     for (n, share) in [0.0, 100.0, 25.0, 100.0, 0.0].into_iter().enumerate() {
         let mut form = form();
         form["preferred_date"] = json!(format!("2026-12-{:02}", 8 + n));
         let booked = book(&app, &form).await.ok();
         set_share(&app, share).await;
-        let request = staff(&app, Role::Editor, Method::GET, &format!("/api/reservations/{}", id(&booked)));
-        let seen = told(request.header("Daybook-At-Least", booked.header("daybook-position"))).await.ok();
+        let request = staff_request(
+            &app,
+            Role::Editor,
+            Method::GET,
+            &format!("/api/reservations/{}", reservation_id(&booked)),
+        );
+        let seen = send(request.header("Daybook-At-Least", booked.header("daybook-position"))).await.ok();
         assert!(seen.position() >= booked.position());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_that_no_view_reaches_is_told_after_a_bounded_wait() {
+async fn a_position_that_no_view_reaches_is_refused_after_a_limited_wait() {
     let app = app_on("legacy").await;
-    let refused = told(app.get("/api/public/services").header("Daybook-At-Least", "999999999")).await;
+    let refused = send(app.get("/api/public/services").header("Daybook-At-Least", "999999999")).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (503, "VIEW_BEHIND"));
     assert_eq!(refused.header("retry-after"), "1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_routing_is_shown_takes_a_reason_and_is_in_force_when_it_is_answered() {
+async fn a_routing_change_needs_a_reason_and_is_in_force_when_the_response_arrives() {
     let app = app_on("legacy").await;
-    let before = look(&app, READ_MODEL).await.ok();
+    let before = get(&app, READ_MODEL).await.ok();
     insta::assert_json_snapshot!("read_model", before.json, {
         ".routed" => "[counts]", ".models[].position" => "[position]", ".models[].head" => "[position]",
     });
     let set = json!({"action": "set", "dynamicPercentage": 12.5, "reason": "first clinic"});
-    let set = tell(&app, Method::POST, READ_MODEL, &set).await.ok();
+    let set = send_json(&app, Method::POST, READ_MODEL, &set).await.ok();
     assert_eq!((&set.json["dynamicPercentage"], &set.json["inForce"]), (&json!(12.5), &json!(true)));
-    let back =
-        tell(&app, Method::POST, READ_MODEL, &json!({"action": "rollback", "reason": "errors"})).await.ok();
+    let back = send_json(&app, Method::POST, READ_MODEL, &json!({"action": "rollback", "reason": "errors"}))
+        .await
+        .ok();
     assert_eq!((&back.json["rolledBack"], &back.json["dynamicPercentage"]), (&json!(true), &json!(12.5)));
     assert!(dynamic_clients(&app).await.is_empty());
     let head = app.clinic.log.head().await.unwrap();
@@ -116,14 +125,14 @@ async fn a_change_of_routing_is_shown_takes_a_reason_and_is_in_force_when_it_is_
         (json!({"action": "explode", "reason": "x"}), "INVALID_ACTION"),
         (json!({"reason": "x"}), "MISSING_FIELDS"),
     ] {
-        let refused = tell(&app, Method::POST, READ_MODEL, &body).await;
+        let refused = send_json(&app, Method::POST, READ_MODEL, &body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{body}");
     }
     assert_eq!(app.clinic.log.head().await.unwrap(), head);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_leads_back_to_a_view_that_is_retired_and_it_is_missed_by_no_check() {
+async fn reads_never_return_to_a_retired_view_and_no_check_expects_it() {
     let app = app_on("legacy").await;
     app.clinic.settled().await.unwrap();
     let counts_legacy = async || {
@@ -148,23 +157,23 @@ async fn nothing_leads_back_to_a_view_that_is_retired_and_it_is_missed_by_no_che
         json!({"action": "set", "dynamicPercentage": 99, "reason": "x"}),
         json!({"action": "rollback", "reason": "x"}),
     ] {
-        let refused = tell(&app, Method::POST, READ_MODEL, &body).await;
+        let refused = send_json(&app, Method::POST, READ_MODEL, &body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (409, "VIEW_RETIRED"), "{body}");
         let message = refused.json["message"].as_str().unwrap();
         assert!(message.contains("daybook projection restore legacy"), "{message}");
     }
     let shown = set_share(&app, 100.0).await;
     assert_eq!((&shown.json["retired"], &shown.json["inForce"]), (&json!(["legacy"]), &json!(true)));
-    let checks = told(app.get("/readyz")).await.ok().json["checks"].clone();
+    let checks = send(app.get("/readyz")).await.ok().json["checks"].clone();
     assert!(checks.get("legacy").is_none() && checks["dynamic"]["ok"] == true, "{checks}");
-    assert!(!counts_legacy().await, "a view that is away has no position");
-    // A start that the dynamic rules refuse and the legacy ones would take.
+    assert!(!counts_legacy().await, "a retired view has no position");
+    // The dynamic rule set refuses this start time; the legacy one would accept it.
     let refused = book(&app, &form_with(json!({ "preferred_time": "11:30" }))).await;
     assert_eq!(refused.code(), "TIME_SLOT_TOO_SHORT");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flips_under_load_fail_no_request_and_no_answer_mixes_models() {
+async fn routing_changes_under_load_fail_no_request_and_mix_no_models() {
     let app = std::sync::Arc::new(app_on("legacy").await);
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let readers: Vec<_> = (0..4)
@@ -174,7 +183,7 @@ async fn flips_under_load_fail_no_request_and_no_answer_mixes_models() {
                 let mut answered = 0_u32;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     let path = "/api/public/services";
-                    let seen = told(app.get(path).header("Daybook-Client", format!("c{n}"))).await.ok();
+                    let seen = send(app.get(path).header("Daybook-Client", format!("c{n}"))).await.ok();
                     let (model, generation) =
                         (seen.header("daybook-read-model"), seen.header("daybook-generation"));
                     assert_eq!(generation, format!("{model}_1"));
@@ -194,7 +203,7 @@ async fn flips_under_load_fail_no_request_and_no_answer_mixes_models() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_model_that_a_client_was_shown_is_recorded_with_its_booking() {
+async fn the_model_that_decided_is_recorded_with_the_booking() {
     use futures_util::StreamExt;
     let app = app_on("dynamic").await;
     let booked = book(&app, &form()).await.ok();

@@ -1,17 +1,17 @@
-//! What booking pages show: services, free times, availability, the month; by the rules that would judge a booking.
+//! The data of booking pages: services, start times, availability and the month, by the rule set that would decide.
 
 use chrono::{Datelike, Weekday};
 use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{Told, app_on, book, form, form_with, tell, told};
+use crate::client::{Response, app_on, book, form, form_with, send, send_json};
 
-async fn seen(app: &App, path: &str) -> Told {
-    told(app.get(&format!("/api/public/{path}"))).await.ok()
+async fn get_public(app: &App, path: &str) -> Response {
+    send(app.get(&format!("/api/public/{path}"))).await.ok()
 }
 
-/// A clinic with one booking at 10:00 on the first of December.
+/// A clinic with one booking, on December 1 at 10:00.
 async fn booked(model: &str) -> App {
     let app = app_on(model).await;
     book(&app, &form()).await.ok();
@@ -23,23 +23,23 @@ async fn booked(model: &str) -> App {
 async fn services_are_listed_in_order_with_their_minutes() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
-        let listed = seen(&app, "services").await;
+        let listed = get_public(&app, "services").await;
         assert_eq!(listed.header("daybook-read-model"), model);
-        // Both models list the six alike.
+        // Both models list the same six services.
         insta::assert_json_snapshot!("services", listed.json);
-        let one = seen(&app, "services?code=SKIN_CARE").await;
+        let one = get_public(&app, "services?code=SKIN_CARE").await;
         assert_eq!((&one.json["count"], &one.json["services"][0]["totalMinutes"]), (&json!(1), &json!(70)));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_cannot_be_booked_is_listed_only_on_request() {
+async fn an_inactive_service_is_listed_only_on_request() {
     let app = app_on("legacy").await;
-    let gone = tell(&app, Method::DELETE, "/api/admin/services?id=srv_body_care", &json!({})).await.ok();
+    let gone = send_json(&app, Method::DELETE, "/api/admin/services?id=srv_body_care", &json!({})).await.ok();
     app.clinic.settled().await.unwrap();
     assert_eq!(gone.json["changes"][0]["field"], "isActive");
-    assert_eq!(seen(&app, "services").await.json["count"], 5);
-    assert_eq!(seen(&app, "services?active=false").await.json["count"], 6);
+    assert_eq!(get_public(&app, "services").await.json["count"], 5);
+    assert_eq!(get_public(&app, "services?active=false").await.json["count"], 6);
     let refused = book(&app, &form_with(json!({"service": "BODY_CARE"}))).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "SERVICE_INACTIVE"));
 }
@@ -49,12 +49,12 @@ async fn the_times_of_a_day_show_which_seats_are_taken() {
     for model in ["legacy", "dynamic"] {
         let app = booked(model).await;
         let path = "reservations/time-slots?service=WRINKLE_BOTOX&date=2026-12-01";
-        let slots = seen(&app, path).await;
+        let slots = get_public(&app, path).await;
         insta::assert_json_snapshot!(format!("time_slots_{model}"), slots.json);
     }
 }
 
-/// The working days of December, each as good as any other.
+/// The weekdays of December, which all have the same hours.
 fn working_days() -> impl Iterator<Item = String> {
     let day = |day: u32| chrono::NaiveDate::from_ymd_opt(2026, 12, day).unwrap();
     let is_working = |date: &chrono::NaiveDate| !matches!(date.weekday(), Weekday::Sat | Weekday::Sun);
@@ -62,13 +62,13 @@ fn working_days() -> impl Iterator<Item = String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_time_that_is_offered_can_be_booked_and_no_other() {
+async fn exactly_the_available_times_can_be_booked() {
     for model in ["legacy", "dynamic"] {
         let app = booked(model).await;
         let path = "reservations/time-slots?service=SKIN_CARE&date=2026-12-01";
-        let slots = seen(&app, path).await.json["slots"].as_array().unwrap().clone();
+        let slots = get_public(&app, path).await.json["slots"].as_array().unwrap().clone();
         assert!(slots.len() >= 10);
-        // Each time is tried on a day of its own on which nothing but ten o'clock is booked.
+        // Each time is tried on its own day, on which only 10:00 is booked.
         for (slot, day) in slots.iter().zip(working_days().skip(1)) {
             let ten = json!({"preferred_date": day, "phone": "010-1111-2222"});
             book(&app, &form_with(ten)).await.ok();
@@ -81,16 +81,18 @@ async fn every_time_that_is_offered_can_be_booked_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn availability_has_its_rich_and_its_older_form() {
+async fn availability_has_a_form_with_slots_and_an_older_form_with_counts() {
     let app = booked("legacy").await;
-    let mut rich =
-        seen(&app, "reservations/availability?date=2026-12-01&serviceType=WRINKLE_BOTOX").await.json;
-    assert_eq!(rich["slots"].as_array().unwrap().len(), 12);
-    rich["slots"] = json!("[as of time-slots]");
-    insta::assert_json_snapshot!("availability_rich", rich);
-    let count = seen(&app, "reservations/availability?date=2026-12-01&service=WRINKLE_BOTOX").await.json;
+    let mut with_slots =
+        get_public(&app, "reservations/availability?date=2026-12-01&serviceType=WRINKLE_BOTOX").await.json;
+    assert_eq!(with_slots["slots"].as_array().unwrap().len(), 12);
+    with_slots["slots"] = json!("[as of time-slots]");
+    insta::assert_json_snapshot!("availability_rich", with_slots);
+    let count =
+        get_public(&app, "reservations/availability?date=2026-12-01&service=WRINKLE_BOTOX").await.json;
     insta::assert_json_snapshot!("availability_count", count);
-    let closed = seen(&app, "reservations/availability?date=2026-12-06&serviceType=WRINKLE_BOTOX").await.json;
+    let closed =
+        get_public(&app, "reservations/availability?date=2026-12-06&serviceType=WRINKLE_BOTOX").await.json;
     assert_eq!(
         (&closed["available"], &closed["message"]),
         (&json!(false), &json!("해당 날짜는 휴진일입니다."))
@@ -102,9 +104,9 @@ async fn a_month_shows_which_days_can_be_booked() {
     for model in ["legacy", "dynamic"] {
         let app = booked(model).await;
         let closure = json!({"date": "2026-12-02", "startTime": "09:00", "endTime": "18:00"});
-        tell(&app, Method::POST, "/api/admin/manual-close", &closure).await.ok();
+        send_json(&app, Method::POST, "/api/admin/manual-close", &closure).await.ok();
         app.clinic.settled().await.unwrap();
-        let month = seen(&app, "reservation-status?year=2026&month=12").await.json;
+        let month = get_public(&app, "reservation-status?year=2026&month=12").await.json;
         let days = month["days"].as_array().unwrap();
         let status = |day: usize| days[day - 1]["status"].as_str().unwrap();
         assert_eq!(days.len(), 31);
@@ -121,11 +123,11 @@ async fn a_month_shows_which_days_can_be_booked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn english_clients_are_told_in_english() {
+async fn english_clients_get_english_texts() {
     let app = booked("legacy").await;
     let path = "/api/public/reservations/availability?date=2026-12-01&serviceType=OTHER_CONSULTATION";
-    let english = told(app.get(path).header("accept-language", "en-GB,en;q=0.8")).await.ok();
+    let english = send(app.get(path).header("accept-language", "en-GB,en;q=0.8")).await.ok();
     assert_eq!(english.json["message"], "Reservations can be made.");
-    let services = told(app.get("/api/public/services").header("accept-language", "en")).await.ok();
+    let services = send(app.get("/api/public/services").header("accept-language", "en")).await.ok();
     assert_eq!(services.json["services"][2]["name"], "Skin care");
 }

@@ -1,24 +1,26 @@
-//! Staff: who may do what, and changing a reservation without stepping on one another.
+//! Staff routes: tokens and roles, reading, filtering and changing reservations with `If-Match`.
 
 use daybook_api::Role;
 use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::told::{Told, app_on, book, form, form_with, id, look, staff, tell, told};
+use crate::client::{
+    Response, app_on, book, form, form_with, get, reservation_id, send, send_json, staff_request,
+};
 
 async fn booked(app: &App) -> String {
-    let id = id(&book(app, &form()).await.ok());
+    let id = reservation_id(&book(app, &form()).await.ok());
     app.clinic.settled().await.unwrap();
     id
 }
 
-async fn patch(app: &App, id: &str, body: Value) -> Told {
-    tell(app, Method::PATCH, &format!("/api/reservations/{id}"), &body).await
+async fn patch(app: &App, id: &str, body: Value) -> Response {
+    send_json(app, Method::PATCH, &format!("/api/reservations/{id}"), &body).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_staff_route_asks_for_a_token_and_for_its_role() {
+async fn every_staff_route_requires_a_token_and_its_role() {
     let app = app_on("legacy").await;
     let id = booked(&app).await;
     let one = format!("/api/reservations/{id}");
@@ -46,11 +48,11 @@ async fn every_staff_route_asks_for_a_token_and_for_its_role() {
     ];
     let head = app.clinic.log.head().await.unwrap();
     for (method, path, least) in routes {
-        let nobody = told(app.request(method.clone(), path).body("{}")).await;
+        let nobody = send(app.request(method.clone(), path).body("{}")).await;
         assert_eq!((nobody.status.as_u16(), nobody.code()), (401, "UNAUTHENTICATED"), "{method} {path}");
         assert_eq!(nobody.header("www-authenticate"), "Bearer");
         for role in Role::ALL {
-            let outcome = told(staff(&app, role, method.clone(), path).body("{}")).await;
+            let outcome = send(staff_request(&app, role, method.clone(), path).body("{}")).await;
             let forbidden = (outcome.status.as_u16(), outcome.code()) == (403, "FORBIDDEN");
             assert_eq!(forbidden, role < least, "{method} {path} {role}: {}", outcome.json);
             assert!(!matches!(outcome.status.as_u16(), 401 | 500..), "{method} {path} {role}");
@@ -60,30 +62,30 @@ async fn every_staff_route_asks_for_a_token_and_for_its_role() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_no_token_lets_nobody_in() {
+async fn an_invalid_token_is_refused() {
     let app = app_on("legacy").await;
     for wrong in ["Bearer x", "Bearer ", "Basic YTpi", "x", "Bearer eyJhbGciOiJub25lIn0.e30."] {
-        let refused = told(app.get("/api/reservations").header("authorization", wrong)).await;
+        let refused = send(app.get("/api/reservations").header("authorization", wrong)).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (401, "UNAUTHENTICATED"), "{wrong}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_is_shown_whole_with_a_tag_that_does_not_depend_on_the_model() {
+async fn a_reservation_is_shown_in_full_with_an_entity_tag_that_does_not_depend_on_the_model() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
         let id = booked(&app).await;
-        let seen = look(&app, &format!("/api/reservations/{id}")).await.ok();
-        assert_eq!((seen.header("etag"), seen.header("daybook-read-model")), ("\"v1\"", model));
-        insta::assert_json_snapshot!(format!("reservation_{model}"), seen.json, {".reservation.id" => "[id]"});
+        let shown = get(&app, &format!("/api/reservations/{id}")).await.ok();
+        assert_eq!((shown.header("etag"), shown.header("daybook-read-model")), ("\"v1\"", model));
+        insta::assert_json_snapshot!(format!("reservation_{model}"), shown.json, {".reservation.id" => "[id]"});
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_not_found() {
+async fn an_unknown_reservation_is_not_found() {
     let app = app_on("legacy").await;
     for path in ["/api/reservations/nothing", "/api/reservations/%00", "/api/reservations/a%20b"] {
-        let refused = look(&app, path).await;
+        let refused = get(&app, path).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (404, "RESERVATION_NOT_FOUND"), "{path}");
     }
     let refused = patch(&app, "nothing", json!({"status": "CONFIRMED"})).await;
@@ -91,13 +93,13 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_is_narrowed_by_each_of_its_conditions_and_paged() {
+async fn the_list_is_filtered_by_each_parameter_and_paged() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
         booked(&app).await;
         let other = json!({"patient_name": "김영희", "phone": "010-9999-0000", "service": "SKIN_CARE",
             "preferred_date": "2026-12-02", "preferred_time": "15:00"});
-        let other = id(&book(&app, &form_with(other)).await.ok());
+        let other = reservation_id(&book(&app, &form_with(other)).await.ok());
         patch(&app, &other, json!({"status": "CONFIRMED"})).await.ok();
         app.clinic.settled().await.unwrap();
         for (query, total) in [
@@ -111,11 +113,11 @@ async fn the_list_is_narrowed_by_each_of_its_conditions_and_paged() {
             ("period=AFTERNOON", 1),
             ("date=2026-12-02&status=PENDING", 0),
         ] {
-            let listed = look(&app, &format!("/api/reservations?{query}")).await.ok();
+            let listed = get(&app, &format!("/api/reservations?{query}")).await.ok();
             assert_eq!(listed.json["pagination"]["total"], total, "{model} {query}");
             assert_eq!(listed.json["reservations"].as_array().unwrap().len(), total, "{model} {query}");
         }
-        let second = look(&app, "/api/reservations?page=2&limit=1").await.ok();
+        let second = get(&app, "/api/reservations?page=2&limit=1").await.ok();
         assert_eq!(second.json["pagination"], json!({"page": 2, "limit": 1, "total": 2, "totalPages": 2}));
         assert_eq!(second.json["reservations"][0]["patientName"], "홍길동");
     }
@@ -128,17 +130,17 @@ async fn the_list_is_narrowed_by_each_of_its_conditions_and_paged() {
         ("date=today", "INVALID_DATE"),
         ("search=a%00", "INVALID_TEXT"),
     ] {
-        let refused = look(&app, &format!("/api/reservations?{query}")).await;
+        let refused = get(&app, &format!("/api/reservations?{query}")).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{query}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn status_and_note_change_in_one_step_and_the_answer_shows_both() {
+async fn status_and_note_change_together_and_the_response_shows_both() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
-        // Not settled: a booking that was acknowledged is found, however young.
-        let id = id(&book(&app, &form()).await.ok());
+        // Not settled: a booking is found as soon as it has been acknowledged.
+        let id = reservation_id(&book(&app, &form()).await.ok());
         let changed = patch(&app, &id, json!({"status": "CONFIRMED", "adminNotes": "창가 자리"})).await.ok();
         let shown = &changed.json["reservation"];
         assert_eq!((&shown["status"], &shown["adminNotes"]), (&json!("CONFIRMED"), &json!("창가 자리")));
@@ -150,24 +152,24 @@ async fn status_and_note_change_in_one_step_and_the_answer_shows_both() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_saw_an_older_version_is_told() {
+async fn a_change_based_on_an_older_version_is_refused() {
     let app = app_on("legacy").await;
     let id = booked(&app).await;
     let path = format!("/api/reservations/{id}");
     let confirm = async |tag: &str| {
-        let request = staff(&app, Role::Admin, Method::PATCH, &path).header("if-match", tag);
-        told(request.json(&json!({"status": "CONFIRMED"}))).await
+        let request = staff_request(&app, Role::Admin, Method::PATCH, &path).header("if-match", tag);
+        send(request.json(&json!({"status": "CONFIRMED"}))).await
     };
     assert_eq!(confirm("v1").await.code(), "INVALID_HEADER");
     let refused = confirm("\"v2\"").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (412, "VERSION_MISMATCH"));
     assert_eq!((&refused.json["expected"], &refused.json["actual"]), (&json!(2), &json!(1)));
     assert_eq!(confirm("\"v1\"").await.ok().header("etag"), "\"v2\"");
-    assert_eq!(confirm("*").await.ok().header("etag"), "\"v2\"", "what is so already changes nothing");
+    assert_eq!(confirm("*").await.ok().header("etag"), "\"v2\"", "a repeated confirmation changes nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_steps_of_the_table_are_taken_and_a_refusal_names_both_ends() {
+async fn only_allowed_transitions_happen_and_a_refusal_names_both_statuses() {
     let app = app_on("legacy").await;
     let id = booked(&app).await;
     for wrong in ["COMPLETED", "NO_SHOW"] {
@@ -175,8 +177,12 @@ async fn only_the_steps_of_the_table_are_taken_and_a_refusal_names_both_ends() {
         assert_eq!((refused.status.as_u16(), refused.code()), (409, "INVALID_TRANSITION"));
         assert_eq!((&refused.json["from"], &refused.json["to"]), (&json!("PENDING"), &json!(wrong)));
     }
-    let untouched = look(&app, &format!("/api/reservations/{id}")).await.ok();
-    assert_eq!(untouched.json["reservation"]["adminNotes"], Value::Null, "all of it, or none");
+    let untouched = get(&app, &format!("/api/reservations/{id}")).await.ok();
+    assert_eq!(
+        untouched.json["reservation"]["adminNotes"],
+        Value::Null,
+        "nothing of a refused patch takes effect"
+    );
     patch(&app, &id, json!({"status": "CONFIRMED"})).await.ok();
     assert_eq!(patch(&app, &id, json!({"status": "PENDING"})).await.code(), "INVALID_TRANSITION");
     patch(&app, &id, json!({"status": "NO_SHOW"})).await.ok();
@@ -191,21 +197,21 @@ async fn only_the_steps_of_the_table_are_taken_and_a_refusal_names_both_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_is_given_a_time_and_then_another() {
+async fn a_reservation_is_assigned_a_time_and_then_moved() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
         let booked = book(&app, &form_with(json!({"preferred_time": "아무때나"}))).await.ok();
-        let given = patch(&app, &id(&booked), json!({"timeSlotStart": "14:00"})).await.ok();
+        let given = patch(&app, &reservation_id(&booked), json!({"timeSlotStart": "14:00"})).await.ok();
         assert_eq!(given.json["reservation"]["preferredTime"], "14:00", "{model}");
-        let moved = patch(&app, &id(&booked), json!({"preferredTime": "오후 3시"})).await.ok();
+        let moved = patch(&app, &reservation_id(&booked), json!({"preferredTime": "오후 3시"})).await.ok();
         assert_eq!(moved.json["reservation"]["preferredTime"], "15:00", "{model}");
-        let refused = patch(&app, &id(&booked), json!({"preferredTime": "08:00"})).await;
+        let refused = patch(&app, &reservation_id(&booked), json!({"preferredTime": "08:00"})).await;
         assert_eq!(refused.code(), "OUTSIDE_CLINIC_HOURS");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_patch_that_makes_no_sense_is_refused() {
+async fn an_invalid_patch_is_refused() {
     let app = app_on("legacy").await;
     let id = booked(&app).await;
     let head = app.clinic.log.head().await.unwrap();

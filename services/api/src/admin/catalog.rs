@@ -1,21 +1,24 @@
-//! Services as administrators see them, and what a change of them changed.
+//! Services and limits in admin responses, and the execution of catalog commands.
 
+use actix_web::HttpResponse;
 use daybook_domain::ServiceId;
 use daybook_domain::catalog::{Catalog, CatalogCommand, Limit, Service};
 use daybook_event_log::Position;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::edge::RequestContext;
 use crate::problem::{Code, Problem};
 use crate::public::find_service;
+use crate::request::RequestContext;
+use crate::request::query::required;
+use crate::response;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 /// One service.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry {
+pub(super) struct ServiceResponse {
     id: ServiceId,
     code: Box<str>,
     name: Box<str>,
@@ -31,7 +34,7 @@ pub(super) struct Entry {
     is_active: bool,
 }
 
-impl From<&Service> for Entry {
+impl From<&Service> for ServiceResponse {
     fn from(service: &Service) -> Self {
         Self {
             id: service.id.clone(),
@@ -54,7 +57,7 @@ impl From<&Service> for Entry {
 /// The limit of one service.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LimitEntry {
+pub(super) struct ServiceLimitResponse {
     service_id: ServiceId,
     service_type: Box<str>,
     daily_limit: Option<u32>,
@@ -62,7 +65,7 @@ pub(super) struct LimitEntry {
     is_active: bool,
 }
 
-impl From<&Service> for LimitEntry {
+impl From<&Service> for ServiceLimitResponse {
     fn from(service: &Service) -> Self {
         Self {
             service_id: service.id.clone(),
@@ -74,48 +77,81 @@ impl From<&Service> for LimitEntry {
     }
 }
 
-/// One field that a change gave another value.
+/// A field that a command changed.
 #[derive(Debug, PartialEq, Serialize)]
-pub(super) struct Changed {
+pub(super) struct FieldChange {
     field: String,
     from: Value,
     to: Value,
 }
 
 /// The fields in which two objects differ, in alphabetical order.
-pub(super) fn changes(before: &impl Serialize, after: &impl Serialize) -> Vec<Changed> {
+pub(super) fn field_changes(before: &impl Serialize, after: &impl Serialize) -> Vec<FieldChange> {
     let (before, after) = (json!(before), json!(after));
-    let field = |(field, to): (&String, &Value)| {
+    let change = |(field, to): (&String, &Value)| {
         let from = before.get(field).cloned().unwrap_or(Value::Null);
-        (from != *to).then(|| Changed { field: field.clone(), from, to: to.clone() })
+        (from != *to).then(|| FieldChange { field: field.clone(), from, to: to.clone() })
     };
-    after.as_object().into_iter().flatten().filter_map(field).collect()
+    after.as_object().into_iter().flatten().filter_map(change).collect()
 }
 
-/// The service of this id or code.
-pub(super) fn find<'a>(catalog: &'a Catalog, text: Option<&str>) -> Result<&'a Service, Problem> {
-    let text = crate::edge::query::required("id", text.map(str::trim))?;
-    find_service(catalog, text).ok_or_else(|| Problem::of(Code::ServiceNotFound))
+/// The service with the id or code in the request's field `id`.
+pub(super) fn required_service<'a>(
+    catalog: &'a Catalog,
+    id_or_code: Option<&str>,
+) -> Result<&'a Service, Problem> {
+    let id_or_code = required("id", id_or_code.map(str::trim))?;
+    find_service(catalog, id_or_code).ok_or_else(|| Problem::new(Code::ServiceNotFound))
 }
 
-/// Carries out commands one after another, once all of them are known to be possible as things stand.
-pub(super) async fn carry_out(
+/// Executes commands in order, after checking that all of them are accepted by the current catalog. Returns the position
+/// of the last one.
+pub(super) async fn execute(
     state: &State,
-    edge: &RequestContext,
+    context: &RequestContext,
     staff: &Staff,
-    wanted: Vec<CatalogCommand>,
-) -> Result<Option<Position>, Problem> {
-    let mut rehearsal = Catalog::clone(&state.commands.catalog());
-    for command in &wanted {
-        rehearsal.decide(command.clone())?.iter().for_each(|event| rehearsal.evolve(event));
+    commands: Vec<CatalogCommand>,
+) -> Result<Position, Problem> {
+    let mut catalog = Catalog::clone(&state.commands.catalog());
+    for command in &commands {
+        catalog.decide(command.clone())?.iter().for_each(|event| catalog.evolve(event));
     }
     let mut position = None;
-    for command in wanted {
-        let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), None));
-        let changing = async move { commands.change_catalog(command, origin).await };
-        position = Some(state.carry_out(changing).await?);
+    for command in commands {
+        let origin = context.origin(staff.actor(), None);
+        let change = state.execute(|commands| async move { commands.change_catalog(command, origin).await });
+        position = Some(change.await?);
     }
-    Ok(position)
+    position.ok_or_else(|| Problem::new(Code::NothingToChange))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServiceChangeResponse {
+    success: bool,
+    service: ServiceResponse,
+    changes: Vec<FieldChange>,
+    /// Part of the old system's contract. Always empty: a change of a service has no other effects.
+    cascade_effects: [(); 0],
+}
+
+/// Executes commands about one service and responds with the fields that they changed. `before` is none for a new service.
+pub(super) async fn change(
+    state: &State,
+    context: &RequestContext,
+    staff: &Staff,
+    id: &ServiceId,
+    before: Option<&Service>,
+    commands: Vec<CatalogCommand>,
+) -> Result<HttpResponse, Problem> {
+    let position = execute(state, context, staff, commands).await?;
+    let service = ServiceResponse::from(required_service(&state.commands.catalog(), Some(id.as_str()))?);
+    let changes = match before {
+        Some(before) => field_changes(&ServiceResponse::from(before), &service),
+        None => field_changes(&json!({}), &service),
+    };
+    let body = ServiceChangeResponse { success: true, service, changes, cascade_effects: [] };
+    response::recorded(None, position, &body)
 }
 
 #[cfg(test)]
@@ -123,10 +159,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_names_the_fields_that_differ_with_both_values() {
+    fn field_changes_list_each_differing_field_with_both_values() {
         let (before, after) = (json!({"a": 1, "b": null, "c": "x"}), json!({"a": 2, "b": null, "c": "x"}));
-        let expected = Changed { field: "a".to_owned(), from: json!(1), to: json!(2) };
-        assert_eq!(changes(&before, &after), [expected]);
-        assert_eq!(changes(&after, &after), []);
+        let expected = FieldChange { field: "a".to_owned(), from: json!(1), to: json!(2) };
+        assert_eq!(field_changes(&before, &after), [expected]);
+        assert_eq!(field_changes(&after, &after), []);
     }
 }

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use super::migration::Body;
 use super::read_model::{optional_reason, required_reason, wait_until_in_force};
-use crate::edge::query::required;
-use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Details, Problem};
+use crate::request::query::required;
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -30,20 +31,20 @@ struct Sent {
 /// Changes the stage, and answers once this process routes by it.
 pub(crate) async fn change_migration(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let wanted = wanted(&state, json::typed(&body::read(payload).await?)?).await?;
-    let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), None));
-    let changing = async move { commands.change_routing(wanted, origin).await };
-    let position = state.carry_out(changing).await?;
+    let wanted = wanted(&state, json::read(payload).await?).await?;
+    let origin = context.origin(staff.actor(), None);
+    let change = state.execute(|commands| async move { commands.change_routing(wanted, origin).await });
+    let position = change.await?;
     let routing = state.commands.routing();
     wait_until_in_force(&state, &routing).await;
     let status = state.migration.status(state.clock.now()).await?;
     let in_force = *state.router.routing() == *routing;
-    answer::recorded(None, position, &Body::of(status, in_force))
+    response::recorded(None, position, &Body::of(status, in_force))
 }
 
 async fn wanted(state: &State, sent: Sent) -> Result<RoutingCommand, Problem> {
@@ -79,7 +80,7 @@ async fn advance(
     let next = NextStage::of(stage, measured.gates);
     let gates: Vec<_> = next.shut().collect();
     if routing.stage != stage && overridden.is_none() && !gates.is_empty() {
-        return Err(Problem::with(Code::GatesShut, Details::Gates { stage, gates, found: next.gates }));
+        return Err(Problem::with(Code::GatesNotMet, Details::Gates { stage, gates, found: next.gates }));
     }
     let overridden = overridden.filter(|_| !gates.is_empty());
     let NextStage { gates, .. } = next;

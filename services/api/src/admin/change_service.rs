@@ -1,20 +1,21 @@
-//! `PATCH /api/admin/services`: another name, other times, bookable or not.
+//! `PATCH /api/admin/services`: changes the names, times or availability of a service.
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::catalog::{CatalogCommand, Service, ServiceRenamed, ServiceRetimed};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::catalog::{self, Changed, Entry};
-use super::define_service::{optional_line, optional_prose};
-use crate::edge::{RequestContext, answer, body, json};
-use crate::problem::{Code, Problem};
+use super::catalog;
+use super::define_service::{MAX_DESCRIPTION, MAX_LINE};
+use crate::problem::Problem;
+use crate::request::text::{optional_line, optional_prose};
+use crate::request::{RequestContext, json};
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Sent {
+struct ChangeServiceRequest {
     id: Option<String>,
     name: Option<String>,
     name_en: Option<String>,
@@ -24,79 +25,51 @@ struct Sent {
     is_active: Option<bool>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Body {
-    success: bool,
-    service: Entry,
-    changes: Vec<Changed>,
-    /// What else changed because of it.
-    cascade_effects: Vec<&'static str>,
-}
-
-/// Changes a service. Bookings that were made before keep their name and times.
+/// Changes a service. Existing bookings keep its earlier name and times.
 pub(crate) async fn change_service(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let sent: Sent = json::typed(&body::read(payload).await?)?;
+    let request: ChangeServiceRequest = json::read(payload).await?;
     let catalog = state.commands.catalog();
-    let service = catalog::find(&catalog, sent.id.as_deref())?;
-    let wanted = wanted(sent, service)?;
-    if wanted.is_empty() {
-        return Err(Problem::of(Code::NothingToChange));
-    }
-    apply(&state, &edge, &staff, service, wanted).await
+    let service = catalog::required_service(&catalog, request.id.as_deref())?;
+    let commands = request.into_commands(service)?;
+    catalog::change(&state, &context, &staff, &service.id, Some(service), commands).await
 }
 
-/// Carries out changes of one service and says what they changed.
-pub(super) async fn apply(
-    state: &State,
-    edge: &RequestContext,
-    staff: &Staff,
-    before: &Service,
-    wanted: Vec<CatalogCommand>,
-) -> Result<HttpResponse, Problem> {
-    let position = catalog::carry_out(state, edge, staff, wanted).await?;
-    let catalog = state.commands.catalog();
-    let service = Entry::from(catalog::find(&catalog, Some(before.id.as_str()))?);
-    let changes = catalog::changes(&Entry::from(before), &service);
-    let body = Body { success: true, service, changes, cascade_effects: vec![] };
-    match position {
-        Some(position) => answer::recorded(None, position, &body),
-        None => answer::plain(&body),
-    }
-}
-
-fn wanted(sent: Sent, service: &Service) -> Result<Vec<CatalogCommand>, Problem> {
-    let id = || service.id.clone();
-    let mut wanted = Vec::new();
-    if sent.name.is_some() || sent.name_en.is_some() || sent.description.is_some() {
-        let (name_en, description) = (service.name_en.clone(), service.description.clone());
-        wanted.push(CatalogCommand::RenameService(ServiceRenamed {
-            service: id(),
-            name: optional_line("name", sent.name)?.unwrap_or_else(|| service.name.clone()),
-            name_en: if sent.name_en.is_some() { optional_line("nameEn", sent.name_en)? } else { name_en },
-            description: if sent.description.is_some() {
-                optional_prose("description", sent.description)?
-            } else {
-                description
-            },
+impl ChangeServiceRequest {
+    fn into_commands(self, service: &Service) -> Result<Vec<CatalogCommand>, Problem> {
+        let id = || service.id.clone();
+        let mut commands = Vec::new();
+        if self.name.is_some() || self.name_en.is_some() || self.description.is_some() {
+            let name = optional_line("name", self.name, MAX_LINE)?;
+            commands.push(CatalogCommand::RenameService(ServiceRenamed {
+                service: id(),
+                name: name.unwrap_or_else(|| service.name.clone()),
+                name_en: match self.name_en {
+                    None => service.name_en.clone(),
+                    name_en => optional_line("nameEn", name_en, MAX_LINE)?,
+                },
+                description: match self.description {
+                    None => service.description.clone(),
+                    description => optional_prose("description", description, MAX_DESCRIPTION)?,
+                },
+            }));
+        }
+        if self.duration_minutes.is_some() || self.buffer_minutes.is_some() {
+            commands.push(CatalogCommand::RetimeService(ServiceRetimed {
+                service: id(),
+                duration: self.duration_minutes.unwrap_or(service.duration),
+                buffer: self.buffer_minutes.unwrap_or(service.buffer),
+            }));
+        }
+        commands.extend(self.is_active.map(|is_active| match is_active {
+            true => CatalogCommand::ActivateService(id()),
+            false => CatalogCommand::DeactivateService(id()),
         }));
+        Ok(commands)
     }
-    if sent.duration_minutes.is_some() || sent.buffer_minutes.is_some() {
-        wanted.push(CatalogCommand::RetimeService(ServiceRetimed {
-            service: id(),
-            duration: sent.duration_minutes.unwrap_or(service.duration),
-            buffer: sent.buffer_minutes.unwrap_or(service.buffer),
-        }));
-    }
-    wanted.extend(sent.is_active.map(|is_active| match is_active {
-        true => CatalogCommand::ActivateService(id()),
-        false => CatalogCommand::DeactivateService(id()),
-    }));
-    Ok(wanted)
 }

@@ -1,4 +1,4 @@
-//! The clinic's hours as administrators see them.
+//! The clinic's weekly hours in admin responses.
 
 use chrono::NaiveDate;
 use daybook_domain::hours::{ClinicSlot, Hours};
@@ -6,10 +6,17 @@ use daybook_domain::time::DayOfWeek;
 use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
 use serde::Serialize;
 
-/// One stretch of clinic time: a row of the old system's `clinic_time_slots`.
+/// The hours of the whole week.
+#[derive(Debug, Serialize)]
+pub(super) struct ClinicHoursResponse {
+    success: bool,
+    slots: Vec<ClinicSlotResponse>,
+}
+
+/// One row of clinic hours, as in the old system's `clinic_time_slots`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry {
+struct ClinicSlotResponse {
     id: HoursId,
     day_of_week: DayOfWeek,
     period: Period,
@@ -23,8 +30,8 @@ pub(super) struct Entry {
     effective_until: Option<NaiveDate>,
 }
 
-impl Entry {
-    fn of(day_of_week: DayOfWeek, slot: &ClinicSlot) -> Self {
+impl From<(DayOfWeek, &ClinicSlot)> for ClinicSlotResponse {
+    fn from((day_of_week, slot): (DayOfWeek, &ClinicSlot)) -> Self {
         Self {
             id: slot.id.clone(),
             day_of_week,
@@ -41,7 +48,8 @@ impl Entry {
     }
 }
 
-/// All stretches of the week.
-pub(super) fn week(hours: &Hours) -> Vec<Entry> {
-    hours.week().map(|(day_of_week, slot)| Entry::of(day_of_week, slot)).collect()
+impl From<&Hours> for ClinicHoursResponse {
+    fn from(hours: &Hours) -> Self {
+        Self { success: true, slots: hours.week().map(ClinicSlotResponse::from).collect() }
+    }
 }

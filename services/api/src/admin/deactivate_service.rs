@@ -1,28 +1,27 @@
-//! `DELETE /api/admin/services?id=`: the service can no longer be booked. Nothing is deleted: its bookings stay.
+//! `DELETE /api/admin/services?id=`: makes a service unavailable for new bookings. Nothing is deleted: its bookings stay.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::catalog::CatalogCommand;
 
 use super::catalog;
-use super::change_service::apply;
-use crate::edge::RequestContext;
-use crate::edge::query::Query;
 use crate::problem::Problem;
+use crate::request::RequestContext;
+use crate::request::query::Query;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-/// Lets a service be booked no longer.
+/// Deactivates a service.
 pub(crate) async fn deactivate_service(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let query = Query::of(&request)?;
+    let query = Query::from_request(&request)?;
     let catalog = state.commands.catalog();
-    let service = catalog::find(&catalog, query.text("id"))?;
-    let wanted = vec![CatalogCommand::DeactivateService(service.id.clone())];
-    apply(&state, &edge, &staff, service, wanted).await
+    let service = catalog::required_service(&catalog, query.text("id"))?;
+    let commands = vec![CatalogCommand::DeactivateService(service.id.clone())];
+    catalog::change(&state, &context, &staff, &service.id, Some(service), commands).await
 }

@@ -1,27 +1,27 @@
-//! `GET /api/admin/service-limits`
+//! `GET /api/admin/service-limits`: the daily limits of all services.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use super::catalog::LimitEntry;
-use crate::edge::answer;
+use super::catalog::ServiceLimitResponse;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Body {
+struct ServiceLimitsResponse {
     success: bool,
-    limits: Vec<LimitEntry>,
+    limits: Vec<ServiceLimitResponse>,
 }
 
-/// How much of each service a day may hold.
+/// Lists the limits.
 pub(crate) async fn list_service_limits(
     state: web::Data<State>,
     staff: Staff,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let limits = state.commands.catalog().in_order().into_iter().map(LimitEntry::from).collect();
-    answer::plain(&Body { success: true, limits })
+    let limits = state.commands.catalog().in_order().into_iter().map(ServiceLimitResponse::from).collect();
+    response::json(&ServiceLimitsResponse { success: true, limits })
 }

@@ -1,25 +1,26 @@
-//! `GET /api/admin/services`
+//! `GET /api/admin/services`: all services, including inactive ones.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
-use super::catalog::Entry;
-use crate::edge::answer;
+use super::catalog::ServiceResponse;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Body {
+struct ServicesResponse {
     success: bool,
     count: usize,
-    services: Vec<Entry>,
+    services: Vec<ServiceResponse>,
 }
 
-/// All services, also those that can no longer be booked.
+/// Lists the services in display order.
 pub(crate) async fn list_services(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let services: Vec<Entry> = state.commands.catalog().in_order().into_iter().map(Entry::from).collect();
-    answer::plain(&Body { success: true, count: services.len(), services })
+    let catalog = state.commands.catalog();
+    let services: Vec<_> = catalog.in_order().into_iter().map(ServiceResponse::from).collect();
+    response::json(&ServicesResponse { success: true, count: services.len(), services })
 }

@@ -7,9 +7,9 @@ use daybook_projections::rollout::{Plan, PlannedStep};
 use serde::Serialize;
 
 use super::migration::Next;
-use crate::edge::answer;
-use crate::edge::query::Query;
 use crate::problem::{Code, Problem};
+use crate::request::query::Query;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -73,9 +73,9 @@ pub(crate) async fn plan_migration(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let to = Query::of(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
+    let to = Query::from_request(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
     let plan = state.migration.plan(to, state.clock.now()).await?;
-    answer::plain(&Body::from(plan))
+    response::json(&Body::from(plan))
 }
 
 impl From<Plan> for Body {

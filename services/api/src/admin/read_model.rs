@@ -1,4 +1,4 @@
-//! Which read model answers whom, as administrators see it.
+//! The routing of reads in admin responses, and the reasons for changing it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,43 +9,43 @@ use daybook_event_log::Position;
 use daybook_projections::Generation;
 use serde::Serialize;
 
-use crate::edge::text;
 use crate::metrics::{REASONS, reason};
 use crate::problem::{Code, Problem};
+use crate::request::text;
 use crate::state::State;
 
 /// Longest reason, in characters.
 const MAX_REASON: usize = 500;
 
-/// Longest wait until this process itself routes by a change.
+/// Longest wait until this process applies a routing change.
 const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Pause between looks whether it does.
+/// Pause between two checks of that.
 const IN_FORCE_PAUSE: Duration = Duration::from_millis(5);
 
-/// Longest wait for where a view is.
+/// Longest wait for the lag of a view.
 const LAG_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The routing, the views that serve, and how many requests went where since this process started.
+/// The routing, the live views, and the number of requests routed to each since this process started.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Body {
+pub(super) struct ReadModelResponse {
     success: bool,
     dynamic_percentage: f64,
     rolled_back: bool,
-    /// Views that are retired: nobody is led to them.
+    /// Retired views. No read is routed to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     retired: Vec<ReadModel>,
     forced_count: usize,
-    models: Vec<Model>,
+    models: Vec<LiveView>,
     routed: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
-    /// Whether this process routes by it already; others follow within a second.
+    /// Whether this process applies this routing. Other processes follow within a second.
     in_force: bool,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Model {
+struct LiveView {
     model: ReadModel,
     generation: Generation,
     position: Position,
@@ -53,18 +53,18 @@ struct Model {
     lag_seconds: Option<f64>,
 }
 
-impl Body {
-    /// Puts it together for a routing.
-    pub(super) async fn of(state: &State, routing: &Routing) -> Self {
+impl ReadModelResponse {
+    /// Reads the live views for a routing.
+    pub(super) async fn read(state: &State, routing: &Routing) -> Self {
         let mut models = Vec::new();
-        for standing in state.router.views().serving().live() {
-            let model = standing.generation.model;
+        for view in state.router.views().serving().live() {
+            let model = view.generation.model;
             let lag = state.router.views().lag(model, &*state.log, state.clock.now());
             let lag = tokio::time::timeout(LAG_DEADLINE, lag).await.ok().and_then(Result::ok);
-            models.push(Model {
+            models.push(LiveView {
                 model,
-                generation: standing.generation,
-                position: lag.map_or(standing.position, |lag| lag.position),
+                generation: view.generation,
+                position: lag.map_or(view.position, |lag| lag.position),
                 head: lag.map(|lag| lag.head),
                 lag_seconds: lag.map(|lag| lag.seconds),
             });
@@ -82,32 +82,31 @@ impl Body {
     }
 }
 
-/// The reason that every change of routing has to have.
+/// The reason that every routing change needs.
 pub(super) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
-    optional_reason("reason", reason)?.ok_or_else(|| Problem::of(Code::ReasonRequired))
+    optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
 }
 
-/// A reason, or a name that goes with it; none where it is blank.
+/// An optional reason or name. A blank one counts as none.
 pub(super) fn optional_reason(
     field: &'static str,
-    sent: Option<String>,
+    text: Option<String>,
 ) -> Result<Option<Box<str>>, Problem> {
-    let said = sent.filter(|said| !said.trim().is_empty());
-    said.map(|said| text::line(field, said, MAX_REASON).map(Into::into)).transpose()
+    text::optional_line(field, text, MAX_REASON)
 }
 
-/// Waits, within bounds, until this process routes by a change that it has recorded.
+/// Waits a limited time until this process applies a routing that it has recorded.
 pub(super) async fn wait_until_in_force(state: &State, routing: &Routing) {
-    let since = Instant::now();
-    while *state.router.routing() != *routing && since.elapsed() < IN_FORCE_PATIENCE {
+    let started = Instant::now();
+    while *state.router.routing() != *routing && started.elapsed() < IN_FORCE_PATIENCE {
         tokio::time::sleep(IN_FORCE_PAUSE).await;
     }
 }
 
 fn routed(state: &State) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
-    let of_model = |model: ReadModel| {
+    let counts = |model: ReadModel| {
         let count = |because| (reason(because), state.metrics.routed_count(model, because));
         (model.as_str(), REASONS.into_iter().map(count).collect())
     };
-    ReadModel::ALL.into_iter().map(of_model).collect()
+    ReadModel::ALL.into_iter().map(counts).collect()
 }

@@ -1,60 +1,57 @@
-//! `PUT /api/admin/services`: the order in which services are shown.
+//! `PUT /api/admin/services`: sets the display order of all services.
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::ServiceId;
 use daybook_domain::catalog::CatalogCommand;
 use serde::{Deserialize, Serialize};
 
-use super::catalog::{self, Entry};
-use crate::edge::{RequestContext, answer, body, json};
+use super::catalog::{self, ServiceResponse};
 use crate::problem::Problem;
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 #[derive(Deserialize)]
-struct Sent {
+struct ReorderServicesRequest {
     /// All services, first to last.
     order: Vec<ServiceId>,
 }
 
 #[derive(Serialize)]
-struct Body {
+struct ReorderServicesResponse {
     success: bool,
-    services: Vec<Entry>,
-    changes: Vec<Moved>,
+    services: Vec<ServiceResponse>,
+    changes: Vec<OrderChange>,
 }
 
-/// A service that stands elsewhere.
+/// A service whose place in the order changed.
 #[derive(Serialize)]
-struct Moved {
+struct OrderChange {
     id: ServiceId,
     from: u32,
     to: u32,
 }
 
-/// Sets the order of all services.
+/// Sets the order.
 pub(crate) async fn reorder_services(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let Sent { order } = json::typed(&body::read(payload).await?)?;
+    let ReorderServicesRequest { order } = json::read(payload).await?;
     let before = state.commands.catalog();
-    let wanted = vec![CatalogCommand::ReorderServices(order)];
-    let position = catalog::carry_out(&state, &edge, &staff, wanted).await?;
+    let commands = vec![CatalogCommand::ReorderServices(order)];
+    let position = catalog::execute(&state, &context, &staff, commands).await?;
     let after = state.commands.catalog();
-    let moved = after.in_order().into_iter().filter_map(|service| {
+    let changes = after.in_order().into_iter().filter_map(|service| {
         let (from, to) = (before.get(&service.id)?.display_order, service.display_order);
-        (from != to).then(|| Moved { id: service.id.clone(), from, to })
+        (from != to).then(|| OrderChange { id: service.id.clone(), from, to })
     });
-    let changes = moved.collect();
-    let services = after.in_order().into_iter().map(Entry::from).collect();
-    let body = Body { success: true, services, changes };
-    match position {
-        Some(position) => answer::recorded(None, position, &body),
-        None => answer::plain(&body),
-    }
+    let changes = changes.collect();
+    let services = after.in_order().into_iter().map(ServiceResponse::from).collect();
+    response::recorded(None, position, &ReorderServicesResponse { success: true, services, changes })
 }

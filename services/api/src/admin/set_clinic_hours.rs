@@ -1,35 +1,36 @@
-//! `PUT /api/admin/clinic-hours`: the hours of one weekday, all of them.
+//! `PUT /api/admin/clinic-hours`: replaces the hours of one weekday.
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot};
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::clinic_hours::{Entry, week};
-use crate::edge::{RequestContext, answer, body, json};
+use super::clinic_hours::ClinicHoursResponse;
 use crate::problem::{Code, Problem};
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-/// Minutes between offered starts, where nothing is said. Source: the old system's table.
+/// Default minutes between start times. Source: the old system's table.
 const DEFAULT_INTERVAL: u32 = 30;
 
-/// Bookings at the same time, where nothing is said. Source: the old system's table.
+/// Default number of bookings at the same time. Source: the old system's table.
 const DEFAULT_CONCURRENT: u32 = 1;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Sent {
+struct SetClinicHoursRequest {
     day_of_week: DayOfWeek,
-    slots: Vec<SentSlot>,
+    slots: Vec<ClinicSlotRequest>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SentSlot {
+struct ClinicSlotRequest {
     id: Option<HoursId>,
     period: Period,
     start_time: ClockTime,
@@ -41,44 +42,40 @@ struct SentSlot {
     effective_until: Option<NaiveDate>,
 }
 
-#[derive(Serialize)]
-struct Body {
-    success: bool,
-    slots: Vec<Entry>,
-}
-
-/// Sets the hours of one weekday; none means closed.
+/// Sets the hours of one weekday. No slots mean closed.
 pub(crate) async fn set_clinic_hours(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let Sent { day_of_week, slots } = json::typed(&body::read(payload).await?)?;
+    let SetClinicHoursRequest { day_of_week, slots } = json::read(payload).await?;
     let catalog = state.commands.catalog();
     if slots.iter().filter_map(|slot| slot.service_id.as_ref()).any(|id| catalog.get(id).is_none()) {
         return Err(Problem::field(Code::UnknownService, "serviceId"));
     }
-    let slots = slots.into_iter().enumerate().map(|(place, slot)| read(day_of_week, place, slot));
-    let wanted = ClinicHoursSet { day_of_week, slots: slots.collect::<Result<_, _>>()? };
-    let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), None));
-    let position = state.carry_out(async move { commands.set_hours(wanted, origin).await }).await?;
-    let body = Body { success: true, slots: week(&state.commands.hours()) };
-    answer::recorded(None, position, &body)
+    let slots = slots.into_iter().zip(1..).map(|(slot, number)| slot.into_slot(day_of_week, number));
+    let hours = ClinicHoursSet { day_of_week, slots: slots.collect::<Result<_, _>>()? };
+    let origin = context.origin(staff.actor(), None);
+    let position = state.execute(|commands| async move { commands.set_hours(hours, origin).await }).await?;
+    response::recorded(None, position, &ClinicHoursResponse::from(&*state.commands.hours()))
 }
 
-fn read(day: DayOfWeek, place: usize, sent: SentSlot) -> Result<ClinicSlot, Problem> {
-    let named = || HoursId::parse(format!("cts_{}_{}", day.number(), place + 1));
-    let id = sent.id.map_or_else(named, Ok);
-    Ok(ClinicSlot {
-        id: id.map_err(|error| Problem::caused(Code::Internal, error))?,
-        period: sent.period,
-        span: Span { start: sent.start_time, end: sent.end_time },
-        slot_interval: sent.slot_interval.unwrap_or(DEFAULT_INTERVAL),
-        max_concurrent: sent.max_concurrent.unwrap_or(DEFAULT_CONCURRENT),
-        service: sent.service_id,
-        effective_from: sent.effective_from,
-        effective_until: sent.effective_until,
-    })
+impl ClinicSlotRequest {
+    /// `number` is the place of the slot on its day, from 1. It is part of the id of a new slot.
+    fn into_slot(self, day: DayOfWeek, number: usize) -> Result<ClinicSlot, Problem> {
+        let new_id = || HoursId::parse(format!("cts_{}_{number}", day.number()));
+        let id = self.id.map_or_else(new_id, Ok);
+        Ok(ClinicSlot {
+            id: id.map_err(|error| Problem::caused(Code::Internal, error))?,
+            period: self.period,
+            span: Span { start: self.start_time, end: self.end_time },
+            slot_interval: self.slot_interval.unwrap_or(DEFAULT_INTERVAL),
+            max_concurrent: self.max_concurrent.unwrap_or(DEFAULT_CONCURRENT),
+            service: self.service_id,
+            effective_from: self.effective_from,
+            effective_until: self.effective_until,
+        })
+    }
 }

@@ -1,53 +1,57 @@
-//! `POST /api/admin/read-model`: sets the dynamic share, or rolls all reads back. Each takes a reason, which is recorded.
+//! `POST /api/admin/read-model`: sets the rollout percentage, or rolls all reads back. Both need a reason, which is
+//! recorded.
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand};
 use serde::Deserialize;
 
-use super::read_model::{Body, required_reason, wait_until_in_force};
-use crate::edge::query::required;
-use crate::edge::{RequestContext, answer, body, json};
+use super::read_model::{ReadModelResponse, required_reason, wait_until_in_force};
 use crate::problem::{Code, Problem};
+use crate::request::query::required;
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Sent {
+struct SetReadModelRequest {
     action: Option<String>,
     dynamic_percentage: Option<f64>,
     reason: Option<String>,
 }
 
-/// Changes which read model answers whom, and answers once this process routes by it.
+/// Changes the routing. Responds once this process applies the change.
 pub(crate) async fn set_read_model(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let wanted = wanted(json::typed(&body::read(payload).await?)?)?;
-    let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), None));
-    let changing = async move { commands.change_routing(wanted, origin).await };
-    let position = state.carry_out(changing).await?;
+    let request: SetReadModelRequest = json::read(payload).await?;
+    let (command, origin) = (request.into_command()?, context.origin(staff.actor(), None));
+    let change = state.execute(|commands| async move { commands.change_routing(command, origin).await });
+    let position = change.await?;
     let routing = state.commands.routing();
     wait_until_in_force(&state, &routing).await;
-    answer::recorded(None, position, &Body::of(&state, &routing).await)
+    response::recorded(None, position, &ReadModelResponse::read(&state, &routing).await)
 }
 
-fn wanted(sent: Sent) -> Result<RoutingCommand, Problem> {
-    let action = required("action", sent.action)?;
-    let reason = required_reason(sent.reason)?;
-    match action.as_str() {
-        "set" => {
-            let percent = required("dynamicPercentage", sent.dynamic_percentage)?;
-            let share = RolloutPercentage::percent(percent);
-            let share = share.map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
-            Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
+impl SetReadModelRequest {
+    fn into_command(self) -> Result<RoutingCommand, Problem> {
+        let action = required("action", self.action)?;
+        let reason = required_reason(self.reason)?;
+        match action.as_str() {
+            "set" => {
+                let percent = required("dynamicPercentage", self.dynamic_percentage)?;
+                let share = RolloutPercentage::percent(percent)
+                    .map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
+                Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
+            }
+            "rollback" => Ok(RoutingCommand::RollBackReads(ReadsRolledBack { reason })),
+            _ => Err(Problem::field(Code::InvalidAction, "action")),
         }
-        "rollback" => Ok(RoutingCommand::RollBackReads(ReadsRolledBack { reason })),
-        _ => Err(Problem::field(Code::InvalidAction, "action")),
     }
 }

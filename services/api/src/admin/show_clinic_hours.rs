@@ -1,26 +1,19 @@
-//! `GET /api/admin/clinic-hours`
+//! `GET /api/admin/clinic-hours`: the weekly hours.
 
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
 
-use super::clinic_hours::{Entry, week};
-use crate::edge::answer;
+use super::clinic_hours::ClinicHoursResponse;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-#[derive(Serialize)]
-struct Body {
-    success: bool,
-    slots: Vec<Entry>,
-}
-
-/// The clinic's weekly hours.
+/// Shows the hours.
 pub(crate) async fn show_clinic_hours(
     state: web::Data<State>,
     staff: Staff,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    answer::plain(&Body { success: true, slots: week(&state.commands.hours()) })
+    response::json(&ClinicHoursResponse::from(&*state.commands.hours()))
 }

@@ -4,9 +4,9 @@ use actix_web::{HttpResponse, web};
 use daybook_domain::routing::{GuardrailVerdict, ModelReadStats, ReadStats};
 use serde::Serialize;
 
-use crate::edge::answer;
 use crate::metrics::judgement_name;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -57,7 +57,7 @@ pub(crate) async fn show_guardrails(state: web::Data<State>, staff: Staff) -> Re
     staff.require(Role::Editor)?;
     let (watching, judged) = (&state.settings.watching, state.judged.get());
     let limits = watching.limits;
-    answer::plain(&Body {
+    response::json(&Body {
         success: true,
         limits: Limits {
             errors_percentage: limits.errors_percent,

@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, web};
 
 use super::migration::Body;
-use crate::edge::answer;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -14,5 +14,5 @@ pub(crate) async fn show_migration(state: web::Data<State>, staff: Staff) -> Res
     staff.require(Role::Admin)?;
     let status = state.migration.status(state.clock.now()).await?;
     let in_force = state.router.routing().stage == status.stage;
-    answer::plain(&Body::of(status, in_force))
+    response::json(&Body::of(status, in_force))
 }

@@ -1,16 +1,16 @@
-//! `GET /api/admin/read-model`
+//! `GET /api/admin/read-model`: the routing and the live views.
 
 use actix_web::{HttpResponse, web};
 
-use super::read_model::Body;
-use crate::edge::answer;
+use super::read_model::ReadModelResponse;
 use crate::problem::Problem;
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-/// Shows which read model answers whom.
+/// Shows the routing.
 pub(crate) async fn show_read_model(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
     staff.require(Role::Editor)?;
-    answer::plain(&Body::of(&state, &state.router.routing()).await)
+    response::json(&ReadModelResponse::read(&state, &state.router.routing()).await)
 }

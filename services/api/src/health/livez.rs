@@ -1,13 +1,12 @@
-//! `GET /livez`: the process answers, and that is all it says. It never looks at anything else: a database that is away
-//! is no reason to kill the process.
+//! `GET /livez`: the process is alive. It checks nothing else: an unavailable database is no reason to kill the process.
 
 use actix_web::HttpResponse;
 use serde_json::json;
 
-use crate::edge::answer;
 use crate::problem::Problem;
+use crate::response;
 
-/// Says that the process is alive.
+/// Handles the request.
 pub(crate) async fn livez() -> Result<HttpResponse, Problem> {
-    answer::plain(&json!({ "status": "alive" }))
+    response::json(&json!({ "status": "alive" }))
 }

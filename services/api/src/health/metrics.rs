@@ -1,5 +1,4 @@
-//! `GET /metrics`: all that is counted, for Prometheus. How far the views are and how the log fares is looked up when it is
-//! asked for.
+//! `GET /metrics`: all metrics, for Prometheus. The lag of the views and the state of the log are read on request.
 
 use std::time::Duration;
 
@@ -9,32 +8,32 @@ use daybook_domain::ReadModel;
 use crate::problem::{Code, Problem};
 use crate::state::State;
 
-/// The text format of Prometheus.
+/// The content type of OpenMetrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Longest wait for where a view is. What is not known in time keeps its last value.
+/// Longest wait for the lag of a view. After that, the metric keeps its last value.
 const LAG_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Tells the metrics.
+/// Renders all metrics.
 pub(crate) async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let routing = state.router.routing();
     for model in ReadModel::ALL {
         if routing.is_retired(model) {
-            state.metrics.view_is_away(model);
+            state.metrics.remove_view(model);
             continue;
         }
         let lag = state.router.views().lag(model, &*state.log, state.clock.now());
         if let Ok(Ok(lag)) = tokio::time::timeout(LAG_DEADLINE, lag).await {
-            state.metrics.view(model, lag);
+            state.metrics.set_lag(model, lag);
         }
     }
     if let Ok(Ok(building)) = tokio::time::timeout(LAG_DEADLINE, state.router.views().building()).await {
-        state.metrics.building(building);
+        state.metrics.set_building(building);
     }
-    for standing in state.router.views().serving().live() {
-        state.metrics.parked(standing.generation.model, standing.parked);
+    for view in state.router.views().serving().live() {
+        state.metrics.set_parked(view.generation.model, view.parked);
     }
-    state.metrics.log(state.log.connection());
+    state.metrics.set_log_connection(state.log.connection());
     let text = state.metrics.text().map_err(|error| Problem::caused(Code::Internal, error))?;
     Ok(HttpResponse::Ok().content_type(OPEN_METRICS).body(text))
 }

@@ -1,5 +1,5 @@
-//! `GET /readyz`: whether the process may get traffic: the log takes appends, and every view that can be asked holds what it
-//! does or moves towards it.
+//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends and every view that requests can be
+//! routed to is up to date or advancing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use daybook_event_log::{Connection, Position};
 use daybook_projections::{Lag, LagRule, ViewHealth, describe};
 use serde::Serialize;
 
-use crate::edge::answer;
 use crate::problem::Problem;
+use crate::response;
 use crate::state::State;
 
 /// Longest wait for one check.
 const CHECK_DEADLINE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
-struct Body {
+struct ReadinessResponse {
     status: &'static str,
     checks: BTreeMap<&'static str, Check>,
 }
@@ -31,15 +31,15 @@ struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Position>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    keeping_up: Option<KeepingUp>,
+    lag: Option<LagReport>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     connection: Option<Connection>,
 }
 
-/// How a view keeps up with the log, and what is asked of it.
+/// The lag of a view and its limits.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct KeepingUp {
+struct LagReport {
     health: ViewHealth,
     lag_seconds: f64,
     lag_events: u32,
@@ -49,18 +49,18 @@ struct KeepingUp {
 }
 
 impl Check {
-    const FAILED: Self = Self { ok: false, position: None, keeping_up: None, connection: None };
+    const FAILED: Self = Self { ok: false, position: None, lag: None, connection: None };
 }
 
-/// Says whether the process is ready, and if not, why: by the name of the check, never by its cause, which is logged.
+/// Reports the result of each check. The cause of a failure goes to the log, never into the response.
 pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let mut checks = BTreeMap::from([("log", log(&state).await)]);
-    for model in asked(&state.router.routing()) {
+    for model in routable(&state.router.routing()) {
         checks.insert(model.as_str(), view(&state, model).await);
     }
     let ready = checks.values().all(|check| check.ok);
     let status = if ready { "ready" } else { "not ready" };
-    let mut response = answer::plain(&Body { status, checks })?;
+    let mut response = response::json(&ReadinessResponse { status, checks })?;
     if !ready {
         *response.status_mut() = actix_web::http::StatusCode::SERVICE_UNAVAILABLE;
     }
@@ -68,37 +68,37 @@ pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Prob
 }
 
 /// The models that a request can be routed to.
-fn asked(routing: &Routing) -> Vec<ReadModel> {
+fn routable(routing: &Routing) -> Vec<ReadModel> {
     if routing.retired.is_some() {
         return routing.in_use().collect();
     }
-    let everybody = match (routing.rolled_back, routing.share) {
+    let default = match (routing.rolled_back, routing.share) {
         (true, _) => return vec![ReadModel::Legacy],
         (false, RolloutPercentage::NONE) => Some(ReadModel::Legacy),
         (false, RolloutPercentage::ALL) => Some(ReadModel::Dynamic),
         (false, _) => None,
     };
-    let forced = |model: &ReadModel| routing.forced.values().any(|own| own == model);
-    let is_asked = |model: &ReadModel| everybody.is_none_or(|one| one == *model) || forced(model);
-    ReadModel::ALL.into_iter().filter(is_asked).collect()
+    let forced = |model: &ReadModel| routing.forced.values().any(|forced| forced == model);
+    let is_routable = |model: &ReadModel| default.is_none_or(|default| default == *model) || forced(model);
+    ReadModel::ALL.into_iter().filter(is_routable).collect()
 }
 
-/// The log takes appends, as far as can be told without one, and says where it ends.
+/// Checks, without appending, that the log accepts appends, and reads its head.
 async fn log(state: &State) -> Check {
-    let asked = async {
+    let checks = async {
         state.log.check_writable().await?;
         state.log.head().await
     };
-    let outcome = tokio::time::timeout(CHECK_DEADLINE, asked).await;
+    let outcome = tokio::time::timeout(CHECK_DEADLINE, checks).await;
     let failed = Check { connection: Some(state.log.connection()), ..Check::FAILED };
     match outcome {
         Ok(Ok(head)) => Check { ok: true, position: Some(head), ..failed },
         Ok(Err(error)) => {
-            tracing::warn!(error = %describe(&error), "the event log takes no appends");
+            tracing::warn!(error = %describe(&error), "the event log does not accept appends");
             failed
         }
         Err(_) => {
-            tracing::warn!("the event log does not answer in time");
+            tracing::warn!("the event log did not answer in time");
             failed
         }
     }
@@ -108,21 +108,21 @@ async fn view(state: &State, model: ReadModel) -> Check {
     let (views, now) = (state.router.views(), state.clock.now());
     let lag = tokio::time::timeout(CHECK_DEADLINE, views.lag(model, &*state.log, now)).await;
     match lag {
-        Ok(Ok(lag)) => judged(state.settings.lag_rule, lag),
+        Ok(Ok(lag)) => check_lag(state.settings.lag_rule, lag),
         Ok(Err(error)) => {
-            tracing::warn!(%model, error = %describe(&error), "how far a view is cannot be told");
+            tracing::warn!(%model, error = %describe(&error), "could not read the lag of a view");
             Check::FAILED
         }
         Err(_) => {
-            tracing::warn!(%model, "how far a view is cannot be told in time");
+            tracing::warn!(%model, "could not read the lag of a view in time");
             Check::FAILED
         }
     }
 }
 
-fn judged(rule: LagRule, lag: Lag) -> Check {
+fn check_lag(rule: LagRule, lag: Lag) -> Check {
     let health = rule.judge(&lag);
-    let keeping_up = KeepingUp {
+    let report = LagReport {
         health,
         lag_seconds: lag.seconds,
         lag_events: lag.events,
@@ -130,12 +130,7 @@ fn judged(rule: LagRule, lag: Lag) -> Check {
         limit_events: rule.events,
         limit_seconds: rule.still.as_secs_f64(),
     };
-    Check {
-        ok: health.is_well(),
-        position: Some(lag.position),
-        keeping_up: Some(keeping_up),
-        connection: None,
-    }
+    Check { ok: health.is_well(), position: Some(lag.position), lag: Some(report), connection: None }
 }
 
 #[cfg(test)]
@@ -160,21 +155,21 @@ mod tests {
     }
 
     #[test]
-    fn a_view_counts_while_somebody_can_be_routed_to_it() {
+    fn a_view_is_checked_while_requests_can_be_routed_to_it() {
         let (legacy, dynamic) = (ReadModel::Legacy, ReadModel::Dynamic);
         let mut routing = Routing::default();
-        assert_eq!(asked(&routing), [legacy]);
+        assert_eq!(routable(&routing), [legacy]);
         routing.forced.insert(RoutedSubject::client("tester"), dynamic);
-        assert_eq!(asked(&routing), [legacy, dynamic]);
+        assert_eq!(routable(&routing), [legacy, dynamic]);
         routing.forced.clear();
         routing.share = RolloutPercentage::percent(25.0).unwrap();
-        assert_eq!(asked(&routing), [legacy, dynamic]);
+        assert_eq!(routable(&routing), [legacy, dynamic]);
         routing.share = RolloutPercentage::ALL;
-        assert_eq!(asked(&routing), [dynamic]);
+        assert_eq!(routable(&routing), [dynamic]);
         routing.retired = Some(retired());
-        assert_eq!(asked(&routing), [dynamic]);
+        assert_eq!(routable(&routing), [dynamic]);
         routing.retired = None;
         routing.rolled_back = true;
-        assert_eq!(asked(&routing), [legacy]);
+        assert_eq!(routable(&routing), [legacy]);
     }
 }

@@ -1,4 +1,4 @@
-//! How the views keep up, and how they are kept up: their lag, the batches of this process's engine, rebuilds under way.
+//! Metrics of the views: lag, parked events, batches of this process's engine, and rebuilds in progress.
 
 use std::sync::atomic::AtomicU64;
 
@@ -14,12 +14,12 @@ use tokio::sync::broadcast::error::RecvError;
 
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// Upper edges of the histograms of batches: seconds, and events.
-const SECONDS_EDGES: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
-const EVENTS_EDGES: [f64; 8] = [1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 4000.0];
+/// Buckets of the histograms of batches.
+const SECONDS_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+const EVENTS_BUCKETS: [f64; 8] = [1.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2000.0, 4000.0];
 
-/// What is said of a rebuild that has not said yet what it does.
-const NOT_SAID: &str = "begun";
+/// The phase of a rebuild that has not reported one yet.
+const FIRST_PHASE: &str = "begun";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct View {
@@ -32,14 +32,14 @@ impl From<ReadModel> for View {
     }
 }
 
-/// The phase is a word of the rebuild's own.
+/// `phase` comes from the rebuild, which has a fixed set of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Phase {
     model: &'static str,
     phase: String,
 }
 
-/// What is measured of the views.
+/// The metrics of the views.
 #[derive(Debug, Default)]
 pub(super) struct ViewMetrics {
     lag: Family<View, Seconds>,
@@ -54,23 +54,22 @@ pub(super) struct ViewMetrics {
 
 impl ViewMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
-        let lag = "Age of the oldest event that a view does not hold";
+        let lag = "Age of the oldest event that a view has not applied";
         registry.register_with_unit("view_lag", lag, Unit::Seconds, self.lag.clone());
-        let events = format!("Events that a view does not hold, counted up to {MAX_COUNTED_LAG}");
+        let events = format!("Events that a view has not applied, counted up to {MAX_COUNTED_LAG}");
         registry.register("view_lag_events", events, self.lag_events.clone());
-        let still = "For how long a view has had something to take in and has not moved";
+        let still = "Time for which a view has had events to apply and has not advanced";
         registry.register_with_unit("view_still", still, Unit::Seconds, self.still.clone());
         registry.register("view_position", "Position that a view has reached", self.position.clone());
-        let parked = "Events that a view could not take in, with those that wait behind them";
+        let parked = "Parked events of a view, including those that wait behind them";
         registry.register("view_parked_events", parked, self.parked.clone());
-        let phase = "1 for what the rebuild of a view is doing; absent where none is under way";
+        let phase = "1 for the current phase of a rebuild; absent if none is in progress";
         registry.register("rebuild_phase", phase, self.phase.clone());
         registry.register("rebuild_events", "Events that a rebuild has read", self.rebuilt.clone());
         self.batches.register(registry);
     }
 
-    /// How far a view is.
-    pub(super) fn tell(&self, model: ReadModel, lag: Lag) {
+    pub(super) fn set_lag(&self, model: ReadModel, lag: Lag) {
         let view = View::from(model);
         self.lag.get_or_create(&view).set(lag.seconds);
         self.lag_events.get_or_create(&view).set(lag.events.into());
@@ -79,8 +78,7 @@ impl ViewMetrics {
         self.position.get_or_create(&view).set(position);
     }
 
-    /// A view does not serve: what was last known of it is told no more.
-    pub(super) fn forget(&self, model: ReadModel) {
+    pub(super) fn remove(&self, model: ReadModel) {
         let view = View::from(model);
         self.lag.remove(&view);
         self.lag_events.remove(&view);
@@ -89,27 +87,26 @@ impl ViewMetrics {
         self.parked.remove(&view);
     }
 
-    /// How many events a view could not take in.
-    pub(super) fn tell_parked(&self, model: ReadModel, events: u64) {
+    pub(super) fn set_parked(&self, model: ReadModel, events: u64) {
         self.parked.get_or_create(&View::from(model)).set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 
-    /// Which generations are being built; what was said of others is taken back.
-    pub(super) fn tell_building(&self, building: Vec<GenerationStatus>) {
+    /// Replaces the figures of all rebuilds.
+    pub(super) fn set_building(&self, building: Vec<GenerationStatus>) {
         self.phase.clear();
         self.rebuilt.clear();
-        for standing in building {
-            let view = View::from(standing.generation.model);
-            let events = standing.events.unwrap_or_default();
+        for generation in building {
+            let view = View::from(generation.generation.model);
+            let events = generation.events.unwrap_or_default();
             self.rebuilt.get_or_create(&view).set(i64::try_from(events).unwrap_or(i64::MAX));
-            let phase = standing.phase.as_deref().unwrap_or(NOT_SAID).to_owned();
+            let phase = generation.phase.as_deref().unwrap_or(FIRST_PHASE).to_owned();
             let phase = Phase { model: view.model, phase };
             self.phase.get_or_create(&phase).set(1);
         }
     }
 }
 
-/// What is measured of the engine's batches. Clones share it.
+/// The metrics of the engine's batches. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchMetrics {
     seconds: Histogram,
@@ -120,8 +117,8 @@ pub(crate) struct BatchMetrics {
 impl Default for BatchMetrics {
     fn default() -> Self {
         Self {
-            seconds: Histogram::new(SECONDS_EDGES),
-            events: Histogram::new(EVENTS_EDGES),
+            seconds: Histogram::new(SECONDS_BUCKETS),
+            events: Histogram::new(EVENTS_BUCKETS),
             last: Seconds::default(),
         }
     }
@@ -131,25 +128,25 @@ impl BatchMetrics {
     fn register(&self, registry: &mut Registry) {
         let seconds = "Time to apply and commit a batch of events to the views";
         registry.register_with_unit("view_batch_duration", seconds, Unit::Seconds, self.seconds.clone());
-        registry.register("view_batch_events", "Events of a batch", self.events.clone());
-        let last = "When this process last committed a batch, in seconds since 1970; 0 where it never did";
+        registry.register("view_batch_events", "Events per batch", self.events.clone());
+        let last = "Unix time of the last batch that this process committed; 0 if none";
         registry.register_with_unit("view_last_batch_timestamp", last, Unit::Seconds, self.last.clone());
     }
 
-    /// Measures batches for as long as there is an engine. Those that come too fast to be measured are passed over.
+    /// Observes batches until the engine stops. Batches that arrive too fast are skipped.
     pub(crate) async fn measure(self, mut batches: Receiver<Batch>) {
         loop {
             match batches.recv().await {
-                Ok(batch) => self.take(batch),
-                Err(RecvError::Lagged(passed_over)) => {
-                    tracing::debug!(passed_over, "batches were not measured")
+                Ok(batch) => self.observe(batch),
+                Err(RecvError::Lagged(skipped)) => {
+                    tracing::debug!(skipped, "skipped batches in the metrics")
                 }
                 Err(RecvError::Closed) => return,
             }
         }
     }
 
-    fn take(&self, batch: Batch) {
+    fn observe(&self, batch: Batch) {
         self.seconds.observe(batch.seconds);
         self.events.observe(batch.events as f64);
         self.last.set(batch.at.timestamp_millis() as f64 / 1000.0);

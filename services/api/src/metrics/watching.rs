@@ -1,4 +1,4 @@
-//! How shadow reads and guardrails fare. Labels are words of ours alone.
+//! Metrics of shadow reads and guardrails. Labels come from fixed sets.
 
 use std::sync::atomic::AtomicU64;
 
@@ -33,7 +33,7 @@ struct Found {
     model: &'static str,
 }
 
-/// Counts shadow reads. Clones share it.
+/// The metrics of shadow reads. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ShadowMetrics(Family<ShadowRead, Counter>);
 
@@ -43,22 +43,22 @@ impl ShadowMetrics {
         self.count(if differs { "different" } else { "same" });
     }
 
-    /// The views stood at different positions.
+    /// The views were at different positions.
     pub(crate) fn apart(&self) {
         self.count("apart");
     }
 
-    /// One of the views did not serve.
+    /// One view was not live.
     pub(crate) fn alone(&self) {
         self.count("alone");
     }
 
-    /// One of the views could not be read.
+    /// One view could not be read.
     pub(crate) fn failed(&self) {
         self.count("failed");
     }
 
-    /// Too many waited.
+    /// The queue was full.
     pub(crate) fn dropped(&self) {
         self.count("dropped");
     }
@@ -68,7 +68,7 @@ impl ShadowMetrics {
     }
 }
 
-/// Measures guardrails. Clones share it.
+/// The metrics of the guardrails. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GuardMetrics {
     judgements: Family<Judged, Gauge>,
@@ -79,7 +79,7 @@ pub(crate) struct GuardMetrics {
 }
 
 impl GuardMetrics {
-    /// The limits, once they are known.
+    /// Sets the configured limits.
     pub(crate) fn limits(&self, limits: &Limits) {
         let set = |guardrail: Guardrail, limit| {
             self.limits.get_or_create(&Rail { guardrail: guardrail.as_str() }).set(limit);
@@ -89,24 +89,24 @@ impl GuardMetrics {
         set(Guardrail::Mismatches, limits.mismatches_percent);
     }
 
-    /// A window of all processes was looked at; judged only where there is anything to roll back.
+    /// Sets the verdict on the last windows of all processes. There is none if there is nothing to roll back.
     pub(crate) fn judged(&self, seen: &ReadStats, judgement: Option<&GuardrailVerdict>) {
         self.judgements.clear();
         self.judgements.get_or_create(&Judged { judgement: name(judgement) }).set(1);
-        // What was not asked for has no figure.
+        // A model without reads has no figure.
         self.found.clear();
-        let tell = |guardrail: Guardrail, model: ReadModel, figure: Option<f64>| {
+        let set = |guardrail: Guardrail, model: ReadModel, figure: Option<f64>| {
             let found = Found { guardrail: guardrail.as_str(), model: model.as_str() };
             figure.map(|figure| self.found.get_or_create(&found).set(figure))
         };
         for (model, sum) in [(ReadModel::Legacy, &seen.legacy), (ReadModel::Dynamic, &seen.dynamic)] {
-            tell(Guardrail::Errors, model, sum.failed_percent());
-            tell(Guardrail::Latency, model, sum.p99_ms());
+            set(Guardrail::Errors, model, sum.failed_percent());
+            set(Guardrail::Latency, model, sum.p99_ms());
         }
-        tell(Guardrail::Mismatches, ReadModel::Dynamic, seen.mismatched_percent());
+        set(Guardrail::Mismatches, ReadModel::Dynamic, seen.mismatched_percent());
     }
 
-    /// This process found a limit passed.
+    /// This process found a limit exceeded.
     pub(crate) fn tripped(&self, guardrail: Guardrail) {
         self.trips.get_or_create(&Rail { guardrail: guardrail.as_str() }).inc();
     }
@@ -117,7 +117,7 @@ impl GuardMetrics {
     }
 }
 
-/// A judgement as metrics and answers hold it.
+/// The name of a verdict in metrics and responses.
 pub(crate) const fn name(judgement: Option<&GuardrailVerdict>) -> &'static str {
     match judgement {
         None => "idle",
@@ -127,18 +127,17 @@ pub(crate) const fn name(judgement: Option<&GuardrailVerdict>) -> &'static str {
     }
 }
 
-/// Enters both.
+/// Registers both.
 pub(super) fn register(registry: &mut Registry, shadow: &ShadowMetrics, guard: &GuardMetrics) {
-    let compared = "Sampled reads that were put to both models, by what came of it";
+    let compared = "Sampled reads that both models answered, by result";
     registry.register("shadow_compared", compared, shadow.0.clone());
-    let judgement =
-        "1 for what guardrails think of the last windows; idle where there is nothing to roll back";
+    let judgement = "1 for the verdict on the last windows; idle if there is nothing to roll back";
     registry.register("guardrail_judgement", judgement, guard.judgements.clone());
     let limit = "Limits: errors and mismatches in percent, latency in milliseconds";
     registry.register("guardrail_limit", limit, guard.limits.clone());
-    let found = "What was found in the last windows of all processes, in the unit of the limit";
+    let found = "Measured in the last windows of all processes, in the unit of the limit";
     registry.register("guardrail_found", found, guard.found.clone());
-    let trips = "Times that this process found a limit passed and rolled reads back";
+    let trips = "Times that this process found a limit exceeded and rolled reads back";
     registry.register("guardrail_trips", trips, guard.trips.clone());
-    registry.register("guardrail_windows_lost", "Windows that could not be written", guard.lost.clone());
+    registry.register("guardrail_windows_lost", "Windows that could not be stored", guard.lost.clone());
 }

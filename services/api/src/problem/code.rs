@@ -1,4 +1,4 @@
-//! The codes of all problems. They are contract: clients decide by them, so none is ever renamed.
+//! The codes of all problems. Clients depend on the strings, so they never change.
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $text:literal, $title:literal;)+) => {
@@ -7,11 +7,10 @@ macro_rules! codes {
         pub(crate) enum Code { $($(#[$doc])* $code),+ }
 
         impl Code {
-            /// All of them.
             #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$code),+];
 
-            /// As answers, logs and metrics hold it.
+            /// The code in responses, logs and metrics.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$code => $text),+ }
             }
@@ -25,7 +24,7 @@ macro_rules! codes {
 }
 
 codes! {
-    // What was sent.
+    // The request.
     RouteNotFound = "ROUTE_NOT_FOUND", "Not found";
     MethodNotAllowed = "METHOD_NOT_ALLOWED", "Method not allowed";
     PayloadTooLarge = "PAYLOAD_TOO_LARGE", "Payload too large";
@@ -50,7 +49,7 @@ codes! {
     InvalidStage = "INVALID_STAGE", "Invalid stage";
     ReasonRequired = "REASON_REQUIRED", "Reason required";
     NothingToChange = "NOTHING_TO_CHANGE", "Nothing to change";
-    // Who sent it.
+    // The client.
     Unauthenticated = "UNAUTHENTICATED", "Unauthenticated";
     Forbidden = "FORBIDDEN", "Forbidden";
     RateLimited = "RATE_LIMITED", "Too many requests";
@@ -68,7 +67,7 @@ codes! {
     TimeSlotManuallyClosed = "TIME_SLOT_MANUALLY_CLOSED", "Time slot closed";
     DailyLimitExceeded = "DAILY_LIMIT_EXCEEDED", "Daily limit exceeded";
     ReservationFull = "RESERVATION_FULL", "Fully booked";
-    PageFull = "PAGE_FULL", "Day full";
+    DayScheduleFull = "PAGE_FULL", "Day full";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", "Idempotency key reused";
     // Staff.
     ReservationNotFound = "RESERVATION_NOT_FOUND", "Reservation not found";
@@ -84,9 +83,9 @@ codes! {
     ForcedListFull = "FORCED_LIST_FULL", "Forced list full";
     ViewRetired = "VIEW_RETIRED", "View retired";
     StageOutOfOrder = "STAGE_OUT_OF_ORDER", "Stage out of order";
-    GatesShut = "GATES_SHUT", "Gates shut";
+    GatesNotMet = "GATES_SHUT", "Gates not met";
     CommandLineOnly = "COMMAND_LINE_ONLY", "Command line only";
-    // Our side.
+    // Failures inside Daybook.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";
     Unavailable = "UNAVAILABLE", "Unavailable";

@@ -1,125 +1,93 @@
-//! What a client can act on, beside the code: the fields that an error body has of its own.
+//! Details of a problem that a client can act on: the additional fields of an error body.
 
 use chrono::NaiveDate;
 use daybook_domain::routing::{Gate, GateResult, Stage};
 use daybook_domain::{ClockTime, Minutes, Status};
 use serde::Serialize;
 
-/// The fields that an error body has beside `error`, `message`, `code` and `requestId`.
+/// The fields of an error body besides `error`, `message`, `code` and `requestId`.
 #[derive(Debug, Serialize)]
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub(crate) enum Details {
-    /// None.
+    /// No additional fields.
     Nothing {},
-    /// Fields that are missing, all of them.
-    Fields {
-        /// Their names.
-        fields: Vec<&'static str>,
-    },
-    /// The field that is wrong.
-    Field {
-        /// Its name.
-        field: &'static str,
-    },
-    /// The field that is wrong, and what is allowed.
+    /// All missing fields.
+    Fields { fields: Vec<&'static str> },
+    /// The wrong field.
+    Field { field: &'static str },
+    /// The wrong field and the rule that it breaks.
     Rule {
-        /// Its name.
         field: &'static str,
-        /// What is allowed, in English.
+        /// The rule, in English.
         rule: &'static str,
     },
-    /// The header that is wrong.
-    Header {
-        /// Its name.
-        header: &'static str,
-    },
-    /// Bytes that a body may have.
-    Size {
-        /// How many.
-        max_bytes: usize,
-    },
-    /// Free times in place of one that is taken.
+    /// The wrong header.
+    Header { header: &'static str },
+    /// The size limit of a body.
+    Size { max_bytes: usize },
+    /// Free times to choose instead of a taken one.
     Suggested {
-        /// Up to three of the same period, nearest first.
+        /// At most three of the same period, nearest first.
         suggested_times: Vec<ClockTime>,
     },
-    /// A day's minutes of a service are used up.
-    Minutes {
-        /// How far.
-        details: DailyMinutes,
-    },
+    /// A service's minutes of the day are used up.
+    Minutes { details: DailyMinutes },
     /// Staff closed the time.
     Closed {
-        /// Always so.
+        /// Always true.
         is_manual_closed: bool,
-        /// Why, as staff tell booking clients.
+        /// The reason that staff entered for booking clients.
         closure_reason: Option<Box<str>>,
     },
-    /// A step that the transition table does not have.
-    Transition {
-        /// Where the booking stands.
-        from: Status,
-        /// Where it was to go.
-        to: Status,
-    },
-    /// What a booking that cannot be moved is.
-    GenerationStatus {
-        /// Where it stands.
-        status: Status,
-    },
-    /// The booking changed meanwhile.
+    /// A status change that is not in the transition table.
+    Transition { from: Status, to: Status },
+    /// The status of a booking that cannot be moved.
+    Status { status: Status },
+    /// The booking has changed since the client read it.
     Version {
-        /// What the client saw.
+        /// The version that the client sent.
         expected: u32,
-        /// What is.
+        /// The current version.
         actual: u32,
     },
-    /// A stage that does not follow the present one.
+    /// A stage that does not follow the current one.
     Order {
-        /// The stage as it is.
+        /// The current stage.
         at: Stage,
-        /// The stage that was asked for.
+        /// The requested stage.
         wanted: Stage,
     },
-    /// Gates before a stage that do not let through.
+    /// Gates before a stage that are not met.
     Gates {
-        /// The stage that was asked for.
+        /// The requested stage.
         stage: Stage,
-        /// Their names.
         gates: Vec<Gate>,
-        /// What was measured, of those that let through too.
+        /// The results of all gates of the stage.
         found: Vec<GateResult>,
     },
-    /// What is done on the command line.
+    /// An action that needs the command line.
     Command {
-        /// How.
+        /// The command to run.
         command: String,
     },
-    /// Two stretches of clinic time that overlap.
-    Overlap {
-        /// Their ids.
-        slots: [String; 2],
-    },
+    /// Two rows of clinic hours that overlap.
+    Overlap { slots: [String; 2] },
 }
 
-/// How far a day's minutes of a service are used up.
+/// The use of a service's minutes of one day.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DailyMinutes {
-    /// Minutes a day.
     pub(crate) daily_limit_minutes: Minutes,
-    /// Minutes booked.
     pub(crate) consumed_minutes: Minutes,
-    /// Minutes left.
     pub(crate) remaining_minutes: Minutes,
-    /// Minutes asked for.
     pub(crate) requested_duration: Minutes,
-    /// Which day; none where the refusal is not about one that was named.
+    /// The day, if the request named one.
     pub(crate) date: Option<NaiveDate>,
 }
 
 impl Details {
-    /// What stands for the placeholders of a message.
+    /// The values of the placeholders of a message.
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Nothing {} | Self::Suggested { .. } | Self::Closed { .. } => vec![],
@@ -132,7 +100,7 @@ impl Details {
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],
             Self::Transition { from, to } => vec![("{from}", from.to_string()), ("{to}", to.to_string())],
-            Self::GenerationStatus { status } => vec![("{status}", status.to_string())],
+            Self::Status { status } => vec![("{status}", status.to_string())],
             Self::Version { expected, actual } => {
                 vec![("{expected}", expected.to_string()), ("{actual}", actual.to_string())]
             }

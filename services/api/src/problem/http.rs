@@ -1,18 +1,18 @@
-//! A problem as an HTTP answer: the one place that gives a code its status.
+//! Turns a problem into an HTTP response. This is the only place that knows the status of a code.
 //!
-//! A 5xx says nothing but its code and the id under which the cause is in the log.
+//! A 5xx contains only its code and the request id, under which the log has the cause.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::{Code, Details, Problem};
-use crate::edge::request_id::RequestId;
+use crate::request::request_id::RequestId;
 use crate::texts::{self, Language};
 
-/// The body of every answer that is not the one that was asked for.
+/// The body of every error response.
 #[derive(Serialize)]
-struct Body<'a> {
+struct ProblemResponse<'a> {
     error: &'static str,
     message: String,
     code: &'static str,
@@ -68,7 +68,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::TimeSlotManuallyClosed
         | Code::DailyLimitExceeded
         | Code::ReservationFull
-        | Code::PageFull
+        | Code::DayScheduleFull
         | Code::InvalidTransition
         | Code::NotMovable
         | Code::ValueTaken
@@ -76,7 +76,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::ForcedListFull
         | Code::ViewRetired
         | Code::StageOutOfOrder
-        | Code::GatesShut
+        | Code::GatesNotMet
         | Code::CommandLineOnly => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
@@ -87,27 +87,27 @@ pub(crate) const fn status(code: Code) -> StatusCode {
     }
 }
 
-/// The whole answer.
-pub(crate) fn answer(problem: &Problem, language: Language, request_id: RequestId) -> HttpResponse {
-    let body = Body {
+/// The response for a problem.
+pub(crate) fn response(problem: &Problem, language: Language, request_id: RequestId) -> HttpResponse {
+    let body = ProblemResponse {
         error: problem.code.title(),
         message: texts::message(language, problem.code, &problem.details),
         code: problem.code.as_str(),
         request_id,
         details: &problem.details,
     };
-    let mut answer = HttpResponse::build(status(problem.code));
+    let mut response = HttpResponse::build(status(problem.code));
     if let Some(pause) = problem.retry_after {
-        answer.insert_header((header::RETRY_AFTER, pause.as_secs().max(1).to_string()));
+        response.insert_header((header::RETRY_AFTER, pause.as_secs().max(1).to_string()));
     }
     if problem.code == Code::Unauthenticated {
-        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
-    answer.json(body)
+    response.json(body)
 }
 
-/// Carries a problem through the framework; the edge makes the answer of it, since only the edge knows the language and
-/// the request's id.
+/// Carries a problem through actix. The middleware builds the response, because only it knows the language and the request
+/// id.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         status(self.code)

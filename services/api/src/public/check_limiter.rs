@@ -1,4 +1,4 @@
-//! A bound on how often somebody may look for reservations: looking is how one would guess at birth dates.
+//! Limits how often a client may look up reservations, so that nobody can guess birth dates by trying.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,37 +7,37 @@ use std::time::{Duration, Instant};
 
 use daybook_domain::SubjectId;
 
-/// Looks at one patient's reservations from one address in a window.
+/// Lookups per window for one patient from one address.
 const MAX_PER_SUBJECT: u32 = 10;
 
-/// Looks from one address in a window. A whole clinic may stand behind one address.
+/// Lookups per window from one address. A whole clinic may share an address.
 const MAX_PER_PEER: u32 = 300;
 
-/// How long a window lasts.
+/// Length of a window.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Windows that are kept, at most.
+/// Most windows in memory.
 const MAX_WINDOWS: usize = 20_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Counted {
+enum Key {
     Peer(Option<IpAddr>),
     Subject(Option<IpAddr>, SubjectId),
 }
 
 #[derive(Debug)]
 struct Window {
-    since: Instant,
+    start: Instant,
     count: u32,
 }
 
-/// Counts looks at reservations.
+/// Counts lookups in fixed windows.
 #[derive(Debug, Default)]
-pub(crate) struct CheckLimiter(Mutex<HashMap<Counted, Window>>);
+pub(crate) struct CheckLimiter(Mutex<HashMap<Key, Window>>);
 
 impl CheckLimiter {
-    /// Counts one look. Where there were too many, how long to wait.
-    pub(crate) fn enter(
+    /// Counts one lookup. If there were too many, returns how long to wait.
+    pub(crate) fn check(
         &self,
         peer: Option<IpAddr>,
         subject: SubjectId,
@@ -45,21 +45,19 @@ impl CheckLimiter {
     ) -> Result<(), Duration> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() + 2 > MAX_WINDOWS {
-            windows.retain(|_, window| now.duration_since(window.since) < WINDOW);
+            windows.retain(|_, window| now.duration_since(window.start) < WINDOW);
         }
         if windows.len() + 2 > MAX_WINDOWS {
-            // So many at once is an attack or a miracle; either can wait for the windows to end.
+            // So many clients at once are an attack. Lookups resume when windows expire.
             return Err(WINDOW);
         }
-        for (counted, most) in
-            [(Counted::Peer(peer), MAX_PER_PEER), (Counted::Subject(peer, subject), MAX_PER_SUBJECT)]
-        {
-            let window = windows.entry(counted).or_insert(Window { since: now, count: 0 });
-            if now.duration_since(window.since) >= WINDOW {
-                *window = Window { since: now, count: 0 };
+        for (key, max) in [(Key::Peer(peer), MAX_PER_PEER), (Key::Subject(peer, subject), MAX_PER_SUBJECT)] {
+            let window = windows.entry(key).or_insert(Window { start: now, count: 0 });
+            if now.duration_since(window.start) >= WINDOW {
+                *window = Window { start: now, count: 0 };
             }
-            if window.count >= most {
-                return Err(WINDOW.saturating_sub(now.duration_since(window.since)));
+            if window.count >= max {
+                return Err(WINDOW.saturating_sub(now.duration_since(window.start)));
             }
             window.count += 1;
         }
@@ -72,25 +70,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_eleventh_look_in_a_minute_waits_for_the_next() {
+    fn the_eleventh_lookup_in_a_minute_is_refused() {
         let (limiter, subject, start) =
             (CheckLimiter::default(), SubjectId::from_bytes([1; 16]), Instant::now());
         for _ in 0..MAX_PER_SUBJECT {
-            assert_eq!(limiter.enter(None, subject, start), Ok(()));
+            assert_eq!(limiter.check(None, subject, start), Ok(()));
         }
-        assert_eq!(limiter.enter(None, subject, start), Err(WINDOW));
-        assert_eq!(limiter.enter(None, SubjectId::from_bytes([2; 16]), start), Ok(()));
-        assert_eq!(limiter.enter(None, subject, start + WINDOW), Ok(()));
+        assert_eq!(limiter.check(None, subject, start), Err(WINDOW));
+        assert_eq!(limiter.check(None, SubjectId::from_bytes([2; 16]), start), Ok(()));
+        assert_eq!(limiter.check(None, subject, start + WINDOW), Ok(()));
     }
 
     #[test]
-    fn going_through_many_patients_ends_too() {
+    fn lookups_of_many_patients_from_one_address_are_limited() {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
-        let look = |n: u32| {
+        let check = |n: u32| {
             let mut bytes = [0; 16];
             bytes[..4].copy_from_slice(&n.to_be_bytes());
-            limiter.enter(None, SubjectId::from_bytes(bytes), start)
+            limiter.check(None, SubjectId::from_bytes(bytes), start)
         };
-        assert_eq!((0..MAX_PER_PEER + 5).filter(|n| look(*n).is_err()).count(), 5);
+        assert_eq!((0..MAX_PER_PEER + 5).filter(|n| check(*n).is_err()).count(), 5);
     }
 }

@@ -1,7 +1,7 @@
-//! `GET|POST /api/public/reservations/check`: somebody's own reservations, by phone number **and** birth date.
+//! `GET|POST /api/public/reservations/check`: a patient's own reservations, by phone number **and** birth date.
 //!
-//! Whoever knows a number alone learns nothing: no such patient, a wrong birth date and a patient without reservations
-//! are one answer, after the same work. POST is to be preferred, since a URL ends up in logs of others.
+//! A phone number alone reveals nothing: an unknown patient, a wrong birth date and a patient without reservations get the
+//! same response after the same work. Clients should prefer POST, because URLs end up in proxy logs.
 
 use std::time::Instant;
 
@@ -17,31 +17,32 @@ use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::mask;
-use super::post_reservation::form;
-use crate::edge::json::Object;
-use crate::edge::query::Query;
-use crate::edge::{RequestContext, answer, body};
-use crate::problem::{Code, Details, Problem};
+use super::post_reservation::booking_form;
+use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::json::Object;
+use crate::request::query::Query;
+use crate::response;
 use crate::state::State;
 
-/// How far back reservations are shown.
+/// The age in days up to which reservations are shown.
 const DAYS_BACK: i64 = 90;
 
-/// Reservations that are shown, at most.
+/// Most reservations in a response.
 const MAX_SHOWN: usize = 10;
 
-/// Reservations of a number that are looked through: a family may share one.
-const MAX_LOOKED_AT: i64 = 200;
+/// Most reservations that are read for a phone number, which a family may share.
+const MAX_READ: i64 = 200;
 
 #[derive(Serialize)]
-struct Body {
+struct OwnReservationsResponse {
     success: bool,
-    reservations: Vec<Entry>,
+    reservations: Vec<OwnReservation>,
     count: usize,
 }
 
 #[derive(Serialize)]
-struct Entry {
+struct OwnReservation {
     id: String,
     patient_name: String,
     status: Status,
@@ -52,67 +53,72 @@ struct Entry {
     created_at: String,
 }
 
-/// The caller's reservations of the last 90 days, newest first.
+/// Lists the reservations of the last 90 days, newest first.
 pub(crate) async fn check_reservations(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let (phone, birth_date) = if *request.method() == Method::POST {
-        let mut sent = Object::parse(&body::read(payload).await?)?;
-        (sent.text("phone")?, sent.text("birth_date")?)
+        let mut body = Object::read(payload).await?;
+        (body.text("phone")?, body.text("birth_date")?)
     } else {
-        let query = Query::of(&request)?;
+        let query = Query::from_request(&request)?;
         let text = |name| query.text(name).map(str::to_owned);
         (text("phone"), text("birth_date"))
     };
-    let (phone, birth_date) = who(phone, birth_date, state.commands.now_local())?;
+    let (phone, birth_date) = credentials(phone, birth_date, state.commands.now_local())?;
     let subject = state.commands.subject(&phone);
     let peer = request.peer_addr().map(|address| address.ip());
-    if let Err(pause) = state.checks.enter(peer, subject, Instant::now()) {
-        return Err(Problem::of(Code::RateLimited).retry_after(pause));
+    if let Err(pause) = state.checks.check(peer, subject, Instant::now()) {
+        return Err(Problem::new(Code::RateLimited).retry_after(pause));
     }
-    let route = edge.route(&state, Some(&RoutedSubject::patient(subject))).await?;
+    let route = context.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
-    edge.ask_other(&state, || Some(Question::Patient { subject, since, most: MAX_LOOKED_AT }));
-    let found = state.queries.reservations_of(route.generation, subject, since, MAX_LOOKED_AT).await?;
+    context.sample_shadow_read(&state, || Some(Question::Patient { subject, since, most: MAX_READ }));
+    let found = state.queries.reservations_of(route.generation, subject, since, MAX_READ).await?;
     let own = found.value.iter().filter(|reservation| reservation.birth_date == Some(birth_date));
-    let reservations: Vec<Entry> = own.take(MAX_SHOWN).map(entry).collect();
-    answer::viewed(&found, &Body { success: true, count: reservations.len(), reservations })
+    let reservations: Vec<OwnReservation> = own.take(MAX_SHOWN).map(OwnReservation::from).collect();
+    response::from_view(
+        &found,
+        &OwnReservationsResponse { success: true, count: reservations.len(), reservations },
+    )
 }
 
-fn who(
+fn credentials(
     phone: Option<String>,
     birth_date: Option<String>,
     now: NaiveDateTime,
 ) -> Result<(Phone, NaiveDate), Problem> {
     match (phone, birth_date) {
         (Some(phone), Some(birth_date)) => {
-            Ok((form::phone(&phone)?, form::birth_date(&birth_date, now.date())?))
+            Ok((booking_form::phone(&phone)?, booking_form::birth_date(&birth_date, now.date())?))
         }
         (phone, birth_date) => {
             let missing = [("phone", phone.is_none()), ("birth_date", birth_date.is_none())];
             let fields = missing.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name);
-            Err(Problem::with(Code::MissingFields, Details::Fields { fields: fields.collect() }))
+            Err(Problem::missing_fields(fields.collect()))
         }
     }
 }
 
-fn entry(reservation: &Reservation) -> Entry {
-    // A wish that nobody understood may say anything, and stays with the clinic.
-    let understood = match requested_time::read(&reservation.preferred_time) {
-        ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
-        ParsedTime::Ambiguous(_) => None,
-    };
-    Entry {
-        id: reservation.id.clone(),
-        patient_name: mask::name(&reservation.patient_name),
-        status: reservation.status,
-        service: reservation.service_code.clone(),
-        service_name: reservation.service_name.clone(),
-        preferred_date: reservation.preferred_date,
-        preferred_time: understood,
-        created_at: crate::staff::instant(reservation.created_at),
+impl From<&Reservation> for OwnReservation {
+    fn from(reservation: &Reservation) -> Self {
+        // An unreadable time text may contain personal details, so it is not shown.
+        let preferred_time = match requested_time::read(&reservation.preferred_time) {
+            ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
+            ParsedTime::Ambiguous(_) => None,
+        };
+        Self {
+            id: reservation.id.clone(),
+            patient_name: mask::name(&reservation.patient_name),
+            status: reservation.status,
+            service: reservation.service_code.clone(),
+            service_name: reservation.service_name.clone(),
+            preferred_date: reservation.preferred_date,
+            preferred_time,
+            created_at: crate::staff::format_utc(reservation.created_at),
+        }
     }
 }

@@ -1,25 +1,26 @@
-//! `GET /api/public/services?code=&active=`
+//! `GET /api/public/services?code=&active=`: the services that clients can book.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::catalog::Service;
 use serde::Serialize;
 
-use crate::edge::query::Query;
-use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::query::Query;
+use crate::response;
 use crate::state::State;
 use crate::texts::Language;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ServicesResponse<'a> {
     success: bool,
-    services: Vec<Entry<'a>>,
+    services: Vec<ServiceResponse<'a>>,
     count: usize,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct ServiceResponse<'a> {
     id: &'a str,
     code: &'a str,
     name: &'a str,
@@ -32,8 +33,8 @@ struct Entry<'a> {
     is_active: bool,
 }
 
-impl<'a> Entry<'a> {
-    fn of(service: &'a Service, language: Language) -> Self {
+impl<'a> ServiceResponse<'a> {
+    fn new(service: &'a Service, language: Language) -> Self {
         let english = service.name_en.as_deref().filter(|_| language == Language::English);
         Self {
             id: service.id.as_str(),
@@ -50,26 +51,27 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The services that can be booked; all of them with `active=false`, one by its code.
+/// Lists the active services, or all with `active=false`, or one by its code.
 pub(crate) async fn list_services(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request)?;
+    let query = Query::from_request(&request)?;
     let code = query.text("code");
     let only_active = query.read("active", Code::InvalidQuery, flag)?.unwrap_or(true);
-    let route = edge.route(&state, None).await?;
+    let route = context.route(&state, None).await?;
     let catalog = state.queries.catalog(route.generation).await?;
-    let wanted = |service: &&Service| {
+    let matches = |service: &&Service| {
         (service.is_active || !only_active) && code.is_none_or(|code| *service.code == *code)
     };
-    let found = catalog.value.in_order().into_iter().filter(wanted);
-    let services: Vec<Entry<'_>> = found.map(|service| Entry::of(service, edge.language)).collect();
+    let found = catalog.value.in_order().into_iter().filter(matches);
+    let services: Vec<ServiceResponse<'_>> =
+        found.map(|service| ServiceResponse::new(service, context.language)).collect();
     if code.is_some() && services.is_empty() {
-        return Err(Problem::of(Code::ServiceNotFound));
+        return Err(Problem::new(Code::ServiceNotFound));
     }
-    answer::viewed(&catalog, &Body { success: true, count: services.len(), services })
+    response::from_view(&catalog, &ServicesResponse { success: true, count: services.len(), services })
 }
 
 fn flag(text: &str) -> Option<bool> {

@@ -1,21 +1,21 @@
-//! `GET /api/public/reservations/time-slots?service=&date=`
+//! `GET /api/public/reservations/time-slots?service=&date=`: the start times of a day for a service.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_projections::shadow::Question;
 use serde::Serialize;
 
-use super::openings::{self, Availability, Slot};
-use super::service_choice;
-use crate::edge::query::{Query, required};
-use crate::edge::{RequestContext, answer};
+use super::availability::{self, Availability, TimeSlotResponse};
+use super::find_service::active_service;
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::query::{Query, required};
+use crate::response;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct TimeSlotsResponse<'a> {
     success: bool,
-    slots: Vec<Slot>,
+    slots: Vec<TimeSlotResponse>,
     metadata: Metadata<'a>,
 }
 
@@ -30,28 +30,23 @@ struct Metadata<'a> {
     booked_slots: usize,
 }
 
-/// The times of a day for a service, each with whether it can be booked.
+/// Lists the start times, available or not.
 pub(crate) async fn list_time_slots(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request)?;
-    let wanted = required("service", query.text("service"))?;
+    let query = Query::from_request(&request)?;
+    let service = required("service", query.text("service"))?;
     let date = required("date", query.date("date")?)?;
     let now = state.commands.now_local();
-    if let Some(problem) = service_choice::search_problem(date, now) {
-        return Err(problem);
+    let days = availability::read_day(&state, &context, date, now).await?;
+    let service = active_service(&days.value.catalog, service)?;
+    let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
+    if !availability::is_open(&day, service) {
+        return Err(Problem::new(Code::NoClinicHours));
     }
-    let route = edge.route(&state, None).await?;
-    edge.ask_other(&state, || Some(Question::Days { from: date, to: date }));
-    let days = state.queries.days(route.generation, date, date).await?;
-    let service = service_choice::bookable(&days.value.catalog, wanted)?;
-    let day = openings::day(&days.value, date, now).ok_or_else(|| Problem::of(Code::Internal))?;
-    if !openings::is_open(&day, service) {
-        return Err(Problem::of(Code::NoClinicHours));
-    }
-    let Availability { slots, available } = Availability::of(&day, service, route.model());
+    let Availability { slots, available } = Availability::calculate(&day, service, days.generation.model);
     let metadata = Metadata {
         date,
         service: &service.code,
@@ -60,5 +55,5 @@ pub(crate) async fn list_time_slots(
         available_slots: available,
         booked_slots: slots.len() - available,
     };
-    answer::viewed(&days, &Body { success: true, slots, metadata })
+    response::from_view(&days, &TimeSlotsResponse { success: true, slots, metadata })
 }

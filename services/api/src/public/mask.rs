@@ -1,6 +1,6 @@
-//! Names as strangers may see them: enough for the person to recognise their own booking, too little for anybody else.
+//! Masks names, so that patients recognise their own booking and strangers learn nothing.
 
-/// 김철수 as 김*수, 김철 as 김*. The number of letters left out does not show.
+/// 김철수 becomes 김*수, and 김철 becomes 김*. The mask does not show the length of the name.
 pub(super) fn name(name: &str) -> String {
     let mut letters = name.trim().chars();
     match (letters.next(), letters.next_back(), letters.next()) {
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_shows_its_first_and_last_letter_at_most() {
+    fn a_masked_name_shows_at_most_the_first_and_last_letter() {
         for (full, masked) in [
             ("김철수", "김*수"),
             ("김철", "김*"),

@@ -1,6 +1,6 @@
-//! `POST /api/public/reservations`: a booking, as the old system's clients ask for it.
+//! `POST /api/public/reservations`: books, with the request and response bodies of the old system.
 
-pub(super) mod form;
+pub(super) mod booking_form;
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -9,85 +9,71 @@ use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{Actor, ReadModel, Status};
 use serde::Serialize;
 
-use crate::edge::json::Object;
-use crate::edge::{RequestContext, answer, body};
 use crate::problem::Problem;
+use crate::request::RequestContext;
+use crate::request::json::Object;
+use crate::response;
 use crate::state::State;
-use crate::texts::{Said, said};
+use crate::texts::{Notice, notice};
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct BookingResponse<'a> {
     success: bool,
-    reservation: Entry<'a>,
+    reservation: BookedReservation<'a>,
     message: &'static str,
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct BookedReservation<'a> {
     id: &'a str,
     status: Status,
     preferred_date: NaiveDate,
     preferred_time: &'a str,
 }
 
-/// Books. The rules of the model that the patient is routed to judge the booking; it is answered once it is recorded.
+/// Books. The rule set of the model that the patient is routed to decides. Responds once the booking is recorded.
 pub(crate) async fn post_reservation(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let sent = Object::parse(&body::read(payload).await?)?;
-    let form = form::read(sent, &state.commands.catalog(), state.commands.now_local().date())?;
+    let body = Object::read(payload).await?;
+    let form = booking_form::parse(body, &state.commands.catalog(), state.commands.now_local().date())?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
-    let judge = edge.judge(&state, Some(&patient));
-    let wanted = NewReservation {
-        key: edge.idempotency_key.clone(),
+    let rule_set = context.choose_rule_set(&state, Some(&patient));
+    let reservation = NewReservation {
+        key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
         service: form.service,
         date: form.date,
-        wish: form.wish,
-        judge,
+        wish: form.requested_time,
+        judge: rule_set,
     };
-    let origin = edge.origin(Actor::public(), Some(judge));
-    let commands = state.commands.clone();
-    let outcome = state.carry_out(async move { commands.request(wanted, origin).await }).await;
-    let booked = count(&state, judge, outcome).map_err(|error| Problem::from(error).on(form.date))?;
-    let reservation = Entry {
-        id: booked.reservation.as_str(),
-        status: booked.booking.status,
+    let origin = context.origin(Actor::public(), Some(rule_set));
+    let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
+    count(&state, rule_set, &outcome);
+    let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date))?;
+    let reservation = BookedReservation {
+        id: outcome.reservation.as_str(),
+        status: outcome.booking.status,
         preferred_date: form.date,
-        preferred_time: &form.said_time,
+        preferred_time: &form.requested_time_text,
     };
-    let message = said(edge.language, Said::ReservationTaken);
-    answer::recorded(Some(judge), booked.position, &Body { success: true, reservation, message })
+    let message = notice(context.language, Notice::ReservationReceived);
+    let body = BookingResponse { success: true, reservation, message };
+    response::recorded(Some(rule_set), outcome.position, &body)
 }
 
-fn count(
-    state: &State,
-    judge: ReadModel,
-    outcome: Result<BookingOutcome, CommandError>,
-) -> Result<BookingOutcome, CommandError> {
-    match &outcome {
-        Ok(booked) => {
-            state.metrics.booking_taken(judge, booked.repeated);
-            if let Some(code) = &booked.other_verdict {
-                state.metrics.verdict_differs(judge, code);
+fn count(state: &State, rule_set: ReadModel, outcome: &Result<BookingOutcome, CommandError>) {
+    match outcome {
+        Ok(outcome) => {
+            state.metrics.booking_accepted(rule_set, outcome.repeated);
+            if let Some(code) = &outcome.other_verdict {
+                state.metrics.verdict_differs(rule_set, code);
             }
         }
-        Err(CommandError::Rejected(rejection)) => state.metrics.booking_refused(judge, rejection.code()),
-        Err(
-            CommandError::Catalog(_)
-            | CommandError::Hours(_)
-            | CommandError::Routing(_)
-            | CommandError::Contended
-            | CommandError::Unavailable(_)
-            | CommandError::Unanswered(_)
-            | CommandError::TooLarge(_)
-            | CommandError::Vault(_)
-            | CommandError::Codec(_)
-            | CommandError::Log(_),
-        ) => state.metrics.booking_refused(judge, "NOT_DECIDED"),
+        Err(CommandError::Rejected(rejection)) => state.metrics.booking_refused(rule_set, rejection.code()),
+        Err(_) => state.metrics.booking_refused(rule_set, "NOT_DECIDED"),
     }
-    outcome
 }

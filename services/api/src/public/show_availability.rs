@@ -1,111 +1,105 @@
-//! `GET /api/public/reservations/availability?date=&serviceType=`, and its still older form `?date=&service=`.
+//! `GET /api/public/reservations/availability?date=&serviceType=`, and the form of even older clients, `?date=&service=`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::Day;
-use daybook_projections::shadow::Question;
+use daybook_domain::schedule::Booking;
 use serde::Serialize;
 
-use super::openings::{self, Availability, Level, Slot};
-use super::service_choice;
-use crate::edge::query::{Query, required};
-use crate::edge::{RequestContext, answer};
+use super::availability::{self, Availability, AvailabilityLevel, TimeSlotResponse};
+use super::find_service::active_service;
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::query::{Query, required};
+use crate::response;
 use crate::state::State;
-use crate::texts::{Language, Said, said};
+use crate::texts::{Language, notice};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rich<'a> {
+struct AvailabilityResponse<'a> {
     date: NaiveDate,
     service_type: &'a str,
     service_name: &'a str,
     available: bool,
     available_slots: usize,
     total_slots: usize,
-    level: Level,
+    level: AvailabilityLevel,
     message: &'static str,
-    slots: Vec<Slot>,
+    slots: Vec<TimeSlotResponse>,
 }
 
-/// The old form: so many bookings of so many that the day may hold.
+/// The older form: the number of bookings and the limit of the day.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Count {
+struct AvailabilityCountResponse {
     available: bool,
     remaining: usize,
     current_count: usize,
     limit: usize,
-    level: Level,
+    level: AvailabilityLevel,
     message: &'static str,
 }
 
-/// Whether a day has room for a service: its times, or, for the oldest clients, a count.
+/// Shows whether a service can be booked on a day: with its start times, or as counts for the oldest clients.
 pub(crate) async fn show_availability(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request)?;
+    let query = Query::from_request(&request)?;
     let date = required("date", query.date("date")?)?;
-    let (rich, counted) = (query.text("serviceType"), query.text("service"));
-    let wanted = required("serviceType", rich.or(counted))?;
+    let (service_type, service) = (query.text("serviceType"), query.text("service"));
+    let service = required("serviceType", service_type.or(service))?;
     let now = state.commands.now_local();
-    if let Some(problem) = service_choice::search_problem(date, now) {
-        return Err(problem);
+    let days = availability::read_day(&state, &context, date, now).await?;
+    let service = active_service(&days.value.catalog, service)?;
+    let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
+    let availability = Availability::calculate(&day, service, days.generation.model);
+    if service_type.is_some() {
+        return response::from_view(&days, &slots_form(availability, service, &day, context.language));
     }
-    let route = edge.route(&state, None).await?;
-    edge.ask_other(&state, || Some(Question::Days { from: date, to: date }));
-    let days = state.queries.days(route.generation, date, date).await?;
-    let service = service_choice::bookable(&days.value.catalog, wanted)?;
-    let day = openings::day(&days.value, date, now).ok_or_else(|| Problem::of(Code::Internal))?;
-    let openings = Availability::of(&day, service, route.model());
-    if rich.is_some() {
-        let is_open = openings::is_open(&day, service);
-        return answer::viewed(&days, &rich_form(openings, service, date, is_open, edge.language));
-    }
-    answer::viewed(&days, &count_form(&openings, service, &day, edge.language))
+    response::from_view(&days, &count_form(&availability, service, &day, context.language))
 }
 
-fn rich_form<'a>(
-    openings: Availability,
+fn slots_form<'a>(
+    availability: Availability,
     service: &'a Service,
-    date: NaiveDate,
-    is_open: bool,
+    day: &Day<'_>,
     language: Language,
-) -> Rich<'a> {
-    let level = openings.level();
-    Rich {
-        date,
+) -> AvailabilityResponse<'a> {
+    let level = availability.level();
+    AvailabilityResponse {
+        date: day.book.date,
         service_type: &service.code,
         service_name: &service.name,
-        available: openings.available > 0,
-        available_slots: openings.available,
-        total_slots: openings.slots.len(),
+        available: availability.available > 0,
+        available_slots: availability.available,
+        total_slots: availability.slots.len(),
         level,
-        message: said(language, if is_open { level.said() } else { Said::ClinicClosed }),
-        slots: openings.slots,
+        message: notice(language, level.notice(availability::is_open(day, service))),
+        slots: availability.slots,
     }
 }
 
-/// Counts what the day may still hold. Where no limit is applied, the day's times are the limit; where no time is left,
-/// nothing is.
-fn count_form(openings: &Availability, service: &Service, day: &Day<'_>, language: Language) -> Count {
-    let held = |booking: &&daybook_domain::schedule::Booking| {
-        booking.service == service.id && booking.status.holds_seat()
-    };
-    let current_count = day.book.bookings().map(|(_, booking)| booking).filter(held).count();
-    let applied = service.limit.filter(|limit| limit.is_active);
-    let limit = applied.map_or(openings.slots.len(), |limit| limit.daily_limit as usize);
-    let left = limit.saturating_sub(current_count);
-    let remaining = match (openings.available, applied) {
+/// Without an active limit, the number of slots is the limit. Without a free slot, nothing remains.
+fn count_form(
+    availability: &Availability,
+    service: &Service,
+    day: &Day<'_>,
+    language: Language,
+) -> AvailabilityCountResponse {
+    let holds_seat = |booking: &Booking| booking.service == service.id && booking.status.holds_seat();
+    let current_count = day.book.bookings().filter(|(_, booking)| holds_seat(booking)).count();
+    let active_limit = service.limit.filter(|limit| limit.is_active);
+    let limit = active_limit.map_or(availability.slots.len(), |limit| limit.daily_limit as usize);
+    let remaining = match (availability.available, active_limit) {
         (0, _) => 0,
-        (_, Some(_)) => left,
+        (_, Some(_)) => limit.saturating_sub(current_count),
         (available, None) => available,
     };
-    let is_open = openings::is_open(day, service);
-    let level = Level::of(remaining, limit);
-    let message = said(language, if is_open { level.said() } else { Said::ClinicClosed });
-    Count { available: remaining > 0, remaining, current_count, limit, level, message }
+    let level = AvailabilityLevel::from_counts(remaining, limit);
+    let message = notice(language, level.notice(availability::is_open(day, service)));
+    AvailabilityCountResponse { available: remaining > 0, remaining, current_count, limit, level, message }
 }

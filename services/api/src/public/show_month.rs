@@ -1,23 +1,25 @@
-//! `GET /api/public/reservation-status?year=&month=`
+//! `GET /api/public/reservation-status?year=&month=`: which days of a month can still be booked.
 
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{Months, NaiveDate, NaiveDateTime};
+use chrono::{Months, NaiveDate};
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day};
-use daybook_domain::{ClockTime, ReadModel};
-use daybook_projections::query::Days;
+use daybook_domain::schedule::Booking;
+use daybook_domain::{ClockTime, ReadModel, ServiceId};
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
-use super::{openings, service_choice};
-use crate::edge::query::{Query, required};
-use crate::edge::{RequestContext, answer};
+use super::availability;
+use super::find_service::active_service;
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::query::{Query, required};
+use crate::response;
 use crate::state::State;
 
-/// Years for which a month can be asked.
+/// Allowed years.
 const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,7 +32,7 @@ enum DayStatus {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DayEntry {
+struct DayResponse {
     date: NaiveDate,
     status: DayStatus,
     total_slots: usize,
@@ -48,36 +50,38 @@ struct Summary {
 }
 
 #[derive(Serialize)]
-struct Body {
+struct MonthResponse {
     success: bool,
     year: i32,
     month: u32,
-    days: Vec<DayEntry>,
+    days: Vec<DayResponse>,
     summary: Summary,
 }
 
-/// The days of a month: which can still be booked, for any service or for one.
+/// Shows the days of a month, for one service or for all of them.
 pub(crate) async fn show_month(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::of(&request)?;
-    let known_year = |text: &str| text.parse().ok().filter(|year| YEARS.contains(year));
-    let year = required("year", query.read("year", Code::InvalidDate, known_year)?)?;
+    let query = Query::from_request(&request)?;
+    let allowed_year = |text: &str| text.parse().ok().filter(|year| YEARS.contains(year));
+    let year = required("year", query.read("year", Code::InvalidDate, allowed_year)?)?;
     let month: u32 = required("month", query.read("month", Code::InvalidDate, |text| text.parse().ok())?)?;
     let (first, last) = month_of(year, month).ok_or_else(|| Problem::field(Code::InvalidDate, "month"))?;
     let now = state.commands.now_local();
-    let route = edge.route(&state, None).await?;
-    edge.ask_other(&state, || Some(Question::Days { from: first, to: last }));
+    let route = context.route(&state, None).await?;
+    context.sample_shadow_read(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
     let services: Vec<&Service> = match query.text("service") {
-        Some(wanted) => vec![service_choice::bookable(&days.value.catalog, wanted)?],
+        Some(service) => vec![active_service(&days.value.catalog, service)?],
         None => days.value.catalog.in_order().into_iter().filter(|service| service.is_active).collect(),
     };
-    let entries = entries(&days.value, &services, now, route.model());
-    let summary = summary(&entries);
-    answer::viewed(&days, &Body { success: true, year, month, days: entries, summary })
+    let dates = days.value.sheets.keys();
+    let dates = dates.filter_map(|date| availability::day(&days.value, *date, now));
+    let month_days: Vec<_> = dates.map(|day| day_response(&day, &services, route.model())).collect();
+    let summary = summary(&month_days);
+    response::from_view(&days, &MonthResponse { success: true, year, month, days: month_days, summary })
 }
 
 fn month_of(year: i32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
@@ -85,18 +89,12 @@ fn month_of(year: i32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
     Some((first, first.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 
-fn entries(days: &Days, services: &[&Service], now: NaiveDateTime, judge: ReadModel) -> Vec<DayEntry> {
-    let dates = days.sheets.keys();
-    let entry = |date: &NaiveDate| openings::day(days, *date, now).map(|day| entry(&day, services, judge));
-    dates.filter_map(entry).collect()
-}
-
-/// A start counts as free where any of the services can be booked at it.
-fn entry(day: &Day<'_>, services: &[&Service], judge: ReadModel) -> DayEntry {
+/// A start time is free if any of the services can be booked at it.
+fn day_response(day: &Day<'_>, services: &[&Service], rule_set: ReadModel) -> DayResponse {
     let mut starts: BTreeMap<ClockTime, bool> = BTreeMap::new();
-    if service_choice::search_problem(day.book.date, day.now).is_none() && day.book.date >= day.now.date() {
-        for offer in services.iter().flat_map(|service| rules::offers(day, service, judge)) {
-            *starts.entry(offer.start).or_default() |= offer.refusal.is_none();
+    if !availability::is_beyond_horizon(day.book.date, day.now) && day.book.date >= day.now.date() {
+        for slot in services.iter().flat_map(|service| rules::offers(day, service, rule_set)) {
+            *starts.entry(slot.start).or_default() |= slot.refusal.is_none();
         }
     }
     let available_slots = starts.values().filter(|is_free| **is_free).count();
@@ -105,13 +103,14 @@ fn entry(day: &Day<'_>, services: &[&Service], judge: ReadModel) -> DayEntry {
         (_, 0) => DayStatus::Full,
         (_, _) => DayStatus::Available,
     };
-    let wanted = |service: &daybook_domain::ServiceId| services.iter().any(|one| one.id == *service);
-    let held = day.book.bookings().filter(|(_, b)| b.status.holds_seat() && wanted(&b.service)).count();
-    DayEntry { date: day.book.date, status, total_slots: starts.len(), available_slots, reservations: held }
+    let is_selected = |id: &ServiceId| services.iter().any(|service| service.id == *id);
+    let holds_seat = |booking: &Booking| booking.status.holds_seat() && is_selected(&booking.service);
+    let reservations = day.book.bookings().filter(|(_, booking)| holds_seat(booking)).count();
+    DayResponse { date: day.book.date, status, total_slots: starts.len(), available_slots, reservations }
 }
 
-fn summary(entries: &[DayEntry]) -> Summary {
-    entries.iter().fold(Summary::default(), |mut summary, day| {
+fn summary(days: &[DayResponse]) -> Summary {
+    days.iter().fold(Summary::default(), |mut summary, day| {
         match day.status {
             DayStatus::Available => summary.available += 1,
             DayStatus::Full => summary.full += 1,

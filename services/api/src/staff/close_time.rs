@@ -1,5 +1,4 @@
-//! `POST /api/admin/manual-close`: closes a stretch of a day, or, with `action: check-conflict`, lists what is booked in
-//! it.
+//! `POST /api/admin/manual-close`: closes a part of a day. With `action: check-conflict` it only lists the bookings in it.
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -9,23 +8,24 @@ use daybook_domain::{ClockTime, ReservationId, ServiceId, Status};
 use daybook_projections::query::{Days, QueryResult};
 use serde::Serialize;
 
-use super::closure::{Entry, Sent, Wanted};
+use super::closure::{ClosureRequest, ClosureResponse};
 use super::role::Role;
 use super::token::Staff;
-use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Problem};
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Closed<'a> {
+struct CloseTimeResponse<'a> {
     success: bool,
-    closure: Entry<'a>,
+    closure: ClosureResponse<'a>,
     conflicts: Vec<Conflict<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Conflicts<'a> {
+struct ConflictsResponse<'a> {
     success: bool,
     date: NaiveDate,
     has_conflict: bool,
@@ -33,7 +33,7 @@ struct Conflicts<'a> {
     conflicts: Vec<Conflict<'a>>,
 }
 
-/// A booking that stands in a stretch that is closed.
+/// A booking that overlaps a closure.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Conflict<'a> {
@@ -44,75 +44,71 @@ struct Conflict<'a> {
     end_time: ClockTime,
 }
 
-/// Closes time to new bookings; those that stand there stay, and are listed.
+/// Closes time to new bookings. Existing bookings stay and are listed as conflicts.
 pub(crate) async fn close_time(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let sent: Sent = json::typed(&body::read(payload).await?)?;
-    let (date, action) = (sent.date()?, sent.action.clone());
-    let route = edge.route(&state, Some(staff.subject())).await?;
+    let request: ClosureRequest = json::read(payload).await?;
+    let (date, action) = (request.date()?, request.action.clone());
+    let route = context.route(&state, Some(staff.subject())).await?;
     let days = state.queries.days(route.generation, date, date).await?;
-    let wanted = sent.read(&days.value)?;
+    let closure = request.into_closure(&days.value, date, context.idempotency_key.clone())?;
     match action.as_deref() {
-        None | Some("close" | "create") => close(&state, &edge, &staff, &days, wanted).await,
-        Some("check-conflict") => answer::viewed(&days, &conflicts_body(&days.value, &wanted)),
+        None | Some("close" | "create") => close(&state, &context, &staff, &days, date, closure).await,
+        Some("check-conflict") => {
+            let conflicts = conflicts(&days.value, date, &closure);
+            let conflict_count = conflicts.len();
+            let has_conflict = conflict_count > 0;
+            let body = ConflictsResponse { success: true, date, has_conflict, conflict_count, conflicts };
+            response::from_view(&days, &body)
+        }
         Some(_) => Err(Problem::field(Code::InvalidAction, "action")),
     }
 }
 
 async fn close(
     state: &State,
-    edge: &RequestContext,
+    context: &RequestContext,
     staff: &Staff,
     days: &QueryResult<Days>,
-    wanted: Wanted,
+    date: NaiveDate,
+    closure: NewClosure,
 ) -> Result<HttpResponse, Problem> {
-    let conflicts = conflicts(&days.value, &wanted);
-    let new = NewClosure {
-        key: edge.idempotency_key.clone(),
-        span: wanted.span,
-        service: wanted.service.clone(),
-        reason: wanted.reason.clone(),
-    };
-    let model = days.generation.model;
-    let (commands, origin, date) =
-        (state.commands.clone(), edge.origin(staff.actor(), Some(model)), wanted.date);
-    let (id, position) = state.carry_out(async move { commands.close_time(date, new, origin).await }).await?;
-    let actor = staff.actor();
-    let closure = Entry {
+    let (model, actor) = (days.generation.model, staff.actor());
+    let (new, origin) = (closure.clone(), context.origin(actor.clone(), Some(model)));
+    let (id, position) =
+        state.execute(|commands| async move { commands.close_time(date, new, origin).await }).await?;
+    let conflicts = conflicts(&days.value, date, &closure);
+    let closure = ClosureResponse {
         id: id.as_str(),
         date,
-        start_time: wanted.span.start,
-        end_time: wanted.span.end,
-        service_id: wanted.service.as_ref(),
-        reason: wanted.reason.as_deref(),
+        start_time: closure.span.start,
+        end_time: closure.span.end,
+        service_id: closure.service.as_ref(),
+        reason: closure.reason.as_deref(),
         created_by: actor.as_str(),
     };
-    answer::recorded(Some(model), position, &Closed { success: true, closure, conflicts })
+    response::recorded(Some(model), position, &CloseTimeResponse { success: true, closure, conflicts })
 }
 
-fn conflicts_body<'a>(days: &'a Days, wanted: &Wanted) -> Conflicts<'a> {
-    let conflicts = conflicts(days, wanted);
-    let conflict_count = conflicts.len();
-    let date = wanted.date;
-    Conflicts { success: true, date, has_conflict: conflict_count > 0, conflict_count, conflicts }
-}
-
-/// The bookings with a time in the stretch, in the order of the day.
-fn conflicts<'a>(days: &'a Days, wanted: &Wanted) -> Vec<Conflict<'a>> {
-    let booked = days.sheets.get(&wanted.date).into_iter().flat_map(|sheet| sheet.book.bookings());
-    let mut conflicts: Vec<Conflict<'a>> = booked.filter_map(|entry| conflict(entry, wanted)).collect();
+/// The bookings that overlap a closure, in the order of the day.
+fn conflicts<'a>(days: &'a Days, date: NaiveDate, closure: &NewClosure) -> Vec<Conflict<'a>> {
+    let bookings = days.sheets.get(&date).into_iter().flat_map(|sheet| sheet.book.bookings());
+    let mut conflicts: Vec<Conflict<'a>> = bookings.filter_map(|entry| conflict(entry, closure)).collect();
     conflicts.sort_by(|a, b| (a.start_time, a.id).cmp(&(b.start_time, b.id)));
     conflicts
 }
 
-fn conflict<'a>((id, booking): (&'a ReservationId, &'a Booking), wanted: &Wanted) -> Option<Conflict<'a>> {
-    let concerned = wanted.service.as_ref().is_none_or(|only| *only == booking.service);
-    let occupied = booking.occupied().filter(|span| concerned && span.overlaps(wanted.span))?;
+fn conflict<'a>(
+    (id, booking): (&'a ReservationId, &'a Booking),
+    closure: &NewClosure,
+) -> Option<Conflict<'a>> {
+    let is_affected = closure.service.as_ref().is_none_or(|only| *only == booking.service);
+    let occupied = booking.occupied().filter(|span| is_affected && span.overlaps(closure.span))?;
     Some(Conflict {
         id,
         status: booking.status,

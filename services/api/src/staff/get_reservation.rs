@@ -1,4 +1,4 @@
-//! `GET /api/reservations/{id}`
+//! `GET /api/reservations/{id}`: one reservation.
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -7,54 +7,59 @@ use daybook_projections::query::{QueryResult, Reservation};
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
+use super::reservation_response::ReservationResponse;
 use super::role::Role;
-use super::shape::Entry;
 use super::token::Staff;
-use crate::edge::header::entity_tag;
-use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::header::entity_tag;
+use crate::response;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct GetReservationResponse<'a> {
     success: bool,
-    reservation: Entry<'a>,
+    reservation: ReservationResponse<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
 }
 
-/// One reservation.
+/// Shows a reservation.
 pub(crate) async fn get_reservation(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Editor)?;
-    let id = id(&request)?;
-    let route = edge.route(&state, Some(staff.subject())).await?;
-    edge.ask_other(&state, || Some(Question::Reservation(id.clone())));
+    let id = reservation_id(&request)?;
+    let route = context.route(&state, Some(staff.subject())).await?;
+    context.sample_shadow_read(&state, || Some(Question::Reservation(id.clone())));
     let found = state.queries.reservation(route.generation, &id).await?;
     match &found.value {
-        Some(reservation) => shown(&found, reservation, None),
-        None => Err(Problem::of(Code::ReservationNotFound)),
+        Some(reservation) => reservation_response(&found, reservation, None),
+        None => Err(Problem::new(Code::ReservationNotFound)),
     }
 }
 
-/// The id in the path. What can be no id is the id of nothing.
-pub(super) fn id(request: &HttpRequest) -> Result<ReservationId, Problem> {
+/// The id in the path. A malformed id means that there is no such reservation.
+pub(super) fn reservation_id(request: &HttpRequest) -> Result<ReservationId, Problem> {
     let text = request.match_info().get("id").unwrap_or_default();
-    ReservationId::parse(text).map_err(|_| Problem::of(Code::ReservationNotFound))
+    ReservationId::parse(text).map_err(|_| Problem::new(Code::ReservationNotFound))
 }
 
-/// A reservation with its entity tag, which does not depend on the view that answered.
-pub(super) fn shown<T>(
-    answer: &QueryResult<T>,
+/// A response with a reservation and its entity tag, which does not depend on the view.
+pub(super) fn reservation_response<T>(
+    result: &QueryResult<T>,
     reservation: &Reservation,
     message: Option<&'static str>,
 ) -> Result<HttpResponse, Problem> {
-    let body = Body { success: true, reservation: Entry::from(reservation), message };
-    let mut response = answer::viewed(answer, &body)?;
+    let body = GetReservationResponse {
+        success: true,
+        reservation: ReservationResponse::from(reservation),
+        message,
+    };
+    let mut response = response::from_view(result, &body)?;
     let tag = entity_tag(reservation.version).try_into();
     let tag = tag.map_err(|error: actix_web::http::header::InvalidHeaderValue| {
         Problem::caused(Code::Internal, error)

@@ -1,34 +1,35 @@
-//! `GET /api/reservations?date=&status=&department=&search=&period=&page=&limit=`
+//! `GET /api/reservations?date=&status=&department=&search=&period=&page=&limit=`: a page of reservations.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_projections::query::ListFilter;
 use daybook_projections::shadow::Question;
 use serde::Serialize;
 
+use super::reservation_response::ReservationResponse;
 use super::role::Role;
-use super::shape::Entry;
 use super::token::Staff;
-use crate::edge::query::Query;
-use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Details, Problem};
+use crate::request::RequestContext;
+use crate::request::query::Query;
+use crate::response;
 use crate::state::State;
 
-/// Reservations of one page, at most.
+/// Most reservations per page.
 const MAX_LIMIT: i64 = 100;
 
-/// Reservations of one page, unless told otherwise.
+/// Default number of reservations per page.
 const DEFAULT_LIMIT: i64 = 20;
 
-/// The last page that can be asked for.
+/// Highest page number.
 const MAX_PAGE: i64 = 100_000;
 
-/// Longest text to search for, in characters.
+/// Longest search text, in characters.
 const MAX_SEARCH: usize = 100;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ReservationsResponse<'a> {
     success: bool,
-    reservations: Vec<Entry<'a>>,
+    reservations: Vec<ReservationResponse<'a>>,
     pagination: Pagination,
 }
 
@@ -41,38 +42,38 @@ struct Pagination {
     total_pages: i64,
 }
 
-/// Reservations, the latest day first.
+/// Lists reservations, latest day first.
 pub(crate) async fn list_reservations(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Editor)?;
-    let query = Query::of(&request)?;
+    let query = Query::from_request(&request)?;
     let page = number(&query, "page", 1, 1..=MAX_PAGE)?;
     let limit = number(&query, "limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
     let filter = ListFilter { offset: (page - 1) * limit, limit, ..filter(&query)? };
-    let route = edge.route(&state, Some(staff.subject())).await?;
-    edge.ask_other(&state, || Question::list(&filter));
+    let route = context.route(&state, Some(staff.subject())).await?;
+    context.sample_shadow_read(&state, || Question::list(&filter));
     let found = state.queries.list(route.generation, &filter).await?;
     let total = found.value.total;
     let pagination = Pagination { page, limit, total, total_pages: (total + limit - 1) / limit };
-    let reservations = found.value.items.iter().map(Entry::from).collect();
-    answer::viewed(&found, &Body { success: true, reservations, pagination })
+    let reservations = found.value.items.iter().map(ReservationResponse::from).collect();
+    response::from_view(&found, &ReservationsResponse { success: true, reservations, pagination })
 }
 
 fn filter(query: &Query) -> Result<ListFilter, Problem> {
-    let bounded = |text: &str| {
-        let shown = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
-        (shown && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    let search_text = |text: &str| {
+        let fits = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
+        (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
     };
     Ok(ListFilter {
         date: query.date("date")?,
         status: query.read("status", Code::InvalidStatus, |text| text.parse().ok())?,
-        service_code: query.read("department", Code::InvalidText, bounded)?,
+        service_code: query.read("department", Code::InvalidText, search_text)?,
         period: query.read("period", Code::InvalidPeriod, |text| text.parse().ok())?,
-        search: query.read("search", Code::InvalidText, bounded)?,
+        search: query.read("search", Code::InvalidText, search_text)?,
         offset: 0,
         limit: DEFAULT_LIMIT,
     })
@@ -81,10 +82,10 @@ fn filter(query: &Query) -> Result<ListFilter, Problem> {
 fn number(
     query: &Query,
     name: &'static str,
-    usual: i64,
+    default: i64,
     allowed: std::ops::RangeInclusive<i64>,
 ) -> Result<i64, Problem> {
-    let Some(text) = query.text(name) else { return Ok(usual) };
+    let Some(text) = query.text(name) else { return Ok(default) };
     let number = text.parse().ok().filter(|number| allowed.contains(number));
     let rule = if name == "limit" { "a number from 1 to 100" } else { "a number from 1 to 100000" };
     number.ok_or_else(|| Problem::with(Code::InvalidField, Details::Rule { field: name, rule }))

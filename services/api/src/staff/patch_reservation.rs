@@ -1,6 +1,6 @@
-//! `PATCH /api/reservations/{id}`: another status, another time, a note; all of it in one append, or none.
+//! `PATCH /api/reservations/{id}`: changes status, time and note in one append, so all of it takes effect or nothing.
 
-mod wanted;
+mod patch_request;
 
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -10,99 +10,105 @@ use daybook_domain::{ReservationId, Status};
 use daybook_projections::query::Reservation;
 use serde::Serialize;
 
-use self::wanted::Patch;
+use self::patch_request::PatchRequest;
 use super::find_reservation::find_reservation;
-use super::get_reservation::{id, shown};
+use super::get_reservation::{reservation_id, reservation_response};
 use super::role::Role;
 use super::token::Staff;
-use crate::edge::header::{entity_tag, if_match};
-use crate::edge::json::Object;
-use crate::edge::{RequestContext, answer, body};
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::header::{entity_tag, if_match};
+use crate::request::json::Object;
+use crate::response;
 use crate::state::State;
-use crate::texts::{Said, said};
+use crate::texts::{Notice, notice};
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ChangedReservationResponse<'a> {
     success: bool,
-    reservation: Changed<'a>,
+    reservation: ReservationSummary<'a>,
     message: &'static str,
 }
 
-/// What is known of a changed reservation without a view.
+/// A changed reservation as the command returned it, without a view.
 #[derive(Serialize)]
-struct Changed<'a> {
+struct ReservationSummary<'a> {
     id: &'a str,
     status: Status,
     version: u32,
 }
 
-/// Changes a reservation, and shows it as it then stands.
+/// Changes a reservation and responds with its new state.
 pub(crate) async fn patch_reservation(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let (id, expected_version) = (id(&request)?, if_match(request.headers())?);
-    let patch = Patch::read(Object::parse(&body::read(payload).await?)?)?;
-    let found = find_reservation(&state, &edge, &staff, &id).await?;
-    let booked = change(&state, &edge, &staff, &found, expected_version, &patch).await?;
-    show(&state, &edge, &staff, &id, &booked).await
+    let (id, expected_version) = (reservation_id(&request)?, if_match(request.headers())?);
+    let patch = PatchRequest::parse(Object::read(payload).await?)?;
+    let found = find_reservation(&state, &context, &staff, &id).await?;
+    let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await?;
+    show(&state, &context, &staff, &id, &outcome).await
 }
 
 async fn change(
     state: &State,
-    edge: &RequestContext,
+    context: &RequestContext,
     staff: &Staff,
     found: &Reservation,
     expected_version: Option<u32>,
-    patch: &Patch,
+    patch: &PatchRequest,
 ) -> Result<BookingOutcome, Problem> {
-    let judge = edge.judge(state, Some(staff.subject()));
+    let rule_set = context.choose_rule_set(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
     let mut is_no_show = found.status == Status::NoShow;
-    // The view may be a moment behind the page, and only from a no-show does one get back by a correction.
-    let mut may_look_again = true;
+    // CONFIRMED after a no-show is a correction with a reason. The view may lag behind the day schedule, so a rejection that
+    // shows another status is retried once.
+    let mut may_retry = true;
     loop {
-        let wanted = patch.wanted(found, is_no_show, judge)?;
-        let (commands, page) = (state.commands.clone(), found.preferred_date);
-        let (id, origin) = (id.clone(), edge.origin(staff.actor(), Some(judge)));
-        let changing = async move { commands.change_all(page, id, expected_version, wanted, origin).await };
-        match state.carry_out(changing).await {
+        let changes = patch.changes(found, is_no_show, rule_set)?;
+        let (date, id) = (found.preferred_date, id.clone());
+        let origin = context.origin(staff.actor(), Some(rule_set));
+        let change = state.execute(|commands| async move {
+            commands.change_all(date, id, expected_version, changes, origin).await
+        });
+        match change.await {
             Err(CommandError::Rejected(Rejection::TransitionNotAllowed { from, to: Status::Confirmed }))
-                if may_look_again && (from == Status::NoShow) != is_no_show =>
+                if may_retry && (from == Status::NoShow) != is_no_show =>
             {
-                (is_no_show, may_look_again) = (from == Status::NoShow, false);
+                (is_no_show, may_retry) = (from == Status::NoShow, false);
             }
             outcome => return Ok(outcome?),
         }
     }
 }
 
-/// The reservation as the routed view has it once it holds the change; where that takes too long, what the page says.
+/// Responds with the reservation from the routed view, once that has applied the change. If it takes too long, with the
+/// outcome of the command.
 async fn show(
     state: &State,
-    edge: &RequestContext,
+    context: &RequestContext,
     staff: &Staff,
     id: &ReservationId,
-    booked: &BookingOutcome,
+    outcome: &BookingOutcome,
 ) -> Result<HttpResponse, Problem> {
     let (subject, patience) = (staff.subject(), state.settings.at_least_patience);
-    let message = said(edge.language, Said::ReservationChanged);
-    if let Ok(route) = state.router.choose_with(Some(subject), booked.position, patience).await
+    let message = notice(context.language, Notice::ReservationChanged);
+    if let Ok(route) = state.router.choose_with(Some(subject), outcome.position, patience).await
         && let Ok(found) = state.queries.reservation(route.generation, id).await
         && let Some(reservation) = &found.value
     {
-        return shown(&found, reservation, Some(message));
+        return reservation_response(&found, reservation, Some(message));
     }
-    let booking = &booked.booking;
-    let reservation = Changed { id: id.as_str(), status: booking.status, version: booking.version };
-    let body = Body { success: true, reservation, message };
-    let mut response = answer::recorded(None, booked.position, &body)?;
+    let booking = &outcome.booking;
+    let reservation =
+        ReservationSummary { id: id.as_str(), status: booking.status, version: booking.version };
+    let body = ChangedReservationResponse { success: true, reservation, message };
+    let mut response = response::recorded(None, outcome.position, &body)?;
     if let Ok(tag) = entity_tag(booking.version).try_into() {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -1,4 +1,4 @@
-//! `DELETE /api/admin/manual-close?id=&date=`
+//! `DELETE /api/admin/manual-close?id=&date=`: lifts a closure.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ClosureId;
@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::role::Role;
 use super::token::Staff;
-use crate::edge::query::{Query, required};
-use crate::edge::{RequestContext, answer};
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::query::{Query, required};
+use crate::response;
 use crate::state::State;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ReopenTimeResponse<'a> {
     success: bool,
     id: &'a str,
 }
@@ -20,17 +21,17 @@ struct Body<'a> {
 /// Lifts a closure.
 pub(crate) async fn reopen_time(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let query = Query::of(&request)?;
+    let query = Query::from_request(&request)?;
     let (id, date) = (required("id", query.text("id"))?, required("date", query.date("date")?)?);
-    let closure = ClosureId::parse(id).map_err(|_| Problem::of(Code::ClosureNotFound))?;
-    let model = edge.judge(&state, Some(staff.subject()));
-    let (commands, origin) = (state.commands.clone(), edge.origin(staff.actor(), Some(model)));
-    let reopening = async move { commands.reopen_time(date, closure, origin).await };
-    let position = state.carry_out(reopening).await?;
-    answer::recorded(Some(model), position, &Body { success: true, id })
+    let closure = ClosureId::parse(id).map_err(|_| Problem::new(Code::ClosureNotFound))?;
+    let model = context.choose_rule_set(&state, Some(staff.subject()));
+    let origin = context.origin(staff.actor(), Some(model));
+    let reopen = state.execute(|commands| async move { commands.reopen_time(date, closure, origin).await });
+    let position = reopen.await?;
+    response::recorded(Some(model), position, &ReopenTimeResponse { success: true, id })
 }

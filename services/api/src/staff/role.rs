@@ -1,15 +1,15 @@
-//! Who works at the clinic, and what each may do.
+//! The names and roles of staff.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// What a member of staff may do; each may do what the ones before may.
+/// The permissions of a member of staff. Each role includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
-    /// Reads.
+    /// Reads reservations.
     Editor,
     /// Changes reservations, closures, services, hours and routing.
     Admin,
@@ -18,10 +18,10 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them, from the least.
+    /// All roles, lowest first.
     pub const ALL: [Self; 3] = [Self::Editor, Self::Admin, Self::SuperAdmin];
 
-    /// As tokens hold it.
+    /// The role in tokens.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Editor => "EDITOR",
@@ -37,9 +37,9 @@ impl fmt::Display for Role {
     }
 }
 
-/// The text names no role.
+/// The text is not a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a role is EDITOR, ADMIN or SUPER_ADMIN")]
+#[error("the role must be EDITOR, ADMIN or SUPER_ADMIN")]
 pub struct UnknownRole;
 
 impl FromStr for Role {
@@ -50,29 +50,29 @@ impl FromStr for Role {
     }
 }
 
-/// The name by which a member of staff signs in; events and closures hold it as their actor.
+/// The name with which a member of staff signs in. Events and closures record it as their actor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Box<str>", into = "Box<str>")]
 pub struct StaffName(Box<str>);
 
-/// The text is no name of a member of staff.
+/// The text is not a valid staff name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a name is 1 to {max} characters, none of them invisible", max = StaffName::MAX_LENGTH)]
+#[error("a staff name must have 1 to {max} characters and no control characters", max = StaffName::MAX_LENGTH)]
 pub struct InvalidStaffName;
 
 impl StaffName {
     /// Longest name, in characters.
     pub const MAX_LENGTH: usize = 100;
 
-    /// Takes a text of 1 to 100 characters without control characters.
+    /// Accepts a text of 1 to 100 characters without control characters.
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidStaffName> {
         let text = text.into();
         let length = text.chars().take(Self::MAX_LENGTH + 1).count();
-        let sound = (1..=Self::MAX_LENGTH).contains(&length) && !text.chars().any(char::is_control);
-        if sound { Ok(Self(text)) } else { Err(InvalidStaffName) }
+        let is_valid = (1..=Self::MAX_LENGTH).contains(&length) && !text.chars().any(char::is_control);
+        if is_valid { Ok(Self(text)) } else { Err(InvalidStaffName) }
     }
 
-    /// The name.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! Staff tokens: JWT, HS256, with `sub`, `role` and `exp`. What was verified once is remembered until it expires.
+//! Staff tokens: JWT, HS256, with `sub`, `role` and `exp`. Verified tokens are cached until they expire.
 //!
-//! A token is never logged, and an answer does not say what was wrong with one.
+//! A token is never logged, and a response never says why a token is not valid.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,14 +22,14 @@ use crate::problem::{Code, Problem};
 use crate::settings::JwtSecret;
 use crate::state::State;
 
-/// How far clocks of those who issue tokens may be off.
+/// Allowed clock difference to the issuer of a token.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// Longest token that is looked at, in bytes.
+/// Longest token, in bytes.
 const MAX_TOKEN_LENGTH: usize = 4096;
 
-/// Verified tokens that are remembered; past this all are forgotten and verified again.
-const MAX_VERIFIED: usize = 4096;
+/// Most cached tokens. A full cache is cleared.
+const MAX_CACHED: usize = 4096;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -39,7 +39,7 @@ struct Claims {
     exp: u64,
 }
 
-/// A member of staff whose token is valid.
+/// A member of staff with a valid token.
 #[derive(Debug, Clone)]
 pub(crate) struct Staff(Arc<Identity>);
 
@@ -53,17 +53,17 @@ struct Identity {
 }
 
 impl Staff {
-    /// Lets through who has this role or one above it.
+    /// Requires this role or a higher one.
     pub(crate) fn require(&self, role: Role) -> Result<(), Problem> {
-        if self.0.role >= role { Ok(()) } else { Err(Problem::of(Code::Forbidden)) }
+        if self.0.role >= role { Ok(()) } else { Err(Problem::new(Code::Forbidden)) }
     }
 
-    /// As an actor.
+    /// The actor of the events that this member of staff causes.
     pub(crate) fn actor(&self) -> Actor {
         Actor::named(self.0.name.as_str())
     }
 
-    /// As whom reads are routed.
+    /// The subject for routing.
     pub(crate) fn subject(&self) -> &RoutedSubject {
         &self.0.subject
     }
@@ -74,7 +74,7 @@ impl FromRequest for Staff {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(request).ok_or_else(|| Problem::of(Code::Unauthenticated)))
+        ready(identify(request).ok_or_else(|| Problem::new(Code::Unauthenticated)))
     }
 }
 
@@ -86,46 +86,46 @@ fn identify(request: &HttpRequest) -> Option<Staff> {
     state.tokens.verify(token, state.clock.now())
 }
 
-/// Verifies tokens.
+/// Verifies and caches tokens.
 pub(crate) struct Tokens {
     key: DecodingKey,
     validation: Validation,
-    verified: RwLock<HashMap<Box<str>, Staff>>,
+    cached: RwLock<HashMap<Box<str>, Staff>>,
 }
 
 impl Tokens {
     pub(crate) fn new(secret: &JwtSecret) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // The clock is ours, so that a remembered token and a fresh one expire alike.
+        // `verify` checks `exp` itself, so that cached and new tokens expire by the same clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let key = DecodingKey::from_secret(secret.as_bytes());
-        Self { key, validation, verified: RwLock::default() }
+        Self { key, validation, cached: RwLock::default() }
     }
 
-    /// Whose a token is; none where it is not valid.
+    /// The owner of a token; none if it is not valid.
     fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Staff> {
         if token.len() > MAX_TOKEN_LENGTH {
             return None;
         }
-        let known = self.verified.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        let staff = match known {
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
+        let staff = match cached {
             Some(staff) => staff,
-            None => self.verify_anew(token)?,
+            None => self.decode(token)?,
         };
         let latest = staff.0.expires.saturating_add(LEEWAY.as_secs());
         (now.timestamp().unsigned_abs() <= latest).then_some(staff)
     }
 
-    fn verify_anew(&self, token: &str) -> Option<Staff> {
+    fn decode(&self, token: &str) -> Option<Staff> {
         let Claims { sub, role, exp } = decode::<Claims>(token, &self.key, &self.validation).ok()?.claims;
         let subject = RoutedSubject::client(sub.as_str());
         let staff = Staff(Arc::new(Identity { name: sub, role, subject, expires: exp }));
-        let mut verified = self.verified.write().unwrap_or_else(PoisonError::into_inner);
-        if verified.len() >= MAX_VERIFIED {
-            verified.clear();
+        let mut cache = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= MAX_CACHED {
+            cache.clear();
         }
-        verified.insert(token.into(), staff.clone());
+        cache.insert(token.into(), staff.clone());
         Some(staff)
     }
 }
@@ -136,15 +136,15 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// A token could not be made.
+/// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
-#[error("the token could not be made")]
+#[error("could not sign the token")]
 pub struct TokenError(#[from] jsonwebtoken::errors::Error);
 
-/// Makes a token for a member of staff that is valid until `expires`.
+/// Issues a token for a member of staff, valid until `expires`.
 ///
 /// # Errors
-/// When it cannot be signed.
+/// If the token cannot be signed.
 pub fn issue_token(
     secret: &JwtSecret,
     name: StaffName,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_valid_until_it_expires_also_when_it_is_remembered() {
+    fn a_token_is_valid_until_it_expires_even_if_it_is_cached() {
         let (tokens, now) = (Tokens::new(&secret("s")), Utc::now());
         let text = token(&secret("s"), now + TimeDelta::minutes(5));
         for _ in 0..2 {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_secret_or_no_secret_signed_is_not_valid() {
+    fn a_token_that_is_unsigned_or_signed_with_another_secret_is_not_valid() {
         let (tokens, now) = (Tokens::new(&secret("s")), Utc::now());
         let later = now + TimeDelta::minutes(5);
         assert!(tokens.verify(&token(&secret("t"), later), now).is_none());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_who_what_and_until_when() {
+    fn a_token_needs_a_name_a_role_and_an_expiry() {
         let tokens = Tokens::new(&secret("s"));
         let sign = |claims: serde_json::Value| {
             let key = EncodingKey::from_secret(secret("s").as_bytes());

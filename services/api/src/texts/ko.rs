@@ -1,27 +1,27 @@
-//! 한국어. Booking clients show these as they are.
+//! The Korean texts. Booking clients display them unchanged.
 
-use super::Said;
+use super::Notice;
 use crate::problem::Code;
 
-pub(super) const fn said(said: Said) -> &'static str {
-    match said {
-        Said::ReservationTaken => "예약 신청이 접수되었습니다. 병원에서 확인 후 연락드리겠습니다.",
-        Said::ReservationChanged => "예약이 변경되었습니다.",
-        Said::ManyFree => "예약이 가능합니다.",
-        Said::FewFree => "예약 가능한 시간이 얼마 남지 않았습니다.",
-        Said::NoneFree => "해당 날짜의 예약이 마감되었습니다.",
-        Said::ClinicClosed => "해당 날짜는 휴진일입니다.",
+pub(super) const fn notice(notice: Notice) -> &'static str {
+    match notice {
+        Notice::ReservationReceived => "예약 신청이 접수되었습니다. 병원에서 확인 후 연락드리겠습니다.",
+        Notice::ReservationChanged => "예약이 변경되었습니다.",
+        Notice::ManyTimesFree => "예약이 가능합니다.",
+        Notice::FewTimesFree => "예약 가능한 시간이 얼마 남지 않았습니다.",
+        Notice::FullyBooked => "해당 날짜의 예약이 마감되었습니다.",
+        Notice::ClinicClosed => "해당 날짜는 휴진일입니다.",
     }
 }
 
-// Texts that are too long for their line below.
+// Texts that are too long for one line below.
 const INVALID_STAGE: &str =
     "단계는 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요.";
 const STAGE_OUT_OF_ORDER: &str =
-    "현재 단계는 {at}이며 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
-const GATES_SHUT: &str = "{stage} 단계의 조건이 충족되지 않았습니다: {gates}. 확인 후 다시 시도하거나 사유(override)를 입력해 주세요.";
+    "현재 {at} 단계에서 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
+const GATES_NOT_MET: &str = "{stage} 단계의 진입 조건이 충족되지 않았습니다: {gates}. 조건 충족 후 다시 시도하거나 예외 사유(override)를 입력해 주세요.";
 const COMMAND_LINE_ONLY: &str =
-    "기존 조회 모델의 폐기와 복원은 명령줄에서만 할 수 있습니다. `{command}`을 실행해 주세요.";
+    "기존 조회 모델의 폐기와 복원은 명령줄에서만 할 수 있습니다. 다음 명령을 실행해 주세요: {command}";
 const INVALID_TRANSITION: &str =
     "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요.";
 const DAILY_LIMIT_EXCEEDED: &str =
@@ -32,12 +32,12 @@ const TIME_SLOT_TOO_SHORT: &str =
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "요청하신 주소를 찾을 수 없습니다. 경로를 확인해 주세요.",
-        Code::MethodNotAllowed => "이 주소에서 지원하지 않는 요청 방식입니다. Allow 헤더를 확인해 주세요.",
+        Code::MethodNotAllowed => "이 주소에서 지원하지 않는 메서드입니다. Allow 헤더를 확인해 주세요.",
         Code::PayloadTooLarge => "요청이 너무 큽니다. 최대 {max_bytes}바이트까지 보낼 수 있습니다.",
         Code::BodyTimeout => "요청이 제시간에 도착하지 않았습니다. 다시 보내 주세요.",
         Code::InvalidJson => "요청 형식이 올바르지 않습니다. JSON의 형식과 값의 종류를 확인해 주세요.",
         Code::InvalidQuery => "조회 조건이 올바르지 않습니다. 각 항목을 한 번씩만 입력해 주세요.",
-        Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다. 수정하거나 빼 주세요.",
+        Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다. 수정하거나 제외해 주세요.",
         Code::MissingFields => "다음 항목을 입력해 주세요: {fields}",
         Code::InvalidField => "{field} 값이 올바르지 않습니다. 다시 확인해 주세요: {rule}",
         Code::InvalidText => "{field} 내용이 너무 길거나 사용할 수 없는 문자가 있습니다. 수정해 주세요.",
@@ -73,26 +73,28 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeSlotManuallyClosed => "병원 사정으로 마감된 시간입니다. 다른 시간을 선택해 주세요.",
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
-        Code::PageFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
-        Code::IdempotencyKeyReused => "이미 다른 예약에 사용된 요청 키입니다. 새 키로 다시 보내 주세요.",
+        Code::DayScheduleFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
+        Code::IdempotencyKeyReused => "이미 다른 예약에 사용된 멱등성 키입니다. 새 키로 다시 보내 주세요.",
         Code::ReservationNotFound => "예약을 찾을 수 없습니다. 예약 번호를 확인해 주세요.",
         Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
         Code::InvalidTransition => INVALID_TRANSITION,
         Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
-        Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. 번호와 날짜를 확인해 주세요.",
+        Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. ID와 날짜를 확인해 주세요.",
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
         Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
         Code::OrderIncomplete => "모든 시술을 한 번씩 포함해야 합니다. 목록을 새로고침해 주세요.",
-        Code::HoursOverlap => "{first}와 {second}의 시간이 겹칩니다. 시간을 수정해 주세요.",
-        Code::ForcedListFull => "지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
-        Code::ViewRetired => "폐기된 조회 모델입니다. `daybook projection restore legacy`로 복원해 주세요.",
+        Code::HoursOverlap => "{first}, {second}의 진료 시간이 서로 겹칩니다. 시간을 수정해 주세요.",
+        Code::ForcedListFull => "강제 지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
+        Code::ViewRetired => {
+            "기존 조회 모델이 폐기되었습니다. 복원하려면 `daybook projection restore legacy` 명령을 실행해 주세요."
+        }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
-        Code::GatesShut => GATES_SHUT,
+        Code::GatesNotMet => GATES_NOT_MET,
         Code::CommandLineOnly => COMMAND_LINE_ONLY,
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
-        Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 요청 키로 다시 보내 주세요.",
+        Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 멱등성 키로 다시 보내 주세요.",
         Code::Internal => "일시적인 오류가 발생했습니다. 요청 번호와 함께 문의해 주세요.",
     }
 }

@@ -1,25 +1,25 @@
-//! The query of a URL: each parameter once, blank ones as if they were not there.
+//! Parses the query of a URL. A parameter may occur once; a blank one counts as missing.
 
 use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
 
-use crate::problem::{Code, Details, Problem};
+use crate::problem::{Code, Problem};
 
-/// Longest query, in bytes.
+/// Longest query string, in bytes.
 const MAX_QUERY_LENGTH: usize = 4096;
 
-/// The parameters of a request.
+/// The query parameters of a request.
 #[derive(Debug)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads them.
-    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    /// Parses them.
+    pub(crate) fn from_request(request: &HttpRequest) -> Result<Self, Problem> {
         Self::parse(request.query_string())
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
-        let invalid = || Problem::of(Code::InvalidQuery);
+        let invalid = || Problem::new(Code::InvalidQuery);
         if text.len() > MAX_QUERY_LENGTH {
             return Err(invalid());
         }
@@ -32,36 +32,36 @@ impl Query {
         Ok(Self(pairs.into_inner()))
     }
 
-    /// A parameter's text; none where it is missing or blank.
+    /// A parameter; none if it is missing or blank.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(own, _)| own == name);
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// A parameter, read with what understands it.
+    /// A parameter, parsed by `parse`; `code` is the problem if that fails.
     pub(crate) fn read<T>(
         &self,
         name: &'static str,
         code: Code,
-        understand: impl FnOnce(&str) -> Option<T>,
+        parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        understand(text).map(Some).ok_or_else(|| Problem::field(code, name))
+        parse(text).map(Some).ok_or_else(|| Problem::field(code, name))
     }
 
-    /// A date.
+    /// A date parameter.
     pub(crate) fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
-        self.read(name, Code::InvalidDate, date)
+        self.read(name, Code::InvalidDate, parse_date)
     }
 }
 
-/// A parameter that has to be there.
+/// A value that the request must contain.
 pub(crate) fn required<T>(name: &'static str, value: Option<T>) -> Result<T, Problem> {
-    value.ok_or_else(|| Problem::with(Code::MissingFields, Details::Fields { fields: vec![name] }))
+    value.ok_or_else(|| Problem::missing_fields(vec![name]))
 }
 
-/// A date of the calendar, written `YYYY-MM-DD` and in no other way.
-pub(crate) fn date(text: &str) -> Option<NaiveDate> {
+/// A valid date, written exactly as `YYYY-MM-DD`.
+pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
     let [_, _, _, _, b'-', _, _, b'-', _, _] = text.as_bytes() else { return None };
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     plain.then(|| text.parse().ok()).flatten()
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_comes_once_and_blank_is_none() {
+    fn a_parameter_occurs_once_and_blank_counts_as_none() {
         let query = Query::parse("a=1&b=%20&c=%EA%B9%80").unwrap();
         assert_eq!((query.text("a"), query.text("b"), query.text("c")), (Some("1"), None, Some("김")));
         assert!(Query::parse("a=1&a=2").is_err());
@@ -82,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_strict() {
-        assert_eq!(date("2026-12-01").map(|date| date.to_string()).as_deref(), Some("2026-12-01"));
+    fn a_date_has_one_spelling() {
+        assert_eq!(parse_date("2026-12-01").map(|date| date.to_string()).as_deref(), Some("2026-12-01"));
         for wrong in ["2026-02-30", "2026-2-3", "20261201", "+026-12-01", "2026/12/01", "", "오늘"] {
-            assert_eq!(date(wrong), None, "{wrong}");
+            assert_eq!(parse_date(wrong), None, "{wrong}");
         }
     }
 }

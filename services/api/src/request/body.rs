@@ -1,4 +1,4 @@
-//! Reading a body: bounded in bytes and in time.
+//! Reads a request body, limited in size and in time.
 
 use std::time::Duration;
 
@@ -7,26 +7,26 @@ use futures_util::StreamExt;
 
 use crate::problem::{Code, Details, Problem};
 
-/// Bytes of a body, at most.
+/// Largest body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Bytes of a body that is too large which are still taken off the wire, so that its sender gets to read the answer.
+/// Bytes of a too large body that are still read and dropped, so that the client gets to read the response.
 const MAX_DRAINED_BYTES: usize = 4 * 1024 * 1024;
 
 /// Longest time for a body to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The whole body.
+/// Reads the whole body.
 pub(crate) async fn read(payload: Payload) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(BODY_DEADLINE, take_in(payload));
-    read.await.map_err(|_| Problem::of(Code::BodyTimeout))?
+    let body = tokio::time::timeout(BODY_DEADLINE, collect(payload));
+    body.await.map_err(|_| Problem::new(Code::BodyTimeout))?
 }
 
-async fn take_in(mut payload: Payload) -> Result<Bytes, Problem> {
+async fn collect(mut payload: Payload) -> Result<Bytes, Problem> {
     let (mut body, mut length) = (BytesMut::new(), 0);
     while let Some(chunk) = payload.next().await {
-        // A broken transfer: whoever sent it will hardly read this.
-        let chunk = chunk.map_err(|_| Problem::of(Code::InvalidJson))?;
+        // A broken transfer: the client will hardly read this response.
+        let chunk = chunk.map_err(|_| Problem::new(Code::InvalidJson))?;
         length += chunk.len();
         if length <= MAX_BODY_BYTES {
             body.extend_from_slice(&chunk);

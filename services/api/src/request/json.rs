@@ -1,29 +1,35 @@
-//! JSON as it is taken in: strictly. A key that comes twice is refused, since two readers would take different ones.
+//! Parses JSON bodies strictly. A duplicate key is refused, because parsers disagree on which of the two counts.
 //!
-//! What serde says of a fault is never handed on: it quotes what was sent.
+//! Serde's error messages never reach the client: they quote the body.
 
 use std::fmt;
 
+use actix_web::web::Payload;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::body;
 use crate::problem::{Code, Problem};
 
-/// The top of a body: an object whose fields are taken out one by one.
+/// A JSON object whose fields are taken out one by one.
 #[derive(Debug)]
 pub(crate) struct Object(Map<String, Value>);
 
 impl Object {
-    /// Reads a body.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+    /// Reads and parses a body.
+    pub(crate) async fn read(payload: Payload) -> Result<Self, Problem> {
+        Self::parse(&body::read(payload).await?)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Problem> {
         match serde_json::from_slice(bytes) {
             Ok(Strict(Value::Object(fields))) => Ok(Self(fields)),
-            Ok(_) | Err(_) => Err(Problem::of(Code::InvalidJson)),
+            Ok(_) | Err(_) => Err(Problem::new(Code::InvalidJson)),
         }
     }
 
-    /// Takes out a text. What is missing, null or blank is none.
+    /// Takes out a string. A missing, null or blank field is none.
     pub(crate) fn text(&mut self, field: &'static str) -> Result<Option<String>, Problem> {
         match self.0.remove(field) {
             None | Some(Value::Null) => Ok(None),
@@ -35,13 +41,13 @@ impl Object {
     }
 }
 
-/// Reads a body of a fixed form.
-pub(crate) fn typed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let Object(fields) = Object::parse(bytes)?;
-    serde_json::from_value(Value::Object(fields)).map_err(|_| Problem::of(Code::InvalidJson))
+/// Reads and parses a body of a fixed type.
+pub(crate) async fn read<T: DeserializeOwned>(payload: Payload) -> Result<T, Problem> {
+    let Object(fields) = Object::read(payload).await?;
+    serde_json::from_value(Value::Object(fields)).map_err(|_| Problem::new(Code::InvalidJson))
 }
 
-/// A value in which no object has a key twice.
+/// A value without duplicate keys.
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -56,7 +62,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON without a key that comes twice")
+        formatter.write_str("JSON without duplicate keys")
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
@@ -76,7 +82,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("no such number"))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
@@ -99,7 +105,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut fields = Map::new();
         while let Some((key, Strict(value))) = entries.next_entry::<String, Strict>()? {
             if fields.insert(key, value).is_some() {
-                return Err(A::Error::custom("a key comes twice"));
+                return Err(A::Error::custom("duplicate key"));
             }
         }
         Ok(Value::Object(fields))
@@ -113,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_an_object_without_double_keys() {
+    fn a_body_is_an_object_without_duplicate_keys() {
         assert!(Object::parse(br#"{"a":"1","b":[1,-2,0.5,true,null,{"a":"x"}]}"#).is_ok());
         let wrong: [&[u8]; 8] = [
             b"",
@@ -131,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn nesting_without_end_is_refused() {
+    fn deep_nesting_is_refused() {
         let deep = format!("{{\"a\":{}}}", "[".repeat(100_000));
         assert!(Object::parse(deep.as_bytes()).is_err());
     }
 
     #[test]
-    fn a_text_is_a_string_and_blank_is_none() {
+    fn a_text_field_is_a_string_and_blank_counts_as_none() {
         let mut object = Object::parse(br#"{"a":" x ","b":"  ","c":null,"d":1}"#).unwrap();
         assert_eq!(object.text("a").unwrap().as_deref(), Some(" x "));
         for none in ["b", "c", "missing"] {

@@ -1,14 +1,14 @@
-//! A reservation as staff see it: the old system's names, with all that a view holds.
+//! Reservations in staff responses, with the old system's field names.
 
 use chrono::{NaiveDate, NaiveDateTime};
 use daybook_domain::{LegacyService, Status};
 use daybook_projections::query::Reservation;
 use serde::Serialize;
 
-/// One reservation.
+/// One reservation, with everything that the view contains.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Entry<'a> {
+pub(super) struct ReservationResponse<'a> {
     id: &'a str,
     patient_name: &'a str,
     phone: &'a str,
@@ -36,7 +36,7 @@ pub(super) struct Entry<'a> {
     version: u32,
 }
 
-impl<'a> From<&'a Reservation> for Entry<'a> {
+impl<'a> From<&'a Reservation> for ReservationResponse<'a> {
     fn from(reservation: &'a Reservation) -> Self {
         Self {
             id: &reservation.id,
@@ -59,16 +59,16 @@ impl<'a> From<&'a Reservation> for Entry<'a> {
             status: reservation.status,
             notes: reservation.notes.as_deref(),
             admin_notes: reservation.admin_notes.as_deref(),
-            created_at: instant(reservation.created_at),
-            updated_at: instant(reservation.updated_at),
-            status_changed_at: instant(reservation.status_changed_at),
+            created_at: format_utc(reservation.created_at),
+            updated_at: format_utc(reservation.updated_at),
+            status_changed_at: format_utc(reservation.status_changed_at),
             status_changed_by: reservation.status_changed_by.as_deref(),
             version: reservation.version,
         }
     }
 }
 
-/// An instant in UTC as the old system's JSON writes it, to the millisecond.
-pub(crate) fn instant(utc: NaiveDateTime) -> String {
+/// A time in UTC as in the old system's JSON, with milliseconds.
+pub(crate) fn format_utc(utc: NaiveDateTime) -> String {
     utc.and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

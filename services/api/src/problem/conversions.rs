@@ -1,4 +1,4 @@
-//! How the refusals and faults of commands and views become problems.
+//! Converts the rejections and errors of commands and views into problems.
 
 use std::time::Duration;
 
@@ -12,32 +12,32 @@ use daybook_projections::ViewError;
 
 use super::{Code, DailyMinutes, Details, Problem};
 
-/// When to try again where others were faster.
+/// Retry after this, when other requests were faster.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
-/// When to try again where something underneath is away.
-const AWAY_PAUSE: Duration = Duration::from_secs(5);
+/// Retry after this, when the log or a view is unavailable.
+const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(5);
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::ServiceNotFound | Rejection::ClosureServiceNotFound(_) => {
-                Self::of(Code::UnknownService)
+                Self::new(Code::UnknownService)
             }
-            Rejection::ServiceInactive => Self::of(Code::ServiceInactive),
-            Rejection::DatePassed => Self::of(Code::DateInPast),
-            Rejection::DateTooFarAhead => Self::of(Code::DateTooFar),
-            Rejection::TimePassed => Self::of(Code::TimeInPast),
-            Rejection::ClinicClosed => Self::of(Code::NoClinicHours),
-            Rejection::OutsideHours => Self::of(Code::OutsideClinicHours),
-            Rejection::DoesNotFit { .. } => Self::of(Code::TimeSlotTooShort),
+            Rejection::ServiceInactive => Self::new(Code::ServiceInactive),
+            Rejection::DatePassed => Self::new(Code::DateInPast),
+            Rejection::DateTooFarAhead => Self::new(Code::DateTooFar),
+            Rejection::TimePassed => Self::new(Code::TimeInPast),
+            Rejection::ClinicClosed => Self::new(Code::NoClinicHours),
+            Rejection::OutsideHours => Self::new(Code::OutsideClinicHours),
+            Rejection::DoesNotFit { .. } => Self::new(Code::TimeSlotTooShort),
             Rejection::TimeClosed { reason } => {
                 let closed = Details::Closed { is_manual_closed: true, closure_reason: reason };
                 Self::with(Code::TimeSlotManuallyClosed, closed)
             }
             Rejection::SlotTaken { alternatives } => slot_full(alternatives),
             Rejection::PeriodFull { .. } | Rejection::DayFull { .. } => slot_full(vec![]),
-            Rejection::DailyCountReached { .. } => Self::of(Code::ReservationFull),
+            Rejection::DailyCountReached { .. } => Self::new(Code::ReservationFull),
             Rejection::DailyMinutesReached { limit, consumed, requested } => {
                 let details = DailyMinutes {
                     daily_limit_minutes: limit,
@@ -48,33 +48,31 @@ impl From<Rejection> for Problem {
                 };
                 Self::with(Code::DailyLimitExceeded, Details::Minutes { details })
             }
-            Rejection::PageFull => Self::of(Code::PageFull),
-            Rejection::KeyReused => Self::of(Code::IdempotencyKeyReused),
-            Rejection::ReservationNotFound(_) => Self::of(Code::ReservationNotFound),
+            Rejection::PageFull => Self::new(Code::DayScheduleFull),
+            Rejection::KeyReused => Self::new(Code::IdempotencyKeyReused),
+            Rejection::ReservationNotFound(_) => Self::new(Code::ReservationNotFound),
             Rejection::VersionMismatch { expected, actual } => {
                 Self::with(Code::VersionMismatch, Details::Version { expected, actual })
             }
             Rejection::TransitionNotAllowed { from, to } => {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
-            Rejection::NotMovable(status) => {
-                Self::with(Code::NotMovable, Details::GenerationStatus { status })
-            }
+            Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
             Rejection::WishUnderstood => {
-                let rule = "only a wish that was not understood is for a person to read";
+                let rule = "only a time text that could not be read can be reviewed";
                 Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
             }
-            Rejection::ClosureNotFound(_) => Self::of(Code::ClosureNotFound),
-            Rejection::ClosureEmpty => Self::of(Code::ClosureEmpty),
+            Rejection::ClosureNotFound(_) => Self::new(Code::ClosureNotFound),
+            Rejection::ClosureEmpty => Self::new(Code::ClosureEmpty),
         }
     }
 }
 
 impl Problem {
-    /// The same, about a day: a refusal knows minutes, and not on which page it was decided.
-    pub(crate) fn on(mut self, day: NaiveDate) -> Self {
+    /// Adds the date to the details about minutes. The rejection itself does not contain it.
+    pub(crate) fn with_date(mut self, date: NaiveDate) -> Self {
         if let Details::Minutes { details } = &mut self.details {
-            details.date = Some(day);
+            details.date = Some(date);
         }
         self
     }
@@ -90,17 +88,17 @@ impl From<CatalogRejection> for Problem {
             CatalogRejection::CodeTaken(_) => Self::field(Code::ValueTaken, "code"),
             CatalogRejection::LegacyValueTaken(_) => Self::field(Code::ValueTaken, "legacyServiceType"),
             CatalogRejection::IdTaken(_) => Self::field(Code::ValueTaken, "id"),
-            CatalogRejection::ServiceNotFound(_) => Self::of(Code::ServiceNotFound),
+            CatalogRejection::ServiceNotFound(_) => Self::new(Code::ServiceNotFound),
             CatalogRejection::FieldOutOfRange { field, rule } => {
-                Self::with(Code::InvalidField, Details::Rule { field: spelled(field), rule })
+                Self::with(Code::InvalidField, Details::Rule { field: json_name(field), rule })
             }
-            CatalogRejection::OrderIncomplete => Self::of(Code::OrderIncomplete),
+            CatalogRejection::OrderIncomplete => Self::new(Code::OrderIncomplete),
         }
     }
 }
 
-/// The catalog's name of a field as this API spells it.
-fn spelled(field: &'static str) -> &'static str {
+/// The JSON name of one of the catalog's fields.
+fn json_name(field: &'static str) -> &'static str {
     match field {
         "duration_minutes" => "durationMinutes",
         "buffer_minutes" => "bufferMinutes",
@@ -121,7 +119,7 @@ impl From<HoursRejection> for Problem {
                 Self::with(Code::InvalidField, Details::Rule { field: "slots", rule })
             }
             HoursRejection::TooManySlots => {
-                let rule = "at most 48 stretches a weekday";
+                let rule = "at most 48 rows per weekday";
                 Self::with(Code::InvalidField, Details::Rule { field: "slots", rule })
             }
         }
@@ -131,17 +129,17 @@ impl From<HoursRejection> for Problem {
 impl From<RoutingRejection> for Problem {
     fn from(rejection: RoutingRejection) -> Self {
         match rejection {
-            RoutingRejection::ReasonMissing => Self::of(Code::ReasonRequired),
-            RoutingRejection::ForcedListFull => Self::of(Code::ForcedListFull),
-            RoutingRejection::LegacyRetired => Self::of(Code::ViewRetired),
+            RoutingRejection::ReasonMissing => Self::new(Code::ReasonRequired),
+            RoutingRejection::ForcedListFull => Self::new(Code::ForcedListFull),
+            RoutingRejection::LegacyRetired => Self::new(Code::ViewRetired),
             RoutingRejection::StageOutOfOrder { at, wanted } => {
                 Self::with(Code::StageOutOfOrder, Details::Order { at, wanted })
             }
             RoutingRejection::GateShut { stage, gate } => {
                 let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
-                Self::with(Code::GatesShut, details)
+                Self::with(Code::GatesNotMet, details)
             }
-            // Views are retired by the command line alone.
+            // Only the command line retires views.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
             | RoutingRejection::ShareIsNotAll(_)
@@ -158,10 +156,14 @@ impl From<CommandError> for Problem {
             CommandError::Hours(rejection) => rejection.into(),
             CommandError::Routing(rejection) => rejection.into(),
             CommandError::Contended => Self::caused(Code::Busy, error).retry_after(BUSY_PAUSE),
-            CommandError::Unavailable(_) => Self::caused(Code::Unavailable, error).retry_after(AWAY_PAUSE),
-            CommandError::Unanswered(_) => Self::caused(Code::OutcomeUnknown, error).retry_after(AWAY_PAUSE),
+            CommandError::Unavailable(_) => {
+                Self::caused(Code::Unavailable, error).retry_after(UNAVAILABLE_PAUSE)
+            }
+            CommandError::Unanswered(_) => {
+                Self::caused(Code::OutcomeUnknown, error).retry_after(UNAVAILABLE_PAUSE)
+            }
             CommandError::Vault(ref cause) if cause.is_transient() => {
-                Self::caused(Code::Unavailable, error).retry_after(AWAY_PAUSE)
+                Self::caused(Code::Unavailable, error).retry_after(UNAVAILABLE_PAUSE)
             }
             CommandError::TooLarge(_)
             | CommandError::Vault(_)
@@ -178,7 +180,7 @@ impl From<ViewError> for Problem {
             ViewError::Database(_)
             | ViewError::Log(_)
             | ViewError::NotLive { .. }
-            | ViewError::Retired { .. } => (Code::Unavailable, Some(AWAY_PAUSE)),
+            | ViewError::Retired { .. } => (Code::Unavailable, Some(UNAVAILABLE_PAUSE)),
             ViewError::Vault(_)
             | ViewError::Event { .. }
             | ViewError::Control { .. }

@@ -1,19 +1,19 @@
-//! The addresses of the API, by which requests are counted and logged. Their templates never hold what a client put
-//! into a path.
+//! The endpoints of the API. Metrics and logs name a request by the template of its endpoint, which never contains
+//! anything from the client.
 
 macro_rules! endpoints {
     ($($endpoint:ident = $template:literal, $methods:literal;)+) => {
-        /// An address of the API.
+        /// One endpoint.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum Endpoint { $($endpoint),+ }
 
         impl Endpoint {
-            /// Its path, with names in place of parameters.
+            /// The path, with `{name}` for each parameter.
             pub(crate) const fn template(self) -> &'static str {
                 match self { $(Self::$endpoint => $template),+ }
             }
 
-            /// The methods it takes, as the `Allow` header lists them.
+            /// The allowed methods, as the `Allow` header lists them.
             pub(crate) const fn methods(self) -> &'static str {
                 match self { $(Self::$endpoint => $methods),+ }
             }

@@ -1,5 +1,5 @@
-//! The id of a request: the caller's where it is a UUID, else a fresh one. It is in the answer, in the log, and in the
-//! metadata of every event that the request causes.
+//! The id of a request: the client's if it is a UUID, otherwise a new one. It appears in the response, in the logs, and in
+//! the metadata of every event that the request causes.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::header;
 
-/// The header that carries it, both ways.
+/// The header with the id, in requests and responses.
 pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Its older name, read but not written.
+/// The older name of the header, accepted in requests only.
 static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// The id of a request.
@@ -21,18 +21,16 @@ static CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub(crate) struct RequestId(Uuid);
 
 impl RequestId {
-    /// A fresh one.
-    pub(crate) fn fresh() -> Self {
+    pub(crate) fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The caller's, or a fresh one where it has none or one of another form.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// The client's id, or a new one if it sent none or no UUID.
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let given = header::text(headers, &REQUEST_ID).or_else(|| header::text(headers, &CORRELATION_ID));
-        given.and_then(|text| Uuid::try_parse(text).ok()).map_or_else(Self::fresh, Self)
+        given.and_then(|text| Uuid::try_parse(text).ok()).map_or_else(Self::generate, Self)
     }
 
-    /// As a UUID.
     pub(crate) const fn uuid(self) -> Uuid {
         self.0
     }
@@ -55,15 +53,15 @@ mod tests {
     fn id_of(name: &HeaderName, value: &'static str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(name.clone(), HeaderValue::from_static(value));
-        RequestId::of(&headers).to_string()
+        RequestId::from_headers(&headers).to_string()
     }
 
     #[test]
-    fn a_callers_uuid_is_taken_and_anything_else_is_not() {
+    fn a_clients_uuid_is_used_and_anything_else_is_replaced() {
         let given = "0192f0a0-0000-7000-8000-000000000001";
         assert_eq!(id_of(&REQUEST_ID, given), given);
         assert_eq!(id_of(&CORRELATION_ID, given), given);
-        let fresh = id_of(&REQUEST_ID, "1; drop table");
-        assert!(Uuid::try_parse(&fresh).is_ok() && fresh != given);
+        let generated = id_of(&REQUEST_ID, "1; drop table");
+        assert!(Uuid::try_parse(&generated).is_ok() && generated != given);
     }
 }

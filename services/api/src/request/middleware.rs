@@ -1,7 +1,7 @@
-//! The passage of one request: what is done before and after its handler, the same for all.
+//! Runs before and after every handler: gives the request its id, turns problems into responses, sets headers, counts and
+//! logs.
 //!
-//! Here problems become answers, and here a request is counted and logged: by its template, status and time, never by
-//! its path, query, body or token.
+//! Metrics and logs contain the route template, status and duration, never the path, query, body or token.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -12,55 +12,55 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, web};
 use daybook_projections::describe;
 
-use super::answer::READ_MODEL;
 use super::endpoint::Endpoint;
 use super::language;
+use super::read_recorder::ReadRecorder;
 use super::request_id::{REQUEST_ID, RequestId};
-use super::watched::WatchedRead;
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
+use crate::response::READ_MODEL;
 use crate::shadow::Read;
 use crate::state::State;
 
-/// Says that a browser is not to guess another type than the one that is named.
+/// Keeps browsers from guessing another content type.
 const NO_SNIFFING: (HeaderName, HeaderValue) =
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
-/// Says that nobody is to keep an answer: it may hold a patient's details.
+/// Keeps caches from storing a response, which may contain a patient's details.
 const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
-/// A request on its way.
+/// One request in progress.
 pub(crate) struct RequestMiddleware {
     state: web::Data<State>,
     id: RequestId,
-    since: Instant,
-    watched: Rc<WatchedRead>,
-    /// Whether it came to an answer that is the view's fault.
-    has_failed: bool,
+    started: Instant,
+    recorder: Rc<ReadRecorder>,
+    /// Whether the request failed because of the view that answered it.
+    view_failed: bool,
     _in_flight: InFlight,
 }
 
 impl RequestMiddleware {
-    /// Begins: the request gets its id.
+    /// Starts a request: gives it an id and counts it as in flight.
     pub(crate) fn begin(state: &web::Data<State>, request: &ServiceRequest) -> Self {
-        let id = RequestId::of(request.headers());
-        let watched = Rc::<WatchedRead>::default();
+        let id = RequestId::from_headers(request.headers());
+        let recorder = Rc::<ReadRecorder>::default();
         request.extensions_mut().insert(id);
-        request.extensions_mut().insert(Rc::clone(&watched));
-        let in_flight = state.metrics.enter();
+        request.extensions_mut().insert(Rc::clone(&recorder));
+        let in_flight = state.metrics.start_request();
         Self {
             state: state.clone(),
             id,
-            since: Instant::now(),
-            watched,
-            has_failed: false,
+            started: Instant::now(),
+            recorder,
+            view_failed: false,
             _in_flight: in_flight,
         }
     }
 
-    /// Ends: a problem becomes an answer, headers are set, the request is counted and logged.
+    /// Ends a request: turns a problem into a response, sets headers, counts and logs.
     pub(crate) fn end(mut self, response: ServiceResponse) -> ServiceResponse {
-        let mut response = self.told(response);
+        let mut response = self.render_problem(response);
         let endpoint = endpoint(response.request());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(endpoint.methods()));
@@ -76,53 +76,54 @@ impl RequestMiddleware {
         response
     }
 
-    /// Makes the answer of a problem.
-    fn told(&mut self, response: ServiceResponse) -> ServiceResponse {
+    fn render_problem(&mut self, response: ServiceResponse) -> ServiceResponse {
         let Some(error) = response.response().error() else { return response };
-        let internal = Problem::of(Code::Internal);
+        let internal = Problem::new(Code::Internal);
         let problem = error.as_error::<Problem>().unwrap_or(&internal);
         self.log_cause(problem);
-        self.has_failed = problem.is_the_views_fault();
-        let language = language::of(response.request().headers());
-        let answer = http::answer(problem, language, self.id);
+        self.view_failed = problem.is_view_failure();
+        let language = language::preferred(response.request());
+        let body = http::response(problem, language, self.id);
         let (request, _) = response.into_parts();
-        ServiceResponse::new(request, answer)
+        ServiceResponse::new(request, body)
     }
 
     fn log_cause(&self, problem: &Problem) {
         if http::status(problem.code()).is_server_error() {
             let (request_id, error) = (self.id.uuid(), describe(problem));
-            tracing::error!(%request_id, %error, "a request failed");
+            tracing::error!(%request_id, %error, "request failed");
         }
     }
 
-    /// Offers the read for comparison, where it is one of the sample. What could not be answered cannot be compared.
+    /// Offers a sampled read for comparison. A failed read cannot be compared.
     fn offer(&self, response: &ServiceResponse, endpoint: Endpoint) {
-        let (Some(question), Some(chosen)) = (self.watched.take_question(), self.watched.chosen()) else {
+        let (Some(question), Some(routed)) = (self.recorder.take_question(), self.recorder.routed()) else {
             return;
         };
         if !response.status().is_server_error() {
-            let read = Read { question, route: endpoint.template(), model: chosen.model };
+            let read = Read { question, route: endpoint.template(), model: routed.model };
             self.state.sampler.offer(read, &self.state.router.routing());
         }
     }
 
     fn count(&self, response: &ServiceResponse, endpoint: Endpoint) {
-        let seconds = self.since.elapsed().as_secs_f64();
+        let seconds = self.started.elapsed().as_secs_f64();
         let (route, status) = (endpoint.template(), response.status());
         let method = method(response.request().method());
         let model = model(response);
-        self.state.metrics.answered(&Request { route, method, status: class(status), model }, seconds);
+        self.state
+            .metrics
+            .request_answered(&Request { route, method, status: class(status), model }, seconds);
         let (request_id, status, ms) = (self.id.uuid(), status.as_u16(), seconds * 1000.0);
-        tracing::info!(target: "daybook_api::access", %request_id, method, route, status, ms, model, "answered");
+        tracing::info!(target: "daybook_api::access", %request_id, method, route, status, ms, model, "request answered");
     }
 }
 
-/// Also of a request that its client gave up: it took as long as it had lasted.
+/// A request whose client hung up counts too, with the time until then.
 impl Drop for RequestMiddleware {
     fn drop(&mut self) {
-        if let Some(chosen) = self.watched.chosen() {
-            self.state.windows.answered(chosen, self.since.elapsed().as_secs_f64(), self.has_failed);
+        if let Some(routed) = self.recorder.routed() {
+            self.state.windows.answered(routed, self.started.elapsed().as_secs_f64(), self.view_failed);
         }
     }
 }
@@ -131,7 +132,7 @@ fn endpoint(request: &HttpRequest) -> Endpoint {
     request.app_data::<Endpoint>().copied().unwrap_or(Endpoint::Unknown)
 }
 
-/// The model that an answer names.
+/// The model named in the response headers.
 fn model(response: &ServiceResponse) -> &'static str {
     match response.headers().get(READ_MODEL).map(HeaderValue::as_bytes) {
         Some(b"legacy") => "legacy",
@@ -150,7 +151,7 @@ fn class(status: StatusCode) -> &'static str {
     }
 }
 
-/// The method as one of a few words: clients may make up others.
+/// The method as a metric label: clients may invent methods, so unknown ones are `other`.
 fn method(method: &Method) -> &'static str {
     const KNOWN: [(&Method, &str); 6] = [
         (&Method::GET, "GET"),

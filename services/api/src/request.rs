@@ -1,19 +1,19 @@
-//! What is decided once at the edge of a request, and carried through it: its id, language and trace, who it is routed
-//! as, which model and generation answer it, and how its answer leaves.
+//! The parts of a request that every handler needs: its id, language, trace and idempotency key, and the view that answers
+//! it.
 //!
-//! Nothing behind the edge chooses a model again: an answer that mixed two would belong to neither.
+//! The route is chosen here, once per request. Handlers never choose a model themselves: a response that mixed two models
+//! would agree with neither.
 
-pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod endpoint;
 pub(crate) mod header;
 pub(crate) mod json;
 mod language;
-pub(crate) mod passage;
+pub(crate) mod middleware;
 pub(crate) mod query;
+pub(crate) mod read_recorder;
 pub(crate) mod request_id;
 pub(crate) mod text;
-pub(crate) mod watched;
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -32,48 +32,44 @@ use daybook_projections::{Route, ViewError};
 use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
+use read_recorder::ReadRecorder;
 use request_id::RequestId;
-use watched::WatchedRead;
 
-/// The header that names the trace.
+/// The header with the W3C trace context.
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What a request says of itself, beside its path and body.
+/// The headers of one request, parsed, and the record of how it was routed.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestContext {
-    /// Its id.
     pub(crate) request_id: RequestId,
-    /// The language of its answer.
+    /// The language of the response.
     pub(crate) language: Language,
-    /// What its sender calls it by, to send it twice and have it done once.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
-    /// The trace it belongs to.
     traceparent: Option<TraceParent>,
-    /// The client that sent it, where it says so.
+    /// The client as named by `Daybook-Client`.
     client: Option<RoutedSubject>,
-    /// The position that its answer has to hold.
+    /// The position that the answering view must have reached.
     at_least: Option<Position>,
-    /// What is watched of it.
-    watched: Rc<WatchedRead>,
+    recorder: Rc<ReadRecorder>,
 }
 
 impl RequestContext {
-    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+    fn from_request(request: &HttpRequest) -> Result<Self, Problem> {
         let headers = request.headers();
         let id = request.extensions().get::<RequestId>().copied();
         Ok(Self {
-            request_id: id.unwrap_or_else(RequestId::fresh),
-            language: language::of(headers),
+            request_id: id.unwrap_or_else(RequestId::generate),
+            language: language::preferred(request),
             idempotency_key: header::idempotency_key(headers)?,
             traceparent: header::text(headers, &TRACEPARENT).and_then(TraceParent::parse),
             client: header::client(headers)?,
             at_least: header::at_least(headers)?,
-            watched: request.extensions().get::<Rc<WatchedRead>>().cloned().unwrap_or_default(),
+            recorder: request.extensions().get::<Rc<ReadRecorder>>().cloned().unwrap_or_default(),
         })
     }
 
-    /// Chooses what answers: for a subject, else for the client that the request names. Waits, within bounds, for the
-    /// position that the request asks for.
+    /// Chooses the view that answers, by the subject or else by the client that the request names. Waits a limited time
+    /// until that view has reached the position in `Daybook-At-Least`.
     pub(crate) async fn route(
         &self,
         state: &State,
@@ -87,40 +83,40 @@ impl RequestContext {
             }
         };
         if let Err(ViewError::NotLive { model }) = route {
-            // A view that is away is one that answers nothing.
-            self.watched.choose(model, RoutingReason::NoSubject, None);
+            // The guardrails count a view that is not live as one that fails the request.
+            self.recorder.record_route(model, RoutingReason::NoSubject, None);
         }
         let route = route?;
-        self.watched.choose(route.model(), route.because, subject);
+        self.recorder.record_route(route.model(), route.because, subject);
         state.metrics.routed(route.model(), route.because);
         Ok(route)
     }
 
-    /// Lets the other model be asked as well, once the answer is on its way, where this read is one of the sample.
-    pub(crate) fn ask_other(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
+    /// If this read is sampled, records the question that the other view answers too, once the response is on its way.
+    pub(crate) fn sample_shadow_read(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
         if state.sampler.is_due()
             && let Some(question) = question()
         {
-            self.watched.ask(question);
+            self.recorder.record_question(question);
         }
     }
 
-    /// Chooses the rule set that judges a booking: that of the model to which the subject is routed. It needs no view,
-    /// so that bookings are taken while a view is away.
-    pub(crate) fn judge(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
+    /// Chooses the rule set that decides a booking: that of the model to which the subject is routed. This needs no view,
+    /// so bookings are accepted while a view is down.
+    pub(crate) fn choose_rule_set(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
         let subject = subject.or(self.client.as_ref());
-        let (model, because): (ReadModel, RoutingReason) = state.router.routing().choose(subject);
-        self.watched.choose(model, because, subject);
-        state.metrics.routed(model, because);
+        let (model, reason): (ReadModel, RoutingReason) = state.router.routing().choose(subject);
+        self.recorder.record_route(model, reason, subject);
+        state.metrics.routed(model, reason);
         model
     }
 
-    /// Where a command of this request comes from.
-    pub(crate) fn origin(&self, actor: Actor, shown: Option<ReadModel>) -> Origin {
+    /// The metadata of the events that a command of this request records.
+    pub(crate) fn origin(&self, actor: Actor, read_model: Option<ReadModel>) -> Origin {
         Origin {
             correlation: Some(self.request_id.uuid()),
             traceparent: self.traceparent.clone(),
-            read_model: shown,
+            read_model,
             ..Origin::of(actor)
         }
     }
@@ -131,6 +127,6 @@ impl FromRequest for RequestContext {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(request))
+        ready(Self::from_request(request))
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer told, and the requests that most tests make.
+//! An HTTP client for the tests: requests that most of them send, and the response.
 
 use chrono::TimeDelta;
 use daybook_api::Role;
@@ -7,15 +7,15 @@ use daybook_tests::app::{App, token};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-/// An answer.
+/// A JSON response.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) json: Value,
 }
 
-impl Told {
+impl Response {
     pub(crate) fn code(&self) -> &str {
         self.json["code"].as_str().unwrap_or_default()
     }
@@ -28,7 +28,7 @@ impl Told {
         self.header("daybook-position").parse().unwrap()
     }
 
-    /// The same, once it is known to have gone well.
+    /// Asserts that the status is 200.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{}", self.json);
@@ -36,15 +36,15 @@ impl Told {
     }
 }
 
-/// Sends a request, whose answer has to be JSON.
-pub(crate) async fn told(request: RequestBuilder) -> Told {
-    let answer = request.send().await.unwrap();
-    let (status, headers) = (answer.status(), answer.headers().clone());
+/// Sends a request and asserts that the response is JSON.
+pub(crate) async fn send(request: RequestBuilder) -> Response {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
     assert!(headers["content-type"].to_str().unwrap().starts_with("application/json"), "{status}");
-    Told { status, headers, json: answer.json().await.unwrap() }
+    Response { status, headers, json: response.json().await.unwrap() }
 }
 
-/// The form that a booking client sends.
+/// The booking form of an old client.
 pub(crate) fn form() -> Value {
     json!({
         "patient_name": "홍길동", "phone": "010-1234-5678", "birth_date": "1990-01-01", "gender": "FEMALE",
@@ -53,7 +53,7 @@ pub(crate) fn form() -> Value {
     })
 }
 
-/// The form with other values in some fields; null takes a field out.
+/// The form with some fields replaced. Null removes a field.
 pub(crate) fn form_with(fields: Value) -> Value {
     let mut form = form();
     for (field, value) in fields.as_object().unwrap() {
@@ -63,33 +63,33 @@ pub(crate) fn form_with(fields: Value) -> Value {
     form
 }
 
-/// Books.
-pub(crate) async fn book(app: &App, form: &Value) -> Told {
-    told(app.post("/api/public/reservations").json(form)).await
+/// Sends a booking form.
+pub(crate) async fn book(app: &App, form: &Value) -> Response {
+    send(app.post("/api/public/reservations").json(form)).await
 }
 
 /// A request of a member of staff.
-pub(crate) fn staff(app: &App, role: Role, method: Method, path: &str) -> RequestBuilder {
+pub(crate) fn staff_request(app: &App, role: Role, method: Method, path: &str) -> RequestBuilder {
     app.request(method, path).bearer_auth(token("desk@clinic.example", role).unwrap())
 }
 
-/// A GET by an administrator.
-pub(crate) async fn look(app: &App, path: &str) -> Told {
-    told(staff(app, Role::Admin, Method::GET, path)).await
+/// Sends a GET request as an administrator.
+pub(crate) async fn get(app: &App, path: &str) -> Response {
+    send(staff_request(app, Role::Admin, Method::GET, path)).await
 }
 
 /// Sends JSON as an administrator.
-pub(crate) async fn tell(app: &App, method: Method, path: &str, body: &Value) -> Told {
-    told(staff(app, Role::Admin, method, path).json(body)).await
+pub(crate) async fn send_json(app: &App, method: Method, path: &str, body: &Value) -> Response {
+    send(staff_request(app, Role::Admin, method, path).json(body)).await
 }
 
-/// Sets the dynamic share.
-pub(crate) async fn set_share(app: &App, percent: f64) -> Told {
+/// Sets the rollout percentage.
+pub(crate) async fn set_share(app: &App, percent: f64) -> Response {
     let body = json!({"action": "set", "dynamicPercentage": percent, "reason": "test"});
-    tell(app, Method::POST, "/api/admin/read-model", &body).await.ok()
+    send_json(app, Method::POST, "/api/admin/read-model", &body).await.ok()
 }
 
-/// The application, routed to one of the models.
+/// The application with all reads routed to one model.
 pub(crate) async fn app_on(model: &str) -> App {
     let app = daybook_tests::app::spawn_app().await.unwrap();
     if model == "dynamic" {
@@ -98,14 +98,14 @@ pub(crate) async fn app_on(model: &str) -> App {
     app
 }
 
-/// The application over a clinic without an engine, whose views stand still, with a clock so far ahead.
+/// The application for a clinic without an engine, whose views do not advance. Its clock is ahead by `ahead`.
 pub(crate) async fn app_that_falls_behind(ahead: TimeDelta) -> App {
     let clinic = daybook_tests::clinic::Clinic::without_views().await.unwrap();
     clinic.rebuild().missing().await.unwrap().expect("the views of a new clinic");
     App::over(clinic, ahead).await.unwrap()
 }
 
-/// The id of the reservation in an answer.
-pub(crate) fn id(told: &Told) -> String {
-    told.json["reservation"]["id"].as_str().unwrap().to_owned()
+/// The id of the reservation in a response.
+pub(crate) fn reservation_id(response: &Response) -> String {
+    response.json["reservation"]["id"].as_str().unwrap().to_owned()
 }

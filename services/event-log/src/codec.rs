@@ -1,7 +1,7 @@
-//! How events are written: type names, schema versions, JSON in and JSON out.
+//! The event codec: type names, schema versions, and JSON in both directions.
 //!
-//! What stands here is storage format. Names, fields and versions are added to, never changed and never reused; golden
-//! files hold one of each for ever. Nothing in an error says what an event says.
+//! This is storage format. Names, fields and versions may be added, but never changed or reused. A golden
+//! file for each type and version holds the codec to that. No error contains text from an event.
 
 mod metadata;
 mod table;
@@ -15,65 +15,65 @@ pub use metadata::{Metadata, Recording, TraceParent};
 pub use table::{EVENT_TYPES, EventSchema, event_type_of};
 pub use upcast::{UpcastStep, Upcaster};
 
-/// Which form of an event type a payload has, from 1. It rises when fields change their meaning, not when one is added
-/// that old payloads can do without.
+/// Version of an event type's payload, from 1. It rises when fields change their meaning, not when an
+/// optional field is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct SchemaVersion(pub u16);
 
-/// Steps from old forms of event types to the present one. None yet: this is the first release.
+/// Steps from old schema versions to the current one. There are none yet: this is the first release.
 const STEPS: &[UpcastStep] = &[];
 
-/// Why a recorded event cannot be understood.
+/// Why a recorded event cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// A type that this release does not know: it was written by a newer one, or by somebody else.
+    /// The type is unknown: a newer release or another program wrote it.
     #[error("event type {event_type:?} is unknown to this release")]
     UnknownType {
-        /// The name as it is stored.
+        /// Name as stored.
         event_type: Box<str>,
     },
-    /// A schema version that this release does not know: it was written by a newer one.
+    /// The schema version is unknown: a newer release wrote it.
     #[error("{event_type} has schema version {version}, this release knows up to {known}; use the release that wrote it", version = version.0, known = known.0)]
     NewerSchema {
         /// Type of the event.
         event_type: EventType,
         /// Version of the payload.
         version: SchemaVersion,
-        /// Highest version that this release knows.
+        /// Highest version that this release can read.
         known: SchemaVersion,
     },
-    /// No step leads on from an old schema version: a fault of this release.
-    #[error("nothing leads {event_type} on from schema version {version}", version = version.0)]
+    /// No upcast step starts at this schema version: a bug in this release.
+    #[error("this release has no step that upcasts {event_type} from schema version {version}", version = version.0)]
     NoUpcast {
         /// Type of the event.
         event_type: EventType,
-        /// Version from which no step leads on.
+        /// Version without a step.
         version: SchemaVersion,
     },
-    /// The payload does not have the form of its type and version.
-    #[error("the payload of {event_type} does not have its form")]
+    /// The payload does not match its type and version.
+    #[error("the payload of {event_type} does not match its schema")]
     Payload {
         /// Type of the event.
         event_type: EventType,
-        /// Where it departs from it.
+        /// Position of the mismatch in the JSON text.
         #[source]
         fault: JsonFault,
     },
-    /// The metadata does not have its form.
-    #[error("the metadata does not have its form")]
+    /// The metadata does not match its schema.
+    #[error("the metadata does not match its schema")]
     Metadata(#[source] JsonFault),
 }
 
-/// Where a JSON text departs from its form. It leaves out what stands there: that may be anybody's words.
+/// Where a JSON text does not match its schema. It does not quote the text, which can contain personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{category:?} error at line {line}, column {column}")]
 pub struct JsonFault {
-    /// Kind of departure.
+    /// Syntax, data, I/O or unexpected end.
     pub category: serde_json::error::Category,
-    /// Line, from 1; 0 where it is not known.
+    /// From 1, or 0 if unknown.
     pub line: usize,
-    /// Column, from 1; 0 where it is not known.
+    /// From 1, or 0 if unknown.
     pub column: usize,
 }
 
@@ -83,7 +83,7 @@ impl From<serde_json::Error> for JsonFault {
     }
 }
 
-/// Writes an event with what is known about it.
+/// Encodes an event and its metadata.
 pub fn encode(id: EventId, event: &Event, metadata: &Metadata) -> NewEvent {
     let event_type = table::type_of(event);
     NewEvent {
@@ -94,26 +94,26 @@ pub fn encode(id: EventId, event: &Event, metadata: &Metadata) -> NewEvent {
     }
 }
 
-/// Reads an event and what is known about it.
+/// Decodes an event and its metadata.
 pub fn decode(recorded: &RecordedEvent) -> Result<(Event, Metadata), DecodeError> {
     let (version, metadata) = decode_metadata(&recorded.metadata)?;
     let event = decode_event(&recorded.event_type, version, &recorded.payload)?;
     Ok((event, metadata))
 }
 
-/// Reads an event with as much of its metadata as a view shows.
+/// Decodes an event and the part of its metadata that views show.
 pub fn decode_for_view(recorded: &RecordedEvent) -> Result<(Event, Recording), DecodeError> {
     let (version, recording) =
         Recording::read(&recorded.metadata).map_err(|error| DecodeError::Metadata(error.into()))?;
     Ok((decode_event(&recorded.event_type, version, &recorded.payload)?, recording))
 }
 
-/// Reads metadata alone, and the schema version of the payload beside it.
+/// Decodes metadata, and the schema version of the payload.
 pub fn decode_metadata(metadata: &[u8]) -> Result<(SchemaVersion, Metadata), DecodeError> {
     Metadata::read(metadata).map_err(|error| DecodeError::Metadata(error.into()))
 }
 
-/// Reads a payload alone. Old schema versions are led on to the present one first.
+/// Decodes a payload, after upcasting it to the current schema version.
 pub fn decode_event(event_type: &str, version: SchemaVersion, payload: &[u8]) -> Result<Event, DecodeError> {
     let event_type =
         table::find(event_type).ok_or_else(|| DecodeError::UnknownType { event_type: event_type.into() })?;

@@ -1,11 +1,12 @@
 //! The log in EventStoreDB (KurrentDB), for clinics that run a cluster.
 //!
-//! The `eventstore` crate has faults that a long-lived service meets: a client that is dead for good after one failed
-//! connect, operations without a deadline, subscriptions that spin once their stream has ended. They are guarded against
-//! in this folder and nowhere else: `supervisor` replaces clients and puts a deadline on every operation, `writer` settles
-//! appends whose answer was lost, `follower` reads instead of subscribing, and `nodelay` lets small requests leave at once.
+//! The `eventstore` crate has faults that a long-lived service meets: a client never recovers from one failed
+//! connect, operations have no deadline, and subscriptions spin when their stream ends. This folder works
+//! around them, and nothing outside it knows of them: `supervisor` replaces clients and gives each operation
+//! a deadline, `writer` repeats appends that got no answer, `follower` reads instead of subscribing, and
+//! `nodelay` turns on `TCP_NODELAY`.
 //!
-//! Positions are the server's own: the log's files in bytes. They rise in commit order and have gaps.
+//! Positions are the server's own: byte offsets in its log files. They rise in commit order and have gaps.
 
 mod connection_string;
 mod error;
@@ -39,18 +40,18 @@ pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};
 #[derive(Clone)]
 pub struct EventStoreLog {
     supervisor: Arc<Supervisor>,
-    /// Where the server's log ends, its own records included.
+    /// Head of the server's log, including the server's own records.
     known: KnownHead,
-    /// Daybook's last event, as far as it was seen: what lies before it need not be searched for it again.
+    /// Highest known position of an event of Daybook. A search for the head need not go back further.
     own: KnownHead,
     _watch: Arc<follower::HeadWatch>,
 }
 
 impl EventStoreLog {
-    /// Connects, and finds out where the log ends. Has to be called on a Tokio runtime.
+    /// Connects and reads the head. Must be called inside a Tokio runtime.
     ///
-    /// Nothing in the process may have chosen rustls' cryptography before: the client chooses its own and fails where that
-    /// was done.
+    /// The process must not have installed a default crypto provider for rustls: the client installs its own,
+    /// and fails if there is one.
     pub async fn connect(address: ConnectionString) -> Result<Self, EventStoreError> {
         let supervisor = Arc::new(Supervisor::new(address)?);
         let known = KnownHead::at(reader::with_retries(|| reader::raw_head(&supervisor)).await?);
@@ -104,7 +105,7 @@ impl EventLog for EventStoreLog {
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {
-        // Answered by the leader, who is the one that takes appends.
+        // The leader answers this read, and the leader is the node that accepts appends.
         reader::raw_head(&self.supervisor).await.map_err(EventStoreError::into_read).map(|_| ())
     }
 }

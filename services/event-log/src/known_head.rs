@@ -1,12 +1,12 @@
-//! The highest position that is known to be committed, for all who wait for what comes after.
+//! The highest position known to be committed, shared with everything that waits for new events.
 //!
-//! It only ever makes followers look sooner; what it misses they find by looking for themselves.
+//! It only makes followers read sooner. They find events that it misses by polling.
 
 use tokio::sync::watch;
 
 use crate::port::Position;
 
-/// The known head. Clones share it.
+/// Clones share the position.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownHead(watch::Sender<Position>);
 
@@ -15,7 +15,7 @@ impl KnownHead {
         Self(watch::Sender::new(head))
     }
 
-    /// Everything up to this position is committed.
+    /// Records that everything up to this position is committed.
     pub(crate) fn announce(&self, head: Position) {
         self.0.send_if_modified(|known| {
             let is_news = head > *known;

@@ -1,9 +1,11 @@
 //! The event log: its port, its adapters, the event codec, and the portable file.
 //!
-//! Nothing here decides anything: rules live in the domain, and what an event means to a view lives in the projections.
+//! Nothing here decides anything or knows what an event means: rules live in the domain, and views in the
+//! projections.
 //!
-//! Where to look: [`port`] is what the rest of Daybook programs against, [`codec`] turns events into bytes and back,
-//! [`memory`], [`postgres`] and [`eventstore`] are the adapters, [`portable`] exports a log to a file and imports it again.
+//! [`port`] is the interface that the rest of Daybook uses, [`codec`] turns events into bytes and back,
+//! [`memory`], [`postgres`] and [`eventstore`] are the adapters, and [`portable`] exports a log to a file and
+//! imports it again.
 
 mod backoff;
 pub mod codec;
@@ -15,6 +17,7 @@ pub mod port;
 pub mod portable;
 pub mod postgres;
 
+pub use backoff::Backoff;
 pub use codec::{DecodeError, Metadata, decode, encode};
 pub use eventstore::EventStoreLog;
 pub use memory::MemoryLog;

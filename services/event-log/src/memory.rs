@@ -1,7 +1,7 @@
-//! The log in memory: for tests and tools that need a log and no durability.
+//! The log in memory, for tests and tools that need no durability.
 //!
-//! It keeps the encoded bytes, never the events themselves, so that faults of the codec show. It forgets everything when
-//! it is dropped.
+//! It stores encoded bytes rather than events, so that tests find faults of the codec. Dropping it loses
+//! everything.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,10 +16,10 @@ use crate::port::{
     ReadError, RecordedEvent, RecordedStream, Revision, StreamName, check_append,
 };
 
-/// Events that it keeps at most.
+/// Events that it can hold.
 pub const MAX_MEMORY_EVENTS: usize = 4_000_000;
 
-/// Events that a follower takes out at a time.
+/// Events that a follower reads at a time.
 const FOLLOW_BATCH_EVENTS: usize = 1000;
 
 /// A log in memory. Clones share it.
@@ -35,7 +35,6 @@ struct Events {
     streams: HashMap<StreamName, Vec<usize>>,
 }
 
-/// The log has no room left.
 #[derive(Debug, thiserror::Error)]
 #[error("a log in memory keeps at most {MAX_MEMORY_EVENTS} events")]
 struct Full;
@@ -46,7 +45,7 @@ impl MemoryLog {
         Self { events: Arc::default(), head: watch::Sender::new(Position::START) }
     }
 
-    /// A writer that panicked can have left nothing half done: events go in as its last step.
+    /// A poisoned lock is safe to use: adding the events is a writer's last step.
     fn lock(&self) -> MutexGuard<'_, Events> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +63,7 @@ impl std::fmt::Debug for MemoryLog {
     }
 }
 
-/// Positions count from 1, so that 0 is before the first event.
+/// Positions start at 1, so that 0 is before the first event.
 fn position_at(index: usize) -> Position {
     Position::new(index as u64 + 1, index as u64 + 1).unwrap_or_default()
 }
@@ -83,7 +82,7 @@ impl Events {
                 Err(AppendError::Unavailable(Box::new(Full)))
             }
             AppendCheck::AtEnd => Ok(self.push(stream, expected, events)),
-            AppendCheck::PerhapsAlready => self.find(stream, expected, &events).map_or(conflict, Ok),
+            AppendCheck::MaybeRecorded => self.find(stream, expected, &events).map_or(conflict, Ok),
             AppendCheck::Conflict => conflict,
         }
     }
@@ -108,14 +107,14 @@ impl Events {
         appended
     }
 
-    /// The place of an append that stands already.
+    /// Where an append is already recorded, if it is.
     fn find(&self, stream: &StreamName, expected: Expected, events: &[NewEvent]) -> Option<Appended> {
         let first = expected.first_revision().get() as usize;
         let indexes = self.streams.get(stream)?.get(first..first + events.len())?;
-        let mut stands = indexes.iter().map(|index| self.all.get(*index));
+        let mut recorded = indexes.iter().map(|index| self.all.get(*index));
         let same =
-            stands.clone().zip(events).all(|(there, new)| there.is_some_and(|there| there.id == new.id));
-        let last = stands.next_back()??;
+            recorded.clone().zip(events).all(|(there, new)| there.is_some_and(|there| there.id == new.id));
+        let last = recorded.next_back()??;
         same.then_some(Appended { position: last.position, revision: last.revision })
     }
 
@@ -164,7 +163,7 @@ impl EventLog for MemoryLog {
                 let batch: Vec<_> =
                     log.lock().after(after, filter).take(FOLLOW_BATCH_EVENTS).cloned().collect();
                 let full = batch.len() == FOLLOW_BATCH_EVENTS;
-                // What was appended since `next` was announced may be in the batch already.
+                // Events appended after `next` was announced may already be in the batch.
                 let last = batch.last().map_or(next, |event| event.position);
                 let seen = if full { last } else { last.max(next) };
                 Some((finite(batch), (seen, head)))

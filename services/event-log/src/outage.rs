@@ -1,4 +1,4 @@
-//! How long a database has not answered a follower, and how long it is given.
+//! How long a database has been unavailable to a follower, and how long the follower waits for it.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::port::{ReadError, Source};
 
-/// Longest outage of the database that a follower sits out.
+/// Longest outage that a follower waits out before it fails.
 pub const FOLLOW_PATIENCE: Duration = Duration::from_secs(60);
 
-/// An outage, from the first failure in a row on.
+/// Consecutive failures.
 #[derive(Debug)]
 pub(crate) struct Outage {
     since: Option<Instant>,
@@ -19,11 +19,11 @@ pub(crate) struct Outage {
 
 impl Outage {
     /// The database has just answered.
-    pub(crate) const fn none() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { since: None, backoff: Backoff::new() }
     }
 
-    /// Waits a bounded while before the next attempt, or says that it has lasted too long.
+    /// Sleeps before the next attempt. Fails once the outage has lasted longer than [`FOLLOW_PATIENCE`].
     pub(crate) async fn wait(&mut self, source: Source) -> Result<(), ReadError> {
         let since = *self.since.get_or_insert_with(Instant::now);
         if since.elapsed() > FOLLOW_PATIENCE {

@@ -1,7 +1,7 @@
-//! The port: what Daybook asks of an event log, whichever database keeps it.
+//! The port: what Daybook needs from an event log, whatever database stores it.
 //!
-//! It names no database and never looks into a payload. What every adapter has to do is written once, in the contract
-//! suite of the tests, and run on all of them.
+//! It names no database and never reads a payload. The contract suite in the tests states once what every
+//! adapter has to do, and runs on all of them.
 
 mod connection;
 mod error;
@@ -23,21 +23,23 @@ pub use pages::{PageBounds, PageRange};
 pub use position::{InvalidPosition, InvalidRevision, Position, Revision};
 pub use stream::{Category, Filter, InvalidStreamName, StreamName};
 
-/// Events as they come out of a log, in order.
+/// Recorded events in order.
 pub type RecordedStream = BoxStream<'static, Result<RecordedEvent, ReadError>>;
 
-/// Bytes of payload and metadata that one append may hold. EventStoreDB takes 1 MiB, and counts names of types too.
+/// Bytes of payload and metadata that one append may hold. EventStoreDB accepts 1 MiB, including the names of
+/// types.
 pub const MAX_APPEND_BYTES: usize = 1024 * 1024 - 64 * 1024;
 
 /// Events that one append may hold.
 pub const MAX_APPEND_EVENTS: usize = 1000;
 
-/// An append-only log of events: streams, each in order, and one order over all of them.
+/// An append-only log of events: each stream is ordered, and so are all streams together.
 #[async_trait]
 pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
     /// Appends events to one stream, all or none.
     ///
-    /// Idempotent for ever: where the same ids stand already at that exact place, it answers as it did the first time.
+    /// Idempotent without a time limit: if the same ids are already recorded at exactly that place, it
+    /// returns the original answer.
     async fn append(
         &self,
         stream: &StreamName,
@@ -45,14 +47,14 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError>;
 
-    /// Whether patients' keys are kept in the log's own database, so that [`Self::append_with_keys`] takes them.
+    /// Whether the log's own database stores patients' keys, so that [`Self::append_with_keys`] accepts them.
     fn keeps_keys(&self) -> bool {
         false
     }
 
-    /// Appends events, and in the same commit the new keys they are sealed with: neither is ever there without the other.
+    /// Appends events and, in the same commit, the new keys they are sealed with.
     ///
-    /// Where the events stood before, so did keys, and those given here are left out.
+    /// If the events are already recorded, so are their keys, and the given ones are ignored.
     async fn append_with_keys(
         &self,
         stream: &StreamName,
@@ -67,31 +69,31 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
         }
     }
 
-    /// Events of one stream from a revision on (inclusive), in order. A stream that does not exist reads as empty.
+    /// Events of one stream from a revision (inclusive), in order. A stream that does not exist is empty.
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError>;
 
-    /// All events after a position that pass the filter, in order, up to the head at the time of the call: one snapshot.
+    /// All matching events after a position, in order, up to the head at the time of the call.
     async fn read_all(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError>;
 
-    /// Like [`Self::read_all`], and goes on with what is appended later. It ends only with an error; it never starts
-    /// "from now", because whoever follows has to say what it has seen.
+    /// Like [`Self::read_all`], and continues with events that are appended later. It ends only with an
+    /// error. There is no "from now": a follower always states the last position it has seen.
     async fn follow(&self, after: Position, filter: &Filter) -> Result<RecordedStream, ReadError>;
 
-    /// Position of the last event; [`Position::START`] where there is none.
+    /// Position of the last event, or [`Position::START`] in an empty log.
     async fn head(&self) -> Result<Position, ReadError>;
 
-    /// How many events there are after a position, counted no further than the limit: positions have gaps and, in some logs,
-    /// count bytes, so that no difference of two of them tells.
+    /// Number of events after a position, up to a limit. Positions cannot be subtracted: they have gaps, and
+    /// some logs count bytes.
     ///
-    /// Reads those events unless an adapter can do better; callers keep the limit low.
+    /// The default implementation reads the events, so keep the limit low.
     async fn count_after(&self, after: Position, limit: u32) -> Result<u32, ReadError> {
         let events = self.read_all(after, &Filter::all()).await?.take(limit as usize);
         events.try_fold(0, async |count, _| Ok(count + 1)).await
     }
 
-    /// How the connection fares. Asks nobody.
+    /// State of the connection as last seen, without asking the log.
     fn connection(&self) -> Connection;
 
-    /// Whether an append would be taken now, as far as can be told without one. Appends nothing.
+    /// Whether the log would probably accept an append now. Appends nothing.
     async fn check_writable(&self) -> Result<(), ReadError>;
 }

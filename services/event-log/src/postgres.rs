@@ -1,10 +1,10 @@
 //! The log in PostgreSQL: the default adapter.
 //!
-//! Positions are given in commit order: every append takes one advisory lock before it reads the head and holds it to
-//! the commit, so that no reader can ever see a position and miss a lower one. One writer task puts all appends that
-//! wait into one transaction, which is what makes that fast. Reads never take the lock.
+//! Positions are assigned in commit order. Every append takes one advisory lock before it reads the head and
+//! holds it until the commit, so no reader can see a position and miss a lower one. One writer task puts all
+//! waiting appends into one transaction, which makes this fast. Reads never take the lock.
 //!
-//! Only PostgreSQL's plain tables are relied on, no transaction ids: a restored dump is a log like any other.
+//! It relies on plain tables only, not on transaction ids, so a restored dump works like the original.
 
 pub mod binary;
 mod connection;
@@ -37,19 +37,19 @@ pub use schema::{MigrateError, Migrated, migrate};
 pub use wakeup::WakeupCounts;
 pub use writer::{APPEND_DEADLINE, RECONNECT_PATIENCE};
 
-/// Channel on which a commit announces the new head and the families of what it appended, as text.
+/// Channel on which a commit announces the new head and the categories it appended to, as text.
 pub const CHANNEL: &str = "daybook_events";
 
-/// Advisory lock under which positions are given. Other parts choose other numbers.
+/// Advisory lock that appends hold while they assign positions. Other locks use other numbers.
 pub const APPEND_LOCK: i64 = i64::from_be_bytes(*b"daybook\x01");
 
-/// Advisory lock under which migrations run.
+/// Advisory lock that migrations hold.
 pub const MIGRATE_LOCK: i64 = i64::from_be_bytes(*b"daybook\x02");
 
-/// What can be chosen about the adapter.
+/// Options of the adapter.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Connections for reads, kept open.
+    /// Connections for reads.
     pub pool_size: PoolSize,
 }
 
@@ -65,7 +65,7 @@ pub struct PostgresLog {
 impl PostgresLog {
     /// Connects to a database whose schema is up to date, see [`migrate`].
     ///
-    /// Connections are without TLS: for a socket or a trusted network.
+    /// Connections do not use TLS: use a socket or a trusted network.
     pub async fn connect(config: Config, options: Options) -> Result<Self, PostgresError> {
         let pool = create_pool(&config, options.pool_size)?;
         let head = reader::head(&pool).await?;
@@ -74,12 +74,12 @@ impl PostgresLog {
         Ok(Self { config, pool, writer, wakeup })
     }
 
-    /// How many times followers were woken by what was appended, for whoever wonders what following costs.
+    /// How often an announcement woke a follower. For tests and benchmarks of the cost of following.
     pub fn wakeup_counts(&self) -> WakeupCounts {
         self.wakeup.wakeup_counts()
     }
 
-    /// The pool of connections for reads, for others who read the same database.
+    /// The pool for reads, for other code that reads the same database.
     pub const fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -103,7 +103,7 @@ impl EventLog for PostgresLog {
         self.append_with_keys(stream, expected, events, Vec::new()).await
     }
 
-    /// The vault's table is in the same database.
+    /// The table of keys is in the same database.
     fn keeps_keys(&self) -> bool {
         true
     }

@@ -1,6 +1,6 @@
-//! What is known about an event beside what it says: when, by whom, because of what.
+//! Metadata of an event: when it was recorded, by whom and why.
 //!
-//! Kept short, since every event carries it. Fields that this release does not know are passed over.
+//! It is kept short, because every event carries it. Unknown fields are ignored.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,27 @@ use uuid::Uuid;
 use super::SchemaVersion;
 use daybook_domain::{Actor, ReadModel};
 
-/// What is known about an event.
+/// Metadata of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
-    /// When Daybook recorded it, by its own clock, to the microsecond.
+    /// By Daybook's clock, in microseconds.
     pub recorded_at: DateTime<Utc>,
     /// Who caused it.
     pub actor: Actor,
-    /// The request or run it belongs to; the same on all events of one.
+    /// The request or run that it belongs to.
     pub correlation_id: Option<Uuid>,
-    /// The event or command it follows from.
+    /// The event or command that caused it.
     pub causation_id: Option<Uuid>,
-    /// The trace it was recorded in.
+    /// The trace in which it was recorded.
     pub traceparent: Option<TraceParent>,
-    /// The read model that the client had been shown.
+    /// The read model that the client had seen.
     pub read_model: Option<ReadModel>,
 }
 
-/// When an event was recorded and by whom: what a view shows of its metadata.
+/// The part of the metadata that views show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// When Daybook recorded it, by its own clock, to the microsecond.
+    /// By Daybook's clock, in microseconds.
     pub recorded_at: DateTime<Utc>,
     /// Who caused it.
     pub actor: Actor,
@@ -41,7 +41,7 @@ pub struct Recording {
 pub struct TraceParent(Box<str>);
 
 impl TraceParent {
-    /// Takes a header's value; none where it has another form.
+    /// Parses the value of a `traceparent` header.
     pub fn parse(text: &str) -> Option<Self> {
         let sizes = [2, 32, 16, 2];
         let hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -50,13 +50,13 @@ impl TraceParent {
         sound.then(|| Self(text.into()))
     }
 
-    /// The header's value.
+    /// Value for a `traceparent` header.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// How it is stored.
+/// Metadata as stored.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema_version: SchemaVersion,
@@ -73,7 +73,7 @@ struct Stored {
     read_model: Option<ReadModel>,
 }
 
-/// As much of [`Stored`] as a view needs. The rest is passed over unread, which is half the work.
+/// The part of [`Stored`] that a view needs. Skipping the rest halves the time.
 #[derive(Deserialize)]
 struct StoredRecording {
     schema_version: SchemaVersion,
@@ -91,8 +91,8 @@ impl Recording {
         Ok((schema_version, Self { recorded_at, actor }))
     }
 
-    /// Reads what stands first in metadata that this program wrote, and leaves the rest unread, which a replay would else
-    /// spend a fifth of its decoding on. Whatever has another form is for the parser.
+    /// Reads the first fields of metadata that this program wrote and skips the rest, which would cost a
+    /// replay a fifth of its decoding time. Returns `None` for any other layout, which the parser then reads.
     fn read_head(bytes: &[u8]) -> Option<(SchemaVersion, Self)> {
         let (version, rest) = take_number(bytes.strip_prefix(br#"{"schema_version":"#)?)?;
         let (micros, rest) = take_number(rest.strip_prefix(br#","recorded_at":"#)?)?;
@@ -108,18 +108,18 @@ impl Recording {
     }
 }
 
-/// A whole number without a sign, and what follows it.
+/// An unsigned integer, and the bytes after it.
 fn take_number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let end = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
     let (digits, rest) = bytes.split_at_checked(end)?;
-    // A number that begins with a zero is none in JSON.
+    // JSON does not allow leading zeros.
     let sound = digits.len() == 1 || digits.first().is_some_and(|digit| *digit != b'0');
     let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
     sound.then_some((number, rest))
 }
 
 impl Metadata {
-    /// What is always known.
+    /// Metadata with the mandatory fields only.
     pub const fn new(actor: Actor, recorded_at: DateTime<Utc>) -> Self {
         Self {
             recorded_at,
@@ -142,7 +142,7 @@ impl Metadata {
             traceparent: self.traceparent.clone(),
             read_model: self.read_model,
         };
-        serde_json::to_vec(&stored).expect("metadata is written to memory")
+        serde_json::to_vec(&stored).expect("serializing metadata to memory cannot fail")
     }
 
     pub(super) fn read(bytes: &[u8]) -> serde_json::Result<(SchemaVersion, Self)> {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_parent_has_its_four_parts() {
+    fn a_traceparent_has_four_parts() {
         let sound = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(TraceParent::parse(sound).unwrap().as_str(), sound);
         for wrong in ["", "00", &sound[..54], &sound.to_uppercase(), &sound.replace("00-0", "01-0")] {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_keeps_microseconds_and_passes_over_what_it_does_not_know() {
+    fn metadata_keeps_microseconds_and_ignores_unknown_fields() {
         let at = DateTime::from_timestamp_micros(1_796_083_200_123_456).unwrap();
         let metadata = Metadata::new(Actor::public(), at);
         let bytes = metadata.write(SchemaVersion(1));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_form_than_this_program_gives_it_is_read_by_the_parser() {
+    fn metadata_in_another_layout_is_left_to_the_parser() {
         let other = [
             r#"{"actor":"public","schema_version":7,"recorded_at":1796083200123456}"#,
             r#"{ "schema_version": 7, "recorded_at": 1796083200123456, "actor": "public" }"#,

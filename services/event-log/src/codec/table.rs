@@ -1,6 +1,6 @@
-//! The table of event types: variant, stored name, schema version. The one place where they meet.
+//! The table of event types: variant, stored name and schema version. No other place connects them.
 //!
-//! A stored name is written out and never derived, so that renaming a struct cannot change what is stored.
+//! Stored names are written out, never derived, so renaming a struct cannot change what is stored.
 
 use daybook_domain::Event;
 use daybook_domain::catalog::CatalogEvent;
@@ -14,12 +14,12 @@ use serde::de::DeserializeOwned;
 use super::{DecodeError, SchemaVersion};
 use crate::port::EventType;
 
-/// One type of event as it is stored.
+/// An event type and the schema version in which this release writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventSchema {
-    /// Its stored name.
+    /// Name as stored.
     pub event_type: EventType,
-    /// The schema version in which it is written now.
+    /// Current schema version.
     pub version: SchemaVersion,
 }
 
@@ -106,18 +106,18 @@ event_types! {
     }
 }
 
-/// The stored name of an event's type.
+/// The type name under which an event is stored.
 pub const fn event_type_of(event: &Event) -> EventType {
     type_of(event).event_type
 }
 
-#[expect(clippy::expect_used, reason = "events hold nothing that JSON cannot: no maps, no foreign writers")]
+#[expect(clippy::expect_used, reason = "every event can be represented in JSON")]
 fn to_json(payload: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(payload).expect("an event is written to memory")
+    serde_json::to_vec(payload).expect("serializing an event to memory cannot fail")
 }
 
 fn from_json<T: DeserializeOwned>(event_type: EventType, payload: &[u8]) -> Result<T, DecodeError> {
-    // A text is checked once as a whole, bytes would be at each of their strings.
+    // Checking the whole text for UTF-8 once is faster than checking every string in it.
     let read = match std::str::from_utf8(payload) {
         Ok(text) => serde_json::from_str(text),
         Err(_) => serde_json::from_slice(payload),

@@ -1,7 +1,7 @@
-//! Upcasting: leading payloads of old schema versions on to the present one, step by step.
+//! Upcasting: converting payloads of old schema versions to the current one, step by step.
 //!
-//! A step is a pure function on JSON and is never changed once released. Present payloads pass through untouched, so
-//! that only old ones cost a detour.
+//! A step is a pure function on JSON and never changes after its release. Current payloads pass through
+//! unparsed, so only old ones cost time.
 
 use std::borrow::Cow;
 
@@ -11,30 +11,30 @@ use super::table::EventSchema;
 use super::{DecodeError, SchemaVersion};
 use crate::port::EventType;
 
-/// One step: payloads of one type from one schema version to the next.
+/// Converts payloads of one type from one schema version to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct UpcastStep {
-    /// Type of the event.
+    /// Type it applies to.
     pub event_type: EventType,
-    /// The version it starts from; it leads to the one after.
+    /// Version it starts from. The result has the next version.
     pub from: SchemaVersion,
-    /// Rewrites the payload.
+    /// Converts the payload.
     pub rewrite: fn(Value) -> Value,
 }
 
-/// Leads payloads on by a table of steps.
+/// Upcasts payloads with a table of steps.
 #[derive(Debug, Clone, Copy)]
 pub struct Upcaster<'a> {
     steps: &'a [UpcastStep],
 }
 
 impl<'a> Upcaster<'a> {
-    /// Goes by these steps.
+    /// Uses these steps, in any order.
     pub const fn new(steps: &'a [UpcastStep]) -> Self {
         Self { steps }
     }
 
-    /// Leads a payload on to the version in which its type is written now.
+    /// Converts a payload to the version in which this release writes its type.
     pub fn upcast<'p>(
         &self,
         event_type: EventSchema,
@@ -57,8 +57,8 @@ impl<'a> Upcaster<'a> {
     }
 
     fn step(&self, event_type: EventType, from: SchemaVersion) -> Result<&'a UpcastStep, DecodeError> {
-        let leads_on = |step: &&UpcastStep| step.event_type == event_type && step.from == from;
-        self.steps.iter().find(leads_on).ok_or(DecodeError::NoUpcast { event_type, version: from })
+        let matches = |step: &&UpcastStep| step.event_type == event_type && step.from == from;
+        self.steps.iter().find(matches).ok_or(DecodeError::NoUpcast { event_type, version: from })
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_old_version_is_led_on_to_the_present_one() {
+    fn old_versions_are_upcast_to_the_current_one() {
         let now = json!({ "name": "Daisy", "language": "ko" });
         assert_eq!(upcast(1, r#""Daisy""#).unwrap(), now);
         assert_eq!(upcast(2, r#"{"name":"Daisy"}"#).unwrap(), now);
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_present_payload_is_not_even_parsed() {
+    fn a_current_payload_is_not_parsed() {
         let payload = Upcaster::new(STEPS).upcast(NOW, SchemaVersion(3), b"not JSON").unwrap();
         assert!(matches!(payload, Cow::Borrowed(b"not JSON")));
     }
@@ -112,6 +112,9 @@ mod tests {
             "Greeted has schema version 4, this release knows up to 3; use the release that wrote it"
         );
         let missing = upcast(0, "{}").unwrap_err();
-        assert_eq!(missing.to_string(), "nothing leads Greeted on from schema version 0");
+        assert_eq!(
+            missing.to_string(),
+            "this release has no step that upcasts Greeted from schema version 0"
+        );
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn follow(
         filter,
         reading: None,
         is_quiet: false,
-        outage: Outage::none(),
+        outage: Outage::new(),
     };
     // Boxed: the state is moved with each event, and it is large.
     stream::try_unfold(Box::new(follower), |mut follower| async {
@@ -98,7 +98,7 @@ impl Follower {
         loop {
             match self.advance().await {
                 Ok(passed) => {
-                    self.outage = Outage::none();
+                    self.outage = Outage::new();
                     if let Some(event) = passed {
                         self.is_quiet = false;
                         return Ok(event);

@@ -1,15 +1,15 @@
-//! How a log's connection fares, for whoever watches the process.
+//! State of a log's connection, for health checks and metrics.
 
 use serde::Serialize;
 
-/// How a log's connection fares, as it is known without asking the log.
+/// State of a log's connection as last seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
-    /// Name of the adapter: `memory`, `postgres` or `eventstore`.
+    /// `memory`, `postgres` or `eventstore`.
     pub adapter: &'static str,
-    /// Whether the log answered when it was last heard of.
+    /// Whether the log answered the last time.
     pub is_up: bool,
-    /// How many times the connection was lost and made anew since the process began.
+    /// Reconnects since the process started.
     pub reconnects: u64,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between Daybook and its log. No variant holds, or may show, what an event says.
+//! Errors between Daybook and its log. No variant holds or shows the content of an event.
 
 use super::event::Expected;
 use super::position::{Position, Revision};
@@ -6,80 +6,80 @@ use super::position::{Position, Revision};
 /// An adapter's own error.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an append was not acknowledged.
+/// Why an append was not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The stream does not end where the writer thought. Nothing was appended: bring the state up to date and decide
-    /// anew.
-    #[error("the stream was expected {expected}, and {}", describe_actual(*actual))]
+    /// The stream does not end at the expected revision. Nothing was appended: read the new events and decide
+    /// again.
+    #[error("the stream was expected {expected}, but it {}", describe_actual(*actual))]
     RevisionConflict {
-        /// Where the writer thought the stream ends.
+        /// Where the writer expected the stream to end.
         expected: Expected,
-        /// Its last revision, none where it does not exist.
+        /// Its last revision, or `None` if it does not exist.
         actual: Option<Revision>,
     },
     /// The log cannot be reached. Nothing was appended.
     #[error("the event log cannot be reached")]
     Unavailable(#[source] Source),
-    /// The append was sent and no answer came: it may stand or not. Retry with the same ids.
-    #[error("the event log did not answer whether it has appended")]
+    /// The append was sent but not answered, so it may be recorded. Retry with the same ids.
+    #[error("the event log did not confirm the append; it may or may not be recorded")]
     Unknown(#[source] Source),
-    /// The append is larger than a log takes. Nothing was appended.
-    #[error("an append of {bytes} bytes is more than the {limit} that a log takes at once")]
+    /// The append is larger than a log accepts. Nothing was appended.
+    #[error("the append has {bytes} bytes, but a log accepts at most {limit} at once")]
     TooLarge {
-        /// Size of payloads and metadata.
+        /// Bytes of payloads and metadata.
         bytes: usize,
-        /// The most that is taken.
+        /// Upper bound, in bytes.
         limit: usize,
     },
-    /// The append makes no sense. Nothing was appended.
-    #[error("the append makes no sense")]
+    /// The append is invalid. Nothing was appended.
+    #[error("the append is invalid")]
     Invalid(#[source] InvalidAppend),
 }
 
-/// Why an append makes no sense.
+/// Why an append is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAppend {
-    /// It holds no event.
-    #[error("it holds no event")]
+    /// It has no events.
+    #[error("it has no events")]
     Empty,
-    /// It holds more events than a log takes at once.
-    #[error("it holds {events} events, at most {limit} are taken at once")]
+    /// It has more events than a log accepts at once.
+    #[error("it has {events} events, but a log accepts at most {limit} at once")]
     TooManyEvents {
-        /// How many it holds.
+        /// Number of its events.
         events: usize,
-        /// The most that is taken.
+        /// Upper bound, in events.
         limit: usize,
     },
     /// Two of its events have the same id.
     #[error("two of its events have the same id")]
     DuplicateIds,
-    /// Its revisions would leave the range of numbers.
-    #[error("its revisions would leave the range of numbers")]
+    /// Its revisions would exceed the range of a signed 64-bit number.
+    #[error("its revisions would exceed the allowed range")]
     RevisionOutOfRange,
-    /// A payload or metadata is not JSON, or has white space around it.
+    /// A payload or metadata is not JSON, or has surrounding white space.
     #[error("a payload or metadata is not JSON, or has white space around it")]
     NotJson,
-    /// It holds keys, and this log keeps none.
-    #[error("it holds keys, and this log keeps none")]
+    /// It has keys, but this log does not store keys.
+    #[error("it has keys, but this log does not store keys")]
     KeysNotKept,
-    /// The log's database does not take one of its values, such as JSON that is nested too deeply.
+    /// The database rejects one of its values, such as JSON that is nested too deeply.
     #[error("one of its values cannot be stored")]
     NotStorable,
 }
 
-/// Why a read failed or broke off.
+/// Why a read failed or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The log cannot be reached, or the connection was lost on the way. Read on after the last event seen.
+    /// The log cannot be reached, or the connection was lost. Continue after the last event received.
     #[error("the event log cannot be reached")]
     Unavailable(#[source] Source),
-    /// The log holds something that no adapter writes.
-    #[error("what the event log holds at or after position {position} is corrupt")]
+    /// The log contains a record that no adapter writes.
+    #[error("the event log is corrupt at or after position {position}")]
     Corrupt {
-        /// Position of the event, or of the last sound one before it.
+        /// Position of the event, or of the last valid one before it.
         position: Position,
-        /// What is wrong with it.
+        /// The fault found in the record.
         #[source]
         source: Source,
     },

@@ -1,4 +1,4 @@
-//! Events as a log sees them: an id, a type name, and bytes it never looks into.
+//! Events as a log sees them: an id, a type name, and bytes it never reads.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::position::{Position, Revision};
 use super::stream::StreamName;
 use super::{MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
 
-/// One event's id for ever. The writer chooses it; a retry uses the same.
+/// Id of an event. The writer chooses it, and a retry uses the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventId(pub Uuid);
@@ -25,17 +25,17 @@ impl fmt::Display for EventId {
     }
 }
 
-/// The name of an event type as logs store it, such as `ReservationRequested`.
+/// Name of an event type as stored, such as `ReservationRequested`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(&'static str);
 
 impl EventType {
-    /// Names an event type. Names of the product are in the codec's table; others are for tests of a log.
+    /// The product's names are in the codec's table. Tests of a log may use others.
     pub const fn named(name: &'static str) -> Self {
         Self(name)
     }
 
-    /// The name as it is stored.
+    /// Name as stored.
     pub const fn as_str(self) -> &'static str {
         self.0
     }
@@ -47,21 +47,21 @@ impl fmt::Display for EventType {
     }
 }
 
-/// An event that is to be appended.
+/// An event to append.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// Its id for ever.
+    /// A retry uses the same id.
     pub id: EventId,
-    /// Its type.
+    /// Name under which the type is stored.
     pub event_type: EventType,
-    /// What it says, JSON without white space around it.
+    /// JSON without surrounding white space.
     pub payload: Bytes,
-    /// What is known about it, JSON without white space around it.
+    /// JSON without surrounding white space.
     pub metadata: Bytes,
 }
 
 impl NewEvent {
-    /// Bytes of payload and metadata, which is what limits count.
+    /// Bytes of payload and metadata, which limits count.
     pub fn size_bytes(&self) -> usize {
         self.payload.len() + self.metadata.len()
     }
@@ -73,33 +73,33 @@ impl fmt::Debug for NewEvent {
     }
 }
 
-/// An event of the log.
+/// An event as recorded in a log.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// Its place in the order over all streams.
+    /// Its place in the order of the whole log.
     pub position: Position,
-    /// The stream it belongs to.
+    /// Stream that contains it.
     pub stream: StreamName,
-    /// Its place in that stream.
+    /// Its place in the stream.
     pub revision: Revision,
-    /// Its id for ever.
+    /// As chosen by the writer.
     pub id: EventId,
-    /// Its type as it is stored; one that this release does not know is kept as it is.
+    /// Type name as stored, even if this release does not know it.
     pub event_type: Arc<str>,
-    /// What it says, JSON.
+    /// JSON.
     pub payload: Bytes,
-    /// What is known about it, JSON.
+    /// JSON.
     pub metadata: Bytes,
 }
 
 impl fmt::Debug for RecordedEvent {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { position, stream, revision, event_type, .. } = self;
-        write!(formatter, "Recorded({position} {stream}@{revision} {event_type})")
+        write!(formatter, "RecordedEvent({position} {stream}@{revision} {event_type})")
     }
 }
 
-/// Where a stream has to end for an append to hold. There is no "anywhere": it could not be idempotent.
+/// Where a stream has to end for an append to succeed. There is no "anywhere", which could not be idempotent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Expected {
     /// The stream does not exist.
@@ -109,12 +109,12 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// What to expect of a stream whose last revision is known.
+    /// The expectation for a stream with this last revision.
     pub fn after(last: Option<Revision>) -> Self {
         last.map_or(Self::NoStream, Self::Exact)
     }
 
-    /// The last revision that is expected, none where the stream is not to exist.
+    /// The expected last revision, or `None` if the stream must not exist.
     pub const fn last(self) -> Option<Revision> {
         match self {
             Self::NoStream => None,
@@ -122,19 +122,19 @@ impl Expected {
         }
     }
 
-    /// The revision that the first appended event gets.
+    /// Revision of the first appended event.
     pub fn first_revision(self) -> Revision {
         self.last().map_or(Revision::FIRST, Revision::next)
     }
 
-    /// Judges an append of so many events to a stream that ends at `last`. The rule of every adapter that keeps its
-    /// streams itself.
+    /// Compares the expectation with the stream's last revision, for an append of this many events. Adapters
+    /// that store streams themselves use this rule.
     pub fn check(self, events: usize, last: Option<Revision>) -> AppendCheck {
         if self.last() == last {
             return AppendCheck::AtEnd;
         }
         let end = self.first_revision().plus(events.saturating_sub(1) as u64);
-        if last.is_some_and(|last| end <= last) { AppendCheck::PerhapsAlready } else { AppendCheck::Conflict }
+        if last.is_some_and(|last| end <= last) { AppendCheck::MaybeRecorded } else { AppendCheck::Conflict }
     }
 }
 
@@ -147,27 +147,28 @@ impl fmt::Display for Expected {
     }
 }
 
-/// How an append fits its stream.
+/// Result of comparing an append with its stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendCheck {
-    /// It goes on where the stream ends.
+    /// The append continues the stream.
     AtEnd,
-    /// The stream is longer already: the append stands if the events at its place have its ids, else it conflicts.
-    PerhapsAlready,
-    /// It can neither go on nor stand already.
+    /// The stream is longer. The append is already recorded if the events at its place have its ids;
+    /// otherwise it conflicts.
+    MaybeRecorded,
+    /// The append neither continues the stream nor can already be recorded.
     Conflict,
 }
 
-/// Where an append now stands.
+/// Where an append was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// Position of its last event.
+    /// Of its last event.
     pub position: Position,
-    /// Revision of its last event.
+    /// Of its last event.
     pub revision: Revision,
 }
 
-/// What every adapter checks before it sends an append; gives its size in bytes.
+/// The checks that every adapter makes before an append. Returns its size in bytes.
 pub fn check_append(expected: Expected, events: &[NewEvent]) -> Result<usize, AppendError> {
     let count = events.len();
     let invalid = |reason| Err(AppendError::Invalid(reason));
@@ -193,7 +194,7 @@ pub fn check_append(expected: Expected, events: &[NewEvent]) -> Result<usize, Ap
     Ok(bytes)
 }
 
-/// White space around it is refused: not every log would give it back.
+/// Surrounding white space is refused, because not every log would return it.
 fn is_json(bytes: &[u8]) -> bool {
     let is_bare = ![bytes.first(), bytes.last()].into_iter().flatten().any(u8::is_ascii_whitespace);
     let is_json = |text| serde_json::from_str::<IgnoredAny>(text).is_ok();

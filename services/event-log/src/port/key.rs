@@ -1,18 +1,18 @@
-//! Keys that a log keeps together with the events that were sealed with them. What is in them is the vault's to know.
+//! Keys that a log stores together with the events sealed with them. Only the vault can use them.
 
 use std::fmt;
 
 use bytes::Bytes;
 use daybook_domain::{KeyId, SubjectId};
 
-/// A key that is to be on disk no later than what was sealed with it.
+/// A key to store no later than the texts sealed with it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewKey {
-    /// What sealed texts name it by.
+    /// Sealed texts name their key by this id.
     pub id: KeyId,
-    /// Whose it is.
+    /// Owner of the key.
     pub subject: SubjectId,
-    /// The key as it is kept, wrapped by the master key.
+    /// The key, wrapped with the master key.
     pub wrapped: Bytes,
 }
 

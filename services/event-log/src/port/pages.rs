@@ -1,37 +1,37 @@
-//! Ranges of pages: so that a replay can take the clinic's days a part at a time.
+//! Ranges of clinic days, so that a replay can process the days in parts.
 //!
-//! Pages are ordered by name, byte by byte, which is the order of their days. It must never be an order that a database
-//! sees in another way.
+//! Streams of days are ordered by name, byte by byte, which is the order of the days. The order must not
+//! depend on a database's collation.
 
 use chrono::NaiveDate;
 
 use super::stream::{Category, StreamName};
 
-/// Which pages a reader wants: those after one day's, up to and with another's. Of other streams it says nothing.
+/// A range of clinic days: after one day, up to and including another. It does not restrict other streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PageRange {
-    /// The day whose page is just before the first one; none begins with the first page there is.
+    /// Day before the first one, or `None` to start with the first day there is.
     pub after: Option<NaiveDate>,
-    /// The day of the last page; none goes on to the last page there is.
+    /// Last day, or `None` to end with the last day there is.
     pub until: Option<NaiveDate>,
 }
 
 impl PageRange {
-    /// All pages.
+    /// All days.
     pub const ALL: Self = Self { after: None, until: None };
 
-    /// The range by names, for whoever asks it of many streams.
+    /// The same range by stream names, for checking many streams.
     pub fn bounds(&self) -> PageBounds {
         PageBounds { after: self.after.map(StreamName::page), until: self.until.map(StreamName::page) }
     }
 
-    /// Whether a stream is wanted: a page of the range, or no page at all.
+    /// Whether a stream is a day in the range, or not a day at all.
     pub fn matches(&self, stream: &StreamName) -> bool {
         *self == Self::ALL || self.bounds().matches(stream)
     }
 }
 
-/// A range of pages by their names.
+/// A range of clinic days by their stream names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageBounds {
     after: Option<StreamName>,
@@ -39,7 +39,7 @@ pub struct PageBounds {
 }
 
 impl PageBounds {
-    /// Whether a stream is wanted: a page of the range, or no page at all.
+    /// Whether a stream is a day in the range, or not a day at all.
     pub fn matches(&self, stream: &StreamName) -> bool {
         let within = self.after.as_ref().is_none_or(|after| stream > after)
             && self.until.as_ref().is_none_or(|until| stream <= until);
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_page_is_in_exactly_one_of_two_ranges_that_meet() {
+    fn two_adjacent_ranges_contain_every_day_exactly_once() {
         let day: NaiveDate = "2026-12-04".parse().unwrap();
         let (before, behind) = (
             PageRange { until: Some(day), ..PageRange::ALL },

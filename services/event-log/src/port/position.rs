@@ -1,6 +1,7 @@
-//! Where an event stands: its revision in its stream, its position in the log.
+//! Where an event is: its revision in its stream, and its position in the log.
 //!
-//! Positions are compared, stored and shown, never reckoned with: only an adapter knows what lies between two of them.
+//! Positions are compared, stored and shown, but never used in arithmetic: only an adapter knows what lies
+//! between two of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "u64", into = "u64")]
 pub struct Revision(u64);
 
-/// The number is no revision.
+/// The number is not a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a revision is a number from 0 to {max}", max = i64::MAX)]
 pub struct InvalidRevision;
@@ -21,28 +22,28 @@ impl Revision {
     /// The first event of a stream.
     pub const FIRST: Self = Self(0);
 
-    /// Takes a number that a signed 64-bit column holds.
+    /// Accepts numbers that fit a signed 64-bit column.
     pub const fn new(number: u64) -> Result<Self, InvalidRevision> {
         if number <= i64::MAX as u64 { Ok(Self(number)) } else { Err(InvalidRevision) }
     }
 
-    /// The number.
+    /// From 0.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The number as a signed column holds it.
+    /// For a signed 64-bit column.
     pub const fn as_i64(self) -> i64 {
         self.0 as i64
     }
 
-    /// The revision after this one; the last possible one stays.
+    /// The following revision. The highest possible revision is returned unchanged.
     #[must_use]
     pub const fn next(self) -> Self {
         self.plus(1)
     }
 
-    /// The revision so many events later, at most the last possible one.
+    /// The revision this many events later, at most the highest possible one.
     #[must_use]
     pub const fn plus(self, events: u64) -> Self {
         let sum = self.0.saturating_add(events);
@@ -78,9 +79,10 @@ impl From<Revision> for u64 {
     }
 }
 
-/// An event's place in the order over all streams. It has gaps.
+/// An event's place in the order of the whole log. Positions have gaps.
 ///
-/// Written `1234`, or `1234.1230` where a log tells the place of the commit from that of the event in it.
+/// Written as `1234`, or as `1234.1230` if a log distinguishes the place of the commit from that of the
+/// event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Position {
@@ -88,7 +90,7 @@ pub struct Position {
     prepare: u64,
 }
 
-/// The text or number is no position.
+/// The text or number is not a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a position is a number such as 1234, or two such as 1234.1230, none above {max}", max = i64::MAX)]
 pub struct InvalidPosition;
@@ -97,13 +99,13 @@ impl Position {
     /// Before the first event.
     pub const START: Self = Self { commit: 0, prepare: 0 };
 
-    /// Takes two numbers that signed 64-bit columns hold.
+    /// Accepts numbers that fit signed 64-bit columns.
     pub const fn new(commit: u64, prepare: u64) -> Result<Self, InvalidPosition> {
         let most = i64::MAX as u64;
         if commit <= most && prepare <= most { Ok(Self { commit, prepare }) } else { Err(InvalidPosition) }
     }
 
-    /// Reads what two columns hold.
+    /// A position from two columns: commit, prepare.
     pub fn from_parts(commit: i64, prepare: i64) -> Result<Self, InvalidPosition> {
         match (u64::try_from(commit), u64::try_from(prepare)) {
             (Ok(commit), Ok(prepare)) => Ok(Self { commit, prepare }),
@@ -111,7 +113,7 @@ impl Position {
         }
     }
 
-    /// For two columns: commit, prepare. In this order they compare as positions do.
+    /// Two columns: commit, prepare. In this order they compare as positions do.
     pub const fn to_parts(self) -> (i64, i64) {
         (self.commit as i64, self.prepare as i64)
     }
@@ -121,7 +123,7 @@ impl Position {
         self.commit
     }
 
-    /// Place of the event in the log.
+    /// Place of the event.
     pub const fn prepare(self) -> u64 {
         self.prepare
     }
@@ -151,7 +153,7 @@ impl FromStr for Position {
     }
 }
 
-/// Digits alone: the standard parser also takes a plus sign.
+/// Accepts digits only: the standard parser also accepts a plus sign.
 fn number(text: &str) -> Result<u64, InvalidPosition> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(InvalidPosition);
@@ -180,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_reads_back_what_it_prints() {
+    fn a_position_parses_from_its_own_text() {
         for (commit, prepare, text) in [(0, 0, "0"), (1234, 1234, "1234"), (1234, 1230, "1234.1230")] {
             let position = Position::new(commit, prepare).unwrap();
             assert_eq!(position.to_string(), text);
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_position_is_refused() {
+    fn texts_that_are_not_positions_are_refused() {
         for text in ["", "-1", "+1", "1.", ".1", "1.2.3", "9223372036854775808", "x"] {
             assert_eq!(text.parse::<Position>(), Err(InvalidPosition), "{text:?}");
         }

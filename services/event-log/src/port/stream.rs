@@ -1,4 +1,4 @@
-//! Names of streams, and filters over them.
+//! Stream names, and filters over them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use super::pages::PageRange;
 
-/// A family of streams: the part of a name before its first `-`.
+/// A category of streams: the part of a name before its first `-`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Category {
-    /// The pages of clinic days.
+    /// Day schedules, one stream for each clinic day.
     Daybook,
     /// The catalog of services.
     Catalog,
     /// The clinic's weekly hours.
     Hours,
-    /// Which read model answers whom.
+    /// The rollout, and which read model answers each patient.
     Routing,
     /// Patients who asked to be forgotten.
     Privacy,
 }
 
 impl Category {
-    /// All of them.
+    /// Every category, in the order of their declaration.
     pub const ALL: [Self; 5] = [Self::Daybook, Self::Catalog, Self::Hours, Self::Routing, Self::Privacy];
 
     /// The text before the `-`.
@@ -43,21 +43,21 @@ impl Category {
     }
 }
 
-/// The text is no name of a stream.
+/// The text is not a stream name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a stream is named by its family and a name, such as daybook-2026-12-01 or catalog-main")]
+#[error("a stream name has a category and a name, such as daybook-2026-12-01 or catalog-main")]
 pub struct InvalidStreamName;
 
-/// The name of one stream, such as `daybook-2026-12-01`. Clones share it.
+/// Name of a stream, such as `daybook-2026-12-01`. Clones share its text.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Box<str>", into = "Box<str>")]
 pub struct StreamName(Arc<str>);
 
 impl StreamName {
-    /// Longest name, in bytes.
+    /// In bytes.
     pub const MAX_LENGTH: usize = 64;
 
-    /// The page of a clinic day.
+    /// The schedule of a clinic day.
     pub fn page(date: NaiveDate) -> Self {
         Self(format!("{}-{}", Category::Daybook.as_str(), date.format("%Y-%m-%d")).into())
     }
@@ -72,7 +72,7 @@ impl StreamName {
         Self("hours-main".into())
     }
 
-    /// Which read model answers whom.
+    /// The rollout, and which read model answers each patient.
     pub fn routing() -> Self {
         Self("routing-main".into())
     }
@@ -82,7 +82,7 @@ impl StreamName {
         Self("privacy-main".into())
     }
 
-    /// Takes a name of a known family: `family-name`, at most 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
+    /// Parses `category-name` with a known category: at most 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
     pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, InvalidStreamName> {
         let text = text.into();
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -91,28 +91,28 @@ impl StreamName {
         if sound { Ok(Self(text)) } else { Err(InvalidStreamName) }
     }
 
-    /// The name as it is stored.
+    /// Name as stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its family.
-    #[expect(clippy::expect_used, reason = "no name is made without a known family")]
+    /// The part of the name before its first `-`.
+    #[expect(clippy::expect_used, reason = "no name is made without a known category")]
     pub fn category(&self) -> Category {
-        find_category(&self.0).expect("a name has a known family")
+        find_category(&self.0).expect("a name has a known category")
     }
 
-    /// The clinic day whose page this is; none for other streams.
+    /// The clinic day of a day schedule, `None` for other streams.
     pub fn page_date(&self) -> Option<NaiveDate> {
-        let (family, name) = self.0.split_once('-')?;
+        let (prefix, name) = self.0.split_once('-')?;
         let date = name.parse().ok()?;
-        (family == Category::Daybook.as_str() && Self::page(date) == *self).then_some(date)
+        (prefix == Category::Daybook.as_str() && Self::page(date) == *self).then_some(date)
     }
 }
 
 fn find_category(text: &str) -> Option<Category> {
-    let (family, name) = text.split_once('-')?;
-    Category::ALL.into_iter().find(|category| category.as_str() == family && !name.is_empty())
+    let (prefix, name) = text.split_once('-')?;
+    Category::ALL.into_iter().find(|category| category.as_str() == prefix && !name.is_empty())
 }
 
 impl fmt::Display for StreamName {
@@ -141,7 +141,7 @@ impl From<StreamName> for Box<str> {
     }
 }
 
-/// Which streams a reader wants.
+/// The streams that a reader selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filter {
     categories: Option<u8>,
@@ -149,40 +149,40 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// All of them.
+    /// All streams.
     pub const fn all() -> Self {
         Self { categories: None, pages: PageRange::ALL }
     }
 
-    /// Those of some families. None at all passes nothing.
+    /// Streams of these categories. An empty list selects nothing.
     pub fn categories(categories: impl IntoIterator<Item = Category>) -> Self {
         let categories = categories.into_iter().fold(0, |set, category| set | category.bit());
         Self { categories: Some(categories), pages: PageRange::ALL }
     }
 
-    /// The same, but of the pages only those of a range.
+    /// The same filter, restricted to a range of clinic days.
     #[must_use]
     pub const fn with_pages(self, pages: PageRange) -> Self {
         Self { pages, ..self }
     }
 
-    /// Whether a stream is wanted.
+    /// Whether the filter selects this stream.
     pub fn matches(&self, stream: &StreamName) -> bool {
         self.includes(stream.category()) && self.pages.matches(stream)
     }
 
-    /// Whether a family is wanted, or some of it.
+    /// Whether the filter selects this category, or part of it.
     pub fn includes(&self, category: Category) -> bool {
         self.categories.is_none_or(|set| set & category.bit() != 0)
     }
 
-    /// The families that are wanted, or nothing where the filter passes all of them.
+    /// The selected categories, or `None` if there is no restriction.
     pub fn selected_categories(&self) -> Option<Vec<Category>> {
         self.categories
             .map(|set| Category::ALL.into_iter().filter(|category| set & category.bit() != 0).collect())
     }
 
-    /// The pages that are wanted, where those of the family are.
+    /// The selected clinic days. They matter only if the category of day schedules is selected.
     pub const fn pages(&self) -> PageRange {
         self.pages
     }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_is_named_by_its_date() {
+    fn a_day_schedule_is_named_by_its_date() {
         let date = NaiveDate::from_ymd_opt(2026, 12, 1).unwrap();
         let page = StreamName::page(date);
         assert_eq!(page.as_str(), "daybook-2026-12-01");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_a_stream_is_refused() {
+    fn texts_that_are_not_stream_names_are_refused() {
         for text in ["", "daybook", "daybook-", "-main", "other-main", "hours-a b", "$hours-main"] {
             assert_eq!(StreamName::parse(text), Err(InvalidStreamName), "{text:?}");
         }
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_passes_the_families_it_names() {
+    fn a_filter_matches_the_categories_it_names() {
         let filter = Filter::categories([Category::Catalog, Category::Hours]);
         assert!(filter.matches(&StreamName::catalog()) && filter.matches(&StreamName::hours()));
         assert!(!filter.matches(&StreamName::routing()));

@@ -1,18 +1,19 @@
-//! PostgreSQL's binary COPY format, read without copying. The server sends whole rows, so that a chunk never ends within one.
+//! PostgreSQL's binary COPY format, read without copying. The server sends whole rows, so a chunk never ends
+//! inside one.
 //!
-//! It must never know what a column means. Format: PostgreSQL manual, COPY, "Binary Format".
+//! It knows nothing about the meaning of columns. Format: PostgreSQL manual, COPY, "Binary Format".
 
 use bytes::Bytes;
 
-/// First bytes of the format, before flags and an extension, both counted in four bytes.
+/// Signature of the format. Flags and the length of an extension follow, four bytes each.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
-/// The mark that there are no more rows.
+/// Marks the end of the rows.
 const TRAILER: i16 = -1;
 
-/// What came is not in the format, or not of the columns that were asked for.
+/// The data is not in the format, or does not have the expected columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("PostgreSQL's copy is broken")]
+#[error("PostgreSQL sent a malformed COPY")]
 pub struct BrokenCopy;
 
 /// Reads one copy, chunk after chunk.
@@ -23,12 +24,13 @@ pub struct BinaryCopy {
 }
 
 impl BinaryCopy {
-    /// A copy of rows with so many columns.
+    /// A copy of rows with this many columns.
     pub const fn new(columns: i16) -> Self {
         Self { columns, in_rows: false }
     }
 
-    /// Goes to the next row of a chunk, whose columns follow in order. Whether there is one.
+    /// Advances to the next row of a chunk and returns whether there is one. The columns then follow in
+    /// order.
     pub fn next_row(&mut self, chunk: &mut Chunk<'_>) -> Result<bool, BrokenCopy> {
         if !self.in_rows {
             chunk.skip_header()?;
@@ -45,7 +47,7 @@ impl BinaryCopy {
     }
 }
 
-/// What the server sent at once, and how far it was read.
+/// A chunk of a copy, and the read offset in it.
 #[derive(Debug)]
 pub struct Chunk<'c> {
     bytes: &'c Bytes,
@@ -53,7 +55,7 @@ pub struct Chunk<'c> {
 }
 
 impl<'c> Chunk<'c> {
-    /// A chunk of which nothing was read.
+    /// An unread chunk.
     pub const fn new(bytes: &'c Bytes) -> Self {
         Self { bytes, at: 0 }
     }
@@ -82,7 +84,7 @@ impl<'c> Chunk<'c> {
         self.take(extension as usize).map(|_| ())
     }
 
-    /// The next column; none where it is null.
+    /// The next column, `None` for null.
     pub fn nullable(&mut self) -> Result<Option<&'c [u8]>, BrokenCopy> {
         match i32::from_be_bytes(self.array()?) {
             -1 => Ok(None),
@@ -95,12 +97,12 @@ impl<'c> Chunk<'c> {
         self.nullable()?.ok_or(BrokenCopy)
     }
 
-    /// The next column, which has a fixed length.
+    /// The next column, which must have this length.
     pub fn fixed<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH], BrokenCopy> {
         self.field()?.try_into().map_err(|_| BrokenCopy)
     }
 
-    /// The next column, as a part of the chunk that outlives it.
+    /// The next column, as a slice that shares the chunk's memory.
     pub fn part(&mut self) -> Result<Bytes, BrokenCopy> {
         Ok(self.bytes.slice_ref(self.field()?))
     }
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_read_in_order_and_null_is_told_from_empty() {
+    fn columns_are_read_in_order_and_null_differs_from_empty() {
         let bytes = Bytes::from([header(), row(&[Some(b"ab"), None, Some(b"")]), vec![0xff, 0xff]].concat());
         let (mut copy, mut chunk) = (BinaryCopy::new(3), Chunk::new(&bytes));
         assert!(copy.next_row(&mut chunk).unwrap());
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_or_of_another_form_is_broken() {
+    fn malformed_copies_are_refused() {
         let whole = [header(), row(&[Some(b"ab")])].concat();
         let read = |bytes: &[u8], columns| {
             let bytes = Bytes::copy_from_slice(bytes);

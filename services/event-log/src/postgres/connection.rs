@@ -12,13 +12,11 @@ use tokio_postgres::{Client, Config, Connection, NoTls, Socket};
 
 use super::error::PostgresError;
 
-/// Longest time to make a connection.
 pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Longest time to wait for a free connection of the pool.
 const POOL_WAIT: Duration = Duration::from_secs(5);
 
-/// Number of connections that a pool keeps.
+/// Upper bound of the pool, in connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSize(pub usize);
 
@@ -28,7 +26,7 @@ impl Default for PoolSize {
     }
 }
 
-/// Makes a pool of connections. None is opened before it is asked for; lost ones are replaced.
+/// Creates a pool. It opens connections on demand and replaces lost ones.
 pub fn create_pool(config: &Config, size: PoolSize) -> Result<Pool, PostgresError> {
     let method = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(named(config, "daybook"), NoTls, method);
@@ -41,7 +39,7 @@ pub fn create_pool(config: &Config, size: PoolSize) -> Result<Pool, PostgresErro
     pool.map_err(|error| PostgresError::Pool(Box::new(error)))
 }
 
-/// Names a session in `pg_stat_activity`, unless its owner has.
+/// Sets the session's name in `pg_stat_activity`, unless the configuration has one.
 pub(super) fn named(config: &Config, name: &str) -> Config {
     let mut config = config.clone();
     if config.get_application_name().is_none() {
@@ -59,7 +57,7 @@ async fn connect(
     Ok(connecting.await.map_err(|_| PostgresError::Deadline(CONNECT_DEADLINE))??)
 }
 
-/// A connection of its own that moves by itself. Dropping it closes the socket at once, whatever is still on its way.
+/// A connection driven by its own task. Dropping it closes the socket at once.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
@@ -84,8 +82,8 @@ impl Drop for Session {
     }
 }
 
-/// Moves a connection only while somebody waits for its answers: for one that brings so much that to hand every part of it
-/// from task to task would cost as much as the work. The connection closes when this is dropped.
+/// Drives a connection only while a caller waits for its answers. A large COPY is faster this way, because
+/// its chunks are not passed between tasks. Dropping it closes the connection.
 pub(super) struct Driver(BoxFuture<'static, Result<(), tokio_postgres::Error>>);
 
 impl Driver {
@@ -94,7 +92,7 @@ impl Driver {
         Ok((client, Self(connection.boxed())))
     }
 
-    /// Waits for an answer and lets the connection move meanwhile, but not longer than is allowed.
+    /// Waits for an answer, up to a deadline, and drives the connection meanwhile.
     pub(super) async fn within<T, E: Into<PostgresError>>(
         &mut self,
         deadline: Duration,
@@ -111,7 +109,7 @@ impl Driver {
     }
 }
 
-/// Waits for an answer, but not longer than is allowed.
+/// Waits for an answer, up to a deadline.
 pub(super) async fn within<T, E: Into<PostgresError>>(
     deadline: Duration,
     answer: impl Future<Output = Result<T, E>>,

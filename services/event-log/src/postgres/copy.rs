@@ -1,6 +1,6 @@
 //! Replay: all events by `COPY … (FORMAT binary)`, on a connection of its own, in one snapshot.
 //!
-//! Payloads are slices of what came off the socket, and names are shared: nothing is copied.
+//! Nothing is copied: payloads are slices of the received bytes, and names are shared.
 
 use std::time::Duration;
 
@@ -16,16 +16,15 @@ use super::interner::NameInterner;
 use super::row::{self, Columns};
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Source};
 
-/// Longest time in which nothing comes.
+/// Time limit for the next chunk.
 const SILENCE_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Events that are passed on together, where that many have come.
+/// Events that are passed on together, if that many have arrived.
 const BATCH_EVENTS: usize = 256;
 
 /// Columns of a row.
 const FIELDS: i16 = 7;
 
-/// All events after a position that pass the filter.
 pub(super) async fn read_all(
     config: &Config,
     after: Position,
@@ -43,7 +42,7 @@ pub(super) async fn read_all(
 struct CopyReader {
     rows: std::pin::Pin<Box<CopyOutStream>>,
     parser: Parser,
-    /// Both dropped with the reading, which ends the copy on the server.
+    /// Dropping both ends the copy on the server.
     driver: Driver,
     _client: Client,
 }
@@ -52,7 +51,7 @@ impl CopyReader {
     async fn start(config: &Config, after: Position, filter: &Filter) -> Result<Self, PostgresError> {
         let (client, mut driver) = Driver::open(config, "daybook replay").await?;
         let (columns, condition) = (row::COLUMNS, row::condition(filter));
-        // COPY takes no parameters; a position is a number and the condition is made of our own names.
+        // COPY takes no parameters. The position is a number, and the condition contains only our own names.
         let (position, _) = after.to_parts();
         let sql = format!(
             "COPY (SELECT {columns} FROM event_log.events WHERE position > {position} AND {condition} \
@@ -62,7 +61,7 @@ impl CopyReader {
         Ok(Self { rows: Box::pin(rows), parser: Parser::new(after), driver, _client: client })
     }
 
-    /// The next events, and whether they are the last: because there are no more, or because the last one is an error.
+    /// The next events, and whether the stream ends with them.
     async fn next_batch(&mut self) -> (Vec<Result<RecordedEvent, ReadError>>, bool) {
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
         let first = match self.driver.within(SILENCE_DEADLINE, self.rows.try_next()).await {
@@ -71,7 +70,7 @@ impl CopyReader {
         };
         let mut arrived = Some(first.map(Ok));
         while let Some(chunk) = arrived {
-            if !self.take(chunk, &mut batch) {
+            if !self.parse_chunk(chunk, &mut batch) {
                 return (batch, true);
             }
             arrived = if batch.len() < BATCH_EVENTS { self.rows.next().now_or_never() } else { None };
@@ -79,8 +78,8 @@ impl CopyReader {
         (batch, false)
     }
 
-    /// Takes in what the server sent, and says whether there can be more.
-    fn take(
+    /// Parses a chunk and returns whether there can be more.
+    fn parse_chunk(
         &mut self,
         chunk: Option<Result<Bytes, tokio_postgres::Error>>,
         batch: &mut Vec<Result<RecordedEvent, ReadError>>,
@@ -96,7 +95,7 @@ impl CopyReader {
     }
 }
 
-/// Makes events of the rows.
+/// Turns rows into events.
 struct Parser {
     copy: BinaryCopy,
     names: NameInterner,
@@ -108,7 +107,7 @@ impl Parser {
         Self { copy: BinaryCopy::new(FIELDS), names: NameInterner::default(), last: after }
     }
 
-    /// Appends the events of a chunk, and says whether all of it was sound.
+    /// Appends the events of a chunk and returns whether all of it was valid.
     fn parse(&mut self, chunk: &Bytes, events: &mut Vec<Result<RecordedEvent, ReadError>>) -> bool {
         let mut chunk = Chunk::new(chunk);
         loop {
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_however_many_a_chunk_holds() {
+    fn rows_are_read_however_many_a_chunk_has() {
         let mut parser = Parser::new(Position::START);
         assert!(parse(&mut parser, header()).is_empty());
         let events = parse(&mut parser, [row(1), row(2)].concat());
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_copy_is_reported_with_the_last_sound_position() {
+    fn a_malformed_copy_is_reported_with_the_last_valid_position() {
         let cut = [header(), row(5), row(6)[..40].to_vec()].concat();
         let events = parse(&mut Parser::new(Position::START), cut);
         let five = Position::new(5, 5).unwrap();

@@ -1,7 +1,7 @@
-//! What PostgreSQL or the way to it can answer instead of what was asked.
+//! Errors of PostgreSQL and of the connection to it.
 //!
-//! A server's details and messages about values quote rows, so they are left out: an error must not say what an event
-//! says.
+//! The server's details, and its messages about values, quote rows, so they are left out: an error must not
+//! contain text from an event.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,39 +11,39 @@ use tokio_postgres::error::SqlState;
 use super::binary::BrokenCopy;
 use crate::port::{AppendError, InvalidAppend, ReadError};
 
-/// Why PostgreSQL did not do what was asked.
+/// Why PostgreSQL did not execute a request.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// The server refused the statement.
-    #[error("PostgreSQL refused: {message} (SQLSTATE {code})", code = code.code())]
+    /// The server rejected the statement.
+    #[error("PostgreSQL rejected the statement: {message} (SQLSTATE {code})", code = code.code())]
     Refused {
-        /// PostgreSQL's code.
+        /// SQLSTATE.
         code: SqlState,
-        /// PostgreSQL's words, where they cannot quote a value.
+        /// PostgreSQL's message, unless it could quote a value.
         message: String,
     },
-    /// The connection could not be made or was lost.
+    /// The connection failed or could not be opened.
     #[error("no connection to PostgreSQL")]
     Connection(#[source] tokio_postgres::Error),
-    /// No connection of the pool became free, or none could be made.
-    #[error("the pool gave no connection to PostgreSQL")]
+    /// No connection of the pool became free, or none could be opened.
+    #[error("no connection of the PostgreSQL pool became available")]
     Pool(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// No answer within the time that was allowed.
+    /// No answer within this time.
     #[error("PostgreSQL did not answer within {0:?}")]
     Deadline(Duration),
-    /// An earlier failure, reported to everybody whom it concerns.
+    /// An error that several callers share.
     #[error(transparent)]
     Shared(Arc<PostgresError>),
-    /// The database takes no writes: it is a standby, or was set to be read only.
-    #[error("PostgreSQL is read only")]
+    /// The database accepts no writes: it is a standby, or set to read-only.
+    #[error("PostgreSQL is read-only")]
     ReadOnly,
-    /// Somebody writes events without the lock under which positions are given.
-    #[error("events were written past the lock of the event log")]
+    /// Another program writes events without holding the append lock.
+    #[error("another program writes events without the append lock")]
     LockIgnored,
-    /// What it sent is not what was asked for.
+    /// The server sent a malformed COPY.
     #[error(transparent)]
     Broken(#[from] BrokenCopy),
-    /// The task that served the log has ended.
+    /// The task that serves the log has ended.
     #[error("the log was closed")]
     Closed,
 }
@@ -68,15 +68,15 @@ impl From<deadpool_postgres::PoolError> for PostgresError {
     }
 }
 
-/// Classes 22 (data exception), 23 (integrity constraint violation) and 54 (program limit exceeded). Not a key that is
-/// taken: positions and revisions are ours to choose, and chosen anew by another attempt.
+/// Classes 22 (data exception), 23 (integrity constraint violation) and 54 (program limit exceeded), except
+/// for a unique violation: positions and revisions are ours to choose, and the next attempt chooses others.
 fn is_about_values(code: &SqlState) -> bool {
     *code != SqlState::UNIQUE_VIOLATION
         && ["22", "23", "54"].iter().any(|class| code.code().starts_with(class))
 }
 
 impl PostgresError {
-    /// Whether the server looked at the values and did not take them: another attempt would end the same.
+    /// Whether the server rejected a value, so that a retry would fail in the same way.
     pub fn is_about_values(&self) -> bool {
         match self {
             Self::Refused { code, .. } => is_about_values(code),
@@ -91,12 +91,12 @@ impl PostgresError {
         }
     }
 
-    /// Whether the server answered at all.
+    /// Whether the server answered.
     pub(super) const fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }
 
-    /// For an append of which nothing can stand.
+    /// For an append that is certainly not recorded.
     pub(super) fn into_refused_append(self) -> AppendError {
         if self.is_about_values() {
             return AppendError::Invalid(InvalidAppend::NotStorable);

@@ -1,7 +1,8 @@
-//! Following: pages of what was appended after a position, for as long as the reader wants.
+//! Following: pages of events after a position, including those appended later.
 //!
-//! A follower goes from position to position and never past the known head. What its filter holds back does not wake it; it
-//! comes across that when it polls. It survives restarts of the server; only an outage that outlasts [`FOLLOW_PATIENCE`](crate::FOLLOW_PATIENCE) ends it.
+//! A follower never reads past the known head. Events that its filter excludes do not wake it; it passes them
+//! when it polls. It survives restarts of the server, and fails only after an outage longer than
+//! [`FOLLOW_PATIENCE`](crate::FOLLOW_PATIENCE).
 
 use std::time::Duration;
 
@@ -16,18 +17,17 @@ use super::wakeup::Wakeup;
 use crate::outage::Outage;
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream};
 
-/// How often a follower looks for itself where nothing wakes it.
+/// How often a follower polls if nothing wakes it.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long a follower rests when nothing of what came passed its filter. Under load something comes all the time, and a
-/// follower of what changes rarely would ask without a pause, for as much of the database's time as a writer.
+/// Pause after a page without matching events. Under load something is appended all the time, and without
+/// this pause a follower of a rarely used stream would query as often as a writer writes.
 const QUIET_PAUSE: Duration = Duration::from_millis(20);
 
-/// All events after a position that pass the filter, and those to come.
 pub(super) fn follow(pool: Pool, wakeup: Wakeup, after: Position, filter: Filter) -> RecordedStream {
     let known = wakeup.subscribe();
     let polled = Position::START;
-    let follower = Follower { pool, wakeup, known, polled, after, filter, outage: Outage::none() };
+    let follower = Follower { pool, wakeup, known, polled, after, filter, outage: Outage::new() };
     let pages = stream::try_unfold(follower, |mut follower| async {
         let page = follower.next_page().await?;
         Ok(Some((stream::iter(page.into_iter().map(Ok)), follower)))
@@ -39,7 +39,7 @@ struct Follower {
     pool: Pool,
     wakeup: Wakeup,
     known: watch::Receiver<Heads>,
-    /// The head as polling last found it: up to there nothing has to be waited for.
+    /// The head as last polled. Up to it, the follower need not wait.
     polled: Position,
     after: Position,
     filter: Filter,
@@ -47,16 +47,16 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next events, at least one. Its waits are bounded, and it ends with the first error it cannot sit out.
+    /// The next events, at least one. Fails with the first error that a retry cannot resolve.
     async fn next_page(&mut self) -> Result<Vec<RecordedEvent>, ReadError> {
         loop {
             match self.fetch().await {
                 Ok(page) if page.is_empty() => {
-                    self.outage = Outage::none();
+                    self.outage = Outage::new();
                     tokio::time::sleep(QUIET_PAUSE).await;
                 }
                 Ok(page) => {
-                    self.outage = Outage::none();
+                    self.outage = Outage::new();
                     return Ok(page);
                 }
                 Err(ReadError::Unavailable(source)) => self.outage.wait(source).await?,
@@ -72,26 +72,27 @@ impl Follower {
         }
         let page = reader::page_between(&self.pool, self.after, until, &self.filter).await?;
         if is_woken {
-            self.wakeup.count_waking(!page.is_empty());
+            self.wakeup.count_wakeup(!page.is_empty());
         }
         let is_full = page.len() as i64 >= PAGE_EVENTS;
         self.after = page.last().filter(|_| is_full).map_or(until, |event| event.position);
         Ok(page)
     }
 
-    /// The head once something that may pass the filter is past what was seen, or what polling finds it to be; and whether
-    /// the follower was woken.
+    /// The known head once it has passed `after` for this filter, or else the polled one, and whether an
+    /// announcement woke the follower.
     async fn wait_for_head(&mut self) -> Result<(Position, bool), ReadError> {
         let (after, filter) = (self.after, self.filter);
         if self.polled > after {
             return Ok((self.polled, false));
         }
-        let news = self.known.wait_for(|heads| heads.of(&filter) > after);
+        let news = self.known.wait_for(|heads| heads.matching(&filter) > after);
         if let Ok(Ok(heads)) = tokio::time::timeout(POLL_INTERVAL, news).await.map(|heads| heads.map(|h| *h))
         {
             return Ok((heads.all(), true));
         }
-        // Not announced to the others: what was appended is not known, and each of them polls.
+        // Not shared with other followers: a polled head says nothing about categories, so each follower
+        // polls.
         self.polled = reader::head(&self.pool).await.map_err(PostgresError::into_read)?;
         Ok((self.polled, false))
     }

@@ -1,12 +1,12 @@
-//! One group of appends in one transaction, in one or two round trips.
+//! One group of appends in one transaction, with one or two round trips.
 //!
-//! Two where it is not known how the log ends: first the lock, the head and the ends of the streams concerned; then,
-//! decided here in the order of arrival, one insert with the notification and the commit. A conflict fails its own append
-//! and no other.
+//! Two round trips if this writer does not know where the log ends. The first takes the lock and reads the
+//! head and the last revisions of the group's streams. Then the appends are decided in order of arrival, and
+//! the second inserts, notifies and commits. A conflict fails only its own append.
 //!
-//! One where the last group of this writer tells how the log ends: all of it is sent at once, and the insert does nothing
-//! unless the head, under the lock, is still the one that it rests on. Where another process wrote in between, nothing
-//! stands and the group goes the longer way. A conflict is never told from memory.
+//! One round trip if the writer's previous group has left that knowledge. The insert then does nothing unless
+//! the head, under the lock, is still the expected one. If another process has written in between, the group
+//! takes the two round trips. A conflict is never reported from memory alone.
 
 mod plan;
 
@@ -23,16 +23,16 @@ use super::{APPEND_LOCK, CHANNEL};
 use crate::port::{AppendError, Appended, Expected, NewEvent, NewKey, StreamName};
 use plan::{Plan, StreamHeads};
 
-/// Appends that one transaction takes.
+/// Appends that one transaction holds.
 pub const MAX_GROUP_APPENDS: usize = 256;
 
-/// Bytes of payload and metadata that one transaction takes, unless a single append has more.
+/// Bytes of payload and metadata that one transaction holds, unless a single append is larger.
 pub const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
 
-/// Longest time for one of a group's two round trips.
+/// Time limit for a round trip.
 pub(super) const GROUP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// One append, checked.
+/// An append that passed `check_append`.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) stream: StreamName,
@@ -42,47 +42,47 @@ pub(super) struct Append {
     pub(super) bytes: usize,
 }
 
-/// What became of one append of a group that was decided.
+/// The outcome of one append.
 pub(super) type AppendResult = Result<Appended, AppendError>;
 
-/// What became of a group that was not.
+/// Why a whole group has no outcome.
 #[derive(Debug)]
 pub(super) enum GroupError {
-    /// Nothing of it stands.
+    /// Nothing of it was committed.
     NotCommitted(PostgresError),
-    /// The commit was sent and no answer came.
+    /// The commit was sent but not answered.
     Unknown(PostgresError),
 }
 
-/// A connection that writes, with its statements. After an error it has to be dropped.
+/// A connection that writes, with its statements. Drop it after an error.
 #[derive(Debug)]
 pub(super) struct WriteSession {
     session: Session,
     lock: Statement,
     heads: Statement,
     insert: Statement,
-    /// How this writer's last group left the log.
+    /// The state of the log after this writer's last group.
     known: Option<StreamHeads>,
-    /// Groups that take the longer way because another process writes too.
-    longer_way: u32,
+    /// Groups that still take two round trips because another process writes too.
+    slow_groups: u32,
 }
 
-/// Groups that take the longer way after another process was seen to write.
-const LONGER_WAY_GROUPS: u32 = 16;
+/// Groups that take two round trips after another process has written.
+const SLOW_GROUPS: u32 = 16;
 
-/// What is read under the lock must be read as it is then, whatever the database's default.
+/// Reads under the lock must see the latest commits, whatever the database's default isolation is.
 const BEGIN_SQL: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 const LOCK_SQL: &str = "SELECT pg_advisory_xact_lock($1)";
 
 const HEADS_SQL: &str = "\
-    SELECT wanted.stream, \
-           (SELECT revision FROM event_log.events AS event WHERE event.stream = wanted.stream \
+    SELECT requested.stream, \
+           (SELECT revision FROM event_log.events AS event WHERE event.stream = requested.stream \
             ORDER BY revision DESC LIMIT 1), \
            coalesce((SELECT max(position) FROM event_log.events), 0) \
-    FROM unnest($1::text[]) AS wanted (stream)";
+    FROM unnest($1::text[]) AS requested (stream)";
 
-/// Inserts where the head is the expected one; where it has, keeps the keys of what was sealed and announces the new head.
+/// Inserts if the head is the expected one. Only then it stores the keys and announces the new head.
 const INSERT_SQL: &str = "\
     WITH inserted AS ( \
         INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata) \
@@ -102,9 +102,9 @@ impl WriteSession {
     async fn prepare(session: Session) -> Result<Self, PostgresError> {
         let client = &session.client;
         let deadline = GROUP_DEADLINE.as_millis();
-        // A commit must be on disk before it is acknowledged, whatever the database's default. All lookups are by
-        // index; a plan made while the table was small must not stay a scan. A session that went silent in the middle
-        // of a transaction must not hold the lock.
+        // A commit must be on disk before it is acknowledged, whatever the database's default. All lookups
+        // use an index, and a plan made for a small table must not keep its sequential scan. A session that
+        // stalls inside a transaction must not hold the lock.
         let settings = format!(
             "SET statement_timeout = {deadline}; SET idle_in_transaction_session_timeout = {deadline}; \
              SET enable_seqscan = off; \
@@ -115,18 +115,18 @@ impl WriteSession {
         let (lock, heads, insert) =
             try_join3(client.prepare(LOCK_SQL), client.prepare(HEADS_SQL), client.prepare(INSERT_SQL))
                 .await?;
-        Ok(Self { session, lock, heads, insert, known: None, longer_way: 0 })
+        Ok(Self { session, lock, heads, insert, known: None, slow_groups: 0 })
     }
 
-    /// Decides and commits a group. Verdicts come in the order of the appends, and with them what the commit announced.
+    /// Decides and commits a group. Results have the order of the appends.
     pub(super) async fn commit(
         &mut self,
         appends: &[&Append],
     ) -> Result<(Vec<AppendResult>, Announcement), GroupError> {
-        self.longer_way = self.longer_way.saturating_sub(1);
+        self.slow_groups = self.slow_groups.saturating_sub(1);
         let known = self.known.take();
-        let is_worth_a_try = self.longer_way == 0 && !self.session.client.is_closed();
-        let known = match known.filter(|_| is_worth_a_try) {
+        let may_be_current = self.slow_groups == 0 && !self.session.client.is_closed();
+        let known = match known.filter(|_| may_be_current) {
             Some(known) if known.covers(appends) => match self.commit_at_once(known, appends).await? {
                 Some(committed) => return Ok(committed),
                 None => None,
@@ -146,8 +146,8 @@ impl WriteSession {
         Ok((results, announcement))
     }
 
-    /// All in one round trip. None where nothing was sent because an append does not simply go on where its stream is known
-    /// to end, or where nothing was done because another process has written: then it has to be looked at.
+    /// Commits in one round trip. Returns `None` if nothing was inserted: either an append does not simply
+    /// continue its stream, or another process has written.
     async fn commit_at_once(
         &mut self,
         known: StreamHeads,
@@ -162,7 +162,7 @@ impl WriteSession {
             }
         }
         if !self.insert_at_once(&plan).await? {
-            self.longer_way = LONGER_WAY_GROUPS;
+            self.slow_groups = SLOW_GROUPS;
             return Ok(None);
         }
         let announcement = plan.announcement();
@@ -188,21 +188,22 @@ impl WriteSession {
         Ok((plan, results))
     }
 
-    /// First round trip. The lock is a statement of its own, so that what follows sees all that others committed.
+    /// First round trip. The lock is a statement of its own, so that the next one sees all that others
+    /// committed.
     async fn begin(&self, appends: &[&Append]) -> Result<StreamHeads, PostgresError> {
         let mut streams: Vec<&str> = appends.iter().map(|append| append.stream.as_str()).collect();
         streams.sort_unstable();
         streams.dedup();
         let client = &self.session.client;
-        let wanted: [&(dyn ToSql + Sync); 1] = [&streams];
-        // Sent in this order without waiting for answers.
+        let parameters: [&(dyn ToSql + Sync); 1] = [&streams];
+        // Pipelined: sent in this order without waiting for answers.
         let (_, _, rows) = try_join3(
             client.batch_execute(BEGIN_SQL),
             client.execute(&self.lock, &[&APPEND_LOCK]),
-            client.query(&self.heads, &wanted),
+            client.query(&self.heads, &parameters),
         )
         .await?;
-        StreamHeads::read(&rows)
+        StreamHeads::from_rows(&rows)
     }
 
     /// Second round trip.
@@ -210,7 +211,7 @@ impl WriteSession {
         let client = &self.session.client;
         let announced = plan.announcement().to_string();
         let values = values(plan, &announced);
-        // Sent in this order without waiting for answers. Where one fails, the commit behind it is a rollback.
+        // Pipelined. If the insert fails, the commit after it rolls back.
         let answers = join(client.query(&self.insert, &values), client.batch_execute("COMMIT"));
         let (inserted, committed) = answered(GROUP_DEADLINE, answers).await?;
         let inserted = inserted.map_err(refused_or_unknown)?;
@@ -218,20 +219,20 @@ impl WriteSession {
         if inserted.is_empty() { Err(GroupError::NotCommitted(PostgresError::LockIgnored)) } else { Ok(()) }
     }
 
-    /// The only round trip. Whether the log ended as the plan supposes; if not, nothing was done.
+    /// The only round trip. Returns whether the head was the expected one; if not, nothing was done.
     async fn insert_at_once(&self, plan: &Plan<'_>) -> Result<bool, GroupError> {
         let client = &self.session.client;
         let announced = plan.announcement().to_string();
         let values = values(plan, &announced);
-        // Sent in this order without waiting for answers. The lock is a statement of its own, so that the insert sees all
-        // that others committed. Where one fails, the commit behind it is a rollback.
+        // Pipelined. The lock is a statement of its own, so that the insert sees all that others committed.
+        // If a statement fails, the commit after it rolls back.
         let answers = join4(
             client.batch_execute(BEGIN_SQL),
             client.execute(&self.lock, &[&APPEND_LOCK]),
             client.query(&self.insert, &values),
             client.batch_execute("COMMIT"),
         );
-        // The server gives up on the lock first, and says so: then it is known that nothing stands.
+        // The server gives up waiting for the lock first, and its error proves that nothing was committed.
         let (begun, locked, inserted, committed) = answered(2 * GROUP_DEADLINE, answers).await?;
         begun.map_err(refused_or_unknown)?;
         locked.map_err(refused_or_unknown)?;
@@ -240,7 +241,7 @@ impl WriteSession {
         Ok(!inserted.is_empty())
     }
 
-    /// Ids and positions of what stands at the place of an append.
+    /// The events recorded at the place of an append.
     async fn stored_events(&self, append: &Append) -> Result<Vec<plan::StoredEvent>, PostgresError> {
         let first = append.expected.first_revision();
         let end = first.plus(append.events.len() as u64);
@@ -248,23 +249,23 @@ impl WriteSession {
                    WHERE stream = $1 AND revision >= $2 AND revision < $3 ORDER BY revision";
         let place: [&(dyn ToSql + Sync); 3] = [&append.stream.as_str(), &first.as_i64(), &end.as_i64()];
         let rows = self.session.client.query(sql, &place).await?;
-        rows.iter().map(plan::StoredEvent::read).collect()
+        rows.iter().map(plan::StoredEvent::from_row).collect()
     }
 }
 
-/// The insert's values: the plan's rows, and what is announced.
+/// Parameters of the insert: the plan's rows and the announcement.
 fn values<'a>(plan: &'a Plan<'_>, announced: &'a String) -> Vec<&'a (dyn ToSql + Sync)> {
     let announcement: [&(dyn ToSql + Sync); 2] = [&CHANNEL, announced];
     plan.parameters().into_iter().chain(announcement).collect()
 }
 
-/// Waits for answers to what ends with a commit.
+/// Waits for the answer to a commit.
 async fn answered<T>(deadline: Duration, answers: impl Future<Output = T>) -> Result<T, GroupError> {
     let unanswered = |_| GroupError::Unknown(PostgresError::Deadline(deadline));
     tokio::time::timeout(deadline, answers).await.map_err(unanswered)
 }
 
-/// What became of a group of which a statement before the commit failed.
+/// For a statement that failed before the commit.
 fn refused_or_unknown(error: tokio_postgres::Error) -> GroupError {
     let error = PostgresError::from(error);
     if error.is_refusal() { GroupError::NotCommitted(error) } else { GroupError::Unknown(error) }

@@ -1,7 +1,7 @@
-//! What is known of the log's end: where it is, and where each family of streams was last appended to.
+//! The head of the log, and of each category of streams.
 //!
-//! A commit announces both, so that a follower of what changes rarely sleeps while bookings come in. It is only ever a reason
-//! to look: what was not announced is found by polling.
+//! A commit announces both, so that bookings rarely wake a follower of other streams. An announcement is only
+//! a hint: followers find events without one by polling.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,8 @@ use std::str::FromStr;
 
 use crate::port::{Category, Filter, InvalidPosition, Position};
 
-/// What a commit announces: the new head, and the families of what was appended, such as `1234 daybook privacy`.
+/// Text of a notification: the new head and the categories that were appended to, such as `1234 daybook
+/// privacy`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Announcement {
     pub(super) head: Position,
@@ -17,7 +18,7 @@ pub(super) struct Announcement {
 }
 
 impl Announcement {
-    /// A head up to which anything may have been appended.
+    /// A head up to which any category may have been appended to.
     pub(super) fn all_categories(head: Position) -> Self {
         Self { head, categories: Category::ALL.into() }
     }
@@ -26,25 +27,25 @@ impl Announcement {
 impl fmt::Display for Announcement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.head)?;
-        self.categories.iter().try_for_each(|family| write!(formatter, " {}", family.as_str()))
+        self.categories.iter().try_for_each(|category| write!(formatter, " {}", category.as_str()))
     }
 }
 
 impl FromStr for Announcement {
     type Err = InvalidPosition;
 
-    /// A release that did not tell families announced the head alone; a newer one may know families that this one does not.
+    /// Older releases announced the head alone. Newer ones may announce categories that this one does not
+    /// know.
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let (head, categories) = match text.split_once(' ') {
             Some((head, categories)) => (head, categories),
             None => return text.parse().map(Self::all_categories),
         };
-        let known = |name| Category::ALL.into_iter().find(|family| family.as_str() == name);
+        let known = |name| Category::ALL.into_iter().find(|category| category.as_str() == name);
         Ok(Self { head: head.parse()?, categories: categories.split(' ').filter_map(known).collect() })
     }
 }
 
-/// The known ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Heads {
     all: Position,
@@ -52,31 +53,31 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// A log that ends here, with anything in it.
+    /// A log with this head, and possibly events of every category.
     pub(super) const fn at(head: Position) -> Self {
         Self { all: head, categories: [head; Category::ALL.len()] }
     }
 
-    /// Everything up to here is committed.
+    /// Head of the whole log.
     pub(super) const fn all(&self) -> Position {
         self.all
     }
 
-    /// Position up to which there may be something that passes a filter.
-    pub(super) fn of(&self, filter: &Filter) -> Position {
+    /// Position up to which there can be events that match a filter.
+    pub(super) fn matching(&self, filter: &Filter) -> Position {
         if filter.selected_categories().is_none() {
             return self.all;
         }
         let ends = Category::ALL.into_iter().zip(self.categories);
-        ends.filter(|(family, _)| filter.includes(*family)).map(|(_, end)| end).max().unwrap_or_default()
+        ends.filter(|(category, _)| filter.includes(*category)).map(|(_, end)| end).max().unwrap_or_default()
     }
 
-    /// Takes in an announcement, however late it comes. Whether it is news.
+    /// Applies an announcement, even a late one. Returns whether it changed anything.
     pub(super) fn apply(&mut self, announcement: &Announcement) -> bool {
         let before = *self;
         self.all = self.all.max(announcement.head);
-        for (family, end) in Category::ALL.into_iter().zip(&mut self.categories) {
-            if announcement.categories.contains(&family) {
+        for (category, end) in Category::ALL.into_iter().zip(&mut self.categories) {
+            if announcement.categories.contains(&category) {
                 *end = announcement.head.max(*end);
             }
         }
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_reads_back_what_it_prints() {
+    fn an_announcement_parses_from_its_own_text() {
         let categories = [Category::Daybook, Category::Privacy].into();
         let announcement = Announcement { head: at(1234), categories };
         assert_eq!(announcement.to_string(), "1234 daybook privacy");
@@ -106,14 +107,17 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_filter_wants_moves_its_end() {
+    fn an_announcement_moves_only_the_heads_of_its_categories() {
         let routing = Filter::categories([Category::Routing]);
         let mut heads = Heads::at(at(5));
         assert!(heads.apply(&"7 daybook".parse().unwrap()));
-        assert_eq!((heads.all(), heads.of(&Filter::all()), heads.of(&routing)), (at(7), at(7), at(5)));
+        assert_eq!(
+            (heads.all(), heads.matching(&Filter::all()), heads.matching(&routing)),
+            (at(7), at(7), at(5))
+        );
         assert!(heads.apply(&"6 routing".parse().unwrap()), "one that comes late");
-        assert_eq!((heads.all(), heads.of(&routing)), (at(7), at(6)));
+        assert_eq!((heads.all(), heads.matching(&routing)), (at(7), at(6)));
         assert!(!heads.apply(&"6 routing".parse().unwrap()));
-        assert_eq!(heads.of(&Filter::categories([])), Position::START);
+        assert_eq!(heads.matching(&Filter::categories([])), Position::START);
     }
 }

@@ -1,17 +1,17 @@
-//! The short texts that rows repeat, names of streams and of types: each is made once and shared by the events of a replay,
-//! which would else allocate two of them for every event.
+//! Interns the short texts that rows repeat: names of streams and event types. A replay would otherwise
+//! allocate two of them for each event.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::port::{InvalidStreamName, StreamName};
 
-/// Names of each sort that are kept, at most. Beyond that all are let go and gathered anew.
+/// Upper bound for each kind of name. At the bound the cache is cleared.
 const MAX_NAMES: usize = 4096;
 
 type Interned<T> = HashMap<Box<str>, T, foldhash::fast::RandomState>;
 
-/// The names that one replay has met.
+/// The names that one replay has seen.
 #[derive(Debug, Default)]
 pub(super) struct NameInterner {
     streams: Interned<StreamName>,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_made_once_and_what_is_none_is_refused_each_time() {
+    fn a_valid_name_is_made_once_and_an_invalid_one_is_refused_each_time() {
         let mut names = NameInterner::default();
         let (one, other) = (names.stream("hours-main").unwrap(), names.stream("hours-main").unwrap());
         assert_eq!(one, other);
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_kept_than_may_be() {
+    fn the_cache_stays_within_its_bound() {
         let mut names = NameInterner::default();
         for number in 0..=MAX_NAMES {
             names.event_type(&number.to_string());

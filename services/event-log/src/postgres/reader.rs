@@ -1,6 +1,6 @@
-//! Reads through the pool: one stream, the head, and the pages that followers go by.
+//! Reads through the pool: one stream, the head, and pages for followers.
 //!
-//! A read holds a connection only while a page is on its way, never while its reader thinks.
+//! A read holds a connection only while it fetches a page, never while its consumer works.
 
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ use super::error::PostgresError;
 use super::row;
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName};
 
-/// Events that one query of a read brings.
+/// Events per page.
 pub(super) const PAGE_EVENTS: i64 = 1000;
 
-/// Longest time to wait for a page.
+/// Time limit for a page.
 pub(super) const READ_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A connection of the pool.
 pub(super) async fn connection(pool: &Pool) -> Result<Object, PostgresError> {
     pool.get().await.map_err(PostgresError::from)
 }
@@ -33,7 +32,7 @@ pub(super) async fn head(pool: &Pool) -> Result<Position, PostgresError> {
     Ok(Position::from_parts(head, head).unwrap_or_default())
 }
 
-/// Events after a position, counted no further than the limit; by the key alone.
+/// Number of events after a position, up to the limit. Uses only the primary key's index.
 pub(super) async fn count_after(pool: &Pool, after: Position, limit: u32) -> Result<u32, PostgresError> {
     let sql = "SELECT count(*) FROM (SELECT FROM event_log.events WHERE position > $1 LIMIT $2) AS counted";
     let rows = query(pool, sql, &[&after.to_parts().0, &i64::from(limit)]).await?;
@@ -41,7 +40,7 @@ pub(super) async fn count_after(pool: &Pool, after: Position, limit: u32) -> Res
     Ok(u32::try_from(count).unwrap_or(limit))
 }
 
-/// A standby, or a database that was set to be read only, refuses every append.
+/// A standby or a read-only database would refuse every append.
 pub(super) async fn check_writable(pool: &Pool) -> Result<(), PostgresError> {
     let sql = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean";
     let rows = query(pool, sql, &[]).await?;
@@ -106,7 +105,7 @@ async fn stream_page(
     all_recorded(&rows, Position::START)
 }
 
-/// Events that pass a filter between two positions (the first excluded, the second included), at most a page full.
+/// At most one page of matching events after `after`, up to and including `until`.
 pub(super) async fn page_between(
     pool: &Pool,
     after: Position,

@@ -1,32 +1,32 @@
-//! Rows of the table of events: their columns, the filter in SQL, and how a row becomes an event.
+//! Rows of the table of events: columns, the filter as SQL, and the conversion to an event.
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::port::{
     Category, EventId, Filter, PageRange, Position, ReadError, RecordedEvent, Revision, Source, StreamName,
 };
 
-/// Columns in the order in which every reader takes them.
+/// In the order in which every reader expects them.
 pub(super) const COLUMNS: &str = "position, revision, event_id, stream, kind, payload, metadata";
 
-/// A row holds what no adapter writes.
+/// The row has a value that no adapter writes.
 #[derive(Debug, thiserror::Error)]
-#[error("column {column} holds no {what}")]
+#[error("column {column} does not contain a valid {what}")]
 pub(super) struct BadColumn {
     pub(super) column: &'static str,
     pub(super) what: &'static str,
 }
 
-/// The filter as a condition. Categories are ranges of names: everything from `hours-` up to `hours.`, the character
+/// The filter as a condition. A category is a range of names: from `hours-` up to `hours.`, the character
 /// after the dash.
 pub(super) fn condition(filter: &Filter) -> String {
     let categories = filter.selected_categories().map(|selected| {
-        let ranges: Vec<_> = selected.iter().map(|category| family(*category)).collect();
+        let ranges: Vec<_> = selected.iter().map(|category| category_range(*category)).collect();
         if ranges.is_empty() { "false".to_owned() } else { format!("({})", ranges.join(" OR ")) }
     });
     let PageRange { after, until } = filter.pages();
@@ -34,17 +34,17 @@ pub(super) fn condition(filter: &Filter) -> String {
     let until = until.map(|day| format!("stream <= '{}'", StreamName::page(day)));
     let range: Vec<String> = [after, until].into_iter().flatten().collect();
     let pages = (!range.is_empty())
-        .then(|| format!("(NOT {} OR ({}))", family(Category::Daybook), range.join(" AND ")));
+        .then(|| format!("(NOT {} OR ({}))", category_range(Category::Daybook), range.join(" AND ")));
     let conditions: Vec<String> = [categories, pages].into_iter().flatten().collect();
     if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
 }
 
-fn family(category: Category) -> String {
+fn category_range(category: Category) -> String {
     let name = category.as_str();
     format!("(stream >= '{name}-' AND stream < '{name}.')")
 }
 
-/// Columns of one row, still as the table has them.
+/// One row, before validation.
 pub(super) struct Columns {
     pub(super) position: i64,
     pub(super) revision: i64,
@@ -71,7 +71,7 @@ impl Columns {
     }
 }
 
-/// Reads a row of [`COLUMNS`]. `after` is the last sound position, for the report where this one is not.
+/// Reads a row of [`COLUMNS`]. `after` is the last valid position, for the error.
 pub(super) fn recorded(row: &Row, after: Position) -> Result<RecordedEvent, ReadError> {
     let corrupt = |source: Source| ReadError::Corrupt { position: after, source };
     let columns = columns(row).map_err(corrupt)?;
@@ -90,8 +90,9 @@ fn columns(row: &Row) -> Result<Columns, Source> {
     })
 }
 
-/// The text of a `json` column, as it was written.
-struct JsonText(Bytes);
+/// The text of a `json` column, byte for byte.
+#[derive(Debug)]
+pub(super) struct JsonText(pub(super) Bytes);
 
 impl FromSql<'_> for JsonText {
     fn from_sql(_: &Type, raw: &[u8]) -> Result<Self, Source> {
@@ -101,6 +102,19 @@ impl FromSql<'_> for JsonText {
     fn accepts(of: &Type) -> bool {
         *of == Type::JSON
     }
+}
+
+impl ToSql for JsonText {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Source> {
+        out.put_slice(&self.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(of: &Type) -> bool {
+        <Self as FromSql<'_>>::accepts(of)
+    }
+
+    to_sql_checked!();
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Bringing a database's schema up to date: the numbered migrations, each once, in order.
+//! Migrates a database's schema: the numbered migrations, each once, in order.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use tokio_postgres::Client;
 use super::MIGRATE_LOCK;
 use super::error::PostgresError;
 
-/// Longest time to wait for another process that is migrating, or for a table that is in use.
+/// How long to wait for another process that migrates, or for a table in use.
 const LOCK_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Table in which it is kept which migrations have run. Named so that a database may be shared with others.
+/// Records the migrations that have run. The name lets a database be shared with other programs.
 const HISTORY_TABLE: &str = "daybook_schema_history";
 
 mod embedded {
@@ -19,25 +19,26 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-/// Why a schema could not be brought up to date.
+/// Why the schema could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// PostgreSQL could not be asked, or another process migrates for too long.
-    #[error("the migrations could not start")]
+    /// PostgreSQL is unavailable, or another process holds the migration lock too long.
+    #[error("the migrations could not start: PostgreSQL is unavailable or another process is migrating")]
     Start(#[source] PostgresError),
-    /// A migration failed, or one that has run was changed since. The database is as it was before that migration.
-    #[error("a migration failed")]
+    /// A migration failed, or one that already ran has changed. The database is as it was before that
+    /// migration.
+    #[error("a migration failed; the database is as it was before it")]
     Migration(#[source] refinery::Error),
 }
 
-/// What was done to a schema.
+/// Result of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// Versions of the migrations that ran just now, in order.
+    /// Versions of the migrations that ran now, in order.
     pub applied: Vec<i32>,
 }
 
-/// Runs the migrations that have not run. Any number of processes may call it at once: one migrates, the others wait.
+/// Runs the pending migrations. If several processes call it at once, one migrates and the others wait.
 pub async fn migrate(client: &mut Client) -> Result<Migrated, MigrateError> {
     let start = |error: tokio_postgres::Error| MigrateError::Start(error.into());
     let patience = LOCK_PATIENCE.as_millis();

@@ -1,7 +1,7 @@
-//! Waking followers: what is known to be committed, and the connection that listens for it. That it is
-//! always there or being made anew is also what tells how the database fares.
+//! Wakes followers: the known heads, and the connection that listens for announcements. Whether that
+//! connection is open also tells whether the database is up.
 //!
-//! It only ever makes followers look sooner. What it misses they find by polling.
+//! It only makes followers read sooner. They find events that it misses by polling.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use super::reader::READ_DEADLINE;
 use crate::backoff::Backoff;
 use crate::port::Position;
 
-/// The known head. One listener serves all clones and ends with the last of them.
+/// Clones share one listener, which ends with the last of them.
 #[derive(Debug, Clone)]
 pub(super) struct Wakeup {
     known: watch::Sender<Heads>,
@@ -27,7 +27,6 @@ pub(super) struct Wakeup {
     _listener: Arc<AbortOnDropHandle<()>>,
 }
 
-/// How the connection that listens fares.
 #[derive(Debug, Default)]
 struct ListenerState {
     is_up: AtomicBool,
@@ -36,17 +35,17 @@ struct ListenerState {
     empty_wakeups: AtomicU64,
 }
 
-/// How many times followers were woken.
+/// How often announcements woke followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WakeupCounts {
-    /// By an announcement, each time with one query.
+    /// Wakeups, one query each.
     pub total: u64,
-    /// Of these, how many found nothing.
+    /// Wakeups that found no matching event.
     pub empty: u64,
 }
 
 impl Wakeup {
-    /// To be called when the database has just answered.
+    /// Call this right after the database has answered.
     pub(super) fn start(config: Config, head: Position) -> Self {
         let known = watch::Sender::new(Heads::at(head));
         let state = Arc::new(ListenerState::default());
@@ -56,7 +55,6 @@ impl Wakeup {
         Self { known, state, _listener: listener }
     }
 
-    /// What is announced is committed.
     pub(super) fn announce(&self, announcement: &Announcement) {
         announce(&self.known, announcement);
     }
@@ -65,8 +63,7 @@ impl Wakeup {
         *self.known.borrow()
     }
 
-    /// A follower was woken, and looked.
-    pub(super) fn count_waking(&self, found_something: bool) {
+    pub(super) fn count_wakeup(&self, found_something: bool) {
         self.state.wakeups.fetch_add(1, Ordering::Relaxed);
         self.state.empty_wakeups.fetch_add((!found_something).into(), Ordering::Relaxed);
     }
@@ -78,12 +75,12 @@ impl Wakeup {
         }
     }
 
-    /// Whether the database was there when it was last heard of.
+    /// Whether the connection that listens is open.
     pub(super) fn is_up(&self) -> bool {
         self.state.is_up.load(Ordering::Relaxed)
     }
 
-    /// How many times its connection was lost.
+    /// How often that connection was lost.
     pub(super) fn losses(&self) -> u64 {
         self.state.losses.load(Ordering::Relaxed)
     }
@@ -97,7 +94,7 @@ fn announce(known: &watch::Sender<Heads>, announcement: &Announcement) {
     known.send_if_modified(|heads| heads.apply(announcement));
 }
 
-/// Listens for as long as the log is there; after each loss it waits a bounded while.
+/// Listens until the log is dropped, with a backoff after each loss.
 async fn keep_listening(config: Config, known: watch::Sender<Heads>, state: Arc<ListenerState>) {
     let config = named(&config, "daybook listener");
     let mut backoff = Backoff::new();
@@ -130,15 +127,15 @@ async fn listen(
             }
         }
     }));
-    // What was announced before this is not known: it may have been anything.
+    // Announcements before this point are lost, so any category may have new events.
     announce(known, &Announcement::all_categories(within(READ_DEADLINE, start(&client)).await?));
     state.is_up.store(true, Ordering::Relaxed);
-    // The driver ends with its connection; that it was aborted is no news.
+    // The driver ends with its connection. An error here only means that it was aborted.
     let _ended = driver.await;
     Ok(())
 }
 
-/// Listens first and looks second, so that nothing is missed in between.
+/// Listens first and reads the head second, so that no event is missed in between.
 async fn start(client: &Client) -> Result<Position, PostgresError> {
     client.batch_execute(&format!("LISTEN {CHANNEL}")).await?;
     let row = client.query_one("SELECT coalesce(max(position), 0) FROM event_log.events", &[]).await?;

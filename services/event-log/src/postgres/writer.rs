@@ -1,7 +1,7 @@
-//! The writer: one task with one connection that takes all appends that wait, group after group.
+//! The writer: one task with one connection that commits waiting appends, group after group.
 //!
-//! It answers every append: with its verdict; with `Unavailable` where nothing was sent; with `Unknown` where the answer
-//! to a commit was lost. It never sends an append twice: whether to retry is the caller's to say.
+//! Every append gets an answer: its result, `Unavailable` if nothing was sent, or `Unknown` if the answer to
+//! a commit was lost. The writer never sends an append twice: retrying is up to the caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use super::wakeup::Wakeup;
 use crate::backoff::Backoff;
 use crate::port::{AppendError, Appended};
 
-/// Appends that may wait. Who finds the queue full waits for a place in it.
+/// Appends that may wait. When the queue is full, callers wait for room.
 const QUEUE_APPENDS: usize = 1024;
 
-/// Longest time that an append waits for its verdict before it is reported as unknown.
+/// How long an append waits for its result before it is reported as unknown.
 pub const APPEND_DEADLINE: Duration = Duration::from_secs(15);
 
-/// Longest time that an append waits for a lost database to come back.
+/// How long an append waits for a lost database to come back.
 pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// The way to the writer's task, which ends with the last clone.
+/// A handle to the writer's task, which ends when the last clone is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     queue: mpsc::Sender<PendingAppend>,
@@ -75,7 +75,7 @@ struct WriterTask {
     backoff: Backoff,
 }
 
-/// Why the last attempt to connect failed, and when the next is due.
+/// Why the last attempt to connect failed, and when the next one is due.
 struct ConnectFailure {
     error: Arc<PostgresError>,
     next_attempt: Instant,
@@ -84,8 +84,8 @@ struct ConnectFailure {
 impl WriterTask {
     async fn run(mut self, mut queue: mpsc::Receiver<PendingAppend>) {
         while let Some(first) = queue.recv().await {
-            // Callers who were just answered come back together: to wait for them once makes groups half as large
-            // again (measured at 16 callers: 1.5 times the rate).
+            // Callers that were just answered tend to append again together. Yielding once makes groups half
+            // as large again (measured with 16 callers: 1.5 times the rate).
             tokio::task::yield_now().await;
             let group = collect(first, &mut queue);
             self.serve(group).await;
@@ -96,7 +96,7 @@ impl WriterTask {
         let outcome = self.attempt(&group).await;
         match outcome {
             Err(GroupError::NotCommitted(error)) if error.is_about_values() && group.len() > 1 => {
-                // One of them holds what the database does not take. Alone, only that one fails.
+                // The database rejected a value of one append. Sent alone, only that append fails.
                 for pending in group {
                     let outcome = self.attempt(std::slice::from_ref(&pending)).await;
                     answer(vec![pending], outcome);
@@ -106,7 +106,7 @@ impl WriterTask {
         }
     }
 
-    /// Sends a group once. After any failure the connection is given up.
+    /// Sends a group once. Drops the connection after any failure.
     async fn attempt(&mut self, group: &[PendingAppend]) -> Result<Vec<AppendResult>, GroupError> {
         let deadline =
             group.first().map_or_else(Instant::now, |pending| pending.queued_at) + RECONNECT_PATIENCE;
@@ -121,7 +121,7 @@ impl WriterTask {
         Ok(results)
     }
 
-    /// Connects, trying again until the deadline. Past it, attempts go on only as often as the backoff allows.
+    /// Connects, with retries until the deadline. After it, the backoff still limits the attempts.
     async fn connect(&mut self, deadline: Instant) -> Result<WriteSession, PostgresError> {
         loop {
             if let Some(ConnectFailure { error, next_attempt }) = &self.failure {
@@ -137,7 +137,7 @@ impl WriterTask {
                     return Ok(session);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the event log's writer cannot connect");
+                    tracing::warn!(%error, "the event log's writer cannot connect to PostgreSQL; appends wait, then fail");
                     let next_attempt = Instant::now() + self.backoff.next_wait();
                     self.failure = Some(ConnectFailure { error: Arc::new(error), next_attempt });
                 }
@@ -146,7 +146,7 @@ impl WriterTask {
     }
 }
 
-/// Takes what waits, within the bounds of a group. Whoever has given up on an answer is passed over.
+/// Takes waiting appends, within the bounds of a group. Skips those whose caller has given up.
 fn collect(first: PendingAppend, queue: &mut mpsc::Receiver<PendingAppend>) -> Vec<PendingAppend> {
     let mut bytes = first.append.bytes;
     let mut group = vec![first];
@@ -177,7 +177,7 @@ fn answer(group: Vec<PendingAppend>, outcome: Result<Vec<AppendResult>, GroupErr
     }
 }
 
-/// A caller who no longer waits learns the verdict by its retry.
+/// A caller that no longer waits gets the result from its retry.
 fn reply(pending: PendingAppend, result: AppendResult) {
     drop(pending.reply.send(result));
 }

@@ -31,7 +31,8 @@ async fn a_failing_event_parks_its_reservation_and_no_other() {
         change(&clinic, patient, id, ReservationChange::WriteAdminNote(format!("{patient}"))).await;
     }
     let mut expected = Vec::new();
-    for (patient, why) in [(2, "unknown to this release"), (3, "was never kept here"), (4, "SQLSTATE 22P05")]
+    for (patient, why) in
+        [(2, "unknown to this release"), (3, "is not in this database"), (4, "SQLSTATE 22P05")]
     {
         let events = events_of(&clinic, &booked[patient]).await;
         assert_eq!(events.len(), 3);

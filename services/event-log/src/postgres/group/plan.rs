@@ -1,30 +1,29 @@
-//! What a group's transaction will insert, decided append by append in the order of arrival.
+//! The rows that a group's transaction will insert, decided append by append in order of arrival.
 //!
-//! Pure but for reading rows: it asks the database nothing.
+//! Pure, except for reading rows: it sends no query.
 
 use std::collections::{BTreeSet, HashMap};
-use std::error::Error;
 
-use bytes::{BufMut, Bytes, BytesMut};
 use tokio_postgres::Row;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{Append, AppendResult};
 use crate::port::{AppendCheck, AppendError, Appended, Category, EventId, Position, Revision};
 use crate::postgres::error::PostgresError;
 use crate::postgres::heads::Announcement;
+use crate::postgres::row::JsonText;
 
-/// The head, and where streams end: read under the lock, or as this writer's last group left them.
+/// The head and the last revisions of streams, read under the lock or left by this writer's last group.
 #[derive(Debug)]
 pub(super) struct StreamHeads {
     head: i64,
-    /// None for a stream that is known not to exist.
+    /// `None` for a stream that does not exist.
     last: HashMap<Box<str>, Option<Revision>>,
 }
 
 impl StreamHeads {
-    pub(super) fn read(rows: &[Row]) -> Result<Self, PostgresError> {
+    pub(super) fn from_rows(rows: &[Row]) -> Result<Self, PostgresError> {
         let mut heads = Self { head: 0, last: HashMap::with_capacity(rows.len()) };
         for row in rows {
             heads.head = row.try_get(2)?;
@@ -35,20 +34,20 @@ impl StreamHeads {
         Ok(heads)
     }
 
-    /// Whether it is known where all streams of a group end.
+    /// Whether it includes all streams of a group.
     pub(super) fn covers(&self, appends: &[&Append]) -> bool {
         appends.iter().all(|append| self.last.contains_key(append.stream.as_str()))
     }
 
-    fn of(&self, append: &Append) -> Option<Revision> {
+    fn last_revision(&self, append: &Append) -> Option<Revision> {
         self.last.get(append.stream.as_str()).copied().flatten()
     }
 }
 
-/// Streams whose ends a writer remembers, at most.
+/// Streams that a writer remembers.
 const MAX_KNOWN_STREAMS: usize = 4096;
 
-/// An event that stands, or will with this group.
+/// An event that is recorded, or that this plan inserts.
 pub(super) struct StoredEvent {
     revision: Revision,
     id: EventId,
@@ -56,7 +55,7 @@ pub(super) struct StoredEvent {
 }
 
 impl StoredEvent {
-    pub(super) fn read(row: &Row) -> Result<Self, PostgresError> {
+    pub(super) fn from_row(row: &Row) -> Result<Self, PostgresError> {
         let revision = Revision::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
         Ok(Self { revision, id: EventId(row.try_get(1)?), position: row.try_get(2)? })
     }
@@ -64,19 +63,18 @@ impl StoredEvent {
 
 /// Rows to insert, column by column.
 pub(super) struct Plan<'a> {
-    /// As the group will leave them.
+    /// State after the group.
     heads: StreamHeads,
-    /// The head before it.
+    /// Head before the group.
     head_before: i64,
     positions: Vec<i64>,
     revisions: Vec<i64>,
     ids: Vec<Uuid>,
     streams: Vec<&'a str>,
-    /// Families of those streams.
     categories: BTreeSet<Category>,
     event_types: Vec<&'static str>,
-    payloads: Vec<JsonText<'a>>,
-    metadata: Vec<JsonText<'a>>,
+    payloads: Vec<JsonText>,
+    metadata: Vec<JsonText>,
     key_ids: Vec<Uuid>,
     key_subjects: Vec<&'a [u8]>,
     wrapped_keys: Vec<&'a [u8]>,
@@ -101,13 +99,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// What the commit is to announce: the head as it leaves it, and the families that were appended to.
+    /// The notification of the commit.
     pub(super) fn announcement(&self) -> Announcement {
         Announcement { head: at(self.heads.head), categories: self.categories.clone() }
     }
 
-    /// How the group leaves the ends once it is committed, with what was known before of other streams where nobody has
-    /// written since.
+    /// State after the commit. Keeps what was known of other streams, if nobody else has written since.
     pub(super) fn into_heads(self, known: Option<StreamHeads>) -> StreamHeads {
         let mut heads = self.heads;
         let holds = |known: &StreamHeads| {
@@ -123,12 +120,12 @@ impl<'a> Plan<'a> {
         self.positions.is_empty()
     }
 
-    /// Decides an append; none where the events at its place have to be compared first.
+    /// Decides an append. Returns `None` if the events at its place have to be compared first.
     pub(super) fn decide(&mut self, append: &'a Append) -> Option<AppendResult> {
-        let actual = self.heads.of(append);
+        let actual = self.heads.last_revision(append);
         match append.expected.check(append.events.len(), actual) {
             AppendCheck::AtEnd => Some(Ok(self.push(append))),
-            AppendCheck::PerhapsAlready => None,
+            AppendCheck::MaybeRecorded => None,
             AppendCheck::Conflict => Some(conflict(append, actual)),
         }
     }
@@ -144,8 +141,8 @@ impl<'a> Plan<'a> {
             self.ids.push(event.id.0);
             self.streams.push(append.stream.as_str());
             self.event_types.push(event.event_type.as_str());
-            self.payloads.push(JsonText(&event.payload));
-            self.metadata.push(JsonText(&event.metadata));
+            self.payloads.push(JsonText(event.payload.clone()));
+            self.metadata.push(JsonText(event.metadata.clone()));
             last = revision;
             revision = revision.next();
         }
@@ -158,26 +155,26 @@ impl<'a> Plan<'a> {
         Appended { position: at(self.heads.head), revision: last }
     }
 
-    /// Decides an append by what stands at its place, in the database or in this plan.
+    /// Decides an append by the events at its place, in the database or in this plan.
     pub(super) fn compare(&self, append: &Append, stored: &[StoredEvent]) -> AppendResult {
         let planned = self.planned(append);
-        let there: Vec<&StoredEvent> = stored.iter().chain(&planned).collect();
-        let same = there.len() == append.events.len()
-            && there.iter().zip(&append.events).all(|(there, event)| there.id == event.id);
-        match there.last().filter(|_| same) {
+        let recorded: Vec<&StoredEvent> = stored.iter().chain(&planned).collect();
+        let same = recorded.len() == append.events.len()
+            && recorded.iter().zip(&append.events).all(|(recorded, event)| recorded.id == event.id);
+        match recorded.last().filter(|_| same) {
             Some(last) => Ok(Appended { position: at(last.position), revision: last.revision }),
-            None => conflict(append, self.heads.of(append)),
+            None => conflict(append, self.heads.last_revision(append)),
         }
     }
 
-    /// What this plan has at an append's place.
+    /// The events that this plan inserts at an append's place.
     fn planned(&self, append: &Append) -> Vec<StoredEvent> {
         let first = append.expected.first_revision();
         let end = first.plus(append.events.len() as u64);
-        let decide = first.as_i64()..end.as_i64();
+        let revisions = first.as_i64()..end.as_i64();
         let rows = self.positions.iter().zip(&self.revisions).zip(&self.ids).zip(&self.streams);
         let here = rows.filter(|(((_, revision), _), stream)| {
-            **stream == append.stream.as_str() && decide.contains(revision)
+            **stream == append.stream.as_str() && revisions.contains(revision)
         });
         here.map(|(((position, revision), id), _)| StoredEvent {
             revision: Revision::try_from(*revision).unwrap_or_default(),
@@ -187,7 +184,8 @@ impl<'a> Plan<'a> {
         .collect()
     }
 
-    /// In the order of the insert's columns, then the head on which all of it rests, then the columns of keys.
+    /// In the order of the insert's parameters: the columns of events, the expected head, the columns of
+    /// keys.
     pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &self.positions,
@@ -211,21 +209,4 @@ fn at(position: i64) -> Position {
 
 fn conflict(append: &Append, actual: Option<Revision>) -> AppendResult {
     Err(AppendError::RevisionConflict { expected: append.expected, actual })
-}
-
-/// JSON as it was given, for a `json` column: its text is stored byte for byte.
-#[derive(Debug)]
-struct JsonText<'a>(&'a Bytes);
-
-impl ToSql for JsonText<'_> {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.put_slice(self.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(of: &Type) -> bool {
-        *of == Type::JSON
-    }
-
-    to_sql_checked!();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_commands::{Clock, Commands, NewReservation, Origin, Settings, WishInput};
+use daybook_commands::{Clock, Commands, NewReservation, Origin, RequestedTime, Settings};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
@@ -167,7 +167,7 @@ impl Drop for Clinic {
 /// A command of somebody at the front desk.
 #[must_use]
 pub fn desk() -> Origin {
-    Origin::of(Actor::named("desk@clinic.example"))
+    Origin::from_actor(Actor::named("desk@clinic.example"))
 }
 
 /// An invented patient's request. Patients of different numbers have different phone numbers.
@@ -175,7 +175,7 @@ pub fn desk() -> Origin {
 /// # Panics
 /// When the service or the date is none.
 #[must_use]
-pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadModel) -> NewReservation {
+pub fn request(patient: u32, service: &str, date: &str, text: &str, model: ReadModel) -> NewReservation {
     let phone = format!("010-{:04}-{:04}", 1000 + patient / 10_000, patient % 10_000);
     let details = PatientDetails {
         patient_name: format!("홍길{}", char::from_u32(0xAC00 + patient % 11_000).unwrap_or('동')).into(),
@@ -196,7 +196,7 @@ pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadM
         phone: Phone::parse(&phone).expect("an invented phone"),
         service: ServiceId::parse(service).expect("an invented service"),
         date: date.parse().expect("an invented date"),
-        wish: WishInput::Text(wish.to_owned()),
-        judge,
+        requested_time: RequestedTime::Text(text.to_owned()),
+        rules: model.into(),
     }
 }

@@ -121,7 +121,7 @@ impl RequestContext {
             correlation: Some(self.request_id.uuid()),
             traceparent: self.traceparent.clone(),
             read_model: shown,
-            ..Origin::of(actor)
+            ..Origin::from_actor(actor)
         }
     }
 }

@@ -71,7 +71,7 @@ async fn enter_up_to(clinic: &Clinic, stage: Stage, hours: i64) {
 
 async fn tick(clinic: &Clinic, item: ChecklistItem, hours: i64) {
     let evidence = format!("noted in hour {hours}").into();
-    change(clinic, hours, RoutingCommand::DoChecklistItem(ChecklistItemDone { item, evidence })).await;
+    change(clinic, hours, RoutingCommand::CompleteChecklistItem(ChecklistItemDone { item, evidence })).await;
 }
 
 fn gates(clinic: &Clinic) -> Gates {
@@ -211,7 +211,7 @@ async fn views_that_nobody_keeps_up_are_told_with_how_far_they_are_behind() {
 async fn tick_unseen(clinic: &Clinic) {
     let evidence = format!("{}", uuid::Uuid::now_v7()).into();
     let done = ChecklistItemDone { item: ChecklistItem::TeamTrained, evidence };
-    clinic.commands.change_routing(RoutingCommand::DoChecklistItem(done), desk()).await.unwrap();
+    clinic.commands.change_routing(RoutingCommand::CompleteChecklistItem(done), desk()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

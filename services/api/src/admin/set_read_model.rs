@@ -43,7 +43,7 @@ fn wanted(sent: Sent) -> Result<RoutingCommand, Problem> {
     match action.as_str() {
         "set" => {
             let percent = required("dynamicPercentage", sent.dynamic_percentage)?;
-            let share = RolloutPercentage::percent(percent);
+            let share = RolloutPercentage::from_percent(percent);
             let share = share.map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
             Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
         }

@@ -48,7 +48,7 @@ impl From<Rejection> for Problem {
                 };
                 Self::with(Code::DailyLimitExceeded, Details::Minutes { details })
             }
-            Rejection::PageFull => Self::of(Code::PageFull),
+            Rejection::ScheduleFull => Self::of(Code::PageFull),
             Rejection::KeyReused => Self::of(Code::IdempotencyKeyReused),
             Rejection::ReservationNotFound(_) => Self::of(Code::ReservationNotFound),
             Rejection::VersionMismatch { expected, actual } => {
@@ -60,7 +60,7 @@ impl From<Rejection> for Problem {
             Rejection::NotMovable(status) => {
                 Self::with(Code::NotMovable, Details::GenerationStatus { status })
             }
-            Rejection::WishUnderstood => {
+            Rejection::TimeNotReviewable => {
                 let rule = "only a wish that was not understood is for a person to read";
                 Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
             }
@@ -137,7 +137,7 @@ impl From<RoutingRejection> for Problem {
             RoutingRejection::StageOutOfOrder { at, wanted } => {
                 Self::with(Code::StageOutOfOrder, Details::Order { at, wanted })
             }
-            RoutingRejection::GateShut { stage, gate } => {
+            RoutingRejection::GateNotMet { stage, gate } => {
                 let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
                 Self::with(Code::GatesShut, details)
             }

@@ -101,7 +101,7 @@ fn who(
 
 fn entry(reservation: &Reservation) -> Entry {
     // A wish that nobody understood may say anything, and stays with the clinic.
-    let understood = match requested_time::read(&reservation.preferred_time) {
+    let understood = match requested_time::parse(&reservation.preferred_time) {
         ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
         ParsedTime::Ambiguous(_) => None,
     };

@@ -75,7 +75,7 @@ pub(super) struct Availability {
 impl Availability {
     /// Draws them up.
     pub(super) fn of(day: &Day<'_>, service: &Service, judge: ReadModel) -> Self {
-        let offers = rules::offers(day, service, judge);
+        let offers = rules::time_slots(day, service, judge.into());
         let slots: Vec<Slot> = offers.into_iter().map(|offer| slot(offer, service)).collect();
         let available = slots.iter().filter(|slot| slot.available).count();
         Self { slots, available }
@@ -112,12 +112,12 @@ fn slot(offer: TimeSlot, service: &Service) -> Slot {
 /// A day of what a view answered, to be judged on.
 pub(super) fn day(days: &Days, date: NaiveDate, now: NaiveDateTime) -> Option<Day<'_>> {
     let sheet = days.sheets.get(&date)?;
-    Some(Day { book: &sheet.book, hours: &days.hours, now })
+    Some(Day { schedule: &sheet.book, hours: &days.hours, now })
 }
 
 /// Whether the clinic treats on a day, for this service.
 pub(super) fn is_open(day: &Day<'_>, service: &Service) -> bool {
-    day.hours.on(day.book.date).any(|slot| slot.admits(&service.id))
+    day.hours.on(day.schedule.date).any(|slot| slot.admits(&service.id))
 }
 
 #[cfg(test)]

@@ -46,8 +46,8 @@ pub(crate) async fn post_reservation(
         phone: form.phone,
         service: form.service,
         date: form.date,
-        wish: form.wish,
-        judge,
+        requested_time: form.wish,
+        rules: judge.into(),
     };
     let origin = edge.origin(Actor::public(), Some(judge));
     let commands = state.commands.clone();

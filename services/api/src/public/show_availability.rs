@@ -95,7 +95,7 @@ fn count_form(openings: &Availability, service: &Service, day: &Day<'_>, languag
     let held = |booking: &&daybook_domain::schedule::Booking| {
         booking.service == service.id && booking.status.holds_seat()
     };
-    let current_count = day.book.bookings().map(|(_, booking)| booking).filter(held).count();
+    let current_count = day.schedule.bookings().map(|(_, booking)| booking).filter(held).count();
     let applied = service.limit.filter(|limit| limit.is_active);
     let limit = applied.map_or(openings.slots.len(), |limit| limit.daily_limit as usize);
     let left = limit.saturating_sub(current_count);

@@ -94,8 +94,10 @@ fn entries(days: &Days, services: &[&Service], now: NaiveDateTime, judge: ReadMo
 /// A start counts as free where any of the services can be booked at it.
 fn entry(day: &Day<'_>, services: &[&Service], judge: ReadModel) -> DayEntry {
     let mut starts: BTreeMap<ClockTime, bool> = BTreeMap::new();
-    if service_choice::search_problem(day.book.date, day.now).is_none() && day.book.date >= day.now.date() {
-        for offer in services.iter().flat_map(|service| rules::offers(day, service, judge)) {
+    if service_choice::search_problem(day.schedule.date, day.now).is_none()
+        && day.schedule.date >= day.now.date()
+    {
+        for offer in services.iter().flat_map(|service| rules::time_slots(day, service, judge.into())) {
             *starts.entry(offer.start).or_default() |= offer.refusal.is_none();
         }
     }
@@ -106,8 +108,14 @@ fn entry(day: &Day<'_>, services: &[&Service], judge: ReadModel) -> DayEntry {
         (_, _) => DayStatus::Available,
     };
     let wanted = |service: &daybook_domain::ServiceId| services.iter().any(|one| one.id == *service);
-    let held = day.book.bookings().filter(|(_, b)| b.status.holds_seat() && wanted(&b.service)).count();
-    DayEntry { date: day.book.date, status, total_slots: starts.len(), available_slots, reservations: held }
+    let held = day.schedule.bookings().filter(|(_, b)| b.status.holds_seat() && wanted(&b.service)).count();
+    DayEntry {
+        date: day.schedule.date,
+        status,
+        total_slots: starts.len(),
+        available_slots,
+        reservations: held,
+    }
 }
 
 fn summary(entries: &[DayEntry]) -> Summary {

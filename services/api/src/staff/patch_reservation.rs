@@ -68,7 +68,7 @@ async fn change(
     // The view may be a moment behind the page, and only from a no-show does one get back by a correction.
     let mut may_look_again = true;
     loop {
-        let wanted = patch.wanted(found, is_no_show, judge)?;
+        let wanted = patch.wanted(found, is_no_show, judge.into())?;
         let (commands, page) = (state.commands.clone(), found.preferred_date);
         let (id, origin) = (id.clone(), edge.origin(staff.actor(), Some(judge)));
         let changing = async move { commands.change_all(page, id, expected_version, wanted, origin).await };

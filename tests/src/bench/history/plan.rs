@@ -106,9 +106,9 @@ mod tests {
 
     #[test]
     fn a_wish_reads_as_what_it_is_recorded_as() {
-        use daybook_domain::requested_time::{ParsedTime, read};
+        use daybook_domain::requested_time::{ParsedTime, parse};
         for (text, placement) in WISHES {
-            match (read(text), placement) {
+            match (parse(text), placement) {
                 (ParsedTime::At(read), SlotAssignment::At { start, .. }) => assert_eq!(read, start, "{text}"),
                 (ParsedTime::Period(read), SlotAssignment::Period(period)) => {
                     assert_eq!(read, period, "{text}")

@@ -1,7 +1,7 @@
 //! The form that a booking client sends, read into what a booking needs. After this nothing is checked twice.
 
 use chrono::NaiveDate;
-use daybook_commands::WishInput;
+use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::Phone;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
@@ -34,7 +34,7 @@ pub(super) struct BookingForm {
     pub(super) phone: Phone,
     pub(super) service: ServiceId,
     pub(super) date: NaiveDate,
-    pub(super) wish: WishInput,
+    pub(super) wish: RequestedTime,
     /// The wish as the answer says it again.
     pub(super) said_time: String,
 }
@@ -120,20 +120,20 @@ fn required(sent: &mut Object) -> Result<Required, Problem> {
     Err(Problem::with(Code::MissingFields, Details::Fields { fields: missing }))
 }
 
-fn wish(wish: Wish) -> Result<(WishInput, String), Problem> {
+fn wish(wish: Wish) -> Result<(RequestedTime, String), Problem> {
     match wish {
         Wish::Start(start) => {
             let time: ClockTime =
                 start.trim().parse().map_err(|_| Problem::field(Code::InvalidTime, "time_slot_start"))?;
-            Ok((WishInput::At(time), time.to_string()))
+            Ok((RequestedTime::At(time), time.to_string()))
         }
         Wish::Text(typed) => {
             let typed = text::line("preferred_time", typed, MAX_WISH)?;
-            Ok((WishInput::Text(typed.clone()), typed))
+            Ok((RequestedTime::Text(typed.clone()), typed))
         }
         Wish::Period(period) => {
             let period: Period = word(&period, Code::InvalidPeriod, "period")?;
-            Ok((WishInput::Period(period), period.korean().to_owned()))
+            Ok((RequestedTime::Period(period), period.korean().to_owned()))
         }
     }
 }

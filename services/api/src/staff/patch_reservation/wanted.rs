@@ -2,7 +2,7 @@
 
 use daybook_commands::ReservationChange;
 use daybook_domain::requested_time::{self, ParsedTime};
-use daybook_domain::{ClockTime, ReadModel, Status};
+use daybook_domain::{ClockTime, RuleSet, Status};
 use daybook_projections::query::Reservation;
 
 use crate::edge::json::Object;
@@ -47,12 +47,12 @@ impl Patch {
         &self,
         found: &Reservation,
         is_no_show: bool,
-        judge: ReadModel,
+        rules: RuleSet,
     ) -> Result<Vec<ReservationChange>, Problem> {
-        let start = self.start.map(|start| match requested_time::read(&found.preferred_time) {
-            ParsedTime::At(_) => ReservationChange::Reschedule { start, judge },
+        let start = self.start.map(|start| match requested_time::parse(&found.preferred_time) {
+            ParsedTime::At(_) => ReservationChange::Reschedule { start, rules },
             ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
-                ReservationChange::AssignTime { start, judge }
+                ReservationChange::AssignTime { start, rules }
             }
         });
         let turn = match self.status {
@@ -92,7 +92,7 @@ fn start(sent: &mut Object) -> Result<Option<ClockTime>, Problem> {
         return Ok(Some(time));
     }
     let Some(typed) = typed else { return Ok(None) };
-    match requested_time::read(&typed) {
+    match requested_time::parse(&typed) {
         ParsedTime::At(time) => Ok(Some(time)),
         ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
             Err(Problem::field(Code::InvalidTime, "preferredTime"))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_commands::{Clock, Commands, NewReservation, Origin, Settings, WishInput};
+use daybook_commands::{Clock, Commands, NewReservation, Origin, RequestedTime, Settings};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
@@ -170,7 +170,7 @@ impl Drop for Clinic {
 /// The origin of a command from the front desk.
 #[must_use]
 pub fn desk() -> Origin {
-    Origin::of(Actor::named("desk@clinic.example"))
+    Origin::from_actor(Actor::named("desk@clinic.example"))
 }
 
 /// A booking request of an invented patient. Each patient number has its own phone number.
@@ -178,7 +178,7 @@ pub fn desk() -> Origin {
 /// # Panics
 /// If the service or the date is invalid.
 #[must_use]
-pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadModel) -> NewReservation {
+pub fn request(patient: u32, service: &str, date: &str, text: &str, model: ReadModel) -> NewReservation {
     let phone = format!("010-{:04}-{:04}", 1000 + patient / 10_000, patient % 10_000);
     let details = PatientDetails {
         patient_name: format!("홍길{}", char::from_u32(0xAC00 + patient % 11_000).unwrap_or('동')).into(),
@@ -199,7 +199,7 @@ pub fn request(patient: u32, service: &str, date: &str, wish: &str, judge: ReadM
         phone: Phone::parse(&phone).expect("a valid phone number"),
         service: ServiceId::parse(service).expect("a valid service id"),
         date: date.parse().expect("a valid date"),
-        wish: WishInput::Text(wish.to_owned()),
-        judge,
+        requested_time: RequestedTime::Text(text.to_owned()),
+        rules: model.into(),
     }
 }

@@ -1,6 +1,6 @@
-//! The write side on a real PostgreSQL: who gets the seat, what a key repeats, what forgetting erases, and the import.
+//! The write side on a real PostgreSQL: seats, idempotency keys, forgetting, and the import.
 //!
-//! Everything is judged from the log and the tables, never from what the write side says of itself alone.
+//! The tests check the log and the tables, and never rely only on what the write side reports.
 
 #[path = "commands/analysis.rs"]
 mod analysis;

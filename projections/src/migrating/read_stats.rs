@@ -140,7 +140,7 @@ fn read_sum(row: &Row) -> Result<ModelReadStats, ViewError> {
     Ok(ModelReadStats {
         requests: count("requests")?,
         failed: count("failed")?,
-        durations: Durations::of_counts(durations.into_iter().map(i64::unsigned_abs)),
+        durations: Durations::from_counts(durations.into_iter().map(i64::unsigned_abs)),
         subjects: count("subjects")?,
         compared: count("compared")?,
         mismatched: count("mismatched")?,

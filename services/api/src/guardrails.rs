@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use daybook_commands::{Commands, Origin};
 use daybook_domain::Actor;
 use daybook_domain::routing::{
-    Breach, GuardrailTripped, GuardrailVerdict, Inconclusive, Routing, RoutingCommand, judge,
+    Breach, GuardrailTripped, GuardrailVerdict, Routing, RoutingCommand, evaluate,
 };
 use daybook_projections::read_stats::{LookBack, ReadStatsStore};
 use daybook_projections::shadow::Shadow;
@@ -115,21 +115,17 @@ impl Guard {
         let seen = self.watch.look_back(*window, since.elapsed()).await?;
         let judgement = routing.is_guarded().then(|| {
             // Where the last window holds too little, those before it may say more; and what one of them proved stays true.
-            let (last, longer) =
-                (judge(&seen.last, routing.share, limits), judge(&seen.longer, routing.share, limits));
+            let (last, longer) = (evaluate(&seen.last, limits), evaluate(&seen.longer, limits));
             match (&last, &longer) {
                 (GuardrailVerdict::Tripped(_), _) => last,
                 (_, GuardrailVerdict::Tripped(_)) => longer,
-                (GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { .. }), _) => longer,
-                (GuardrailVerdict::Fine | GuardrailVerdict::Inconclusive(_), _) => last,
+                (GuardrailVerdict::Inconclusive(_), _) => longer,
+                (GuardrailVerdict::Fine, _) => last,
             }
         });
         self.metrics.judged(&seen.longer, judgement.as_ref());
         match &judgement {
             Some(GuardrailVerdict::Tripped(trip)) => self.trip(trip, routing).await,
-            Some(GuardrailVerdict::Inconclusive(odd @ Inconclusive::SampleRatio { .. })) => {
-                tracing::warn!(found = %odd, "subjects are not led as their shares say; guardrails hold");
-            }
             Some(GuardrailVerdict::Fine | GuardrailVerdict::Inconclusive(_)) | None => {}
         }
         self.latest.set(Judged { seen, judgement });
@@ -153,7 +149,7 @@ impl Guard {
             limit: trip.limit.clone(),
             window_seconds: whole_seconds(self.settings.window),
         };
-        let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(Actor::named(ACTOR)) };
+        let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(Actor::named(ACTOR)) };
         if let Err(error) = self.commands.change_routing(RoutingCommand::TripGuardrail(tripped), origin).await
         {
             tracing::error!(error = %describe(&error), "reads could not be rolled back; trying again after the next window");

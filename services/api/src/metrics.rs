@@ -167,18 +167,20 @@ impl Metrics {
         self.routed.get_or_create(&Routed { model: model.as_str(), because: reason(because) }).get()
     }
 
-    pub(crate) fn booking_accepted(&self, rule_set: ReadModel, repeated: bool) {
+    pub(crate) fn booking_accepted(&self, read_model: ReadModel, repeated: bool) {
         let code = if repeated { "REPEATED" } else { "NEW" };
-        self.bookings.get_or_create(&Booking { outcome: "accepted", code, judge: rule_set.as_str() }).inc();
+        self.bookings.get_or_create(&Booking { outcome: "accepted", code, judge: read_model.as_str() }).inc();
     }
 
     /// The other rule set would have refused an accepted booking. The codes are those of the rules, so there are few.
-    pub(crate) fn verdict_differs(&self, rule_set: ReadModel, code: &str) {
-        self.differences.get_or_create(&Difference { code: code.to_owned(), judge: rule_set.as_str() }).inc();
+    pub(crate) fn verdict_differs(&self, read_model: ReadModel, code: &str) {
+        self.differences
+            .get_or_create(&Difference { code: code.to_owned(), judge: read_model.as_str() })
+            .inc();
     }
 
-    pub(crate) fn booking_refused(&self, rule_set: ReadModel, code: &'static str) {
-        self.bookings.get_or_create(&Booking { outcome: "refused", code, judge: rule_set.as_str() }).inc();
+    pub(crate) fn booking_refused(&self, read_model: ReadModel, code: &'static str) {
+        self.bookings.get_or_create(&Booking { outcome: "refused", code, judge: read_model.as_str() }).inc();
     }
 
     pub(crate) fn set_lag(&self, model: ReadModel, lag: Lag) {

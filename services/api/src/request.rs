@@ -103,7 +103,7 @@ impl RequestContext {
 
     /// Chooses the rule set that decides a booking: that of the model to which the subject is routed. This needs no view,
     /// so bookings are accepted while a view is down.
-    pub(crate) fn choose_rule_set(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
+    pub(crate) fn routed_model(&self, state: &State, subject: Option<&RoutedSubject>) -> ReadModel {
         let subject = subject.or(self.client.as_ref());
         let (model, reason): (ReadModel, RoutingReason) = state.router.routing().choose(subject);
         self.recorder.record_route(model, reason, subject);
@@ -117,7 +117,7 @@ impl RequestContext {
             correlation: Some(self.request_id.uuid()),
             traceparent: self.traceparent.clone(),
             read_model,
-            ..Origin::of(actor)
+            ..Origin::from_actor(actor)
         }
     }
 }

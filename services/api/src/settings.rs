@@ -54,7 +54,7 @@ impl Watching {
 
 impl Default for Watching {
     fn default() -> Self {
-        let sample = RolloutPercentage::percent(Self::SAMPLE_PERCENT).unwrap_or_default();
+        let sample = RolloutPercentage::from_percent(Self::SAMPLE_PERCENT).unwrap_or_default();
         Self { sample, window: Self::WINDOW, limits: Limits::default() }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct TrafficWindow {
 
 #[derive(Debug)]
 struct Counts {
-    durations: [AtomicU64; Durations::STEPS],
+    durations: [AtomicU64; Durations::BUCKETS],
     failed: AtomicU64,
     by_share: AtomicU64,
     subjects: [AtomicU64; SUBJECT_WORDS],
@@ -49,7 +49,7 @@ impl TrafficWindow {
     /// A request was answered, or given up by its client after so many seconds.
     pub(crate) fn answered(&self, chosen: RoutedRead, seconds: f64, failed: bool) {
         let counts = self.of(chosen.model);
-        if let Some(count) = counts.durations.get(Durations::step_of(seconds)) {
+        if let Some(count) = counts.durations.get(Durations::bucket(seconds)) {
             add(count);
         }
         if failed {
@@ -95,7 +95,7 @@ impl Counts {
     }
 
     fn take(&self, model: ReadModel) -> Window {
-        let durations = Durations::of_counts(self.durations.iter().map(take));
+        let durations = Durations::from_counts(self.durations.iter().map(take));
         let set: u32 = self.subjects.iter().map(|word| take(word).count_ones()).sum();
         let sum = ModelReadStats {
             requests: durations.counts().iter().sum(),

@@ -1,20 +1,20 @@
-//! One append, asked again with the same ids where no answer came.
+//! One append, repeated with the same event ids until an answer arrives. It never decides again.
 
 use std::time::Duration;
 
 use daybook_event_log::{AppendError, Appended, EventLog, Expected, NewEvent, NewKey, StreamName};
 
-/// Times that one append is sent.
+/// Maximum number of attempts.
 const MAX_ATTEMPTS: u32 = 6;
 
-/// Pause before the second attempt; each one after it takes twice as long. Together they outlast a quick restart of
-/// the database.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Delay before the second attempt; it doubles for each further one. Together the delays cover a quick restart of the
+/// database.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
 
-/// Appends events with the new keys they are sealed with, and finds out what became of them where the log did not answer.
+/// Appends events together with the new keys that they are sealed with. Repeats the append if its result is unknown.
 ///
-/// A log is idempotent at an exact place, so sending the same ids again is safe. Once an answer is missing, an
-/// unreachable log no longer means that nothing was appended: the doubt stays until an attempt is answered.
+/// An append at an exact revision is idempotent, so repeating it with the same ids is safe. After one unknown result, an
+/// unreachable log does not prove that nothing was appended, so the result stays unknown until an attempt is answered.
 pub(crate) async fn append(
     log: &dyn EventLog,
     stream: &StreamName,
@@ -22,16 +22,16 @@ pub(crate) async fn append(
     events: Vec<NewEvent>,
     keys: Vec<NewKey>,
 ) -> Result<Appended, AppendError> {
-    let mut doubt = None;
+    let mut unknown = None;
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
-            tokio::time::sleep(FIRST_PAUSE * 2u32.pow(attempt - 1)).await;
+            tokio::time::sleep(FIRST_DELAY * 2u32.pow(attempt - 1)).await;
         }
         match log.append_with_keys(stream, expected, events.clone(), keys.clone()).await {
-            Err(AppendError::Unknown(source)) => doubt = Some(source),
-            Err(AppendError::Unavailable(source)) if doubt.is_some() => doubt = Some(source),
-            answered => return answered,
+            Err(AppendError::Unknown(source)) => unknown = Some(source),
+            Err(AppendError::Unavailable(source)) if unknown.is_some() => unknown = Some(source),
+            result => return result,
         }
     }
-    Err(AppendError::Unknown(doubt.unwrap_or_else(|| "no attempt was made".into())))
+    Err(AppendError::Unknown(unknown.unwrap_or_else(|| "no attempt was made".into())))
 }

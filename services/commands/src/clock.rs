@@ -1,12 +1,12 @@
-//! The clock as an input: what is decided depends on what it shows, so a test has to be able to set it.
+//! The clock as an input, because decisions depend on the time and tests have to set it. Only the binary uses the real one.
 
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync + Debug {
-    /// The present instant.
+    /// The current instant.
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -1,6 +1,4 @@
-//! The write side: everything that can be asked of Daybook, as functions.
-//!
-//! What is decided rests on the log alone; no view is ever read here.
+//! The write side as functions: every command of Daybook. Decisions depend on the log only; no view is ever read here.
 
 mod booking;
 mod clinic;
@@ -20,47 +18,47 @@ use daybook_event_log::EventLog;
 use daybook_vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
-pub use clinic::{NewClosure, Seeded};
-pub use forget::Forgotten;
+pub use clinic::{NewClosure, SeedOutcome};
+pub use forget::ForgetOutcome;
 
 use crate::clock::Clock;
+use crate::day_schedules::{DaySchedules, WorkerContext};
 use crate::error::CommandError;
-use crate::follower::{Followed, Follower};
-use crate::pages::{Pages, WorkerContext};
+use crate::follower::{FollowedStreams, Follower};
 
-/// Where the clinic is and what time it is.
+/// The clinic's zone and the clock.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The zone in which the clinic keeps its book.
+    /// The clinic's time zone.
     pub zone: ClinicZone,
-    /// Tells the time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
 }
 
-/// The write side. Clones share pages and streams in memory.
+/// The write side. Clones share the cached schedules and streams.
 #[derive(Debug, Clone)]
 pub struct Commands(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     vault: Vault,
-    office: Arc<WorkerContext>,
-    streams: Followed,
-    pages: Pages,
-    /// Held for as long as anybody holds a clone.
+    context: Arc<WorkerContext>,
+    streams: FollowedStreams,
+    day_schedules: DaySchedules,
+    /// Ends with the last clone.
     _follower: Follower,
 }
 
 impl Commands {
-    /// Loads catalog, hours and routing, and follows them from then on, until the last clone is dropped.
+    /// Loads catalog, hours and routing, and follows them until the last clone is dropped.
     pub async fn open(
         log: Arc<dyn EventLog>,
         vault: Vault,
         settings: Settings,
     ) -> Result<Self, CommandError> {
-        let streams = Followed::unread();
+        let streams = FollowedStreams::new();
         let follower = streams.clone().start(Arc::clone(&log), vault.clone()).await?;
-        let office = Arc::new(WorkerContext {
+        let context = Arc::new(WorkerContext {
             log,
             catalog: Arc::clone(&streams.catalog),
             hours: Arc::clone(&streams.hours),
@@ -68,49 +66,49 @@ impl Commands {
             zone: settings.zone,
             clock: settings.clock,
         });
-        let pages = Pages::new(Arc::clone(&office));
-        Ok(Self(Arc::new(Inner { vault, office, streams, pages, _follower: follower })))
+        let day_schedules = DaySchedules::new(Arc::clone(&context));
+        Ok(Self(Arc::new(Inner { vault, context, streams, day_schedules, _follower: follower })))
     }
 
-    /// The catalog as it is followed.
+    /// The current catalog.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.0.streams.catalog.state()
     }
 
-    /// The clinic's hours as they are followed.
+    /// The current hours of the clinic.
     pub fn hours(&self) -> Arc<Hours> {
         self.0.streams.hours.state()
     }
 
-    /// The routing as it is followed.
+    /// The current routing.
     pub fn routing(&self) -> Arc<Routing> {
         self.0.streams.routing.state()
     }
 
-    /// What the clinic's clock and calendar show.
+    /// The current local time in the clinic's zone.
     pub fn now_local(&self) -> NaiveDateTime {
-        self.0.office.zone.local(self.0.office.clock.now())
+        self.0.context.zone.local(self.0.context.clock.now())
     }
 
-    /// The subject that a phone number belongs to.
+    /// The subject of a phone number.
     pub fn subject(&self, phone: &Phone) -> SubjectId {
         self.0.vault.subject(phone)
     }
 
-    /// A page as the log has it now. For tests and tools: queries read a view.
-    pub async fn page(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {
-        self.0.pages.look(date, DaySchedule::clone).await
+    /// The current schedule of a day, from the log. For tests and tools; queries read a view.
+    pub async fn day_schedule(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {
+        self.0.day_schedules.read(date, DaySchedule::clone).await
     }
 
     pub(crate) fn log(&self) -> &dyn EventLog {
-        &*self.0.office.log
+        &*self.0.context.log
     }
 
     pub(crate) fn vault(&self) -> &Vault {
         &self.0.vault
     }
 
-    pub(crate) fn pages(&self) -> &Pages {
-        &self.0.pages
+    pub(crate) fn day_schedules(&self) -> &DaySchedules {
+        &self.0.day_schedules
     }
 }

@@ -1,6 +1,7 @@
-//! Why a command was not carried out. Refusals of the domain stand apart from faults of what is underneath.
+//! Why a command failed. Rejections by the domain are separate from faults of the log and the vault.
 //!
-//! One fault may have to be told to everybody who waited for one append, so errors are cheap to clone.
+//! Several callers can wait for the same append and all receive its error, so errors are cheap to clone. No error contains
+//! anything about a patient.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -12,44 +13,44 @@ use daybook_domain::schedule::Rejection;
 use daybook_event_log::{AppendError, DecodeError, ReadError};
 use daybook_vault::VaultError;
 
-/// What is underneath an error.
+/// The cause of an error.
 pub type Source = Arc<dyn Error + Send + Sync>;
 
-/// Why a command was not carried out.
+/// Why a command failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CommandError {
-    /// A fact of the page stopped it.
+    /// Rejected by a day schedule.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// A fact of the catalog stopped it.
+    /// Rejected by the catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogRejection),
-    /// A fact of the clinic's hours stopped it.
+    /// Rejected by the clinic's hours.
     #[error(transparent)]
     Hours(#[from] HoursRejection),
-    /// A fact of the routing stopped it.
+    /// Rejected by the routing.
     #[error(transparent)]
     Routing(#[from] RoutingRejection),
-    /// Others changed the same stream again and again, or too many commands wait for it. Nothing was recorded.
-    #[error("too many others are changing the same day; try again")]
+    /// Too many conflicts with other processes, or too many waiting commands. Nothing was recorded.
+    #[error("too many concurrent changes to the same data; try again")]
     Contended,
     /// The log cannot be reached. Nothing was recorded.
-    #[error("nothing can be recorded at the moment")]
+    #[error("the event log is not available")]
     Unavailable(#[source] Source),
-    /// No answer came in time: it may have been recorded or not. A repetition under the same key finds out.
-    #[error("it is not known whether the command was recorded")]
+    /// There was no answer in time, so the command may have been recorded or not. A repetition with the same key finds out.
+    #[error("the event log did not answer, so the command may have been recorded or not")]
     Unanswered(#[source] Source),
-    /// What was to be recorded is larger than a log takes. Nothing was recorded.
-    #[error("the command is larger than the event log takes")]
+    /// The events are too large for one append. Nothing was recorded.
+    #[error("the command is too large for the event log")]
     TooLarge(#[source] Source),
-    /// The vault could not seal, or could not destroy keys.
+    /// The vault could not seal a text or destroy keys.
     #[error("the vault failed")]
     Vault(#[source] Arc<VaultError>),
-    /// The log holds an event that this release does not understand.
-    #[error("the event log holds an event that this release does not understand")]
+    /// The log contains an event that this release cannot decode.
+    #[error("the event log contains an event that this release cannot decode")]
     Codec(#[source] Arc<DecodeError>),
-    /// The log holds what no adapter writes, or was given what makes no sense.
-    #[error("the event log is at fault")]
+    /// The log contains invalid data, or received an invalid append.
+    #[error("the event log is corrupt or was used incorrectly")]
     Log(#[source] Source),
 }
 

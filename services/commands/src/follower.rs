@@ -1,7 +1,7 @@
-//! Follows the small streams, so that a change made in any process is in force in this one at once.
+//! Follows the singleton streams, so that a change of any process takes effect in this one immediately.
 //!
-//! It also sees who was forgotten, and destroys their keys: that completes a forgetting whose process died between the
-//! event and the keys. Destroying twice changes nothing.
+//! It also destroys the keys of forgotten patients. That completes an erasure whose process crashed between the event and
+//! the keys; destroying keys twice has no effect. It never appends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,28 +19,28 @@ use tokio::task::JoinHandle;
 use crate::error::CommandError;
 use crate::singleton_stream::{CachedAggregate, ErasureLog};
 
-/// The streams that are followed.
+/// The categories of the followed streams.
 const FOLLOWED: [Category; 4] = [Category::Catalog, Category::Hours, Category::Routing, Category::Privacy];
 
-/// Pause before following again after an error. Changes of others are late for as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Delay before the first retry after an error. Changes of other processes are delayed by as much.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
 
-/// The longest pause, to which it doubles while no event gets through.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Maximum delay. The delay doubles until an event arrives.
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// Keys that are destroyed in one go.
-const MAX_KEYS_AT_ONCE: usize = 1000;
+/// Maximum number of keys destroyed in one call.
+const MAX_KEYS_PER_CALL: usize = 1000;
 
-/// What is followed.
+/// The followed streams.
 #[derive(Debug, Clone)]
-pub(crate) struct Followed {
+pub(crate) struct FollowedStreams {
     pub(crate) catalog: Arc<CachedAggregate<Catalog>>,
     pub(crate) hours: Arc<CachedAggregate<Hours>>,
     pub(crate) routing: Arc<CachedAggregate<Routing>>,
-    pub(crate) forgettings: Arc<CachedAggregate<ErasureLog>>,
+    pub(crate) erasure_log: Arc<CachedAggregate<ErasureLog>>,
 }
 
-/// The task that follows. It ends when this is dropped.
+/// The background task. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Follower(JoinHandle<()>);
 
@@ -50,48 +50,48 @@ impl Drop for Follower {
     }
 }
 
-impl Followed {
-    /// Nothing read yet.
-    pub(crate) fn unread() -> Self {
+impl FollowedStreams {
+    /// The state before anything was read.
+    pub(crate) fn new() -> Self {
         Self {
-            catalog: Arc::new(CachedAggregate::unread()),
-            hours: Arc::new(CachedAggregate::unread()),
-            routing: Arc::new(CachedAggregate::unread()),
-            forgettings: Arc::new(CachedAggregate::unread()),
+            catalog: Arc::new(CachedAggregate::new()),
+            hours: Arc::new(CachedAggregate::new()),
+            routing: Arc::new(CachedAggregate::new()),
+            erasure_log: Arc::new(CachedAggregate::new()),
         }
     }
 
-    /// Takes in all there is, and starts to follow what comes.
+    /// Applies all existing events and starts to follow new ones.
     pub(crate) async fn start(self, log: Arc<dyn EventLog>, vault: Vault) -> Result<Follower, CommandError> {
-        // What is read below reaches at least this far, so nothing lies between reading and following.
+        // Reading goes at least up to this position, so there is no gap before following starts.
         let mut after = log.head().await?;
         let mut events = log.read_all(Position::START, &Filter::categories(FOLLOWED)).await?;
         let mut keys = Vec::new();
         while let Some(recorded) = events.try_next().await? {
-            keys.extend(self.see(&recorded, &*log).await?);
+            keys.extend(self.ingest(&recorded, &*log).await?);
             after = after.max(recorded.position);
         }
-        for keys in keys.chunks(MAX_KEYS_AT_ONCE) {
+        for keys in keys.chunks(MAX_KEYS_PER_CALL) {
             vault.destroy(keys).await?;
         }
         Ok(Follower(tokio::spawn(self.follow(log, vault, after))))
     }
 
-    /// For as long as the process wants it.
+    /// Follows until the task is aborted, and reconnects after errors.
     async fn follow(self, log: Arc<dyn EventLog>, vault: Vault, mut after: Position) {
-        let mut pause = FIRST_PAUSE;
+        let mut delay = FIRST_DELAY;
         loop {
             let before = after;
-            if let Err(error) = self.follow_on(&*log, &vault, &mut after).await {
+            if let Err(error) = self.follow_once(&*log, &vault, &mut after).await {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%after, %error, cause, "following the small streams broke off");
+                tracing::warn!(%after, %error, cause, "lost the connection to the singleton streams; reconnecting");
             }
-            pause = if after > before { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
-            tokio::time::sleep(pause).await;
+            delay = if after > before { FIRST_DELAY } else { (delay * 2).min(MAX_DELAY) };
+            tokio::time::sleep(delay).await;
         }
     }
 
-    async fn follow_on(
+    async fn follow_once(
         &self,
         log: &dyn EventLog,
         vault: &Vault,
@@ -99,7 +99,7 @@ impl Followed {
     ) -> Result<(), CommandError> {
         let mut events = log.follow(*after, &Filter::categories(FOLLOWED)).await?;
         while let Some(recorded) = events.try_next().await? {
-            let keys = self.see(&recorded, log).await?;
+            let keys = self.ingest(&recorded, log).await?;
             if !keys.is_empty() {
                 vault.destroy(&keys).await?;
             }
@@ -108,14 +108,14 @@ impl Followed {
         Ok(())
     }
 
-    /// Takes in one event; gives the keys that it says are to be destroyed.
-    async fn see(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
+    /// Applies one event and returns the keys that it requires to destroy.
+    async fn ingest(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
         match recorded.stream.category() {
-            Category::Catalog => self.catalog.see(recorded, log).await?,
-            Category::Hours => self.hours.see(recorded, log).await?,
-            Category::Routing => self.routing.see(recorded, log).await?,
+            Category::Catalog => self.catalog.follow(recorded, log).await?,
+            Category::Hours => self.hours.follow(recorded, log).await?,
+            Category::Routing => self.routing.follow(recorded, log).await?,
             Category::Privacy => {
-                self.forgettings.see(recorded, log).await?;
+                self.erasure_log.follow(recorded, log).await?;
                 if let Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)) = decode(recorded)?.0 {
                     return Ok(forgotten.keys);
                 }

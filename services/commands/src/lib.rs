@@ -1,33 +1,33 @@
-//! The write side: load the page, decide, append.
+//! The write side: load the state, decide, append.
 //!
-//! A command is decided against the log alone, never against a view, and is acknowledged once its events are durable.
-//! The rules themselves are the domain's; here is what surrounds them: pages in memory, grouping, conflicts and
-//! retries, idempotency keys, the sealing of patients' details, forgetting, the first start, and the import of the old
-//! system.
+//! A command is decided against the log, never against a view, and is acknowledged once its events are durable. The rules
+//! are in the domain. This crate adds cached state, grouping, conflicts and retries, idempotency keys, the sealing of
+//! patients' details, forgetting, the first start, and the import of the old system.
 //!
-//! Where to look: [`Commands`] is all that can be asked, `pages` decides and appends for a clinic day, `singleton_stream`
-//! does so for catalog, hours and routing, `follower` keeps those current in every process, [`import`] takes over the
-//! old system's reservations.
+//! Where to look: [`Commands`] has all commands, `day_schedules` decides and appends for a clinic day, `singleton_stream`
+//! for catalog, hours and routing, `follower` keeps those up to date in every process, [`import`] imports the old
+//! system's reservations.
 
 mod append;
 mod clock;
 mod commands;
+mod day_schedules;
 mod error;
 mod follower;
 mod ids;
 pub mod import;
 mod origin;
-mod pages;
+mod requested_time;
 pub mod review;
 mod singleton_stream;
-mod time_input;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
-    BookingOutcome, Commands, Forgotten, NewClosure, NewReservation, ReservationChange, Seeded, Settings,
+    BookingOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, ReservationChange, SeedOutcome,
+    Settings,
 };
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
 pub use import::{ImportError, ImportReport, ImportRun};
 pub use origin::Origin;
-pub use time_input::WishInput;
+pub use requested_time::RequestedTime;

@@ -1,4 +1,4 @@
-//! Where a command comes from: who gave it, in which request, and what they had been shown.
+//! The origin of a command: its actor, request and trace. It contains nothing about the patient.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{Actor, ReadModel};
@@ -6,24 +6,24 @@ use daybook_event_log::Metadata;
 use daybook_event_log::codec::TraceParent;
 use uuid::Uuid;
 
-/// Where a command comes from. It ends up in the metadata of every event that the command causes.
+/// The origin of a command. It becomes part of the metadata of all its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// Who gave it.
+    /// The author of the command.
     pub actor: Actor,
-    /// The request or run it belongs to; the same on all events of one.
+    /// The request or run it belongs to.
     pub correlation: Option<Uuid>,
-    /// The event or command it follows from.
+    /// The event or command that caused it.
     pub causation: Option<Uuid>,
-    /// The trace it was given in.
+    /// The W3C trace context.
     pub traceparent: Option<TraceParent>,
-    /// The read model that the client had been shown.
+    /// The view that answered the client.
     pub read_model: Option<ReadModel>,
 }
 
 impl Origin {
-    /// An actor alone.
-    pub const fn of(actor: Actor) -> Self {
+    /// An origin with an actor only.
+    pub const fn from_actor(actor: Actor) -> Self {
         Self { actor, correlation: None, causation: None, traceparent: None, read_model: None }
     }
 

@@ -37,7 +37,7 @@ impl Decision {
         if text.trim().is_empty() || text.trim().eq_ignore_ascii_case("keep") {
             return Some(Self::Keep);
         }
-        match requested_time::read(text) {
+        match requested_time::parse(text) {
             ParsedTime::At(start) => Some(Self::ReviewedTime(ReviewedTime::At(start))),
             ParsedTime::Period(period) => Some(Self::ReviewedTime(ReviewedTime::Period(period))),
             ParsedTime::Ambiguous(_) => None,
@@ -90,7 +90,7 @@ impl Commands {
     async fn read_wish(&self, reading: Reading, origin: Origin) -> Result<Came, CommandError> {
         let Reading { page, reservation, decision } = reading;
         let Decision::ReviewedTime(meant) = decision else { return Ok(Came::Kept) };
-        match self.change(page, reservation, None, ReservationChange::ReadWish(meant), origin).await {
+        match self.change(page, reservation, None, ReservationChange::ReviewTime(meant), origin).await {
             Ok(booked) if booked.repeated => Ok(Came::AlreadySo),
             Ok(booked) => Ok(Came::Applied(booked.position)),
             Err(CommandError::Rejected(rejection)) => Ok(Came::Refused(rejection)),

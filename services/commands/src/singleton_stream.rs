@@ -1,7 +1,7 @@
-//! The small streams: catalog, hours, routing, and who was forgotten. Each is one aggregate, kept in memory whole.
+//! The singleton streams: catalog, hours, routing, and the record of forgotten patients. Each is one aggregate in memory.
 //!
-//! Load, decide, append, in one generic place. Before it decides it reads what others have appended, so that neither a
-//! refusal nor a "nothing to do" rests on old knowledge.
+//! Load, decide, append, in one generic place. It must not decide on stale state: before each decision it reads the events
+//! of other processes, because a rejection and an empty result depend on them too.
 
 mod aggregates;
 
@@ -25,139 +25,138 @@ use crate::append::append;
 use crate::error::CommandError;
 use crate::origin::Origin;
 
-/// Times that a command is decided because others had changed the stream.
+/// Maximum number of decisions on a command after conflicts with other processes.
 const MAX_CONFLICTS: u32 = 8;
 
-/// How long a command waits for those before it in this process.
-const TURN_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a command waits for earlier ones of this process.
+const LOCK_DEADLINE: Duration = Duration::from_secs(30);
 
 /// The one aggregate of a stream.
 pub(crate) trait Aggregate: Default + Clone + Send + Sync + 'static {
-    /// What can be asked of it.
     type Command: Clone + Send;
-    /// What can happen to it.
     type Event: Send;
 
-    /// Its stream.
     fn stream() -> StreamName;
 
-    /// Its part of what is recorded, if it is that.
-    fn of(event: Event) -> Option<Self::Event>;
+    /// Its event, or `None` for an event of another stream.
+    fn from_event(event: Event) -> Option<Self::Event>;
 
-    /// The event as it is recorded.
-    fn recorded(event: Self::Event) -> Event;
+    fn into_event(event: Self::Event) -> Event;
 
-    /// Takes in one event.
     fn evolve(&mut self, event: &Self::Event);
 
-    /// Decides a command: the events it causes, none where its effect is already there, or what stops it.
+    /// Decides a command: its events (none if its effect exists already), or a rejection.
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, CommandError>;
 }
 
-/// An aggregate in memory, followed from the log.
+/// An aggregate in memory that follows its stream.
 #[derive(Debug)]
 pub(crate) struct CachedAggregate<A> {
-    known: RwLock<CachedState<A>>,
-    /// One command at a time in this process: they would only get into each other's way.
-    turn: Mutex<()>,
+    cached: RwLock<CachedState<A>>,
+    /// Held by one command at a time, because parallel commands of one process would only conflict.
+    command_lock: Mutex<()>,
 }
 
-/// How far the stream is known.
+/// The state up to a revision.
 #[derive(Debug)]
 struct CachedState<A> {
     state: Arc<A>,
-    last: Option<Revision>,
+    head: Option<Revision>,
     position: Position,
 }
 
-/// What came of commands on a small stream.
+/// The outcome of commands on a singleton stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Changed {
-    /// Position that a view has to have passed to show it.
+pub(crate) struct ChangeOutcome {
+    /// A view at this position shows the effect.
     pub(crate) position: Position,
-    /// Events that were appended.
+    /// Number of appended events.
     pub(crate) events: usize,
 }
 
-/// Whether an event could be taken in.
+/// Whether an event could be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TakenIn {
-    /// It is part of what is known.
-    CachedState,
-    /// Events before it are missing.
+enum Ingested {
+    /// The state contains the event.
+    Applied,
+    /// Earlier events are missing.
     AfterGap,
 }
 
 impl<A: Aggregate> CachedAggregate<A> {
-    /// Nothing known yet.
-    pub(crate) fn unread() -> Self {
-        let known = CachedState { state: Arc::default(), last: None, position: Position::START };
-        Self { known: RwLock::new(known), turn: Mutex::new(()) }
+    /// The state before anything was read.
+    pub(crate) fn new() -> Self {
+        let cached = CachedState { state: Arc::default(), head: None, position: Position::START };
+        Self { cached: RwLock::new(cached), command_lock: Mutex::new(()) }
     }
 
-    /// The state as far as it is known.
+    /// The cached state, which may be slightly behind the log.
     pub(crate) fn state(&self) -> Arc<A> {
-        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).state)
+        Arc::clone(&self.cached.read().unwrap_or_else(PoisonError::into_inner).state)
     }
 
-    fn ends(&self) -> (Expected, Position) {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        (Expected::after(known.last), known.position)
+    fn head(&self) -> (Expected, Position) {
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
+        (Expected::after(cached.head), cached.position)
     }
 
-    /// Takes in an event that a follower saw, with those before it where any are missing.
-    pub(crate) async fn see(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<(), CommandError> {
-        match self.take_in(recorded)? {
-            TakenIn::CachedState => Ok(()),
-            TakenIn::AfterGap => self.catch_up(log).await,
+    /// Applies an event from the follower, after reading any missing events before it.
+    pub(crate) async fn follow(
+        &self,
+        recorded: &RecordedEvent,
+        log: &dyn EventLog,
+    ) -> Result<(), CommandError> {
+        match self.ingest(recorded)? {
+            Ingested::Applied => Ok(()),
+            Ingested::AfterGap => self.catch_up(log).await,
         }
     }
 
-    /// Takes in what was appended since.
+    /// Reads and applies the events after the known revision.
     async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
-        let mut events = log.read_stream(&A::stream(), self.ends().0.first_revision()).await?;
+        let mut events = log.read_stream(&A::stream(), self.head().0.first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
-            self.take_in(&recorded)?;
+            self.ingest(&recorded)?;
         }
         Ok(())
     }
 
-    fn take_in(&self, recorded: &RecordedEvent) -> Result<TakenIn, CommandError> {
+    fn ingest(&self, recorded: &RecordedEvent) -> Result<Ingested, CommandError> {
         let event = decode(recorded)?.0;
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let next = Expected::after(known.last).first_revision();
+        let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        let next = Expected::after(cached.head).first_revision();
         if recorded.revision > next {
-            return Ok(TakenIn::AfterGap);
+            return Ok(Ingested::AfterGap);
         }
         if recorded.revision == next {
-            if let Some(event) = A::of(event) {
-                Arc::make_mut(&mut known.state).evolve(&event);
+            if let Some(event) = A::from_event(event) {
+                Arc::make_mut(&mut cached.state).evolve(&event);
             }
-            known.last = Some(recorded.revision);
-            known.position = recorded.position;
+            cached.head = Some(recorded.revision);
+            cached.position = recorded.position;
         }
-        Ok(TakenIn::CachedState)
+        Ok(Ingested::Applied)
     }
 
-    /// Decides commands in turn and appends what they cause together, all or none.
+    /// Decides commands in order and appends their events together: all of them or none.
     pub(crate) async fn change(
         &self,
         log: &dyn EventLog,
         commands: Vec<A::Command>,
         origin: &Origin,
         now: DateTime<Utc>,
-    ) -> Result<Changed, CommandError> {
+    ) -> Result<ChangeOutcome, CommandError> {
         self.change_if(log, commands, origin, now, |_| true).await
     }
 
-    /// Like [`Self::change`], on an aggregate to which nothing ever happened; on another it does nothing.
-    pub(crate) async fn begin(
+    /// Like [`Self::change`] for a stream without events. Does nothing if the stream exists.
+    pub(crate) async fn initialize(
         &self,
         log: &dyn EventLog,
         commands: Vec<A::Command>,
         origin: &Origin,
         now: DateTime<Utc>,
-    ) -> Result<Changed, CommandError> {
+    ) -> Result<ChangeOutcome, CommandError> {
         self.change_if(log, commands, origin, now, |expected| expected == Expected::NoStream).await
     }
 
@@ -168,30 +167,31 @@ impl<A: Aggregate> CachedAggregate<A> {
         origin: &Origin,
         now: DateTime<Utc>,
         applies: impl Fn(Expected) -> bool,
-    ) -> Result<Changed, CommandError> {
-        let _turn =
-            timeout(TURN_DEADLINE, self.turn.lock()).await.map_err(|_elapsed| CommandError::Contended)?;
+    ) -> Result<ChangeOutcome, CommandError> {
+        let _guard = timeout(LOCK_DEADLINE, self.command_lock.lock())
+            .await
+            .map_err(|_elapsed| CommandError::Contended)?;
         for _ in 0..MAX_CONFLICTS {
             self.catch_up(log).await?;
-            let (expected, position) = self.ends();
+            let (expected, position) = self.head();
             let events = if applies(expected) { self.decide(&commands)? } else { vec![] };
             if events.is_empty() {
-                return Ok(Changed { position, events: 0 });
+                return Ok(ChangeOutcome { position, events: 0 });
             }
             let metadata = origin.metadata(now);
             let batch: Vec<NewEvent> = events
                 .into_iter()
-                .map(|event| encode(EventId(Uuid::now_v7()), &A::recorded(event), &metadata))
+                .map(|event| encode(EventId(Uuid::now_v7()), &A::into_event(event), &metadata))
                 .collect();
             let events = batch.len();
             match append(log, &A::stream(), expected, batch, Vec::new()).await {
                 Ok(appended) => {
-                    // Read back, so that events are taken in on one path only. The command stands whatever becomes of
-                    // this: the follower sees its events in any case.
+                    // Reading them back keeps one path for applying events. The command has succeeded even if this
+                    // fails, and the follower will apply the events too.
                     if let Err(error) = self.catch_up(log).await {
-                        tracing::warn!(stream = %A::stream(), %error, "own change not read back yet");
+                        tracing::warn!(stream = %A::stream(), %error, "a change of this process was recorded but could not be read back yet");
                     }
-                    return Ok(Changed { position: appended.position, events });
+                    return Ok(ChangeOutcome { position: appended.position, events });
                 }
                 Err(AppendError::RevisionConflict { .. }) => {}
                 Err(error) => return Err(error.into()),

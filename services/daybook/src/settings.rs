@@ -199,7 +199,7 @@ fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
 
 fn parse_sample(text: Option<String>) -> Result<RolloutPercentage, SettingsError> {
     let Some(text) = text else { return Ok(Watching::default().sample) };
-    let share = text.parse().ok().and_then(|percent: f64| RolloutPercentage::percent(percent).ok());
+    let share = text.parse().ok().and_then(|percent: f64| RolloutPercentage::from_percent(percent).ok());
     share.ok_or(SettingsError::ShadowSample(text))
 }
 

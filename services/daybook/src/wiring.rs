@@ -273,7 +273,7 @@ async fn bring_up_to_date(config: &Config) -> anyhow::Result<()> {
 
 /// Where a change of the routing comes from that is made on this machine.
 pub fn operator_now() -> Origin {
-    Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) }
+    Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(operator()) }
 }
 
 /// Who gives a command on this machine: the events of what they change carry it.

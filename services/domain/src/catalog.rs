@@ -1,6 +1,6 @@
-//! The catalog: which services the clinic offers, how long each takes, and how many of each a day may hold.
+//! The catalog: the services of the clinic, their durations and their daily limits.
 //!
-//! Stream `catalog-main`. Consistency boundary of unique codes. Order of this file: events, state, commands, decide.
+//! Stream `catalog-main`, the consistency boundary for unique codes. It never knows about bookings.
 
 mod command;
 mod event;

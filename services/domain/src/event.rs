@@ -1,4 +1,4 @@
-//! Everything that can be recorded, by the stream it is recorded in.
+//! All events, grouped by stream. An event type belongs to exactly one group.
 
 use crate::catalog::CatalogEvent;
 use crate::hours::HoursEvent;
@@ -6,17 +6,17 @@ use crate::privacy::PrivacyEvent;
 use crate::routing::RoutingEvent;
 use crate::schedule::ScheduleEvent;
 
-/// One fact of the log. The variants are the families of streams; each event type belongs to exactly one.
+/// An event of the log. Each variant stands for one kind of stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// On the page of a clinic day.
+    /// Stream `daybook-<date>`.
     Schedule(ScheduleEvent),
-    /// In the catalog of services.
+    /// Stream `catalog-main`.
     Catalog(CatalogEvent),
-    /// In the clinic's weekly hours.
+    /// Stream `hours-main`.
     Hours(HoursEvent),
-    /// On which read model answers whom.
+    /// Stream `routing-main`.
     Routing(RoutingEvent),
-    /// On patients who asked to be forgotten.
+    /// Stream `privacy-main`.
     Privacy(PrivacyEvent),
 }

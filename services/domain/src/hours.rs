@@ -1,7 +1,7 @@
-//! The clinic's weekly hours: for each weekday the stretches in which it treats, and how many at once.
+//! The clinic's weekly hours: the time slots of each weekday, each with its number of seats.
 //!
-//! Stream `hours-main`. Consistency boundary of hours that do not overlap. Order of this file: events, state,
-//! commands, decide.
+//! Stream `hours-main`, the consistency boundary for hours that must not overlap. It never knows about bookings. Order of
+//! this file: events, state, commands, decide.
 
 mod seed;
 
@@ -15,36 +15,36 @@ use crate::time::{ClockTime, DayOfWeek, Minutes, Period, Span};
 
 pub use seed::first_hours;
 
-/// One stretch of clinic time on one weekday: a row of `clinic_time_slots`.
+/// Opening hours on one weekday: a row of `clinic_time_slots`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClinicSlot {
-    /// Its id for ever.
+    /// The id, which never changes.
     pub id: HoursId,
-    /// The half of the day under which it is shown.
+    /// The half of the day that clients see.
     pub period: Period,
-    /// From when until when.
+    /// Start and end.
     #[serde(flatten)]
     pub span: Span,
-    /// Minutes between the starts that are offered.
+    /// Time between two bookable starts.
     pub slot_interval: Minutes,
-    /// Bookings that may run at the same time.
+    /// Number of seats: bookings that can take place at the same minute.
     pub max_concurrent: u32,
-    /// The only service that may use it; none means all.
+    /// The only service that can use it; `None` for all.
     pub service: Option<ServiceId>,
-    /// First date on which it holds.
+    /// First date on which it applies.
     pub effective_from: Option<NaiveDate>,
-    /// Last date on which it holds.
+    /// Last date on which it applies.
     pub effective_until: Option<NaiveDate>,
 }
 
 impl ClinicSlot {
-    /// Whether it holds on a date of its weekday.
-    pub fn holds_on(&self, date: NaiveDate) -> bool {
+    /// Whether it applies on a date of its weekday.
+    pub fn applies_on(&self, date: NaiveDate) -> bool {
         self.effective_from.is_none_or(|from| from <= date)
             && self.effective_until.is_none_or(|until| date <= until)
     }
 
-    /// Whether a service may use it.
+    /// Whether a service can use it.
     pub fn admits(&self, service: &ServiceId) -> bool {
         self.service.as_ref().is_none_or(|only| only == service)
     }
@@ -57,62 +57,66 @@ impl ClinicSlot {
     }
 }
 
-/// Everything that can happen to the clinic's hours.
+/// An event of the clinic's hours.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HoursEvent {
     /// The hours of one weekday were set.
     ClinicHoursSet(ClinicHoursSet),
 }
 
-/// The hours of one weekday from here on, all of them; none means closed.
+/// The complete hours of one weekday; no slots mean closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClinicHoursSet {
-    /// Which weekday.
+    /// The weekday.
     pub day_of_week: DayOfWeek,
-    /// Its stretches in the order of the day.
+    /// Sorted by start.
     pub slots: Vec<ClinicSlot>,
 }
 
-/// The clinic's hours as their events left them.
+/// The current hours of the clinic.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hours {
     days: BTreeMap<DayOfWeek, Vec<ClinicSlot>>,
 }
 
-/// The fact that stopped a command.
+/// The business fact that prevented a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HoursRejection {
-    /// Two stretches share a minute on a date on which both hold.
+    /// Two slots overlap on a date on which both apply.
     #[error("{first} and {second} overlap")]
     HoursOverlap {
-        /// One of the two.
+        /// The earlier slot.
         first: HoursId,
-        /// The other.
+        /// The later slot.
         second: HoursId,
     },
-    /// A stretch ends before it starts, or its numbers are out of range.
+    /// A slot ends before it starts, or a number is out of range.
     #[error("{id}: {rule}")]
     SlotOutOfRange {
-        /// Which stretch.
+        /// The slot.
         id: HoursId,
-        /// What is allowed.
+        /// The allowed values, in words.
         rule: &'static str,
     },
-    /// More stretches than a day can hold.
-    #[error("a weekday has at most {MAX_SLOTS_PER_DAY} stretches of clinic time")]
+    /// A weekday has too many slots.
+    #[error("a weekday has at most {MAX_SLOTS_PER_DAY} time slots")]
     TooManySlots,
 }
 
-/// Stretches of clinic time on one weekday, at most.
+/// Maximum number of slots on one weekday.
 pub const MAX_SLOTS_PER_DAY: usize = 48;
 
 impl Hours {
-    /// The stretches that hold on a date, in the order of the day.
+    /// The slots that apply on a date, sorted by start.
     pub fn on(&self, date: NaiveDate) -> impl Iterator<Item = &ClinicSlot> {
-        self.days.get(&DayOfWeek::of(date)).into_iter().flatten().filter(move |slot| slot.holds_on(date))
+        self.days
+            .get(&DayOfWeek::from_date(date))
+            .into_iter()
+            .flatten()
+            .filter(move |slot| slot.applies_on(date))
     }
 
-    /// All stretches by weekday.
+    /// All slots with their weekdays.
     pub fn week(&self) -> impl Iterator<Item = (DayOfWeek, &ClinicSlot)> {
         self.days.iter().flat_map(|(day, slots)| slots.iter().map(|slot| (*day, slot)))
     }
@@ -122,14 +126,14 @@ impl Hours {
         self.days.is_empty()
     }
 
-    /// The period of a time: that of the stretch that contains it on this date, else the half of the day by the clock.
+    /// The period of a time: that of the slot that contains it on this date, otherwise morning before noon.
     pub fn period_of(&self, date: NaiveDate, time: ClockTime) -> Period {
         self.on(date)
             .find(|slot| slot.span.contains(time))
             .map_or_else(|| Period::by_clock(time), |slot| slot.period)
     }
 
-    /// Takes in one event.
+    /// Applies one event.
     pub fn evolve(&mut self, event: &HoursEvent) {
         match event {
             HoursEvent::ClinicHoursSet(set) => {
@@ -138,38 +142,38 @@ impl Hours {
         }
     }
 
-    /// Decides to set the hours of one weekday: the event, none where they are so already, or the fact that stops it.
-    pub fn decide(&self, mut wanted: ClinicHoursSet) -> Result<Vec<HoursEvent>, HoursRejection> {
-        if wanted.slots.len() > MAX_SLOTS_PER_DAY {
+    /// Decides to set the hours of one weekday: the event (none if they are set already), or a rejection.
+    pub fn decide(&self, mut hours_set: ClinicHoursSet) -> Result<Vec<HoursEvent>, HoursRejection> {
+        if hours_set.slots.len() > MAX_SLOTS_PER_DAY {
             return Err(HoursRejection::TooManySlots);
         }
-        wanted.slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
-        wanted.slots.iter().try_for_each(check_slot)?;
-        for (place, first) in wanted.slots.iter().enumerate() {
-            wanted.slots.iter().skip(place + 1).try_for_each(|second| check_apart(first, second))?;
+        hours_set.slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
+        hours_set.slots.iter().try_for_each(check_slot)?;
+        for (index, first) in hours_set.slots.iter().enumerate() {
+            hours_set.slots.iter().skip(index + 1).try_for_each(|second| check_no_overlap(first, second))?;
         }
-        let same = self.days.get(&wanted.day_of_week).is_some_and(|slots| *slots == wanted.slots);
-        Ok(if same { vec![] } else { vec![HoursEvent::ClinicHoursSet(wanted)] })
+        let same = self.days.get(&hours_set.day_of_week).is_some_and(|slots| *slots == hours_set.slots);
+        Ok(if same { vec![] } else { vec![HoursEvent::ClinicHoursSet(hours_set)] })
     }
 }
 
 fn check_slot(slot: &ClinicSlot) -> Result<(), HoursRejection> {
-    let broken = [
+    let checks = [
         (slot.span.start >= slot.span.end, "it must end after it starts"),
-        (!(5..=240).contains(&slot.slot_interval), "starts are offered every 5 to 240 minutes"),
+        (!(5..=240).contains(&slot.slot_interval), "bookable starts are 5 to 240 minutes apart"),
         (!(1..=100).contains(&slot.max_concurrent), "1 to 100 bookings at the same time"),
         (
             slot.effective_from.zip(slot.effective_until).is_some_and(|(from, until)| until < from),
-            "its dates are reversed",
+            "its last date is before its first date",
         ),
     ];
-    match broken.into_iter().find(|(is_broken, _)| *is_broken) {
+    match checks.into_iter().find(|(is_violated, _)| *is_violated) {
         Some((_, rule)) => Err(HoursRejection::SlotOutOfRange { id: slot.id.clone(), rule }),
         None => Ok(()),
     }
 }
 
-fn check_apart(first: &ClinicSlot, second: &ClinicSlot) -> Result<(), HoursRejection> {
+fn check_no_overlap(first: &ClinicSlot, second: &ClinicSlot) -> Result<(), HoursRejection> {
     if first.span.overlaps(second.span) && first.shares_dates_with(second) && first.service == second.service
     {
         return Err(HoursRejection::HoursOverlap { first: first.id.clone(), second: second.id.clone() });
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_hours_are_eleven_stretches_with_sunday_closed() {
+    fn the_first_hours_are_eleven_slots_with_sunday_closed() {
         let hours = seeded();
         assert_eq!(hours.week().count(), 11);
         let sunday = NaiveDate::from_ymd_opt(2026, 12, 6).unwrap();
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saturday_noon_is_morning_because_the_morning_stretch_contains_it() {
+    fn half_past_noon_on_saturday_is_morning_because_the_morning_slot_contains_it() {
         let hours = seeded();
         let noon = "12:30".parse().unwrap();
         let saturday = NaiveDate::from_ymd_opt(2026, 12, 5).unwrap();
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_of_a_weekday_do_not_overlap_and_the_same_hours_make_no_event() {
+    fn slots_of_a_weekday_cannot_overlap_and_setting_the_same_hours_causes_no_event() {
         let hours = seeded();
         let mut monday = first_hours().remove(0);
         assert_eq!(hours.decide(monday.clone()), Ok(vec![]));

@@ -1,22 +1,22 @@
-//! Identifiers. Each is a type of its own so that a service id can never be passed where a reservation id is meant.
+//! Identifiers. Each has its own type, so that a service id cannot be passed as a reservation id.
 //!
-//! Nothing here makes an id: ids are inputs, made where randomness and keys live.
+//! Nothing here generates an id: ids are inputs, because they need randomness or keys.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Why a text is not an identifier.
+/// The text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id is 1 to {max} characters of a-z, A-Z, 0-9, '-', '_', '.'", max = MAX_ID_LENGTH)]
 pub struct InvalidId;
 
-/// Longest identifier, in bytes. The old system's ids are UUIDs (36) or CUIDs (25).
+/// Maximum length in bytes. The old system's ids are UUIDs (36) or CUIDs (25).
 pub const MAX_ID_LENGTH: usize = 64;
 
 fn is_id(text: &str) -> bool {
-    // A table, because a replay asks this of every event.
+    // A lookup table, because a replay checks the ids of every event.
     const IS_ID_BYTE: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0u8;
@@ -37,13 +37,13 @@ macro_rules! text_id {
         pub struct $name(Box<str>);
 
         impl $name {
-            /// Takes a text that is 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
+            /// Parses a text of 1 to 64 characters of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.
             pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidId> {
                 let text = text.into();
                 if is_id(&text) { Ok(Self(text)) } else { Err(InvalidId) }
             }
 
-            /// The id as it is stored and shown.
+            /// The stored and displayed form.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -72,43 +72,43 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// One reservation. Kept from the old system on import, else made by the command that books.
+    /// A reservation. Imported reservations keep the id of the old system.
     ReservationId
 }
 text_id! {
-    /// One service of the clinic, such as `srv_skin_care`. Code and name are attributes and may change; this does not.
+    /// A service, such as `srv_skin_care`. Code and name can change; the id never does.
     ServiceId
 }
 text_id! {
-    /// One closure of time on one day.
+    /// A closure of time on one day.
     ClosureId
 }
 text_id! {
-    /// One row of the clinic's weekly hours.
+    /// A row of the clinic's weekly hours.
     HoursId
 }
 
-/// The patient a booking is about: the first 16 bytes of a keyed hash of the normalised phone number.
+/// A patient: the first 16 bytes of a keyed hash of the normalised phone number.
 ///
-/// It tells bookings of one patient apart from those of another without telling who the patient is.
+/// It distinguishes patients without identifying them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Box<str>", into = "String")]
 pub struct SubjectId([u8; 16]);
 
 impl SubjectId {
-    /// Takes the first 16 bytes of the keyed hash.
+    /// Creates an id from the first 16 bytes of the keyed hash.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The 16 bytes.
+    /// The bytes of the hash.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 
-    /// Reads 32 hexadecimal digits.
+    /// Parses 32 hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        // A uuid without its dashes has the same form, and is read digit pair by digit pair.
+        // A UUID without dashes has the same form, and its parser is fast.
         let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
         Uuid::try_parse_ascii(digits).map(|number| Self(number.into_bytes())).map_err(|_| InvalidId)
     }
@@ -140,21 +140,21 @@ impl From<SubjectId> for String {
     }
 }
 
-/// Who caused an event: `public`, `system`, `environment`, `import`, or a member of staff by the name in their token.
+/// The cause of an event: `public`, `system`, `environment`, `import`, or the name in a staff member's token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(Box<str>);
 
 impl Actor {
-    /// Longest name of an actor, in characters; what is longer is cut.
+    /// Maximum length in characters; longer names are cut.
     pub const MAX_LENGTH: usize = 128;
 
-    /// Names an actor. Control characters are dropped and the rest is cut at [`Self::MAX_LENGTH`].
+    /// Creates an actor. Removes control characters and cuts the name at [`Self::MAX_LENGTH`].
     pub fn named(name: &str) -> Self {
         Self(name.chars().filter(|c| !c.is_control()).take(Self::MAX_LENGTH).collect::<String>().into())
     }
 
-    /// The actor that an event names.
+    /// Restores the actor of an event, without any check.
     pub fn recorded(name: &str) -> Self {
         Self(name.into())
     }
@@ -164,7 +164,7 @@ impl Actor {
         Self("public".into())
     }
 
-    /// Daybook itself, at its first start.
+    /// Daybook itself, on its first start.
     pub fn system() -> Self {
         Self("system".into())
     }
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_short_and_plain() {
+    fn an_id_has_1_to_64_plain_characters() {
         assert!(ReservationId::parse("5ab08197-8c8b-4335-8efb-a8ed09c62f16").is_ok());
         for wrong in ["", "a b", "김", "x'; --", &"x".repeat(65)] {
             assert_eq!(ReservationId::parse(wrong), Err(InvalidId), "{wrong:?}");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_reads_back_what_it_prints() {
+    fn a_subject_parses_its_own_display() {
         let subject = SubjectId::from_bytes([7; 16]);
         assert_eq!(SubjectId::parse(&subject.to_string()), Ok(subject));
         assert_eq!(SubjectId::parse("+7070707070707070707070707070707"), Err(InvalidId));

@@ -1,11 +1,12 @@
-//! The rules of a clinic's reservation book.
+//! The business rules of a clinic's reservations.
 //!
-//! Everything here is a pure function of its arguments: no I/O, no async, no clock, no randomness. Time, ids and
-//! sealed patients' details come in as inputs, so that every rule can be tested by calling it, and so that the
-//! same rule can judge a booking and draw up the list of free slots.
+//! Everything here is a pure function of its arguments: no I/O, no async, no clock, no randomness. Time, ids and sealed
+//! details of patients are inputs. So a test can call every rule directly, and the same rule decides a booking and
+//! produces the list of free slots.
 //!
-//! Where to look: [`book`] is a clinic day, [`catalog`] the services, [`hours`] when the clinic is open, [`routing`]
-//! which read model answers whom, [`rules`] what makes a booking possible, [`wish`] how free text becomes a time.
+//! Where to look: [`schedule`] is a clinic day, [`catalog`] the services, [`hours`] the opening hours, [`rules`] the
+//! conditions for a booking, [`requested_time`] the parser for free-text times, [`routing`] the choice of the view that
+//! answers a read.
 
 pub mod catalog;
 pub mod event;
@@ -25,4 +26,4 @@ pub use event::Event;
 pub use id::{Actor, ClosureId, HoursId, ReservationId, ServiceId, SubjectId};
 pub use sealed::{KeyId, Sealed};
 pub use time::{ClinicZone, ClockTime, Minutes, Period};
-pub use vocabulary::{Gender, LegacyService, ReadModel, Status, TreatmentType};
+pub use vocabulary::{Gender, LegacyService, ReadModel, RuleSet, Status, TreatmentType};

@@ -1,18 +1,19 @@
-//! Phone numbers: one spelling for each, so that a patient is recognised however the number was typed.
+//! Phone numbers in one normal form, so that a patient is recognised whatever separators were typed. A number must never
+//! appear in a log line, so `Debug` hides it.
 
 use std::fmt;
 
-/// The text is no phone number.
+/// The text is not a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a phone number has 8 to 15 digits, such as 010-1234-5678 or +82 10 1234 5678")]
 pub struct InvalidPhone;
 
-/// A phone number in its normal form: digits only, a Korean number with its leading zero, others after a `+`.
+/// A phone number in its normal form: digits only, Korean numbers with a leading zero, others with a `+`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Phone(String);
 
 impl Phone {
-    /// Reads a number with the usual separators.
+    /// Parses a number with the usual separators.
     pub fn parse(text: &str) -> Result<Self, InvalidPhone> {
         let text = text.trim();
         let (international, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_number_has_one_normal_form() {
+    fn all_spellings_of_a_number_have_one_normal_form() {
         for text in
             ["010-1234-5678", "01012345678", " 010 1234 5678 ", "+82 10-1234-5678", "+82 (0)10 1234 5678"]
         {
@@ -54,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn other_texts_are_rejected() {
         for text in ["", "010", "call me", "010-1234-567a", "1234567890123456", "01012345678; drop"] {
             assert_eq!(Phone::parse(text), Err(InvalidPhone), "{text}");
         }
     }
 
     #[test]
-    fn a_number_is_not_shown_by_debug() {
+    fn debug_hides_the_number() {
         assert_eq!(format!("{:?}", Phone::parse("01012345678").unwrap()), "Phone(..)");
     }
 }

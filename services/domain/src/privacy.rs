@@ -1,22 +1,22 @@
-//! The right to be forgotten, as far as the domain knows of it: that it was exercised.
+//! The record of forgotten patients. It holds ids only; destroying the keys is the vault's work.
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::SubjectId;
 use crate::sealed::KeyId;
 
-/// What can happen to a subject's keys.
+/// An event of the stream `privacy-main`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PrivacyEvent {
-    /// A subject's details are to be unreadable from here on.
+    /// A subject's keys are destroyed.
     SubjectForgotten(SubjectForgotten),
 }
 
-/// The keys of a subject are destroyed. Whatever was or will be sealed with them reads as erased.
+/// The keys of a subject are destroyed, so everything sealed with them reads as erased.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubjectForgotten {
-    /// Whose details.
+    /// The patient.
     pub subject: SubjectId,
-    /// The keys that are destroyed.
+    /// The destroyed keys.
     pub keys: Vec<KeyId>,
 }

@@ -1,10 +1,10 @@
-//! A patient's wish for a time: free text in the old system, and what it is understood as.
+//! The parser for requested times, which are free text in the old system.
 //!
-//! The rules, in short: an explicit marker (오전, 오후, am, pm, morning, afternoon) decides; without one the hours 7 to 23
-//! are read as the 24-hour clock says and the hours 1 to 6 are ambiguous. What is ambiguous or not understood goes to
-//! review with its raw text kept; it is never defaulted. A text is understood only if every character of it is.
+//! A marker (오전, 오후, am, pm, morning, afternoon) decides between morning and afternoon. Without a marker, hours 7 to 23 are
+//! read on the 24-hour clock and hours 1 to 6 are ambiguous. Ambiguous and unreadable texts go to review; the parser must
+//! never fall back to a default. A text parses only if every character of it belongs to the grammar.
 
-mod form;
+mod format;
 mod grammar;
 mod shape;
 mod token;
@@ -15,43 +15,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{ClockTime, Period};
 
-pub use form::Form;
+pub use format::TimeFormat;
 pub use shape::{canonical, shape};
 
-/// Longest text that is looked at, in bytes. Anything longer is no time of day.
+/// Maximum length of a text in bytes. Longer texts are not parsed.
 pub const MAX_REQUESTED_TIME_LENGTH: usize = 200;
 
-/// What a wish is understood as.
+/// The meaning of a requested time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParsedTime {
     /// A time of day.
     At(ClockTime),
-    /// A half of the day, and no more.
+    /// A half-day without a time.
     Period(Period),
-    /// Nothing that one could act on.
+    /// No clear meaning; a person has to review the text.
     Ambiguous(Ambiguity),
 }
 
-/// Why a wish needs a person's review. The spellings are storage format.
+/// Why a requested time needs a review. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Ambiguity {
-    /// Nothing was written.
+    /// The text is empty.
     Empty,
-    /// An hour from 1 to 6 without 오전 or 오후.
+    /// An hour from 1 to 6 without a marker.
     AmbiguousHour,
-    /// A time that no clock shows, or midnight.
+    /// A time that does not exist, or midnight.
     ImpossibleTime,
-    /// Two statements that exclude each other, such as 오전 14시.
+    /// Two parts contradict each other, such as 오전 14시.
     Contradiction,
-    /// Words, or a number that need not be a time.
+    /// Other words, or a number that may not be a time.
     NotATime,
-    /// The text was erased when the patient was forgotten.
+    /// The patient was forgotten and the text erased.
     Erased,
 }
 
 impl Ambiguity {
-    /// All reasons, in the order in which reports list them.
+    /// All values in the order of reports.
     pub const ALL: [Self; 6] = [
         Self::Empty,
         Self::AmbiguousHour,
@@ -61,7 +61,7 @@ impl Ambiguity {
         Self::Erased,
     ];
 
-    /// As columns and JSON hold it.
+    /// The spelling in columns and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Empty => "EMPTY",
@@ -80,27 +80,29 @@ impl fmt::Display for Ambiguity {
     }
 }
 
-/// Says in which form a wish is written, where it is understood. Follows [`read`].
-pub fn form(text: &str) -> Option<Form> {
-    match read(text) {
-        ParsedTime::At(_) | ParsedTime::Period(_) => token::scan(text).ok().map(|tokens| Form::of(&tokens)),
+/// Returns the format of a text; `None` if [`parse`] finds it ambiguous.
+pub fn format(text: &str) -> Option<TimeFormat> {
+    match parse(text) {
+        ParsedTime::At(_) | ParsedTime::Period(_) => {
+            token::tokenize(text).ok().map(|tokens| TimeFormat::from_tokens(&tokens))
+        }
         ParsedTime::Ambiguous(_) => None,
     }
 }
 
-/// Reads a free-text wish.
-pub fn read(text: &str) -> ParsedTime {
+/// Parses a requested time.
+pub fn parse(text: &str) -> ParsedTime {
     if text.trim().is_empty() {
         return ParsedTime::Ambiguous(Ambiguity::Empty);
     }
     if text.len() > MAX_REQUESTED_TIME_LENGTH {
         return ParsedTime::Ambiguous(Ambiguity::NotATime);
     }
-    let understood = match grammar::plain(text.as_bytes()) {
-        Some(plain) => plain,
-        None => token::scan(text).and_then(|tokens| grammar::parse(&tokens)),
+    let parsed_time = match grammar::parse_clock_text(text.as_bytes()) {
+        Some(result) => result,
+        None => token::tokenize(text).and_then(|tokens| grammar::parse(&tokens)),
     };
-    understood.unwrap_or_else(ParsedTime::Ambiguous)
+    parsed_time.unwrap_or_else(ParsedTime::Ambiguous)
 }
 
 #[cfg(test)]
@@ -108,13 +110,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_time_is_understood_as_if_it_had_been_taken_apart() {
+    fn the_fast_path_for_clock_times_agrees_with_the_grammar() {
         for text in (0..100).flat_map(|hour| (0..100).map(move |minute| format!("{hour:02}:{minute:02}"))) {
-            let apart = token::scan(&text).and_then(|tokens| grammar::parse(&tokens));
-            assert_eq!(grammar::plain(text.as_bytes()), Some(apart), "{text}");
+            let by_grammar = token::tokenize(&text).and_then(|tokens| grammar::parse(&tokens));
+            assert_eq!(grammar::parse_clock_text(text.as_bytes()), Some(by_grammar), "{text}");
         }
         for other in ["9:00", "09:00 ", "09.00", "0a:00", "오전 9시"] {
-            assert_eq!(grammar::plain(other.as_bytes()), None, "{other}");
+            assert_eq!(grammar::parse_clock_text(other.as_bytes()), None, "{other}");
         }
     }
 }

@@ -1,15 +1,16 @@
-//! Routing: which of the two read models answers whom.
+//! Routing: the choice of the view that answers a subject's reads.
 //!
-//! Stream `routing-main`. A subject falls into one of 10 000 buckets and stays there for as long as the rollout keeps
-//! its salt, so raising the dynamic share only adds subjects to the dynamic model and lowering it only removes them.
-//! Precedence: retired, then rolled back, then forced, then the share. Order of this file: events, state, commands, decide.
+//! Stream `routing-main`. Each subject belongs to one of 10,000 buckets for as long as the rollout keeps its salt, so a
+//! higher percentage only adds subjects to the dynamic view and a lower one only removes some. Priority: retired, rolled
+//! back, forced, percentage. Nothing here measures traffic or gates; measurements are inputs. Order of this file: events,
+//! state, commands, decide.
 
 mod choice;
 mod gate;
 mod guardrail;
+mod observation;
 mod retirement;
 mod stage;
-mod watch;
 
 use std::collections::BTreeMap;
 
@@ -20,42 +21,44 @@ use crate::vocabulary::ReadModel;
 pub use choice::{BUCKETS, InvalidRolloutPercentage, RolloutPercentage, RoutedSubject, RoutingReason};
 pub use gate::{Finding, Gate, GateResult};
 pub use guardrail::{
-    Breach, Durations, GuardrailVerdict, Inconclusive, InvalidLimits, Limits, ModelReadStats, ReadStats,
-    WORSE_FACTOR, judge,
+    Breach, Durations, GuardrailVerdict, InvalidLimits, Limits, ModelReadStats, ReadStats, TooFewRequests,
+    WORSE_FACTOR, evaluate,
+};
+pub use observation::{
+    ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem,
 };
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 pub use stage::{AdvanceStage, Direction, Override, RollBackStage, Stage, StageEntered};
-pub use watch::{ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem};
 
-/// Everything that can happen to the routing.
+/// An event of the routing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RoutingEvent {
-    /// A rollout began with its salt.
+    /// A rollout was opened with a salt.
     RolloutOpened(RolloutOpened),
-    /// The dynamic share was set; it also ends a rollback.
+    /// The rollout percentage was set. This also ends a rollback.
     DynamicShareSet(DynamicShareSet),
-    /// All reads went back to the legacy view.
+    /// All reads were sent back to the legacy view.
     ReadsRolledBack(ReadsRolledBack),
-    /// One subject was put on a model.
+    /// A subject was assigned to a view.
     SubjectForced(SubjectForced),
-    /// One subject was left to the share again.
+    /// A forced subject was released to the percentage.
     SubjectReleased(SubjectReleased),
-    /// A view was retired: the other one answers everybody.
+    /// A view was retired, so the other one answers all reads.
     ViewRetired(ViewRetired),
-    /// A view that was retired is there again.
+    /// A retired view was restored.
     ViewRestored(ViewRestored),
     /// A stage of the migration was entered.
     StageEntered(StageEntered),
-    /// An item of the migration's checklist was done.
+    /// A checklist item was completed.
     ChecklistItemDone(ChecklistItemDone),
-    /// The flags of the environment changed.
+    /// The old feature flags in the environment changed.
     FlagsObserved(FlagsObserved),
-    /// A guardrail's limit was passed.
+    /// A guardrail limit was exceeded.
     GuardrailTripped(GuardrailTripped),
 }
 
 impl RoutingEvent {
-    /// Why it was recorded, where it says so.
+    /// The recorded reason, if there is one.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::DynamicShareSet(e) => Some(&e.reason),
@@ -73,77 +76,77 @@ impl RoutingEvent {
     }
 }
 
-/// A rollout began.
+/// A rollout was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutOpened {
-    /// Random text that decides who falls into which bucket.
+    /// Random text that assigns subjects to buckets.
     pub salt: Box<str>,
 }
 
-/// The dynamic share was set.
+/// The rollout percentage was set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicShareSet {
-    /// In hundredths of a percent.
+    /// Stored in hundredths of a percent.
     pub share: RolloutPercentage,
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
-/// All reads went back to the legacy view, forced subjects too.
+/// All reads were sent back to the legacy view, including forced subjects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadsRolledBack {
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
-/// One subject was put on a model whatever the share.
+/// A subject was assigned to a view, whatever the percentage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectForced {
-    /// Who.
+    /// The subject.
     pub subject: RoutedSubject,
-    /// On which model.
+    /// The view.
     pub model: ReadModel,
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
-/// One subject was left to the share again.
+/// A forced subject was released to the percentage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectReleased {
-    /// Who.
+    /// The subject.
     pub subject: RoutedSubject,
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
-/// The routing as its events left it.
+/// The current routing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routing {
-    /// The rollout's salt; none before the first start.
+    /// The rollout's salt; `None` before the first start.
     pub salt: Option<Box<str>>,
-    /// The part that the dynamic view answers.
+    /// The percentage of subjects that the dynamic view answers.
     pub share: RolloutPercentage,
-    /// Whether everybody is on the legacy view until a share is set anew.
+    /// Whether the legacy view answers all reads until a percentage is set again.
     pub rolled_back: bool,
-    /// Subjects on a model whatever the share.
+    /// Subjects with a fixed view.
     pub forced: BTreeMap<RoutedSubject, ReadModel>,
-    /// The view that is retired, and what it was then.
+    /// The retired view with its last state.
     pub retired: Option<ViewRetired>,
-    /// The stage of the migration.
+    /// The current stage of the migration.
     pub stage: Stage,
-    /// The checklist's items that were done, with what showed it last.
+    /// The completed checklist items with their latest evidence.
     pub checklist: BTreeMap<ChecklistItem, Box<str>>,
-    /// The flags of the environment as they were last observed.
+    /// The feature flags as last observed.
     pub flags: FlagsObserved,
 }
 
 impl Routing {
-    /// Takes in one event.
+    /// Applies one event.
     pub fn evolve(&mut self, event: &RoutingEvent) {
         match event {
             RoutingEvent::RolloutOpened(e) => self.salt = Some(e.salt.clone()),
             RoutingEvent::DynamicShareSet(e) => {
-                self.stage = Stage::of_share(e.share, self.stage);
+                self.stage = Stage::from_share(e.share, self.stage);
                 self.share = e.share;
                 self.rolled_back = false;
             }
@@ -168,7 +171,7 @@ impl Routing {
             RoutingEvent::StageEntered(e) => {
                 self.stage = e.stage;
                 self.share = e.stage.share();
-                // The way back to the first stage is for everybody, those on the forced list too.
+                // A rollback to the first stage includes forced subjects.
                 self.rolled_back = e.way == Direction::RolledBack && e.stage == Stage::Legacy;
             }
             RoutingEvent::ChecklistItemDone(e) => {
@@ -179,134 +182,136 @@ impl Routing {
         }
     }
 
-    /// Decides a command: the event it causes, none where its effect is already there, or the fact that stops it.
+    /// Decides a command: its events (none if its effect exists already), or a rejection.
     pub fn decide(&self, command: RoutingCommand) -> Result<Vec<RoutingEvent>, RoutingRejection> {
         let event = match command {
             RoutingCommand::OpenRollout(opened) => {
                 self.salt.is_none().then_some(RoutingEvent::RolloutOpened(opened))
             }
-            RoutingCommand::SetDynamicShare(wanted) => {
-                require_reason(&wanted.reason)?;
-                if wanted.share != RolloutPercentage::ALL {
+            RoutingCommand::SetDynamicShare(requested) => {
+                require_reason(&requested.reason)?;
+                if requested.share != RolloutPercentage::ALL {
                     self.check_in_use(ReadModel::Legacy)?;
                 }
-                let same = self.share == wanted.share && !self.rolled_back;
-                (!same).then_some(RoutingEvent::DynamicShareSet(wanted))
+                let same = self.share == requested.share && !self.rolled_back;
+                (!same).then_some(RoutingEvent::DynamicShareSet(requested))
             }
-            RoutingCommand::RollBackReads(wanted) => {
-                require_reason(&wanted.reason)?;
+            RoutingCommand::RollBackReads(requested) => {
+                require_reason(&requested.reason)?;
                 self.check_in_use(ReadModel::Legacy)?;
-                (!self.rolled_back).then_some(RoutingEvent::ReadsRolledBack(wanted))
+                (!self.rolled_back).then_some(RoutingEvent::ReadsRolledBack(requested))
             }
-            RoutingCommand::ForceSubject(wanted) => {
-                require_reason(&wanted.reason)?;
-                self.check_in_use(wanted.model)?;
-                let same = self.forced.get(&wanted.subject) == Some(&wanted.model);
-                if !same && self.forced.len() >= MAX_FORCED && !self.forced.contains_key(&wanted.subject) {
+            RoutingCommand::ForceSubject(requested) => {
+                require_reason(&requested.reason)?;
+                self.check_in_use(requested.model)?;
+                let same = self.forced.get(&requested.subject) == Some(&requested.model);
+                if !same && self.forced.len() >= MAX_FORCED && !self.forced.contains_key(&requested.subject) {
                     return Err(RoutingRejection::ForcedListFull);
                 }
-                (!same).then_some(RoutingEvent::SubjectForced(wanted))
+                (!same).then_some(RoutingEvent::SubjectForced(requested))
             }
-            RoutingCommand::ReleaseSubject(wanted) => {
-                require_reason(&wanted.reason)?;
-                self.forced.contains_key(&wanted.subject).then_some(RoutingEvent::SubjectReleased(wanted))
+            RoutingCommand::ReleaseSubject(requested) => {
+                require_reason(&requested.reason)?;
+                self.forced
+                    .contains_key(&requested.subject)
+                    .then_some(RoutingEvent::SubjectReleased(requested))
             }
-            RoutingCommand::RetireView(wanted) => self.decide_retirement(wanted)?,
-            RoutingCommand::RestoreView(wanted) => self.decide_restoration(wanted),
-            RoutingCommand::AdvanceStage(wanted) => self.decide_advance(wanted)?,
-            RoutingCommand::RollBackStage(wanted) => self.decide_stage_rollback(wanted)?,
-            RoutingCommand::DoChecklistItem(done) => return self.decide_item(done),
-            RoutingCommand::ObserveFlags(seen) => return Ok(self.decide_flags(seen)),
+            RoutingCommand::RetireView(requested) => self.decide_retirement(requested)?,
+            RoutingCommand::RestoreView(requested) => self.decide_restoration(requested),
+            RoutingCommand::AdvanceStage(requested) => self.decide_advance(requested)?,
+            RoutingCommand::RollBackStage(requested) => self.decide_stage_rollback(requested)?,
+            RoutingCommand::CompleteChecklistItem(done) => return self.decide_item(done),
+            RoutingCommand::ObserveFlags(flags) => return Ok(self.decide_flags(flags)),
             RoutingCommand::TripGuardrail(tripped) => return Ok(self.decide_trip(tripped)),
         };
         Ok(event.into_iter().collect())
     }
 }
 
-/// Subjects on the forced list, at most: it is a tool for testers, not a second rollout.
+/// Maximum number of forced subjects. The list is for testers, not a second rollout.
 pub const MAX_FORCED: usize = 1000;
 
-/// What may be asked of the routing.
+/// A command on the routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoutingCommand {
-    /// Begin the rollout with a salt; an open one keeps its own.
+    /// Open the rollout with a salt. An open rollout keeps its salt.
     OpenRollout(RolloutOpened),
-    /// Set the dynamic share, ending a rollback.
+    /// Set the rollout percentage and end a rollback.
     SetDynamicShare(DynamicShareSet),
-    /// Send everybody to the legacy view.
+    /// Send all reads to the legacy view.
     RollBackReads(ReadsRolledBack),
-    /// Put one subject on a model.
+    /// Assign a subject to a view.
     ForceSubject(SubjectForced),
-    /// Leave one subject to the share.
+    /// Release a forced subject to the percentage.
     ReleaseSubject(SubjectReleased),
-    /// Retire a view that nobody is led to.
+    /// Retire a view that answers no reads.
     RetireView(ViewRetired),
-    /// Count on a view again that was retired.
+    /// Restore a retired view.
     RestoreView(ViewRestored),
     /// Enter the next stage of the migration.
     AdvanceStage(AdvanceStage),
-    /// Enter an earlier one.
+    /// Return to an earlier stage.
     RollBackStage(RollBackStage),
-    /// Note that an item of the checklist was done.
-    DoChecklistItem(ChecklistItemDone),
-    /// Follow the flags of the environment where they changed.
+    /// Record a completed checklist item.
+    CompleteChecklistItem(ChecklistItemDone),
+    /// Apply the feature flags of the environment if they changed.
     ObserveFlags(FlagsObserved),
-    /// Roll back because a guardrail's limit was passed.
+    /// Roll back because a guardrail limit was exceeded.
     TripGuardrail(GuardrailTripped),
 }
 
-/// The fact that stopped a command.
+/// The business fact that prevented a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RoutingRejection {
-    /// No reason was given.
+    /// The reason is missing.
     #[error("a change of routing needs a reason")]
     ReasonMissing,
-    /// The forced list holds as many subjects as it may.
-    #[error("the forced list holds {MAX_FORCED} subjects; release one first")]
+    /// The forced list is full.
+    #[error("the forced list is full ({MAX_FORCED} subjects); release a subject first")]
     ForcedListFull,
-    /// What was asked for would lead somebody to the legacy view, which is retired.
-    #[error("the legacy view is retired: bring it back with `daybook projection restore legacy` first")]
+    /// The change would send reads to the legacy view, which is retired.
+    #[error("the legacy view is retired; restore it first with `daybook projection restore legacy`")]
     LegacyRetired,
     /// Only the legacy view can be retired.
-    #[error("only the legacy view can be retired: the dynamic view is what answers then")]
+    #[error("only the legacy view can be retired; the dynamic view has to answer the reads")]
     OnlyLegacyRetires,
-    /// The legacy view answers everybody at the moment.
+    /// Reads are rolled back, so the legacy view answers all of them.
     #[error(
-        "reads are rolled back to the legacy view: let the dynamic view answer everybody first, with \
+        "reads are rolled back to the legacy view; first send all reads to the dynamic view with \
          `daybook reads set --dynamic 100 --reason TEXT`"
     )]
     ReadsAreRolledBack,
-    /// The legacy view answers some.
+    /// The legacy view still answers some subjects.
     #[error(
-        "the dynamic view answers {} % of subjects: let it answer everybody first, with \
+        "the dynamic view answers only {} % of subjects; first send all reads to it with \
          `daybook reads set --dynamic 100 --reason TEXT`",
         .0.as_percent()
     )]
     ShareIsNotAll(RolloutPercentage),
-    /// Some subjects are on the legacy view whatever the share.
+    /// Some subjects are forced to the legacy view.
     #[error(
-        "the forced list holds {0} on the legacy view: release them first; `daybook reads show` counts the list"
+        "{0} subjects are forced to the legacy view; release them first (`daybook reads show` shows their number)"
     )]
     SubjectsOnLegacy(usize),
-    /// Another stage comes first.
+    /// The requested stage does not follow the current one.
     #[error(
-        "the migration is at stage {at}, and {wanted} does not follow it: `daybook migrate status` shows the stages"
+        "the migration is at stage {at}, so {wanted} cannot be entered now; `daybook migrate status` shows the stages"
     )]
     StageOutOfOrder {
-        /// The stage as it is.
+        /// The current stage.
         at: Stage,
-        /// The stage that was asked for.
+        /// The requested stage.
         wanted: Stage,
     },
-    /// A gate does not let through.
+    /// A gate is not met.
     #[error(
-        "the gate `{gate}` before stage {stage} is shut: `daybook migrate plan` shows what it found and what it asks; \
-         `--override REASON` goes on all the same, and is recorded"
+        "the gate `{gate}` of stage {stage} is not met; `daybook migrate plan` shows its result. To enter the stage \
+         anyway, use `--override REASON`, which is recorded"
     )]
-    GateShut {
-        /// The stage that was asked for.
+    GateNotMet {
+        /// The requested stage.
         stage: Stage,
-        /// The first gate that is shut.
+        /// The first unmet gate.
         gate: Gate,
     },
 }
@@ -320,11 +325,11 @@ mod tests {
     use super::*;
 
     fn routing(percent: f64) -> Routing {
-        Routing { share: RolloutPercentage::percent(percent).unwrap(), ..Routing::default() }
+        Routing { share: RolloutPercentage::from_percent(percent).unwrap(), ..Routing::default() }
     }
 
     #[test]
-    fn setting_a_share_ends_a_rollback_and_setting_it_again_does_nothing() {
+    fn setting_a_percentage_ends_a_rollback_and_setting_it_again_does_nothing() {
         let mut routing = routing(100.0);
         let set = RoutingCommand::SetDynamicShare(DynamicShareSet {
             share: RolloutPercentage::ALL,
@@ -339,15 +344,15 @@ mod tests {
     }
 
     #[test]
-    fn a_change_needs_a_reason_and_a_share_is_a_percentage() {
+    fn a_change_needs_a_reason_and_a_percentage_is_in_range() {
         let set = RoutingCommand::SetDynamicShare(DynamicShareSet {
             share: RolloutPercentage::ALL,
             reason: " ".into(),
         });
         assert_eq!(routing(0.0).decide(set), Err(RoutingRejection::ReasonMissing));
-        assert_eq!(RolloutPercentage::percent(12.34).map(u16::from), Ok(1234));
+        assert_eq!(RolloutPercentage::from_percent(12.34).map(u16::from), Ok(1234));
         for wrong in [-1.0, 100.01, 0.001, f64::NAN] {
-            assert_eq!(RolloutPercentage::percent(wrong), Err(InvalidRolloutPercentage), "{wrong}");
+            assert_eq!(RolloutPercentage::from_percent(wrong), Err(InvalidRolloutPercentage), "{wrong}");
         }
     }
 }

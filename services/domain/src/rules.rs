@@ -1,8 +1,8 @@
-//! What makes a booking possible. The same rules judge a booking and draw up the list of free slots.
+//! The rules that decide whether a booking is possible. They also produce the list of free time slots.
 //!
-//! Some hold for everybody, whichever read model a client is routed to: the clinic is open, the time is not closed, and
-//! a seat is taken once. The rest is the routed rule set's: [`legacy`] counts bookings of an enum value a day,
-//! [`dynamic`] reckons with minutes. Within what applies the strictest rule wins.
+//! The rules in [`seats`] apply to every booking: the clinic is open, the time is not closed, and no seat is booked
+//! twice. Then one rule set applies: [`legacy`] limits the number of bookings per day, [`dynamic`] limits minutes. Nothing
+//! here may depend on which view a client reads; callers choose the [`RuleSet`].
 
 pub mod dynamic;
 pub mod legacy;
@@ -14,64 +14,65 @@ use chrono::NaiveDateTime;
 use crate::catalog::Service;
 use crate::hours::Hours;
 use crate::id::ReservationId;
-use crate::schedule::{DaySchedule, Rejection, SlotAssignment};
+use crate::schedule::{Booking, DaySchedule, Rejection, SlotAssignment};
 use crate::time::Minutes;
-use crate::vocabulary::ReadModel;
+use crate::vocabulary::RuleSet;
 
-pub use search::{MAX_ALTERNATIVES, TimeSlot, offers, period_refusal};
+pub use search::{MAX_ALTERNATIVES, TimeSlot, period_refusal, time_slots};
 
-/// A clinic day to be judged on.
+/// The clinic day that a candidate is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct Day<'a> {
-    /// What is booked and closed.
-    pub book: &'a DaySchedule,
-    /// When the clinic treats.
+    /// The bookings and closures of the day.
+    pub schedule: &'a DaySchedule,
+    /// The clinic's weekly hours.
     pub hours: &'a Hours,
-    /// What the clinic's clock and calendar show.
+    /// The current local time in the clinic's zone.
     pub now: NaiveDateTime,
 }
 
-/// A booking to be judged.
+/// A booking to check.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// What is to be done.
+    /// The requested service.
     pub service: &'a Service,
-    /// Minutes it takes up: treatment and clearing up.
+    /// Treatment plus buffer.
     pub total_minutes: Minutes,
-    /// Where in the day it would stand.
+    /// The slot it would take.
     pub placement: &'a SlotAssignment,
-    /// The booking's own entry when it is moved: it does not stand in its own way.
+    /// The booking itself if it is being moved, so that it does not conflict with its own old slot.
     pub ignoring: Option<&'a ReservationId>,
 }
 
-/// Judges a candidate by the rules for everybody and by one rule set.
-pub fn check(day: &Day<'_>, candidate: &Candidate<'_>, judge: ReadModel) -> Result<(), Rejection> {
+/// Checks a candidate against the common rules and one rule set.
+pub fn check(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
     seats::check_open(day, candidate)?;
-    match judge {
-        ReadModel::Legacy => legacy::check(day, candidate)?,
-        ReadModel::Dynamic => dynamic::check(day, candidate)?,
-    }
+    check_rule_set(day, candidate, rules)?;
     match seats::check_seat(day, candidate) {
         Err(Rejection::SlotTaken { .. }) => {
-            Err(Rejection::SlotTaken { alternatives: search::alternatives(day, candidate, judge) })
+            Err(Rejection::SlotTaken { alternatives: search::alternatives(day, candidate, rules) })
         }
         other => other,
     }
 }
 
-/// Judges a candidate by the rules for everybody alone: the clinic is open then, and the seat is free.
-pub fn check_for_everybody(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
+/// Checks a candidate against the common rules only: the clinic is open and a seat is free.
+pub fn check_common(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     seats::check_open(day, candidate)?;
     seats::check_seat(day, candidate)
 }
 
+fn check_rule_set(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
+    match rules {
+        RuleSet::Legacy => legacy::check(day, candidate),
+        RuleSet::Dynamic => dynamic::check(day, candidate),
+    }
+}
+
 impl Day<'_> {
     /// The bookings that hold a seat, without the one that is being moved.
-    fn holding<'b>(
-        &'b self,
-        candidate: &'b Candidate<'_>,
-    ) -> impl Iterator<Item = &'b crate::schedule::Booking> {
-        self.book
+    fn holding<'b>(&'b self, candidate: &'b Candidate<'_>) -> impl Iterator<Item = &'b Booking> {
+        self.schedule
             .bookings()
             .filter(|(id, _)| candidate.ignoring != Some(*id))
             .map(|(_, booking)| booking)

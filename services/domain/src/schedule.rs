@@ -1,8 +1,8 @@
-//! The book of one clinic day: everything requested, moved, decided and closed on that day.
+//! The schedule of one clinic day: every reservation and closure on that day.
 //!
-//! Stream `daybook-2026-12-01`. Consistency boundary of capacity: one append to one page decides a booking. Read in
-//! this order: [`event`] what happened, [`state`] what it adds up to, [`command`] what may be asked, `decide` what comes
-//! of it.
+//! Stream `daybook-2026-12-01`. It is the consistency boundary for capacity: one append to one stream decides a booking.
+//! Nothing here may depend on another day. Reading order: [`event`] (what happened), [`state`] (what it adds up to),
+//! [`command`] (the requests), `decide` (their results).
 
 pub mod command;
 mod decide;
@@ -11,8 +11,8 @@ pub mod rejection;
 pub mod slot_assignment;
 pub mod state;
 
-pub use command::{Change, CloseTime, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange};
-pub use decide::{DecisionContext, MAX_DAYS_AHEAD, MAX_PAGE_ENTRIES, decide};
+pub use command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
+pub use decide::{DecisionContext, MAX_DAY_ENTRIES, MAX_DAYS_AHEAD, decide};
 pub use event::ScheduleEvent;
 pub use rejection::Rejection;
 pub use slot_assignment::SlotAssignment;

@@ -1,7 +1,7 @@
-//! Clinic time: the zone, the clock of one day, spans of it, and the two halves of a day.
+//! Clinic time: the zone, times of day, spans, and the two halves of a day.
 //!
-//! All times of a booking are local to the clinic and lie within one day. This is the one place where an instant
-//! becomes a clinic day and where minutes of a day are reckoned with.
+//! All times of a booking are local to the clinic and lie within one day. No other module converts instants to clinic days
+//! or calculates with minutes of a day, and nothing here reads a clock.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -9,26 +9,26 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
-/// A number of minutes: a duration, a buffer, a sum of them.
+/// A duration in minutes.
 pub type Minutes = u32;
 
-/// Minutes of a whole day.
+/// Minutes of a day.
 pub const DAY_MINUTES: Minutes = 24 * 60;
 
-/// The IANA time zone in which the clinic keeps its book.
+/// The clinic's IANA time zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClinicZone(chrono_tz::Tz);
 
-/// The text names no IANA time zone.
+/// The text is not the name of an IANA time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no IANA time zone; write one such as Asia/Seoul")]
+#[error("{0:?} is not an IANA time zone; use a name such as Asia/Seoul")]
 pub struct UnknownZone(String);
 
 impl ClinicZone {
-    /// The zone of the clinic for which Daybook was made.
+    /// The default zone.
     pub const SEOUL: Self = Self(chrono_tz::Asia::Seoul);
 
-    /// What the clinic's clock and calendar show at an instant.
+    /// The local date and time at an instant.
     pub fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.with_timezone(&self.0).naive_local()
     }
@@ -48,24 +48,24 @@ impl fmt::Display for ClinicZone {
     }
 }
 
-/// The text is no time of day of the form `HH:MM`.
+/// The text is not a time of day in the form `HH:MM`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a time of day is written HH:MM, from 00:00 to 23:59")]
+#[error("a time of day has the form HH:MM, from 00:00 to 23:59")]
 pub struct InvalidClockTime;
 
-/// A time of day on the clinic's clock, to the minute. `24:00` exists only as the end of a span.
+/// A local time of day, to the minute. `24:00` is valid only as the end of a span.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClockTime(u16);
 
 impl ClockTime {
-    /// The time `hour:minute`, or nothing where the clock shows no such time.
+    /// The time `hour:minute`; `None` if there is no such time.
     pub const fn new(hour: u32, minute: u32) -> Option<Self> {
         if hour < 24 && minute < 60 { Some(Self((hour * 60 + minute) as u16)) } else { None }
     }
 
-    /// The clock of a local date and time, seconds dropped.
-    pub fn of(local: NaiveDateTime) -> Self {
+    /// The time of a local date and time, without seconds.
+    pub fn from_local(local: NaiveDateTime) -> Self {
         Self((local.hour() * 60 + local.minute()) as u16)
     }
 
@@ -74,7 +74,7 @@ impl ClockTime {
         self.0 as Minutes
     }
 
-    /// This time and so many minutes later, at the latest midnight at the end of the day.
+    /// This time plus `minutes`, but not later than `24:00`.
     pub const fn plus(self, minutes: Minutes) -> Self {
         let sum = self.minutes().saturating_add(minutes);
         Self(if sum > DAY_MINUTES { DAY_MINUTES as u16 } else { sum as u16 })
@@ -125,43 +125,43 @@ impl fmt::Debug for ClockTime {
     }
 }
 
-/// A stretch of one day, from its start up to but not including its end.
+/// A span of one day, from its start up to but not including its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
-    /// First minute.
+    /// The first minute.
     pub start: ClockTime,
-    /// First minute after it.
+    /// The first minute after the span.
     pub end: ClockTime,
 }
 
 impl Span {
-    /// The span of so many minutes from a start; cut at midnight.
+    /// The span of `minutes` from `start`, cut at midnight.
     pub const fn from_start(start: ClockTime, minutes: Minutes) -> Self {
         Self { start, end: start.plus(minutes) }
     }
 
-    /// Its length.
+    /// The length of the span.
     pub const fn minutes(self) -> Minutes {
         self.end.minutes().saturating_sub(self.start.minutes())
     }
 
-    /// Whether a time lies in it.
+    /// Whether a time lies in the span.
     pub fn contains(self, time: ClockTime) -> bool {
         self.start <= time && time < self.end
     }
 
-    /// Whether another span lies wholly in it.
+    /// Whether another span lies completely in this one.
     pub fn encloses(self, other: Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// Whether the two share a minute.
+    /// Whether the spans have a minute in common.
     pub fn overlaps(self, other: Self) -> bool {
         self.start < other.end && other.start < self.end
     }
 }
 
-/// The two halves of a clinic day as the old system names them.
+/// The two halves of a clinic day, named as in the old system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Period {
@@ -172,15 +172,15 @@ pub enum Period {
 }
 
 impl Period {
-    /// Both, in the order of the day.
+    /// Both periods in order.
     pub const ALL: [Self; 2] = [Self::Morning, Self::Afternoon];
 
-    /// The half in which a time lies by the clock alone; a clinic slot that contains the time goes before this.
+    /// The half of the day by the clock alone. The period of a clinic slot that contains the time has priority.
     pub const fn by_clock(time: ClockTime) -> Self {
         if time.minutes() < DAY_MINUTES / 2 { Self::Morning } else { Self::Afternoon }
     }
 
-    /// As columns and JSON hold it.
+    /// The spelling in columns and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Morning => "MORNING",
@@ -188,7 +188,7 @@ impl Period {
         }
     }
 
-    /// As the old free-text column holds it: a period is a period, never an invented time.
+    /// The spelling in the old free-text column. A half-day never becomes an invented time.
     pub const fn korean(self) -> &'static str {
         match self {
             Self::Morning => "오전",
@@ -205,12 +205,12 @@ impl FromStr for Period {
     }
 }
 
-/// The day of the week as the plan's tables number it: 0 = Sunday to 6 = Saturday.
+/// A day of the week as the old system numbers it: 0 (Sunday) to 6 (Saturday).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 pub struct DayOfWeek(u8);
 
-/// The number is no day of the week.
+/// The number is not a day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a day of the week is a number from 0 (Sunday) to 6 (Saturday)")]
 pub struct InvalidDayOfWeek;
@@ -220,11 +220,11 @@ impl DayOfWeek {
     pub const ALL: [Self; 7] = [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6)];
 
     /// The weekday of a date.
-    pub fn of(date: NaiveDate) -> Self {
+    pub fn from_date(date: NaiveDate) -> Self {
         Self(date.weekday().num_days_from_sunday() as u8)
     }
 
-    /// 0 = Sunday to 6 = Saturday.
+    /// 0 (Sunday) to 6 (Saturday).
     pub const fn number(self) -> u8 {
         self.0
     }
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_time_is_strict() {
+    fn a_clock_time_has_exactly_one_spelling() {
         assert_eq!(at("09:05").to_string(), "09:05");
         for wrong in ["9:05", "24:01", "25:00", "10:60", "10-30", "", "+1:30", "１０:30"] {
             assert_eq!(wrong.parse::<ClockTime>(), Err(InvalidClockTime), "{wrong}");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_ends_before_its_end() {
+    fn a_span_excludes_its_end() {
         let span = Span::from_start(at("09:00"), 30);
         assert!(span.contains(at("09:29")) && !span.contains(at("09:30")));
         assert!(!span.overlaps(Span::from_start(at("09:30"), 10)));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clinic_day_begins_at_the_clinics_midnight() {
+    fn a_clinic_day_begins_at_local_midnight() {
         let instant = "2026-11-30T15:00:00Z".parse().unwrap();
         assert_eq!(ClinicZone::SEOUL.local(instant).to_string(), "2026-12-01 00:00:00");
         assert!("Asia/Atlantis".parse::<ClinicZone>().is_err());

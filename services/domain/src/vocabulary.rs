@@ -1,21 +1,21 @@
-//! The words of the old system, spelled as its columns and its JSON spell them.
+//! The enumerations of the old system, spelled as in its columns and its JSON.
 //!
-//! These spellings are storage format and contract: they are never renamed.
+//! The spellings are storage format and client contract, so they must never change.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The text is none of the words of this vocabulary.
+/// The text is not a value of the enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not one of {}", expected.join(", "))]
 pub struct UnknownWord {
-    /// The words that would have been understood.
+    /// The accepted values.
     pub expected: Vec<&'static str>,
 }
 
-/// Finds the word of a vocabulary that is spelled like `text`.
+/// Finds the value that is spelled like `text`.
 pub(crate) fn find<T: Copy, const N: usize>(
     all: [T; N],
     spelling: fn(T) -> &'static str,
@@ -33,10 +33,10 @@ macro_rules! vocabulary {
         pub enum $name { $($(#[$word_doc])* #[serde(rename = $text)] $word),+ }
 
         impl $name {
-            /// All words, in the old system's order.
+            /// All values, in the old system's order.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$word),+];
 
-            /// The word as columns and JSON hold it.
+            /// The value as stored in columns and JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$word => $text),+ }
             }
@@ -59,7 +59,7 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
-    /// The services that the old system hard-codes in a PostgreSQL enum.
+    /// The services of the old system's PostgreSQL enum.
     LegacyService {
         /// 주름/보톡스
         WrinkleBotox = "WRINKLE_BOTOX",
@@ -71,33 +71,33 @@ vocabulary! {
         RemovalProcedure = "REMOVAL_PROCEDURE",
         /// 바디케어
         BodyCare = "BODY_CARE",
-        /// 기타 상담. Also how the enum view shows a service for which the enum has no value.
+        /// 기타 상담. The legacy view also uses it for services without an enum value.
         OtherConsultation = "OTHER_CONSULTATION",
     }
 }
 
 vocabulary! {
-    /// Where a reservation stands.
+    /// The status of a reservation.
     Status {
-        /// Asked for; the clinic has not answered.
+        /// Requested, not yet answered by the clinic.
         Pending = "PENDING",
-        /// The clinic expects the patient.
+        /// Accepted by the clinic.
         Confirmed = "CONFIRMED",
-        /// Called off.
+        /// Cancelled by the patient or the clinic.
         Cancelled = "CANCELLED",
         /// The treatment took place.
         Completed = "COMPLETED",
-        /// The patient did not come.
+        /// The patient did not appear.
         NoShow = "NO_SHOW",
-        /// The clinic declined.
+        /// Declined by the clinic.
         Rejected = "REJECTED",
     }
 }
 
 impl Status {
-    /// Whether a reservation of this status holds its seat.
+    /// Whether a reservation with this status keeps its seat.
     ///
-    /// A no-show still does: marking one can be corrected, and the correction must find its seat free.
+    /// A no-show does, so that a correction finds the seat still free.
     pub const fn holds_seat(self) -> bool {
         match self {
             Self::Pending | Self::Confirmed | Self::Completed | Self::NoShow => true,
@@ -107,7 +107,7 @@ impl Status {
 }
 
 vocabulary! {
-    /// A patient's gender as the old form asks for it.
+    /// The patient's gender, as the old form asks for it.
     Gender {
         /// 남성
         Male = "MALE",
@@ -127,11 +127,31 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// Which of the two views answers a read, and which rule set judges a booking.
+    /// The view that answers a read.
     ReadModel {
-        /// The enum view: services are a PostgreSQL enum, times are free text, capacity is a daily count.
+        /// Services are a PostgreSQL enum, times are free text, capacity is a daily limit.
         Legacy = "legacy",
-        /// The dynamic service view: services are rows, times are slots, capacity is seats and minutes.
+        /// Services are rows, times are slots, capacity is seats and minutes.
         Dynamic = "dynamic",
+    }
+}
+
+vocabulary! {
+    /// The capacity rules that decide a booking.
+    RuleSet {
+        /// A daily limit for each service.
+        Legacy = "legacy",
+        /// Seats and minutes.
+        Dynamic = "dynamic",
+    }
+}
+
+/// A client's bookings are decided by the rules of the view that it reads.
+impl From<ReadModel> for RuleSet {
+    fn from(model: ReadModel) -> Self {
+        match model {
+            ReadModel::Legacy => Self::Legacy,
+            ReadModel::Dynamic => Self::Dynamic,
+        }
     }
 }

@@ -15,7 +15,7 @@ use daybook_domain::schedule::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationRequested,
     ServiceSnapshot,
 };
-use daybook_domain::{Actor, Event, ReadModel, ReservationId, Sealed, SubjectId};
+use daybook_domain::{Actor, Event, ReadModel, ReservationId, RuleSet, Sealed, SubjectId};
 use daybook_event_log::{EventId, Metadata, NewEvent, StreamName, encode};
 use daybook_vault::{Encryptor, sealing_context};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -161,7 +161,7 @@ impl Past {
             date: entry.date,
             wish: Some(text.into()),
             placement,
-            judged_by: ReadModel::Legacy,
+            judged_by: RuleSet::Legacy,
             other_verdict: None,
         })
     }

@@ -44,7 +44,7 @@ async fn a_service_is_found_by_code_or_by_id() {
     book(&app, &form_with(json!({"service": "srv_skin_care"}))).await.ok();
     let by_id = json!({"service": null, "service_id": "srv_body_care", "preferred_time": "15:00"});
     book(&app, &form_with(by_id)).await.ok();
-    let page = app.clinic.commands.page("2026-12-01".parse().unwrap()).await.unwrap();
+    let page = app.clinic.commands.day_schedule("2026-12-01".parse().unwrap()).await.unwrap();
     let mut services: Vec<_> = page.bookings().map(|(_, booking)| booking.service.to_string()).collect();
     services.sort();
     assert_eq!(services, ["srv_body_care", "srv_skin_care"]);

@@ -38,7 +38,7 @@ const PATIENT_MS: f64 = 30_000.0;
 
 fn watching(sample: f64, latency_ms: f64) -> Watching {
     let limits = Limits { latency_ms, min_requests: MIN_REQUESTS, ..Limits::default() };
-    Watching { sample: RolloutPercentage::percent(sample).unwrap(), window: WINDOW, limits }
+    Watching { sample: RolloutPercentage::from_percent(sample).unwrap(), window: WINDOW, limits }
 }
 
 async fn guarded_app(sample: f64) -> App {

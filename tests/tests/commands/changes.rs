@@ -1,12 +1,12 @@
-//! Changes to a booking: notes and reasons are sealed, versions are kept, several changes hold together.
+//! Changes to a booking: sealed notes and reasons, versions, and several changes in one append.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{CommandError, NewClosure, NewReservation, ReservationChange, WishInput};
+use daybook_commands::{CommandError, NewClosure, NewReservation, RequestedTime, ReservationChange};
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::{Rejection, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Span;
-use daybook_domain::{ReadModel, ReservationId, Status};
+use daybook_domain::{ReservationId, RuleSet, Status};
 use daybook_vault::PatientDetails;
 
 use crate::clinic::{Clinic, public, staff, tuesday, wanted};
@@ -24,14 +24,14 @@ async fn notes_and_reasons_are_sealed_with_the_patients_key() {
     let changed =
         process.commands.change_all(tuesday(), id.clone(), Some(1), changes, staff()).await.unwrap();
     assert_eq!((changed.booking.status, changed.booking.version), (Status::Rejected, 3));
-    let events = process.page_events(tuesday()).await;
+    let events = process.schedule_events(tuesday()).await;
     let [
         ScheduleEvent::ReservationRequested(requested),
         ScheduleEvent::AdminNoteWritten(written),
         ScheduleEvent::ReservationRejected(rejected),
     ] = events.as_slice()
     else {
-        panic!("not these: {events:?}");
+        panic!("unexpected events: {events:?}");
     };
     let reason = rejected.reason.as_ref().unwrap();
     assert_eq!(process.opened(&written.note, &id).await.as_deref(), Some("called back"));
@@ -40,7 +40,7 @@ async fn notes_and_reasons_are_sealed_with_the_patients_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_several_changes_all_hold_or_none_does() {
+async fn several_changes_succeed_together_or_not_at_all() {
     let (_clinic, process) = Clinic::set_up().await;
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let changes = vec![
@@ -60,39 +60,39 @@ async fn of_several_changes_all_hold_or_none_does() {
     let note = ReservationChange::WriteAdminNote("for nobody".to_owned());
     let missing = process.commands.change(tuesday(), unknown, None, note, staff()).await;
     assert!(matches!(missing, Err(CommandError::Rejected(Rejection::ReservationNotFound(_)))));
-    assert_eq!(process.page_events(tuesday()).await.len(), 1);
+    assert_eq!(process.schedule_events(tuesday()).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wish_that_nobody_can_read_is_sealed_and_gets_its_time_later() {
+async fn an_unreadable_time_is_sealed_and_gets_its_time_later() {
     let (_clinic, process) = Clinic::set_up().await;
     let booked = process.book(wanted(1, BOTOX, tuesday(), "퇴근 후 3:30")).await.unwrap();
     assert!(matches!(booked.booking.placement, SlotAssignment::Review(_)));
-    let events = process.page_events(tuesday()).await;
+    let events = process.schedule_events(tuesday()).await;
     let Some(ScheduleEvent::ReservationRequested(requested)) = events.first() else { panic!("{events:?}") };
     assert_eq!(requested.wish, None);
     let details = process.opened(&requested.details, &booked.reservation).await.unwrap();
     let details = PatientDetails::from_text(&details).unwrap();
     assert_eq!(details.unread_wish.as_deref(), Some("퇴근 후 3:30"));
-    let assign = ReservationChange::AssignTime { start: "15:30".parse().unwrap(), judge: ReadModel::Dynamic };
+    let assign = ReservationChange::AssignTime { start: "15:30".parse().unwrap(), rules: RuleSet::Dynamic };
     let assigned =
         process.commands.change(tuesday(), booked.reservation, None, assign, staff()).await.unwrap();
     assert_eq!(assigned.booking.placement.start(), Some("15:30".parse().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_wish_is_kept_for_review_and_a_told_time_needs_no_text() {
+async fn an_empty_text_goes_to_review_and_a_clock_time_needs_no_text() {
     let (_clinic, process) = Clinic::set_up().await;
     let empty = process.book(wanted(1, BOTOX, tuesday(), "")).await.unwrap();
     assert_eq!(empty.booking.placement, SlotAssignment::Review(Ambiguity::Empty));
-    let at = WishInput::At("10:00".parse().unwrap());
-    let told = NewReservation { wish: at, ..wanted(2, BOTOX, tuesday(), "") };
-    let told = process.book(told).await.unwrap();
-    assert_eq!(told.booking.placement.start(), Some("10:00".parse().unwrap()));
+    let at = RequestedTime::At("10:00".parse().unwrap());
+    let timed = NewReservation { requested_time: at, ..wanted(2, BOTOX, tuesday(), "") };
+    let timed = process.book(timed).await.unwrap();
+    assert_eq!(timed.booking.placement.start(), Some("10:00".parse().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closed_time_is_not_booked_until_it_is_reopened() {
+async fn a_closed_time_cannot_be_booked_until_it_is_reopened() {
     let (clinic, process) = Clinic::set_up().await;
     let other = clinic.process().await;
     let span = Span { start: "09:00".parse().unwrap(), end: "12:00".parse().unwrap() };

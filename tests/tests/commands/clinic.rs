@@ -1,4 +1,4 @@
-//! A clinic on a database of its own, and processes that serve it. What each test starts from; it asserts nothing.
+//! A clinic with its own database, and processes that serve it. A fixture without assertions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_commands::{
-    BookingOutcome, Clock, CommandError, Commands, NewReservation, Origin, Settings, WishInput,
+    BookingOutcome, Clock, CommandError, Commands, NewReservation, Origin, RequestedTime, Settings,
 };
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{
-    Actor, ClinicZone, Event, Gender, ReadModel, ReservationId, Sealed, ServiceId, TreatmentType,
+    Actor, ClinicZone, Event, Gender, ReservationId, RuleSet, Sealed, ServiceId, TreatmentType,
 };
 use daybook_event_log::postgres::{Options, migrate};
 use daybook_event_log::{EventLog, Filter, Position, PostgresLog, Revision, StreamName, decode};
@@ -21,16 +21,16 @@ use daybook_vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Config, NoTls};
 
-/// Longest time that a test waits for something to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for a condition.
+const WAIT_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Pause between two looks at what is waited for.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How often a test checks the condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The key of all clinics of these tests.
+/// The master key of all clinics of these tests.
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// 20 November 2026, ten in the morning in Seoul.
+/// Always 20 November 2026, 10:00 in Seoul.
 #[derive(Debug)]
 pub(crate) struct TestClock;
 
@@ -45,7 +45,7 @@ pub(crate) struct Clinic {
     pub(crate) database: TestDatabase,
 }
 
-/// One process that serves a clinic: its own connections, its own keys and pages in memory.
+/// A process that serves a clinic, with its own connections, keys and cached schedules.
 pub(crate) struct Process {
     pub(crate) commands: Commands,
     pub(crate) log: Arc<PostgresLog>,
@@ -61,7 +61,7 @@ async fn migrate_database(config: Config) -> anyhow::Result<()> {
 }
 
 impl Clinic {
-    /// A clinic that nobody has set up yet.
+    /// A clinic before its first start.
     pub(crate) async fn empty() -> Self {
         Self { database: TestDatabase::migrated(migrate_database).await.unwrap() }
     }
@@ -74,7 +74,7 @@ impl Clinic {
         (clinic, process)
     }
 
-    /// A process that serves it.
+    /// Starts a process.
     pub(crate) async fn process(&self) -> Process {
         let log = Arc::new(PostgresLog::connect(self.database.config(), Options::default()).await.unwrap());
         let vault = Vault::new(log.pool().clone(), Arc::new(MasterKey::parse(MASTER_KEY).unwrap()));
@@ -85,21 +85,21 @@ impl Clinic {
 }
 
 impl Process {
-    /// Events of a page, in order.
-    pub(crate) async fn page_events(&self, date: NaiveDate) -> Vec<ScheduleEvent> {
+    /// The events of a day schedule, in order.
+    pub(crate) async fn schedule_events(&self, date: NaiveDate) -> Vec<ScheduleEvent> {
         let read = self.log.read_stream(&StreamName::page(date), Revision::FIRST).await.unwrap();
         let recorded: Vec<_> = read.try_collect().await.unwrap();
-        recorded.iter().filter_map(|recorded| book_event(decode(recorded).unwrap().0)).collect()
+        recorded.iter().filter_map(|recorded| schedule_event(decode(recorded).unwrap().0)).collect()
     }
 
-    /// All events there are, in order.
+    /// All events of the log, in order.
     pub(crate) async fn all_events(&self) -> Vec<Event> {
         let read = self.log.read_all(Position::START, &Filter::all()).await.unwrap();
         let recorded: Vec<_> = read.try_collect().await.unwrap();
         recorded.iter().map(|recorded| decode(recorded).unwrap().0).collect()
     }
 
-    /// What a sealed text reads as now; none where it was erased.
+    /// Opens a sealed text; `None` if it was erased.
     pub(crate) async fn opened(&self, sealed: &Sealed, reservation: &ReservationId) -> Option<String> {
         match self.vault.open(sealed, sealing_context(reservation)).await.unwrap() {
             Opened::Text(text) => Some(text),
@@ -107,38 +107,37 @@ impl Process {
         }
     }
 
-    /// Books.
-    pub(crate) async fn book(&self, wanted: NewReservation) -> Result<BookingOutcome, CommandError> {
-        self.commands.request(wanted, public()).await
+    pub(crate) async fn book(&self, request: NewReservation) -> Result<BookingOutcome, CommandError> {
+        self.commands.request(request, public()).await
     }
 }
 
-fn book_event(event: Event) -> Option<ScheduleEvent> {
+fn schedule_event(event: Event) -> Option<ScheduleEvent> {
     if let Event::Schedule(event) = event { Some(event) } else { None }
 }
 
 /// A booking client.
 pub(crate) fn public() -> Origin {
-    Origin::of(Actor::public())
+    Origin::from_actor(Actor::public())
 }
 
 /// A member of staff.
 pub(crate) fn staff() -> Origin {
-    Origin::of(Actor::named("staff@clinic.example"))
+    Origin::from_actor(Actor::named("staff@clinic.example"))
 }
 
-/// A Tuesday ahead.
+/// A Tuesday in the future.
 pub(crate) fn tuesday() -> NaiveDate {
     "2026-12-01".parse().unwrap()
 }
 
-/// The phone of one of many invented patients.
+/// The phone number of an invented patient.
 pub(crate) fn phone(patient: u32) -> Phone {
     Phone::parse(&format!("010-0000-{patient:04}")).unwrap()
 }
 
-/// A booking to be, judged by the dynamic rules, of an invented patient.
-pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, wish: &str) -> NewReservation {
+/// A request of an invented patient, under the dynamic rules.
+pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -> NewReservation {
     NewReservation {
         key: None,
         details: PatientDetails {
@@ -155,17 +154,17 @@ pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, wish: &str) -
         phone: phone(patient),
         service: ServiceId::parse(service).unwrap(),
         date,
-        wish: WishInput::Text(wish.to_owned()),
-        judge: ReadModel::Dynamic,
+        requested_time: RequestedTime::Text(text.to_owned()),
+        rules: RuleSet::Dynamic,
     }
 }
 
-/// Waits until something is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let looking = async {
-        while !is_so().await {
-            tokio::time::sleep(LOOK_AGAIN).await;
+/// Waits until a condition holds.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let polling = async {
+        while !condition().await {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, looking).await.is_ok(), "waited in vain: {what}");
+    assert!(tokio::time::timeout(WAIT_DEADLINE, polling).await.is_ok(), "timed out: {what}");
 }

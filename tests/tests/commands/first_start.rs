@@ -1,8 +1,8 @@
-//! The first start, and changes to the clinic that every process has to see.
+//! The first start, and changes to the clinic that reach every process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{CommandError, Seeded};
+use daybook_commands::{CommandError, SeedOutcome};
 use daybook_domain::ServiceId;
 use daybook_domain::catalog::{CatalogCommand, ServiceLimitSet};
 use daybook_domain::routing::{DynamicShareSet, RolloutPercentage, RoutingCommand};
@@ -11,15 +11,15 @@ use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, staff, tuesday, until, wanted};
 
-const NOTHING: Seeded = Seeded { catalog_events: 0, hours_events: 0, routing_events: 0 };
+const NOTHING: SeedOutcome = SeedOutcome { catalog_events: 0, hours_events: 0, routing_events: 0 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_start_together_set_up_a_clinic_once() {
+async fn processes_that_start_together_initialize_a_clinic_once() {
     let clinic = Clinic::empty().await;
     let processes = join_all((0..4).map(|_| clinic.process())).await;
     let seeded = join_all(processes.iter().map(|process| process.commands.seed())).await;
-    let seeded: Vec<Seeded> = seeded.into_iter().map(Result::unwrap).collect();
-    let sum = |events: fn(&Seeded) -> usize| seeded.iter().map(events).sum::<usize>();
+    let seeded: Vec<SeedOutcome> = seeded.into_iter().map(Result::unwrap).collect();
+    let sum = |events: fn(&SeedOutcome) -> usize| seeded.iter().map(events).sum::<usize>();
     let made = (sum(|s| s.catalog_events), sum(|s| s.hours_events), sum(|s| s.routing_events));
     assert_eq!(made, (12, 6, 1));
     assert_eq!(processes[0].all_events().await.len(), 19);
@@ -33,7 +33,7 @@ async fn processes_that_start_together_set_up_a_clinic_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_start_leaves_what_staff_changed() {
+async fn a_later_start_keeps_the_changes_of_staff() {
     let (clinic, process) = Clinic::set_up().await;
     let service = ServiceId::parse("srv_skin_care").unwrap();
     let limit = ServiceLimitSet {
@@ -50,15 +50,19 @@ async fn a_later_start_leaves_what_staff_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_in_one_process_is_in_force_in_the_other() {
+async fn a_change_of_one_process_takes_effect_in_the_other() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
     let deactivate = CatalogCommand::DeactivateService(ServiceId::parse("srv_skin_care").unwrap());
     let share =
-        DynamicShareSet { share: RolloutPercentage::percent(25.0).unwrap(), reason: "a start".into() };
+        DynamicShareSet { share: RolloutPercentage::from_percent(25.0).unwrap(), reason: "a start".into() };
     let position = one.commands.change_catalog(deactivate.clone(), staff()).await.unwrap();
     one.commands.change_routing(RoutingCommand::SetDynamicShare(share.clone()), staff()).await.unwrap();
-    assert_eq!(one.commands.routing().share, share.share, "one's own change is in force at once");
+    assert_eq!(
+        one.commands.routing().share,
+        share.share,
+        "a change takes effect in its own process immediately"
+    );
     until("the other process follows", async || {
         !other.commands.catalog().by_code("SKIN_CARE").unwrap().is_active
             && other.commands.routing().share == share.share
@@ -67,14 +71,14 @@ async fn a_change_in_one_process_is_in_force_in_the_other() {
     let refused = other.book(wanted(1, "srv_skin_care", tuesday(), "10:00")).await;
     assert!(matches!(refused, Err(CommandError::Rejected(Rejection::ServiceInactive))));
     let again = other.commands.change_catalog(deactivate, staff()).await.unwrap();
-    assert_eq!(again, position, "there was nothing to do");
+    assert_eq!(again, position, "there was nothing to change");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_is_what_its_events_add_up_to() {
+async fn a_day_schedule_results_from_its_events() {
     let (clinic, process) = Clinic::set_up().await;
     let booked = process.book(wanted(1, "srv_body_care", tuesday(), "오후 2시")).await.unwrap();
-    let page = clinic.process().await.commands.page(tuesday()).await.unwrap();
-    assert_eq!((page.len(), page.booking(&booked.reservation)), (1, Some(&booked.booking)));
-    assert!(process.commands.page(tuesday().succ_opt().unwrap()).await.unwrap().is_empty());
+    let schedule = clinic.process().await.commands.day_schedule(tuesday()).await.unwrap();
+    assert_eq!((schedule.len(), schedule.booking(&booked.reservation)), (1, Some(&booked.booking)));
+    assert!(process.commands.day_schedule(tuesday().succ_opt().unwrap()).await.unwrap().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Forgetting a patient: what was sealed reads as erased, in every process, also after a crash half way.
+//! Forgetting a patient: sealed texts read as erased in every process, even after a crash in between.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,7 +14,7 @@ use crate::clinic::{Clinic, Process, TestClock, phone, staff, tuesday, until, wa
 const BOTOX: &str = "srv_wrinkle_botox";
 
 async fn details(process: &Process, id: &ReservationId) -> Sealed {
-    let events = process.page_events(tuesday()).await;
+    let events = process.schedule_events(tuesday()).await;
     let requested = events.into_iter().find_map(|event| {
         let ScheduleEvent::ReservationRequested(requested) = event else { return None };
         (requested.reservation == *id).then_some(requested)
@@ -23,13 +23,13 @@ async fn details(process: &Process, id: &ReservationId) -> Sealed {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sealed_reads_as_erased_in_every_process() {
+async fn sealed_texts_read_as_erased_in_every_process() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
     let id = one.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let kept = one.book(wanted(2, BOTOX, tuesday(), "11:00")).await.unwrap().reservation;
     let (sealed, kept_sealed) = (details(&one, &id).await, details(&one, &kept).await);
-    assert!(other.opened(&sealed, &id).await.is_some(), "the other process has the key at hand");
+    assert!(other.opened(&sealed, &id).await.is_some(), "the other process has the key in its cache");
     let forgotten = one.commands.forget(&phone(1), staff()).await.unwrap();
     assert_eq!(
         (forgotten.subject, forgotten.keys.as_slice()),
@@ -37,12 +37,12 @@ async fn what_was_sealed_reads_as_erased_in_every_process() {
     );
     assert_eq!(one.opened(&sealed, &id).await, None);
     until("the other process forgets too", async || other.opened(&sealed, &id).await.is_none()).await;
-    assert!(other.opened(&kept_sealed, &kept).await.is_some(), "another patient is not touched");
+    assert!(other.opened(&kept_sealed, &kept).await.is_some(), "other patients are not affected");
     assert_eq!(clinic.process().await.opened(&sealed, &id).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forgetting_again_records_nothing_and_a_stranger_is_no_error() {
+async fn forgetting_again_records_nothing_and_an_unknown_patient_is_no_error() {
     let (_clinic, process) = Clinic::set_up().await;
     process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap();
     process.commands.forget(&phone(1), staff()).await.unwrap();
@@ -54,7 +54,7 @@ async fn forgetting_again_records_nothing_and_a_stranger_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_forgotten_and_comes_back_gets_a_new_key() {
+async fn a_forgotten_patient_who_books_again_gets_a_new_key() {
     let (_clinic, process) = Clinic::set_up().await;
     let old = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     process.commands.forget(&phone(1), staff()).await.unwrap();
@@ -63,7 +63,7 @@ async fn whoever_was_forgotten_and_comes_back_gets_a_new_key() {
     assert_ne!(old_sealed.key, new_sealed.key);
     assert_eq!(process.opened(&old_sealed, &old).await, None);
     assert!(process.opened(&new_sealed, &new).await.is_some());
-    // The old booking still holds its seat: the log forgets who, not that.
+    // The old booking keeps its seat: only the details are erased.
     let refused = process.book(wanted(2, BOTOX, tuesday(), "10:00")).await;
     assert!(matches!(refused, Err(CommandError::Rejected(Rejection::SlotTaken { .. }))));
     let cancelled =
@@ -71,7 +71,7 @@ async fn whoever_was_forgotten_and_comes_back_gets_a_new_key() {
     cancelled.await.expect("a forgotten patient's booking can be cancelled");
 }
 
-/// Records that a patient is forgotten without destroying the key: what a crash half way leaves.
+/// Records the event without destroying the key, like a crash in between.
 async fn record_forgotten(log: &PostgresLog, subject: SubjectId, key: KeyId) {
     let forgotten = PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys: vec![key] });
     let metadata = Metadata::new(Actor::system(), TestClock.now());
@@ -80,7 +80,7 @@ async fn record_forgotten(log: &PostgresLog, subject: SubjectId, key: KeyId) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgetting_that_crashed_half_way_is_completed_by_a_process_that_runs() {
+async fn a_running_process_completes_an_interrupted_erasure() {
     let (_clinic, process) = Clinic::set_up().await;
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let sealed = details(&process, &id).await;
@@ -90,7 +90,7 @@ async fn a_forgetting_that_crashed_half_way_is_completed_by_a_process_that_runs(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgetting_that_crashed_half_way_is_completed_by_a_process_that_starts() {
+async fn a_starting_process_completes_an_interrupted_erasure() {
     let (clinic, process) = Clinic::set_up().await;
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let sealed = details(&process, &id).await;
@@ -98,14 +98,14 @@ async fn a_forgetting_that_crashed_half_way_is_completed_by_a_process_that_start
     let subject = commands.subject(&phone(1));
     drop(commands);
     record_forgotten(&log, subject, sealed.key).await;
-    assert_eq!(vault.live_keys(subject).await.unwrap(), [sealed.key], "nobody is there to complete it");
+    assert_eq!(vault.live_keys(subject).await.unwrap(), [sealed.key], "no process is running to complete it");
     let started = clinic.process().await;
     assert_eq!(started.opened(&sealed, &id).await, None);
 }
 
-/// Bookings of one new patient at the same moment may each bring a key. All of them are kept, and all are destroyed.
+/// Simultaneous bookings of a new patient may each create a key. All of them are stored, and all are destroyed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_patient_who_booked_twice_at_once_is_forgotten_whole() {
+async fn all_keys_of_a_patient_with_simultaneous_bookings_are_destroyed() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
     let times = ["09:00", "10:30", "14:00", "15:30"];
@@ -118,10 +118,7 @@ async fn a_patient_who_booked_twice_at_once_is_forgotten_whole() {
         join_all(booking.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
     let stranger = clinic.process().await;
     for id in &booked {
-        assert!(
-            stranger.opened(&details(&one, id).await, id).await.is_some(),
-            "sealed with a key that is kept"
-        );
+        assert!(stranger.opened(&details(&one, id).await, id).await.is_some(), "sealed with a stored key");
     }
     one.commands.forget(&phone(1), staff()).await.unwrap();
     let stranger = clinic.process().await;
@@ -130,9 +127,8 @@ async fn a_patient_who_booked_twice_at_once_is_forgotten_whole() {
     }
 }
 
-/// A booking that is refused leaves nothing behind, no key either.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_refused_has_no_key() {
+async fn a_rejected_booking_stores_no_key() {
     let (_clinic, process) = Clinic::set_up().await;
     let refused = process.book(wanted(1, "srv_of_nobody", tuesday(), "10:00")).await;
     assert!(matches!(refused, Err(CommandError::Rejected(_))), "{refused:?}");

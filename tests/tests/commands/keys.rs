@@ -1,4 +1,4 @@
-//! What comes again under its idempotency key finds what it did the first time.
+//! Idempotency keys: a repeated request finds the effect of the first one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -9,29 +9,30 @@ use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, public, staff, tuesday, wanted};
 
-fn keyed(key: &str, patient: u32, service: &str, wish: &str) -> NewReservation {
+fn keyed(key: &str, patient: u32, service: &str, text: &str) -> NewReservation {
     let key = Some(IdempotencyKey::parse(key).unwrap());
-    NewReservation { key, ..wanted(patient, service, tuesday(), wish) }
+    NewReservation { key, ..wanted(patient, service, tuesday(), text) }
 }
 
 const BOTOX: &str = "srv_wrinkle_botox";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_repeated_books_once_wherever_it_goes() {
+async fn a_repeated_request_books_once_on_whichever_process() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
-    let asked = (0..40).map(|attempt| {
+    let requests = (0..40).map(|attempt| {
         let commands = if attempt % 2 == 0 { one.commands.clone() } else { other.commands.clone() };
         tokio::spawn(async move { commands.request(keyed("k1", 1, BOTOX, "10:00"), public()).await })
     });
-    let answers: Vec<_> = join_all(asked).await.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
+    let answers: Vec<_> =
+        join_all(requests).await.into_iter().map(|answer| answer.unwrap().unwrap()).collect();
     assert!(answers.iter().all(|booked| booked.reservation == answers[0].reservation));
     assert_eq!(answers.iter().filter(|booked| !booked.repeated).count(), 1);
-    assert_eq!(one.page_events(tuesday()).await.len(), 1);
+    assert_eq!(one.schedule_events(tuesday()).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repetition_shows_the_booking_as_it_stands_by_now() {
+async fn a_repeated_request_returns_the_current_booking() {
     let (_clinic, process) = Clinic::set_up().await;
     let first = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
     let confirmed = process
@@ -45,7 +46,7 @@ async fn a_repetition_shows_the_booking_as_it_stands_by_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_one_patients_and_one_bookings() {
+async fn a_key_belongs_to_one_patient_and_one_booking() {
     let (_clinic, process) = Clinic::set_up().await;
     let first = process.book(keyed("k1", 1, BOTOX, "10:00")).await.unwrap();
     let another_patient = process.book(keyed("k1", 2, BOTOX, "11:00")).await.unwrap();

@@ -1,44 +1,47 @@
-//! Two hundred at once for what is left, on one process and on two that share a database.
+//! 200 simultaneous requests for the last seat, on one process and on two that share a database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::NaiveDate;
-use daybook_commands::{BookingOutcome, CommandError, NewReservation, WishInput};
+use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
 use daybook_domain::schedule::Rejection;
-use daybook_domain::{Period, ReadModel};
+use daybook_domain::{Period, RuleSet};
 use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, Process, tuesday, wanted};
 
 const BOTOX: &str = "srv_wrinkle_botox";
 
-/// Requests that come at once.
+/// Number of simultaneous requests.
 const RUSH: u32 = 200;
 
-/// Has many patients ask for the same, each of the processes in turn.
+/// Sends the same request for many patients, alternating between the processes.
 async fn rush(
     processes: &[Process],
     wanted: impl Fn(u32) -> NewReservation,
 ) -> Vec<Result<BookingOutcome, CommandError>> {
-    let asked = (0..RUSH).map(|patient| {
+    let requests = (0..RUSH).map(|patient| {
         let commands = processes[patient as usize % processes.len()].commands.clone();
         let wanted = wanted(patient);
         tokio::spawn(async move { commands.request(wanted, crate::clinic::public()).await })
     });
-    join_all(asked).await.into_iter().map(Result::unwrap).collect()
+    join_all(requests).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// By period and judged by the legacy rules: only the daily count of 10 stands in the way.
+/// A request for a half-day under the legacy rules, so that only the daily limit of 10 applies.
 fn by_count(patient: u32, date: NaiveDate) -> NewReservation {
     NewReservation {
-        wish: WishInput::Period(Period::Afternoon),
-        judge: ReadModel::Legacy,
+        requested_time: RequestedTime::Period(Period::Afternoon),
+        rules: RuleSet::Legacy,
         ..wanted(patient, BOTOX, date, "")
     }
 }
 
 #[track_caller]
-fn assert_one_of_all(answers: &[Result<BookingOutcome, CommandError>], refusal: impl Fn(&Rejection) -> bool) {
+fn assert_one_succeeds(
+    answers: &[Result<BookingOutcome, CommandError>],
+    refusal: impl Fn(&Rejection) -> bool,
+) {
     let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
     let refused = answers.iter().filter(|answer| match answer {
         Err(CommandError::Rejected(rejection)) => refusal(rejection),
@@ -49,45 +52,45 @@ fn assert_one_of_all(answers: &[Result<BookingOutcome, CommandError>], refusal: 
 
 async fn last_time_seat(processes: &[Process]) {
     let answers = rush(processes, |patient| wanted(patient, BOTOX, tuesday(), "10:00")).await;
-    assert_one_of_all(&answers, |rejection| matches!(rejection, Rejection::SlotTaken { .. }));
-    assert_eq!(processes[0].page_events(tuesday()).await.len(), 1);
+    assert_one_succeeds(&answers, |rejection| matches!(rejection, Rejection::SlotTaken { .. }));
+    assert_eq!(processes[0].schedule_events(tuesday()).await.len(), 1);
 }
 
-async fn last_of_the_daily_count(processes: &[Process]) {
+async fn last_of_the_daily_limit(processes: &[Process]) {
     for patient in 1000..1009 {
         processes[0].book(by_count(patient, tuesday())).await.expect("there is room for ten");
     }
     let answers = rush(processes, |patient| by_count(patient, tuesday())).await;
-    assert_one_of_all(&answers, |rejection| *rejection == Rejection::DailyCountReached { limit: 10 });
-    assert_eq!(processes[0].page_events(tuesday()).await.len(), 10);
+    assert_one_succeeds(&answers, |rejection| *rejection == Rejection::DailyCountReached { limit: 10 });
+    assert_eq!(processes[0].schedule_events(tuesday()).await.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_at_once_for_the_last_seat_one_is_accepted() {
+async fn of_200_requests_for_the_last_seat_one_succeeds() {
     let (_clinic, process) = Clinic::set_up().await;
     last_time_seat(&[process]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_at_once_at_two_processes_for_the_last_seat_one_is_accepted() {
+async fn of_200_requests_to_two_processes_for_the_last_seat_one_succeeds() {
     let (clinic, process) = Clinic::set_up().await;
     last_time_seat(&[process, clinic.process().await]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_at_once_for_the_last_of_the_daily_count_one_is_accepted() {
+async fn of_200_requests_for_the_last_of_the_daily_limit_one_succeeds() {
     let (_clinic, process) = Clinic::set_up().await;
-    last_of_the_daily_count(&[process]).await;
+    last_of_the_daily_limit(&[process]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_at_once_at_two_processes_for_the_last_of_the_daily_count_one_is_accepted() {
+async fn of_200_requests_to_two_processes_for_the_last_of_the_daily_limit_one_succeeds() {
     let (clinic, process) = Clinic::set_up().await;
-    last_of_the_daily_count(&[process, clinic.process().await]).await;
+    last_of_the_daily_limit(&[process, clinic.process().await]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_get_into_each_others_way_decide_anew_until_all_is_booked() {
+async fn conflicting_processes_decide_again_until_everything_is_booked() {
     let (clinic, one) = Clinic::set_up().await;
     let processes = [one, clinic.process().await];
     let starts = ["09:00", "09:40", "10:20", "11:00", "14:00", "14:40", "15:20", "16:00", "16:40", "17:20"];
@@ -102,6 +105,6 @@ async fn processes_that_get_into_each_others_way_decide_anew_until_all_is_booked
         answer.unwrap().expect("all of them fit");
     }
     for date in dates {
-        assert_eq!(processes[0].page_events(date).await.len(), starts.len());
+        assert_eq!(processes[0].schedule_events(date).await.len(), starts.len());
     }
 }

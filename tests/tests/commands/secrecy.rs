@@ -1,4 +1,4 @@
-//! Nothing of what patients told stands readable in any table of the log.
+//! No table of the log contains a patient's texts in plain.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,7 +14,7 @@ use crate::import::{EXPORT, import_text};
 const TABLES: &str = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
 
-/// All that stands in all tables, as bytes.
+/// The contents of all tables, as text and binary.
 async fn all_bytes(client: &Client) -> Vec<u8> {
     let mut bytes = Vec::new();
     let tables = client.query(TABLES, &[]).await.unwrap();
@@ -33,7 +33,7 @@ fn contains(bytes: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_table_of_the_log_shows_what_patients_told() {
+async fn no_table_of_the_log_contains_a_patients_texts_in_plain() {
     let (clinic, process) = Clinic::set_up().await;
     import_text(&process, EXPORT).await;
     let booked = process.book(wanted(7777, "srv_skin_care", tuesday(), "저녁에 Nobody 7777")).await.unwrap();
@@ -43,8 +43,9 @@ async fn no_table_of_the_log_shows_what_patients_told() {
     ];
     let change = process.commands.change_all(tuesday(), booked.reservation, None, changes, staff());
     change.await.unwrap();
-    let told = ["Nobody", "010-0000-7777", "01000007777", "nothing much", "a note on", "a reason of", "저녁"];
-    let mut secrets: Vec<String> = told.map(str::to_owned).into();
+    let texts =
+        ["Nobody", "010-0000-7777", "01000007777", "nothing much", "a note on", "a reason of", "저녁"];
+    let mut secrets: Vec<String> = texts.map(str::to_owned).into();
     for record in csv::Reader::from_reader(EXPORT.as_bytes()).deserialize::<BTreeMap<String, String>>() {
         let record = record.unwrap();
         secrets.extend(["patientName", "phone", "email", "notes"].map(|column| record[column].clone()));
@@ -53,9 +54,9 @@ async fn no_table_of_the_log_shows_what_patients_told() {
     secrets.retain(|secret| !secret.is_empty());
     secrets.sort();
     secrets.dedup();
-    assert!(secrets.len() > 200, "there is something to look for");
+    assert!(secrets.len() > 200, "there are texts to search for");
     let bytes = all_bytes(&clinic.database.connect().await.unwrap()).await;
-    assert!(contains(&bytes, "ReservationImported"), "the scan sees the log");
+    assert!(contains(&bytes, "ReservationImported"), "the scan covers the log");
     secrets.retain(|secret| contains(&bytes, secret));
-    assert_eq!(secrets, Vec::<String>::new(), "these stand readable in a table");
+    assert_eq!(secrets, Vec::<String>::new(), "these are readable in a table");
 }

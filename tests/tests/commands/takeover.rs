@@ -83,7 +83,7 @@ impl Migration {
     /// A reservation as its page has it.
     async fn booking(&self, id: &str) -> Booking {
         let date = self.date(id).await;
-        let page = self.process.commands.page(date).await.unwrap();
+        let page = self.process.commands.day_schedule(date).await.unwrap();
         page.booking(&ReservationId::parse(id).unwrap()).unwrap().clone()
     }
 

@@ -71,7 +71,7 @@ async fn enter_up_to(clinic: &Clinic, stage: Stage, hours: i64) {
 
 async fn tick(clinic: &Clinic, item: ChecklistItem, hours: i64) {
     let evidence = format!("noted in hour {hours}").into();
-    change(clinic, hours, RoutingCommand::DoChecklistItem(ChecklistItemDone { item, evidence })).await;
+    change(clinic, hours, RoutingCommand::CompleteChecklistItem(ChecklistItemDone { item, evidence })).await;
 }
 
 fn gates(clinic: &Clinic) -> Gates {
@@ -210,7 +210,7 @@ async fn views_without_a_leader_are_reported_with_their_lag() {
 async fn tick_unseen(clinic: &Clinic) {
     let evidence = format!("{}", uuid::Uuid::now_v7()).into();
     let done = ChecklistItemDone { item: ChecklistItem::TeamTrained, evidence };
-    clinic.commands.change_routing(RoutingCommand::DoChecklistItem(done), desk()).await.unwrap();
+    clinic.commands.change_routing(RoutingCommand::CompleteChecklistItem(done), desk()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

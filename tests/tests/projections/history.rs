@@ -4,12 +4,12 @@ mod old_rows;
 
 use std::collections::BTreeMap;
 
-use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, ReservationChange, WishInput};
+use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, RequestedTime, ReservationChange};
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::time::Span;
-use daybook_domain::{Actor, Period, ReadModel, ReservationId, ServiceId};
+use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId};
 use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::postgres::TestDatabase;
@@ -64,7 +64,7 @@ pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize)
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
         let name = *dice.pick(&STAFF);
-        let who = Origin::of(Actor::named(name));
+        let who = Origin::from_actor(Actor::named(name));
         let outcome = match dice.roll(13) {
             0..6 => {
                 let wanted = booking(dice);
@@ -109,33 +109,33 @@ fn phone(dice: &mut Dice) -> String {
 }
 
 fn booking(dice: &mut Dice) -> NewReservation {
-    let judge = *dice.pick(&ReadModel::ALL);
+    let model = *dice.pick(&ReadModel::ALL);
     let (service, date, text) = (*dice.pick(&SERVICES), *dice.pick(&DATES), *dice.pick(&WISHES));
-    let wanted = request(dice.roll(PATIENTS), service, date, text, judge);
-    let wish = match dice.roll(8) {
-        0 => WishInput::Period(*dice.pick(&[Period::Morning, Period::Afternoon])),
-        1 | 2 => WishInput::At(dice.pick(&STARTS).parse().unwrap()),
+    let wanted = request(dice.roll(PATIENTS), service, date, text, model);
+    let requested_time = match dice.roll(8) {
+        0 => RequestedTime::Period(*dice.pick(&[Period::Morning, Period::Afternoon])),
+        1 | 2 => RequestedTime::At(dice.pick(&STARTS).parse().unwrap()),
         _ => return wanted,
     };
-    NewReservation { wish, ..wanted }
+    NewReservation { requested_time, ..wanted }
 }
 
 fn change(dice: &mut Dice) -> ReservationChange {
     let start = dice.pick(&STARTS).parse().unwrap();
-    let judge = *dice.pick(&ReadModel::ALL);
+    let rules = *dice.pick(&RuleSet::ALL);
     match dice.roll(15) {
         0..3 => ReservationChange::Confirm,
         3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
         4 | 14 => ReservationChange::MarkNoShow,
         5 => ReservationChange::CorrectNoShow { reason: "늦게 도착".into() },
-        6 => ReservationChange::Reschedule { start, judge },
-        7 => ReservationChange::AssignTime { start, judge },
+        6 => ReservationChange::Reschedule { start, rules },
+        7 => ReservationChange::AssignTime { start, rules },
         8 | 9 => ReservationChange::Complete,
         10 => ReservationChange::Reject { reason: None },
-        11 => ReservationChange::ReadWish(ReviewedTime::Period(
+        11 => ReservationChange::ReviewTime(ReviewedTime::Period(
             *dice.pick(&[Period::Morning, Period::Afternoon]),
         )),
-        12 => ReservationChange::ReadWish(ReviewedTime::At(start)),
+        12 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
         _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
     }
 }

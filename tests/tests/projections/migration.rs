@@ -133,12 +133,14 @@ async fn a_plan_lists_every_step_and_the_exact_rollback_commands() {
 async fn the_status_lists_every_step_with_its_actor_and_overridden_gates() {
     let clinic = Clinic::open().await.unwrap();
     enter(&clinic, Stage::Shadow).await;
-    let by_flag = RolloutPercentage::percent(12.5).unwrap();
+    let by_flag = RolloutPercentage::from_percent(12.5).unwrap();
     let flags = FlagsObserved { use_dynamic_services: Some(false), rollout: Some(by_flag) };
-    let environment = daybook_commands::Origin::of(Actor::named("environment"));
+    let environment = daybook_commands::Origin::from_actor(Actor::named("environment"));
     clinic.commands.change_routing(RoutingCommand::ObserveFlags(flags), environment).await.unwrap();
-    let set =
-        DynamicShareSet { share: RolloutPercentage::percent(13.0).unwrap(), reason: "a little more".into() };
+    let set = DynamicShareSet {
+        share: RolloutPercentage::from_percent(13.0).unwrap(),
+        reason: "a little more".into(),
+    };
     change(&clinic, RoutingCommand::SetDynamicShare(set)).await;
     let back = RollBackStage { stage: Stage::Shadow, reason: "a drill".into() };
     change(&clinic, RoutingCommand::RollBackStage(back)).await;
@@ -177,7 +179,7 @@ async fn the_status_shows_a_guardrail_trip_a_rollback_and_the_checklist() {
     };
     change(&clinic, RoutingCommand::TripGuardrail(tripped.clone())).await;
     let done = ChecklistItemDone { item: ChecklistItem::BackupMade, evidence: "monday.dump".into() };
-    change(&clinic, RoutingCommand::DoChecklistItem(done)).await;
+    change(&clinic, RoutingCommand::CompleteChecklistItem(done)).await;
     let status = clinic.migration().status(now()).await.unwrap();
     assert_eq!(status.last_trip.map(|trip| trip.tripped), Some(tripped));
     let why = status.rolled_back.and_then(|change| change.reason);

@@ -100,7 +100,7 @@ async fn early_clinic() -> Clinic {
             ..slots[0].clone()
         },
     );
-    let friday = ClinicHoursSet { day_of_week: DayOfWeek::of("2026-12-04".parse().unwrap()), slots };
+    let friday = ClinicHoursSet { day_of_week: DayOfWeek::from_date("2026-12-04".parse().unwrap()), slots };
     clinic.commands.set_hours(friday, desk()).await.unwrap();
     clinic
 }

@@ -155,7 +155,7 @@ async fn a_second_import_reads_the_time_again_and_keeps_local_decisions() {
     let decide = async |number: u32, meant| {
         let (date, id) =
             ("2026-12-01".parse().unwrap(), ReservationId::parse(format!("old-{number}")).unwrap());
-        clinic.commands.change(date, id, None, ReservationChange::ReadWish(meant), desk()).await.unwrap();
+        clinic.commands.change(date, id, None, ReservationChange::ReviewTime(meant), desk()).await.unwrap();
     };
     decide(0, ReviewedTime::At(PLACED_HERE.parse().unwrap())).await;
     let report = export(&clinic, ["점심때 김철수", "11:00", "오전 10시", "점심때"], "more").await;

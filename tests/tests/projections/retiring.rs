@@ -39,7 +39,8 @@ pub(crate) fn retirement(clinic: &Clinic) -> Retirement {
 }
 
 pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
-    let set = DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "test".into() };
+    let set =
+        DynamicShareSet { share: RolloutPercentage::from_percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 

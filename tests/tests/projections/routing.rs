@@ -19,7 +19,8 @@ async fn another_process(clinic: &Clinic) -> Router {
 }
 
 async fn set_share(clinic: &Clinic, percent: f64) {
-    let set = DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "test".into() };
+    let set =
+        DynamicShareSet { share: RolloutPercentage::from_percent(percent).unwrap(), reason: "test".into() };
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 

@@ -161,7 +161,7 @@ async fn differences_are_bounded_by_age_and_number() {
 }
 
 fn window(model: ReadModel, requests: u64, failed: u64) -> Window {
-    let durations = Durations::of_counts([requests]);
+    let durations = Durations::from_counts([requests]);
     let sum = ModelReadStats { requests, failed, durations, compared: 1, ..ModelReadStats::default() };
     Window { model, sum, by_share: requests }
 }

@@ -139,5 +139,5 @@ const fn how(event: &RoutingEvent) -> Option<How> {
 fn evidence(event: &RoutingEvent) -> (Vec<Gate>, Option<Override>) {
     let RoutingEvent::StageEntered(entered) = event else { return (vec![], None) };
     let Some(overridden) = &entered.overridden else { return (vec![], None) };
-    (Gate::shut(entered.stage, &entered.gates).collect(), Some(overridden.clone()))
+    (Gate::unmet(entered.stage, &entered.gates).collect(), Some(overridden.clone()))
 }

@@ -38,7 +38,7 @@ pub(super) async fn moved(
     while let Some(row) = rows.try_next().await? {
         let subject = SubjectId::from_bytes(row.try_get::<_, Uuid>(0)?.into_bytes());
         people.known += 1;
-        people.moved += u64::from(before.moves(after, &RoutedSubject::patient(subject)));
+        people.moved += u64::from(before.reroutes(after, &RoutedSubject::patient(subject)));
     }
     if people.known > 0 {
         people.moved_percent = people.moved as f64 * 100.0 / people.known as f64;

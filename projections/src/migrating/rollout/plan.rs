@@ -139,7 +139,7 @@ impl Migration {
 fn arrived(routing: &Routing, to: Stage) -> Routing {
     let restored =
         Routing { retired: routing.retired.clone().filter(|_| to == Stage::Retired), ..routing.clone() };
-    restored.at(to)
+    restored.in_stage(to)
 }
 
 /// From anywhere, any earlier stage is one step away.

@@ -84,7 +84,7 @@ pub struct CheckedItem {
 impl NextStage {
     /// The gates that do not let through.
     pub fn shut(&self) -> impl Iterator<Item = Gate> + use<'_> {
-        Gate::shut(self.stage, &self.gates)
+        Gate::unmet(self.stage, &self.gates)
     }
 }
 

@@ -61,7 +61,7 @@ fn preferred_time(entry: &Entry) -> SmolStr {
 
 /// Whether readers of the free-text column take a text for a place in the day.
 fn says(typed: &str, placement: &SlotAssignment) -> bool {
-    match (requested_time::read(typed), placement) {
+    match (requested_time::parse(typed), placement) {
         (ParsedTime::At(said), SlotAssignment::At { start, .. }) => said == *start,
         (ParsedTime::Period(said), SlotAssignment::Period(period)) => said == *period,
         (ParsedTime::Ambiguous(_), SlotAssignment::Review(_)) => true,

@@ -193,7 +193,7 @@ struct ServiceRow {
 
 fn catalog(json: &str, generation: Generation) -> Result<Catalog, ViewError> {
     let rows: Vec<ServiceRow> = read_json(json, generation)?;
-    Ok(Catalog::of(rows.into_iter().map(|row| Service {
+    Ok(Catalog::from_services(rows.into_iter().map(|row| Service {
         limit: row.daily_limit.map(|daily_limit| Limit {
             daily_limit,
             daily_limit_minutes: row.daily_limit_minutes,
@@ -273,8 +273,8 @@ impl BookingRow {
             (Some(start), Some(period)) => SlotAssignment::At { start, period },
             (Some(start), None) => SlotAssignment::at(start, hours, self.date),
             (None, Some(period)) => SlotAssignment::Period(period),
-            (None, None) => SlotAssignment::of(
-                requested_time::read(self.text.as_deref().unwrap_or_default()),
+            (None, None) => SlotAssignment::from_parsed(
+                requested_time::parse(self.text.as_deref().unwrap_or_default()),
                 hours,
                 self.date,
             ),
@@ -293,7 +293,7 @@ impl BookingRow {
             service,
             total_minutes: self.minutes,
             placement,
-            has_unread_wish: matches!(placement, SlotAssignment::Review(_)),
+            is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status: self.status,
             version: self.version,
         })
@@ -342,7 +342,7 @@ fn sheets(
     let sheet = |date: NaiveDate| {
         let closed = closed.remove(&date).unwrap_or_default();
         let closures = closed.iter().map(|closed| (closed.id.clone(), closed.closure.clone()));
-        let book = DaySchedule::of(date, booked.remove(&date).unwrap_or_default(), closures);
+        let book = DaySchedule::from_bookings(date, booked.remove(&date).unwrap_or_default(), closures);
         (date, DayView { book, closed })
     };
     Some(from.iter_days().take_while(|date| *date <= to).map(sheet).collect())

@@ -46,7 +46,7 @@ impl SetReadModelRequest {
         match action.as_str() {
             "set" => {
                 let percent = required("dynamicPercentage", self.dynamic_percentage)?;
-                let share = RolloutPercentage::percent(percent)
+                let share = RolloutPercentage::from_percent(percent)
                     .map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
                 Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
             }

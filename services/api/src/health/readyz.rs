@@ -162,7 +162,7 @@ mod tests {
         routing.forced.insert(RoutedSubject::client("tester"), dynamic);
         assert_eq!(routable(&routing), [legacy, dynamic]);
         routing.forced.clear();
-        routing.share = RolloutPercentage::percent(25.0).unwrap();
+        routing.share = RolloutPercentage::from_percent(25.0).unwrap();
         assert_eq!(routable(&routing), [legacy, dynamic]);
         routing.share = RolloutPercentage::ALL;
         assert_eq!(routable(&routing), [dynamic]);

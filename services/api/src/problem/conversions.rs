@@ -48,7 +48,7 @@ impl From<Rejection> for Problem {
                 };
                 Self::with(Code::DailyLimitExceeded, Details::Minutes { details })
             }
-            Rejection::PageFull => Self::new(Code::DayScheduleFull),
+            Rejection::ScheduleFull => Self::new(Code::DayScheduleFull),
             Rejection::KeyReused => Self::new(Code::IdempotencyKeyReused),
             Rejection::ReservationNotFound(_) => Self::new(Code::ReservationNotFound),
             Rejection::VersionMismatch { expected, actual } => {
@@ -58,7 +58,7 @@ impl From<Rejection> for Problem {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
-            Rejection::WishUnderstood => {
+            Rejection::TimeNotReviewable => {
                 let rule = "only a time text that could not be read can be reviewed";
                 Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
             }
@@ -135,7 +135,7 @@ impl From<RoutingRejection> for Problem {
             RoutingRejection::StageOutOfOrder { at, wanted } => {
                 Self::with(Code::StageOutOfOrder, Details::Order { at, wanted })
             }
-            RoutingRejection::GateShut { stage, gate } => {
+            RoutingRejection::GateNotMet { stage, gate } => {
                 let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
                 Self::with(Code::GatesNotMet, details)
             }

@@ -77,8 +77,8 @@ pub(super) struct Availability {
 }
 
 impl Availability {
-    pub(super) fn calculate(day: &Day<'_>, service: &Service, rule_set: ReadModel) -> Self {
-        let slots = rules::offers(day, service, rule_set);
+    pub(super) fn calculate(day: &Day<'_>, service: &Service, read_model: ReadModel) -> Self {
+        let slots = rules::time_slots(day, service, read_model.into());
         let slots: Vec<_> = slots.into_iter().map(|slot| TimeSlotResponse::new(slot, service)).collect();
         let available = slots.iter().filter(|slot| slot.available).count();
         Self { slots, available }
@@ -138,12 +138,12 @@ pub(super) fn is_beyond_horizon(date: NaiveDate, now: NaiveDateTime) -> bool {
 /// One day of a query result, as the rules need it.
 pub(super) fn day(days: &Days, date: NaiveDate, now: NaiveDateTime) -> Option<Day<'_>> {
     let sheet = days.sheets.get(&date)?;
-    Some(Day { book: &sheet.book, hours: &days.hours, now })
+    Some(Day { schedule: &sheet.book, hours: &days.hours, now })
 }
 
 /// Whether the clinic has hours for this service on a day.
 pub(super) fn is_open(day: &Day<'_>, service: &Service) -> bool {
-    day.hours.on(day.book.date).any(|slot| slot.admits(&service.id))
+    day.hours.on(day.schedule.date).any(|slot| slot.admits(&service.id))
 }
 
 #[cfg(test)]

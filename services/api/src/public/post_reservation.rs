@@ -40,19 +40,19 @@ pub(crate) async fn post_reservation(
     let body = Object::read(payload).await?;
     let form = booking_form::parse(body, &state.commands.catalog(), state.commands.now_local().date())?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
-    let rule_set = context.choose_rule_set(&state, Some(&patient));
+    let read_model = context.routed_model(&state, Some(&patient));
     let reservation = NewReservation {
         key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
         service: form.service,
         date: form.date,
-        wish: form.requested_time,
-        judge: rule_set,
+        requested_time: form.requested_time,
+        rules: read_model.into(),
     };
-    let origin = context.origin(Actor::public(), Some(rule_set));
+    let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
-    count(&state, rule_set, &outcome);
+    count(&state, read_model, &outcome);
     let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date))?;
     let reservation = BookedReservation {
         id: outcome.reservation.as_str(),
@@ -62,18 +62,18 @@ pub(crate) async fn post_reservation(
     };
     let message = notice(context.language, Notice::ReservationReceived);
     let body = BookingResponse { success: true, reservation, message };
-    response::recorded(Some(rule_set), outcome.position, &body)
+    response::recorded(Some(read_model), outcome.position, &body)
 }
 
-fn count(state: &State, rule_set: ReadModel, outcome: &Result<BookingOutcome, CommandError>) {
+fn count(state: &State, read_model: ReadModel, outcome: &Result<BookingOutcome, CommandError>) {
     match outcome {
         Ok(outcome) => {
-            state.metrics.booking_accepted(rule_set, outcome.repeated);
+            state.metrics.booking_accepted(read_model, outcome.repeated);
             if let Some(code) = &outcome.other_verdict {
-                state.metrics.verdict_differs(rule_set, code);
+                state.metrics.verdict_differs(read_model, code);
             }
         }
-        Err(CommandError::Rejected(rejection)) => state.metrics.booking_refused(rule_set, rejection.code()),
-        Err(_) => state.metrics.booking_refused(rule_set, "NOT_DECIDED"),
+        Err(CommandError::Rejected(rejection)) => state.metrics.booking_refused(read_model, rejection.code()),
+        Err(_) => state.metrics.booking_refused(read_model, "NOT_DECIDED"),
     }
 }

@@ -71,7 +71,7 @@ fn slots_form<'a>(
 ) -> AvailabilityResponse<'a> {
     let level = availability.level();
     AvailabilityResponse {
-        date: day.book.date,
+        date: day.schedule.date,
         service_type: &service.code,
         service_name: &service.name,
         available: availability.available > 0,
@@ -91,7 +91,7 @@ fn count_form(
     language: Language,
 ) -> AvailabilityCountResponse {
     let holds_seat = |booking: &Booking| booking.service == service.id && booking.status.holds_seat();
-    let current_count = day.book.bookings().filter(|(_, booking)| holds_seat(booking)).count();
+    let current_count = day.schedule.bookings().filter(|(_, booking)| holds_seat(booking)).count();
     let active_limit = service.limit.filter(|limit| limit.is_active);
     let limit = active_limit.map_or(availability.slots.len(), |limit| limit.daily_limit as usize);
     let remaining = match (availability.available, active_limit) {

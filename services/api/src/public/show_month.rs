@@ -90,10 +90,10 @@ fn month_of(year: i32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
 }
 
 /// A start time is free if any of the services can be booked at it.
-fn day_response(day: &Day<'_>, services: &[&Service], rule_set: ReadModel) -> DayResponse {
+fn day_response(day: &Day<'_>, services: &[&Service], read_model: ReadModel) -> DayResponse {
     let mut starts: BTreeMap<ClockTime, bool> = BTreeMap::new();
-    if !availability::is_beyond_horizon(day.book.date, day.now) && day.book.date >= day.now.date() {
-        for slot in services.iter().flat_map(|service| rules::offers(day, service, rule_set)) {
+    if !availability::is_beyond_horizon(day.schedule.date, day.now) && day.schedule.date >= day.now.date() {
+        for slot in services.iter().flat_map(|service| rules::time_slots(day, service, read_model.into())) {
             *starts.entry(slot.start).or_default() |= slot.refusal.is_none();
         }
     }
@@ -105,8 +105,8 @@ fn day_response(day: &Day<'_>, services: &[&Service], rule_set: ReadModel) -> Da
     };
     let is_selected = |id: &ServiceId| services.iter().any(|service| service.id == *id);
     let holds_seat = |booking: &Booking| booking.status.holds_seat() && is_selected(&booking.service);
-    let reservations = day.book.bookings().filter(|(_, booking)| holds_seat(booking)).count();
-    DayResponse { date: day.book.date, status, total_slots: starts.len(), available_slots, reservations }
+    let reservations = day.schedule.bookings().filter(|(_, booking)| holds_seat(booking)).count();
+    DayResponse { date: day.schedule.date, status, total_slots: starts.len(), available_slots, reservations }
 }
 
 fn summary(days: &[DayResponse]) -> Summary {

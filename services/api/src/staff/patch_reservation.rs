@@ -62,7 +62,7 @@ async fn change(
     expected_version: Option<u32>,
     patch: &PatchRequest,
 ) -> Result<BookingOutcome, Problem> {
-    let rule_set = context.choose_rule_set(state, Some(staff.subject()));
+    let read_model = context.routed_model(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
     let mut is_no_show = found.status == Status::NoShow;
@@ -70,9 +70,9 @@ async fn change(
     // shows another status is retried once.
     let mut may_retry = true;
     loop {
-        let changes = patch.changes(found, is_no_show, rule_set)?;
+        let changes = patch.changes(found, is_no_show, read_model.into())?;
         let (date, id) = (found.preferred_date, id.clone());
-        let origin = context.origin(staff.actor(), Some(rule_set));
+        let origin = context.origin(staff.actor(), Some(read_model));
         let change = state.execute(|commands| async move {
             commands.change_all(date, id, expected_version, changes, origin).await
         });

@@ -29,7 +29,7 @@ pub(crate) async fn reopen_time(
     let query = Query::from_request(&request)?;
     let (id, date) = (required("id", query.text("id"))?, required("date", query.date("date")?)?);
     let closure = ClosureId::parse(id).map_err(|_| Problem::new(Code::ClosureNotFound))?;
-    let model = context.choose_rule_set(&state, Some(staff.subject()));
+    let model = context.routed_model(&state, Some(staff.subject()));
     let origin = context.origin(staff.actor(), Some(model));
     let reopen = state.execute(|commands| async move { commands.reopen_time(date, closure, origin).await });
     let position = reopen.await?;

@@ -1,202 +1,121 @@
-//! Booking, and changing a booking.
+//! Booking, and changing a booking. Free text is sealed here; no plain text gets past this module.
 
 use chrono::NaiveDate;
 use daybook_domain::phone::Phone;
-use daybook_domain::schedule::{
-    Booking, Change, Rejection, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange,
-};
-use daybook_domain::{ClockTime, ReadModel, ReservationId, Sealed, ServiceId, SubjectId};
+use daybook_domain::schedule::{self, Booking, Rejection, RequestReservation, ScheduleCommand};
+use daybook_domain::{ReservationId, RuleSet, ServiceId, SubjectId};
 use daybook_event_log::{NewKey, Position};
 use daybook_vault::PatientDetails;
 use uuid::Uuid;
 
 use super::Commands;
+use crate::day_schedules::{BatchOutcome, CommandBatch};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
 use crate::origin::Origin;
-use crate::pages::{CommandBatch, Outcome};
-use crate::time_input::WishInput;
+use crate::requested_time::RequestedTime;
 
-/// A booking to be.
+/// A change to a booking whose free text is not sealed yet.
+pub type ReservationChange = schedule::ReservationChange<String>;
+
+/// A request for a booking.
 #[derive(Debug, Clone)]
 pub struct NewReservation {
-    /// What the client calls its request by.
+    /// The client's name for the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
-    /// The patient's details. Where the wish is not understood, its raw text is filled in here.
+    /// The patient's details, without the text of the requested time.
     pub details: PatientDetails,
-    /// Whose booking it is.
+    /// The patient's phone number, which identifies the patient.
     pub phone: Phone,
-    /// What is to be done.
+    /// The requested service.
     pub service: ServiceId,
-    /// On which day.
+    /// The clinic day.
     pub date: NaiveDate,
-    /// At what time.
-    pub wish: WishInput,
-    /// The rule set that judges it: that of the read model the client is routed to.
-    pub judge: ReadModel,
-}
-
-/// A change to a booking, with free text not yet sealed.
-#[derive(Clone, PartialEq, Eq)]
-pub enum ReservationChange {
-    /// Expect the patient.
-    Confirm,
-    /// Decline.
-    Reject {
-        /// Why.
-        reason: Option<String>,
-    },
-    /// Call it off.
-    Cancel {
-        /// Why.
-        reason: Option<String>,
-    },
-    /// The treatment took place.
-    Complete,
-    /// The patient did not come.
-    MarkNoShow,
-    /// The patient had come after all.
-    CorrectNoShow {
-        /// Why.
-        reason: String,
-    },
-    /// Another time of the same day.
-    Reschedule {
-        /// When.
-        start: ClockTime,
-        /// The rule set that judges it.
-        judge: ReadModel,
-    },
-    /// A time for a booking that has none.
-    AssignTime {
-        /// When.
-        start: ClockTime,
-        /// The rule set that judges it.
-        judge: ReadModel,
-    },
-    /// What somebody read in a wish that was not understood.
-    ReadWish(ReviewedTime),
-    /// The staff's note, in place of an earlier one.
-    WriteAdminNote(String),
-}
-
-impl ReservationChange {
-    /// A name for logs and metrics, without what anybody wrote.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Confirm => "confirm",
-            Self::Reject { .. } => "reject",
-            Self::Cancel { .. } => "cancel",
-            Self::Complete => "complete",
-            Self::MarkNoShow => "mark_no_show",
-            Self::CorrectNoShow { .. } => "correct_no_show",
-            Self::Reschedule { .. } => "reschedule",
-            Self::AssignTime { .. } => "assign_time",
-            Self::ReadWish(_) => "read_wish",
-            Self::WriteAdminNote(_) => "write_admin_note",
-        }
-    }
-
-    fn free_text(&self) -> Option<&str> {
-        match self {
-            Self::Reject { reason } | Self::Cancel { reason } => reason.as_deref(),
-            Self::CorrectNoShow { reason } => Some(reason),
-            Self::WriteAdminNote(note) => Some(note),
-            Self::Confirm
-            | Self::Complete
-            | Self::MarkNoShow
-            | Self::Reschedule { .. }
-            | Self::AssignTime { .. }
-            | Self::ReadWish(_) => None,
-        }
-    }
-}
-
-impl std::fmt::Debug for ReservationChange {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name())
-    }
+    /// The requested time as the client sent it.
+    pub requested_time: RequestedTime,
+    /// The rule set that decides.
+    pub rules: RuleSet,
 }
 
 /// A booking after a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookingOutcome {
-    /// Its id.
+    /// The id of the booking.
     pub reservation: ReservationId,
-    /// How it stands.
+    /// The current booking.
     pub booking: Booking,
-    /// Position that a view has to have passed to show it.
+    /// A view at this position shows the booking.
     pub position: Position,
-    /// Whether nothing was recorded, because the command's effect was there before.
+    /// Whether there was no event, because the effect existed already.
     pub repeated: bool,
-    /// The code with which the rule set that does not judge would have refused a new booking.
+    /// The code with which the other rule set would have rejected a new booking.
     pub other_verdict: Option<Box<str>>,
 }
 
 impl Commands {
-    /// Books. A request that comes again under its key finds the booking that it made the first time.
+    /// Books. A repeated request with the same key finds the first booking.
     pub async fn request(
         &self,
-        wanted: NewReservation,
+        request: NewReservation,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
-        let subject = self.subject(&wanted.phone);
-        let reservation = match &wanted.key {
-            Some(key) => named_reservation(key, subject, wanted.date),
+        let subject = self.subject(&request.phone);
+        let reservation = match &request.key {
+            Some(key) => named_reservation(key, subject, request.date),
             None => reservation_from(Uuid::now_v7()),
         };
-        let wish = wanted.wish.read();
-        let details = PatientDetails { unread_wish: wish.unread.map(Into::into), ..wanted.details };
+        let time = request.requested_time.interpret();
+        let details = PatientDetails { unread_wish: time.sealed_text.map(Into::into), ..request.details };
         let (details, key) = self.seal_details(subject, &reservation, &details).await?;
         let command = ScheduleCommand::Request(RequestReservation {
             details,
             reservation: reservation.clone(),
             subject,
-            service: wanted.service,
-            wish: wish.plain,
-            understood: wish.understood,
-            judge: wanted.judge,
+            service: request.service,
+            requested_time: time.plain_text,
+            parsed_time: time.parsed_time,
+            rules: request.rules,
         });
         let new_key = key.as_ref().map(|key| key.row().clone());
-        let booked = self.settle(wanted.date, reservation, vec![command], new_key, origin).await?;
-        if !booked.repeated {
+        let outcome = self.execute(request.date, reservation, vec![command], new_key, origin).await?;
+        if !outcome.repeated {
             key.into_iter().for_each(|key| self.vault().adopt(key));
         }
-        Ok(booked)
+        Ok(outcome)
     }
 
-    /// Changes a booking. `expected_version` is the version that the caller saw, where it must not have changed since.
+    /// Changes a booking. If `expected_version` is set, the booking must still have it.
     pub async fn change(
         &self,
-        page: NaiveDate,
+        date: NaiveDate,
         reservation: ReservationId,
         expected_version: Option<u32>,
-        wanted: ReservationChange,
+        change: ReservationChange,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
-        self.change_all(page, reservation, expected_version, vec![wanted], origin).await
+        self.change_all(date, reservation, expected_version, vec![change], origin).await
     }
 
-    /// Makes several changes to one booking in one append: all of them, or none.
+    /// Makes several changes to one booking in one append: all of them or none.
     pub async fn change_all(
         &self,
-        page: NaiveDate,
+        date: NaiveDate,
         reservation: ReservationId,
         expected_version: Option<u32>,
-        wanted: Vec<ReservationChange>,
+        changes: Vec<ReservationChange>,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
-        let changes = self.seal_changes(page, &reservation, wanted).await?;
-        // Later changes start from the version that the first one made.
+        let changes = self.seal_changes(date, &reservation, changes).await?;
+        // The first change raises the version, so only that one can check it.
         let versions = std::iter::once(expected_version).chain(std::iter::repeat(None));
         let commands = changes.into_iter().zip(versions).map(|(change, expected_version)| {
             ScheduleCommand::Change { reservation: reservation.clone(), expected_version, change }
         });
         let commands = commands.collect();
-        self.settle(page, reservation, commands, None, origin).await
+        self.execute(date, reservation, commands, None, origin).await
     }
 
-    async fn settle(
+    async fn execute(
         &self,
         date: NaiveDate,
         reservation: ReservationId,
@@ -204,63 +123,48 @@ impl Commands {
         new_key: Option<NewKey>,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
-        let unit = CommandBatch { commands, new_key, about: Some(reservation.clone()), origin };
-        let Outcome { position, booking, nothing_new, other_verdict } =
-            self.pages().settle(date, unit).await?;
+        let batch = CommandBatch { commands, new_key, reservation: Some(reservation.clone()), origin };
+        let BatchOutcome { position, booking, repeated, other_verdict } =
+            self.day_schedules().execute(date, batch).await?;
         let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
-        Ok(BookingOutcome { reservation, booking, position, repeated: nothing_new, other_verdict })
+        Ok(BookingOutcome { reservation, booking, position, repeated, other_verdict })
     }
 
-    /// Seals the free text of changes. Whose key that takes is on the page, and never changes.
+    /// Seals the free text of changes with the key of the booking's subject, which never changes.
     async fn seal_changes(
         &self,
-        page: NaiveDate,
+        date: NaiveDate,
         reservation: &ReservationId,
-        wanted: Vec<ReservationChange>,
-    ) -> Result<Vec<Change>, CommandError> {
-        let mut changes = Vec::with_capacity(wanted.len());
+        changes: Vec<ReservationChange>,
+    ) -> Result<Vec<schedule::ReservationChange>, CommandError> {
+        let mut sealed_changes = Vec::with_capacity(changes.len());
         let mut subject = None;
-        for wanted in wanted {
-            let sealed = match wanted.free_text() {
+        for change in changes {
+            let sealed = match change.text() {
                 Some(text) => {
                     let subject = match subject {
                         Some(subject) => subject,
-                        None => *subject.insert(self.subject_of(page, reservation).await?),
+                        None => *subject.insert(self.subject_of(date, reservation).await?),
                     };
                     Some(self.seal_text(subject, reservation, text).await?)
                 }
                 None => None,
             };
-            changes.extend(change(wanted, sealed));
+            sealed_changes.extend(change.with_text(sealed));
         }
-        Ok(changes)
+        Ok(sealed_changes)
     }
 
     async fn subject_of(
         &self,
-        page: NaiveDate,
+        date: NaiveDate,
         reservation: &ReservationId,
     ) -> Result<SubjectId, CommandError> {
         let id = reservation.clone();
-        let found = self.pages().look(page, move |book| book.booking(&id).map(|booking| booking.subject));
-        found.await?.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()).into())
+        let subject = self
+            .day_schedules()
+            .read(date, move |schedule| schedule.booking(&id).map(|booking| booking.subject))
+            .await?;
+        subject.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()).into())
     }
-}
-
-/// The change that is asked of the page. None only where a text that must be there was not sealed.
-fn change(wanted: ReservationChange, sealed: Option<Sealed>) -> Option<Change> {
-    Some(match wanted {
-        ReservationChange::Confirm => Change::Status(StatusChange::Confirm),
-        ReservationChange::Reject { .. } => Change::Status(StatusChange::Reject { reason: sealed }),
-        ReservationChange::Cancel { .. } => Change::Status(StatusChange::Cancel { reason: sealed }),
-        ReservationChange::Complete => Change::Status(StatusChange::Complete),
-        ReservationChange::MarkNoShow => Change::Status(StatusChange::MarkNoShow),
-        ReservationChange::CorrectNoShow { .. } => {
-            Change::Status(StatusChange::CorrectNoShow { reason: sealed? })
-        }
-        ReservationChange::Reschedule { start, judge } => Change::Reschedule { start, judge },
-        ReservationChange::AssignTime { start, judge } => Change::AssignTime { start, judge },
-        ReservationChange::ReadWish(meant) => Change::ReadWish(meant),
-        ReservationChange::WriteAdminNote(_) => Change::WriteAdminNote { note: sealed? },
-    })
 }

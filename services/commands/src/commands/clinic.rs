@@ -1,4 +1,4 @@
-//! Running the clinic: services, hours, closures, routing, and what a first start sets up.
+//! Commands of the clinic's staff: services, hours, closures, routing, and the first start. Bookings are elsewhere.
 
 use chrono::NaiveDate;
 use daybook_domain::catalog::{CatalogCommand, first_services};
@@ -11,124 +11,123 @@ use daybook_event_log::Position;
 use uuid::Uuid;
 
 use super::Commands;
+use crate::day_schedules::CommandBatch;
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
-use crate::pages::CommandBatch;
 
-/// A closure to be.
+/// A request to close a span of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewClosure {
-    /// What the caller calls its request by.
+    /// The caller's name for the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
-    /// From when until when.
+    /// The closed time.
     pub span: Span,
-    /// For which service; none means all.
+    /// The service it applies to; `None` for all.
     pub service: Option<ServiceId>,
-    /// Why, as booking clients are told.
+    /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
 }
 
-/// What a first start set up; all zero where it had been set up before.
+/// The events of a first start; all zero if the clinic existed already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seeded {
-    /// Events about services and their limits.
+pub struct SeedOutcome {
+    /// Number of events for services and their limits.
     pub catalog_events: usize,
-    /// Events about the clinic's hours, one a weekday.
+    /// Number of events for the hours, one per weekday.
     pub hours_events: usize,
-    /// Events about the rollout.
+    /// Number of events for the rollout.
     pub routing_events: usize,
 }
 
 impl Commands {
-    /// Sets up a new clinic: the six services with their limits, the clinic's hours, and the rollout's salt.
+    /// Initialises a new clinic: six services with limits, the hours, and the salt of the rollout.
     ///
-    /// Each is set up once and for all, also by processes that start at the same time; what staff changed since stays.
-    pub async fn seed(&self) -> Result<Seeded, CommandError> {
-        let (log, streams, origin) = (self.log(), &self.0.streams, &Origin::of(Actor::system()));
-        let now = self.0.office.clock.now();
+    /// Each part happens only once, even if several processes start at the same time. Later changes by staff stay.
+    pub async fn seed(&self) -> Result<SeedOutcome, CommandError> {
+        let (log, streams, origin) = (self.log(), &self.0.streams, &Origin::from_actor(Actor::system()));
+        let now = self.0.context.clock.now();
         let salt = Uuid::new_v4().simple().to_string().into();
         let open = RoutingCommand::OpenRollout(RolloutOpened { salt });
-        let catalog = streams.catalog.begin(log, first_services(), origin, now).await?;
-        let hours = streams.hours.begin(log, first_hours(), origin, now).await?;
+        let catalog = streams.catalog.initialize(log, first_services(), origin, now).await?;
+        let hours = streams.hours.initialize(log, first_hours(), origin, now).await?;
         let routing = streams.routing.change(log, vec![open], origin, now).await?;
-        Ok(Seeded {
+        Ok(SeedOutcome {
             catalog_events: catalog.events,
             hours_events: hours.events,
             routing_events: routing.events,
         })
     }
 
-    /// Closes a stretch of a day to new bookings.
+    /// Closes a span of a day to new bookings.
     pub async fn close_time(
         &self,
         date: NaiveDate,
-        wanted: NewClosure,
+        request: NewClosure,
         origin: Origin,
     ) -> Result<(ClosureId, Position), CommandError> {
-        let closure = match &wanted.key {
+        let closure = match &request.key {
             Some(key) => named_closure(key, date),
             None => closure_from(Uuid::now_v7()),
         };
-        let NewClosure { span, service, reason, .. } = wanted;
+        let NewClosure { span, service, reason, .. } = request;
         let close = ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
-        let position = self.record(date, close, origin).await?;
+        let position = self.execute_one(date, close, origin).await?;
         Ok((closure, position))
     }
 
-    /// Lifts a closure.
+    /// Removes a closure.
     pub async fn reopen_time(
         &self,
         date: NaiveDate,
         closure: ClosureId,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        self.record(date, ScheduleCommand::ReopenTime(closure), origin).await
+        self.execute_one(date, ScheduleCommand::ReopenTime(closure), origin).await
     }
 
-    /// Changes the catalog. The position is that of the catalog's last event where there was nothing to do.
+    /// Changes the catalog. Returns the position of its last event, even if there was nothing to change.
     pub async fn change_catalog(
         &self,
-        wanted: CatalogCommand,
+        command: CatalogCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        let now = self.0.office.clock.now();
-        Ok(self.0.streams.catalog.change(self.log(), vec![wanted], &origin, now).await?.position)
+        let now = self.0.context.clock.now();
+        Ok(self.0.streams.catalog.change(self.log(), vec![command], &origin, now).await?.position)
     }
 
-    /// Sets the hours of one weekday. The position is that of the last event on hours where there was nothing to do.
-    pub async fn set_hours(&self, wanted: ClinicHoursSet, origin: Origin) -> Result<Position, CommandError> {
-        let now = self.0.office.clock.now();
-        Ok(self.0.streams.hours.change(self.log(), vec![wanted], &origin, now).await?.position)
+    /// Sets the hours of one weekday. Returns the position of the last event, even if there was nothing to change.
+    pub async fn set_hours(&self, command: ClinicHoursSet, origin: Origin) -> Result<Position, CommandError> {
+        let now = self.0.context.clock.now();
+        Ok(self.0.streams.hours.change(self.log(), vec![command], &origin, now).await?.position)
     }
 
-    /// Changes which read model answers whom. The position is that of the routing's last event where there was nothing
-    /// to do.
+    /// Changes the routing. Returns the position of its last event, even if there was nothing to change.
     pub async fn change_routing(
         &self,
-        wanted: RoutingCommand,
+        command: RoutingCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        self.change_routing_together(vec![wanted], origin).await
+        self.change_routing_together(vec![command], origin).await
     }
 
-    /// Makes several changes of the routing at once: all of them are recorded, or none.
+    /// Makes several changes to the routing in one append: all of them or none.
     pub async fn change_routing_together(
         &self,
-        wanted: Vec<RoutingCommand>,
+        commands: Vec<RoutingCommand>,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        let now = self.0.office.clock.now();
-        Ok(self.0.streams.routing.change(self.log(), wanted, &origin, now).await?.position)
+        let now = self.0.context.clock.now();
+        Ok(self.0.streams.routing.change(self.log(), commands, &origin, now).await?.position)
     }
 
-    async fn record(
+    async fn execute_one(
         &self,
         date: NaiveDate,
         command: ScheduleCommand,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        let unit = CommandBatch { commands: vec![command], new_key: None, about: None, origin };
-        Ok(self.pages().settle(date, unit).await?.position)
+        let batch = CommandBatch { commands: vec![command], new_key: None, reservation: None, origin };
+        Ok(self.day_schedules().execute(date, batch).await?.position)
     }
 }

@@ -1,7 +1,7 @@
-//! Forgetting a patient: first it is recorded, then the keys are destroyed.
+//! Forgetting a patient: first the event is recorded, then the keys are destroyed.
 //!
-//! In this order a crash between the two leaves an event whose keys every follower destroys; the other way round the
-//! views would never hear of it.
+//! The order must not change: after a crash in between, every follower destroys the keys of the event. In the opposite
+//! order the views would never learn about it.
 
 use daybook_domain::phone::Phone;
 use daybook_domain::privacy::SubjectForgotten;
@@ -12,30 +12,30 @@ use super::Commands;
 use crate::error::CommandError;
 use crate::origin::Origin;
 
-/// A patient whose details are unreadable from here on.
+/// The outcome of forgetting a patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Forgotten {
-    /// Who it was.
+pub struct ForgetOutcome {
+    /// The patient.
     pub subject: SubjectId,
-    /// The keys that were destroyed; none where the subject is unknown or was forgotten before.
+    /// The destroyed keys; empty if the patient is unknown or was forgotten before.
     pub keys: Vec<KeyId>,
-    /// Position that a view has to have passed to show nothing any more.
+    /// A view at this position shows the details as erased.
     pub position: Position,
 }
 
 impl Commands {
-    /// Makes all that is sealed with a patient's keys unreadable, for ever.
-    pub async fn forget(&self, phone: &Phone, origin: Origin) -> Result<Forgotten, CommandError> {
+    /// Destroys a patient's keys, so that nobody can read the sealed details again.
+    pub async fn forget(&self, phone: &Phone, origin: Origin) -> Result<ForgetOutcome, CommandError> {
         let subject = self.subject(phone);
         let keys = self.vault().live_keys(subject).await?;
         if keys.is_empty() {
-            return Ok(Forgotten { subject, keys, position: self.log().head().await? });
+            return Ok(ForgetOutcome { subject, keys, position: self.log().head().await? });
         }
         let forgotten = SubjectForgotten { subject, keys: keys.clone() };
-        let now = self.0.office.clock.now();
-        let forgettings = &self.0.streams.forgettings;
-        let recorded = forgettings.change(self.log(), vec![forgotten], &origin, now).await?;
+        let now = self.0.context.clock.now();
+        let erasure_log = &self.0.streams.erasure_log;
+        let recorded = erasure_log.change(self.log(), vec![forgotten], &origin, now).await?;
         self.vault().destroy(&keys).await?;
-        Ok(Forgotten { subject, keys, position: recorded.position })
+        Ok(ForgetOutcome { subject, keys, position: recorded.position })
     }
 }

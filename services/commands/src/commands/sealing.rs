@@ -1,4 +1,4 @@
-//! Sealing what patients and staff wrote, for one reservation.
+//! Seals the texts of patients and staff for one reservation. Nothing is opened here.
 
 use daybook_domain::{ReservationId, Sealed, SubjectId};
 use daybook_vault::{FreshKey, PatientDetails, sealing_context};
@@ -7,7 +7,7 @@ use super::Commands;
 use crate::error::CommandError;
 
 impl Commands {
-    /// Seals a patient's details for one reservation. A key that comes back has to be appended with them.
+    /// Seals a patient's details for one reservation. A returned key has to be appended together with them.
     pub(super) async fn seal_details(
         &self,
         subject: SubjectId,

@@ -97,7 +97,7 @@ impl<'a> Tally<'a> {
         self.own_rules.look(&reading);
         self.anomalies.look_at_text(typed, &row.place);
         if let Some(date) = row.preferred_date() {
-            let placement = SlotAssignment::of(reading.understood, &self.basis.hours, date);
+            let placement = SlotAssignment::from_parsed(reading.understood, &self.basis.hours, date);
             self.anomalies.look_at_calendar(&self.basis.hours, date, &placement, &row.place);
         }
     }

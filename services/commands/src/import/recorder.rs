@@ -15,9 +15,9 @@ use super::report::Reason;
 use super::row::LegacyRow;
 use super::run::{Entry, Kind, Outcome};
 use crate::commands::Commands;
+use crate::day_schedules::CommandBatch;
 use crate::error::CommandError;
 use crate::origin::Origin;
-use crate::pages::CommandBatch;
 
 /// Rows that are on their way to the log at the same time.
 pub(super) const MAX_ROWS_UNDER_WAY: usize = 512;
@@ -32,7 +32,7 @@ pub(super) struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// One for a run.
     pub(super) fn new(commands: &'a Commands) -> Self {
-        let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(Actor::import()) };
+        let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(Actor::import()) };
         Self { commands, origin, forgotten: Forgotten::unread() }
     }
 
@@ -68,12 +68,16 @@ impl<'a> Recorder<'a> {
 
     async fn append_one(&self, entry: &Entry, sealer: &Encryptor) -> Result<(Kind, Outcome), ImportError> {
         let command = ScheduleCommand::Import(self.seal(entry, sealer, None)?);
-        let unit =
-            CommandBatch { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
-        let outcome = match self.commands.pages().settle(entry.row.preferred_date, unit).await {
-            Ok(settled) if settled.nothing_new => Outcome::AlreadyThere,
+        let unit = CommandBatch {
+            commands: vec![command],
+            new_key: None,
+            reservation: None,
+            origin: self.origin.clone(),
+        };
+        let outcome = match self.commands.day_schedules().execute(entry.row.preferred_date, unit).await {
+            Ok(settled) if settled.repeated => Outcome::AlreadyThere,
             Ok(settled) => Outcome::Imported(Some(settled.position)),
-            Err(CommandError::Rejected(Rejection::PageFull)) => {
+            Err(CommandError::Rejected(Rejection::ScheduleFull)) => {
                 Outcome::Rejected(entry.row.rejected("preferredDate", Reason::DayFull))
             }
             Err(error) => return Err(error.into()),

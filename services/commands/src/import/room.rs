@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use daybook_domain::schedule::{DaySchedule, MAX_PAGE_ENTRIES};
+use daybook_domain::schedule::{DaySchedule, MAX_DAY_ENTRIES};
 
 use super::ImportError;
 use crate::commands::Commands;
@@ -29,7 +29,7 @@ impl<'a> Capacity<'a> {
     pub(super) async fn take(&mut self, date: NaiveDate) -> Result<bool, ImportError> {
         let left = match self.left.get(&date) {
             Some(left) => *left,
-            None => MAX_PAGE_ENTRIES.saturating_sub(self.entries(date).await?),
+            None => MAX_DAY_ENTRIES.saturating_sub(self.entries(date).await?),
         };
         self.left.insert(date, left.saturating_sub(1));
         Ok(left > 0)
@@ -37,7 +37,7 @@ impl<'a> Capacity<'a> {
 
     async fn entries(&self, date: NaiveDate) -> Result<usize, ImportError> {
         match self.commands {
-            Some(commands) => Ok(commands.pages().look(date, DaySchedule::len).await?),
+            Some(commands) => Ok(commands.day_schedules().read(date, DaySchedule::len).await?),
             None => Ok(0),
         }
     }

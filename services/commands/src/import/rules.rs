@@ -75,7 +75,7 @@ impl Rules {
     /// Reads a wish: rules that go before the grammar, the grammar, then the others. A blank text says nothing, and one
     /// that is too long is no time, whatever a rule says.
     pub(crate) fn read(&self, text: &str) -> Reading {
-        let built_in = requested_time::read(text);
+        let built_in = requested_time::parse(text);
         let by_grammar = Reading { understood: built_in, built_in, rule: None };
         if self.is_empty()
             || text.len() > MAX_REQUESTED_TIME_LENGTH

@@ -18,7 +18,7 @@ use super::row::{LegacyRow, RawRow};
 use super::said::RowContents;
 use super::{Chunk, ImportError, ImportRun, OnProgress};
 use crate::commands::Commands;
-use crate::time_input::ReadWish;
+use crate::requested_time::InterpretedTime;
 
 /// How long before the latest change that was seen the next run has to begin to read: a transaction of the old system may
 /// commit later than it says, and its clocks need not agree.
@@ -208,11 +208,12 @@ impl<'a> Run<'a> {
             return Ok(());
         };
         let reading = self.options.rules.read(&row.preferred_time);
-        let wish = ReadWish::of(row.preferred_time.clone(), reading.understood, reading.built_in);
-        let placement = SlotAssignment::of(wish.understood, &self.basis.hours, row.preferred_date);
+        let wish =
+            InterpretedTime::from_text(row.preferred_time.clone(), reading.understood, reading.built_in);
+        let placement = SlotAssignment::from_parsed(wish.parsed_time, &self.basis.hours, row.preferred_date);
         let is_understood = !matches!(placement, SlotAssignment::Review(_));
         let meeting = self.known.meet(&row.id, &RowContents::by_source(&row), is_understood)?;
-        let entry = Entry { row, service, placement, wish: wish.plain, unread_wish: wish.unread };
+        let entry = Entry { row, service, placement, wish: wish.plain_text, unread_wish: wish.sealed_text };
         match meeting {
             RowMatch::New => sorted.new.push(entry),
             RowMatch::Other => sorted.changed.push(entry),

@@ -17,8 +17,8 @@ use super::report::{Conflict, Reason};
 use super::run::{Entry, Outcome, Run, Target};
 use super::said::RowContents;
 use super::standing::{self, ImportedState};
+use crate::day_schedules::CommandBatch;
 use crate::error::CommandError;
-use crate::pages::CommandBatch;
 
 /// Times that a row is compared because somebody changed the reservation meanwhile.
 const MAX_COMPARISONS: u32 = 8;
@@ -122,9 +122,13 @@ impl Recorder<'_> {
         let row = self.seal_again(again, sealer)?;
         let date = row.date;
         let command = ScheduleCommand::Reimport { row, expected_version: again.here.version };
-        let unit =
-            CommandBatch { commands: vec![command], new_key: None, about: None, origin: self.origin.clone() };
-        match self.commands.pages().settle(date, unit).await {
+        let unit = CommandBatch {
+            commands: vec![command],
+            new_key: None,
+            reservation: None,
+            origin: self.origin.clone(),
+        };
+        match self.commands.day_schedules().execute(date, unit).await {
             Ok(settled) => Ok(Some(Outcome::Updated(Some(settled.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
             Err(error) => Err(error.into()),

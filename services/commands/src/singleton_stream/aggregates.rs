@@ -1,4 +1,4 @@
-//! The aggregates of the small streams, as the domain has them.
+//! The aggregates of the singleton streams. The rules are the domain's; nothing is decided here.
 
 use daybook_domain::Event;
 use daybook_domain::catalog::{Catalog, CatalogCommand, CatalogEvent};
@@ -10,88 +10,48 @@ use daybook_event_log::StreamName;
 use super::Aggregate;
 use crate::error::CommandError;
 
-/// Who was forgotten. There is nothing to decide: whoever asks is forgotten, so no state is kept.
+/// The record of forgotten patients. It has no state, because a request to be forgotten is never rejected.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ErasureLog;
 
-macro_rules! part_of_event {
-    ($family:ident) => {
-        fn of(event: Event) -> Option<Self::Event> {
-            if let Event::$family(event) = event { Some(event) } else { None }
-        }
-
-        fn recorded(event: Self::Event) -> Event {
-            Event::$family(event)
-        }
-    };
-}
-
-impl Aggregate for Catalog {
-    type Command = CatalogCommand;
-    type Event = CatalogEvent;
-    part_of_event!(Catalog);
-
-    fn stream() -> StreamName {
-        StreamName::catalog()
-    }
-
-    fn evolve(&mut self, event: &CatalogEvent) {
-        Self::evolve(self, event);
-    }
-
-    fn decide(&self, command: CatalogCommand) -> Result<Vec<CatalogEvent>, CommandError> {
-        Ok(Self::decide(self, command)?)
-    }
-}
-
-impl Aggregate for Hours {
-    type Command = ClinicHoursSet;
-    type Event = HoursEvent;
-    part_of_event!(Hours);
-
-    fn stream() -> StreamName {
-        StreamName::hours()
-    }
-
-    fn evolve(&mut self, event: &HoursEvent) {
-        Self::evolve(self, event);
-    }
-
-    fn decide(&self, command: ClinicHoursSet) -> Result<Vec<HoursEvent>, CommandError> {
-        Ok(Self::decide(self, command)?)
-    }
-}
-
-impl Aggregate for Routing {
-    type Command = RoutingCommand;
-    type Event = RoutingEvent;
-    part_of_event!(Routing);
-
-    fn stream() -> StreamName {
-        StreamName::routing()
-    }
-
-    fn evolve(&mut self, event: &RoutingEvent) {
-        Self::evolve(self, event);
-    }
-
-    fn decide(&self, command: RoutingCommand) -> Result<Vec<RoutingEvent>, CommandError> {
-        Ok(Self::decide(self, command)?)
-    }
-}
-
-impl Aggregate for ErasureLog {
-    type Command = SubjectForgotten;
-    type Event = PrivacyEvent;
-    part_of_event!(Privacy);
-
-    fn stream() -> StreamName {
-        StreamName::privacy()
-    }
-
+impl ErasureLog {
     fn evolve(&mut self, _event: &PrivacyEvent) {}
 
     fn decide(&self, command: SubjectForgotten) -> Result<Vec<PrivacyEvent>, CommandError> {
         Ok(vec![PrivacyEvent::SubjectForgotten(command)])
     }
 }
+
+macro_rules! aggregate {
+    ($aggregate:ty, $family:ident($event:ty), $command:ty, $stream:expr) => {
+        impl Aggregate for $aggregate {
+            type Command = $command;
+            type Event = $event;
+
+            fn stream() -> StreamName {
+                $stream
+            }
+
+            fn from_event(event: Event) -> Option<Self::Event> {
+                if let Event::$family(event) = event { Some(event) } else { None }
+            }
+
+            fn into_event(event: Self::Event) -> Event {
+                Event::$family(event)
+            }
+
+            fn evolve(&mut self, event: &Self::Event) {
+                Self::evolve(self, event);
+            }
+
+            fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, CommandError> {
+                Ok(Self::decide(self, command)?)
+            }
+        }
+    };
+}
+
+aggregate!(Catalog, Catalog(CatalogEvent), CatalogCommand, StreamName::catalog());
+aggregate!(Hours, Hours(HoursEvent), ClinicHoursSet, StreamName::hours());
+aggregate!(Routing, Routing(RoutingEvent), RoutingCommand, StreamName::routing());
+aggregate!(ErasureLog, Privacy(PrivacyEvent), SubjectForgotten, StreamName::privacy());

@@ -1,4 +1,4 @@
-//! The small streams on a log in memory: set up once, changed in turn, current in every process.
+//! The singleton streams on a log in memory: initialised once, changed in order, current in every process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use super::*;
 
 fn origin() -> Origin {
-    Origin::of(Actor::system())
+    Origin::from_actor(Actor::system())
 }
 
 fn now() -> DateTime<Utc> {
@@ -33,31 +33,31 @@ async fn length(log: &MemoryLog, stream: StreamName) -> usize {
 }
 
 #[tokio::test]
-async fn processes_that_start_together_set_up_a_clinic_once() {
+async fn processes_that_start_together_initialize_a_clinic_once() {
     let log = MemoryLog::new();
-    let processes: Vec<CachedAggregate<Catalog>> = (0..8).map(|_| CachedAggregate::unread()).collect();
+    let processes: Vec<CachedAggregate<Catalog>> = (0..8).map(|_| CachedAggregate::new()).collect();
     let (origin, now) = (origin(), now());
-    let started = processes.iter().map(|kept| kept.begin(&log, first_services(), &origin, now));
+    let started = processes.iter().map(|cached| cached.initialize(&log, first_services(), &origin, now));
     let events: usize = join_all(started).await.into_iter().map(|changed| changed.unwrap().events).sum();
     assert_eq!((events, length(&log, StreamName::catalog()).await), (12, 12));
-    assert!(processes.iter().all(|kept| kept.state().in_order().len() == 6));
+    assert!(processes.iter().all(|cached| cached.state().in_order().len() == 6));
 }
 
 #[tokio::test]
-async fn setting_up_again_leaves_what_was_changed_since() {
+async fn a_second_initialization_keeps_later_changes() {
     let log = MemoryLog::new();
-    let kept = CachedAggregate::<Catalog>::unread();
-    kept.begin(&log, first_services(), &origin(), now()).await.unwrap();
-    kept.change(&log, vec![toggle(false)], &origin(), now()).await.unwrap();
-    let again = CachedAggregate::<Catalog>::unread();
-    assert_eq!(again.begin(&log, first_services(), &origin(), now()).await.unwrap().events, 0);
+    let cached = CachedAggregate::<Catalog>::new();
+    cached.initialize(&log, first_services(), &origin(), now()).await.unwrap();
+    cached.change(&log, vec![toggle(false)], &origin(), now()).await.unwrap();
+    let again = CachedAggregate::<Catalog>::new();
+    assert_eq!(again.initialize(&log, first_services(), &origin(), now()).await.unwrap().events, 0);
     assert!(!again.state().by_code("SKIN_CARE").unwrap().is_active);
 }
 
 #[tokio::test]
-async fn what_has_its_effect_already_appends_nothing_also_where_another_process_did_it() {
+async fn a_command_whose_effect_exists_appends_nothing_even_if_another_process_caused_it() {
     let log = MemoryLog::new();
-    let (one, other) = (CachedAggregate::<Routing>::unread(), CachedAggregate::<Routing>::unread());
+    let (one, other) = (CachedAggregate::<Routing>::new(), CachedAggregate::<Routing>::new());
     let roll_back = || vec![RoutingCommand::RollBackReads(ReadsRolledBack { reason: "errors".into() })];
     let done = one.change(&log, roll_back(), &origin(), now()).await.unwrap();
     let again = other.change(&log, roll_back(), &origin(), now()).await.unwrap();
@@ -66,14 +66,14 @@ async fn what_has_its_effect_already_appends_nothing_also_where_another_process_
 }
 
 #[tokio::test]
-async fn commands_of_many_processes_are_decided_one_after_the_other() {
+async fn commands_of_several_processes_are_decided_one_after_the_other() {
     let log = MemoryLog::new();
     let (origin, now) = (origin(), now());
-    let processes: Vec<CachedAggregate<Catalog>> = (0..3).map(|_| CachedAggregate::unread()).collect();
-    processes[0].begin(&log, first_services(), &origin, now).await.unwrap();
-    let asked = (0..30).map(|n| processes[n % 3].change(&log, vec![toggle(n % 2 == 1)], &origin, now));
-    assert!(join_all(asked).await.iter().all(Result::is_ok));
-    // Whatever the order was, each event turned the service over: nothing was decided on old knowledge.
+    let processes: Vec<CachedAggregate<Catalog>> = (0..3).map(|_| CachedAggregate::new()).collect();
+    processes[0].initialize(&log, first_services(), &origin, now).await.unwrap();
+    let changes = (0..30).map(|n| processes[n % 3].change(&log, vec![toggle(n % 2 == 1)], &origin, now));
+    assert!(join_all(changes).await.iter().all(Result::is_ok));
+    // In any order, each event toggled the service, so no decision was based on stale state.
     let events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await.unwrap();
     let events: Vec<_> = events.try_collect().await.unwrap();
     let kinds: Vec<&str> = events.iter().skip(12).map(|recorded| &*recorded.event_type).collect();
@@ -81,16 +81,16 @@ async fn commands_of_many_processes_are_decided_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn an_event_seen_twice_changes_nothing_and_a_gap_is_filled() {
+async fn a_repeated_event_changes_nothing_and_a_gap_is_filled() {
     let log = MemoryLog::new();
-    let writer = CachedAggregate::<Catalog>::unread();
-    writer.begin(&log, first_services(), &origin(), now()).await.unwrap();
+    let writer = CachedAggregate::<Catalog>::new();
+    writer.initialize(&log, first_services(), &origin(), now()).await.unwrap();
     writer.change(&log, vec![toggle(false)], &origin(), now()).await.unwrap();
     let events = log.read_stream(&StreamName::catalog(), Revision::FIRST).await.unwrap();
     let events: Vec<RecordedEvent> = events.try_collect().await.unwrap();
-    let follower = CachedAggregate::<Catalog>::unread();
-    for place in [12, 0, 12, 3] {
-        follower.see(&events[place], &log).await.unwrap();
+    let follower = CachedAggregate::<Catalog>::new();
+    for index in [12, 0, 12, 3] {
+        follower.follow(&events[index], &log).await.unwrap();
         assert_eq!(*follower.state(), *writer.state());
     }
 }

@@ -98,7 +98,7 @@ pub(super) async fn record(
     evidence: String,
 ) -> anyhow::Result<Position> {
     let done = ChecklistItemDone { item, evidence: evidence.into() };
-    Ok(backend.commands.change_routing(RoutingCommand::DoChecklistItem(done), operator_now()).await?)
+    Ok(backend.commands.change_routing(RoutingCommand::CompleteChecklistItem(done), operator_now()).await?)
 }
 
 /// What is written down of a backup for ever: its name and not its path.

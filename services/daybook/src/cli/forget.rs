@@ -51,7 +51,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 
 async fn forget(backend: &Backend, phone: &Phone) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
-    let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::of(operator()) };
+    let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(operator()) };
     let forgotten = backend.commands.forget(phone, origin).await?;
     let reached = backend.views_at(forgotten.position).await?;
     Ok(Report {

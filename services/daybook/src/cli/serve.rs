@@ -80,7 +80,7 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
 /// Does what the old system's flags say, where they changed since the last start.
 async fn follow_flags(settings: &Settings, backend: &Backend) -> anyhow::Result<()> {
     let (known, seen) = (backend.commands.routing().flags, settings.flags);
-    let origin = Origin::of(Actor::named("environment"));
+    let origin = Origin::from_actor(Actor::named("environment"));
     backend.commands.change_routing(RoutingCommand::ObserveFlags(seen), origin).await?;
     if known != seen {
         let share = backend.commands.routing().share.as_percent();

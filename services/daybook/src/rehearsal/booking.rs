@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
-use daybook_commands::{CommandError, NewReservation, WishInput};
+use daybook_commands::{CommandError, NewReservation, RequestedTime};
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{ClockTime, Gender, ReadModel, ServiceId, TreatmentType};
@@ -45,9 +45,10 @@ pub(super) async fn book(scene: &RehearsalEnvironment) -> anyhow::Result<Booking
         let phone = Phone::parse(&details.phone)?;
         let subject = scene.commands.subject(&phone);
         let patient = RoutedSubject::patient(subject);
-        let (judge, _) = scene.router.routing().choose(Some(&patient));
-        let wish = WishInput::At(start);
-        let wanted = NewReservation { key: None, details, phone, service, date, wish, judge };
+        let (model, _) = scene.router.routing().choose(Some(&patient));
+        let requested_time = RequestedTime::At(start);
+        let wanted =
+            NewReservation { key: None, details, phone, service, date, requested_time, rules: model.into() };
         let booked = match scene.commands.request(wanted, origin()).await {
             Err(CommandError::Rejected(_)) => continue,
             outcome => outcome?,

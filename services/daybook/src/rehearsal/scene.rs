@@ -138,7 +138,7 @@ impl RehearsalEnvironment {
         let since = Instant::now();
         let steps = self.retirement.begin().await?;
         let retired = async {
-            self.commands.routing().check_unread(ReadModel::Legacy)?;
+            self.commands.routing().check_unused(ReadModel::Legacy)?;
             let examined = steps.examine(ReadModel::Legacy).await?;
             self.change(vec![stage, RoutingCommand::RetireView(examined.retired(REASON))]).await?;
             steps.finish(|_| {}).await?;

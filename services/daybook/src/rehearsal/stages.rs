@@ -73,7 +73,7 @@ impl<'a> Stages<'a> {
             return Ok(StageReport::of(stage, vec![], Duration::ZERO));
         }
         let measured = self.scene.measure(stage).await?;
-        let shut = Gate::shut(stage, &measured.gates).collect();
+        let shut = Gate::unmet(stage, &measured.gates).collect();
         let command = advance(stage, &measured);
         self.measured.insert(stage, measured);
         let took = match stage == Stage::Retired {

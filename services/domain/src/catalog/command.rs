@@ -1,4 +1,6 @@
-//! What may be asked of the catalog, and what comes of it.
+//! The commands on the catalog, and their decisions. A command whose effect exists already causes no event.
+
+#![expect(missing_docs, reason = "most fields of a service need no explanation")]
 
 use super::event::{
     CatalogEvent, ServiceActivated, ServiceDeactivated, ServiceDefined, ServiceLimitSet, ServiceRenamed,
@@ -9,51 +11,43 @@ use crate::id::ServiceId;
 use crate::time::Minutes;
 use crate::vocabulary::LegacyService;
 
-/// A service to be: everything of [`ServiceDefined`] except its place in the list.
+/// A service to create: [`ServiceDefined`] without its display order, which the catalog assigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceDraft {
-    /// Its id for ever.
     pub service: ServiceId,
-    /// Unique code.
     pub code: Box<str>,
-    /// The enum value that the old system has for it, if any.
+    /// Its value in the old enum, if it has one.
     pub legacy: Option<LegacyService>,
-    /// Korean name.
+    /// Korean.
     pub name: Box<str>,
-    /// English name.
     pub name_en: Option<Box<str>>,
-    /// What it is.
     pub description: Option<Box<str>>,
-    /// Group in lists.
     pub category: Option<Box<str>>,
-    /// Length of the treatment in minutes.
+    /// Treatment time.
     pub duration: Minutes,
-    /// Time to clear up in minutes.
+    /// Time after the treatment before the next one.
     pub buffer: Minutes,
-    /// Price in won.
+    /// In won.
     pub base_price: Option<u32>,
 }
 
-/// What may be asked of the catalog.
+/// A command on the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CatalogCommand {
-    /// Bring a service into being, at the end of the list.
+    /// Create a service at the end of the list.
     DefineService(ServiceDraft),
-    /// Change its names and description.
+    /// Change names and description.
     RenameService(ServiceRenamed),
-    /// Change its duration and buffer for bookings from here on.
+    /// Change duration and buffer for future bookings.
     RetimeService(ServiceRetimed),
-    /// Let it be booked again.
     ActivateService(ServiceId),
-    /// Let it be booked no longer.
     DeactivateService(ServiceId),
-    /// Set the order of the whole list.
+    /// Set the display order of all services.
     ReorderServices(Vec<ServiceId>),
-    /// Set how much of it a day may hold.
     SetServiceLimit(ServiceLimitSet),
 }
 
-/// The fact that stopped a command.
+/// The business fact that prevented a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatalogRejection {
     /// The code belongs to another service.
@@ -65,31 +59,31 @@ pub enum CatalogRejection {
     /// The id belongs to another service.
     #[error("the id {0} belongs to another service")]
     IdTaken(ServiceId),
-    /// No service has this id.
+    /// There is no service with this id.
     #[error("there is no service {0}")]
     ServiceNotFound(ServiceId),
-    /// A field is outside what is allowed.
+    /// The value of a field is not allowed.
     #[error("{field}: {rule}")]
     FieldOutOfRange {
-        /// Which field.
+        /// The JSON name of the field.
         field: &'static str,
-        /// What is allowed.
+        /// The allowed values, in words.
         rule: &'static str,
     },
-    /// The new order names a service twice, or not at all.
-    #[error("the order must name each service once")]
+    /// The new order does not name each service exactly once.
+    #[error("the order must name each service exactly once")]
     OrderIncomplete,
 }
 
 use CatalogRejection as No;
 
 impl Catalog {
-    /// Decides a command: the events it causes (none where its effect is already there), or the fact that stops it.
+    /// Decides a command: its events (none if its effect exists already), or a rejection.
     pub fn decide(&self, command: CatalogCommand) -> Result<Vec<CatalogEvent>, No> {
         let event = match command {
             CatalogCommand::DefineService(draft) => self.define(draft)?,
-            CatalogCommand::RenameService(wanted) => self.rename(wanted)?,
-            CatalogCommand::RetimeService(wanted) => self.retime(wanted)?,
+            CatalogCommand::RenameService(renamed) => self.rename(renamed)?,
+            CatalogCommand::RetimeService(retimed) => self.retime(retimed)?,
             CatalogCommand::ActivateService(service) => (!self.find(&service)?.is_active)
                 .then_some(CatalogEvent::ServiceActivated(ServiceActivated { service })),
             CatalogCommand::DeactivateService(service) => self
@@ -97,7 +91,7 @@ impl Catalog {
                 .is_active
                 .then_some(CatalogEvent::ServiceDeactivated(ServiceDeactivated { service })),
             CatalogCommand::ReorderServices(order) => self.reorder(order)?,
-            CatalogCommand::SetServiceLimit(wanted) => self.limit(wanted)?,
+            CatalogCommand::SetServiceLimit(limit) => self.set_limit(limit)?,
         };
         Ok(event.into_iter().collect())
     }
@@ -137,19 +131,19 @@ impl Catalog {
         }
     }
 
-    fn rename(&self, wanted: ServiceRenamed) -> Result<Option<CatalogEvent>, No> {
-        let service = self.find(&wanted.service)?;
-        check_name(&wanted.name)?;
+    fn rename(&self, renamed: ServiceRenamed) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&renamed.service)?;
+        check_name(&renamed.name)?;
         let same = (&service.name, &service.name_en, &service.description)
-            == (&wanted.name, &wanted.name_en, &wanted.description);
-        Ok((!same).then_some(CatalogEvent::ServiceRenamed(wanted)))
+            == (&renamed.name, &renamed.name_en, &renamed.description);
+        Ok((!same).then_some(CatalogEvent::ServiceRenamed(renamed)))
     }
 
-    fn retime(&self, wanted: ServiceRetimed) -> Result<Option<CatalogEvent>, No> {
-        let service = self.find(&wanted.service)?;
-        check_times(wanted.duration, wanted.buffer)?;
-        let same = (service.duration, service.buffer) == (wanted.duration, wanted.buffer);
-        Ok((!same).then_some(CatalogEvent::ServiceRetimed(wanted)))
+    fn retime(&self, retimed: ServiceRetimed) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&retimed.service)?;
+        check_times(retimed.duration, retimed.buffer)?;
+        let same = (service.duration, service.buffer) == (retimed.duration, retimed.buffer);
+        Ok((!same).then_some(CatalogEvent::ServiceRetimed(retimed)))
     }
 
     fn reorder(&self, order: Vec<ServiceId>) -> Result<Option<CatalogEvent>, No> {
@@ -165,17 +159,17 @@ impl Catalog {
         Ok((order != current).then_some(CatalogEvent::ServicesReordered(ServicesReordered { order })))
     }
 
-    fn limit(&self, wanted: ServiceLimitSet) -> Result<Option<CatalogEvent>, No> {
-        let service = self.find(&wanted.service)?;
-        check(wanted.daily_limit <= 1000, "daily_limit", "0 to 1000 bookings a day")?;
-        let minutes = wanted.daily_limit_minutes.unwrap_or(0);
-        check(minutes <= crate::time::DAY_MINUTES, "daily_limit_minutes", "0 to 1440 minutes a day")?;
+    fn set_limit(&self, limit_set: ServiceLimitSet) -> Result<Option<CatalogEvent>, No> {
+        let service = self.find(&limit_set.service)?;
+        check(limit_set.daily_limit <= 1000, "daily_limit", "0 to 1000 bookings per day")?;
+        let minutes = limit_set.daily_limit_minutes.unwrap_or(0);
+        check(minutes <= crate::time::DAY_MINUTES, "daily_limit_minutes", "0 to 1440 minutes per day")?;
         let limit = Limit {
-            daily_limit: wanted.daily_limit,
-            daily_limit_minutes: wanted.daily_limit_minutes,
-            is_active: wanted.is_active,
+            daily_limit: limit_set.daily_limit,
+            daily_limit_minutes: limit_set.daily_limit_minutes,
+            is_active: limit_set.is_active,
         };
-        Ok((service.limit != Some(limit)).then_some(CatalogEvent::ServiceLimitSet(wanted)))
+        Ok((service.limit != Some(limit)).then_some(CatalogEvent::ServiceLimitSet(limit_set)))
     }
 }
 
@@ -225,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_already_so_makes_no_event() {
+    fn a_command_whose_effect_exists_causes_no_event() {
         let catalog = seeded();
         for command in first_services() {
             assert_eq!(catalog.decide(command), Ok(vec![]));
@@ -246,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_a_service_are_kept() {
+    fn durations_and_orders_out_of_range_are_rejected() {
         let catalog = seeded();
         let retime = |duration, buffer| {
             let service = id("srv_skin_care");

@@ -1,4 +1,4 @@
-//! The six services with which a clinic starts: the values of the old enum, as the migration plan names them.
+//! The six services of a new clinic: the values of the old enum, as listed in `docs/legacy-system.md`.
 
 use super::command::{CatalogCommand, ServiceDraft};
 use super::event::ServiceLimitSet;
@@ -6,7 +6,7 @@ use crate::id::ServiceId;
 use crate::time::Minutes;
 use crate::vocabulary::LegacyService;
 
-/// Bookings a day that the old system allows for each enum value unless told otherwise.
+/// Bookings per day of each service; the default of the old system.
 const DAILY_LIMIT: u32 = 10;
 
 /// Id, enum value, Korean name, English name, duration and buffer in minutes.
@@ -19,7 +19,7 @@ const SERVICES: [(&str, LegacyService, &str, &str, Minutes, Minutes); 6] = [
     ("srv_other_consultation", LegacyService::OtherConsultation, "기타 상담", "Other consultation", 20, 5),
 ];
 
-/// The commands that fill an empty catalog: six services in order, then the limit of each.
+/// Returns the commands that fill an empty catalog: six services in order, then their limits.
 pub fn first_services() -> Vec<CatalogCommand> {
     let ids =
         || SERVICES.iter().filter_map(|service| ServiceId::parse(service.0).ok().map(|id| (id, service)));

@@ -1,4 +1,6 @@
-//! The catalog as its events left it.
+//! The catalog that results from its events. It never rejects an event.
+
+#![expect(missing_docs, reason = "most fields of a service need no explanation")]
 
 use std::collections::BTreeMap;
 
@@ -7,52 +9,45 @@ use crate::id::ServiceId;
 use crate::time::Minutes;
 use crate::vocabulary::LegacyService;
 
-/// A service as it stands.
+/// The current state of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// Its id for ever.
     pub id: ServiceId,
-    /// Unique code.
     pub code: Box<str>,
-    /// The enum value that the old system has for it, if any.
+    /// Its value in the old enum, if it has one.
     pub legacy: Option<LegacyService>,
-    /// Korean name.
+    /// Korean.
     pub name: Box<str>,
-    /// English name.
     pub name_en: Option<Box<str>>,
-    /// What it is.
     pub description: Option<Box<str>>,
-    /// Group in lists.
     pub category: Option<Box<str>>,
-    /// Length of the treatment in minutes.
+    /// Treatment time.
     pub duration: Minutes,
-    /// Time to clear up in minutes.
+    /// Time after the treatment before the next one.
     pub buffer: Minutes,
-    /// Price in won.
+    /// In won.
     pub base_price: Option<u32>,
-    /// Whether it can be booked.
     pub is_active: bool,
-    /// Place in lists, from 1.
+    /// From 1.
     pub display_order: u32,
-    /// How much of it a day may hold.
     pub limit: Option<Limit>,
 }
 
 impl Service {
-    /// Minutes that a booking takes up: treatment and clearing up.
+    /// Treatment plus buffer.
     pub const fn total_minutes(&self) -> Minutes {
         self.duration + self.buffer
     }
 }
 
-/// How much of a service a day may hold.
+/// The daily limit of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// Bookings a day, as the legacy rules count them.
+    /// Bookings per day, for the legacy rules.
     pub daily_limit: u32,
-    /// Minutes a day, as the dynamic rules count them.
+    /// Minutes per day, for the dynamic rules.
     pub daily_limit_minutes: Option<Minutes>,
-    /// Whether the limit is applied.
+    /// Whether the limit applies.
     pub is_active: bool,
 }
 
@@ -63,39 +58,39 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of services as a view holds them, for searching with the rules that also judge.
-    pub fn of(services: impl IntoIterator<Item = Service>) -> Self {
+    /// A catalog from the rows of a view, so that searches use the rules that decide bookings.
+    pub fn from_services(services: impl IntoIterator<Item = Service>) -> Self {
         Self { services: services.into_iter().map(|service| (service.id.clone(), service)).collect() }
     }
 
-    /// The service of this id.
+    /// The service with this id.
     pub fn get(&self, id: &ServiceId) -> Option<&Service> {
         self.services.get(id)
     }
 
-    /// The service of this code.
+    /// The service with this code.
     pub fn by_code(&self, code: &str) -> Option<&Service> {
         self.services.values().find(|service| &*service.code == code)
     }
 
-    /// The service that stands for this enum value.
+    /// The service with this value of the old enum.
     pub fn by_legacy(&self, legacy: LegacyService) -> Option<&Service> {
         self.services.values().find(|service| service.legacy == Some(legacy))
     }
 
-    /// All services in the order in which they are shown.
+    /// All services in display order.
     pub fn in_order(&self) -> Vec<&Service> {
         let mut services: Vec<_> = self.services.values().collect();
         services.sort_by(|a, b| (a.display_order, &a.id).cmp(&(b.display_order, &b.id)));
         services
     }
 
-    /// Whether nothing was ever defined.
+    /// Whether no service was ever defined.
     pub fn is_empty(&self) -> bool {
         self.services.is_empty()
     }
 
-    /// Takes in one event. Total: an event about a service that is not there changes nothing.
+    /// Applies one event. An event about an unknown service changes nothing.
     pub fn evolve(&mut self, event: &CatalogEvent) {
         match event {
             CatalogEvent::ServiceDefined(e) => {

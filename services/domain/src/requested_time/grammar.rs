@@ -1,30 +1,31 @@
-//! Puts tokens together to a time: `side [until side]`, where a side is `[marker] clock [marker]` or a marker alone.
+//! The grammar: `part [~ part]`, where a part is `[marker] clock [marker]` or a marker alone. It never sees raw text except
+//! in the fast path for `HH:MM`.
 
 use super::token::Token;
 use super::{Ambiguity, ParsedTime};
 use crate::time::{ClockTime, Period};
 
-/// Hours that without a marker are as likely before noon as after it.
+/// Hours that may be morning or afternoon without a marker.
 const AMBIGUOUS_HOURS: std::ops::RangeInclusive<u32> = 1..=6;
 
-/// One side of a range, or the whole wish.
+/// One end of a range, or the whole text.
 #[derive(Debug, Clone, Copy)]
-struct Side {
+struct Part {
     marker: Option<Period>,
     clock: Option<Clock>,
 }
 
-/// Hour and minute as they were written.
+/// Hour and minute as written.
 #[derive(Debug, Clone, Copy)]
 struct Clock {
     hour: u32,
     minute: u32,
-    /// Whether it was a number alone, which is a time only beside a marker.
+    /// Whether it is a number alone, which is a time only with a marker.
     bare: bool,
 }
 
-/// Understands a text of the form `HH:MM`, the most frequent by far, without taking it apart first; none where it has another.
-pub(super) fn plain(text: &[u8]) -> Option<Result<ParsedTime, Ambiguity>> {
+/// Parses the most frequent form `HH:MM` without tokens; `None` for any other form.
+pub(super) fn parse_clock_text(text: &[u8]) -> Option<Result<ParsedTime, Ambiguity>> {
     let [h1, h2, b':', m1, m2] = text else { return None };
     let number = |tens: &u8, ones: &u8| {
         let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
@@ -34,14 +35,14 @@ pub(super) fn plain(text: &[u8]) -> Option<Result<ParsedTime, Ambiguity>> {
     Some(resolve(clock, None).map(ParsedTime::At))
 }
 
-/// Understands a whole wish.
+/// Parses all tokens of a text.
 pub(super) fn parse(tokens: &[Token]) -> Result<ParsedTime, Ambiguity> {
-    let mut sides = tokens.split(|token| *token == Token::Until);
-    let first = parse_side(sides.next().unwrap_or_default())?;
-    if let Some(second) = sides.next() {
-        // The end of a range adds nothing to its start, but it has to be one.
-        let second = parse_side(second)?;
-        if first.clock.is_none() || second.clock.is_none() || sides.next().is_some() {
+    let mut parts = tokens.split(|token| *token == Token::RangeSign);
+    let first = parse_part(parts.next().unwrap_or_default())?;
+    if let Some(second) = parts.next() {
+        // Only the start of a range counts, but the end has to be a time too.
+        let second = parse_part(second)?;
+        if first.clock.is_none() || second.clock.is_none() || parts.next().is_some() {
             return Err(Ambiguity::NotATime);
         }
     }
@@ -52,7 +53,7 @@ pub(super) fn parse(tokens: &[Token]) -> Result<ParsedTime, Ambiguity> {
     }
 }
 
-fn parse_side(tokens: &[Token]) -> Result<Side, Ambiguity> {
+fn parse_part(tokens: &[Token]) -> Result<Part, Ambiguity> {
     let (before, rest) = match tokens {
         [Token::Marker(period), rest @ ..] => (Some(*period), rest),
         rest => (None, rest),
@@ -67,7 +68,7 @@ fn parse_side(tokens: &[Token]) -> Result<Side, Ambiguity> {
     };
     let anytime = clock.iter().all(|token| *token == Token::Anytime);
     let clock = if anytime { None } else { Some(parse_clock(clock)?) };
-    Ok(Side { marker, clock })
+    Ok(Part { marker, clock })
 }
 
 fn parse_clock(tokens: &[Token]) -> Result<Clock, Ambiguity> {

@@ -1,62 +1,62 @@
-//! The shape of a wish: its digits as `N`, so that texts of one format look alike, and all that may name a person masked.
+//! The shape of a text: digits become `N`, so that texts of one format look alike, and unknown words are masked.
 //!
-//! A shape must never show a word that is not one of the grammar's own: people write names into this field.
+//! A shape must never show a word that is not in the grammar, because people write names into this field.
 
 use super::token;
 
-/// Signs of a shape, at most; the rest is cut off.
-const MAX_SHAPE_SIGNS: usize = 40;
+/// Maximum number of characters of a shape.
+const MAX_SHAPE_CHARS: usize = 40;
 
-/// Stands for each digit.
+/// Replaces each digit.
 const DIGIT: char = 'N';
 
-/// Stands for each letter or sign of a word that the grammar does not know.
+/// Replaces each character of an unknown word.
 const MASK: char = '○';
 
-/// Ends a shape that was cut off.
-const CUT: char = '…';
+/// Marks a shape that was cut off.
+const CUT_MARK: char = '…';
 
-/// The signs between words that a shape shows as they are; they name nobody.
-const SIGNS: &str = " :.~-,/()?!+";
+/// Punctuation that a shape keeps.
+const PUNCTUATION: &str = " :.~-,/()?!+";
 
-/// A text in one spelling: full-width forms as their plain ones, in small letters, blanks gathered, none at its ends.
+/// Normalises a text: full-width characters become plain, letters become lower case, and whitespace is collapsed.
 pub fn canonical(text: &str) -> String {
     let folded = token::fold(text);
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The shape of a text.
+/// Returns the shape of a text.
 pub fn shape(text: &str) -> String {
     let text = canonical(text);
     let mut rest = text.as_str();
     let mut shape = String::new();
-    let mut signs = 0;
+    let mut length = 0;
     while let Some(first) = rest.chars().next() {
-        if signs >= MAX_SHAPE_SIGNS {
-            shape.push(CUT);
+        if length >= MAX_SHAPE_CHARS {
+            shape.push(CUT_MARK);
             break;
         }
-        let length = match token::word_at(rest) {
+        let word_length = match token::word_at(rest) {
             Some(word) => {
                 shape.push_str(word);
-                signs += word.chars().count();
+                length += word.chars().count();
                 word.len()
             }
             None => {
                 shape.push(masked(first));
-                signs += 1;
+                length += 1;
                 first.len_utf8()
             }
         };
-        rest = rest.get(length..).unwrap_or_default();
+        rest = rest.get(word_length..).unwrap_or_default();
     }
     shape
 }
 
-fn masked(sign: char) -> char {
-    match sign {
-        sign if sign.is_ascii_digit() => DIGIT,
-        sign if SIGNS.contains(sign) => sign,
+fn masked(character: char) -> char {
+    match character {
+        character if character.is_ascii_digit() => DIGIT,
+        character if PUNCTUATION.contains(character) => character,
         _ => MASK,
     }
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_one_format_have_one_shape() {
+    fn texts_of_one_format_have_the_same_shape() {
         let cases = [
             ("오전 9시", "오전 N시"),
             (" 오전  9시 ", "오전 N시"),
@@ -82,16 +82,16 @@ mod tests {
     }
 
     #[test]
-    fn a_shape_shows_no_word_that_the_grammar_does_not_know() {
+    fn a_shape_masks_words_that_are_not_in_the_grammar() {
         assert_eq!(shape("김철수 저녁"), "○○○ ○○");
         assert_eq!(shape("퇴근 후 3:30"), "○○ ○ N:NN");
         assert_eq!(shape("Kim 010-1234"), "○○○ NNN-NNNN");
         assert_eq!(shape("<b>\"x\"&"), "○○○○○○○");
-        assert!(shape(&"가".repeat(500)).chars().count() <= MAX_SHAPE_SIGNS + 1);
+        assert!(shape(&"가".repeat(500)).chars().count() <= MAX_SHAPE_CHARS + 1);
     }
 
     #[test]
-    fn case_width_and_blanks_do_not_matter() {
+    fn the_canonical_form_ignores_case_width_and_whitespace() {
         assert_eq!(canonical("  Ｌｕｎｃｈ \t Time\n"), "lunch time");
     }
 }

@@ -1,14 +1,15 @@
-//! Cuts a wish into the few words and signs that times are made of. Anything else makes the whole text unclear.
+//! The tokenizer: splits a text into the words and signs of the grammar. Any other character makes the whole text
+//! unreadable; nothing is skipped except whitespace.
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::Ambiguity;
 use crate::time::Period;
 
-/// A word or sign that times are made of.
+/// A word or sign of the grammar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A run of digits: its value and how many they were.
+    /// Consecutive digits: their value and their number.
     Number { value: u32, digits: usize },
     /// `:` or `.` between numbers.
     Separator,
@@ -18,15 +19,15 @@ pub(super) enum Token {
     Minute,
     /// 반
     Half,
-    /// 오전, 오후, am, pm and their like.
+    /// 오전, 오후, am, pm and similar words.
     Marker(Period),
     /// `~` or `-` between two times.
-    Until,
-    /// Words that add nothing to a half of the day: 중, 아무때나.
+    RangeSign,
+    /// Words that do not narrow a half-day: 중, 아무때나.
     Anytime,
 }
 
-/// The words, longest first where one is the beginning of another.
+/// All words. A word comes before its own prefixes.
 const WORDS: [(&str, Token); 18] = [
     ("아무 때나", Token::Anytime),
     ("아무때나", Token::Anytime),
@@ -45,28 +46,28 @@ const WORDS: [(&str, Token); 18] = [
     ("반", Token::Half),
     (":", Token::Separator),
     (".", Token::Separator),
-    ("~", Token::Until),
+    ("~", Token::RangeSign),
 ];
 
-/// Digits in one number, at most; a longer run is no time.
+/// Maximum number of digits; a longer number is not a time.
 const MAX_DIGITS: usize = 4;
 
-/// Full-width forms as their plain ones, and small letters.
+/// Replaces full-width characters by plain ones, and letters by lower case.
 pub(super) fn fold(text: &str) -> String {
-    // Most texts are of plain characters only, which are their own forms; a rebuild reads one for every reservation.
+    // Fast path: most texts have plain characters only, and a rebuild parses a text for every reservation.
     if text.chars().all(|letter| letter.is_ascii() || matches!(letter, '가'..='힣')) {
         return text.to_ascii_lowercase();
     }
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
-/// The word that a text begins with, where it is one that times are made of.
+/// The word of the grammar that the text starts with, if any.
 pub(super) fn word_at(text: &str) -> Option<&'static str> {
     WORDS.iter().map(|(word, _)| *word).find(|word| text.starts_with(word))
 }
 
-/// Cuts a text into tokens. Full-width forms count as their plain ones, letters in either case.
-pub(super) fn scan(text: &str) -> Result<Vec<Token>, Ambiguity> {
+/// Splits a text into tokens. Case and character width do not matter.
+pub(super) fn tokenize(text: &str) -> Result<Vec<Token>, Ambiguity> {
     let text = fold(text);
     let mut rest = text.trim();
     let mut tokens = Vec::new();
@@ -85,7 +86,7 @@ fn next(rest: &str) -> Option<(Token, usize)> {
         return Some((Token::Number { value, digits }, digits));
     }
     if rest.starts_with('-') {
-        return Some((Token::Until, 1));
+        return Some((Token::RangeSign, 1));
     }
     WORDS.iter().find(|(word, _)| rest.starts_with(word)).map(|(word, token)| (*token, word.len()))
 }
@@ -98,14 +99,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn plain_texts_are_folded_as_all_are(text in "[ -~가-힣]{0,24}") {
+        fn the_fast_path_folds_plain_texts_like_all_others(text in "[ -~가-힣]{0,24}") {
             let folded: String = text.nfkc().flat_map(char::to_lowercase).collect();
             prop_assert_eq!(fold(&text), folded);
         }
     }
 
     #[test]
-    fn full_width_forms_and_letters_apart_are_folded_to_plain_ones() {
+    fn full_width_characters_and_decomposed_hangul_become_plain() {
         assert_eq!(fold("１０：３０ ＡＭ"), "10:30 am");
         assert_eq!(fold("\u{110b}\u{1169}\u{110c}\u{1165}\u{11ab} 9시"), "오전 9시");
     }

@@ -1,7 +1,7 @@
-//! Who is answered by which model: shares, subjects, and the bucket that a subject falls into.
+//! The choice of a view for a subject: percentages, subjects and buckets.
 //!
-//! A bucket is a matter of the rollout's salt and the subject alone, so that every process, before and after a restart,
-//! chooses alike. Nothing here may draw a random number.
+//! A bucket depends only on the rollout's salt and the subject, so that all processes choose the same view, also after a
+//! restart. Nothing here may draw a random number.
 
 use std::str::FromStr;
 
@@ -11,27 +11,27 @@ use sha2::{Digest, Sha256};
 use super::Routing;
 use crate::vocabulary::ReadModel;
 
-/// Number of buckets: a share is set in hundredths of a percent.
+/// Number of buckets: one for each hundredth of a percent.
 pub const BUCKETS: u16 = 10_000;
 
-/// The part of subjects that the dynamic view answers, in hundredths of a percent.
+/// The percentage of subjects that the dynamic view answers, in hundredths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct RolloutPercentage(pub(super) u16);
 
-/// The number is no share.
+/// The number is not a valid percentage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a share is 0 to 100 percent, in steps of 0.01")]
+#[error("a percentage is a number from 0 to 100 in steps of 0.01")]
 pub struct InvalidRolloutPercentage;
 
 impl RolloutPercentage {
-    /// Nobody.
+    /// 0 %: nobody.
     pub const NONE: Self = Self(0);
-    /// Everybody.
+    /// 100 %: everybody.
     pub const ALL: Self = Self(BUCKETS);
 
-    /// A share in percent, to two places.
-    pub fn percent(percent: f64) -> Result<Self, InvalidRolloutPercentage> {
+    /// Converts from percent, with at most two decimals.
+    pub fn from_percent(percent: f64) -> Result<Self, InvalidRolloutPercentage> {
         let hundredths = percent * 100.0;
         let whole = hundredths.round();
         if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
@@ -40,7 +40,7 @@ impl RolloutPercentage {
         Ok(Self(whole as u16))
     }
 
-    /// In percent.
+    /// Converts to percent.
     pub fn as_percent(self) -> f64 {
         f64::from(self.0) / 100.0
     }
@@ -49,10 +49,10 @@ impl RolloutPercentage {
 impl FromStr for RolloutPercentage {
     type Err = InvalidRolloutPercentage;
 
-    /// Reads a percentage such as `25` or `12.5 %`.
+    /// Parses a percentage such as `25` or `12.5 %`.
     fn from_str(text: &str) -> Result<Self, InvalidRolloutPercentage> {
         let number = text.trim().trim_end_matches('%').trim_end();
-        Self::percent(number.parse().map_err(|_| InvalidRolloutPercentage)?)
+        Self::from_percent(number.parse().map_err(|_| InvalidRolloutPercentage)?)
     }
 }
 
@@ -70,13 +70,13 @@ impl From<RolloutPercentage> for u16 {
     }
 }
 
-/// Who is routed: a patient by their subject id, else a client by the id it goes by.
+/// The subject of a routing decision: a patient, or a client if the patient is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RoutedSubject(Box<str>);
 
 impl RoutedSubject {
-    /// Longest id of a client, in bytes; what is longer is cut.
+    /// Maximum length of a client's id; longer ids are cut.
     pub const MAX_LENGTH: usize = 128;
 
     /// A patient.
@@ -84,40 +84,40 @@ impl RoutedSubject {
         Self(format!("patient:{subject}").into())
     }
 
-    /// A client or a member of staff, by the id it goes by.
+    /// A client or a member of staff, by the id that it sends.
     pub fn client(id: &str) -> Self {
         Self(format!("client:{}", id.chars().take(Self::MAX_LENGTH).collect::<String>()).into())
     }
 
-    /// Reads what [`Self::as_str`] shows.
+    /// Parses the form of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        let known = text.strip_prefix("patient:").or_else(|| text.strip_prefix("client:"))?;
-        (!known.is_empty() && known.len() <= Self::MAX_LENGTH).then(|| Self(text.into()))
+        let id = text.strip_prefix("patient:").or_else(|| text.strip_prefix("client:"))?;
+        (!id.is_empty() && id.len() <= Self::MAX_LENGTH).then(|| Self(text.into()))
     }
 
-    /// `patient:` or `client:` and the id.
+    /// `patient:` or `client:`, followed by the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a subject was given its model.
+/// Why a view was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RoutingReason {
     /// The other view is retired.
     Retired,
-    /// Everybody was rolled back.
+    /// All reads are rolled back.
     RolledBack,
     /// The subject is on the forced list.
     Forced,
-    /// The subject's bucket against the share.
+    /// The subject's bucket is below the percentage, or not.
     Percentage,
-    /// The request named no subject: legacy unless the dynamic view answers everybody.
+    /// The request has no subject. The legacy view answers unless the percentage is 100.
     NoSubject,
 }
 
 impl Routing {
-    /// Chooses the model for a subject, and says why.
+    /// Chooses the view for a subject and returns the reason.
     pub fn choose(&self, subject: Option<&RoutedSubject>) -> (ReadModel, RoutingReason) {
         if self.retired.is_some() {
             return (ReadModel::Dynamic, RoutingReason::Retired);
@@ -136,7 +136,7 @@ impl Routing {
         (if dynamic { ReadModel::Dynamic } else { ReadModel::Legacy }, RoutingReason::Percentage)
     }
 
-    /// The one model that the share gives to everybody, if it does.
+    /// The view of all subjects, if the percentage is 0 or 100.
     fn everybody(&self) -> Option<ReadModel> {
         match self.share {
             RolloutPercentage::ALL => Some(ReadModel::Dynamic),
@@ -157,8 +157,8 @@ impl Routing {
         (number % u64::from(BUCKETS)) as u16
     }
 
-    /// Whether a subject is answered by another model once the routing is another.
-    pub fn moves(&self, after: &Self, subject: &RoutedSubject) -> bool {
+    /// Whether another view answers a subject under the routing `after`.
+    pub fn reroutes(&self, after: &Self, subject: &RoutedSubject) -> bool {
         self.choose(Some(subject)).0 != after.choose(Some(subject)).0
     }
 }
@@ -168,13 +168,12 @@ mod tests {
     use super::super::{ReadsRolledBack, RoutingEvent, Stage};
     use super::*;
 
-    /// Subjects of a rollout as large as a clinic's.
     const SUBJECTS: u32 = 100_000;
 
     fn routing(salt: &str, percent: f64) -> Routing {
         Routing {
             salt: Some(salt.into()),
-            share: RolloutPercentage::percent(percent).unwrap(),
+            share: RolloutPercentage::from_percent(percent).unwrap(),
             ..Routing::default()
         }
     }
@@ -183,7 +182,7 @@ mod tests {
         RoutedSubject::client(&format!("client-{number}"))
     }
 
-    /// Ids of patients are hashes; these are spread as evenly, and are the same in every run.
+    /// Ids of patients are hashes. These are distributed as evenly and are the same in every run.
     fn patient(number: u32) -> RoutedSubject {
         let hash: [u8; 32] = Sha256::digest(number.to_be_bytes()).into();
         let mut id = [0; 16];
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn of_100_000_subjects_each_share_gets_its_part_and_a_larger_share_only_adds_some() {
+    fn of_100_000_subjects_each_percentage_gets_its_part_and_a_larger_one_only_adds_subjects() {
         for (salt, subject) in [("salt", client as fn(u32) -> RoutedSubject), ("0f3a", patient)] {
             let mut fewer: Vec<u32> = vec![];
             for percent in [0.0, 1.0, 5.0, 10.0, 25.0, 50.0, 75.0, 99.0, 100.0] {
@@ -211,20 +210,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_leads_the_same_subjects_as_its_share_set_by_hand() {
+    fn a_stage_routes_the_same_subjects_as_its_percentage_set_by_hand() {
         for stage in Stage::ALL {
             let by_hand = routing("salt", stage.share().as_percent());
-            let staged = by_hand.at(stage);
-            let moved = (0..1_000).map(client).filter(|subject| by_hand.moves(&staged, subject));
+            let staged = by_hand.in_stage(stage);
+            let moved = (0..1_000).map(client).filter(|subject| by_hand.reroutes(&staged, subject));
             assert_eq!(moved.count(), 0, "{stage}");
         }
     }
 
     #[test]
-    fn those_who_are_moved_are_those_between_the_shares_and_nobody_who_is_forced() {
+    fn a_change_reroutes_the_subjects_between_both_percentages_and_no_forced_subject() {
         let (five, quarter) = (routing("salt", 5.0), routing("salt", 25.0));
-        let moved: Vec<u32> = (0..1_000).filter(|n| five.moves(&quarter, &client(*n))).collect();
-        let back: Vec<u32> = (0..1_000).filter(|n| quarter.moves(&five, &client(*n))).collect();
+        let moved: Vec<u32> = (0..1_000).filter(|n| five.reroutes(&quarter, &client(*n))).collect();
+        let back: Vec<u32> = (0..1_000).filter(|n| quarter.reroutes(&five, &client(*n))).collect();
         assert!((150..250).contains(&moved.len()), "{}", moved.len());
         assert_eq!(moved, back);
         let forced = |mut routing: Routing| {
@@ -234,11 +233,11 @@ mod tests {
             routing
         };
         let (five, quarter) = (forced(five), forced(quarter));
-        assert!((0..1_000).all(|n| !five.moves(&quarter, &client(n))));
+        assert!((0..1_000).all(|n| !five.reroutes(&quarter, &client(n))));
     }
 
     #[test]
-    fn a_share_is_read_as_a_percentage() {
+    fn a_percentage_is_parsed_with_or_without_a_sign() {
         assert_eq!("25".parse().map(RolloutPercentage::as_percent), Ok(25.0));
         assert_eq!(" 12.5 %".parse().map(RolloutPercentage::as_percent), Ok(12.5));
         for wrong in ["", "all", "-1", "101", "0.001", "NaN", "inf", "5 5"] {
@@ -247,13 +246,13 @@ mod tests {
     }
 
     #[test]
-    fn another_salt_leads_other_subjects() {
+    fn another_salt_selects_other_subjects() {
         let (one, other) = (routing("salt", 25.0), routing("pepper", 25.0));
         assert_ne!(dynamic_subjects(&one, client), dynamic_subjects(&other, client));
     }
 
     #[test]
-    fn a_rollback_goes_before_the_forced_list_and_that_before_the_share() {
+    fn a_rollback_has_priority_over_the_forced_list_and_that_over_the_percentage() {
         let tester = RoutedSubject::client("tester");
         let mut routing = routing("salt", 0.0);
         routing.forced.insert(tester.clone(), ReadModel::Dynamic);

@@ -1,56 +1,56 @@
-//! The gates before a stage: what has to hold before more people are led to the dynamic view.
+//! The gates of each stage: the conditions that have to be met before more subjects read the dynamic view.
 //!
-//! Here stands which gates a stage has, never how they are measured: that is the read side's. A result is recorded with
-//! the stage that it let in, in words that hold nothing of a patient.
+//! Nothing here measures a gate; the results come in with the command and are recorded with the stage. Their texts must
+//! not contain anything about a patient.
 
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
 
-/// One condition of a stage. The spellings are storage format.
+/// A condition for entering a stage. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
-    /// The dynamic view holds at least the services that the enum has.
+    /// The dynamic view has at least the services of the old enum.
     Services,
-    /// The dynamic view holds the clinic's hours.
+    /// The dynamic view has the clinic's hours.
     Hours,
-    /// Every reservation has a service id, a service name and a duration.
+    /// All reservations have a service id, a service name and a duration.
     ServiceFields,
-    /// Nearly every reservation has a period; the others await review.
+    /// Nearly all reservations have a period; the others wait for review.
     Periods,
-    /// The periods are not all of one half of the day.
+    /// The periods are not all the same.
     PeriodSplit,
-    /// Every reservation's service is the one that its enum value stands for.
+    /// The service of each reservation matches its enum value.
     Mappings,
-    /// The legacy view shows every reservation with its old fields.
+    /// The legacy view has all reservations with their old fields.
     OldFields,
-    /// The views are at the log's end.
+    /// Both views have reached the head of the log.
     Lag,
-    /// A full comparison of both views, not long ago, found no difference.
+    /// A recent full comparison of both views found no difference.
     Parity,
     /// No event is parked.
     Parked,
-    /// The stage before has lasted as long as it has to.
+    /// The current stage has lasted for its soak time.
     Soak,
-    /// Nothing was rolled back for as long as it has to be before the legacy view may go.
+    /// There was no rollback for the time required before the legacy view is retired.
     Stability,
-    /// Sampled reads were answered alike by both models.
+    /// Both views gave the same answers to sampled reads.
     ShadowReads,
-    /// Errors are no more frequent than they were.
+    /// The error rate has not increased.
     Errors,
-    /// Bookings are made as often as they were.
+    /// The booking rate has not decreased.
     CreationRate,
-    /// A backup was made, and restoring it was tried.
+    /// A backup was made and a restore was tested.
     Backup,
-    /// It is written down whom to call.
+    /// The emergency contacts are filled in.
     Contacts,
-    /// The team has agreed.
+    /// The team has approved the cleanup.
     Approval,
 }
 
 impl Gate {
-    /// All of them, in the order in which lists show them.
+    /// All gates in display order.
     pub const ALL: [Self; 18] = [
         Self::Services,
         Self::Hours,
@@ -72,7 +72,7 @@ impl Gate {
         Self::Approval,
     ];
 
-    /// As commands and lists name it.
+    /// The name in commands and lists.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Services => "services",
@@ -96,7 +96,7 @@ impl Gate {
         }
     }
 
-    /// Whether it stands before a stage.
+    /// Whether it has to be met before entering a stage.
     pub const fn guards(self, stage: Stage) -> bool {
         match self {
             Self::Lag | Self::Parity | Self::Parked => !matches!(stage, Stage::Legacy),
@@ -120,15 +120,15 @@ impl Gate {
         }
     }
 
-    /// The gates before a stage.
+    /// The gates of a stage.
     pub fn before(stage: Stage) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |gate| gate.guards(stage))
     }
 
-    /// The gates before a stage that were not measured or do not let through.
-    pub fn shut(stage: Stage, results: &[GateResult]) -> impl Iterator<Item = Self> {
-        let is_open = |gate: &Self| results.iter().any(|result| result.gate == *gate && result.is_met());
-        Self::before(stage).filter(move |gate| !is_open(gate))
+    /// The gates of a stage that are not met, including those without a result.
+    pub fn unmet(stage: Stage, results: &[GateResult]) -> impl Iterator<Item = Self> {
+        let is_met = |gate: &Self| results.iter().any(|result| result.gate == *gate && result.is_met());
+        Self::before(stage).filter(move |gate| !is_met(gate))
     }
 }
 
@@ -138,33 +138,33 @@ impl std::fmt::Display for Gate {
     }
 }
 
-/// What measuring a gate came to.
+/// The outcome of measuring a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finding {
-    /// It holds.
+    /// The condition is met.
     Met,
-    /// It does not hold.
+    /// The condition is not met.
     NotMet,
-    /// There is too little to judge by; the gate stays shut.
+    /// There is not enough data, so the gate counts as not met.
     Inconclusive,
 }
 
-/// A gate as it was measured.
+/// The result of measuring a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateResult {
-    /// Which.
+    /// The gate.
     pub gate: Gate,
-    /// What it came to.
+    /// The outcome.
     pub finding: Finding,
-    /// What was found, such as `26 h in canary-5`.
+    /// The measured value, such as `26 h in canary-5`.
     pub found: Box<str>,
-    /// What is asked, such as `24 h`.
+    /// The required value, such as `24 h`.
     pub asked: Box<str>,
 }
 
 impl GateResult {
-    /// Whether it lets through.
+    /// Whether the gate is met.
     pub fn is_met(&self) -> bool {
         self.finding == Finding::Met
     }

@@ -1,142 +1,117 @@
-//! Guardrails: when what was seen of the reads is bad enough to send everybody back to the legacy view.
+//! Guardrails: the rules that decide whether read statistics require a rollback to the legacy view.
 //!
-//! Pure rules: what was counted comes in, a judgement comes out. Rolling back has to help: the dynamic view is held against
-//! the legacy one wherever both answered, since what ails both of them is not mended by changing from one to the other.
-//! Order of this file: what was seen, judgement, judge.
+//! Pure rules: statistics in, a verdict out. A rollback has to help, so the dynamic view is compared with the legacy view
+//! wherever both have enough traffic: a problem of both views is no reason to change from one to the other. A guardrail
+//! never raises the percentage. Order of this file: statistics, verdict, evaluation.
 
 mod durations;
 mod limits;
 
-use super::{Guardrail, RolloutPercentage};
+use super::Guardrail;
 use crate::vocabulary::ReadModel;
 
 pub use durations::Durations;
 pub use limits::{InvalidLimits, Limits};
 
-/// How many times as bad as the legacy view the dynamic one has to be, where both answered enough.
+/// A limit is exceeded only if the dynamic view is worse than the legacy view by this factor, if both have traffic.
 pub const WORSE_FACTOR: f64 = 2.0;
 
-/// Requests of which this part may be slower than the time that guardrails go by.
+/// The percentile of the latency limit.
 const PERCENTILE: f64 = 99.0;
 
-/// Above this the parts that the models got are no chance: one time in a thousand, for one degree of freedom.
-const CHI_SQUARED_LIMIT: f64 = 10.83;
-
-/// Subjects that the smaller part should have, at the least, before the parts say anything.
-const MIN_SUBJECTS: f64 = 50.0;
-
-/// What some windows add up to for one model.
+/// Read statistics of one view.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelReadStats {
-    /// Requests that it answered, or should have.
+    /// Requests, including failed ones.
     pub requests: u64,
-    /// Those of them that failed by the service's own fault.
+    /// Requests that failed because of the service.
     pub failed: u64,
-    /// How long they took.
+    /// The durations of the requests.
     pub durations: Durations,
-    /// Subjects whose share decided, each counted once a window.
+    /// Subjects that were routed by percentage, counted once per window.
     pub subjects: u64,
-    /// Reads that it answered and that the other one was asked as well.
+    /// Reads that the other view answered too, for comparison.
     pub compared: u64,
-    /// Those of them that the other one answered differently.
+    /// Compared reads with different answers.
     pub mismatched: u64,
 }
 
-/// What was seen of the reads in some windows.
+/// Read statistics of both views.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadStats {
-    /// Of the legacy view.
+    /// The legacy view.
     pub legacy: ModelReadStats,
-    /// Of the dynamic view.
+    /// The dynamic view.
     pub dynamic: ModelReadStats,
-    /// Windows of processes that were added up: so often a subject may have been counted, at most.
+    /// Number of windows in the sum. Each process has windows of its own.
     pub windows: u64,
 }
 
-/// What to think of it.
+/// The result of evaluating the guardrails.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GuardrailVerdict {
-    /// Nothing speaks against the dynamic view.
+    /// No limit is exceeded.
     Fine,
-    /// What was seen says too little: it holds, neither back nor on.
-    Inconclusive(Inconclusive),
-    /// A limit was passed.
+    /// There is not enough data for a decision.
+    Inconclusive(TooFewRequests),
+    /// A limit is exceeded.
     Tripped(Breach),
 }
 
-/// Why nothing can be said.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub enum Inconclusive {
-    /// The dynamic view answered too few requests.
-    #[error("the dynamic view answered {found} requests, and {asked} are needed to judge it")]
-    TooFewRequests {
-        /// How many it answered.
-        found: u64,
-        /// How many are needed.
-        asked: u64,
-    },
-    /// The models did not get the subjects that their shares give them, so that they cannot be held against each other.
-    #[error(
-        "the dynamic view got {dynamic} of {subjects} subjects, which is not the share of {} % by chance", share.as_percent()
-    )]
-    SampleRatio {
-        /// Subjects of the dynamic view.
-        dynamic: u64,
-        /// Of both.
-        subjects: u64,
-        /// The share that it should have got.
-        share: RolloutPercentage,
-    },
+/// The dynamic view answered too few requests for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the dynamic view answered {found} requests; at least {required} are required")]
+pub struct TooFewRequests {
+    /// Number of requests that it answered.
+    pub found: u64,
+    /// Minimum number of requests.
+    pub required: u64,
 }
 
-/// A limit that was passed.
+/// An exceeded limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
-    /// Which.
+    /// The guardrail.
     pub guardrail: Guardrail,
-    /// The model that passed it.
+    /// The view that exceeded it.
     pub model: ReadModel,
-    /// What was found, in words that hold nothing of a patient.
+    /// The measured value, in words without anything about a patient.
     pub found: Box<str>,
     /// The limit.
     pub limit: Box<str>,
 }
 
-/// Judges the dynamic view by what was seen while it answered this share.
+/// Evaluates the guardrails for the dynamic view.
 ///
-/// One differing read proves a fault, so that mismatches are judged however few requests there were. Parts that are no
-/// chance roll nothing back: they do not say that the dynamic view is at fault, but that the figures cannot be trusted.
-pub fn judge(seen: &ReadStats, share: RolloutPercentage, limits: &Limits) -> GuardrailVerdict {
-    if let Some(trip) = mismatches(seen, limits) {
-        return GuardrailVerdict::Tripped(trip);
+/// A single mismatch proves a fault, so mismatches count whatever the number of requests.
+pub fn evaluate(stats: &ReadStats, limits: &Limits) -> GuardrailVerdict {
+    if let Some(breach) = mismatches(stats, limits) {
+        return GuardrailVerdict::Tripped(breach);
     }
-    let (found, asked) = (seen.dynamic.requests, limits.min_requests);
-    if found < asked {
-        return GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { found, asked });
+    let (found, required) = (stats.dynamic.requests, limits.min_requests);
+    if found < required {
+        return GuardrailVerdict::Inconclusive(TooFewRequests { found, required });
     }
-    if let Some(trip) = errors(seen, limits).or_else(|| latency(seen, limits)) {
-        return GuardrailVerdict::Tripped(trip);
+    if let Some(breach) = errors(stats, limits).or_else(|| latency(stats, limits)) {
+        return GuardrailVerdict::Tripped(breach);
     }
-    match sample_ratio(seen, share) {
-        Some(odd) => GuardrailVerdict::Inconclusive(odd),
-        None => GuardrailVerdict::Fine,
-    }
+    GuardrailVerdict::Fine
 }
 
 impl ModelReadStats {
-    /// Requests that failed, of a hundred.
+    /// Percentage of failed requests; `None` without requests.
     pub fn failed_percent(&self) -> Option<f64> {
         percent(self.failed, self.requests)
     }
 
-    /// Upper bound of the time within which 99 of 100 requests were answered, in milliseconds.
+    /// Upper bound of the 99th percentile of the durations, in milliseconds.
     pub fn p99_ms(&self) -> Option<f64> {
         self.durations.bound_ms(PERCENTILE)
     }
 }
 
 impl ReadStats {
-    /// Compared reads that differed, of a hundred.
+    /// Percentage of compared reads with different answers.
     pub fn mismatched_percent(&self) -> Option<f64> {
         percent(self.mismatched(), self.compared())
     }
@@ -154,25 +129,25 @@ fn percent(part: u64, all: u64) -> Option<f64> {
     (all > 0).then(|| part as f64 * 100.0 / all as f64)
 }
 
-/// Where nothing is allowed one mismatch is enough; a rate takes as many compares as there have to be requests.
-fn mismatches(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
-    let (mismatched, compared) = (seen.mismatched(), seen.compared());
-    let says_enough = limits.mismatches_percent <= 0.0 || compared >= limits.min_requests;
-    let passed = seen.mismatched_percent()? > limits.mismatches_percent;
-    (says_enough && passed).then(|| Breach {
+/// One mismatch is enough if the limit is 0. Any other limit needs the minimum number of compared reads.
+fn mismatches(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
+    let (mismatched, compared) = (stats.mismatched(), stats.compared());
+    let has_enough = limits.mismatches_percent <= 0.0 || compared >= limits.min_requests;
+    let exceeded = stats.mismatched_percent()? > limits.mismatches_percent;
+    (has_enough && exceeded).then(|| Breach {
         guardrail: Guardrail::Mismatches,
         model: ReadModel::Dynamic,
-        found: format!("{mismatched} of {compared} compared reads were answered differently").into(),
+        found: format!("{mismatched} of {compared} compared reads differed").into(),
         limit: format!("{} %", limits.mismatches_percent).into(),
     })
 }
 
-fn errors(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
-    let found = seen.dynamic.failed_percent()?;
-    let passed =
-        found > limits.errors_percent && is_worse(found, seen, limits, ModelReadStats::failed_percent);
-    let ModelReadStats { failed, requests, .. } = seen.dynamic;
-    passed.then(|| Breach {
+fn errors(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
+    let found = stats.dynamic.failed_percent()?;
+    let exceeded =
+        found > limits.errors_percent && is_worse(found, stats, limits, ModelReadStats::failed_percent);
+    let ModelReadStats { failed, requests, .. } = stats.dynamic;
+    exceeded.then(|| Breach {
         guardrail: Guardrail::Errors,
         model: ReadModel::Dynamic,
         found: format!("{failed} of {requests} requests failed").into(),
@@ -180,39 +155,27 @@ fn errors(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
     })
 }
 
-fn latency(seen: &ReadStats, limits: &Limits) -> Option<Breach> {
-    let found = seen.dynamic.p99_ms()?;
-    let passed = found > limits.latency_ms && is_worse(found, seen, limits, ModelReadStats::p99_ms);
-    passed.then(|| Breach {
+fn latency(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
+    let found = stats.dynamic.p99_ms()?;
+    let exceeded = found > limits.latency_ms && is_worse(found, stats, limits, ModelReadStats::p99_ms);
+    exceeded.then(|| Breach {
         guardrail: Guardrail::Latency,
         model: ReadModel::Dynamic,
-        found: format!("99 of 100 requests took up to {found:.0} ms").into(),
+        found: format!("99 % of requests took up to {found:.0} ms").into(),
         limit: format!("{} ms", limits.latency_ms).into(),
     })
 }
 
-/// Whether the dynamic view is worse than the legacy one, as far as that one answered enough to be held against.
-fn is_worse(found: f64, seen: &ReadStats, limits: &Limits, of: fn(&ModelReadStats) -> Option<f64>) -> bool {
-    let comparable = seen.legacy.requests >= limits.min_requests;
-    let legacy = if comparable { of(&seen.legacy) } else { None };
+/// Whether the dynamic view is worse than the legacy view; always, if that view has too few requests for a comparison.
+fn is_worse(
+    found: f64,
+    stats: &ReadStats,
+    limits: &Limits,
+    metric: fn(&ModelReadStats) -> Option<f64>,
+) -> bool {
+    let comparable = stats.legacy.requests >= limits.min_requests;
+    let legacy = if comparable { metric(&stats.legacy) } else { None };
     legacy.is_none_or(|legacy| found > legacy * WORSE_FACTOR)
-}
-
-/// Whether the parts of subjects that the models got are no chance. Requests say nothing here, since one subject sends many;
-/// and a subject that was counted in each of several windows counts for one, by dividing.
-fn sample_ratio(seen: &ReadStats, share: RolloutPercentage) -> Option<Inconclusive> {
-    let (dynamic, legacy) = (seen.dynamic.subjects, seen.legacy.subjects);
-    let subjects = dynamic + legacy;
-    let part = share.as_percent() / 100.0;
-    let expected = [subjects as f64 * part, subjects as f64 * (1.0 - part)];
-    let per_window = expected.map(|expected| expected / seen.windows.max(1) as f64);
-    if per_window.iter().any(|expected| *expected < MIN_SUBJECTS) {
-        return None;
-    }
-    let off = |found: u64, expected: f64| (found as f64 - expected).powi(2) / expected;
-    let chi_squared = off(dynamic, expected[0]) + off(legacy, expected[1]);
-    let is_odd = chi_squared / seen.windows.max(1) as f64 > CHI_SQUARED_LIMIT;
-    is_odd.then_some(Inconclusive::SampleRatio { dynamic, subjects, share })
 }
 
 #[cfg(test)]

@@ -1,64 +1,64 @@
-//! A view that is retired, and one that is brought back: what is recorded of both, and when either may be.
+//! Retiring and restoring a view.
 //!
-//! Retiring takes nothing away here: it settles that nobody is led to the view any more, so that its tables can go. Only
-//! the legacy view can be retired; somebody has to answer. Order of this file: events, commands, decide.
+//! Nothing is deleted here: the event records that no read goes to the view any more, so that its tables can be dropped.
+//! Only the legacy view can be retired, because one view has to answer. Order of this file: events, commands, decide.
 
 use serde::{Deserialize, Serialize};
 
 use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
 use crate::vocabulary::ReadModel;
 
-/// A place in the log as two columns hold it: that of the commit and that of the event.
+/// A position in the log as two columns store it. The PostgreSQL log uses the same number for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogPlace {
-    /// Place of the commit.
+    /// Position of the transaction.
     pub commit: i64,
-    /// Place of the event.
+    /// Position of the event.
     pub prepare: i64,
 }
 
-/// A difference that both views declare, and how many reservations show it.
+/// A declared difference between the views, with the number of affected reservations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
-    /// Which, such as `period_without_time`.
+    /// The name of the difference, such as `period_without_time`.
     pub kind: Box<str>,
-    /// How many.
+    /// Number of reservations.
     pub reservations: u64,
 }
 
-/// A view was retired: nobody is led to it, and only the other rule set judges.
+/// A view was retired: it answers no reads, and its rule set decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRetired {
-    /// Which.
+    /// The view.
     pub model: ReadModel,
-    /// Number of the generation that served last.
+    /// Number of its last live generation.
     pub generation: i32,
-    /// Where that was compared with the other view, and found to say the same.
+    /// The position at which it was equal to the other view.
     pub position: LogPlace,
-    /// Its reservations there.
+    /// Number of its reservations at that position.
     pub reservations: u64,
-    /// Digest of its facts there, in hexadecimal.
+    /// Digest of its canonical reservations at that position, in hexadecimal.
     pub digest: Box<str>,
-    /// Version of the rules by which rows were reduced to facts.
+    /// Version of the fold.
     pub rules_version: u32,
-    /// What both views cannot say alike.
+    /// Differences that both views declare.
     pub declared: Vec<Declared>,
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
-/// A view that was retired is there again, built from the log.
+/// A retired view was restored from the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRestored {
-    /// Which.
+    /// The view.
     pub model: ReadModel,
     /// Number of its new generation.
     pub generation: i32,
-    /// Where that was compared with the other view, and found to say the same.
+    /// The position at which it was equal to the other view.
     pub position: LogPlace,
-    /// Digest of its facts there, in hexadecimal.
+    /// Digest of its canonical reservations at that position, in hexadecimal.
     pub digest: Box<str>,
-    /// Why, where somebody said so.
+    /// The reason, if one was given.
     pub reason: Option<Box<str>>,
 }
 
@@ -68,13 +68,13 @@ impl Routing {
         self.retired.as_ref().is_some_and(|retired| retired.model == model)
     }
 
-    /// The views that can serve.
+    /// The views that are not retired.
     pub fn in_use(&self) -> impl Iterator<Item = ReadModel> + use<'_> {
         ReadModel::ALL.into_iter().filter(|model| !self.is_retired(*model))
     }
 
-    /// Whether nobody is led to a view, so that it may be retired; if not, the fact that stands in the way.
-    pub fn check_unread(&self, model: ReadModel) -> Result<(), RoutingRejection> {
+    /// Checks that no reads are routed to a view, so that it can be retired.
+    pub fn check_unused(&self, model: ReadModel) -> Result<(), RoutingRejection> {
         let forced = self.forced.values().filter(|own| **own == model).count();
         match model {
             ReadModel::Dynamic => Err(RoutingRejection::OnlyLegacyRetires),
@@ -89,21 +89,21 @@ impl Routing {
 
     pub(super) fn decide_retirement(
         &self,
-        wanted: ViewRetired,
+        retired: ViewRetired,
     ) -> Result<Option<RoutingEvent>, RoutingRejection> {
-        require_reason(&wanted.reason)?;
-        if self.is_retired(wanted.model) {
+        require_reason(&retired.reason)?;
+        if self.is_retired(retired.model) {
             return Ok(None);
         }
-        self.check_unread(wanted.model)?;
-        Ok(Some(RoutingEvent::ViewRetired(wanted)))
+        self.check_unused(retired.model)?;
+        Ok(Some(RoutingEvent::ViewRetired(retired)))
     }
 
-    pub(super) fn decide_restoration(&self, wanted: ViewRestored) -> Option<RoutingEvent> {
-        self.is_retired(wanted.model).then_some(RoutingEvent::ViewRestored(wanted))
+    pub(super) fn decide_restoration(&self, restored: ViewRestored) -> Option<RoutingEvent> {
+        self.is_retired(restored.model).then_some(RoutingEvent::ViewRestored(restored))
     }
 
-    /// Refuses what would lead somebody to a view that is retired.
+    /// Rejects a change that would route reads to a retired view.
     pub(super) fn check_in_use(&self, model: ReadModel) -> Result<(), RoutingRejection> {
         if self.is_retired(model) { Err(RoutingRejection::LegacyRetired) } else { Ok(()) }
     }
@@ -143,7 +143,7 @@ mod tests {
     }
 
     fn share(percent: f64) -> DynamicShareSet {
-        DynamicShareSet { share: RolloutPercentage::percent(percent).unwrap(), reason: "go".into() }
+        DynamicShareSet { share: RolloutPercentage::from_percent(percent).unwrap(), reason: "go".into() }
     }
 
     fn forced(model: ReadModel) -> SubjectForced {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_that_nobody_is_led_to_is_retired_once_and_restored_once() {
+    fn an_unused_view_is_retired_once_and_restored_once() {
         let mut routing = given([all_dynamic()]);
         let retire = RoutingCommand::RetireView(retired());
         assert_eq!(routing.decide(retire.clone()), Ok(vec![RoutingEvent::ViewRetired(retired())]));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_view_that_somebody_is_led_to_is_not_retired() {
+    fn a_view_that_still_answers_reads_cannot_be_retired() {
         let forced_back = RoutingEvent::SubjectForced(forced(ReadModel::Legacy));
         let released = SubjectReleased { subject: RoutedSubject::client("tester"), reason: "done".into() };
         let quarter = share(25.0);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dynamic_view_stays_and_a_retirement_needs_a_reason() {
+    fn the_dynamic_view_cannot_be_retired_and_a_retirement_needs_a_reason() {
         let dynamic = ViewRetired { model: ReadModel::Dynamic, ..retired() };
         let silent = ViewRetired { reason: " ".into(), ..retired() };
         for (wanted, rejection) in
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_to_a_retired_view_until_it_is_restored() {
+    fn no_change_routes_reads_to_a_retired_view_until_it_is_restored() {
         let mut routing = given([all_dynamic(), RoutingEvent::ViewRetired(retired())]);
         let ways_back = [
             RoutingCommand::SetDynamicShare(share(99.99)),
@@ -246,9 +246,9 @@ mod tests {
         }
     }
 
-    /// No log holds this: what was decided before a retirement cannot follow it. A fold that is total is right all the same.
+    /// No log has this order of events, because `decide` rejects them after a retirement. `evolve` has to be correct anyway.
     #[test]
-    fn a_retired_view_is_chosen_for_nobody_whatever_else_was_recorded() {
+    fn a_retired_view_is_never_chosen_whatever_events_follow() {
         let tester = RoutedSubject::client("tester");
         let routing = given([
             RoutingEvent::ViewRetired(retired()),

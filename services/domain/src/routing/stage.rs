@@ -1,8 +1,8 @@
-//! The stages of the migration: legacy, shadow, three canaries, dynamic, retired, and back from each.
+//! The stages of the migration: legacy, shadow, three canaries, dynamic, retired.
 //!
-//! A stage is a share with a name, and what has to hold before it. It is entered one at a time and left to any earlier
-//! one. Everything that is entered is recorded with the evidence on which it was. Order of this file: stages, events,
-//! commands, decide.
+//! A stage is a rollout percentage with a name and gates. Stages are entered one after the other; a rollback can skip some.
+//! Each event contains the results of the gates; no stage is entered without a record of them. Order of this file: stages,
+//! events, commands, decide.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,28 +15,28 @@ use crate::vocabulary::ReadModel;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// The legacy view answers everybody.
+    /// The legacy view answers all reads.
     #[default]
     Legacy,
-    /// It still does, and the dynamic view answers a sample of reads as well, for comparison.
+    /// The legacy view answers, and the dynamic view answers a sample too, for comparison.
     Shadow,
     /// The dynamic view answers 5 % of subjects.
     #[serde(rename = "canary-5")]
     Canary5,
-    /// 25 %.
+    /// The dynamic view answers 25 % of subjects.
     #[serde(rename = "canary-25")]
     Canary25,
-    /// 50 %.
+    /// The dynamic view answers 50 % of subjects.
     #[serde(rename = "canary-50")]
     Canary50,
-    /// It answers everybody; the legacy view is kept up and can take over.
+    /// The dynamic view answers all reads. The legacy view stays up to date and can take over.
     Dynamic,
-    /// The legacy view is gone; the log keeps all that was in it.
+    /// The legacy view is dropped. The log still contains all of its data.
     Retired,
 }
 
 impl Stage {
-    /// All of them, in their order.
+    /// All stages in order.
     pub const ALL: [Self; 7] = [
         Self::Legacy,
         Self::Shadow,
@@ -47,7 +47,7 @@ impl Stage {
         Self::Retired,
     ];
 
-    /// As commands and lists name it.
+    /// The name in commands and lists.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Legacy => "legacy",
@@ -60,12 +60,12 @@ impl Stage {
         }
     }
 
-    /// Reads what [`Self::as_str`] writes.
+    /// Parses the form of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.as_str() == text)
     }
 
-    /// The part of subjects that the dynamic view answers in it.
+    /// The percentage of subjects that the dynamic view answers.
     pub const fn share(self) -> RolloutPercentage {
         match self {
             Self::Legacy | Self::Shadow => RolloutPercentage::NONE,
@@ -76,14 +76,14 @@ impl Stage {
         }
     }
 
-    /// The stage that follows.
+    /// The following stage.
     pub fn next(self) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| *stage > self)
     }
 
-    /// The last stage that leads no more subjects to the dynamic view than a share that was set by hand; `from` where that is
-    /// one of those.
-    pub(super) fn of_share(share: RolloutPercentage, from: Self) -> Self {
+    /// The stage after a percentage was set by hand: the last one with no higher percentage, or `from` if it has the same
+    /// percentage.
+    pub(super) fn from_share(share: RolloutPercentage, from: Self) -> Self {
         let fits = |stage: &Self| stage.share() <= share && *stage != Self::Retired;
         let reached = Self::ALL.into_iter().rev().find(fits).unwrap_or_default();
         if from.share() == reached.share() { from } else { reached }
@@ -96,92 +96,92 @@ impl std::fmt::Display for Stage {
     }
 }
 
-/// In which direction a stage was entered.
+/// The direction in which a stage was entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// To the next stage, through its gates.
+    /// To the next stage, after its gates were checked.
     Advanced,
-    /// To an earlier one; nothing stands in the way of that.
+    /// To an earlier stage, without gates.
     RolledBack,
 }
 
-/// Gates that did not let through, and who went on all the same.
+/// The decision to enter a stage although gates are not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
-    /// Who else agreed, where somebody did.
+    /// A second person who approved it.
     pub approver: Option<Box<str>>,
 }
 
 /// A stage was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageEntered {
-    /// Which.
+    /// The new stage.
     pub stage: Stage,
-    /// The stage before it.
+    /// The previous stage.
     pub from: Stage,
-    /// In which direction.
+    /// The direction.
     pub way: Direction,
-    /// Where the log was when the gates were measured; none on the way back.
+    /// The head of the log when the gates were measured; `None` for a rollback.
     pub position: Option<LogPlace>,
-    /// The gates as they were measured; none on the way back.
+    /// The results of the gates; empty for a rollback.
     pub gates: Vec<GateResult>,
-    /// Who went on though gates did not let through.
+    /// The override, if gates were not met.
     pub overridden: Option<Override>,
-    /// Why, where somebody said so.
+    /// The reason, if one was given.
     pub reason: Option<Box<str>>,
 }
 
-/// The next stage is to be entered.
+/// The command to enter the next stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdvanceStage {
-    /// Which; it has to be the one that follows.
+    /// The stage, which has to be the following one.
     pub stage: Stage,
-    /// Where the log was when the gates were measured.
+    /// The head of the log when the gates were measured.
     pub position: LogPlace,
-    /// The gates as they were measured.
+    /// The results of the gates.
     pub gates: Vec<GateResult>,
-    /// Whether to go on though gates do not let through.
+    /// Allows unmet gates.
     pub overridden: Option<Override>,
-    /// Why, where somebody says so.
+    /// The reason, if one is given.
     pub reason: Option<Box<str>>,
 }
 
-/// An earlier stage is to be entered.
+/// The command to return to an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollBackStage {
-    /// Which.
+    /// The stage.
     pub stage: Stage,
-    /// Why.
+    /// The reason.
     pub reason: Box<str>,
 }
 
 impl Routing {
-    /// Whether a stage may be entered next, as far as its gates let through; if not, the fact that stands in the way.
+    /// Checks whether a stage can be entered next, apart from its gates.
     pub fn check_next(&self, stage: Stage) -> Result<(), RoutingRejection> {
         if self.stage.next() != Some(stage) {
             return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: stage });
         }
-        // No reason makes up for somebody being led to a view that is about to go.
-        if stage == Stage::Retired { self.check_unread(ReadModel::Legacy) } else { Ok(()) }
+        // No override allows dropping a view that still answers reads.
+        if stage == Stage::Retired { self.check_unused(ReadModel::Legacy) } else { Ok(()) }
     }
 
     pub(super) fn decide_advance(
         &self,
-        wanted: AdvanceStage,
+        requested: AdvanceStage,
     ) -> Result<Option<RoutingEvent>, RoutingRejection> {
-        if self.stage == wanted.stage && self.share == wanted.stage.share() && !self.rolled_back {
+        if self.stage == requested.stage && self.share == requested.stage.share() && !self.rolled_back {
             return Ok(None);
         }
-        self.check_next(wanted.stage)?;
-        if let Some(overridden) = &wanted.overridden {
+        self.check_next(requested.stage)?;
+        if let Some(overridden) = &requested.overridden {
             require_reason(&overridden.reason)?;
-        } else if let Some(gate) = Gate::shut(wanted.stage, &wanted.gates).next() {
-            return Err(RoutingRejection::GateShut { stage: wanted.stage, gate });
+        } else if let Some(gate) = Gate::unmet(requested.stage, &requested.gates).next() {
+            return Err(RoutingRejection::GateNotMet { stage: requested.stage, gate });
         }
-        let AdvanceStage { stage, position, gates, overridden, reason } = wanted;
+        let AdvanceStage { stage, position, gates, overridden, reason } = requested;
         let (way, position) = (Direction::Advanced, Some(position));
         let entered = StageEntered { stage, from: self.stage, way, position, gates, overridden, reason };
         Ok(Some(RoutingEvent::StageEntered(entered)))
@@ -189,16 +189,16 @@ impl Routing {
 
     pub(super) fn decide_stage_rollback(
         &self,
-        wanted: RollBackStage,
+        requested: RollBackStage,
     ) -> Result<Option<RoutingEvent>, RoutingRejection> {
-        require_reason(&wanted.reason)?;
+        require_reason(&requested.reason)?;
         self.check_in_use(ReadModel::Legacy)?;
-        if wanted.stage > self.stage {
-            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: wanted.stage });
+        if requested.stage > self.stage {
+            return Err(RoutingRejection::StageOutOfOrder { at: self.stage, wanted: requested.stage });
         }
-        let RollBackStage { stage, reason } = wanted;
+        let RollBackStage { stage, reason } = requested;
         let is_complete = self.rolled_back || stage != Stage::Legacy;
-        let there = self.stage == stage && self.share == stage.share() && is_complete;
+        let is_there = self.stage == stage && self.share == stage.share() && is_complete;
         let entered = StageEntered {
             stage,
             from: self.stage,
@@ -208,14 +208,14 @@ impl Routing {
             overridden: None,
             reason: Some(reason),
         };
-        Ok((!there).then_some(RoutingEvent::StageEntered(entered)))
+        Ok((!is_there).then_some(RoutingEvent::StageEntered(entered)))
     }
 }
 
 impl Routing {
-    /// The routing as it would be in a stage: whom it leads where, with the forced list as it is. Nothing is recorded.
+    /// The routing as it would be in another stage, with the current forced list. For previews; nothing is recorded.
     #[must_use]
-    pub fn at(&self, stage: Stage) -> Self {
+    pub fn in_stage(&self, stage: Stage) -> Self {
         let mut routing = self.clone();
         let way = if stage < self.stage { Direction::RolledBack } else { Direction::Advanced };
         let (position, gates, overridden, reason) = (None, vec![], None, None);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_entered_one_after_the_other_each_with_its_share() {
+    fn stages_are_entered_one_after_the_other_each_with_its_percentage() {
         for stage in Stage::ALL {
             let routing = at(stage);
             assert_eq!((routing.stage, routing.share), (stage, stage.share()));
@@ -279,7 +279,7 @@ mod tests {
                     .for_each(|result| result.finding = finding.unwrap_or(Finding::Met));
                 let routing = at(Stage::Canary5);
                 let refused = routing.decide(RoutingCommand::AdvanceStage(wanted.clone()));
-                assert_eq!(refused, Err(RoutingRejection::GateShut { stage: Stage::Canary25, gate }));
+                assert_eq!(refused, Err(RoutingRejection::GateNotMet { stage: Stage::Canary25, gate }));
                 let silent = Override { reason: " ".into(), approver: None };
                 wanted.overridden = Some(silent);
                 let refused = routing.decide(RoutingCommand::AdvanceStage(wanted.clone()));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn every_earlier_stage_can_be_gone_back_to_and_no_later_one() {
+    fn a_rollback_leads_to_any_earlier_stage_and_to_no_later_one() {
         let back = |stage| RoutingCommand::RollBackStage(RollBackStage { stage, reason: "errors".into() });
         let mut routing = at(Stage::Canary50);
         let later = RoutingRejection::StageOutOfOrder { at: Stage::Canary50, wanted: Stage::Dynamic };
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_to_legacy_is_for_everybody_and_only_the_next_stage_ends_it() {
+    fn a_rollback_to_legacy_includes_forced_subjects_and_only_the_next_stage_ends_it() {
         let tester = RoutedSubject::client("tester");
         let mut routing = at(Stage::Canary5);
         routing.forced.insert(tester.clone(), ReadModel::Dynamic);
@@ -321,11 +321,11 @@ mod tests {
         routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
         let events = routing.decide(back).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
-        assert!(routing.rolled_back, "a stage that is gone back to never undoes a rollback");
+        assert!(routing.rolled_back, "a rollback of the stage never ends a rollback of reads");
     }
 
     #[test]
-    fn the_last_stage_is_not_entered_while_somebody_is_led_to_legacy_whatever_the_reason() {
+    fn no_override_enters_the_last_stage_while_the_legacy_view_answers_reads() {
         let mut routing = at(Stage::Dynamic);
         routing.forced.insert(RoutedSubject::client("tester"), ReadModel::Legacy);
         let wanted = AdvanceStage {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn stages_are_read_as_they_are_shown() {
+    fn stages_parse_their_own_names() {
         for stage in Stage::ALL {
             assert_eq!(Stage::parse(stage.as_str()), Some(stage));
         }
@@ -345,12 +345,12 @@ mod tests {
     }
 
     #[test]
-    fn a_share_that_is_set_by_hand_leads_to_the_last_stage_that_asks_no_more() {
+    fn a_percentage_set_by_hand_leads_to_the_last_stage_that_needs_no_more() {
         let cases =
             [(0.0, Stage::Shadow), (4.0, Stage::Shadow), (5.0, Stage::Canary5), (60.0, Stage::Canary50)];
         for (percent, stage) in cases.into_iter().chain([(100.0, Stage::Dynamic)]) {
             let mut routing = at(Stage::Shadow);
-            let share = RolloutPercentage::percent(percent).unwrap();
+            let share = RolloutPercentage::from_percent(percent).unwrap();
             routing.evolve(&RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "test".into() }));
             assert_eq!((routing.stage, routing.share), (stage, share));
         }

@@ -1,11 +1,11 @@
-//! The dynamic rule set: treatment and clearing up fit before the stretch ends, and the minutes of the period, of the
-//! day and of the service suffice.
+//! The dynamic rule set: treatment and buffer fit into the clinic hours, and the period, the day and the service have
+//! enough minutes left. It never counts bookings; that is the legacy rule set.
 
 use super::{Candidate, Day, seats};
-use crate::schedule::{Rejection, SlotAssignment};
+use crate::schedule::{Booking, Rejection, SlotAssignment};
 use crate::time::{Minutes, Period};
 
-/// All of it.
+/// Checks all rules of this set.
 pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     check_fits(day, candidate)?;
     check_daily_minutes(day, candidate)?;
@@ -17,7 +17,7 @@ pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> 
     }
 }
 
-/// Treatment and clearing up end before the stretch does; a booking by period fits some stretch of it.
+/// Treatment and buffer have to end before the clinic slot does. A booking for a half-day has to fit into one of its slots.
 fn check_fits(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let needed = candidate.total_minutes;
     let left = match candidate.placement {
@@ -34,14 +34,14 @@ fn check_fits(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection>
     }
 }
 
-/// Minutes and seats of the stretches that the candidate may use.
+/// Minutes and seats of the clinic slots that the candidate may use.
 fn open_slots<'a>(
     day: &'a Day<'_>,
     candidate: &'a Candidate<'_>,
     period: Option<Period>,
 ) -> impl Iterator<Item = (Minutes, u32)> {
     day.hours
-        .on(day.book.date)
+        .on(day.schedule.date)
         .filter(move |slot| {
             slot.admits(&candidate.service.id) && period.is_none_or(|period| period == slot.period)
         })
@@ -64,7 +64,7 @@ fn check_period(day: &Day<'_>, candidate: &Candidate<'_>, period: Period) -> Res
     }
 }
 
-/// A booking under review will need its minutes somewhere in the day.
+/// A booking under review gets its time later, so its minutes only have to fit somewhere in the day.
 fn check_day(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let booked: Minutes = day.holding(candidate).map(|booking| booking.total_minutes).sum();
     match capacity(day, candidate, None).saturating_sub(booked) {
@@ -77,7 +77,7 @@ fn check_daily_minutes(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), R
     let limit =
         candidate.service.limit.filter(|limit| limit.is_active).and_then(|limit| limit.daily_limit_minutes);
     let Some(limit) = limit else { return Ok(()) };
-    let own = |booking: &&crate::schedule::Booking| booking.service == candidate.service.id;
+    let own = |booking: &&Booking| booking.service == candidate.service.id;
     let consumed: Minutes = day.holding(candidate).filter(own).map(|booking| booking.total_minutes).sum();
     let requested = candidate.total_minutes;
     if consumed + requested <= limit {

@@ -1,12 +1,12 @@
-//! The legacy rule set: a day holds so many bookings of an enum value.
+//! The legacy rule set: a day takes a limited number of bookings of each service.
 //!
-//! Source: `service_reservation_limits.dailyLimit` of the old system. A service without an enum value is unknown to
-//! this rule set and not limited by it.
+//! Source: `service_reservation_limits.dailyLimit` of the old system. It never limits a service without an enum value,
+//! because the old system does not know such a service.
 
 use super::{Candidate, Day};
 use crate::schedule::Rejection;
 
-/// The day holds fewer bookings of the service than it may.
+/// Checks that the day has fewer bookings of the service than its daily limit.
 pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let service = candidate.service;
     match service.limit {

@@ -1,14 +1,16 @@
-//! The rules that hold for everybody: the clinic is open, the time is not closed, no seat is taken twice.
+//! The rules for every booking, whatever the rule set: the clinic is open, the time is not closed, no seat is booked
+//! twice. No limit of a rule set belongs here.
 
 use super::{Candidate, Day};
 use crate::hours::ClinicSlot;
 use crate::id::ServiceId;
-use crate::schedule::{Rejection, SlotAssignment};
+use crate::schedule::{Closure, Rejection, SlotAssignment};
 use crate::time::{ClockTime, Period, Span};
 
-/// The clinic treats then, and staff have not closed the time.
+/// Checks that the clinic is open at that time and that staff have not closed it.
 pub fn check_open(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    let mut slots = day.hours.on(day.book.date).filter(|slot| slot.admits(&candidate.service.id)).peekable();
+    let mut slots =
+        day.hours.on(day.schedule.date).filter(|slot| slot.admits(&candidate.service.id)).peekable();
     if slots.peek().is_none() {
         return Err(Rejection::ClinicClosed);
     }
@@ -23,20 +25,18 @@ pub fn check_open(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Reject
 }
 
 fn check_not_closed(day: &Day<'_>, service: &ServiceId, span: Span) -> Result<(), Rejection> {
-    match day.book.closures().find(|closure| closure.concerns(service) && closure.span.overlaps(span)) {
+    match day.schedule.closures().find(|closure| closure.applies_to(service) && closure.span.overlaps(span)) {
         Some(closure) => Err(Rejection::TimeClosed { reason: closure.reason.clone() }),
         None => Ok(()),
     }
 }
 
-/// A period is open while one of its stretches is not closed as a whole.
+/// A period is open unless closures cover each of its clinic slots completely.
 fn check_period_open(day: &Day<'_>, service: &ServiceId, period: Period) -> Result<(), Rejection> {
     let mut refusal = Rejection::OutsideHours;
-    for slot in day.hours.on(day.book.date).filter(|slot| slot.period == period && slot.admits(service)) {
-        let closed = |closure: &&crate::schedule::Closure| {
-            closure.concerns(service) && closure.span.encloses(slot.span)
-        };
-        match day.book.closures().find(closed) {
+    for slot in day.hours.on(day.schedule.date).filter(|slot| slot.period == period && slot.admits(service)) {
+        let closed = |closure: &&Closure| closure.applies_to(service) && closure.span.encloses(slot.span);
+        match day.schedule.closures().find(closed) {
             Some(closure) => refusal = Rejection::TimeClosed { reason: closure.reason.clone() },
             None => return Ok(()),
         }
@@ -44,7 +44,7 @@ fn check_period_open(day: &Day<'_>, service: &ServiceId, period: Period) -> Resu
     Err(refusal)
 }
 
-/// At no minute of the booking do as many run as may.
+/// Checks that a seat is free at every minute of the booking.
 pub fn check_seat(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let Some(span) = candidate.placement.span(candidate.total_minutes) else {
         return Ok(());
@@ -57,18 +57,18 @@ pub fn check_seat(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Reject
     }
 }
 
-/// The stretch whose seats a booking of this service takes at this time: one of its own before a shared one.
+/// The clinic slot whose seats a booking of this service takes at this time. A slot of its own comes before a shared one.
 pub fn seat_slot<'a>(day: &Day<'a>, service: &ServiceId, start: ClockTime) -> Option<&'a ClinicSlot> {
     day.hours
-        .on(day.book.date)
+        .on(day.schedule.date)
         .filter(|slot| slot.admits(service) && slot.span.contains(start))
         .max_by_key(|slot| slot.service.is_some())
 }
 
-/// The most seats of the candidate's pool that are taken at any minute of a span.
+/// The maximum number of the candidate's seats that are taken at any minute of a span.
 ///
-/// Bookings that follow one another share a seat, so it is the peak that counts, not the number that overlap. Any set
-/// of intervals whose peak is `n` can be seated on `n` chairs.
+/// Consecutive bookings share a seat, so the peak counts and not the number of overlapping bookings: intervals with a
+/// peak of `n` always fit on `n` seats.
 pub fn taken(day: &Day<'_>, candidate: &Candidate<'_>, span: Span) -> u32 {
     let pool =
         |service: &ServiceId, start| seat_slot(day, service, start).and_then(|slot| slot.service.clone());
@@ -80,7 +80,7 @@ pub fn taken(day: &Day<'_>, candidate: &Candidate<'_>, span: Span) -> u32 {
         .filter(|(booking, occupied)| pool(&booking.service, occupied.start) == own_pool)
         .flat_map(|(_, occupied)| [(occupied.start.max(span.start), 1), (occupied.end, -1)])
         .collect();
-    // At one time a seat is freed before it is taken again: -1 sorts before 1.
+    // A seat that is freed at some minute can be taken at the same minute: -1 sorts before 1.
     edges.sort_unstable();
     let running = edges.into_iter().scan(0i32, |running, (_, change)| {
         *running += change;

@@ -1,145 +1,195 @@
-//! What may be asked of a page.
+//! The commands on a day schedule. They carry sealed texts only, and they decide nothing.
+
+use std::fmt;
 
 use super::event::ReservationImported;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::requested_time::ParsedTime;
 use crate::sealed::Sealed;
 use crate::time::{ClockTime, Period, Span};
-use crate::vocabulary::{ReadModel, Status};
+use crate::vocabulary::{RuleSet, Status};
 
-/// What may be asked of a page.
+/// A command on a day schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScheduleCommand {
     /// Book.
     Request(RequestReservation),
-    /// Take over a booking of the old system. Imported history is fact: it is never refused for capacity.
+    /// Import a booking of the old system. Imports are never rejected for capacity, because they are facts already.
     Import(ReservationImported),
-    /// Take over a booking again, as it stands in the old system now. No more than the first time is it refused for capacity.
+    /// Import a booking again after it changed in the old system. Not rejected for capacity either.
     Reimport {
-        /// How it stands.
+        /// The booking as the old system has it now.
         row: ReservationImported,
-        /// The version that the row was compared with: it must not have changed since.
+        /// The version that the row was compared with. The booking must still have it.
         expected_version: u32,
     },
     /// Change a booking.
     Change {
-        /// Which one.
+        /// The booking.
         reservation: ReservationId,
-        /// The version that the caller saw, where it must not have changed since.
+        /// If set, the version that the booking must still have.
         expected_version: Option<u32>,
-        /// How.
-        change: Change,
+        /// The change.
+        change: ReservationChange,
     },
-    /// Close a stretch of the day.
+    /// Close a span of time to new bookings.
     CloseTime(CloseTime),
-    /// Lift a closure.
+    /// Remove a closure.
     ReopenTime(ClosureId),
 }
 
-/// A booking to be.
+/// A request for a booking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestReservation {
-    /// Its id for ever; made from the idempotency key, so that a repeated request finds its own booking.
+    /// Derived from the idempotency key if there is one, so that a repeated request finds its own booking.
     pub reservation: ReservationId,
-    /// Whose it is.
+    /// The patient.
     pub subject: SubjectId,
-    /// The patient's details, and the raw wish where it was not understood.
+    /// The patient's details, with the text of the requested time if it could not be parsed.
     pub details: Sealed,
-    /// What is to be done.
+    /// The requested service.
     pub service: ServiceId,
-    /// The raw wish where it was understood.
-    pub wish: Option<Box<str>>,
-    /// What the wish was understood as.
-    pub understood: ParsedTime,
-    /// The rule set that judges it: that of the read model the client is routed to.
-    pub judge: ReadModel,
+    /// The text of the requested time, only if it could be parsed.
+    pub requested_time: Option<Box<str>>,
+    /// The meaning of that text.
+    pub parsed_time: ParsedTime,
+    /// The rule set that decides.
+    pub rules: RuleSet,
 }
 
-/// A change to a booking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Another status.
-    Status(StatusChange),
-    /// Another time of the same day.
+/// A change to a booking. Free text is sealed when the domain decides; callers write it as a `String`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ReservationChange<Text = Sealed> {
+    /// Accept it.
+    Confirm,
+    /// Decline it.
+    Reject {
+        /// The reason, if one was given.
+        reason: Option<Text>,
+    },
+    /// Cancel it.
+    Cancel {
+        /// The reason, if one was given.
+        reason: Option<Text>,
+    },
+    /// Record that the treatment took place.
+    Complete,
+    /// Record that the patient did not appear.
+    MarkNoShow,
+    /// Undo a no-show.
+    CorrectNoShow {
+        /// The reason.
+        reason: Text,
+    },
+    /// Move it to another time of the same day.
     Reschedule {
-        /// When.
+        /// New start of the treatment.
         start: ClockTime,
-        /// The rule set that judges it.
-        judge: ReadModel,
+        /// The rule set that decides.
+        rules: RuleSet,
     },
-    /// A time for a booking that has none.
+    /// Give a time to a booking that has none.
     AssignTime {
-        /// When.
+        /// Start of the treatment.
         start: ClockTime,
-        /// The rule set that judges it.
-        judge: ReadModel,
+        /// The rule set that decides.
+        rules: RuleSet,
     },
-    /// What somebody read in a wish that was not understood.
-    ReadWish(ReviewedTime),
-    /// The staff's note, in place of an earlier one.
-    WriteAdminNote {
-        /// The note.
-        note: Sealed,
-    },
+    /// Set the meaning of a requested time that could not be parsed.
+    ReviewTime(ReviewedTime),
+    /// Replace the staff's note.
+    WriteAdminNote(Text),
 }
 
-/// What a person takes a wish for that was not understood.
+/// The meaning that a person gives to a requested time that could not be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReviewedTime {
     /// A time of day.
     At(ClockTime),
-    /// A half of the day, and no more.
+    /// A half-day.
     Period(Period),
 }
 
-/// A change of status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StatusChange {
-    /// Expect the patient.
-    Confirm,
-    /// Decline.
-    Reject {
-        /// Why.
-        reason: Option<Sealed>,
-    },
-    /// Call it off.
-    Cancel {
-        /// Why.
-        reason: Option<Sealed>,
-    },
-    /// The treatment took place.
-    Complete,
-    /// The patient did not come.
-    MarkNoShow,
-    /// The patient had come after all.
-    CorrectNoShow {
-        /// Why.
-        reason: Sealed,
-    },
-}
-
-impl StatusChange {
-    /// The status it leads to.
-    pub const fn target(&self) -> Status {
+impl<Text> ReservationChange<Text> {
+    /// A name for logs and metrics, without any free text.
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Confirm | Self::CorrectNoShow { .. } => Status::Confirmed,
-            Self::Reject { .. } => Status::Rejected,
-            Self::Cancel { .. } => Status::Cancelled,
-            Self::Complete => Status::Completed,
-            Self::MarkNoShow => Status::NoShow,
+            Self::Confirm => "confirm",
+            Self::Reject { .. } => "reject",
+            Self::Cancel { .. } => "cancel",
+            Self::Complete => "complete",
+            Self::MarkNoShow => "mark_no_show",
+            Self::CorrectNoShow { .. } => "correct_no_show",
+            Self::Reschedule { .. } => "reschedule",
+            Self::AssignTime { .. } => "assign_time",
+            Self::ReviewTime(_) => "review_time",
+            Self::WriteAdminNote(_) => "write_admin_note",
         }
+    }
+
+    /// The status it leads to, if it changes the status.
+    pub const fn target_status(&self) -> Option<Status> {
+        match self {
+            Self::Confirm | Self::CorrectNoShow { .. } => Some(Status::Confirmed),
+            Self::Reject { .. } => Some(Status::Rejected),
+            Self::Cancel { .. } => Some(Status::Cancelled),
+            Self::Complete => Some(Status::Completed),
+            Self::MarkNoShow => Some(Status::NoShow),
+            Self::Reschedule { .. }
+            | Self::AssignTime { .. }
+            | Self::ReviewTime(_)
+            | Self::WriteAdminNote(_) => None,
+        }
+    }
+
+    /// The free text, if it has any.
+    pub const fn text(&self) -> Option<&Text> {
+        match self {
+            Self::Reject { reason } | Self::Cancel { reason } => reason.as_ref(),
+            Self::CorrectNoShow { reason } => Some(reason),
+            Self::WriteAdminNote(note) => Some(note),
+            Self::Confirm
+            | Self::Complete
+            | Self::MarkNoShow
+            | Self::Reschedule { .. }
+            | Self::AssignTime { .. }
+            | Self::ReviewTime(_) => None,
+        }
+    }
+
+    /// The same change with another form of its text. `None` if it needs a text and `text` is none.
+    pub fn with_text<Other>(self, text: Option<Other>) -> Option<ReservationChange<Other>> {
+        Some(match self {
+            Self::Confirm => ReservationChange::Confirm,
+            Self::Reject { .. } => ReservationChange::Reject { reason: text },
+            Self::Cancel { .. } => ReservationChange::Cancel { reason: text },
+            Self::Complete => ReservationChange::Complete,
+            Self::MarkNoShow => ReservationChange::MarkNoShow,
+            Self::CorrectNoShow { .. } => ReservationChange::CorrectNoShow { reason: text? },
+            Self::Reschedule { start, rules } => ReservationChange::Reschedule { start, rules },
+            Self::AssignTime { start, rules } => ReservationChange::AssignTime { start, rules },
+            Self::ReviewTime(time) => ReservationChange::ReviewTime(time),
+            Self::WriteAdminNote(_) => ReservationChange::WriteAdminNote(text?),
+        })
     }
 }
 
-/// A closure to be.
+/// Prints the name only: the text may still be in plain.
+impl<Text> fmt::Debug for ReservationChange<Text> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A request to close a span of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseTime {
-    /// Its id for ever.
+    /// Derived from the idempotency key if there is one.
     pub closure: ClosureId,
-    /// From when until when.
+    /// The closed time.
     pub span: Span,
-    /// For which service; none means all.
+    /// The service it applies to; `None` for all.
     pub service: Option<ServiceId>,
-    /// Why, as booking clients are told.
+    /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
 }

@@ -1,9 +1,10 @@
-//! What comes of a command on a page: the events it causes, none where its effect is already there, or the fact that
-//! stops it.
+//! Decides a command on a day schedule: the events it causes, no event if its effect exists already, or a rejection.
+//!
+//! It never reads a clock, an id source or a view; all of that comes in through the command and the context.
 
 use chrono::{Days, NaiveDateTime};
 
-use super::command::{Change, CloseTime, RequestReservation, ReviewedTime, ScheduleCommand, StatusChange};
+use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationImported,
     ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected, ReservationRequested,
@@ -18,108 +19,113 @@ use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
 use crate::rules::{self, Candidate, Day};
 use crate::time::ClockTime;
-use crate::vocabulary::{ReadModel, Status};
+use crate::vocabulary::{ReadModel, RuleSet, Status};
 
-/// How far ahead bookings are taken.
+/// How many days ahead a booking can be made.
 pub const MAX_DAYS_AHEAD: u64 = 366;
 
-/// Bookings and closures on one page, at most.
-pub const MAX_PAGE_ENTRIES: usize = 10_000;
+/// Maximum number of bookings and closures on one day.
+pub const MAX_DAY_ENTRIES: usize = 10_000;
 
-/// What a decision needs to know beside the page.
+/// The state outside the day schedule that a decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionContext<'a> {
     /// The clinic's services.
     pub catalog: &'a Catalog,
     /// The clinic's hours.
     pub hours: &'a Hours,
-    /// What the clinic's clock and calendar show.
+    /// The current local time in the clinic's zone.
     pub now: NaiveDateTime,
-    /// The rule set that judges no more, because its view is retired.
+    /// The view that is retired, whose rule set no longer applies.
     pub retired: Option<ReadModel>,
 }
 
 impl DecisionContext<'_> {
-    /// The rule set that judges where this one was asked for, and the one that is heard beside it.
-    const fn rule_sets(&self, wanted: ReadModel) -> (ReadModel, Option<ReadModel>) {
-        use ReadModel::{Dynamic, Legacy};
-        match (self.retired, wanted) {
+    /// The rule set that decides a request for `requested`, and the one that is evaluated for comparison.
+    const fn rule_sets(&self, requested: RuleSet) -> (RuleSet, Option<RuleSet>) {
+        use RuleSet::{Dynamic, Legacy};
+        match (self.retired, requested) {
             (None, Legacy) => (Legacy, Some(Dynamic)),
             (None, Dynamic) => (Dynamic, Some(Legacy)),
-            (Some(Legacy), _) => (Dynamic, None),
-            (Some(Dynamic), _) => (Legacy, None),
+            (Some(ReadModel::Legacy), _) => (Dynamic, None),
+            (Some(ReadModel::Dynamic), _) => (Legacy, None),
         }
     }
 }
 
-/// Decides one command on one page.
+/// Decides one command on one day schedule.
 pub fn decide(
-    book: &DaySchedule,
+    schedule: &DaySchedule,
     command: ScheduleCommand,
-    desk: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     match command {
-        ScheduleCommand::Request(request) => decide_request(book, request, desk),
-        ScheduleCommand::Import(imported) => decide_import(book, imported),
-        ScheduleCommand::Reimport { row, expected_version } => decide_reimport(book, row, expected_version),
+        ScheduleCommand::Request(request) => decide_request(schedule, request, context),
+        ScheduleCommand::Import(imported) => decide_import(schedule, imported),
+        ScheduleCommand::Reimport { row, expected_version } => {
+            decide_reimport(schedule, row, expected_version)
+        }
         ScheduleCommand::Change { reservation, expected_version, change } => {
-            let booking = book
+            let booking = schedule
                 .booking(&reservation)
                 .ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
             check_version(booking, expected_version)?;
-            decide_change(book, reservation, booking, change, desk)
+            decide_change(schedule, reservation, booking, change, context)
         }
-        ScheduleCommand::CloseTime(wanted) => decide_closure(book, wanted, desk),
-        ScheduleCommand::ReopenTime(closure) => decide_reopening(book, closure),
+        ScheduleCommand::CloseTime(command) => decide_closure(schedule, command, context),
+        ScheduleCommand::ReopenTime(closure) => decide_reopening(schedule, closure),
     }
 }
 
 fn decide_request(
-    book: &DaySchedule,
+    schedule: &DaySchedule,
     request: RequestReservation,
-    desk: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let placement = SlotAssignment::of(request.understood, desk.hours, book.date);
-    if let Some(own) = book.booking(&request.reservation) {
+    let placement = SlotAssignment::from_parsed(request.parsed_time, context.hours, schedule.date);
+    if let Some(own) = schedule.booking(&request.reservation) {
         let same = own.subject == request.subject && own.service == request.service;
         return if same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
-    check_room(book)?;
-    check_calendar(book, &placement, desk.now)?;
-    let service = desk.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
+    check_capacity(schedule)?;
+    check_calendar(schedule, &placement, context.now)?;
+    let service = context.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
     if !service.is_active {
         return Err(Rejection::ServiceInactive);
     }
-    let other_verdict = judge(book, service, &placement, None, request.judge, desk)?;
+    let (judged_by, other_verdict) = evaluate(schedule, service, &placement, None, request.rules, context)?;
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,
         details: request.details,
         service: ServiceSnapshot::from(service),
-        date: book.date,
-        wish: request.wish,
+        date: schedule.date,
+        wish: request.requested_time,
         placement,
-        judged_by: desk.rule_sets(request.judge).0,
+        judged_by,
         other_verdict,
     })])
 }
 
-fn decide_import(book: &DaySchedule, imported: ReservationImported) -> Result<Vec<ScheduleEvent>, Rejection> {
-    if book.booking(&imported.reservation).is_some() {
+fn decide_import(
+    schedule: &DaySchedule,
+    imported: ReservationImported,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
+    if schedule.booking(&imported.reservation).is_some() {
         return Ok(vec![]);
     }
-    check_room(book)?;
+    check_capacity(schedule)?;
     Ok(vec![ScheduleEvent::ReservationImported(imported)])
 }
 
-/// Whether the row has changed is for the caller to say, who can open what is sealed; what it was compared with must still
-/// stand.
+/// The caller compares the row with the booking, because that takes the keys of the sealed texts. The booking must not
+/// have changed since.
 fn decide_reimport(
-    book: &DaySchedule,
+    schedule: &DaySchedule,
     row: ReservationImported,
     compared_with: u32,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let booking = book
+    let booking = schedule
         .booking(&row.reservation)
         .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
     check_version(booking, Some(compared_with))?;
@@ -127,158 +133,151 @@ fn decide_reimport(
 }
 
 fn decide_change(
-    book: &DaySchedule,
+    schedule: &DaySchedule,
     reservation: ReservationId,
     booking: &Booking,
-    change: Change,
-    desk: &DecisionContext<'_>,
+    change: ReservationChange,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    match change {
-        Change::Reschedule { start, judge } => {
-            let placed = replace(book, &reservation, booking, start, judge, desk)?;
-            let event = |placement| {
-                ScheduleEvent::ReservationRescheduled(ReservationRescheduled { reservation, placement })
-            };
-            Ok(placed.map(event).into_iter().collect())
+    use ReservationChange::{
+        AssignTime, Cancel, Complete, Confirm, CorrectNoShow, MarkNoShow, Reject, Reschedule, ReviewTime,
+        WriteAdminNote,
+    };
+    if let Some(target) = change.target_status() {
+        let is_correction = matches!(change, CorrectNoShow { .. });
+        match transition(booking.status, target, is_correction) {
+            Transition::Allowed => {}
+            Transition::AlreadyThere => return Ok(vec![]),
+            Transition::NotAllowed => {
+                return Err(Rejection::TransitionNotAllowed { from: booking.status, to: target });
+            }
         }
-        Change::AssignTime { start, judge } => {
-            let placed = replace(book, &reservation, booking, start, judge, desk)?;
-            let event = |placement| {
-                ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })
-            };
-            Ok(placed.map(event).into_iter().collect())
-        }
-        Change::ReadWish(meant) => decide_reading(book, reservation, booking, meant, desk),
-        Change::WriteAdminNote { note } => {
-            Ok(vec![ScheduleEvent::AdminNoteWritten(AdminNoteWritten { reservation, note })])
-        }
-        Change::Status(turn) => decide_turn(reservation, booking.status, turn),
     }
+    let event = match change {
+        Confirm => ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
+        Reject { reason } => ScheduleEvent::ReservationRejected(ReservationRejected { reservation, reason }),
+        Cancel { reason } => {
+            ScheduleEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
+        }
+        Complete => ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation }),
+        MarkNoShow => ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation }),
+        CorrectNoShow { reason } => {
+            ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
+        }
+        Reschedule { start, rules } => {
+            let placement = decide_move(schedule, &reservation, booking, start, rules, context)?;
+            let Some(placement) = placement else { return Ok(vec![]) };
+            ScheduleEvent::ReservationRescheduled(ReservationRescheduled { reservation, placement })
+        }
+        AssignTime { start, rules } => {
+            let placement = decide_move(schedule, &reservation, booking, start, rules, context)?;
+            let Some(placement) = placement else { return Ok(vec![]) };
+            ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })
+        }
+        ReviewTime(time) => {
+            let placement = decide_review(schedule, &reservation, booking, time, context)?;
+            let Some(placement) = placement else { return Ok(vec![]) };
+            ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })
+        }
+        WriteAdminNote(note) => ScheduleEvent::AdminNoteWritten(AdminNoteWritten { reservation, note }),
+    };
+    Ok(vec![event])
 }
 
-/// What a person read in a wish. A half of the day takes no seat and is never refused. A time does: on a day that is not
-/// over the clinic has to be open then and the seat free, for nobody may be given a seat that another has. The limits of a
-/// rule set are not asked: the booking is one of the day's already.
-fn decide_reading(
-    book: &DaySchedule,
-    reservation: ReservationId,
+/// Decides the slot of a booking whose requested time a person has reviewed; `None` if it has that slot already.
+///
+/// A half-day takes no seat and is never rejected. A time on a day that is not over needs an open clinic and a free
+/// seat. The limits of a rule set do not apply, because the booking already counts towards the day.
+fn decide_review(
+    schedule: &DaySchedule,
+    reservation: &ReservationId,
     booking: &Booking,
-    meant: ReviewedTime,
-    desk: &DecisionContext<'_>,
-) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let placement = match meant {
-        ReviewedTime::At(start) => SlotAssignment::at(start, desk.hours, book.date),
+    reviewed_time: ReviewedTime,
+    context: &DecisionContext<'_>,
+) -> Result<Option<SlotAssignment>, Rejection> {
+    let placement = match reviewed_time {
+        ReviewedTime::At(start) => SlotAssignment::at(start, context.hours, schedule.date),
         ReviewedTime::Period(period) => SlotAssignment::Period(period),
     };
-    check_sayable(&placement)?;
+    check_not_after_midnight(&placement)?;
     if booking.placement == placement {
-        return Ok(vec![]);
+        return Ok(None);
     }
-    if !booking.has_unread_wish {
-        return Err(Rejection::WishUnderstood);
+    if !booking.is_reviewable {
+        return Err(Rejection::TimeNotReviewable);
     }
     let takes_seat = placement.start().is_some() && booking.status.holds_seat();
-    if takes_seat && book.date >= desk.now.date() {
-        let service = desk.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
+    if takes_seat && schedule.date >= context.now.date() {
+        let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
         let candidate = Candidate {
             service,
             total_minutes: booking.total_minutes,
             placement: &placement,
-            ignoring: Some(&reservation),
+            ignoring: Some(reservation),
         };
-        rules::check_for_everybody(&Day { book, hours: desk.hours, now: desk.now }, &candidate)?;
+        rules::check_common(&Day { schedule, hours: context.hours, now: context.now }, &candidate)?;
     }
-    Ok(vec![ScheduleEvent::ReservationTimeAssigned(ReservationTimeAssigned { reservation, placement })])
+    Ok(Some(placement))
 }
 
-fn decide_turn(
-    reservation: ReservationId,
-    from: Status,
-    turn: StatusChange,
-) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let to = turn.target();
-    // Only a correction, which says why, leads back from a no-show; and it leads from nowhere else.
-    let corrects = matches!(turn, StatusChange::CorrectNoShow { .. });
-    let wrong_way = from != to && corrects != (from == Status::NoShow);
-    match transition(from, to) {
-        Step::Allowed if !wrong_way => {}
-        Step::AlreadyThere => return Ok(vec![]),
-        Step::Allowed | Step::NotAllowed => return Err(Rejection::TransitionNotAllowed { from, to }),
-    }
-    Ok(vec![match turn {
-        StatusChange::Confirm => ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
-        StatusChange::Reject { reason } => {
-            ScheduleEvent::ReservationRejected(ReservationRejected { reservation, reason })
-        }
-        StatusChange::Cancel { reason } => {
-            ScheduleEvent::ReservationCancelled(ReservationCancelled { reservation, reason })
-        }
-        StatusChange::Complete => ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation }),
-        StatusChange::MarkNoShow => {
-            ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation })
-        }
-        StatusChange::CorrectNoShow { reason } => {
-            ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
-        }
-    }])
-}
-
-/// A step from one status to another.
-enum Step {
+/// The result of looking up a change of status.
+enum Transition {
     AlreadyThere,
     Allowed,
     NotAllowed,
 }
 
-/// The transition table. What is not in it is final.
-fn transition(from: Status, to: Status) -> Step {
+/// The transition table. A status that has no row here is final.
+fn transition(from: Status, to: Status, is_correction: bool) -> Transition {
     use Status::{Cancelled, Completed, Confirmed, NoShow, Pending, Rejected};
     match (from, to) {
-        (from, to) if from == to => Step::AlreadyThere,
+        (from, to) if from == to => Transition::AlreadyThere,
+        // A no-show is undone only by a correction, which has a reason, and a correction undoes nothing else.
+        (from, _) if is_correction != (from == NoShow) => Transition::NotAllowed,
         (Pending, Confirmed | Rejected | Cancelled)
         | (Confirmed, Completed | Cancelled | NoShow)
-        | (NoShow, Confirmed) => Step::Allowed,
-        (Pending | Confirmed | NoShow | Cancelled | Completed | Rejected, _) => Step::NotAllowed,
+        | (NoShow, Confirmed) => Transition::Allowed,
+        (Pending | Confirmed | NoShow | Cancelled | Completed | Rejected, _) => Transition::NotAllowed,
     }
 }
 
-/// Where a booking stands after it was given another time; none where it stands there already.
-fn replace(
-    book: &DaySchedule,
+/// Decides the slot of a booking that gets another time; `None` if it has that slot already.
+fn decide_move(
+    schedule: &DaySchedule,
     reservation: &ReservationId,
     booking: &Booking,
     start: ClockTime,
-    judged_by: ReadModel,
-    desk: &DecisionContext<'_>,
+    rules: RuleSet,
+    context: &DecisionContext<'_>,
 ) -> Result<Option<SlotAssignment>, Rejection> {
-    let placement = SlotAssignment::at(start, desk.hours, book.date);
-    check_sayable(&placement)?;
+    let placement = SlotAssignment::at(start, context.hours, schedule.date);
+    check_not_after_midnight(&placement)?;
     if booking.placement == placement {
         return Ok(None);
     }
     if !booking.status.holds_seat() {
         return Err(Rejection::NotMovable(booking.status));
     }
-    // A day that is over is history: a time that is written in later is a fact, and is not refused for capacity.
-    if book.date >= desk.now.date() {
-        let service = desk.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
-        judge(book, service, &placement, Some((reservation, booking)), judged_by, desk)?;
+    // A time that staff enter after the day is over is a fact, so it is not rejected for capacity.
+    if schedule.date >= context.now.date() {
+        let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
+        evaluate(schedule, service, &placement, Some((reservation, booking)), rules, context)?;
     }
     Ok(Some(placement))
 }
 
-/// Judges a placement by the rules that hold for everybody and by the routed rule set, or the one that is left where that
-/// is retired. Returns the code with which the other rule set, where it is heard, would have refused.
-fn judge(
-    book: &DaySchedule,
+/// Evaluates the common rules and the requested rule set, or the remaining one after a retirement. Returns the rule set
+/// that decided, and the code with which the other one would have rejected the booking.
+fn evaluate(
+    schedule: &DaySchedule,
     service: &Service,
     placement: &SlotAssignment,
     moving: Option<(&ReservationId, &Booking)>,
-    wanted: ReadModel,
-    desk: &DecisionContext<'_>,
-) -> Result<Option<Box<str>>, Rejection> {
-    let (judged_by, other) = desk.rule_sets(wanted);
-    let day = Day { book, hours: desk.hours, now: desk.now };
+    requested: RuleSet,
+    context: &DecisionContext<'_>,
+) -> Result<(RuleSet, Option<Box<str>>), Rejection> {
+    let (judged_by, other) = context.rule_sets(requested);
+    let day = Day { schedule, hours: context.hours, now: context.now };
     let candidate = Candidate {
         service,
         total_minutes: moving.map_or(service.total_minutes(), |(_, booking)| booking.total_minutes),
@@ -287,42 +286,42 @@ fn judge(
     };
     rules::check(&day, &candidate, judged_by)?;
     let refusal = other.and_then(|other| rules::check(&day, &candidate, other).err());
-    Ok(refusal.map(|rejection| rejection.code().into()))
+    Ok((judged_by, refusal.map(|rejection| rejection.code().into())))
 }
 
 fn decide_closure(
-    book: &DaySchedule,
-    wanted: CloseTime,
-    desk: &DecisionContext<'_>,
+    schedule: &DaySchedule,
+    command: CloseTime,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    if book.closure(&wanted.closure).is_some() {
+    if schedule.closure(&command.closure).is_some() {
         return Ok(vec![]);
     }
-    check_room(book)?;
-    if wanted.span.minutes() == 0 {
+    check_capacity(schedule)?;
+    if command.span.minutes() == 0 {
         return Err(Rejection::ClosureEmpty);
     }
-    if let Some(unknown) = wanted.service.as_ref().filter(|id| desk.catalog.get(id).is_none()) {
+    if let Some(unknown) = command.service.as_ref().filter(|id| context.catalog.get(id).is_none()) {
         return Err(Rejection::ClosureServiceNotFound(unknown.clone()));
     }
     Ok(vec![ScheduleEvent::TimeClosed(TimeClosed {
-        closure: wanted.closure,
-        date: book.date,
-        span: wanted.span,
-        service: wanted.service,
-        reason: wanted.reason,
+        closure: command.closure,
+        date: schedule.date,
+        span: command.span,
+        service: command.service,
+        reason: command.reason,
     })])
 }
 
-fn decide_reopening(book: &DaySchedule, closure: ClosureId) -> Result<Vec<ScheduleEvent>, Rejection> {
-    match book.closure(&closure) {
+fn decide_reopening(schedule: &DaySchedule, closure: ClosureId) -> Result<Vec<ScheduleEvent>, Rejection> {
+    match schedule.closure(&closure) {
         Some(_) => Ok(vec![ScheduleEvent::TimeReopened(TimeReopened { closure })]),
         None => Err(Rejection::ClosureNotFound(closure)),
     }
 }
 
-fn check_room(book: &DaySchedule) -> Result<(), Rejection> {
-    if book.len() < MAX_PAGE_ENTRIES { Ok(()) } else { Err(Rejection::PageFull) }
+fn check_capacity(schedule: &DaySchedule) -> Result<(), Rejection> {
+    if schedule.len() < MAX_DAY_ENTRIES { Ok(()) } else { Err(Rejection::ScheduleFull) }
 }
 
 fn check_version(booking: &Booking, expected: Option<u32>) -> Result<(), Rejection> {
@@ -335,26 +334,28 @@ fn check_version(booking: &Booking, expected: Option<u32>) -> Result<(), Rejecti
 }
 
 fn check_calendar(
-    book: &DaySchedule,
+    schedule: &DaySchedule,
     placement: &SlotAssignment,
     now: NaiveDateTime,
 ) -> Result<(), Rejection> {
     let today = now.date();
-    if book.date < today {
+    if schedule.date < today {
         return Err(Rejection::DatePassed);
     }
-    if today.checked_add_days(Days::new(MAX_DAYS_AHEAD)).is_some_and(|last| book.date > last) {
+    if today.checked_add_days(Days::new(MAX_DAYS_AHEAD)).is_some_and(|last| schedule.date > last) {
         return Err(Rejection::DateTooFarAhead);
     }
-    check_sayable(placement)?;
+    check_not_after_midnight(placement)?;
     match placement.start() {
-        Some(start) if book.date == today && start <= ClockTime::of(now) => Err(Rejection::TimePassed),
+        Some(start) if schedule.date == today && start <= ClockTime::from_local(now) => {
+            Err(Rejection::TimePassed)
+        }
         _ => Ok(()),
     }
 }
 
-/// The first hour of the day is outside any clinic's hours, and the old free-text column has no way to say it.
-fn check_sayable(placement: &SlotAssignment) -> Result<(), Rejection> {
+/// The old free-text column has no spelling for times before 01:00, and no clinic is open then.
+fn check_not_after_midnight(placement: &SlotAssignment) -> Result<(), Rejection> {
     match placement.start() {
         Some(start) if start.minutes() < 60 => Err(Rejection::OutsideHours),
         _ => Ok(()),

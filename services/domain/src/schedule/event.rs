@@ -1,6 +1,8 @@
-//! What happened on a page. Names and fields are storage format: they are added to, never changed.
+//! The events of a day schedule. Names and fields are storage format: fields may be added, but never changed.
 //!
-//! Each event carries what a view needs to be built from it alone. Who did it and when is in the metadata.
+//! Each event contains everything that a view needs. The actor and the time are in the metadata.
+
+#![expect(missing_docs, reason = "fields have the names of the storage format, which need no explanation")]
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,43 +12,31 @@ use crate::catalog::Service;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::sealed::Sealed;
 use crate::time::{Minutes, Span};
-use crate::vocabulary::{LegacyService, ReadModel, Status};
+use crate::vocabulary::{LegacyService, RuleSet, Status};
 
-/// Everything that can happen on a page.
+/// An event of a day schedule.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScheduleEvent {
-    /// A patient asked for a booking.
     ReservationRequested(ReservationRequested),
-    /// A booking of the old system was taken over as it stood.
+    /// A booking of the old system was imported.
     ReservationImported(ReservationImported),
-    /// A booking that was taken over has changed in the old system, and is taken over again as it stands there now.
+    /// An imported booking changed in the old system and was imported again.
     ReservationReimported(ReservationImported),
-    /// The clinic expects the patient.
     ReservationConfirmed(ReservationConfirmed),
-    /// The clinic declined.
     ReservationRejected(ReservationRejected),
-    /// It was called off.
     ReservationCancelled(ReservationCancelled),
-    /// The treatment took place.
     ReservationCompleted(ReservationCompleted),
-    /// The patient did not come.
     ReservationNoShowMarked(ReservationNoShowMarked),
-    /// The patient had come after all.
     ReservationNoShowCorrected(ReservationNoShowCorrected),
-    /// It was moved within the day.
     ReservationRescheduled(ReservationRescheduled),
-    /// Somebody read the raw wish and gave it a time.
     ReservationTimeAssigned(ReservationTimeAssigned),
-    /// Staff wrote their note on it.
     AdminNoteWritten(AdminNoteWritten),
-    /// A stretch of the day was closed.
     TimeClosed(TimeClosed),
-    /// A closure was lifted.
     TimeReopened(TimeReopened),
 }
 
 impl ScheduleEvent {
-    /// The booking that it is about, where it is about one.
+    /// The reservation it belongs to; `None` for closures.
     pub const fn reservation(&self) -> Option<&ReservationId> {
         match self {
             Self::ReservationRequested(e) => Some(&e.reservation),
@@ -65,20 +55,18 @@ impl ScheduleEvent {
     }
 }
 
-/// A service as it was when the booking was made.
+/// The service as it was at the time of the booking.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceSnapshot {
-    /// Its id.
     pub id: ServiceId,
-    /// Its code.
     pub code: Box<str>,
-    /// Its enum value in the old system, if it has one.
+    /// Its value in the old enum, if it has one.
     pub legacy: Option<LegacyService>,
-    /// Its Korean name.
+    /// Korean.
     pub name: Box<str>,
-    /// Length of the treatment in minutes.
+    /// Treatment time.
     pub duration: Minutes,
-    /// Time to clear up in minutes.
+    /// Time after the treatment before the next one.
     pub buffer: Minutes,
 }
 
@@ -95,157 +83,124 @@ impl From<&Service> for ServiceSnapshot {
     }
 }
 
-/// A patient asked for a booking. It starts out `PENDING`.
+/// A patient requested a booking. Its status is `PENDING`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationRequested {
-    /// Its id for ever.
     pub reservation: ReservationId,
-    /// Whose it is.
     pub subject: SubjectId,
-    /// The patient's details, and the raw wish where it was not understood.
+    /// The patient's details, with the text of the requested time if it could not be parsed.
     pub details: Sealed,
-    /// What is to be done.
     pub service: ServiceSnapshot,
-    /// On which day.
     pub date: NaiveDate,
-    /// The raw wish where it was understood; such a text can name a time and nothing else.
+    /// The text of the requested time, only if it could be parsed: such a text contains a time and nothing else.
     pub wish: Option<Box<str>>,
-    /// What the wish was understood as.
     pub placement: SlotAssignment,
-    /// The rule set that judged it.
-    pub judged_by: ReadModel,
-    /// The code with which the other rule set would have refused it.
+    /// The rule set that decided.
+    pub judged_by: RuleSet,
+    /// The rejection code of the other rule set, if it would have rejected the booking.
     pub other_verdict: Option<Box<str>>,
 }
 
-/// A booking of the old system, as it stood when it was taken over; the first time or again. Again, the placement is that
-/// which was decided here where the wish is still the one that it was decided on.
+/// A booking of the old system at the time of the import. A repeated import keeps a slot that was decided in Daybook
+/// unless the requested time changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationImported {
-    /// The old system's id.
+    /// The id in the old system.
     pub reservation: ReservationId,
-    /// Whose it is.
     pub subject: SubjectId,
-    /// The patient's details and notes, and the raw wish where it was not understood.
+    /// The patient's details and notes, with the text of the requested time if it could not be parsed.
     pub details: Sealed,
-    /// What is to be done.
     pub service: ServiceSnapshot,
-    /// On which day.
     pub date: NaiveDate,
-    /// The raw wish where it was understood.
+    /// The text of the requested time, only if it could be parsed.
     pub wish: Option<Box<str>>,
-    /// What the wish was understood as.
     pub placement: SlotAssignment,
-    /// Whether that was decided here, and not read from the wish. None where it was taken over for the first time, and in
-    /// what was recorded before there were rules of the clinic's own.
+    /// Whether the slot was decided in Daybook and not parsed from the text. `None` for a first import, and in events that
+    /// older releases wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_placed_here: Option<bool>,
-    /// Where it stood.
     pub status: Status,
-    /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-    /// When its status last changed.
     pub status_changed_at: DateTime<Utc>,
-    /// Who last changed its status.
     pub status_changed_by: Option<Box<str>>,
 }
 
-/// The clinic expects the patient.
+/// The clinic accepted the booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationConfirmed {
-    /// Which booking.
     pub reservation: ReservationId,
 }
 
-/// The clinic declined.
+/// The clinic declined the booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationRejected {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// Why.
     pub reason: Option<Sealed>,
 }
 
-/// It was called off.
+/// The booking was cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationCancelled {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// Why.
     pub reason: Option<Sealed>,
 }
 
 /// The treatment took place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationCompleted {
-    /// Which booking.
     pub reservation: ReservationId,
 }
 
-/// The patient did not come.
+/// The patient did not appear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationNoShowMarked {
-    /// Which booking.
     pub reservation: ReservationId,
 }
 
-/// The patient had come after all: the booking is confirmed again.
+/// A no-show was undone; the booking is confirmed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationNoShowCorrected {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// Why.
     pub reason: Sealed,
 }
 
-/// It was moved within the day.
+/// The booking moved to another time of the day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationRescheduled {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// Where it stands from here on.
     pub placement: SlotAssignment,
 }
 
-/// Somebody read the raw wish, or chose within the period, and gave the booking a time.
+/// A booking without a time got a slot, after a review or within its half-day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationTimeAssigned {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// Where it stands from here on.
     pub placement: SlotAssignment,
 }
 
-/// Staff wrote their note on a booking, in place of an earlier one.
+/// Staff replaced their note on a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdminNoteWritten {
-    /// Which booking.
     pub reservation: ReservationId,
-    /// The note.
     pub note: Sealed,
 }
 
-/// A stretch of the day was closed to new bookings.
+/// A span of time was closed to new bookings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeClosed {
-    /// Its id for ever.
     pub closure: ClosureId,
-    /// On which day.
     pub date: NaiveDate,
-    /// From when until when.
     #[serde(flatten)]
     pub span: Span,
-    /// For which service; none means all.
+    /// `None` for all services.
     pub service: Option<ServiceId>,
-    /// Why, as booking clients are told.
+    /// Booking clients see it.
     pub reason: Option<Box<str>>,
 }
 
-/// A closure was lifted.
+/// A closure was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeReopened {
-    /// Which closure.
     pub closure: ClosureId,
 }

@@ -1,129 +1,129 @@
-//! The facts that stop a command on a page. They are values for the caller, not errors of the system.
+//! The rejections of commands on a day schedule. They are business values for the caller, never system errors.
 
 use crate::id::{ClosureId, ReservationId, ServiceId};
 use crate::time::{ClockTime, Minutes, Period};
 use crate::vocabulary::Status;
 
-/// The fact that stopped a command.
+/// The business fact that prevented a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// No service has this id.
+    /// There is no service with this id.
     #[error("there is no such service")]
     ServiceNotFound,
-    /// The service can no longer be booked.
-    #[error("the service can no longer be booked")]
+    /// The service is deactivated.
+    #[error("the service cannot be booked any more")]
     ServiceInactive,
-    /// The day is over.
+    /// The date is in the past.
     #[error("the date has passed")]
     DatePassed,
-    /// The day is further ahead than bookings are taken.
-    #[error("bookings are taken up to {} days ahead", super::decide::MAX_DAYS_AHEAD)]
+    /// The date is too far in the future.
+    #[error("bookings are possible up to {} days ahead", super::decide::MAX_DAYS_AHEAD)]
     DateTooFarAhead,
-    /// The time of day is over.
+    /// The time is in the past.
     #[error("the time has passed")]
     TimePassed,
-    /// The clinic does not treat on this day.
+    /// The clinic has no hours for this service on this day.
     #[error("the clinic is closed on this day")]
     ClinicClosed,
-    /// The clinic does not treat at this time of this day.
+    /// The clinic is open on this day, but not at this time.
     #[error("the time is outside the clinic's hours")]
     OutsideHours,
-    /// Treatment and clearing up would run past the end of the clinic's hours.
-    #[error("the treatment takes {needed} minutes and {left} are left")]
+    /// Treatment and buffer would end after the clinic hours.
+    #[error("the treatment takes {needed} minutes, but only {left} are left")]
     DoesNotFit {
-        /// Minutes it takes.
+        /// Treatment plus buffer.
         needed: Minutes,
-        /// Minutes until the stretch ends.
+        /// Minutes until the clinic slot ends.
         left: Minutes,
     },
     /// Staff closed this time.
     #[error("the clinic has closed this time")]
     TimeClosed {
-        /// Why, as booking clients are told.
+        /// A reason that booking clients see.
         reason: Option<Box<str>>,
     },
-    /// As many bookings run at this time as may.
+    /// No seat is free at this time.
     #[error("the time is taken")]
     SlotTaken {
-        /// Up to three free times of the same period, nearest first.
+        /// Up to three free times of the same period, closest first.
         alternatives: Vec<ClockTime>,
     },
-    /// The period has not enough minutes left.
+    /// The half-day does not have enough minutes left.
     #[error("the {} has {left} minutes left", period.as_str())]
     PeriodFull {
-        /// Which half of the day.
+        /// The half of the day.
         period: Period,
-        /// Minutes left in it.
+        /// Minutes left.
         left: Minutes,
     },
-    /// The day has not enough minutes left.
+    /// The day does not have enough minutes left.
     #[error("the day has {left} minutes left")]
     DayFull {
-        /// Minutes left in it.
+        /// Minutes left.
         left: Minutes,
     },
-    /// The day holds as many bookings of the service as it may.
-    #[error("the day holds {limit} bookings of this service, as many as it may")]
+    /// The daily number of bookings of the service is reached.
+    #[error("the limit of {limit} bookings of this service per day is reached")]
     DailyCountReached {
-        /// Bookings a day.
+        /// Bookings per day.
         limit: u32,
     },
-    /// The day holds as many minutes of the service as it may.
+    /// The daily minutes of the service are used up.
     #[error(
-        "{consumed} of {limit} minutes of this service are booked on this day; {requested} more do not fit"
+        "{consumed} of {limit} minutes of this service are booked on this day, so {requested} more do not fit"
     )]
     DailyMinutesReached {
-        /// Minutes a day.
+        /// Minutes per day.
         limit: Minutes,
-        /// Minutes booked.
+        /// Minutes booked already.
         consumed: Minutes,
-        /// Minutes asked for.
+        /// Minutes of this request.
         requested: Minutes,
     },
-    /// The page is at its bound.
-    #[error("the day holds as many entries as a page may")]
-    PageFull,
-    /// The same idempotency key came with another booking.
+    /// The day has the maximum number of entries.
+    #[error("the day has {} bookings and closures, which is the maximum", super::decide::MAX_DAY_ENTRIES)]
+    ScheduleFull,
+    /// The idempotency key belongs to a different request.
     #[error("the idempotency key was used for another booking")]
     KeyReused,
-    /// No booking of this id is on the page.
+    /// There is no reservation with this id on this day.
     #[error("there is no reservation {0}")]
     ReservationNotFound(ReservationId),
-    /// The booking changed since the caller looked at it.
+    /// The reservation has changed since the caller read it.
     #[error("the reservation is at version {actual}, not {expected}")]
     VersionMismatch {
-        /// What the caller saw.
+        /// The version that the caller sent.
         expected: u32,
-        /// What is.
+        /// The current version.
         actual: u32,
     },
-    /// The transition table has no such step.
-    #[error("a reservation that is {from} cannot become {to}")]
+    /// The status cannot change in this way.
+    #[error("the status of a reservation cannot change from {from} to {to}")]
     TransitionNotAllowed {
-        /// Where it stands.
+        /// The current status.
         from: Status,
-        /// Where it was to go.
+        /// The requested status.
         to: Status,
     },
-    /// A booking that is over cannot be moved.
-    #[error("a reservation that is {0} cannot be given another time")]
+    /// A reservation with this status cannot get another time.
+    #[error("a reservation with the status {0} cannot be moved to another time")]
     NotMovable(Status),
-    /// Nobody need say what the wish means.
-    #[error("the wish was understood; a booking with a time is rescheduled instead")]
-    WishUnderstood,
-    /// No closure of this id is on the page.
+    /// The requested time could be parsed, so there is nothing to review.
+    #[error("the requested time needs no review: reschedule the reservation instead")]
+    TimeNotReviewable,
+    /// There is no closure with this id on this day.
     #[error("there is no closure {0}")]
     ClosureNotFound(ClosureId),
-    /// The closure ends before it starts.
+    /// The closure does not end after it starts.
     #[error("a closure must end after it starts")]
     ClosureEmpty,
-    /// A closure was asked for a service that is not there.
+    /// The closure names an unknown service.
     #[error("there is no service {0}")]
     ClosureServiceNotFound(ServiceId),
 }
 
 impl Rejection {
-    /// A name for metrics and for the record of differing verdicts. Storage format.
+    /// A code for metrics and for `other_verdict` in events. Storage format.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::ServiceNotFound => "SERVICE_NOT_FOUND",
@@ -140,13 +140,13 @@ impl Rejection {
             Self::DayFull { .. } => "DAY_FULL",
             Self::DailyCountReached { .. } => "DAILY_COUNT_REACHED",
             Self::DailyMinutesReached { .. } => "DAILY_MINUTES_REACHED",
-            Self::PageFull => "PAGE_FULL",
+            Self::ScheduleFull => "PAGE_FULL",
             Self::KeyReused => "KEY_REUSED",
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
             Self::VersionMismatch { .. } => "VERSION_MISMATCH",
             Self::TransitionNotAllowed { .. } => "TRANSITION_NOT_ALLOWED",
             Self::NotMovable(_) => "NOT_MOVABLE",
-            Self::WishUnderstood => "WISH_UNDERSTOOD",
+            Self::TimeNotReviewable => "WISH_UNDERSTOOD",
             Self::ClosureNotFound(_) => "CLOSURE_NOT_FOUND",
             Self::ClosureEmpty => "CLOSURE_EMPTY",
             Self::ClosureServiceNotFound(_) => "CLOSURE_SERVICE_NOT_FOUND",

@@ -1,4 +1,6 @@
-//! Where in its day a booking stands: at a time, somewhere in a half of the day, or not yet known.
+//! The slot of a booking in its day: a time, a half-day, or unknown until a review.
+//!
+//! It must never invent a time for a half-day or for a text that could not be parsed.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -7,42 +9,42 @@ use crate::hours::Hours;
 use crate::requested_time::{self, Ambiguity, ParsedTime};
 use crate::time::{ClockTime, Minutes, Period, Span};
 
-/// What a wish was understood as, on the day for which it was made.
+/// The slot that a requested time got on its day.
 ///
 /// Storage format: `{"at":{"start":"14:00","period":"AFTERNOON"}}`, `{"period":"MORNING"}` or
 /// `{"review":"AMBIGUOUS_HOUR"}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotAssignment {
-    /// At a time. The period is that of the clinic slot that contained it when the booking was placed.
+    /// A time. The period is that of the clinic slot that contained it when it was assigned.
     At {
         /// Start of the treatment.
         start: ClockTime,
         /// The half of the day.
         period: Period,
     },
-    /// Somewhere in a half of the day. No time is ever invented for it.
+    /// A half-day without a time.
     Period(Period),
-    /// Not known: a person has to look at the raw text.
+    /// Unknown: a person has to review the text.
     Review(Ambiguity),
 }
 
 impl SlotAssignment {
-    /// Places what was understood of a wish on a date.
-    pub fn of(understood: ParsedTime, hours: &Hours, date: NaiveDate) -> Self {
-        match understood {
+    /// The slot for a parsed time on a date.
+    pub fn from_parsed(parsed_time: ParsedTime, hours: &Hours, date: NaiveDate) -> Self {
+        match parsed_time {
             ParsedTime::At(start) => Self::at(start, hours, date),
             ParsedTime::Period(period) => Self::Period(period),
-            ParsedTime::Ambiguous(unclear) => Self::Review(unclear),
+            ParsedTime::Ambiguous(ambiguity) => Self::Review(ambiguity),
         }
     }
 
-    /// Places a booking at a time on a date.
+    /// The slot at a time on a date.
     pub fn at(start: ClockTime, hours: &Hours, date: NaiveDate) -> Self {
         Self::At { start, period: hours.period_of(date, start) }
     }
 
-    /// Start of the treatment, where it is known.
+    /// Start of the treatment, if known.
     pub const fn start(&self) -> Option<ClockTime> {
         match self {
             Self::At { start, .. } => Some(*start),
@@ -50,7 +52,7 @@ impl SlotAssignment {
         }
     }
 
-    /// The half of the day, where it is known.
+    /// The half of the day, if known.
     pub const fn period(&self) -> Option<Period> {
         match self {
             Self::At { period, .. } | Self::Period(period) => Some(*period),
@@ -58,17 +60,17 @@ impl SlotAssignment {
         }
     }
 
-    /// What a booking of so many minutes takes up: treatment and clearing up, from its start. The one rule for ends.
+    /// The time that a booking of `total` minutes occupies. The only place that computes the end of a booking.
     pub fn span(&self, total: Minutes) -> Option<Span> {
         self.start().map(|start| Span::from_start(start, total))
     }
 
-    /// How the old free-text column says it, where nobody typed a text: a time, 오전 or 오후; none while under review.
+    /// The text for the old free-text column if the client sent none: a time, 오전 or 오후; `None` while under review.
     ///
-    /// It reads back as what it says, so the hours that are ambiguous without a marker carry one.
+    /// The text parses back to the same slot, so a time that is ambiguous without a marker gets one.
     pub fn legacy_text(&self) -> Option<String> {
         match self {
-            Self::At { start, .. } if requested_time::read(&start.to_string()) == ParsedTime::At(*start) => {
+            Self::At { start, .. } if requested_time::parse(&start.to_string()) == ParsedTime::At(*start) => {
                 Some(start.to_string())
             }
             Self::At { start, .. } => Some(format!("{} {start}", Period::Morning.korean())),

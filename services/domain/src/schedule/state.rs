@@ -1,4 +1,4 @@
-//! A page as its events left it.
+//! The day schedule that results from its events. It holds only what the rules need, and no patient's details.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,28 +13,28 @@ use crate::vocabulary::Status;
 /// One clinic day.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DaySchedule {
-    /// Which day.
+    /// The clinic day.
     pub date: NaiveDate,
     bookings: HashMap<ReservationId, Booking>,
     closures: BTreeMap<ClosureId, Closure>,
 }
 
-/// What the rules need to know of a booking.
+/// The part of a reservation that the rules need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// Whose it is.
+    /// The patient.
     pub subject: SubjectId,
-    /// What is to be done.
+    /// The booked service.
     pub service: ServiceId,
-    /// Minutes it takes up: treatment and clearing up.
+    /// Treatment plus buffer.
     pub total_minutes: Minutes,
-    /// Where in the day it stands.
+    /// Its slot in the day.
     pub placement: SlotAssignment,
-    /// Whether its wish was not understood when it was entered: what was meant is then for a person to say.
-    pub has_unread_wish: bool,
-    /// Where in its life it stands.
+    /// Whether its requested time could not be parsed when it was recorded, so that a person may set its meaning.
+    pub is_reviewable: bool,
+    /// Its current status.
     pub status: Status,
-    /// Number of events that made it what it is, from 1.
+    /// Number of events that it stands for, from 1.
     pub version: u32,
 }
 
@@ -45,51 +45,51 @@ impl Booking {
             service: service.id.clone(),
             total_minutes: service.duration + service.buffer,
             placement,
-            has_unread_wish: matches!(placement, SlotAssignment::Review(_)),
+            is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status,
             version: 1,
         }
     }
 
-    /// A row of the old system always has a text; in the clear it stands where it was understood. What a rule of the
-    /// clinic's own made of it, a person may correct.
+    /// A row of the old system always has a text. The event holds it in plain only if the grammar could parse it; a person
+    /// may correct what a rule of the clinic made of it.
     fn imported(e: &ReservationImported) -> Self {
         let booking = Self::new(e.subject, &e.service, e.placement, e.status);
-        Self { has_unread_wish: booking.has_unread_wish || e.wish.is_none(), ..booking }
+        Self { is_reviewable: booking.is_reviewable || e.wish.is_none(), ..booking }
     }
 
-    /// The stretch of the day it takes up, where that is known and it holds a seat.
+    /// The time it occupies, if it has a start and holds a seat.
     pub fn occupied(&self) -> Option<Span> {
         if self.status.holds_seat() { self.placement.span(self.total_minutes) } else { None }
     }
 }
 
-/// A stretch of the day that is closed to new bookings.
+/// A span of time that is closed to new bookings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure {
-    /// From when until when.
+    /// The closed time.
     pub span: Span,
-    /// For which service; none means all.
+    /// The service it applies to; `None` for all.
     pub service: Option<ServiceId>,
-    /// Why, as booking clients are told.
+    /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
 }
 
 impl Closure {
-    /// Whether it keeps bookings of this service out.
-    pub fn concerns(&self, service: &ServiceId) -> bool {
+    /// Whether it closes the time for this service.
+    pub fn applies_to(&self, service: &ServiceId) -> bool {
         self.service.as_ref().is_none_or(|only| only == service)
     }
 }
 
 impl DaySchedule {
-    /// An empty page.
-    pub fn blank(date: NaiveDate) -> Self {
+    /// A schedule without entries.
+    pub fn empty(date: NaiveDate) -> Self {
         Self { date, bookings: HashMap::new(), closures: BTreeMap::new() }
     }
 
-    /// A page as a view holds it, for searching with the rules that also judge.
-    pub fn of(
+    /// A schedule from the rows of a view, so that searches use the rules that decide bookings.
+    pub fn from_bookings(
         date: NaiveDate,
         bookings: impl IntoIterator<Item = (ReservationId, Booking)>,
         closures: impl IntoIterator<Item = (ClosureId, Closure)>,
@@ -97,41 +97,42 @@ impl DaySchedule {
         Self { date, bookings: bookings.into_iter().collect(), closures: closures.into_iter().collect() }
     }
 
-    /// The booking of this id.
+    /// The booking with this id.
     pub fn booking(&self, id: &ReservationId) -> Option<&Booking> {
         self.bookings.get(id)
     }
 
-    /// All bookings, in no order.
+    /// All bookings, in arbitrary order.
     pub fn bookings(&self) -> impl Iterator<Item = (&ReservationId, &Booking)> {
         self.bookings.iter()
     }
 
-    /// The closure of this id.
+    /// The closure with this id.
     pub fn closure(&self, id: &ClosureId) -> Option<&Closure> {
         self.closures.get(id)
     }
 
-    /// All closures that are in force.
+    /// All closures in effect.
     pub fn closures(&self) -> impl Iterator<Item = &Closure> {
         self.closures.values()
     }
 
-    /// Number of entries, bookings and closures.
+    /// Number of bookings and closures.
     pub fn len(&self) -> usize {
         self.bookings.len() + self.closures.len()
     }
 
-    /// Whether nothing was ever entered.
+    /// Whether the day has no bookings and no closures.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Takes in one event. Total: an event about a booking that is not there changes nothing.
+    /// Applies one event. An event about an unknown booking changes nothing.
     pub fn evolve(&mut self, event: &ScheduleEvent) {
         match event {
             ScheduleEvent::ReservationRequested(e) => {
-                self.enter(&e.reservation, e.subject, &e.service, e.placement, Status::Pending);
+                let booking = Booking::new(e.subject, &e.service, e.placement, Status::Pending);
+                self.bookings.insert(e.reservation.clone(), booking);
             }
             ScheduleEvent::ReservationImported(e) => {
                 self.bookings.insert(e.reservation.clone(), Booking::imported(e));
@@ -139,14 +140,16 @@ impl DaySchedule {
             ScheduleEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
                 *booking = Booking { version: booking.version, ..Booking::imported(e) };
             }),
-            ScheduleEvent::ReservationConfirmed(e) => self.turn(&e.reservation, Status::Confirmed),
-            ScheduleEvent::ReservationRejected(e) => self.turn(&e.reservation, Status::Rejected),
-            ScheduleEvent::ReservationCancelled(e) => self.turn(&e.reservation, Status::Cancelled),
-            ScheduleEvent::ReservationCompleted(e) => self.turn(&e.reservation, Status::Completed),
-            ScheduleEvent::ReservationNoShowMarked(e) => self.turn(&e.reservation, Status::NoShow),
-            ScheduleEvent::ReservationNoShowCorrected(e) => self.turn(&e.reservation, Status::Confirmed),
-            ScheduleEvent::ReservationRescheduled(e) => self.place(&e.reservation, e.placement),
-            ScheduleEvent::ReservationTimeAssigned(e) => self.place(&e.reservation, e.placement),
+            ScheduleEvent::ReservationConfirmed(e) => self.set_status(&e.reservation, Status::Confirmed),
+            ScheduleEvent::ReservationRejected(e) => self.set_status(&e.reservation, Status::Rejected),
+            ScheduleEvent::ReservationCancelled(e) => self.set_status(&e.reservation, Status::Cancelled),
+            ScheduleEvent::ReservationCompleted(e) => self.set_status(&e.reservation, Status::Completed),
+            ScheduleEvent::ReservationNoShowMarked(e) => self.set_status(&e.reservation, Status::NoShow),
+            ScheduleEvent::ReservationNoShowCorrected(e) => {
+                self.set_status(&e.reservation, Status::Confirmed)
+            }
+            ScheduleEvent::ReservationRescheduled(e) => self.set_placement(&e.reservation, e.placement),
+            ScheduleEvent::ReservationTimeAssigned(e) => self.set_placement(&e.reservation, e.placement),
             ScheduleEvent::AdminNoteWritten(e) => self.change(&e.reservation, |_| {}),
             ScheduleEvent::TimeClosed(e) => {
                 let closure = Closure { span: e.span, service: e.service.clone(), reason: e.reason.clone() };
@@ -158,22 +161,11 @@ impl DaySchedule {
         }
     }
 
-    fn enter(
-        &mut self,
-        id: &ReservationId,
-        subject: SubjectId,
-        service: &ServiceSnapshot,
-        placement: SlotAssignment,
-        status: Status,
-    ) {
-        self.bookings.insert(id.clone(), Booking::new(subject, service, placement, status));
-    }
-
-    fn turn(&mut self, id: &ReservationId, status: Status) {
+    fn set_status(&mut self, id: &ReservationId, status: Status) {
         self.change(id, |booking| booking.status = status);
     }
 
-    fn place(&mut self, id: &ReservationId, placement: SlotAssignment) {
+    fn set_placement(&mut self, id: &ReservationId, placement: SlotAssignment) {
         self.change(id, |booking| booking.placement = placement);
     }
 

@@ -16,8 +16,8 @@ use daybook_domain::schedule::event::*;
 use daybook_domain::schedule::slot_assignment::SlotAssignment;
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::{
-    ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, ReservationId, Sealed,
-    ServiceId, Status, SubjectId,
+    ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, ReservationId, RuleSet,
+    Sealed, ServiceId, Status, SubjectId,
 };
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ fn entered() -> Vec<Event> {
         date: day(),
         wish: Some("오후 2시".into()),
         placement: at_two(),
-        judged_by: ReadModel::Legacy,
+        judged_by: RuleSet::Legacy,
         other_verdict: Some("TIME_SLOT_FULL".into()),
     };
     let imported = ReservationImported {
@@ -227,7 +227,7 @@ fn hours() -> Vec<Event> {
 
 fn routing() -> Vec<Event> {
     let patient = RoutedSubject::patient(subject());
-    let share = RolloutPercentage::percent(12.5).unwrap();
+    let share = RolloutPercentage::from_percent(12.5).unwrap();
     [
         RoutingEvent::RolloutOpened(RolloutOpened { salt: "pepper".into() }),
         RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "first canary".into() }),

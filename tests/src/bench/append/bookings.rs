@@ -108,7 +108,7 @@ fn round() -> Vec<NewReservation> {
             if number.is_multiple_of(2) { KNOWN_PATIENTS + patient } else { patient % KNOWN_PATIENTS };
         let mut booking = booking(patient, day + turn);
         booking.date = days.get(day).copied().unwrap_or(TODAY);
-        booking.wish = daybook_commands::WishInput::Text(wish(booking.date, turn).to_owned());
+        booking.requested_time = daybook_commands::RequestedTime::Text(wish(booking.date, turn).to_owned());
         booking
     });
     bookings.collect()
@@ -116,11 +116,11 @@ fn round() -> Vec<NewReservation> {
 
 fn open_days() -> Vec<NaiveDate> {
     let days = (1..=DAYS_AHEAD).filter_map(|ahead| TODAY.checked_add_days(Days::new(ahead)));
-    days.filter(|date| DayOfWeek::of(*date).number() != 0).collect()
+    days.filter(|date| DayOfWeek::from_date(*date).number() != 0).collect()
 }
 
 fn wish(date: NaiveDate, turn: usize) -> &'static str {
-    let is_saturday = DayOfWeek::of(date).number() == 6;
+    let is_saturday = DayOfWeek::from_date(date).number() == 6;
     let open: Vec<&str> = match is_saturday {
         true => WISHES.iter().take(4).copied().collect(),
         false => WISHES.iter().enumerate().filter(|(place, _)| *place != 3).map(|(_, wish)| *wish).collect(),

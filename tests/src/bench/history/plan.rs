@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_requested_time_parses_to_its_recorded_slot() {
-        use daybook_domain::requested_time::{ParsedTime, read};
+        use daybook_domain::requested_time::{ParsedTime, parse};
         for (text, placement) in WISHES {
-            match (read(text), placement) {
+            match (parse(text), placement) {
                 (ParsedTime::At(read), SlotAssignment::At { start, .. }) => assert_eq!(read, start, "{text}"),
                 (ParsedTime::Period(read), SlotAssignment::Period(period)) => {
                     assert_eq!(read, period, "{text}")

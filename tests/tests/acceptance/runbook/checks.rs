@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use daybook_domain::requested_time::{ParsedTime, read};
+use daybook_domain::requested_time::{ParsedTime, parse};
 use daybook_tests::process::Installation;
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn understood(file: &Path) -> usize {
     kept.write_record(&headers).unwrap();
     let mut count = 0;
     for row in rows.records().map(Result::unwrap) {
-        if matches!(read(&row[time]), ParsedTime::At(_)) {
+        if matches!(parse(&row[time]), ParsedTime::At(_)) {
             kept.write_record(&row).unwrap();
             count += 1;
         }

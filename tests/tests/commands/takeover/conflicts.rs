@@ -79,7 +79,7 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
     let in_review = migration.ids(r#""preferredTime" NOT SIMILAR TO '%[0-9전후]%' AND "preferredTime" NOT ILIKE '%noon' AND "preferredTime" NOT ILIKE 'morning'"#).await;
     let id = &in_review[0];
     assert!(matches!(migration.booking(id).await.placement, SlotAssignment::Review(_)), "{id}");
-    migration.wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Afternoon))).await.unwrap();
+    migration.wish(id, ReservationChange::ReviewTime(ReviewedTime::Period(Period::Afternoon))).await.unwrap();
     migration.change(&format!("UPDATE reservations SET {CANCELLED} WHERE id = '{id}'")).await;
     let (report, appended) = migration.appended(&ImportRun::default()).await;
     assert_eq!((report.conflicts, appended), (0, again(std::slice::from_ref(id))));
@@ -92,7 +92,7 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
     migration.change(&format!("UPDATE reservations SET notes = 'more' WHERE id = '{id}'")).await;
     assert_eq!(migration.run(&ImportRun::default()).await.updated, 1);
     assert_eq!(migration.booking(id).await.placement, SlotAssignment::Period(Period::Afternoon));
-    migration.wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Morning))).await.unwrap();
+    migration.wish(id, ReservationChange::ReviewTime(ReviewedTime::Period(Period::Morning))).await.unwrap();
     migration
         .change(&format!("UPDATE reservations SET \"preferredTime\" = '오후 4시' WHERE id = '{id}'"))
         .await;
@@ -103,8 +103,8 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
     assert_eq!((report.conflicts, report.updated), (0, 1), "both say the same now");
     // From here on the wish is understood, and nobody need read it.
     let refused = migration
-        .wish(id, ReservationChange::ReadWish(ReviewedTime::Period(Period::Afternoon)))
+        .wish(id, ReservationChange::ReviewTime(ReviewedTime::Period(Period::Afternoon)))
         .await
         .unwrap_err();
-    assert!(matches!(refused, CommandError::Rejected(Rejection::WishUnderstood)), "{refused:?}");
+    assert!(matches!(refused, CommandError::Rejected(Rejection::TimeNotReviewable)), "{refused:?}");
 }

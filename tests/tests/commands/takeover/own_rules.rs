@@ -48,7 +48,7 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
     let migration = Migration::begun().await;
     let unread = migration.unread().await;
     let (decided, read) = unread.split_first().unwrap();
-    let at = ReservationChange::ReadWish(ReviewedTime::At("14:30".parse().unwrap()));
+    let at = ReservationChange::ReviewTime(ReviewedTime::At("14:30".parse().unwrap()));
     let (date, id) = (migration.date(decided).await, ReservationId::parse(decided.as_str()).unwrap());
     migration.process.commands.change(date, id, None, at, staff()).await.unwrap();
     let (report, appended) = migration.appended(&all_mean(Period::Afternoon)).await;
@@ -72,7 +72,7 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
 async fn a_change_in_another_column_moves_nothing_and_a_change_of_the_text_is_read_by_the_rules() {
     let migration = Migration::begun().await;
     let [decided, read, ..] = &migration.unread().await[..] else { panic!("too few texts") };
-    let at = ReservationChange::ReadWish(ReviewedTime::At("14:30".parse().unwrap()));
+    let at = ReservationChange::ReviewTime(ReviewedTime::At("14:30".parse().unwrap()));
     let (date, id) = (migration.date(decided).await, ReservationId::parse(decided.as_str()).unwrap());
     migration.process.commands.change(date, id, None, at, staff()).await.unwrap();
     migration.run(&all_mean(Period::Afternoon)).await;

@@ -19,7 +19,7 @@ fn back_to(stage: Stage) -> RoutingCommand {
 }
 
 fn share(percent: f64) -> RoutingCommand {
-    let share = RolloutPercentage::percent(percent).unwrap();
+    let share = RolloutPercentage::from_percent(percent).unwrap();
     RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason: "by hand".into() })
 }
 

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use daybook_commands::import::{Rules, Source};
 use daybook_commands::{ImportRun, ReservationChange};
 use daybook_domain::schedule::ReviewedTime;
-use daybook_domain::{LegacyService, Period, ReadModel, ReservationId, Status};
+use daybook_domain::{LegacyService, Period, ReservationId, RuleSet, Status};
 use daybook_tests::clinic::{Clinic, desk};
 
 use super::{DATES, Dice, STARTS, WISHES, phone};
@@ -66,11 +66,11 @@ pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDat
 fn placed(dice: &mut Dice) -> ReservationChange {
     let start = dice.pick(&STARTS).parse().unwrap();
     match dice.roll(3) {
-        0 => ReservationChange::ReadWish(ReviewedTime::Period(
+        0 => ReservationChange::ReviewTime(ReviewedTime::Period(
             *dice.pick(&[Period::Morning, Period::Afternoon]),
         )),
-        1 => ReservationChange::ReadWish(ReviewedTime::At(start)),
-        _ => ReservationChange::Reschedule { start, judge: *dice.pick(&ReadModel::ALL) },
+        1 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
+        _ => ReservationChange::Reschedule { start, rules: *dice.pick(&RuleSet::ALL) },
     }
 }
 

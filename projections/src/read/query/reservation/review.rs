@@ -76,7 +76,7 @@ fn reason(text: &str) -> Ambiguity {
     if text == ERASED {
         return Ambiguity::Erased;
     }
-    match requested_time::read(text) {
+    match requested_time::parse(text) {
         ParsedTime::Ambiguous(unclear) => unclear,
         ParsedTime::At(_) | ParsedTime::Period(_) => Ambiguity::NotATime,
     }

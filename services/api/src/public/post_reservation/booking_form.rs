@@ -1,7 +1,7 @@
 //! Parses and validates the booking form that a client sends. Later code does not validate it again.
 
 use chrono::NaiveDate;
-use daybook_commands::WishInput;
+use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::Phone;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
@@ -34,7 +34,7 @@ pub(super) struct BookingForm {
     pub(super) phone: Phone,
     pub(super) service: ServiceId,
     pub(super) date: NaiveDate,
-    pub(super) requested_time: WishInput,
+    pub(super) requested_time: RequestedTime,
     /// The requested time as the response repeats it.
     pub(super) requested_time_text: String,
 }
@@ -123,20 +123,20 @@ fn required_fields(body: &mut Object) -> Result<RequiredFields, Problem> {
     Err(Problem::missing_fields(missing))
 }
 
-fn requested_time(field: RequestedTimeField) -> Result<(WishInput, String), Problem> {
+fn requested_time(field: RequestedTimeField) -> Result<(RequestedTime, String), Problem> {
     match field {
         RequestedTimeField::Start(start) => {
             let time: ClockTime =
                 start.trim().parse().map_err(|_| Problem::field(Code::InvalidTime, "time_slot_start"))?;
-            Ok((WishInput::At(time), time.to_string()))
+            Ok((RequestedTime::At(time), time.to_string()))
         }
         RequestedTimeField::Text(text) => {
             let text = text::line("preferred_time", text, MAX_REQUESTED_TIME)?;
-            Ok((WishInput::Text(text.clone()), text))
+            Ok((RequestedTime::Text(text.clone()), text))
         }
         RequestedTimeField::Period(period) => {
             let period: Period = parse_value(&period, Code::InvalidPeriod, "period")?;
-            Ok((WishInput::Period(period), period.korean().to_owned()))
+            Ok((RequestedTime::Period(period), period.korean().to_owned()))
         }
     }
 }

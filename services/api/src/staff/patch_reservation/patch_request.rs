@@ -2,7 +2,7 @@
 
 use daybook_commands::ReservationChange;
 use daybook_domain::requested_time::{self, ParsedTime};
-use daybook_domain::{ClockTime, ReadModel, Status};
+use daybook_domain::{ClockTime, RuleSet, Status};
 use daybook_projections::query::Reservation;
 
 use crate::problem::{Code, Details, Problem};
@@ -47,12 +47,12 @@ impl PatchRequest {
         &self,
         found: &Reservation,
         is_no_show: bool,
-        rule_set: ReadModel,
+        rules: RuleSet,
     ) -> Result<Vec<ReservationChange>, Problem> {
-        let start = self.start.map(|start| match requested_time::read(&found.preferred_time) {
-            ParsedTime::At(_) => ReservationChange::Reschedule { start, judge: rule_set },
+        let start = self.start.map(|start| match requested_time::parse(&found.preferred_time) {
+            ParsedTime::At(_) => ReservationChange::Reschedule { start, rules },
             ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
-                ReservationChange::AssignTime { start, judge: rule_set }
+                ReservationChange::AssignTime { start, rules }
             }
         });
         let status = match self.status {
@@ -97,7 +97,7 @@ fn start(body: &mut Object) -> Result<Option<ClockTime>, Problem> {
         return Ok(Some(start));
     }
     let Some(text) = text else { return Ok(None) };
-    match requested_time::read(&text) {
+    match requested_time::parse(&text) {
         ParsedTime::At(start) => Ok(Some(start)),
         ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
             Err(Problem::field(Code::InvalidTime, "preferredTime"))

@@ -72,7 +72,9 @@ impl By {
     pub(super) fn of(text: &str, reading: &Reading, rules: &Rules) -> Self {
         match reading.rule {
             Some(place) => Self::Rule(rules.names().nth(place).unwrap_or_default().into()),
-            None => requested_time::form(text).map_or(Self::NoRule, |form| Self::BuiltIn(form.as_str())),
+            None => {
+                requested_time::format(text).map_or(Self::NoRule, |format| Self::BuiltIn(format.as_str()))
+            }
         }
     }
 }

@@ -107,7 +107,7 @@ async fn look(backend: &Backend) -> anyhow::Result<Report> {
 
 async fn tick(settings: &Settings, arguments: DoneArguments) -> anyhow::Result<Exit> {
     let DoneArguments { item, evidence, consent, format } = arguments;
-    if item.is_seen() {
+    if item.is_detected() {
         let how = report::how_to(item);
         return Err(UsageError(format!("{item} is not taken on anybody's word: {how} records it")).into());
     }

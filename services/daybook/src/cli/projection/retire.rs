@@ -77,7 +77,7 @@ async fn go_through(
     let meter = ProgressBar::new("rows");
     let routing = backend.commands.routing();
     if !routing.is_retired(model) {
-        routing.check_unread(model)?;
+        routing.check_unused(model)?;
         meter.enter("comparing the views");
         let examined = steps.examine(model).await?;
         let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();

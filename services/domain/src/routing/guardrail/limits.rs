@@ -1,18 +1,18 @@
-//! The limits of the guardrails, as a person writes them.
+//! The limits of the guardrails and their text form. They contain no measurement.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What is still borne.
+/// The limits of the guardrails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Requests to the dynamic view that may fail, of a hundred.
+    /// Maximum percentage of failed requests to the dynamic view.
     pub errors_percent: f64,
-    /// Within so many milliseconds 99 of 100 requests to it have to be answered.
+    /// Maximum 99th percentile of the duration of its requests.
     pub latency_ms: f64,
-    /// Compared reads that may differ, of a hundred. 0: none.
+    /// Maximum percentage of compared reads that differ. With 0, a single mismatch exceeds the limit.
     pub mismatches_percent: f64,
-    /// Requests that the dynamic view has to have answered before anything is said of errors and latency.
+    /// Minimum number of requests to the dynamic view for a decision on errors and latency.
     pub min_requests: u64,
 }
 
@@ -22,11 +22,11 @@ impl Default for Limits {
     }
 }
 
-/// The text gives no limits.
+/// The text is not a list of limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "limits are written like errors=1,latency-ms=500,mismatches=0,min-requests=200, any of them left out: errors and \
-     mismatches are percentages from 0 to 100, the others are above 0"
+    "limits have the form errors=1,latency-ms=500,mismatches=0,min-requests=200, and each may be omitted: errors and \
+     mismatches are percentages from 0 to 100, the others are greater than 0"
 )]
 pub struct InvalidLimits;
 
@@ -40,7 +40,7 @@ impl fmt::Display for Limits {
     }
 }
 
-/// What is not named stays as usual.
+/// An omitted limit has its default.
 impl FromStr for Limits {
     type Err = InvalidLimits;
 

@@ -1,104 +1,94 @@
-//! What trips, what holds, and what is borne.
+//! The guardrails: exceeded limits, missing data, and tolerated values.
 
 use super::*;
 
-/// A model that answered so many requests, of which some failed, all within so many milliseconds.
-fn sum(requests: u64, failed: u64, ms: f64) -> ModelReadStats {
-    let mut counts = vec![0; Durations::STEPS];
-    counts[Durations::step_of(ms / 1000.0)] = requests;
-    ModelReadStats { requests, failed, durations: Durations::of_counts(counts), ..ModelReadStats::default() }
+/// Statistics of a view whose requests all took the same time.
+fn view(requests: u64, failed: u64, ms: f64) -> ModelReadStats {
+    let mut counts = vec![0; Durations::BUCKETS];
+    counts[Durations::bucket(ms / 1000.0)] = requests;
+    ModelReadStats {
+        requests,
+        failed,
+        durations: Durations::from_counts(counts),
+        ..ModelReadStats::default()
+    }
 }
 
-fn seen(legacy: ModelReadStats, dynamic: ModelReadStats) -> ReadStats {
+fn stats(legacy: ModelReadStats, dynamic: ModelReadStats) -> ReadStats {
     ReadStats { legacy, dynamic, windows: 2 }
 }
 
-fn judged(seen: &ReadStats) -> GuardrailVerdict {
-    judge(seen, RolloutPercentage::percent(25.0).unwrap(), &Limits::default())
+fn verdict(stats: &ReadStats) -> GuardrailVerdict {
+    evaluate(stats, &Limits::default())
 }
 
 #[track_caller]
-fn assert_trips(seen: &ReadStats, guardrail: Guardrail) {
-    let judgement = judged(seen);
-    let GuardrailVerdict::Tripped(trip) = &judgement else { panic!("{judgement:?}") };
-    assert_eq!((trip.guardrail, trip.model), (guardrail, ReadModel::Dynamic), "{trip:?}");
+fn assert_trips(stats: &ReadStats, guardrail: Guardrail) {
+    let verdict = verdict(stats);
+    let GuardrailVerdict::Tripped(breach) = &verdict else { panic!("{verdict:?}") };
+    assert_eq!((breach.guardrail, breach.model), (guardrail, ReadModel::Dynamic), "{breach:?}");
 }
 
 #[test]
-fn a_dynamic_view_that_does_as_well_as_the_legacy_one_is_fine() {
-    assert_eq!(judged(&seen(sum(9000, 9, 20.0), sum(3000, 3, 20.0))), GuardrailVerdict::Fine);
-    assert_eq!(judged(&seen(ModelReadStats::default(), sum(200, 2, 400.0))), GuardrailVerdict::Fine);
+fn a_dynamic_view_as_good_as_the_legacy_view_is_fine() {
+    assert_eq!(verdict(&stats(view(9000, 9, 20.0), view(3000, 3, 20.0))), GuardrailVerdict::Fine);
+    assert_eq!(verdict(&stats(ModelReadStats::default(), view(200, 2, 400.0))), GuardrailVerdict::Fine);
 }
 
 #[test]
-fn errors_and_latency_trip_past_their_limits_and_not_at_them() {
-    assert_trips(&seen(sum(600, 0, 20.0), sum(200, 3, 20.0)), Guardrail::Errors);
-    assert_trips(&seen(sum(600, 0, 20.0), sum(200, 0, 700.0)), Guardrail::Latency);
-    assert_eq!(judged(&seen(sum(600, 0, 20.0), sum(200, 2, 400.0))), GuardrailVerdict::Fine);
+fn errors_and_latency_trip_above_their_limits_and_not_at_them() {
+    assert_trips(&stats(view(600, 0, 20.0), view(200, 3, 20.0)), Guardrail::Errors);
+    assert_trips(&stats(view(600, 0, 20.0), view(200, 0, 700.0)), Guardrail::Latency);
+    assert_eq!(verdict(&stats(view(600, 0, 20.0), view(200, 2, 400.0))), GuardrailVerdict::Fine);
 }
 
 #[test]
-fn what_ails_both_views_is_not_mended_by_going_back() {
-    assert_eq!(judged(&seen(sum(600, 60, 900.0), sum(200, 20, 900.0))), GuardrailVerdict::Fine);
-    // Where the legacy view answered too little to say, the limit alone counts.
-    assert_trips(&seen(sum(20, 2, 900.0), sum(200, 20, 900.0)), Guardrail::Errors);
-    assert_trips(&seen(sum(600, 6, 900.0), sum(200, 20, 900.0)), Guardrail::Errors);
+fn a_problem_of_both_views_trips_nothing() {
+    assert_eq!(verdict(&stats(view(600, 60, 900.0), view(200, 20, 900.0))), GuardrailVerdict::Fine);
+    // Without enough requests to the legacy view, only the limit counts.
+    assert_trips(&stats(view(20, 2, 900.0), view(200, 20, 900.0)), Guardrail::Errors);
+    assert_trips(&stats(view(600, 6, 900.0), view(200, 20, 900.0)), Guardrail::Errors);
 }
 
 #[test]
-fn too_little_traffic_holds_whatever_went_wrong_in_it() {
-    for few in [ModelReadStats::default(), sum(199, 199, 9000.0)] {
-        let (found, asked) = (few.requests, 200);
-        let holds = GuardrailVerdict::Inconclusive(Inconclusive::TooFewRequests { found, asked });
-        assert_eq!(judged(&seen(sum(9000, 0, 20.0), few)), holds);
+fn too_few_requests_are_inconclusive_even_if_all_failed() {
+    for few in [ModelReadStats::default(), view(199, 199, 9000.0)] {
+        let (found, required) = (few.requests, 200);
+        let expected = GuardrailVerdict::Inconclusive(TooFewRequests { found, required });
+        assert_eq!(verdict(&stats(view(9000, 0, 20.0), few)), expected);
     }
 }
 
 #[test]
-fn one_read_that_differs_is_enough_unless_some_are_borne() {
-    let mut seen = seen(ModelReadStats { compared: 9_999, ..sum(10, 0, 20.0) }, ModelReadStats::default());
-    seen.legacy.mismatched = 1;
-    assert_trips(&seen, Guardrail::Mismatches);
-    let borne = Limits { mismatches_percent: 0.1, ..Limits::default() };
-    let judged = |seen: &ReadStats| judge(seen, RolloutPercentage::percent(25.0).unwrap(), &borne);
-    assert!(matches!(judged(&seen), GuardrailVerdict::Inconclusive(_)));
-    seen.dynamic = ModelReadStats { compared: 1, mismatched: 10, ..ModelReadStats::default() };
-    assert!(matches!(judged(&seen), GuardrailVerdict::Tripped(_)));
-    // A rate of a few compares says nothing.
-    seen.legacy = ModelReadStats { compared: 20, mismatched: 1, ..ModelReadStats::default() };
-    seen.dynamic = ModelReadStats::default();
-    assert!(matches!(judged(&seen), GuardrailVerdict::Inconclusive(_)));
+fn one_mismatch_is_enough_unless_the_limit_allows_some() {
+    let mut stats = stats(ModelReadStats { compared: 9_999, ..view(10, 0, 20.0) }, ModelReadStats::default());
+    stats.legacy.mismatched = 1;
+    assert_trips(&stats, Guardrail::Mismatches);
+    let tolerant = Limits { mismatches_percent: 0.1, ..Limits::default() };
+    let verdict = |stats: &ReadStats| evaluate(stats, &tolerant);
+    assert!(matches!(verdict(&stats), GuardrailVerdict::Inconclusive(_)));
+    stats.dynamic = ModelReadStats { compared: 1, mismatched: 10, ..ModelReadStats::default() };
+    assert!(matches!(verdict(&stats), GuardrailVerdict::Tripped(_)));
+    // The rate of a few compared reads says nothing.
+    stats.legacy = ModelReadStats { compared: 20, mismatched: 1, ..ModelReadStats::default() };
+    stats.dynamic = ModelReadStats::default();
+    assert!(matches!(verdict(&stats), GuardrailVerdict::Inconclusive(_)));
 }
 
 #[test]
-fn parts_that_are_no_chance_hold_and_roll_nothing_back() {
-    let with = |legacy: u64, dynamic: u64, windows: u64| {
-        let of = |subjects| ModelReadStats { subjects, ..sum(1000, 0, 20.0) };
-        judged(&ReadStats { legacy: of(legacy), dynamic: of(dynamic), windows })
-    };
-    assert_eq!(with(750, 250, 1), GuardrailVerdict::Fine);
-    assert_eq!(with(720, 280, 1), GuardrailVerdict::Fine);
-    assert!(matches!(with(600, 400, 1), GuardrailVerdict::Inconclusive(Inconclusive::SampleRatio { .. })));
-    // The same subjects in several windows are no more evidence than in one.
-    assert_eq!(with(7000, 2600, 10), GuardrailVerdict::Fine);
-    // Too few to say anything.
-    assert_eq!(with(100, 0, 1), GuardrailVerdict::Fine);
-}
-
-#[test]
-fn a_bound_is_never_below_the_time_and_little_above_it() {
+fn a_percentile_bound_is_at_least_the_duration_and_at_most_19_percent_above() {
     for ms in [0.01, 0.5, 0.51, 7.0, 499.0, 500.0, 12_000.0] {
-        let bound = sum(1, 0, ms).p99_ms().unwrap();
+        let bound = view(1, 0, ms).p99_ms().unwrap();
         assert!(bound >= ms.min(27_000.0) && bound <= ms.max(0.5) * 1.19, "{ms}: {bound}");
     }
-    let mut durations = sum(99, 0, 10.0).durations;
+    let mut durations = view(99, 0, 10.0).durations;
     assert_eq!(Durations::default().bound_ms(99.0), None);
-    durations.add(&sum(1, 0, 900.0).durations);
+    durations.add(&view(1, 0, 900.0).durations);
     assert!(durations.bound_ms(99.0).unwrap() < 12.0 && durations.bound_ms(100.0).unwrap() >= 900.0);
 }
 
 #[test]
-fn limits_are_read_as_they_are_written_and_what_is_left_out_is_usual() {
+fn limits_parse_their_own_display_and_omitted_limits_have_defaults() {
     let limits: Limits = "latency-ms=250, min-requests=20".parse().unwrap();
     assert_eq!(limits, Limits { latency_ms: 250.0, min_requests: 20, ..Limits::default() });
     assert_eq!(limits.to_string().parse(), Ok(limits));

@@ -1,10 +1,10 @@
-//! What the grammar's forms are called: by which of them a text was understood. For reports, never for decisions.
+//! Names for the formats that the grammar accepts. For reports; no decision may depend on them.
 
 use super::token::Token;
 
-/// The form in which a time was written.
+/// The format of a requested time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Form {
+pub enum TimeFormat {
     /// `09:30`, `9.30`
     Clock,
     /// `9:30 AM`, `오후 2:30`
@@ -17,14 +17,14 @@ pub enum Form {
     FourDigits,
     /// `오전 9`, `3pm`
     NumberWithMarker,
-    /// `10:00~11:00`: its start counts.
+    /// `10:00~11:00`; only the start counts.
     Range,
     /// `오전`, `morning`, `오후 아무때나`
     HalfDay,
 }
 
-impl Form {
-    /// As reports name it.
+impl TimeFormat {
+    /// The name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Clock => "clock",
@@ -38,10 +38,10 @@ impl Form {
         }
     }
 
-    /// The form of tokens that the grammar understands.
-    pub(super) fn of(tokens: &[Token]) -> Self {
-        let any = |sought: fn(&Token) -> bool| tokens.iter().any(sought);
-        if any(|token| *token == Token::Until) {
+    /// The format of tokens that the grammar accepts.
+    pub(super) fn from_tokens(tokens: &[Token]) -> Self {
+        let any = |predicate: fn(&Token) -> bool| tokens.iter().any(predicate);
+        if any(|token| *token == Token::RangeSign) {
             return Self::Range;
         }
         let marked = any(|token| matches!(token, Token::Marker(_)));
@@ -52,7 +52,7 @@ impl Form {
             | Token::Minute
             | Token::Half
             | Token::Marker(_)
-            | Token::Until
+            | Token::RangeSign
             | Token::Anytime => None,
         });
         let (hour, clock) = (any(|token| *token == Token::Hour), any(|token| *token == Token::Separator));

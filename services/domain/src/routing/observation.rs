@@ -1,7 +1,7 @@
-//! What is recorded beside the stages: the checklist's items, the old flags, and guardrails that tripped.
+//! Observations from outside: checklist items, the old feature flags, and tripped guardrails.
 //!
-//! Flags and guardrails change who is answered by which model, each at one moment: when a flag changed, when a limit was
-//! passed. Neither may undo what was decided since. Order of this file: events, decide.
+//! Flags and guardrails change the routing at one moment: when a flag changes, when a limit is exceeded. Neither may undo a
+//! later decision. Order of this file: events, decide.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,31 +14,30 @@ use super::{
 };
 use crate::vocabulary::ReadModel;
 
-/// An item of the checklist that a machine cannot see by itself, or that leaves no trace in the views. The spellings are
-/// storage format.
+/// A checklist item: a preparation that cannot be measured in the views. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChecklistItem {
     /// A backup was made.
     BackupMade,
-    /// A backup was restored elsewhere and found whole.
+    /// A backup was restored elsewhere and verified.
     RestoreTested,
-    /// It is written down whom to call.
+    /// The emergency contacts are filled in.
     ContactsFilled,
-    /// The rehearsal environment is like the real one.
+    /// The staging environment matches production.
     StagingMatches,
-    /// The team has practised the way back.
+    /// The team has practised rollbacks.
     TeamTrained,
-    /// Somebody watches.
+    /// Monitoring is in place.
     MonitoringReady,
-    /// Those concerned know when.
+    /// The stakeholders know the schedule.
     StakeholdersNotified,
-    /// The team agrees that the legacy view goes.
+    /// The team has approved dropping the legacy view.
     CleanupApproved,
 }
 
 impl ChecklistItem {
-    /// All, in the order in which they are asked for.
+    /// All items in display order.
     pub const ALL: [Self; 8] = [
         Self::BackupMade,
         Self::RestoreTested,
@@ -50,7 +49,7 @@ impl ChecklistItem {
         Self::CleanupApproved,
     ];
 
-    /// As it is stored and written.
+    /// The stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BackupMade => "backup-made",
@@ -64,8 +63,8 @@ impl ChecklistItem {
         }
     }
 
-    /// Whether Daybook sees by itself that it was done. Nobody's word is taken for such a one.
-    pub const fn is_seen(self) -> bool {
+    /// Whether Daybook detects it by itself, so that nobody can complete it by hand.
+    pub const fn is_detected(self) -> bool {
         matches!(self, Self::BackupMade | Self::RestoreTested | Self::ContactsFilled)
     }
 }
@@ -76,9 +75,9 @@ impl fmt::Display for ChecklistItem {
     }
 }
 
-/// The text names no item of the checklist.
+/// There is no checklist item with this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no item of the checklist is called so; `daybook migrate checklist` lists them")]
+#[error("there is no checklist item with this name; `daybook migrate checklist` lists all items")]
 pub struct UnknownItem;
 
 impl FromStr for ChecklistItem {
@@ -89,16 +88,16 @@ impl FromStr for ChecklistItem {
     }
 }
 
-/// An item of the checklist was done.
+/// A checklist item was completed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChecklistItemDone {
-    /// Which.
+    /// The item.
     pub item: ChecklistItem,
-    /// What shows it, such as a file's name and digest; never a person's phone number.
+    /// The evidence, such as the name and digest of a file; never a phone number.
     pub evidence: Box<str>,
 }
 
-/// The old system's two flags, as the environment of a process held them.
+/// The old system's two feature flags, as found in the environment of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FlagsObserved {
     /// `USE_DYNAMIC_SERVICES`.
@@ -107,53 +106,50 @@ pub struct FlagsObserved {
     pub rollout: Option<RolloutPercentage>,
 }
 
-/// What a guardrail watches. The spellings are storage format.
+/// A guardrail. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guardrail {
-    /// Requests that failed.
+    /// The rate of failed requests.
     Errors,
-    /// How long answers take.
+    /// The duration of requests.
     Latency,
-    /// Reads that the models answered differently.
+    /// The rate of reads that both views answer differently.
     Mismatches,
-    /// The part of subjects that each model got, against the part that it should have got.
-    SampleRatio,
 }
 
 impl Guardrail {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Errors, Self::Latency, Self::Mismatches, Self::SampleRatio];
+    /// All guardrails.
+    pub const ALL: [Self; 3] = [Self::Errors, Self::Latency, Self::Mismatches];
 
-    /// As settings, metrics and lists name it.
+    /// The name in settings, metrics and lists.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Errors => "errors",
             Self::Latency => "latency",
             Self::Mismatches => "mismatches",
-            Self::SampleRatio => "sample-ratio",
         }
     }
 }
 
-/// A guardrail's limit was passed; reads were rolled back with it.
+/// A guardrail limit was exceeded, so reads were rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardrailTripped {
-    /// Which.
+    /// The guardrail.
     pub guardrail: Guardrail,
-    /// The model that passed it.
+    /// The view that exceeded it.
     pub model: ReadModel,
-    /// What was found, in words that hold nothing of a patient.
+    /// The measured value, in words without anything about a patient.
     pub found: Box<str>,
     /// The limit.
     pub limit: Box<str>,
-    /// Length of the window that was judged, in seconds.
+    /// Length of the measured window.
     pub window_seconds: u32,
 }
 
 impl FlagsObserved {
-    /// The share that the flags ask for: everybody, or the rollout's percentage, or nobody. None where neither is set:
-    /// flags that were taken out of the environment, as the end of a migration wants it, say nothing of who is answered.
+    /// The percentage that the flags demand; `None` if neither is set. The runbook removes the flags at the end of the
+    /// migration, so missing flags demand nothing.
     pub fn share(self) -> Option<RolloutPercentage> {
         match (self.use_dynamic_services, self.rollout) {
             (Some(true), _) => Some(RolloutPercentage::ALL),
@@ -165,36 +161,35 @@ impl FlagsObserved {
 }
 
 impl Routing {
-    /// Records the flags where they are not those of the last start, and does what they say.
-    pub(super) fn decide_flags(&self, seen: FlagsObserved) -> Vec<RoutingEvent> {
-        if self.flags == seen {
+    /// Records changed flags and applies them.
+    pub(super) fn decide_flags(&self, flags: FlagsObserved) -> Vec<RoutingEvent> {
+        if self.flags == flags {
             return vec![];
         }
-        let followed = seen.share().and_then(|share| self.follow(share));
-        std::iter::once(RoutingEvent::FlagsObserved(seen)).chain(followed).collect()
+        let change = flags.share().and_then(|share| self.apply_flags(share));
+        std::iter::once(RoutingEvent::FlagsObserved(flags)).chain(change).collect()
     }
 
-    /// What brings about a share that flags ask for. None where it is there already, or the legacy view is on its way out:
-    /// a process that was started by an old script must not end a cleanup.
-    fn follow(&self, share: RolloutPercentage) -> Option<RoutingEvent> {
+    /// The event that establishes the percentage of the flags; `None` if it is in effect already. In the last stage flags
+    /// have no effect, so that a process started by an old script cannot undo the cleanup.
+    fn apply_flags(&self, share: RolloutPercentage) -> Option<RoutingEvent> {
         let reason = "the flags of the environment changed".into();
         if self.stage == Stage::Retired || (share == self.share && !self.rolled_back) {
             return None;
         }
         if share == RolloutPercentage::NONE {
-            let kill = RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason });
-            return (!self.rolled_back).then_some(kill);
+            let rollback = RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason });
+            return (!self.rolled_back).then_some(rollback);
         }
         Some(RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason }))
     }
 
-    /// Whether guardrails have anything to roll back: somebody is led to the dynamic view by the share, and the legacy one is
-    /// there to go back to.
+    /// Whether guardrails have something to roll back: the percentage is above 0, and the legacy view is not retired.
     pub fn is_guarded(&self) -> bool {
         !self.rolled_back && self.share != RolloutPercentage::NONE && !self.is_retired(ReadModel::Legacy)
     }
 
-    /// Records the trip and rolls back; nothing where nobody is led to the dynamic view by share any more.
+    /// Records the trip and rolls back, unless there is nothing to roll back.
     pub(super) fn decide_trip(&self, tripped: GuardrailTripped) -> Vec<RoutingEvent> {
         if !self.is_guarded() {
             return vec![];
@@ -204,7 +199,7 @@ impl Routing {
         vec![RoutingEvent::GuardrailTripped(tripped), rolled_back]
     }
 
-    /// Records that an item was done, unless the same evidence showed it last.
+    /// Records a completed item, unless its latest evidence is the same.
     pub(super) fn decide_item(&self, done: ChecklistItemDone) -> Result<Vec<RoutingEvent>, RoutingRejection> {
         require_reason(&done.evidence)?;
         let same = self.checklist.get(&done.item) == Some(&done.evidence);
@@ -218,11 +213,11 @@ mod tests {
     use super::*;
 
     fn flags(use_dynamic_services: Option<bool>, percent: Option<f64>) -> FlagsObserved {
-        let rollout = percent.map(|percent| RolloutPercentage::percent(percent).unwrap());
+        let rollout = percent.map(|percent| RolloutPercentage::from_percent(percent).unwrap());
         FlagsObserved { use_dynamic_services, rollout }
     }
 
-    /// Starts a process under flags, and gives how many events that caused.
+    /// Starts a process with flags and returns the number of events.
     fn start(routing: &mut Routing, flags: FlagsObserved) -> usize {
         let events = routing.decide(RoutingCommand::ObserveFlags(flags)).unwrap();
         events.iter().for_each(|event| routing.evolve(event));
@@ -231,7 +226,7 @@ mod tests {
     }
 
     fn set(routing: &mut Routing, percent: f64) {
-        let share = RolloutPercentage::percent(percent).unwrap();
+        let share = RolloutPercentage::from_percent(percent).unwrap();
         routing.evolve(&RoutingEvent::DynamicShareSet(DynamicShareSet { share, reason: "by hand".into() }));
     }
 
@@ -246,9 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn the_runbook_s_flags_lead_from_nobody_to_everybody_and_back() {
+    fn the_flags_of_the_runbook_lead_through_all_stages_and_back() {
         let mut routing = Routing::default();
-        // The first deploy: both set, nobody is to notice.
+        // The first deployment sets both flags without any effect.
         assert_eq!(start(&mut routing, flags(Some(false), Some(0.0))), 1);
         assert_eq!(routing.stage, Stage::Legacy);
         for (on, percent, stage) in [
@@ -258,7 +253,7 @@ mod tests {
             (true, 100.0, Stage::Dynamic),
         ] {
             assert_eq!(start(&mut routing, flags(Some(on), Some(percent))), 2, "{percent}");
-            let share = RolloutPercentage::percent(percent).unwrap();
+            let share = RolloutPercentage::from_percent(percent).unwrap();
             assert_eq!((routing.stage, routing.share, routing.rolled_back), (stage, share, false));
         }
         assert_eq!(start(&mut routing, flags(Some(false), Some(0.0))), 2);
@@ -266,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_says_true_goes_before_the_percentage_and_either_may_be_unset() {
+    fn a_true_flag_has_priority_over_the_percentage_and_either_may_be_unset() {
         let cases = [
             (flags(None, None), None),
             (flags(Some(true), None), Some(RolloutPercentage::ALL)),
@@ -281,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_are_as_they_were_never_undo_a_later_change() {
+    fn unchanged_flags_never_undo_a_later_change() {
         let mut routing = Routing::default();
         assert_eq!(start(&mut routing, flags(None, None)), 0, "unset at a first start");
         start(&mut routing, flags(None, Some(25.0)));
@@ -291,12 +286,12 @@ mod tests {
         routing.evolve(&RoutingEvent::ReadsRolledBack(ReadsRolledBack { reason: "errors".into() }));
         assert_eq!(start(&mut routing, flags(None, Some(25.0))), 0);
         assert!(routing.rolled_back);
-        assert_eq!(start(&mut routing, flags(None, Some(50.0))), 2, "a change is a word of somebody");
+        assert_eq!(start(&mut routing, flags(None, Some(50.0))), 2, "a changed flag is a new decision");
         assert_eq!((routing.share.as_percent(), routing.rolled_back), (50.0, false));
     }
 
     #[test]
-    fn flags_that_say_what_is_so_already_are_noted_and_change_nothing() {
+    fn flags_that_match_the_routing_are_recorded_and_change_nothing() {
         let mut routing = Routing::default();
         set(&mut routing, 25.0);
         assert_eq!(start(&mut routing, flags(None, Some(25.0))), 1);
@@ -305,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_are_taken_out_of_the_environment_leave_everybody_where_they_are() {
+    fn removed_flags_leave_the_routing_unchanged() {
         let mut routing = Routing::default();
         start(&mut routing, flags(Some(true), Some(100.0)));
         assert_eq!(start(&mut routing, flags(None, None)), 1);
@@ -313,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_and_no_guardrail_leads_to_a_view_that_is_retired() {
+    fn no_flag_and_no_guardrail_routes_reads_to_a_retired_view() {
         let mut routing = Routing::default();
         set(&mut routing, 100.0);
         let (generation, reservations, rules_version) = (1, 0, 1);
@@ -337,10 +332,10 @@ mod tests {
     }
 
     #[test]
-    fn a_guardrail_rolls_back_once_and_only_where_somebody_is_led_to_the_dynamic_view() {
+    fn a_guardrail_rolls_back_once_and_only_above_0_percent() {
         let mut routing = Routing::default();
         let command = RoutingCommand::TripGuardrail(trip());
-        assert_eq!(routing.decide(command.clone()), Ok(vec![]), "nobody is");
+        assert_eq!(routing.decide(command.clone()), Ok(vec![]), "the percentage is 0");
         set(&mut routing, 5.0);
         let events = routing.decide(command.clone()).unwrap();
         let [RoutingEvent::GuardrailTripped(noted), RoutingEvent::ReadsRolledBack(back)] = &*events else {
@@ -350,14 +345,14 @@ mod tests {
         assert_eq!(&*back.reason, "guardrail: 9 of 100 failed (limit 1 %)");
         events.iter().for_each(|event| routing.evolve(event));
         assert_eq!((routing.stage, routing.rolled_back), (Stage::Legacy, true));
-        assert_eq!(routing.decide(command), Ok(vec![]), "it did already");
+        assert_eq!(routing.decide(command), Ok(vec![]), "rolled back already");
     }
 
     #[test]
-    fn an_item_is_done_with_evidence_and_again_only_with_another() {
+    fn an_item_needs_evidence_and_is_recorded_again_only_with_new_evidence() {
         let done = |evidence: &str| {
             let item = ChecklistItem::BackupMade;
-            RoutingCommand::DoChecklistItem(ChecklistItemDone { item, evidence: evidence.into() })
+            RoutingCommand::CompleteChecklistItem(ChecklistItemDone { item, evidence: evidence.into() })
         };
         let mut routing = Routing::default();
         assert_eq!(routing.decide(done(" ")), Err(RoutingRejection::ReasonMissing));
@@ -369,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lists_show_is_what_is_stored() {
+    fn displayed_names_are_the_stored_names() {
         for item in ChecklistItem::ALL {
             assert_eq!(serde_json::to_value(item).unwrap(), item.as_str());
             assert_eq!(item.to_string().parse(), Ok(item));

@@ -1,0 +1,166 @@
+//! The worker of one day schedule: takes the waiting messages, decides them in order, appends the events together and
+//! answers. It must not answer before its decisions are durable.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
+use daybook_event_log::AppendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::group::{Decision, GroupDecision, decide_group};
+use super::loaded_schedule::LoadedSchedule;
+use super::{BatchOutcome, BatchResult, CommandBatch, WorkerContext, WorkerMessage};
+use crate::append::append;
+use crate::error::CommandError;
+
+/// Maximum number of messages taken at once.
+const MAX_GROUP: usize = 64;
+
+/// Maximum number of decisions on a group after conflicts with other processes.
+const MAX_CONFLICTS: u32 = 8;
+
+/// How long an idle worker keeps its schedule.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A batch that waits for its answer.
+type PendingBatch = (CommandBatch, oneshot::Sender<BatchResult>);
+
+/// The worker of one day schedule.
+pub(super) struct Worker {
+    context: Arc<WorkerContext>,
+    messages: mpsc::Receiver<WorkerMessage>,
+    loaded: LoadedSchedule,
+}
+
+impl Worker {
+    pub(super) fn new(
+        context: Arc<WorkerContext>,
+        date: NaiveDate,
+        messages: mpsc::Receiver<WorkerMessage>,
+    ) -> Self {
+        Self { context, messages, loaded: LoadedSchedule::new(date) }
+    }
+
+    /// Runs until all senders are dropped or the worker has been idle for [`IDLE`].
+    pub(super) async fn run(mut self) {
+        let mut group = Vec::new();
+        loop {
+            match timeout(IDLE, self.messages.recv_many(&mut group, MAX_GROUP)).await {
+                Ok(0) => return,
+                Ok(_) => self.serve(std::mem::take(&mut group)).await,
+                // Messages that were sent in the meantime are still received; then `recv_many` returns 0.
+                Err(_elapsed) => self.messages.close(),
+            }
+        }
+    }
+
+    async fn serve(&mut self, messages: Vec<WorkerMessage>) {
+        let (mut reads, mut pending) = (Vec::new(), VecDeque::new());
+        for message in messages {
+            match message {
+                WorkerMessage::Execute(batch, sender) => pending.push_back((batch, sender)),
+                WorkerMessage::Read(read) => reads.push(read),
+            }
+        }
+        if !reads.is_empty() {
+            let caught_up = self.loaded.catch_up(&*self.context.log).await;
+            for read in reads {
+                read(caught_up.as_ref().map(|()| &self.loaded.schedule).map_err(Clone::clone));
+            }
+        }
+        // Each round answers at least one batch, so this ends.
+        while !pending.is_empty() {
+            self.execute_next(&mut pending).await;
+        }
+    }
+
+    /// Executes the first batches: as many as fit into one append.
+    async fn execute_next(&mut self, pending: &mut VecDeque<PendingBatch>) {
+        match self.decide_and_append(pending).await {
+            Ok(decisions) => {
+                let covered = pending.drain(..decisions.len()).collect::<Vec<_>>();
+                for (decision, (batch, sender)) in decisions.into_iter().zip(covered) {
+                    // The caller may have given up waiting.
+                    let _ = sender.send(self.apply(decision, batch));
+                }
+            }
+            Err(error) => {
+                // The result of a failed append is unknown, so the schedule has to be read again.
+                self.loaded = LoadedSchedule::new(self.loaded.schedule.date);
+                for (_, sender) in pending.drain(..) {
+                    let _ = sender.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Decides the first batches and makes sure that the decisions hold: either by an append at the revision they are
+    /// based on, or, without events, by reading the schedule after the batches arrived.
+    async fn decide_and_append(
+        &mut self,
+        pending: &VecDeque<PendingBatch>,
+    ) -> Result<Vec<Decision>, CommandError> {
+        let log = Arc::clone(&self.context.log);
+        let mut is_fresh = !self.loaded.is_loaded;
+        if is_fresh {
+            self.loaded.catch_up(&*log).await?;
+        }
+        for _ in 0..MAX_CONFLICTS {
+            let GroupDecision { decisions, events, keys, .. } = self.decide(pending);
+            if events.is_empty() && is_fresh {
+                return Ok(decisions);
+            }
+            if !events.is_empty() {
+                match append(&*log, &self.loaded.stream, self.loaded.expected(), events, keys).await {
+                    Ok(appended) => {
+                        self.loaded.set_head(appended);
+                        return Ok(decisions);
+                    }
+                    Err(AppendError::RevisionConflict { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            self.loaded.catch_up(&*log).await?;
+            is_fresh = true;
+        }
+        Err(CommandError::Contended)
+    }
+
+    fn decide(&self, pending: &VecDeque<PendingBatch>) -> GroupDecision {
+        let (catalog, hours) = (self.context.catalog.state(), self.context.hours.state());
+        let instant = self.context.clock.now();
+        let retired = self.context.routing.state().retired.as_ref().map(|retired| retired.model);
+        let now = self.context.zone.local(instant);
+        let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
+        let batches = pending.iter().map(|(batch, _)| batch);
+        decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant))
+    }
+
+    /// Applies a durable decision and returns the booking that the caller asked for.
+    fn apply(&mut self, decision: Decision, batch: CommandBatch) -> BatchResult {
+        let events = decision?;
+        self.loaded.apply(&events);
+        let booking = match batch.reservation {
+            Some(id) => {
+                let booking = self.loaded.schedule.booking(&id).cloned();
+                Some(booking.ok_or(Rejection::ReservationNotFound(id))?)
+            }
+            None => None,
+        };
+        let other_verdict = events.iter().find_map(other_verdict);
+        let position = self.loaded.position;
+        Ok(BatchOutcome { position, booking, repeated: events.is_empty(), other_verdict })
+    }
+}
+
+fn other_verdict(event: &ScheduleEvent) -> Option<Box<str>> {
+    if let ScheduleEvent::ReservationRequested(requested) = event {
+        requested.other_verdict.clone()
+    } else {
+        None
+    }
+}

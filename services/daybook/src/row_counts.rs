@@ -1,6 +1,4 @@
-//! How much is in a view: rows of its main tables, for people who want to see that both hold the same.
-//!
-//! It counts and never reads what stands in a row.
+//! Row counts of the main tables of a view. It must never read the contents of a row.
 
 use daybook_projections::Generation;
 use deadpool_postgres::GenericClient;
@@ -9,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 /// Rows of a view's main tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct ViewCounts {
+pub(crate) struct RowCounts {
     /// Services.
     pub(crate) services: i64,
     /// Weekly clinic hours.
@@ -18,26 +16,28 @@ pub(crate) struct ViewCounts {
     pub(crate) reservations: i64,
 }
 
-/// Counts at one moment. Nothing where the tables are not there, because somebody dropped them or they are being built.
-pub(crate) async fn count(
-    client: &impl GenericClient,
-    generation: Generation,
-) -> Result<Option<ViewCounts>, tokio_postgres::Error> {
-    let schema = generation.schema();
-    let counts = format!(
-        "SELECT (SELECT count(*) FROM {schema}.services),
+impl RowCounts {
+    /// Counts at one moment; none if the tables were dropped or are being built.
+    pub(crate) async fn read(
+        client: &impl GenericClient,
+        generation: Generation,
+    ) -> Result<Option<RowCounts>, tokio_postgres::Error> {
+        let schema = generation.schema();
+        let counts = format!(
+            "SELECT (SELECT count(*) FROM {schema}.services),
                 (SELECT count(*) FROM {schema}.clinic_time_slots),
                 (SELECT count(*) FROM {schema}.reservations)"
-    );
-    let row = match client.query_one(&counts, &[]).await {
-        Err(error) if is_missing_table(&error) => return Ok(None),
-        outcome => outcome?,
-    };
-    Ok(Some(ViewCounts {
-        services: row.try_get(0)?,
-        clinic_hours: row.try_get(1)?,
-        reservations: row.try_get(2)?,
-    }))
+        );
+        let row = match client.query_one(&counts, &[]).await {
+            Err(error) if is_missing_table(&error) => return Ok(None),
+            outcome => outcome?,
+        };
+        Ok(Some(Self {
+            services: row.try_get(0)?,
+            clinic_hours: row.try_get(1)?,
+            reservations: row.try_get(2)?,
+        }))
+    }
 }
 
 fn is_missing_table(error: &tokio_postgres::Error) -> bool {

@@ -164,7 +164,7 @@ async fn a_backup_is_its_owner_s_alone_and_says_nothing_of_a_patient() {
         "{evidence}"
     );
     let again = clinic.run(&["backup", &place]).await.unwrap();
-    assert!(again.code == Some(2) && again.stderr.contains("there is something in"), "{again:?}");
+    assert!(again.code == Some(2) && again.stderr.contains("is not empty"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,7 +161,7 @@ async fn a_rehearsal_that_is_killed_or_told_to_stop_leaves_nothing_that_the_next
         })
         .await;
         let second = clinic.run(&REHEARSE).await.unwrap();
-        assert!(second.code == Some(1) && second.stderr.contains("under way"), "{second:?}");
+        assert!(second.code == Some(1) && second.stderr.contains("is running"), "{second:?}");
         kill(Pid::from_raw(rehearsal.id().unwrap().try_into().unwrap()), signal).unwrap();
         let ended = rehearsal.wait_with_output().await.unwrap();
         assert_eq!(scratch_databases(&database).await, left, "{signal}: {ended:?}");

@@ -1,25 +1,27 @@
-//! Who keeps the views up, as `daybook status` and `daybook projection list` tell it.
+//! The leader of the live views, as `daybook status` and `daybook projection list` show it.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use daybook_domain::ClinicZone;
 use daybook_projections::Leader;
 use daybook_projections::leader::LEADER_SILENCE;
 
-/// One line for people.
-pub(super) fn describe(leader: Option<&Leader>) -> String {
-    let Some(leader) = leader else { return "No process has kept the views up yet.".to_owned() };
+use crate::output::{seconds, timestamp};
+
+/// One or two lines for people.
+pub(super) fn describe_leader(leader: Option<&Leader>, zone: ClinicZone) -> String {
+    let Some(leader) = leader else {
+        return "No leader: no process has kept the views up to date yet.".to_owned();
+    };
     let Leader { epoch, process, since, holds_lock, silent_seconds } = leader;
     if !holds_lock {
-        return format!("No process keeps the views up; {process} did last, as epoch {epoch}.");
+        return format!(
+            "No leader: no process keeps the views up to date. Last: {process}, epoch {epoch}.\n\
+             Next: daybook serve, or daybook projection run"
+        );
     }
     let silence = if *silent_seconds > LEADER_SILENCE.as_secs_f64() {
-        format!(", but has been silent for {silent_seconds:.0} s")
+        format!(", silent for {}", seconds(*silent_seconds))
     } else {
         String::new()
     };
-    format!("{process} keeps the views up, as epoch {epoch} since {}{silence}.", moment(*since))
-}
-
-/// A moment to the second, as people read it.
-pub(super) fn moment(at: DateTime<Utc>) -> String {
-    at.trunc_subsecs(0).format("%Y-%m-%d %H:%M:%SZ").to_string()
+    format!("Leader: {process}, epoch {epoch}, since {}{silence}.", timestamp(zone, *since))
 }

@@ -51,7 +51,7 @@ async fn the_closing_summary_is_as_expected_after_the_cleanup_and_only_then() {
     assert_eq!((code, &*unexpected), (Some(1), &before_cleanup.map(str::to_owned)[..]));
     let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stderr);
-    for words in ["not complete: 4 things", "`daybook migrate advance`", "NO, still in legacy_1"] {
+    for words in ["not complete: 4 checks", "daybook migrate advance", "NO, still in legacy_1"] {
         assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
     }
 

@@ -66,6 +66,9 @@ pub(crate) fn wrap(text: &str) -> String {
 }
 
 fn wrap_line(line: &str) -> String {
+    if line.width() <= WIDTH {
+        return line.to_owned();
+    }
     let indent: String = line.chars().take_while(|letter| *letter == ' ').collect();
     let (mut text, mut width) = (indent.clone(), indent.len());
     for word in words(line) {

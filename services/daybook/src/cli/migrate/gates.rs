@@ -46,7 +46,7 @@ mod tests {
         let next = NextStage::of(Stage::Retired, gates);
         let text = describe(&next);
         let listed = "\
-9 of 10 gates are NOT met:
+8 of 9 gates are NOT met:
 ✗  parity
    found: compared 2 d ago
    required: within 1 h

@@ -103,12 +103,12 @@ fn describe_trip(trip: &Trip, zone: ClinicZone) -> String {
 fn describe_checklist(status: &Status, zone: ClinicZone) -> String {
     let (done, open): (Vec<_>, Vec<_>) = status.checklist.iter().partition(|item| item.done.is_some());
     let mut lines = vec![format!("Checklist: {} of {} items are done.", done.len(), status.checklist.len())];
-    lines.extend(open.iter().map(|item| format!("[ ]  {:<22}{}", item.item.as_str(), how_to(item.item))));
+    lines.extend(open.iter().map(|item| format!("[ ]  {}\n     {}", item.item.as_str(), how_to(item.item))));
     lines.extend(done.iter().filter_map(|item| {
         let Change { at, by, .. } = item.done.as_ref()?;
         let evidence = item.evidence.as_deref().unwrap_or_default();
         let (name, at) = (item.item.as_str(), timestamp(zone, *at));
-        Some(wrap(&format!("[x]  {name:<22}{at} by {by}: {evidence}")))
+        Some(wrap(&format!("[x]  {name}: {at} by {by}: {evidence}")))
     }));
     lines.join("\n")
 }

@@ -59,7 +59,7 @@ pub(super) fn page(source: &str, analysis: &Analysis) -> askama::Result<String> 
     sections.push(Section { heading: "Services", bars: counts(&analysis.services), ..Section::default() });
     sections.push(Section { heading: "Statuses", bars: counts(&analysis.statuses), ..Section::default() });
     sections.push(anomalies(analysis));
-    Page { summary: printable(&summary), sections }.render()
+    Page { summary: printable(&summary), sections }.render().map(|page| page + "\n")
 }
 
 /// Bars of (label, rows, whether the rows need review), scaled to the longest.

@@ -115,6 +115,8 @@ async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>
             Ok(serving) => {
                 sender.send_replace(Arc::new(serving));
             }
+            // The process is stopping.
+            Err(_) if pool.is_closed() => break,
             Err(error) => {
                 tracing::warn!(error = %describe(&error), "what serves could not be read; trying again");
                 tokio::time::sleep(RECONNECT_PAUSE).await;

@@ -1,12 +1,12 @@
-//! The command line: one file a subcommand, and how any of them begins and ends.
+//! The command line: one file per subcommand, and the start and end of the program.
 //!
-//! Data goes to standard output, all else to standard error.
+//! Data goes to standard output, everything else to standard error. It must never hold a rule or a workflow.
 
 mod backup;
 mod events;
 mod forget;
 mod import;
-mod leading;
+mod leader;
 mod migrate;
 mod projection;
 mod reads;
@@ -18,27 +18,29 @@ mod token;
 
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::output::say;
 use crate::settings::{Options, Settings};
-use crate::{failure, logging};
+use crate::{error, logging};
 
-/// How long what runs in the background may take to end once a command has: an interrupted start of the private
-/// PostgreSQL comes to its end first, so that it can be stopped.
+/// How long background work may take after a command has ended: an interrupted start of the private PostgreSQL has to finish
+/// before the server can be stopped.
 const BACKGROUND_PATIENCE: Duration = Duration::from_secs(30);
 
 const AFTER_HELP: &str = "\
-The private PostgreSQL is made from the programs that are installed; DAYBOOK_POSTGRES_BIN names their folder where they \
-are not found.
+Without --database-url, Daybook runs a private PostgreSQL from the programs that are installed. If they are not found, set \
+DAYBOOK_POSTGRES_BIN to their folder.
 
-Exit codes: 0 done, 1 failed or differs, 2 usage, 130 interrupted.";
+Exit codes: 0 done; 1 failed, or a check found a difference; 2 wrong usage; 130 interrupted.";
 
-/// An event-sourced reservation backend for clinics: one log of what was booked, two views of it, and the way from one to
-/// the other.
+/// Ends the help of every subcommand, in place of the settings.
+const SETTINGS_HINT: &str = "Settings, such as the database: daybook --help";
+
+/// An event-sourced reservation backend for clinics: one event log, two views of it, and a staged migration between them.
 #[derive(Parser)]
-#[command(name = "daybook", version, after_long_help = AFTER_HELP)]
+#[command(name = "daybook", version, after_long_help = AFTER_HELP, max_term_width = 80)]
 struct Cli {
     #[command(flatten)]
     options: Options,
@@ -49,58 +51,72 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the service: take bookings, answer reads, keep both views up
+    /// Run the service: accept bookings, answer reads, keep both views up to date
     Serve,
-    /// Show what serves, how far the views are, and how to look into the database
+    /// Show the service, the views and their lag, and how to connect to the database
     Status(status::Arguments),
-    /// List, rebuild or compare the views, or keep them up
+    /// List, rebuild, compare and repair the views
     #[command(subcommand)]
     Projection(projection::Command),
-    /// Show or change which view answers whom
+    /// Show or change which view answers reads
     #[command(subcommand)]
     Reads(reads::Command),
-    /// Take over the reservations of the old system
+    /// Import the reservations of the old system
     #[command(subcommand)]
     Import(import::Command),
-    /// Go from the enum to dynamic services stage by stage, through gates that are measured, and back from each
+    /// Move from the legacy to the dynamic view in stages, and back
     #[command(subcommand)]
     Migrate(migrate::Command),
-    /// Look into the event log; patients' details stay sealed
+    /// Show, export or import the event log; patients' details stay sealed
     #[command(subcommand)]
     Events(events::Command),
-    /// Back up the log, the keys and what is known of the views, while bookings go on
+    /// Back up the event log and the keys while the service runs
     #[command(after_help = backup::KEY_IS_APART)]
     Backup(backup::Arguments),
-    /// Prove a backup, or put it into an empty database; exit code 1 where something differs
+    /// Verify a backup, or restore it into an empty database
     #[command(after_help = restore::TWO_WAYS)]
     Restore(restore::Arguments),
-    /// Print a token for the staff API
+    /// Issue a token for the staff API
     Token(token::Arguments),
-    /// Make all that is known of a patient unreadable, for ever
+    /// Make a patient's details unreadable for good
     Forget(forget::Arguments),
 }
 
-/// Runs the program: what the command line says, with what the environment says.
+/// Runs the command that the command line and the environment ask for.
 pub fn run() -> Exit {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
     match execute(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = failure::exit_for(&error);
+            let exit = error::exit_for(&error);
             if exit != Exit::Done {
-                say(format_args!("daybook: {}", failure::describe(&error)));
+                say(format_args!("daybook: {}", error::describe(&error)));
             }
             exit
         }
     }
 }
 
-/// Help, the version, or what is wrong with the command line.
+/// The command line as clap knows it, with a pointer to the settings in the help of every subcommand.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommands(add_settings_hint)
+}
+
+fn add_settings_hint(command: clap::Command) -> clap::Command {
+    let hint = match command.get_after_help() {
+        Some(own) => format!("{own}\n\n{SETTINGS_HINT}"),
+        None => SETTINGS_HINT.to_owned(),
+    };
+    command.after_help(hint).mut_subcommands(add_settings_hint)
+}
+
+/// Prints help, the version, or what is wrong with the command line.
 fn explain(error: &clap::Error) -> Exit {
-    // Nobody can be told that nobody can be told.
+    // There is no other place to report a closed output.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }

@@ -1,17 +1,17 @@
-//! How the program ends: the codes that scripts rely on. They are never given another meaning.
+//! Exit codes. Scripts rely on them, so they must never change their meaning.
 
 use std::process::ExitCode;
 
-/// How a command came out.
+/// The outcome of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It did what was asked.
+    /// The command succeeded.
     Done,
-    /// It failed, or found a difference where it looked for one.
+    /// The command failed, or a check found a difference.
     Failed,
-    /// It was asked for in a way that makes no sense.
+    /// The command line or a setting is wrong.
     Usage,
-    /// It was interrupted before its end.
+    /// A signal interrupted the command.
     Interrupted,
 }
 
@@ -22,7 +22,7 @@ impl Exit {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Usage => 2,
-            // 128 and the number of SIGINT, as shells reckon.
+            // 128 plus the number of SIGINT, as in shells.
             Self::Interrupted => 130,
         }
     }

@@ -1,24 +1,24 @@
 //! The `daybook` program: its command line, its settings and how its parts are put together.
 //!
-//! It must never hold a booking rule, a projection or an HTTP route: it only wires what the other crates offer.
+//! It must never hold a booking rule, a projection or an HTTP route: it wires the other crates together.
 //!
-//! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
-//! that every command works with, `rehearsal` goes through the migration in a scratch database.
+//! [`cli`] has one file per subcommand, [`settings`] reads options and environment, [`wiring`] opens the parts that commands
+//! work with, and `rehearsal` runs the migration in a scratch database.
 
+mod atomic_file;
 pub mod cli;
+pub mod error;
 pub mod exit;
-pub mod failure;
-mod listening;
 mod logging;
 mod output;
-mod part;
 mod rehearsal;
+mod row_counts;
 pub mod secrets;
+mod service_address;
 pub mod settings;
-mod view_counts;
 pub mod wiring;
 
 /// A rebuild and the write side make and drop millions of small texts; the system's allocator took a sixth of their time.
-/// It is chosen here and not in the program, so that tests and benchmarks run on the same.
+/// It is set in the library, so that tests and benchmarks use the same.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,7 +1,7 @@
-//! The program's log: to standard error, as text or JSON, as much of it as the filter lets through.
+//! The program's log: filtered lines on standard error, as text or JSON.
 //!
-//! Whatever the filter says, nothing of what database drivers write below a warning comes out: their debug lines hold
-//! statements with their parameters, which are patients' details.
+//! Whatever the filter says, it must never show lines of database drivers below a warning: they contain statements with
+//! their parameters, which are patients' details.
 
 use std::io::IsTerminal;
 
@@ -13,12 +13,11 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::settings::{LogFormat, SettingsError};
 
-/// What a service logs unless told otherwise. That a pooled connection ended, or that a node of EventStoreDB did not answer,
-/// is told by whoever needed it.
+/// Default filter of a service. Ended pool connections and silent nodes of EventStoreDB are reported by the code that needs them.
 pub(crate) const SERVICE_FILTER: &str =
     "info,refinery_core=warn,actix_server=warn,deadpool=error,eventstore=off";
 
-/// What the other commands log unless told otherwise: they print what they have to say.
+/// Default filter of other commands, which print their results.
 pub(crate) const COMMAND_FILTER: &str = "warn,deadpool=error,eventstore=off";
 
 /// Crates whose lines below a warning may hold values.
@@ -32,7 +31,7 @@ pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), SettingsError
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.with_ansi(false).json().flatten_event(true).boxed(),
     };
-    // It fails only where a log runs already, as in tests that start several commands; that one is as good.
+    // It fails only if a log runs already, as in tests that start several commands.
     let _ = tracing_subscriber::registry().with(lines.with_filter(quiet_drivers())).with(filter).try_init();
     Ok(())
 }

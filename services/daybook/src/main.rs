@@ -1,4 +1,4 @@
-//! The `daybook` program. Everything it does is in the library, so that tests can reach it; nothing else belongs here.
+//! The `daybook` program. Everything it does is in the library, where tests can reach it.
 
 use std::process::ExitCode;
 

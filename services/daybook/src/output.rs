@@ -1,10 +1,12 @@
-//! What commands print: data to standard output, all else to standard error.
+//! Output of commands: data to standard output, everything else to standard error.
 //!
-//! Nothing here decides what is said; it only lays it out.
+//! It formats. It must never decide what a command reports.
 
-mod confirm;
+mod confirmation;
+mod number;
 mod progress_bar;
 mod table;
+mod time;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -12,13 +14,16 @@ use std::io::{self, Write};
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
-pub(crate) use confirm::Unconfirmed;
-pub(crate) use confirm::{Confirmation, ask};
+pub(crate) use confirmation::Unconfirmed;
+pub(crate) use confirmation::{Confirmation, ask};
+pub(crate) use number::{counted, grouped, percent};
 pub(crate) use progress_bar::ProgressBar;
 pub(crate) use table::{Align, Table};
+pub(crate) use time::{duration, seconds, timestamp};
 
-/// How data is printed.
+/// The form in which a command prints its data.
 #[derive(Args, Debug, Clone, Copy, Default)]
 pub(crate) struct Format {
     /// Print JSON, for programs
@@ -27,13 +32,13 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Prints the same thing in the form that was asked for.
+    /// Prints data in the chosen form.
     pub(crate) fn print(self, data: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         let text = if self.json { serde_json::to_string_pretty(data)? } else { text() };
         print(text.trim_end())
     }
 
-    /// Whether programs are to read it.
+    /// Whether the chosen form is JSON.
     pub(crate) const fn is_json(self) -> bool {
         self.json
     }
@@ -45,28 +50,60 @@ pub(crate) fn print(line: impl Display) -> anyhow::Result<()> {
     writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot print to standard output")
 }
 
-/// Tells a person something that is not data.
+/// Prints a line for people to standard error.
 pub(crate) fn say(line: impl Display) {
-    // Nobody can be told that nobody can be told.
+    // There is no other place to report a closed standard error.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// A number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
+/// Columns of a terminal for which prose is wrapped.
+const WIDTH: usize = 80;
+
+/// Prose with its lines broken at 80 columns. Continuation lines keep the indentation of their line.
+pub(crate) fn wrap(text: &str) -> String {
+    let wrapped: Vec<String> = text.lines().map(wrap_line).collect();
+    wrapped.join("\n")
+}
+
+fn wrap_line(line: &str) -> String {
+    if line.width() <= WIDTH {
+        return line.to_owned();
+    }
+    let indent: String = line.chars().take_while(|letter| *letter == ' ').collect();
+    let (mut text, mut width) = (indent.clone(), indent.len());
+    for word in words(line) {
+        if width > indent.len() && width + 1 + word.width() > WIDTH {
+            text.push('\n');
+            text.push_str(&indent);
+            width = indent.len();
+        } else if width > indent.len() {
+            text.push(' ');
+            width += 1;
         }
-        text.push(digit);
+        text.push_str(&word);
+        width += word.width();
     }
     text
 }
 
-/// A number of things, in words.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+/// The words of a line. A command in backticks is one word, so that it can be copied.
+fn words(line: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in line.split_whitespace() {
+        match words.last_mut().filter(|last| last.matches('`').count() % 2 == 1) {
+            Some(open) => {
+                open.push(' ');
+                open.push_str(word);
+            }
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// A text without control characters: a terminal or browser would act on them, and people typed these texts.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '·' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -74,16 +111,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_stand_apart() {
-        let cases = [(0, "0"), (999, "999"), (1000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")];
-        for (number, text) in cases {
-            assert_eq!(grouped(number), text);
-        }
+    fn prose_is_wrapped_at_eighty_columns_and_keeps_its_indentation() {
+        let text = format!("short\n  {}", "낱말 ".repeat(17));
+        let lines: Vec<String> = wrap(&text).lines().map(str::to_owned).collect();
+        assert_eq!((lines.len(), lines[0].as_str()), (3, "short"));
+        assert!(lines.iter().all(|line| line.width() <= WIDTH) && lines[2] == "  낱말 낱말", "{lines:?}");
     }
 
     #[test]
-    fn one_thing_is_not_many() {
-        assert_eq!(counted(1, "row", "rows"), "1 row");
-        assert_eq!(counted(0, "row", "rows"), "0 rows");
+    fn a_text_cannot_act_on_the_terminal() {
+        assert_eq!(printable("9시\u{1b}[2J\n"), "9시·[2J·");
     }
 }

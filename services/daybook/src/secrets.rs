@@ -1,6 +1,6 @@
-//! Secrets that were not given: made once, kept in the data dir, read by nobody but its owner.
+//! Generated secrets: created once and kept in the data dir, readable only by the owner.
 //!
-//! Nothing here may show a secret: not in an error, not in a log line.
+//! It must never show a secret in an error or a log line.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -43,11 +43,11 @@ pub enum SecretError {
         source: io::Error,
     },
     /// The machine gave no randomness.
-    #[error("the machine gives no random numbers")]
+    #[error("the operating system provides no random numbers")]
     Randomness(#[source] getrandom::Error),
     /// The file holds something else.
-    #[error("`{}` does not hold {what}; put the right file back, or set {variable}", .path.display())]
-    Spoilt {
+    #[error("`{}` does not contain {what}; restore the file, or set {variable}", .path.display())]
+    Corrupt {
         /// The file.
         path: PathBuf,
         /// What it should hold.
@@ -62,7 +62,7 @@ pub fn has_master_key(data_dir: &Path) -> bool {
     data_dir.join(MASTER_KEY_FILE).exists()
 }
 
-/// The master key as given, else that of the data dir, made where there is none.
+/// The configured master key, or the one in the data dir, which is generated if missing.
 ///
 /// # Errors
 /// When it cannot be read or kept.
@@ -72,11 +72,11 @@ pub fn master_key(settings: &Settings) -> Result<MasterKey, SecretError> {
     }
     let path = settings.data_dir.join(MASTER_KEY_FILE);
     let text = read_or_make(&path)?;
-    let spoilt = SecretError::Spoilt { path, what: "a master key", variable: "DAYBOOK_MASTER_KEY" };
-    MasterKey::parse(&text).map_err(|_| spoilt)
+    let corrupt = SecretError::Corrupt { path, what: "a master key", variable: "DAYBOOK_MASTER_KEY" };
+    MasterKey::parse(&text).map_err(|_| corrupt)
 }
 
-/// The secret that signs tokens of staff as given, else that of the data dir, made where there is none.
+/// The configured secret for staff tokens, or the one in the data dir, which is generated if missing.
 ///
 /// # Errors
 /// When it cannot be read or kept.
@@ -86,12 +86,12 @@ pub fn jwt_secret(settings: &Settings) -> Result<JwtSecret, SecretError> {
     }
     let path = settings.data_dir.join(JWT_SECRET_FILE);
     let text = read_or_make(&path)?;
-    let spoilt = SecretError::Spoilt { path, what: "a long enough secret", variable: "DAYBOOK_JWT_SECRET" };
-    JwtSecret::parse(&text).map_err(|_| spoilt)
+    let corrupt = SecretError::Corrupt { path, what: "a long enough secret", variable: "DAYBOOK_JWT_SECRET" };
+    JwtSecret::parse(&text).map_err(|_| corrupt)
 }
 
-/// Reads a file of one line, or makes it with 64 random hexadecimal digits. Of several processes that make it at once one
-/// succeeds and all read the same.
+/// Reads a file of one line, or creates it with 64 random hexadecimal digits. If several processes create it at once, all read
+/// the same secret.
 fn read_or_make(path: &Path) -> Result<String, SecretError> {
     match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -110,7 +110,7 @@ fn make(path: &Path) -> Result<(), SecretError> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(PRIVATE_DIR_MODE).create(folder).map_err(io_error("create", folder))?;
     let secret = MasterKey::random().map_err(SecretError::Randomness)?.reveal();
-    // Complete before it has its name, so that nobody reads half of it; linking never replaces what is there.
+    // The file is complete before it gets its name, so that nobody reads half of it. A link never replaces a file.
     let draft = path.with_extension(format!("draft-{}", Uuid::new_v4().simple()));
     let written = write_private(&draft, &secret);
     let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
@@ -134,7 +134,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), SecretError> {
 fn warn_if_others_can_read(path: &Path) {
     let mode = fs::metadata(path).map_or(0, |found| found.permissions().mode());
     if mode & OTHERS != 0 {
-        tracing::warn!(file = %path.display(), "others can read this secret; run `chmod 600` on it");
+        tracing::warn!(file = %path.display(), "other users can read this secret; run `chmod 600` on it");
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_for_its_owner_alone() {
+    fn a_secret_is_generated_once_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let data_dir = folder.path().join("new");
         let settings = settings(&data_dir);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_goes_before_what_is_kept_and_is_not_written_down() {
+    fn a_configured_secret_wins_and_is_not_stored() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path());
         settings.master_key = Some(MasterKey::parse(&"ab".repeat(32)).unwrap());
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_make_it_at_once_all_get_the_same() {
+    fn concurrent_processes_get_the_same_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         let texts: Vec<String> = std::thread::scope(|scope| {
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_secrets_are_not_the_same() {
+    fn the_two_secrets_differ() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
         let master = master_key(&settings).unwrap();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_file_is_named_and_not_shown() {
+    fn a_corrupt_file_is_named_and_not_shown() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(MASTER_KEY_FILE), "scribble").unwrap();
         let error = master_key(&settings(folder.path())).unwrap_err().to_string();

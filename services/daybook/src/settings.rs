@@ -1,6 +1,6 @@
-//! What a person may choose about Daybook, understood: from options, the environment, and what holds without either.
+//! Settings: parsed from options and environment variables, with defaults.
 //!
-//! Nothing here opens, makes or connects to anything; secrets never show themselves.
+//! It must never open, create or connect to anything, or show a secret.
 
 mod error;
 mod flags;
@@ -8,6 +8,7 @@ mod options;
 mod soak;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,28 +24,28 @@ use tokio_postgres::Config;
 pub use error::SettingsError;
 pub use options::Options;
 
-/// Where the service listens unless told otherwise.
+/// Default address.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 
-/// The data dir unless told otherwise.
+/// Default data dir.
 pub const DEFAULT_DATA_DIR: &str = ".daybook";
 
-/// How long a connection to a given database may take to make, unless its URL says so itself.
+/// Default connect timeout of a configured database, unless its URL has one.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-/// Longest window that guardrails judge, in seconds: what goes wrong has to be noticed before the day is over.
-const MAX_GUARD_WINDOW: u64 = 3600;
+/// The windows that guardrails may evaluate. At most an hour: a fault has to be noticed the same day.
+const GUARD_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
-/// Which database is used.
+/// The database.
 #[derive(Debug, Clone)]
 pub enum Database {
-    /// One of our own, in the data dir.
+    /// A private PostgreSQL in the data dir.
     Private,
-    /// One that somebody else runs.
+    /// A configured one.
     Given(Box<Config>),
 }
 
-/// Where the event log is.
+/// The store of the event log.
 #[derive(Debug, Clone)]
 pub enum EventStore {
     /// In the database, beside the views.
@@ -53,7 +54,7 @@ pub enum EventStore {
     EventStoreDb(Box<ConnectionString>),
 }
 
-/// Form of log lines.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -62,7 +63,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What was chosen.
+/// The settings of this process.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the service listens.
@@ -92,10 +93,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Understands what was written.
+    /// Parses the options.
     ///
     /// # Errors
-    /// The first text that makes no sense.
+    /// The first invalid option.
     pub fn parse(options: Options) -> Result<Self, SettingsError> {
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
@@ -124,7 +125,7 @@ impl Settings {
         })
     }
 
-    /// Refuses to sign and believe tokens by a secret that nobody chose, where others can reach the service.
+    /// Refuses a generated secret for tokens if other machines can reach the service.
     ///
     /// # Errors
     /// [`SettingsError::JwtSecretUnset`].
@@ -135,8 +136,8 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses to seal patients' details in a shared database by a key that is on one machine alone, where others can
-    /// reach the service.
+    /// Refuses a generated master key for a shared database if other machines can reach the service: the key would exist on one
+    /// machine only.
     ///
     /// # Errors
     /// [`SettingsError::MasterKeyUnset`].
@@ -156,7 +157,7 @@ impl Settings {
     }
 }
 
-/// Understands the connection string that an option holds.
+/// Parses the connection string of an option.
 ///
 /// # Errors
 /// [`SettingsError::DatabaseUrl`], which names the option and does not show the string.
@@ -205,8 +206,9 @@ fn parse_sample(text: Option<String>) -> Result<RolloutPercentage, SettingsError
 
 fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
     let Some(text) = text else { return Ok(Watching::WINDOW) };
-    let seconds = text.parse().ok().filter(|seconds| (1..=MAX_GUARD_WINDOW).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or(SettingsError::GuardWindow(text))
+    // A number without a unit is in seconds.
+    let window = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(&text)).ok();
+    window.filter(|window| GUARD_WINDOW.contains(window)).ok_or(SettingsError::GuardWindow(text))
 }
 
 fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {

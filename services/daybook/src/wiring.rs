@@ -1,13 +1,13 @@
-//! How the parts are put together, in one place for all commands.
+//! Opens and closes the parts that commands work with.
 //!
-//! It must never decide anything about bookings or views: it opens the parts in their order and closes them in the reverse.
+//! It must never decide anything about bookings or views.
 
 mod database;
-mod empty;
+mod empty_database;
 mod engine;
-mod in_force;
 mod log;
 mod master_key;
+mod propagation;
 mod scratch;
 mod supervisor;
 
@@ -29,37 +29,37 @@ use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
 
-pub use empty::EmptyDatabase;
+pub use empty_database::EmptyDatabase;
 pub use engine::RunningEngine;
-pub use in_force::wait_until_in_force;
 pub use log::LogIdentity;
+pub use propagation::wait_for_propagation;
 pub use scratch::{Purpose, Restored, Scratch};
 pub use supervisor::Supervisor;
 
 use crate::settings::Settings;
 use database::DatabaseServer;
 
-/// How long a command waits for the views to hold what it has done.
+/// How long a command waits for the views to show its changes.
 pub const VIEWS_PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often it looks meanwhile.
+/// Pause between checks of the views.
 const VIEWS_PAUSE: Duration = Duration::from_millis(50);
 
-/// What to do where there is no database in the data dir yet.
+/// What to do if the data dir has no database yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Make one: this command may begin a clinic's book.
+    /// Create one: this command may start a new clinic.
     Allowed,
-    /// Refuse: there is nothing to look at or to change, most likely because this is the wrong folder.
+    /// Refuse: this is most likely the wrong folder.
     Refused,
 }
 
-/// All that a command works with.
+/// The open parts that a command works with.
 #[derive(Debug)]
 pub struct Backend {
     /// The event log.
     pub log: Arc<dyn EventLog>,
-    /// Connections to the views, and to whatever else is asked of the database.
+    /// Connections to the database.
     pub pool: Pool,
     /// How to connect to the database.
     pub config: Config,
@@ -71,19 +71,19 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Starts or finds the database, brings its schema up to date, and opens the parts on it.
+    /// Starts or finds the database, applies migrations, and opens the parts.
     ///
     /// # Errors
     /// The part that could not be opened, with its cause.
-    pub async fn open(settings: &Settings, beginning: IfMissing) -> anyhow::Result<Self> {
+    pub async fn open(settings: &Settings, if_missing: IfMissing) -> anyhow::Result<Self> {
         settings.check_master_key()?;
-        let server = DatabaseServer::start(settings, beginning).await?;
+        let server = DatabaseServer::start(settings, if_missing).await?;
         Self::open_on(settings, server).await
     }
 
     async fn open_on(settings: &Settings, server: DatabaseServer) -> anyhow::Result<Self> {
         let config = server.config().clone();
-        bring_up_to_date(&config).await.with_context(|| server.describe_failure())?;
+        apply_migrations(&config).await.with_context(|| server.describe_failure())?;
         let pool = create_pool(&config, PoolSize::default())?;
         let keys = master_key::open(settings, &pool).await?;
         let vault = Vault::new(pool.clone(), Arc::new(keys));
@@ -113,16 +113,16 @@ impl Backend {
         outcome
     }
 
-    /// Makes sure that no view that serves is ahead of the log. For commands that append: a view that is ahead, because an older
-    /// log was restored, would pass over what they append.
+    /// Refuses if a live view is ahead of the log, because an older log was restored. Such a view would skip events that a
+    /// command appends.
     ///
     /// # Errors
-    /// Which view is ahead, and what to do.
+    /// The view that is ahead, and the next command.
     pub async fn check_views_not_ahead(&self) -> anyhow::Result<()> {
-        log::check_not_overtaken(&self.log, &self.pool).await
+        log::check_views_not_ahead(&self.log, &self.pool).await
     }
 
-    /// Which log this is; none while it is empty.
+    /// The identity of the log; none while it is empty.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -130,70 +130,71 @@ impl Backend {
         log::identify(settings, &self.log).await
     }
 
-    /// Starts the engine that keeps the views up. Where another process does so already, it stands by.
+    /// Starts the engine that keeps the views up to date. It stands by if another process leads.
     pub fn start_engine(&self) -> RunningEngine {
         RunningEngine::start(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
-    /// What rebuilds views, and keeps so many former generations of each as is usual.
+    /// Rebuilds views and keeps the default number of former generations.
     pub fn rebuild(&self) -> Rebuild {
         self.rebuild_keeping(KEEP)
     }
 
-    /// What rebuilds views, and keeps so many former generations of each.
+    /// Rebuilds views and keeps this number of former generations.
     pub fn rebuild_keeping(&self, generations: usize) -> Rebuild {
         Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), generations)
     }
 
-    /// What retires and restores views.
+    /// Retires and restores views.
     pub fn retirement(&self) -> Retirement {
         Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
-    /// What looks at the migration, and measures its gates by these settings.
+    /// Reads the state of the migration and measures its gates.
     pub fn migration(&self, settings: &Settings) -> Migration {
         let asked = gate_settings(settings);
         Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), asked)
     }
 
-    /// What measures the gates of the migration.
+    /// Measures the gates of the migration.
     pub fn gates(&self, settings: &Settings) -> Gates {
         Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
     }
 
-    /// What audits views.
+    /// Audits views.
     pub fn auditor(&self) -> Auditor {
         Auditor::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
-    /// Starts what brings the private PostgreSQL back if it dies; nothing where the database is somebody else's.
+    /// Starts the supervisor of the private PostgreSQL; none if the database was configured.
     pub fn supervise(&self) -> Option<Supervisor> {
         self.server.private().map(|server| Supervisor::start(server, self.config.clone()))
     }
 
-    /// A command line by which a person looks into the database. It holds no password.
+    /// A command line that connects to the database. It contains no password.
     pub fn connect_hint(&self) -> &str {
         self.server.connect_hint()
     }
 
-    /// A command line by which a person finds the runbook's tables under their plain names. It holds no password.
+    /// A command line that connects with the runbook's tables under their plain names. It contains no password.
     pub fn runbook_hint(&self) -> &str {
         self.server.runbook_hint()
     }
 
-    /// Waits until all views that serve hold everything up to a position; says where they stand.
+    /// Waits until all live views have reached a position, and returns their status.
     ///
     /// # Errors
-    /// [`ViewError::TimedOut`] where that takes longer than [`VIEWS_PATIENCE`].
+    /// [`ViewError::TimedOut`] if that takes longer than [`VIEWS_PATIENCE`].
     pub async fn views_at(&self, position: Position) -> anyhow::Result<Vec<GenerationStatus>> {
         let deadline = Instant::now() + VIEWS_PATIENCE;
         loop {
             let live = generation::live(&self.pool.get().await?).await?;
-            if live.iter().all(|standing| standing.position >= position) {
+            if live.iter().all(|status| status.position >= position) {
                 return Ok(live);
             }
             if Instant::now() >= deadline {
-                let what = "the views to hold what was recorded; `daybook status` shows how far they are";
+                let what =
+                    "the views to show the change, which is recorded; `daybook status` shows their lag";
                 return Err(ViewError::TimedOut { what, seconds: VIEWS_PATIENCE.as_secs() }.into());
             }
             tokio::time::sleep(VIEWS_PAUSE).await;
@@ -252,13 +253,13 @@ fn gate_settings(settings: &Settings) -> GateSettings {
     GateSettings { soak: settings.soak, ..GateSettings::default() }
 }
 
-/// Where the settings keep the event log: `postgres` or `eventstore`.
+/// The store of the event log: `postgres` or `eventstore`.
 pub const fn log_kind(settings: &Settings) -> &'static str {
     log::name(&settings.event_store)
 }
 
-/// Runs the migrations that have not run.
-async fn bring_up_to_date(config: &Config) -> anyhow::Result<()> {
+/// Applies pending migrations.
+async fn apply_migrations(config: &Config) -> anyhow::Result<()> {
     let (mut client, connection) = config.connect(NoTls).await?;
     let driver = tokio::spawn(connection);
     let migrated = migrate(&mut client).await;
@@ -266,17 +267,17 @@ async fn bring_up_to_date(config: &Config) -> anyhow::Result<()> {
     driver.abort();
     let applied = migrated?.applied;
     if !applied.is_empty() {
-        tracing::info!(?applied, "the database's schema was brought up to date");
+        tracing::info!(?applied, "database migrations applied");
     }
     Ok(())
 }
 
-/// Where a change of the routing comes from that is made on this machine.
+/// Origin of a change that an operator makes on this machine, with a new correlation id.
 pub fn operator_now() -> Origin {
     Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(operator()) }
 }
 
-/// Who gives a command on this machine: the events of what they change carry it.
+/// The operating system user, as events name the author of a change.
 pub fn operator() -> Actor {
     let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
     let name = user.ok().flatten().map_or_else(|| "unknown".to_owned(), |user| user.name);

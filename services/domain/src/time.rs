@@ -30,7 +30,12 @@ impl ClinicZone {
 
     /// The local date and time at an instant.
     pub fn local(self, instant: DateTime<Utc>) -> NaiveDateTime {
-        instant.with_timezone(&self.0).naive_local()
+        self.at(instant).naive_local()
+    }
+
+    /// The same with the zone's offset and abbreviation.
+    pub fn at(self, instant: DateTime<Utc>) -> DateTime<chrono_tz::Tz> {
+        instant.with_timezone(&self.0)
     }
 }
 

@@ -34,7 +34,7 @@ const INHERIT_DIR: &str = "exec 9<&0 </dev/null; exec \"$@\"";
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
 /// The only environment variables that PostgreSQL's programs get: others may hold secrets, and `PG*` changes defaults.
-const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
+pub const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// The account that owns the cluster and runs its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

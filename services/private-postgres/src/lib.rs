@@ -27,6 +27,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::account::KEPT_VARIABLES;
 pub use self::error::Error;
 pub use self::installation::{DumpPrograms, client_program};
 

@@ -163,7 +163,7 @@ async fn a_backup_is_readable_only_by_its_owner_and_contains_no_patient_details(
         "{evidence}"
     );
     let again = clinic.run(&["backup", &place]).await.unwrap();
-    assert!(again.code == Some(2) && again.stderr.contains("there is something in"), "{again:?}");
+    assert!(again.code == Some(2) && again.stderr.contains("is not empty"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,7 @@ async fn reads_compare_compares_a_view_with_itself_and_with_the_other() {
     let id: String = database.query_one(planted, &[]).await.unwrap().get(0);
     let told = clinic.run(&["reads", "compare"]).await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stderr);
-    assert!(told.stdout.contains("1 differ") && told.stdout.contains(&id), "{}", told.stdout);
+    assert!(told.stdout.contains(": 1 differ of ") && told.stdout.contains(&id), "{}", told.stdout);
     assert!(told.stdout.contains("(not shown)") && !told.stdout.contains("임꺽정"), "{}", told.stdout);
     let same = reads(&clinic, &["selftest", "--model", "dynamic", "--compares", "1000"]).await;
     assert_eq!((&same["compared"], &same["mismatched"]), (&1000.into(), &0.into()), "{same}");

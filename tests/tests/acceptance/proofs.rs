@@ -16,7 +16,7 @@ async fn a_proof_is_written_once_and_is_checked_against_an_exported_log_without_
     let prove = ["projection", "verify", "--proof", &proof];
     let told = clinic.run(&prove).await.unwrap();
     assert_eq!(told.code, Some(0), "{told:?}");
-    assert!(told.stdout.contains("legacy_1 and dynamic_1 say the same at position"), "{told:?}");
+    assert!(told.stdout.contains("legacy_1 and dynamic_1 agree at position"), "{told:?}");
     assert!(told.stdout.contains("exact") && told.stderr.contains("proves it"), "{told:?}");
     let again = clinic.run(&prove).await.unwrap();
     assert_eq!(again.code, Some(2), "{again:?}");

@@ -165,7 +165,7 @@ async fn a_killed_or_stopped_rehearsal_is_cleaned_up_by_the_next_one() {
         })
         .await;
         let second = clinic.run(&REHEARSE).await.unwrap();
-        assert!(second.code == Some(1) && second.stderr.contains("under way"), "{second:?}");
+        assert!(second.code == Some(1) && second.stderr.contains("is running"), "{second:?}");
         kill(Pid::from_raw(rehearsal.id().unwrap().try_into().unwrap()), signal).unwrap();
         let ended = rehearsal.wait_with_output().await.unwrap();
         assert_eq!(scratch_databases(&database).await, left, "{signal}: {ended:?}");

@@ -84,7 +84,7 @@ async fn an_analysis_and_a_dry_run_need_no_log_and_create_none() {
     let analysis = clinic.run(&line).await.unwrap().json().unwrap();
     assert_eq!((&analysis["rows"], &analysis["run"]["imported"]), (&json!(EXPORTED), &json!(EXPORTED)));
     assert_eq!((&analysis["rules"][0]["name"], &analysis["rules"][0]["rows"]), (&json!("idle"), &json!(0)));
-    assert!(std::fs::read_to_string(page).unwrap().contains("Rules that decide nothing: idle."));
+    assert!(std::fs::read_to_string(page).unwrap().contains("Rules without effect: idle."));
     let again = clinic.run(&line).await.unwrap();
     assert_eq!(again.code, Some(2), "an existing report must not be overwritten");
     let run = ["import", "run", "--dry-run", "--csv", EXPORT, "--rules", rules, "--json"];

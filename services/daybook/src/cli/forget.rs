@@ -1,6 +1,6 @@
-//! `daybook forget`: makes all that is known of a patient unreadable, in the log and in both views.
+//! `daybook forget`: makes a patient's details unreadable, in the log and in both views.
 //!
-//! The phone number is never shown again: not in a question, not in an error, not in the log.
+//! It must never repeat the phone number: not in a question, not in an error, not in the log.
 
 use std::io::{self, IsTerminal};
 
@@ -12,23 +12,23 @@ use daybook_event_log::Position;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ask, counted};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator, with_engine};
 
 const CHANGE: &str = "\
-This destroys the keys that seal a patient's name, phone number, notes and the like, in the event log and its backups, and
-replaces them in both views. The bookings stay, without a person. It cannot be undone.";
+This destroys the keys that seal the patient's name, phone number and notes in the event log and its backups, and \
+erases these details from both views. The bookings stay, without a person. It cannot be undone.";
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The patient's phone number; without it, it is read from standard input, where other users cannot see it
+    /// Phone number of the patient; without it, it is read from standard input, where other users cannot see it
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -42,7 +42,7 @@ struct Report {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let phone = read_phone(arguments.phone).await?;
-    arguments.consent.to(CHANGE).await?;
+    arguments.confirmation.require(CHANGE).await?;
     let report =
         with_engine(settings, IfMissing::Refused, async |backend| forget(backend, &phone).await).await?;
     arguments.format.print(&report, || describe(&report))?;
@@ -64,12 +64,12 @@ async fn forget(backend: &Backend, phone: &Phone) -> anyhow::Result<Report> {
 fn describe(report: &Report) -> String {
     let keys = report.keys_destroyed as u64;
     if keys == 0 {
-        return "Nobody with this phone number is known, or they were forgotten before. Nothing was changed."
+        return "Nothing was changed: no patient with this phone number is known, or they were forgotten already."
             .to_owned();
     }
-    let views = counted(report.views_reached as u64, "view shows", "views show");
+    let views = counted(report.views_reached as u64, "view no longer shows", "views no longer show");
     let keys = counted(keys, "key was", "keys were");
-    format!("{keys} destroyed at position {}; {views} nothing of the patient any more.", report.position)
+    format!("{keys} destroyed at position {}; {views} the patient's details.", report.position)
 }
 
 async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
@@ -80,8 +80,7 @@ async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
             ask(question).await.context("the phone number could not be read from standard input")?
         }
     };
-    Phone::parse(&text)
-        .map_err(|error| UsageError(format!("--phone, or the line on standard input: {error}")).into())
+    Phone::parse(&text).map_err(|error| UsageError(format!("--phone or standard input: {error}")).into())
 }
 
 #[cfg(test)]
@@ -91,14 +90,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_no_phone_number_is_refused_and_not_shown() {
+    async fn a_bad_phone_number_is_refused_and_not_shown() {
         let error = read_phone(Some("010-hunter2".to_owned())).await.unwrap_err();
         let shown = format!("{error:#} {error:?}");
         assert!(shown.contains("--phone") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
-    fn a_report_tells_a_forgotten_patient_from_an_unknown_one() {
+    fn a_report_distinguishes_a_forgotten_patient_from_an_unknown_one() {
         let report = |keys_destroyed| Report { keys_destroyed, position: Position::START, views_reached: 2 };
         assert!(describe(&report(0)).contains("Nothing was changed"));
         assert!(describe(&report(1)).starts_with("1 key was destroyed"));

@@ -1,4 +1,4 @@
-//! `daybook import`: looks at the reservations of the old system, and takes them over.
+//! `daybook import`: analyses and imports the reservations of the old system.
 
 mod analyze;
 mod report;
@@ -13,12 +13,12 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Say what is in the old system's reservations and what an import would make of it; nothing is recorded
+    /// Analyse the reservations of the old system and preview the import; records nothing
     #[command(after_long_help = analyze::RULES_HELP)]
     Analyze(analyze::Arguments),
-    /// Import all reservations that are new or have changed since they were imported; may be run again and again
+    /// Import new and changed reservations; can be repeated
     Run(run::Arguments),
-    /// Say what wishes mean that were not understood
+    /// Decide appointment times that could not be read
     #[command(subcommand)]
     Review(review::Command),
 }

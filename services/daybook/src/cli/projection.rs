@@ -1,4 +1,4 @@
-//! `daybook projection`: the views as things that are built from the log, and can be built again.
+//! `daybook projection`: the views, which are built from the log and can be rebuilt.
 
 mod audit;
 mod drop;
@@ -14,7 +14,7 @@ mod verify;
 
 use clap::Subcommand;
 
-pub(super) use report::tell as tell_rebuild;
+pub(super) use report::show_progress as show_rebuild_progress;
 
 use super::signals::interruptible;
 use crate::exit::Exit;
@@ -22,35 +22,34 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// List the generations of both views, and who keeps them up
+    /// List the generations of both views and their leader
     List(list::Arguments),
-    /// Build views anew from the log, beside the live ones, and let them serve
+    /// Rebuild views from the log beside the live ones, and promote them
     Rebuild(rebuild::Arguments),
-    /// Let a generation that was kept serve again
+    /// Promote a kept generation again
     Promote(promote::Arguments),
-    /// Take away a generation that does not serve
+    /// Drop a generation that does not serve
     Drop(drop::Arguments),
-    /// Events that a view could not take in: list, show, retry, discard
+    /// List, show, retry or discard events that a view could not apply
     #[command(subcommand)]
     Parked(parked::Command),
-    /// Compare two generations at one position, or check a proof of them; exit code 1 where something differs
+    /// Compare two generations at one position, or check a proof; exit code 1 if they differ
     #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
-    /// Take the legacy view away once nobody is led to it; the log keeps all that was in it
+    /// Drop the legacy view once nobody reads it; the log keeps its contents
     Retire(retire::Arguments),
-    /// Bring the legacy view back from the log
+    /// Rebuild the retired legacy view from the log
     Restore(restore::Arguments),
-    /// Count what the log holds against what the views have applied, and repair pages; exit code 1 where something is missing
+    /// Compare the number of events in the log and in the views, and repair days; exit code 1 if any are missing
     Audit(audit::Arguments),
-    /// Keep the views up, and nothing else: without HTTP, until a signal ends it
+    /// Keep the views up to date without HTTP, until a signal ends it
     #[command(after_help = ONE_LEADS)]
     Run(run::Arguments),
 }
 
-/// How several processes share the work.
 const ONE_LEADS: &str = "\
-One process at a time keeps the views up; every `serve` and every `projection run` stands by to take over within five \
-seconds. Standard output gets one line whenever this process begins to lead or to stand by.";
+One process at a time, the leader, keeps the views up to date. Every other `serve` and `projection run` stands by and takes \
+over within five seconds. Standard output gets one line whenever this process becomes leader or standby.";
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {
@@ -63,7 +62,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
         Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,
         Command::Audit(arguments) => interruptible(audit::run(settings, arguments)).await,
-        // It takes the signals itself: they are how it ends.
+        // It handles signals itself, because they are how it ends.
         Command::Run(arguments) => run::run(settings, arguments).await,
     }
 }

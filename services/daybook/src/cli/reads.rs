@@ -1,8 +1,8 @@
-//! `daybook reads`: which view answers whom.
+//! `daybook reads`: the routing of reads between the two views.
 
 mod change;
+mod comparison;
 mod show;
-mod trial;
 
 use clap::Subcommand;
 
@@ -13,16 +13,16 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Show which part of patients each view answers
+    /// Show which percentage of patients each view answers
     Show(show::Arguments),
-    /// Set the part that the dynamic view answers; it ends a rollback
+    /// Set the percentage of patients that the dynamic view answers; this ends a rollback
     Set(change::SetArguments),
-    /// Send everybody back to the legacy view, within a second
+    /// Route everybody back to the legacy view within a second
     Rollback(change::RollbackArguments),
-    /// Compare what both views say of a sample of reservations, now
-    Compare(trial::CompareArguments),
-    /// Compare a view with itself, by the machinery that compares reads: it must find nothing
-    Selftest(trial::SelftestArguments),
+    /// Compare both views on a random sample of reservations
+    Compare(comparison::CompareArguments),
+    /// Compare a view with itself, to check the comparison: it must find no difference
+    Selftest(comparison::SelftestArguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
@@ -30,7 +30,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Show(arguments) => show::run(settings, arguments).await,
         Command::Set(arguments) => change::set(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
-        Command::Compare(arguments) => trial::compare(settings, arguments).await,
-        Command::Selftest(arguments) => trial::self_test(settings, arguments).await,
+        Command::Compare(arguments) => comparison::compare(settings, arguments).await,
+        Command::Selftest(arguments) => comparison::self_test(settings, arguments).await,
     }
 }

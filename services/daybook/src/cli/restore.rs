@@ -1,10 +1,10 @@
-//! `daybook restore`: a backup proven beside the live database, or put into an empty one.
+//! `daybook restore`: verifies a backup beside the live database, or restores it into an empty one.
 //!
-//! Neither ever changes anything in a database that holds a clinic's book but to record that a backup was proven.
+//! It must never change a database in use, except to record that a backup was verified.
 
-mod proving;
-mod putting_back;
+mod into_empty;
 mod report;
+mod verify;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -22,36 +22,37 @@ use crate::settings::Settings;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The folder that `daybook backup` has made
+    /// Folder that `daybook backup` wrote
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
-    /// Prove that it can be restored, in a scratch database that is dropped again, and touch nothing else
+    /// Verify the backup in a scratch database that is dropped again; exit code 1 if anything differs
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
-/// What both ways are, and what they need.
 pub(super) const TWO_WAYS: &str = "\
-With --verify the backup is restored into a scratch database of the same server, its log is held against its export, and the \
-views are built from it and compared with what they held when the backup was made. The live database is not touched; the \
-account has to be allowed to make databases.
+With --verify, the backup is restored into a scratch database of the same server. Its log is compared with its export, and its \
+views are built and compared with their digests in the backup. The live database is not changed. The account has to be allowed \
+to create databases.
 
-Without it the backup is restored for good, into a database that is empty: a new data dir, or a new database of \
---database-url. Set the master key first (DAYBOOK_MASTER_KEY), since a backup does not hold it. Then `daybook serve`.";
+Without --verify, the backup is restored into an empty database: a new data dir, or a new database of --database-url. Set the \
+master key first (DAYBOOK_MASTER_KEY), because the backup does not contain it. Next: daybook serve.";
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { folder, verify, consent, format } = arguments;
+    let Arguments { folder, verify, confirmation, format } = arguments;
     let backup = Backup::open(&folder)?;
-    let meter = ProgressBar::new("events");
-    meter.enter("checking the files");
+    let progress_bar = ProgressBar::new("events");
+    progress_bar.start("checking the files");
     let backup = check(backup).await?;
     match verify {
-        true => proving::run(settings, &backup, meter, format).await,
-        false => interruptible(putting_back::run(settings, &backup, meter, (consent, format))).await,
+        true => verify::run(settings, &backup, progress_bar, format).await,
+        false => {
+            interruptible(into_empty::run(settings, &backup, progress_bar, (confirmation, format))).await
+        }
     }
 }
 
@@ -59,7 +60,7 @@ async fn check(backup: Backup) -> anyhow::Result<Backup> {
     spawn_blocking(move || backup.check_files().map(|()| backup)).await?
 }
 
-/// Restores both dumps. The history comes last: a database without it is refused by everybody.
+/// Restores both dumps. The migration history comes last: every command refuses a database without it.
 async fn restore_dumps(tools: &Tools, backup: &Backup, database: &str) -> anyhow::Result<()> {
     for name in [DATABASE_FILE, HISTORY_FILE] {
         let path = backup.file(name);

@@ -1,6 +1,6 @@
-//! `daybook serve`: everything opened in its order, until a signal closes it in the reverse.
+//! `daybook serve`: starts the service and runs it until a signal stops it.
 //!
-//! Standard output gets one line, once the service is ready; scripts wait for it.
+//! Standard output gets one line once the service is ready, and must never get another; scripts wait for it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::output::print;
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing};
-use crate::{listening, secrets};
+use crate::{secrets, service_address};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     backend.run(async |backend| serve(settings, backend, &mut signals).await).await
 }
 
-/// Serves on an open backend. The engine is told to stop however this ends.
+/// Serves until a signal comes, and always stops the engine.
 async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
     let _supervisor = backend.supervise();
@@ -46,14 +46,19 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
     served.map(|()| Exit::Done)
 }
 
-/// Sets up a new clinic, builds the views that are missing, and binds the port.
+/// Creates a new clinic, builds missing views, and binds the port.
 async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
-    let seeded = backend.commands.seed().await.context("the first services and hours could not be set up")?;
+    let seeded =
+        backend.commands.seed().await.context("the default services and hours could not be created")?;
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
-        tracing::info!("a new clinic was set up with its first services and hours");
+        tracing::info!("a new clinic was created with default services and hours");
     }
-    follow_flags(settings, backend).await.context("the flags of the environment could not be followed")?;
-    backend.rebuild().clean_up().await.context("what a broken-off rebuild left could not be dropped")?;
+    follow_flags(settings, backend).await.context("the flags of the old system could not be applied")?;
+    backend
+        .rebuild()
+        .clean_up()
+        .await
+        .context("the leftovers of an interrupted rebuild could not be dropped")?;
     match backend.rebuild().missing().await.context("the views could not be built")? {
         Some(built) => {
             tracing::info!(events = built.events, reservations = built.reservations, "views were built");
@@ -77,23 +82,23 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     Application::build(api, parts).map_err(name_the_setting)
 }
 
-/// Does what the old system's flags say, where they changed since the last start.
+/// Follows the flags of the old system if they changed since the last start.
 async fn follow_flags(settings: &Settings, backend: &Backend) -> anyhow::Result<()> {
     let (known, seen) = (backend.commands.routing().flags, settings.flags);
     let origin = Origin::from_actor(Actor::named("environment"));
     backend.commands.change_routing(RoutingCommand::ObserveFlags(seen), origin).await?;
     if known != seen {
         let share = backend.commands.routing().share.as_percent();
-        tracing::info!(?known, ?seen, dynamic_percent = share, "the flags of the environment changed");
+        tracing::info!(?known, ?seen, dynamic_percent = share, "the flags of the old system changed");
     }
     Ok(())
 }
 
-/// Says which setting leads elsewhere where the address cannot be had.
+/// Names the setting to change if the address cannot be bound.
 fn name_the_setting(error: ApplicationError) -> anyhow::Error {
     let remedy = match &error {
         ApplicationError::Bind { .. } => {
-            "the service could not start; --listen (DAYBOOK_LISTEN) chooses another address or port"
+            "the service could not start; use --listen (DAYBOOK_LISTEN) for another address or port"
         }
         ApplicationError::Server(_) => "the service could not start",
     };
@@ -107,16 +112,17 @@ async fn serve_until_signal(
 ) -> anyhow::Result<()> {
     let (address, handle) = (application.address(), application.stop_handle());
     let serving = tokio::spawn(application.run_until_stopped());
-    let _announcement = listening::announce(&settings.data_dir, address);
+    let _announcement = service_address::announce(&settings.data_dir, address);
     print(format_args!("listening on http://{address}"))?;
     let mut serving = std::pin::pin!(serving);
     tokio::select! {
         ended = &mut serving => return Ok(ended??),
-        () = signals.next() => tracing::info!("stopping: requests under way are finished first"),
+        () = signals.next() => tracing::info!("stopping: requests in progress are finished first"),
     }
     tokio::select! {
-        () = handle.stop() => {}
-        () = signals.next() => tracing::warn!("stopping at once"),
+        // The application holds connections. It has to be gone before they are closed.
+        () = handle.stop() => return Ok((&mut serving).await??),
+        () = signals.next() => tracing::warn!("stopping immediately: requests in progress are aborted"),
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! How a person or a machine ends the program: SIGINT (Ctrl-C) and SIGTERM.
+//! The signals that end the program: SIGINT (Ctrl-C) and SIGTERM.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 
-/// Both signals. From its making on, neither ends the process by itself any more.
+/// Both signals. While this exists, neither ends the process by itself.
 #[derive(Debug)]
 pub(super) struct Signals {
     interrupt: Signal,
@@ -12,12 +12,12 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over.
+    /// Installs handlers for both signals.
     pub(super) fn take() -> std::io::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -26,7 +26,7 @@ impl Signals {
     }
 }
 
-/// Runs a command that may be broken off at any point: what it recorded stays, and what it opened is closed.
+/// Runs a command that a signal may interrupt at any point: recorded events stay, and open resources are closed.
 pub(super) async fn interruptible(
     command: impl Future<Output = anyhow::Result<Exit>>,
 ) -> anyhow::Result<Exit> {

@@ -1,4 +1,4 @@
-//! `daybook status`: which view serves what, how far each is, who keeps them up, whether a service runs, and how to look into the database.
+//! `daybook status`: the service, the routing of reads, the views with their lag and leader, and how to connect to the database.
 
 mod report;
 
@@ -10,10 +10,10 @@ use daybook_projections::{GenerationState, GenerationStatus, Views, generation, 
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
-use crate::listening;
 use crate::output::Format;
+use crate::row_counts::RowCounts;
+use crate::service_address;
 use crate::settings::Settings;
-use crate::view_counts;
 use crate::wiring::{Backend, IfMissing, with_backend};
 use report::{KeepingUp, Listening, Report, View};
 
@@ -25,22 +25,22 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let report =
-        with_backend(settings, IfMissing::Refused, async |backend| look(settings, backend).await).await?;
-    arguments.format.print(&report, || report.describe())?;
+        with_backend(settings, IfMissing::Refused, async |backend| read(settings, backend).await).await?;
+    arguments.format.print(&report, || report.describe(settings.zone))?;
     Ok(Exit::Done)
 }
 
-async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> {
+async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> {
     let mut views = Vec::new();
     let routing = backend.commands.routing();
     let serving = Views::open(backend.pool.clone(), backend.config.clone()).await?;
-    for standing in generation::list(&backend.pool.get().await?).await? {
-        views.push(look_at(backend, &serving, standing).await?);
+    for status in generation::list(&backend.pool.get().await?).await? {
+        views.push(read_view(backend, &serving, status).await?);
     }
     let is_runbook_there = runbook::is_there(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
-        service: find_service(settings.listen, listening::announced(&settings.data_dir)).await,
+        service: find_service(settings.listen, service_address::announced(&settings.data_dir)).await,
         reads: Reads::from(&*routing),
         stage: routing.stage,
         flags: routing.flags.into(),
@@ -53,26 +53,24 @@ async fn look(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     })
 }
 
-async fn look_at(backend: &Backend, serving: &Views, standing: GenerationStatus) -> anyhow::Result<View> {
-    let lag = match standing.state {
-        GenerationState::Live => {
-            Some(serving.lag(standing.generation.model, &*backend.log, Utc::now()).await?)
-        }
+async fn read_view(backend: &Backend, serving: &Views, status: GenerationStatus) -> anyhow::Result<View> {
+    let lag = match status.state {
+        GenerationState::Live => Some(serving.lag(status.generation.model, &*backend.log, Utc::now()).await?),
         GenerationState::Building
         | GenerationState::Kept
         | GenerationState::Past
         | GenerationState::Failed => None,
     };
-    let counts = view_counts::count(&backend.pool.get().await?, standing.generation).await?;
+    let counts = RowCounts::read(&backend.pool.get().await?, status.generation).await?;
     let keeping_up = lag.map(KeepingUp::from);
-    Ok(View { standing, keeping_up, counts })
+    Ok(View { status, keeping_up, counts })
 }
 
-/// Where a service answers: where the last one of this data dir said it listens, else where one would.
+/// The address at which a service answers: the one that the last service of this data dir announced, or the configured one.
 async fn find_service(configured: SocketAddr, announced: Option<SocketAddr>) -> Listening {
     for address in announced.into_iter().chain([configured]) {
-        if listening::answers(address).await {
-            return Listening { address, answers: true, checks: listening::checks(address).await };
+        if service_address::answers(address).await {
+            return Listening { address, answers: true, checks: service_address::checks(address).await };
         }
     }
     Listening { address: configured, answers: false, checks: None }

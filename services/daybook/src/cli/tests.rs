@@ -1,4 +1,4 @@
-//! The command line as it is read.
+//! Which command lines are accepted.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -22,8 +22,8 @@ fn a_setting_may_stand_before_or_after_the_command() {
     }
 }
 
-/// Looking after the views.
-const OF_VIEWS: &[&str] = &[
+/// Commands on the views.
+const VIEW_COMMANDS: &[&str] = &[
     "projection list",
     "projection list --json",
     "projection run",
@@ -53,8 +53,8 @@ const OF_VIEWS: &[&str] = &[
     "projection parked discard 12 --reason unreadable --yes",
 ];
 
-/// From the old system to dynamic services.
-const OF_THE_MIGRATION: &[&str] = &[
+/// Commands of the migration.
+const MIGRATION_COMMANDS: &[&str] = &[
     "backup /backups/monday --json",
     "restore /backups/monday --verify --json",
     "restore /backups/monday --yes",
@@ -97,8 +97,8 @@ const OF_THE_MIGRATION: &[&str] = &[
     "import review apply review.csv --yes --json",
 ];
 
-/// All others.
-const OF_EVERY_DAY: &[&str] = &[
+/// All other commands.
+const OTHER_COMMANDS: &[&str] = &[
     "status --json",
     "reads show",
     "reads set --dynamic 25 --reason canary --yes",
@@ -110,14 +110,14 @@ const OF_EVERY_DAY: &[&str] = &[
 ];
 
 #[test]
-fn every_command_of_the_manual_is_understood() {
-    for line in [OF_VIEWS, OF_THE_MIGRATION, OF_EVERY_DAY].concat() {
+fn every_documented_command_is_accepted() {
+    for line in [VIEW_COMMANDS, MIGRATION_COMMANDS, OTHER_COMMANDS].concat() {
         assert!(parse(line).is_ok(), "{line}");
     }
 }
 
-/// What makes no sense about views.
-const SENSELESS_OF_VIEWS: &[&str] = &[
+/// Invalid commands on the views.
+const INVALID_VIEW_COMMANDS: &[&str] = &[
     "projection rebuild both",
     "projection rebuild --memory 63",
     "projection rebuild --until 12",
@@ -148,8 +148,8 @@ const SENSELESS_OF_VIEWS: &[&str] = &[
     "projection parked discard last --reason x",
 ];
 
-/// What makes no sense about anything else.
-const SENSELESS: &[&str] = &[
+/// Other invalid commands.
+const INVALID_COMMANDS: &[&str] = &[
     "",
     "reads set --dynamic 101 --reason x",
     "reads set --dynamic 5",
@@ -191,8 +191,8 @@ const SENSELESS: &[&str] = &[
 ];
 
 #[test]
-fn what_makes_no_sense_is_refused() {
-    for line in [SENSELESS_OF_VIEWS, SENSELESS].concat() {
+fn an_invalid_command_line_is_refused() {
+    for line in [INVALID_VIEW_COMMANDS, INVALID_COMMANDS].concat() {
         assert!(parse(line).is_err_and(|error| error.use_stderr()), "{line}");
     }
 }
@@ -212,5 +212,13 @@ fn help_of_every_command_names_the_environment_variables() {
         "DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE",
     ] {
         assert!(help.contains(variable), "{variable}: {help}");
+    }
+}
+
+#[test]
+fn subcommands_point_to_the_settings_and_their_short_help_leaves_them_out() {
+    for line in [&["daybook", "migrate", "status", "-h"][..], &["daybook", "events", "export", "-h"]] {
+        let help = command().try_get_matches_from(line).unwrap_err().to_string();
+        assert!(help.contains(SETTINGS_HINT) && !help.contains("DAYBOOK_LISTEN"), "{help}");
     }
 }

@@ -1,4 +1,4 @@
-//! `daybook token`: a token for the staff API, signed with this installation's secret.
+//! `daybook token`: issues a token for the staff API, signed with the secret of this installation.
 
 use std::time::Duration;
 
@@ -12,18 +12,21 @@ use crate::output::Format;
 use crate::secrets;
 use crate::settings::Settings;
 
-/// Longest life of a token. Nobody can take one back.
+/// Shortest lifetime of a token: its expiry has whole seconds.
+const MIN_TTL: Duration = Duration::from_secs(1);
+
+/// Longest lifetime of a token: a token cannot be revoked.
 const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// What its bearer may do: EDITOR reads, ADMIN changes too, SUPER_ADMIN everything
+    /// Permissions: EDITOR reads, ADMIN also changes, SUPER_ADMIN may do everything
     #[arg(long, value_parser = parse_role)]
     role: Role,
-    /// Who its bearer is; changes are recorded under this name
+    /// Name of the staff member; changes are recorded under it
     #[arg(long, value_name = "NAME", value_parser = |text: &str| StaffName::parse(text))]
     subject: StaffName,
-    /// How long it holds, such as 30m, 8h or 30d
+    /// Lifetime, such as 30m, 8h or 30d; a token cannot be revoked
     #[arg(long, default_value = "8h", value_parser = parse_ttl)]
     ttl: Duration,
     #[command(flatten)]
@@ -47,23 +50,14 @@ pub(super) fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<E
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
-    text.to_ascii_uppercase().parse().map_err(|_| "write EDITOR, ADMIN or SUPER_ADMIN".to_owned())
+    text.to_ascii_uppercase().parse().map_err(|_| "use EDITOR, ADMIN or SUPER_ADMIN".to_owned())
 }
 
 fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let wanted = || format!("write a number and s, m, h or d, at most {}d", MAX_TTL.as_secs() / 86_400);
-    let unit_at = text.len() - text.chars().next_back().map_or(0, char::len_utf8);
-    let (number, unit) = text.split_at(unit_at);
-    let unit_seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(wanted()),
-    };
-    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_seconds));
-    let ttl = seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs).filter(|ttl| *ttl <= MAX_TTL);
-    ttl.ok_or_else(wanted)
+    let ttl = humantime::parse_duration(text).ok().filter(|ttl| (MIN_TTL..=MAX_TTL).contains(ttl));
+    ttl.ok_or_else(|| {
+        format!("use a duration such as 30m, 8h or 30d, at most {}d", MAX_TTL.as_secs() / 86_400)
+    })
 }
 
 #[cfg(test)]
@@ -71,9 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_is_a_number_and_a_unit() {
+    fn a_lifetime_is_a_duration_of_at_most_a_year() {
         let hours = |hours: u64| Ok(Duration::from_secs(hours * 3600));
         assert_eq!(parse_ttl("8h"), hours(8));
+        assert_eq!(parse_ttl("1h 30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_ttl("90m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_ttl("366d"), hours(366 * 24));
         for wrong in ["", "8", "h", "-1h", "0s", "367d", "8시", "99999999999999999999d"] {

@@ -1,6 +1,6 @@
-//! How far a long command is: a bar with rate and time to go on a terminal, now and then a plain line elsewhere.
+//! Progress of a long command: a bar with rate and remaining time on a terminal, occasional plain lines elsewhere.
 //!
-//! It goes to standard error and never fails the command that it tells about.
+//! It goes to standard error and must never fail the command.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressDrawTarget, ProgressStyle};
 
-use super::{grouped, say};
+use super::{grouped, say, seconds};
 
 /// Steps of a bar. A fraction is shown to a hundredth of a percent.
 const BAR_STEPS: u64 = 10_000;
@@ -16,37 +16,37 @@ const BAR_STEPS: u64 = 10_000;
 /// A bar while something is counted.
 const BAR: &str = "{bar:30} {percent:>3} %  {msg}, {eta} to go";
 
-/// How often the bar is drawn anew though nothing happened, so that the time goes on.
+/// How often the bar is redrawn without progress, so that its times stay current.
 const BAR_TICK: Duration = Duration::from_millis(200);
 
-/// Plain lines are at least so far apart, so that they do not fill a log.
+/// Shortest time between plain lines, so that they do not fill a log.
 const LINE_PAUSE: Duration = Duration::from_secs(2);
 
-/// Tells how far a command is. Dropping it takes the bar away.
+/// Shows progress. Dropping it removes the bar.
 #[derive(Debug)]
 pub(crate) struct ProgressBar {
     unit: &'static str,
     since: Instant,
     bar: Option<indicatif::ProgressBar>,
-    last: Mutex<Option<Line>>,
+    last: Mutex<Option<LastLine>>,
 }
 
 /// The last plain line.
 #[derive(Debug)]
-struct Line {
+struct LastLine {
     phase: &'static str,
     at: Instant,
 }
 
 impl ProgressBar {
-    /// A meter of things that are called so: `rows`, `events`.
+    /// A bar that counts these units, such as `rows` or `events`.
     pub(crate) fn new(unit: &'static str) -> Self {
         let bar = io::stderr().is_terminal().then(new_bar);
         Self { unit, since: Instant::now(), bar, last: Mutex::new(None) }
     }
 
-    /// So many are done, which is this part of all where it is known.
-    pub(crate) fn tell(&self, phase: &'static str, done: u64, fraction: Option<f64>) {
+    /// Shows the number of processed units, and their fraction of all if it is known.
+    pub(crate) fn update(&self, phase: &'static str, done: u64, fraction: Option<f64>) {
         let elapsed = self.since.elapsed();
         let text = format!("{phase}: {} {}, {}/s", grouped(done), self.unit, grouped(rate(done, elapsed)));
         match &self.bar {
@@ -60,8 +60,8 @@ impl ProgressBar {
         }
     }
 
-    /// A phase began in which nothing is counted.
-    pub(crate) fn enter(&self, phase: &'static str) {
+    /// Starts a phase without a count.
+    pub(crate) fn start(&self, phase: &'static str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_style(style("{spinner} {msg}"));
@@ -76,7 +76,7 @@ impl ProgressBar {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.as_ref().is_none_or(|last| last.phase != phase || last.at.elapsed() >= LINE_PAUSE);
         if due {
-            *last = Some(Line { phase, at: Instant::now() });
+            *last = Some(LastLine { phase, at: Instant::now() });
         }
         due
     }
@@ -97,7 +97,7 @@ fn new_bar() -> indicatif::ProgressBar {
     bar
 }
 
-/// The templates are ours; were one wrong, the usual one would do.
+/// The templates are constants; the default style replaces an invalid one.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -106,7 +106,7 @@ fn steps(fraction: f64) -> u64 {
     (fraction.clamp(0.0, 1.0) * BAR_STEPS as f64) as u64
 }
 
-/// Things a second.
+/// Units per second.
 fn rate(done: u64, elapsed: Duration) -> u64 {
     (done as f64 / elapsed.as_secs_f64().max(0.001)) as u64
 }
@@ -114,7 +114,7 @@ fn rate(done: u64, elapsed: Duration) -> u64 {
 fn with_rest(text: String, fraction: Option<f64>, elapsed: Duration) -> String {
     let Some(fraction) = fraction.filter(|fraction| *fraction > 0.0) else { return text };
     let rest_seconds = elapsed.as_secs_f64() * (1.0 - fraction.min(1.0)) / fraction;
-    format!("{text}, {:.0} %, {rest_seconds:.0} s to go", fraction.min(1.0) * 100.0)
+    format!("{text}, {:.0} %, {} to go", fraction.min(1.0) * 100.0, seconds(rest_seconds.round()))
 }
 
 #[cfg(test)]
@@ -122,23 +122,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_to_go_follows_from_what_is_done() {
+    fn the_remaining_time_follows_from_the_progress() {
         let text = with_rest("reading: 10 rows".to_owned(), Some(0.25), Duration::from_secs(5));
-        assert_eq!(text, "reading: 10 rows, 25 %, 15 s to go");
+        assert_eq!(text, "reading: 10 rows, 25 %, 15s to go");
         assert_eq!(with_rest("reading".to_owned(), None, Duration::ZERO), "reading");
         assert_eq!(with_rest("reading".to_owned(), Some(0.0), Duration::ZERO), "reading");
     }
 
     #[test]
-    fn a_new_phase_is_told_at_once_and_the_same_one_not_again() {
-        let meter = ProgressBar { unit: "rows", since: Instant::now(), bar: None, last: Mutex::new(None) };
-        assert!(meter.is_line_due("reading"));
-        assert!(!meter.is_line_due("reading"));
-        assert!(meter.is_line_due("loading"));
+    fn a_new_phase_is_reported_at_once_and_only_once() {
+        let bar = ProgressBar { unit: "rows", since: Instant::now(), bar: None, last: Mutex::new(None) };
+        assert!(bar.is_line_due("reading"));
+        assert!(!bar.is_line_due("reading"));
+        assert!(bar.is_line_due("loading"));
     }
 
     #[test]
-    fn a_rate_is_things_a_second_and_a_fraction_stays_on_the_bar() {
+    fn a_rate_is_per_second_and_a_fraction_stays_within_the_bar() {
         assert_eq!(rate(500, Duration::from_millis(250)), 2000);
         assert_eq!((steps(-1.0), steps(0.5), steps(7.0)), (0, BAR_STEPS / 2, BAR_STEPS));
     }

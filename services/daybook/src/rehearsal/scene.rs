@@ -19,7 +19,7 @@ use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 
 use crate::settings::Settings;
-use crate::wiring::{Restored, operator_now, wait_until_in_force};
+use crate::wiring::{Restored, operator_now, wait_for_propagation};
 
 /// What changes of the routing are recorded with, in the scratch log.
 pub(super) const REASON: &str = "a rehearsal";
@@ -130,7 +130,7 @@ impl RehearsalEnvironment {
     pub(super) async fn change(&self, commands: Vec<RoutingCommand>) -> anyhow::Result<Duration> {
         let since = Instant::now();
         self.commands.change_routing_together(commands, origin()).await?;
-        Ok(wait_until_in_force(&self.commands, &self.router, since).await?)
+        Ok(wait_for_propagation(&self.commands, &self.router, since).await?)
     }
 
     /// Retires the legacy view together with the last stage; gives how long it took.

@@ -1,6 +1,6 @@
-//! What is wrong with a setting. Each text names the option and its environment variable, and says what would do.
+//! Errors in settings. Each text names the option, its environment variable and a valid value.
 //!
-//! No text shows a secret, nor a URL: it may hold a password.
+//! No text shows a secret or a URL: a URL may contain a password.
 
 use std::net::SocketAddr;
 
@@ -10,87 +10,93 @@ use daybook_event_log::eventstore::InvalidConnectionString;
 
 use super::soak::InvalidSoak;
 
-/// Why the settings make no sense, or are not safe to serve with.
+/// Why the settings are invalid, or unsafe to serve with.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// No address.
+    /// Not an address and port.
     #[error(
-        "--listen (DAYBOOK_LISTEN) is {0:?}; write an address and a port such as 127.0.0.1:8080 or [::1]:8080"
+        "--listen (DAYBOOK_LISTEN) is {0:?}; use an address and a port such as 127.0.0.1:8080 or [::1]:8080"
     )]
     Listen(String),
-    /// No connection string.
-    #[error("{0} is no PostgreSQL connection string; write one such as postgresql://user@host:5432/database")]
+    /// Not a connection string.
+    #[error(
+        "{0} is not a PostgreSQL connection string; use one such as postgresql://user@host:5432/database"
+    )]
     DatabaseUrl(&'static str),
-    /// No URL of EventStoreDB.
+    /// Not a URL of EventStoreDB.
     #[error("--event-store-url (EVENT_STORE_URL) cannot be used")]
     EventStoreDb(#[source] InvalidConnectionString),
-    /// No place for the log that is known.
+    /// Not a known store of the log.
     #[error(
         "--event-store-url (EVENT_STORE_URL) is neither `postgres` nor a URL of EventStoreDB such as esdb://host:2113; \
          unset it, or set it to `postgres`"
     )]
     EventStore,
-    /// No time zone.
+    /// Not a time zone.
     #[error("--timezone (DAYBOOK_TIMEZONE) cannot be used")]
     Timezone(#[source] UnknownZone),
-    /// No master key.
+    /// Not a master key.
     #[error(
-        "--master-key (DAYBOOK_MASTER_KEY) is no key; write 64 hexadecimal digits, as `openssl rand -hex 32` makes them"
+        "--master-key (DAYBOOK_MASTER_KEY) is not a key; use 64 hexadecimal digits, such as `openssl rand -hex 32` prints"
     )]
     MasterKey,
-    /// Too short a secret.
+    /// The secret is too short.
     #[error(
-        "--jwt-secret (DAYBOOK_JWT_SECRET) is too short; write 32 bytes or more, as `openssl rand -hex 32` makes them"
+        "--jwt-secret (DAYBOOK_JWT_SECRET) is too short; use 32 bytes or more, such as `openssl rand -hex 32` prints"
     )]
     JwtSecret,
-    /// No soak times.
+    /// Not soak times.
     #[error(
-        "--soak (DAYBOOK_SOAK): {0}; write one such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
+        "--soak (DAYBOOK_SOAK): {0}; use soak times such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
     )]
     Soak(#[source] InvalidSoak),
-    /// The old switch says neither yes nor no.
-    #[error("--use-dynamic-services (USE_DYNAMIC_SERVICES) is {0:?}; write `true` or `false`, or unset it")]
+    /// Not a switch.
+    #[error("--use-dynamic-services (USE_DYNAMIC_SERVICES) is {0:?}; use `true` or `false`, or unset it")]
     UseDynamicServices(String),
-    /// The old percentage is none.
+    /// Not a percentage.
     #[error(
-        "--dynamic-services-rollout-percentage (DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE) is {0:?}; write a percentage from 0 to \
-         100, in steps of 0.01, or unset it"
+        "--dynamic-services-rollout-percentage (DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE) is {0:?}; use a percentage from 0 to \
+         100 in steps of 0.01, or unset it"
     )]
     RolloutPercentage(String),
-    /// No percentage.
+    /// Not a percentage.
     #[error(
-        "--shadow-sample (DAYBOOK_SHADOW_SAMPLE) is {0:?}; write a percentage from 0 to 100, in steps of 0.01"
+        "--shadow-sample (DAYBOOK_SHADOW_SAMPLE) is {0:?}; use a percentage from 0 to 100 in steps of 0.01"
     )]
     ShadowSample(String),
-    /// No limits.
+    /// Not guardrail limits.
     #[error("--guardrails (DAYBOOK_GUARDRAILS) cannot be used")]
     Guardrails(#[source] InvalidLimits),
-    /// No length of a window.
-    #[error("--guard-window (DAYBOOK_GUARD_WINDOW) is {0:?}; write a number of seconds from 1 to 3600")]
-    GuardWindow(String),
-    /// No form of log lines.
-    #[error("--log-format (DAYBOOK_LOG_FORMAT) is {0:?}; write `text` or `json`")]
-    LogFormat(String),
-    /// No filter of log lines.
-    #[error("--log-filter (RUST_LOG) is no filter; write one such as `info` or `warn,daybook_api=debug`")]
-    LogFilter,
-    /// Others can reach the service, and nobody chose the secret that lets staff in.
+    /// Not a valid window.
     #[error(
-        "--listen (DAYBOOK_LISTEN) is {listen}, which others can reach, and no secret for tokens of staff is set: set \
-         --jwt-secret (DAYBOOK_JWT_SECRET), the same in every process, or listen on 127.0.0.1"
+        "--guard-window (DAYBOOK_GUARD_WINDOW) is {0:?}; use seconds from 1 to 3600, or a duration such as 2m"
+    )]
+    GuardWindow(String),
+    /// Not a log format.
+    #[error("--log-format (DAYBOOK_LOG_FORMAT) is {0:?}; use `text` or `json`")]
+    LogFormat(String),
+    /// Not a log filter.
+    #[error(
+        "--log-filter (RUST_LOG) is not a log filter; use one such as `info` or `warn,daybook_api=debug`"
+    )]
+    LogFilter,
+    /// Other machines can reach the service, but the secret for staff tokens would be generated.
+    #[error(
+        "--listen (DAYBOOK_LISTEN) is {listen}, which other machines can reach, but no secret for staff tokens is set. Set \
+         --jwt-secret (DAYBOOK_JWT_SECRET) to the same value in every process, or listen on 127.0.0.1"
     )]
     JwtSecretUnset {
-        /// Where the service was to listen.
+        /// The address to listen on.
         listen: SocketAddr,
     },
-    /// Others can reach the service and its database, and nobody chose the key that patients' details depend on.
+    /// Other machines can reach the service and its database, but the master key would be generated.
     #[error(
-        "--listen (DAYBOOK_LISTEN) is {listen}, which others can reach, the database is that of --database-url \
-         (DATABASE_URL), and no master key is set: set --master-key (DAYBOOK_MASTER_KEY), the same in every process, \
-         and keep a copy, for without it patients' details cannot be read"
+        "--listen (DAYBOOK_LISTEN) is {listen}, which other machines can reach, and --database-url (DATABASE_URL) names a \
+         shared database, but no master key is set. Set --master-key (DAYBOOK_MASTER_KEY) to the same value in every process \
+         and keep a copy: without it nobody can read patients' details"
     )]
     MasterKeyUnset {
-        /// Where the service was to listen.
+        /// The address to listen on.
         listen: SocketAddr,
     },
 }

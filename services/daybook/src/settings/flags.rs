@@ -1,12 +1,12 @@
-//! The old system's two flags, as its deployments go on setting them.
+//! The two flags of the old system, which its deployments still set.
 //!
-//! Here they are only understood. Whether one changed, and what follows from it, is decided by the write side.
+//! They are only parsed here. It must never decide what a changed flag does: the write side decides.
 
 use daybook_domain::routing::FlagsObserved;
 
 use super::SettingsError;
 
-/// Understands both; what is unset says nothing.
+/// Parses both flags.
 pub(super) fn parse(
     switch: Option<String>,
     percentage: Option<String>,

@@ -1,4 +1,4 @@
-//! How long each stage of the migration has to last, as a person writes it: `canary-5=24h,stability=14d`.
+//! Soak times as people write them: `canary-5=24h,stability=14d`.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use daybook_projections::SoakTimes;
 
 use super::SettingsError;
 
-/// What is wrong with soak times.
+/// Why soak times were refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSoak {
-    /// Not one of what lasts.
-    #[error("{0:?} is none of shadow, canary-5, canary-25, canary-50, dynamic, stability")]
+    /// Not a stage that has a soak time.
+    #[error("{0:?} is not a stage; use shadow, canary-5, canary-25, canary-50, dynamic or stability")]
     Name(String),
-    /// Not a length of time.
-    #[error("{0:?} is no length of time such as 2s, 30m, 24h or 7d")]
+    /// Not a duration.
+    #[error("{0:?} is not a duration such as 30m, 24h or 7d")]
     Length(String),
-    /// Said twice, so that nobody knows which one holds.
-    #[error("{0:?} stands there twice")]
+    /// Given twice.
+    #[error("{0:?} is given twice")]
     Twice(String),
 }
 
-/// Understands what was written; what is not named keeps its usual time.
+/// Reads soak times. A stage that is not named keeps its default.
 pub(super) fn parse(text: Option<&str>) -> Result<SoakTimes, SettingsError> {
     let mut soak = SoakTimes::default();
     let mut named: Vec<&str> = vec![];
@@ -28,7 +28,7 @@ pub(super) fn parse(text: Option<&str>) -> Result<SoakTimes, SettingsError> {
         let (name, length) = entry.split_once('=').unwrap_or((entry, ""));
         let (name, length) = (name.trim(), length.trim());
         let time = time_of(&mut soak, name).ok_or_else(|| InvalidSoak::Name(name.to_owned()));
-        let length = parse_length(length).ok_or_else(|| InvalidSoak::Length(length.to_owned()));
+        let length = humantime::parse_duration(length).map_err(|_| InvalidSoak::Length(length.to_owned()));
         *time.map_err(SettingsError::Soak)? = length.map_err(SettingsError::Soak)?;
         if named.contains(&name) {
             return Err(SettingsError::Soak(InvalidSoak::Twice(name.to_owned())));
@@ -50,20 +50,6 @@ fn time_of<'a>(soak: &'a mut SoakTimes, name: &str) -> Option<&'a mut Duration> 
     }
 }
 
-/// A whole number and its unit.
-fn parse_length(text: &str) -> Option<Duration> {
-    let unit = text.chars().next_back()?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return None,
-    };
-    let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
-    Some(Duration::from_secs(seconds * u64::from(number)))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -71,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_named_keeps_the_runbook_s_time() {
+    fn a_stage_that_is_not_named_keeps_the_runbook_s_time() {
         let usual = parse(None).unwrap();
         let hours = [usual.canary5, usual.canary25, usual.canary50, usual.dynamic, usual.stability];
         assert_eq!(hours.map(|time| time.as_secs() / 3600), [24, 48, 48, 7 * 24, 14 * 24]);
@@ -81,11 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stage_or_no_time_is_refused_by_what_was_written() {
+    fn an_unknown_stage_or_a_bad_duration_is_refused_with_the_text() {
         for (text, wrong) in [
             ("canary=24h", InvalidSoak::Name("canary".into())),
             ("canary-5", InvalidSoak::Length(String::new())),
             ("canary-5=24", InvalidSoak::Length("24".into())),
+            ("canary-5=1week2", InvalidSoak::Length("1week2".into())),
             ("canary-5=-1h", InvalidSoak::Length("-1h".into())),
             ("canary-5=시간", InvalidSoak::Length("시간".into())),
             ("dynamic=7d,dynamic=1d", InvalidSoak::Twice("dynamic".into())),

@@ -1,4 +1,4 @@
-//! What is understood, what is refused, and what goes before what.
+//! Which settings are accepted and refused, and their precedence.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -9,7 +9,7 @@ use super::*;
 const URL: &str = "postgresql://clinic:hunter2@db.example:5432/clinic";
 
 fn parse(arguments: &[&str]) -> Result<Settings, SettingsError> {
-    // Without the variables, so that the environment of whoever runs the tests does not matter.
+    // Without the variables, so that the environment of the test run does not matter.
     let command =
         Options::augment_args(Command::new("daybook")).mut_args(|argument| argument.env(None::<&str>));
     let line = ["daybook"].iter().chain(arguments);
@@ -18,7 +18,7 @@ fn parse(arguments: &[&str]) -> Result<Settings, SettingsError> {
 }
 
 #[test]
-fn without_a_choice_it_is_a_private_clinic_in_seoul() {
+fn the_default_is_a_private_clinic_in_seoul() {
     let settings = parse(&[]).unwrap();
     assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
     assert_eq!(settings.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
@@ -29,7 +29,7 @@ fn without_a_choice_it_is_a_private_clinic_in_seoul() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_environment_and_every_option_is_a_variable() {
+fn the_command_line_wins_over_the_environment_and_every_option_is_a_variable() {
     let command = Options::augment_args(Command::new("daybook"));
     let variables: Vec<_> = command.get_arguments().filter_map(|argument| argument.get_env()).collect();
     assert_eq!(variables.len(), command.get_arguments().count());
@@ -44,14 +44,14 @@ fn the_command_line_goes_before_the_environment_and_every_option_is_a_variable()
 }
 
 #[test]
-fn an_empty_value_counts_as_none() {
+fn an_empty_value_counts_as_unset() {
     let settings = parse(&["--listen=", "--database-url=", "--jwt-secret= ", "--timezone="]).unwrap();
     assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
     assert!(matches!(settings.database, Database::Private) && settings.jwt_secret.is_none());
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_by_option_and_variable() {
+fn an_invalid_setting_is_refused_with_its_option_and_variable() {
     let cases = [
         (["--listen", "8080"], "DAYBOOK_LISTEN"),
         (["--database-url", "mysql://x"], "DATABASE_URL"),
@@ -68,6 +68,7 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
         (["--shadow-sample", "101"], "DAYBOOK_SHADOW_SAMPLE"),
         (["--guardrails", "speed=1"], "DAYBOOK_GUARDRAILS"),
         (["--guard-window", "0"], "DAYBOOK_GUARD_WINDOW"),
+        (["--guard-window", "2h"], "DAYBOOK_GUARD_WINDOW"),
     ];
     for (line, variable) in cases {
         let error = parse(&line).unwrap_err().to_string();
@@ -76,7 +77,7 @@ fn what_makes_no_sense_is_refused_by_option_and_variable() {
 }
 
 #[test]
-fn the_old_flags_are_understood_as_the_old_system_wrote_them() {
+fn the_flags_of_the_old_system_keep_their_syntax() {
     let flags = |switch: &str, percent: &str| {
         let (switch, percent) = (
             format!("--use-dynamic-services={switch}"),
@@ -91,11 +92,12 @@ fn the_old_flags_are_understood_as_the_old_system_wrote_them() {
 }
 
 #[test]
-fn reads_are_watched_as_it_is_wanted() {
+fn shadow_reads_and_guardrails_are_configurable() {
     assert_eq!(parse(&[]).unwrap().watching.window.as_secs(), 60);
     let line = ["--shadow-sample=0", "--guardrails=errors=2,min-requests=50", "--guard-window=5"];
     let watching = parse(&line).unwrap().watching;
     assert_eq!((watching.sample, watching.window.as_secs()), (RolloutPercentage::NONE, 5));
+    assert_eq!(parse(&["--guard-window=2m"]).unwrap().watching.window.as_secs(), 120);
     let limits = Limits { errors_percent: 2.0, min_requests: 50, ..Limits::default() };
     assert_eq!(watching.limits, limits);
 }
@@ -110,7 +112,7 @@ fn the_log_is_in_the_database_or_in_event_store_db() {
 }
 
 #[test]
-fn no_secret_stands_in_an_error_or_in_debug() {
+fn no_secret_appears_in_an_error_or_in_debug() {
     for line in [["--database-url", "postgresql://u:hunter2@h:x/d"], ["--jwt-secret", "hunter2"]] {
         let error = format!("{0} {0:?}", parse(&line).unwrap_err());
         assert!(!error.contains("hunter2"), "{error}");
@@ -122,7 +124,7 @@ fn no_secret_stands_in_an_error_or_in_debug() {
 }
 
 #[test]
-fn where_others_can_reach_it_nothing_is_made_up() {
+fn secrets_are_not_generated_if_other_machines_can_reach_the_service() {
     let reachable = parse(&["--listen", "0.0.0.0:80"]).unwrap();
     assert!(matches!(reachable.check_jwt_secret(), Err(SettingsError::JwtSecretUnset { .. })));
     // The private database and its key are in one folder and move together.
@@ -137,7 +139,7 @@ fn where_others_can_reach_it_nothing_is_made_up() {
 }
 
 #[test]
-fn on_loopback_secrets_may_be_made_up() {
+fn secrets_may_be_generated_on_loopback() {
     for listen in ["127.0.0.1:0", "127.9.9.9:80", "[::1]:80", "[::ffff:127.0.0.1]:80"] {
         let settings = parse(&["--listen", listen, "--database-url", URL]).unwrap();
         assert!(settings.check_jwt_secret().is_ok() && settings.check_master_key().is_ok(), "{listen}");

@@ -1,6 +1,6 @@
-//! The database that everything stands on: the private PostgreSQL, or one that somebody else runs.
+//! The database: a private PostgreSQL, or a configured one.
 //!
-//! It must never show a connection string: it may hold a password.
+//! It must never show a connection string, which may contain a password.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +12,13 @@ use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
 use super::IfMissing;
-use crate::failure::UsageError;
+use crate::error::UsageError;
 use crate::settings::{Database, Settings};
 
-/// A private PostgreSQL that several tasks use; empty once it was given up.
+/// A private PostgreSQL that several tasks share; empty once it was stopped.
 pub(super) type SharedPrivate = Arc<Mutex<Option<PrivatePostgres>>>;
 
-/// How the runbook's tables are found in a database that somebody else runs: there the role for it may be missing, or have a
-/// password.
+/// Connects with the runbook's tables in a configured database, where the role for it may be missing or have a password.
 const RUNBOOK_ELSEWHERE: &str =
     "PGOPTIONS='-c search_path=runbook -c default_transaction_read_only=on' psql \"$DATABASE_URL\"";
 
@@ -29,13 +28,13 @@ pub(super) struct DatabaseServer {
     config: Config,
     connect_hint: String,
     runbook_hint: String,
-    /// Ours to watch over and to stop; none where the database is somebody else's.
+    /// The private server; none if the database was configured.
     private: Option<SharedPrivate>,
 }
 
 impl DatabaseServer {
-    /// Starts or finds it.
-    pub(super) async fn start(settings: &Settings, beginning: IfMissing) -> anyhow::Result<Self> {
+    /// Starts or finds the database.
+    pub(super) async fn start(settings: &Settings, if_missing: IfMissing) -> anyhow::Result<Self> {
         match &settings.database {
             Database::Given(config) => Ok(Self {
                 config: (**config).clone(),
@@ -44,7 +43,7 @@ impl DatabaseServer {
                 private: None,
             }),
             Database::Private => {
-                check_beginning(&settings.data_dir, beginning)?;
+                check_begun(&settings.data_dir, if_missing)?;
                 let data_dir = settings.data_dir.clone();
                 Ok(spawn_blocking(move || start_private(&data_dir)).await??)
             }
@@ -56,30 +55,30 @@ impl DatabaseServer {
         &self.config
     }
 
-    /// For the beginning of an error.
+    /// Context for an error.
     pub(super) const fn describe_failure(&self) -> &'static str {
         match self.private {
-            Some(_) => "the private PostgreSQL could not be used",
-            None => "the database that --database-url (DATABASE_URL) names could not be used",
+            Some(_) => "the private PostgreSQL cannot be used",
+            None => "the database of --database-url (DATABASE_URL) cannot be used",
         }
     }
 
-    /// A command line by which a person looks into it.
+    /// A command line that connects to it.
     pub(super) fn connect_hint(&self) -> &str {
         &self.connect_hint
     }
 
-    /// A command line by which a person finds the runbook's tables under their plain names, and can change nothing.
+    /// A read-only command line with the runbook's tables under their plain names.
     pub(super) fn runbook_hint(&self) -> &str {
         &self.runbook_hint
     }
 
-    /// The private one, for whoever watches over it.
+    /// The private server, for its supervisor.
     pub(super) fn private(&self) -> Option<SharedPrivate> {
         self.private.clone()
     }
 
-    /// Gives our share back; the last to leave stops the server.
+    /// Releases our use of the server. The last user stops it.
     pub(super) async fn stop(self) -> anyhow::Result<()> {
         let Some(shared) = self.private else { return Ok(()) };
         let stopped = spawn_blocking(move || {
@@ -87,14 +86,16 @@ impl DatabaseServer {
             private.map(PrivatePostgres::stop).transpose()
         });
         match stopped.await?.context("the private PostgreSQL could not be stopped")? {
-            Some(StopOutcome::StillInUse) => tracing::debug!("others still use the private PostgreSQL"),
+            Some(StopOutcome::StillInUse) => {
+                tracing::debug!("another process still uses the private PostgreSQL")
+            }
             Some(StopOutcome::Stopped) | None => {}
         }
         Ok(())
     }
 }
 
-/// Whether there is a database; one that somebody else runs is taken to be there.
+/// Whether there is a database; a configured one is assumed to exist.
 pub(super) fn has_begun(settings: &Settings) -> bool {
     match settings.database {
         Database::Given(_) => true,
@@ -106,11 +107,11 @@ fn has_private(data_dir: &Path) -> bool {
     data_dir.join("postgres").exists()
 }
 
-fn check_beginning(data_dir: &Path, beginning: IfMissing) -> Result<(), UsageError> {
-    if beginning == IfMissing::Refused && !has_private(data_dir) {
+fn check_begun(data_dir: &Path, if_missing: IfMissing) -> Result<(), UsageError> {
+    if if_missing == IfMissing::Refused && !has_private(data_dir) {
         return Err(UsageError(format!(
-            "there is no clinic's book in `{}` yet: begin one with `daybook serve`, or name another folder by \
-             --data-dir (DAYBOOK_DATA_DIR), or a database by --database-url (DATABASE_URL)",
+            "there is no Daybook data in `{}`. Start a new clinic with `daybook serve`, or use another folder with \
+             --data-dir (DAYBOOK_DATA_DIR) or a database with --database-url (DATABASE_URL)",
             data_dir.display()
         )));
     }
@@ -134,11 +135,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_into_an_empty_folder_does_not_begin_a_book() {
+    fn reading_an_empty_folder_does_not_create_a_clinic() {
         let folder = tempfile::tempdir().unwrap();
-        let refusal = check_beginning(folder.path(), IfMissing::Refused).unwrap_err().to_string();
+        let refusal = check_begun(folder.path(), IfMissing::Refused).unwrap_err().to_string();
         assert!(refusal.contains("DAYBOOK_DATA_DIR") && refusal.contains("daybook serve"), "{refusal}");
-        assert!(check_beginning(folder.path(), IfMissing::Allowed).is_ok());
+        assert!(check_begun(folder.path(), IfMissing::Allowed).is_ok());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The engine as a task of this process, with an orderly end.
+//! The engine as a task of this process, with an orderly stop. It must never outlive the database's connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How long a batch that is under way may take to end.
+/// How long the current batch may take to finish.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
-/// The running engine. Dropping it tells it to stop; [`RunningEngine::stop`] also waits for it.
+/// The running engine. Dropping it aborts it; [`RunningEngine::stop`] lets the current batch finish.
 #[derive(Debug)]
 pub struct RunningEngine {
     stop: watch::Sender<bool>,
@@ -30,33 +30,35 @@ impl RunningEngine {
         Self { stop, role, batches, task: tokio::spawn(engine.run(stopped)) }
     }
 
-    /// What it is, as that changes; nothing until it knows.
+    /// Its role, as that changes; none until it is known.
     pub fn role(&self) -> watch::Receiver<Option<Role>> {
         self.role.clone()
     }
 
-    /// Where it tells of its batches.
+    /// Statistics of its batches.
     pub fn batches(&self) -> Batches {
         self.batches.clone()
     }
 
-    /// Tells it to stop and waits for it, but not for ever: a batch that is cut off is simply not committed.
+    /// Stops it and waits for the current batch, but not longer than [`STOP_PATIENCE`]: an aborted batch is not committed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_PATIENCE, &mut self.task).await.is_err() {
-            tracing::warn!("the engine did not stop in time and was cut off");
+            tracing::warn!(
+                "the engine did not stop in time and was aborted; its last batch was not committed"
+            );
         }
     }
 }
 
 impl Drop for RunningEngine {
     fn drop(&mut self) {
-        // Also where a command failed half-way: nothing of it may outlive the database's connections.
+        // A command may have failed half-way.
         self.task.abort();
     }
 }
 
-/// This process as people find it. A machine without a name of its own is rare, and nothing depends on it.
+/// This process by host name and process id. Nothing depends on the host name.
 fn this_process() -> Process {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
     Process { host: host.unwrap_or_else(|| "unknown".to_owned()), pid: std::process::id() }

@@ -1,6 +1,6 @@
-//! The event log, wherever it is, and the check that the database's views belong to it.
+//! Opens the event log and checks that the views in the database belong to it.
 //!
-//! It must never show a connection string: it may hold a password.
+//! It must never show a connection string, which may contain a password.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use uuid::Uuid;
 
 use crate::settings::{EventStore, Settings};
 
-/// Which log it is, among all that there are.
+/// The identity of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogIdentity {
-    /// Where it is kept: `postgres` or `eventstore`.
+    /// Its store: `postgres` or `eventstore`.
     pub kind: String,
     /// The id of its first event of the catalog.
     pub first_event: Uuid,
 }
 
-/// Which log it is; none while it is empty.
+/// The identity of the log; none while it is empty.
 pub(super) async fn identify(
     settings: &Settings,
     log: &Arc<dyn EventLog>,
@@ -35,7 +35,7 @@ pub(super) async fn identify(
     Ok(first_event(log).await?.map(|first_event| LogIdentity { kind, first_event }))
 }
 
-/// Opens the log that the settings name, if the views of the database are of it.
+/// Opens the configured log, if the views in the database were built from it.
 pub(super) async fn open(
     settings: &Settings,
     config: &Config,
@@ -46,7 +46,7 @@ pub(super) async fn open(
     Ok(log)
 }
 
-/// Opens the log that the settings name.
+/// Opens the configured log.
 pub(super) async fn connect(settings: &Settings, config: &Config) -> anyhow::Result<Arc<dyn EventLog>> {
     Ok(match &settings.event_store {
         EventStore::Database => {
@@ -56,22 +56,21 @@ pub(super) async fn connect(settings: &Settings, config: &Config) -> anyhow::Res
         EventStore::EventStoreDb(address) => {
             let log = EventStoreLog::connect((**address).clone()).await;
             Arc::new(log.context(
-                "the event log could not be opened: is the EventStoreDB that --event-store-url (EVENT_STORE_URL) names up?",
+                "the event log could not be opened; check that the EventStoreDB of --event-store-url (EVENT_STORE_URL) is running",
             )?)
         }
     })
 }
 
-/// The views of this database were built from another log.
+/// The views were built from a different log.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the views in this database were built from another event log, and positions of one log mean nothing in another: set \
-     --event-store-url (EVENT_STORE_URL) back to that log, or give this one a database of its own by --database-url \
-     (DATABASE_URL)"
+    "the views in this database were built from a different event log. Set --event-store-url (EVENT_STORE_URL) back to that \
+     log, or use another database for this log with --database-url (DATABASE_URL)"
 )]
 struct OtherLog;
 
-/// Refuses to go on with views of another log: their checkpoints would pass over events or take them in twice.
+/// Refuses views of a different log: their checkpoints would skip events or apply them twice.
 async fn check_views(kind: &EventStore, log: &Arc<dyn EventLog>, pool: &Pool) -> anyhow::Result<()> {
     let client = pool.get().await?;
     let known = client.query_opt("SELECT kind, first_event FROM control.log", &[]).await?;
@@ -88,18 +87,18 @@ async fn check_views(kind: &EventStore, log: &Arc<dyn EventLog>, pool: &Pool) ->
         }
         (None, (_, None)) => {
             let live = generation::live(&client).await?;
-            let is_new = live.iter().all(|standing| standing.position == Position::START);
+            let is_new = live.iter().all(|status| status.position == Position::START);
             if is_new { Ok(()) } else { Err(OtherLog.into()) }
         }
     }
 }
 
-/// A view has taken in what the log does not have.
+/// A view has applied events that the log does not have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the {view} view holds events up to position {held}, and the event log ends at {head}: was the log restored from a backup \
-     that is older than the views? If a newer log is at hand, restore that. If not, `daybook projection rebuild all` builds the \
-     views from the log as it is"
+    "the view {view} is at position {held}, but the event log ends at {head}, probably because an older backup of the log was \
+     restored. If you have a newer log, restore it. If not, run `daybook projection rebuild all` to rebuild the views from this \
+     log"
 )]
 struct ViewsAhead {
     view: Generation,
@@ -107,12 +106,12 @@ struct ViewsAhead {
     head: Position,
 }
 
-/// Refuses to go on with views that are ahead of their log: what is appended next would be passed over.
-pub(super) async fn check_not_overtaken(log: &Arc<dyn EventLog>, pool: &Pool) -> anyhow::Result<()> {
-    // Views first: they only ever take in what the log has by then.
+/// Refuses views that are ahead of the log: they would skip the events appended next.
+pub(super) async fn check_views_not_ahead(log: &Arc<dyn EventLog>, pool: &Pool) -> anyhow::Result<()> {
+    // Read the views first: they can only have applied events that the log has by then.
     let live = generation::live(&pool.get().await?).await?;
     let head = log.head().await?;
-    match live.into_iter().find(|standing| standing.position > head) {
+    match live.into_iter().find(|status| status.position > head) {
         Some(ahead) => Err(ViewsAhead { view: ahead.generation, held: ahead.position, head }.into()),
         None => Ok(()),
     }

@@ -1,5 +1,5 @@
-//! The master key: as given, else the one in the data dir, else a new one, but never a new one for a database whose
-//! patients' details another one seals.
+//! The master key: the configured one, or the one in the data dir, or a new one. It must never generate a new key for a database
+//! whose patients' details another key seals.
 
 use anyhow::{Context, bail};
 use daybook_domain::KeyId;
@@ -9,31 +9,30 @@ use deadpool_postgres::Pool;
 use crate::secrets;
 use crate::settings::Settings;
 
-/// Any key that can still be read.
+/// Any key that was not destroyed.
 const ANY_KEY: &str = "SELECT key_id FROM privacy.keys WHERE wrapped_key IS NOT NULL LIMIT 1";
 
-/// Finds the master key, or makes it at the first start.
+/// Finds the master key, or generates it at the first start.
 pub(super) async fn open(settings: &Settings, pool: &Pool) -> anyhow::Result<MasterKey> {
     let data_dir = &settings.data_dir;
     let would_be_new = settings.master_key.is_none() && !secrets::has_master_key(data_dir);
     if would_be_new && any_key(pool).await?.is_some() {
         bail!(
-            "the database holds details of patients that a master key seals, and there is none in `{}`: set \
-             --master-key (DAYBOOK_MASTER_KEY), or name the folder that has it by --data-dir (DAYBOOK_DATA_DIR)",
+            "the database holds patients' details, but there is no master key in `{}`. Set --master-key (DAYBOOK_MASTER_KEY), \
+             or use the folder that has the key with --data-dir (DAYBOOK_DATA_DIR)",
             data_dir.display()
         );
     }
-    secrets::master_key(settings)
-        .context("there is no master key; --master-key (DAYBOOK_MASTER_KEY) sets one")
+    secrets::master_key(settings).context("no master key is available; set --master-key (DAYBOOK_MASTER_KEY)")
 }
 
-/// Makes sure that the master key is the one by which the database's keys are wrapped. With another one the same patient
-/// would become somebody else.
+/// Checks that the master key wraps the keys in the database. With a different one, the same patient would become another
+/// subject.
 pub(super) async fn check(vault: &Vault, pool: &Pool) -> anyhow::Result<()> {
     let Some(key) = any_key(pool).await? else { return Ok(()) };
     vault.prefetch(&[key]).await.map(drop).context(
-        "patients' details cannot be opened; is --master-key (DAYBOOK_MASTER_KEY), or the one in the data dir, the one \
-         that this database began with?",
+        "patients' details cannot be read with this master key. Use the key that this database was created with \
+         (DAYBOOK_MASTER_KEY, or the file master.key in the data dir)",
     )
 }
 

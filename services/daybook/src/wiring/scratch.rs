@@ -1,8 +1,7 @@
-//! A database beside the live one, in the same server, in which a backup is tried or the migration rehearsed. It is dropped
-//! in the end.
+//! A scratch database in the live server, in which a backup is verified or the migration is rehearsed. It is dropped at the end.
 //!
-//! It must never touch the live database but to hold a lock there: one such database at a time for each purpose, so that one
-//! that a killed command left behind can be told and dropped.
+//! It must never change the live database. It only holds a lock there: one scratch database at a time per purpose, so that the
+//! leftover of a killed command can be recognised and dropped.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -20,20 +19,20 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
-use super::{Backend, RunningEngine, bring_up_to_date, log, master_key};
+use super::{Backend, RunningEngine, apply_migrations, log, master_key};
 use crate::settings::Settings;
 
-/// What a scratch database is for.
+/// The use of a scratch database, which determines its name and lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// A backup is restored into it, to prove it.
+    /// A backup is verified in it.
     Restore,
-    /// The migration is gone through in it.
+    /// The migration is rehearsed in it.
     Rehearsal,
 }
 
 impl Purpose {
-    /// Advisory lock of the live database that is held while its scratch database is there.
+    /// Advisory lock in the live database, held while the scratch database exists.
     const fn lock(self) -> i64 {
         match self {
             Self::Restore => i64::from_be_bytes(*b"daybook\x10"),
@@ -41,7 +40,7 @@ impl Purpose {
         }
     }
 
-    /// How its name begins; the number of the live database follows.
+    /// Prefix of its name; the OID of the live database follows.
     const fn prefix(self) -> &'static str {
         match self {
             Self::Restore => "daybook_restore_",
@@ -49,7 +48,7 @@ impl Purpose {
         }
     }
 
-    /// The command that makes it.
+    /// The command that creates it.
     const fn command(self) -> &'static str {
         match self {
             Self::Restore => "daybook restore --verify",
@@ -76,10 +75,10 @@ pub struct Restored {
 }
 
 impl Scratch {
-    /// Makes it, empty. One that was left behind is dropped first.
+    /// Creates it, empty, and drops the leftover of a killed command first.
     ///
     /// # Errors
-    /// When another one is in use, or the account may not make databases.
+    /// When another one is in use, or the account may not create databases.
     pub async fn create(backend: &Backend, purpose: Purpose) -> anyhow::Result<Self> {
         let (keeper, connection) = backend.config.connect(NoTls).await?;
         // It ends with the session.
@@ -87,7 +86,7 @@ impl Scratch {
         let sql = "SELECT pg_try_advisory_lock($1), (SELECT oid FROM pg_database WHERE datname = current_database())";
         let row = keeper.query_one(sql, &[&purpose.lock()]).await?;
         if !row.try_get::<_, bool>(0)? {
-            bail!("another `{}` is under way; wait for it", purpose.command());
+            bail!("another `{}` is running; wait until it has finished", purpose.command());
         }
         let name = format!("{}{}", purpose.prefix(), row.try_get::<_, u32>(1)?);
         let mut config = backend.config.clone();
@@ -104,14 +103,12 @@ impl Scratch {
         &self.name
     }
 
-    /// Opens the parts on what was restored into it, brought up to date.
+    /// Applies migrations and opens the parts on the restored database.
     ///
     /// # Errors
     /// The part that could not be opened; also when the master key is another one than the backup's.
     pub async fn open(&self, settings: &Settings) -> anyhow::Result<Restored> {
-        bring_up_to_date(&self.config)
-            .await
-            .context("the restored database could not be brought up to date")?;
+        apply_migrations(&self.config).await.context("the restored database could not be migrated")?;
         let pool = create_pool(&self.config, PoolSize::default())?;
         let vault = Vault::new(pool.clone(), Arc::new(master_key::open(settings, &pool).await?));
         master_key::check(&vault, &pool).await?;
@@ -119,10 +116,10 @@ impl Scratch {
         Ok(Restored { log: Arc::new(log), config: self.config.clone(), pool, vault })
     }
 
-    /// Drops it with all that is in it.
+    /// Drops it.
     ///
     /// # Errors
-    /// When the server refuses; the next one to be made drops it.
+    /// When the server refuses; the next run drops it then.
     pub async fn remove(self) -> anyhow::Result<()> {
         self.drop_database().await
     }
@@ -136,7 +133,7 @@ impl Scratch {
 }
 
 impl Restored {
-    /// The id of the log's first event of the catalog, by which logs are told apart.
+    /// The id of the first catalog event, which identifies a log.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -144,7 +141,7 @@ impl Restored {
         log::first_event(&self.log).await
     }
 
-    /// Puts an exported log into it, where the live one is elsewhere, so that no dump has it.
+    /// Imports an exported log, if the live one is in EventStoreDB and therefore not in the dump.
     ///
     /// # Errors
     /// When the file cannot be read, or the database not be written to.
@@ -165,12 +162,12 @@ impl Restored {
         Ok(Commands::open(Arc::clone(&self.log), self.vault.clone(), clock).await?)
     }
 
-    /// Starts the engine that keeps its views up.
+    /// Starts the engine that keeps its views up to date.
     pub fn start_engine(&self) -> RunningEngine {
         RunningEngine::start(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
     }
 
-    /// What builds views in it.
+    /// Builds views in it.
     pub fn rebuild(&self) -> Rebuild {
         Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), KEEP)
     }
@@ -202,10 +199,10 @@ fn explain(purpose: Purpose, error: tokio_postgres::Error) -> anyhow::Error {
     let error = anyhow::Error::new(error);
     if is_forbidden {
         return error.context(format!(
-            "`{}` works in a database of its own, and the account of --database-url (DATABASE_URL) may not make one: let \
-             an administrator run `ALTER ROLE … CREATEDB`, or name an account that may",
+            "`{}` needs a scratch database, but the account of --database-url (DATABASE_URL) may not create one. Ask an \
+             administrator to run `ALTER ROLE … CREATEDB`, or use an account that may",
             purpose.command()
         ));
     }
-    error.context("the scratch database could not be made")
+    error.context("the scratch database could not be created")
 }

@@ -1,6 +1,6 @@
-//! Brings the private PostgreSQL back when it dies under a running service, out of memory or by a `kill -9`.
+//! Restarts the private PostgreSQL if it dies under a running service, for example out of memory.
 //!
-//! It does not ask now and then: it holds a connection, whose end is the news.
+//! It must never poll the server: it holds a connection and reacts when that ends.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -10,17 +10,16 @@ use tokio_postgres::{Config, NoTls};
 
 use super::database::SharedPrivate;
 
-/// Pauses after a server could not be brought back: first and longest. It is tried again for as long as the service runs,
-/// which cannot do anything else that is useful.
+/// Pauses between attempts to restart: first and longest. Attempts never end, because the service cannot work without it.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
-/// Watches over a private PostgreSQL until it is dropped.
+/// Supervises a private PostgreSQL until it is dropped.
 #[derive(Debug)]
 pub struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
     pub(super) fn start(server: SharedPrivate, config: Config) -> Self {
-        Self(tokio::spawn(watch_over(server, config)))
+        Self(tokio::spawn(supervise(server, config)))
     }
 }
 
@@ -30,16 +29,16 @@ impl Drop for Supervisor {
     }
 }
 
-async fn watch_over(server: SharedPrivate, config: Config) {
+async fn supervise(server: SharedPrivate, config: Config) {
     let mut pause = PAUSES.0;
     loop {
-        if live_through(&config).await {
+        if wait_for_disconnect(&config).await {
             pause = PAUSES.0;
         }
         if let Err(error) = revive(&server).await {
             tracing::error!(
                 error = format!("{error:#}"),
-                "the private PostgreSQL could not be brought back; trying again"
+                "the private PostgreSQL could not be restarted; trying again"
             );
         }
         tokio::time::sleep(pause).await;
@@ -47,17 +46,17 @@ async fn watch_over(server: SharedPrivate, config: Config) {
     }
 }
 
-/// Returns when the server has cut the connection off. Whether there was one.
-async fn live_through(config: &Config) -> bool {
+/// Waits until the connection ends, and returns whether there was one.
+async fn wait_for_disconnect(config: &Config) -> bool {
     let Ok((client, connection)) = config.connect(NoTls).await else { return false };
-    // How it ended does not matter, only that it did. The client is what keeps it open.
+    // The client keeps the connection open.
     let ended = connection.await;
     drop(client);
-    tracing::debug!(orderly = ended.is_ok(), "the connection that watches the private PostgreSQL ended");
+    tracing::debug!(orderly = ended.is_ok(), "the supervisor's connection to the private PostgreSQL ended");
     true
 }
 
-/// Starts the server again where it does not answer.
+/// Restarts the server if it does not answer.
 async fn revive(server: &SharedPrivate) -> anyhow::Result<()> {
     let server = SharedPrivate::clone(server);
     let revived = spawn_blocking(move || {

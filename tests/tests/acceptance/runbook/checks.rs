@@ -51,8 +51,8 @@ async fn the_closing_summary_passes_only_after_the_cleanup() {
     assert_eq!((code, &*unexpected), (Some(1), &before_cleanup.map(str::to_owned)[..]));
     let told = clinic.run(&["migrate", "check", "--final"]).await.unwrap();
     assert_eq!(told.code, Some(1), "{}", told.stderr);
-    for words in ["not complete: 4 things", "`daybook migrate advance`", "NO, still in legacy_1"] {
-        assert!(told.stdout.contains(words), "`{words}` is missing in {}", told.stdout);
+    for words in ["not complete: 4 checks", "daybook migrate advance", "NO, still in legacy_1"] {
+        assert!(told.stdout.contains(words), "`{words}` is not in {}", told.stdout);
     }
 
     done(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;

@@ -1,6 +1,6 @@
-//! The folder of a backup: one that is being made, which has its name only once it is whole, and one that is there.
+//! The folder of a backup: one that is being created, which gets its name once it is complete, and a complete one.
 //!
-//! Others must never be able to look into it. It never takes the place of anything, and what it removes are files of its own.
+//! Other users must never be able to read it. It must never replace anything, and it removes only its own files.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
-use crate::failure::UsageError;
-use crate::part::{SUFFIX, unless_missing};
+use crate::atomic_file::{SUFFIX, unless_missing};
+use crate::error::UsageError;
 
-/// Its owner's alone.
+/// Only the owner may enter.
 const MODE: u32 = 0o700;
 
 /// The dump of Daybook's schemas but for the views.
@@ -28,7 +28,7 @@ pub(in crate::cli) const LOG_FILE: &str = "log.jsonl";
 /// All files but the manifest, in the order in which they are written.
 pub(in crate::cli) const FILES: [&str; 3] = [DATABASE_FILE, HISTORY_FILE, LOG_FILE];
 
-/// A backup that is not whole yet, beside its place. Unless it is kept, dropping it removes it.
+/// An incomplete backup, beside its final path. Dropping it removes it, unless it was kept.
 pub(in crate::cli) struct Unfinished {
     path: PathBuf,
     place: PathBuf,
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Makes its folder. What an earlier attempt left there is removed.
+    /// Creates the folder and removes the leftovers of an earlier attempt.
     pub(in crate::cli) fn create(place: &Path) -> anyhow::Result<Self> {
         name_of(place)?;
         check_free(place)?;
@@ -44,7 +44,7 @@ impl Unfinished {
         path.push(SUFFIX);
         let path = PathBuf::from(path);
         remove(&path).with_context(|| {
-            format!("`{}`, which a broken-off backup left, cannot be removed", path.display())
+            format!("cannot remove `{}`, which an interrupted backup left behind", path.display())
         })?;
         let created = DirBuilder::new().mode(MODE).create(&path);
         created.with_context(|| format!("cannot make `{}`", path.display()))?;
@@ -56,9 +56,9 @@ impl Unfinished {
         &self.path
     }
 
-    /// Gives it its name. All of its files are on the disk by then.
+    /// Gives the folder its name. All files have to be on disk.
     pub(in crate::cli) fn keep(mut self) -> anyhow::Result<()> {
-        // Somebody may have made something there meanwhile.
+        // Another process may have created something there meanwhile.
         check_free(&self.place)?;
         let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all());
         let kept = sync(&self.path).and_then(|()| fs::rename(&self.path, &self.place));
@@ -79,10 +79,10 @@ impl Drop for Unfinished {
     }
 }
 
-/// A backup that is there.
+/// A complete backup.
 pub(in crate::cli) struct Backup {
     folder: PathBuf,
-    /// The last part of its path: what may be written down of it.
+    /// The last part of its path, which may be recorded.
     pub(in crate::cli) name: String,
     pub(in crate::cli) manifest: Manifest,
     /// SHA-256 of its manifest's file.
@@ -90,11 +90,11 @@ pub(in crate::cli) struct Backup {
 }
 
 impl Backup {
-    /// Reads its manifest. Its files are not looked at yet.
+    /// Reads the manifest, not the files.
     pub(in crate::cli) fn open(folder: &Path) -> anyhow::Result<Self> {
         let name = name_of(folder)?;
         if name.ends_with(SUFFIX) {
-            bail!("`{}` is a backup that was broken off: make another one", folder.display());
+            bail!("`{}` is an incomplete backup. Use another backup, or make a new one", folder.display());
         }
         let (manifest, manifest_sha256) = Manifest::load(folder)?;
         Ok(Self { folder: folder.to_owned(), name, manifest, manifest_sha256 })
@@ -105,18 +105,18 @@ impl Backup {
         self.folder.join(name)
     }
 
-    /// Makes sure that its files are those that were written, to the last byte. Blocks.
+    /// Compares all files with the checksums of the manifest. Blocks.
     pub(in crate::cli) fn check_files(&self) -> anyhow::Result<()> {
         let named: Vec<&str> = self.manifest.files.iter().map(|file| file.name.as_str()).collect();
         if named != FILES {
-            bail!("the manifest names other files than a backup has; use the release that made it");
+            bail!("the manifest lists unknown files. Use the release that made the backup");
         }
         for wanted in &self.manifest.files {
-            let found = FileSum::of(&self.folder, &wanted.name)?;
+            let found = FileSum::read(&self.folder, &wanted.name)?;
             if found != *wanted {
                 bail!(
-                    "`{}` is not the file that was written: it has {} bytes and sha256 {}, the manifest says {} bytes and \
-                     sha256 {}. Use another copy of this backup, or another backup",
+                    "`{}` was changed or damaged: it has {} bytes and sha256 {}, but the manifest lists {} bytes and sha256 {}. \
+                     Use another copy of this backup, or another backup",
                     self.file(&wanted.name).display(),
                     found.bytes,
                     found.sha256,
@@ -131,18 +131,14 @@ impl Backup {
 
 fn name_of(folder: &Path) -> Result<String, UsageError> {
     let name = folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let no_name = || UsageError(format!("`{}` has no name of its own; name a folder", folder.display()));
+    let no_name =
+        || UsageError(format!("`{}` has no name of its own. Use the path of a new folder", folder.display()));
     name.ok_or_else(no_name)
 }
 
-/// Refuses a place where there is something already; an empty folder is nothing.
+/// Refuses a path where something exists, except an empty folder.
 fn check_free(place: &Path) -> anyhow::Result<()> {
-    let taken = || {
-        UsageError(format!(
-            "there is something in `{}` already; name a folder that is not there",
-            place.display()
-        ))
-    };
+    let taken = || UsageError(format!("`{}` is not empty. Use the path of a new folder", place.display()));
     match fs::symlink_metadata(place) {
         Ok(found) if found.is_dir() => {
             let mut entries = fs::read_dir(place).with_context(|| format!("`{}`", place.display()))?;
@@ -150,11 +146,11 @@ fn check_free(place: &Path) -> anyhow::Result<()> {
         }
         Ok(_) => Err(taken().into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", place.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot examine `{}`", place.display())),
     }
 }
 
-/// Removes a backup's files and its folder; anything else in it is left alone, and the folder with it.
+/// Removes the files and the folder of a backup. A folder with any other file is kept.
 fn remove(folder: &Path) -> io::Result<()> {
     for file in FILES.into_iter().chain([MANIFEST_FILE]) {
         for name in [file.to_owned(), format!("{file}{SUFFIX}")] {
@@ -173,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_has_its_name_only_once_it_is_whole_and_is_its_owner_s_alone() {
+    fn a_folder_gets_its_name_once_it_is_complete_and_only_its_owner_can_read_it() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("monday");
         let unfinished = Unfinished::create(&place).unwrap();
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_off_leaves_nothing_and_what_was_killed_is_cleared_but_for_strange_files() {
+    fn an_interrupted_backup_leaves_nothing_and_the_next_one_removes_only_files_of_a_killed_one() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("monday");
         drop(Unfinished::create(&place).unwrap());
@@ -203,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_over() {
+    fn nothing_is_overwritten() {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join("monday");
         fs::create_dir(&place).unwrap();
-        assert!(Unfinished::create(&place).is_ok(), "an empty folder is nothing");
+        assert!(Unfinished::create(&place).is_ok(), "an empty folder may be used");
         fs::write(place.join("precious"), "mine").unwrap();
         for taken in [&place, &place.join("precious"), Path::new("/"), Path::new("..")] {
             let refused = Unfinished::create(taken).map(drop).unwrap_err();
@@ -216,11 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_manifest_or_with_the_name_of_a_broken_off_one_is_no_backup() {
+    fn a_folder_without_a_manifest_or_with_the_name_of_an_incomplete_one_is_not_a_backup() {
         let home = tempfile::tempdir().unwrap();
         let open = |name: &str| Backup::open(&home.path().join(name)).map(drop).unwrap_err().to_string();
         fs::create_dir(home.path().join("monday")).unwrap();
         assert!(open("monday").contains(MANIFEST_FILE), "{}", open("monday"));
-        assert!(open("monday.part").contains("broken off"));
+        assert!(open("monday.part").contains("incomplete"));
     }
 }

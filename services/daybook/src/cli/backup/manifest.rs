@@ -1,6 +1,6 @@
-//! What a backup says of itself: which log it is of and up to where, what the views held, and a sum of each of its files.
+//! The manifest of a backup: its log and position, digests of the views, and a checksum of each file.
 //!
-//! It holds no key, no word of a reservation, and no path of the machine that it was made on.
+//! It must never contain a key, a patient's detail, or a path of the machine that made it.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,7 +19,7 @@ use crate::wiring::LogIdentity;
 /// Name of the file.
 pub(in crate::cli) const MANIFEST_FILE: &str = "manifest.json";
 
-/// Version of the form that this release writes, and the only one that it reads.
+/// Version of the format that this release reads and writes.
 const FORM_VERSION: u32 = 1;
 
 /// Bytes that are read at once to sum a file up.
@@ -28,7 +28,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 /// A manifest is no larger than this: it holds a few numbers.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// What a backup says of itself. Field names are the format: they never change within a version.
+/// The contents of a manifest. Field names are storage format: they never change within a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::cli) struct Manifest {
@@ -52,7 +52,7 @@ pub(in crate::cli) struct Manifest {
     pub(in crate::cli) files: Vec<FileSum>,
 }
 
-/// A file and what it has to be.
+/// A file with its size and checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::cli) struct FileSum {
@@ -64,7 +64,7 @@ pub(in crate::cli) struct FileSum {
     pub(in crate::cli) sha256: String,
 }
 
-/// The file: the manifest as it is written, and its own sum, so that a changed digit in it is found.
+/// The file: the manifest as written, and its own checksum, so that a changed digit is detected.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope<'a> {
@@ -74,7 +74,7 @@ struct Envelope<'a> {
     sha256: String,
 }
 
-/// As far as every form has it.
+/// The part that all versions have.
 #[derive(Deserialize)]
 struct Header {
     daybook_backup: u32,
@@ -83,11 +83,13 @@ struct Header {
 /// Why a manifest cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::cli) enum ManifestError {
-    /// It is none, or not the one that was written.
-    #[error("this is no manifest that `daybook backup` has written, or it was changed")]
+    /// It is not a manifest, or it was changed.
+    #[error("this is not a manifest of `daybook backup`, or it was changed")]
     Changed,
-    /// Its form is newer.
-    #[error("the manifest has form {0}, this release reads {FORM_VERSION}; use the release that wrote it")]
+    /// Its version is newer.
+    #[error(
+        "the manifest has version {0}, but this release reads {FORM_VERSION}. Use the release that wrote it"
+    )]
     NewerForm(u32),
 }
 
@@ -102,7 +104,7 @@ impl Manifest {
         Ok(json)
     }
 
-    /// Reads the file, and makes sure that it is as it was written.
+    /// Parses the file and checks its checksum.
     pub(in crate::cli) fn read(json: &[u8]) -> Result<Self, ManifestError> {
         let changed = |_: serde_json::Error| ManifestError::Changed;
         let header: Header = serde_json::from_slice(json).map_err(changed)?;
@@ -119,12 +121,12 @@ impl Manifest {
         serde_json::from_str(envelope.manifest.get()).map_err(changed)
     }
 
-    /// Reads the file of a folder; gives its own sum as well.
+    /// Reads the file of a folder, with the checksum of the file itself.
     pub(in crate::cli) fn load(folder: &Path) -> anyhow::Result<(Self, String)> {
         let mut json = Vec::new();
         let file = File::open(folder.join(MANIFEST_FILE)).with_context(|| {
             format!(
-                "`{}` holds no whole backup: its {MANIFEST_FILE}, which is written last, cannot be opened",
+                "`{}` is not a complete backup: its {MANIFEST_FILE}, which is written last, cannot be opened",
                 folder.display()
             )
         })?;
@@ -135,8 +137,8 @@ impl Manifest {
 }
 
 impl FileSum {
-    /// Reads a file through. Blocks.
-    pub(in crate::cli) fn of(folder: &Path, name: &str) -> anyhow::Result<Self> {
+    /// Reads a file and computes its checksum. Blocks.
+    pub(in crate::cli) fn read(folder: &Path, name: &str) -> anyhow::Result<Self> {
         let path = folder.join(name);
         let read = || -> std::io::Result<(u64, String)> {
             let mut file = File::open(&path)?;
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_form_and_half_a_file_are_told_apart() {
+    fn a_newer_version_and_half_a_file_are_distinguished() {
         let newer = br#"{"daybook_backup":2,"anything":[]}"#;
         assert_eq!(Manifest::read(newer), Err(ManifestError::NewerForm(2)));
         let written = manifest().write().unwrap();
@@ -213,11 +215,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_summed_up_to_its_last_byte() {
+    fn a_checksum_covers_the_whole_file() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), vec![b'x'; CHUNK_BYTES + 1]).unwrap();
-        let found = FileSum::of(folder.path(), "a").unwrap();
+        let found = FileSum::read(folder.path(), "a").unwrap();
         assert_eq!((found.bytes, found.sha256), (CHUNK_BYTES as u64 + 1, sum(&vec![b'x'; CHUNK_BYTES + 1])));
-        assert!(FileSum::of(folder.path(), "b").is_err());
+        assert!(FileSum::read(folder.path(), "b").is_err());
     }
 }

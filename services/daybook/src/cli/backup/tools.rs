@@ -1,7 +1,7 @@
 //! `pg_dump` and `pg_restore`, run on the database that Daybook uses.
 //!
-//! A password is never on a command line and never in a message: it goes by the environment of the program alone. Of what
-//! the programs say, only their own lines are told: those that follow may quote a row.
+//! A password must never be on a command line or in a message: it goes only into the environment of the program. Only the
+//! programs' own lines are reported: the lines that follow them may quote a row.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,30 +10,27 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use daybook_private_postgres::DumpPrograms;
+use daybook_private_postgres::{DumpPrograms, KEPT_VARIABLES};
 use tokio::process::Command;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config};
 
-/// How long one dump or one restore may take, at most.
+/// Longest time of one dump or restore.
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// How long a dump waits for a table that a migration holds.
 const LOCK_PATIENCE: &str = "--lock-wait-timeout=60000";
 
-/// Lines of a program that are told.
+/// Lines of a program that are reported.
 const MAX_LINES: usize = 3;
-
-/// All that the programs get of our environment: `PG*` would change what they do.
-const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"];
 
 /// What a dump holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Content {
-    /// The log, the keys, and what is known of the views: not the views, which are built from the log, and show patients'
-    /// details. Which of them there are is left out with them.
+    /// The log, the keys and the control tables. Views are left out, because they are rebuilt from the log and show patients'
+    /// details; so are the tables that list them.
     Database,
     /// Which migrations have run.
     History,
@@ -101,7 +98,7 @@ impl Tools {
         let kept = KEPT_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         command.env_clear().envs(kept).env("LC_ALL", "C");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        // Whoever breaks the command off breaks this off.
+        // An interrupted command stops the program.
         command.kill_on_drop(true);
         command
     }
@@ -110,7 +107,7 @@ impl Tools {
 async fn run(tool: &'static str, mut command: Command) -> anyhow::Result<()> {
     let child = command.stderr(Stdio::piped()).spawn().with_context(|| format!("cannot run {tool}"))?;
     let ended = timeout(LIMIT, child.wait_with_output()).await;
-    let output = ended.with_context(|| format!("{tool} does not end"))??;
+    let output = ended.with_context(|| format!("{tool} did not end within a day and was stopped"))??;
     check(tool, output.status, &String::from_utf8_lossy(&output.stderr))
 }
 
@@ -123,7 +120,7 @@ fn check(tool: &'static str, status: ExitStatus, said: &str) -> anyhow::Result<(
     bail!("{tool} failed ({status}): {}", lines.join("; "))
 }
 
-/// How libpq is told what a configuration says. Without TLS, like all connections of Daybook.
+/// The configuration as libpq's environment variables. Without TLS, like all connections of Daybook.
 fn environment(config: &Config) -> Vec<(&'static str, OsString)> {
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.into(),
@@ -156,7 +153,7 @@ fn list(items: impl Iterator<Item = OsString>) -> Option<OsString> {
     })
 }
 
-/// A name alone would be read as a connection string where it looks like one.
+/// A bare name would be parsed as a connection string if it looks like one.
 fn connection_string(database: &str) -> String {
     format!("dbname='{}'", database.replace('\\', r"\\").replace('\'', r"\'"))
 }
@@ -170,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_programs_are_led_where_daybook_goes_and_the_password_is_in_their_environment_alone() {
+    fn the_programs_use_daybook_s_database_and_the_password_is_only_in_their_environment() {
         let url =
             "postgresql://kim:s3cret@db.example,10.0.0.2:5433/clinic?connect_timeout=1&options=-c%20x%3D1";
         let config: Config = url.parse().unwrap();
@@ -186,16 +183,16 @@ mod tests {
     }
 
     #[test]
-    fn a_database_s_name_is_never_taken_for_more() {
+    fn a_database_name_cannot_add_connection_options() {
         assert_eq!(connection_string("it's host=evil"), r"dbname='it\'s host=evil'");
     }
 
     #[test]
-    fn of_what_a_program_says_nothing_is_told_that_may_quote_a_row() {
+    fn lines_that_may_quote_a_row_are_not_reported() {
         let said = "pg_restore: error: COPY failed for table \"events\": ERROR:  invalid input\n\
                     DETAIL:  Key (name)=(Kim) is bad.\nCONTEXT:  COPY events, line 1: \"Kim\"\n";
-        let told = check("pg_restore", ExitStatus::from_raw(256), said).unwrap_err().to_string();
-        assert!(told.contains("COPY failed for table") && !told.contains("Kim"), "{told}");
+        let text = check("pg_restore", ExitStatus::from_raw(256), said).unwrap_err().to_string();
+        assert!(text.contains("COPY failed for table") && !text.contains("Kim"), "{text}");
         assert!(check("pg_restore", ExitStatus::from_raw(0), "pg_restore: warning: old").is_ok());
     }
 }

@@ -1,6 +1,6 @@
-//! `daybook events export`: the whole log into one file, beside a running service or without one.
+//! `daybook events export`: the whole log into one file, with or without a running service.
 //!
-//! Under its name there is never half a file: it is written beside, and gets its name once it is whole and on the disk.
+//! An incomplete file must never have the requested name: it gets the name once it is complete and on disk.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use clap::Args;
 use daybook_event_log::EventLog;
 use daybook_event_log::portable::{self, Exported, Progress};
 
+use crate::atomic_file::{AtomicFile, check_free};
 use crate::exit::Exit;
 use crate::output::{Format, ProgressBar, counted, grouped, say};
-use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_backend};
 
@@ -23,10 +23,10 @@ const STANDARD_OUTPUT: &str = "-";
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The file to make; `-` for standard output
+    /// File to write; `-` for standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Replace the file where there is one
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     })
     .await?;
     if to_stdout {
-        // The events have standard output for themselves.
+        // Standard output holds the events.
         say(describe(&exported));
     } else {
         format.print(&exported, || describe(&exported))?;
@@ -56,27 +56,28 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 async fn write_file(log: &dyn EventLog, file: &Path, force: bool) -> anyhow::Result<Exported> {
     let part = AtomicFile::create(file)?;
     let exported = write(log, part.out()).await?;
-    // Somebody may have made the file meanwhile.
+    // Another process may have created the file meanwhile.
     check_free(file, force)?;
     part.keep()?;
     Ok(exported)
 }
 
 async fn write(log: &dyn EventLog, out: impl Write) -> anyhow::Result<Exported> {
-    let meter = ProgressBar::new("events");
+    let progress_bar = ProgressBar::new("events");
     let head = log.head().await?.commit().max(1);
-    let tell = |progress: Progress| {
+    let on_progress = |progress: Progress| {
         let fraction = progress.position.commit() as f64 / head as f64;
-        meter.tell("exporting", progress.events, Some(fraction.min(1.0)));
+        progress_bar.update("exporting", progress.events, Some(fraction.min(1.0)));
     };
-    Ok(portable::export(log, BufWriter::with_capacity(BUFFER_BYTES, out), &tell).await?)
+    Ok(portable::export(log, BufWriter::with_capacity(BUFFER_BYTES, out), &on_progress).await?)
 }
 
 fn describe(exported: &Exported) -> String {
     let Exported { summary, position } = exported;
     format!(
-        "{} of {}, up to position {position} of this log: {} bytes, sha256 {}.\n\
-         The keys of patients' details are not in it: keep a copy of the database's schema `privacy`, and the master key.",
+        "Exported {} of {} up to position {position}: {} bytes, sha256 {}.\n\
+         The keys of patients' details are not in the file. Keep a copy of the schema `privacy`\n\
+         of the database, and the master key.",
         counted(summary.events, "event", "events"),
         counted(summary.streams, "stream", "streams"),
         grouped(summary.bytes),

@@ -1,7 +1,6 @@
-//! `daybook events import`: what `events export` has written into a log that is empty, or where this very import was
-//! broken off.
+//! `daybook events import`: an exported log into an empty one, or into one in which an import of the same file was interrupted.
 //!
-//! The file is checked to its end before the log is opened: of a file that is unsound, nothing is ever appended.
+//! It must never append anything of a corrupt file: the whole file is checked before the log is opened.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -11,8 +10,8 @@ use anyhow::Context;
 use clap::Args;
 use daybook_event_log::portable::{self, Imported, Progress, Summary, Verified};
 
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
@@ -22,53 +21,57 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The file that `daybook events export` has made
+    /// File that `daybook events export` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { file, consent, format } = arguments;
+    let Arguments { file, confirmation, format } = arguments;
     let verified = verify(&file).await.with_context(|| format!("`{}`", file.display()))?;
-    consent.to(describe_change(verified.summary())).await?;
+    confirmation.require(describe_change(verified.summary())).await?;
     let imported =
         with_backend(settings, IfMissing::Allowed, async |backend| import(backend, verified).await).await?;
     format.print(&imported, || describe(&imported))?;
     Ok(Exit::Done)
 }
 
-/// Reads an exported log through, and checks all of it.
+/// Reads an exported log to its end and checks all of it.
 pub(in crate::cli) async fn verify(path: &Path) -> anyhow::Result<Verified<BufReader<File>>> {
     let file = File::open(path).context("cannot be opened")?;
-    let found = file.metadata().context("cannot be looked at")?;
+    let found = file.metadata().context("cannot be examined")?;
     if !found.is_file() {
-        return Err(UsageError("is no file; it is read twice, so that a pipe will not do".to_owned()).into());
+        return Err(UsageError(
+            "is not a regular file; it is read twice, so a pipe does not work".to_owned(),
+        )
+        .into());
     }
-    let meter = ProgressBar::new("events");
-    let tell = |progress: Progress| tell(&meter, "checking the file", progress, found.len());
-    Ok(portable::verify(BufReader::with_capacity(BUFFER_BYTES, file), &tell).await?)
+    let progress_bar = ProgressBar::new("events");
+    let on_progress =
+        |progress: Progress| show_progress(&progress_bar, "checking the file", progress, found.len());
+    Ok(portable::verify(BufReader::with_capacity(BUFFER_BYTES, file), &on_progress).await?)
 }
 
 async fn import(backend: &Backend, verified: Verified<BufReader<File>>) -> anyhow::Result<Imported> {
     let size_bytes = verified.summary().bytes;
-    let meter = ProgressBar::new("events");
-    let tell = |progress: Progress| tell(&meter, "importing", progress, size_bytes);
-    Ok(verified.import(&*backend.log, &tell).await?)
+    let progress_bar = ProgressBar::new("events");
+    let on_progress = |progress: Progress| show_progress(&progress_bar, "importing", progress, size_bytes);
+    Ok(verified.import(&*backend.log, &on_progress).await?)
 }
 
-fn tell(meter: &ProgressBar, phase: &'static str, progress: Progress, size_bytes: u64) {
+fn show_progress(progress_bar: &ProgressBar, phase: &'static str, progress: Progress, size_bytes: u64) {
     let fraction = progress.bytes as f64 / size_bytes.max(1) as f64;
-    meter.tell(phase, progress.events, Some(fraction));
+    progress_bar.update(phase, progress.events, Some(fraction));
 }
 
 fn describe_change(summary: &Summary) -> String {
     format!(
-        "This appends {} of {} (sha256 {}) to the event log, which has to be empty or to hold the beginning of this very \
-         file. The event log keeps for ever what is recorded. No service may use it meanwhile.",
+        "This appends {} of {} (sha256 {}) to the event log. The log has to be empty, or to hold the beginning of the same file. \
+         Recorded events cannot be removed. No service may use the log meanwhile.",
         counted(summary.events, "event", "events"),
         counted(summary.streams, "stream", "streams"),
         summary.sha256,
@@ -78,10 +81,10 @@ fn describe_change(summary: &Summary) -> String {
 fn describe(imported: &Imported) -> String {
     let Imported { summary, already_there, appended, position } = imported;
     format!(
-        "The event log holds the {} of {} of this file, up to position {position}: {} appended, {} already there.\n\
-         Patients' details can be read only with the keys they were sealed with: the schema `privacy` of the database they \
-         come from, and its master key.\n\
-         Put the keys in their place first; then `daybook serve` builds the views.",
+        "The event log holds all {} of {} of the file, up to position {position}: {} appended, {} already there.\n\
+         Patients' details need the keys they were sealed with: the schema `privacy` of the old\n\
+         database, and its master key.\n\
+         Next: restore the keys, then daybook serve, which builds the views",
         counted(summary.events, "event", "events"),
         counted(summary.streams, "stream", "streams"),
         grouped(*appended),

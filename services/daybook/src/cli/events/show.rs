@@ -1,10 +1,10 @@
-//! `daybook events show`: one stream, from its first event.
+//! `daybook events show`: the events of one stream, from the first.
 
 use clap::Args;
 use daybook_event_log::{Revision, StreamName};
 use futures_util::TryStreamExt;
 
-use super::line::print_event;
+use super::event_text::print_event;
 use crate::exit::Exit;
 use crate::output::{Format, say};
 use crate::settings::Settings;
@@ -23,13 +23,13 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let shown =
         with_backend(settings, IfMissing::Refused, async |backend| show(backend, &arguments).await).await;
     if shown? == 0 {
-        say(format_args!("daybook: the stream {} holds no event", arguments.stream));
+        say(format_args!("daybook: the stream {} has no events", arguments.stream));
         return Ok(Exit::Failed);
     }
     Ok(Exit::Done)
 }
 
-/// Prints the events; says how many there were.
+/// Prints the events and returns their number.
 async fn show(backend: &Backend, arguments: &Arguments) -> anyhow::Result<u64> {
     let mut events = backend.log.read_stream(&arguments.stream, Revision::FIRST).await?;
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! `daybook events tail`: the end of the log, and with `--follow` what is appended from then on.
+//! `daybook events tail`: the end of the log, and with `--follow` every event appended later.
 
 use std::collections::VecDeque;
 
@@ -6,24 +6,24 @@ use clap::Args;
 use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use futures_util::TryStreamExt;
 
-use super::line::print_event;
+use super::event_text::print_event;
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_backend};
 
-/// Events that `--last` keeps in memory, at most.
+/// Limit of `--last`, whose events are kept in memory.
 const MAX_LAST: u64 = 10_000;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Print all events after this position
+    /// Show all events after this position
     #[arg(long, value_name = "POSITION", conflicts_with = "last")]
     from: Option<Position>,
-    /// Without --from: print so many events, the last ones
+    /// Without --from: number of last events to show
     #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=MAX_LAST))]
     last: u64,
-    /// Go on with what is appended, until interrupted
+    /// Keep showing appended events until interrupted
     #[arg(long, short)]
     follow: bool,
     #[command(flatten)]
@@ -54,7 +54,7 @@ async fn print_log(log: &dyn EventLog, arguments: &Arguments) -> anyhow::Result<
     Ok(())
 }
 
-/// Prints the last events there are; says where the log ended. A log is read forwards only, so all of it is passed over.
+/// Prints the last events and returns the head of the log. A log can only be read forwards, so this reads all of it.
 async fn print_last(log: &dyn EventLog, arguments: &Arguments) -> anyhow::Result<Position> {
     let wanted = usize::try_from(arguments.last)?;
     let mut last: VecDeque<RecordedEvent> = VecDeque::with_capacity(wanted);

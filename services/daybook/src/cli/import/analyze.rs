@@ -1,4 +1,4 @@
-//! `daybook import analyze`: what is in the old system's reservations, before anything is recorded.
+//! `daybook import analyze`: a report on the reservations of the old system. It must never record anything.
 
 mod html;
 mod text;
@@ -12,31 +12,30 @@ use daybook_commands::ImportRun;
 use daybook_commands::import::{Analysis, Samples};
 
 use super::source::{RulesArguments, Source, SourceArguments};
+use crate::atomic_file::{AtomicFile, check_free};
 use crate::exit::Exit;
 use crate::output::{Format, say};
-use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
 use crate::wiring::with_backend_if_begun;
 
-/// The file of rules, explained.
-pub(super) const RULES_HELP: &str = r#"The clinic's own rules (--rules FILE) are TOML, tried in their order:
+pub(super) const RULES_HELP: &str = r#"Rules of the clinic (--rules FILE) are TOML and are tried in order:
 
   [[rule]]
   name = "lunch"                  # letters, digits, - and _
-  text = "점심때"                 # the whole text; case, width and blanks do not matter
+  text = "점심때"                 # the whole text; case, width and spaces are ignored
   means = "12:30"                 # HH:MM, MORNING, AFTERNOON or REVIEW
   [[rule]]
   name = "before-n"
-  pattern = '(\d{1,2})시 전'      # or a regular expression for the whole text, in small letters
+  pattern = '(\d{1,2})시 전'      # or a regular expression for the whole text, in lower case
   means = "MORNING"
-  before = true                   # goes before the built-in rules; without it, only for what they cannot read
+  before = true                   # wins over the built-in rules; without it, only for texts that they cannot read
 
-The report says what each rule changes. `daybook import run --rules FILE` imports by the same rules.
+The report shows what each rule changes. `daybook import run --rules FILE` imports with the same rules.
 
-A text that the built-in rules cannot read may hold a patient's name. Unless --samples is given it is shown as its shape
-alone: N for a digit, ○ for a letter of a word that is none of a time.
+A text that the built-in rules cannot read may contain a patient's name. Without --samples only its shape is shown:
+N for a digit, ○ for a letter of a word that does not belong to a time.
 
-The clinic's own services and hours are used where it has a book; else those with which a clinic begins."#;
+The report uses the services and hours of the clinic, or the defaults of a new clinic if there is no database yet."#;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -44,13 +43,13 @@ pub(in crate::cli) struct Arguments {
     source: SourceArguments,
     #[command(flatten)]
     rules: RulesArguments,
-    /// Show samples also of texts that the built-in rules cannot read; they may name patients
+    /// Also show samples of texts that the built-in rules cannot read; they may name patients
     #[arg(long)]
     samples: bool,
-    /// Write the report as one HTML page as well, for a browser
+    /// Also write the report as an HTML page
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Replace the file of --html
+    /// Replace an existing file of --html
     #[arg(long, requires = "html")]
     force: bool,
     #[command(flatten)]
@@ -59,7 +58,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let source = Source::open(arguments.source)?;
-    let takeover = ImportRun { rules: arguments.rules.read()?, ..ImportRun::default() };
+    let import = ImportRun { rules: arguments.rules.read()?, ..ImportRun::default() };
     if let Some(file) = &arguments.html {
         check_free(file, arguments.force)?;
     }
@@ -68,12 +67,12 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let analysis = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
         source
-            .read("reading", async |source, tell| takeover.analyze(commands, source, samples, tell).await)
+            .read("reading", async |source, tell| import.analyze(commands, source, samples, tell).await)
             .await
     })
     .await?;
     if let Some(file) = &arguments.html {
-        write_page(file, &html::page(&name, &analysis))?;
+        write_page(file, &html::page(&name, &analysis)?)?;
     }
     arguments.format.print(&analysis, || text::describe(&analysis))?;
     Ok(Exit::Done)
@@ -83,11 +82,11 @@ fn write_page(file: &Path, page: &str) -> anyhow::Result<()> {
     let part = AtomicFile::create(file)?;
     part.out().write_all(page.as_bytes()).with_context(|| format!("cannot write `{}`", file.display()))?;
     part.keep()?;
-    say(format_args!("The report is in `{}`.", file.display()));
+    say(format_args!("Report written to `{}`.", file.display()));
     Ok(())
 }
 
-/// The rules that decided nothing.
+/// The rules without effect.
 fn idle_rules(analysis: &Analysis) -> Vec<&str> {
     analysis.rules.iter().filter(|rule| rule.rows == 0).map(|rule| &*rule.name).collect()
 }

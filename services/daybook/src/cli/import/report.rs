@@ -1,6 +1,6 @@
-//! What an import did, for people. It says where a row stands and what is wrong with it, never what stands in it.
+//! The report of an import. It names rows, columns and reasons, and must never show the contents of a row.
 
-mod account;
+mod reconciliation;
 
 use std::fmt::Write as _;
 
@@ -9,57 +9,57 @@ use daybook_projections::Generation;
 use serde::Serialize;
 
 use crate::output::{Align, Table, counted, grouped};
-use crate::view_counts::ViewCounts;
+use crate::row_counts::RowCounts;
 
-/// What an import did, and what the views hold since.
+/// The result of an import, and the rows of the views afterwards.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// What came of the rows.
+    /// The outcome of the rows.
     #[serde(flatten)]
     pub(super) import: ImportReport,
-    /// Whether every row is accounted for and nothing is left to look at; none where that was not asked for.
+    /// Whether every row is reconciled and nothing is open; none without `--final`.
     pub(super) is_clean: Option<bool>,
-    /// What each view holds.
+    /// Rows of each view.
     pub(super) views: Vec<ViewHolds>,
 }
 
-/// What a run would do.
+/// The preview of an import.
 #[derive(Serialize)]
 pub(super) struct DryRun {
-    /// Always: it tells this from the report of a run.
+    /// Always `true`: it marks a preview.
     pub(super) dry_run: bool,
-    /// What would come of the rows.
+    /// The outcome that the rows would have.
     #[serde(flatten)]
     pub(super) import: ImportReport,
     /// As in [`Report`].
     pub(super) is_clean: Option<bool>,
 }
 
-/// What a view holds.
+/// Rows of a view.
 #[derive(Serialize)]
 pub(super) struct ViewHolds {
     pub(super) generation: Generation,
     #[serde(flatten)]
-    pub(super) counts: ViewCounts,
+    pub(super) counts: RowCounts,
 }
 
 /// For people.
 pub(super) fn describe(report: &Report) -> String {
-    let mut sections = of_import(&report.import);
+    let mut sections = import_sections(&report.import);
     sections.push(views(report).to_string());
     sections.extend(next_since(&report.import));
     join(&sections)
 }
 
-/// For people, of a run that recorded nothing.
+/// The preview, for people.
 pub(super) fn describe_dry_run(report: &DryRun) -> String {
-    let mut sections = vec!["Nothing was recorded. This is what a run would do:".to_owned()];
-    sections.extend(of_import(&report.import));
+    let mut sections = vec!["Nothing was recorded. An import would do this:".to_owned()];
+    sections.extend(import_sections(&report.import));
     join(&sections)
 }
 
-/// What came, or would come, of the rows.
-pub(super) fn of_import(import: &ImportReport) -> Vec<String> {
+/// The sections that a run and a preview share.
+pub(super) fn import_sections(import: &ImportReport) -> Vec<String> {
     let mut sections = vec![numbers(import).to_string(), kinds(import).to_string()];
     if !import.review.is_empty() {
         sections.push(review(import).to_string());
@@ -70,11 +70,11 @@ pub(super) fn of_import(import: &ImportReport) -> Vec<String> {
     if import.conflicts > 0 {
         sections.push(conflicts(import));
     }
-    sections.extend(import.reconciliation.as_ref().map(account::describe));
+    sections.extend(import.reconciliation.as_ref().map(reconciliation::describe));
     sections
 }
 
-/// Sections, a line apart.
+/// Joins sections with an empty line.
 pub(super) fn join(sections: &[String]) -> String {
     let sections: Vec<&str> = sections.iter().map(|section| section.trim_end()).collect();
     sections.join("\n\n")
@@ -85,18 +85,18 @@ fn number_table(what: &'static str) -> Table {
 }
 
 fn numbers(import: &ImportReport) -> Table {
-    let mut table = number_table("what came of the rows");
+    let mut table = number_table("outcome");
     let always = [
         ("read", import.read),
         ("imported", import.imported),
-        ("changed there since, and brought up to date", import.updated),
-        ("already there", import.already_there),
+        ("updated", import.updated),
+        ("imported already", import.already_there),
         ("rejected", import.rejected),
     ];
     let seldom = [
-        ("changed there and here alike", import.agreeing),
-        ("changed there and here otherwise", import.conflicts),
-        ("not read: unchanged since the time given", import.passed_over),
+        ("changed in both systems, equal", import.agreeing),
+        ("changed in both systems, in conflict", import.conflicts),
+        ("unchanged since --since", import.passed_over),
     ];
     for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
         table.row([what.to_owned(), grouped(rows)]);
@@ -106,9 +106,9 @@ fn numbers(import: &ImportReport) -> Table {
 
 fn conflicts(import: &ImportReport) -> String {
     let mut table = Table::new(&[
-        ("changed there and here", Align::Left),
+        ("conflict", Align::Left),
         ("date", Align::Left),
-        ("columns that changed there", Align::Left),
+        ("columns changed in the old system", Align::Left),
     ]);
     for conflict in &import.conflict_list {
         table.row([conflict.reservation.to_string(), conflict.date.to_string(), conflict.fields.join(", ")]);
@@ -116,31 +116,31 @@ fn conflicts(import: &ImportReport) -> String {
     let mut text = table.to_string();
     push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
     text.push_str(
-        "They stay as they are here. Make both systems say the same, or run again with --old-wins to take what the old \
-         system says.",
+        "Daybook's version stays. Make both systems agree, or run again with --old-wins to take\n\
+         the version of the old system.",
     );
     text
 }
 
-/// Tells how many there are beyond those that are listed.
+/// Adds the number of rows that are not listed.
 fn push_unlisted(text: &mut String, all: u64, listed: usize) {
     let unlisted = all.saturating_sub(listed as u64);
     if unlisted > 0 {
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "and {} not listed", counted(unlisted, "row that is", "rows that are"));
+        let _ = writeln!(text, "and {}", counted(unlisted, "more row", "more rows"));
     }
 }
 
 fn next_since(import: &ImportReport) -> Option<String> {
     let since = import.next_since?.to_rfc3339();
     Some(format!(
-        "While the old system is still written to: --since {since} reads what changes from now on. A last run with --final \
-         reads all of it."
+        "Next, while the old system is in use: daybook import run --since {since}\n\
+         Then once, when it is not: daybook import run --final"
     ))
 }
 
 fn kinds(import: &ImportReport) -> Table {
-    let mut table = number_table("of those that were not rejected");
+    let mut table = number_table("rows that are not rejected");
     for (status, rows) in &import.by_status {
         table.row([format!("status {status}"), grouped(*rows)]);
     }
@@ -152,7 +152,7 @@ fn kinds(import: &ImportReport) -> Table {
 }
 
 fn review(import: &ImportReport) -> Table {
-    let mut table = number_table("why a time needs review");
+    let mut table = number_table("reason for review");
     for (why, rows) in &import.review {
         table.row([why.as_str().to_owned(), grouped(*rows)]);
     }
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_rejected_is_listed_with_line_and_reason_and_what_needs_review_is_counted() {
+    fn rejected_rows_are_listed_with_line_and_reason_and_reviews_are_counted() {
         let reject = Reject { place: Place::Line(7), field: Some("phone"), reason: Reason::NotAPhoneNumber };
         let import = ImportReport {
             read: 4,
@@ -205,11 +205,7 @@ mod tests {
             ..ImportReport::default()
         };
         let text = describe(&Report { import, is_clean: None, views: vec![] });
-        let lines = [
-            "line 7    phone   the text is no phone number",
-            "and 1 row that is not listed",
-            "AMBIGUOUS_HOUR",
-        ];
+        let lines = ["line 7    phone   the text is no phone number", "and 1 more row", "AMBIGUOUS_HOUR"];
         for line in lines {
             assert!(text.contains(line), "{line}: {text}");
         }

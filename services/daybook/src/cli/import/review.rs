@@ -1,12 +1,13 @@
-//! `daybook import review`: what wishes mean that were not understood. It shows what patients wrote, because whoever asks for
-//! it has to read that; nothing of it goes anywhere else.
+//! `daybook import review`: decides appointment times that could not be read.
+//!
+//! It shows patients' texts to the person who decides. They must never appear anywhere else.
 
 mod apply;
 mod decide;
 mod export;
 mod list;
-mod outcome;
-mod waiting;
+mod queue;
+mod report;
 
 use clap::Subcommand;
 
@@ -15,13 +16,13 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// List reservations whose wish was not understood, with what the patient wrote
+    /// List reservations whose time could not be read, with the patient's text
     List(list::Arguments),
-    /// Say what a wish means, or all that are written alike
+    /// Decide the time of a reservation, or of all with the same text
     Decide(decide::Arguments),
-    /// Write all of them into a CSV file, to be filled in
+    /// Export all of them to a CSV file for decisions
     Export(export::Arguments),
-    /// Take in a CSV file whose column `decision` was filled in
+    /// Apply a CSV file whose column `decision` is filled in
     Apply(apply::Arguments),
 }
 

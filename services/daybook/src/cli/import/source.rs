@@ -1,6 +1,6 @@
-//! Where the commands of the import read from: the old system's reservations, and the clinic's own rules for times.
+//! The input of an import: the reservations of the old system, and the rules of the clinic for times.
 //!
-//! It only reads, and never shows a connection string.
+//! It must never write to the old system or show a connection string.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,34 +11,34 @@ use clap::Args;
 use daybook_commands::ImportError;
 use daybook_commands::import::{self, MAX_RULES_BYTES, OnProgress, Progress, Rules};
 
-use crate::failure::UsageError;
+use crate::error::UsageError;
 use crate::output::ProgressBar;
 use crate::settings::parse_connection;
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct SourceArguments {
-    /// Export of the old table `reservations`: a line with the names of its columns, then one reservation a record
+    /// CSV export of the old table `reservations`, with column names in the first line
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// The old system's live PostgreSQL, which is only read
+    /// Live PostgreSQL of the old system; it is only read
     #[arg(long, value_name = "URL")]
     from: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct RulesArguments {
-    /// The clinic's own rules for times that the built-in ones do not read, in TOML; see `daybook import analyze --help`
+    /// Rules of the clinic for times that the built-in rules cannot read, in TOML; see `daybook import analyze --help`
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
 }
 
 impl RulesArguments {
-    /// The rules; none where no file was named.
+    /// Reads the rules; none without a file.
     pub(super) fn read(&self) -> anyhow::Result<Rules> {
         let Some(path) = &self.rules else { return Ok(Rules::default()) };
         let mut text = String::new();
-        // One byte more than may be: the rules then say that it is too much.
+        // One byte more than allowed, so that the parser reports the excess.
         let read =
             File::open(path).and_then(|file| file.take(MAX_RULES_BYTES as u64 + 1).read_to_string(&mut text));
         read.with_context(|| format!("cannot read `{}` (--rules)", path.display()))?;
@@ -47,7 +47,6 @@ impl RulesArguments {
     }
 }
 
-/// Where reservations come from.
 pub(super) enum Source {
     Csv { file: File, path: PathBuf, size_bytes: u64 },
     Postgres(Box<tokio_postgres::Config>),
@@ -64,7 +63,7 @@ impl Source {
         Ok(Self::Csv { file, path, size_bytes: found.len() })
     }
 
-    /// What it is called; no user, host or password.
+    /// The name of the source, without user, host or password.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Csv { path, .. } => format!("`{}`", path.display()),
@@ -74,24 +73,24 @@ impl Source {
         }
     }
 
-    /// Reads it through, and shows how far that is.
+    /// Reads the whole source and shows progress.
     pub(super) async fn read<T>(
         self,
         phase: &'static str,
         read: impl AsyncFnOnce(import::Source, OnProgress<'_>) -> Result<T, ImportError>,
     ) -> anyhow::Result<T> {
-        let meter = ProgressBar::new("rows");
+        let progress_bar = ProgressBar::new("rows");
         let (source, size_bytes) = match self {
             Self::Csv { file, size_bytes, .. } => (import::Source::Csv(Box::new(file)), Some(size_bytes)),
             Self::Postgres(config) => (import::Source::Postgres(config), None),
         };
-        let tell = move |progress: Progress| {
+        let on_progress = move |progress: Progress| {
             let bytes = progress.source_bytes.zip(size_bytes);
             let known = bytes.or_else(|| progress.rows_total.map(|total| (progress.rows, total)));
             let fraction = known.map(|(done, all)| done as f64 / all.max(1) as f64);
-            meter.tell(phase, progress.rows, fraction);
+            progress_bar.update(phase, progress.rows, fraction);
         };
         let option = if size_bytes.is_some() { "--csv" } else { "--from" };
-        read(source, &tell).await.context(option)
+        read(source, &on_progress).await.context(option)
     }
 }

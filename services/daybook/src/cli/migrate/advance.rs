@@ -107,7 +107,7 @@ async fn advance(settings: &Settings, backend: &Backend, arguments: &Arguments) 
     });
     if is_open || outcome.overridden.is_some() {
         let asked = Instant::now();
-        arguments.consent.to(announce(&outcome, &next)).await?;
+        arguments.consent.require(announce(&outcome, &next)).await?;
         if asked.elapsed() > EVIDENCE_FRESH {
             // Somebody thought about it for long; what is recorded has to hold now.
             measured = migration.measure(stage, Utc::now()).await?;
@@ -143,7 +143,7 @@ async fn complete(backend: &Backend, arguments: &Arguments) -> anyhow::Result<Op
         return Ok(None);
     }
     let what = "This completes the retirement of the legacy view, if anything of it is left to do.";
-    arguments.consent.to(what).await?;
+    arguments.consent.require(what).await?;
     let reason = arguments.reason.as_deref().unwrap_or(THROUGH_GATES);
     Ok(Some(retire::retire(backend, ReadModel::Legacy, reason, None).await?))
 }

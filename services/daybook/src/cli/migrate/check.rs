@@ -1,9 +1,9 @@
-//! `daybook migrate check`: what has to hold before a stage, at the end of a phase of the runbook, or once all is done, measured.
+//! `daybook migrate check`: measures the gates before a stage, the success criteria of a phase, or the completed migration.
 //!
-//! It changes nothing; what is found holds no word of a patient.
+//! It must never change anything or show a patient's details.
 
 mod closing;
-mod measured;
+mod criteria;
 mod performance;
 
 use clap::{ArgGroup, Args};
@@ -19,16 +19,16 @@ use crate::wiring::{Backend, IfMissing, with_backend};
 #[derive(Args)]
 #[command(group = ArgGroup::new("what").required(true))]
 pub(in crate::cli) struct Arguments {
-    /// A phase of the runbook: 1 additive, 2 data migration, 3 switchover, 4 cleanup
+    /// Success criteria of a phase: 1 additive, 2 data migration, 3 switchover, 4 cleanup
     #[arg(long, value_name = "NUMBER", group = "what", value_parser = parse_phase)]
     phase: Option<RunbookPhase>,
-    /// A stage, whose gates are measured
+    /// Gates before a stage
     #[arg(long, value_name = "STAGE", group = "what", value_parser = stage())]
     stage: Option<Stage>,
-    /// The closing summary: what is to be found once the migration is complete
+    /// Whether the migration is complete
     #[arg(long = "final", group = "what")]
     closing: bool,
-    /// The runbook's query, run on the dynamic view, and the plan by which PostgreSQL ran it
+    /// The query of the runbook on the dynamic view, with PostgreSQL's execution plan
     #[arg(long, group = "what")]
     performance: bool,
     #[command(flatten)]
@@ -48,18 +48,17 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     checked
 }
 
-/// Clap sees to it that one of them is asked for.
+/// Clap guarantees that one of them is given.
 async fn check(settings: &Settings, backend: &Backend, arguments: &Arguments) -> anyhow::Result<Exit> {
     let Arguments { phase, stage, performance, format, .. } = arguments;
     match (phase, stage, performance) {
-        (Some(phase), ..) => measured::check_phase(settings, backend, *phase, *format).await,
-        (_, Some(stage), _) => measured::check_stage(settings, backend, *stage, *format).await,
+        (Some(phase), ..) => criteria::check_phase(settings, backend, *phase, *format).await,
+        (_, Some(stage), _) => criteria::check_stage(settings, backend, *stage, *format).await,
         (_, _, true) => performance::check(settings, backend, *format).await,
-        (_, _, false) => closing::check(backend, *format).await,
+        (_, _, false) => closing::check(settings, backend, *format).await,
     }
 }
 
-/// How a check ends.
 const fn exit(is_as_expected: bool) -> Exit {
     if is_as_expected { Exit::Done } else { Exit::Failed }
 }

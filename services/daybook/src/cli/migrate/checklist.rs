@@ -1,7 +1,7 @@
-//! `daybook migrate checklist`: the lists before a migration and before the cleanup, and whom to call in an emergency.
+//! `daybook migrate checklist`: the checklists before the migration and before the cleanup, and the emergency contacts.
 //!
-//! What Daybook sees by itself nobody ticks by hand. Names and numbers of contacts never go into the log, which keeps for
-//! ever: it is told only that they are filled in.
+//! Nobody can tick an item by hand that Daybook records itself. Names and numbers of contacts must never reach the log, which
+//! cannot forget them: it records only that they are filled in.
 
 mod report;
 
@@ -11,12 +11,13 @@ use daybook_projections::checklist;
 use daybook_projections::contacts::{self, Role, UnknownRole};
 
 use crate::cli::backup::record;
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
 use report::Report;
+pub(super) use report::how_to;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -29,52 +30,50 @@ pub(in crate::cli) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show what is done, when, by whom and what shows it, and whom to call
+    /// Show the items with time, author and evidence, and the emergency contacts
     List {
         #[command(flatten)]
         format: Format,
     },
-    /// Record that an item was done which Daybook cannot see by itself
+    /// Record an item that Daybook cannot see itself as done
     Done(DoneArguments),
-    /// Fill in whom to call in an emergency; without --set, show it
+    /// Set emergency contacts; without --set, show them
     Contacts(ContactsArguments),
 }
 
 #[derive(Args)]
 struct DoneArguments {
-    /// Which, such as team-trained
+    /// The item, such as team-trained
     #[arg(value_name = "ITEM")]
     item: ChecklistItem,
-    /// What shows it, such as the date of the drill; it is kept for ever. Write no patient's name and no phone number here
+    /// Evidence, such as the date of the drill. It is recorded for good: write no patient's name and no phone number here
     #[arg(long, value_name = "TEXT")]
     evidence: String,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 #[derive(Args)]
 struct ContactsArguments {
-    /// An entry: a role, a name, and for a person how to reach them, such as database-admin=Kim,02-123-4567
+    /// A contact: role, name, and for a person how to reach them, such as database-admin=Kim,02-123-4567
     #[arg(long = "set", value_name = "ROLE=NAME,REACH", value_parser = parse_entry)]
     entries: Vec<Entry>,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
-/// What is ticked by whom.
 pub(super) const TWO_KINDS: &str = "\
-Daybook sees by itself that a backup was made (`daybook backup`), that one was restored (`daybook restore --verify`) and that \
-the contacts are filled in; the other items are recorded by `done`, with what shows it.
+Daybook itself records that a backup was made (`daybook backup`), that a backup was verified (`daybook restore --verify`) and \
+that the contacts are filled in. `done` records the other items, with evidence.
 
-Roles: database-admin, application-owner, backup-location, rollback-authority; maintenance-window may be left out. The \
-database administrator and the application's owner need a number. Contacts are kept in a table, which forgets what is \
-replaced, and not in the log.";
+Roles: database-admin, application-owner, backup-location, rollback-authority and, optionally, maintenance-window. \
+database-admin and application-owner need a number. Contacts are kept in a table and not in the log, so that a replaced \
+contact is gone.";
 
-/// An entry as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     role: Role,
@@ -86,61 +85,64 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     match arguments.action {
         None => show(settings, arguments.format).await,
         Some(Action::List { format }) => show(settings, format).await,
-        Some(Action::Done(arguments)) => tick(settings, arguments).await,
+        Some(Action::Done(arguments)) => mark_done(settings, arguments).await,
         Some(Action::Contacts(arguments)) if arguments.entries.is_empty() => {
             show(settings, arguments.format).await
         }
-        Some(Action::Contacts(arguments)) => fill_in(settings, arguments).await,
+        Some(Action::Contacts(arguments)) => set_contacts(settings, arguments).await,
     }
 }
 
 async fn show(settings: &Settings, format: Format) -> anyhow::Result<Exit> {
-    let report = with_backend(settings, IfMissing::Refused, async |backend| look(backend).await).await?;
-    format.print(&report, || report.describe())?;
+    let report = with_backend(settings, IfMissing::Refused, async |backend| read(backend).await).await?;
+    format.print(&report, || report.describe(settings.zone))?;
     Ok(Exit::Done)
 }
 
-async fn look(backend: &Backend) -> anyhow::Result<Report> {
+async fn read(backend: &Backend) -> anyhow::Result<Report> {
     let contacts = contacts::list(&backend.pool.get().await?).await?;
-    Ok(Report::of(&checklist(&*backend.log).await?, contacts))
+    Ok(Report::new(&checklist(&*backend.log).await?, contacts))
 }
 
-async fn tick(settings: &Settings, arguments: DoneArguments) -> anyhow::Result<Exit> {
-    let DoneArguments { item, evidence, consent, format } = arguments;
+async fn mark_done(settings: &Settings, arguments: DoneArguments) -> anyhow::Result<Exit> {
+    let DoneArguments { item, evidence, confirmation, format } = arguments;
     if item.is_detected() {
         let how = report::how_to(item);
-        return Err(UsageError(format!("{item} is not taken on anybody's word: {how} records it")).into());
+        return Err(UsageError(format!("{item} cannot be recorded by hand: `{how}` records it")).into());
     }
     if evidence.trim().is_empty() {
         return Err(UsageError(format!("--evidence: {}", RoutingRejection::ReasonMissing)).into());
     }
-    consent.to(format!("This records that {item} was done. The event log keeps it for ever.")).await?;
-    let report =
-        with_backend(settings, IfMissing::Refused, async |backend| tick_on(backend, item, evidence).await)
-            .await?;
-    format.print(&report, || report.describe())?;
+    confirmation
+        .require(format!("This records {item} as done. The event log keeps the record for good."))
+        .await?;
+    let report = with_backend(settings, IfMissing::Refused, async |backend| {
+        record_done(backend, item, evidence).await
+    })
+    .await?;
+    format.print(&report, || report.describe(settings.zone))?;
     Ok(Exit::Done)
 }
 
-async fn tick_on(backend: &Backend, item: ChecklistItem, evidence: String) -> anyhow::Result<Report> {
+async fn record_done(backend: &Backend, item: ChecklistItem, evidence: String) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     record(backend, item, evidence.trim().to_owned()).await?;
-    look(backend).await
+    read(backend).await
 }
 
-async fn fill_in(settings: &Settings, arguments: ContactsArguments) -> anyhow::Result<Exit> {
-    let ContactsArguments { entries, consent, format } = arguments;
+async fn set_contacts(settings: &Settings, arguments: ContactsArguments) -> anyhow::Result<Exit> {
+    let ContactsArguments { entries, confirmation, format } = arguments;
     let roles: Vec<&str> = entries.iter().map(|entry| entry.role.as_str()).collect();
-    consent.to(format!("This fills in, in place of what is there: {}.", roles.join(", "))).await?;
+    confirmation.require(format!("This replaces these contacts: {}.", roles.join(", "))).await?;
     let report =
-        with_backend(settings, IfMissing::Refused, async |backend| fill_in_on(backend, &entries).await)
+        with_backend(settings, IfMissing::Refused, async |backend| store_contacts(backend, &entries).await)
             .await?;
-    format.print(&report, || report.describe())?;
+    format.print(&report, || report.describe(settings.zone))?;
     Ok(Exit::Done)
 }
 
-/// Writes the entries together, and records it once all that is required is there.
-async fn fill_in_on(backend: &Backend, entries: &[Entry]) -> anyhow::Result<Report> {
+/// Stores all entries in one transaction. Once no required contact is missing, it records that.
+async fn store_contacts(backend: &Backend, entries: &[Entry]) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     let mut client = backend.pool.get().await?;
     let transaction = client.transaction().await?;
@@ -154,12 +156,12 @@ async fn fill_in_on(backend: &Backend, entries: &[Entry]) -> anyhow::Result<Repo
         let required = Role::required().count();
         record(backend, ChecklistItem::ContactsFilled, format!("{required} of {required} required")).await?;
     }
-    look(backend).await
+    read(backend).await
 }
 
-/// Reads `ROLE=NAME,REACH`. A place and a time are taken whole, commas and all.
+/// Parses `ROLE=NAME,REACH`. A place or a time may contain commas.
 fn parse_entry(text: &str) -> Result<Entry, String> {
-    let (role, rest) = text.split_once('=').ok_or("write ROLE=NAME,REACH")?;
+    let (role, rest) = text.split_once('=').ok_or("use ROLE=NAME,REACH")?;
     let role: Role = role.trim().parse().map_err(|error: UnknownRole| error.to_string())?;
     let (name, reach) = match rest.rsplit_once(',') {
         Some((name, reach)) if role.is_person() => (name, Some(reach.trim().to_owned())),

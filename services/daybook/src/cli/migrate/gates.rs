@@ -1,51 +1,28 @@
-//! The gates of a stage, for people.
-
-use std::fmt::Write as _;
+//! The gates before a stage, for people.
 
 use daybook_domain::routing::Finding;
+use daybook_projections::Criterion;
 use daybook_projections::rollout::NextStage;
 
-/// Width of the findings, in characters.
-const FINDING: usize = 12;
+use super::criteria;
 
-/// Width of the names of gates, in characters.
-const GATE: usize = 14;
-
-/// What is said of a gate that could not be measured.
-const UNMEASURED: &str = "not measured";
-
-/// Each gate with what was found and, below that, what is asked; and which of them are shut. The texts are too long for the
-/// columns of a table.
+/// Unmet gates with what was found and what is required, then the met ones in one line.
 pub(super) fn describe(next: &NextStage) -> String {
-    let mut text = String::new();
-    // Writing into a String cannot fail.
-    for result in &next.gates {
-        let (finding, gate) = (finding(result.finding), result.gate.as_str());
-        let _ = writeln!(text, "{finding:<FINDING$}  {gate:<GATE$}  {}", result.found);
-        let _ = writeln!(text, "{:<FINDING$}  {:<GATE$}  asked: {}", "", "", result.asked);
-    }
-    for gate in &next.unmeasured {
-        let _ = writeln!(text, "{UNMEASURED:<FINDING$}  {gate}");
-    }
-    let _ = match list_shut(next) {
-        Some(shut) => writeln!(text, "Shut: {shut}."),
-        None => writeln!(text, "All of them let through."),
-    };
-    text
+    let unmeasured = next.unmeasured.iter().map(|gate| Criterion {
+        name: gate.as_str(),
+        finding: Finding::Inconclusive,
+        found: "not measured".into(),
+        asked: Box::default(),
+    });
+    let criteria: Vec<Criterion> =
+        next.gates.iter().cloned().map(Criterion::from).chain(unmeasured).collect();
+    criteria::describe(&criteria, ("gate", "gates"), "")
 }
 
-const fn finding(finding: Finding) -> &'static str {
-    match finding {
-        Finding::Met => "met",
-        Finding::NotMet => "NOT MET",
-        Finding::Inconclusive => "inconclusive",
-    }
-}
-
-/// The names of the gates that do not let through; none where all do.
+/// The names of unmet gates; none if all are met.
 pub(super) fn list_shut(next: &NextStage) -> Option<String> {
-    let shut: Vec<&str> = next.shut().map(|gate| gate.as_str()).collect();
-    (!shut.is_empty()).then(|| shut.join(", "))
+    let unmet: Vec<&str> = next.shut().map(|gate| gate.as_str()).collect();
+    (!unmet.is_empty()).then(|| unmet.join(", "))
 }
 
 #[cfg(test)]
@@ -55,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_gate_is_told_and_those_that_are_shut_are_named() {
+    fn every_gate_is_listed_and_unmet_ones_are_named() {
         let result = |gate, finding, found: &str, asked: &str| GateResult {
             gate,
             finding,
@@ -66,16 +43,19 @@ mod tests {
             result(Gate::Lag, Finding::Met, "0 events", "0 events"),
             result(Gate::Parity, Finding::NotMet, "compared 2 d ago", "within 1 h"),
         ];
-        let text = describe(&NextStage::of(Stage::Retired, gates));
-        let told = "\
-met           lag             0 events
-                              asked: 0 events
-NOT MET       parity          compared 2 d ago
-                              asked: within 1 h
-not measured  parked
+        let next = NextStage::of(Stage::Retired, gates);
+        let text = describe(&next);
+        let listed = "\
+8 of 9 gates are NOT met:
+✗  parity
+   found: compared 2 d ago
+   required: within 1 h
+?  parked
+   found: not measured
 ";
-        assert!(text.starts_with(told), "{text}");
-        let shut = "Shut: parity, parked, soak, stability, errors, creation-rate, backup, approval.\n";
-        assert!(text.ends_with(shut), "{text}");
+        assert!(text.starts_with(listed), "{text}");
+        assert!(text.ends_with("Met: lag.\n"), "{text}");
+        let unmet = "parity, parked, soak, stability, errors, creation-rate, backup, approval";
+        assert_eq!(list_shut(&next).as_deref(), Some(unmet));
     }
 }

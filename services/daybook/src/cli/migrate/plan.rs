@@ -1,21 +1,23 @@
-//! `daybook migrate plan`: the way to a stage and back, before anything is done. It changes nothing.
+//! `daybook migrate plan`: the steps to a stage and back, before anything is done.
+//!
+//! It must never change anything.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::routing::Stage;
 use daybook_projections::rollout::{Mismatches, Plan, PlannedStep};
 
-use super::{gates, lasting, stage};
+use super::{gates, stage};
 use crate::exit::Exit;
-use crate::output::{Format, counted, grouped};
+use crate::output::{Format, counted, duration, grouped, percent, wrap};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The stage, later or earlier than the present one [default: the next one]
+    /// Target stage, later or earlier than the current one [default: the next one]
     #[arg(long, value_name = "STAGE", value_parser = stage())]
     to: Option<Stage>,
     #[command(flatten)]
@@ -23,7 +25,6 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    // The views meet at one position only while somebody keeps them up, with or without a running service.
     let plan = with_engine(settings, IfMissing::Refused, async |backend| {
         Ok(backend.migration(settings).plan(arguments.to, Utc::now()).await?)
     })
@@ -33,52 +34,46 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 }
 
 fn describe(plan: &Plan) -> String {
-    let mut text = String::new();
-    let mut put = |line: &str| {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", line.trim_end());
-    };
-    if plan.steps.is_empty() {
-        put(&format!("The migration is at stage {} already; nothing is to be done.", plan.at));
+    let heading = if plan.steps.is_empty() {
+        format!("The migration is at stage {} already. There is nothing to do.", plan.at)
     } else {
-        put(&format!("From stage {} ({} %) to {}:", plan.at, plan.dynamic_percent, plan.to));
-    }
-    for (number, step) in (1..).zip(&plan.steps) {
-        put(&describe_step(number, step));
-    }
-    put(&describe_people(plan));
-    put(&describe_mismatches(plan.mismatches));
-    put(&describe_declared(plan));
+        format!("From stage {} ({}) to {}:", plan.at, percent(plan.dynamic_percent), plan.to)
+    };
+    let mut lines = vec![heading];
+    lines.extend((1..).zip(&plan.steps).map(|(number, step)| describe_step(number, step)));
+    lines.push(wrap(&describe_people(plan)));
+    lines.push(wrap(&describe_mismatches(plan.mismatches)));
+    lines.push(wrap(&describe_declared(plan)));
     if !plan.way_back.is_empty() {
-        put(if plan.to < plan.at { "The way there again, one stage at a time:" } else { "The way back:" });
-        plan.way_back.iter().for_each(|command| put(&format!("  {command}")));
+        let heading = if plan.to < plan.at { "Forward again, one stage at a time:" } else { "Way back:" };
+        lines.push(heading.to_owned());
+        lines.extend(plan.way_back.iter().map(|command| format!("  {command}")));
     }
-    text
+    lines.join("\n")
 }
 
 fn describe_step(number: usize, step: &PlannedStep) -> String {
-    let mut text = format!("{number}. {}  → {} %\n", step.command, step.dynamic_percent);
+    let mut lines = vec![format!("{number}. {}  → {}", step.command, percent(step.dynamic_percent))];
     if let Some(soak) = step.soak_seconds {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "   The stage before has to last {}.", lasting(soak));
+        lines.push(format!("   Soak time of the stage before: {}.", duration(Duration::from_secs(soak))));
     }
     match &step.measured {
-        Some(next) => text.push_str(&gates::describe(next)),
-        None if step.gates.is_empty() => text.push_str("   Nothing stands in the way of it.\n"),
+        Some(next) => lines.push(gates::describe(next).trim_end().to_owned()),
+        None if step.gates.is_empty() => lines.push("   No gate can prevent it.".to_owned()),
         None => {
             let gates: Vec<&str> = step.gates.iter().map(|gate| gate.as_str()).collect();
-            let _ = writeln!(text, "   Gates: {}.", gates.join(", "));
+            lines.push(wrap(&format!("   Gates: {}.", gates.join(", "))));
         }
     }
-    text
+    lines.join("\n")
 }
 
 fn describe_people(plan: &Plan) -> String {
     format!(
-        "{} of {} will be answered by the other model: {:.1} %.",
+        "{} of {} will change to the other view: {}.",
         counted(plan.people.moved, "patient", "patients"),
         grouped(plan.people.known),
-        plan.people.moved_percent
+        percent(plan.people.moved_percent)
     )
 }
 
@@ -87,7 +82,7 @@ fn describe_mismatches(mismatches: Option<Mismatches>) -> String {
         return "The legacy view is retired: there is nothing to compare with.".to_owned();
     };
     format!(
-        "Known mismatches at position {}: {} on {}, {} in sampled reads since the stage began.",
+        "Known mismatches at position {}: {} on {}; in shadow reads since the stage began: {}.",
         found.position,
         counted(found.differing_reservations, "reservation", "reservations"),
         counted(found.differing_days, "day", "days"),
@@ -98,8 +93,8 @@ fn describe_mismatches(mismatches: Option<Mismatches>) -> String {
 fn describe_declared(plan: &Plan) -> String {
     let declared = &plan.declared;
     format!(
-        "After a rollback the legacy view shows {} exactly, {} by their half of the day alone, {} as its other \
-         consultation, {} as awaiting review.",
+        "After a rollback the legacy view shows {} exactly, {} with only a half-day instead of a time, {} as 기타 상담 (other \
+         consultation), and {} as under review.",
         counted(declared.exact, "reservation", "reservations"),
         grouped(declared.period_without_time),
         grouped(declared.service_without_enum_value),

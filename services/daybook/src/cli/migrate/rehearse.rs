@@ -12,10 +12,10 @@ use clap::Args;
 use daybook_event_log::Position;
 use serde::Serialize;
 
-use crate::cli::projection::tell_rebuild;
+use crate::cli::projection::show_rebuild_progress;
 use crate::cli::signals::Signals;
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Format, ProgressBar};
 use crate::rehearsal::{self, Load, Rehearsed, Report};
 use crate::settings::Settings;
@@ -96,18 +96,18 @@ async fn rehearse(
 ) -> anyhow::Result<Outcome> {
     let meter = ProgressBar::new("events");
     let since = Instant::now();
-    meter.enter("copying the log");
+    meter.start("copying the log");
     let (restored, copied_to) = copying::copy(settings, backend, scratch).await?;
     let copying_seconds = since.elapsed().as_secs_f64();
     let since = Instant::now();
     let models: Vec<_> = backend.commands.routing().in_use().collect();
-    rehearsal::build(&restored, &models, &|progress| tell_rebuild(&meter, progress)).await?;
+    rehearsal::build(&restored, &models, &|progress| show_rebuild_progress(&meter, progress)).await?;
     let building_seconds = since.elapsed().as_secs_f64();
     drop(meter);
     let meter = ProgressBar::new("reads");
     let tell = |rehearsed: Rehearsed| {
         let Rehearsed { stage, reads, of } = rehearsed;
-        meter.tell(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
+        meter.update(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
     };
     let report = rehearsal::run(&restored, settings, load, &tell).await?;
     Ok(Outcome { copied_to, copying_seconds, building_seconds, report })

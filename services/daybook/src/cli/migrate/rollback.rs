@@ -16,7 +16,7 @@ use crate::cli::projection::restore;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now, wait_until_in_force, with_backend};
+use crate::wiring::{Backend, IfMissing, operator_now, wait_for_propagation, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -62,7 +62,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         )
     };
     let built = "A legacy view that is retired is built from the whole log first, which takes longer.";
-    consent.to(format!("{what} {built}")).await?;
+    consent.require(format!("{what} {built}")).await?;
     let begun = Instant::now();
     let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
         roll_back(backend, to, &reason, begun).await
@@ -89,7 +89,7 @@ async fn roll_back(backend: &Backend, to: Stage, reason: &str, begun: Instant) -
     let command = RoutingCommand::RollBackStage(RollBackStage { stage: to, reason: reason.into() });
     let asked = Instant::now();
     let position = backend.commands.change_routing(command, operator_now()).await?;
-    let in_force = wait_until_in_force(&backend.commands, &follower, asked).await?;
+    let in_force = wait_for_propagation(&backend.commands, &follower, asked).await?;
     Ok(Outcome {
         from,
         stage: to,

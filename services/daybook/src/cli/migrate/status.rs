@@ -1,23 +1,26 @@
-//! `daybook migrate status`: where the migration stands, and what it still asks. It changes nothing.
+//! `daybook migrate status`: the stage of the migration, what the next one requires, and the way back.
+//!
+//! It must never change anything.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use clap::Args;
-use daybook_domain::routing::Override;
-use daybook_projections::rollout::{Change, How, Status, Step, Trip};
+use daybook_domain::ClinicZone;
+use daybook_domain::routing::{GuardrailTripped, Override, Stage};
+use daybook_projections::rollout::{Change, How, NextStage, Status, Step, Trip};
 
-use super::{gates, lasting};
-use crate::cli::leading::moment;
+use super::checklist::how_to;
+use super::gates;
 use crate::cli::reads::describe_flags;
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table};
+use crate::output::{Align, Format, Table, duration, percent, timestamp, wrap};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Show every step since the beginning, too
+    /// Also show every step since the beginning
     #[arg(long)]
     history: bool,
     #[command(flatten)]
@@ -25,7 +28,6 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    // Gates are measured while somebody keeps the views up, with or without a running service.
     let mut status = with_engine(settings, IfMissing::Refused, async |backend| {
         Ok(backend.migration(settings).status(Utc::now()).await?)
     })
@@ -33,91 +35,85 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if !arguments.history {
         status.history.clear();
     }
-    arguments.format.print(&status, || describe(&status))?;
+    arguments.format.print(&status, || describe(&status, settings.zone))?;
     Ok(Exit::Done)
 }
 
-fn describe(status: &Status) -> String {
-    let mut text = String::new();
-    let mut put = |line: &str| {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", line.trim_end());
-    };
-    put(&describe_stage(status));
-    put(&describe_soak(status));
-    put(&describe_flags(status.flags));
-    if let Some(trip) = &status.last_trip {
-        put(&describe_trip(trip));
-    }
-    put("");
+fn describe(status: &Status, zone: ClinicZone) -> String {
+    let mut parts = vec![describe_stage(status, zone)];
     match &status.next {
         Some(next) => {
-            put(&format!("The next stage is {}. Its gates:", next.stage));
-            put(&gates::describe(next));
+            parts.push(format!("Next stage: {}. {}", next.stage, gates::describe(next).trim_end()));
+            parts.push(describe_next_step(status, next, zone));
         }
-        None => put("There is no further stage; `daybook migrate rollback` goes back from here, too.\n"),
+        None => {
+            parts.push("This is the last stage.\nBack: daybook migrate rollback --reason TEXT".to_owned())
+        }
     }
-    put(&checklist(status).to_string());
+    parts.push(describe_checklist(status, zone));
+    parts.extend(status.last_trip.as_ref().map(|trip| describe_trip(trip, zone)));
     if !status.history.is_empty() {
-        put(&history(&status.history).to_string());
+        parts.push(history(&status.history, zone).to_string());
     }
-    text
+    parts.join("\n\n")
 }
 
-fn describe_stage(status: &Status) -> String {
-    let since = status.since.map_or_else(String::new, |since| format!(" since {}", moment(since)));
-    let percent = status.dynamic_percent;
-    match &status.rolled_back {
-        None => format!("Stage {}{since}: the dynamic view answers {percent} % of subjects.", status.stage),
-        Some(change) => format!(
-            "Stage {}{since}: ROLLED BACK by {}, the legacy view answers everybody ({}).",
-            status.stage,
-            change.by,
-            reason(change)
-        ),
-    }
+fn describe_stage(status: &Status, zone: ClinicZone) -> String {
+    let since = status.since.map_or_else(String::new, |since| format!(" since {}", timestamp(zone, since)));
+    let lasted = status
+        .soak
+        .lasted_seconds
+        .map_or_else(String::new, |lasted| format!(" ({})", duration(Duration::from_secs(lasted))));
+    let stage = status.stage;
+    let readers = match &status.rolled_back {
+        None => format!("The dynamic view answers {} of patients.", percent(status.dynamic_percent)),
+        Some(change) => {
+            format!("ROLLED BACK by {}: the legacy view answers everybody ({}).", change.by, reason(change))
+        }
+    };
+    wrap(&format!("Stage {stage}{since}{lasted}. {readers}\n{}", describe_flags(status.flags)))
 }
 
-fn describe_soak(status: &Status) -> String {
-    let lasted = status.soak.lasted_seconds.map_or_else(|| "an unknown time".to_owned(), lasting);
-    match status.soak.asked_seconds {
-        Some(asked) => format!("It has lasted {lasted}; the next stage asks for {}.", lasting(asked)),
-        None => format!("It has lasted {lasted}."),
-    }
+/// The earliest next step, and the way back.
+fn describe_next_step(status: &Status, next: &NextStage, zone: ClinicZone) -> String {
+    let stage = next.stage;
+    let soak_ends = status
+        .since
+        .zip(status.soak.asked_seconds)
+        .and_then(|(since, soak)| Some(since + TimeDelta::try_seconds(i64::try_from(soak).ok()?)?));
+    let command = match next.shut().next() {
+        None => format!("Next: daybook migrate advance --to {stage}"),
+        Some(_) => format!("Next: meet the gates above, then daybook migrate advance --to {stage}"),
+    };
+    let earliest = soak_ends.filter(|end| *end > Utc::now()).map_or_else(String::new, |end| {
+        format!("\nEarliest: {}, when the soak time ends", timestamp(zone, end))
+    });
+    let is_first = status.stage == Stage::Legacy;
+    let back = if is_first { "" } else { "\nBack: daybook migrate rollback --reason TEXT" };
+    wrap(&format!("{command}{earliest}{back}"))
 }
 
-fn describe_trip(trip: &Trip) -> String {
-    let tripped = &trip.tripped;
-    format!(
-        "The last guardrail that tripped was that of {} on the {} view, on {}: {} (limit {}).",
-        tripped.guardrail.as_str(),
-        tripped.model,
-        moment(trip.at),
-        tripped.found,
-        tripped.limit
-    )
+fn describe_trip(trip: &Trip, zone: ClinicZone) -> String {
+    let GuardrailTripped { guardrail, model, found, limit, .. } = &trip.tripped;
+    let (guardrail, at) = (guardrail.as_str(), timestamp(zone, trip.at));
+    wrap(&format!("Last guardrail trip: {guardrail} ({model} view), {at}: {found}, limit {limit}."))
 }
 
-fn checklist(status: &Status) -> Table {
-    let mut table = Table::new(&[
-        ("checklist", Align::Left),
-        ("done", Align::Left),
-        ("by", Align::Left),
-        ("evidence", Align::Left),
-    ]);
-    for item in &status.checklist {
-        let done = item.done.as_ref();
-        table.row([
-            item.item.as_str().to_owned(),
-            done.map_or_else(|| "no".to_owned(), |change| moment(change.at)),
-            done.map_or_else(String::new, |change| change.by.to_string()),
-            item.evidence.as_deref().unwrap_or_default().to_owned(),
-        ]);
-    }
-    table
+/// Items that are not done first, with the command that records them.
+fn describe_checklist(status: &Status, zone: ClinicZone) -> String {
+    let (done, open): (Vec<_>, Vec<_>) = status.checklist.iter().partition(|item| item.done.is_some());
+    let mut lines = vec![format!("Checklist: {} of {} items are done.", done.len(), status.checklist.len())];
+    lines.extend(open.iter().map(|item| format!("[ ]  {}\n     {}", item.item.as_str(), how_to(item.item))));
+    lines.extend(done.iter().filter_map(|item| {
+        let Change { at, by, .. } = item.done.as_ref()?;
+        let evidence = item.evidence.as_deref().unwrap_or_default();
+        let (name, at) = (item.item.as_str(), timestamp(zone, *at));
+        Some(wrap(&format!("[x]  {name}: {at} by {by}: {evidence}")))
+    }));
+    lines.join("\n")
 }
 
-fn history(steps: &[Step]) -> Table {
+fn history(steps: &[Step], zone: ClinicZone) -> Table {
     let mut table = Table::new(&[
         ("when", Align::Left),
         ("stage", Align::Left),
@@ -128,9 +124,9 @@ fn history(steps: &[Step]) -> Table {
     ]);
     for step in steps {
         table.row([
-            moment(step.change.at),
+            timestamp(zone, step.change.at),
             step.stage.to_string(),
-            format!("{} %", step.dynamic_percent),
+            percent(step.dynamic_percent),
             describe_how(step),
             step.change.by.to_string(),
             reason(&step.change).to_owned(),
@@ -143,15 +139,15 @@ fn describe_how(step: &Step) -> String {
     let how = match step.how {
         How::Advanced => "advanced",
         How::WentBack => "went back",
-        How::ShareSet => "share set past the gates",
+        How::ShareSet => "percentage set past the gates",
         How::RolledBack => "rolled back",
         How::Retired => "legacy view retired",
         How::Restored => "legacy view restored",
     };
     let Some(Override { reason, approver }) = &step.overridden else { return how.to_owned() };
-    let shut: Vec<&str> = step.shut.iter().map(|gate| gate.as_str()).collect();
+    let unmet: Vec<&str> = step.shut.iter().map(|gate| gate.as_str()).collect();
     let agreed = approver.as_deref().map_or_else(String::new, |approver| format!(", {approver} agreed"));
-    format!("{how} past {} ({reason}{agreed})", shut.join(", "))
+    format!("{how} past {} ({reason}{agreed})", unmet.join(", "))
 }
 
 fn reason(change: &Change) -> &str {

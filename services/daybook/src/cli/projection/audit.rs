@@ -1,4 +1,4 @@
-//! `daybook projection audit`: what the log holds against what a view has applied, and the repair of single pages.
+//! `daybook projection audit`: compares the log with the number of events that a view has applied, and repairs single days.
 
 mod report;
 
@@ -15,38 +15,37 @@ use crate::exit::Exit;
 use crate::output::{Confirmation, Format, ProgressBar, counted};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
-use report::{Found, describe, describe_repairs};
+use report::{AuditReport, describe, describe_repairs};
 
 const SCOPE: &str = "\
-It counts, and sees no field that holds a wrong value where the count is right: `daybook projection verify` compares those.
+The audit counts events. It does not find a wrong value in a field; `daybook projection verify` does.
 
---repair derives rows anew from the log, as a rebuild would, and leaves all others alone. Services, limits and hours are not \
-repaired; a rebuild writes them anew.";
+--repair derives rows from the log again, as a rebuild would, and changes no other rows. It does not repair services, limits and \
+hours; a rebuild does.";
 
 #[derive(Args)]
 #[command(after_help = SCOPE)]
 pub(in crate::cli) struct Arguments {
-    /// Which generation, such as legacy_3 [default: all that serve]
+    /// Generation, such as legacy_3 [default: all live ones]
     generation: Option<Generation>,
-    /// Derive anew: one reservation by its id, a day such as 2026-12-01, or `all` pages that the audit finds
+    /// Repair a reservation by its id, a day such as 2026-12-01, or `all` days that the audit finds
     #[arg(long, value_name = "WHAT")]
-    repair: Option<Wish>,
+    repair: Option<RepairTarget>,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
-/// What is to be repaired.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wish {
-    /// All pages that do not agree.
+enum RepairTarget {
+    /// All days that differ.
     All,
-    /// One thing.
+    /// One reservation or day.
     One(Repair),
 }
 
-impl FromStr for Wish {
+impl FromStr for RepairTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -58,7 +57,7 @@ impl FromStr for Wish {
         }
         ReservationId::parse(text)
             .map(|id| Self::One(Repair::Reservation(id)))
-            .map_err(|error| format!("this is no day, not `all`, and no reservation's id: {error}"))
+            .map_err(|error| format!("use a day, the id of a reservation, or `all`: {error}"))
     }
 }
 
@@ -70,57 +69,57 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
 
 async fn carry_out(backend: &Backend, arguments: Arguments) -> anyhow::Result<Exit> {
     let auditor = backend.auditor();
-    let (generation, consent, format) = (arguments.generation, arguments.consent, arguments.format);
+    let (generation, confirmation, format) = (arguments.generation, arguments.confirmation, arguments.format);
     match arguments.repair {
         None => {
-            let found = Found::from(look(&auditor, generation).await?);
-            format.print(&found, || describe(&found))?;
-            Ok(if found.agrees { Exit::Done } else { Exit::Failed })
+            let report = AuditReport::from(audit(&auditor, generation).await?);
+            format.print(&report, || describe(&report))?;
+            Ok(if report.agrees { Exit::Done } else { Exit::Failed })
         }
-        Some(Wish::One(what)) => {
+        Some(RepairTarget::One(what)) => {
             let generations = match generation {
                 Some(generation) => vec![generation],
                 None => live(backend).await?,
             };
-            consent.to(change(&generations, &describe_one(&what))).await?;
+            confirmation.require(change(&generations, &describe_one(&what))).await?;
             let wanted = generations.into_iter().map(|generation| (generation, what.clone())).collect();
             let repaired = repair(&auditor, wanted).await?;
             format.print(&repaired, || describe_repairs(&repaired))?;
             Ok(Exit::Done)
         }
-        Some(Wish::All) => repair_all(&auditor, generation, consent, format).await,
+        Some(RepairTarget::All) => repair_all(&auditor, generation, confirmation, format).await,
     }
 }
 
 async fn live(backend: &Backend) -> anyhow::Result<Vec<Generation>> {
     let live = generation::live(&backend.pool.get().await?).await?;
-    Ok(live.into_iter().map(|standing| standing.generation).collect())
+    Ok(live.into_iter().map(|status| status.generation).collect())
 }
 
-/// Audits, and tells how far it is.
-async fn look(auditor: &Auditor, only: Option<Generation>) -> anyhow::Result<Vec<Audit>> {
-    let meter = ProgressBar::new("events");
-    let tell = |progress: AuditProgress| {
-        meter.tell("counting the log", progress.events, Some(progress.read_fraction));
+/// Audits and shows progress.
+async fn audit(auditor: &Auditor, only: Option<Generation>) -> anyhow::Result<Vec<Audit>> {
+    let progress_bar = ProgressBar::new("events");
+    let on_progress = |progress: AuditProgress| {
+        progress_bar.update("counting the log", progress.events, Some(progress.read_fraction));
     };
-    Ok(auditor.audit(only, &tell).await?)
+    Ok(auditor.audit(only, &on_progress).await?)
 }
 
-/// Repairs the pages that an audit finds, and audits again: the answer is the second one's.
+/// Repairs the days that an audit finds, and audits again. The second audit decides the exit code.
 async fn repair_all(
     auditor: &Auditor,
     only: Option<Generation>,
-    consent: Confirmation,
+    confirmation: Confirmation,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let audits = look(auditor, only).await?;
+    let audits = audit(auditor, only).await?;
     let mut wanted = Vec::new();
     for audit in &audits {
         let (generation, disagreeing) = (audit.generation, audit.disagreeing);
         ensure!(
             disagreeing <= MAX_PAGES as u64,
-            "{disagreeing} pages of {generation} do not agree, more than the {MAX_PAGES} that are repaired one by one; \
-             `daybook projection rebuild {}` builds it anew",
+            "{disagreeing} days of {generation} differ, more than the {MAX_PAGES} that can be repaired one by one. Next: daybook \
+             projection rebuild {}",
             generation.model
         );
         wanted.extend(audit.pages.iter().map(|page| (generation, Repair::Day(page.date))));
@@ -128,13 +127,13 @@ async fn repair_all(
     let mut repaired = Vec::new();
     if !wanted.is_empty() {
         let generations: Vec<Generation> = audits.iter().map(|audit| audit.generation).collect();
-        let pages = counted(wanted.len() as u64, "page that does not agree", "pages that do not agree");
-        consent.to(change(&generations, &pages)).await?;
+        let pages = counted(wanted.len() as u64, "day that differs", "days that differ");
+        confirmation.require(change(&generations, &pages)).await?;
         repaired = repair(auditor, wanted).await?;
     }
-    let found = Found { repaired, ..Found::from(look(auditor, only).await?) };
-    format.print(&found, || format!("{}{}", describe_repairs(&found.repaired), describe(&found)))?;
-    Ok(if found.agrees { Exit::Done } else { Exit::Failed })
+    let report = AuditReport { repaired, ..AuditReport::from(audit(auditor, only).await?) };
+    format.print(&report, || format!("{}{}", describe_repairs(&report.repaired), describe(&report)))?;
+    Ok(if report.agrees { Exit::Done } else { Exit::Failed })
 }
 
 async fn repair(auditor: &Auditor, wanted: Vec<(Generation, Repair)>) -> anyhow::Result<Vec<Repaired>> {
@@ -145,12 +144,10 @@ async fn repair(auditor: &Auditor, wanted: Vec<(Generation, Repair)>) -> anyhow:
     Ok(repaired)
 }
 
-/// What is going to happen.
 fn change(generations: &[Generation], what: &str) -> String {
     let names: Vec<String> = generations.iter().map(Generation::to_string).collect();
     format!(
-        "This derives {what} of {} anew from the log and replaces the rows that are there. Reads go on; the views stand still \
-         for that moment.",
+        "This derives {what} of {} from the log again and replaces the rows. Reads continue; the views pause meanwhile.",
         names.join(" and ")
     )
 }
@@ -158,7 +155,7 @@ fn change(generations: &[Generation], what: &str) -> String {
 fn describe_one(what: &Repair) -> String {
     match what {
         Repair::Reservation(id) => format!("reservation {id}"),
-        Repair::Day(date) => format!("the page of {date}"),
+        Repair::Day(date) => format!("the day {date}"),
     }
 }
 
@@ -169,12 +166,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_a_reservation_and_all_are_told_apart() {
-        let day = Wish::One(Repair::Day(NaiveDate::from_ymd_opt(2026, 12, 1).unwrap()));
+    fn a_day_a_reservation_and_all_are_distinguished() {
+        let day = RepairTarget::One(Repair::Day(NaiveDate::from_ymd_opt(2026, 12, 1).unwrap()));
         assert_eq!("2026-12-01".parse(), Ok(day));
-        assert_eq!("all".parse(), Ok(Wish::All));
+        assert_eq!("all".parse(), Ok(RepairTarget::All));
         let id = ReservationId::parse("old-17").unwrap();
-        assert_eq!("old-17".parse(), Ok(Wish::One(Repair::Reservation(id))));
-        assert!("two words".parse::<Wish>().is_err());
+        assert_eq!("old-17".parse(), Ok(RepairTarget::One(Repair::Reservation(id))));
+        assert!("two words".parse::<RepairTarget>().is_err());
     }
 }

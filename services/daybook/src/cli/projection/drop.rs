@@ -1,4 +1,4 @@
-//! `daybook projection drop`: takes a generation away that nobody needs any more.
+//! `daybook projection drop`: drops a generation that does not serve.
 
 use clap::Args;
 use daybook_projections::Generation;
@@ -10,15 +10,14 @@ use crate::wiring::{IfMissing, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Which generation, such as dynamic_3: one of the past, one that was kept, or one that failed
+    /// Generation in state past, kept or failed, such as dynamic_3
     generation: Generation,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
-/// What was dropped.
 #[derive(serde::Serialize)]
 struct Dropped {
     dropped: Generation,
@@ -27,14 +26,13 @@ struct Dropped {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let generation = arguments.generation;
     let what = format!(
-        "This drops the tables of {generation}. The log is left alone: a rebuild makes the same again."
+        "This drops the tables of {generation}. The log does not change: a rebuild can create the same generation again."
     );
-    arguments.consent.to(what).await?;
-    let dropped = with_backend(settings, IfMissing::Refused, async |backend| {
+    arguments.confirmation.require(what).await?;
+    with_backend(settings, IfMissing::Refused, async |backend| {
         Ok(backend.rebuild().drop_generation(generation).await?)
     })
-    .await;
-    dropped?;
-    arguments.format.print(&Dropped { dropped: generation }, || format!("{generation} is gone."))?;
+    .await?;
+    arguments.format.print(&Dropped { dropped: generation }, || format!("{generation} is dropped."))?;
     Ok(Exit::Done)
 }

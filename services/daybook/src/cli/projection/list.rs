@@ -1,16 +1,17 @@
-//! `daybook projection list`: the generations of both views, where each stands, and who keeps the live ones up.
+//! `daybook projection list`: the generations of both views, their state and their leader.
 
 use std::fmt::Write as _;
 
 use clap::Args;
+use daybook_domain::ClinicZone;
 use daybook_projections::{
     GenerationState, GenerationStatus, Leader, RetirementRecord, generation, leader, retirements,
 };
 use serde::Serialize;
 
-use crate::cli::leading::{self, moment};
+use crate::cli::leader::describe_leader;
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table, counted, grouped};
+use crate::output::{Align, Format, Table, counted, grouped, timestamp, wrap};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
 
@@ -20,23 +21,22 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
-/// What is listed.
 #[derive(Serialize)]
 struct Listing {
-    /// Who keeps the live generations up, or did last.
+    /// The leader of the live generations, or the last one.
     leader: Option<Leader>,
     generations: Vec<GenerationStatus>,
-    /// Views that were retired, the last one last.
+    /// Retired views, the latest last.
     retirements: Vec<RetirementRecord>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let listing = with_backend(settings, IfMissing::Refused, async |backend| look(backend).await).await?;
-    arguments.format.print(&listing, || describe(&listing))?;
+    let listing = with_backend(settings, IfMissing::Refused, async |backend| read(backend).await).await?;
+    arguments.format.print(&listing, || describe(&listing, settings.zone))?;
     Ok(Exit::Done)
 }
 
-async fn look(backend: &Backend) -> anyhow::Result<Listing> {
+async fn read(backend: &Backend) -> anyhow::Result<Listing> {
     let client = backend.pool.get().await?;
     Ok(Listing {
         leader: leader::current(&client).await?,
@@ -45,64 +45,62 @@ async fn look(backend: &Backend) -> anyhow::Result<Listing> {
     })
 }
 
-fn describe(listing: &Listing) -> String {
-    let mut text = table(&listing.generations);
+fn describe(listing: &Listing, zone: ClinicZone) -> String {
+    let mut text = table(&listing.generations, zone);
     for record in listing.retirements.iter().filter(|record| record.restored_at.is_none()) {
         // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", describe_retirement(record));
+        let _ = writeln!(text, "{}", wrap(&describe_retirement(record, zone)));
     }
-    format!("{text}\n{}", leading::describe(listing.leader.as_ref()))
+    format!("{text}\n{}", describe_leader(listing.leader.as_ref(), zone))
 }
 
-fn describe_retirement(record: &RetirementRecord) -> String {
+fn describe_retirement(record: &RetirementRecord, zone: ClinicZone) -> String {
     let RetirementRecord { generation, model, position, digest, actor, .. } = record;
-    let when = moment(record.retired_at);
+    let when = timestamp(zone, record.retired_at);
     let rest = match record.dropped_at {
-        Some(_) => format!("`daybook projection restore {model}` brings it back"),
-        None => {
-            format!("its tables are not dropped yet, which `daybook projection retire {model}` completes")
-        }
+        Some(_) => format!("Way back: daybook projection restore {model}"),
+        None => format!("Its tables are not dropped yet. Next: daybook projection retire {model}"),
     };
     format!(
-        "{generation} was retired at position {position} ({digest}), {when} by {actor}: {}; {rest}.",
+        "{generation} was retired at position {position}, {when} by {actor}: {}. Digest: {digest}.\n{rest}",
         record.reason
     )
 }
 
-fn table(standings: &[GenerationStatus]) -> String {
+fn table(generations: &[GenerationStatus], zone: ClinicZone) -> String {
     let mut table = Table::new(&[
         ("generation", Align::Left),
         ("state", Align::Left),
         ("position", Align::Right),
         ("parked", Align::Right),
-        ("begun", Align::Left),
+        ("created", Align::Left),
         ("promoted", Align::Left),
         ("", Align::Left),
     ]);
-    for standing in standings {
+    for status in generations {
         table.row([
-            standing.generation.to_string(),
-            standing.state.as_str().to_owned(),
-            standing.position.to_string(),
-            grouped(standing.parked),
-            moment(standing.created_at),
-            standing.promoted_at.map(moment).unwrap_or_default(),
-            remark(standing),
+            status.generation.to_string(),
+            status.state.as_str().to_owned(),
+            status.position.to_string(),
+            grouped(status.parked),
+            timestamp(zone, status.created_at),
+            status.promoted_at.map(|at| timestamp(zone, at)).unwrap_or_default(),
+            remark(status),
         ]);
     }
     if table.is_empty() {
-        return "No view has been built yet; `daybook serve` or `daybook projection rebuild all` does so."
+        return "No view has been built yet. Next: daybook serve, or daybook projection rebuild all"
             .to_owned();
     }
     table.to_string()
 }
 
-/// A name, or how far it is being built.
-fn remark(standing: &GenerationStatus) -> String {
-    if let Some(name) = &standing.name {
+/// The name of a past generation, or the progress of one that is being built.
+fn remark(status: &GenerationStatus) -> String {
+    if let Some(name) = &status.name {
         return name.to_string();
     }
-    match (standing.state, &standing.phase, standing.events) {
+    match (status.state, &status.phase, status.events) {
         (GenerationState::Building, Some(phase), Some(events)) => {
             format!("{}, {}", phase.replace('_', " "), counted(events, "event", "events"))
         }

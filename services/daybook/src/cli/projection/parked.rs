@@ -1,8 +1,8 @@
-//! `daybook projection parked`: events that a view could not take in, with what waits behind them.
+//! `daybook projection parked`: events that a view could not apply, and the later events that depend on them.
 
 mod discard;
 mod list;
-mod mended;
+mod outcome;
 mod retry;
 mod show;
 
@@ -13,22 +13,21 @@ use crate::settings::Settings;
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// List what is held up in each generation, since when, by which event and why
+    /// List blocked reservations and streams in each generation, with the blocking event and its cause
     List(list::Arguments),
-    /// Print one parked event as it is stored, and why it cannot be taken in
+    /// Show a parked event as it is stored, and why it cannot be applied
     Show(show::Arguments),
-    /// Take in what is held up, once its cause is mended: all of it, or nothing where an event fails again
+    /// Apply parked events after their cause was fixed; if one fails again, nothing changes
     Retry(retry::Arguments),
-    /// Leave an event out of every view for ever, and take in what waits behind it
-    #[command(after_help = FOR_EVER)]
+    /// Leave an event out of every view for good, and apply the events that wait for it
+    #[command(after_help = EFFECT)]
     Discard(discard::Arguments),
 }
 
-/// What a discard is.
-const FOR_EVER: &str = "\
-The event stays in the log, and is left out by the live views, by every rebuild and by every comparison from now on. Only an \
-event that is parked in every live view that has come to it, or at which a rebuild stopped, can be discarded. Who did so, when \
-and why is kept in control.discarded_events.";
+const EFFECT: &str = "\
+The event stays in the log. Live views, rebuilds and comparisons leave it out from now on. An event can be discarded only if \
+every live view that has reached it parked it, or if a rebuild stopped at it. control.discarded_events records who discarded \
+it, when and why.";
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {

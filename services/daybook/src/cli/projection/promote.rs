@@ -1,9 +1,9 @@
-//! `daybook projection promote`: a generation that served before and was kept serves again, without a rebuild.
+//! `daybook projection promote`: a kept generation serves again, without a rebuild.
 
 use clap::Args;
 use daybook_projections::{Generation, Progress};
 
-use super::report::{describe, tell};
+use super::report::{describe, show_progress};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
@@ -11,10 +11,10 @@ use crate::wiring::{IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Which generation, such as legacy_3; `daybook projection list` shows which are kept
+    /// Kept generation, such as legacy_3; `daybook projection list` shows them
     generation: Generation,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -22,14 +22,14 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let generation = arguments.generation;
     let what = format!(
-        "{generation} takes in what was appended since it served, is compared with the other view, and takes the place of the \
-         {} generation that serves now, which is kept.",
+        "This brings {generation} up to date, compares it with the other view and promotes it. The {} generation that is live now \
+         is kept.",
         generation.model
     );
-    arguments.consent.to(what).await?;
+    arguments.confirmation.require(what).await?;
     let report = with_engine(settings, IfMissing::Refused, async |backend| {
-        let meter = ProgressBar::new("events");
-        let progress = |progress: Progress| tell(&meter, progress);
+        let progress_bar = ProgressBar::new("events");
+        let progress = |progress: Progress| show_progress(&progress_bar, progress);
         Ok(backend.rebuild().promote_again(generation, &progress).await?)
     })
     .await?;

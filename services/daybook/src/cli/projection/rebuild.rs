@@ -1,4 +1,4 @@
-//! `daybook projection rebuild`: views built anew from the whole log, while the live ones go on serving.
+//! `daybook projection rebuild`: new generations from the whole log, while the live ones keep serving.
 
 use std::fmt::Write as _;
 
@@ -9,41 +9,41 @@ use daybook_projections::{
     DEFAULT_MEMORY_BYTES, Failings, KEEP, LEAST_MEMORY_BYTES, Name, Progress, Trial, Until,
 };
 
-use super::report::{describe, describe_past, tell};
+use super::report::{describe, describe_past, show_progress};
 use crate::exit::Exit;
-use crate::output::{Align, Confirmation, Format, ProgressBar, Table, counted, grouped, say};
+use crate::output::{Align, Confirmation, Format, ProgressBar, Table, counted, grouped, say, seconds};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// Which view
-    #[arg(value_enum, default_value_t = Which::All)]
-    which: Which,
-    /// Only read and fold the log: how long it takes, what there would be, and whether every event can be taken in
+    /// View to rebuild
+    #[arg(value_enum, default_value_t = ViewSelection::All)]
+    selection: ViewSelection,
+    /// Write nothing: read and fold the log, and report duration, rows and events that cannot be applied
     #[arg(long)]
     dry_run: bool,
-    /// Former generations of each view to keep; one that is kept can be promoted again
+    /// Number of former generations of each view to keep; a kept one can be promoted again
     #[arg(long, value_name = "NUMBER", default_value_t = KEEP)]
     keep: usize,
-    /// Memory that may be taken, in MiB; with less of it the log is read more often
+    /// Memory limit in MiB; with less memory the log is read more often
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_BYTES / MIB, value_parser = memory_mib)]
     memory: usize,
-    /// Build what the view held in the past, beside the live one and never in its place: up to a position of the log, or
-    /// a moment such as 2026-11-25T09:00:00Z
+    /// Build a past state of the view beside the live one: up to a position of the log, or a time such as
+    /// 2026-11-25T09:00:00Z
     #[arg(long, value_name = "POSITION|TIME", requires = "name", conflicts_with_all = ["dry_run", "keep"], value_parser = until)]
     until: Option<Until>,
-    /// Name of that past, such as before_the_flip
+    /// Name of the past generation, such as before_the_flip
     #[arg(long, value_name = "NAME", requires = "until")]
     name: Option<Name>,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+enum ViewSelection {
     /// The legacy enum view
     Legacy,
     /// The dynamic service view
@@ -52,7 +52,7 @@ enum Which {
     All,
 }
 
-impl Which {
+impl ViewSelection {
     const fn models(self) -> &'static [ReadModel] {
         match self {
             Self::Legacy => &[ReadModel::Legacy],
@@ -77,7 +77,7 @@ fn until(text: &str) -> Result<Until, &'static str> {
     let moment = || DateTime::parse_from_rfc3339(text).map(|moment| Until::Instant(moment.to_utc()));
     position
         .or_else(|_| moment())
-        .map_err(|_| "a position, or a time with its zone such as 2026-11-25T09:00:00Z")
+        .map_err(|_| "use a position, or a time with its zone such as 2026-11-25T09:00:00Z")
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
@@ -87,18 +87,18 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if let (Some(until), Some(name)) = (arguments.until, &arguments.name) {
         return build_past(settings, &arguments, until, name).await;
     }
-    let models = arguments.which.models();
+    let models = arguments.selection.models();
     let names: Vec<&str> = models.iter().map(|model| model.as_str()).collect();
     let what = format!(
-        "This builds a new generation of the view: {}. Reads are answered by the live one until the new one holds the same \
-         and takes over.",
+        "This builds a new generation of each view: {}. The live generation answers reads until the new one has caught up and is \
+         promoted.",
         names.join(", ")
     );
-    arguments.consent.to(what).await?;
+    arguments.confirmation.require(what).await?;
     let report = with_engine(settings, IfMissing::Refused, async |backend| {
-        let models = in_use(backend, arguments.which);
-        let meter = ProgressBar::new("events");
-        let progress = |progress: Progress| tell(&meter, progress);
+        let models = in_use(backend, arguments.selection);
+        let progress_bar = ProgressBar::new("events");
+        let progress = |progress: Progress| show_progress(&progress_bar, progress);
         let rebuild = backend.rebuild_keeping(arguments.keep).within(arguments.memory * MIB);
         Ok(rebuild.run(&models, &progress).await?)
     })
@@ -107,15 +107,15 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-/// The views that are asked for; of both, those that are not retired.
-fn in_use(backend: &Backend, which: Which) -> Vec<ReadModel> {
+/// The chosen views; with `all`, those that are not retired.
+fn in_use(backend: &Backend, selection: ViewSelection) -> Vec<ReadModel> {
     let routing = backend.commands.routing();
-    match which {
-        Which::Legacy | Which::Dynamic => which.models().to_vec(),
-        Which::All => {
-            for retired in which.models().iter().filter(|model| routing.is_retired(**model)) {
+    match selection {
+        ViewSelection::Legacy | ViewSelection::Dynamic => selection.models().to_vec(),
+        ViewSelection::All => {
+            for retired in selection.models().iter().filter(|model| routing.is_retired(**model)) {
                 say(format_args!(
-                    "The {retired} view is retired and left out; `daybook projection restore {retired}` builds it."
+                    "The {retired} view is retired and left out. To rebuild it: daybook projection restore {retired}"
                 ));
             }
             routing.in_use().collect()
@@ -129,17 +129,18 @@ async fn build_past(
     until: Until,
     name: &Name,
 ) -> anyhow::Result<Exit> {
-    let models = arguments.which.models();
+    let models = arguments.selection.models();
     let what = format!(
-        "This builds what was in the view in the past, as a generation of its own named {name}: {}. The live ones are left \
-         alone; `daybook projection drop` takes it away again.",
+        "This builds a past generation named {name}: {}. The live generations do not change; `daybook projection drop` drops the \
+         past one.",
         models.iter().map(|model| model.as_str()).collect::<Vec<_>>().join(", ")
     );
-    arguments.consent.to(what).await?;
+    arguments.confirmation.require(what).await?;
     let (report, hint) = with_backend(settings, IfMissing::Refused, async |backend| {
-        let meter = ProgressBar::new("events");
+        let progress_bar = ProgressBar::new("events");
         let rebuild = backend.rebuild().within(arguments.memory * MIB);
-        let report = rebuild.past(models, until, name, &|progress| tell(&meter, progress)).await?;
+        let report =
+            rebuild.past(models, until, name, &|progress| show_progress(&progress_bar, progress)).await?;
         Ok((report, backend.connect_hint().to_owned()))
     })
     .await?;
@@ -149,9 +150,11 @@ async fn build_past(
 
 async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let trial = with_backend(settings, IfMissing::Refused, async |backend| {
-        let meter = ProgressBar::new("events");
+        let progress_bar = ProgressBar::new("events");
         let rebuild = backend.rebuild().within(arguments.memory * MIB);
-        Ok(rebuild.try_out(arguments.which.models(), &|progress| tell(&meter, progress)).await?)
+        Ok(rebuild
+            .try_out(arguments.selection.models(), &|progress| show_progress(&progress_bar, progress))
+            .await?)
     })
     .await?;
     arguments.format.print(&trial, || describe_trial(&trial))?;
@@ -161,10 +164,10 @@ async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Ex
 fn describe_trial(trial: &Trial) -> String {
     let rate = (trial.events as f64 / trial.seconds.max(f64::EPSILON)) as u64;
     let mut text = format!(
-        "{} up to position {} read and folded in {:.2} s, {} a second. {} Nothing was written.\n",
+        "Nothing was written. {} up to position {} read and folded in {}, {} a second.\n{}\n",
         counted(trial.events, "event", "events"),
         trial.position,
-        trial.seconds,
+        seconds(trial.seconds),
         grouped(rate),
         describe_failings(&trial.failings),
     );
@@ -194,12 +197,12 @@ fn describe_trial(trial: &Trial) -> String {
 
 fn describe_failings(failings: &Failings) -> String {
     if failings.failing == 0 {
-        return "Every one of them can be taken in.".to_owned();
+        return "Every event can be applied.".to_owned();
     }
     format!(
-        "{} cannot be taken in, and {} behind one that fails: a rebuild would stop at the first.",
+        "{} cannot be applied, and {} for one of them. A rebuild would stop at the first.",
         counted(failings.failing, "event", "events"),
-        counted(failings.waiting, "other stands", "others stand"),
+        counted(failings.waiting, "other waits", "others wait"),
     )
 }
 
@@ -218,9 +221,9 @@ fn failing_events(failings: &Failings) -> Table {
             event.cause.clone(),
         ]);
     }
-    let untold = failings.failing.saturating_sub(failings.events.len() as u64);
-    if untold > 0 {
-        table.row([String::new(), String::new(), format!("and {} more", grouped(untold)), String::new()]);
+    let unlisted = failings.failing.saturating_sub(failings.events.len() as u64);
+    if unlisted > 0 {
+        table.row([String::new(), String::new(), format!("and {} more", grouped(unlisted)), String::new()]);
     }
     table
 }

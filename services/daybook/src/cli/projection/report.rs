@@ -1,44 +1,44 @@
-//! What rebuilding and promoting tell: how far they are, and what came of it.
+//! Progress and results of rebuilds and promotions, for people.
 
 use std::fmt::Write as _;
 
 use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
-use crate::output::{Align, ProgressBar, Table, counted};
+use crate::output::{Align, ProgressBar, Table, counted, seconds};
 
-/// Shows how far it is.
-pub(in crate::cli) fn tell(meter: &ProgressBar, progress: Progress) {
+/// Shows the progress of a rebuild.
+pub(in crate::cli) fn show_progress(progress_bar: &ProgressBar, progress: Progress) {
     match progress.phase {
         Phase::Reading => {
-            let phase = if progress.pass.0 > 1 { "reading the log once more" } else { "reading the log" };
-            meter.tell(phase, progress.events, Some(progress.read_fraction));
+            let phase = if progress.pass.0 > 1 { "reading the log again" } else { "reading the log" };
+            progress_bar.update(phase, progress.events, Some(progress.read_fraction));
         }
-        Phase::Loading => meter.enter("copying rows"),
-        Phase::Indexing => meter.enter("making keys and indexes"),
-        Phase::CatchingUp => meter.enter("catching up"),
-        Phase::Promoting => meter.enter("comparing and promoting"),
+        Phase::Loading => progress_bar.start("copying rows"),
+        Phase::Indexing => progress_bar.start("creating keys and indexes"),
+        Phase::CatchingUp => progress_bar.start("catching up"),
+        Phase::Promoting => progress_bar.start("comparing and promoting"),
     }
 }
 
-/// What was done, for people.
+/// The result of a rebuild or promotion.
 pub(super) fn describe(report: &RebuildReport) -> String {
     let mut text = String::new();
     let mut put = |line: String| {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{line}");
     };
-    let seconds: f64 = report.seconds.values().sum();
+    let total = seconds(report.seconds.values().sum());
     let phases: Vec<String> = report
         .seconds
         .iter()
-        .map(|(phase, seconds)| format!("{} {seconds:.2} s", phase.replace('_', " ")))
+        .map(|(phase, duration)| format!("{} {}", phase.replace('_', " "), seconds(*duration)))
         .collect();
     put(format!(
-        "{} and {} in {seconds:.2} s ({}), promoted at position {}.",
+        "Promoted at position {}: {} and {} in {total}.\nDuration: {}.",
+        report.position,
         counted(report.events, "event", "events"),
         counted(report.reservations, "reservation", "reservations"),
-        phases.join(", "),
-        report.position
+        phases.join(", ")
     ));
     let mut table = Table::new(&[("view", Align::Left), ("digest", Align::Left), ("", Align::Left)]);
     for (generation, digest) in &report.digests {
@@ -47,20 +47,19 @@ pub(super) fn describe(report: &RebuildReport) -> String {
     }
     put(table.to_string().trim_end().to_owned());
     if !report.compared {
-        put("There was no other view to compare with.".to_owned());
+        put("Not compared: there is no other view.".to_owned());
     }
     if !report.people_views_refreshed {
-        put("The schemas `legacy`, `dynamic` and `runbook` may still show the former generation: somebody reads them."
-            .to_owned());
+        put("The schemas `legacy`, `dynamic` and `runbook` may still show the former generation,\nbecause a session reads them.".to_owned());
     }
     text
 }
 
-/// What was built of the past, and how to look at it, for people.
+/// The past generations that were built, and how to connect to them.
 pub(super) fn describe_past(report: &PastReport, connect_hint: &str) -> String {
-    let seconds: f64 = report.seconds.values().sum();
+    let total = seconds(report.seconds.values().sum());
     let mut text = format!(
-        "{} up to position {}, {} in {seconds:.2} s. Look with {connect_hint} at\n",
+        "{} up to position {}, {} in {total}.\nConnect with: {connect_hint}\n",
         counted(report.events, "event", "events"),
         report.position,
         counted(report.reservations, "reservation", "reservations"),

@@ -6,9 +6,9 @@ use daybook_domain::routing::{RoutingCommand, ViewRestored};
 use daybook_projections::{Progress, RebuildReport, Rebuilt, RestorationProof, Steps};
 use serde::Serialize;
 
-use super::report::{self, tell};
+use super::report::{self, show_progress};
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
@@ -48,7 +48,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         "This builds the {model} view from the whole log and compares it with the dynamic view, which goes on answering \
          everybody. After that `daybook reads set` and `daybook reads rollback` can lead reads to it again."
     );
-    consent.to(what).await?;
+    consent.require(what).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
     let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
         restore(backend, model, reason.as_deref()).await
@@ -85,7 +85,7 @@ async fn go_through(
     }
     let meter = ProgressBar::new("events");
     let Rebuilt { restored, proof, report } =
-        steps.rebuild(reason, &|progress: Progress| tell(&meter, progress)).await?;
+        steps.rebuild(reason, &|progress: Progress| show_progress(&meter, progress)).await?;
     let command = RoutingCommand::RestoreView(restored.clone());
     backend.commands.change_routing(command, operator_now()).await?;
     steps.note_restored(model).await?;

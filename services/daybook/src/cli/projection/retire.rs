@@ -9,8 +9,8 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{AdvanceStage, RoutingCommand, RoutingRejection};
 use daybook_projections::{RetirementRecord, Steps};
 
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
@@ -42,7 +42,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
          those of the past too, and an index of the dynamic view takes the place of a shorter one. The log is left alone: \
          `daybook projection restore {model}` builds the view again."
     );
-    consent.to(what).await?;
+    consent.require(what).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
     let record = with_engine(settings, IfMissing::Refused, async |backend| {
         retire(backend, model, &reason, None).await
@@ -78,13 +78,13 @@ async fn go_through(
     let routing = backend.commands.routing();
     if !routing.is_retired(model) {
         routing.check_unused(model)?;
-        meter.enter("comparing the views");
+        meter.start("comparing the views");
         let examined = steps.examine(model).await?;
         let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();
         commands.push(RoutingCommand::RetireView(examined.retired(reason)));
         backend.commands.change_routing_together(commands, operator_now()).await?;
     }
-    Ok(steps.finish(|phase| meter.enter(phase)).await?)
+    Ok(steps.finish(|phase| meter.start(phase)).await?)
 }
 
 pub(in crate::cli) fn describe(record: &RetirementRecord) -> String {

@@ -1,6 +1,6 @@
-//! `daybook projection run`: a process that keeps the views up, or stands by to do so, until a signal ends it.
+//! `daybook projection run`: keeps the views up to date, or stands by, until a signal ends it.
 //!
-//! It must never listen on a port or append. Standard output gets one line at each change of its role; scripts read it.
+//! It must never listen on a port or append. Standard output gets one line at each change of role; scripts read it.
 
 use anyhow::Context;
 use clap::Args;
@@ -29,15 +29,15 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     backend.run(async |backend| keep_up(backend, &mut signals, arguments.format).await).await
 }
 
-/// Runs the engine until a signal comes. It is told to stop however this ends.
+/// Runs the engine until a signal comes, and always stops it.
 async fn keep_up(backend: &Backend, signals: &mut Signals, format: Format) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let outcome = tokio::select! {
-        outcome = build_and_tell(backend, engine.role(), format) => outcome,
+        outcome = build_views(backend, engine.role(), format) => outcome,
         () = signals.next() => {
-            tracing::info!("stopping: the batch that is under way is finished or not committed");
+            tracing::info!("stopping: the current batch is committed or rolled back");
             Ok(())
         }
     };
@@ -45,8 +45,8 @@ async fn keep_up(backend: &Backend, signals: &mut Signals, format: Format) -> an
     outcome.map(|()| Exit::Done)
 }
 
-/// Builds the views that are missing, as a first start does, and tells meanwhile and after what this process is.
-async fn build_and_tell(
+/// Builds missing views, and prints the role of this process meanwhile and afterwards.
+async fn build_views(
     backend: &Backend,
     role: watch::Receiver<Option<Role>>,
     format: Format,
@@ -61,31 +61,30 @@ async fn build_and_tell(
         }
         Ok(())
     };
-    futures_util::future::try_join(build, tell(role, format)).await?;
+    futures_util::future::try_join(build, print_role_changes(role, format)).await?;
     Ok(())
 }
 
 /// Prints a line at each change, until the engine ends.
-async fn tell(mut role: watch::Receiver<Option<Role>>, format: Format) -> anyhow::Result<()> {
+async fn print_role_changes(mut role: watch::Receiver<Option<Role>>, format: Format) -> anyhow::Result<()> {
     while role.changed().await.is_ok() {
         let known = *role.borrow_and_update();
         if let Some(known) = known {
-            let line = Line::from(known);
+            let line = RoleChange::from(known);
             print(if format.is_json() { serde_json::to_string(&line)? } else { line.describe() })?;
         }
     }
     Ok(())
 }
 
-/// What is said of a role.
 #[derive(Debug, Serialize)]
-struct Line {
+struct RoleChange {
     role: &'static str,
-    /// The number of its leadership; none where it stands by.
+    /// Epoch of its leadership; none as standby.
     epoch: Option<Epoch>,
 }
 
-impl From<Role> for Line {
+impl From<Role> for RoleChange {
     fn from(role: Role) -> Self {
         match role {
             Role::Standby => Self { role: "standby", epoch: None },
@@ -94,7 +93,7 @@ impl From<Role> for Line {
     }
 }
 
-impl Line {
+impl RoleChange {
     fn describe(&self) -> String {
         self.epoch.map_or_else(|| "standing by".to_owned(), |epoch| format!("leading, epoch {epoch}"))
     }

@@ -1,4 +1,4 @@
-//! `daybook reads set` and `reads rollback`: one event each, in force in every process within a second.
+//! `daybook reads set` and `reads rollback`: one event each, followed by every process within a second.
 
 use clap::Args;
 use daybook_domain::routing::{
@@ -8,34 +8,34 @@ use daybook_event_log::Position;
 use serde::Serialize;
 
 use super::show::Reads;
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
-use crate::output::{Confirmation, Format};
+use crate::output::{Confirmation, Format, percent};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator_now, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct SetArguments {
-    /// Percentage of subjects that the dynamic view is to answer, 0 to 100
+    /// Percentage of patients that the dynamic view answers, 0 to 100
     #[arg(long, value_name = "PERCENT")]
     dynamic: RolloutPercentage,
     #[command(flatten)]
-    why: Why,
+    arguments: ChangeArguments,
 }
 
 #[derive(Args)]
 pub(in crate::cli) struct RollbackArguments {
     #[command(flatten)]
-    why: Why,
+    arguments: ChangeArguments,
 }
 
 #[derive(Args)]
-struct Why {
-    /// Why; it is recorded with the change. Write no patient's name here
+struct ChangeArguments {
+    /// Reason; it is recorded with the change. Write no patient's name here
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -48,31 +48,38 @@ struct Changed {
 }
 
 pub(super) async fn set(settings: &Settings, arguments: SetArguments) -> anyhow::Result<Exit> {
-    let SetArguments { dynamic: share, why } = arguments;
+    let SetArguments { dynamic: share, arguments } = arguments;
     let what = format!(
-        "This lets the dynamic view answer {} % of subjects, in every process, within a second.",
-        share.as_percent()
+        "This routes {} of patients to the dynamic view, in every process, within a second.",
+        percent(share.as_percent())
     );
-    let reason = why.reason.as_str().into();
+    let reason = arguments.reason.as_str().into();
     let command = RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason });
-    change(settings, &what, command, why).await
+    change(settings, &what, command, arguments).await
 }
 
 pub(super) async fn roll_back(settings: &Settings, arguments: RollbackArguments) -> anyhow::Result<Exit> {
-    let what = "This sends everybody back to the legacy view, in every process, within a second.";
-    let reason = arguments.why.reason.as_str().into();
+    let what = "This routes everybody back to the legacy view, in every process, within a second.";
+    let reason = arguments.arguments.reason.as_str().into();
     let command = RoutingCommand::RollBackReads(ReadsRolledBack { reason });
-    change(settings, what, command, arguments.why).await
+    change(settings, what, command, arguments.arguments).await
 }
 
-async fn change(settings: &Settings, what: &str, command: RoutingCommand, why: Why) -> anyhow::Result<Exit> {
-    if why.reason.trim().is_empty() {
+async fn change(
+    settings: &Settings,
+    what: &str,
+    command: RoutingCommand,
+    arguments: ChangeArguments,
+) -> anyhow::Result<Exit> {
+    if arguments.reason.trim().is_empty() {
         return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
     }
-    why.consent.to(what).await?;
+    arguments.confirmation.require(what).await?;
     let changed =
         with_backend(settings, IfMissing::Refused, async |backend| record(backend, command).await).await?;
-    why.format.print(&changed, || format!("{} (position {})", changed.reads.describe(), changed.position))?;
+    arguments
+        .format
+        .print(&changed, || format!("{} (position {})", changed.reads.describe(), changed.position))?;
     Ok(Exit::Done)
 }
 

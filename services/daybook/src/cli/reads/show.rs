@@ -1,4 +1,4 @@
-//! `daybook reads show`: which part of patients each view answers, and from which generation.
+//! `daybook reads show`: which percentage of patients each view answers, and the live generations.
 
 use clap::Args;
 use daybook_domain::routing::{Routing, ViewRetired};
@@ -7,7 +7,7 @@ use daybook_projections::{Generation, generation};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::output::{Format, counted};
+use crate::output::{Format, counted, percent};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_backend};
 
@@ -17,16 +17,16 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
-/// Which view answers whom.
+/// The routing of reads.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Reads {
-    /// Percentage of subjects that the share gives to the dynamic view.
+    /// Percentage of subjects that read the dynamic view.
     pub(crate) dynamic_percent: f64,
-    /// Whether everybody is on the legacy view until a share is set anew.
+    /// Whether everybody reads the legacy view until a percentage is set.
     pub(crate) rolled_back: bool,
-    /// Subjects on a model whatever the share.
+    /// Subjects that are always routed to the same view.
     pub(crate) forced_subjects: usize,
-    /// The view that is retired, and what it was then.
+    /// The retired view, and its last state.
     pub(crate) retired: Option<ViewRetired>,
 }
 
@@ -42,69 +42,69 @@ impl From<&Routing> for Reads {
 }
 
 impl Reads {
-    /// In a sentence.
+    /// The routing in a sentence, and the way back, if there is one.
     pub(crate) fn describe(&self) -> String {
         if let Some(ViewRetired { model, reason, .. }) = &self.retired {
             return format!(
-                "The {model} view is retired ({reason}): the dynamic view answers everybody. `daybook projection restore \
-                 {model}` brings it back."
+                "The dynamic view answers everybody. The {model} view is retired ({reason}).\n\
+                 Way back: daybook projection restore {model}"
             );
         }
-        let dynamic = self.dynamic_percent;
+        let dynamic = percent(self.dynamic_percent);
         if self.rolled_back {
             return format!(
-                "Rolled back: the legacy view answers everybody (the dynamic share was {dynamic} %)."
+                "ROLLED BACK: the legacy view answers everybody (the dynamic view had {dynamic}).\n\
+                 Forward again: daybook reads set --dynamic PERCENT --reason TEXT"
             );
         }
-        let legacy = 100.0 - dynamic;
-        let mut text =
-            format!("The legacy view answers {legacy} % of subjects, the dynamic view {dynamic} %.");
+        let legacy = percent(100.0 - self.dynamic_percent);
+        let mut text = format!("The legacy view answers {legacy} of patients, the dynamic view {dynamic}.");
         if self.forced_subjects > 0 {
             text.push_str(&format!(
-                " {} on one of them whatever the share.",
-                counted(self.forced_subjects as u64, "subject is", "subjects are")
+                " {} always routed to the same view.",
+                counted(self.forced_subjects as u64, "patient is", "patients are")
             ));
         }
         text
     }
 }
 
-/// The old system's flags in a sentence, as they were at the last start of a service.
+/// The flags of the old system at the last start of a service, in a sentence.
 pub(crate) fn describe_flags(flags: Flags) -> String {
     let switch = flags.use_dynamic_services.map(|on| format!("USE_DYNAMIC_SERVICES={on}"));
     let share =
         flags.rollout_percentage.map(|percent| format!("DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE={percent}"));
     let set: Vec<String> = switch.into_iter().chain(share).collect();
     if set.is_empty() {
-        return "At the last start of a service no flag of the old system was set.".to_owned();
+        return "No flag of the old system was set when a service last started.".to_owned();
     }
-    format!("Flags of the old system at the last start of a service: {}.", set.join(", "))
+    format!("Flags of the old system when a service last started:\n  {}", set.join(", "))
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ReadsReport {
     #[serde(flatten)]
     reads: Reads,
     live: Vec<Generation>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let shown = with_backend(settings, IfMissing::Refused, async |backend| {
+    let report = with_backend(settings, IfMissing::Refused, async |backend| {
         let live = generation::live(&backend.pool.get().await?).await?;
-        Ok(Shown {
+        Ok(ReadsReport {
             reads: Reads::from(&*backend.commands.routing()),
             live: live.iter().map(|status| status.generation).collect(),
         })
     })
     .await?;
-    arguments.format.print(&shown, || describe(&shown))?;
+    arguments.format.print(&report, || describe(&report))?;
     Ok(Exit::Done)
 }
 
-fn describe(shown: &Shown) -> String {
-    let live: Vec<String> = shown.live.iter().map(ToString::to_string).collect();
+fn describe(report: &ReadsReport) -> String {
+    let live: Vec<String> = report.live.iter().map(ToString::to_string).collect();
     let live = if live.is_empty() { "none".to_owned() } else { live.join(", ") };
-    format!("{}\nLive generations: {live}.", shown.reads.describe())
+    format!("{}\nLive generations: {live}.", report.reads.describe())
 }
 
 #[cfg(test)]
@@ -112,13 +112,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rollback_is_told_before_any_share() {
+    fn a_rollback_is_shown_before_any_percentage() {
         let mut reads =
             Reads { dynamic_percent: 25.0, rolled_back: false, forced_subjects: 1, retired: None };
-        let text = "The legacy view answers 75 % of subjects, the dynamic view 25 %. \
-                    1 subject is on one of them whatever the share.";
+        let text = "The legacy view answers 75 % of patients, the dynamic view 25 %. \
+                    1 patient is always routed to the same view.";
         assert_eq!(reads.describe(), text);
         reads.rolled_back = true;
-        assert!(reads.describe().starts_with("Rolled back: the legacy view answers everybody"));
+        assert!(reads.describe().starts_with("ROLLED BACK: the legacy view answers everybody"));
     }
 }

@@ -1,19 +1,20 @@
-//! What proving a backup came to, for people and for programs.
+//! The result of verifying a backup, as data and for people.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use daybook_domain::ClinicZone;
 use daybook_event_log::Position;
 use daybook_event_log::portable::{Compared, Difference};
 use daybook_projections::{Digest, Held};
 use serde::Serialize;
 
 use crate::cli::backup::folder::Backup;
-use crate::output::{Align, Table, counted, grouped};
+use crate::output::{Align, Table, counted, grouped, seconds, timestamp};
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub(super) struct Tried {
+pub(super) struct VerifyReport {
     /// Whether it agrees in everything.
     pub(super) agrees: bool,
     /// The backup's name.
@@ -29,16 +30,16 @@ pub(super) struct Tried {
     ends_there: bool,
     /// The restored log against the export.
     log: Compared,
-    views: Vec<TriedView>,
+    views: Vec<VerifiedView>,
     /// Seconds by step.
     pub(super) seconds: BTreeMap<&'static str, f64>,
-    /// Position of the event that tells of it; none where it does not agree.
+    /// Position of the event that records the verification; none if anything differs.
     pub(super) recorded_at: Option<Position>,
 }
 
 /// What was found for a view.
 #[derive(Debug, Serialize)]
-pub(super) struct TriedView {
+pub(super) struct VerifiedView {
     /// What it held when the backup was made.
     #[serde(flatten)]
     pub(super) held: Held,
@@ -47,25 +48,25 @@ pub(super) struct TriedView {
     pub(super) restored_digest: Digest,
 }
 
-impl TriedView {
+impl VerifiedView {
     fn agrees(&self) -> bool {
         self.held.digest == self.restored_digest && self.held.reservations == self.restored_reservations
     }
 }
 
-impl Tried {
-    pub(super) fn of(
+impl VerifyReport {
+    pub(super) fn new(
         backup: &Backup,
         is_same_log: bool,
         log: Compared,
-        views: Vec<TriedView>,
+        views: Vec<VerifiedView>,
         seconds: BTreeMap<&'static str, f64>,
     ) -> Self {
         let manifest = &backup.manifest;
         // An export has no positions: where the log is elsewhere, its end has another number here.
         let keeps_positions = manifest.log.kind == "postgres";
         let ends_there = log.events == manifest.events && (!keeps_positions || log.position == manifest.head);
-        let views_agree = !views.is_empty() && views.iter().all(TriedView::agrees);
+        let views_agree = !views.is_empty() && views.iter().all(VerifiedView::agrees);
         Self {
             agrees: is_same_log && ends_there && log.difference.is_none() && views_agree,
             backup: backup.name.clone(),
@@ -83,52 +84,55 @@ impl Tried {
     }
 }
 
-pub(super) fn describe(tried: &Tried) -> String {
-    let conclusion = if tried.agrees { "can be restored" } else { "DIFFERS from what its manifest says" };
+pub(super) fn describe(report: &VerifyReport, zone: ClinicZone) -> String {
+    let conclusion =
+        if report.agrees { "is verified and can be restored" } else { "DIFFERS from its manifest" };
     let mut lines = vec![format!(
         "`{}` of {} {conclusion}: {} up to position {}.",
-        tried.backup,
-        tried.made_at.format("%Y-%m-%d %H:%M:%SZ"),
-        counted(tried.events, "event", "events"),
-        tried.head,
+        report.backup,
+        timestamp(zone, report.made_at),
+        counted(report.events, "event", "events"),
+        report.head,
     )];
-    lines.extend(describe_log(tried));
-    lines.push(describe_views(&tried.views));
-    let seconds =
-        tried.seconds.iter().map(|(step, seconds)| format!("{} {seconds:.1} s", step.replace('_', " ")));
-    lines.push(format!("{}.", seconds.collect::<Vec<_>>().join(", ")));
-    if let Some(position) = tried.recorded_at {
-        lines.push(format!("Recorded as tested (position {position})."));
+    lines.extend(describe_log(report));
+    lines.push(describe_views(&report.views));
+    let steps = report
+        .seconds
+        .iter()
+        .map(|(step, duration)| format!("{} {}", step.replace('_', " "), seconds(*duration)));
+    lines.push(format!("Duration: {}.", steps.collect::<Vec<_>>().join(", ")));
+    if let Some(position) = report.recorded_at {
+        lines.push(format!("Recorded in the checklist (position {position})."));
     }
     lines.join("\n")
 }
 
-fn describe_log(tried: &Tried) -> Vec<String> {
+fn describe_log(report: &VerifyReport) -> Vec<String> {
     let mut lines = Vec::new();
-    if !tried.is_same_log {
+    if !report.is_same_log {
         lines.push("The restored log does not begin with the event that the manifest names.".to_owned());
     }
-    match tried.log.difference {
+    match report.log.difference {
         Some(Difference::Other { line, position }) => lines.push(format!(
-            "The dump has another event at position {position} than the export in line {line}."
+            "The dump has a different event at position {position} than the export in line {line}."
         )),
         Some(Difference::LogGoesOn { position }) => {
-            lines.push(format!("The dump has events from position {position} on that the export has not."));
+            lines.push(format!("The export lacks the events of the dump from position {position} on."));
         }
         Some(Difference::LogEnds { line }) => {
-            lines.push(format!("The export has events from line {line} on that the dump has not."));
+            lines.push(format!("The dump lacks the events of the export from line {line} on."));
         }
-        None if !tried.ends_there => lines.push(format!(
+        None if !report.ends_there => lines.push(format!(
             "The restored log ends at position {} after {}.",
-            tried.log.position,
-            counted(tried.log.events, "event", "events")
+            report.log.position,
+            counted(report.log.events, "event", "events")
         )),
         None => {}
     }
     lines
 }
 
-fn describe_views(views: &[TriedView]) -> String {
+fn describe_views(views: &[VerifiedView]) -> String {
     let mut table = Table::new(&[
         ("view", Align::Left),
         ("at position", Align::Right),
@@ -137,7 +141,7 @@ fn describe_views(views: &[TriedView]) -> String {
         ("digest", Align::Left),
     ]);
     for view in views {
-        let digest = if view.held.digest == view.restored_digest { "the same" } else { "DIFFERS" };
+        let digest = if view.held.digest == view.restored_digest { "equal" } else { "DIFFERS" };
         table.row([
             view.held.generation.to_string(),
             view.held.position.to_string(),

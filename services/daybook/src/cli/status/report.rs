@@ -1,8 +1,9 @@
-//! What `daybook status` found, as data and for people.
+//! The report of `daybook status`, as data and for people.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use daybook_domain::ClinicZone;
 use daybook_domain::routing::Stage;
 use daybook_event_log::Position;
 use daybook_projections::rollout::Flags;
@@ -10,12 +11,11 @@ use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LA
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::cli::leading;
+use crate::cli::leader::describe_leader;
 use crate::cli::reads::{Reads, describe_flags};
-use crate::output::{Align, Table, counted, grouped};
-use crate::view_counts::ViewCounts;
+use crate::output::{Align, Table, counted, grouped, seconds, wrap};
+use crate::row_counts::RowCounts;
 
-/// What was found.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) version: &'static str,
@@ -23,25 +23,25 @@ pub(super) struct Report {
     pub(super) reads: Reads,
     /// The stage of the migration.
     pub(super) stage: Stage,
-    /// The old system's flags at the last start of a service.
+    /// Flags of the old system at the last start of a service.
     pub(super) flags: Flags,
     /// Where the log is kept.
     pub(super) log: &'static str,
     pub(super) head: Position,
-    /// Who keeps the views up, or did last.
+    /// The leader of the views, or the last one.
     pub(super) leader: Option<Leader>,
     pub(super) views: Vec<View>,
     pub(super) connect: String,
-    /// The same with the runbook's tables under their plain names; none before they are there.
+    /// The same with the tables of the runbook under their plain names, once they exist.
     pub(super) connect_runbook: Option<String>,
 }
 
-/// Whether a service listens.
+/// The address of a service and whether it answers.
 #[derive(Serialize)]
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) answers: bool,
-    /// What it says of its log and its views, as `/readyz` has it.
+    /// The checks of `/readyz`.
     pub(super) checks: Option<Value>,
 }
 
@@ -49,23 +49,23 @@ pub(super) struct Listening {
 #[derive(Serialize)]
 pub(super) struct View {
     #[serde(flatten)]
-    pub(super) standing: GenerationStatus,
-    /// How it keeps up with the log; none where it does not have to.
+    pub(super) status: GenerationStatus,
+    /// Its lag; only of a live generation.
     #[serde(flatten)]
     pub(super) keeping_up: Option<KeepingUp>,
-    /// What it holds; none where its tables are not there.
-    pub(super) counts: Option<ViewCounts>,
+    /// Rows of its tables, if they exist.
+    pub(super) counts: Option<RowCounts>,
 }
 
-/// How a view keeps up with the log, judged as `/readyz` does.
+/// The lag of a view, evaluated as `/readyz` does.
 #[derive(Serialize)]
 pub(super) struct KeepingUp {
     health: ViewHealth,
-    /// Age of the oldest event that it does not hold.
+    /// Age of the oldest event that it has not applied.
     lag_seconds: f64,
-    /// Events that it does not hold, counted up to [`MAX_COUNTED_LAG`].
+    /// Events that it has not applied, counted up to [`MAX_COUNTED_LAG`].
     lag_events: u32,
-    /// For how long it has had something to take in and has not moved.
+    /// How long it has been behind without progress.
     lag_still_seconds: f64,
 }
 
@@ -86,37 +86,37 @@ impl KeepingUp {
         let events = counted(self.lag_events.into(), "event", "events");
         match self.health {
             ViewHealth::Current => ViewHealth::Current.as_str().to_owned(),
-            ViewHealth::Behind => format!("behind by {events}{or_more}, {:.1} s", self.lag_seconds),
+            ViewHealth::Behind => format!("behind by {events}{or_more}, {}", seconds(self.lag_seconds)),
             ViewHealth::Stalled => {
-                format!("stalled for {:.0} s, behind by {events}{or_more}", self.lag_still_seconds)
+                format!("stalled for {}, behind by {events}{or_more}", seconds(self.lag_still_seconds))
             }
         }
     }
 }
 
 impl Report {
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, zone: ClinicZone) -> String {
         let mut text = String::new();
         let mut put = |line: &str| {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{}", line.trim_end());
         };
         put(&self.service.describe());
-        put(&self.reads.describe());
-        put(&format!("The migration is at stage {}; `daybook migrate status` shows more.", self.stage));
-        put(&describe_flags(self.flags));
-        put(&format!("The log ({}) ends at position {}.", self.log, self.head));
-        put(&leading::describe(self.leader.as_ref()));
+        put(&wrap(&self.reads.describe()));
+        put(&format!("Stage of the migration: {}. More: daybook migrate status", self.stage));
+        put(&wrap(&describe_flags(self.flags)));
+        put(&format!("Head of the log ({}): position {}.", self.log, self.head));
+        put(&describe_leader(self.leader.as_ref(), zone));
         if self.views.is_empty() {
-            put("No view has been built yet.");
+            put("No view has been built yet. Next: daybook serve");
         } else {
             put("");
             put(&self.table().to_string());
         }
         put("");
-        put(&format!("Look into the database: {}", self.connect));
+        put(&format!("Connect to the database: {}", self.connect));
         if let Some(connect) = &self.connect_runbook {
-            put(&format!("Run the runbook's SELECTs: {connect}"));
+            put(&format!("Run the SELECTs of the runbook: {connect}"));
         }
         text
     }
@@ -126,7 +126,7 @@ impl Report {
             ("view", Align::Left),
             ("state", Align::Left),
             ("position", Align::Right),
-            ("keeps up", Align::Left),
+            ("lag", Align::Left),
             ("parked", Align::Right),
             ("services", Align::Right),
             ("clinic hours", Align::Right),
@@ -142,7 +142,7 @@ impl Report {
 impl Listening {
     fn describe(&self) -> String {
         match self.answers {
-            true => format!("A service listens on http://{}{}.", self.address, self.describe_checks()),
+            true => format!("The service listens on http://{}{}.", self.address, self.describe_checks()),
             false => format!("No service answers on http://{}.", self.address),
         }
     }
@@ -156,7 +156,7 @@ impl Listening {
             failed => format!(" and is not ready ({})", failed.join(", ")),
         };
         let reconnects = checks.get("log").and_then(|log| log["reconnects"].as_u64()).unwrap_or_default();
-        format!("{readiness}; its connection to the log was made anew {reconnects} times")
+        format!("{readiness}; {} to the log", counted(reconnects, "reconnect", "reconnects"))
     }
 }
 
@@ -164,11 +164,11 @@ impl View {
     fn cells(&self) -> Vec<String> {
         let lag = self.keeping_up.as_ref().map_or_else(|| "-".to_owned(), KeepingUp::describe);
         let mut cells = vec![
-            self.standing.generation.to_string(),
-            self.standing.state.as_str().to_owned(),
-            self.standing.position.to_string(),
+            self.status.generation.to_string(),
+            self.status.state.as_str().to_owned(),
+            self.status.position.to_string(),
             lag,
-            grouped(self.standing.parked),
+            grouped(self.status.parked),
         ];
         let counts = self.counts.map(|counts| [counts.services, counts.clinic_hours, counts.reservations]);
         match counts {

@@ -1,16 +1,15 @@
 //! The report of an analysis on a terminal.
 //!
-//! It must never print a sign that moves a terminal's cursor: people typed these texts.
+//! It must never print a control character: people typed these texts.
 
 use std::fmt::Display;
 
 use daybook_commands::import::{Analysis, Anomaly, FormatReport};
 
 use super::idle_rules;
-use crate::cli::import::report::{join, of_import};
-use crate::output::{Align, Table, counted, grouped};
+use crate::cli::import::report::{import_sections, join};
+use crate::output::{Align, Table, counted, grouped, printable};
 
-/// For people.
 pub(super) fn describe(analysis: &Analysis) -> String {
     let mut sections = vec![formats(analysis)];
     if !analysis.rules.is_empty() {
@@ -21,8 +20,8 @@ pub(super) fn describe(analysis: &Analysis) -> String {
     if !analysis.anomalies.is_empty() {
         sections.push(anomalies(&analysis.anomalies));
     }
-    sections.push("Nothing was recorded. This is what a run would do:".to_owned());
-    sections.extend(of_import(&analysis.run));
+    sections.push("Nothing was recorded. An import would do this:".to_owned());
+    sections.extend(import_sections(&analysis.run));
     join(&sections)
 }
 
@@ -41,8 +40,8 @@ fn formats(analysis: &Analysis) -> String {
     }
     let mut text = table.to_string();
     if analysis.rows_of_other_formats > 0 {
-        let others = counted(analysis.rows_of_other_formats, "row is", "rows are");
-        text.push_str(&format!("and {others} of other formats\n"));
+        let others = counted(analysis.rows_of_other_formats, "row", "rows");
+        text.push_str(&format!("and {others} in other formats\n"));
     }
     text
 }
@@ -53,9 +52,9 @@ fn add_format(table: &mut Table, format: &FormatReport) {
         1 => format!("{} by {}", outcome.becomes, outcome.by),
         _ => format!("{} {} by {}", grouped(outcome.rows), outcome.becomes, outcome.by),
     });
-    let samples: Vec<String> = format.samples.iter().map(|sample| plain(&sample.text)).collect();
+    let samples: Vec<String> = format.samples.iter().map(|sample| printable(&sample.text)).collect();
     table.row([
-        if format.format.is_empty() { "(nothing)".to_owned() } else { format.format.clone() },
+        format_name(format),
         grouped(format.rows),
         format!("{:.2}", format.percent),
         date(format.earliest),
@@ -65,14 +64,14 @@ fn add_format(table: &mut Table, format: &FormatReport) {
     ]);
 }
 
-/// A text without signs that a terminal acts on.
-fn plain(text: &str) -> String {
-    text.chars().map(|sign| if sign.is_control() { '·' } else { sign }).collect()
+/// The name of a format; the empty text has one too.
+pub(super) fn format_name(format: &FormatReport) -> String {
+    if format.format.is_empty() { "(nothing)".to_owned() } else { format.format.clone() }
 }
 
 fn own_rules(analysis: &Analysis) -> String {
     let mut table = Table::new(&[
-        ("own rule", Align::Left),
+        ("clinic's rule", Align::Left),
         ("rows", Align::Right),
         ("before", Align::Left),
         ("after", Align::Left),
@@ -86,7 +85,7 @@ fn own_rules(analysis: &Analysis) -> String {
     let idle = idle_rules(analysis);
     let mut text = if table.is_empty() { String::new() } else { table.to_string() };
     if !idle.is_empty() {
-        text.push_str(&format!("Rules that decide nothing: {}\n", idle.join(", ")));
+        text.push_str(&format!("Rules without effect: {}\n", idle.join(", ")));
     }
     text
 }
@@ -104,11 +103,11 @@ fn counts<'a, K: Display + 'a>(
 
 fn anomalies(anomalies: &[Anomaly]) -> String {
     let mut table = Table::new(&[
-        ("what is odd", Align::Left),
+        ("anomaly", Align::Left),
         ("column", Align::Left),
         ("rows", Align::Right),
-        ("is rejected", Align::Left),
-        ("where", Align::Left),
+        ("rejected", Align::Left),
+        ("place", Align::Left),
     ]);
     for anomaly in anomalies {
         let field = anomaly.field.unwrap_or("(the whole row)");
@@ -119,23 +118,13 @@ fn anomalies(anomalies: &[Anomaly]) -> String {
     table.to_string()
 }
 
-/// Places on one line.
+/// The first places of an anomaly, on one line.
 pub(super) fn places(anomaly: &Anomaly) -> String {
-    /// Places that fit a line.
+    /// Places that fit on a line.
     const SHOWN: usize = 3;
     let mut shown: Vec<String> = anomaly.places.iter().take(SHOWN).map(ToString::to_string).collect();
     if anomaly.rows > shown.len() as u64 {
         shown.push("…".to_owned());
     }
     shown.join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_cannot_act_on_the_terminal() {
-        assert_eq!(plain("9시\u{1b}[2J\n"), "9시·[2J·");
-    }
 }

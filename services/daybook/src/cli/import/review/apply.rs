@@ -1,4 +1,4 @@
-//! `daybook import review apply`: the decisions of a corrected file, each carried out for itself.
+//! `daybook import review apply`: applies the decisions of a corrected file one by one.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,8 +9,8 @@ use clap::Args;
 use daybook_commands::import::{Reason, Reject};
 use daybook_commands::review::{Corrected, Decision, read_file};
 
-use super::outcome::{Given, Report};
-use super::waiting::Waiting;
+use super::queue::ReviewQueue;
+use super::report::{Report, RequestedDecision};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, counted};
 use crate::settings::Settings;
@@ -18,30 +18,29 @@ use crate::wiring::{Backend, IfMissing, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The corrected file: of its columns `id` and `decision` are read
+    /// Corrected file; only its columns `id` and `decision` are read
     file: PathBuf,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
-/// A file, read.
 #[derive(Default)]
-struct Read {
-    given: Vec<Given>,
+struct CorrectedFile {
+    given: Vec<RequestedDecision>,
     rejects: Vec<Reject>,
 }
 
-impl Read {
-    fn file(path: &Path) -> anyhow::Result<Self> {
+impl CorrectedFile {
+    fn read(path: &Path) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read `{}`", path.display());
         let lines = File::open(path).map_err(anyhow::Error::from).and_then(|file| Ok(read_file(file)?));
         let (mut read, mut seen) = (Self::default(), HashSet::new());
         for line in lines.with_context(cannot)? {
             match line {
                 Ok(line) if seen.insert(line.reservation.clone()) => read.given.push(given(line)),
-                // Of two decisions on one reservation nobody could say which is meant.
+                // Two decisions on one reservation contradict each other.
                 Ok(Corrected { place, .. }) => {
                     read.rejects.push(Reject { place, field: Some("id"), reason: Reason::DuplicateId });
                 }
@@ -55,31 +54,31 @@ impl Read {
         let decided = self.given.iter().filter(|given| given.decision != Decision::Keep).count() as u64;
         let kept = self.given.len() as u64 - decided;
         format!(
-            "This records what {} meant, and leaves {} in review. The event log keeps for ever what is recorded.",
-            counted(decided, "wish was", "wishes were"),
+            "This records a decision on {} and leaves {} in review. Recorded events cannot be removed.",
+            counted(decided, "requested time", "requested times"),
             counted(kept, "reservation", "reservations")
         )
     }
 }
 
-fn given(Corrected { place, reservation, decision }: Corrected) -> Given {
-    Given { place: Some(place), reservation, decision }
+fn given(Corrected { place, reservation, decision }: Corrected) -> RequestedDecision {
+    RequestedDecision { place: Some(place), reservation, decision }
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { file, consent, format } = arguments;
-    let read = Read::file(&file)?;
-    consent.to(read.describe()).await?;
+    let Arguments { file, confirmation, format } = arguments;
+    let read = CorrectedFile::read(&file)?;
+    confirmation.require(read.describe()).await?;
     let report =
         with_engine(settings, IfMissing::Refused, async |backend| apply(backend, read).await).await?;
     format.print(&report, || report.describe())?;
     Ok(report.exit())
 }
 
-async fn apply(backend: &Backend, read: Read) -> anyhow::Result<Report> {
+async fn apply(backend: &Backend, read: CorrectedFile) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
-    let waiting = Waiting::open(backend).await?;
-    let mut report = Report::of(backend, &waiting, read.given).await?;
+    let waiting = ReviewQueue::open(backend).await?;
+    let mut report = Report::apply(backend, &waiting, read.given).await?;
     read.rejects.into_iter().for_each(|reject| report.reject(reject));
     Ok(report)
 }

@@ -1,12 +1,12 @@
-//! `daybook import review decide`: what one wish means, or all that are written alike.
+//! `daybook import review decide`: decides the time of one reservation, or of all with the same text.
 
 use clap::Args;
 use daybook_commands::review::Decision;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
 
-use super::outcome::{Given, Report};
-use super::waiting::Waiting;
+use super::queue::ReviewQueue;
+use super::report::{Report, RequestedDecision};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
@@ -15,36 +15,36 @@ use crate::wiring::{Backend, IfMissing, with_engine};
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
-    which: Which,
+    selection: ReservationSelection,
     #[command(flatten)]
-    what: What,
+    answer: DecisionArguments,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct Which {
+struct ReservationSelection {
     /// Id of the reservation
     #[arg(value_name = "ID", value_parser = parse_id)]
     reservation: Option<ReservationId>,
-    /// All that await review and in which the patient wrote this
+    /// All reservations in review with this text
     #[arg(long, value_name = "TEXT")]
     all_like: Option<String>,
 }
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-struct What {
-    /// The patient meant this time, HH:MM
+struct DecisionArguments {
+    /// The time that the patient meant, HH:MM
     #[arg(long, value_name = "HH:MM")]
     time: Option<ClockTime>,
-    /// The patient meant this half of the day, MORNING or AFTERNOON
+    /// The half-day that the patient meant, MORNING or AFTERNOON
     #[arg(long, value_name = "PERIOD")]
     period: Option<Period>,
-    /// Nobody can tell: leave it in review
+    /// Leave it in review
     #[arg(long)]
     keep: bool,
 }
@@ -53,54 +53,58 @@ fn parse_id(text: &str) -> Result<ReservationId, String> {
     ReservationId::parse(text).map_err(|error| error.to_string())
 }
 
-impl What {
+impl DecisionArguments {
     fn decision(&self) -> Decision {
         let time = self.time.map(ReviewedTime::At);
         time.or(self.period.map(ReviewedTime::Period)).map_or(Decision::Keep, Decision::ReviewedTime)
     }
 }
 
-impl Which {
+impl ReservationSelection {
     fn describe(&self) -> String {
         match &self.reservation {
             Some(reservation) => format!("reservation {reservation}"),
-            // What patients wrote is not repeated, though it stands on the command line.
-            None => "every reservation in review with the text that was given".to_owned(),
+            // The patient's text is not repeated, although it is on the command line.
+            None => "every reservation in review with this text".to_owned(),
         }
     }
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { which, what, consent, format } = arguments;
-    let decision = what.decision();
-    let whom = which.describe();
-    consent
-        .to(match decision {
-            Decision::Keep => format!("This leaves {whom} in review."),
+    let Arguments { selection, answer, confirmation, format } = arguments;
+    let decision = answer.decision();
+    let subject = selection.describe();
+    confirmation
+        .require(match decision {
+            Decision::Keep => format!("This leaves {subject} in review."),
             Decision::ReviewedTime(ReviewedTime::At(start)) => {
-                format!("This records that {whom} was meant for {start}.")
+                format!("This records that {subject} was meant for {start}.")
             }
             Decision::ReviewedTime(ReviewedTime::Period(period)) => {
-                format!("This records that {whom} was meant for the {}.", period.as_str())
+                format!("This records that {subject} was meant for the {}.", period.as_str())
             }
         })
         .await?;
     let report =
-        with_engine(settings, IfMissing::Refused, async |backend| decide(backend, which, decision).await)
+        with_engine(settings, IfMissing::Refused, async |backend| decide(backend, selection, decision).await)
             .await?;
     format.print(&report, || report.describe())?;
     Ok(report.exit())
 }
 
-async fn decide(backend: &Backend, which: Which, decision: Decision) -> anyhow::Result<Report> {
+async fn decide(
+    backend: &Backend,
+    selection: ReservationSelection,
+    decision: Decision,
+) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
-    let waiting = Waiting::open(backend).await?;
-    let mut ids: Vec<ReservationId> = which.reservation.into_iter().collect();
-    if let Some(text) = &which.all_like {
-        for unread in waiting.written(text).await? {
+    let waiting = ReviewQueue::open(backend).await?;
+    let mut ids: Vec<ReservationId> = selection.reservation.into_iter().collect();
+    if let Some(text) = &selection.all_like {
+        for unread in waiting.with_text(text).await? {
             ids.push(ReservationId::parse(unread.id)?);
         }
     }
-    let given = ids.into_iter().map(|reservation| Given { place: None, reservation, decision });
-    Report::of(backend, &waiting, given.collect()).await
+    let given = ids.into_iter().map(|reservation| RequestedDecision { place: None, reservation, decision });
+    Report::apply(backend, &waiting, given.collect()).await
 }

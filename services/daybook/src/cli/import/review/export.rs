@@ -1,4 +1,4 @@
-//! `daybook import review export`: all that awaits review as a file for a spreadsheet. Only its owner may read it.
+//! `daybook import review export`: all reservations in review as a CSV file. Only its owner may read the file.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
@@ -11,18 +11,18 @@ use daybook_commands::review::write_file;
 use daybook_projections::query::Unread;
 use serde::Serialize;
 
-use super::waiting::{Filter, Waiting, file_row};
+use super::queue::{Filter, ReviewQueue, file_row};
 use crate::exit::Exit;
 use crate::output::{Format, counted};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_engine};
 
-/// Nobody but the owner may read what patients wrote.
+/// Only the owner may read patients' texts.
 const OWNER_ONLY: u32 = 0o600;
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
-    /// The file to write; it must not be there yet
+    /// File to write; it must not exist yet
     file: PathBuf,
     #[command(flatten)]
     filter: Filter,
@@ -39,15 +39,16 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { file, filter, format } = arguments;
     let cannot = || format!("cannot write `{}`", file.display());
     let waiting =
-        with_engine(settings, IfMissing::Refused, async |backend| look(backend, &filter).await).await?;
+        with_engine(settings, IfMissing::Refused, async |backend| read(backend, &filter).await).await?;
     create(&file).and_then(|output| write(output, &waiting)).with_context(cannot)?;
     let exported = Exported { reservations: waiting.len() };
     format.print(&exported, || {
         let reservations = counted(exported.reservations as u64, "reservation", "reservations");
         let file = file.display();
         format!(
-            "{reservations} written to `{file}`, with what patients wrote: keep it safe. Fill in the column `decision` with a \
-             time, MORNING, AFTERNOON or nothing, and run `daybook import review apply {file}`."
+            "{reservations} written to `{file}`. The file contains patients' texts: keep it safe.\n\
+             Fill in the column `decision` with a time, MORNING, AFTERNOON or nothing.\n\
+             Next: daybook import review apply {file}"
         )
     })?;
     Ok(Exit::Done)
@@ -61,6 +62,6 @@ fn write(output: File, waiting: &[Unread]) -> io::Result<()> {
     write_file(BufWriter::new(output), waiting.iter().map(file_row))
 }
 
-async fn look(backend: &Backend, filter: &Filter) -> anyhow::Result<Vec<Unread>> {
-    Waiting::open(backend).await?.list(filter).await
+async fn read(backend: &Backend, filter: &Filter) -> anyhow::Result<Vec<Unread>> {
+    ReviewQueue::open(backend).await?.list(filter).await
 }

@@ -1,12 +1,12 @@
-//! `daybook import review list`: which reservations wait for somebody to say what their wish means.
+//! `daybook import review list`: the reservations whose time could not be read.
 
 use clap::Args;
 use daybook_projections::query::Unread;
 use serde::Serialize;
 
-use super::waiting::{Filter, Waiting};
+use super::queue::{Filter, ReviewQueue};
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table, counted};
+use crate::output::{Align, Format, Table, grouped, printable};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_engine};
 
@@ -14,7 +14,7 @@ use crate::wiring::{Backend, IfMissing, with_engine};
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     filter: Filter,
-    /// So many at most
+    /// Longest list
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     limit: usize,
     #[command(flatten)]
@@ -22,34 +22,34 @@ pub(in crate::cli) struct Arguments {
 }
 
 #[derive(Serialize)]
-struct Listed {
-    /// All there are.
+struct ReviewList {
+    /// Number of all reservations in review.
     waiting: usize,
-    /// The first of them.
+    /// The first ones.
     reservations: Vec<Unread>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let listed =
-        with_engine(settings, IfMissing::Refused, async |backend| look(backend, &arguments).await).await?;
-    arguments.format.print(&listed, || describe(&listed))?;
+    let list =
+        with_engine(settings, IfMissing::Refused, async |backend| read(backend, &arguments).await).await?;
+    arguments.format.print(&list, || describe(&list))?;
     Ok(Exit::Done)
 }
 
-async fn look(backend: &Backend, arguments: &Arguments) -> anyhow::Result<Listed> {
-    let mut reservations = Waiting::open(backend).await?.list(&arguments.filter).await?;
+async fn read(backend: &Backend, arguments: &Arguments) -> anyhow::Result<ReviewList> {
+    let mut reservations = ReviewQueue::open(backend).await?.list(&arguments.filter).await?;
     let waiting = reservations.len();
     reservations.truncate(arguments.limit);
-    Ok(Listed { waiting, reservations })
+    Ok(ReviewList { waiting, reservations })
 }
 
-fn describe(listed: &Listed) -> String {
-    if listed.waiting == 0 {
+fn describe(list: &ReviewList) -> String {
+    if list.waiting == 0 {
         return "Nothing awaits review.".to_owned();
     }
-    let columns = ["id", "date", "weekday", "service", "status", "reason", "what the patient wrote"];
+    let columns = ["id", "date", "weekday", "service", "status", "reason", "text of the patient"];
     let mut table = Table::new(&columns.map(|column| (column, Align::Left)));
-    for unread in &listed.reservations {
+    for unread in &list.reservations {
         table.row([
             unread.id.clone(),
             unread.date.to_string(),
@@ -57,20 +57,15 @@ fn describe(listed: &Listed) -> String {
             unread.service.clone(),
             unread.status.to_string(),
             unread.reason.to_string(),
-            on_one_line(&unread.text),
+            printable(&unread.text),
         ]);
     }
-    let more = listed.waiting - listed.reservations.len();
+    let more = list.waiting - list.reservations.len();
     let more = match more {
         0 => String::new(),
-        more => format!("and {} (--limit)\n", counted(more as u64, "more", "more")),
+        more => format!("and {} more (--limit)\n", grouped(more as u64)),
     };
-    format!("{table}{more}")
-}
-
-/// A text as one line of a terminal shows it: whoever wrote it cannot move the cursor with it.
-fn on_one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    format!("{table}{more}Next: daybook import review decide ID --time HH:MM")
 }
 
 #[cfg(test)]
@@ -83,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_stays_on_its_line_and_what_is_not_listed_is_counted() {
+    fn a_text_stays_on_its_line_and_unlisted_reservations_are_counted() {
         let unread = Unread {
             id: "old-1".to_owned(),
             date: "2025-03-28".parse().unwrap(),
@@ -92,10 +87,10 @@ mod tests {
             text: "저녁\n\u{1b}[2J".to_owned(),
             reason: Ambiguity::NotATime,
         };
-        let text = describe(&Listed { waiting: 3, reservations: vec![unread] });
+        let text = describe(&ReviewList { waiting: 3, reservations: vec![unread] });
         let row =
-            "old-1  2025-03-28  Fri      SKIN_CARE  PENDING  NOT_A_TIME  저녁  [2J\nand 2 more (--limit)";
+            "old-1  2025-03-28  Fri      SKIN_CARE  PENDING  NOT_A_TIME  저녁··[2J\nand 2 more (--limit)";
         assert!(text.contains(row), "{text}");
-        assert_eq!(describe(&Listed { waiting: 0, reservations: vec![] }), "Nothing awaits review.");
+        assert_eq!(describe(&ReviewList { waiting: 0, reservations: vec![] }), "Nothing awaits review.");
     }
 }

@@ -1,4 +1,4 @@
-//! `daybook migrate check --performance`: the runbook's query, its plan, and how long it took.
+//! `daybook migrate check --performance`: the query of the runbook, its execution plan and its duration.
 
 use chrono::Utc;
 use daybook_projections::runbook::{Performance, SMALL_TABLE, performance};
@@ -10,9 +10,8 @@ use crate::output::{Format, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::Backend;
 
-/// How the query was run, and whether that is well.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct PerformanceReport<'a> {
     is_as_expected: bool,
     #[serde(flatten)]
     performance: &'a Performance,
@@ -21,9 +20,10 @@ struct Shown<'a> {
 pub(super) async fn check(settings: &Settings, backend: &Backend, format: Format) -> anyhow::Result<Exit> {
     let today = settings.zone.local(Utc::now()).date();
     let performance = performance(&backend.pool.get().await?, today).await?;
-    let shown = Shown { is_as_expected: performance.is_as_expected(), performance: &performance };
-    format.print(&shown, || describe(&performance))?;
-    Ok(exit(shown.is_as_expected))
+    let report =
+        PerformanceReport { is_as_expected: performance.is_as_expected(), performance: &performance };
+    format.print(&report, || describe(&performance))?;
+    Ok(exit(report.is_as_expected))
 }
 
 fn describe(performance: &Performance) -> String {
@@ -39,12 +39,12 @@ fn describe(performance: &Performance) -> String {
 fn conclude(performance: &Performance) -> String {
     match performance.indexes.as_slice() {
         [] if performance.is_as_expected() => {
-            format!("No index was used, and none is worth it below {} reservations.", grouped(SMALL_TABLE))
+            format!("No index was used; below {} reservations that is expected.", grouped(SMALL_TABLE))
         }
         [] => {
-            "NO INDEX WAS USED: `daybook projection rebuild dynamic` makes all of them, and new statistics."
+            "NO INDEX WAS USED. Next: daybook projection rebuild dynamic, which creates all indexes and new statistics."
                 .to_owned()
         }
-        indexes => format!("Used: {}.", indexes.join(", ")),
+        indexes => format!("Indexes used: {}.", indexes.join(", ")),
     }
 }

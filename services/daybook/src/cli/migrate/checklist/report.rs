@@ -1,13 +1,14 @@
-//! The checklists as they are shown.
+//! The checklists and contacts, as data and for people.
 
+use daybook_domain::ClinicZone;
 use daybook_domain::routing::ChecklistItem;
 use daybook_projections::contacts::{self, Contact, Role};
 use daybook_projections::{Checklist, ItemDone};
 use serde::Serialize;
 
-use crate::output::{Align, Table};
+use crate::output::{Align, Table, timestamp, wrap};
 
-/// Asked for before anything begins.
+/// The checklist before the migration.
 const BEFORE_MIGRATION: [ChecklistItem; 7] = [
     ChecklistItem::BackupMade,
     ChecklistItem::RestoreTested,
@@ -18,69 +19,64 @@ const BEFORE_MIGRATION: [ChecklistItem; 7] = [
     ChecklistItem::StakeholdersNotified,
 ];
 
-/// What measures the rest of the list before the cleanup.
+/// The rest of the checklist before the cleanup is measured.
 const MEASURED: &str = "\
-How long the last stage has been steady, errors, and bookings are measured: `daybook migrate check --stage retired` shows \
-them.";
+Stability, errors and bookings are measured:
+daybook migrate check --stage retired";
 
-/// Both lists and the contacts.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    before_migration: Vec<Line>,
-    before_cleanup: Vec<Line>,
+    before_migration: Vec<ItemReport>,
+    before_cleanup: Vec<ItemReport>,
     contacts: Vec<Contact>,
     contacts_missing: Vec<Role>,
 }
 
-/// An item.
 #[derive(Debug, Serialize)]
-struct Line {
+struct ItemReport {
     item: ChecklistItem,
-    /// As the runbook asks for it.
+    /// The item in the words of the runbook.
     asks: &'static str,
     done: Option<ItemDone>,
     /// The command that does or records it.
     how: &'static str,
 }
 
-impl Line {
-    fn of(item: ChecklistItem, checklist: &Checklist) -> Self {
+impl ItemReport {
+    fn new(item: ChecklistItem, checklist: &Checklist) -> Self {
         let done = checklist.done.get(&item).cloned();
         Self { item, asks: asks(item), done, how: how_to(item) }
     }
 }
 
 impl Report {
-    pub(super) fn of(checklist: &Checklist, contacts: Vec<Contact>) -> Self {
-        let last_backup = Line {
+    pub(super) fn new(checklist: &Checklist, contacts: Vec<Contact>) -> Self {
+        let last_backup = ItemReport {
             item: ChecklistItem::BackupMade,
-            asks: "Final backup created, since the dynamic view answers everybody",
+            asks: "Final backup created since stage dynamic",
             done: checklist.final_backup.clone(),
             how: how_to(ChecklistItem::BackupMade),
         };
         Self {
-            before_migration: BEFORE_MIGRATION.iter().map(|item| Line::of(*item, checklist)).collect(),
-            before_cleanup: vec![Line::of(ChecklistItem::CleanupApproved, checklist), last_backup],
+            before_migration: BEFORE_MIGRATION.iter().map(|item| ItemReport::new(*item, checklist)).collect(),
+            before_cleanup: vec![ItemReport::new(ChecklistItem::CleanupApproved, checklist), last_backup],
             contacts_missing: contacts::missing(&contacts),
             contacts,
         }
     }
 
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, zone: ClinicZone) -> String {
         let mut parts = vec![
-            format!("Before the migration:\n{}", table(&self.before_migration)),
-            format!("Before the cleanup:\n{}{MEASURED}", table(&self.before_cleanup)),
-            format!("In an emergency:\n{}", self.contacts_table()),
+            describe_items("Before the migration", &self.before_migration, zone),
+            format!("{}\n{MEASURED}", describe_items("Before the cleanup", &self.before_cleanup, zone)),
         ];
         if !self.contacts_missing.is_empty() {
             let missing: Vec<&str> = self.contacts_missing.iter().map(|role| role.as_str()).collect();
-            parts.push(format!(
-                "Not filled in: {}. `{}` fills them in.",
-                missing.join(", "),
-                how_to(ChecklistItem::ContactsFilled)
-            ));
+            let how = how_to(ChecklistItem::ContactsFilled);
+            parts.push(format!("Not filled in: {}.\nNext: {how}", missing.join(", ")));
         }
-        parts.join("\n")
+        parts.push(format!("Emergency contacts:\n{}", self.contacts_table()));
+        parts.join("\n\n")
     }
 
     fn contacts_table(&self) -> Table {
@@ -93,29 +89,22 @@ impl Report {
     }
 }
 
-fn table(lines: &[Line]) -> Table {
-    let mut table = Table::new(&[
-        ("", Align::Left),
-        ("item", Align::Left),
-        ("done", Align::Left),
-        ("by", Align::Left),
-        ("evidence, or what does it", Align::Left),
-    ]);
-    for line in lines {
-        let (when, by, shows) = match &line.done {
-            Some(done) => {
-                let when = done.recorded_at.format("%Y-%m-%d %H:%MZ").to_string();
-                (when, done.actor.clone(), done.evidence.to_string())
-            }
-            None => ("no".to_owned(), String::new(), format!("{}: `{}`", line.asks, line.how)),
-        };
-        let mark = if line.done.is_some() { "[x]" } else { "[ ]" };
-        table.row([mark.to_owned(), line.item.to_string(), when, by, shows]);
+/// Items that are not done first, with what the runbook asks for and the command that does or records it.
+fn describe_items(list: &str, items: &[ItemReport], zone: ClinicZone) -> String {
+    let (done, open): (Vec<_>, Vec<_>) = items.iter().partition(|item| item.done.is_some());
+    let mut lines = vec![format!("{list}: {} of {} items are done.", done.len(), items.len())];
+    for ItemReport { item, asks, how, .. } in open {
+        lines.push(format!("[ ]  {item}: {asks}\n     {how}"));
     }
-    table
+    for item in done {
+        let Some(ItemDone { recorded_at, actor, evidence, .. }) = &item.done else { continue };
+        let (item, at) = (item.item, timestamp(zone, *recorded_at));
+        lines.push(format!("[x]  {item}: {at} by {actor}\n{}", wrap(&format!("     {evidence}"))));
+    }
+    lines.join("\n")
 }
 
-/// The runbook's words.
+/// The item in the words of the runbook.
 const fn asks(item: ChecklistItem) -> &'static str {
     match item {
         ChecklistItem::BackupMade => "Full database backup created",
@@ -129,8 +118,8 @@ const fn asks(item: ChecklistItem) -> &'static str {
     }
 }
 
-/// The command that does an item, or records it.
-pub(super) const fn how_to(item: ChecklistItem) -> &'static str {
+/// The command that does or records an item.
+pub(in crate::cli::migrate) const fn how_to(item: ChecklistItem) -> &'static str {
     match item {
         ChecklistItem::BackupMade => "daybook backup FOLDER",
         ChecklistItem::RestoreTested => "daybook restore FOLDER --verify",

@@ -1,5 +1,5 @@
-//! What an audit found and a repair changed, as data and for people: ids, types, positions and names of columns, never what
-//! stands in them.
+//! The report of an audit and of repairs, as data and for people. It has ids, types, positions and column names, and must never
+//! show a value.
 
 use std::fmt::Write as _;
 
@@ -8,25 +8,24 @@ use serde::Serialize;
 
 use crate::output::{Align, Table, counted};
 
-/// What was found.
 #[derive(Serialize)]
-pub(super) struct Found {
-    /// Whether every view that was audited has applied what the log holds.
+pub(super) struct AuditReport {
+    /// Whether every audited view has applied the whole log.
     pub(super) agrees: bool,
-    /// One for each generation.
+    /// One per generation.
     pub(super) audits: Vec<Audit>,
-    /// What was repaired before.
+    /// Repairs before the audit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) repaired: Vec<Repaired>,
 }
 
-impl From<Vec<Audit>> for Found {
+impl From<Vec<Audit>> for AuditReport {
     fn from(audits: Vec<Audit>) -> Self {
         Self { agrees: audits.iter().all(Audit::agrees), audits, repaired: Vec::new() }
     }
 }
 
-pub(super) fn describe(found: &Found) -> String {
+pub(super) fn describe(found: &AuditReport) -> String {
     let mut text = String::new();
     for audit in &found.audits {
         // Writing into a String cannot fail.
@@ -37,11 +36,10 @@ pub(super) fn describe(found: &Found) -> String {
         for table in &audit.tables {
             let rows = counted(table.differing, "row", "rows");
             let (name, ids) = (table.table, table.ids.join(", "));
-            let _ = writeln!(text, "{name}: {rows} not as the log has it: {ids}.");
+            let _ = writeln!(text, "{name}: {rows} differ from the log: {ids}.");
         }
         if !audit.tables.is_empty() {
-            let _ =
-                writeln!(text, "`daybook projection rebuild {}` writes them anew.", audit.generation.model);
+            let _ = writeln!(text, "Next: daybook projection rebuild {}", audit.generation.model);
         }
     }
     text
@@ -60,20 +58,20 @@ fn conclusion(audit: &Audit) -> String {
             "{generation} has applied all {events} of {streams} up to position {position}{apart}."
         );
     }
-    let pages = counted(*disagreeing, "page does not agree", "pages do not agree");
-    let listed = if *disagreeing > audit.pages.len() as u64 { ", the first of them below" } else { "" };
+    let pages = counted(*disagreeing, "day differs", "days differ");
+    let listed = if *disagreeing > audit.pages.len() as u64 { ", the first ones below" } else { "" };
     format!(
-        "{generation} has NOT applied all {events} of {streams} up to position {position}{apart}: {pages}{listed}. \
-         `--repair all`, a day or a reservation's id mends them."
+        "{generation} has NOT applied all {events} of {streams} up to position {position}{apart}: {pages}{listed}.\n\
+         Next: daybook projection audit {generation} --repair all"
     )
 }
 
 fn describe_page(page: &PageFinding) -> String {
     let (stream, in_log, applied) = (&page.stream, page.in_log.total(), page.applied.total());
-    let rows = counted(page.differing, "row is", "rows are");
-    let mut text = format!("\n{stream}: {in_log} in the log, {applied} applied; {rows} at fault.\n");
+    let rows = counted(page.differing, "row", "rows");
+    let mut text = format!("\n{stream}: {in_log} in the log, {applied} applied; {rows} differ.\n");
     if page.rows.is_empty() {
-        text.push_str("The number beside the day's digest is wrong.\n");
+        text.push_str("The count beside the digest of the day is wrong.\n");
         return text;
     }
     let mut table = Table::new(&[
@@ -81,11 +79,11 @@ fn describe_page(page: &PageFinding) -> String {
         ("fault", Align::Left),
         ("in the log", Align::Right),
         ("applied", Align::Right),
-        ("passed over", Align::Left),
+        ("missing events", Align::Left),
     ]);
     for row in &page.rows {
         let (in_log, applied) = (row.in_log.to_string(), row.applied.to_string());
-        table.row([row.id.clone(), word(row.fault).to_owned(), in_log, applied, passed_over(row)]);
+        table.row([row.id.clone(), word(row.fault).to_owned(), in_log, applied, missing_events(row)]);
     }
     // As above.
     let _ = write!(text, "{table}");
@@ -94,19 +92,19 @@ fn describe_page(page: &PageFinding) -> String {
 
 const fn word(fault: Fault) -> &'static str {
     match fault {
-        Fault::NoRow => "not there",
+        Fault::NoRow => "missing",
         Fault::Behind => "behind",
-        Fault::Ahead => "applied too much",
+        Fault::Ahead => "ahead",
         Fault::AnotherDay => "on another day",
         Fault::Unknown => "not in the log",
         Fault::NotErased => "shows a forgotten patient",
     }
 }
 
-fn passed_over(row: &RowFinding) -> String {
+fn missing_events(row: &RowFinding) -> String {
     let named = row.missing.iter().map(|missing| format!("{} at {}", missing.kind, missing.position));
     if row.fault == Fault::Behind && row.missing.is_empty() {
-        return "cannot be told".to_owned();
+        return "unknown".to_owned();
     }
     named.collect::<Vec<_>>().join(", ")
 }
@@ -118,7 +116,7 @@ pub(super) fn describe_repairs(repaired: &[Repaired]) -> String {
         // As above.
         let _ = writeln!(
             text,
-            "{generation}, {date} at position {position}: {} written, {removed} taken out, {unchanged} as they should be.",
+            "{generation}, {date} at position {position}: {} written, {removed} removed, {unchanged} unchanged.",
             counted(*written, "row", "rows")
         );
         for row in rows {

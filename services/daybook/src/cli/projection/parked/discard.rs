@@ -1,12 +1,12 @@
-//! `daybook projection parked discard`: an event that can never be taken in is left out of every view, for ever.
+//! `daybook projection parked discard`: every view leaves out an event that can never be applied.
 
 use clap::Args;
 use daybook_event_log::Position;
 use daybook_projections::parked::{self, Discard, Mended};
 
-use super::mended::describe;
+use super::outcome::describe;
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator, with_backend};
@@ -15,36 +15,35 @@ use crate::wiring::{Backend, IfMissing, operator, with_backend};
 pub(in crate::cli) struct Arguments {
     /// Position of the event
     position: Position,
-    /// Why; it is kept with the decision. Write no patient's name here
+    /// Reason; it is recorded with the decision. Write no patient's name here
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { position, reason, consent, format } = arguments;
+    let Arguments { position, reason, confirmation, format } = arguments;
     if reason.trim().is_empty() {
-        return Err(UsageError("--reason: say why the event is left out".to_owned()).into());
+        return Err(UsageError("--reason is empty; say why the event is left out".to_owned()).into());
     }
     let what = format!(
-        "The event at position {position} is left out of every view for ever, also of those that are built later; what waits \
-         behind it is taken in. It stays in the log, but nobody will see what it says."
+        "This leaves the event at position {position} out of every view for good, including views that are built later. Events that \
+         wait for it are applied. The event stays in the log, but no view will show its contents."
     );
-    consent.to(what).await?;
-    let discarded = with_backend(settings, IfMissing::Refused, async |backend| {
-        leave_out(backend, position, reason).await
-    })
-    .await?;
+    confirmation.require(what).await?;
+    let discarded =
+        with_backend(settings, IfMissing::Refused, async |backend| discard(backend, position, reason).await)
+            .await?;
     format.print(&discarded, || {
         format!("The event at position {position} is discarded.\n{}", describe(&discarded))
     })?;
     Ok(Exit::Done)
 }
 
-async fn leave_out(backend: &Backend, position: Position, reason: String) -> anyhow::Result<Vec<Mended>> {
+async fn discard(backend: &Backend, position: Position, reason: String) -> anyhow::Result<Vec<Mended>> {
     let discard = Discard { actor: operator(), reason };
     Ok(parked::discard(&*backend.log, &backend.vault, &backend.pool, position, &discard).await?)
 }

@@ -1,10 +1,10 @@
-//! `daybook projection parked retry`: what is held up is taken in, in the order of the log and in one transaction.
+//! `daybook projection parked retry`: parked events are applied in the order of the log, in one transaction.
 
 use clap::Args;
 use daybook_projections::BlockingKey;
 use daybook_projections::parked::{self, Mended, Mending};
 
-use super::mended::describe;
+use super::outcome::describe;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
@@ -13,14 +13,14 @@ use crate::wiring::{Backend, IfMissing, with_backend};
 #[derive(Args)]
 #[group(id = "what", required = true, multiple = false, args = ["held_up", "all"])]
 pub(in crate::cli) struct Arguments {
-    /// What is held up, as `list` names it: a reservation, a closure, a stream, or an event
+    /// What is blocked, as `list` names it: a reservation, a closure, a stream or an event
     #[arg(value_name = "HELD_UP")]
     held_up: Option<String>,
     /// Everything that is parked
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    consent: Confirmation,
+    confirmation: Confirmation,
     #[command(flatten)]
     format: Format,
 }
@@ -39,10 +39,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         Mending::One(held_up) => format!("the parked events of {held_up}"),
     };
     let what = format!(
-        "This takes {what} in, in the order of the log. The views stand still meanwhile. Where one fails again nothing is \
-         changed."
+        "This applies {what} in the order of the log. The views pause meanwhile. If an event fails again, nothing changes."
     );
-    arguments.consent.to(what).await?;
+    arguments.confirmation.require(what).await?;
     let mended =
         with_backend(settings, IfMissing::Refused, async |backend| retry(backend, &mending).await).await?;
     arguments.format.print(&mended, || describe(&mended))?;

@@ -1,10 +1,10 @@
-//! `daybook projection parked show`: one parked event as it is stored, and why it is parked. What is sealed stays sealed.
+//! `daybook projection parked show`: a parked event as it is stored, and its cause. Sealed details stay sealed.
 
 use clap::Args;
 use daybook_event_log::{Position, RecordedEvent};
 use daybook_projections::parked::{self, ParkedEvent};
 
-use crate::cli::events::{Stored, describe_event};
+use crate::cli::events::{StoredEvent, describe_event};
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::settings::Settings;
@@ -18,11 +18,11 @@ pub(in crate::cli) struct Arguments {
     format: Format,
 }
 
-/// What is shown.
+/// What is report.
 #[derive(serde::Serialize)]
-struct Shown<'a> {
+struct ParkedReport<'a> {
     #[serde(flatten)]
-    event: Stored<'a>,
+    event: StoredEvent<'a>,
     parked: &'a ParkedEvent,
 }
 
@@ -30,14 +30,17 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let (parked, event) =
         with_backend(settings, IfMissing::Refused, async |backend| find(backend, arguments.position).await)
             .await?;
-    let shown = Shown { event: Stored::new(&event)?, parked: &parked };
-    arguments.format.print(&shown, || {
-        let cause = parked.cause.as_deref().unwrap_or("it waits behind another event");
+    let report = ParkedReport { event: StoredEvent::new(&event)?, parked: &parked };
+    arguments.format.print(&report, || {
+        let cause = parked.cause.as_deref().unwrap_or("it waits for another event");
         format!(
-            "{}\n    parked in {}: {cause}; held up: {}",
+            "{}\n    parked in {}: {cause}; blocked: {}\n\n\
+             Next: daybook projection parked retry {}, or parked discard {}",
             describe_event(&event),
             parked.generation,
-            parked.held_up
+            parked.held_up,
+            parked.held_up,
+            arguments.position
         )
     })?;
     Ok(Exit::Done)

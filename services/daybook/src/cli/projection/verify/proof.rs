@@ -1,4 +1,4 @@
-//! Proofs as files: written whole or not at all, and held against an exported log without opening a database.
+//! Proofs as files: written completely or not at all, and checked against an exported log without a database.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -11,39 +11,37 @@ use daybook_vault::Decryptor;
 use serde::Serialize;
 
 use super::report::name_days;
+use crate::atomic_file::{AtomicFile, check_free};
 use crate::cli::events::verify_export;
 use crate::exit::Exit;
 use crate::output::{Align, Format, ProgressBar, Table, counted, grouped, say};
-use crate::part::{AtomicFile, check_free};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_backend};
 
-/// Writes a proof to a file.
 pub(super) fn write(file: &Path, proof: &Proof, force: bool) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(proof)?;
     json.push(b'\n');
     let part = AtomicFile::create(file)?;
     part.out().write_all(&json).with_context(|| format!("cannot write `{}`", file.display()))?;
-    // Somebody may have made the file meanwhile.
+    // Another process may have created the file meanwhile.
     check_free(file, force)?;
     part.keep()?;
     say(format!(
-        "`{}` proves it for the first {} of the log; `daybook projection verify --check` holds it against an exported log.",
+        "`{}` proves it for the first {} of the log.\nTo check it: daybook projection verify --check FILE --log EXPORT",
         file.display(),
         counted(proof.events, "event", "events"),
     ));
     Ok(())
 }
 
-/// What was checked, with its conclusion.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct ProofReport<'a> {
     agrees: bool,
     #[serde(flatten)]
     checked: &'a Checked,
 }
 
-/// Holds a proof against an exported log.
+/// Checks a proof against an exported log.
 pub(super) async fn check(
     settings: &Settings,
     proof: &Path,
@@ -56,7 +54,7 @@ pub(super) async fn check(
     let exported = verify_export(log).await.with_context(|| format!("`{}`", log.display()))?;
     let keys = if with_keys { Some(load_keys(settings).await?) } else { None };
     let checked = fold(&read, exported, keys).await?;
-    format.print(&Shown { agrees: checked.agrees(), checked: &checked }, || describe(&checked))?;
+    format.print(&ProofReport { agrees: checked.agrees(), checked: &checked }, || describe(&checked))?;
     Ok(if checked.agrees() { Exit::Done } else { Exit::Failed })
 }
 
@@ -72,26 +70,26 @@ async fn fold(
     exported: Verified<BufReader<File>>,
     keys: Option<Decryptor>,
 ) -> anyhow::Result<Checked> {
-    let meter = ProgressBar::new("events");
-    let tell = |events: u64| {
-        meter.tell("folding the log", events, Some(events as f64 / proof.events.max(1) as f64));
+    let progress_bar = ProgressBar::new("events");
+    let on_progress = |events: u64| {
+        progress_bar.update("folding the log", events, Some(events as f64 / proof.events.max(1) as f64));
     };
-    Ok(check_proof(proof, exported, keys, &tell).await?)
+    Ok(check_proof(proof, exported, keys, &on_progress).await?)
 }
 
 fn describe(checked: &Checked) -> String {
     let Checked { position, events, missing_events, views } = checked;
     let events = counted(*events, "event", "events");
     let mut lines = vec![if checked.agrees() {
-        format!("The exported log comes to what the proof says of its first {events}, position {position}.")
+        format!("The exported log matches the proof for its first {events}, up to position {position}.")
     } else {
         format!(
-            "The exported log DIFFERS from what the proof says of its first {events}, position {position}."
+            "The exported log DIFFERS from the proof within its first {events}, up to position {position}."
         )
     }];
     if *missing_events > 0 {
         lines.push(format!(
-            "The exported log is shorter: {} missing.",
+            "The exported log is too short: {} missing.",
             counted(*missing_events, "event is", "events are")
         ));
     }
@@ -103,7 +101,7 @@ fn describe(checked: &Checked) -> String {
     lines.push(table.to_string().trim_end().to_owned());
     lines.extend(views.iter().flat_map(describe_days));
     if views.iter().all(|view| view.details.is_none()) {
-        lines.push("Patients' details were left out; --with-keys checks them too.".to_owned());
+        lines.push("Patients' details were not checked; --with-keys checks them too.".to_owned());
     }
     lines.join("\n")
 }
@@ -117,12 +115,12 @@ fn describe_days(view: &CheckedView) -> Vec<String> {
     let Some(details) = &view.details else { return lines };
     if !details.differing_days.is_empty() {
         let days = name_days(&details.differing_days);
-        lines.push(format!("Days on which {generation} differs, patients' details included: {days}."));
+        lines.push(format!("Days on which {generation} differs in patients' details: {days}."));
     }
     if !details.untold_days.is_empty() {
         let days = name_days(&details.untold_days);
         lines.push(format!(
-            "Days whose details nobody can check, since patients were forgotten later ({generation}): {days}."
+            "Days whose details cannot be checked, because patients were forgotten later ({generation}): {days}."
         ));
     }
     lines

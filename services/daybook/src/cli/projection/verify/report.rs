@@ -1,4 +1,4 @@
-//! What a comparison tells people. It must never show more of a reservation than the comparison gives out.
+//! The report of a comparison. It must never show more of a reservation than the comparison returns.
 
 use std::fmt::Write as _;
 
@@ -7,16 +7,15 @@ use serde::Serialize;
 
 use crate::output::{Align, Table, counted, grouped};
 
-/// The verdict with its conclusion.
 #[derive(Serialize)]
-pub(super) struct Shown<'a> {
+pub(super) struct VerdictReport<'a> {
     agrees: bool,
     kept_digests_agree: bool,
     #[serde(flatten)]
     verdict: &'a Verdict,
 }
 
-impl<'a> From<&'a Verdict> for Shown<'a> {
+impl<'a> From<&'a Verdict> for VerdictReport<'a> {
     fn from(verdict: &'a Verdict) -> Self {
         Self { agrees: verdict.agrees(), kept_digests_agree: verdict.wrong_digests.is_empty(), verdict }
     }
@@ -30,7 +29,7 @@ pub(super) fn describe(verdict: &Verdict) -> String {
     }
     if !verdict.wrong_digests.is_empty() {
         lines.push(format!(
-            "Days whose kept digest is not that of their rows: {}. Rebuild the views.",
+            "Days whose stored digest does not match their rows: {}.\nNext: daybook projection rebuild all",
             name_days(&verdict.wrong_digests)
         ));
     }
@@ -49,11 +48,11 @@ fn conclusion(verdict: &Verdict) -> String {
         Mode::Quick => format!("the digests of {days} compared"),
     };
     if verdict.agrees() {
-        return format!("{names} say the same at position {position}: {how}.");
+        return format!("{names} agree at position {position}: {how}.");
     }
     let differing = counted(verdict.differing, "reservation differs", "reservations differ");
     let listed =
-        if verdict.differing > verdict.differences.len() as u64 { ", the first of them below" } else { "" };
+        if verdict.differing > verdict.differences.len() as u64 { ", the first ones below" } else { "" };
     format!("{names} DIFFER at position {position}: {how}, {differing}{listed}.")
 }
 
@@ -67,7 +66,7 @@ fn digests(verdict: &Verdict) -> Table {
     table
 }
 
-/// How many days, and which: as many as are named.
+/// The first days by name, and the number of the others.
 pub(super) fn name_days(days: &Days) -> String {
     let first: Vec<String> = days.first.iter().map(ToString::to_string).collect();
     let rest = days.total - days.first.len() as u64;
@@ -98,8 +97,8 @@ fn describe_difference(difference: &Difference) -> String {
     let mut table = Table::new(&[
         ("field", Align::Left),
         ("generation", Align::Left),
-        ("says", Align::Left),
-        ("its events say", Align::Left),
+        ("value", Align::Left),
+        ("value by its events", Align::Left),
         ("written by", Align::Left),
     ]);
     for field in fields {
@@ -121,9 +120,9 @@ fn describe_difference(difference: &Difference) -> String {
 fn describe_wrong(difference: &Difference) -> String {
     let wrong: Vec<String> = difference.wrong.iter().map(ToString::to_string).collect();
     match wrong.as_slice() {
-        [] => "both hold what their events say, so the two views fold these events differently".to_owned(),
-        [one] => format!("{one} does not hold what its events say"),
-        several => format!("{} do not hold what their events say", several.join(" and ")),
+        [] => "both match their events, so the two views apply these events differently".to_owned(),
+        [one] => format!("{one} does not match its events"),
+        several => format!("{} do not match their events", several.join(" and ")),
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_declared_is_said_in_one_line_without_what_there_is_none_of() {
+    fn declared_differences_fill_one_line_without_empty_kinds() {
         let all = Declared {
             exact: 12_409,
             service_without_enum_value: 4,
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn days_that_are_not_named_are_counted() {
+    fn unnamed_days_are_counted() {
         let first = vec![chrono::NaiveDate::MIN];
         let day = chrono::NaiveDate::MIN.to_string();
         assert_eq!(name_days(&Days { total: 1, first: first.clone() }), day);

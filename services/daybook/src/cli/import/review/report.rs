@@ -1,4 +1,4 @@
-//! What came of decisions, one by one. Nothing that a patient wrote stands in it.
+//! The outcome of decisions, one by one. It must never contain a patient's text.
 
 use daybook_commands::import::{Place, Reject};
 use daybook_commands::review::{Came, Decision, Reading};
@@ -6,38 +6,35 @@ use daybook_domain::ReservationId;
 use daybook_event_log::Position;
 use serde::Serialize;
 
-use super::waiting::Waiting;
+use super::queue::ReviewQueue;
 use crate::exit::Exit;
 use crate::output::{Align, ProgressBar, Table, grouped};
 use crate::wiring::{Backend, operator_now};
 
-/// A decision as it was given.
-pub(super) struct Given {
-    /// Its line, where it comes from a file.
+pub(super) struct RequestedDecision {
+    /// Its line in the file.
     pub(super) place: Option<Place>,
     pub(super) reservation: ReservationId,
     pub(super) decision: Decision,
 }
 
-/// What came of decisions.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     applied: u64,
     already_so: u64,
     kept: u64,
     refused: u64,
-    decisions: Vec<Line>,
+    decisions: Vec<DecisionResult>,
     position: Option<Position>,
 }
 
-/// What came of one.
 #[derive(Debug, Serialize)]
-struct Line {
+struct DecisionResult {
     /// Its line in the file.
     line: Option<u64>,
     reservation: Option<ReservationId>,
     outcome: Outcome,
-    /// Why it was refused.
+    /// Reason of a refusal.
     reason: Option<String>,
 }
 
@@ -51,25 +48,29 @@ enum Outcome {
 }
 
 impl Report {
-    /// Carries decisions out, and waits until the views show them.
-    pub(super) async fn of(backend: &Backend, waiting: &Waiting, given: Vec<Given>) -> anyhow::Result<Self> {
+    /// Applies decisions, and waits until the views show them.
+    pub(super) async fn apply(
+        backend: &Backend,
+        waiting: &ReviewQueue,
+        given: Vec<RequestedDecision>,
+    ) -> anyhow::Result<Self> {
         let ids = given.iter().map(|given| given.reservation.clone()).collect();
         let dates = waiting.dates(ids).await?;
         let mut report = Self::default();
         let (mut readings, mut known) = (Vec::new(), Vec::new());
         for (given, date) in given.into_iter().zip(dates) {
-            let Given { place, reservation, decision } = given;
+            let RequestedDecision { place, reservation, decision } = given;
             match date {
                 Some(page) => {
                     readings.push(Reading { page, reservation: reservation.clone(), decision });
                     known.push((place, reservation));
                 }
-                None => report.refuse(place, Some(reservation), "there is no such reservation".to_owned()),
+                None => report.refuse(place, Some(reservation), "the reservation does not exist".to_owned()),
             }
         }
-        let (meter, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
-        let tell = |done: u64| meter.tell("deciding", done, Some(done as f64 / all));
-        let came = backend.commands.read_wishes(readings, &operator_now(), &tell).await?;
+        let (progress_bar, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
+        let on_progress = |done: u64| progress_bar.update("deciding", done, Some(done as f64 / all));
+        let came = backend.commands.read_wishes(readings, &operator_now(), &on_progress).await?;
         for ((place, reservation), came) in known.into_iter().zip(came) {
             report.add(place, reservation, came);
         }
@@ -80,7 +81,7 @@ impl Report {
         Ok(report)
     }
 
-    /// Adds what was wrong in a file.
+    /// Adds a line of a file that could not be read.
     pub(super) fn reject(&mut self, reject: Reject) {
         let reason = match reject.field {
             Some(field) => format!("{field}: {}", reject.reason),
@@ -125,20 +126,20 @@ impl Report {
         reason: Option<String>,
     ) {
         let line = place.and_then(|place| if let Place::Line(line) = place { Some(line) } else { None });
-        self.decisions.push(Line { line, reservation, outcome, reason });
+        self.decisions.push(DecisionResult { line, reservation, outcome, reason });
     }
 
-    /// How a command ends that carried them out.
+    /// The exit code of a command that applied decisions.
     pub(super) const fn exit(&self) -> Exit {
         if self.refused > 0 { Exit::Failed } else { Exit::Done }
     }
 
-    /// For people: how many of each, and which were refused.
+    /// Counts by outcome, then the refused decisions.
     pub(super) fn describe(&self) -> String {
-        let mut counts = Table::new(&[("what came of it", Align::Left), ("reservations", Align::Right)]);
+        let mut counts = Table::new(&[("outcome", Align::Left), ("reservations", Align::Right)]);
         let rows = [
             ("decided", self.applied),
-            ("so already", self.already_so),
+            ("decided already", self.already_so),
             ("left in review", self.kept),
             ("refused", self.refused),
         ];
@@ -149,15 +150,16 @@ impl Report {
             return counts.to_string();
         }
         let mut refused =
-            Table::new(&[("line", Align::Right), ("refused", Align::Left), ("why", Align::Left)]);
+            Table::new(&[("line", Align::Right), ("refused", Align::Left), ("reason", Align::Left)]);
         for line in self.decisions.iter().filter(|line| line.outcome == Outcome::Refused) {
             let number = line.line.map(|line| line.to_string()).unwrap_or_default();
             let id = line.reservation.as_ref().map_or("(not read)", ReservationId::as_str);
             refused.row([number, id.to_owned(), line.reason.clone().unwrap_or_default()]);
         }
         format!(
-            "{counts}\n{refused}\nWhat was refused stays as it was. A time on a day to come has to be open and its seat free: give \
-             another one, or the half of the day."
+            "{counts}\n{refused}\nRefused reservations were not changed. A future time has to be within opening hours and have\n\
+             a free seat.\n\
+             Next: decide again with another time or a half-day"
         )
     }
 }
@@ -172,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_refused_is_listed_with_line_and_reason_and_fails_the_command() {
+    fn refused_decisions_are_listed_with_line_and_reason_and_fail_the_command() {
         let id = |id: &str| ReservationId::parse(id).unwrap();
         let mut report = Report::default();
         report.add(Some(Place::Line(2)), id("a"), Came::AlreadySo);

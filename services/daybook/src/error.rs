@@ -1,7 +1,7 @@
-//! What is said about a failure: the error and its causes on one line, and the exit code that goes with it.
+//! Errors as text, with their causes on one line, and their exit codes.
 //!
-//! PostgreSQL's messages about values, and all its details, quote rows; they are left out here, so that no error can show
-//! a patient's name.
+//! An error must never show a patient's name: PostgreSQL's details and its messages about values quote rows, so they are left
+//! out.
 
 use std::error::Error;
 use std::io;
@@ -15,12 +15,12 @@ use crate::settings::SettingsError;
 /// Classes of PostgreSQL's codes whose messages may quote a value: data, integrity constraints, program limits.
 const CLASSES_ABOUT_VALUES: [&str; 3] = ["22", "23", "54"];
 
-/// A word on the command line that makes no sense, in the words that say what would.
+/// A wrong use of the command line, with a text that says what is right.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// The error and its causes, outermost first.
+/// The error and its causes, outermost first, on one line.
 pub fn describe(error: &anyhow::Error) -> String {
     let texts: Vec<String> = error.chain().map(describe_one).collect();
     texts.join(": ")
@@ -41,19 +41,19 @@ fn describe_refusal(refusal: &DbError) -> String {
     format!("PostgreSQL says: {} (SQLSTATE {code})", refusal.message())
 }
 
-/// How a program ends that ends with this error. A reader that has seen enough (`daybook events tail | head`) is none.
+/// The exit code for an error. A closed pipe is not a failure (`daybook events tail | head`).
 pub fn exit_for(error: &anyhow::Error) -> Exit {
     if error.chain().any(is_closed_pipe) {
         return Exit::Done;
     }
-    if error.chain().any(is_misuse) { Exit::Usage } else { Exit::Failed }
+    if error.chain().any(is_usage_error) { Exit::Usage } else { Exit::Failed }
 }
 
 fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn is_misuse(error: &(dyn Error + 'static)) -> bool {
+fn is_usage_error(error: &(dyn Error + 'static)) -> bool {
     let unattended = matches!(error.downcast_ref::<Unconfirmed>(), Some(Unconfirmed::Unattended));
     unattended || error.is::<UsageError>() || error.is::<SettingsError>()
 }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misuse_and_an_unattended_change_are_usage_errors() {
+    fn a_wrong_use_and_an_unconfirmed_change_without_a_terminal_are_usage_errors() {
         for error in [UsageError("no".to_owned()).into(), Unconfirmed::Unattended.into()] {
             assert_eq!(exit_for(&error), Exit::Usage);
         }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_seen_enough_is_no_failure() {
+    fn a_closed_pipe_is_not_a_failure() {
         let closed = io::Error::from(io::ErrorKind::BrokenPipe);
         assert_eq!(exit_for(&anyhow::Error::new(closed).context("cannot print")), Exit::Done);
     }

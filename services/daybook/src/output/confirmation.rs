@@ -1,4 +1,4 @@
-//! Consent to a change: said beforehand what it will do, then asked on a terminal, or given by `--yes`.
+//! Confirmation of a change: the command prints what it is going to do, then asks on a terminal, unless `--yes` was given.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -6,51 +6,51 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 use tokio::sync::oneshot;
 
-use super::say;
+use super::{say, wrap};
 
-/// Consent to a change.
+/// The option that confirms a change.
 #[derive(Args, Debug, Clone, Copy, Default)]
 pub(crate) struct Confirmation {
-    /// Do it without asking
+    /// Confirm the change without being asked
     #[arg(long, short)]
     yes: bool,
 }
 
-/// Why a change was not made. Nothing was done.
+/// Why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unconfirmed {
-    /// Nobody is there to be asked.
-    #[error("this changes something, and there is no terminal to ask on; give --yes if it is meant")]
+    /// There is no terminal to ask on.
+    #[error("Nothing was changed. Add --yes to confirm.")]
     Unattended,
     /// The answer was no.
-    #[error("nothing was changed")]
+    #[error("Nothing was changed.")]
     Declined,
     /// The answer could not be read.
-    #[error("the answer could not be read")]
+    #[error("Nothing was changed: the answer could not be read")]
     Unreadable(#[source] io::Error),
 }
 
 impl Confirmation {
-    /// Says what is to be done, and makes sure that it is meant.
-    pub(crate) async fn to(self, change: impl Display) -> Result<(), Unconfirmed> {
-        say(change);
+    /// Prints the change, and asks for confirmation unless it was given.
+    pub(crate) async fn require(self, change: impl Display) -> Result<(), Unconfirmed> {
+        say(wrap(&change.to_string()));
         if self.yes {
             return Ok(());
         }
         if !io::stdin().is_terminal() {
             return Err(Unconfirmed::Unattended);
         }
-        let answer = ask("Go on? [y/N] ").await.map_err(Unconfirmed::Unreadable)?;
+        let answer = ask("Continue? [y/N] ").await.map_err(Unconfirmed::Unreadable)?;
         if is_yes(&answer) { Ok(()) } else { Err(Unconfirmed::Declined) }
     }
 }
 
-/// Asks, and reads a line from standard input. On a thread of its own that nobody waits for: nothing ends a read from a
-/// terminal, and an interruption must.
+/// Asks, and reads a line from standard input. It reads on a detached thread: a read from a terminal cannot be cancelled, but
+/// an interruption has to end the command.
 pub(crate) async fn ask(question: &'static str) -> io::Result<String> {
     let (sender, answer) = oneshot::channel();
     std::thread::spawn(move || {
-        // Whoever asked may be gone.
+        // The command may have been interrupted.
         let _ = sender.send(read_answer(question));
     });
     answer.await.map_err(io::Error::other)?
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn consent_that_was_given_is_not_asked_for() {
-        Confirmation { yes: true }.to("this is a test").await.unwrap();
+    async fn a_confirmed_change_is_not_asked_about() {
+        Confirmation { yes: true }.require("this is a test").await.unwrap();
     }
 }

@@ -1,7 +1,6 @@
-//! `daybook restore --verify`: a backup restored into a scratch database, and everything in it held against what the manifest
-//! says.
+//! `daybook restore --verify`: restores a backup into a scratch database and compares everything with the manifest.
 //!
-//! The scratch database is dropped however this ends. Only a backup that agrees in everything is recorded as proven.
+//! The scratch database must not outlive the command. Only a backup without any difference is recorded as verified.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,92 +12,94 @@ use daybook_event_log::portable::{Compared, Progress};
 use daybook_event_log::{EventLog, Position};
 use daybook_projections::{Digest, FOLD_VERSION, Held, Name, PastReport, Until};
 
-use super::report::{Tried, TriedView, describe};
+use super::report::{VerifiedView, VerifyReport, describe};
 use super::restore_dumps;
 use crate::cli::backup::folder::{Backup, LOG_FILE};
 use crate::cli::backup::tools::Tools;
 use crate::cli::backup::{evidence, record};
 use crate::cli::events::verify_export;
-use crate::cli::projection::tell_rebuild;
+use crate::cli::projection::show_rebuild_progress;
 use crate::cli::signals::Signals;
+use crate::error::UsageError;
 use crate::exit::Exit;
-use crate::failure::UsageError;
-use crate::output::{Format, ProgressBar};
+use crate::output::{Format, ProgressBar, seconds};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, Purpose, Restored, Scratch, log_kind, with_backend};
 
-/// What the views of the scratch database are named.
+/// Name of the views in the scratch database.
 const NAME: &str = "restored";
 
 pub(super) async fn run(
     settings: &Settings,
     backup: &Backup,
-    meter: ProgressBar,
+    progress_bar: ProgressBar,
     format: Format,
 ) -> anyhow::Result<Exit> {
     check_rules(backup)?;
     let mut signals = Signals::take()?;
     let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
-        prove_and_record(settings, backend, backup, &meter, &mut signals).await
+        verify_and_record(settings, backend, backup, &progress_bar, &mut signals).await
     })
     .await;
-    drop(meter);
-    let Some(tried) = outcome? else { return Ok(Exit::Interrupted) };
-    format.print(&tried, || describe(&tried))?;
-    Ok(if tried.agrees { Exit::Done } else { Exit::Failed })
+    drop(progress_bar);
+    let Some(report) = outcome? else { return Ok(Exit::Interrupted) };
+    format.print(&report, || describe(&report, settings.zone))?;
+    Ok(if report.agrees { Exit::Done } else { Exit::Failed })
 }
 
-/// Digests of two versions of the rules cannot be compared.
+/// Digests of two fold versions cannot be compared.
 fn check_rules(backup: &Backup) -> anyhow::Result<()> {
     let version = backup.manifest.rules_version;
     if version != FOLD_VERSION {
         bail!(
-            "the backup's views were folded by version {version} of the rules, this release folds by {FOLD_VERSION}: prove \
-             it with the release that made it ({}); it can be restored with this one",
+            "the backup has digests of fold version {version}, but this release computes version {FOLD_VERSION}. Verify the backup \
+             with the release that made it ({}). This release can restore it",
             backup.manifest.product_version
         );
     }
     Ok(())
 }
 
-/// Nothing where a signal broke it off.
-async fn prove_and_record(
+/// Returns nothing if a signal interrupted it.
+async fn verify_and_record(
     settings: &Settings,
     backend: &Backend,
     backup: &Backup,
-    meter: &ProgressBar,
+    progress_bar: &ProgressBar,
     signals: &mut Signals,
-) -> anyhow::Result<Option<Tried>> {
+) -> anyhow::Result<Option<VerifyReport>> {
     check_same_log(settings, backend, backup).await?;
     backend.check_views_not_ahead().await?;
     let scratch = Scratch::create(backend, Purpose::Restore).await?;
-    let proven = tokio::select! {
-        proven = prove(settings, backend, &scratch, backup, meter) => proven.map(Some),
+    let verified = tokio::select! {
+        verified = verify(settings, backend, &scratch, backup, progress_bar) => verified.map(Some),
         () = signals.next() => Ok(None),
     };
     let removed = scratch.remove().await;
-    let Some(mut tried) = proven? else { return Ok(None) };
+    let Some(mut report) = verified? else { return Ok(None) };
     removed?;
-    if tried.agrees {
-        let recorded = record(backend, ChecklistItem::RestoreTested, describe_evidence(backup, &tried)).await;
-        tried.recorded_at = Some(recorded.context("the backup is proven, but that could not be recorded")?);
+    if report.agrees {
+        let recorded =
+            record(backend, ChecklistItem::RestoreTested, describe_evidence(backup, &report)).await;
+        report.recorded_at =
+            Some(recorded.context("the backup is verified, but that could not be recorded in the log")?);
     }
-    Ok(Some(tried))
+    Ok(Some(report))
 }
 
-fn describe_evidence(backup: &Backup, tried: &Tried) -> String {
-    let seconds: f64 = tried.seconds.values().sum();
-    format!("{}; restored beside the live database and found the same in {seconds:.1} s", evidence(backup))
+fn describe_evidence(backup: &Backup, report: &VerifyReport) -> String {
+    let duration = seconds(report.seconds.values().sum());
+    format!("{}; restored beside the live database without differences in {duration}", evidence(backup))
 }
 
-/// What is recorded in a log has to be about this very log.
+/// The log may record only the verification of its own backups.
 async fn check_same_log(settings: &Settings, backend: &Backend, backup: &Backup) -> anyhow::Result<()> {
     if backend.log_identity(settings).await?.as_ref() == Some(&backup.manifest.log) {
         return Ok(());
     }
     Err(UsageError(format!(
-        "`{}` is a backup of another event log than the one in use: name the installation that it was made of by --data-dir \
-         (DAYBOOK_DATA_DIR) or --database-url (DATABASE_URL), or restore it into an empty database",
+        "`{}` is a backup of a different event log. Name its own installation with --data-dir (DAYBOOK_DATA_DIR) or \
+         --database-url (DATABASE_URL), or restore the backup into an empty database",
         backup.name
     ))
     .into())
@@ -117,15 +118,15 @@ impl Steps {
     }
 }
 
-async fn prove(
+async fn verify(
     settings: &Settings,
     backend: &Backend,
     scratch: &Scratch,
     backup: &Backup,
-    meter: &ProgressBar,
-) -> anyhow::Result<Tried> {
+    progress_bar: &ProgressBar,
+) -> anyhow::Result<VerifyReport> {
     let mut steps = Steps { since: Instant::now(), seconds: BTreeMap::new() };
-    meter.enter("restoring");
+    progress_bar.start("restoring");
     let client = backend.pool.get().await?;
     let tools = Tools::find(&backend.config, &client).await?;
     drop(client);
@@ -135,30 +136,34 @@ async fn prove(
         restored.import(verify_export(&backup.file(LOG_FILE)).await?).await?;
     }
     steps.took("restoring");
-    let compared = compare(&*restored.log, backup, meter).await?;
+    let compared = compare(&*restored.log, backup, progress_bar).await?;
     let is_same_log = restored.first_event().await? == Some(backup.manifest.log.first_event);
     steps.took("comparing_the_log");
-    let views = build(&restored, backup, &compared, meter).await?;
+    let views = build(&restored, backup, &compared, progress_bar).await?;
     steps.took("building_the_views");
-    Ok(Tried::of(backup, is_same_log, compared, views, steps.seconds))
+    Ok(VerifyReport::new(backup, is_same_log, compared, views, steps.seconds))
 }
 
-async fn compare(log: &dyn EventLog, backup: &Backup, meter: &ProgressBar) -> anyhow::Result<Compared> {
+async fn compare(
+    log: &dyn EventLog,
+    backup: &Backup,
+    progress_bar: &ProgressBar,
+) -> anyhow::Result<Compared> {
     let exported = verify_export(&backup.file(LOG_FILE)).await.context(LOG_FILE)?;
     let all = backup.manifest.events.max(1);
-    let tell = |progress: Progress| {
-        meter.tell("comparing the log", progress.events, Some(progress.events as f64 / all as f64));
+    let on_progress = |progress: Progress| {
+        progress_bar.update("comparing the log", progress.events, Some(progress.events as f64 / all as f64));
     };
-    Ok(exported.compare(log, &tell).await?)
+    Ok(exported.compare(log, &on_progress).await?)
 }
 
-/// Builds from the restored log, with the restored keys, what each view held, at the position at which it did.
+/// Builds each view from the restored log and keys, at the position of its digest in the backup.
 async fn build(
     restored: &Restored,
     backup: &Backup,
     compared: &Compared,
-    meter: &ProgressBar,
-) -> anyhow::Result<Vec<TriedView>> {
+    progress_bar: &ProgressBar,
+) -> anyhow::Result<Vec<VerifiedView>> {
     let name: Name = NAME.parse()?;
     let mut by_position: BTreeMap<Position, Vec<&Held>> = BTreeMap::new();
     for held in &backup.manifest.views {
@@ -168,14 +173,14 @@ async fn build(
     for (position, held) in by_position {
         let until = place_in(restored, backup, compared, position)?;
         let models: Vec<ReadModel> = held.iter().map(|held| held.generation.model).collect();
-        let tell = |progress| tell_rebuild(meter, progress);
-        let built = restored.rebuild().past(&models, Until::Position(until), &name, &tell).await;
+        let on_progress = |progress| show_rebuild_progress(progress_bar, progress);
+        let built = restored.rebuild().past(&models, Until::Position(until), &name, &on_progress).await;
         views.extend(pair(&held, &built.context("the views could not be built from the restored log")?));
     }
     Ok(views)
 }
 
-/// Where a position of the backup's log is in the restored one. A dump keeps positions; an export has only its end.
+/// A position of the backup as a position of the restored log. A dump keeps positions; an export knows only its end.
 fn place_in(
     restored: &Restored,
     backup: &Backup,
@@ -187,14 +192,16 @@ fn place_in(
         return Ok(position);
     }
     if position != manifest.head {
-        bail!("a view was behind when the backup was made, so that nothing proves it: make another backup");
+        bail!(
+            "a view was behind when the backup was made, so the backup cannot be verified. Make another one"
+        );
     }
     Ok(compared.position)
 }
 
-fn pair(held: &[&Held], built: &PastReport) -> Vec<TriedView> {
+fn pair(held: &[&Held], built: &PastReport) -> Vec<VerifiedView> {
     let digests = held.iter().zip(&built.digests);
-    let view = |(held, digest): (&&Held, &Digest)| TriedView {
+    let view = |(held, digest): (&&Held, &Digest)| VerifiedView {
         held: (*held).clone(),
         restored_reservations: built.reservations,
         restored_digest: *digest,

@@ -1,4 +1,4 @@
-//! Making a backup: a dump and an export of one point of the log, while bookings go on.
+//! Creates a backup: a dump and an export up to one position of the log, while the service runs.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -13,11 +13,11 @@ use tokio::task::spawn_blocking;
 use super::folder::{DATABASE_FILE, FILES, HISTORY_FILE, LOG_FILE, Unfinished};
 use super::manifest::{FileSum, MANIFEST_FILE, Manifest};
 use super::tools::{Content, Tools};
+use crate::atomic_file::AtomicFile;
 use crate::output::{ProgressBar, say};
-use crate::part::AtomicFile;
 use crate::wiring::{Backend, LogIdentity};
 
-/// Bytes that are written at once.
+/// Size of the write buffer.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Writes all files of a backup into its folder, the manifest last.
@@ -25,16 +25,16 @@ pub(super) async fn fill(
     backend: &Backend,
     log: LogIdentity,
     folder: &Unfinished,
-    meter: &ProgressBar,
+    progress_bar: &ProgressBar,
 ) -> anyhow::Result<Manifest> {
     let end = let_views_catch_up(backend).await?;
-    meter.enter("dumping the database");
+    progress_bar.start("dumping the database");
     let held = dump(backend, folder).await?;
-    // Where the log is elsewhere, the keys of all that is up to here were on the disk before the snapshot was taken.
+    // If the log is in EventStoreDB, the keys of all events up to here were on disk before the snapshot was taken.
     let views_end = held.views.iter().map(|view| view.position).max().unwrap_or_default();
     let head = if backend.log.keeps_keys() { held.log_end } else { end.max(views_end) };
-    let exported = export(backend, folder, head, meter).await?;
-    meter.enter("summing up the files");
+    let exported = export(backend, folder, head, progress_bar).await?;
+    progress_bar.start("computing checksums");
     let manifest = Manifest {
         product_version: env!("CARGO_PKG_VERSION").to_owned(),
         made_at: Utc::now(),
@@ -50,26 +50,26 @@ pub(super) async fn fill(
     Ok(manifest)
 }
 
-/// Waits until the views hold what the log held when this was called; gives its end. A view that is stuck keeps nobody from
-/// making a backup: its digest is then that of where it stands.
+/// Waits until the views have reached the current head of the log, and returns it. A stalled view does not prevent a backup:
+/// its digest is taken at its own position.
 async fn let_views_catch_up(backend: &Backend) -> anyhow::Result<Position> {
     backend.rebuild().missing().await.context("the views could not be built")?;
     let end = backend.log.head().await?;
     if let Err(error) = backend.views_at(end).await {
-        say(format_args!("The views are behind, and are backed up as far as they are: {error:#}"));
+        say(format_args!("The views are behind; their digests are taken at their own position: {error:#}"));
     }
     Ok(end)
 }
 
-/// Dumps a snapshot; says what was in it.
+/// Dumps a snapshot and returns a summary of its contents.
 async fn dump(backend: &Backend, folder: &Unfinished) -> anyhow::Result<DatabaseSummary> {
     let mut client = backend.pool.get().await?;
     let tools = Tools::find(&backend.config, &client).await?;
-    let moment = Snapshot::take(&mut client).await?;
-    let held = moment.look().await?;
+    let snapshot = Snapshot::take(&mut client).await?;
+    let held = snapshot.look().await?;
     for (content, file) in [(Content::Database, DATABASE_FILE), (Content::History, HISTORY_FILE)] {
         let part = AtomicFile::create(&folder.path().join(file))?;
-        tools.dump(content, moment.snapshot(), part.out()).await?;
+        tools.dump(content, snapshot.snapshot(), part.out()).await?;
         part.keep()?;
     }
     Ok(held)
@@ -79,24 +79,24 @@ async fn export(
     backend: &Backend,
     folder: &Unfinished,
     head: Position,
-    meter: &ProgressBar,
+    progress_bar: &ProgressBar,
 ) -> anyhow::Result<Exported> {
     let part = AtomicFile::create(&folder.path().join(LOG_FILE))?;
     let all = head.commit().max(1);
-    let tell = |progress: Progress| {
+    let on_progress = |progress: Progress| {
         let fraction = progress.position.commit() as f64 / all as f64;
-        meter.tell("exporting the log", progress.events, Some(fraction.min(1.0)));
+        progress_bar.update("exporting the log", progress.events, Some(fraction.min(1.0)));
     };
     let out = BufWriter::with_capacity(BUFFER_BYTES, part.out());
-    let exported = portable::export_until(&*backend.log, head, out, &tell).await?;
+    let exported = portable::export_until(&*backend.log, head, out, &on_progress).await?;
     part.keep()?;
     Ok(exported)
 }
 
-/// Reads the files again from the disk that they were written to.
+/// Reads the written files back from disk.
 async fn sum_up(folder: &Unfinished) -> anyhow::Result<Vec<FileSum>> {
     let path = folder.path().to_owned();
-    spawn_blocking(move || FILES.iter().map(|file| FileSum::of(&path, file)).collect()).await?
+    spawn_blocking(move || FILES.iter().map(|file| FileSum::read(&path, file)).collect()).await?
 }
 
 fn write(folder: &Unfinished, name: &str, bytes: &[u8]) -> anyhow::Result<()> {

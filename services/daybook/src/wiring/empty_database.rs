@@ -1,6 +1,6 @@
-//! A database that nothing of Daybook is in yet, into which a backup is to be restored.
+//! An empty database into which a backup is restored.
 //!
-//! It must never make anything there itself: what is in it after a restore is what the backup holds.
+//! It must never create anything in it: after a restore it contains exactly the backup.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use super::database::DatabaseServer;
 use super::{Backend, IfMissing, log};
-use crate::failure::UsageError;
+use crate::error::UsageError;
 use crate::settings::{Database, Settings};
 
-/// Anything of Daybook's: a schema, or the table of its migrations.
+/// Whether there is a schema or the migrations table of Daybook.
 const ANYTHING: &str = "
     SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname IN ('event_log', 'privacy', 'control'))
         OR to_regclass('daybook_schema_history') IS NOT NULL";
@@ -24,7 +24,7 @@ pub struct EmptyDatabase {
 }
 
 impl EmptyDatabase {
-    /// Starts or finds the database that the settings name, and makes sure that it is empty.
+    /// Starts or finds the configured database, and refuses if it is not empty.
     ///
     /// # Errors
     /// When it is not, or cannot be reached.
@@ -55,7 +55,7 @@ impl EmptyDatabase {
         config.get_dbname().or(config.get_user()).unwrap_or_default()
     }
 
-    /// The log that the settings name, where that is not in the database.
+    /// Connects to the configured log, if that is not in the database.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -63,7 +63,7 @@ impl EmptyDatabase {
         log::connect(settings, self.config()).await
     }
 
-    /// Opens the parts on what was restored into it.
+    /// Opens the parts on the restored database.
     ///
     /// # Errors
     /// The part that could not be opened.
@@ -72,7 +72,7 @@ impl EmptyDatabase {
         Backend::open_on(settings, self.server).await
     }
 
-    /// Leaves it as it is.
+    /// Closes it unchanged.
     ///
     /// # Errors
     /// When the private PostgreSQL could not be stopped.
@@ -95,18 +95,17 @@ async fn connect_to_empty(settings: &Settings, config: &Config) -> anyhow::Resul
 fn describe_taken(settings: &Settings) -> String {
     let elsewhere = match settings.database {
         Database::Private => format!(
-            "the database in `{}` holds a clinic's book already, or a part of one: name a new folder by --data-dir \
-             (DAYBOOK_DATA_DIR)",
+            "the database in `{}` already contains Daybook data. Use a new folder with --data-dir (DAYBOOK_DATA_DIR)",
             settings.data_dir.display()
         ),
         Database::Given(_) => {
-            "the database that --database-url (DATABASE_URL) names holds a clinic's book already, or a part of one: make a \
-             new one with `createdb`, and name that"
+            "the database of --database-url (DATABASE_URL) already contains Daybook data. Create a new one with `createdb`, and use \
+             that"
                 .to_owned()
         }
     };
     format!(
-        "{elsewhere}; a backup is restored into an empty database only, so that nothing is ever lost by it. \
-         `daybook restore --verify` tries a backup without touching what is there"
+        "{elsewhere}. A backup can only be restored into an empty database. `daybook restore --verify` tests a backup without \
+         changing the database"
     )
 }

@@ -1,4 +1,4 @@
-//! The account of every row, for people.
+//! The reconciliation of every row with the old system, for people.
 
 use daybook_commands::import::{Count, Reconciliation};
 
@@ -8,8 +8,8 @@ pub(super) fn describe(account: &Reconciliation) -> String {
     let mut sections = vec![rows(account).to_string(), reservations(account).to_string()];
     let kinds = [
         ("only in the old system", &account.only_in_old_system),
-        ("other in the log, and nobody knows why", &account.unexplained),
-        ("imported, and gone from the old system", &account.only_in_daybook),
+        ("different in Daybook without a recorded reason", &account.unexplained),
+        ("imported, missing in the old system", &account.only_in_daybook),
     ];
     for (what, count) in kinds {
         sections.extend((count.count > 0).then(|| list(what, count)));
@@ -19,18 +19,19 @@ pub(super) fn describe(account: &Reconciliation) -> String {
 }
 
 fn rows(account: &Reconciliation) -> Table {
-    let mut table = Table::new(&[("rows of the old system", Align::Left), ("rows", Align::Right)]);
+    let mut table =
+        Table::new(&[("reconciliation with the old system", Align::Left), ("rows", Align::Right)]);
     let rows = [
         ("equal", account.equal),
-        ("imported by this run, and equal now", account.imported),
-        ("brought up to date by this run, and equal now", account.brought_up_to_date),
-        ("changed there and here alike", account.agreeing),
-        ("changed there and here otherwise", account.conflicts),
+        ("imported by this run, equal now", account.imported),
+        ("updated by this run, equal now", account.brought_up_to_date),
+        ("changed in both systems, equal", account.agreeing),
+        ("changed in both systems, in conflict", account.conflicts),
         ("rejected", account.rejected),
         ("only in the old system", account.only_in_old_system.count),
-        ("other in the log, and nobody knows why", account.unexplained.count),
-        ("together", account.accounted_for()),
-        ("in the old system", account.source_rows),
+        ("different in Daybook without a recorded reason", account.unexplained.count),
+        ("sum", account.accounted_for()),
+        ("rows in the old system", account.source_rows),
     ];
     for (what, rows) in rows {
         table.row([what.to_owned(), grouped(rows)]);
@@ -39,15 +40,15 @@ fn rows(account: &Reconciliation) -> Table {
 }
 
 fn reservations(account: &Reconciliation) -> Table {
-    let mut table = Table::new(&[("reservations of Daybook", Align::Left), ("reservations", Align::Right)]);
+    let mut table = Table::new(&[("reservations in Daybook", Align::Left), ("reservations", Align::Right)]);
     let beside =
         account.only_in_daybook.count + account.only_in_daybook_called_off + account.booked_in_daybook;
     let reservations = [
         ("with a row in the old system", account.reservations.saturating_sub(beside)),
-        ("imported, and gone from the old system", account.only_in_daybook.count),
-        ("imported, gone from there, and called off here", account.only_in_daybook_called_off),
-        ("booked in Daybook itself", account.booked_in_daybook),
-        ("together", account.reservations),
+        ("imported, missing in the old system", account.only_in_daybook.count),
+        ("imported, missing there, cancelled here", account.only_in_daybook_called_off),
+        ("booked in Daybook", account.booked_in_daybook),
+        ("sum", account.reservations),
     ];
     for (what, reservations) in reservations {
         table.row([what.to_owned(), grouped(reservations)]);
@@ -56,7 +57,8 @@ fn reservations(account: &Reconciliation) -> Table {
 }
 
 fn list(what: &'static str, count: &Count) -> String {
-    let mut table = Table::new(&[(what, Align::Left), ("date", Align::Left), ("status here", Align::Left)]);
+    let mut table =
+        Table::new(&[(what, Align::Left), ("date", Align::Left), ("status in Daybook", Align::Left)]);
     for found in &count.list {
         let date = found.date.map(|date| date.to_string()).unwrap_or_default();
         let status = found.status.map(|status| status.to_string()).unwrap_or_default();
@@ -69,14 +71,15 @@ fn list(what: &'static str, count: &Count) -> String {
 
 fn verdict(account: &Reconciliation) -> &'static str {
     if account.is_clean() {
-        return "Every row of the old system is accounted for.";
+        return "Every row of the old system is reconciled.";
     }
     if account.accounted_for() != account.source_rows {
-        return "The sums do NOT come to the number of rows: run again, and report it if they still do not.";
+        return "The sum does NOT match the number of rows. Run again, and report it if it happens again.";
     }
-    "Every row is accounted for, but not all is equal. What is gone from the old system stays here: cancel it if it was \
-     deleted there on purpose. A row that could not be read at all may be one that is listed as gone. Run again with --final \
-     when it is settled."
+    "Every row is reconciled, but not all are equal. Reservations missing in the old system stay\n\
+     in Daybook: cancel them if they were deleted there on purpose. A row that could not be read\n\
+     may be one of the missing ones.\n\
+     Next: resolve the differences, then daybook import run --final"
 }
 
 #[cfg(test)]
@@ -84,16 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_that_do_not_add_up_are_told_before_anything_else() {
+    fn a_wrong_sum_is_reported_before_any_difference() {
         let clean = Reconciliation { source_rows: 3, equal: 2, imported: 1, ..Reconciliation::default() };
-        assert!(describe(&clean).ends_with("Every row of the old system is accounted for."));
+        assert!(describe(&clean).ends_with("Every row of the old system is reconciled."));
         let short = Reconciliation { source_rows: 4, ..clean.clone() };
-        assert!(describe(&short).contains("do NOT come to the number"));
+        assert!(describe(&short).contains("does NOT match the number"));
         let gone = Count { count: 1, list: vec![] };
         let differs = Reconciliation { only_in_daybook: gone, ..clean };
-        assert!(
-            describe(&differs).contains("cancel it")
-                && describe(&differs).contains("1 row that is not listed")
-        );
+        assert!(describe(&differs).contains("cancel them") && describe(&differs).contains("and 1 more row"));
     }
 }

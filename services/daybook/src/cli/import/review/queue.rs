@@ -1,4 +1,4 @@
-//! What awaits review, as the dynamic view has it once it holds everything that was recorded.
+//! The review queue: reservations without a readable time, read from the dynamic view once it has reached the head of the log.
 
 use anyhow::Context;
 use chrono::NaiveDate;
@@ -12,58 +12,57 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::wiring::Backend;
 
-/// Reservations that one command looks at, at most.
+/// Longest queue that one command reads.
 const MOST: i64 = 1_000_000;
 
-/// Reservations that are looked up at the same time.
+/// Concurrent lookups.
 const MAX_LOOKED_UP: usize = 16;
 
-/// Which of them.
 #[derive(Args)]
 pub(super) struct Filter {
-    /// Only those of a day
+    /// Only reservations of this date
     #[arg(long, value_name = "DATE")]
     date: Option<NaiveDate>,
-    /// Only those that were not understood for this reason, such as AMBIGUOUS_HOUR
+    /// Only reservations with this reason, such as AMBIGUOUS_HOUR
     #[arg(long, value_name = "REASON", value_parser = parse_reason)]
     reason: Option<Ambiguity>,
 }
 
 fn parse_reason(text: &str) -> Result<Ambiguity, String> {
     let found = Ambiguity::ALL.into_iter().find(|reason| reason.as_str().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| format!("write one of {}", Ambiguity::ALL.map(Ambiguity::as_str).join(", ")))
+    found.ok_or_else(|| format!("use one of {}", Ambiguity::ALL.map(Ambiguity::as_str).join(", ")))
 }
 
-/// The dynamic view, which alone knows what has no time.
-pub(super) struct Waiting {
+/// Reads the dynamic view: the legacy view does not know which times need review.
+pub(super) struct ReviewQueue {
     queries: Queries,
     generation: Generation,
 }
 
-impl Waiting {
-    /// Waits until the view holds everything. An engine has to run.
+impl ReviewQueue {
+    /// Waits until the view has reached the head of the log. An engine has to run.
     pub(super) async fn open(backend: &Backend) -> anyhow::Result<Self> {
         let live = backend.views_at(backend.log.head().await?).await?;
         let model = ReadModel::Dynamic;
-        let dynamic = live.iter().find(|standing| standing.generation.model == model);
+        let dynamic = live.iter().find(|status| status.generation.model == model);
         let generation = dynamic.ok_or(ViewError::NotLive { model })?.generation;
         Ok(Self { queries: Queries::new(backend.config.clone(), backend.pool.clone()), generation })
     }
 
     pub(super) async fn list(&self, filter: &Filter) -> anyhow::Result<Vec<Unread>> {
-        let mut waiting = self.queries.awaiting_review(self.generation, filter.date, MOST).await?.value;
-        waiting.retain(|unread| filter.reason.is_none_or(|reason| unread.reason == reason));
-        Ok(waiting)
+        let mut unread_times = self.queries.awaiting_review(self.generation, filter.date, MOST).await?.value;
+        unread_times.retain(|unread| filter.reason.is_none_or(|reason| unread.reason == reason));
+        Ok(unread_times)
     }
 
-    /// Those that are written alike, but for blanks around it.
-    pub(super) async fn written(&self, text: &str) -> anyhow::Result<Vec<Unread>> {
-        let mut waiting = self.queries.awaiting_review(self.generation, None, MOST).await?.value;
-        waiting.retain(|unread| unread.text.trim() == text.trim());
-        Ok(waiting)
+    /// Reservations with this text, apart from surrounding spaces.
+    pub(super) async fn with_text(&self, text: &str) -> anyhow::Result<Vec<Unread>> {
+        let mut unread_times = self.queries.awaiting_review(self.generation, None, MOST).await?.value;
+        unread_times.retain(|unread| unread.text.trim() == text.trim());
+        Ok(unread_times)
     }
 
-    /// The days of reservations, in their order; none where there is no such reservation.
+    /// The dates of reservations, in their order; none for an unknown reservation.
     pub(super) async fn dates(&self, ids: Vec<ReservationId>) -> anyhow::Result<Vec<Option<NaiveDate>>> {
         let date = |id: ReservationId| async move {
             let found = self.queries.reservation(self.generation, &id).await?.value;
@@ -74,7 +73,7 @@ impl Waiting {
     }
 }
 
-/// A reservation as a file shows it.
+/// A reservation as a row of the CSV file.
 pub(super) fn file_row(unread: &Unread) -> FileRow<'_> {
     FileRow {
         reservation: &unread.id,

@@ -1,4 +1,4 @@
-//! One event as it is printed: two lines for people, one object for programs.
+//! One event as text: two lines for people, one JSON object for programs.
 
 use daybook_event_log::codec::decode_metadata;
 use daybook_event_log::{Position, RecordedEvent, Revision};
@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 
 use crate::output::{Format, print};
 
-/// An event with what it says as it is stored.
+/// An event as it is stored.
 #[derive(Serialize)]
-pub(in crate::cli) struct Stored<'a> {
+pub(in crate::cli) struct StoredEvent<'a> {
     position: Position,
     stream: &'a str,
     revision: Revision,
@@ -19,8 +19,8 @@ pub(in crate::cli) struct Stored<'a> {
     payload: &'a RawValue,
 }
 
-impl<'a> Stored<'a> {
-    /// Fails where the log holds something that is not JSON.
+impl<'a> StoredEvent<'a> {
+    /// Fails if the log holds something other than JSON.
     pub(in crate::cli) fn new(event: &'a RecordedEvent) -> serde_json::Result<Self> {
         Ok(Self {
             position: event.position,
@@ -34,18 +34,17 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Prints one event.
 pub(super) fn print_event(event: &RecordedEvent, format: Format) -> anyhow::Result<()> {
     if !format.is_json() {
         return print(describe(event));
     }
-    print(serde_json::to_string(&Stored::new(event)?)?)
+    print(serde_json::to_string(&StoredEvent::new(event)?)?)
 }
 
-/// An event for people.
+/// An event in two lines.
 pub(in crate::cli) fn describe(event: &RecordedEvent) -> String {
     let RecordedEvent { position, stream, revision, event_type: kind, .. } = event;
-    // What a newer release wrote is shown as far as it can be read.
+    // An event of a newer release is shown as far as it can be read.
     let known = decode_metadata(&event.metadata).ok().map(|(_, known)| known);
     let when = known.as_ref().map(|known| known.recorded_at.format("%Y-%m-%d %H:%M:%S%.6fZ").to_string());
     let who = known.as_ref().map_or("?", |known| known.actor.as_str());

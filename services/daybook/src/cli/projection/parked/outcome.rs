@@ -1,4 +1,4 @@
-//! What came of mending, for people.
+//! The outcome of a retry or a discard, for people.
 
 use daybook_projections::parked::Mended;
 
@@ -8,13 +8,17 @@ use crate::output::counted;
 pub(super) fn describe(mended: &[Mended]) -> String {
     let line = |one: &Mended| {
         let left = match one.parked {
-            0 => "nothing is parked in it any more".to_owned(),
+            0 => "nothing is parked any more".to_owned(),
             left => format!("{} still parked", counted(left, "event is", "events are")),
         };
-        format!("{}: {} dealt with; {left}.", one.generation, counted(one.mended, "event", "events"))
+        format!(
+            "{}: {} applied or discarded; {left}.",
+            one.generation,
+            counted(one.mended, "event", "events")
+        )
     };
     if mended.is_empty() {
-        return "No view that is kept up has anything parked.".to_owned();
+        return "Nothing is parked in a live view.".to_owned();
     }
     mended.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -1,7 +1,7 @@
-//! A file that is not whole yet, beside the place where it is to stand.
+//! A file that gets its name once it is complete and on disk.
 //!
-//! Others must never be able to read it: patients' details in it are sealed, but who came when is not. It never takes
-//! the place of another file unasked.
+//! Other users must never be able to read it: patients' details in it are sealed, but dates are not. It must never replace
+//! another file unless that was asked for.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::failure::UsageError;
+use crate::error::UsageError;
 
-/// For its owner alone.
+/// Only the owner may read it.
 const MODE: u32 = 0o600;
 
-/// Ends the name of a file that is not whole yet.
+/// Suffix of an incomplete file.
 pub(crate) const SUFFIX: &str = ".part";
 
-/// A file that is being written. Unless it is kept, dropping it removes it.
+/// An incomplete file. Dropping it removes it, unless it was kept.
 pub(crate) struct AtomicFile {
     file: File,
     path: PathBuf,
@@ -27,14 +27,14 @@ pub(crate) struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Makes it beside its place. What an earlier attempt left there is replaced.
+    /// Creates the file beside its final path and replaces the leftover of an earlier attempt.
     pub(crate) fn create(place: &Path) -> anyhow::Result<Self> {
         let mut name = place.as_os_str().to_owned();
         name.push(SUFFIX);
         let path = PathBuf::from(name);
         let created = unless_missing(fs::remove_file(&path))
             .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(MODE).open(&path));
-        let file = created.with_context(|| format!("cannot make `{}`", path.display()))?;
+        let file = created.with_context(|| format!("cannot create `{}`", path.display()))?;
         Ok(Self { file, path, place: place.to_owned(), is_kept: false })
     }
 
@@ -43,15 +43,15 @@ impl AtomicFile {
         &self.file
     }
 
-    /// Brings it to the disk and gives it its name.
+    /// Syncs the file to disk and gives it its name.
     pub(crate) fn keep(mut self) -> anyhow::Result<()> {
         let kept = self.file.sync_all().and_then(|()| fs::rename(&self.path, &self.place));
-        kept.with_context(|| format!("cannot make `{}`", self.place.display()))?;
+        kept.with_context(|| format!("cannot create `{}`", self.place.display()))?;
         self.is_kept = true;
         // The name is on the disk only once its folder is.
         let folder = self.place.parent().filter(|folder| !folder.as_os_str().is_empty());
         let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-        synced.with_context(|| format!("cannot write the folder of `{}`", self.place.display()))
+        synced.with_context(|| format!("cannot sync the folder of `{}`", self.place.display()))
     }
 }
 
@@ -64,21 +64,20 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Refuses to take the place of another file unasked, and of what is no file in any case.
+/// Refuses to replace a file without `force`, and anything that is not a regular file.
 pub(crate) fn check_free(file: &Path, force: bool) -> anyhow::Result<()> {
     match std::fs::symlink_metadata(file) {
         Ok(found) if force && found.is_file() => Ok(()),
         Ok(found) if found.is_file() => {
-            Err(UsageError(format!("there is a file `{}` already; --force replaces it", file.display()))
-                .into())
+            Err(UsageError(format!("`{}` exists already; --force replaces it", file.display())).into())
         }
-        Ok(_) => Err(UsageError(format!("`{}` is something else than a file", file.display())).into()),
+        Ok(_) => Err(UsageError(format!("`{}` is not a regular file", file.display())).into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", file.display())),
+        Err(error) => Err(error).with_context(|| format!("cannot examine `{}`", file.display())),
     }
 }
 
-/// Takes the removal of what is not there for done.
+/// Treats the removal of a missing file as success.
 pub(crate) fn unless_missing(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -96,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_has_its_name_only_once_it_is_whole_and_is_its_owner_s_alone() {
+    fn a_file_gets_its_name_once_it_is_complete_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("log.jsonl");
         fs::write(folder.path().join("log.jsonl.part"), "a leftover that is longer").unwrap();
@@ -110,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_off_leaves_nothing() {
+    fn an_interrupted_write_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         drop(AtomicFile::create(&folder.path().join("log.jsonl")).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn a_file_is_replaced_only_if_that_is_meant_and_what_is_none_never() {
+    fn a_file_is_replaced_only_with_force_and_anything_else_never() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("log.jsonl");
         assert!(check_free(&file, false).is_ok());

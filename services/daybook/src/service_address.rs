@@ -1,6 +1,6 @@
-//! Where a running `daybook serve` listens: a line in the data dir for the other commands, and questions to the address.
+//! The address of a running `daybook serve`: a file in the data dir for other commands, and requests to the address.
 //!
-//! The line is a hint and never proof: only an answer shows that somebody is there.
+//! The file is a hint. Only an answer proves that a service runs.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,41 +14,41 @@ use tokio::net::TcpStream;
 /// The file in the data dir.
 const FILE_NAME: &str = "listening";
 
-/// Longest time to wait for an answer to whether somebody is there.
+/// Longest time to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Longest time to wait for the outcome of a service's checks, each of which takes up to two seconds.
+/// Longest time to wait for `/readyz`, whose checks take up to two seconds each.
 const CHECKS_PATIENCE: Duration = Duration::from_secs(8);
 
-/// Bytes of an answer that are looked at.
+/// Bytes of an answer that are read.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024;
 
-/// The line of a service that listens. Dropping it takes the line back.
+/// The address file of this service. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct Announcement {
     file: PathBuf,
     address: SocketAddr,
 }
 
-/// Writes down where this process listens. That it cannot be written does no harm to the service.
+/// Writes the address file. The service works without it.
 pub(crate) fn announce(data_dir: &Path, address: SocketAddr) -> Announcement {
     let file = data_dir.join(FILE_NAME);
     if let Err(error) = fs::write(&file, format!("{address}\n")) {
-        tracing::debug!(%error, file = %file.display(), "where the service listens was not written down");
+        tracing::debug!(%error, file = %file.display(), "the address of the service could not be written");
     }
     Announcement { file, address }
 }
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        // Another service on the same data dir may have written its own line since.
+        // Another service on the same data dir may have written its own address since.
         if read(&self.file) == Some(self.address) && fs::remove_file(&self.file).is_err() {
-            tracing::debug!(file = %self.file.display(), "the line that says where we listened was left behind");
+            tracing::debug!(file = %self.file.display(), "the address of the service could not be removed");
         }
     }
 }
 
-/// Where the last service of this data dir said it listens.
+/// The address of the last service of this data dir.
 pub(crate) fn announced(data_dir: &Path) -> Option<SocketAddr> {
     read(&data_dir.join(FILE_NAME))
 }
@@ -57,13 +57,13 @@ fn read(file: &Path) -> Option<SocketAddr> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// Whether a Daybook answers at the address.
+/// Whether a service answers at the address.
 pub(crate) async fn answers(address: SocketAddr) -> bool {
     let asked = tokio::time::timeout(PATIENCE, ask(address, "/livez")).await;
     asked.is_ok_and(|answer| answer.is_ok_and(|answer| answer.starts_with(b"HTTP/1.1 200")))
 }
 
-/// What the service at the address says of its checks, as `/readyz` answers it.
+/// The checks of `/readyz` at the address.
 pub(crate) async fn checks(address: SocketAddr) -> Option<Value> {
     let answer = tokio::time::timeout(CHECKS_PATIENCE, ask(address, "/readyz")).await.ok()?.ok()?;
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_goes_with_its_service_unless_another_has_written_its_own() {
+    fn the_file_is_removed_with_its_service_unless_another_has_written_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = ("127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap());
         let announcement = announce(folder.path(), first);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_answers_where_nobody_listens() {
+    async fn a_closed_port_does_not_answer() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);

@@ -1,20 +1,19 @@
-//! `daybook reads compare` and `reads selftest`: what both views say of a sample of reservations, and whether comparing finds
-//! differences where there can be none.
+//! `daybook reads compare` and `reads selftest`: both views compared on a sample of reservations, and a view compared with itself.
 //!
-//! Nothing is changed, and what could say something of a patient is not shown.
+//! They must never change anything or show a patient's details.
 
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
 use daybook_projections::shadow::{ReadDifference, ReadTrial, Shadow};
 
 use crate::exit::Exit;
-use crate::output::{Align, Format, ProgressBar, Table, grouped, say};
+use crate::output::{Align, Format, ProgressBar, Table, grouped, say, seconds};
 use crate::settings::Settings;
 use crate::wiring::{IfMissing, with_backend, with_engine};
 
 #[derive(Args)]
 pub(in crate::cli) struct CompareArguments {
-    /// Reservations to compare, chosen at random
+    /// Number of randomly chosen reservations
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     sample: u64,
     #[command(flatten)]
@@ -23,7 +22,7 @@ pub(in crate::cli) struct CompareArguments {
 
 #[derive(Args)]
 pub(in crate::cli) struct SelftestArguments {
-    /// Comparisons of one reservation; all reservations are gone through as often as it takes
+    /// Number of comparisons; reservations are compared repeatedly if there are fewer
     #[arg(long, value_name = "NUMBER", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     compares: u64,
     /// The view that is compared with itself
@@ -51,8 +50,8 @@ impl From<Model> for ReadModel {
 pub(super) async fn compare(settings: &Settings, arguments: CompareArguments) -> anyhow::Result<Exit> {
     let CompareArguments { sample, format } = arguments;
     let trial = with_engine(settings, IfMissing::Refused, async |backend| {
-        let meter = ProgressBar::new("reservations");
-        Ok(Shadow::new(backend.pool.clone()).sample(sample, tell(&meter, sample)).await?)
+        let progress_bar = ProgressBar::new("reservations");
+        Ok(Shadow::new(backend.pool.clone()).sample(sample, on_progress(&progress_bar, sample)).await?)
     })
     .await?;
     report(&trial, format)
@@ -61,23 +60,23 @@ pub(super) async fn compare(settings: &Settings, arguments: CompareArguments) ->
 pub(super) async fn self_test(settings: &Settings, arguments: SelftestArguments) -> anyhow::Result<Exit> {
     let SelftestArguments { compares, model, format } = arguments;
     let trial = with_backend(settings, IfMissing::Refused, async |backend| {
-        let meter = ProgressBar::new("compares");
+        let progress_bar = ProgressBar::new("compares");
         let shadow = Shadow::new(backend.pool.clone());
-        Ok(shadow.self_test(model.into(), compares, tell(&meter, compares)).await?)
+        Ok(shadow.self_test(model.into(), compares, on_progress(&progress_bar, compares)).await?)
     })
     .await?;
     report(&trial, format)
 }
 
-fn tell(meter: &ProgressBar, all: u64) -> impl Fn(u64) {
-    move |done| meter.tell("comparing", done, Some(done as f64 / all as f64))
+fn on_progress(progress_bar: &ProgressBar, all: u64) -> impl Fn(u64) {
+    move |done| progress_bar.update("comparing", done, Some(done as f64 / all as f64))
 }
 
-/// Prints what was found. Where nothing was compared, nothing was shown either.
+/// Prints the result. A comparison of nothing proves nothing, so it fails.
 fn report(trial: &ReadTrial, format: Format) -> anyhow::Result<Exit> {
     format.print(trial, || describe(trial))?;
     if trial.compared == 0 {
-        say("There is no reservation to compare.");
+        say("Nothing was compared: there is no reservation.");
     }
     Ok(if trial.mismatched == 0 && trial.compared > 0 { Exit::Done } else { Exit::Failed })
 }
@@ -85,10 +84,10 @@ fn report(trial: &ReadTrial, format: Format) -> anyhow::Result<Exit> {
 fn describe(trial: &ReadTrial) -> String {
     let [left, right] = trial.generations;
     let mut text = format!(
-        "{left} and {right}: {} compared in {:.1} s, {} differ.",
+        "{left} and {right}: {} differ of {} compared in {}.",
+        grouped(trial.mismatched),
         grouped(trial.compared),
-        trial.seconds,
-        grouped(trial.mismatched)
+        seconds(trial.seconds)
     );
     if !trial.differences.is_empty() {
         text.push('\n');

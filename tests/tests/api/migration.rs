@@ -1,4 +1,4 @@
-//! The migration over HTTP: shown, planned, taken a step forward through its gates, and back.
+//! The migration over HTTP: its status and plan, entering a stage through its gates, and rolling back.
 
 use daybook_api::Role;
 use daybook_domain::ReadModel;
@@ -17,14 +17,14 @@ async fn change(app: &App, body: Value) -> Response {
     send_json(app, Method::POST, MIGRATION, &body).await
 }
 
-/// Enters a stage, past its gates where that is needed.
-async fn enter(app: &App, stage: &str) -> Response {
+/// Enters a stage, overriding its gates.
+async fn enter_stage(app: &App, stage: &str) -> Response {
     let body = json!({"action": "advance", "stage": stage, "override": "a drill", "approver": "lee"});
     change(app, body).await.ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stage_is_refused_with_its_gates_named_and_entered_past_them_only_with_a_reason_that_is_recorded() {
+async fn a_stage_with_unmet_gates_is_refused_unless_an_override_with_a_reason_is_recorded() {
     let app = app_on("legacy").await;
     let before = get(&app, MIGRATION).await.ok().json;
     assert_eq!((&before["stage"], &before["next"]["stage"]), (&json!("legacy"), &json!("shadow")));
@@ -32,7 +32,7 @@ async fn a_stage_is_refused_with_its_gates_named_and_entered_past_them_only_with
     let refused = change(&app, json!({"action": "advance", "stage": "shadow"})).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "GATES_SHUT"), "{}", refused.json);
     let gates = refused.json["gates"].as_array().unwrap();
-    // Nobody has compared the views, made a backup or written down whom to call.
+    // The views were not compared, and there is neither a backup nor a list of contacts.
     for gate in ["parity", "backup", "contacts"] {
         assert!(gates.contains(&json!(gate)), "{gate}: {}", refused.json);
         assert!(refused.json["message"].as_str().unwrap().contains(gate), "{}", refused.json);
@@ -40,23 +40,23 @@ async fn a_stage_is_refused_with_its_gates_named_and_entered_past_them_only_with
     assert_eq!(app.clinic.log.head().await.unwrap(), head, "nothing was recorded");
     let silent = change(&app, json!({"action": "advance", "stage": "shadow", "override": "  "})).await;
     assert_eq!(silent.code(), "GATES_SHUT");
-    let entered = enter(&app, "shadow").await.json;
+    let entered = enter_stage(&app, "shadow").await.json;
     assert_eq!((&entered["stage"], &entered["inForce"]), (&json!("shadow"), &json!(true)), "{entered}");
     let step = &entered["history"][0];
     let overridden = json!({"reason": "a drill", "approver": "lee"});
     assert_eq!((&step["overridden"], &step["by"]), (&overridden, &json!("desk@clinic.example")));
     assert!(step["shut"].as_array().unwrap().contains(&json!("parity")), "{step}");
     let again = change(&app, json!({"action": "advance", "stage": "shadow"})).await.ok();
-    assert_eq!(again.json["history"].as_array().unwrap().len(), 1, "there already");
+    assert_eq!(again.json["history"].as_array().unwrap().len(), 1, "the stage had been entered before");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stages_are_entered_in_their_order_alone_and_any_earlier_one_is_gone_back_to_at_once() {
+async fn stages_are_entered_only_in_order_and_any_earlier_one_can_be_rolled_back_to() {
     let app = app_on("legacy").await;
     let skipped = change(&app, json!({"action": "advance", "stage": "canary-5", "override": "hurry"})).await;
     assert_eq!((skipped.status.as_u16(), skipped.code()), (409, "STAGE_OUT_OF_ORDER"));
     for (stage, percent) in [("shadow", 0.0), ("canary-5", 5.0), ("canary-25", 25.0), ("canary-50", 50.0)] {
-        let entered = enter(&app, stage).await.json;
+        let entered = enter_stage(&app, stage).await.json;
         let seen = (&entered["stage"], &entered["dynamicPercentage"]);
         assert_eq!(seen, (&json!(stage), &json!(percent)), "{entered}");
     }
@@ -73,10 +73,10 @@ async fn stages_are_entered_in_their_order_alone_and_any_earlier_one_is_gone_bac
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_legacy_view_is_taken_away_and_brought_back_on_the_command_line_alone() {
+async fn the_legacy_view_is_retired_and_restored_only_on_the_command_line() {
     let app = app_on("legacy").await;
     for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
-        enter(&app, stage).await;
+        enter_stage(&app, stage).await;
     }
     let plan = send(staff_request(&app, Role::Admin, Method::GET, PLAN)).await.ok().json;
     assert_eq!((&plan["to"], &plan["steps"][0]["stage"]), (&json!("retired"), &json!("retired")));
@@ -103,7 +103,7 @@ async fn the_legacy_view_is_taken_away_and_brought_back_on_the_command_line_alon
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plan_is_shown_and_only_administrators_see_or_change_anything() {
+async fn the_plan_is_shown_and_only_administrators_may_see_or_change_anything() {
     let app = app_on("legacy").await;
     let plan = get(&app, &format!("{PLAN}?to=canary-25")).await.ok().json;
     assert_eq!(plan["steps"].as_array().unwrap().len(), 3, "{plan}");
@@ -120,7 +120,7 @@ async fn a_plan_is_shown_and_only_administrators_see_or_change_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_makes_no_sense_is_refused_and_a_share_that_is_set_by_hand_is_told_as_such() {
+async fn invalid_requests_are_refused_and_a_percentage_set_by_hand_is_shown_as_such() {
     let app = app_on("legacy").await;
     for (body, code) in [
         (json!({"stage": "shadow"}), "MISSING_FIELDS"),

@@ -76,7 +76,10 @@ async fn flip_until(clinic: &Clinic, end: Instant) -> anyhow::Result<usize> {
     while Instant::now() < end {
         let all = generation::list(&clinic.pool.get().await?).await?;
         let kept = all.iter().find(|standing| standing.state == generation::GenerationState::Kept);
-        clinic.rebuild().promote_again(kept.context("there is no kept generation")?.generation, &|_| {}).await?;
+        clinic
+            .rebuild()
+            .promote_again(kept.context("there is no kept generation")?.generation, &|_| {})
+            .await?;
         flips += 1;
         tokio::time::sleep(FLIP_PAUSE).await;
     }

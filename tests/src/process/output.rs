@@ -27,7 +27,7 @@ struct Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Open { bytes: usize },
-    Ended,
+    CommandOutput,
 }
 
 /// All output of a process.
@@ -51,7 +51,8 @@ impl Output {
         let found = |stream: &Stream| stream.text().split_once('\n').map(|(line, _)| line.to_owned());
         let waited = timeout(
             patience,
-            progress.wait_for(|progress| *progress == Progress::Ended || found(&self.stdout).is_some()),
+            progress
+                .wait_for(|progress| *progress == Progress::CommandOutput || found(&self.stdout).is_some()),
         );
         waited.await.context("the time limit has passed")?.ok();
         found(&self.stdout).context("the process exited")
@@ -61,7 +62,8 @@ impl Output {
     pub(super) async fn complete(&self, patience: Duration) -> anyhow::Result<()> {
         for stream in [&self.stdout, &self.stderr] {
             let mut progress = stream.progress.clone();
-            let ended = timeout(patience, progress.wait_for(|progress| *progress == Progress::Ended)).await;
+            let ended =
+                timeout(patience, progress.wait_for(|progress| *progress == Progress::CommandOutput)).await;
             ended.context("another process holds the output open")?.ok();
         }
         Ok(())
@@ -86,7 +88,7 @@ impl Stream {
                 kept.extend(chunk.iter().take(read));
                 sender.send_replace(Progress::Open { bytes: kept.len() });
             }
-            sender.send_replace(Progress::Ended);
+            sender.send_replace(Progress::CommandOutput);
         });
         Self { bytes, progress }
     }

@@ -30,8 +30,9 @@ async fn build() -> anyhow::Result<PathBuf> {
     // Building the whole workspace selects the same features as for its tests, so nothing is compiled twice.
     cargo.args(["build", "--workspace", "--bin", "daybook", "--message-format=json-render-diagnostics"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).kill_on_drop(true);
-    let output =
-        timeout(BUILD_PATIENCE, cargo.output()).await.context("building `daybook` exceeds the time limit")??;
+    let output = timeout(BUILD_PATIENCE, cargo.output())
+        .await
+        .context("building `daybook` exceeds the time limit")??;
     ensure!(output.status.success(), "building `daybook`: {}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout)?;
     messages.lines().find_map(executable).context("Cargo does not report the path of `daybook`")

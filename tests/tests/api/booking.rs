@@ -16,7 +16,7 @@ async fn a_booking_is_answered_in_the_old_shape_and_stands_in_both_views() {
         (booked.header("daybook-read-model"), booked.position()),
         ("legacy", app.clinic.log.head().await.unwrap())
     );
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let database = app.clinic.database.connect().await.unwrap();
     for view in ["legacy_1", "dynamic_1"] {
         let one = format!("SELECT \"patientName\" FROM {view}.reservations WHERE id = $1");
@@ -33,7 +33,7 @@ async fn a_period_is_said_again_in_words_and_no_time_is_invented_for_it() {
     assert_eq!(booked.json["reservation"]["preferred_time"], "오후");
     let by_start = form_with(json!({"preferred_time": null, "time_slot_start": "09:00"}));
     assert_eq!(book(&app, &by_start).await.ok().json["reservation"]["preferred_time"], "09:00");
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let seen = look(&app, &format!("/api/reservations/{}", id(&booked))).await.ok();
     assert_eq!(seen.json["reservation"]["preferredTime"], "오후");
 }
@@ -140,7 +140,7 @@ async fn two_hundred_posts_at_once_for_one_seat_give_one_booking_and_no_fault() 
 async fn a_wish_that_nobody_understands_is_taken_and_left_to_a_person() {
     let app = spawn_app().await.unwrap();
     let booked = book(&app, &form_with(json!({"preferred_time": "퇴근하고요"}))).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let path = format!("/api/reservations/{}", id(&booked));
     let seen = told(staff(&app, Role::Editor, Method::GET, &path)).await.ok();
     assert_eq!(seen.json["reservation"]["preferredTime"], "퇴근하고요");

@@ -42,7 +42,7 @@ fn watching(sample: f64, latency_ms: f64) -> Watching {
 }
 
 async fn guarded_app(sample: f64) -> App {
-    App::guarded(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
+    App::with_guardrails(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
 }
 
 /// Every client asks once, all at once. How many were answered by a 5xx.
@@ -124,7 +124,7 @@ async fn a_dynamic_view_that_fails_is_left_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dynamic_view_that_is_slow_is_left_by_itself() {
-    let app = App::guarded(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
+    let app = App::with_guardrails(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
     set_share(&app, 25.0).await;
     let mut client = app.clinic.database.connect().await.unwrap();
     let slow = async {
@@ -180,7 +180,7 @@ async fn one_row_in_ten_thousand_that_a_projector_got_wrong_leads_back_once_it_i
     let report =
         ImportRun::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
     assert_eq!(report.read as usize, ROWS);
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     set_share(&app, 25.0).await;
     let read_all = async || {
         let read = |number: usize| {

@@ -32,7 +32,7 @@ async fn dynamic_clients(app: &App) -> BTreeSet<u32> {
 async fn every_answer_of_a_view_says_which_where_and_how_far() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
-        let position = app.clinic.settled().await.unwrap();
+        let position = app.clinic.wait_for_views().await.unwrap();
         for path in [
             "/api/public/services",
             "/api/public/reservations/time-slots?service=SKIN_CARE&date=2026-12-01",
@@ -125,7 +125,7 @@ async fn a_change_of_routing_is_shown_takes_a_reason_and_is_in_force_when_it_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leads_back_to_a_view_that_is_retired_and_it_is_missed_by_no_check() {
     let app = app_on("legacy").await;
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let counts_legacy = async || {
         let text = app.get("/metrics").send().await.unwrap().text().await.unwrap();
         text.contains(r#"daybook_view_position{model="legacy"}"#)

@@ -9,7 +9,7 @@ use crate::told::{Told, app_on, book, form, form_with, id, look, staff, tell, to
 
 async fn booked(app: &App) -> String {
     let id = id(&book(app, &form()).await.ok());
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     id
 }
 
@@ -99,7 +99,7 @@ async fn the_list_is_narrowed_by_each_of_its_conditions_and_paged() {
             "preferred_date": "2026-12-02", "preferred_time": "15:00"});
         let other = id(&book(&app, &form_with(other)).await.ok());
         patch(&app, &other, json!({"status": "CONFIRMED"})).await.ok();
-        app.clinic.settled().await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
         for (query, total) in [
             ("", 2),
             ("date=2026-12-02", 1),

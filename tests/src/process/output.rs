@@ -79,14 +79,14 @@ impl Stream {
     fn of(mut source: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let (sender, progress) = watch::channel(Progress::Open { bytes: 0 });
-        let kept = Arc::clone(&bytes);
+        let collected = Arc::clone(&bytes);
         tokio::spawn(async move {
             let mut source = (&mut source).take(MAX_BYTES);
             let mut chunk = vec![0; CHUNK_BYTES];
             while let Ok(read @ 1..) = source.read(&mut chunk).await {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend(chunk.iter().take(read));
-                sender.send_replace(Progress::Open { bytes: kept.len() });
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                collected.extend(chunk.iter().take(read));
+                sender.send_replace(Progress::Open { bytes: collected.len() });
             }
             sender.send_replace(Progress::CommandOutput);
         });

@@ -8,8 +8,8 @@ use crate::client::EXPORT;
 async fn a_missing_row_is_reported_and_repaired() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
-    let whole = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
-    assert_eq!(whole["agrees"], true, "{whole}");
+    let audit = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(audit["agrees"], true, "{audit}");
 
     let database = clinic.connect().await.unwrap();
     let taken: String = database

@@ -31,7 +31,7 @@ impl BackupFolder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn place(&self, name: &str) -> String {
+    fn path_of(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 }
@@ -98,10 +98,10 @@ async fn a_backup_made_under_load_verifies_and_contains_all_earlier_bookings() {
     load.wait_for_acknowledged(BOOKINGS_BEFORE).await;
     let before: BTreeSet<String> = load.acknowledged().union(&imported).cloned().collect();
 
-    let place = backups.place("monday");
-    let made = run_json(&clinic, &["backup", &place, "--json"]).await;
+    let backup_path = backups.path_of("monday");
+    let made = run_json(&clinic, &["backup", &backup_path, "--json"]).await;
     load.wait_for_acknowledged(1).await;
-    let verified = run_json(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    let verified = run_json(&clinic, &["restore", &backup_path, "--verify", "--json"]).await;
     load.wait_for_acknowledged(1).await;
     load.stop();
     clients.join_all().await;
@@ -116,10 +116,10 @@ async fn a_backup_made_under_load_verifies_and_contains_all_earlier_bookings() {
     service.kill().await.unwrap();
 
     let empty = TestDatabase::empty().await.unwrap();
-    let elsewhere = [("DATABASE_URL", empty.url())];
-    let elsewhere = elsewhere.each_ref().map(|(name, value)| (*name, value.as_str()));
-    clinic.run_with(&["restore", &place, "--yes", "--json"], &elsewhere).await.unwrap().json().unwrap();
-    let restored = clinic.serve_with(&elsewhere).await.unwrap();
+    let target = [("DATABASE_URL", empty.url())];
+    let target = target.each_ref().map(|(name, value)| (*name, value.as_str()));
+    clinic.run_with(&["restore", &backup_path, "--yes", "--json"], &target).await.unwrap().json().unwrap();
+    let restored = clinic.serve_with(&target).await.unwrap();
     let database = empty.connect().await.unwrap();
     wait_for(&database, &before).await;
     let form = form(9_999, "OTHER_CONSULTATION", working_day(200), "09:00");
@@ -131,26 +131,27 @@ async fn a_backup_made_under_load_verifies_and_contains_all_earlier_bookings() {
 async fn a_backup_is_readable_only_by_its_owner_and_contains_no_patient_details() {
     let (clinic, backups) = (Installation::open().await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let place = backups.place("monday");
-    run_json(&clinic, &["backup", &place, "--json"]).await;
+    let backup_path = backups.path_of("monday");
+    run_json(&clinic, &["backup", &backup_path, "--json"]).await;
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(place.clone().into()), 0o700);
+    assert_eq!(mode(backup_path.clone().into()), 0o700);
     let database = clinic.connect().await.unwrap();
     let sql = "SELECT DISTINCT unnest(ARRAY[\"patientName\", phone]) FROM dynamic.reservations";
     let secrets: Vec<String> = database.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert!(secrets.len() > EXPORT_ROWS / 2, "{}", secrets.len());
     // The dump is compressed, so its text form from pg_restore is searched.
     let script = std::process::Command::new("pg_restore")
-        .args(["--file=-", &format!("{place}/database.dump")])
+        .args(["--file=-", &format!("{backup_path}/database.dump")])
         .output()
         .unwrap();
     assert!(script.status.success() && script.stdout.len() > 10_000);
     let mut texts = vec![script.stdout];
     for file in FILES {
-        assert_eq!(mode(Path::new(&place).join(file)), 0o600, "{file}");
-        texts.push(fs::read(Path::new(&place).join(file)).unwrap());
+        assert_eq!(mode(Path::new(&backup_path).join(file)), 0o600, "{file}");
+        texts.push(fs::read(Path::new(&backup_path).join(file)).unwrap());
     }
-    let mut entries: Vec<_> = fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(&backup_path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     entries.sort();
     assert_eq!(entries, FILES);
     for text in texts.iter().map(|text| String::from_utf8_lossy(text)) {
@@ -162,7 +163,7 @@ async fn a_backup_is_readable_only_by_its_owner_and_contains_no_patient_details(
         evidence.contains("monday: ") && !evidence.contains(backups.0.path().to_str().unwrap()),
         "{evidence}"
     );
-    let again = clinic.run(&["backup", &place]).await.unwrap();
+    let again = clinic.run(&["backup", &backup_path]).await.unwrap();
     assert!(again.code == Some(2) && again.stderr.contains("there is something in"), "{again:?}");
 }
 
@@ -170,11 +171,11 @@ async fn a_backup_is_readable_only_by_its_owner_and_contains_no_patient_details(
 async fn a_flipped_bit_in_any_file_fails_verification_and_records_nothing() {
     let (clinic, backups) = (Installation::open().await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let whole = backups.place("whole");
-    run_json(&clinic, &["backup", &whole, "--json"]).await;
+    let intact = backups.path_of("whole");
+    run_json(&clinic, &["backup", &intact, "--json"]).await;
     for file in FILES {
-        let broken = backups.place(&format!("broken-{file}"));
-        copy(&whole, &broken);
+        let broken = backups.path_of(&format!("broken-{file}"));
+        copy(&intact, &broken);
         flip_bit(&Path::new(&broken).join(file));
         let empty = TestDatabase::empty().await.unwrap();
         for way in ["--verify", "--yes"] {
@@ -196,23 +197,23 @@ async fn a_flipped_bit_in_any_file_fails_verification_and_records_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_with_valid_checksums_and_wrong_contents_fails_verification() {
     let (clinic, backups) = (Installation::open().await.unwrap(), BackupFolder::new());
-    let [earlier, later] = ["earlier", "later"].map(|name| backups.place(name));
+    let [earlier, later] = ["earlier", "later"].map(|name| backups.path_of(name));
     import(&clinic).await;
     run_json(&clinic, &["backup", &earlier, "--json"]).await;
     run_json(&clinic, &["reads", "set", "--dynamic", "5", "--reason", "a test", "--yes", "--json"]).await;
     run_json(&clinic, &["backup", &later, "--json"]).await;
 
     // A dump without some events of the export, one with additional events, and views at another state.
-    for (name, whole, dump_of) in [("behind", &later, &earlier), ("ahead", &earlier, &later)] {
-        let forged = backups.place(name);
-        copy(whole, &forged);
+    for (name, intact, dump_of) in [("behind", &later, &earlier), ("ahead", &earlier, &later)] {
+        let forged = backups.path_of(name);
+        copy(intact, &forged);
         let dump = fs::read(Path::new(dump_of).join(FILES[0])).unwrap();
         fs::write(Path::new(&forged).join(FILES[0]), &dump).unwrap();
         let file = json!({"name": FILES[0], "bytes": dump.len(), "sha256": checksum(&dump)});
         rewrite_manifest(&forged, |manifest| manifest["files"][0] = file);
     }
     for name in ["digest", "fewer"] {
-        let forged = backups.place(name);
+        let forged = backups.path_of(name);
         copy(&later, &forged);
         rewrite_manifest(&forged, |manifest| {
             let view = &mut manifest["views"][1];
@@ -227,7 +228,7 @@ async fn a_backup_with_valid_checksums_and_wrong_contents_fails_verification() {
         });
     }
     for name in ["behind", "ahead", "digest", "fewer"] {
-        let verified = clinic.run(&["restore", &backups.place(name), "--verify", "--json"]).await.unwrap();
+        let verified = clinic.run(&["restore", &backups.path_of(name), "--verify", "--json"]).await.unwrap();
         assert_eq!(verified.code, Some(1), "{name}: {verified:?}");
         let verified: Value =
             serde_json::from_str(&verified.stdout).unwrap_or_else(|_| panic!("{name}: {verified:?}"));
@@ -248,13 +249,13 @@ async fn a_backup_with_valid_checksums_and_wrong_contents_fails_verification() {
 async fn a_killed_backup_cannot_be_restored_and_the_next_one_is_complete() {
     let (clinic, backups) = (Installation::open().await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let place = backups.place("monday");
+    let backup_path = backups.path_of("monday");
     let mut holder = clinic.connect().await.unwrap();
     // The dump waits for the lock on this table.
     let held = holder.transaction().await.unwrap();
     held.batch_execute("LOCK TABLE control.contacts IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let mut killed = clinic.command(&["backup", &place], &[]).await.unwrap().spawn().unwrap();
-    let part = format!("{place}.part");
+    let mut killed = clinic.command(&["backup", &backup_path], &[]).await.unwrap().spawn().unwrap();
+    let part = format!("{backup_path}.part");
     wait_until("the dump to start", async || {
         let begun = Path::new(&part).join("database.dump.part").exists();
         if begun { Ok(()) } else { Err(format!("{part} does not exist yet")) }
@@ -263,35 +264,35 @@ async fn a_killed_backup_cannot_be_restored_and_the_next_one_is_complete() {
     killed.kill().await.unwrap();
     held.rollback().await.unwrap();
 
-    for folder in [&place, &part] {
+    for folder in [&backup_path, &part] {
         let refused = clinic.run(&["restore", folder, "--verify"]).await.unwrap();
         assert_eq!(refused.code, Some(1), "{folder}: {refused:?}");
     }
     assert_eq!(completion_position(&clinic, "backup-made").await, Value::Null);
-    run_json(&clinic, &["backup", &place, "--json"]).await;
+    run_json(&clinic, &["backup", &backup_path, "--json"]).await;
     assert!(!Path::new(&part).exists());
-    assert_eq!(run_json(&clinic, &["restore", &place, "--verify", "--json"]).await["agrees"], true);
+    assert_eq!(run_json(&clinic, &["restore", &backup_path, "--verify", "--json"]).await["agrees"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_private_database_is_restored_only_into_a_new_data_dir_with_equal_digests() {
     let (clinic, backups) = (Installation::private().await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let place = backups.place("monday");
-    let made = run_json(&clinic, &["backup", &place, "--json"]).await;
-    let verified = run_json(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    let backup_path = backups.path_of("monday");
+    let made = run_json(&clinic, &["backup", &backup_path, "--json"]).await;
+    let verified = run_json(&clinic, &["restore", &backup_path, "--verify", "--json"]).await;
     assert_eq!(verified["agrees"], true, "{verified}");
 
-    let restore = ["restore", &place, "--yes", "--json"];
+    let restore = ["restore", &backup_path, "--yes", "--json"];
     let taken = clinic.run(&restore).await.unwrap();
     assert!(taken.code == Some(2) && taken.stderr.contains("DAYBOOK_DATA_DIR"), "{taken:?}");
-    let data_dir = backups.place("data");
-    let elsewhere = [("DAYBOOK_DATA_DIR", data_dir.as_str())];
-    let keyless = [elsewhere[0], ("DAYBOOK_MASTER_KEY", "")];
+    let data_dir = backups.path_of("data");
+    let target = [("DAYBOOK_DATA_DIR", data_dir.as_str())];
+    let keyless = [target[0], ("DAYBOOK_MASTER_KEY", "")];
     let refused = clinic.run_with(&restore, &keyless).await.unwrap();
     assert!(refused.code == Some(2) && refused.stderr.contains("DAYBOOK_MASTER_KEY"), "{refused:?}");
-    clinic.run_with(&restore, &elsewhere).await.unwrap().json().unwrap();
-    let verified = clinic.run_with(&["projection", "verify", "--json"], &elsewhere).await.unwrap();
+    clinic.run_with(&restore, &target).await.unwrap().json().unwrap();
+    let verified = clinic.run_with(&["projection", "verify", "--json"], &target).await.unwrap();
     let verdict = verified.json().unwrap();
     assert_eq!((&verdict["agrees"], &verdict["position"]), (&json!(true), &made["head"]), "{verdict}");
     for view in made["views"].as_array().unwrap() {
@@ -299,7 +300,7 @@ async fn a_private_database_is_restored_only_into_a_new_data_dir_with_equal_dige
         let restored = verdict["digests"].as_object().unwrap().values();
         assert_eq!(restored.filter(|digest| **digest == view["digest"]).count(), VIEWS.len(), "{verdict}");
     }
-    let service = clinic.serve_with(&elsewhere).await.unwrap();
+    let service = clinic.serve_with(&target).await.unwrap();
     let form = form(1, "OTHER_CONSULTATION", working_day(3), "09:00");
     send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
 }
@@ -309,9 +310,9 @@ async fn an_event_store_db_log_is_restored_from_the_export_and_the_rest_from_the
     let (clinic, backups) =
         (Installation::open_on(LogKind::EventStoreDb).await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let place = backups.place("monday");
-    let made = run_json(&clinic, &["backup", &place, "--json"]).await;
-    let verified = run_json(&clinic, &["restore", &place, "--verify", "--json"]).await;
+    let backup_path = backups.path_of("monday");
+    let made = run_json(&clinic, &["backup", &backup_path, "--json"]).await;
+    let verified = run_json(&clinic, &["restore", &backup_path, "--verify", "--json"]).await;
     assert_eq!(
         (&verified["agrees"], &verified["log"]["events"]),
         (&json!(true), &made["events"]),
@@ -321,13 +322,13 @@ async fn an_event_store_db_log_is_restored_from_the_export_and_the_rest_from_the
     let (empty, log) =
         (TestDatabase::empty().await.unwrap(), Server::start(Options::default()).await.unwrap());
     let (database_url, log_url) = (empty.url(), log.url());
-    let restore = ["restore", &place, "--yes", "--json"];
-    let elsewhere = [("DATABASE_URL", database_url.as_str()), ("EVENT_STORE_URL", log_url.as_str())];
-    let other_kind = [elsewhere[0], ("EVENT_STORE_URL", "postgres")];
+    let restore = ["restore", &backup_path, "--yes", "--json"];
+    let target = [("DATABASE_URL", database_url.as_str()), ("EVENT_STORE_URL", log_url.as_str())];
+    let other_kind = [target[0], ("EVENT_STORE_URL", "postgres")];
     let refused = clinic.run_with(&restore, &other_kind).await.unwrap();
     assert!(refused.code == Some(2) && refused.stderr.contains("EVENT_STORE_URL"), "{refused:?}");
-    clinic.run_with(&restore, &elsewhere).await.unwrap().json().unwrap();
-    let service = clinic.serve_with(&elsewhere).await.unwrap();
+    clinic.run_with(&restore, &target).await.unwrap().json().unwrap();
+    let service = clinic.serve_with(&target).await.unwrap();
     let database = empty.connect().await.unwrap();
     for view in VIEWS {
         assert_eq!(ids(&database, view).await.len(), EXPORT_ROWS, "{view}");
@@ -341,8 +342,8 @@ async fn an_event_store_db_log_is_restored_from_the_export_and_the_rest_from_the
 async fn a_role_without_createdb_is_told_which_privilege_it_needs() {
     let (clinic, backups) = (Installation::open().await.unwrap(), BackupFolder::new());
     import(&clinic).await;
-    let place = backups.place("monday");
-    run_json(&clinic, &["backup", &place, "--json"]).await;
+    let backup_path = backups.path_of("monday");
+    run_json(&clinic, &["backup", &backup_path, "--json"]).await;
     let database = clinic.connect().await.unwrap();
     let role = format!("daybook_test_limited_{}", std::process::id());
     let owner: String = database.query_one("SELECT current_user::text", &[]).await.unwrap().get(0);
@@ -351,7 +352,7 @@ async fn a_role_without_createdb_is_told_which_privilege_it_needs() {
         .url_with_application_name("limited")
         .unwrap()
         .replace(&format!("//{owner}@"), &format!("//{role}@"));
-    let verified = clinic.run_with(&["restore", &place, "--verify"], &[("DATABASE_URL", &url)]).await;
+    let verified = clinic.run_with(&["restore", &backup_path, "--verify"], &[("DATABASE_URL", &url)]).await;
     database.batch_execute(&format!("DROP ROLE {role}")).await.unwrap();
     let verified = verified.unwrap();
     assert!(verified.code == Some(1) && verified.stderr.contains("CREATEDB"), "{verified:?}");

@@ -79,8 +79,8 @@ async fn the_final_backup_must_be_made_after_the_dynamic_stage_began() {
     drop(clinic.serve().await.unwrap());
     let backups = tempfile::tempdir().unwrap();
     let back_up = async |name: &str| {
-        let place = backups.path().join(name);
-        run_json(&clinic, &["backup", place.to_str().unwrap(), "--json"]).await["recorded_at"].clone()
+        let backup_path = backups.path().join(name);
+        run_json(&clinic, &["backup", backup_path.to_str().unwrap(), "--json"]).await["recorded_at"].clone()
     };
     let last = async || {
         let report = run_json(&clinic, &["migrate", "checklist", "--json"]).await;

@@ -53,7 +53,7 @@ async fn two_processes_and_a_restarted_one_route_every_client_alike() {
     assert_eq!(dynamic_clients(&second).await, more);
     assert!(more.is_superset(&few) && more.len() > few.len(), "{few:?} {more:?}");
     first.kill().await.unwrap();
-    let anew = clinic.serve().await.unwrap();
-    assert_eq!(dynamic_clients(&anew).await, more);
+    let restarted = clinic.serve().await.unwrap();
+    assert_eq!(dynamic_clients(&restarted).await, more);
     assert_eq!(dynamic_clients(&second).await, more);
 }

@@ -233,8 +233,8 @@ async fn the_migration_and_its_rollback_lose_no_booking_and_fail_no_request() {
     assert!(reads.end().await > 1000);
     operator.assert_complete(&imported, &load).await;
     for view in tables::VIEWS {
-        let there = tables::ids(&operator.database, view).await.len();
-        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
+        let count = tables::ids(&operator.database, view).await.len();
+        assert_eq!(count, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
     }
     assert_eq!(operator.run_json(&["projection", "verify", "--json"]).await["agrees"], true);
 }

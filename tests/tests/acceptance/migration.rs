@@ -95,8 +95,8 @@ async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_
     for gate in ["parity", "backup", "contacts"] {
         assert!(unmet.iter().any(|name| name == gate), "{gate}: {unmet:?}");
     }
-    let silent = migrate(&clinic, &["advance", "--override", " ", "--yes"]).await;
-    assert_eq!(silent.code, Some(2), "{}", silent.stderr);
+    let without_reason = migrate(&clinic, &["advance", "--override", " ", "--yes"]).await;
+    assert_eq!(without_reason.code, Some(2), "{}", without_reason.stderr);
     let unattended = migrate(&clinic, &["advance", "--override", "a drill"]).await;
     assert_eq!(unattended.code, Some(2), "{}", unattended.stderr);
     assert_eq!(

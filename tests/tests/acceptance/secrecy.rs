@@ -38,8 +38,8 @@ fn secrets(form: &Value) -> Vec<String> {
     let (name, phone) = (field("patient_name"), field("phone"));
     let parts = name.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let digits = phone.replace('-', "");
-    let whole = [name, phone, digits, field("email"), field("birth_date"), field("notes")];
-    whole.into_iter().chain(parts).collect()
+    let texts = [name, phone, digits, field("email"), field("birth_date"), field("notes")];
+    texts.into_iter().chain(parts).collect()
 }
 
 /// The details of all patients in the export.

@@ -20,8 +20,8 @@ pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
 pub(crate) async fn wait_for(database: &Client, expected: &BTreeSet<String>) {
     for view in VIEWS {
         wait_until("both views to hold the acknowledged bookings", async || {
-            let there: BTreeSet<String> = ids(database, view).await.into_iter().collect();
-            match expected.difference(&there).count() {
+            let found: BTreeSet<String> = ids(database, view).await.into_iter().collect();
+            match expected.difference(&found).count() {
                 0 => Ok(()),
                 missing => Err(format!("{missing} of {} are missing in {view}.reservations", expected.len())),
             }
@@ -35,9 +35,9 @@ pub(crate) async fn wait_for(database: &Client, expected: &BTreeSet<String>) {
 pub(crate) async fn assert_hold_exactly(database: &Client, expected: &BTreeSet<String>) {
     wait_for(database, expected).await;
     for view in VIEWS {
-        let there = ids(database, view).await;
-        assert_eq!(there.len(), expected.len(), "reservations in {view}");
-        assert_eq!(&there.into_iter().collect::<BTreeSet<_>>(), expected, "{view}");
+        let found = ids(database, view).await;
+        assert_eq!(found.len(), expected.len(), "reservations in {view}");
+        assert_eq!(&found.into_iter().collect::<BTreeSet<_>>(), expected, "{view}");
         let patients = format!("SELECT count(DISTINCT phone) FROM {view}.reservations");
         let patients: i64 = database.query_one(&patients, &[]).await.unwrap().get(0);
         assert_eq!(patients, i64::try_from(expected.len()).unwrap(), "patients in {view}");

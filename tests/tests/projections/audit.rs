@@ -122,8 +122,9 @@ async fn surplus_and_misplaced_rows_are_reported() {
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
     let faults: Vec<Fault> = legacy.pages[0].rows.iter().map(|row| row.fault).collect();
     assert_eq!(faults, [Fault::NoRow, Fault::Unknown], "{legacy:?}");
-    let there = r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
-    run(&clinic, there).await;
+    let move_rows =
+        r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
+    run(&clinic, move_rows).await;
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
     assert_eq!(legacy.disagreeing, 2, "both days must be reported: {legacy:?}");
     assert!(legacy.pages[0].rows.iter().any(|row| row.fault == Fault::AnotherDay), "{legacy:?}");
@@ -159,7 +160,7 @@ async fn a_repaired_view_equals_a_rebuilt_one_byte_for_byte() {
         let clinic = Clinic::open().await.unwrap();
         run_random_steps(&clinic, &mut TestRng::new(seed), 200).await;
         clinic.wait_for_views().await.unwrap();
-        let whole = [contents(&clinic, view(1, 0)).await, contents(&clinic, view(1, 1)).await];
+        let expected = [contents(&clinic, view(1, 0)).await, contents(&clinic, view(1, 1)).await];
         for schema in ["legacy_1", "dynamic_1"] {
             let faults = format!(
                 r#"CREATE TEMP TABLE victims AS SELECT id, row_number() OVER (ORDER BY md5(id)) AS n FROM {schema}.reservations;
@@ -183,13 +184,13 @@ async fn a_repaired_view_equals_a_rebuilt_one_byte_for_byte() {
                 assert!(repaired.written + repaired.removed > 0 || is_mended, "{repaired:?}");
             }
         }
-        for (number, whole) in whole.iter().enumerate() {
-            assert_eq!(contents(&clinic, view(1, number)).await, *whole, "seed {seed}");
+        for (number, expected) in expected.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(1, number)).await, *expected, "seed {seed}");
         }
         assert!(audit(&clinic).await.iter().all(Audit::agrees));
         clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
-        for (number, whole) in whole.iter().enumerate() {
-            assert_eq!(contents(&clinic, view(2, number)).await, *whole, "seed {seed}");
+        for (number, expected) in expected.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(2, number)).await, *expected, "seed {seed}");
         }
     }
 }
@@ -231,7 +232,7 @@ async fn a_visible_forgotten_patient_is_found_and_a_repair_does_not_restore_the_
     book(&clinic, 8).await;
     clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
-    let whole = contents(&clinic, view(1, 0)).await;
+    let expected = contents(&clinic, view(1, 0)).await;
     let shown = format!(
         r#"UPDATE legacy_1.reservations SET "patientName" = '홍길동', phone = '{}' WHERE id = '{id}'"#,
         "010-1000-0008"
@@ -243,10 +244,10 @@ async fn a_visible_forgotten_patient_is_found_and_a_repair_does_not_restore_the_
     let found = only_finding(&audits);
     assert_eq!((found.id.as_str(), found.fault), (id.as_str(), Fault::NotErased));
     clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
-    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+    assert_eq!(contents(&clinic, view(1, 0)).await, expected);
     run(&clinic, "DELETE FROM legacy_1.reservations").await;
     clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
-    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+    assert_eq!(contents(&clinic, view(1, 0)).await, expected);
 }
 
 /// Waiting and discarded events are counted separately, and a repair omits them too.
@@ -337,7 +338,7 @@ async fn repairs_beside_a_busy_engine_apply_no_event_twice() {
     assert!(repaired.is_empty(), "a repair must find nothing wrong: {repaired:?}");
     clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
-    let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
+    let expected = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, whole);
+    assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, expected);
 }

@@ -64,31 +64,31 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
         let name = *rng.pick(&STAFF);
-        let who = Origin::of(Actor::named(name));
+        let origin = Origin::of(Actor::named(name));
         let outcome = match rng.below(13) {
             0..6 => {
                 let new_reservation = booking(rng);
                 let date = new_reservation.date;
                 clinic
                     .commands
-                    .request(new_reservation, who)
+                    .request(new_reservation, origin)
                     .await
                     .map(|done| booked.push((date, done.reservation)))
             }
             6..9 if !booked.is_empty() => {
                 let (date, reservation) = rng.pick(&booked).clone();
                 let change = change(rng);
-                clinic.commands.change(date, reservation, None, change, who).await.map(|_| ())
+                clinic.commands.change(date, reservation, None, change, origin).await.map(|_| ())
             }
-            9 => close(clinic, rng, who).await,
-            10 => clinic.commands.change_catalog(catalog_change(rng), who).await.map(|_| ()),
+            9 => close(clinic, rng, origin).await,
+            10 => clinic.commands.change_catalog(catalog_change(rng), origin).await.map(|_| ()),
             11 => {
                 booked.extend(import_rows(clinic, rng).await);
                 Ok(())
             }
             _ => {
                 let phone = Phone::parse(&phone(rng)).unwrap();
-                clinic.commands.forget(&phone, who).await.map(|_| ())
+                clinic.commands.forget(&phone, origin).await.map(|_| ())
             }
         };
         assert!(!matches!(outcome, Err(CommandError::Unavailable(_))), "{outcome:?}");
@@ -96,13 +96,13 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
 }
 
 /// Closes part of a day, and sometimes reopens it.
-async fn close(clinic: &Clinic, rng: &mut TestRng, who: Origin) -> Result<(), CommandError> {
+async fn close(clinic: &Clinic, rng: &mut TestRng, origin: Origin) -> Result<(), CommandError> {
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
     let date = rng.pick(&DATES).parse().unwrap();
-    let (id, _) = clinic.commands.close_time(date, closure, who.clone()).await?;
+    let (id, _) = clinic.commands.close_time(date, closure, origin.clone()).await?;
     if rng.below(2) == 0 {
-        clinic.commands.reopen_time(date, id, who).await?;
+        clinic.commands.reopen_time(date, id, origin).await?;
     }
     Ok(())
 }

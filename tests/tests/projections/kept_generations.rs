@@ -83,12 +83,12 @@ async fn an_event_that_cannot_be_applied_is_named() {
     run_random_steps(&clinic, &mut TestRng::new(23), 10).await;
     clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
-    let stranger = "
+    let append_unknown = "
         INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
         SELECT max(position) + 1, 0, gen_random_uuid(), 'daybook-2199-01-01', 'ReservationTeleported', '{}',
                (SELECT metadata FROM event_log.events LIMIT 1)
         FROM event_log.events RETURNING position";
-    let position: i64 = client.query_one(stranger, &[]).await.unwrap().get(0);
+    let position: i64 = client.query_one(append_unknown, &[]).await.unwrap().get(0);
     let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
     let [failing] = &*trial.failings.events else { panic!("{trial:?}") };
     assert_eq!((failing.position.to_parts().0, &*failing.kind), (position, "ReservationTeleported"));

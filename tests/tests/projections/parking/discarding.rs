@@ -36,8 +36,8 @@ async fn discarding_applies_waiting_events_and_a_rebuild_omits_the_same_one() {
     let engine = RunningEngine::start(&clinic, "first");
     clinic.wait_for_views().await.unwrap();
     assert_eq!(parked(&clinic).await.len(), 2 * 5);
-    let sound = discard(&clinic, unknown[0]).await;
-    assert!(matches!(sound, Err(ViewError::NotParked(_))), "{sound:?}");
+    let not_parked = discard(&clinic, unknown[0]).await;
+    assert!(matches!(not_parked, Err(ViewError::NotParked(_))), "{not_parked:?}");
     let waiting = discard(&clinic, refused[1]).await;
     assert!(matches!(waiting, Err(ViewError::NotParked(_))), "{waiting:?}");
 

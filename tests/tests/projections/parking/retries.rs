@@ -179,17 +179,17 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_does_not_use_the_catalog_of_the_other_view() {
     let clinic = idle_clinic().await;
-    let dear = ServiceDraft { base_price: Some(90_000), ..scalp() };
-    clinic.commands.change_catalog(CatalogCommand::DefineService(dear), desk()).await.unwrap();
+    let expensive = ServiceDraft { base_price: Some(90_000), ..scalp() };
+    clinic.commands.change_catalog(CatalogCommand::DefineService(expensive), desk()).await.unwrap();
     let service = ServiceId::parse("srv_body_care").unwrap();
     let retime = async |duration: u32| {
         let retimed = ServiceRetimed { service: service.clone(), duration, buffer: 5 };
         clinic.commands.change_catalog(CatalogCommand::RetimeService(retimed), desk()).await.unwrap();
     };
     let client = clinic.database.connect().await.unwrap();
-    let cheap =
+    let constraint =
         r#"ALTER TABLE dynamic_1.services ADD CONSTRAINT cheap CHECK ("basePrice" < 80000) NOT VALID"#;
-    client.batch_execute(cheap).await.unwrap();
+    client.batch_execute(constraint).await.unwrap();
     let durations = async || {
         let sql = r#"SELECT d."durationMinutes", l."durationMinutes" FROM dynamic_1.services d JOIN legacy_1.services l USING (id)
                      WHERE id = 'srv_body_care'"#;

@@ -85,9 +85,15 @@ impl View<Reservation> for Row {
             ReservationEvent::ReservationRequested { at, entry } => {
                 *self = Self::new(&event.aggregate_id, at, (**entry).clone());
             }
-            ReservationEvent::ReservationConfirmed { at, actor } => self.change_status("CONFIRMED", at, actor),
-            ReservationEvent::ReservationCancelled { at, actor } => self.change_status("CANCELLED", at, actor),
-            ReservationEvent::ReservationCompleted { at, actor } => self.change_status("COMPLETED", at, actor),
+            ReservationEvent::ReservationConfirmed { at, actor } => {
+                self.change_status("CONFIRMED", at, actor)
+            }
+            ReservationEvent::ReservationCancelled { at, actor } => {
+                self.change_status("CANCELLED", at, actor)
+            }
+            ReservationEvent::ReservationCompleted { at, actor } => {
+                self.change_status("COMPLETED", at, actor)
+            }
             ReservationEvent::AdminNoteWritten { at, note } => {
                 self.admin_notes.clone_from(note);
                 self.record_change(at);

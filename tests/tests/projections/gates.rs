@@ -1,10 +1,10 @@
 //! The gates of the migration, each with a history or fault that meets it and one that does not, and its figures.
 
 mod parity;
-mod past;
 mod phases;
 mod rows;
-mod watched;
+mod stage_history;
+mod traffic;
 
 use std::io::Cursor;
 use std::sync::Arc;

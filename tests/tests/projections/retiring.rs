@@ -1,9 +1,9 @@
 //! Retiring the legacy view and restoring it: the restored view equals one that was never retired, wherever a process
 //! was killed, and neither reads nor bookings fail.
 
-mod kept;
 mod kills;
 mod readers;
+mod reference_views;
 mod refusals;
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
 use crate::history::{TestRng, contents, contents_in, live, run_random_steps};
-use kept::ReferenceViews;
+use reference_views::ReferenceViews;
 
 /// There are no readers, so no wait is needed.
 const NO_READERS: Patience = Patience { in_force: Duration::ZERO, last_readers: Duration::ZERO };

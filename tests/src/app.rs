@@ -48,7 +48,7 @@ pub struct App {
 /// # Errors
 /// If a component cannot be opened.
 pub async fn spawn_app() -> anyhow::Result<App> {
-    App::over(Clinic::open().await?, TimeDelta::zero()).await
+    App::with_clinic(Clinic::open().await?, TimeDelta::zero()).await
 }
 
 impl App {
@@ -56,15 +56,15 @@ impl App {
     ///
     /// # Errors
     /// If a component cannot be opened.
-    pub async fn over(clinic: Clinic, ahead: TimeDelta) -> anyhow::Result<Self> {
-        Self::watched(clinic, ahead, LagRule::USUAL, None).await
+    pub async fn with_clinic(clinic: Clinic, ahead: TimeDelta) -> anyhow::Result<Self> {
+        Self::with_lag_rule(clinic, ahead, LagRule::USUAL, None).await
     }
 
-    /// Like [`App::over`], with a rule for lagging views and with measured batches.
+    /// Like [`App::with_clinic`], with a rule for lagging views and with measured batches.
     ///
     /// # Errors
     /// If a component cannot be opened.
-    pub async fn watched(
+    pub async fn with_lag_rule(
         clinic: Clinic,
         ahead: TimeDelta,
         lag_rule: LagRule,
@@ -77,7 +77,7 @@ impl App {
     ///
     /// # Errors
     /// If a component cannot be opened.
-    pub async fn guarded(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
+    pub async fn with_guardrails(clinic: Clinic, watching: Watching) -> anyhow::Result<Self> {
         Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
     }
 
@@ -141,7 +141,7 @@ impl App {
     ///
     /// # Errors
     /// If it stopped with an error.
-    pub async fn ended(&mut self) -> anyhow::Result<()> {
+    pub async fn wait_for_stop(&mut self) -> anyhow::Result<()> {
         (&mut self.running).await.context("the task of the application")??;
         Ok(())
     }

@@ -4,10 +4,10 @@
 //! counts. A figure must never be compared with a number from another run or another machine.
 
 mod append;
-mod asker;
 mod esdb;
 mod flip;
 pub mod history;
+mod http_connection;
 mod json_text;
 pub mod peers;
 mod project;
@@ -66,7 +66,7 @@ impl Figure {
         }
     }
 
-    fn named(name: &str) -> anyhow::Result<Self> {
+    fn from_name(name: &str) -> anyhow::Result<Self> {
         Self::ALL.into_iter().find(|figure| figure.name() == name).with_context(|| {
             let all = Self::ALL.map(Self::name).join(", ");
             format!("there is no figure {name:?}; the figures are {all}")
@@ -88,26 +88,26 @@ impl Figure {
 
 /// The parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Arguments {
     /// In the order of measurement.
     pub figures: Vec<Figure>,
     /// Number of events for the rebuild.
     pub events: u32,
 }
 
-impl Wanted {
+impl Arguments {
     /// Parses the arguments. Without `--only NAME` all figures are measured; `--events NUMBER` sets the size of the
     /// rebuild.
     ///
     /// # Errors
     /// If an argument is unknown or invalid.
-    pub fn read(arguments: &[String]) -> anyhow::Result<Self> {
-        let mut wanted = Self { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS };
+    pub fn parse(arguments: &[String]) -> anyhow::Result<Self> {
+        let mut parsed = Self { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS };
         for option in arguments.chunks(2) {
             match option {
-                [option, name] if option == "--only" => wanted.figures = vec![Figure::named(name)?],
+                [option, name] if option == "--only" => parsed.figures = vec![Figure::from_name(name)?],
                 [option, number] if option == "--events" => {
-                    wanted.events = number.parse().context("--events takes a number")?;
+                    parsed.events = number.parse().context("--events takes a number")?;
                 }
                 _ => {
                     let all = Figure::ALL.map(Figure::name).join("|");
@@ -115,7 +115,7 @@ impl Wanted {
                 }
             }
         }
-        Ok(wanted)
+        Ok(parsed)
     }
 }
 
@@ -123,16 +123,16 @@ impl Wanted {
 ///
 /// # Errors
 /// If a figure cannot be measured. A missed target is not an error.
-pub async fn run(wanted: &Wanted, out: &mut impl Write) -> anyhow::Result<()> {
-    let mut all = Vec::with_capacity(wanted.figures.len());
-    for figure in &wanted.figures {
-        all.push(figure.measure(wanted.events).await?);
+pub async fn run(parsed: &Arguments, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut all = Vec::with_capacity(parsed.figures.len());
+    for figure in &parsed.figures {
+        all.push(figure.measure(parsed.events).await?);
     }
     Ok(report::write(&all, out)?)
 }
 
 /// Writes the error and returns the exit code for it.
-pub fn failed(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
+pub fn report_error(error: &anyhow::Error, out: &mut impl Write) -> ExitCode {
     // If even this cannot be written, the exit code still shows the failure.
     drop(writeln!(out, "bench: {error:#}"));
     ExitCode::FAILURE
@@ -144,23 +144,23 @@ mod tests {
 
     use super::*;
 
-    fn wanted(line: &str) -> anyhow::Result<Wanted> {
-        Wanted::read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parsed(line: &str) -> anyhow::Result<Arguments> {
+        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn every_figure_is_measured_unless_one_is_named() {
-        assert_eq!(wanted("").unwrap(), Wanted { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS });
+        assert_eq!(parsed("").unwrap(), Arguments { figures: Figure::ALL.to_vec(), events: rebuild::EVENTS });
         for figure in Figure::ALL {
             let line = format!("--only {} --events 1000", figure.name());
-            assert_eq!(wanted(&line).unwrap(), Wanted { figures: vec![figure], events: 1000 });
+            assert_eq!(parsed(&line).unwrap(), Arguments { figures: vec![figure], events: 1000 });
         }
     }
 
     #[test]
     fn other_arguments_are_refused() {
         for line in ["append", "--only", "--only write", "--only append read", "--all", "--events many"] {
-            assert!(wanted(line).is_err(), "{line}");
+            assert!(parsed(line).is_err(), "{line}");
         }
     }
 }

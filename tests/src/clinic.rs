@@ -144,12 +144,12 @@ impl Clinic {
     ///
     /// # Errors
     /// If the time limit passes.
-    pub async fn settled(&self) -> anyhow::Result<Position> {
+    pub async fn wait_for_views(&self) -> anyhow::Result<Position> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let head = self.log.head().await?;
         loop {
             let live = generation::live(&self.pool.get().await?).await?;
-            if live.len() == 2 && live.iter().all(|standing| standing.position >= head) {
+            if live.len() == 2 && live.iter().all(|status| status.position >= head) {
                 return Ok(head);
             }
             ensure!(

@@ -46,17 +46,17 @@ static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// A share of the machine. The lock is fair: an exclusive request waits for earlier ones, and later ones wait for it.
 #[derive(Debug)]
-enum Share {
+enum MachineLock {
     Some { _guard: RwLockReadGuard<'static, ()> },
     All { _guard: RwLockWriteGuard<'static, ()> },
 }
 
-impl Share {
-    async fn some() -> Self {
+impl MachineLock {
+    async fn shared() -> Self {
         Self::Some { _guard: MACHINE.read().await }
     }
 
-    async fn all() -> Self {
+    async fn exclusive() -> Self {
         Self::All { _guard: MACHINE.write().await }
     }
 }
@@ -74,7 +74,7 @@ pub enum LogKind {
 
 /// The servers of an event log that is not in the database.
 #[derive(Debug)]
-enum LogKeeper {
+enum LogHost {
     Server(LogServer),
     Cluster(Cluster),
 }
@@ -88,14 +88,14 @@ pub const CLUSTER_MEMBERS: usize = 3;
 #[derive(Debug)]
 pub struct Installation {
     database: Option<TestDatabase>,
-    log_keeper: Option<LogKeeper>,
+    log_host: Option<LogHost>,
     folder: TempDir,
-    _share: Share,
+    _lock: MachineLock,
 }
 
 /// The result of a finished command.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     /// The exit code; `None` if a signal ended the process.
     pub code: Option<i32>,
     /// Its standard output.
@@ -104,7 +104,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Ended {
+impl CommandOutput {
     /// Parses standard output as JSON.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl Installation {
     /// # Errors
     /// If there is no PostgreSQL.
     pub async fn open() -> anyhow::Result<Self> {
-        Self::over(TestDatabase::empty().await?, Share::some().await)
+        Self::new(TestDatabase::empty().await?, MachineLock::shared().await)
     }
 
     /// Opens an installation with an empty database and the given kind of log.
@@ -130,14 +130,14 @@ impl Installation {
     /// If there is no PostgreSQL, or no free port.
     pub async fn open_on(log: LogKind) -> anyhow::Result<Self> {
         let options = LogServerOptions::default();
-        let log_keeper = match log {
+        let log_host = match log {
             LogKind::Database => None,
-            LogKind::EventStoreDb => Some(LogKeeper::Server(LogServer::start(options).await?)),
+            LogKind::EventStoreDb => Some(LogHost::Server(LogServer::start(options).await?)),
             LogKind::EventStoreDbCluster => {
-                Some(LogKeeper::Cluster(Cluster::start(CLUSTER_MEMBERS, options).await?))
+                Some(LogHost::Cluster(Cluster::start(CLUSTER_MEMBERS, options).await?))
             }
         };
-        Ok(Self { log_keeper, ..Self::open().await? })
+        Ok(Self { log_host, ..Self::open().await? })
     }
 
     /// The cluster of its log.
@@ -145,9 +145,9 @@ impl Installation {
     /// # Errors
     /// If its log is not on a cluster.
     pub fn log_cluster(&mut self) -> anyhow::Result<&mut Cluster> {
-        match &mut self.log_keeper {
-            Some(LogKeeper::Cluster(cluster)) => Ok(cluster),
-            Some(LogKeeper::Server(_)) | None => bail!("its log is not on a cluster"),
+        match &mut self.log_host {
+            Some(LogHost::Cluster(cluster)) => Ok(cluster),
+            Some(LogHost::Server(_)) | None => bail!("its log is not on a cluster"),
         }
     }
 
@@ -156,13 +156,13 @@ impl Installation {
     /// # Errors
     /// If it cannot be started, or the log is not on a single server.
     pub async fn restart_log_server(&mut self) -> anyhow::Result<()> {
-        let Some(LogKeeper::Server(server)) = self.log_keeper.take() else {
+        let Some(LogHost::Server(server)) = self.log_host.take() else {
             bail!("its log is not on a single server")
         };
         let (port, store) = (server.address().port(), server.store().clone());
         server.stop().await;
         let options = LogServerOptions { port, store, ..LogServerOptions::default() };
-        self.log_keeper = Some(LogKeeper::Server(LogServer::start(options).await?));
+        self.log_host = Some(LogHost::Server(LogServer::start(options).await?));
         Ok(())
     }
 
@@ -171,11 +171,11 @@ impl Installation {
     /// # Errors
     /// If there is no PostgreSQL.
     pub async fn open_alone() -> anyhow::Result<Self> {
-        Self::over(TestDatabase::empty().await?, Share::all().await)
+        Self::new(TestDatabase::empty().await?, MachineLock::exclusive().await)
     }
 
-    fn over(database: TestDatabase, share: Share) -> anyhow::Result<Self> {
-        Ok(Self { database: Some(database), log_keeper: None, folder: tempfile::tempdir()?, _share: share })
+    fn new(database: TestDatabase, lock: MachineLock) -> anyhow::Result<Self> {
+        Ok(Self { database: Some(database), log_host: None, folder: tempfile::tempdir()?, _lock: lock })
     }
 
     /// Opens an installation without a database, so that `daybook` runs a private PostgreSQL in the data dir.
@@ -185,9 +185,9 @@ impl Installation {
     pub async fn private() -> anyhow::Result<Self> {
         Ok(Self {
             database: None,
-            log_keeper: None,
+            log_host: None,
             folder: tempfile::tempdir()?,
-            _share: Share::some().await,
+            _lock: MachineLock::shared().await,
         })
     }
 
@@ -213,9 +213,9 @@ impl Installation {
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
         }
-        let log_url = self.log_keeper.as_ref().map(|keeper| match keeper {
-            LogKeeper::Server(server) => server.url(),
-            LogKeeper::Cluster(cluster) => cluster.url(),
+        let log_url = self.log_host.as_ref().map(|host| match host {
+            LogHost::Server(server) => server.url(),
+            LogHost::Cluster(cluster) => cluster.url(),
         });
         command.envs(log_url.map(|url| ("EVENT_STORE_URL", url)));
         command.envs(settings.iter().copied());
@@ -227,7 +227,7 @@ impl Installation {
     ///
     /// # Errors
     /// If it cannot be started or exceeds the time limit.
-    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Ended> {
+    pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<CommandOutput> {
         self.run_with(arguments, &[]).await
     }
 
@@ -235,12 +235,16 @@ impl Installation {
     ///
     /// # Errors
     /// As [`Installation::run`].
-    pub async fn run_with(&self, arguments: &[&str], settings: &[(&str, &str)]) -> anyhow::Result<Ended> {
+    pub async fn run_with(
+        &self,
+        arguments: &[&str],
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<CommandOutput> {
         let mut command = self.command(arguments, settings).await?;
         let ended = timeout(PROCESS_PATIENCE, command.output()).await;
         let output =
             ended.with_context(|| format!("`daybook {}` exceeds the time limit", arguments.join(" ")))??;
-        Ok(Ended {
+        Ok(CommandOutput {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -268,7 +272,7 @@ impl Installation {
     ///
     /// # Errors
     /// If its database is not on the tests' server.
-    pub fn url_named(&self, name: &str) -> anyhow::Result<String> {
+    pub fn url_with_application_name(&self, name: &str) -> anyhow::Result<String> {
         let url = self.database.as_ref().context("its database is not on the tests' server")?.url();
         let mark = if url.contains('?') { '&' } else { '?' };
         Ok(format!("{url}{mark}application_name={name}"))
@@ -300,8 +304,8 @@ pub struct Service {
 impl Service {
     async fn ready(mut child: Child) -> anyhow::Result<Self> {
         let output = Output::collect(&mut child)?;
-        let said = output.first_line(PROCESS_PATIENCE).await;
-        let line = said.with_context(|| format!("`daybook serve` was not ready: {}", output.text()))?;
+        let first_line = output.first_line(PROCESS_PATIENCE).await;
+        let line = first_line.with_context(|| format!("`daybook serve` was not ready: {}", output.text()))?;
         let url = line.strip_prefix(READY).with_context(|| format!("the first line is `{line}`"))?;
         let address = url.strip_prefix("http://").context("the line contains no HTTP address")?.to_owned();
         Ok(Self { child, output, address })
@@ -327,7 +331,7 @@ impl Service {
 
     /// Its standard output and standard error so far.
     #[must_use]
-    pub fn written(&self) -> String {
+    pub fn output(&self) -> String {
         self.output.text()
     }
 
@@ -344,7 +348,7 @@ impl Service {
     ///
     /// # Errors
     /// If it exceeds the time limit.
-    pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+    pub async fn wait_for_exit(&mut self) -> anyhow::Result<ExitStatus> {
         let status =
             timeout(PROCESS_PATIENCE, self.child.wait()).await.context("the service does not exit")??;
         self.output.complete(PROCESS_PATIENCE).await?;
@@ -357,6 +361,6 @@ impl Service {
     /// If it has already exited.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         self.signal(Signal::SIGKILL)?;
-        self.ended().await.map(drop)
+        self.wait_for_exit().await.map(drop)
     }
 }

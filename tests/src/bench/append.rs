@@ -30,7 +30,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
         rounds.push(round);
         accepted += booked;
     }
-    let asked = ROUNDS * BOOKINGS;
+    let requested = ROUNDS * BOOKINGS;
     Ok(Measured {
         figure: Figure::Append,
         what: [
@@ -41,7 +41,7 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
         aim: Aim::AtLeast(1.0),
         rounds,
         notes: vec![
-            format!("{accepted} of {asked} bookings were accepted; only they count"),
+            format!("{accepted} of {requested} bookings were accepted; only they count"),
             format!("each round: {} days ahead, day schedules not in memory at first", bookings::DAYS_AHEAD),
             "half of the patients new (the key is created and committed with the booking), half known (key on disk, not in memory)".to_owned(),
         ],

@@ -47,7 +47,7 @@ const HAPPENED: EventType = EventType::named("SomethingHappened");
 pub(super) async fn measure_append() -> anyhow::Result<Measured> {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
-        let (server, log) = started().await?;
+        let (server, log) = start_server().await?;
         let ours = append_all(&log).await?;
         let limit = APPENDS as f64 / bare::append_all(server.address(), WRITERS, &events(APPENDS)).await?;
         rounds.push(Round { ours, limit });
@@ -66,10 +66,10 @@ pub(super) async fn measure_append() -> anyhow::Result<Measured> {
 }
 
 pub(super) async fn measure_follow() -> anyhow::Result<Measured> {
-    let (server, log) = started().await?;
+    let (server, log) = start_server().await?;
     let mut expected = Expected::NoStream;
     for events in events(FOLLOWED).chunks(EVENTS_AT_ONCE) {
-        expected = Expected::Exact(log.append(&page(0), expected, events.to_vec()).await?.revision);
+        expected = Expected::Exact(log.append(&stream(0), expected, events.to_vec()).await?.revision);
     }
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
@@ -90,14 +90,14 @@ pub(super) async fn measure_follow() -> anyhow::Result<Measured> {
     })
 }
 
-async fn started() -> anyhow::Result<(Server, EventStoreLog)> {
+async fn start_server() -> anyhow::Result<(Server, EventStoreLog)> {
     let server = Server::start(Options::default()).await?;
     let address = ConnectionString::parse(&format!("{}&discoveryInterval=1", server.url()))?;
     let log = EventStoreLog::connect(address).await?;
     Ok((server, log))
 }
 
-fn page(number: usize) -> StreamName {
+fn stream(number: usize) -> StreamName {
     let first = NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
     StreamName::page(first + Days::new(number as u64))
 }
@@ -124,7 +124,7 @@ async fn append_all(log: &EventStoreLog) -> anyhow::Result<f64> {
         tokio::spawn(async move {
             let mut expected = Expected::NoStream;
             while let Some(event) = events.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let appended = log.append(&page(writer), expected, vec![event.clone()]).await?;
+                let appended = log.append(&stream(writer), expected, vec![event.clone()]).await?;
                 expected = Expected::Exact(appended.revision);
             }
             Ok::<_, anyhow::Error>(())

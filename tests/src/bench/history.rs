@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::json_text::JsonText;
 use crate::clinic::{Clinic, request};
-use plan::{Step, steps, wish};
+use plan::{Step, requested_time, steps};
 
 const RESERVATIONS_A_DAY: u32 = 80;
 
@@ -60,16 +60,16 @@ pub struct History {
 /// # Errors
 /// If the log or the vault cannot be written.
 pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History> {
-    let past = Past::invent(clinic, reservations).await?;
+    let invented = InventedHistory::new(clinic, reservations).await?;
     let client = clinic.database.connect().await?;
     let head = clinic.log.head().await?.commit();
     let mut writer = Box::pin(BinaryCopyInWriter::new(client.copy_in(COPY_SQL).await?, &COLUMNS));
-    let mut ends: HashMap<NaiveDate, i64> = HashMap::new();
+    let mut last_revisions: HashMap<NaiveDate, i64> = HashMap::new();
     let mut position = i64::try_from(head)?;
     for step in steps(reservations) {
         position += 1;
-        let (date, event) = past.event(step, position)?;
-        let revision = ends.entry(date).or_insert(-1);
+        let (date, event) = invented.event(step, position)?;
+        let revision = last_revisions.entry(date).or_insert(-1);
         *revision += 1;
         let (stream, kind) = (StreamName::page(date), event.event_type.as_str());
         let (payload, metadata) = (JsonText(event.payload), JsonText(event.metadata));
@@ -80,15 +80,15 @@ pub async fn write(clinic: &Clinic, reservations: u32) -> anyhow::Result<History
     writer.as_mut().finish().await?;
     // As autovacuum would leave it: both sides of the figure read pages whose hint bits are set.
     client.batch_execute("VACUUM (ANALYZE) event_log.events").await?;
-    let reservations = past.entries.into_iter().map(|entry| entry.reservation).collect();
+    let reservations = invented.entries.into_iter().map(|entry| entry.reservation).collect();
     Ok(History { reservations, events: u64::try_from(position)? })
 }
 
 /// The reservations, before their events are written.
-struct Past {
+struct InventedHistory {
     entries: Vec<Entry>,
     services: Vec<ServiceSnapshot>,
-    sealer: Encryptor,
+    encryptor: Encryptor,
 }
 
 struct Entry {
@@ -98,8 +98,8 @@ struct Entry {
     booking: NewReservation,
 }
 
-impl Past {
-    async fn invent(clinic: &Clinic, reservations: u32) -> anyhow::Result<Self> {
+impl InventedHistory {
+    async fn new(clinic: &Clinic, reservations: u32) -> anyhow::Result<Self> {
         let catalog = clinic.commands.catalog();
         let services = catalog.in_order().into_iter().map(ServiceSnapshot::from).collect();
         let mut entries = Vec::with_capacity(reservations as usize);
@@ -115,8 +115,8 @@ impl Past {
             });
         }
         let subjects: Vec<SubjectId> = entries.iter().map(|entry| entry.subject).collect();
-        let sealer = clinic.vault.keys_for(&subjects).await?;
-        Ok(Self { entries, services, sealer })
+        let encryptor = clinic.vault.keys_for(&subjects).await?;
+        Ok(Self { entries, services, encryptor })
     }
 
     /// The event of a step, and the date of its day schedule.
@@ -152,7 +152,7 @@ impl Past {
     fn requested(&self, entry: &Entry, number: usize) -> anyhow::Result<ReservationRequested> {
         let service =
             self.services.get(number % self.services.len()).context("the clinic has no services")?;
-        let (text, placement) = wish(number);
+        let (text, placement) = requested_time(number);
         Ok(ReservationRequested {
             reservation: entry.reservation.clone(),
             subject: entry.subject,
@@ -167,7 +167,7 @@ impl Past {
     }
 
     fn seal(&self, entry: &Entry, text: &str) -> anyhow::Result<Sealed> {
-        Ok(self.sealer.seal(entry.subject, sealing_context(&entry.reservation), text)?)
+        Ok(self.encryptor.seal(entry.subject, sealing_context(&entry.reservation), text)?)
     }
 }
 

@@ -5,7 +5,7 @@
 //! a library must never be shown without the number of its rows that equal Daybook's.
 
 mod contestant;
-mod past;
+mod plain_history;
 mod rows;
 mod table;
 
@@ -16,7 +16,7 @@ use daybook_domain::ReadModel;
 use daybook_projections::RebuildReport;
 
 use self::contestant::{Contestant, Databases};
-use self::past::ClearPast;
+use self::plain_history::PlainHistory;
 use self::rows::{Agreement, Rows};
 use self::table::{Line, Measured};
 use super::{history, rebuild};
@@ -33,19 +33,19 @@ const MIN_EVENTS: u32 = 100;
 
 /// The parsed command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Arguments {
     /// Events that all rebuild from.
     pub events: u32,
     /// Events that Daybook also rebuilds from: a size for which the others would take more than an hour.
     pub own_events: u32,
 }
 
-impl Wanted {
+impl Arguments {
     /// Parses `[EVENTS [OWN_EVENTS]]`.
     ///
     /// # Errors
     /// If an argument is invalid or superfluous.
-    pub fn read(arguments: &[String]) -> anyhow::Result<Self> {
+    pub fn parse(arguments: &[String]) -> anyhow::Result<Self> {
         let number = |text: &String| text.parse::<u32>().ok().filter(|number| *number >= MIN_EVENTS);
         let (events, own_events) = match arguments {
             [] => (Some(EVENTS), Some(rebuild::EVENTS)),
@@ -62,25 +62,29 @@ impl Wanted {
 ///
 /// # Errors
 /// If a rebuild cannot be measured. A library that loses events is not an error: the table shows it.
-pub async fn run(wanted: Wanted, out: &mut impl Write) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments, out: &mut impl Write) -> anyhow::Result<()> {
     contestant::check_installed()?;
-    let small = Ours::with_a_past(wanted.events).await?;
-    let own_size = Ours::with_a_past(wanted.own_events).await?;
-    say("writing the same events in plain text");
-    let past = ClearPast::write(&small.clinic).await?;
-    ensure!(past.events == small.reservation_events, "{} events were written in plain text", past.events);
-    let databases = Databases::load(&past).await?;
+    let small = DaybookClinic::with_history(arguments.events).await?;
+    let own_size = DaybookClinic::with_history(arguments.own_events).await?;
+    report_progress("writing the same events in plain text");
+    let history = PlainHistory::write(&small.clinic).await?;
+    ensure!(
+        history.events == small.reservation_events,
+        "{} events were written in plain text",
+        history.events
+    );
+    let databases = Databases::load(&history).await?;
     let (mut ours, mut ours_own_size) = (Vec::new(), Vec::new());
-    let mut theirs: Vec<Vec<Theirs>> = Contestant::ALL.iter().map(|_| Vec::new()).collect();
+    let mut theirs: Vec<Vec<LibraryRound>> = Contestant::ALL.iter().map(|_| Vec::new()).collect();
     for round in 1..=ROUNDS {
-        say(&format!("round {round} of {ROUNDS}: daybook"));
+        report_progress(&format!("round {round} of {ROUNDS}: daybook"));
         let report = small.rebuild(&mut ours).await?;
         own_size.rebuild(&mut ours_own_size).await?;
-        let expected = Rows::of_daybook(&small.clinic, &report).await?;
+        let expected = Rows::from_daybook(&small.clinic, &report).await?;
         for (contestant, rounds) in Contestant::ALL.iter().zip(&mut theirs) {
-            say(&format!("round {round} of {ROUNDS}: {}", contestant.name));
+            report_progress(&format!("round {round} of {ROUNDS}: {}", contestant.name));
             let (seconds, found) = contestant.rebuild(&databases, round).await?;
-            rounds.push(Theirs { seconds, agreement: Agreement::of(&expected, &found) });
+            rounds.push(LibraryRound { seconds, agreement: Agreement::compare(&expected, &found) });
         }
     }
     let lines = Contestant::ALL.iter().zip(theirs).map(|(contestant, rounds)| line(contestant, rounds));
@@ -95,13 +99,13 @@ pub async fn run(wanted: Wanted, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 /// One round of a library.
-struct Theirs {
+struct LibraryRound {
     seconds: f64,
     agreement: Agreement,
 }
 
 /// The rounds of a library as a line of the table. Of its rows, the worst round counts.
-fn line(contestant: &Contestant, rounds: Vec<Theirs>) -> Line {
+fn line(contestant: &Contestant, rounds: Vec<LibraryRound>) -> Line {
     let agreement = rounds.iter().map(|round| round.agreement).min_by_key(|agreement| agreement.equal);
     Line {
         name: contestant.name,
@@ -111,7 +115,7 @@ fn line(contestant: &Contestant, rounds: Vec<Theirs>) -> Line {
 }
 
 /// A Daybook clinic with a history.
-struct Ours {
+struct DaybookClinic {
     clinic: Clinic,
     /// Events in the log, including those of the clinic's first start.
     events: u64,
@@ -119,10 +123,10 @@ struct Ours {
     reservation_events: u64,
 }
 
-impl Ours {
+impl DaybookClinic {
     /// Writes a history of about this many events and rebuilds from it once. That rebuild does not count.
-    async fn with_a_past(events: u32) -> anyhow::Result<Self> {
-        say(&format!("writing a history of {events} events into Daybook's log"));
+    async fn with_history(events: u32) -> anyhow::Result<Self> {
+        report_progress(&format!("writing a history of {events} events into Daybook's log"));
         let clinic = Clinic::without_views().await?;
         let before = clinic.log.head().await?.commit();
         let reservations = events.div_ceil(rebuild::EVENTS_OF_TEN_RESERVATIONS) * 10;
@@ -142,7 +146,7 @@ impl Ours {
 }
 
 /// Reports progress on standard error. Results go to standard output.
-fn say(text: &str) {
+fn report_progress(text: &str) {
     // If this cannot be written, the table still shows the result.
     drop(writeln!(std::io::stderr(), "peers: {text}"));
 }
@@ -153,8 +157,8 @@ mod tests {
 
     use super::*;
 
-    fn wanted(line: &str) -> anyhow::Result<Wanted> {
-        Wanted::read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn arguments(line: &str) -> anyhow::Result<Arguments> {
+        Arguments::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
@@ -164,14 +168,14 @@ mod tests {
             ("5000", 5000, rebuild::EVENTS),
             ("5000 1000000", 5000, 1_000_000),
         ] {
-            assert_eq!(wanted(line).unwrap(), Wanted { events, own_events }, "{line}");
+            assert_eq!(arguments(line).unwrap(), Arguments { events, own_events }, "{line}");
         }
     }
 
     #[test]
     fn other_arguments_are_refused() {
         for line in ["many", "99", "5000 0", "1000 1000 1000", "--events 1000"] {
-            assert!(wanted(line).is_err(), "{line}");
+            assert!(arguments(line).is_err(), "{line}");
         }
     }
 }

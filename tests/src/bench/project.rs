@@ -65,16 +65,16 @@ async fn project(clinic: &Clinic, events: u64) -> anyhow::Result<Projected> {
     let since = Instant::now();
     let running = tokio::spawn(engine.run(stopped));
     let mut projected = Projected { seconds: 0.0, commits: 0, longest_batch_seconds: 0.0 };
-    let mut taken_in = 0;
-    while taken_in < events {
+    let mut applied = 0;
+    while applied < events {
         let batch =
             batches.recv().await.context("the engine stopped, or the channel of its batches overflowed")?;
-        taken_in += batch.events as u64;
+        applied += batch.events as u64;
         projected.commits += 1;
         projected.longest_batch_seconds = projected.longest_batch_seconds.max(batch.seconds);
     }
     projected.seconds = since.elapsed().as_secs_f64();
-    ensure!(taken_in == events, "{taken_in} of {events} events were applied");
+    ensure!(applied == events, "{applied} of {events} events were applied");
     stop.send_replace(true);
     running.await?;
     Ok(projected)

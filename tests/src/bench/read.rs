@@ -28,7 +28,7 @@ const CONNECTIONS: usize = 32;
 const RESERVATIONS: u32 = 20_000;
 
 /// Number of different reservations to look up, spread over all.
-const LOOKED_UP: usize = 4096;
+const LOOKUPS: usize = 4096;
 
 /// Number of rounds, and how long each side is under load, before and while it counts.
 const ROUNDS: usize = 5;
@@ -36,7 +36,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const COUNTED: Duration = Duration::from_millis(2000);
 
 /// Fields that a row of the legacy view does not have. The bare endpoint returns null for them.
-const NOT_IN_THE_ROW: [&str; 3] = ["serviceId", "serviceCode", "serviceName"];
+const MISSING_FIELDS: [&str; 3] = ["serviceId", "serviceCode", "serviceName"];
 
 pub(super) async fn measure() -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
@@ -45,9 +45,9 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
     let serving = built.generations.iter().find(|generation| generation.model == ReadModel::Legacy);
     let bare = bare::Server::start(clinic.database.config(), *serving.context("there is no live view")?)?;
     let ours = Server::start(&clinic).await?;
-    let ids = chosen(&history.reservations);
+    let ids = sample_ids(&history.reservations);
     let (ours_target, bare_target) = (ours.target(&ids)?, bare.target(&ids)?);
-    check_answers(&ours_target, &bare_target).await?;
+    check_responses(&ours_target, &bare_target).await?;
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         let ours = load::run(&ours_target).await?;
@@ -72,14 +72,14 @@ pub(super) async fn measure() -> anyhow::Result<Measured> {
 }
 
 /// Picks ids at equal distances, so that lookups cover the whole table.
-fn chosen(all: &[ReservationId]) -> Vec<ReservationId> {
-    all.iter().step_by((all.len() / LOOKED_UP).max(1)).take(LOOKED_UP).cloned().collect()
+fn sample_ids(all: &[ReservationId]) -> Vec<ReservationId> {
+    all.iter().step_by((all.len() / LOOKUPS).max(1)).take(LOOKUPS).cloned().collect()
 }
 
 /// Checks that both return the same fields, as far as the row alone contains them.
-async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
-    let (mut ours, bare) = (answer(ours).await?, answer(bare).await?);
-    for field in NOT_IN_THE_ROW {
+async fn check_responses(ours: &Target, bare: &Target) -> anyhow::Result<()> {
+    let (mut ours, bare) = (response(ours).await?, response(bare).await?);
+    for field in MISSING_FIELDS {
         if let Some(value) = ours.pointer_mut(&format!("/reservation/{field}")) {
             *value = Value::Null;
         }
@@ -90,6 +90,6 @@ async fn check_answers(ours: &Target, bare: &Target) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn answer(target: &Target) -> anyhow::Result<Value> {
-    Ok(serde_json::from_slice(&load::ask_once(target).await?)?)
+async fn response(target: &Target) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&load::send_once(target).await?)?)
 }

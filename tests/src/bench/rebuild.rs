@@ -26,22 +26,22 @@ pub(super) const EVENTS_OF_TEN_RESERVATIONS: u32 = 25;
 const ROUNDS: usize = 5;
 
 /// Pause for background work of the previous side.
-const SETTLE: Duration = Duration::from_millis(500);
+const FLUSH_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
     let clinic = Clinic::without_views().await?;
     let reservations = events / EVENTS_OF_TEN_RESERVATIONS * 10;
     let history = history::write(&clinic, reservations).await?;
-    let memory = memory::Watch::start();
+    let memory = memory::PeakMemory::start();
     let first = clinic.rebuild().missing().await?.context("the clinic already had views")?;
     let memory = memory.describe();
-    let rows = FinishedRows::take(&clinic, &first.generations).await?;
+    let rows = FinishedRows::read(&clinic, &first.generations).await?;
     let (mut rounds, mut reports, mut parts) =
         (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS), vec![]);
     for _ in 0..ROUNDS {
-        settle(&clinic).await?;
+        flush(&clinic).await?;
         let (ours, report) = rebuild(&clinic).await?;
-        settle(&clinic).await?;
+        flush(&clinic).await?;
         let (out, into) = (limit::copy_events_out(&clinic).await?, rows.load(&clinic).await?);
         parts.push((out, into));
         let limit = out + into;
@@ -76,9 +76,9 @@ pub(super) async fn measure(events: u32) -> anyhow::Result<Measured> {
 }
 
 /// Flushes what one side wrote and lets it release its memory, so that the other side does not pay for it.
-async fn settle(clinic: &Clinic) -> anyhow::Result<()> {
+async fn flush(clinic: &Clinic) -> anyhow::Result<()> {
     clinic.database.connect().await?.batch_execute("CHECKPOINT").await?;
-    tokio::time::sleep(SETTLE).await;
+    tokio::time::sleep(FLUSH_PAUSE).await;
     Ok(())
 }
 

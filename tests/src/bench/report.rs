@@ -78,7 +78,7 @@ impl Unit {
 
 impl Aim {
     /// Uses the ratio as printed, so that the table does not contradict itself.
-    fn judge(self, ratio: f64) -> &'static str {
+    fn verdict(self, ratio: f64) -> &'static str {
         let printed = (ratio * 100.0).round() / 100.0;
         let met = match self {
             Self::AtLeast(least) => printed >= least,
@@ -107,8 +107,8 @@ pub(super) fn write(all: &[Measured], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{:<11} {:>12} {:>12} {:>7}  {:<8} aim is", "figure", "ours", "limit", "ratio", "aim")?;
     for measured in all {
         let (name, ratio, aim) = (measured.figure.name(), measured.ratio(), measured.aim);
-        let (ours, limit, judged) = (measured.ours(), measured.limit(), aim.judge(ratio));
-        writeln!(out, "{name:<11} {ours:>12} {limit:>12} {ratio:>7.2}  {:<8} {judged}", aim.show())?;
+        let (ours, limit, verdict) = (measured.ours(), measured.limit(), aim.verdict(ratio));
+        writeln!(out, "{name:<11} {ours:>12} {limit:>12} {ratio:>7.2}  {:<8} {verdict}", aim.show())?;
     }
     for measured in all {
         let [ours, limit] = measured.what;
@@ -138,7 +138,7 @@ mod tests {
         Measured { figure: Figure::Append, what, unit: Unit::PerSecond, aim, rounds, notes: vec![] }
     }
 
-    fn written(measured: Measured) -> String {
+    fn formatted(measured: Measured) -> String {
         let mut out = Vec::new();
         write(&[measured], &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -148,7 +148,7 @@ mod tests {
     fn the_median_round_counts() {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(median([4.0, 1.0].into_iter()), 1.0);
-        let text = written(measured(Aim::AtLeast(1.0), &[90.0, 123.0, 500.0]));
+        let text = formatted(measured(Aim::AtLeast(1.0), &[90.0, 123.0, 500.0]));
         assert!(text.ends_with("\nappend 1.23\n"), "{text}");
     }
 
@@ -160,7 +160,7 @@ mod tests {
             (Aim::AtMost(2.0), 201.0, true),
             (Aim::AtMost(2.0), 200.0, false),
         ] {
-            assert_eq!(written(measured(aim, &[ours])).contains("MISSED"), missed, "{aim:?} {ours}");
+            assert_eq!(formatted(measured(aim, &[ours])).contains("MISSED"), missed, "{aim:?} {ours}");
         }
     }
 }

@@ -4,17 +4,17 @@
 
 use std::process::ExitCode;
 
-use daybook_tests::bench::{self, Wanted};
+use daybook_tests::bench::{self, Arguments};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match Wanted::read(&arguments) {
-        Ok(wanted) => bench::run(&wanted, &mut std::io::stdout()).await,
+    let outcome = match Arguments::parse(&arguments) {
+        Ok(arguments) => bench::run(&arguments, &mut std::io::stdout()).await,
         Err(error) => Err(error),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => bench::failed(&error, &mut std::io::stderr()),
+        Err(error) => bench::report_error(&error, &mut std::io::stderr()),
     }
 }

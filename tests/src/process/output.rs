@@ -27,7 +27,7 @@ struct Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     Open { bytes: usize },
-    Ended,
+    CommandOutput,
 }
 
 /// All output of a process.
@@ -51,7 +51,8 @@ impl Output {
         let found = |stream: &Stream| stream.text().split_once('\n').map(|(line, _)| line.to_owned());
         let waited = timeout(
             patience,
-            progress.wait_for(|progress| *progress == Progress::Ended || found(&self.stdout).is_some()),
+            progress
+                .wait_for(|progress| *progress == Progress::CommandOutput || found(&self.stdout).is_some()),
         );
         waited.await.context("the time limit has passed")?.ok();
         found(&self.stdout).context("the process exited")
@@ -61,7 +62,8 @@ impl Output {
     pub(super) async fn complete(&self, patience: Duration) -> anyhow::Result<()> {
         for stream in [&self.stdout, &self.stderr] {
             let mut progress = stream.progress.clone();
-            let ended = timeout(patience, progress.wait_for(|progress| *progress == Progress::Ended)).await;
+            let ended =
+                timeout(patience, progress.wait_for(|progress| *progress == Progress::CommandOutput)).await;
             ended.context("another process holds the output open")?.ok();
         }
         Ok(())
@@ -77,16 +79,16 @@ impl Stream {
     fn of(mut source: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let (sender, progress) = watch::channel(Progress::Open { bytes: 0 });
-        let kept = Arc::clone(&bytes);
+        let collected = Arc::clone(&bytes);
         tokio::spawn(async move {
             let mut source = (&mut source).take(MAX_BYTES);
             let mut chunk = vec![0; CHUNK_BYTES];
             while let Ok(read @ 1..) = source.read(&mut chunk).await {
-                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-                kept.extend(chunk.iter().take(read));
-                sender.send_replace(Progress::Open { bytes: kept.len() });
+                let mut collected = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                collected.extend(chunk.iter().take(read));
+                sender.send_replace(Progress::Open { bytes: collected.len() });
             }
-            sender.send_replace(Progress::Ended);
+            sender.send_replace(Progress::CommandOutput);
         });
         Self { bytes, progress }
     }

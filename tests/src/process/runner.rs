@@ -25,7 +25,7 @@ impl Installation {
     ///
     /// # Errors
     /// If it exits first or exceeds the time limit. The error contains its output.
-    pub async fn keep_views_up(
+    pub async fn run_projection(
         &self,
         arguments: &[&str],
         settings: &[(&str, &str)],
@@ -34,9 +34,9 @@ impl Installation {
         let mut child =
             self.command(&arguments, settings).await?.spawn().context("starting `daybook projection run`")?;
         let output = Output::collect(&mut child)?;
-        let said = output.first_line(PROCESS_PATIENCE).await;
-        let line =
-            said.with_context(|| format!("`daybook projection run` prints nothing: {}", output.text()))?;
+        let first_line = output.first_line(PROCESS_PATIENCE).await;
+        let line = first_line
+            .with_context(|| format!("`daybook projection run` prints nothing: {}", output.text()))?;
         Ok((Runner { child, output }, line))
     }
 }
@@ -50,7 +50,7 @@ impl Runner {
 
     /// Its standard output and standard error so far.
     #[must_use]
-    pub fn written(&self) -> String {
+    pub fn output(&self) -> String {
         self.output.text()
     }
 

@@ -3,7 +3,7 @@
 use daybook_tests::process::Installation;
 use serde_json::{Value, json};
 
-async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+async fn run_json(clinic: &Installation, arguments: &[&str]) -> Value {
     clinic.run(arguments).await.unwrap().json().unwrap()
 }
 
@@ -21,14 +21,14 @@ async fn contacts_are_set_and_changed_without_reaching_the_log() {
         ["migrate", "checklist", "contacts", "--yes", "--json"].into_iter().chain(set).collect::<Vec<_>>()
     };
     let some = fill_in(&["database-admin=Kim Minji,02-111-2222", "backup-location=nas-2, shelf 3"]);
-    let report = done(&clinic, &some).await;
+    let report = run_json(&clinic, &some).await;
     assert_eq!(report["contacts_missing"], json!(["application-owner", "rollback-authority"]), "{report}");
     assert_eq!(item(&report, "before_migration", "contacts-filled")["done"], Value::Null);
     let unfit = clinic.run(&fill_in(&["application-owner=Lee"])).await.unwrap();
     assert!(unfit.code == Some(2) && unfit.stderr.contains("needs a way to be reached"), "{unfit:?}");
 
-    done(&clinic, &fill_in(&["application-owner=Lee,02-3", "rollback-authority=Dr. Park,02-4"])).await;
-    let report = done(&clinic, &fill_in(&["database-admin=Choi,02-555-6666"])).await;
+    run_json(&clinic, &fill_in(&["application-owner=Lee,02-3", "rollback-authority=Dr. Park,02-4"])).await;
+    let report = run_json(&clinic, &fill_in(&["database-admin=Choi,02-555-6666"])).await;
     let filled = &item(&report, "before_migration", "contacts-filled")["done"];
     assert_eq!(filled["evidence"], "4 of 4 required", "{report}");
     let admin = &report["contacts"][0];
@@ -61,10 +61,10 @@ async fn only_items_that_daybook_cannot_observe_are_ticked_by_hand_with_evidence
     assert_eq!(unconfirmed.code, Some(2), "{unconfirmed:?}");
     let empty = clinic.run(&[&tick(" ")[..], &["--yes"]].concat()).await.unwrap();
     assert!(empty.code == Some(2) && empty.stderr.contains("--evidence"), "{empty:?}");
-    let before = done(&clinic, &["migrate", "checklist", "list", "--json"]).await;
+    let before = run_json(&clinic, &["migrate", "checklist", "list", "--json"]).await;
     assert_eq!(item(&before, "before_migration", "team-trained")["done"], Value::Null);
-    done(&clinic, &[&tick("drill of 2026-11-20")[..], &["--yes"]].concat()).await;
-    let report = done(&clinic, &["migrate", "checklist", "--json"]).await;
+    run_json(&clinic, &[&tick("drill of 2026-11-20")[..], &["--yes"]].concat()).await;
+    let report = run_json(&clinic, &["migrate", "checklist", "--json"]).await;
     let trained = &item(&report, "before_migration", "team-trained")["done"];
     assert_eq!(trained["evidence"], "drill of 2026-11-20", "{report}");
     assert!(trained["actor"].as_str().unwrap().starts_with("cli:"), "{trained}");
@@ -77,20 +77,20 @@ async fn only_items_that_daybook_cannot_observe_are_ticked_by_hand_with_evidence
 async fn the_final_backup_must_be_made_after_the_dynamic_stage_began() {
     let clinic = Installation::open().await.unwrap();
     drop(clinic.serve().await.unwrap());
-    let shelf = tempfile::tempdir().unwrap();
+    let backups = tempfile::tempdir().unwrap();
     let back_up = async |name: &str| {
-        let place = shelf.path().join(name);
-        done(&clinic, &["backup", place.to_str().unwrap(), "--json"]).await["recorded_at"].clone()
+        let backup_path = backups.path().join(name);
+        run_json(&clinic, &["backup", backup_path.to_str().unwrap(), "--json"]).await["recorded_at"].clone()
     };
     let last = async || {
-        let report = done(&clinic, &["migrate", "checklist", "--json"]).await;
+        let report = run_json(&clinic, &["migrate", "checklist", "--json"]).await;
         item(&report, "before_cleanup", "backup-made")["done"]["position"].clone()
     };
     let set = |percent| ["reads", "set", "--dynamic", percent, "--reason", "go", "--yes", "--json"];
     back_up("before").await;
-    done(&clinic, &set("100")).await;
+    run_json(&clinic, &set("100")).await;
     assert_eq!(last().await, Value::Null);
     assert_eq!(back_up("after").await, last().await);
-    done(&clinic, &set("50")).await;
+    run_json(&clinic, &set("50")).await;
     assert_eq!(last().await, Value::Null);
 }

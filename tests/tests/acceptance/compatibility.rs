@@ -17,7 +17,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use daybook_tests::process::{Ended, Installation, Service};
+use daybook_tests::process::{CommandOutput, Installation, Service};
 use daybook_tests::psql;
 use serde_json::Value;
 use tokio_postgres::Client;
@@ -68,11 +68,12 @@ impl OldClinic {
 
     /// Loads the parts of a dump that some options of `pg_restore` choose.
     async fn load_parts(&self, dump: &str, options: &[&str]) {
-        let (url, dump) = (self.0.url_named("fixture").unwrap(), fixture(&format!("{dump}.dump")));
+        let (url, dump) =
+            (self.0.url_with_application_name("fixture").unwrap(), fixture(&format!("{dump}.dump")));
         psql::load_dump(&url, Path::new(&dump), options).await.unwrap();
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ended {
+    async fn run(&self, arguments: &[&str]) -> CommandOutput {
         self.0.run_with(arguments, &SECRETS_FROM_FILES).await.unwrap()
     }
 

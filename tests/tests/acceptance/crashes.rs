@@ -31,7 +31,7 @@ async fn survive_kills(log: LogKind) {
         let mut service = clinic.serve().await.unwrap();
         tables::wait_for(&database, &load.acknowledged()).await;
         let clients = load.start(&service, CLIENTS, Tolerance::LostConnections);
-        load.acknowledges(BOOKINGS_BEFORE_A_KILL).await;
+        load.wait_for_acknowledged(BOOKINGS_BEFORE_A_KILL).await;
         service.kill().await.unwrap();
         clients.join_all().await;
     }
@@ -40,7 +40,7 @@ async fn survive_kills(log: LogKind) {
     load.finish(&service).await;
     let acknowledged = load.acknowledged();
     assert!(acknowledged.len() >= KILLS * BOOKINGS_BEFORE_A_KILL);
-    tables::hold_exactly(&database, &acknowledged).await;
+    tables::assert_hold_exactly(&database, &acknowledged).await;
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
     for view in verdict["reservations"].as_object().unwrap().values() {

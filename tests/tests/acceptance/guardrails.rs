@@ -6,7 +6,7 @@ use daybook_tests::process::{Installation, Service};
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use crate::asking::{EXPORT, EXPORTED, ask, client, until, within};
+use crate::client::{EXPORT, EXPORT_ROWS, client, send, wait_until, wait_within};
 
 /// Clients that send requests to one service in turn. At 25 % about 25 of them use the dynamic view.
 const CLIENTS: usize = 100;
@@ -27,12 +27,12 @@ const SETTINGS: [(&str, &str); 3] = [
 /// Sends one request per client. Returns how many each model answered, and the number of 5xx responses.
 async fn round(service: &Service) -> (usize, usize) {
     let (client, url) = (client(), service.url("/api/public/services"));
-    let ask = |n: usize| ask(client.get(&url).header("Daybook-Client", format!("client-{n}")));
-    let answers: Vec<_> =
-        futures_util::stream::iter(0..CLIENTS).map(ask).buffer_unordered(16).collect().await;
-    let answers = answers.into_iter().map(Result::unwrap);
-    answers.fold((0, 0), |(dynamic, failed), answer| {
-        (dynamic + usize::from(answer.model == "dynamic"), failed + usize::from(answer.status >= 500))
+    let send = |n: usize| send(client.get(&url).header("Daybook-Client", format!("client-{n}")));
+    let responses: Vec<_> =
+        futures_util::stream::iter(0..CLIENTS).map(send).buffer_unordered(16).collect().await;
+    let responses = responses.into_iter().map(Result::unwrap);
+    responses.fold((0, 0), |(dynamic, failed), response| {
+        (dynamic + usize::from(response.model == "dynamic"), failed + usize::from(response.status >= 500))
     })
 }
 
@@ -47,7 +47,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     let services = [clinic.serve_with(&SETTINGS).await.unwrap(), clinic.serve_with(&SETTINGS).await.unwrap()];
     reads(&clinic, &["set", "--dynamic", "25", "--reason", "a drill", "--yes"]).await;
     for service in &services {
-        within(IN_FORCE, "the percentage to take effect", async || match round(service).await {
+        wait_within(IN_FORCE, "the percentage to take effect", async || match round(service).await {
             (10..=45, 0) => Ok(()),
             found => Err(format!("{found:?}")),
         })
@@ -55,7 +55,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     }
     let database = clinic.connect().await.unwrap();
     database.batch_execute("ALTER TABLE dynamic_1.services RENAME TO away").await.unwrap();
-    until("the reads to be rolled back", async || {
+    wait_until("the reads to be rolled back", async || {
         round(&services[0]).await;
         round(&services[1]).await;
         let shown = reads(&clinic, &["show"]).await;
@@ -63,7 +63,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     })
     .await;
     for service in &services {
-        within(IN_FORCE, "both processes to answer from the legacy view", async || {
+        wait_within(IN_FORCE, "both processes to answer from the legacy view", async || {
             match round(service).await {
                 (0, 0) => Ok(()),
                 found => Err(format!("{found:?}")),
@@ -74,7 +74,7 @@ async fn two_processes_that_see_the_same_fault_record_one_rollback_for_both() {
     // Both processes evaluate once more and record nothing new.
     let windows = "SELECT count(*) FROM control.read_windows";
     let before: i64 = database.query_one(windows, &[]).await.unwrap().get(0);
-    until("more windows", async || {
+    wait_until("more windows", async || {
         let now: i64 = database.query_one(windows, &[]).await.unwrap().get(0);
         if now >= before + 8 { Ok(()) } else { Err(now.to_string()) }
     })
@@ -95,17 +95,17 @@ async fn reads_compare_compares_a_view_with_itself_and_with_the_other() {
     let same = reads(&clinic, &["selftest", "--compares", &COMPARES.to_string()]).await;
     assert_eq!((&same["compared"], &same["mismatched"]), (&COMPARES.into(), &0.into()), "{same}");
     let both = reads(&clinic, &["compare", "--sample", "1000"]).await;
-    assert_eq!((&both["compared"], &both["mismatched"]), (&EXPORTED.into(), &0.into()), "{both}");
+    assert_eq!((&both["compared"], &both["mismatched"]), (&EXPORT_ROWS.into(), &0.into()), "{both}");
     assert_eq!(both["generations"], serde_json::json!(["legacy_1", "dynamic_1"]));
 
     let database = clinic.connect().await.unwrap();
     let planted = r#"UPDATE dynamic_1.reservations SET "patientName" = '임꺽정', version = version + 1
         WHERE id = (SELECT min(id) FROM dynamic_1.reservations) RETURNING id"#;
     let id: String = database.query_one(planted, &[]).await.unwrap().get(0);
-    let told = clinic.run(&["reads", "compare"]).await.unwrap();
-    assert_eq!(told.code, Some(1), "{}", told.stderr);
-    assert!(told.stdout.contains(": 1 differ of ") && told.stdout.contains(&id), "{}", told.stdout);
-    assert!(told.stdout.contains("(not shown)") && !told.stdout.contains("임꺽정"), "{}", told.stdout);
+    let output = clinic.run(&["reads", "compare"]).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    assert!(output.stdout.contains(": 1 differ of ") && output.stdout.contains(&id), "{}", output.stdout);
+    assert!(output.stdout.contains("(not shown)") && !output.stdout.contains("임꺽정"), "{}", output.stdout);
     let same = reads(&clinic, &["selftest", "--model", "dynamic", "--compares", "1000"]).await;
     assert_eq!((&same["compared"], &same["mismatched"]), (&1000.into(), &0.into()), "{same}");
 }

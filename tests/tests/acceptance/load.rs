@@ -9,7 +9,7 @@ use daybook_tests::process::Service;
 use reqwest::Client;
 use tokio::task::JoinSet;
 
-use crate::asking::{Answer, RESERVATIONS, ask, client, form, until, working_day};
+use crate::client::{RESERVATIONS, Response, client, form, send, wait_until, working_day};
 
 /// The largest number of bookings in one load: the working days of a year times ten starts.
 const MAX_BOOKINGS: usize = 2400;
@@ -50,8 +50,8 @@ struct Ledger {
 }
 
 impl Load {
-    fn with<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, access: impl FnOnce(&mut Ledger) -> T) -> T {
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The ids of all acknowledged bookings.
@@ -79,11 +79,11 @@ impl Load {
     }
 
     /// Waits until this many more bookings are acknowledged.
-    pub(crate) async fn acknowledges(&self, more: usize) {
-        let wanted = self.acknowledged().len() + more;
-        until("bookings to be acknowledged", async || match self.acknowledged().len() {
-            count if count >= wanted => Ok(()),
-            count => Err(format!("{count} of {wanted}")),
+    pub(crate) async fn wait_for_acknowledged(&self, more: usize) {
+        let expected = self.acknowledged().len() + more;
+        wait_until("bookings to be acknowledged", async || match self.acknowledged().len() {
+            count if count >= expected => Ok(()),
+            count => Err(format!("{count} of {expected}")),
         })
         .await;
     }
@@ -102,7 +102,7 @@ impl Load {
         pause: Duration,
     ) -> JoinSet<()> {
         let (client, url) = (client(), service.url(RESERVATIONS));
-        let one = |_| self.clone().book_on(client.clone(), url.clone(), tolerance, pause);
+        let one = |_| self.clone().book_repeatedly(client.clone(), url.clone(), tolerance, pause);
         (0..clients).map(one).collect()
     }
 
@@ -111,15 +111,15 @@ impl Load {
         let client = client();
         while let Some(number) = self.with(|ledger| ledger.open.pop()) {
             let booked = book(&client, &service.url(RESERVATIONS), number).await.unwrap().ok();
-            self.take_in(number, &booked);
+            self.acknowledge(number, &booked);
         }
     }
 
-    async fn book_on(self, client: Client, url: String, tolerance: Tolerance, pause: Duration) {
+    async fn book_repeatedly(self, client: Client, url: String, tolerance: Tolerance, pause: Duration) {
         while let Some(number) = self.next() {
             tokio::time::sleep(pause).await;
             match (book(&client, &url, number).await, tolerance) {
-                (Ok(booked), _) if booked.status == 200 => self.take_in(number, &booked),
+                (Ok(booked), _) if booked.status == 200 => self.acknowledge(number, &booked),
                 (Ok(refused), Tolerance::Unavailable | Tolerance::Pauses) if refused.status == 503 => {
                     self.put_back(number);
                 }
@@ -149,7 +149,7 @@ impl Load {
         });
     }
 
-    fn take_in(&self, number: usize, booked: &Answer) {
+    fn acknowledge(&self, number: usize, booked: &Response) {
         let earlier = self.with(|ledger| {
             let pause = ledger.last.replace(Instant::now()).map(|last| last.elapsed());
             ledger.longest_pause = ledger.longest_pause.max(pause.unwrap_or_default());
@@ -160,8 +160,8 @@ impl Load {
 }
 
 /// Sends a booking with its own idempotency key. Neighbouring numbers share a day.
-async fn book(client: &Client, url: &str, number: usize) -> reqwest::Result<Answer> {
+async fn book(client: &Client, url: &str, number: usize) -> reqwest::Result<Response> {
     let (day, start) = (working_day(number / STARTS.len()), STARTS[number % STARTS.len()]);
     let form = form(number, "OTHER_CONSULTATION", day, start);
-    ask(client.post(url).header("Idempotency-Key", format!("load-booking-{number}")).json(&form)).await
+    send(client.post(url).header("Idempotency-Key", format!("load-booking-{number}")).json(&form)).await
 }

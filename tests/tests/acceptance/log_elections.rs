@@ -27,7 +27,7 @@ async fn a_change_of_the_log_leader_pauses_bookings_for_seconds_and_loses_none()
     let service = clinic.serve().await.unwrap();
     let clients = load.start(&service, CLIENTS, Tolerance::Unavailable);
     for change in 0..ELECTIONS + DEATHS {
-        load.acknowledges(BOOKINGS_BEFORE_A_CHANGE).await;
+        load.wait_for_acknowledged(BOOKINGS_BEFORE_A_CHANGE).await;
         let cluster = clinic.log_cluster().unwrap();
         let leader = cluster.leader().unwrap();
         let dies = change >= ELECTIONS;
@@ -37,17 +37,17 @@ async fn a_change_of_the_log_leader_pauses_bookings_for_seconds_and_loses_none()
         cluster.elect((leader + 1) % CLUSTER_MEMBERS).unwrap();
         if dies {
             // The dead member rejoins as a follower after the others have elected a leader.
-            load.acknowledges(1).await;
+            load.wait_for_acknowledged(1).await;
             clinic.log_cluster().unwrap().restart(leader).await.unwrap();
         }
     }
-    load.acknowledges(BOOKINGS_BEFORE_A_CHANGE).await;
+    load.wait_for_acknowledged(BOOKINGS_BEFORE_A_CHANGE).await;
     load.stop();
     clients.join_all().await;
     load.finish(&service).await;
     eprintln!("longest pause: {:?}", load.longest_pause());
     assert!(load.longest_pause() < LONGEST_PAUSE, "no booking for {:?}", load.longest_pause());
-    tables::hold_exactly(&database, &load.acknowledged()).await;
+    tables::assert_hold_exactly(&database, &load.acknowledged()).await;
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
 }

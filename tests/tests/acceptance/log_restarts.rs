@@ -28,7 +28,7 @@ async fn twenty_restarts_of_the_log_server_lose_no_acknowledged_booking_or_routi
     let service = clinic.serve().await.unwrap();
     let clients = load.start(&service, CLIENTS, Tolerance::Unavailable);
     for restart in 1..=RESTARTS {
-        load.acknowledges(BOOKINGS_BEFORE_A_RESTART).await;
+        load.wait_for_acknowledged(BOOKINGS_BEFORE_A_RESTART).await;
         if restart % 5 == 0 {
             let share = (restart * 5).to_string();
             let flip = ["reads", "set", "--dynamic", &share, "--reason", "a test", "--yes", "--json"];
@@ -37,12 +37,12 @@ async fn twenty_restarts_of_the_log_server_lose_no_acknowledged_booking_or_routi
         clinic.restart_log_server().await.unwrap();
         tokio::time::sleep(REST).await;
     }
-    load.acknowledges(BOOKINGS_BEFORE_A_RESTART).await;
+    load.wait_for_acknowledged(BOOKINGS_BEFORE_A_RESTART).await;
     load.stop();
     clients.join_all().await;
     load.finish(&service).await;
     let acknowledged = load.acknowledged();
-    tables::hold_exactly(&database, &acknowledged).await;
+    tables::assert_hold_exactly(&database, &acknowledged).await;
     let shown = clinic.run(&["reads", "show", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(shown["dynamic_percent"].as_f64(), Some(100.0), "{shown}");
     let before = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();

@@ -7,7 +7,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::asking::{client, read, within};
+use crate::client::{client, get, wait_within};
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
@@ -35,29 +35,29 @@ async fn the_service_recovers_after_postgresql_terminates_all_its_connections() 
     let readers = readers(&service, &load);
     let (outside, client) = (clinic.connect().await.unwrap(), client());
     for _ in 0..2 {
-        load.acknowledges(BOOKINGS_BETWEEN).await;
-        let ended: i64 = outside.query_one(TERMINATE, &[]).await.unwrap().get(0);
-        assert!(ended > 3, "only {ended} connections were terminated");
+        load.wait_for_acknowledged(BOOKINGS_BETWEEN).await;
+        let output: i64 = outside.query_one(TERMINATE, &[]).await.unwrap().get(0);
+        assert!(output > 3, "only {output} connections were terminated");
         recovered(&client, &service, &load).await;
     }
-    load.acknowledges(BOOKINGS_BETWEEN).await;
+    load.wait_for_acknowledged(BOOKINGS_BETWEEN).await;
     load.stop();
     bookers.join_all().await;
     readers.join_all().await;
-    tables::hold_exactly(&outside, &load.acknowledged()).await;
+    tables::assert_hold_exactly(&outside, &load.acknowledged()).await;
 }
 
 /// Waits until the service is ready, reads from a view and accepts bookings.
 async fn recovered(client: &Client, service: &Service, load: &Load) {
     let since = Instant::now();
     for path in ["/readyz", "/api/public/services"] {
-        within(RECOVERY_LIMIT, path, async || match read(client, service, path).await {
-            Ok(answer) if answer.status == 200 => Ok(()),
+        wait_within(RECOVERY_LIMIT, path, async || match get(client, service, path).await {
+            Ok(response) if response.status == 200 => Ok(()),
             other => Err(format!("{other:?}")),
         })
         .await;
     }
-    load.acknowledges(1).await;
+    load.wait_for_acknowledged(1).await;
     assert!(since.elapsed() < RECOVERY_LIMIT, "{:?}", since.elapsed());
 }
 
@@ -67,8 +67,8 @@ fn readers(service: &Service, load: &Load) -> JoinSet<()> {
         let (client, url, load) = (client(), service.url("/api/public/services"), load.clone());
         async move {
             while !load.is_stopped() {
-                let answer = crate::asking::ask(client.get(&url)).await.expect("a response");
-                assert!([200, 503].contains(&answer.status), "{answer:?}");
+                let response = crate::client::send(client.get(&url)).await.expect("a response");
+                assert!([200, 503].contains(&response.status), "{response:?}");
                 tokio::time::sleep(READ_PAUSE).await;
             }
         }

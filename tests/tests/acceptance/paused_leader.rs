@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
-use crate::asking::within;
+use crate::client::wait_within;
 use crate::load::{Load, Tolerance};
 use crate::tables;
 
@@ -71,12 +71,12 @@ struct Leader {
 impl Processes {
     async fn start() -> Self {
         let clinic = Installation::open().await.unwrap();
-        let url = |name| clinic.url_named(name).unwrap();
+        let url = |name| clinic.url_with_application_name(name).unwrap();
         let first = clinic.serve_with(&[("DATABASE_URL", &url("first"))]).await.unwrap();
         let database = clinic.connect().await.unwrap();
         database.batch_execute(AUDIT).await.unwrap();
         let second = clinic.serve_with(&[("DATABASE_URL", &url("second"))]).await.unwrap();
-        let (runner, _) = clinic.keep_views_up(&[], &[("DATABASE_URL", &url("runner"))]).await.unwrap();
+        let (runner, _) = clinic.run_projection(&[], &[("DATABASE_URL", &url("runner"))]).await.unwrap();
         Self { clinic, database, first, second, runner }
     }
 
@@ -92,9 +92,9 @@ impl Processes {
     /// The application name of a process, and its output.
     fn find(&self, pid: u32) -> (&'static str, String) {
         match Some(pid) {
-            id if id == self.first.id() => ("first", self.first.written()),
-            id if id == self.second.id() => ("second", self.second.written()),
-            id if id == self.runner.id() => ("runner", self.runner.written()),
+            id if id == self.first.id() => ("first", self.first.output()),
+            id if id == self.second.id() => ("second", self.second.output()),
+            id if id == self.runner.id() => ("runner", self.runner.output()),
             _ => panic!("no process has the id {pid}"),
         }
     }
@@ -114,9 +114,9 @@ impl Processes {
     }
 
     /// Waits until another process advances the views.
-    async fn taken_over_from(&self, former: &Leader) {
+    async fn wait_for_takeover(&self, former: &Leader) {
         let sql = "SELECT count(*) FROM audit.writes WHERE target = 'control' AND epoch > $1";
-        within(TAKE_OVER_LIMIT, "another leader's batch", async || {
+        wait_within(TAKE_OVER_LIMIT, "another leader's batch", async || {
             match self.database.query_one(sql, &[&former.epoch]).await.unwrap().get::<_, i64>(0) {
                 0 => Err("the views do not advance".to_owned()),
                 _ => Ok(()),
@@ -126,11 +126,11 @@ impl Processes {
     }
 
     /// Waits until a resumed leader reports that it stands by.
-    async fn stands_by(&self, former: &Leader) {
-        within(TAKE_OVER_LIMIT, "the former leader to stand by", async || {
-            let (_, written) = self.find(former.pid);
-            let seen = written.contains("another process took the views over");
-            if seen { Ok(()) } else { Err(written) }
+    async fn wait_for_standby(&self, former: &Leader) {
+        wait_within(TAKE_OVER_LIMIT, "the former leader to stand by", async || {
+            let (_, output) = self.find(former.pid);
+            let seen = output.contains("another process took the views over");
+            if seen { Ok(()) } else { Err(output) }
         })
         .await;
     }
@@ -141,7 +141,7 @@ async fn a_leader_paused_for_thirty_seconds_cannot_write_after_it_resumes() {
     let processes = Processes::start().await;
     let load = Load::default();
     let clients = processes.book(&load);
-    load.acknowledges(BOOKINGS).await;
+    load.wait_for_acknowledged(BOOKINGS).await;
     let former = processes.leader().await;
     let (name, _) = processes.find(former.pid);
     assert!(
@@ -151,28 +151,28 @@ async fn a_leader_paused_for_thirty_seconds_cannot_write_after_it_resumes() {
 
     processes.signal(&former, Signal::SIGSTOP);
     let stopped = Instant::now();
-    processes.taken_over_from(&former).await;
+    processes.wait_for_takeover(&former).await;
     println!("taken over from {name} after {:?}", stopped.elapsed());
     let (present, booked) = (processes.leader().await, load.acknowledged().len());
     assert!(present.pid != former.pid && present.epoch == former.epoch + 1, "{former:?}, {present:?}");
-    load.acknowledges(BOOKINGS).await;
+    load.wait_for_acknowledged(BOOKINGS).await;
     // This sleep is the pause of the leader.
     tokio::time::sleep_until(stopped + STOPPED).await;
     println!("only {} bookings were acknowledged during the pause", load.acknowledged().len() - booked);
     processes.signal(&former, Signal::SIGCONT);
-    processes.stands_by(&former).await;
-    load.acknowledges(BOOKINGS).await;
+    processes.wait_for_standby(&former).await;
+    load.wait_for_acknowledged(BOOKINGS).await;
     load.stop();
     for clients in clients {
         clients.join_all().await;
     }
     load.finish(&processes.second).await;
-    tables::hold_exactly(&processes.database, &load.acknowledged()).await;
-    writes_nothing(&processes, name, &present).await;
+    tables::assert_hold_exactly(&processes.database, &load.acknowledged()).await;
+    assert_no_writes(&processes, name, &present).await;
 }
 
 /// Checks that the former leader has written nothing since the current one leads, and that the views are exact.
-async fn writes_nothing(processes: &Processes, former: &str, present: &Leader) {
+async fn assert_no_writes(processes: &Processes, former: &str, present: &Leader) {
     let (name, _) = processes.find(present.pid);
     assert_eq!(processes.count(WRITES_SINCE, &former, &present.since).await, 0, "writes by {former}");
     assert_eq!(processes.count(OLDER_MOVES_SINCE, &present.epoch, &present.since).await, 0);

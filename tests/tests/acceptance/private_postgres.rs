@@ -9,11 +9,11 @@ async fn without_postgresql_the_error_names_the_settings() {
     let folder = empty.path().to_str().unwrap();
     let hidden = [("PATH", folder), ("DAYBOOK_POSTGRES_BIN", folder)];
     for command in [&["serve"][..], &["import", "run", "--csv", "/dev/null", "--yes"]] {
-        let ended = clinic.run_with(command, &hidden).await.unwrap();
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert_eq!(ended.stdout, "", "data only");
+        let output = clinic.run_with(command, &hidden).await.unwrap();
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert_eq!(output.stdout, "", "data only");
         for word in ["DAYBOOK_POSTGRES_BIN", folder, "initdb", "point it at the folder"] {
-            assert!(ended.stderr.contains(word), "`{word}` is missing in: {}", ended.stderr);
+            assert!(output.stderr.contains(word), "`{word}` is missing in: {}", output.stderr);
         }
     }
 }
@@ -22,9 +22,12 @@ async fn without_postgresql_the_error_names_the_settings() {
 async fn a_read_command_without_a_data_dir_creates_nothing_and_says_how_to_start() {
     let clinic = Installation::private().await.unwrap();
     for command in [&["status", "--json"][..], &["projection", "verify"], &["reads", "show"]] {
-        let ended = clinic.run(command).await.unwrap();
-        assert_eq!(ended.code, Some(2), "{ended:?}");
-        assert!(ended.stderr.contains("daybook serve") && ended.stderr.contains("DATABASE_URL"), "{ended:?}");
+        let output = clinic.run(command).await.unwrap();
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(
+            output.stderr.contains("daybook serve") && output.stderr.contains("DATABASE_URL"),
+            "{output:?}"
+        );
     }
     assert!(!clinic.data_dir().exists());
 }

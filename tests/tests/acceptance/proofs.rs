@@ -4,7 +4,7 @@
 use daybook_tests::process::Installation;
 use serde_json::Value;
 
-use crate::asking::EXPORT;
+use crate::client::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_is_written_once_and_is_checked_against_an_exported_log_without_a_database() {
@@ -14,10 +14,10 @@ async fn a_proof_is_written_once_and_is_checked_against_an_exported_log_without_
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (proof, log) = (path("proof.json"), path("log.jsonl"));
     let prove = ["projection", "verify", "--proof", &proof];
-    let told = clinic.run(&prove).await.unwrap();
-    assert_eq!(told.code, Some(0), "{told:?}");
-    assert!(told.stdout.contains("legacy_1 and dynamic_1 agree at position"), "{told:?}");
-    assert!(told.stdout.contains("exact") && told.stderr.contains("proves it"), "{told:?}");
+    let output = clinic.run(&prove).await.unwrap();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("legacy_1 and dynamic_1 agree at position"), "{output:?}");
+    assert!(output.stdout.contains("exact") && output.stderr.contains("proves it"), "{output:?}");
     let again = clinic.run(&prove).await.unwrap();
     assert_eq!(again.code, Some(2), "{again:?}");
     assert!(again.stderr.contains("--force replaces it"), "{again:?}");
@@ -31,17 +31,17 @@ async fn a_proof_is_written_once_and_is_checked_against_an_exported_log_without_
 
     // A database that does not exist: any access to it would fail.
     let nowhere = [("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")];
-    let told = clinic.run_with(&check, &nowhere).await.unwrap();
-    assert_eq!(told.code, Some(0), "{told:?}");
-    assert!(told.stdout.contains("--with-keys checks them too"), "{told:?}");
+    let output = clinic.run_with(&check, &nowhere).await.unwrap();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("--with-keys checks them too"), "{output:?}");
 
     let mut less: Value = serde_json::from_slice(&std::fs::read(&proof).unwrap()).unwrap();
     less["events"] = (less["events"].as_u64().unwrap() - 1).into();
     std::fs::write(&proof, less.to_string()).unwrap();
-    let told = clinic.run_with(&check, &nowhere).await.unwrap();
-    assert_eq!(told.code, Some(1), "{told:?}");
+    let output = clinic.run_with(&check, &nowhere).await.unwrap();
+    assert_eq!(output.code, Some(1), "{output:?}");
     assert!(
-        told.stdout.contains("DIFFERS") && told.stdout.contains("Days on which legacy_1 differs: 20"),
-        "{told:?}"
+        output.stdout.contains("DIFFERS") && output.stdout.contains("Days on which legacy_1 differs: 20"),
+        "{output:?}"
     );
 }

@@ -2,7 +2,7 @@
 
 use daybook_tests::process::Installation;
 
-use crate::asking::{RESERVATIONS, ask, client, form, working_day};
+use crate::client::{RESERVATIONS, client, form, send, working_day};
 use crate::tables::{VIEWS, ids, wait_for};
 
 /// Removes the last event of the log, as if it were newer than the backup.
@@ -17,8 +17,8 @@ async fn views_ahead_of_the_log_are_not_served_until_they_are_rebuilt() {
     let mut booked = Vec::new();
     for (patient, start) in ["09:00", "10:00"].into_iter().enumerate() {
         let form = form(patient, "OTHER_CONSULTATION", working_day(3), start);
-        let answer = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
-        booked.push(answer.id().to_owned());
+        let response = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+        booked.push(response.id().to_owned());
     }
     let database = clinic.connect().await.unwrap();
     wait_for(&database, &booked.iter().cloned().collect()).await;
@@ -26,9 +26,9 @@ async fn views_ahead_of_the_log_are_not_served_until_they_are_rebuilt() {
     clinic.connect().await.unwrap().batch_execute(LOSE_THE_LAST_EVENT).await.unwrap();
 
     for refused in [&["serve"][..], &["reads", "set", "--dynamic", "5", "--reason", "a test", "--yes"]] {
-        let ended = clinic.run(refused).await.unwrap();
-        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{refused:?}: {}", ended.stderr);
-        assert!(ended.stderr.contains("daybook projection rebuild all"), "{}", ended.stderr);
+        let output = clinic.run(refused).await.unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{refused:?}: {}", output.stderr);
+        assert!(output.stderr.contains("daybook projection rebuild all"), "{}", output.stderr);
     }
     clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
     clinic.run(&["projection", "rebuild", "all", "--yes", "--json"]).await.unwrap().json().unwrap();
@@ -37,6 +37,6 @@ async fn views_ahead_of_the_log_are_not_served_until_they_are_rebuilt() {
         assert_eq!(ids(&database, view).await, [booked[0].clone()], "{view}");
     }
     let form = form(7, "OTHER_CONSULTATION", working_day(3), "14:00");
-    let again = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    let again = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
     wait_for(&database, &[booked[0].clone(), again.id().to_owned()].into()).await;
 }

@@ -1,13 +1,13 @@
 //! The old team's runbook: its request, the import of its data, its SELECTs, and its closing checks.
 
 mod checks;
-mod elsewhere;
+mod external_server;
 mod selects;
 
 use daybook_tests::process::Installation;
 use serde_json::json;
 
-use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, until, working_day};
+use crate::client::{EXPORT, EXPORT_ROWS, RESERVATIONS, client, send, wait_until, working_day};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_on_its_private_postgresql_accepts_the_request_of_the_runbook() {
@@ -18,11 +18,11 @@ async fn a_service_on_its_private_postgresql_accepts_the_request_of_the_runbook(
         "treatment_type": "FIRST_VISIT", "service": "WRINKLE_BOTOX", "preferred_date": working_day(0),
         "preferred_time": "10:00",
     });
-    let booked = ask(client().post(service.url(RESERVATIONS)).json(&body)).await.unwrap().ok();
+    let booked = send(client().post(service.url(RESERVATIONS)).json(&body)).await.unwrap().ok();
     assert_eq!(booked.body["success"], true, "{}", booked.body);
     assert_eq!(booked.body["reservation"]["status"], "PENDING");
     // The private server also serves connections beside the running service.
-    until("both views to hold the booking", async || {
+    wait_until("both views to hold the booking", async || {
         let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
         assert!(status["connect"].as_str().unwrap().starts_with("psql -h "), "{status}");
         assert_eq!(status["service"]["answers"], true, "{status}");
@@ -35,11 +35,11 @@ async fn a_service_on_its_private_postgresql_accepts_the_request_of_the_runbook(
     let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
     let connect = status["connect_runbook"].as_str().unwrap();
     assert!(connect.contains("-U daybook_runbook "), "{connect}");
-    let told = clinic.run(&["status"]).await.unwrap().stdout;
-    assert!(told.contains(connect), "{told}");
+    let output = clinic.run(&["status"]).await.unwrap().stdout;
+    assert!(output.contains(connect), "{output}");
     assert_eq!(paste(&format!("{connect} -Atc 'SELECT COUNT(service) FROM reservations'")).await, "1\n");
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert_eq!(service.ended().await.unwrap().code(), Some(0));
+    assert_eq!(service.wait_for_exit().await.unwrap().code(), Some(0));
 }
 
 /// Runs a pasted command line and returns its output.
@@ -60,14 +60,14 @@ async fn an_import_adds_every_row_to_both_views_and_a_second_one_appends_nothing
         clinic.run(&run).await.unwrap().json().unwrap()
     };
     let first = import().await;
-    assert_eq!((&first["read"], &first["imported"]), (&json!(EXPORTED), &json!(EXPORTED)), "{first}");
+    assert_eq!((&first["read"], &first["imported"]), (&json!(EXPORT_ROWS), &json!(EXPORT_ROWS)), "{first}");
     let second = import().await;
-    assert_eq!((&second["imported"], &second["already_there"]), (&json!(0), &json!(EXPORTED)), "{second}");
+    assert_eq!((&second["imported"], &second["already_there"]), (&json!(0), &json!(EXPORT_ROWS)), "{second}");
     for report in [&first, &second] {
         assert_eq!(report["rejected"], 0, "{report}");
         let views = report["views"].as_array().unwrap();
         assert_eq!(views.len(), 2);
-        assert!(views.iter().all(|view| view["reservations"] == EXPORTED), "{report}");
+        assert!(views.iter().all(|view| view["reservations"] == EXPORT_ROWS), "{report}");
     }
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
@@ -82,14 +82,14 @@ async fn an_analysis_and_a_dry_run_need_no_log_and_create_none() {
     let (page, rules) = (page.to_str().unwrap(), rules.to_str().unwrap());
     let line = ["import", "analyze", "--csv", EXPORT, "--rules", rules, "--html", page, "--json"];
     let analysis = clinic.run(&line).await.unwrap().json().unwrap();
-    assert_eq!((&analysis["rows"], &analysis["run"]["imported"]), (&json!(EXPORTED), &json!(EXPORTED)));
+    assert_eq!((&analysis["rows"], &analysis["run"]["imported"]), (&json!(EXPORT_ROWS), &json!(EXPORT_ROWS)));
     assert_eq!((&analysis["rules"][0]["name"], &analysis["rules"][0]["rows"]), (&json!("idle"), &json!(0)));
     assert!(std::fs::read_to_string(page).unwrap().contains("Rules without effect: idle."));
     let again = clinic.run(&line).await.unwrap();
     assert_eq!(again.code, Some(2), "an existing report must not be overwritten");
     let run = ["import", "run", "--dry-run", "--csv", EXPORT, "--rules", rules, "--json"];
     let report = clinic.run(&run).await.unwrap().json().unwrap();
-    assert_eq!((&report["dry_run"], &report["imported"]), (&json!(true), &json!(EXPORTED)), "{report}");
+    assert_eq!((&report["dry_run"], &report["imported"]), (&json!(true), &json!(EXPORT_ROWS)), "{report}");
     let status = clinic.run(&["status"]).await.unwrap();
     assert_eq!(status.code, Some(2), "there is no clinic's book yet");
 }

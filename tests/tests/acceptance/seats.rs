@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use crate::asking::{Answer, RESERVATIONS, ask, client, form, until, working_day};
+use crate::client::{RESERVATIONS, Response, client, form, send, wait_until, working_day};
 use crate::tables::{VIEWS, ids};
 
 /// Clients that request the last place.
@@ -18,32 +18,32 @@ const CLIENTS: usize = 200;
 const DAILY_LIMIT: usize = 10;
 
 /// Sends all forms at the same time, each on its own connection.
-async fn at_once(service: &Service, forms: Vec<Value>) -> Vec<Answer> {
+async fn send_concurrently(service: &Service, forms: Vec<Value>) -> Vec<Response> {
     let start = Arc::new(Barrier::new(forms.len()));
     let one = |form: Value| {
         let (request, start) = (client().post(service.url(RESERVATIONS)).json(&form), Arc::clone(&start));
         async move {
             start.wait().await;
-            ask(request).await.expect("a response")
+            send(request).await.expect("a response")
         }
     };
     forms.into_iter().map(one).collect::<JoinSet<_>>().join_all().await
 }
 
 /// The number of responses by status and code.
-fn count(answers: &[Answer]) -> BTreeMap<(u16, &str), usize> {
+fn count(responses: &[Response]) -> BTreeMap<(u16, &str), usize> {
     let mut counts = BTreeMap::new();
-    for answer in answers {
-        *counts.entry((answer.status, answer.code())).or_default() += 1;
+    for response in responses {
+        *counts.entry((response.status, response.code())).or_default() += 1;
     }
     counts
 }
 
 /// Waits until both views hold this many reservations. They must never hold more.
-async fn views_hold(clinic: &Installation, reservations: usize) {
+async fn wait_for_reservations(clinic: &Installation, reservations: usize) {
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("both views to hold the reservations", async || match ids(&database, view).await.len() {
+        wait_until("both views to hold the reservations", async || match ids(&database, view).await.len() {
             count if count == reservations => Ok(()),
             count => Err(format!("{count} reservations in {view}")),
         })
@@ -66,10 +66,10 @@ async fn race_for_one_time(log: LogKind) {
     let service = clinic.serve().await.unwrap();
     let day = working_day(0);
     let forms = (0..CLIENTS).map(|patient| form(patient, "WRINKLE_BOTOX", day, "10:00")).collect();
-    let answers = at_once(&service, forms).await;
+    let responses = send_concurrently(&service, forms).await;
     let expected = BTreeMap::from([((200, ""), 1), ((409, "TIME_SLOT_FULL"), CLIENTS - 1)]);
-    assert_eq!(count(&answers), expected);
-    views_hold(&clinic, 1).await;
+    assert_eq!(count(&responses), expected);
+    wait_for_reservations(&clinic, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,11 +85,11 @@ async fn of_two_hundred_concurrent_requests_for_the_last_booking_of_a_day_exactl
         form
     };
     for patient in 0..DAILY_LIMIT - 1 {
-        ask(client().post(service.url(RESERVATIONS)).json(&by_period(patient))).await.unwrap().ok();
+        send(client().post(service.url(RESERVATIONS)).json(&by_period(patient))).await.unwrap().ok();
     }
     let forms = (DAILY_LIMIT..DAILY_LIMIT + CLIENTS).map(by_period).collect();
-    let answers = at_once(&service, forms).await;
+    let responses = send_concurrently(&service, forms).await;
     let expected = BTreeMap::from([((200, ""), 1), ((409, "RESERVATION_FULL"), CLIENTS - 1)]);
-    assert_eq!(count(&answers), expected);
-    views_hold(&clinic, DAILY_LIMIT).await;
+    assert_eq!(count(&responses), expected);
+    wait_for_reservations(&clinic, DAILY_LIMIT).await;
 }

@@ -6,11 +6,11 @@ use daybook_tests::process::{Installation, Service};
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, working_day};
+use crate::client::{EXPORT, EXPORT_ROWS, RESERVATIONS, client, form, send, wait_until, working_day};
 use crate::tables::{VIEWS, bytes_of, ids};
 
 /// Reservations of the export and of later bookings over HTTP.
-const ALL: usize = EXPORTED + 4;
+const ALL: usize = EXPORT_ROWS + 4;
 
 /// Schemas that must not contain patient details, and their minimum number of tables.
 const SEALED: ([&str; 3], usize) = (["event_log", "privacy", "control"], 4);
@@ -19,7 +19,7 @@ const SEALED: ([&str; 3], usize) = (["event_log", "privacy", "control"], 4);
 const EVERYTHING: [(&str, &str); 1] = [("RUST_LOG", "trace")];
 
 /// The form of one patient, with a unique phone number.
-fn told(patient: usize, start: &str) -> Value {
+fn secret_form(patient: usize, start: &str) -> Value {
     let mut form = form(patient, "OTHER_CONSULTATION", working_day(5), start);
     for (field, value) in [
         ("patient_name", format!("Secretname{patient} 남궁{patient}")),
@@ -38,8 +38,8 @@ fn secrets(form: &Value) -> Vec<String> {
     let (name, phone) = (field("patient_name"), field("phone"));
     let parts = name.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let digits = phone.replace('-', "");
-    let whole = [name, phone, digits, field("email"), field("birth_date"), field("notes")];
-    whole.into_iter().chain(parts).collect()
+    let texts = [name, phone, digits, field("email"), field("birth_date"), field("notes")];
+    texts.into_iter().chain(parts).collect()
 }
 
 /// The details of all patients in the export.
@@ -81,12 +81,12 @@ async fn refused(service: &Service, secret: &Value) {
     ];
     for body in bodies {
         let post = client().post(service.url(RESERVATIONS)).header(CONTENT_TYPE, "application/json");
-        let answer = ask(post.body(body)).await.unwrap();
-        assert!((400..500).contains(&answer.status), "{answer:?}");
+        let response = send(post.body(body)).await.unwrap();
+        assert!((400..500).contains(&response.status), "{response:?}");
     }
     let key = client().post(service.url(RESERVATIONS)).header("Idempotency-Key", phone).json(secret);
-    let repeated = ask(key.try_clone().unwrap()).await.unwrap().ok();
-    assert_eq!(ask(key).await.unwrap().ok().id(), repeated.id());
+    let repeated = send(key.try_clone().unwrap()).await.unwrap().ok();
+    assert_eq!(send(key).await.unwrap().ok().id(), repeated.id());
     let birth_date = secret["birth_date"].as_str().unwrap();
     for path in [
         format!("/api/public/reservations/check?phone={phone}&birth_date={birth_date}"),
@@ -94,7 +94,7 @@ async fn refused(service: &Service, secret: &Value) {
         format!("/api/reservations?search={phone}"),
         format!("/nowhere/{phone}"),
     ] {
-        ask(client().get(service.url(&path))).await.unwrap();
+        send(client().get(service.url(&path))).await.unwrap();
     }
 }
 
@@ -111,18 +111,18 @@ async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
     let import = clinic.run_with(&import, &EVERYTHING).await.unwrap();
     assert_eq!(import.code, Some(0), "the import failed");
     let mut service = clinic.serve_with(&EVERYTHING).await.unwrap();
-    let forms = [told(1, "09:00"), told(2, "오후"), told(3, "비밀 note of 3, 저녁에")];
+    let forms = [secret_form(1, "09:00"), secret_form(2, "오후"), secret_form(3, "비밀 note of 3, 저녁에")];
     for form in &forms {
-        ask(client().post(service.url(RESERVATIONS)).json(form)).await.unwrap().ok();
+        send(client().post(service.url(RESERVATIONS)).json(form)).await.unwrap().ok();
     }
-    let another = told(4, "11:00");
+    let another = secret_form(4, "11:00");
     refused(&service, &another).await;
 
     let mut secrets = imported();
     secrets.extend(forms.iter().chain([&another]).flat_map(self::secrets));
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("both views to hold the bookings", async || match ids(&database, view).await.len() {
+        wait_until("both views to hold the bookings", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} in {view}")),
         })
@@ -133,22 +133,22 @@ async fn patient_details_appear_neither_in_the_log_tables_nor_in_the_output() {
     assert_eq!(found(&secrets, &bytes), [""; 0], "{tables:?} contain these in plain text");
 
     service.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
-    service.ended().await.unwrap();
-    let mut written = vec![service.written(), import.stdout, import.stderr];
+    service.wait_for_exit().await.unwrap();
+    let mut outputs = vec![service.output(), import.stdout, import.stderr];
     for command in [&["projection", "verify"][..], &["events", "tail"], &["projection", "rebuild", "--yes"]] {
-        let ended = clinic.run_with(command, &EVERYTHING).await.unwrap();
-        assert_eq!(ended.code, Some(0), "{command:?}");
-        written.extend([ended.stdout, ended.stderr]);
+        let output = clinic.run_with(command, &EVERYTHING).await.unwrap();
+        assert_eq!(output.code, Some(0), "{command:?}");
+        outputs.extend([output.stdout, output.stderr]);
     }
-    for text in written {
+    for text in outputs {
         assert_eq!(found(&secrets, text.as_bytes()), [""; 0], "the output contains these");
     }
-    assert!(service.written().contains(" TRACE "), "the scan must see all lines");
-    views_show(&database, &secrets).await;
+    assert!(service.output().contains(" TRACE "), "the scan must see all lines");
+    assert_views_show(&database, &secrets).await;
 }
 
 /// Checks that the same scan finds nearly all of them in the views. A broken scan would find none anywhere.
-async fn views_show(database: &tokio_postgres::Client, secrets: &BTreeSet<String>) {
+async fn assert_views_show(database: &tokio_postgres::Client, secrets: &BTreeSet<String>) {
     for view in ["legacy_2", "dynamic_2"] {
         let (_, bytes) = bytes_of(database, &[view]).await;
         // The views hold numbers as typed, with dashes.

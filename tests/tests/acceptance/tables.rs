@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 
-use crate::asking::until;
+use crate::client::wait_until;
 
 /// Both views, under their published names.
 pub(crate) const VIEWS: [&str; 2] = ["legacy", "dynamic"];
@@ -17,13 +17,13 @@ pub(crate) async fn ids(database: &Client, view: &str) -> Vec<String> {
 }
 
 /// Waits until both views hold these reservations.
-pub(crate) async fn wait_for(database: &Client, wanted: &BTreeSet<String>) {
+pub(crate) async fn wait_for(database: &Client, expected: &BTreeSet<String>) {
     for view in VIEWS {
-        until("both views to hold the acknowledged bookings", async || {
-            let there: BTreeSet<String> = ids(database, view).await.into_iter().collect();
-            match wanted.difference(&there).count() {
+        wait_until("both views to hold the acknowledged bookings", async || {
+            let found: BTreeSet<String> = ids(database, view).await.into_iter().collect();
+            match expected.difference(&found).count() {
                 0 => Ok(()),
-                missing => Err(format!("{missing} of {} are missing in {view}.reservations", wanted.len())),
+                missing => Err(format!("{missing} of {} are missing in {view}.reservations", expected.len())),
             }
         })
         .await;
@@ -32,15 +32,15 @@ pub(crate) async fn wait_for(database: &Client, wanted: &BTreeSet<String>) {
 
 /// Checks that both views hold exactly these reservations, each once and each of another patient: every invented
 /// patient books once.
-pub(crate) async fn hold_exactly(database: &Client, wanted: &BTreeSet<String>) {
-    wait_for(database, wanted).await;
+pub(crate) async fn assert_hold_exactly(database: &Client, expected: &BTreeSet<String>) {
+    wait_for(database, expected).await;
     for view in VIEWS {
-        let there = ids(database, view).await;
-        assert_eq!(there.len(), wanted.len(), "reservations in {view}");
-        assert_eq!(&there.into_iter().collect::<BTreeSet<_>>(), wanted, "{view}");
+        let found = ids(database, view).await;
+        assert_eq!(found.len(), expected.len(), "reservations in {view}");
+        assert_eq!(&found.into_iter().collect::<BTreeSet<_>>(), expected, "{view}");
         let patients = format!("SELECT count(DISTINCT phone) FROM {view}.reservations");
         let patients: i64 = database.query_one(&patients, &[]).await.unwrap().get(0);
-        assert_eq!(patients, i64::try_from(wanted.len()).unwrap(), "patients in {view}");
+        assert_eq!(patients, i64::try_from(expected.len()).unwrap(), "patients in {view}");
     }
 }
 

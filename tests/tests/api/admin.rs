@@ -33,7 +33,7 @@ async fn changing_a_service_lists_the_changed_fields() {
         json!({"id": "srv_skin_care", "name": "피부 관리", "durationMinutes": 50, "bufferMinutes": 10});
     let changed = send_json(&app, Method::PATCH, SERVICES, &change).await.ok();
     insta::assert_json_snapshot!("changed_service", changed.json["changes"]);
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let seen = send(app.get("/api/public/services?code=SKIN_CARE")).await.ok();
     assert_eq!(
         (&seen.json["services"][0]["name"], &seen.json["services"][0]["totalMinutes"]),

@@ -16,7 +16,7 @@ async fn a_booking_gets_the_old_response_and_appears_in_both_views() {
         (booked.header("daybook-read-model"), booked.position()),
         ("legacy", app.clinic.log.head().await.unwrap())
     );
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let database = app.clinic.database.connect().await.unwrap();
     for view in ["legacy_1", "dynamic_1"] {
         let one = format!("SELECT \"patientName\" FROM {view}.reservations WHERE id = $1");
@@ -33,7 +33,7 @@ async fn a_period_is_repeated_in_words_and_never_becomes_a_time() {
     assert_eq!(booked.json["reservation"]["preferred_time"], "오후");
     let by_start = form_with(json!({"preferred_time": null, "time_slot_start": "09:00"}));
     assert_eq!(book(&app, &by_start).await.ok().json["reservation"]["preferred_time"], "09:00");
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let seen = get(&app, &format!("/api/reservations/{}", reservation_id(&booked))).await.ok();
     assert_eq!(seen.json["reservation"]["preferredTime"], "오후");
 }
@@ -140,7 +140,7 @@ async fn two_hundred_concurrent_posts_for_one_seat_give_one_booking_and_no_error
 async fn a_booking_with_an_unreadable_time_is_accepted_for_review() {
     let app = spawn_app().await.unwrap();
     let booked = book(&app, &form_with(json!({"preferred_time": "퇴근하고요"}))).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let path = format!("/api/reservations/{}", reservation_id(&booked));
     let seen = send(staff_request(&app, Role::Editor, Method::GET, &path)).await.ok();
     assert_eq!(seen.json["reservation"]["preferredTime"], "퇴근하고요");

@@ -20,7 +20,7 @@ async fn a_patient_finds_their_own_reservations_masked() {
         let app = app_on(model).await;
         book(&app, &form()).await.ok();
         book(&app, &form_with(json!({"preferred_date": "2026-12-03"}))).await.ok();
-        app.clinic.settled().await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
         let own = check(&app, "+82 10 1234 5678", "1990-01-01").await.ok();
         insta::assert_json_snapshot!("own_reservations", own.json, {".reservations[].id" => "[id]"});
         let by_query = send(app.get(&format!("{CHECK}?phone=01012345678&birth_date=1990-01-01"))).await.ok();
@@ -33,7 +33,7 @@ async fn a_patient_finds_their_own_reservations_masked() {
 async fn a_wrong_birth_date_and_an_unknown_patient_get_the_same_response() {
     let app = app_on("legacy").await;
     book(&app, &form()).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let wrong = check(&app, "010-1234-5678", "1990-01-02").await.ok();
     let nobody = check(&app, "010-9999-9999", "1990-01-02").await.ok();
     assert_eq!(wrong.json, json!({"success": true, "reservations": [], "count": 0}));
@@ -62,7 +62,7 @@ async fn phone_and_birth_date_are_required_and_at_most_ten_reservations_are_show
         let booked = book(&app, &form_with(at)).await;
         assert!(booked.status == 200 || day == 6, "{}", booked.json);
     }
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     assert_eq!(check(&app, "010-1234-5678", "1990-01-01").await.ok().json["count"], 10);
 }
 
@@ -82,7 +82,7 @@ async fn too_many_lookups_are_refused_for_a_while() {
 async fn unreadable_times_and_notes_are_not_shown_to_patients() {
     let app = app_on("legacy").await;
     book(&app, &form_with(json!({"preferred_time": "홍길동 아무때나"}))).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let own = check(&app, "010-1234-5678", "1990-01-01").await.ok();
     assert_eq!(own.json["reservations"][0]["preferred_time"], Value::Null);
     let text = own.json.to_string();

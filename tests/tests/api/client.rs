@@ -102,7 +102,7 @@ pub(crate) async fn app_on(model: &str) -> App {
 pub(crate) async fn app_that_falls_behind(ahead: TimeDelta) -> App {
     let clinic = daybook_tests::clinic::Clinic::without_views().await.unwrap();
     clinic.rebuild().missing().await.unwrap().expect("the views of a new clinic");
-    App::over(clinic, ahead).await.unwrap()
+    App::with_clinic(clinic, ahead).await.unwrap()
 }
 
 /// The id of the reservation in a response.

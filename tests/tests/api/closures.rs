@@ -20,7 +20,7 @@ async fn a_closure_refuses_bookings_until_it_is_lifted() {
             close(&app, json!({"date": "2026-12-01", "period": "MORNING", "reason": "점검"})).await.ok();
         insta::assert_json_snapshot!("closure", closed.json, {".closure.id" => "[id]"});
         assert_eq!(book(&app, &form()).await.code(), "TIME_SLOT_MANUALLY_CLOSED");
-        app.clinic.settled().await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
         let listed = get(&app, &format!("{CLOSE}?date=2026-12-01")).await.ok();
         assert_eq!(listed.json["closures"], json!([closed.json["closure"]]));
         let id = closed.json["closure"]["id"].as_str().unwrap();
@@ -47,7 +47,7 @@ async fn a_closure_of_one_service_does_not_affect_the_others() {
 async fn conflicting_bookings_are_listed_without_closing_anything() {
     let app = app_on("dynamic").await;
     book(&app, &form()).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let head = app.clinic.log.head().await.unwrap();
     let span = |start: &str, end: &str| json!({"action": "check-conflict", "date": "2026-12-01", "startTime": start, "endTime": end});
     let found = close(&app, span("10:30", "11:00")).await.ok();

@@ -42,7 +42,7 @@ fn watching(sample: f64, latency_ms: f64) -> Watching {
 }
 
 async fn guarded_app(sample: f64) -> App {
-    App::guarded(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
+    App::with_guardrails(Clinic::open().await.unwrap(), watching(sample, PATIENT_MS)).await.unwrap()
 }
 
 /// Sends one request per client, all at once. Returns the number of 5xx responses.
@@ -124,7 +124,7 @@ async fn errors_of_the_dynamic_view_roll_reads_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn latency_of_the_dynamic_view_rolls_reads_back() {
-    let app = App::guarded(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
+    let app = App::with_guardrails(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
     set_share(&app, 25.0).await;
     let mut client = app.clinic.database.connect().await.unwrap();
     let slow = async {
@@ -180,7 +180,7 @@ async fn one_wrong_row_in_ten_thousand_rolls_reads_back_once_it_is_read() {
     let report =
         ImportRun::default().run(&app.clinic.commands, Source::csv(export()), &|_| {}).await.unwrap();
     assert_eq!(report.read as usize, ROWS);
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     set_share(&app, 25.0).await;
     let read_all = async || {
         let read = |number: usize| {

@@ -14,7 +14,7 @@ async fn metrics(app: &App) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_with_up_to_date_views_is_ready() {
     let app = spawn_app().await.unwrap();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     send(app.get("/livez")).await.ok();
     let ready = send(app.get("/readyz")).await.ok();
     insta::assert_json_snapshot!(ready.json, {".checks.*.position" => "[position]"});
@@ -64,9 +64,9 @@ async fn until_readyz_is(app: &App, status: u16) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_view_is_stalled_until_it_advances_again() {
     let clinic = daybook_tests::clinic::Clinic::open().await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let rule = LagRule { events: 1, still: std::time::Duration::from_millis(200) };
-    let app = App::watched(clinic, TimeDelta::seconds(60), rule, None).await.unwrap();
+    let app = App::with_lag_rule(clinic, TimeDelta::seconds(60), rule, None).await.unwrap();
     let mut holder = app.clinic.database.connect().await.unwrap();
     let held = holder.transaction().await.unwrap();
     held.batch_execute("SELECT FROM control.checkpoints FOR UPDATE").await.unwrap();
@@ -87,11 +87,11 @@ async fn batches_and_rebuilds_are_measured() {
     let engine = clinic.engine("measured");
     let batches = engine.batches();
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let app = App::watched(clinic, TimeDelta::zero(), LagRule::USUAL, Some(batches)).await.unwrap();
+    let app = App::with_lag_rule(clinic, TimeDelta::zero(), LagRule::USUAL, Some(batches)).await.unwrap();
     assert!(metrics(&app).await.contains("daybook_view_batch_events_count 0"));
     let running = tokio::spawn(engine.run(stopped));
     book(&app, &form()).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let client = app.clinic.database.connect().await.unwrap();
     let building = "INSERT INTO control.generations (model, number, state, rules_version, phase, events)
                     VALUES ('legacy', 7, 'building', 1, 'loading', 1234);
@@ -135,7 +135,7 @@ async fn metric_labels_contain_nothing_from_a_client() {
     let app = app_on("dynamic").await;
     book(&app, &form()).await.ok();
     book(&app, &form()).await;
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     send(app.get("/api/reservations/0192f0a0-0000-7000-8000-000000000001")).await;
     send(app.get("/api/public/services?code=SECRET_CODE")).await;
     let text = metrics(&app).await;
@@ -168,6 +168,6 @@ async fn requests_in_flight_are_finished_on_shutdown() {
     let stopping = tokio::spawn(app.stop_handle().stop());
     assert_eq!(slow.await.unwrap().unwrap().status(), 503);
     stopping.await.unwrap();
-    app.ended().await.unwrap();
+    app.wait_for_stop().await.unwrap();
     assert!(app.get("/livez").send().await.is_err());
 }

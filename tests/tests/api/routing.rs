@@ -35,7 +35,7 @@ async fn dynamic_clients(app: &App) -> BTreeSet<u32> {
 async fn every_response_names_its_model_generation_and_position() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;
-        let position = app.clinic.settled().await.unwrap();
+        let position = app.clinic.wait_for_views().await.unwrap();
         for path in [
             "/api/public/services",
             "/api/public/reservations/time-slots?service=SKIN_CARE&date=2026-12-01",
@@ -134,7 +134,7 @@ async fn a_routing_change_needs_a_reason_and_is_in_force_when_the_response_arriv
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_never_return_to_a_retired_view_and_no_check_expects_it() {
     let app = app_on("legacy").await;
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     let counts_legacy = async || {
         let text = app.get("/metrics").send().await.unwrap().text().await.unwrap();
         text.contains(r#"daybook_view_position{model="legacy"}"#)

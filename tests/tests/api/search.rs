@@ -15,7 +15,7 @@ async fn get_public(app: &App, path: &str) -> Response {
 async fn booked(model: &str) -> App {
     let app = app_on(model).await;
     book(&app, &form()).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     app
 }
 
@@ -36,7 +36,7 @@ async fn services_are_listed_in_order_with_their_minutes() {
 async fn an_inactive_service_is_listed_only_on_request() {
     let app = app_on("legacy").await;
     let gone = send_json(&app, Method::DELETE, "/api/admin/services?id=srv_body_care", &json!({})).await.ok();
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     assert_eq!(gone.json["changes"][0]["field"], "isActive");
     assert_eq!(get_public(&app, "services").await.json["count"], 5);
     assert_eq!(get_public(&app, "services?active=false").await.json["count"], 6);
@@ -105,7 +105,7 @@ async fn a_month_shows_which_days_can_be_booked() {
         let app = booked(model).await;
         let closure = json!({"date": "2026-12-02", "startTime": "09:00", "endTime": "18:00"});
         send_json(&app, Method::POST, "/api/admin/manual-close", &closure).await.ok();
-        app.clinic.settled().await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
         let month = get_public(&app, "reservation-status?year=2026&month=12").await.json;
         let days = month["days"].as_array().unwrap();
         let status = |day: usize| days[day - 1]["status"].as_str().unwrap();

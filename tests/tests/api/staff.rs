@@ -11,7 +11,7 @@ use crate::client::{
 
 async fn booked(app: &App) -> String {
     let id = reservation_id(&book(app, &form()).await.ok());
-    app.clinic.settled().await.unwrap();
+    app.clinic.wait_for_views().await.unwrap();
     id
 }
 
@@ -101,7 +101,7 @@ async fn the_list_is_filtered_by_each_parameter_and_paged() {
             "preferred_date": "2026-12-02", "preferred_time": "15:00"});
         let other = reservation_id(&book(&app, &form_with(other)).await.ok());
         patch(&app, &other, json!({"status": "CONFIRMED"})).await.ok();
-        app.clinic.settled().await.unwrap();
+        app.clinic.wait_for_views().await.unwrap();
         for (query, total) in [
             ("", 2),
             ("date=2026-12-02", 1),

@@ -194,7 +194,7 @@ async fn the_program_moves_a_log_and_asks_before_it_replaces_anything() -> Resul
     let mut service = clinic.serve().await?;
     let exported = clinic.run(&["events", "export", &file, "--json"]).await?.json()?;
     service.signal(Signal::SIGTERM)?;
-    service.ended().await?;
+    service.wait_for_exit().await?;
     let refused = clinic.run(&["events", "export", &file]).await?;
     assert!(refused.code == Some(2) && refused.stderr.contains("--force"), "{refused:?}");
     let printed = clinic.run(&["events", "export", "-"]).await?;
@@ -210,7 +210,7 @@ async fn the_program_moves_a_log_and_asks_before_it_replaces_anything() -> Resul
     assert!(std::fs::read(&copy)? == std::fs::read(&file)?, "the files differ");
     let mut service = clinic.serve().await?;
     service.signal(Signal::SIGTERM)?;
-    assert_eq!(service.ended().await?.code(), Some(0));
+    assert_eq!(service.wait_for_exit().await?.code(), Some(0));
     std::fs::write(&copy, "patient_name,phone\n")?;
     let refused = clinic.run(&["events", "import", &copy, "--yes"]).await?;
     assert!(refused.code == Some(1) && refused.stderr.contains("no export"), "{refused:?}");

@@ -1,10 +1,10 @@
 //! The gates of the migration, each with a history or fault that meets it and one that does not, and its figures.
 
 mod parity;
-mod past;
 mod phases;
 mod rows;
-mod watched;
+mod stage_history;
+mod traffic;
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -30,12 +30,12 @@ fn hour(hours: i64) -> DateTime<Utc> {
 }
 
 /// A clinic that has imported the old system's reservations.
-async fn migrated() -> Clinic {
+async fn migrated_clinic() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     let report =
         ImportRun::default().run(&clinic.commands, Source::csv(Cursor::new(EXPORT)), &|_| {}).await.unwrap();
     assert_eq!(report.imported, 200);
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     clinic
 }
 
@@ -49,7 +49,7 @@ async fn commands_at(clinic: &Clinic, hours: i64) -> Commands {
 /// Records a routing change at a later hour.
 async fn change(clinic: &Clinic, hours: i64, command: RoutingCommand) {
     commands_at(clinic, hours).await.change_routing(command, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
 }
 
 /// Enters a stage and overrides its gates.
@@ -69,7 +69,7 @@ async fn enter_up_to(clinic: &Clinic, stage: Stage, hours: i64) {
     }
 }
 
-async fn tick(clinic: &Clinic, item: ChecklistItem, hours: i64) {
+async fn complete_item(clinic: &Clinic, item: ChecklistItem, hours: i64) {
     let evidence = format!("noted in hour {hours}").into();
     change(clinic, hours, RoutingCommand::CompleteChecklistItem(ChecklistItemDone { item, evidence })).await;
 }
@@ -116,10 +116,10 @@ fn assert_found(result: &GateResult, finding: Finding, found: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_well_migrated_clinic_meets_the_gates_of_the_first_canary() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     enter(&clinic, Stage::Shadow, 0).await;
     for item in [ChecklistItem::BackupMade, ChecklistItem::RestoreTested, ChecklistItem::ContactsFilled] {
-        tick(&clinic, item, 0).await;
+        complete_item(&clinic, item, 0).await;
     }
     window(&clinic, "legacy", 0, [5_000, 0, 1_200, 0]).await;
     let verdict = verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
@@ -167,9 +167,9 @@ async fn a_well_migrated_clinic_meets_the_gates_of_the_first_canary() {
     ];
     assert_eq!(found, expected);
 
-    let told = serde_json::to_string(&measured).unwrap();
+    let json = serde_json::to_string(&measured).unwrap();
     for patient in csv_column(1).into_iter().chain(csv_column(2)) {
-        assert!(!told.contains(&patient), "{patient}");
+        assert!(!json.contains(&patient), "{patient}");
     }
     let (stage, position, gates) = (Stage::Canary5, measured.position, measured.gates);
     let advance = AdvanceStage { stage, position, gates, overridden: None, reason: None };
@@ -185,12 +185,12 @@ fn csv_column(column: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn views_without_a_leader_are_reported_with_their_lag() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     clinic.stop_engine();
     tokio::time::timeout(daybook_tests::clinic::PATIENCE, async {
         // The engine may still be in a batch. It has stopped once an event remains unapplied.
         loop {
-            tick_unseen(&clinic).await;
+            complete_item_without_views(&clinic).await;
             let lag = gate(&clinic, Gate::Lag, Stage::Shadow, 0).await;
             if lag.finding == Finding::NotMet {
                 break lag;
@@ -207,7 +207,7 @@ async fn views_without_a_leader_are_reported_with_their_lag() {
 }
 
 /// Records an event without waiting for the views.
-async fn tick_unseen(clinic: &Clinic) {
+async fn complete_item_without_views(clinic: &Clinic) {
     let evidence = format!("{}", uuid::Uuid::now_v7()).into();
     let done = ChecklistItemDone { item: ChecklistItem::TeamTrained, evidence };
     clinic.commands.change_routing(RoutingCommand::CompleteChecklistItem(done), desk()).await.unwrap();
@@ -215,13 +215,13 @@ async fn tick_unseen(clinic: &Clinic) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn gates_that_need_a_missing_view_are_unmet_and_name_the_remedy() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     run(&clinic, "UPDATE control.generations SET state = 'kept' WHERE model = 'legacy'").await;
     let measured = measure(&clinic, Stage::Shadow, 0).await;
     let remedy = "the legacy view has no live generation; run `daybook projection rebuild legacy`";
-    let shut: Vec<Gate> =
+    let unmet: Vec<Gate> =
         measured.gates.iter().filter(|result| &*result.found == remedy).map(|result| result.gate).collect();
-    assert_eq!(shut, [Gate::Mappings, Gate::OldFields, Gate::Lag, Gate::Parity, Gate::Parked]);
+    assert_eq!(unmet, [Gate::Mappings, Gate::OldFields, Gate::Lag, Gate::Parity, Gate::Parked]);
     assert!(measured.gates.iter().all(|result| result.is_met() || !result.asked.is_empty()));
     run(&clinic, "UPDATE control.generations SET state = 'kept' WHERE model = 'dynamic'").await;
     let measured = measure(&clinic, Stage::Shadow, 0).await;

@@ -14,25 +14,25 @@ use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::postgres::TestDatabase;
 
-use old_rows::take_over;
+use old_rows::import_rows;
 
 /// A small random number generator, deterministic for each seed.
-pub(crate) struct Dice(u64);
+pub(crate) struct TestRng(u64);
 
-impl Dice {
+impl TestRng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub(crate) fn roll(&mut self, sides: u32) -> u32 {
+    pub(crate) fn below(&mut self, limit: u32) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        ((self.0 >> 33) as u32) % sides
+        ((self.0 >> 33) as u32) % limit
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.roll(from.len() as u32) as usize]
+        &from[self.below(from.len() as u32) as usize]
     }
 }
 
@@ -47,7 +47,7 @@ const STARTS: [&str; 6] = ["05:10", "06:00", "09:00", "11:10", "14:00", "16:20"]
 const STAFF: [&str; 2] = ["desk@clinic.example", "night.desk@clinic.example"];
 
 /// Performs this many random steps in a clinic, including rejected ones.
-pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize) {
+pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: usize) {
     let scalp = ServiceDraft {
         service: ServiceId::parse("srv_scalp").unwrap(),
         code: "SCALP".into(),
@@ -63,28 +63,32 @@ pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize)
     clinic.commands.change_catalog(CatalogCommand::DefineService(scalp), desk()).await.unwrap();
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
-        let name = *dice.pick(&STAFF);
-        let who = Origin::from_actor(Actor::named(name));
-        let outcome = match dice.roll(13) {
+        let name = *rng.pick(&STAFF);
+        let origin = Origin::from_actor(Actor::named(name));
+        let outcome = match rng.below(13) {
             0..6 => {
-                let wanted = booking(dice);
-                let page = wanted.date;
-                clinic.commands.request(wanted, who).await.map(|done| booked.push((page, done.reservation)))
+                let new_reservation = booking(rng);
+                let date = new_reservation.date;
+                clinic
+                    .commands
+                    .request(new_reservation, origin)
+                    .await
+                    .map(|done| booked.push((date, done.reservation)))
             }
             6..9 if !booked.is_empty() => {
-                let (page, reservation) = dice.pick(&booked).clone();
-                let change = change(dice);
-                clinic.commands.change(page, reservation, None, change, who).await.map(|_| ())
+                let (date, reservation) = rng.pick(&booked).clone();
+                let change = change(rng);
+                clinic.commands.change(date, reservation, None, change, origin).await.map(|_| ())
             }
-            9 => close(clinic, dice, who).await,
-            10 => clinic.commands.change_catalog(catalog_change(dice), who).await.map(|_| ()),
+            9 => close(clinic, rng, origin).await,
+            10 => clinic.commands.change_catalog(catalog_change(rng), origin).await.map(|_| ()),
             11 => {
-                booked.extend(take_over(clinic, dice).await);
+                booked.extend(import_rows(clinic, rng).await);
                 Ok(())
             }
             _ => {
-                let phone = Phone::parse(&phone(dice)).unwrap();
-                clinic.commands.forget(&phone, who).await.map(|_| ())
+                let phone = Phone::parse(&phone(rng)).unwrap();
+                clinic.commands.forget(&phone, origin).await.map(|_| ())
             }
         };
         assert!(!matches!(outcome, Err(CommandError::Unavailable(_))), "{outcome:?}");
@@ -92,38 +96,38 @@ pub(crate) async fn live_through(clinic: &Clinic, dice: &mut Dice, steps: usize)
 }
 
 /// Closes part of a day, and sometimes reopens it.
-async fn close(clinic: &Clinic, dice: &mut Dice, who: Origin) -> Result<(), CommandError> {
+async fn close(clinic: &Clinic, rng: &mut TestRng, origin: Origin) -> Result<(), CommandError> {
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
-    let page = dice.pick(&DATES).parse().unwrap();
-    let (id, _) = clinic.commands.close_time(page, closure, who.clone()).await?;
-    if dice.roll(2) == 0 {
-        clinic.commands.reopen_time(page, id, who).await?;
+    let date = rng.pick(&DATES).parse().unwrap();
+    let (id, _) = clinic.commands.close_time(date, closure, origin.clone()).await?;
+    if rng.below(2) == 0 {
+        clinic.commands.reopen_time(date, id, origin).await?;
     }
     Ok(())
 }
 
 /// The phone number of one of the patients, in the format of [`request`].
-fn phone(dice: &mut Dice) -> String {
-    format!("010-1000-{:04}", dice.roll(PATIENTS))
+fn phone(rng: &mut TestRng) -> String {
+    format!("010-1000-{:04}", rng.below(PATIENTS))
 }
 
-fn booking(dice: &mut Dice) -> NewReservation {
-    let model = *dice.pick(&ReadModel::ALL);
-    let (service, date, text) = (*dice.pick(&SERVICES), *dice.pick(&DATES), *dice.pick(&WISHES));
-    let wanted = request(dice.roll(PATIENTS), service, date, text, model);
-    let requested_time = match dice.roll(8) {
-        0 => RequestedTime::Period(*dice.pick(&[Period::Morning, Period::Afternoon])),
-        1 | 2 => RequestedTime::At(dice.pick(&STARTS).parse().unwrap()),
-        _ => return wanted,
+fn booking(rng: &mut TestRng) -> NewReservation {
+    let model = *rng.pick(&ReadModel::ALL);
+    let (service, date, text) = (*rng.pick(&SERVICES), *rng.pick(&DATES), *rng.pick(&WISHES));
+    let new_reservation = request(rng.below(PATIENTS), service, date, text, model);
+    let requested_time = match rng.below(8) {
+        0 => RequestedTime::Period(*rng.pick(&[Period::Morning, Period::Afternoon])),
+        1 | 2 => RequestedTime::At(rng.pick(&STARTS).parse().unwrap()),
+        _ => return new_reservation,
     };
-    NewReservation { requested_time, ..wanted }
+    NewReservation { requested_time, ..new_reservation }
 }
 
-fn change(dice: &mut Dice) -> ReservationChange {
-    let start = dice.pick(&STARTS).parse().unwrap();
-    let rules = *dice.pick(&RuleSet::ALL);
-    match dice.roll(15) {
+fn change(rng: &mut TestRng) -> ReservationChange {
+    let start = rng.pick(&STARTS).parse().unwrap();
+    let rules = *rng.pick(&RuleSet::ALL);
+    match rng.below(15) {
         0..3 => ReservationChange::Confirm,
         3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
         4 | 14 => ReservationChange::MarkNoShow,
@@ -133,23 +137,23 @@ fn change(dice: &mut Dice) -> ReservationChange {
         8 | 9 => ReservationChange::Complete,
         10 => ReservationChange::Reject { reason: None },
         11 => ReservationChange::ReviewTime(ReviewedTime::Period(
-            *dice.pick(&[Period::Morning, Period::Afternoon]),
+            *rng.pick(&[Period::Morning, Period::Afternoon]),
         )),
         12 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
-        _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", dice.roll(100))),
+        _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", rng.below(100))),
     }
 }
 
-fn catalog_change(dice: &mut Dice) -> CatalogCommand {
-    let service = ServiceId::parse(*dice.pick(&SERVICES)).unwrap();
-    match dice.roll(4) {
+fn catalog_change(rng: &mut TestRng) -> CatalogCommand {
+    let service = ServiceId::parse(*rng.pick(&SERVICES)).unwrap();
+    match rng.below(4) {
         0 => CatalogCommand::RetimeService(ServiceRetimed {
             service,
-            duration: 20 + 10 * dice.roll(3),
+            duration: 20 + 10 * rng.below(3),
             buffer: 5,
         }),
         1 => {
-            let name = format!("이름 {}", dice.roll(9)).into();
+            let name = format!("이름 {}", rng.below(9)).into();
             CatalogCommand::RenameService(ServiceRenamed { service, name, name_en: None, description: None })
         }
         2 => CatalogCommand::DeactivateService(service),
@@ -187,5 +191,5 @@ pub(crate) async fn contents_in(
 /// The live generation of a view.
 pub(crate) async fn live(clinic: &Clinic, model: ReadModel) -> Generation {
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
-    live.iter().find(|standing| standing.generation.model == model).unwrap().generation
+    live.iter().find(|status| status.generation.model == model).unwrap().generation
 }

@@ -9,7 +9,7 @@ use daybook_tests::clinic::{Clinic, PATIENCE, desk, request};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 /// The key of the leader lock.
 const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
@@ -24,12 +24,12 @@ async fn book(clinic: &Clinic, patient: u32) {
 }
 
 /// Waits for a leader that meets a condition.
-async fn leader_that(clinic: &Clinic, is_wanted: impl Fn(&Leader) -> bool) -> Leader {
+async fn wait_for_leader(clinic: &Clinic, condition: impl Fn(&Leader) -> bool) -> Leader {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = leader::current(&clinic.pool.get().await.unwrap()).await.unwrap();
         match found {
-            Some(leader) if is_wanted(&leader) => return leader,
+            Some(leader) if condition(&leader) => return leader,
             other => assert!(Instant::now() < deadline, "the leader is {other:?}"),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -47,16 +47,16 @@ async fn epochs(clinic: &Clinic) -> Vec<i64> {
 async fn a_batch_under_an_outdated_epoch_is_not_committed() {
     let clinic = Clinic::open().await.unwrap();
     book(&clinic, 1).await;
-    clinic.settled().await.unwrap();
-    let first = leader_that(&clinic, |leader| leader.holds_lock).await;
+    clinic.wait_for_views().await.unwrap();
+    let first = wait_for_leader(&clinic, |leader| leader.holds_lock).await;
     let number = |epoch: Epoch| epoch.to_string().parse::<i64>().unwrap();
     assert_eq!(epochs(&clinic).await, [number(first.epoch); 2]);
     // As another leader would, although the lock is still held: only the epoch stops the first leader.
     let outside = clinic.database.connect().await.unwrap();
     outside.execute("UPDATE control.leader SET epoch = epoch + 1, host = 'another'", &[]).await.unwrap();
     book(&clinic, 2).await;
-    clinic.settled().await.unwrap();
-    let later = leader_that(&clinic, |leader| leader.process.host == "clinic").await;
+    clinic.wait_for_views().await.unwrap();
+    let later = wait_for_leader(&clinic, |leader| leader.process.host == "clinic").await;
     assert_eq!(
         number(later.epoch),
         number(first.epoch) + 2,
@@ -83,7 +83,7 @@ async fn a_silent_leader_is_replaced_although_it_holds_the_lock_and_the_rows() {
     let since = Instant::now();
     clinic.start_engine();
     book(&clinic, 1).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(since.elapsed() <= TAKE_OVER_LIMIT, "{:?}", since.elapsed());
     assert_eq!(epochs(&clinic).await, [8, 8]);
     batch.commit().await.expect_err("the batch of the stopped leader must not be committed");
@@ -93,24 +93,24 @@ async fn a_silent_leader_is_replaced_although_it_holds_the_lock_and_the_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_leader_hands_over_and_the_epoch_rises() {
     let clinic = Clinic::open().await.unwrap();
-    let first = leader_that(&clinic, |leader| leader.holds_lock).await;
+    let first = wait_for_leader(&clinic, |leader| leader.holds_lock).await;
     let (stop, stopped) = watch::channel(false);
     let second = clinic.engine("second");
     let mut role = second.role();
     let running = tokio::spawn(second.run(stopped));
     role.wait_for(|role| role.is_some()).await.unwrap();
-    live_through(&clinic, &mut Dice::new(3), 20).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(3), 20).await;
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(
-        leader_that(&clinic, |_| true).await.epoch,
+        wait_for_leader(&clinic, |_| true).await.epoch,
         first.epoch,
         "a leader with a heartbeat must not be replaced"
     );
     clinic.stop_engine();
-    let after = leader_that(&clinic, |leader| leader.process.host == "second").await;
+    let after = wait_for_leader(&clinic, |leader| leader.process.host == "second").await;
     assert!(after.epoch > first.epoch && after.holds_lock, "{after:?}");
-    live_through(&clinic, &mut Dice::new(4), 20).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(4), 20).await;
+    clinic.wait_for_views().await.unwrap();
     let before = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
     let rebuilt = live(&clinic, ReadModel::Dynamic).await;

@@ -2,17 +2,17 @@
 //! during a rebuild.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
-mod auditing;
+mod audit;
 mod gates;
 mod history;
-mod keeping;
+mod kept_generations;
 mod leadership;
 mod memory;
 mod migration;
 mod oracle;
 mod own_rules;
 mod parking;
-mod past;
+mod past_generations;
 mod rebuild;
 mod retiring;
 mod routing;

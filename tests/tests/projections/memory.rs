@@ -9,17 +9,17 @@ use daybook_projections::Progress;
 use daybook_tests::clinic::Clinic;
 use futures_util::TryStreamExt;
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 /// Less than one day of a history needs, so that every day schedule has its own pass.
-const NEXT_TO_NOTHING: usize = 1000;
+const MINIMAL_MEMORY_BYTES: usize = 1000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_with_one_pass_per_day_schedule_produces_identical_bytes() {
     for seed in 31..34 {
         let clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(seed), 150).await;
-        clinic.settled().await.unwrap();
+        run_random_steps(&clinic, &mut TestRng::new(seed), 150).await;
+        clinic.wait_for_views().await.unwrap();
         let mut before = Vec::new();
         for model in ReadModel::ALL {
             before.push(contents(&clinic, live(&clinic, model).await).await);
@@ -29,13 +29,13 @@ async fn a_rebuild_with_one_pass_per_day_schedule_produces_identical_bytes() {
             passes.lock().unwrap().insert(progress.pass.0);
             assert!((0.0..=1.0).contains(&progress.read_fraction), "{progress:?}");
         };
-        let rebuild = clinic.rebuild().within(NEXT_TO_NOTHING);
+        let rebuild = clinic.rebuild().within(MINIMAL_MEMORY_BYTES);
         let report = rebuild.run(&ReadModel::ALL, &listener).await.unwrap();
-        let pages = pages(&clinic).await;
-        assert!(pages > 2, "{pages}");
+        let day_schedules = day_schedules(&clinic).await;
+        assert!(day_schedules > 2, "{day_schedules}");
         assert_eq!(
             *passes.lock().unwrap(),
-            (1..=pages).collect(),
+            (1..=day_schedules).collect(),
             "a day schedule must not be split between passes"
         );
         assert_eq!(report.events, clinic.log.head().await.unwrap().commit(), "each event must count once");
@@ -48,7 +48,7 @@ async fn a_rebuild_with_one_pass_per_day_schedule_produces_identical_bytes() {
 }
 
 /// The number of day schedules with events.
-async fn pages(clinic: &Clinic) -> usize {
+async fn day_schedules(clinic: &Clinic) -> usize {
     let filter = Filter::categories([Category::Daybook]);
     let events: Vec<RecordedEvent> =
         clinic.log.read_all(Position::START, &filter).await.unwrap().try_collect().await.unwrap();
@@ -58,9 +58,10 @@ async fn pages(clinic: &Clinic) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_with_little_memory_gives_the_same_result() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(35), 100).await;
+    run_random_steps(&clinic, &mut TestRng::new(35), 100).await;
     let much = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let little = clinic.rebuild().within(NEXT_TO_NOTHING).try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let little =
+        clinic.rebuild().within(MINIMAL_MEMORY_BYTES).try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
     let found = |trial: &daybook_projections::Trial| {
         let views = trial.views.iter().map(|view| (view.view, view.reservations, view.closures, view.digest));
         (trial.events, trial.position, views.collect::<Vec<_>>())

@@ -14,7 +14,7 @@ use daybook_projections::rollout::{How, MovedPeople};
 use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, desk, request};
 
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 /// The time on the tests' clock.
 fn now() -> DateTime<Utc> {
@@ -29,8 +29,8 @@ async fn change(clinic: &Clinic, command: RoutingCommand) {
 async fn enter(clinic: &Clinic, stage: Stage) {
     let overridden = Some(Override { reason: "a test".into(), approver: Some("lee".into()) });
     let position = LogPlace { commit: 1, prepare: 1 };
-    let wanted = AdvanceStage { stage, position, gates: vec![], overridden, reason: Some("go".into()) };
-    change(clinic, RoutingCommand::AdvanceStage(wanted)).await;
+    let stage_change = AdvanceStage { stage, position, gates: vec![], overridden, reason: Some("go".into()) };
+    change(clinic, RoutingCommand::AdvanceStage(stage_change)).await;
 }
 
 /// Makes one booking for each of this many patients, within the daily limits of the legacy view, and waits for the
@@ -38,10 +38,10 @@ async fn enter(clinic: &Clinic, stage: Stage) {
 async fn book(clinic: &Clinic, patients: u32) {
     for patient in 0..patients {
         let date = format!("2026-12-{:02}", 1 + patient / 10);
-        let wanted = request(patient, "srv_other_consultation", &date, "오전", ReadModel::Legacy);
-        clinic.commands.request(wanted, desk()).await.unwrap();
+        let new_reservation = request(patient, "srv_other_consultation", &date, "오전", ReadModel::Legacy);
+        clinic.commands.request(new_reservation, desk()).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,8 +76,8 @@ async fn a_plan_counts_exactly_the_patients_that_the_step_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_that_legacy_cannot_show_are_those_declared_by_a_full_comparison() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(11), 250).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(11), 250).await;
+    clinic.wait_for_views().await.unwrap();
     let verdict = verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     let plan = clinic.migration().plan(None, now()).await.unwrap();
     assert_eq!(Some(plan.declared), verdict.declared);
@@ -95,10 +95,10 @@ async fn a_plan_reports_both_kinds_of_known_mismatches() {
     let found = plan.mismatches.unwrap();
     assert_eq!((found.differing_days, found.shadow_differences), (0, 0));
     let client = clinic.pool.get().await.unwrap();
-    let spoil = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid();
+    let damage = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid();
                  INSERT INTO control.shadow_differences (route, field, legacy, dynamic, position)
                  VALUES ('time-slots', 'status', 'PENDING', 'CONFIRMED', 1)";
-    client.batch_execute(spoil).await.unwrap();
+    client.batch_execute(damage).await.unwrap();
     let found = clinic.migration().plan(None, now()).await.unwrap().mismatches.unwrap();
     assert_eq!((found.differing_days, found.shadow_differences), (2, 1));
 }

@@ -18,7 +18,7 @@ use daybook_domain::{ClinicZone, HoursId, ReadModel};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio_postgres::Client;
 
-use crate::history::{Dice, live, live_through};
+use crate::history::{TestRng, live, run_random_steps};
 use difference::{Rows, first_difference};
 
 const ORACLE: &str = include_str!("legacy_oracle.sql");
@@ -41,18 +41,18 @@ const COVERED: [&str; 13] = [
 ];
 
 /// Event types that must not affect a row.
-const BESIDE: [&str; 5] =
+const UNRELATED: [&str; 5] =
     ["TimeClosed", "TimeReopened", "ServiceRenamed", "ServiceRetimed", "ServiceDeactivated"];
 
 /// Required histories: a row that was imported again after its time was decided here, once with an unparsed and once
 /// with a parsed time.
-const HAPPENED: [&str; 2] = [
+const REQUIRED_HISTORIES: [&str; 2] = [
     "payload ->> 'wish' IS NULL AND payload #>> '{placement,review}' IS NULL",
     "payload ->> 'wish' = ANY ('{09:00,10:40,15:30}') AND payload #>> '{placement,at,start}' <> payload ->> 'wish'",
 ];
 
 /// Conditions on the oracle's rows, each of which at least one row must meet.
-const SHOWN: [&str; 10] = [
+const REQUIRED_CONDITIONS: [&str; 10] = [
     r#""preferredTime" = '(sealed)'"#,
     r#""preferredTime" = '(erased)'"#,
     r#""preferredTime" LIKE '오전 0_:__'"#,
@@ -69,7 +69,7 @@ const SHOWN: [&str; 10] = [
 #[derive(Debug)]
 struct MovingClock {
     start: DateTime<Utc>,
-    looks: AtomicI64,
+    readings: AtomicI64,
 }
 
 /// The advance per reading. It is no whole number of milliseconds, which is the precision of the view.
@@ -77,16 +77,16 @@ const STEP_MICROS: i64 = 1_001_357;
 
 impl Clock for MovingClock {
     fn now(&self) -> DateTime<Utc> {
-        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
-        self.start + TimeDelta::microseconds(STEP_MICROS * looks)
+        let readings = self.readings.fetch_add(1, Ordering::Relaxed);
+        self.start + TimeDelta::microseconds(STEP_MICROS * readings)
     }
 }
 
 /// A clinic with a moving clock that opens early on Fridays.
-async fn early_clinic() -> Clinic {
+async fn early_opening_clinic() -> Clinic {
     let mut clinic = Clinic::open().await.unwrap();
     let start = "2026-11-20T01:00:00.000123Z".parse().unwrap();
-    let clock = Arc::new(MovingClock { start, looks: AtomicI64::new(0) });
+    let clock = Arc::new(MovingClock { start, readings: AtomicI64::new(0) });
     let settings = Settings { zone: ClinicZone::SEOUL, clock };
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
     let hours = clinic.commands.hours();
@@ -116,11 +116,12 @@ async fn shown(client: &Client, schema: &str) -> Rows {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_legacy_view_equals_the_oracle() {
-    let (mut kinds, mut conditions, mut happened) = (BTreeSet::new(), BTreeSet::new(), [0; HAPPENED.len()]);
+    let (mut kinds, mut conditions, mut happened) =
+        (BTreeSet::new(), BTreeSet::new(), [0; REQUIRED_HISTORIES.len()]);
     for seed in 40..44 {
-        let clinic = early_clinic().await;
-        live_through(&clinic, &mut Dice::new(seed), 300).await;
-        clinic.settled().await.unwrap();
+        let clinic = early_opening_clinic().await;
+        run_random_steps(&clinic, &mut TestRng::new(seed), 300).await;
+        clinic.wait_for_views().await.unwrap();
         let client = clinic.database.connect().await.unwrap();
         let derived = derived(&client).await;
         assert!(derived.len() > 40, "seed {seed}: {} reservations", derived.len());
@@ -130,20 +131,21 @@ async fn the_legacy_view_equals_the_oracle() {
         let rebuilt = live(&clinic, ReadModel::Legacy).await.schema();
         assert_eq!(first_difference(&derived, &shown(&client, &rebuilt).await), None, "seed {seed}, rebuilt");
         kinds.extend(kinds_of(&client).await);
-        conditions.extend(met(&client).await);
-        for (times, condition) in happened.iter_mut().zip(HAPPENED) {
-            *times += taken_over_again(&client, condition).await;
+        conditions.extend(met_conditions(&client).await);
+        for (times, condition) in happened.iter_mut().zip(REQUIRED_HISTORIES) {
+            *times += repeated_imports(&client, condition).await;
         }
     }
-    assert!(happened.iter().all(|times| *times > 0), "occurrences {happened:?} of {HAPPENED:?}");
-    let missing: Vec<_> = COVERED.iter().chain(&BESIDE).filter(|kind| !kinds.contains(**kind)).collect();
+    assert!(happened.iter().all(|times| *times > 0), "occurrences {happened:?} of {REQUIRED_HISTORIES:?}");
+    let missing: Vec<_> = COVERED.iter().chain(&UNRELATED).filter(|kind| !kinds.contains(**kind)).collect();
     assert!(missing.is_empty(), "no history contains {missing:?}");
-    let missing: Vec<_> = SHOWN.iter().filter(|condition| !conditions.contains(**condition)).collect();
+    let missing: Vec<_> =
+        REQUIRED_CONDITIONS.iter().filter(|condition| !conditions.contains(**condition)).collect();
     assert!(missing.is_empty(), "no history leads to {missing:?}");
 }
 
 /// How many imports replaced an existing row, among the events that meet a condition.
-async fn taken_over_again(client: &Client, condition: &str) -> i64 {
+async fn repeated_imports(client: &Client, condition: &str) -> i64 {
     let sql =
         format!("SELECT count(*) FROM event_log.events WHERE kind = 'ReservationReimported' AND {condition}");
     client.query_one(&sql, &[]).await.unwrap().get(0)
@@ -154,14 +156,16 @@ async fn kinds_of(client: &Client) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Which conditions of [`SHOWN`] the rows meet.
-async fn met(client: &Client) -> Vec<&'static str> {
+/// Which conditions of [`REQUIRED_CONDITIONS`] the rows meet.
+async fn met_conditions(client: &Client) -> Vec<&'static str> {
     let statement = ORACLE.trim_end().trim_end_matches(';');
-    let columns: Vec<String> =
-        SHOWN.iter().map(|condition| format!("coalesce(bool_or({condition}), false)")).collect();
+    let columns: Vec<String> = REQUIRED_CONDITIONS
+        .iter()
+        .map(|condition| format!("coalesce(bool_or({condition}), false)"))
+        .collect();
     let sql = format!("SELECT {} FROM ({statement}) AS derived", columns.join(", "));
     let row = client.query_one(&sql, &[]).await.unwrap();
-    SHOWN
+    REQUIRED_CONDITIONS
         .into_iter()
         .enumerate()
         .filter(|(place, _)| row.get(*place))
@@ -190,19 +194,19 @@ const FAULTS: [(&str, &str); 15] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fault_in_any_column_is_found_and_reported_without_patient_texts() {
-    let clinic = early_clinic().await;
-    let wanted = request(3, "srv_wrinkle_botox", "2026-12-01", "09:00", ReadModel::Legacy);
-    clinic.commands.request(wanted, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    let clinic = early_opening_clinic().await;
+    let new_reservation = request(3, "srv_wrinkle_botox", "2026-12-01", "09:00", ReadModel::Legacy);
+    clinic.commands.request(new_reservation, desk()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let schema = live(&clinic, ReadModel::Legacy).await.schema();
     let derived = derived(&client).await;
     assert_eq!(first_difference(&derived, &shown(&client, &schema).await), None);
     for (column, fault) in FAULTS {
         client.batch_execute(&format!("BEGIN; UPDATE {schema}.reservations SET {fault}")).await.unwrap();
-        let told = first_difference(&derived, &shown(&client, &schema).await).unwrap();
+        let report = first_difference(&derived, &shown(&client, &schema).await).unwrap();
         client.batch_execute("ROLLBACK").await.unwrap();
-        assert_eq!(told.column, column, "{told:?}");
-        assert!(!format!("{told:?}").contains('홍'), "{told:?}");
+        assert_eq!(report.column, column, "{report:?}");
+        assert!(!format!("{report:?}").contains('홍'), "{report:?}");
     }
 }

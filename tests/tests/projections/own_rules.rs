@@ -43,11 +43,11 @@ const EXPORT: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,
 
 async fn clinic_with_rows() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
-    take_over(&clinic).await;
+    import_rows(&clinic).await;
     clinic
 }
 
-async fn take_over(clinic: &Clinic) {
+async fn import_rows(clinic: &Clinic) {
     let report = export(clinic, ["점심때 김철수", "10:40", "오전 10시", "14:00"], "").await;
     assert_eq!(report.imported, 4);
 }
@@ -63,7 +63,7 @@ async fn export(clinic: &Clinic, texts: [&str; 4], notes: &str) -> ImportReport 
     let takeover = ImportRun { rules: Rules::parse(RULES).unwrap(), ..ImportRun::default() };
     let source = Source::csv(Cursor::new(export.into_bytes()));
     let report = takeover.run(&clinic.commands, source, &|_| {}).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     report
 }
 
@@ -100,25 +100,28 @@ async fn both_views_show_the_typed_text_and_agree_on_its_meaning() {
         row("old-3", "14:00", [None, Some("14:00"), Some("AFTERNOON")]),
     ];
     assert_eq!(shown(&clinic, &client).await, expected);
-    assert_eq!(told(&clinic, ReadModel::Legacy).await, told(&clinic, ReadModel::Dynamic).await);
+    assert_eq!(
+        queried_times(&clinic, ReadModel::Legacy).await,
+        queried_times(&clinic, ReadModel::Dynamic).await
+    );
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
 }
 
 /// The time of each reservation in a view's queries, and its slot for the capacity rules.
-async fn told(clinic: &Clinic, model: ReadModel) -> Vec<(String, SlotAssignment)> {
+async fn queried_times(clinic: &Clinic, model: ReadModel) -> Vec<(String, SlotAssignment)> {
     let generation = live(clinic, model).await;
     let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
     let date = "2026-12-01".parse().unwrap();
     let days = queries.days(generation, date, date).await.unwrap().value;
-    let mut told = Vec::new();
+    let mut queried_times = Vec::new();
     for number in 0..4 {
         let id = ReservationId::parse(format!("old-{number}")).unwrap();
         let text = queries.reservation(generation, &id).await.unwrap().value.unwrap().preferred_time;
         let book = &days.sheets[&date].book;
-        told.push((text, book.booking(&id).unwrap().placement));
+        queried_times.push((text, book.booking(&id).unwrap().placement));
     }
-    told
+    queried_times
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -129,7 +132,7 @@ async fn a_forgotten_patient_leaves_the_time_and_no_text() {
         let phone = Phone::parse(&format!("010-1000-000{number}")).unwrap();
         clinic.commands.forget(&phone, desk()).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let expected = [
         row("old-0", "12:30", [None, Some("12:30"), Some("AFTERNOON")]),
         row("old-1", "10:40", [Some("AFTERNOON"), None, Some("AFTERNOON")]),
@@ -169,10 +172,10 @@ async fn a_second_import_reads_the_time_again_and_keeps_local_decisions() {
     assert_eq!(shown(&clinic, &client).await, expected);
     // A rule left it to staff, also after a repeated import.
     decide(2, ReviewedTime::At("09:00".parse().unwrap())).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let phone = Phone::parse("010-1000-0003").unwrap();
     clinic.commands.forget(&phone, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let mut before = Vec::new();
     for model in ReadModel::ALL {
         before.push(contents(&clinic, live(&clinic, model).await).await);
@@ -203,7 +206,7 @@ async fn a_generation_older_than_the_rules_applies_them() {
         0,
         "the table of the old system is left alone"
     );
-    take_over(&clinic).await;
+    import_rows(&clinic).await;
     let verdict = verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
 }

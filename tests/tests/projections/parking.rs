@@ -4,5 +4,5 @@
 mod damage;
 mod discarding;
 mod live;
-mod mending;
 mod rebuilding;
+mod retries;

@@ -6,14 +6,14 @@ use daybook_projections::{Generation, ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio::sync::watch;
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_view_equals_a_rebuilt_one_byte_for_byte() {
     for seed in 1..4 {
         let clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(seed), 150).await;
-        clinic.settled().await.unwrap();
+        run_random_steps(&clinic, &mut TestRng::new(seed), 150).await;
+        clinic.wait_for_views().await.unwrap();
         let mut before = Vec::new();
         for model in ReadModel::ALL {
             before.push(contents(&clinic, live(&clinic, model).await).await);
@@ -35,9 +35,9 @@ async fn competing_engines_project_every_event_once() {
     for host in ["first", "second", "third"] {
         tokio::spawn(clinic.engine(host).run(stop.1.clone()));
     }
-    let mut dice = Dice::new(11);
+    let mut rng = TestRng::new(11);
     for _ in 0..5 {
-        live_through(&clinic, &mut dice, 20).await;
+        run_random_steps(&clinic, &mut rng, 20).await;
         // The leader loses its connection, and with it the lock.
         let client = clinic.database.connect().await.unwrap();
         let leaders =
@@ -45,7 +45,7 @@ async fn competing_engines_project_every_event_once() {
             (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()";
         client.execute(leaders, &[]).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let before = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
     assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, before);
@@ -55,8 +55,8 @@ async fn competing_engines_project_every_event_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_views_are_rebuilt_with_equal_digests() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(5), 80).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(5), 80).await;
+    clinic.wait_for_views().await.unwrap();
     let before = daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     client.batch_execute("DROP SCHEMA legacy_1 CASCADE; DROP SCHEMA dynamic_1 CASCADE").await.unwrap();
@@ -73,12 +73,12 @@ async fn dropped_views_are_rebuilt_with_equal_digests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_bookings_continue_during_a_rebuild() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(9), 60).await;
+    run_random_steps(&clinic, &mut TestRng::new(9), 60).await;
     let first = clinic
         .commands
         .request(request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy), desk());
     let id = first.await.unwrap().reservation;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let views = clinic.views().await.unwrap();
     let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
     let rebuild = clinic.rebuild();
@@ -99,12 +99,12 @@ async fn reads_and_bookings_continue_during_a_rebuild() {
         if reads.is_multiple_of(20) {
             patient += 1;
             // A service that no history removes from the catalog. In the end the day is full.
-            let wanted = request(patient, "srv_body_care", "2026-12-09", "오전", ReadModel::Legacy);
-            booked += u32::from(clinic.commands.request(wanted, desk()).await.is_ok());
+            let new_reservation = request(patient, "srv_body_care", "2026-12-09", "오전", ReadModel::Legacy);
+            booked += u32::from(clinic.commands.request(new_reservation, desk()).await.is_ok());
         }
     }
     rebuilding.await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(reads > 20 && booked > 0, "{reads} reads, {booked} bookings");
     let verdict =
         daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
@@ -114,8 +114,8 @@ async fn reads_and_bookings_continue_during_a_rebuild() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfinished_rebuild_leaves_the_live_view_unchanged() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(3), 40).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(3), 40).await;
+    clinic.wait_for_views().await.unwrap();
     // The rebuilt legacy view differs from the live dynamic one, which was tampered with.
     let client = clinic.database.connect().await.unwrap();
     let tampered =
@@ -128,7 +128,7 @@ async fn an_unfinished_rebuild_leaves_the_live_view_unchanged() {
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let left = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(
-        left.iter().all(|standing| standing.generation.number != 2 || standing.state.as_str() == "live"),
+        left.iter().all(|status| status.generation.number != 2 || status.state.as_str() == "live"),
         "{left:?}"
     );
 }

@@ -1,9 +1,9 @@
 //! Retiring the legacy view and restoring it: the restored view equals one that was never retired, wherever a process
 //! was killed, and neither reads nor bookings fail.
 
-mod kept;
 mod kills;
 mod readers;
+mod reference_views;
 mod refusals;
 
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use daybook_tests::clinic::{Clinic, FixedClock, PATIENCE, desk, request};
 use futures_util::TryStreamExt;
 use tokio::time::Instant;
 
-use crate::history::{Dice, contents, contents_in, live, live_through};
-use kept::KeptViews;
+use crate::history::{TestRng, contents, contents_in, live, run_random_steps};
+use reference_views::ReferenceViews;
 
 /// There are no readers, so no wait is needed.
 const NO_READERS: Patience = Patience { in_force: Duration::ZERO, last_readers: Duration::ZERO };
@@ -74,7 +74,7 @@ pub(crate) async fn restore_by(clinic: &Clinic, retirement: &Retirement) -> Rebu
 }
 
 /// The schemas and types of the legacy view in any generation.
-pub(crate) async fn legacy_things(clinic: &Clinic) -> Vec<String> {
+pub(crate) async fn legacy_objects(clinic: &Clinic) -> Vec<String> {
     let sql = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^legacy(_[0-9]+)?$'
                UNION ALL SELECT typname::text FROM pg_type WHERE typname = 'ServiceType'";
     let rows = clinic.database.connect().await.unwrap().query(sql, &[]).await.unwrap();
@@ -86,7 +86,7 @@ pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
     let (head, deadline) = (clinic.log.head().await.unwrap(), Instant::now() + PATIENCE);
     loop {
         let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
-        if live.len() == views && live.iter().all(|standing| standing.position >= head) {
+        if live.len() == views && live.iter().all(|status| status.position >= head) {
             return;
         }
         assert!(Instant::now() < deadline, "the views are at {live:?}, the log is at {head}");
@@ -106,19 +106,19 @@ async fn next_day(clinic: &mut Clinic, day: i64) {
 async fn book_a_day(clinic: &Clinic, day: u32, date: &str) {
     let scalp = ServiceId::parse("srv_scalp").unwrap();
     clinic.commands.change_catalog(CatalogCommand::ActivateService(scalp), desk()).await.unwrap();
-    let wanted = [
+    let bookings = [
         ("srv_scalp", "09:00", ReadModel::Legacy),
         ("srv_body_care", "10:00", ReadModel::Dynamic),
         ("srv_scalp", "오후", ReadModel::Dynamic),
         ("srv_body_care", "전화 주세요", ReadModel::Legacy),
     ];
-    for (number, (service, wish, judge)) in (0..).zip(wanted) {
-        let request = request(2000 + day * 10 + number, service, date, wish, judge);
+    for (number, (service, wish, model)) in (0..).zip(bookings) {
+        let request = request(2000 + day * 10 + number, service, date, wish, model);
         let booked = clinic.commands.request(request, desk()).await.unwrap();
-        let page = date.parse().unwrap();
+        let date = date.parse().unwrap();
         clinic
             .commands
-            .change(page, booked.reservation, None, ReservationChange::Confirm, desk())
+            .change(date, booked.reservation, None, ReservationChange::Confirm, desk())
             .await
             .unwrap();
     }
@@ -131,18 +131,18 @@ async fn events_after(log: &dyn EventLog, position: Position) -> Vec<RecordedEve
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
     let mut clinic = Clinic::open().await.unwrap();
-    let mut dice = Dice::new(41);
-    live_through(&clinic, &mut dice, 60).await;
-    let kept = KeptViews::of(&clinic).await;
+    let mut rng = TestRng::new(41);
+    run_random_steps(&clinic, &mut rng, 60).await;
+    let kept = ReferenceViews::of(&clinic).await;
     set_share(&clinic, 100.0).await;
     let record = retire_by(&clinic, &retirement(&clinic)).await;
     assert!(record.reservations > 10 && record.dropped_at.is_some(), "{record:?}");
-    assert_eq!(legacy_things(&clinic).await, [""; 0]);
+    assert_eq!(legacy_objects(&clinic).await, [""; 0]);
 
     let head = clinic.log.head().await.unwrap();
     for (day, date) in (1..).zip(WEEK) {
         next_day(&mut clinic, day).await;
-        live_through(&clinic, &mut dice, 30).await;
+        run_random_steps(&clinic, &mut rng, 30).await;
         book_a_day(&clinic, day as u32, date).await;
     }
     let week = events_after(&*clinic.log, head).await;
@@ -166,7 +166,7 @@ async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(rebuilt.proof, RestorationProof::OtherView);
     // From here on it is kept up to date like any other.
-    live_through(&clinic, &mut dice, 20).await;
+    run_random_steps(&clinic, &mut rng, 20).await;
     caught_up(&clinic, 2).await;
     let restored = live(&clinic, ReadModel::Legacy).await;
     assert_eq!(restored.number, rebuilt.restored.generation);
@@ -181,7 +181,7 @@ async fn a_view_retired_for_a_week_is_restored_equal_to_one_never_retired() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_new_events_the_restored_digest_equals_the_recorded_one() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(42), 60).await;
+    run_random_steps(&clinic, &mut TestRng::new(42), 60).await;
     set_share(&clinic, 100.0).await;
     let record = retire_by(&clinic, &retirement(&clinic)).await;
     let rebuilt = restore_by(&clinic, &retirement(&clinic)).await;
@@ -202,9 +202,9 @@ async fn records(clinic: &Clinic) -> Vec<RetirementRecord> {
 
 /// Checks the start of a process and the reports of the commands while the view is retired.
 async fn assert_is_retired(clinic: &Clinic) {
-    let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
-    assert!(standings.iter().all(|one| one.generation.model == ReadModel::Dynamic), "{standings:?}");
-    assert_eq!(legacy_things(clinic).await, [""; 0]);
+    let statuses = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
+    assert!(statuses.iter().all(|one| one.generation.model == ReadModel::Dynamic), "{statuses:?}");
+    assert_eq!(legacy_objects(clinic).await, [""; 0]);
     assert!(
         clinic.rebuild().missing().await.unwrap().is_none(),
         "a retired view must not be reported as missing"

@@ -24,7 +24,7 @@ async fn set_share(clinic: &Clinic, percent: f64) {
     clinic.commands.change_routing(RoutingCommand::SetDynamicShare(set), desk()).await.unwrap();
 }
 
-async fn until(router: &Router, subject: Option<&RoutedSubject>, model: ReadModel) -> Duration {
+async fn wait_until_routed(router: &Router, subject: Option<&RoutedSubject>, model: ReadModel) -> Duration {
     let since = Instant::now();
     while router.choose(subject).unwrap().model() != model {
         assert!(since.elapsed() < Duration::from_secs(10));
@@ -39,12 +39,12 @@ async fn a_routing_change_and_a_rollback_take_effect_in_every_process_within_a_s
     let routers = [another_process(&clinic).await, another_process(&clinic).await];
     set_share(&clinic, 100.0).await;
     for router in &routers {
-        assert!(until(router, None, ReadModel::Dynamic).await < Duration::from_secs(1));
+        assert!(wait_until_routed(router, None, ReadModel::Dynamic).await < Duration::from_secs(1));
     }
     let back = RoutingCommand::RollBackReads(ReadsRolledBack { reason: "test".into() });
     clinic.commands.change_routing(back, desk()).await.unwrap();
     for router in &routers {
-        assert!(until(router, None, ReadModel::Legacy).await < Duration::from_secs(1));
+        assert!(wait_until_routed(router, None, ReadModel::Legacy).await < Duration::from_secs(1));
     }
 }
 
@@ -79,8 +79,8 @@ async fn every_process_routes_the_same_of_100_000_subjects_to_the_dynamic_view()
 async fn a_client_waits_for_its_own_booking_and_a_stalled_view_is_reported() {
     let clinic = Clinic::open().await.unwrap();
     let router = Router::open(clinic.log.clone(), clinic.views().await.unwrap()).await.unwrap();
-    let wanted = request(1, "srv_wrinkle_botox", "2026-12-10", "10:00", ReadModel::Legacy);
-    let booked = clinic.commands.request(wanted, desk()).await.unwrap();
+    let new_reservation = request(1, "srv_wrinkle_botox", "2026-12-10", "10:00", ReadModel::Legacy);
+    let booked = clinic.commands.request(new_reservation, desk()).await.unwrap();
     let patience = Duration::from_secs(5);
     let route = router.choose_with(None, booked.position, patience).await.unwrap();
     let views = router.views().serving();

@@ -11,8 +11,8 @@ use daybook_projections::{Generation, GenerationState, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::history::{Dice, live, live_through};
-use crate::retiring::{legacy_things, restore_by, retire_by, retirement, set_share};
+use crate::history::{TestRng, live, run_random_steps};
+use crate::retiring::{legacy_objects, restore_by, retire_by, retirement, set_share};
 
 /// A connection in the runbook's role.
 async fn as_reader(clinic: &Clinic) -> Client {
@@ -51,8 +51,8 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_views_for_people_show_the_fields_of_both_views() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(51), 120).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(51), 120).await;
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let same = r#"SELECT count(*) FROM runbook.reservations r JOIN legacy.reservations l USING (id) JOIN dynamic.reservations d USING (id)
         WHERE (r.service, r."preferredTime", r.preferredtime) = (l.service, l."preferredTime", l."preferredTime")
@@ -80,9 +80,9 @@ async fn the_views_for_people_show_the_fields_of_both_views() {
 #[tokio::test(flavor = "multi_thread")]
 async fn times_compare_correctly_with_now_in_any_session_time_zone() {
     let clinic = Clinic::open().await.unwrap();
-    let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
-    clinic.commands.request(wanted, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    let new_reservation = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
+    clinic.commands.request(new_reservation, desk()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     // The clinic's clock, 2026-11-20 01:00 UTC, instead of now.
     let recent = "SELECT count(*) FROM runbook.reservations
@@ -111,9 +111,9 @@ async fn after_a_promotion_they_show_the_new_generation_and_the_kept_one_can_be_
             "dropping the former generation must not drop the views"
         );
     }
-    let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
-    clinic.commands.request(wanted, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    let new_reservation = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
+    clinic.commands.request(new_reservation, desk()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(count(&as_reader(&clinic).await, "SELECT count(service) FROM reservations").await, 1);
 }
 
@@ -162,7 +162,7 @@ async fn a_foreign_table_of_the_same_name_is_left_alone_and_blocks_nothing() {
     assert!(report.people_views_refreshed, "nothing may wait for it");
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
-    assert_eq!(legacy_things(&clinic).await, [""; 0]);
+    assert_eq!(legacy_objects(&clinic).await, [""; 0]);
     assert_eq!(count(&client, "SELECT theirs::int8 FROM runbook.reservations").await, 42);
 }
 

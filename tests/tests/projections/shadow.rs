@@ -11,7 +11,7 @@ use daybook_tests::clinic::Clinic;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 /// Steps of a history: enough for all kinds of reservations that the views show differently.
 const STEPS: usize = 400;
@@ -21,8 +21,8 @@ const COMPARES: u64 = 20_000;
 
 async fn clinic() -> (Clinic, Shadow, Client) {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(7), STEPS).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(7), STEPS).await;
+    clinic.wait_for_views().await.unwrap();
     let shadow = Shadow::new(clinic.pool.clone());
     let client = clinic.database.connect().await.unwrap();
     (clinic, shadow, client)

@@ -12,7 +12,7 @@ use daybook_projections::{
 use daybook_tests::clinic::Clinic;
 use futures_util::TryStreamExt;
 
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 /// A full comparison of the live views.
 async fn full(clinic: &Clinic) -> Verdict {
@@ -35,15 +35,15 @@ fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [SideValue; 2] {
 }
 
 /// The events of a reservation in a day schedule.
-async fn events_of(clinic: &Clinic, page: &StreamName, reservation: &str) -> Vec<RecordedEvent> {
-    let events = clinic.log.read_stream(page, Revision::FIRST).await.unwrap();
+async fn events_of(clinic: &Clinic, stream: &StreamName, reservation: &str) -> Vec<RecordedEvent> {
+    let events = clinic.log.read_stream(stream, Revision::FIRST).await.unwrap();
     let mut events: Vec<RecordedEvent> = events.try_collect().await.unwrap();
     events.retain(|event| String::from_utf8_lossy(&event.payload).contains(reservation));
     events
 }
 
 #[track_caller]
-fn assert_is(written: Option<&WrittenBy>, event: &RecordedEvent) {
+fn assert_written_by(written: Option<&WrittenBy>, event: &RecordedEvent) {
     let written = written.expect("an event");
     let found: (Position, &StreamName, Revision, &str) =
         (written.position, &written.stream, written.revision, &written.kind);
@@ -54,8 +54,8 @@ fn assert_is(written: Option<&WrittenBy>, event: &RecordedEvent) {
 async fn after_random_histories_the_views_agree_in_full_and_quick_comparisons() {
     for seed in 20..23 {
         let clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(seed), 150).await;
-        clinic.settled().await.unwrap();
+        run_random_steps(&clinic, &mut TestRng::new(seed), 150).await;
+        clinic.wait_for_views().await.unwrap();
         let full = full(&clinic).await;
         assert!(full.agrees(), "seed {seed}: {full:?}");
         let [legacy, dynamic] = full.digests.values().collect::<Vec<_>>().try_into().unwrap();

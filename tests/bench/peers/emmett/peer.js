@@ -2,9 +2,9 @@
 //
 //   node peer.js load FILE       appends the events of FILE, one JSON object per line, in their order
 //   node peer.js rebuild NUMBER [tuned]
-//                                rebuilds a new version of the projection; says the seconds as JSON on standard output
+//                                rebuilds a new version of the projection; prints the seconds as JSON on standard output
 //
-// DATABASE_URL says where. It must never measure anything but the rebuild.
+// DATABASE_URL names the database. It must never measure anything but the rebuild.
 
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';

@@ -5,7 +5,7 @@
 import { rawSql, sql } from '@event-driven-io/dumbo';
 import { pongoSingleStreamProjection, postgreSQLRawSQLProjection } from '@event-driven-io/emmett-postgresql';
 
-import { ENTERED, EVENT_TYPES, changes, entered } from './row.js';
+import { REQUESTED, EVENT_TYPES, changes, newRow } from './row.js';
 
 /** Pongo documents, which Emmett's guides recommend first. */
 export function documents(version) {
@@ -15,8 +15,8 @@ export function documents(version) {
     canHandle: EVENT_TYPES,
     getDocumentId: ({ data }) => data.reservation,
     evolve: (document, event) =>
-      event.type === ENTERED
-        ? entered(event.data)
+      event.type === REQUESTED
+        ? newRow(event.data)
         : { ...document, ...changes(event), version: document.version + 1 },
   });
 }
@@ -29,7 +29,7 @@ export function plainTable(version) {
     version,
     canHandle: EVENT_TYPES,
     init: () => rawSql(plainTableSQL(table)),
-    evolve: (event) => (event.type === ENTERED ? insert(table, entered(event.data)) : update(table, event)),
+    evolve: (event) => (event.type === REQUESTED ? insert(table, newRow(event.data)) : update(table, event)),
   });
 }
 

@@ -3,7 +3,7 @@
 // It must never read a clock: two rebuilds produce the same rows.
 
 /** The event that creates a reservation. */
-export const ENTERED = 'ReservationRequested';
+export const REQUESTED = 'ReservationRequested';
 
 /** The status after an event. */
 const STATUS_AFTER = {
@@ -12,10 +12,10 @@ const STATUS_AFTER = {
   ReservationCompleted: 'COMPLETED',
 };
 
-export const EVENT_TYPES = [ENTERED, ...Object.keys(STATUS_AFTER), 'AdminNoteWritten'];
+export const EVENT_TYPES = [REQUESTED, ...Object.keys(STATUS_AFTER), 'AdminNoteWritten'];
 
 /** The row of a new reservation. */
-export function entered({ reservation, at, entry }) {
+export function newRow({ reservation, at, entry }) {
   return {
     id: reservation,
     ...entry,
@@ -36,7 +36,7 @@ export function changes({ type, data }) {
   }
   const status = STATUS_AFTER[type];
   if (status === undefined) {
-    throw new Error(`nothing is known of events of the type ${type}`);
+    throw new Error(`unknown event type ${type}`);
   }
   return { status, statusChangedAt: at, statusChangedBy: actor, updatedAt: at };
 }

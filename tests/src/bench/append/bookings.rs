@@ -43,11 +43,11 @@ const SERVICES: [&str; 5] = [
 ];
 
 /// Requested times as people type them. On Saturdays only the first four are used.
-const WISHES: [&str; 8] =
+const REQUESTED_TIMES: [&str; 8] =
     ["09:00", "오전 10시", "11:00", "오후 12시", "오후 2시", "15:00", "4:00 PM", "오후 5시"];
 
 /// The result of a round.
-pub(super) struct Booked {
+pub(super) struct BookingRound {
     pub(super) accepted: usize,
     pub(super) seconds: f64,
 }
@@ -61,8 +61,8 @@ pub(super) async fn clinic() -> anyhow::Result<Clinic> {
     let known: Vec<SubjectId> =
         (0..KNOWN_PATIENTS).map(|patient| clinic.commands.subject(&booking(patient, 0).phone)).collect();
     // A separate vault, because the clinic's own would keep these keys in memory.
-    let elsewhere = Vault::new(clinic.pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
-    elsewhere.keys_for(&known).await?;
+    let vault = Vault::new(clinic.pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
+    vault.keys_for(&known).await?;
     Ok(clinic)
 }
 
@@ -72,15 +72,15 @@ fn with_seats(mut hours: ClinicHoursSet) -> ClinicHoursSet {
 }
 
 /// Requests all bookings of a round.
-pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
-    let wanted: Arc<Vec<NewReservation>> = Arc::new(round());
+pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<BookingRound> {
+    let bookings: Arc<Vec<NewReservation>> = Arc::new(round());
     let (next, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let since = Instant::now();
     let clients = (0..CLIENTS).map(|_| {
-        let (commands, wanted) = (clinic.commands.clone(), Arc::clone(&wanted));
+        let (commands, bookings) = (clinic.commands.clone(), Arc::clone(&bookings));
         let (next, accepted) = (Arc::clone(&next), Arc::clone(&accepted));
         tokio::spawn(async move {
-            while let Some(booking) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(booking) = bookings.get(next.fetch_add(1, Ordering::Relaxed)) {
                 match commands.request(booking.clone(), desk()).await {
                     Ok(_) => accepted.fetch_add(1, Ordering::Relaxed),
                     Err(CommandError::Rejected(_)) => 0,
@@ -94,21 +94,22 @@ pub(super) async fn run(clinic: &Clinic) -> anyhow::Result<Booked> {
         outcome.context("a booking failed")?;
     }
     let seconds = since.elapsed().as_secs_f64();
-    Ok(Booked { accepted: accepted.load(Ordering::Relaxed), seconds })
+    Ok(BookingRound { accepted: accepted.load(Ordering::Relaxed), seconds })
 }
 
 /// One booking on each open day in turn, then the next one on each.
 fn round() -> Vec<NewReservation> {
     let days = open_days();
     let bookings = (0..BOOKINGS).map(|number| {
-        let (day, turn) = (number % days.len(), number / days.len());
+        let (day, slot) = (number % days.len(), number / days.len());
         // Every other booking is for a known patient.
         let patient = number as u32 / 2;
         let patient =
             if number.is_multiple_of(2) { KNOWN_PATIENTS + patient } else { patient % KNOWN_PATIENTS };
-        let mut booking = booking(patient, day + turn);
+        let mut booking = booking(patient, day + slot);
         booking.date = days.get(day).copied().unwrap_or(TODAY);
-        booking.requested_time = daybook_commands::RequestedTime::Text(wish(booking.date, turn).to_owned());
+        booking.requested_time =
+            daybook_commands::RequestedTime::Text(requested_time(booking.date, slot).to_owned());
         booking
     });
     bookings.collect()
@@ -119,17 +120,22 @@ fn open_days() -> Vec<NaiveDate> {
     days.filter(|date| DayOfWeek::from_date(*date).number() != 0).collect()
 }
 
-fn wish(date: NaiveDate, turn: usize) -> &'static str {
+fn requested_time(date: NaiveDate, slot: usize) -> &'static str {
     let is_saturday = DayOfWeek::from_date(date).number() == 6;
     let open: Vec<&str> = match is_saturday {
-        true => WISHES.iter().take(4).copied().collect(),
-        false => WISHES.iter().enumerate().filter(|(place, _)| *place != 3).map(|(_, wish)| *wish).collect(),
+        true => REQUESTED_TIMES.iter().take(4).copied().collect(),
+        false => REQUESTED_TIMES
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| *place != 3)
+            .map(|(_, requested_time)| *requested_time)
+            .collect(),
     };
-    open.get(turn % open.len()).copied().unwrap_or_default()
+    open.get(slot % open.len()).copied().unwrap_or_default()
 }
 
 fn booking(patient: u32, number: usize) -> NewReservation {
-    let judge = if number.is_multiple_of(4) { ReadModel::Dynamic } else { ReadModel::Legacy };
+    let model = if number.is_multiple_of(4) { ReadModel::Dynamic } else { ReadModel::Legacy };
     let service = SERVICES.get(number % SERVICES.len()).copied().unwrap_or_default();
-    request(patient, service, &TODAY.to_string(), "10:00", judge)
+    request(patient, service, &TODAY.to_string(), "10:00", model)
 }

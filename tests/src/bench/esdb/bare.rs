@@ -69,17 +69,17 @@ async fn append(
         stream_identifier: Some(StreamIdentifier { stream_name: format!("bare-{writer}").into() }),
         expected_stream_revision: Some(expected),
     };
-    let contents = [AppendContent::Options(options), AppendContent::ProposedMessage(proposed(event))];
+    let contents = [AppendContent::Options(options), AppendContent::ProposedMessage(proposed_message(event))];
     let requests = contents.map(|content| AppendReq { content: Some(content) });
-    let answer = client.append(stream::iter(requests)).await?.into_inner();
-    let Some(Appended::Success(success)) = answer.result else { bail!("the server refused an append") };
+    let response = client.append(stream::iter(requests)).await?.into_inner();
+    let Some(Appended::Success(success)) = response.result else { bail!("the server refused an append") };
     let Some(CurrentRevisionOption::CurrentRevision(revision)) = success.current_revision_option else {
         bail!("the server returned no revision")
     };
     Ok(ExpectedStreamRevision::Revision(revision))
 }
 
-fn proposed(event: &NewEvent) -> ProposedMessage {
+fn proposed_message(event: &NewEvent) -> ProposedMessage {
     ProposedMessage {
         id: Some(WireUuid { value: Some(Value::String(event.id.0.to_string())) }),
         metadata: HashMap::from([

@@ -6,7 +6,7 @@ use anyhow::Context;
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bench::asker::Asker;
+use crate::bench::http_connection::HttpConnection;
 use crate::bench::read::Target;
 
 pub(super) const READS_PER_SECOND: u32 = 500;
@@ -34,7 +34,7 @@ pub(super) async fn run(target: &Target, timed: Duration) -> anyhow::Result<Late
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let start = Instant::now();
-            let readers = (0..CONNECTIONS).map(|connection| read_on(&target, connection, start, timed));
+            let readers = (0..CONNECTIONS).map(|connection| read_at_pace(&target, connection, start, timed));
             let mut all: Vec<Duration> = try_join_all(readers).await?.concat();
             all.sort_unstable();
             Ok(Latencies(all))
@@ -43,13 +43,13 @@ pub(super) async fn run(target: &Target, timed: Duration) -> anyhow::Result<Late
     tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the reads")?
 }
 
-async fn read_on(
+async fn read_at_pace(
     target: &Target,
     connection: u32,
     start: Instant,
     timed: Duration,
 ) -> anyhow::Result<Vec<Duration>> {
-    let mut asker = Asker::connect(target.address()).await?;
+    let mut http_connection = HttpConnection::connect(target.address()).await?;
     let mut latencies = Vec::new();
     for number in (connection..).step_by(CONNECTIONS as usize) {
         let due = start + Duration::from_secs(1) * number / READS_PER_SECOND;
@@ -57,7 +57,7 @@ async fn read_on(
             break;
         }
         sleep_until(due).await;
-        asker.ask(target.request(number as usize)).await?;
+        http_connection.send(target.request(number as usize)).await?;
         latencies.push(due.elapsed());
     }
     Ok(latencies)

@@ -37,8 +37,8 @@ const COMPLETED_AFTER: usize = 1000;
 /// three of the confirmed ones are completed, and two have a note.
 pub(super) fn steps(reservations: u32) -> impl Iterator<Item = Step> {
     let all = reservations as usize;
-    (0..all + COMPLETED_AFTER).flat_map(move |moment| {
-        let due = |after: usize| moment.checked_sub(after).filter(|number| *number < all);
+    (0..all + COMPLETED_AFTER).flat_map(move |index| {
+        let due = |after: usize| index.checked_sub(after).filter(|number| *number < all);
         let tenth = |number: &usize| number % 10;
         [
             due(0).map(Step::Request),
@@ -60,7 +60,7 @@ const fn at(hour: u32, minute: u32, period: Period) -> SlotAssignment {
 }
 
 /// Requested times as people type them, and the slots they are parsed to.
-const WISHES: [(&str, SlotAssignment); 8] = [
+const REQUESTED_TIMES: [(&str, SlotAssignment); 8] = [
     ("09:00", at(9, 0, Period::Morning)),
     ("오전 10시", at(10, 0, Period::Morning)),
     ("11:30", at(11, 30, Period::Morning)),
@@ -71,8 +71,9 @@ const WISHES: [(&str, SlotAssignment); 8] = [
     ("17:00", at(17, 0, Period::Afternoon)),
 ];
 
-pub(super) fn wish(number: usize) -> (&'static str, SlotAssignment) {
-    let (text, placement) = WISHES.get(number % WISHES.len()).copied().unwrap_or(WISHES[0]);
+pub(super) fn requested_time(number: usize) -> (&'static str, SlotAssignment) {
+    let (text, placement) =
+        REQUESTED_TIMES.get(number % REQUESTED_TIMES.len()).copied().unwrap_or(REQUESTED_TIMES[0]);
     (text, placement)
 }
 
@@ -105,7 +106,7 @@ mod tests {
     #[test]
     fn a_requested_time_parses_to_its_recorded_slot() {
         use daybook_domain::requested_time::{ParsedTime, parse};
-        for (text, placement) in WISHES {
+        for (text, placement) in REQUESTED_TIMES {
             match (parse(text), placement) {
                 (ParsedTime::At(read), SlotAssignment::At { start, .. }) => assert_eq!(read, start, "{text}"),
                 (ParsedTime::Period(read), SlotAssignment::Period(period)) => {

@@ -12,9 +12,9 @@ use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::past::ClearPast;
+use super::plain_history::PlainHistory;
+use super::report_progress;
 use super::rows::Rows;
-use super::say;
 use crate::postgres::TestDatabase;
 
 /// The folder of the programs.
@@ -50,7 +50,7 @@ impl Contestant {
 
     /// Rebuilds. Returns the seconds and the rows. Each round needs its own number.
     pub(super) async fn rebuild(&self, databases: &Databases, round: u32) -> anyhow::Result<(f64, Rows)> {
-        let database = databases.of(self.library);
+        let database = databases.for_library(self.library);
         wait_for_commits(database, !self.tuned).await?;
         let round = round.to_string();
         let arguments: &[&str] = match (self.library, self.tuned) {
@@ -58,11 +58,11 @@ impl Contestant {
             (Library::Emmett, false) => &["rebuild", &round],
             (Library::Emmett, true) => &["rebuild", &round, "tuned"],
         };
-        let said = self.library.run(database, arguments).await?;
+        let printed = self.library.run(database, arguments).await?;
         let rebuilt: Rebuilt =
-            serde_json::from_str(&said).with_context(|| format!("{} printed: {said}", self.name))?;
+            serde_json::from_str(&printed).with_context(|| format!("{} printed: {printed}", self.name))?;
         ensure!(rebuilt.seconds > 0.0, "{} reported no time", self.name);
-        Ok((rebuilt.seconds, Rows::of_query(database, &rebuilt.rows).await?))
+        Ok((rebuilt.seconds, Rows::from_query(database, &rebuilt.rows).await?))
     }
 }
 
@@ -122,20 +122,20 @@ pub(super) struct Databases {
 
 impl Databases {
     /// Creates and fills the databases.
-    pub(super) async fn load(past: &ClearPast) -> anyhow::Result<Self> {
+    pub(super) async fn load(history: &PlainHistory) -> anyhow::Result<Self> {
         let databases = Self { cqrs_es: TestDatabase::empty().await?, emmett: TestDatabase::empty().await? };
         for library in [Library::CqrsEs, Library::Emmett] {
-            say(&format!("{} loads {} events (not measured)", library.name(), past.events));
-            let database = databases.of(library);
+            report_progress(&format!("{} loads {} events (not measured)", library.name(), history.events));
+            let database = databases.for_library(library);
             wait_for_commits(database, false).await?;
-            let file = past.path().to_str().context("the temporary folder's path is not UTF-8")?;
+            let file = history.path().to_str().context("the temporary folder's path is not UTF-8")?;
             library.run(database, &["load", file]).await?;
             database.connect().await?.batch_execute("VACUUM (ANALYZE)").await?;
         }
         Ok(databases)
     }
 
-    const fn of(&self, library: Library) -> &TestDatabase {
+    const fn for_library(&self, library: Library) -> &TestDatabase {
         match library {
             Library::CqrsEs => &self.cqrs_es,
             Library::Emmett => &self.emmett,

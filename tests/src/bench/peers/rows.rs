@@ -21,16 +21,16 @@ pub(super) struct Rows(BTreeMap<String, Map<String, Value>>);
 
 impl Rows {
     /// Reads the rows of the dynamic view that was just rebuilt.
-    pub(super) async fn of_daybook(clinic: &Clinic, report: &RebuildReport) -> anyhow::Result<Self> {
+    pub(super) async fn from_daybook(clinic: &Clinic, report: &RebuildReport) -> anyhow::Result<Self> {
         let mut generations = report.generations.iter();
         let dynamic = generations.find(|generation| generation.model == ReadModel::Dynamic);
         let schema = dynamic.context("the dynamic view was not rebuilt")?.schema();
         let sql = format!("SELECT to_jsonb(r) FROM {schema}.reservations r");
-        Self::of_query(&clinic.database, &sql).await
+        Self::from_query(&clinic.database, &sql).await
     }
 
     /// Reads the rows of a query that returns one JSON column.
-    pub(super) async fn of_query(database: &TestDatabase, sql: &str) -> anyhow::Result<Self> {
+    pub(super) async fn from_query(database: &TestDatabase, sql: &str) -> anyhow::Result<Self> {
         let client = database.connect().await?;
         let mut rows = BTreeMap::new();
         for row in client.query(&format!("SELECT row::text FROM ({sql}) AS rows (row)"), &[]).await? {
@@ -55,13 +55,13 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn of(expected: &Rows, found: &Rows) -> Self {
+    pub(super) fn compare(expected: &Rows, found: &Rows) -> Self {
         let equal = expected.0.iter().filter(|(id, columns)| found.0.get(*id) == Some(columns)).count();
         Self { expected: expected.0.len(), found: found.0.len(), equal }
     }
 
     /// Whether the library has exactly Daybook's rows.
-    pub(super) const fn is_whole(self) -> bool {
+    pub(super) const fn is_complete(self) -> bool {
         self.equal == self.expected && self.found == self.expected
     }
 }
@@ -83,9 +83,9 @@ mod tests {
 
     #[test]
     fn the_same_rows_agree() {
-        let agreement = Agreement::of(&rows(&[("a", "PENDING")]), &rows(&[("a", "PENDING")]));
+        let agreement = Agreement::compare(&rows(&[("a", "PENDING")]), &rows(&[("a", "PENDING")]));
         assert_eq!(agreement, Agreement { expected: 1, found: 1, equal: 1 });
-        assert!(agreement.is_whole());
+        assert!(agreement.is_complete());
     }
 
     #[test]
@@ -96,9 +96,9 @@ mod tests {
             (rows(&[("a", "PENDING"), ("b", "PENDING")]), 1),
             (rows(&[("a", "PENDING"), ("b", "CONFIRMED"), ("c", "PENDING")]), 2),
         ] {
-            let agreement = Agreement::of(&expected, &found);
+            let agreement = Agreement::compare(&expected, &found);
             assert_eq!(agreement.equal, equal);
-            assert!(!agreement.is_whole(), "{agreement:?}");
+            assert!(!agreement.is_complete(), "{agreement:?}");
         }
     }
 }

@@ -91,7 +91,7 @@ fn speed(name: &str, events: u64, seconds: &[f64]) -> String {
 
 fn rows(agreement: Agreement) -> String {
     let Agreement { expected, found, equal } = agreement;
-    if agreement.is_whole() {
+    if agreement.is_complete() {
         format!("all {expected} as Daybook's")
     } else {
         format!("WRONG: {equal} of {expected} as Daybook's, {found} there")
@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    fn written(equal: usize) -> String {
+    fn formatted(equal: usize) -> String {
         let agreement = Agreement { expected: 400, found: equal, equal };
         let measured = Measured {
             events: 1000,
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn ratios_compare_events_per_second_of_the_median_round() {
-        let text = written(400);
+        let text = formatted(400);
         assert!(text.ends_with("\npeer emmett 10.00\npeer_own_size emmett 40.00\n"), "{text}");
     }
 
     #[test]
     fn a_library_that_loses_rows_is_marked_wrong() {
-        assert!(!written(400).contains("WRONG"));
-        assert!(written(399).contains("WRONG: 399 of 400"));
+        assert!(!formatted(400).contains("WRONG"));
+        assert!(formatted(399).contains("WRONG: 399 of 400"));
     }
 }

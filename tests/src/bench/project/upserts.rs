@@ -24,7 +24,7 @@ pub(super) async fn run(clinic: &Clinic, commits: usize) -> anyhow::Result<f64> 
     let mut client = clinic.database.connect().await?;
     let mut views = Vec::with_capacity(VIEWS.len());
     for schema in VIEWS {
-        views.push(View::take(&client, schema, commits).await?);
+        views.push(View::read(&client, schema, commits).await?);
     }
     let since = Instant::now();
     for number in 0..commits {
@@ -41,7 +41,7 @@ pub(super) async fn run(clinic: &Clinic, commits: usize) -> anyhow::Result<f64> 
 
 impl View {
     /// Reads the rows and creates an empty table with the same keys and indexes.
-    async fn take(client: &Client, schema: &str, commits: usize) -> anyhow::Result<Self> {
+    async fn read(client: &Client, schema: &str, commits: usize) -> anyhow::Result<Self> {
         let table = format!("machine_{schema}");
         let create = format!("CREATE TABLE {table} (LIKE {schema}.reservations INCLUDING ALL)");
         client.batch_execute(&create).await?;

@@ -75,11 +75,11 @@ async fn reservation(lookup: web::Data<Lookup>, id: web::Path<String>) -> Result
     let row =
         lookup.client.query_opt(&lookup.statement, &[&*id]).await.map_err(error::ErrorInternalServerError)?;
     let Some(row) = row else { return Ok(HttpResponse::NotFound().finish()) };
-    let body = written(&row).map_err(error::ErrorInternalServerError)?;
+    let body = to_json(&row).map_err(error::ErrorInternalServerError)?;
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
 }
 
-fn written(row: &Row) -> anyhow::Result<Vec<u8>> {
+fn to_json(row: &Row) -> anyhow::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&Body { success: true, reservation: Entry::read(row)? })?)
 }
 
@@ -143,15 +143,15 @@ impl<'a> Entry<'a> {
             status: row.try_get(9)?,
             notes: row.try_get(10)?,
             admin_notes: row.try_get(11)?,
-            created_at: instant(row.try_get(12)?),
-            updated_at: instant(row.try_get(13)?),
-            status_changed_at: instant(row.try_get(15)?),
+            created_at: format_time(row.try_get(12)?),
+            updated_at: format_time(row.try_get(13)?),
+            status_changed_at: format_time(row.try_get(15)?),
             status_changed_by: row.try_get(16)?,
             version: row.try_get(17)?,
         })
     }
 }
 
-fn instant(utc: NaiveDateTime) -> String {
+fn format_time(utc: NaiveDateTime) -> String {
     utc.and_utc().to_rfc3339_opts(SecondsFormat::Millis, true)
 }

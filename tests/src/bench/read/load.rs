@@ -11,10 +11,10 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{CONNECTIONS, COUNTED, WARM_UP};
-use crate::bench::asker::Asker;
+use crate::bench::http_connection::HttpConnection;
 
 /// The time limit for one response.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An address and complete requests, ready to be sent.
 #[derive(Clone)]
@@ -48,9 +48,9 @@ impl Target {
 }
 
 /// Sends the first request once. Returns the body of the response.
-pub(super) async fn ask_once(target: &Target) -> anyhow::Result<Vec<u8>> {
-    let mut asker = Asker::connect(target.address).await?;
-    let answered = timeout(ANSWER_DEADLINE, asker.ask(target.request(0))).await;
+pub(super) async fn send_once(target: &Target) -> anyhow::Result<Vec<u8>> {
+    let mut http_connection = HttpConnection::connect(target.address).await?;
+    let answered = timeout(RESPONSE_TIMEOUT, http_connection.send(target.request(0))).await;
     Ok(answered.context("no response within the time limit")??.to_vec())
 }
 
@@ -59,17 +59,18 @@ pub(super) async fn run(target: &Target) -> anyhow::Result<f64> {
     let target = target.clone();
     let on_its_own_thread = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let deadline = WARM_UP + COUNTED + ANSWER_DEADLINE;
+        let deadline = WARM_UP + COUNTED + RESPONSE_TIMEOUT;
         runtime.block_on(async {
-            timeout(deadline, ask_for_a_while(&target)).await.context("a response is missing")?
+            timeout(deadline, run_connections(&target)).await.context("a response is missing")?
         })
     };
     tokio::task::spawn_blocking(on_its_own_thread).await.context("the thread of the load")?
 }
 
-async fn ask_for_a_while(target: &Target) -> anyhow::Result<f64> {
+async fn run_connections(target: &Target) -> anyhow::Result<f64> {
     let (answers, over) = (AtomicU64::new(0), AtomicBool::new(false));
-    let asking = try_join_all((0..CONNECTIONS).map(|connection| ask_on(target, connection, &answers, &over)));
+    let connections =
+        try_join_all((0..CONNECTIONS).map(|connection| send_repeatedly(target, connection, &answers, &over)));
     let counting = async {
         sleep(WARM_UP).await;
         let (before, since) = (answers.load(Ordering::Relaxed), Instant::now());
@@ -78,21 +79,21 @@ async fn ask_for_a_while(target: &Target) -> anyhow::Result<f64> {
         over.store(true, Ordering::Relaxed);
         Ok(counted as f64 / since.elapsed().as_secs_f64())
     };
-    let (_, rate) = futures_util::future::try_join(asking, counting).await?;
+    let (_, rate) = futures_util::future::try_join(connections, counting).await?;
     Ok(rate)
 }
 
-async fn ask_on(
+async fn send_repeatedly(
     target: &Target,
     connection: usize,
     answers: &AtomicU64,
     over: &AtomicBool,
 ) -> anyhow::Result<()> {
-    let mut asker = Asker::connect(target.address).await?;
+    let mut http_connection = HttpConnection::connect(target.address).await?;
     // Each connection starts at another place in the list.
     let mut number = connection * target.requests.len() / CONNECTIONS;
     while !over.load(Ordering::Relaxed) {
-        asker.ask(target.request(number)).await?;
+        http_connection.send(target.request(number)).await?;
         answers.fetch_add(1, Ordering::Relaxed);
         number += 1;
     }

@@ -84,7 +84,7 @@ struct Table {
 }
 
 impl FinishedRows {
-    pub(super) async fn take(clinic: &Clinic, generations: &[Generation]) -> anyhow::Result<Self> {
+    pub(super) async fn read(clinic: &Clinic, generations: &[Generation]) -> anyhow::Result<Self> {
         ensure!(generations.len() == ReadModel::ALL.len(), "a view is missing: {generations:?}");
         let client = clinic.database.connect().await?;
         let mut views = Vec::with_capacity(generations.len());
@@ -92,7 +92,7 @@ impl FinishedRows {
             let schema = generation.schema();
             let mut tables = Vec::new();
             for row in client.query(TABLES_SQL, &[&schema]).await? {
-                tables.push(Table::take(&client, &schema, row.try_get(0)?).await?);
+                tables.push(Table::read(&client, &schema, row.try_get(0)?).await?);
             }
             views.push(View { model: generation.model, keys: keys(&client, &schema).await?, tables });
         }
@@ -145,10 +145,10 @@ impl View {
 }
 
 impl Table {
-    async fn take(client: &Client, schema: &str, name: String) -> anyhow::Result<Self> {
+    async fn read(client: &Client, schema: &str, name: String) -> anyhow::Result<Self> {
         let sql = format!("COPY {schema}.{name} TO STDOUT (FORMAT binary)");
         let rows = client.copy_out(&sql).await?.try_collect().await?;
-        Ok(Self { name, rows: joined(rows) })
+        Ok(Self { name, rows: join_chunks(rows) })
     }
 
     async fn load(&self, client: &Client, schema: &str) -> anyhow::Result<()> {
@@ -166,7 +166,7 @@ impl Table {
 const SEND_BYTES: usize = 256 * 1024;
 
 /// The server sends one row per message. Sending them back like that would cost more than the rows.
-fn joined(rows: Vec<Bytes>) -> Vec<Bytes> {
+fn join_chunks(rows: Vec<Bytes>) -> Vec<Bytes> {
     let mut all = Vec::new();
     let mut gathered: Vec<u8> = Vec::with_capacity(SEND_BYTES);
     for row in rows {

@@ -8,11 +8,11 @@ use std::fs;
 const RESET_PEAK: &str = "5";
 
 /// Tracks the peak from its start on.
-pub(super) struct Watch {
+pub(super) struct PeakMemory {
     at_start_mib: Option<u64>,
 }
 
-impl Watch {
+impl PeakMemory {
     pub(super) fn start() -> Self {
         let reset = fs::write("/proc/self/clear_refs", RESET_PEAK);
         Self { at_start_mib: reset.ok().and_then(|()| read_mib("VmRSS:")) }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::{OldClinic, digests, json_of};
-use crate::asking::{RESERVATIONS, ask, client, form, working_day};
+use crate::client::{RESERVATIONS, client, form, send, working_day};
 use crate::tables::{VIEWS, wait_for};
 
 /// All rows of a generation's tables, in the order of their texts.
@@ -61,7 +61,7 @@ async fn bookings_go_on_in_it_and_reach_both_views() {
     let old = OldClinic::load("database").await;
     let service = old.serve().await;
     let form = form(1, "OTHER_CONSULTATION", working_day(200), "09:00");
-    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    let booked = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
     wait_for(&old.connect().await, &[booked.id().to_owned()].into()).await;
     assert_eq!(old.json(&["projection", "verify"]).await["agrees"], true);
 }

@@ -8,7 +8,7 @@ use daybook_tests::process::Service;
 use serde_json::{Value, json};
 
 use super::{OldClinic, fixture, json_of, text_of};
-use crate::asking::{Answer, RESERVATIONS, ask, client};
+use crate::client::{RESERVATIONS, Response, client, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn its_proof_holds_against_its_export_with_and_without_the_keys() {
@@ -63,10 +63,10 @@ async fn its_rules_read_the_same_times_and_its_rows_are_not_imported_twice() {
     assert_eq!(again["already_there"], again["read"], "{again}");
 }
 
-async fn with_token(service: &Service, path: &str) -> Answer {
+async fn with_token(service: &Service, path: &str) -> Response {
     let token = text_of("token.txt");
     let request = client().get(service.url(path)).bearer_auth(token.trim());
-    ask(request).await.unwrap()
+    send(request).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,7 +80,7 @@ async fn its_token_lets_its_bearer_in_and_a_request_with_its_idempotency_key_boo
     let recorded = json_of("idempotent_request.json");
     let key = recorded["idempotency_key"].as_str().unwrap();
     let request = client().post(service.url(RESERVATIONS)).header("Idempotency-Key", key);
-    let answer = ask(request.json(&recorded["form"])).await.unwrap().ok();
+    let answer = send(request.json(&recorded["form"])).await.unwrap().ok();
     let booked = |body: &Value| body["reservation"].clone();
     assert_eq!(booked(&answer.body), booked(&recorded["body"]));
     assert_eq!(reservations().await["pagination"]["total"], before);

@@ -8,13 +8,13 @@ use daybook_tests::process::Installation;
 use daybook_tests::psql;
 use serde_json::Value;
 
-use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, until, working_day};
+use crate::client::{EXPORT, EXPORT_ROWS, RESERVATIONS, client, form, send, wait_until, working_day};
 
 const SELECTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/runbook");
 
 /// New bookings over HTTP.
 const BOOKED: usize = 3;
-const ALL: usize = EXPORTED + BOOKED;
+const ALL: usize = EXPORT_ROWS + BOOKED;
 
 /// Number of SELECTs on the old fields.
 const ABOUT_OLD_FIELDS: usize = 5;
@@ -48,20 +48,20 @@ fn time_and_count(row: &str) -> (String, usize) {
     (values.next().unwrap().to_owned(), values.next().unwrap().parse().unwrap())
 }
 
-pub(super) async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+pub(super) async fn run_json(clinic: &Installation, arguments: &[&str]) -> Value {
     clinic.run(arguments).await.unwrap().json().unwrap()
 }
 
 /// A clinic with the imported export and some later bookings, and its service.
-async fn taken_over() -> (Installation, daybook_tests::process::Service) {
+async fn clinic_with_import() -> (Installation, daybook_tests::process::Service) {
     let clinic = Installation::open().await.unwrap();
-    done(&clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
+    run_json(&clinic, &["import", "run", "--csv", EXPORT, "--yes", "--json"]).await;
     let service = clinic.serve().await.unwrap();
     for number in 0..BOOKED {
         let form = form(number, "SKIN_CARE", working_day(number), "오전 10시");
-        ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+        send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
     }
-    until("the views to hold the bookings", async || {
+    wait_until("the views to hold the bookings", async || {
         let found = run(&clinic, "any_time/health").await;
         if found == [format!("6|{ALL}|{ALL}|11")] { Ok(()) } else { Err(format!("{found:?}")) }
     })
@@ -70,7 +70,7 @@ async fn taken_over() -> (Installation, daybook_tests::process::Service) {
 }
 
 /// Checks the values that hold at any time: six services, eleven time slots, all reservations, each with a service.
-async fn assert_is_whole(clinic: &Installation) {
+async fn assert_complete(clinic: &Installation) {
     assert_eq!(run(clinic, "any_time/health").await, [format!("6|{ALL}|{ALL}|11")]);
     assert_eq!(run(clinic, "any_time/services").await, ["6"]);
     assert_eq!(run(clinic, "any_time/orphaned").await, ["0"]);
@@ -103,7 +103,7 @@ async fn assert_old_fields_are_intact(clinic: &Installation) {
     assert_eq!(run(clinic, "before_cleanup/old_fields_intact").await, [ALL.to_string()]);
     assert_eq!(run(clinic, "before_cleanup/dual_write").await, [format!("{BOOKED}|{BOOKED}|{BOOKED}")]);
     let under_review = run(clinic, "before_cleanup/without_period").await;
-    assert!((1..EXPORTED / 20).contains(&under_review.len()), "at most 5 % of all: {under_review:?}");
+    assert!((1..EXPORT_ROWS / 20).contains(&under_review.len()), "at most 5 % of all: {under_review:?}");
     for row in under_review {
         let values: Vec<&str> = row.split('|').collect();
         assert!(values.len() == 3 && times.contains_key(values[1]) && values[2].is_empty(), "{row}");
@@ -111,7 +111,7 @@ async fn assert_old_fields_are_intact(clinic: &Installation) {
 }
 
 /// Checks the lines of the closing summary about counts, the old enum and data integrity.
-async fn assert_final_says(clinic: &Installation, enum_is_gone: bool) {
+async fn assert_final_summary(clinic: &Installation, enum_is_gone: bool) {
     let lines = run(clinic, "any_time/final").await;
     let gone = if enum_is_gone { "Old enum removed: YES ✅" } else { "Old enum removed: NO =" };
     let total = format!("Reservations: {ALL:>5} total preserved");
@@ -129,17 +129,17 @@ async fn assert_final_says(clinic: &Installation, enum_is_gone: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runbook_selects_return_the_expected_rows_before_and_after_the_cleanup_and_its_undo() {
-    let (clinic, _service) = taken_over().await;
+    let (clinic, _service) = clinic_with_import().await;
     let (about_old, others) = (selects("before_cleanup"), selects("any_time"));
     assert_eq!((about_old.len(), others.len()), (ABOUT_OLD_FIELDS, ABOUT_OTHERS));
-    assert_is_whole(&clinic).await;
+    assert_complete(&clinic).await;
     assert_old_fields_are_intact(&clinic).await;
-    assert_final_says(&clinic, false).await;
+    assert_final_summary(&clinic, false).await;
 
-    done(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;
-    done(&clinic, &["projection", "retire", "legacy", "--reason", "done", "--yes", "--json"]).await;
-    assert_is_whole(&clinic).await;
-    assert_final_says(&clinic, true).await;
+    run_json(&clinic, &["reads", "set", "--dynamic", "100", "--reason", "go", "--yes", "--json"]).await;
+    run_json(&clinic, &["projection", "retire", "legacy", "--reason", "done", "--yes", "--json"]).await;
+    assert_complete(&clinic).await;
+    assert_final_summary(&clinic, true).await;
     let reader = clinic.url_as("daybook_runbook").unwrap();
     for select in about_old {
         let file = Path::new(SELECTS).join(&select).with_extension("sql");
@@ -147,8 +147,8 @@ async fn the_runbook_selects_return_the_expected_rows_before_and_after_the_clean
         assert!(refused.contains("does not exist"), "{}: {refused}", select.display());
     }
 
-    done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
-    assert_is_whole(&clinic).await;
+    run_json(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    assert_complete(&clinic).await;
     assert_old_fields_are_intact(&clinic).await;
-    assert_final_says(&clinic, false).await;
+    assert_final_summary(&clinic, false).await;
 }

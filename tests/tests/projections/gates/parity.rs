@@ -5,7 +5,7 @@ use daybook_domain::routing::{Finding, Gate, GateResult, Stage};
 use daybook_projections::{Comparison, Mode, compare, verify};
 use daybook_tests::clinic::Clinic;
 
-use super::{assert_found, gate, migrated, run};
+use super::{assert_found, gate, migrated_clinic, run};
 
 async fn parity(clinic: &Clinic) -> GateResult {
     gate(clinic, Gate::Parity, Stage::Canary25, 0).await
@@ -17,15 +17,15 @@ async fn compare_in_full(clinic: &Clinic) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_full_comparison_meets_the_gate_and_only_for_an_hour() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     let none = "no full comparison of legacy_1 and dynamic_1";
     assert_found(&parity(&clinic).await, Finding::NotMet, none);
     let quick = Comparison { mode: Mode::Quick, generations: None };
     assert!(compare(&*clinic.log, &clinic.vault, &clinic.pool, quick).await.unwrap().agrees());
-    let shut = parity(&clinic).await;
-    assert_found(&shut, Finding::NotMet, none);
+    let unmet = parity(&clinic).await;
+    assert_found(&unmet, Finding::NotMet, none);
     assert_eq!(
-        &*shut.asked,
+        &*unmet.asked,
         "a full comparison of the views that serve, no older than 1 h, without a difference, and the same digests now; \
          `daybook projection verify` makes one"
     );
@@ -41,17 +41,17 @@ async fn only_a_full_comparison_meets_the_gate_and_only_for_an_hour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_found_difference_counts_until_a_comparison_finds_none() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     compare_in_full(&clinic).await;
     let plant = "CREATE TABLE kept AS SELECT id, status FROM dynamic_1.reservations ORDER BY id LIMIT 2;
                  UPDATE dynamic_1.reservations SET status = 'REJECTED' WHERE id IN (SELECT id FROM kept)";
     run(&clinic, plant).await;
     assert!(parity(&clinic).await.is_met(), "kept digests alone do not show a wrong row");
     compare_in_full(&clinic).await;
-    let shut = parity(&clinic).await;
-    assert_eq!(shut.finding, Finding::NotMet);
-    assert!(shut.found.starts_with("the last full comparison found at position "), "{shut:?}");
-    assert!(shut.found.contains(": 2 reservations differ, "), "{shut:?}");
+    let unmet = parity(&clinic).await;
+    assert_eq!(unmet.finding, Finding::NotMet);
+    assert!(unmet.found.starts_with("the last full comparison found at position "), "{unmet:?}");
+    assert!(unmet.found.contains(": 2 reservations differ, "), "{unmet:?}");
     run(&clinic, "UPDATE dynamic_1.reservations r SET status = k.status FROM kept k WHERE k.id = r.id").await;
     assert!(!parity(&clinic).await.is_met());
     compare_in_full(&clinic).await;
@@ -60,24 +60,24 @@ async fn a_found_difference_counts_until_a_comparison_finds_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn differing_digests_rules_or_generations_make_the_gate_unmet() {
-    let clinic = migrated().await;
-    let at = clinic.settled().await.unwrap();
+    let clinic = migrated_clinic().await;
+    let at = clinic.wait_for_views().await.unwrap();
     compare_in_full(&clinic).await;
     run(&clinic, "UPDATE control.verdicts SET rules_version = 99").await;
     let other = "the last full comparison was made by version 99 of the rules, this release has 1";
     assert_found(&parity(&clinic).await, Finding::NotMet, other);
     compare_in_full(&clinic).await;
-    let spoil = "CREATE TABLE kept AS TABLE legacy_1.day_digests;
+    let damage = "CREATE TABLE kept AS TABLE legacy_1.day_digests;
                  UPDATE legacy_1.day_digests SET reservations = reservations + 1
                  WHERE date = (SELECT min(date) FROM kept WHERE reservations <> 0)";
-    run(&clinic, spoil).await;
+    run(&clinic, damage).await;
     let found = format!("the digests of 1 day differ at position {at}");
     assert_found(&parity(&clinic).await, Finding::NotMet, &found);
-    let mend = "DELETE FROM legacy_1.day_digests; INSERT INTO legacy_1.day_digests TABLE kept";
-    run(&clinic, mend).await;
+    let restore = "DELETE FROM legacy_1.day_digests; INSERT INTO legacy_1.day_digests TABLE kept";
+    run(&clinic, restore).await;
     assert!(parity(&clinic).await.is_met());
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let none = "no full comparison of legacy_1 and dynamic_2";
     assert_found(&parity(&clinic).await, Finding::NotMet, none);
     run(

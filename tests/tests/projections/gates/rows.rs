@@ -6,7 +6,7 @@ use daybook_domain::time::DayOfWeek;
 use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, desk};
 
-use super::{assert_found, gate, measure, migrated, run};
+use super::{assert_found, gate, measure, migrated_clinic, run};
 
 /// Copies of all tables without a fault, to restore them.
 const KEEP: &str = r#"
@@ -97,7 +97,7 @@ const FAULTS: [(&str, &[Gate], &str); 12] = [
 ];
 
 /// The unmet gates before the shadow stage, except those of the checklist.
-async fn shut(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
+async fn unmet(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
     let measured = measure(clinic, Stage::Shadow, 0).await;
     let of_rows = measured.gates.into_iter().filter(|one| !matches!(one.gate, Gate::Backup | Gate::Contacts));
     of_rows.filter(|result| !result.is_met()).map(|result| (result.gate, result.found)).collect()
@@ -105,19 +105,19 @@ async fn shut(clinic: &Clinic) -> Vec<(Gate, Box<str>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_planted_fault_makes_only_its_own_gate_unmet() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     let columns = ["serviceId", "serviceName"].map(|column| format!(r#"ALTER "{column}" DROP NOT NULL"#));
     run(&clinic, &format!("{} {}", KEEP, columns.join(", "))).await;
     for (fault, gates, found) in FAULTS {
-        assert_eq!(shut(&clinic).await, []);
+        assert_eq!(unmet(&clinic).await, []);
         run(&clinic, fault).await;
-        let shut = shut(&clinic).await;
-        let named: Vec<Gate> = shut.iter().map(|(gate, _)| *gate).collect();
-        assert_eq!((named.as_slice(), &*shut[0].1), (gates, found), "{fault}");
+        let unmet = unmet(&clinic).await;
+        let named: Vec<Gate> = unmet.iter().map(|(gate, _)| *gate).collect();
+        assert_eq!((named.as_slice(), &*unmet[0].1), (gates, found), "{fault}");
         run(&clinic, PUT_BACK).await;
     }
-    assert_eq!(shut(&clinic).await, []);
+    assert_eq!(unmet(&clinic).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +125,7 @@ async fn changed_clinic_hours_are_the_expected_ones() {
     let clinic = Clinic::open().await.unwrap();
     let day_of_week = DayOfWeek::try_from(6).unwrap();
     clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots: vec![] }, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let hours = gate(&clinic, Gate::Hours, Stage::Shadow, 0).await;
     let found = "10 rows, 5 MORNING and 5 AFTERNOON; 0 of the log's missing, 0 that the log does not have";
     assert_found(&hours, Finding::Met, found);
@@ -144,7 +144,7 @@ async fn empty_views_are_inconclusive() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_few_rows_in_a_period_are_inconclusive_and_a_period_without_hours_is_skipped() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     run(&clinic, "DELETE FROM dynamic_1.reservations WHERE period IS DISTINCT FROM 'MORNING'").await;
     let split = gate(&clinic, Gate::PeriodSplit, Stage::Shadow, 0).await;
     assert_found(&split, Finding::Inconclusive, "98 MORNING (100 %), 0 AFTERNOON (0 %)");
@@ -155,7 +155,7 @@ async fn too_few_rows_in_a_period_are_inconclusive_and_a_period_without_hours_is
         let slots = slots.map(|(_, slot)| slot.clone()).collect();
         clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots }, desk()).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let split = gate(&clinic, Gate::PeriodSplit, Stage::Shadow, 0).await;
     assert_found(&split, Finding::Met, "98 MORNING (100 %), 0 AFTERNOON (0 %)");
 }

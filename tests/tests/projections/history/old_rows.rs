@@ -12,7 +12,7 @@ use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{LegacyService, Period, ReservationId, RuleSet, Status};
 use daybook_tests::clinic::{Clinic, desk};
 
-use super::{DATES, Dice, STARTS, WISHES, phone};
+use super::{DATES, STARTS, TestRng, WISHES, phone};
 
 /// Rows per export.
 const ROWS: u32 = 4;
@@ -45,32 +45,32 @@ const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
 
 /// Imports some rows. Returns their days and ids; some may have existed before.
-pub(super) async fn take_over(clinic: &Clinic, dice: &mut Dice) -> Vec<(NaiveDate, ReservationId)> {
-    let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::any(dice)).collect();
+pub(super) async fn import_rows(clinic: &Clinic, rng: &mut TestRng) -> Vec<(NaiveDate, ReservationId)> {
+    let rows: Vec<OldRow> = (0..ROWS).map(|_| OldRow::random(rng)).collect();
     let lines: Vec<&str> = std::iter::once(HEADER).chain(rows.iter().map(|row| row.line.as_str())).collect();
     let export = Cursor::new(lines.join("\n").into_bytes());
     let rules = Rules::parse(RULES).unwrap();
-    let takeover = ImportRun { old_wins: dice.roll(3) == 0, rules, ..ImportRun::default() };
+    let takeover = ImportRun { old_wins: rng.below(3) == 0, rules, ..ImportRun::default() };
     let report = takeover.run(&clinic.commands, Source::csv(export), &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     for row in &rows {
-        if dice.roll(3) == 0 {
+        if rng.below(3) == 0 {
             // Many are rejected: finished reservations are not moved, and parsed times are not reviewed.
-            let _ = clinic.commands.change(row.date, row.id.clone(), None, placed(dice), desk()).await;
+            let _ = clinic.commands.change(row.date, row.id.clone(), None, decided_slot(rng), desk()).await;
         }
     }
     rows.into_iter().map(|row| (row.date, row.id)).collect()
 }
 
 /// A slot that staff decide. Later rows with the same requested time must not change it.
-fn placed(dice: &mut Dice) -> ReservationChange {
-    let start = dice.pick(&STARTS).parse().unwrap();
-    match dice.roll(3) {
+fn decided_slot(rng: &mut TestRng) -> ReservationChange {
+    let start = rng.pick(&STARTS).parse().unwrap();
+    match rng.below(3) {
         0 => ReservationChange::ReviewTime(ReviewedTime::Period(
-            *dice.pick(&[Period::Morning, Period::Afternoon]),
+            *rng.pick(&[Period::Morning, Period::Afternoon]),
         )),
         1 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
-        _ => ReservationChange::Reschedule { start, rules: *dice.pick(&RuleSet::ALL) },
+        _ => ReservationChange::Reschedule { start, rules: *rng.pick(&RuleSet::ALL) },
     }
 }
 
@@ -81,20 +81,20 @@ struct OldRow {
 }
 
 impl OldRow {
-    fn any(dice: &mut Dice) -> Self {
-        let number = dice.roll(OLD_IDS);
+    fn random(rng: &mut TestRng) -> Self {
+        let number = rng.below(OLD_IDS);
         // A row keeps its day: the import does not follow a row that the old system moves to another day.
         let date = OLD_DATES[number as usize % OLD_DATES.len()];
         // The requested time mostly stays the same.
-        let wish = match dice.roll(4) {
-            0 => *dice.pick(&WISHES),
+        let wish = match rng.below(4) {
+            0 => *rng.pick(&WISHES),
             _ => WISHES[number as usize % WISHES.len()],
         };
-        let phone = phone(dice);
-        let (status, service) = (dice.pick(&Status::ALL), dice.pick(&LegacyService::ALL));
-        let (second, millis) = (dice.roll(60), dice.roll(1000));
-        let note = *dice.pick(&["", "전화 확인 완료"]);
-        let changed_by = *dice.pick(&["", "admin@clinic.example"]);
+        let phone = phone(rng);
+        let (status, service) = (rng.pick(&Status::ALL), rng.pick(&LegacyService::ALL));
+        let (second, millis) = (rng.below(60), rng.below(1000));
+        let note = *rng.pick(&["", "전화 확인 완료"]);
+        let changed_by = *rng.pick(&["", "admin@clinic.example"]);
         let line = format!(
             "old-{number},홍길순,{phone},,1963-04-30 00:00:00,FEMALE,FOLLOW_UP,{date},{wish},{status},,{note},\
              2025-03-04 02:15:{second:02}.{millis:03},2025-03-06 06:45:{second:02}.{millis:03},{service},\

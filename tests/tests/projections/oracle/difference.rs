@@ -81,7 +81,7 @@ fn first_column(id: &str, derived: &Map<String, Value>, shown: &Map<String, Valu
     columns.into_iter().find_map(|column| {
         let pair = (derived.get(column), shown.get(column));
         if let (Some(derived), Some(shown)) = pair
-            && agree(derived, shown)
+            && matches(derived, shown)
         {
             return None;
         }
@@ -89,12 +89,12 @@ fn first_column(id: &str, derived: &Map<String, Value>, shown: &Map<String, Valu
             reservation: id.to_owned(),
             column: column.clone(),
             derived: pair.0.map_or_else(|| "no such column".to_owned(), Value::to_string),
-            shown: pair.1.map_or_else(|| "no such column".to_owned(), |value| tell(column, value)),
+            shown: pair.1.map_or_else(|| "no such column".to_owned(), |value| describe(column, value)),
         })
     })
 }
 
-fn agree(derived: &Value, shown: &Value) -> bool {
+fn matches(derived: &Value, shown: &Value) -> bool {
     let text = shown.as_str().is_some_and(|text| text != ERASED);
     match derived.as_str() {
         Some(SEALED) => text,
@@ -103,7 +103,7 @@ fn agree(derived: &Value, shown: &Value) -> bool {
     }
 }
 
-fn tell(column: &str, shown: &Value) -> String {
+fn describe(column: &str, shown: &Value) -> String {
     if !WRITTEN.contains(&column) || shown.is_null() || shown == ERASED {
         return shown.to_string();
     }

@@ -29,12 +29,12 @@ pub(super) fn fresh_vault(pool: Pool) -> Vault {
 }
 
 /// An engine with its own vault, which can be stopped.
-pub(super) struct Keeper {
+pub(super) struct RunningEngine {
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
 }
 
-impl Keeper {
+impl RunningEngine {
     pub(super) fn start(clinic: &Clinic, host: &str) -> Self {
         Self::with_vault(clinic, host, fresh_vault(clinic.pool.clone()))
     }
@@ -57,14 +57,14 @@ const STARTS: [&str; 4] = ["09:00", "10:00", "14:00", "15:00"];
 
 /// Books for a patient, each at another time.
 pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> ReservationId {
-    let (date, time) = (page(patient).to_string(), STARTS[patient as usize % STARTS.len()]);
-    let mut wanted = request(patient, "srv_body_care", &date, time, ReadModel::Legacy);
-    wanted.details.notes = notes.map(Into::into);
-    clinic.commands.request(wanted, desk()).await.unwrap().reservation
+    let (date, time) = (day_of(patient).to_string(), STARTS[patient as usize % STARTS.len()]);
+    let mut new_reservation = request(patient, "srv_body_care", &date, time, ReadModel::Legacy);
+    new_reservation.details.notes = notes.map(Into::into);
+    clinic.commands.request(new_reservation, desk()).await.unwrap().reservation
 }
 
 /// The day of [`book`].
-pub(super) fn page(patient: u32) -> NaiveDate {
+pub(super) fn day_of(patient: u32) -> NaiveDate {
     let first = NaiveDate::from_ymd_opt(2026, 12, 14).unwrap();
     let weekdays = first.iter_days().filter(|day| day.weekday().number_from_monday() < 6);
     weekdays.into_iter().nth(patient as usize / STARTS.len()).unwrap()
@@ -74,9 +74,9 @@ pub(super) async fn change(
     clinic: &Clinic,
     patient: u32,
     reservation: &ReservationId,
-    wanted: ReservationChange,
+    new_reservation: ReservationChange,
 ) {
-    let changed = clinic.commands.change(page(patient), reservation.clone(), None, wanted, desk());
+    let changed = clinic.commands.change(day_of(patient), reservation.clone(), None, new_reservation, desk());
     changed.await.unwrap();
 }
 
@@ -121,7 +121,7 @@ impl LostKey {
         KeyId(self.id)
     }
 
-    pub(super) async fn put_back(self, clinic: &Clinic) {
+    pub(super) async fn restore(self, clinic: &Clinic) {
         let sql = "INSERT INTO privacy.keys (key_id, subject, wrapped_key) VALUES ($1, $2, $3)";
         let client = clinic.database.connect().await.unwrap();
         client.execute(sql, &[&self.id, &self.subject, &self.wrapped]).await.unwrap();

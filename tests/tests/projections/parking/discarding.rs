@@ -29,29 +29,29 @@ async fn discarding_applies_waiting_events_and_a_rebuild_omits_the_same_one() {
         change(&clinic, patient, &booked[patient as usize], ReservationChange::WriteAdminNote("ok".into()))
             .await;
     }
-    let (refused, odd) = (events_of(&clinic, &booked[6]).await, events_of(&clinic, &booked[1]).await);
+    let (refused, unknown) = (events_of(&clinic, &booked[6]).await, events_of(&clinic, &booked[1]).await);
     // Two events of one reservation fail, one after the other.
-    rename(&clinic, odd[1], "ReservationTeleported").await;
-    rename(&clinic, odd[2], "ReservationTeleported").await;
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    rename(&clinic, unknown[1], "ReservationTeleported").await;
+    rename(&clinic, unknown[2], "ReservationTeleported").await;
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(parked(&clinic).await.len(), 2 * 5);
-    let sound = discard(&clinic, odd[0]).await;
-    assert!(matches!(sound, Err(ViewError::NotParked(_))), "{sound:?}");
+    let not_parked = discard(&clinic, unknown[0]).await;
+    assert!(matches!(not_parked, Err(ViewError::NotParked(_))), "{not_parked:?}");
     let waiting = discard(&clinic, refused[1]).await;
     assert!(matches!(waiting, Err(ViewError::NotParked(_))), "{waiting:?}");
 
     discard(&clinic, refused[0]).await.unwrap();
     assert_eq!(parked(&clinic).await.len(), 2 * 2, "its changes are of nothing that a view holds");
-    discard(&clinic, odd[1]).await.unwrap();
+    discard(&clinic, unknown[1]).await.unwrap();
     let left = parked(&clinic).await;
-    assert!(left.iter().all(|row| row.position == odd[2] && row.cause.is_some()), "{left:?}");
-    discard(&clinic, odd[2]).await.unwrap();
+    assert!(left.iter().all(|row| row.position == unknown[2] && row.cause.is_some()), "{left:?}");
+    discard(&clinic, unknown[2]).await.unwrap();
     assert_eq!(parked(&clinic).await, []);
     book(&clinic, 12, None).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
     for model in ReadModel::ALL {
         let ids = ids(&clinic, model).await;
         assert!(!ids.contains(booked[6].as_str()) && ids.contains(booked[1].as_str()));
@@ -74,42 +74,42 @@ async fn a_discarded_catalog_change_stays_discarded_after_a_restart() {
     retime(40).await;
     let client = clinic.database.connect().await.unwrap();
     let sql = "SELECT max(position) FROM event_log.events WHERE stream = 'catalog-main'";
-    let odd: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
-    rename(&clinic, odd, "ServiceTeleported").await;
+    let unknown: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+    rename(&clinic, unknown, "ServiceTeleported").await;
     let shown = r#"SELECT "durationMinutes" FROM dynamic_1.services WHERE id = 'srv_body_care'"#;
     let duration = async || client.query_one(shown, &[]).await.unwrap().get::<_, i32>(0);
     let before = duration().await;
-    let keeper = Keeper::start(&clinic, "first");
+    let engine = RunningEngine::start(&clinic, "first");
     retime(50).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!((duration().await, parked(&clinic).await.len()), (before, 4));
-    discard(&clinic, odd).await.unwrap();
+    discard(&clinic, unknown).await.unwrap();
     assert_eq!((duration().await, parked(&clinic).await.len()), (50, 0));
-    keeper.stop().await;
-    let keeper = Keeper::start(&clinic, "second");
+    engine.stop().await;
+    let engine = RunningEngine::start(&clinic, "second");
     book(&clinic, 1, None).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_as_rebuilt(&clinic).await;
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// Events that a running rebuild has already read, or that a kept generation contains, must not return.
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_a_running_rebuild_nor_a_kept_generation_restores_a_discarded_event() {
     let clinic = idle_clinic().await;
-    let keeper = Keeper::start(&clinic, "first");
+    let engine = RunningEngine::start(&clinic, "first");
     let booked = book(&clinic, 0, None).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let first = Generation { model: ReadModel::Legacy, number: 1 };
-    keeper.stop().await;
-    let odd = events_of(&clinic, &booked).await[0];
-    rename(&clinic, odd, "ReservationTeleported").await;
+    engine.stop().await;
+    let unknown = events_of(&clinic, &booked).await[0];
+    rename(&clinic, unknown, "ReservationTeleported").await;
     let stopped = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await;
     assert!(matches!(stopped, Err(ViewError::Event { .. })), "{stopped:?}");
-    let served = discard(&clinic, odd).await;
+    let served = discard(&clinic, unknown).await;
     assert!(matches!(served, Err(ViewError::TakenIn { .. })), "{served:?}");
 
     let client = clinic.database.connect().await.unwrap();
@@ -117,10 +117,10 @@ async fn neither_a_running_rebuild_nor_a_kept_generation_restores_a_discarded_ev
     let stopped = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await;
     assert!(matches!(stopped, Err(ViewError::Event { .. })), "{stopped:?}");
     client.execute("SELECT pg_advisory_lock($1)", &[&REBUILD_LOCK]).await.unwrap();
-    let busy = discard(&clinic, odd).await;
+    let busy = discard(&clinic, unknown).await;
     assert!(matches!(busy, Err(ViewError::RebuildUnderWay)), "{busy:?}");
     client.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await.unwrap();
-    discard(&clinic, odd).await.unwrap();
+    discard(&clinic, unknown).await.unwrap();
     let older = clinic.rebuild().promote_again(first, &|_| {}).await;
     assert!(
         matches!(older, Err(ViewError::OlderThanDiscard(generation)) if generation == first),
@@ -138,8 +138,8 @@ async fn an_event_applied_by_a_live_view_cannot_be_discarded() {
     let client = clinic.database.connect().await.unwrap();
     let sql = "ALTER TABLE dynamic_1.reservations ADD CHECK (\"serviceId\" <> 'srv_body_care')";
     client.batch_execute(sql).await.unwrap();
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     let found = parked(&clinic).await;
     let [row] = &*found else { panic!("{found:?}") };
     assert_eq!((row.generation.as_str(), row.held_up.as_str()), ("dynamic_1", booked.as_str()));
@@ -149,7 +149,7 @@ async fn an_event_applied_by_a_live_view_cannot_be_discarded() {
         "{refused:?}"
     );
     assert_eq!(parked(&clinic).await, found);
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,8 +166,8 @@ async fn a_discarded_event_is_found_by_stream_and_revision_in_another_log() {
                    (commit_position, prepare_position, stream, revision, kind, held_up, cause, actor, reason)
                SELECT $2, $2, stream, revision, kind, stream, 'a test', 'cli:tester', 'a test'
                FROM event_log.events WHERE position = $1";
-    for (of, elsewhere) in [(positions[0], positions[1]), (positions[1], positions[0])] {
-        assert_eq!(client.execute(sql, &[&of, &elsewhere]).await.unwrap(), 1);
+    for (of, other) in [(positions[0], positions[1]), (positions[1], positions[0])] {
+        assert_eq!(client.execute(sql, &[&of, &other]).await.unwrap(), 1);
     }
     let transaction = client.transaction().await.unwrap();
     parked::renumber_discarded(&transaction, &*clinic.log).await.unwrap();

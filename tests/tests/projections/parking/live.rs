@@ -13,17 +13,17 @@ use daybook_tests::clinic::{Clinic, PATIENCE};
 use tokio::time::Instant;
 
 use super::damage::*;
-use crate::history::{Dice, live, live_through};
+use crate::history::{TestRng, live, run_random_steps};
 
 /// A text that PostgreSQL rejects.
-const REFUSED: &str = "a\u{0}b";
+const REJECTED_TEXT: &str = "a\u{0}b";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_event_parks_its_reservation_and_no_other() {
     let clinic = idle_clinic().await;
     let mut booked = Vec::new();
     for patient in 0..12 {
-        let notes = (patient == 4).then_some(REFUSED);
+        let notes = (patient == 4).then_some(REJECTED_TEXT);
         booked.push(book(&clinic, patient, notes).await);
     }
     for (patient, id) in (0..).zip(&booked) {
@@ -43,8 +43,8 @@ async fn a_failing_event_parks_its_reservation_and_no_other() {
         }
         expected.push((booked[patient].to_string(), events, why));
     }
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     let found = parked(&clinic).await;
     for generation in ["legacy_1", "dynamic_1"] {
         let mut all: Vec<i64> = expected.iter().flat_map(|(_, events, _)| events.clone()).collect();
@@ -69,38 +69,38 @@ async fn a_failing_event_parks_its_reservation_and_no_other() {
     for model in ReadModel::ALL {
         assert_eq!(ids(&clinic, model).await, others);
     }
-    go_on_after_a_restart_and_a_takeover(&clinic, keeper, &booked, &found).await;
+    assert_new_leaders_park_nothing_twice(&clinic, engine, &booked, &found).await;
     let refused =
         parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &Mending::All).await;
     assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
 }
 
 /// A new leader knows the parked events: later dependent events wait too, and nothing is parked twice.
-async fn go_on_after_a_restart_and_a_takeover(
+async fn assert_new_leaders_park_nothing_twice(
     clinic: &Clinic,
-    keeper: Keeper,
+    engine: RunningEngine,
     booked: &[daybook_domain::ReservationId],
     before: &[Row],
 ) {
     // Only on days that the write side can still read.
     let patients = [3, 4, 9];
-    keeper.stop().await;
+    engine.stop().await;
     for patient in patients {
         change(clinic, patient, &booked[patient as usize], ReservationChange::Complete).await;
     }
-    let (second, third) = (Keeper::start(clinic, "second"), Keeper::start(clinic, "third"));
-    clinic.settled().await.unwrap();
+    let (second, third) = (RunningEngine::start(clinic, "second"), RunningEngine::start(clinic, "third"));
+    clinic.wait_for_views().await.unwrap();
     second.stop().await;
     change(clinic, 4, &booked[4], ReservationChange::WriteAdminNote("once more".into())).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     third.stop().await;
     let after = parked(clinic).await;
     for generation in ["legacy_1", "dynamic_1"] {
-        let mut wanted = positions(before, generation);
-        wanted.push(*events_of(clinic, &booked[3]).await.last().unwrap());
-        wanted.extend(events_of(clinic, &booked[4]).await.split_off(3));
-        wanted.sort_unstable();
-        assert_eq!(positions(&after, generation), wanted);
+        let mut expected = positions(before, generation);
+        expected.push(*events_of(clinic, &booked[3]).await.last().unwrap());
+        expected.extend(events_of(clinic, &booked[4]).await.split_off(3));
+        expected.sort_unstable();
+        assert_eq!(positions(&after, generation), expected);
     }
 }
 
@@ -108,13 +108,13 @@ async fn go_on_after_a_restart_and_a_takeover(
 async fn events_next_to_a_refused_value_are_applied_once() {
     let clinic = idle_clinic().await;
     for patient in 0..40 {
-        let notes = (patient % 13 == 7).then_some(REFUSED);
+        let notes = (patient % 13 == 7).then_some(REJECTED_TEXT);
         let id = book(&clinic, patient, notes).await;
         change(&clinic, patient, &id, ReservationChange::Confirm).await;
     }
     // One batch contains all of them.
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     let found = parked(&clinic).await;
     assert_eq!(found.len(), 2 * 2 * 3, "{found:?}");
     let client = clinic.database.connect().await.unwrap();
@@ -130,7 +130,7 @@ async fn events_next_to_a_refused_value_are_applied_once() {
     let verdict =
         daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// A day schedule contains an event of which not even the reservation can be read.
@@ -143,7 +143,7 @@ async fn an_event_without_a_readable_reservation_blocks_its_day_schedule() {
                       $1, $2, $3::text::json, (SELECT metadata FROM event_log.events LIMIT 1)
                FROM event_log.events RETURNING position";
     let client = clinic.database.connect().await.unwrap();
-    let stream = format!("daybook-{}", page(0));
+    let stream = format!("daybook-{}", day_of(0));
     let confirmed = format!(r#"{{"reservation":"{early}"}}"#);
     let mut planted: Vec<i64> = Vec::new();
     for (kind, payload) in
@@ -152,8 +152,8 @@ async fn an_event_without_a_readable_reservation_blocks_its_day_schedule() {
         planted.push(client.query_one(sql, &[&stream, &kind, &payload]).await.unwrap().get(0));
     }
     let other = book(&clinic, 8, None).await;
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     let found = parked(&clinic).await;
     assert_eq!(positions(&found, "legacy_1"), planted);
     assert!(found.iter().all(|row| row.held_up == stream), "{found:?}");
@@ -161,46 +161,46 @@ async fn an_event_without_a_readable_reservation_blocks_its_day_schedule() {
     for model in ReadModel::ALL {
         assert_eq!(ids(&clinic, model).await, [early.to_string(), other.to_string()].into());
     }
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// Unreachable keys and unwritable tables are retried until they work.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_no_event_causes_is_retried_and_parks_nothing() {
     let clinic = idle_clinic().await;
-    live_through(&clinic, &mut Dice::new(31), 60).await;
-    let before = stand(&clinic).await;
+    run_random_steps(&clinic, &mut TestRng::new(31), 60).await;
+    let before = live_positions(&clinic).await;
     let mut nowhere = tokio_postgres::Config::new();
     nowhere.host("127.0.0.1").port(1).user("nobody").connect_timeout(Duration::from_secs(1));
     let keyless = fresh_vault(create_pool(&nowhere, PoolSize(1)).unwrap());
-    let keeper = Keeper::with_vault(&clinic, "keyless", keyless);
-    leads_anew(&clinic).await;
-    keeper.stop().await;
-    assert_eq!((stand(&clinic).await, parked(&clinic).await), (before.clone(), vec![]));
+    let engine = RunningEngine::with_vault(&clinic, "keyless", keyless);
+    wait_for_leader_restarts(&clinic).await;
+    engine.stop().await;
+    assert_eq!((live_positions(&clinic).await, parked(&clinic).await), (before.clone(), vec![]));
 
     // The same holds if a batch is applied in parts: the dynamic view comes first, and rejects a value.
-    book(&clinic, 50, Some(REFUSED)).await;
+    book(&clinic, 50, Some(REJECTED_TEXT)).await;
     let client = clinic.database.connect().await.unwrap();
     let away = "ALTER TABLE legacy_1.reservations RENAME COLUMN minutes TO away";
     client.batch_execute(away).await.unwrap();
-    let keeper = Keeper::start(&clinic, "first");
-    leads_anew(&clinic).await;
-    assert_eq!((stand(&clinic).await, parked(&clinic).await), (before, vec![]));
+    let engine = RunningEngine::start(&clinic, "first");
+    wait_for_leader_restarts(&clinic).await;
+    assert_eq!((live_positions(&clinic).await, parked(&clinic).await), (before, vec![]));
     let back = "ALTER TABLE legacy_1.reservations RENAME COLUMN away TO minutes";
     client.batch_execute(back).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(parked(&clinic).await.len(), 2);
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// The positions of the live generations.
-async fn stand(clinic: &Clinic) -> Vec<Position> {
+async fn live_positions(clinic: &Clinic) -> Vec<Position> {
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
-    live.iter().map(|standing| standing.position).collect()
+    live.iter().map(|status| status.position).collect()
 }
 
 /// Waits until the leader has failed and restarted more than once.
-async fn leads_anew(clinic: &Clinic) {
+async fn wait_for_leader_restarts(clinic: &Clinic) {
     let deadline = Instant::now() + PATIENCE;
     let client = clinic.pool.get().await.unwrap();
     let epoch = async || leader::current(&client).await.unwrap().map(|leader| leader.epoch);
@@ -215,29 +215,29 @@ async fn leads_anew(clinic: &Clinic) {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_lost_within_a_batch_park_nothing() {
     let clinic = idle_clinic().await;
-    let keepers = ["first", "second"].map(|host| Keeper::start(&clinic, host));
-    let mut dice = Dice::new(32);
+    let engines = ["first", "second"].map(|host| RunningEngine::start(&clinic, host));
+    let mut rng = TestRng::new(32);
     let client = clinic.database.connect().await.unwrap();
     for _ in 0..6 {
-        book_some(&clinic, &mut dice).await;
+        book_randomly(&clinic, &mut rng).await;
         let sql = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database =
                    (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()";
         client.execute(sql, &[]).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(parked(&clinic).await, []);
     assert_as_rebuilt(&clinic).await;
-    for keeper in keepers {
-        keeper.stop().await;
+    for engine in engines {
+        engine.stop().await;
     }
 }
 
-async fn book_some(clinic: &Clinic, dice: &mut Dice) {
+async fn book_randomly(clinic: &Clinic, rng: &mut TestRng) {
     for _ in 0..5 {
-        let patient = 100 + dice.roll(60);
-        let wanted =
+        let patient = 100 + rng.below(60);
+        let expected =
             daybook_tests::clinic::request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
         // A full day rejects the booking, which does not matter here.
-        drop(clinic.commands.request(wanted, daybook_tests::clinic::desk()).await);
+        drop(clinic.commands.request(expected, daybook_tests::clinic::desk()).await);
     }
 }

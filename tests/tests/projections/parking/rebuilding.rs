@@ -12,7 +12,7 @@ use crate::history::{contents, live};
 const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
 
 /// The position at which a rebuild of both views stops, and the reason.
-async fn stop(clinic: &Clinic) -> (i64, String) {
+async fn stopping_event(clinic: &Clinic) -> (i64, String) {
     let error = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap_err();
     let ViewError::Event { position, source, .. } = &error else { panic!("{error:?}") };
     (position.to_parts().0, source.to_string())
@@ -27,7 +27,7 @@ async fn a_value_refused_by_copy_is_traced_to_its_event() {
         change(&clinic, patient, &id, ReservationChange::Confirm).await;
     }
     let before = contents(&clinic, FIRST).await;
-    let (position, cause) = stop(&clinic).await;
+    let (position, cause) = stopping_event(&clinic).await;
     assert!(cause.contains("SQLSTATE 22"), "{cause}");
     let client = clinic.database.connect().await.unwrap();
     let sql = "SELECT kind FROM event_log.events WHERE position = $1 AND position =
@@ -39,11 +39,11 @@ async fn a_value_refused_by_copy_is_traced_to_its_event() {
     // The live views have not reached it: they could still apply it.
     let early = discard(&clinic, position).await;
     assert!(matches!(early, Err(ViewError::TakenIn { .. })), "{early:?}");
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     discard(&clinic, position).await.unwrap();
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// No views exist yet, so none is wrong if the event is left out.
@@ -55,7 +55,7 @@ async fn an_event_that_stops_the_first_rebuild_can_be_discarded() {
     let first = events_of(&clinic, &id).await[0];
     rename(&clinic, first, "ReservationTeleported").await;
     assert!(matches!(discard(&clinic, first).await, Err(ViewError::NotParked(_))));
-    assert_eq!(stop(&clinic).await.0, first);
+    assert_eq!(stopping_event(&clinic).await.0, first);
     discard(&clinic, first).await.unwrap();
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     assert_eq!(ids(&clinic, ReadModel::Legacy).await.len(), 1);
@@ -67,9 +67,9 @@ async fn a_generation_with_parked_events_is_not_promoted() {
     let id = book(&clinic, 1, None).await;
     change(&clinic, 1, &id, ReservationChange::Confirm).await;
     let key = LostKey::of(&clinic, events_of(&clinic, &id).await[0]).await;
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
-    key.put_back(&clinic).await;
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
+    key.restore(&clinic).await;
     // Rebuilt views are complete; the incomplete ones are kept unchanged.
     clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let refused = clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap_err();
@@ -81,32 +81,32 @@ async fn a_generation_with_parked_events_is_not_promoted() {
     let shown = contents(&clinic, live(&clinic, ReadModel::Legacy).await).await;
     clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap();
     assert_eq!(contents(&clinic, FIRST).await, shown);
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_lists_every_failing_event_and_counts_those_that_wait() {
     let clinic = idle_clinic().await;
-    let mut wanted = Vec::new();
+    let mut expected = Vec::new();
     for patient in 0..9 {
         let id = book(&clinic, patient, None).await;
         change(&clinic, patient, &id, ReservationChange::Confirm).await;
         change(&clinic, patient, &id, ReservationChange::Complete).await;
         let events = events_of(&clinic, &id).await;
         match patient {
-            2 => wanted.push(events[1]),
-            5 => wanted.push(events[0]),
+            2 => expected.push(events[1]),
+            5 => expected.push(events[0]),
             7 => drop(LostKey::of(&clinic, events[0]).await),
             _ => continue,
         }
         if patient == 7 {
-            wanted.push(events[0]);
+            expected.push(events[0]);
         } else {
-            rename(&clinic, *wanted.last().unwrap(), "ReservationTeleported").await;
+            rename(&clinic, *expected.last().unwrap(), "ReservationTeleported").await;
         }
     }
     let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
     let found: Vec<i64> = trial.failings.events.iter().map(|event| event.position.to_parts().0).collect();
-    assert_eq!((found, trial.failings.failing, trial.failings.waiting), (wanted, 3, 1 + 2 + 2));
+    assert_eq!((found, trial.failings.failing, trial.failings.waiting), (expected, 3, 1 + 2 + 2));
     assert!(trial.views.iter().all(|view| view.reservations == 7), "{trial:?}");
 }

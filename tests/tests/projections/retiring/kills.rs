@@ -49,14 +49,14 @@ async fn retire_up_to(clinic: &Clinic, last: Step) {
 async fn a_retirement_killed_after_any_step_is_completed_by_the_next_one() {
     for last in STEPS {
         let mut clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(43), 40).await;
+        run_random_steps(&clinic, &mut TestRng::new(43), 40).await;
         set_share(&clinic, 100.0).await;
         retire_up_to(&clinic, last).await;
         // Another process starts as `serve` does. It accepts bookings, whatever remains of the view.
         next_day(&mut clinic, 1).await;
         clinic.rebuild().clean_up().await.unwrap();
         assert!(clinic.rebuild().missing().await.unwrap().is_none(), "{last:?}");
-        live_through(&clinic, &mut Dice::new(44), 10).await;
+        run_random_steps(&clinic, &mut TestRng::new(44), 10).await;
 
         let record = retire_by(&clinic, &retirement(&clinic)).await;
         assert_is_retired(&clinic).await;
@@ -74,7 +74,7 @@ async fn a_retirement_killed_after_any_step_is_completed_by_the_next_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restoration_killed_before_or_after_its_event_is_completed_by_the_next_one() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(45), 40).await;
+    run_random_steps(&clinic, &mut TestRng::new(45), 40).await;
     set_share(&clinic, 100.0).await;
     let retirement = retirement(&clinic);
     retire_by(&clinic, &retirement).await;

@@ -14,13 +14,13 @@ use super::*;
 const READERS: usize = 4;
 
 /// The delay between the routing of a request and its query, far longer than usual.
-const ON_ITS_WAY: Duration = Duration::from_millis(300);
+const REQUEST_DELAY: Duration = Duration::from_millis(300);
 
 /// Long enough for such requests, and short enough for a test.
 const SHORT: Patience = Patience { in_force: Duration::from_secs(1), last_readers: Duration::from_secs(2) };
 
 /// Reads until told to stop; every read must find the reservation. Returns the number of reads per model.
-async fn read_on(
+async fn read_repeatedly(
     router: Router,
     queries: Queries,
     id: ReservationId,
@@ -30,7 +30,7 @@ async fn read_on(
     while !stop.load(Ordering::Relaxed) {
         let route = router.choose(None).expect("there is no live view");
         // This sleep is the delay of the request.
-        tokio::time::sleep(ON_ITS_WAY).await;
+        tokio::time::sleep(REQUEST_DELAY).await;
         let answer = queries.reservation(route.generation, &id).await.expect("a failed read");
         assert_eq!(answer.value.expect("the reservation was not found").id, id.as_str());
         match route.model() {
@@ -47,7 +47,7 @@ async fn readers(clinic: &Clinic, id: &ReservationId, stop: &Arc<AtomicBool>) ->
         let log = PostgresLog::connect(clinic.database.config(), Options::default()).await.unwrap();
         let router = Router::open(Arc::new(log), clinic.views().await.unwrap()).await.unwrap();
         let queries = Queries::new(clinic.database.config(), clinic.pool.clone());
-        readers.spawn(read_on(router, queries, id.clone(), Arc::clone(stop)));
+        readers.spawn(read_repeatedly(router, queries, id.clone(), Arc::clone(stop)));
     }
     readers
 }
@@ -60,23 +60,23 @@ async fn roll_back(clinic: &Clinic) {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_read_fails_while_the_view_is_retired_restored_and_routed_to_again() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(48), 40).await;
-    let wanted = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
-    let id = clinic.commands.request(wanted, desk()).await.unwrap().reservation;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(48), 40).await;
+    let new_reservation = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
+    let id = clinic.commands.request(new_reservation, desk()).await.unwrap().reservation;
+    clinic.wait_for_views().await.unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     let readers = readers(&clinic, &id, &stop).await;
     let retirement = retirement(&clinic).with_patience(SHORT);
     for _ in 0..2 {
         // Until now the legacy view answered all reads; it is retired immediately.
-        tokio::time::sleep(ON_ITS_WAY).await;
+        tokio::time::sleep(REQUEST_DELAY).await;
         set_share(&clinic, 100.0).await;
         retire_by(&clinic, &retirement).await;
-        assert!(!readers.is_empty() && legacy_things(&clinic).await.is_empty());
+        assert!(!readers.is_empty() && legacy_objects(&clinic).await.is_empty());
         restore_by(&clinic, &retirement).await;
         roll_back(&clinic).await;
     }
-    tokio::time::sleep(ON_ITS_WAY * 2).await;
+    tokio::time::sleep(REQUEST_DELAY * 2).await;
     stop.store(true, Ordering::Relaxed);
     for (legacy, dynamic) in readers.join_all().await {
         assert!(legacy > 1 && dynamic > 5, "{legacy} reads of the legacy view, {dynamic} of the dynamic");

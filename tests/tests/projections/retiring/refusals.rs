@@ -16,8 +16,8 @@ async fn examine(clinic: &Clinic) -> Result<(), RetirementFault> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(46), 60).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(46), 60).await;
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     examine(&clinic).await.unwrap();
 
@@ -81,7 +81,7 @@ async fn the_write_side_refuses_a_retirement_while_reads_use_the_view_and_a_roll
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_serve() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(47), 40).await;
+    run_random_steps(&clinic, &mut TestRng::new(47), 40).await;
     let retirement = retirement(&clinic);
     let steps = retirement.begin().await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
@@ -97,7 +97,7 @@ async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_se
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
     assert!(matches!(refused, RetirementFault::NotAsRetired { .. }), "{refused:?}");
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
-    assert!(live.iter().all(|standing| standing.generation.model == ReadModel::Dynamic), "{live:?}");
+    assert!(live.iter().all(|status| status.generation.model == ReadModel::Dynamic), "{live:?}");
     steps.finish(|_| {}).await.unwrap();
     steps.end().await;
     assert_is_retired(&clinic).await;

@@ -20,8 +20,8 @@ async fn day_indexes(clinic: &Clinic) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(53), 60).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(53), 60).await;
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     let before = columns(&client, "reservations").await;
     let old = names(&["service", "preferredTime", "preferredtime"]);
@@ -30,7 +30,7 @@ async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
     for round in 1..3 {
         retire_by(&clinic, &retirement(&clinic)).await;
         assert_eq!(
-            legacy_things(&clinic).await,
+            legacy_objects(&clinic).await,
             [""; 0],
             "nothing of the legacy view may remain, round {round}"
         );
@@ -48,7 +48,7 @@ async fn old_fields_are_dropped_and_restored_with_the_legacy_view() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_legacy_is_retired_every_generation_has_the_cleanup_index() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(54), 40).await;
+    run_random_steps(&clinic, &mut TestRng::new(54), 40).await;
     assert_eq!(day_indexes(&clinic).await, [SHORT]);
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
@@ -66,7 +66,7 @@ async fn while_legacy_is_retired_every_generation_has_the_cleanup_index() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_invalid_index_is_rebuilt_by_the_next_retirement() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(55), 40).await;
+    run_random_steps(&clinic, &mut TestRng::new(55), 40).await;
     let client = clinic.database.connect().await.unwrap();
     let broken = format!(
         r#"CREATE INDEX "{LONG}" ON dynamic_1.reservations (period);
@@ -85,13 +85,13 @@ async fn an_invalid_index_is_rebuilt_by_the_next_retirement() {
 async fn the_closing_summary_passes_only_when_every_finding_does() {
     let clinic = Clinic::open().await.unwrap();
     for (patient, wish) in [(1, "09:00"), (2, "전화 주세요")] {
-        let wanted = request(patient, "srv_skin_care", "2026-12-01", wish, ReadModel::Dynamic);
-        clinic.commands.request(wanted, desk()).await.unwrap();
+        let new_reservation = request(patient, "srv_skin_care", "2026-12-01", wish, ReadModel::Dynamic);
+        clinic.commands.request(new_reservation, desk()).await.unwrap();
     }
-    clinic.settled().await.unwrap();
-    let look = async || closing(&mut clinic.pool.get().await.unwrap()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
+    let summary = async || closing(&mut clinic.pool.get().await.unwrap()).await.unwrap();
     let unexpected = async || -> Vec<&str> {
-        let findings = look().await.findings().into_iter();
+        let findings = summary().await.findings().into_iter();
         findings.filter(|finding| !finding.is_as_expected).map(|finding| finding.what).collect()
     };
     let before = [
@@ -105,7 +105,7 @@ async fn the_closing_summary_passes_only_when_every_finding_does() {
     set_share(&clinic, 100.0).await;
     retire_by(&clinic, &retirement(&clinic)).await;
     assert_eq!(unexpected().await, ["data integrity"], "one requested time awaits review");
-    let found = look().await;
+    let found = summary().await;
     assert_eq!((found.reservations, found.reservations_at_retirement, found.without_period), (2, Some(2), 1));
     assert_eq!((found.active_services, found.active_time_slots, found.orphaned), (6, 11, 0));
     // A lost row, and rows without their service: Daybook never causes either.
@@ -135,13 +135,13 @@ const MANY: &str = r#"
 #[tokio::test(flavor = "multi_thread")]
 async fn the_performance_check_reports_whether_an_index_was_used() {
     let clinic = Clinic::open().await.unwrap();
-    let wanted = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
-    let booked = clinic.commands.request(wanted, desk()).await.unwrap();
-    let page = "2026-12-01".parse().unwrap();
+    let new_reservation = request(1, "srv_skin_care", "2026-12-01", "09:00", ReadModel::Dynamic);
+    let booked = clinic.commands.request(new_reservation, desk()).await.unwrap();
+    let date = "2026-12-01".parse().unwrap();
     let confirm = daybook_commands::ReservationChange::Confirm;
-    clinic.commands.change(page, booked.reservation, None, confirm, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
-    let check = async || performance(&clinic.pool.get().await.unwrap(), page).await.unwrap();
+    clinic.commands.change(date, booked.reservation, None, confirm, desk()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
+    let check = async || performance(&clinic.pool.get().await.unwrap(), date).await.unwrap();
     let few = check().await;
     assert!(few.is_as_expected() && few.reservations == 1 && few.rows == 1, "{few:?}");
     let client = clinic.database.connect().await.unwrap();

@@ -49,8 +49,8 @@ async fn the_reader_reads_no_table_of_another_schema() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reader_cannot_write_even_with_read_only_turned_off() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(52), 40).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(52), 40).await;
+    clinic.wait_for_views().await.unwrap();
     let reader = as_reader(&clinic).await;
     assert_eq!(
         refusal(&reader, "CREATE TEMP TABLE t (a int); INSERT INTO t VALUES (1)").await,

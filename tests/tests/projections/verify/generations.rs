@@ -7,7 +7,7 @@ use daybook_projections::{
 use daybook_tests::clinic::{Clinic, desk, request};
 
 use super::generation;
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 async fn compared(clinic: &Clinic, mode: Mode, names: [&str; 2]) -> Result<Verdict, ViewError> {
     let generations = Some(names.map(generation));
@@ -17,8 +17,8 @@ async fn compared(clinic: &Clinic, mode: Mode, names: [&str; 2]) -> Result<Verdi
 /// A clinic with a kept and a live generation of the legacy view at the same position.
 async fn rebuilt() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(31), 60).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(31), 60).await;
+    clinic.wait_for_views().await.unwrap();
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
     clinic
 }
@@ -37,8 +37,8 @@ async fn two_generations_of_one_view_are_compared_at_their_common_position() {
         assert_eq!(verdict.declared.is_some(), names[0].starts_with("dynamic"));
     }
     let client = clinic.database.connect().await.unwrap();
-    let spoil = "UPDATE legacy_1.reservations SET minutes = minutes + 5 WHERE id = (SELECT min(id) FROM legacy_2.reservations)";
-    client.batch_execute(spoil).await.unwrap();
+    let damage = "UPDATE legacy_1.reservations SET minutes = minutes + 5 WHERE id = (SELECT min(id) FROM legacy_2.reservations)";
+    client.batch_execute(damage).await.unwrap();
     let verdict = compared(&clinic, Mode::Full, ["legacy_2", "legacy_1"]).await.unwrap();
     assert_eq!(
         (verdict.differing, verdict.differences[0].wrong.as_slice()),
@@ -49,10 +49,10 @@ async fn two_generations_of_one_view_are_compared_at_their_common_position() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() {
     let clinic = rebuilt().await;
-    let stays_at = clinic.settled().await.unwrap();
-    let wanted = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
-    clinic.commands.request(wanted, desk()).await.unwrap();
-    assert!(clinic.settled().await.unwrap() > stays_at);
+    let stays_at = clinic.wait_for_views().await.unwrap();
+    let new_reservation = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
+    clinic.commands.request(new_reservation, desk()).await.unwrap();
+    assert!(clinic.wait_for_views().await.unwrap() > stays_at);
     for names in [["legacy_1", "legacy_2"], ["dynamic_1", "legacy_1"]] {
         let apart = compared(&clinic, Mode::Quick, names).await.unwrap_err();
         assert!(
@@ -64,12 +64,12 @@ async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() 
         let advice = format!("`daybook projection rebuild {view} --until {stays_at} --name NAME`");
         assert!(apart.to_string().contains(&advice), "{apart}");
     }
-    let past = clinic
+    let history = clinic
         .rebuild()
         .past(&[ReadModel::Dynamic], Until::Position(stays_at), &"then".parse().unwrap(), &|_| {})
         .await
         .unwrap();
-    let then: Generation = past.generations[0];
+    let then: Generation = history.generations[0];
     let verdict = compared(&clinic, Mode::Full, ["legacy_1", &then.to_string()]).await.unwrap();
     assert!(verdict.agrees() && verdict.position == stays_at, "{verdict:?}");
 }

@@ -8,20 +8,20 @@ use daybook_projections::{Days, MAX_DIFFERENCES};
 use daybook_tests::bench::history;
 use daybook_tests::clinic::{Clinic, desk, request};
 
-use super::{assert_is, events_of, full, generation, quick, sides};
+use super::{assert_written_by, events_of, full, generation, quick, sides};
 
 /// A service that no test removes from the catalog, with a high daily limit.
 const SERVICE: &str = "srv_wrinkle_botox";
 const DAY: &str = "2026-12-10";
 
 /// A clinic whose views contain bookings of this many patients on one day.
-async fn booked(patients: u32) -> Clinic {
+async fn clinic_with_bookings(patients: u32) -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     for patient in 0..patients {
-        let wanted = request(patient, SERVICE, DAY, "오전", ReadModel::Legacy);
-        let _ = clinic.commands.request(wanted, desk()).await;
+        let new_reservation = request(patient, SERVICE, DAY, "오전", ReadModel::Legacy);
+        let _ = clinic.commands.request(new_reservation, desk()).await;
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     clinic
 }
 
@@ -32,14 +32,14 @@ fn day() -> NaiveDate {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_wrong_field_in_10_000_reservations_is_found_with_its_event() {
     let clinic = Clinic::without_views().await.unwrap();
-    let past = history::write(&clinic, 10_000).await.unwrap();
+    let history = history::write(&clinic, 10_000).await.unwrap();
     clinic.rebuild().missing().await.unwrap();
     clinic.start_engine();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(full(&clinic).await.agrees());
 
     // One in ten of these was requested, confirmed and noted.
-    let id = &past.reservations[5005];
+    let id = &history.reservations[5005];
     let client = clinic.database.connect().await.unwrap();
     let bug = format!(
         "CREATE FUNCTION bug() RETURNS trigger LANGUAGE plpgsql AS
@@ -53,7 +53,7 @@ async fn one_wrong_field_in_10_000_reservations_is_found_with_its_event() {
     let date: NaiveDate = client.query_one(find, &[&id.as_str()]).await.unwrap().get(0);
     let note = || ReservationChange::WriteAdminNote("비밀 메모".to_owned());
     clinic.commands.change(date, id.clone(), None, note(), desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
 
     let verdict = full(&clinic).await;
     assert!(!verdict.agrees(), "{verdict:?}");
@@ -70,15 +70,15 @@ async fn one_wrong_field_in_10_000_reservations_is_found_with_its_event() {
     assert_eq!((dynamic.value.as_str(), dynamic.replayed.as_str()), ("NO_SHOW", "CONFIRMED"));
     let events = events_of(&clinic, &StreamName::page(date), id.as_str()).await;
     let confirmed = events.iter().rfind(|event| &*event.event_type == "ReservationConfirmed").unwrap();
-    assert_is(legacy.written_by.as_ref(), confirmed);
-    assert_is(dynamic.written_by.as_ref(), confirmed);
+    assert_written_by(legacy.written_by.as_ref(), confirmed);
+    assert_written_by(dynamic.written_by.as_ref(), confirmed);
     assert!(!format!("{verdict:?}").contains("비밀"));
 
     // The row is wrong, but its stored digest is still that of the right row, so only a full comparison finds it. The
     // next update computes the digest from the wrong row.
     assert!(quick(&clinic).await.agrees());
     clinic.commands.change(date, id.clone(), None, note(), desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let quick = quick(&clinic).await;
     assert_eq!((quick.differing, &quick.differing_days), (1, &named), "{quick:?}");
     assert_eq!(quick.differences[0].reservation, id.as_str());
@@ -87,7 +87,7 @@ async fn one_wrong_field_in_10_000_reservations_is_found_with_its_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_changed_field_is_found_without_showing_patient_details() {
-    let clinic = booked(20).await;
+    let clinic = clinic_with_bookings(20).await;
     let client = clinic.database.connect().await.unwrap();
     let changed = client
         .query_one(
@@ -109,14 +109,17 @@ async fn one_changed_field_is_found_without_showing_patient_details() {
         assert_eq!((side.value.as_str(), side.replayed.as_str()), ("(not shown)", "(not shown)"));
         assert_eq!(side.written_by.as_ref().map(|event| &*event.kind), Some("ReservationRequested"));
     }
-    for told in [format!("{verdict:?}"), serde_json::to_string(&verdict).unwrap()] {
-        assert!(!told.contains("Somebody") && !told.contains('홍') && !told.contains("주차"), "{told}");
+    for report in [format!("{verdict:?}"), serde_json::to_string(&verdict).unwrap()] {
+        assert!(
+            !report.contains("Somebody") && !report.contains('홍') && !report.contains("주차"),
+            "{report}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reservation_missing_in_one_view_is_found_with_its_first_event() {
-    let clinic = booked(1).await;
+    let clinic = clinic_with_bookings(1).await;
     let client = clinic.database.connect().await.unwrap();
     let gone = client.query_one("DELETE FROM legacy_1.reservations RETURNING id", &[]).await.unwrap();
     let id: String = gone.get(0);
@@ -128,13 +131,13 @@ async fn a_reservation_missing_in_one_view_is_found_with_its_first_event() {
     assert_eq!((legacy.value.as_str(), legacy.replayed.as_str()), ("missing", "there"));
     assert_eq!((dynamic.value.as_str(), dynamic.replayed.as_str()), ("there", "there"));
     let events = events_of(&clinic, &StreamName::page(day()), &id).await;
-    assert_is(legacy.written_by.as_ref(), &events[0]);
-    assert_is(dynamic.written_by.as_ref(), &events[0]);
+    assert_written_by(legacy.written_by.as_ref(), &events[0]);
+    assert_written_by(dynamic.written_by.as_ref(), &events[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reservation_without_an_event_is_attributed_to_the_view_that_has_it() {
-    let clinic = booked(1).await;
+    let clinic = clinic_with_bookings(1).await;
     let client = clinic.database.connect().await.unwrap();
     let invent =
         "INSERT INTO legacy_1.reservations SELECT (jsonb_populate_record(r, '{\"id\":\"res_invented\"}')).*
@@ -151,13 +154,13 @@ async fn a_reservation_without_an_event_is_attributed_to_the_view_that_has_it() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn details_not_erased_in_one_view_are_found_with_the_event_that_forgot_the_patient() {
-    let clinic = booked(2).await;
+    let clinic = clinic_with_bookings(2).await;
     let client = clinic.database.connect().await.unwrap();
     let keep = "CREATE TABLE kept AS SELECT id, \"patientName\", notes FROM legacy_1.reservations";
     client.batch_execute(keep).await.unwrap();
     let forgotten = request(0, SERVICE, DAY, "오전", ReadModel::Legacy).phone;
     clinic.commands.forget(&forgotten, desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let undo = r#"UPDATE legacy_1.reservations r SET "patientName" = k."patientName", notes = k.notes
                   FROM kept k WHERE k.id = r.id"#;
     client.batch_execute(undo).await.unwrap();
@@ -174,10 +177,10 @@ async fn details_not_erased_in_one_view_are_found_with_the_event_that_forgot_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_stored_digest_is_found_although_all_rows_are_right() {
-    let clinic = booked(5).await;
+    let clinic = clinic_with_bookings(5).await;
     let client = clinic.database.connect().await.unwrap();
-    let spoil = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid()";
-    client.batch_execute(spoil).await.unwrap();
+    let damage = "UPDATE dynamic_1.day_digests SET digest = gen_random_uuid()";
+    client.batch_execute(damage).await.unwrap();
     let named = Days { total: 1, first: vec![day()] };
     let full = full(&clinic).await;
     assert!(!full.agrees() && full.differing == 0 && full.differing_days.is_empty(), "{full:?}");

@@ -15,7 +15,7 @@ use daybook_vault::Decryptor;
 use serde_json::{Value, json};
 
 use super::events_of;
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 const DAY: &str = "2026-12-11";
 
@@ -54,22 +54,22 @@ fn differing_days(checked: &Checked) -> Vec<NaiveDate> {
 }
 
 /// A clinic with a random history and a final booking on a separate day.
-async fn lived_through(seed: u64) -> Clinic {
+async fn clinic_with_history(seed: u64) -> Clinic {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(seed), 150).await;
-    let wanted = request(901, "srv_body_care", DAY, "10:00", ReadModel::Legacy);
-    let booked = clinic.commands.request(wanted, desk()).await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(seed), 150).await;
+    let new_reservation = request(901, "srv_body_care", DAY, "10:00", ReadModel::Legacy);
+    let booked = clinic.commands.request(new_reservation, desk()).await.unwrap();
     clinic
         .commands
         .change(day(), booked.reservation, None, ReservationChange::Confirm, desk())
         .await
         .unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     clinic
 }
 
 /// Writes the last line of an export again, so that its checksum matches.
-fn sealed_again(lines: &[&str]) -> Vec<u8> {
+fn with_valid_checksum(lines: &[&str]) -> Vec<u8> {
     use sha2::{Digest, Sha256};
     let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let sha256: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -88,7 +88,7 @@ async fn without_keys_a_log_gives_the_unsealed_digests_of_a_recount_despite_forg
     let mut events: BTreeMap<String, usize> = BTreeMap::new();
     let mut under_review = 0;
     for seed in 60..66 {
-        let clinic = lived_through(seed).await;
+        let clinic = clinic_with_history(seed).await;
         let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
         assert_eq!(proof.events as usize, lines(&file).len() - 1);
         for line in &lines(&file)[1..] {
@@ -120,7 +120,7 @@ async fn without_keys_a_log_gives_the_unsealed_digests_of_a_recount_despite_forg
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_longer_log_agrees_and_days_of_a_patient_forgotten_later_cannot_be_checked() {
-    let clinic = lived_through(71).await;
+    let clinic = clinic_with_history(71).await;
     let proof = proven(&clinic).await;
     let phone = request(901, "srv_body_care", DAY, "10:00", ReadModel::Legacy).phone;
     clinic.commands.forget(&phone, desk()).await.unwrap();
@@ -135,7 +135,7 @@ async fn a_longer_log_agrees_and_days_of_a_patient_forgotten_later_cannot_be_che
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_with_one_changed_status_is_found_with_its_day() {
-    let clinic = lived_through(72).await;
+    let clinic = clinic_with_history(72).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
     let is_it =
@@ -152,7 +152,7 @@ async fn a_log_with_one_changed_status_is_found_with_its_day() {
         .collect();
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
     assert_ne!(changed, lines);
-    let checked = check(&proof, &sealed_again(&changed), None).await;
+    let checked = check(&proof, &with_valid_checksum(&changed), None).await;
     assert!(!checked.agrees());
     assert_eq!((differing_days(&checked), checked.missing_events), (vec![day(); 2], 0));
     // Without a new checksum it is refused altogether.
@@ -163,7 +163,7 @@ async fn a_log_with_one_changed_status_is_found_with_its_day() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_actor_of_a_status_change_is_checked_without_keys() {
-    let clinic = lived_through(75).await;
+    let clinic = clinic_with_history(75).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
     let is_it =
@@ -179,17 +179,17 @@ async fn the_actor_of_a_status_change_is_checked_without_keys() {
         })
         .collect();
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
-    let checked = check(&proof, &sealed_again(&changed), None).await;
+    let checked = check(&proof, &with_valid_checksum(&changed), None).await;
     assert_eq!(differing_days(&checked), vec![day(); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_event_and_a_lower_count_in_the_proof_are_found_with_their_day() {
-    let clinic = lived_through(73).await;
+    let clinic = clinic_with_history(73).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let lines = lines(&file);
     assert!(lines.last().unwrap().contains(DAY));
-    let checked = check(&proof, &sealed_again(&lines[..lines.len() - 1]), None).await;
+    let checked = check(&proof, &with_valid_checksum(&lines[..lines.len() - 1]), None).await;
     assert!(!checked.agrees());
     assert_eq!((differing_days(&checked), checked.missing_events), (vec![day(); 2], 1));
 
@@ -202,7 +202,7 @@ async fn a_missing_event_and_a_lower_count_in_the_proof_are_found_with_their_day
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_of_other_details_disagrees_only_when_checked_with_keys() {
-    let clinic = lived_through(74).await;
+    let clinic = clinic_with_history(74).await;
     let (proof, file) = (proven(&clinic).await, exported(&clinic).await);
     let mut json = serde_json::to_value(&proof).unwrap();
     for view in 0..2 {
@@ -223,7 +223,7 @@ async fn a_proof_of_other_details_disagrees_only_when_checked_with_keys() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn differing_views_give_no_proof_and_a_proof_of_another_kind_is_refused() {
-    let clinic = lived_through(76).await;
+    let clinic = clinic_with_history(76).await;
     let events = events_of(&clinic, &StreamName::page(day()), "").await;
     assert_eq!(events.len(), 2);
     let proof = proven(&clinic).await;

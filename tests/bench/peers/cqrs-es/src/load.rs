@@ -23,11 +23,11 @@ const CHUNK_EVENTS: usize = 1000;
 pub(crate) async fn load(pool: Pool<Postgres>, file: &Path) -> anyhow::Result<()> {
     sqlx::raw_sql(include_str!("../tables.sql")).execute(&pool).await?;
     let repository = PostgresEventRepository::new(pool);
-    let mut ends: HashMap<String, usize> = HashMap::new();
+    let mut sequences: HashMap<String, usize> = HashMap::new();
     let mut chunk = Vec::with_capacity(CHUNK_EVENTS);
     let lines = BufReader::new(File::open(file).with_context(|| file.display().to_string())?).lines();
     for line in lines {
-        chunk.push(event(&line?, &mut ends)?);
+        chunk.push(event(&line?, &mut sequences)?);
         if chunk.len() == CHUNK_EVENTS {
             repository.persist::<Reservation>(&chunk, None).await?;
             chunk.clear();
@@ -37,12 +37,12 @@ pub(crate) async fn load(pool: Pool<Postgres>, file: &Path) -> anyhow::Result<()
 }
 
 /// An event as cqrs-es stores it. Its sequence is the next one of its reservation.
-fn event(line: &str, ends: &mut HashMap<String, usize>) -> anyhow::Result<SerializedEvent> {
+fn event(line: &str, sequences: &mut HashMap<String, usize>) -> anyhow::Result<SerializedEvent> {
     let mut fields: Map<String, Value> = serde_json::from_str(line)?;
     let kind = text(&mut fields, "type")?;
     let reservation = text(&mut fields, "reservation")?;
     let event: ReservationEvent = serde_json::from_value(json!({ kind: fields }))?;
-    let sequence = ends.entry(reservation.clone()).or_default();
+    let sequence = sequences.entry(reservation.clone()).or_default();
     *sequence += 1;
     Ok(SerializedEvent {
         aggregate_id: reservation,

@@ -25,8 +25,8 @@ async fn main() -> anyhow::Result<()> {
         ["load", file] => load::load(pool, Path::new(file)).await,
         ["rebuild"] => {
             let seconds = rebuild::rebuild(pool).await?;
-            let said = json!({ "seconds": seconds, "rows": rebuild::rows_sql() });
-            Ok(writeln!(std::io::stdout(), "{said}")?)
+            let result = json!({ "seconds": seconds, "rows": rebuild::rows_sql() });
+            Ok(writeln!(std::io::stdout(), "{result}")?)
         }
         _ => bail!("usage: load FILE | rebuild"),
     }

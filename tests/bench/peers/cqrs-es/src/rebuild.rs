@@ -41,16 +41,16 @@ struct Failures(Arc<Mutex<Vec<String>>>);
 
 impl Failures {
     fn handler(&self) -> Box<QueryErrorHandler> {
-        let met = Arc::clone(&self.0);
+        let errors = Arc::clone(&self.0);
         Box::new(move |error: PersistenceError| {
-            met.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+            errors.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
         })
     }
 
     fn none(&self) -> anyhow::Result<()> {
-        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = met.first().map_or("", String::as_str);
-        ensure!(met.is_empty(), "{} events were not applied; the first: {first}", met.len());
+        let errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = errors.first().map_or("", String::as_str);
+        ensure!(errors.is_empty(), "{} events were not applied; the first: {first}", errors.len());
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The fields of a new reservation, named like the columns of the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Entry {
+pub(crate) struct Details {
     pub(crate) patient_name: String,
     pub(crate) phone: String,
     pub(crate) email: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Entry {
 /// Stored in serde's default representation, with the name of the variant around the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ReservationEvent {
-    ReservationRequested { at: String, entry: Box<Entry> },
+    ReservationRequested { at: String, entry: Box<Details> },
     ReservationConfirmed { at: String, actor: String },
     ReservationCancelled { at: String, actor: String },
     ReservationCompleted { at: String, actor: String },

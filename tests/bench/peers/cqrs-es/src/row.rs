@@ -5,7 +5,7 @@
 use cqrs_es::{EventEnvelope, View};
 use serde::{Deserialize, Serialize};
 
-use crate::reservation::{Entry, Reservation, ReservationEvent};
+use crate::reservation::{Details, Reservation, ReservationEvent};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +37,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn entered(id: &str, at: &str, entry: Entry) -> Self {
+    fn new(id: &str, at: &str, entry: Details) -> Self {
         Self {
             id: id.to_owned(),
             patient_name: entry.patient_name,
@@ -66,14 +66,14 @@ impl Row {
         }
     }
 
-    fn turn(&mut self, status: &str, at: &str, actor: &str) {
+    fn change_status(&mut self, status: &str, at: &str, actor: &str) {
         self.status = status.to_owned();
         self.status_changed_at = at.to_owned();
         self.status_changed_by = Some(actor.to_owned());
-        self.touch(at);
+        self.record_change(at);
     }
 
-    fn touch(&mut self, at: &str) {
+    fn record_change(&mut self, at: &str) {
         self.updated_at = at.to_owned();
         self.version += 1;
     }
@@ -83,14 +83,20 @@ impl View<Reservation> for Row {
     fn update(&mut self, event: &EventEnvelope<Reservation>) {
         match &event.payload {
             ReservationEvent::ReservationRequested { at, entry } => {
-                *self = Self::entered(&event.aggregate_id, at, (**entry).clone());
+                *self = Self::new(&event.aggregate_id, at, (**entry).clone());
             }
-            ReservationEvent::ReservationConfirmed { at, actor } => self.turn("CONFIRMED", at, actor),
-            ReservationEvent::ReservationCancelled { at, actor } => self.turn("CANCELLED", at, actor),
-            ReservationEvent::ReservationCompleted { at, actor } => self.turn("COMPLETED", at, actor),
+            ReservationEvent::ReservationConfirmed { at, actor } => {
+                self.change_status("CONFIRMED", at, actor)
+            }
+            ReservationEvent::ReservationCancelled { at, actor } => {
+                self.change_status("CANCELLED", at, actor)
+            }
+            ReservationEvent::ReservationCompleted { at, actor } => {
+                self.change_status("COMPLETED", at, actor)
+            }
             ReservationEvent::AdminNoteWritten { at, note } => {
                 self.admin_notes.clone_from(note);
-                self.touch(at);
+                self.record_change(at);
             }
         }
     }

@@ -3,12 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use daybook_tests::process::{Ended, Installation};
+use daybook_tests::process::{CommandOutput, Installation};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::asking::{EXPORT, EXPORTED, until};
-use crate::old_system;
+use crate::client::{EXPORT, EXPORT_ROWS, wait_until};
+use crate::legacy_system;
 
 /// Copies of each row of the export.
 const COPIES: usize = 30;
@@ -25,7 +25,7 @@ async fn count(database: &Client, sql: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
-    let (old, system) = old_system::start(COPIES).await;
+    let (old, system) = legacy_system::start(COPIES).await;
     let clinic = Installation::open().await.unwrap();
     let database = clinic.connect().await.unwrap();
     let url = old.url();
@@ -33,7 +33,7 @@ async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
     for _ in 0..KILLED {
         let before = count(&database, IMPORTED).await;
         let mut import = clinic.command(&run, &[]).await.unwrap().spawn().unwrap();
-        until("the import to append something", async || match count(&database, IMPORTED).await {
+        wait_until("the import to append something", async || match count(&database, IMPORTED).await {
             now if now > before => Ok(()),
             now => Err(format!("{now} rows")),
         })
@@ -44,7 +44,7 @@ async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
             (SELECT id FROM reservations WHERE status <> 'CANCELLED' ORDER BY id LIMIT 40)";
         system.batch_execute(changed).await.unwrap();
     }
-    let rows = EXPORTED * COPIES;
+    let rows = EXPORT_ROWS * COPIES;
     let last = [&run[..], &["--final"]].concat();
     let report = clinic.run(&last).await.unwrap().json().unwrap();
     assert_eq!((&report["read"], &report["is_clean"]), (&json!(rows), &json!(true)), "{report}");
@@ -57,16 +57,16 @@ async fn the_import_report_adds_up_after_kills_and_changes_in_the_old_system() {
     assert_eq!((&again["imported"], &again["updated"]), (&json!(0), &json!(0)), "{again}");
     // The import reports a row deleted in the old system, keeps its reservation, and the last run fails.
     system.batch_execute("DELETE FROM reservations WHERE id = (SELECT min(id) FROM reservations WHERE status = 'COMPLETED')").await.unwrap();
-    let ended = clinic.run(&last).await.unwrap();
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(report["reconciliation"]["only_in_daybook"]["count"], 1, "{report}");
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
 }
 
 /// The reservations on the review list.
-async fn waiting(clinic: &Installation, options: &[&str]) -> Vec<Value> {
+async fn review_list(clinic: &Installation, options: &[&str]) -> Vec<Value> {
     let list = [&["import", "review", "list", "--json"], options].concat();
     let listed = clinic.run(&list).await.unwrap().json().unwrap();
     listed["reservations"].as_array().unwrap().clone()
@@ -85,8 +85,8 @@ fn fill_in(from: &Path, to: &Path, decide: impl Fn(&str) -> &'static str) {
     writer.flush().unwrap();
 }
 
-fn counts(ended: &Ended) -> [u64; 4] {
-    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+fn counts(output: &CommandOutput) -> [u64; 4] {
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
     ["applied", "already_so", "kept", "refused"].map(|kind| report[kind].as_u64().unwrap())
 }
 
@@ -94,52 +94,52 @@ fn counts(ended: &Ended) -> [u64; 4] {
 async fn the_review_list_is_exported_corrected_and_imported_line_by_line() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
-    let all = waiting(&clinic, &[]).await;
+    let all = review_list(&clinic, &[]).await;
     assert_eq!(all.len(), 6, "{all:?}");
-    assert_eq!(waiting(&clinic, &["--reason", "EMPTY"]).await.len(), 1);
+    assert_eq!(review_list(&clinic, &["--reason", "EMPTY"]).await.len(), 1);
     let day = all[0]["date"].as_str().unwrap();
-    assert!(waiting(&clinic, &["--date", day]).await.iter().all(|unread| unread["date"] == day));
+    assert!(review_list(&clinic, &["--date", day]).await.iter().all(|unread| unread["date"] == day));
     std::fs::create_dir_all(clinic.data_dir()).unwrap();
-    let (written, filled) = (clinic.data_dir().join("review.csv"), clinic.data_dir().join("filled.csv"));
-    let (written_name, filled_name) = (written.to_str().unwrap(), filled.to_str().unwrap());
-    let export = ["import", "review", "export", written_name];
+    let (exported, filled) = (clinic.data_dir().join("review.csv"), clinic.data_dir().join("filled.csv"));
+    let (exported_name, filled_name) = (exported.to_str().unwrap(), filled.to_str().unwrap());
+    let export = ["import", "review", "export", exported_name];
     assert_eq!(clinic.run(&export).await.unwrap().code, Some(0));
-    assert_eq!(std::fs::metadata(&written).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&exported).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(clinic.run(&export).await.unwrap().code, Some(1), "an existing file must not be overwritten");
-    fill_in(&written, &filled, |text| if text.is_empty() { "keep" } else { "오후" });
+    fill_in(&exported, &filled, |text| if text.is_empty() { "keep" } else { "오후" });
     let apply = ["import", "review", "apply", filled_name, "--yes", "--json"];
-    let ended = clinic.run(&apply).await.unwrap();
-    assert_eq!((ended.code, counts(&ended)), (Some(0), [5, 0, 1, 0]), "{}", ended.stderr);
+    let output = clinic.run(&apply).await.unwrap();
+    assert_eq!((output.code, counts(&output)), (Some(0), [5, 0, 1, 0]), "{}", output.stderr);
     // Only Korean texts: a number could occur in an id by chance.
     let texts = all.iter().filter_map(|unread| unread["text"].as_str());
     for text in texts.filter(|text| !text.is_ascii()) {
-        assert!(!ended.stderr.contains(text) && !ended.stdout.contains(text), "the output repeats {text}");
+        assert!(!output.stderr.contains(text) && !output.stdout.contains(text), "the output repeats {text}");
     }
     assert_eq!(counts(&clinic.run(&apply).await.unwrap()), [0, 5, 1, 0]);
-    let left = waiting(&clinic, &[]).await;
+    let left = review_list(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["reason"]), (1, &json!("EMPTY")));
     // One at a time: wrong, unknown and duplicate lines are reported, and the others are applied.
     let id = left[0]["id"].as_str().unwrap();
     let lines = format!("id,decision\n{id},2시\nnobody,10:00\n{id},오전\n{id},오후\n");
     std::fs::write(&filled, lines).unwrap();
-    let ended = clinic.run(&apply).await.unwrap();
-    assert_eq!((ended.code, counts(&ended)), (Some(1), [1, 0, 0, 3]), "{}", ended.stdout);
-    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let output = clinic.run(&apply).await.unwrap();
+    assert_eq!((output.code, counts(&output)), (Some(1), [1, 0, 0, 3]), "{}", output.stdout);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
     let refused = |line: u64| {
         report["decisions"]
             .as_array()
             .unwrap()
             .iter()
-            .any(|said| said["line"] == line && said["outcome"] == "refused")
+            .any(|line_report| line_report["line"] == line && line_report["outcome"] == "refused")
     };
     assert!(refused(2) && refused(3) && refused(5), "{report}");
     let decide = ["import", "review", "decide", id, "--time", "09:30", "--yes", "--json"];
     assert_eq!(counts(&clinic.run(&decide).await.unwrap()), [1, 0, 0, 0]);
-    assert!(waiting(&clinic, &[]).await.is_empty());
+    assert!(review_list(&clinic, &[]).await.is_empty());
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
     let again = clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json", "--final"]).await.unwrap();
-    assert_eq!(again.json().unwrap()["already_there"], EXPORTED, "{}", again.stdout);
+    assert_eq!(again.json().unwrap()["already_there"], EXPORT_ROWS, "{}", again.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,9 +167,9 @@ async fn identical_texts_are_decided_together() {
         .unwrap();
     let decide =
         ["import", "review", "decide", "--all-like", "퇴근 후", "--period", "AFTERNOON", "--yes", "--json"];
-    let ended = clinic.run(&decide).await.unwrap();
-    assert_eq!((ended.code, counts(&ended)), (Some(0), [20, 0, 0, 0]), "{}", ended.stderr);
-    assert!(!ended.stderr.contains("퇴근"), "the output must not repeat a patient's text");
-    let left = waiting(&clinic, &[]).await;
+    let output = clinic.run(&decide).await.unwrap();
+    assert_eq!((output.code, counts(&output)), (Some(0), [20, 0, 0, 0]), "{}", output.stderr);
+    assert!(!output.stderr.contains("퇴근"), "the output must not repeat a patient's text");
+    let left = review_list(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
 }

@@ -6,7 +6,7 @@ use daybook_projections::{GenerationState, Name, Until, ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use futures_util::TryStreamExt;
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 fn name(text: &str) -> Name {
     text.parse().unwrap()
@@ -15,19 +15,19 @@ fn name(text: &str) -> Name {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_past_generation_at_a_position_equals_the_view_of_that_time() {
     let clinic = Clinic::open().await.unwrap();
-    let mut dice = Dice::new(41);
-    live_through(&clinic, &mut dice, 60).await;
-    let then = clinic.settled().await.unwrap();
+    let mut rng = TestRng::new(41);
+    run_random_steps(&clinic, &mut rng, 60).await;
+    let then = clinic.wait_for_views().await.unwrap();
     let mut shown = Vec::new();
     for model in ReadModel::ALL {
         shown.push(contents(&clinic, live(&clinic, model).await).await);
     }
     // No patient is forgotten from here on: their past details could no longer be read.
     for patient in 100..130 {
-        let wanted = request(patient, "srv_wrinkle_botox", "2026-12-04", "오전", ReadModel::Legacy);
-        let _ = clinic.commands.request(wanted, desk()).await;
+        let new_reservation = request(patient, "srv_wrinkle_botox", "2026-12-04", "오전", ReadModel::Legacy);
+        let _ = clinic.commands.request(new_reservation, desk()).await;
     }
-    assert!(clinic.settled().await.unwrap() > then);
+    assert!(clinic.wait_for_views().await.unwrap() > then);
 
     let rebuild = clinic.rebuild();
     let built = rebuild.past(&ReadModel::ALL, Until::Position(then), &name("then"), &|_| {}).await.unwrap();
@@ -36,16 +36,19 @@ async fn a_past_generation_at_a_position_equals_the_view_of_that_time() {
     for (generation, shown) in built.generations.iter().zip(shown) {
         assert_eq!(contents(&clinic, *generation).await, shown, "{generation}");
     }
-    let standings = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
-    let past: Vec<_> = standings.iter().filter(|one| one.state == GenerationState::Past).collect();
-    assert!(past.len() == 2 && past.iter().all(|one| one.name.as_deref() == Some("then")), "{standings:?}");
-    assert!(past.iter().all(|one| one.position == then && one.phase.is_some()), "{standings:?}");
+    let statuses = generation::list(&clinic.pool.get().await.unwrap()).await.unwrap();
+    let past_generations: Vec<_> = statuses.iter().filter(|one| one.state == GenerationState::Past).collect();
+    assert!(
+        past_generations.len() == 2 && past_generations.iter().all(|one| one.name.as_deref() == Some("then")),
+        "{statuses:?}"
+    );
+    assert!(past_generations.iter().all(|one| one.position == then && one.phase.is_some()), "{statuses:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_past_generation_at_a_time_excludes_later_events() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(42), 30).await;
+    run_random_steps(&clinic, &mut TestRng::new(42), 30).await;
     let events: Vec<_> =
         clinic.log.read_all(Position::START, &Filter::all()).await.unwrap().try_collect().await.unwrap();
     let recorded_at = |place: usize| codec::decode_metadata(&events[place].metadata).unwrap().1.recorded_at;
@@ -63,36 +66,40 @@ async fn a_past_generation_at_a_time_excludes_later_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_past_generation_never_serves_and_is_dropped_by_its_creator() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(43), 30).await;
-    let until = Until::Position(clinic.settled().await.unwrap());
+    run_random_steps(&clinic, &mut TestRng::new(43), 30).await;
+    let until = Until::Position(clinic.wait_for_views().await.unwrap());
     let rebuild = clinic.rebuild();
     let built = rebuild.past(&[ReadModel::Legacy], until, &name("mine"), &|_| {}).await.unwrap();
-    let [past] = built.generations[..] else { panic!("{built:?}") };
+    let [past_generations] = built.generations[..] else { panic!("{built:?}") };
 
     let again = rebuild.past(&[ReadModel::Legacy], until, &name("mine"), &|_| {}).await;
-    assert!(matches!(again, Err(ViewError::NameTaken { generation, .. }) if generation == past), "{again:?}");
-    let promoted = rebuild.promote_again(past, &|_| {}).await;
+    assert!(
+        matches!(again, Err(ViewError::NameTaken { generation, .. }) if generation == past_generations),
+        "{again:?}"
+    );
+    let promoted = rebuild.promote_again(past_generations, &|_| {}).await;
     assert!(
         matches!(promoted, Err(ViewError::NotKept { state: Some(GenerationState::Past), .. })),
         "{promoted:?}"
     );
     // Nothing advances it, and no rebuild drops it as outdated.
-    live_through(&clinic, &mut Dice::new(44), 20).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(44), 20).await;
+    clinic.wait_for_views().await.unwrap();
     rebuild.run(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let standing =
-        |all: Vec<daybook_projections::GenerationStatus>| all.into_iter().find(|one| one.generation == past);
+    let status = |all: Vec<daybook_projections::GenerationStatus>| {
+        all.into_iter().find(|one| one.generation == past_generations)
+    };
     let client = clinic.pool.get().await.unwrap();
-    assert_eq!(standing(generation::list(&client).await.unwrap()).unwrap().position, built.position);
+    assert_eq!(status(generation::list(&client).await.unwrap()).unwrap().position, built.position);
 
     let serving = rebuild.drop_generation(live(&clinic, ReadModel::Legacy).await).await;
     assert!(
         matches!(serving, Err(ViewError::NotToBeDropped { state: Some(GenerationState::Live), .. })),
         "{serving:?}"
     );
-    rebuild.drop_generation(past).await.unwrap();
-    assert!(standing(generation::list(&client).await.unwrap()).is_none());
-    assert!(contents(&clinic, past).await.is_empty());
+    rebuild.drop_generation(past_generations).await.unwrap();
+    assert!(status(generation::list(&client).await.unwrap()).is_none());
+    assert!(contents(&clinic, past_generations).await.is_empty());
 }
 
 #[test]

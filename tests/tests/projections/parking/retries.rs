@@ -10,7 +10,7 @@ use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 
 use super::damage::*;
-use crate::history::{Dice, live_through};
+use crate::history::{TestRng, run_random_steps};
 
 /// Retries as another process does, beside the leader.
 async fn retry(clinic: &Clinic, which: Mending) -> Result<Vec<Mended>, ViewError> {
@@ -21,49 +21,50 @@ async fn retry(clinic: &Clinic, which: Mending) -> Result<Vec<Mended>, ViewError
 async fn restoring_a_key_or_an_event_type_lets_waiting_events_be_applied() {
     for seed in 41..44 {
         let clinic = idle_clinic().await;
-        let mut dice = Dice::new(seed);
-        live_through(&clinic, &mut dice, 60).await;
-        let (lost, odd) = (book(&clinic, 2, None).await, book(&clinic, 11, Some("창가 자리")).await);
-        change(&clinic, 11, &odd, ReservationChange::Confirm).await;
-        live_through_more(&clinic, &mut dice).await;
+        let mut rng = TestRng::new(seed);
+        run_random_steps(&clinic, &mut rng, 60).await;
+        let (lost, renamed) = (book(&clinic, 2, None).await, book(&clinic, 11, Some("창가 자리")).await);
+        change(&clinic, 11, &renamed, ReservationChange::Confirm).await;
+        run_more_random_steps(&clinic, &mut rng).await;
         change(&clinic, 2, &lost, ReservationChange::WriteAdminNote("확인".into())).await;
-        let position = events_of(&clinic, &odd).await[0];
+        let position = events_of(&clinic, &renamed).await[0];
         let kind = rename(&clinic, position, "ReservationTeleported").await;
         let key = LostKey::of(&clinic, events_of(&clinic, &lost).await[0]).await;
-        let keeper = Keeper::start(&clinic, "first");
-        clinic.settled().await.unwrap();
+        let engine = RunningEngine::start(&clinic, "first");
+        clinic.wait_for_views().await.unwrap();
         assert!(!parked(&clinic).await.is_empty());
         let (rows, views) = (parked(&clinic).await, shown(&clinic).await);
         let refused = retry(&clinic, Mending::All).await;
         assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
         assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing must have changed");
 
-        key.put_back(&clinic).await;
+        key.restore(&clinic).await;
         let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
         assert!(matches!(unknown, Err(ViewError::NotHeldUp(_))), "{unknown:?}");
-        let mended = retry(&clinic, Mending::One(BlockingKey::named(lost.as_str()))).await.unwrap();
-        assert_eq!(mended.len(), 2, "{mended:?}");
+        let retried = retry(&clinic, Mending::One(BlockingKey::named(lost.as_str()))).await.unwrap();
+        assert_eq!(retried.len(), 2, "{retried:?}");
         rename(&clinic, position, &kind).await;
-        let mended = retry(&clinic, Mending::All).await.unwrap();
-        assert!(mended.iter().all(|one| one.parked == 0), "{mended:?}");
+        let retried = retry(&clinic, Mending::All).await.unwrap();
+        assert!(retried.iter().all(|one| one.parked == 0), "{retried:?}");
         assert_eq!(parked(&clinic).await, []);
         change(&clinic, 2, &lost, ReservationChange::Confirm).await;
-        clinic.settled().await.unwrap();
+        clinic.wait_for_views().await.unwrap();
         assert_as_rebuilt(&clinic).await;
-        keeper.stop().await;
+        engine.stop().await;
     }
 }
 
 /// Continues a history in which patients are sometimes forgotten.
-async fn live_through_more(clinic: &Clinic, dice: &mut Dice) {
+async fn run_more_random_steps(clinic: &Clinic, rng: &mut TestRng) {
     for _ in 0..10 {
-        let patient = 100 + dice.roll(8);
+        let patient = 100 + rng.below(8);
         let phone = Phone::parse(&format!("010-1000-{patient:04}")).unwrap();
-        match dice.roll(4) {
+        match rng.below(4) {
             0 => drop(clinic.commands.forget(&phone, desk()).await.unwrap()),
             _ => {
-                let wanted = request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
-                drop(clinic.commands.request(wanted, desk()).await);
+                let new_reservation =
+                    request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
+                drop(clinic.commands.request(new_reservation, desk()).await);
             }
         }
     }
@@ -81,8 +82,8 @@ async fn a_patient_forgotten_while_parked_stays_forgotten_and_later_bookings_rem
     for position in broken {
         kinds.push(rename(&clinic, position, "ReservationTeleported").await);
     }
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     for patient in [3, 4] {
         let phone = Phone::parse(&format!("010-1000-{patient:04}")).unwrap();
         let forgotten = clinic.commands.forget(&phone, desk()).await.unwrap();
@@ -90,10 +91,10 @@ async fn a_patient_forgotten_while_parked_stays_forgotten_and_later_bookings_rem
     }
     // Both book again, on a day that the write side can read.
     for patient in [3, 4] {
-        let wanted = request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
-        clinic.commands.request(wanted, desk()).await.unwrap();
+        let new_reservation = request(patient, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
+        clinic.commands.request(new_reservation, desk()).await.unwrap();
     }
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(parked(&clinic).await.len(), 2 * 3);
     for (position, kind) in broken.into_iter().zip(&kinds) {
         rename(&clinic, position, kind).await;
@@ -110,7 +111,7 @@ async fn a_patient_forgotten_while_parked_stays_forgotten_and_later_bookings_rem
     }
     assert!(!format!("{:?}", shown(&clinic).await).contains("비밀"));
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// The key was lost when its patient was forgotten, so it was not destroyed; later a backup restores it.
@@ -121,20 +122,20 @@ async fn a_restored_key_does_not_reveal_a_patient_forgotten_meanwhile() {
     let position = events_of(&clinic, &first).await[0];
     let key = LostKey::of(&clinic, position).await;
     clinic.vault.evict(&[key.id()]);
-    let keeper = Keeper::start(&clinic, "first");
-    let wanted = request(3, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
-    clinic.commands.request(wanted, desk()).await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    let new_reservation = request(3, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
+    clinic.commands.request(new_reservation, desk()).await.unwrap();
     let phone = Phone::parse("010-1000-0003").unwrap();
     let forgotten = clinic.commands.forget(&phone, desk()).await.unwrap();
     assert!(forgotten.keys.len() == 1 && !forgotten.keys.contains(&key.id()), "{forgotten:?}");
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(positions(&parked(&clinic).await, "dynamic_1"), [position]);
-    key.put_back(&clinic).await;
+    key.restore(&clinic).await;
     retry(&clinic, Mending::All).await.unwrap();
     let shown = format!("{:?}", shown(&clinic).await);
     assert!(shown.contains(first.as_str()) && !shown.contains("비밀"), "{shown}");
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// The forgetting event itself is parked: events of other patients continue, and the late erasure has the same effect.
@@ -147,9 +148,9 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
         let phone = Phone::parse(&format!("010-1000-{patient:04}")).unwrap();
         clinic.commands.forget(&phone, desk()).await.unwrap();
     };
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
-    keeper.stop().await;
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
+    engine.stop().await;
     forget(3).await;
     let client = clinic.database.connect().await.unwrap();
     let sql = "SELECT max(position) FROM event_log.events WHERE stream = 'privacy-main'";
@@ -157,10 +158,10 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
     let kind = rename(&clinic, position, "SubjectTeleported").await;
     forget(5).await;
     book(&clinic, 3 + 8, None).await;
-    let wanted = request(3, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
-    let back = clinic.commands.request(wanted, desk()).await.unwrap().reservation;
-    let keeper = Keeper::start(&clinic, "second");
-    clinic.settled().await.unwrap();
+    let new_reservation = request(3, "srv_body_care", "2026-12-30", "오전", ReadModel::Legacy);
+    let back = clinic.commands.request(new_reservation, desk()).await.unwrap().reservation;
+    let engine = RunningEngine::start(&clinic, "second");
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(positions(&parked(&clinic).await, "legacy_1"), [position]);
     let erased = async || {
         let sql = r#"SELECT count(*) FROM legacy_1.reservations WHERE "patientName" = '(erased)'"#;
@@ -172,24 +173,24 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
     assert_eq!(erased().await, 2);
     assert!(ids(&clinic, ReadModel::Legacy).await.contains(back.as_str()));
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// One view rejects a catalog change that the other one applies. Each continues with its own catalog.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_does_not_use_the_catalog_of_the_other_view() {
     let clinic = idle_clinic().await;
-    let dear = ServiceDraft { base_price: Some(90_000), ..scalp() };
-    clinic.commands.change_catalog(CatalogCommand::DefineService(dear), desk()).await.unwrap();
+    let expensive = ServiceDraft { base_price: Some(90_000), ..scalp() };
+    clinic.commands.change_catalog(CatalogCommand::DefineService(expensive), desk()).await.unwrap();
     let service = ServiceId::parse("srv_body_care").unwrap();
     let retime = async |duration: u32| {
         let retimed = ServiceRetimed { service: service.clone(), duration, buffer: 5 };
         clinic.commands.change_catalog(CatalogCommand::RetimeService(retimed), desk()).await.unwrap();
     };
     let client = clinic.database.connect().await.unwrap();
-    let cheap =
+    let constraint =
         r#"ALTER TABLE dynamic_1.services ADD CONSTRAINT cheap CHECK ("basePrice" < 80000) NOT VALID"#;
-    client.batch_execute(cheap).await.unwrap();
+    client.batch_execute(constraint).await.unwrap();
     let durations = async || {
         let sql = r#"SELECT d."durationMinutes", l."durationMinutes" FROM dynamic_1.services d JOIN legacy_1.services l USING (id)
                      WHERE id = 'srv_body_care'"#;
@@ -197,20 +198,20 @@ async fn a_view_does_not_use_the_catalog_of_the_other_view() {
         [row.get::<_, i32>(0), row.get(1)]
     };
     let [before, _] = durations().await;
-    let keeper = Keeper::start(&clinic, "first");
+    let engine = RunningEngine::start(&clinic, "first");
     retime(45).await;
-    clinic.settled().await.unwrap();
-    keeper.stop().await;
+    clinic.wait_for_views().await.unwrap();
+    engine.stop().await;
     // The next leader reads the catalog of each view from the log, without the change that the view lacks.
-    let keeper = Keeper::start(&clinic, "second");
+    let engine = RunningEngine::start(&clinic, "second");
     let renamed =
         ServiceRenamed {
             service: service.clone(), name: "몸 관리".into(), name_en: None, description: None
         };
     clinic.commands.change_catalog(CatalogCommand::RenameService(renamed), desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert_eq!(durations().await, [before, 45]);
-    keeper.stop().await;
+    engine.stop().await;
     let found = parked(&clinic).await;
     assert_eq!(
         (positions(&found, "legacy_1").len(), positions(&found, "dynamic_1").len()),
@@ -219,12 +220,12 @@ async fn a_view_does_not_use_the_catalog_of_the_other_view() {
     );
     assert!(found[0].cause.as_deref().unwrap().contains("SQLSTATE 23514"), "{found:?}");
     client.batch_execute("ALTER TABLE dynamic_1.services DROP CONSTRAINT cheap").await.unwrap();
-    let mended = retry(&clinic, Mending::All).await.unwrap();
-    assert_eq!(mended.len(), 1, "{mended:?}");
+    let retried = retry(&clinic, Mending::All).await.unwrap();
+    assert_eq!(retried.len(), 1, "{retried:?}");
     assert_eq!((durations().await, parked(&clinic).await), ([45, 45], vec![]));
-    let keeper = Keeper::start(&clinic, "third");
+    let engine = RunningEngine::start(&clinic, "third");
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }
 
 /// The service of a history.
@@ -258,11 +259,11 @@ async fn a_late_service_unblocks_its_bookings_and_the_leader_notices() {
         clinic.commands.change_catalog(CatalogCommand::RenameService(renamed), desk()).await.unwrap();
     };
     rename_service("두피").await;
-    let wanted = request(1, "srv_scalp", "2026-12-30", "14:00", ReadModel::Dynamic);
-    let booked = clinic.commands.request(wanted, desk()).await.unwrap().reservation;
+    let new_reservation = request(1, "srv_scalp", "2026-12-30", "14:00", ReadModel::Dynamic);
+    let booked = clinic.commands.request(new_reservation, desk()).await.unwrap().reservation;
     let kind = rename(&clinic, defined, "ServiceTeleported").await;
-    let keeper = Keeper::start(&clinic, "first");
-    clinic.settled().await.unwrap();
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
     let found = parked(&clinic).await;
     let of_legacy: Vec<&str> =
         found.iter().filter(|row| row.generation == "legacy_1").map(|row| &*row.held_up).collect();
@@ -270,20 +271,20 @@ async fn a_late_service_unblocks_its_bookings_and_the_leader_notices() {
     let refused = found.iter().find(|row| row.held_up == booked.as_str()).unwrap();
     assert_eq!(refused.generation, "dynamic_1");
     assert!(refused.cause.as_deref().unwrap().contains("SQLSTATE 23503"), "{refused:?}");
-    keeper.stop().await;
-    let keeper = Keeper::start(&clinic, "second");
+    engine.stop().await;
+    let engine = RunningEngine::start(&clinic, "second");
     book(&clinic, 2, None).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     assert_eq!(verdict.differing, 1, "only the booking that one view lacks may differ: {verdict:?}");
     rename(&clinic, defined, &kind).await;
     retry(&clinic, Mending::All).await.unwrap();
     // The leader has not seen the services that another process added. It must not write the tables without them.
     rename_service("두피와 모발").await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(
         generation::live(&clinic.pool.get().await.unwrap()).await.unwrap().iter().all(|one| one.parked == 0)
     );
     assert_as_rebuilt(&clinic).await;
-    keeper.stop().await;
+    engine.stop().await;
 }

@@ -2,14 +2,14 @@
 
 use daybook_tests::process::Installation;
 
-use crate::asking::EXPORT;
+use crate::client::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_row_is_reported_and_repaired() {
     let clinic = Installation::open().await.unwrap();
     clinic.run(&["import", "run", "--csv", EXPORT, "--yes", "--json"]).await.unwrap().json().unwrap();
-    let whole = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
-    assert_eq!(whole["agrees"], true, "{whole}");
+    let audit = clinic.run(&["projection", "audit", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(audit["agrees"], true, "{audit}");
 
     let database = clinic.connect().await.unwrap();
     let taken: String = database
@@ -17,25 +17,29 @@ async fn a_missing_row_is_reported_and_repaired() {
         .await
         .unwrap()
         .get(0);
-    let told = clinic.run(&["projection", "audit"]).await.unwrap();
-    assert_eq!(told.code, Some(1), "{}", told.stderr);
+    let output = clinic.run(&["projection", "audit"]).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
     assert!(
-        told.stdout.contains("dynamic_1 has NOT applied") && told.stdout.contains(&taken),
+        output.stdout.contains("dynamic_1 has NOT applied") && output.stdout.contains(&taken),
         "{}",
-        told.stdout
+        output.stdout
     );
-    assert!(told.stdout.contains("legacy_1 has applied all"), "{}", told.stdout);
+    assert!(output.stdout.contains("legacy_1 has applied all"), "{}", output.stdout);
 
     let unattended = clinic.run(&["projection", "audit", "--repair", &taken]).await.unwrap();
     assert_eq!(unattended.code, Some(2), "it must ask for confirmation: {}", unattended.stderr);
-    let mended = clinic
+    let repaired = clinic
         .run(&["projection", "audit", "--repair", "all", "--yes", "--json"])
         .await
         .unwrap()
         .json()
         .unwrap();
-    assert_eq!((&mended["agrees"], &mended["repaired"][0]["written"]), (&true.into(), &1.into()), "{mended}");
-    assert_eq!(mended["repaired"][0]["rows"][0]["id"], taken);
+    assert_eq!(
+        (&repaired["agrees"], &repaired["repaired"][0]["written"]),
+        (&true.into(), &1.into()),
+        "{repaired}"
+    );
+    assert_eq!(repaired["repaired"][0]["rows"][0]["id"], taken);
     let by_id = clinic.run(&["projection", "audit", "legacy_1", "--repair", &taken, "--yes"]).await.unwrap();
     assert!(by_id.stdout.contains("0 rows written") && by_id.code == Some(0), "{}", by_id.stdout);
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();

@@ -21,21 +21,21 @@ use crate::clinic::Clinic;
 
 /// The history as a file, which is deleted when this value is dropped.
 #[derive(Debug)]
-pub(super) struct ClearPast {
+pub(super) struct PlainHistory {
     file: NamedTempFile,
     /// Number of events in the file.
     pub(super) events: u64,
 }
 
-impl ClearPast {
+impl PlainHistory {
     pub(super) async fn write(clinic: &Clinic) -> anyhow::Result<Self> {
-        let opener = clinic.vault.load_all_keys().await?;
+        let decryptor = clinic.vault.load_all_keys().await?;
         let mut recorded =
             clinic.log.read_all(Position::START, &Filter::categories([Category::Daybook])).await?;
         let mut writer = BufWriter::new(NamedTempFile::new()?);
         let mut events = 0;
         while let Some(event) = recorded.try_next().await? {
-            writeln!(writer, "{}", in_the_clear(&event, &opener)?)?;
+            writeln!(writer, "{}", plain_event(&event, &decryptor)?)?;
             events += 1;
         }
         Ok(Self { file: writer.into_inner()?, events })
@@ -47,16 +47,16 @@ impl ClearPast {
 }
 
 /// One event: its reservation, type, time, actor and payload.
-fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<Value> {
+fn plain_event(recorded: &RecordedEvent, decryptor: &Decryptor) -> anyhow::Result<Value> {
     let (event, metadata) = decode(recorded)?;
     let Event::Schedule(event) = event else { bail!("the stream {} is not a day schedule", recorded.stream) };
-    let (reservation, said) = match event {
+    let (reservation, detail) = match event {
         ScheduleEvent::ReservationRequested(e) => {
-            let entry = entry(&e, opener)?;
+            let entry = entry(&e, decryptor)?;
             (e.reservation, Some(("entry", entry)))
         }
         ScheduleEvent::AdminNoteWritten(e) => {
-            let note = open(&e.note, &e.reservation, opener)?;
+            let note = open(&e.note, &e.reservation, decryptor)?;
             (e.reservation, Some(("note", note.into())))
         }
         ScheduleEvent::ReservationConfirmed(e) => (e.reservation, None),
@@ -78,15 +78,15 @@ fn in_the_clear(recorded: &RecordedEvent, opener: &Decryptor) -> anyhow::Result<
         "at": metadata.recorded_at.naive_utc(),
         "actor": metadata.actor.as_str(),
     });
-    if let (Some(line), Some((name, said))) = (line.as_object_mut(), said) {
-        line.insert(name.to_owned(), said);
+    if let (Some(line), Some((name, detail))) = (line.as_object_mut(), detail) {
+        line.insert(name.to_owned(), detail);
     }
     Ok(line)
 }
 
 /// The fields of a new reservation, named like the columns of the view. The end of its slot is already computed.
-fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> {
-    let text = open(&e.details, &e.reservation, opener)?;
+fn entry(e: &ReservationRequested, decryptor: &Decryptor) -> anyhow::Result<Value> {
+    let text = open(&e.details, &e.reservation, decryptor)?;
     let details = PatientDetails::from_text(&text).context("the details cannot be opened")?;
     let minutes = e.service.duration + e.service.buffer;
     let span = e.placement.span(minutes);
@@ -111,8 +111,8 @@ fn entry(e: &ReservationRequested, opener: &Decryptor) -> anyhow::Result<Value> 
     }))
 }
 
-fn open(sealed: &Sealed, reservation: &ReservationId, opener: &Decryptor) -> anyhow::Result<String> {
-    match opener.open(sealed, sealing_context(reservation))? {
+fn open(sealed: &Sealed, reservation: &ReservationId, decryptor: &Decryptor) -> anyhow::Result<String> {
+    match decryptor.open(sealed, sealing_context(reservation))? {
         Opened::Text(text) => Ok(text),
         Opened::Erased => bail!("a patient of this history was forgotten"),
     }

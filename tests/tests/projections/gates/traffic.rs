@@ -3,10 +3,10 @@
 use daybook_domain::routing::{Finding, Gate, Stage};
 use daybook_tests::clinic::Clinic;
 
-use super::{assert_found, enter_up_to, gate, hour, migrated, run, window};
+use super::{assert_found, enter_up_to, gate, hour, migrated_clinic, run, window};
 
 /// A clinic that entered shadow in hour 9 and the first canary in hour 10.
-async fn in_canary() -> Clinic {
+async fn clinic_in_canary() -> Clinic {
     let clinic = Clinic::open().await.unwrap();
     enter_up_to(&clinic, Stage::Canary5, 10).await;
     clinic
@@ -14,7 +14,7 @@ async fn in_canary() -> Clinic {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not() {
-    let clinic = in_canary().await;
+    let clinic = clinic_in_canary().await;
     let reads = async || gate(&clinic, Gate::ShadowReads, Stage::Canary25, 40).await;
     let none = "0 reads compared in canary-5: 0 answered differently";
     assert_found(&reads().await, Finding::Inconclusive, none);
@@ -31,14 +31,14 @@ async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not
     window(&clinic, "legacy", 13, [0, 0, 1, 1]).await;
     let one = "1001 reads compared in canary-5: 1 answered differently";
     assert_found(&reads().await, Finding::NotMet, one);
-    let elsewhere = gate(&clinic, Gate::ShadowReads, Stage::Canary50, 40).await;
-    assert_found(&elsewhere, Finding::NotMet, "the stage is canary-5");
-    assert_eq!(&*elsewhere.asked, "measured in canary-25, before canary-50 is entered");
+    let later_stage = gate(&clinic, Gate::ShadowReads, Stage::Canary50, 40).await;
+    assert_found(&later_stage, Finding::NotMet, "the stage is canary-5");
+    assert_eq!(&*later_stage.asked, "measured in canary-25, before canary-50 is entered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_are_compared_with_the_legacy_model_and_the_previous_stage() {
-    let clinic = in_canary().await;
+    let clinic = clinic_in_canary().await;
     let errors = async || gate(&clinic, Gate::Errors, Stage::Canary25, 40).await;
     window(&clinic, "dynamic", 11, [99, 50, 0, 0]).await;
     let few = errors().await;
@@ -63,7 +63,7 @@ async fn failures_are_compared_with_the_legacy_model_and_the_previous_stage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_failure_is_not_a_rate() {
-    let clinic = in_canary().await;
+    let clinic = clinic_in_canary().await;
     window(&clinic, "dynamic", 11, [100, 1, 0, 0]).await;
     assert_eq!(gate(&clinic, Gate::Errors, Stage::Canary25, 40).await.finding, Finding::Met);
     window(&clinic, "dynamic", 12, [0, 1, 0, 0]).await;
@@ -72,7 +72,7 @@ async fn a_single_failure_is_not_a_rate() {
 
 /// Moves `since` reservations into hour 12, `earlier` ones into the same hour a week before, and all others out of
 /// both.
-async fn booked(clinic: &Clinic, since: i64, earlier: i64) {
+async fn set_booking_times(clinic: &Clinic, since: i64, earlier: i64) {
     let hour_of = |hours| hour(hours).naive_utc();
     let sql = format!(
         r#"UPDATE dynamic_1.reservations r
@@ -89,22 +89,22 @@ async fn booked(clinic: &Clinic, since: i64, earlier: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bookings_are_compared_with_the_same_hours_of_the_previous_week() {
-    let clinic = migrated().await;
+    let clinic = migrated_clinic().await;
     enter_up_to(&clinic, Stage::Canary5, 10).await;
     let rate = async || gate(&clinic, Gate::CreationRate, Stage::Canary25, 34).await;
-    booked(&clinic, 60, 72).await;
+    set_booking_times(&clinic, 60, 72).await;
     let met = rate().await;
     let found = "60 bookings in canary-5 (2.5 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
     assert_found(&met, Finding::Met, found);
     assert_eq!(&*met.asked, "70 % of the earlier number or more, where that is 20 or more");
-    booked(&clinic, 24, 72).await;
+    set_booking_times(&clinic, 24, 72).await;
     let found = "24 bookings in canary-5 (1.0 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
     assert_found(&rate().await, Finding::NotMet, found);
-    booked(&clinic, 0, 19).await;
+    set_booking_times(&clinic, 0, 19).await;
     let found = "0 bookings in canary-5 (0.0 an hour); 19 in the same hours 1 week earlier (0.8 an hour)";
     assert_found(&rate().await, Finding::Inconclusive, found);
     // A stage longer than a week is compared with the same number of weeks.
-    booked(&clinic, 60, 0).await;
+    set_booking_times(&clinic, 60, 0).await;
     let long = gate(&clinic, Gate::CreationRate, Stage::Canary25, 10 + 169).await;
     assert!(long.found.contains(" in the same hours 2 weeks earlier ("), "{long:?}");
 }

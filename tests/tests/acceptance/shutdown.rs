@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::asking::{RESERVATIONS, ask, client, form, read, until, within, working_day};
+use crate::client::{RESERVATIONS, client, form, get, send, wait_until, wait_within, working_day};
 
 /// How soon another process must keep the views up to date after the leader was killed.
 const TAKE_OVER_LIMIT: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const LEADERS: &str = "SELECT application_name FROM pg_stat_activity JOIN pg_loc
 const LEADER_LOCK: i64 = i64::from_be_bytes(*b"dayview\x01");
 
 /// Starts to post a booking and stops in the middle of its body. Returns the rest of it.
-async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpStream, String) {
+async fn start_post(service: &Service, patient: usize, start: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(service.address()).await.unwrap();
     let body = form(patient, "OTHER_CONSULTATION", working_day(6), start).to_string();
     let (sent, rest) = body.split_at(body.len() / 2);
@@ -39,10 +39,10 @@ async fn begin_to_post(service: &Service, patient: usize, start: &str) -> (TcpSt
 }
 
 /// Waits until this many requests are in flight.
-async fn under_way(service: &Service, requests: usize) {
+async fn wait_for_requests(service: &Service, requests: usize) {
     // The request for the metrics counts too.
     let line = format!("daybook_http_requests_in_flight {}", requests + 1);
-    until("requests to be in flight", async || {
+    wait_until("requests to be in flight", async || {
         let metrics = client().get(service.url("/metrics")).send().await.unwrap().text().await.unwrap();
         if metrics.contains(&line) { Ok(()) } else { Err(format!("the line `{line}` is missing")) }
     })
@@ -55,25 +55,28 @@ async fn a_stopping_service_answers_requests_in_flight_and_exits_with_0() {
     let mut service = clinic.serve().await.unwrap();
     let mut posts = Vec::new();
     for (patient, start) in ["09:00", "10:00", "11:00"].into_iter().enumerate() {
-        posts.push(begin_to_post(&service, patient, start).await);
+        posts.push(start_post(&service, patient, start).await);
     }
     assert_eq!(posts.len(), REQUESTS_UNDER_WAY);
-    under_way(&service, REQUESTS_UNDER_WAY).await;
+    wait_for_requests(&service, REQUESTS_UNDER_WAY).await;
     service.signal(Signal::SIGTERM).unwrap();
-    until("new connections to be refused", async || match TcpStream::connect(service.address()).await {
+    wait_until("new connections to be refused", async || match TcpStream::connect(service.address()).await {
         Ok(_) => Err("a connection was accepted".to_owned()),
         Err(_refused) => Ok(()),
     })
     .await;
     for (mut stream, rest) in posts {
         stream.write_all(rest.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("\"success\":true"), "{answer}");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        assert!(
+            response.starts_with("HTTP/1.1 200 OK") && response.contains("\"success\":true"),
+            "{response}"
+        );
     }
-    assert_eq!(service.ended().await.unwrap().code(), Some(0));
-    let written = service.written();
-    assert_eq!(written.matches("listening on ").count(), 1, "standard output must have one line: {written}");
+    assert_eq!(service.wait_for_exit().await.unwrap().code(), Some(0));
+    let output = service.output();
+    assert_eq!(output.matches("listening on ").count(), 1, "standard output must have one line: {output}");
 }
 
 async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {
@@ -84,11 +87,11 @@ async fn leaders(database: &tokio_postgres::Client) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_leader_is_killed_the_other_service_takes_over_the_views() {
     let clinic = Installation::open().await.unwrap();
-    let urls = ["first", "second"].map(|name| clinic.url_named(name).unwrap());
+    let urls = ["first", "second"].map(|name| clinic.url_with_application_name(name).unwrap());
     let first = clinic.serve_with(&[("DATABASE_URL", &urls[0])]).await.unwrap();
     let second = clinic.serve_with(&[("DATABASE_URL", &urls[1])]).await.unwrap();
     let database = clinic.connect().await.unwrap();
-    let leader = until("a leader", async || match leaders(&database).await.as_slice() {
+    let leader = wait_until("a leader", async || match leaders(&database).await.as_slice() {
         [one] => Ok(one.clone()),
         others => Err(format!("{others:?} lead")),
     })
@@ -102,23 +105,23 @@ async fn when_the_leader_is_killed_the_other_service_takes_over_the_views() {
     let killed = Instant::now();
     book_and_see(&standby, 2).await;
     assert!(killed.elapsed() <= TAKE_OVER_LIMIT, "{:?}", killed.elapsed());
-    within(TAKE_OVER_LIMIT, "a new leader", async || match leaders(&database).await.as_slice() {
+    wait_within(TAKE_OVER_LIMIT, "a new leader", async || match leaders(&database).await.as_slice() {
         [one] if *one != leader => Ok(()),
         others => Err(format!("{others:?} lead")),
     })
     .await;
-    read(&client(), &standby, "/readyz").await.unwrap().ok();
+    get(&client(), &standby, "/readyz").await.unwrap().ok();
 }
 
 /// Books, and waits until the view that answers holds the booking.
 async fn book_and_see(service: &Service, patient: usize) {
     let form = form(patient, "OTHER_CONSULTATION", working_day(7 + patient), "09:00");
-    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
-    within(TAKE_OVER_LIMIT, "the view to hold the booking", async || {
+    let booked = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    wait_within(TAKE_OVER_LIMIT, "the view to hold the booking", async || {
         let request = client().get(service.url("/api/public/services"));
-        match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
-            answer if answer.status == 200 => Ok(()),
-            answer => Err(format!("{answer:?}")),
+        match send(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
+            response if response.status == 200 => Ok(()),
+            response => Err(format!("{response:?}")),
         }
     })
     .await;

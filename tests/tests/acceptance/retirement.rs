@@ -2,37 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use daybook_tests::process::{Ended, Installation, Service};
+use daybook_tests::process::{CommandOutput, Installation, Service};
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::asking::{Answer, RESERVATIONS, ask, client, form, read, until, working_day};
+use crate::client::{RESERVATIONS, Response, client, form, get, send, wait_until, working_day};
 use crate::tables;
 
 /// The recorded reason of the retirement.
 const REASON: &str = "nobody reads it";
 
-async fn done(clinic: &Installation, arguments: &[&str]) -> Value {
+async fn run_json(clinic: &Installation, arguments: &[&str]) -> Value {
     clinic.run(arguments).await.unwrap().json().unwrap()
 }
 
 /// Runs a command that must be refused with this remedy.
 async fn refused(clinic: &Installation, arguments: &[&str], way_out: &str) {
-    let Ended { code, stderr, .. } = clinic.run(arguments).await.unwrap();
+    let CommandOutput { code, stderr, .. } = clinic.run(arguments).await.unwrap();
     assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
     assert!(stderr.contains(way_out), "{arguments:?}: {stderr}");
 }
 
-async fn book(service: &Service, patient: usize, start: &str) -> Answer {
+async fn book(service: &Service, patient: usize, start: &str) -> Response {
     let form = form(patient, "SKIN_CARE", working_day(5), start);
-    ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok()
+    send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok()
 }
 
 /// A read that must include a booking.
-async fn read_after(service: &Service, booked: &Answer) -> Answer {
+async fn read_after(service: &Service, booked: &Response) -> Response {
     let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(5));
     let request = client().get(service.url(&path)).header("Daybook-At-Least", &booked.position);
-    ask(request).await.unwrap().ok()
+    send(request).await.unwrap().ok()
 }
 
 async fn legacy_schemas(database: &Client) -> Vec<String> {
@@ -49,9 +49,9 @@ async fn the_legacy_view_is_retired_and_restored_under_a_running_service() {
     let retire = ["projection", "retire", "legacy", "--reason", REASON, "--yes", "--json"];
     refused(&clinic, &retire, "daybook reads set --dynamic 100").await;
     let reads = |percent| ["reads", "set", "--dynamic", percent, "--reason", "go", "--yes", "--json"];
-    done(&clinic, &reads("100")).await;
+    run_json(&clinic, &reads("100")).await;
 
-    let record = done(&clinic, &retire).await;
+    let record = run_json(&clinic, &retire).await;
     assert_eq!((&record["reservations"], &record["reason"]), (&1.into(), &REASON.into()), "{record}");
     assert!(record["dropped_at"].is_string() && record["only_here"] == serde_json::json!([]), "{record}");
     assert_eq!(legacy_schemas(&database).await, [""; 0]);
@@ -60,42 +60,42 @@ async fn the_legacy_view_is_retired_and_restored_under_a_running_service() {
     service.kill().await.unwrap();
     service = clinic.serve().await.unwrap();
     booked.push(book(&service, 3, "14:00").await);
-    let answer = read_after(&service, &booked[2]).await;
-    assert_eq!(answer.model, "dynamic");
+    let response = read_after(&service, &booked[2]).await;
+    assert_eq!(response.model, "dynamic");
     assert_eq!(legacy_schemas(&database).await, [""; 0], "a start must not build a retired view");
-    let ready = read(&client(), &service, "/readyz").await.unwrap().ok();
+    let ready = get(&client(), &service, "/readyz").await.unwrap().ok();
     assert!(ready.body["checks"].get("legacy").is_none(), "{}", ready.body);
-    assert_is_told(&clinic).await;
+    assert_reported_as_retired(&clinic).await;
 
-    let restored = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    let restored = run_json(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     assert_eq!((&restored["proof"], &restored["rebuild"]["compared"]), (&"other_view".into(), &true.into()));
     assert_eq!(
         read_after(&service, &booked[2]).await.model,
         "dynamic",
         "until the percentage is raised again"
     );
-    done(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
-    until("the restored view to answer reads", async || {
-        let answer = read_after(&service, &booked[2]).await;
-        if answer.generation == "legacy_2" { Ok(()) } else { Err(answer.generation) }
+    run_json(&clinic, &["reads", "rollback", "--reason", "a drill", "--yes", "--json"]).await;
+    wait_until("the restored view to answer reads", async || {
+        let response = read_after(&service, &booked[2]).await;
+        if response.generation == "legacy_2" { Ok(()) } else { Err(response.generation) }
     })
     .await;
     booked.push(book(&service, 4, "15:30").await);
-    let ids: BTreeSet<String> = booked.iter().map(|answer| answer.id().to_owned()).collect();
-    tables::hold_exactly(&database, &ids).await;
-    assert_eq!(done(&clinic, &["projection", "verify", "--json"]).await["agrees"], true);
-    let again = done(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
+    let ids: BTreeSet<String> = booked.iter().map(|response| response.id().to_owned()).collect();
+    tables::assert_hold_exactly(&database, &ids).await;
+    assert_eq!(run_json(&clinic, &["projection", "verify", "--json"]).await["agrees"], true);
+    let again = run_json(&clinic, &["projection", "restore", "legacy", "--yes", "--json"]).await;
     assert_eq!(again["restored"], Value::Null, "{again}");
 }
 
 /// Every command reports the view as retired, and not as missing.
-async fn assert_is_told(clinic: &Installation) {
+async fn assert_reported_as_retired(clinic: &Installation) {
     let restore = "daybook projection restore legacy";
     let set = ["reads", "set", "--dynamic", "50", "--reason", "x", "--yes"];
     let roll_back = ["reads", "rollback", "--reason", "x", "--yes"];
     let rebuild = ["projection", "rebuild", "legacy", "--yes"];
-    let told: [&[&str]; 4] = [&set, &roll_back, &rebuild, &["projection", "verify"]];
-    for arguments in told {
+    let commands: [&[&str]; 4] = [&set, &roll_back, &rebuild, &["projection", "verify"]];
+    for arguments in commands {
         refused(clinic, arguments, restore).await;
     }
     for arguments in [["projection", "list"].as_slice(), &["status"], &["reads", "show"]] {

@@ -8,13 +8,13 @@ use daybook_domain::routing::{
 use daybook_projections::StageHistory;
 use daybook_tests::clinic::Clinic;
 
-use super::{assert_found, change, enter, enter_up_to, gate, hour, tick};
+use super::{assert_found, change, complete_item, enter, enter_up_to, gate, hour};
 
 async fn history(clinic: &Clinic) -> StageHistory {
     StageHistory::read(&*clinic.log).await.unwrap()
 }
 
-fn back_to(stage: Stage) -> RoutingCommand {
+fn rollback_to(stage: Stage) -> RoutingCommand {
     RoutingCommand::RollBackStage(RollBackStage { stage, reason: "errors".into() })
 }
 
@@ -26,8 +26,8 @@ fn share(percent: f64) -> RoutingCommand {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
     let clinic = Clinic::open().await.unwrap();
-    let shut = gate(&clinic, Gate::Soak, Stage::Canary5, 500).await;
-    assert_found(&shut, Finding::NotMet, "the stage is legacy");
+    let unmet = gate(&clinic, Gate::Soak, Stage::Canary5, 500).await;
+    assert_found(&unmet, Finding::NotMet, "the stage is legacy");
     let stages = [
         (Stage::Shadow, Stage::Canary5, 1, "59 min 59 s in shadow", "1 h in shadow"),
         (Stage::Canary5, Stage::Canary25, 24, "23 h 59 min in canary-5", "1 d in canary-5"),
@@ -47,22 +47,22 @@ async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
         assert!(gate(&clinic, Gate::Soak, next, now).await.is_met(), "{next}");
     }
     // 289 hours since the first canary: the two weeks are not over when the last stage's week is.
-    let shut = gate(&clinic, Gate::Stability, Stage::Retired, now).await;
-    assert_found(&shut, Finding::NotMet, "12 d since the first canary, without a step back");
-    assert_eq!(&*shut.asked, "14 d since the first canary and the last step back");
+    let unmet = gate(&clinic, Gate::Stability, Stage::Retired, now).await;
+    assert_found(&unmet, Finding::NotMet, "12 d since the first canary, without a step back");
+    assert_eq!(&*unmet.asked, "14 d since the first canary and the last step back");
     assert!(gate(&clinic, Gate::Stability, Stage::Retired, 1 + 14 * 24).await.is_met());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rollback_restarts_the_two_weeks_of_stability() {
     let clinic = Clinic::open().await.unwrap();
-    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
-    assert_found(&shut, Finding::NotMet, "the stage is legacy: no canary holds");
+    let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
+    assert_found(&unmet, Finding::NotMet, "the stage is legacy: no canary holds");
     enter_up_to(&clinic, Stage::Canary50, 10).await;
-    change(&clinic, 100, back_to(Stage::Canary25)).await;
+    change(&clinic, 100, rollback_to(Stage::Canary25)).await;
     let two_weeks = 14 * 24;
-    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks - 1).await;
-    assert_found(&shut, Finding::NotMet, "13 d 23 h since the last step back");
+    let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks - 1).await;
+    assert_found(&unmet, Finding::NotMet, "13 d 23 h since the last step back");
     assert!(gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks).await.is_met());
     let tripped = GuardrailTripped {
         guardrail: Guardrail::Errors,
@@ -74,8 +74,8 @@ async fn every_rollback_restarts_the_two_weeks_of_stability() {
     change(&clinic, 200, RoutingCommand::TripGuardrail(tripped)).await;
     assert_eq!(history(&clinic).await.last_setback, Some(hour(200)));
     change(&clinic, 300, share(25.0)).await;
-    let shut = gate(&clinic, Gate::Stability, Stage::Retired, 301).await;
-    assert_found(&shut, Finding::NotMet, "1 h since the first canary, without a step back");
+    let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 301).await;
+    assert_found(&unmet, Finding::NotMet, "1 h since the first canary, without a step back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,11 +87,11 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
     change(&clinic, 2, share(5.0)).await;
     change(&clinic, 3, share(30.0)).await;
     change(&clinic, 4, RoutingCommand::RollBackReads(ReadsRolledBack { reason: "alarm".into() })).await;
-    tick(&clinic, ChecklistItem::BackupMade, 5).await;
-    tick(&clinic, ChecklistItem::BackupMade, 6).await;
-    let told = history(&clinic).await;
+    complete_item(&clinic, ChecklistItem::BackupMade, 5).await;
+    complete_item(&clinic, ChecklistItem::BackupMade, 6).await;
+    let history = history(&clinic).await;
     let entries: Vec<_> =
-        told.entries.iter().map(|entry| (entry.from, entry.stage, entry.way, entry.at)).collect();
+        history.entries.iter().map(|entry| (entry.from, entry.stage, entry.way, entry.at)).collect();
     let expected = [
         (Stage::Legacy, Stage::Shadow, Direction::Advanced, hour(1)),
         (Stage::Shadow, Stage::Canary5, Direction::Advanced, hour(2)),
@@ -99,14 +99,17 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
         (Stage::Canary25, Stage::Legacy, Direction::RolledBack, hour(4)),
     ];
     assert_eq!(entries, expected);
-    assert_eq!((told.stage, told.since, told.last_setback), (Stage::Legacy, Some(hour(4)), Some(hour(4))));
-    let [shadow, by_hand, _, alarm] = &told.entries[..] else { panic!("{entries:?}") };
+    assert_eq!(
+        (history.stage, history.since, history.last_setback),
+        (Stage::Legacy, Some(hour(4)), Some(hour(4)))
+    );
+    let [shadow, by_hand, _, alarm] = &history.entries[..] else { panic!("{entries:?}") };
     assert_eq!(shadow.overridden.as_ref().map(|one| &*one.reason), Some("a test"));
     assert_eq!((by_hand.reason.as_deref(), alarm.reason.as_deref()), (Some("by hand"), Some("alarm")));
     assert_eq!(shadow.actor.as_str(), "desk@clinic.example");
-    let backup = &told.checklist[&ChecklistItem::BackupMade];
+    let backup = &history.checklist[&ChecklistItem::BackupMade];
     assert_eq!((backup.at, &*backup.evidence), (hour(6), "noted in hour 6"));
-    assert_eq!((told.switching_since(), told.last_stay(Stage::Canary5, hour(9))), (None, None));
+    assert_eq!((history.switching_since(), history.last_stay(Stage::Canary5, hour(9))), (None, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,19 +118,19 @@ async fn a_backup_counts_for_a_week_and_before_the_cleanup_only_from_the_last_st
     let backup = async |stage, hours| gate(&clinic, Gate::Backup, stage, hours).await;
     let none = "a backup made: never; its restoration tried: never";
     assert_found(&backup(Stage::Shadow, 0).await, Finding::NotMet, none);
-    tick(&clinic, ChecklistItem::BackupMade, 1).await;
+    complete_item(&clinic, ChecklistItem::BackupMade, 1).await;
     let untried = "a backup made: 1 h ago; its restoration tried: never";
     assert_found(&backup(Stage::Shadow, 2).await, Finding::NotMet, untried);
-    tick(&clinic, ChecklistItem::RestoreTested, 2).await;
+    complete_item(&clinic, ChecklistItem::RestoreTested, 2).await;
     assert!(backup(Stage::Shadow, 169).await.is_met());
     let old = "a backup made: 7 d 1 h ago; its restoration tried: 7 d ago";
     assert_found(&backup(Stage::Shadow, 170).await, Finding::NotMet, old);
     enter_up_to(&clinic, Stage::Dynamic, 10).await;
-    let shut = backup(Stage::Retired, 11).await;
-    assert_found(&shut, Finding::NotMet, "a backup made: 10 h ago; its restoration tried: 9 h ago");
-    assert!(shut.asked.starts_with("both since the dynamic stage began; `daybook backup`"), "{shut:?}");
-    tick(&clinic, ChecklistItem::BackupMade, 12).await;
-    tick(&clinic, ChecklistItem::RestoreTested, 13).await;
+    let unmet = backup(Stage::Retired, 11).await;
+    assert_found(&unmet, Finding::NotMet, "a backup made: 10 h ago; its restoration tried: 9 h ago");
+    assert!(unmet.asked.starts_with("both since the dynamic stage began; `daybook backup`"), "{unmet:?}");
+    complete_item(&clinic, ChecklistItem::BackupMade, 12).await;
+    complete_item(&clinic, ChecklistItem::RestoreTested, 13).await;
     assert!(backup(Stage::Retired, 999).await.is_met());
 }
 
@@ -136,14 +139,14 @@ async fn contacts_are_recorded_once_and_an_approval_counts_only_in_its_stage() {
     let clinic = Clinic::open().await.unwrap();
     let contacts = async || gate(&clinic, Gate::Contacts, Stage::Shadow, 5).await;
     assert_found(&contacts().await, Finding::NotMet, "written down: never");
-    tick(&clinic, ChecklistItem::ContactsFilled, 1).await;
+    complete_item(&clinic, ChecklistItem::ContactsFilled, 1).await;
     assert_found(&contacts().await, Finding::Met, "written down: 4 h ago");
     let approval = async |hours| gate(&clinic, Gate::Approval, Stage::Retired, hours).await;
     enter_up_to(&clinic, Stage::Dynamic, 10).await;
     assert_found(&approval(11).await, Finding::NotMet, "agreed: never");
-    tick(&clinic, ChecklistItem::CleanupApproved, 12).await;
+    complete_item(&clinic, ChecklistItem::CleanupApproved, 12).await;
     assert_found(&approval(13).await, Finding::Met, "agreed: 1 h ago");
-    change(&clinic, 20, back_to(Stage::Canary50)).await;
+    change(&clinic, 20, rollback_to(Stage::Canary50)).await;
     enter(&clinic, Stage::Dynamic, 30).await;
     assert_found(&approval(31).await, Finding::NotMet, "agreed: 19 h ago");
 }

@@ -2,7 +2,7 @@
 
 use daybook_tests::process::Installation;
 
-use crate::asking::EXPORT;
+use crate::client::EXPORT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_names_what_is_missing_and_the_command_that_fixes_it() {

@@ -16,7 +16,7 @@ pub(crate) const RESERVATIONS: &str = "/api/public/reservations";
 pub(crate) const EXPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/legacy_reservations.csv");
 
 /// Number of reservations in the export.
-pub(crate) const EXPORTED: usize = 200;
+pub(crate) const EXPORT_ROWS: usize = 200;
 
 /// The time limit for a condition to become true.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,11 +25,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The time limit for a response.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// The headers `Daybook-Read-Model` and `Daybook-Generation`; empty if absent.
     pub(crate) model: String,
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn id(&self) -> &str {
         self.body["reservation"]["id"].as_str().expect("the response has no reservation id")
     }
@@ -56,23 +56,23 @@ impl Answer {
 
 /// A client that keeps its connections open.
 pub(crate) fn client() -> Client {
-    Client::builder().timeout(ANSWER_PATIENCE).build().unwrap()
+    Client::builder().timeout(RESPONSE_TIMEOUT).build().unwrap()
 }
 
 /// Sends a request and reads the whole response.
-pub(crate) async fn ask(request: RequestBuilder) -> reqwest::Result<Answer> {
-    let answer = request.send().await?;
+pub(crate) async fn send(request: RequestBuilder) -> reqwest::Result<Response> {
+    let response = request.send().await?;
     let header =
-        |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        |name: &str| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let (model, generation) = (header("daybook-read-model"), header("daybook-generation"));
-    let (status, position) = (answer.status().as_u16(), header("daybook-position"));
-    let body = serde_json::from_slice(&answer.bytes().await?).unwrap_or(Value::Null);
-    Ok(Answer { status, model, generation, position, body })
+    let (status, position) = (response.status().as_u16(), header("daybook-position"));
+    let body = serde_json::from_slice(&response.bytes().await?).unwrap_or(Value::Null);
+    Ok(Response { status, model, generation, position, body })
 }
 
 /// Reads a path of a service.
-pub(crate) async fn read(client: &Client, service: &Service, path: &str) -> reqwest::Result<Answer> {
-    ask(client.get(service.url(path))).await
+pub(crate) async fn get(client: &Client, service: &Service, path: &str) -> reqwest::Result<Response> {
+    send(client.get(service.url(path))).await
 }
 
 /// The booking form of an invented patient. Each patient number has its own phone number.
@@ -98,19 +98,19 @@ pub(crate) fn working_day(number: usize) -> NaiveDate {
 }
 
 /// Waits until a condition is true. After the time limit it fails with the last observed state.
-pub(crate) async fn until<T: Debug>(what: &str, look: impl AsyncFnMut() -> Result<T, String>) -> T {
-    within(PATIENCE, what, look).await
+pub(crate) async fn wait_until<T: Debug>(what: &str, check: impl AsyncFnMut() -> Result<T, String>) -> T {
+    wait_within(PATIENCE, what, check).await
 }
 
-/// Like [`until`], with its own time limit.
-pub(crate) async fn within<T: Debug>(
+/// Like [`wait_until`], with its own time limit.
+pub(crate) async fn wait_within<T: Debug>(
     patience: Duration,
     what: &str,
-    mut look: impl AsyncFnMut() -> Result<T, String>,
+    mut check: impl AsyncFnMut() -> Result<T, String>,
 ) -> T {
     let deadline = Instant::now() + patience;
     loop {
-        match look().await {
+        match check().await {
             Ok(found) => return found,
             Err(seen) => assert!(Instant::now() < deadline, "waited {patience:?} for {what}: {seen}"),
         }

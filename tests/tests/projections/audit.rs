@@ -9,7 +9,7 @@ use daybook_projections::audit::{Audit, Fault, Repair, RowFinding};
 use daybook_projections::{Generation, ViewError, verify};
 use daybook_tests::clinic::{Clinic, desk, request};
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 const DAY: &str = "2026-12-10";
 
@@ -23,12 +23,12 @@ async fn audit(clinic: &Clinic) -> Vec<Audit> {
 
 /// Books on a separate day for each patient.
 async fn book(clinic: &Clinic, patient: u32) -> ReservationId {
-    let wanted = request(patient, "srv_skin_care", DAY, "오전", ReadModel::Legacy);
-    clinic.commands.request(wanted, desk()).await.unwrap().reservation
+    let new_reservation = request(patient, "srv_skin_care", DAY, "오전", ReadModel::Legacy);
+    clinic.commands.request(new_reservation, desk()).await.unwrap().reservation
 }
 
-async fn change(clinic: &Clinic, id: &ReservationId, wanted: ReservationChange) {
-    clinic.commands.change(day(), id.clone(), None, wanted, desk()).await.unwrap();
+async fn change(clinic: &Clinic, id: &ReservationId, new_reservation: ReservationChange) {
+    clinic.commands.change(day(), id.clone(), None, new_reservation, desk()).await.unwrap();
 }
 
 async fn run(clinic: &Clinic, sql: &str) -> u64 {
@@ -41,17 +41,17 @@ fn only_finding(audits: &[Audit]) -> &RowFinding {
     let [dynamic, legacy] = audits else { panic!("{audits:?}") };
     assert!(dynamic.agrees(), "{dynamic:?}");
     assert_eq!((legacy.agrees(), legacy.disagreeing), (false, 1), "{legacy:?}");
-    let [page] = legacy.pages.as_slice() else { panic!("{legacy:?}") };
-    assert_eq!((page.stream.as_str(), page.differing), ("daybook-2026-12-10", 1), "{page:?}");
-    &page.rows[0]
+    let [day_audit] = legacy.pages.as_slice() else { panic!("{legacy:?}") };
+    assert_eq!((day_audit.stream.as_str(), day_audit.differing), ("daybook-2026-12-10", 1), "{day_audit:?}");
+    &day_audit.rows[0]
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_histories_produce_no_audit_findings() {
     for seed in 60..63 {
         let clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(seed), 150).await;
-        let head = clinic.settled().await.unwrap();
+        run_random_steps(&clinic, &mut TestRng::new(seed), 150).await;
+        let head = clinic.wait_for_views().await.unwrap();
         let audits = audit(&clinic).await;
         assert_eq!(audits.len(), 2);
         for found in audits {
@@ -67,7 +67,7 @@ async fn a_missing_reservation_is_reported_with_all_its_events() {
     let id = book(&clinic, 1).await;
     change(&clinic, &id, ReservationChange::Confirm).await;
     book(&clinic, 2).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     run(&clinic, &format!("DELETE FROM legacy_1.reservations WHERE id = '{id}'")).await;
     let audits = audit(&clinic).await;
     let found = only_finding(&audits);
@@ -86,7 +86,7 @@ async fn a_skipped_event_is_named() {
     change(&clinic, &id, ReservationChange::Confirm).await;
     let confirmed = clinic.log.head().await.unwrap();
     change(&clinic, &id, ReservationChange::WriteAdminNote("다시 전화함".into())).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let without_its_confirmation = r#"UPDATE legacy_1.reservations SET status = 'PENDING', version = version - 1,
         "statusChangedAt" = "createdAt", "statusChangedBy" = NULL"#;
     run(&clinic, without_its_confirmation).await;
@@ -100,8 +100,8 @@ async fn a_skipped_event_is_named() {
     let audits = audit(&clinic).await;
     let found = only_finding(&audits);
     assert_eq!((found.fault, found.missing.len()), (Fault::Behind, 0), "{found:?}");
-    let told = format!("{audits:?}");
-    assert!(!told.contains("전화") && !told.contains('홍') && !told.contains("010-"), "{told}");
+    let debug = format!("{audits:?}");
+    assert!(!debug.contains("전화") && !debug.contains('홍') && !debug.contains("010-"), "{debug}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn surplus_and_misplaced_rows_are_reported() {
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     book(&clinic, 2).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let set = format!("WHERE id = '{id}'");
     run(&clinic, &format!("UPDATE legacy_1.reservations SET version = 2 {set}")).await;
     let audits = audit(&clinic).await;
@@ -122,8 +122,9 @@ async fn surplus_and_misplaced_rows_are_reported() {
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
     let faults: Vec<Fault> = legacy.pages[0].rows.iter().map(|row| row.fault).collect();
     assert_eq!(faults, [Fault::NoRow, Fault::Unknown], "{legacy:?}");
-    let there = r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
-    run(&clinic, there).await;
+    let move_rows =
+        r#"UPDATE legacy_1.reservations SET "preferredDate" = '2026-12-11' WHERE id <> 'stranger'"#;
+    run(&clinic, move_rows).await;
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
     assert_eq!(legacy.disagreeing, 2, "both days must be reported: {legacy:?}");
     assert!(legacy.pages[0].rows.iter().any(|row| row.fault == Fault::AnotherDay), "{legacy:?}");
@@ -136,7 +137,7 @@ async fn closures_services_and_hours_are_audited() {
     let closure = NewClosure { key: None, span, service: None, reason: None };
     let (id, _) = clinic.commands.close_time(day(), closure, desk()).await.unwrap();
     clinic.commands.reopen_time(day(), id.clone(), desk()).await.unwrap();
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
     run(&clinic, r#"UPDATE legacy_1.manual_time_closures SET "isActive" = true"#).await;
     let audits = audit(&clinic).await;
@@ -147,9 +148,9 @@ async fn closures_services_and_hours_are_audited() {
     run(&clinic, "DELETE FROM dynamic_1.clinic_time_slots").await;
     let [dynamic, legacy] = audit(&clinic).await.try_into().unwrap();
     assert!(legacy.agrees() && !dynamic.agrees(), "{legacy:?} {dynamic:?}");
-    let told: Vec<_> = dynamic.tables.iter().map(|found| (found.table, found.ids.clone())).collect();
-    assert_eq!(told[0], ("services", vec!["srv_skin_care".to_owned()]));
-    assert_eq!(told[1].0, "clinic_time_slots");
+    let tables: Vec<_> = dynamic.tables.iter().map(|found| (found.table, found.ids.clone())).collect();
+    assert_eq!(tables[0], ("services", vec!["srv_skin_care".to_owned()]));
+    assert_eq!(tables[1].0, "clinic_time_slots");
 }
 
 /// Random faults in random histories: after the repair of all findings, the view equals a rebuilt one.
@@ -157,9 +158,9 @@ async fn closures_services_and_hours_are_audited() {
 async fn a_repaired_view_equals_a_rebuilt_one_byte_for_byte() {
     for seed in 70..73 {
         let clinic = Clinic::open().await.unwrap();
-        live_through(&clinic, &mut Dice::new(seed), 200).await;
-        clinic.settled().await.unwrap();
-        let whole = [contents(&clinic, view(1, 0)).await, contents(&clinic, view(1, 1)).await];
+        run_random_steps(&clinic, &mut TestRng::new(seed), 200).await;
+        clinic.wait_for_views().await.unwrap();
+        let expected = [contents(&clinic, view(1, 0)).await, contents(&clinic, view(1, 1)).await];
         for schema in ["legacy_1", "dynamic_1"] {
             let faults = format!(
                 r#"CREATE TEMP TABLE victims AS SELECT id, row_number() OVER (ORDER BY md5(id)) AS n FROM {schema}.reservations;
@@ -175,21 +176,21 @@ async fn a_repaired_view_equals_a_rebuilt_one_byte_for_byte() {
         }
         for found in audit(&clinic).await {
             assert!(found.pages.len() > 1 && found.pages.len() as u64 == found.disagreeing, "{found:?}");
-            for page in found.pages {
+            for day_audit in found.pages {
                 let repaired =
-                    clinic.auditor().repair(found.generation, &Repair::Day(page.date)).await.unwrap();
+                    clinic.auditor().repair(found.generation, &Repair::Day(day_audit.date)).await.unwrap();
                 // Rows that stood on a day without a schedule have been moved back by then.
-                let is_mended = page.rows.iter().all(|row| row.fault == Fault::Unknown);
+                let is_mended = day_audit.rows.iter().all(|row| row.fault == Fault::Unknown);
                 assert!(repaired.written + repaired.removed > 0 || is_mended, "{repaired:?}");
             }
         }
-        for (number, whole) in whole.iter().enumerate() {
-            assert_eq!(contents(&clinic, view(1, number)).await, *whole, "seed {seed}");
+        for (number, expected) in expected.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(1, number)).await, *expected, "seed {seed}");
         }
         assert!(audit(&clinic).await.iter().all(Audit::agrees));
         clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
-        for (number, whole) in whole.iter().enumerate() {
-            assert_eq!(contents(&clinic, view(2, number)).await, *whole, "seed {seed}");
+        for (number, expected) in expected.iter().enumerate() {
+            assert_eq!(contents(&clinic, view(2, number)).await, *expected, "seed {seed}");
         }
     }
 }
@@ -202,7 +203,7 @@ fn view(number: i32, model: usize) -> Generation {
 async fn repairing_one_reservation_leaves_its_neighbours_unchanged() {
     let clinic = Clinic::open().await.unwrap();
     let (id, neighbour) = (book(&clinic, 1).await, book(&clinic, 2).await);
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let legacy = live(&clinic, ReadModel::Legacy).await;
     run(&clinic, "UPDATE legacy_1.reservations SET status = 'NO_SHOW'").await;
     let repaired = clinic.auditor().repair(legacy, &Repair::Reservation(id.clone())).await.unwrap();
@@ -229,9 +230,9 @@ async fn a_visible_forgotten_patient_is_found_and_a_repair_does_not_restore_the_
     let phone = Phone::parse("010-1000-0008").unwrap();
     clinic.commands.forget(&phone, desk()).await.unwrap();
     book(&clinic, 8).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
-    let whole = contents(&clinic, view(1, 0)).await;
+    let expected = contents(&clinic, view(1, 0)).await;
     let shown = format!(
         r#"UPDATE legacy_1.reservations SET "patientName" = '홍길동', phone = '{}' WHERE id = '{id}'"#,
         "010-1000-0008"
@@ -243,10 +244,10 @@ async fn a_visible_forgotten_patient_is_found_and_a_repair_does_not_restore_the_
     let found = only_finding(&audits);
     assert_eq!((found.id.as_str(), found.fault), (id.as_str(), Fault::NotErased));
     clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
-    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+    assert_eq!(contents(&clinic, view(1, 0)).await, expected);
     run(&clinic, "DELETE FROM legacy_1.reservations").await;
     clinic.auditor().repair(view(1, 0), &Repair::Day(day())).await.unwrap();
-    assert_eq!(contents(&clinic, view(1, 0)).await, whole);
+    assert_eq!(contents(&clinic, view(1, 0)).await, expected);
 }
 
 /// Waiting and discarded events are counted separately, and a repair omits them too.
@@ -255,7 +256,7 @@ async fn parked_and_discarded_events_are_no_findings() {
     let clinic = Clinic::open().await.unwrap();
     book(&clinic, 1).await;
     let (parked, discarded) = (book(&clinic, 2).await, book(&clinic, 3).await);
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let head = clinic.log.head().await.unwrap().commit();
     run(&clinic, &format!("DELETE FROM legacy_1.reservations WHERE id IN ('{parked}', '{discarded}')")).await;
     let [_, legacy] = audit(&clinic).await.try_into().unwrap();
@@ -280,9 +281,9 @@ async fn a_kept_generation_is_audited_at_its_position_and_one_without_rows_is_re
     let clinic = Clinic::open().await.unwrap();
     let id = book(&clinic, 1).await;
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
-    let kept_at = clinic.settled().await.unwrap();
+    let kept_at = clinic.wait_for_views().await.unwrap();
     change(&clinic, &id, ReservationChange::Confirm).await;
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     let [kept] = clinic.auditor().audit(Some(view(1, 0)), &|_| {}).await.unwrap().try_into().unwrap();
     assert_eq!((kept.agrees(), kept.position), (true, kept_at), "{kept:?}");
     run(&clinic, "DELETE FROM legacy_1.reservations").await;
@@ -300,7 +301,7 @@ async fn a_kept_generation_is_audited_at_its_position_and_one_without_rows_is_re
 }
 
 /// The columns that forgetting erases.
-const OF_A_PERSON: [&str; 10] = [
+const PERSONAL_COLUMNS: [&str; 10] = [
     "patientName",
     "phone",
     "email",
@@ -317,7 +318,7 @@ const OF_A_PERSON: [&str; 10] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn repairs_beside_a_busy_engine_apply_no_event_twice() {
     let clinic = Clinic::open().await.unwrap();
-    let mut dice = Dice::new(81);
+    let mut rng = TestRng::new(81);
     let auditor = clinic.auditor();
     let repairing = tokio::spawn(async move {
         let mut repaired = Vec::new();
@@ -327,17 +328,17 @@ async fn repairs_beside_a_busy_engine_apply_no_event_twice() {
         }
         repaired
     });
-    live_through(&clinic, &mut dice, 150).await;
+    run_random_steps(&clinic, &mut rng, 150).await;
     let mut repaired = repairing.await.unwrap();
     // A key is destroyed shortly before the views apply the reason. A repair in between erases what the engine would
     // erase next.
     repaired.retain(|row| {
-        row.columns.is_empty() || row.columns.iter().any(|name| !OF_A_PERSON.contains(&&**name))
+        row.columns.is_empty() || row.columns.iter().any(|name| !PERSONAL_COLUMNS.contains(&&**name))
     });
     assert!(repaired.is_empty(), "a repair must find nothing wrong: {repaired:?}");
-    clinic.settled().await.unwrap();
+    clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));
-    let whole = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
+    let expected = contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await;
     clinic.rebuild().run(&[ReadModel::Dynamic], &|_| {}).await.unwrap();
-    assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, whole);
+    assert_eq!(contents(&clinic, live(&clinic, ReadModel::Dynamic).await).await, expected);
 }

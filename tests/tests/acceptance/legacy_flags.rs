@@ -29,8 +29,8 @@ async fn a_changed_flag_is_applied_at_the_start_and_an_unchanged_one_is_not() {
     assert_eq!((&step["by"], &step["how"]), (&json!("environment"), &json!("share_set")), "{step}");
     let flags = json!({"use_dynamic_services": false, "rollout_percentage": 5.0});
     assert_eq!(status["flags"], flags);
-    let told = clinic.run(&["status"]).await.unwrap().stdout;
-    assert!(told.contains("USE_DYNAMIC_SERVICES=false, DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE=5"), "{told}");
+    let output = clinic.run(&["status"]).await.unwrap().stdout;
+    assert!(output.contains("USE_DYNAMIC_SERVICES=false, DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE=5"), "{output}");
     let by_hand = ["reads", "set", "--dynamic", "60", "--reason", "by hand", "--yes", "--json"];
     clinic.run(&by_hand).await.unwrap().json().unwrap();
     service.kill().await.unwrap();
@@ -55,8 +55,8 @@ async fn a_changed_flag_is_applied_at_the_start_and_an_unchanged_one_is_not() {
 async fn an_invalid_flag_stops_the_start_and_is_named() {
     let clinic = Installation::open().await.unwrap();
     for (variable, value) in [(SWITCH, "yes please"), (PERCENTAGE, "101"), (PERCENTAGE, "many")] {
-        let ended = clinic.run_with(&["serve"], &[(variable, value)]).await.unwrap();
-        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-        assert!(ended.stderr.contains(variable) && ended.stderr.contains(value), "{}", ended.stderr);
+        let output = clinic.run_with(&["serve"], &[(variable, value)]).await.unwrap();
+        assert_eq!(output.code, Some(2), "{}", output.stderr);
+        assert!(output.stderr.contains(variable) && output.stderr.contains(value), "{}", output.stderr);
     }
 }

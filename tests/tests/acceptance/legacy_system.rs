@@ -6,7 +6,7 @@ use daybook_tests::postgres::TestDatabase;
 use futures_util::SinkExt;
 use tokio_postgres::Client;
 
-use crate::asking::EXPORT;
+use crate::client::EXPORT;
 
 /// Names a folder with the schema and an export of another old system (`schema.sql` and `reservations.csv`), to run a
 /// test with them.
@@ -52,7 +52,7 @@ pub(crate) async fn rows(client: &Client) -> usize {
 
 /// Moves the creation time of this many rows to a week ago, one after another from the current hour on, as a basis for
 /// comparison with new bookings.
-pub(crate) async fn book_as_a_week_ago(client: &Client, rows: usize, pause_ms: usize) {
+pub(crate) async fn move_to_last_week(client: &Client, rows: usize, pause_ms: usize) {
     let sql = format!(
         r#"WITH made AS (
                SELECT id, date_trunc('milliseconds', now() AT TIME ZONE 'UTC') - interval '7 days'

@@ -11,13 +11,13 @@ use deadpool_postgres::Pool;
 use tokio::sync::watch;
 
 /// The views, and the engine that keeps them up to date until this value is dropped.
-pub(super) struct KeptViews {
+pub(super) struct ReferenceViews {
     pub(super) database: TestDatabase,
     pool: Pool,
     stop: watch::Sender<bool>,
 }
 
-impl KeptViews {
+impl ReferenceViews {
     pub(super) async fn of(clinic: &Clinic) -> Self {
         let database = TestDatabase::migrated(migrated).await.unwrap();
         let pool = create_pool(&database.config(), PoolSize(8)).unwrap();
@@ -38,7 +38,7 @@ impl KeptViews {
     }
 }
 
-impl Drop for KeptViews {
+impl Drop for ReferenceViews {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }

@@ -3,7 +3,7 @@
 use daybook_tests::process::Installation;
 use tokio_postgres::Client;
 
-use crate::asking::{EXPORT, EXPORTED, client, read, until};
+use crate::client::{EXPORT, EXPORT_ROWS, client, get, wait_until};
 use crate::tables::VIEWS;
 
 /// Number of rebuilds to kill.
@@ -25,16 +25,16 @@ async fn a_killed_rebuild_leaves_reads_undisturbed_and_is_cleaned_up_at_the_next
     for _ in 0..KILLED {
         let command = clinic.command(&["projection", "rebuild", "all", "--yes"], &[]).await;
         let mut rebuild = command.unwrap().spawn().unwrap();
-        until("a generation to be built", async || match count(&database, HALF_BUILT).await {
+        wait_until("a generation to be built", async || match count(&database, HALF_BUILT).await {
             0 => Err("none yet".to_owned()),
             _ => Ok(()),
         })
         .await;
         rebuild.kill().await.unwrap();
-        let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
-        assert_eq!(answer.generation, "legacy_1");
+        let response = get(&client(), &service, "/api/public/services").await.unwrap().ok();
+        assert_eq!(response.generation, "legacy_1");
         // The lock of the killed rebuild is released when its connection ends.
-        until("the next start to remove it", async || {
+        wait_until("the next start to remove it", async || {
             service.kill().await.unwrap();
             service = clinic.serve().await.unwrap();
             match (count(&database, HALF_BUILT).await, count(&database, SCHEMAS).await) {
@@ -47,6 +47,10 @@ async fn a_killed_rebuild_leaves_reads_undisturbed_and_is_cleaned_up_at_the_next
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();
     assert_eq!(verdict["agrees"], true, "{verdict}");
     for view in VIEWS {
-        assert_eq!(verdict["reservations"][format!("{view}_1")].as_u64(), Some(EXPORTED as u64), "{verdict}");
+        assert_eq!(
+            verdict["reservations"][format!("{view}_1")].as_u64(),
+            Some(EXPORT_ROWS as u64),
+            "{verdict}"
+        );
     }
 }

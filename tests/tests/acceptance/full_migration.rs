@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use daybook_tests::process::{Ended, Installation, Service};
+use daybook_tests::process::{CommandOutput, Installation, Service};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use crate::asking::{ask, client, within, working_day};
+use crate::client::{client, send, wait_within, working_day};
 use crate::load::{Load, Tolerance};
-use crate::{old_system, tables};
+use crate::{legacy_system, tables};
 
 /// Copies of each of the export's 200 rows: 5,000 reservations.
 const COPIES: usize = 25;
@@ -50,21 +50,21 @@ struct Operator<'a> {
 }
 
 impl Operator<'_> {
-    async fn run(&self, line: &[&str]) -> Ended {
+    async fn run(&self, line: &[&str]) -> CommandOutput {
         self.clinic.run_with(line, &SETTINGS).await.unwrap()
     }
 
     /// Runs a command that must succeed.
-    async fn done(&self, line: &[&str]) -> Value {
+    async fn run_json(&self, line: &[&str]) -> Value {
         self.run(line).await.json().unwrap()
     }
 
     /// Enters a stage once all its gates are met.
     async fn enter(&self, stage: &str) {
         let line = ["migrate", "advance", "--to", stage, "--yes", "--json"];
-        within(EVIDENCE_PATIENCE, &format!("the gates before {stage} to be met"), async || {
-            let ended = self.run(&line).await;
-            let outcome: Value = serde_json::from_str(&ended.stdout).unwrap();
+        wait_within(EVIDENCE_PATIENCE, &format!("the gates before {stage} to be met"), async || {
+            let output = self.run(&line).await;
+            let outcome: Value = serde_json::from_str(&output.stdout).unwrap();
             if outcome["entered"] == true {
                 return Ok(());
             }
@@ -77,9 +77,9 @@ impl Operator<'_> {
     }
 
     /// Checks that both views hold all imported and all acknowledged reservations.
-    async fn miss_nothing(&self, imported: &BTreeSet<String>, load: &Load) {
-        let wanted: BTreeSet<String> = imported.union(&load.acknowledged()).cloned().collect();
-        tables::wait_for(&self.database, &wanted).await;
+    async fn assert_complete(&self, imported: &BTreeSet<String>, load: &Load) {
+        let expected: BTreeSet<String> = imported.union(&load.acknowledged()).cloned().collect();
+        tables::wait_for(&self.database, &expected).await;
     }
 }
 
@@ -103,9 +103,9 @@ impl Reads {
                     let number = answered.fetch_add(1, Ordering::Relaxed);
                     let day = working_day(number as usize % 40);
                     let name = format!("reader-{}", number % 997);
-                    let asked = client.get(format!("{base}{day}")).header("Daybook-Client", name);
-                    let answer = ask(asked).await.unwrap();
-                    assert_eq!(answer.status, 200, "{}", answer.body);
+                    let request = client.get(format!("{base}{day}")).header("Daybook-Client", name);
+                    let response = send(request).await.unwrap();
+                    assert_eq!(response.status, 200, "{}", response.body);
                 }
             });
         }
@@ -115,32 +115,32 @@ impl Reads {
     /// Stops the reads and fails if one was not answered. Returns their number.
     async fn end(mut self) -> u64 {
         self.is_over.store(true, Ordering::Relaxed);
-        while let Some(ended) = self.clients.join_next().await {
-            ended.unwrap();
+        while let Some(finished) = self.clients.join_next().await {
+            finished.unwrap();
         }
         self.answered.load(Ordering::Relaxed)
     }
 }
 
 /// Phase 2: the old system's rows are analysed, imported as a dry run, imported, reviewed and accounted for.
-async fn take_over(operator: &Operator<'_>, url: &str, rows: usize, folder: &Path) {
+async fn import(operator: &Operator<'_>, url: &str, rows: usize, folder: &Path) {
     let rules = folder.join("rules.toml");
     fs::write(&rules, RULES).unwrap();
     let rules = rules.to_str().unwrap();
-    let analyzed = operator.done(&["import", "analyze", "--from", url, "--json"]).await;
+    let analyzed = operator.run_json(&["import", "analyze", "--from", url, "--json"]).await;
     assert_eq!((&analyzed["rows"], &analyzed["run"]["imported"]), (&rows.into(), &rows.into()));
-    operator.done(&["import", "analyze", "--from", url, "--rules", rules, "--json"]).await;
+    operator.run_json(&["import", "analyze", "--from", url, "--rules", rules, "--json"]).await;
     let run = ["import", "run", "--from", url, "--rules", rules, "--json"];
-    let tried = operator.done(&[&run[..], &["--dry-run"]].concat()).await;
+    let tried = operator.run_json(&[&run[..], &["--dry-run"]].concat()).await;
     assert_eq!((&tried["imported"], &tried["dry_run"]), (&rows.into(), &true.into()), "{tried}");
-    let taken = operator.done(&[&run[..], &["--yes"]].concat()).await;
+    let taken = operator.run_json(&[&run[..], &["--yes"]].concat()).await;
     assert_eq!(taken["imported"], rows, "{taken}");
     review(operator, rows, folder).await;
-    let last = operator.done(&[&run[..], &["--yes", "--final"]].concat()).await;
+    let last = operator.run_json(&[&run[..], &["--yes", "--final"]].concat()).await;
     assert_eq!((&last["is_clean"], &last["imported"]), (&true.into(), &0.into()), "{last}");
-    operator.done(&["projection", "verify", "--json"]).await;
+    operator.run_json(&["projection", "verify", "--json"]).await;
     for phase in ["1", "2"] {
-        let checked = operator.done(&["migrate", "check", "--phase", phase, "--json"]).await;
+        let checked = operator.run_json(&["migrate", "check", "--phase", phase, "--json"]).await;
         assert_eq!(checked["is_met"], true, "{checked}");
     }
 }
@@ -148,10 +148,10 @@ async fn take_over(operator: &Operator<'_>, url: &str, rows: usize, folder: &Pat
 /// Exports the review list and imports the decisions.
 async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     let (out, back) = (folder.join("review.csv"), folder.join("reviewed.csv"));
-    let waiting = operator.done(&["import", "review", "list", "--json"]).await;
+    let waiting = operator.run_json(&["import", "review", "list", "--json"]).await;
     let waiting = waiting["waiting"].as_u64().unwrap();
     assert!((1..rows as u64 / 20).contains(&waiting), "{waiting} await review: at least 95 % must be parsed");
-    operator.done(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
+    operator.run_json(&["import", "review", "export", out.to_str().unwrap(), "--json"]).await;
     let mut reader = csv::Reader::from_path(&out).unwrap();
     let decision = reader.headers().unwrap().iter().position(|name| name == "decision").unwrap();
     let mut writer = csv::Writer::from_path(&back).unwrap();
@@ -163,7 +163,7 @@ async fn review(operator: &Operator<'_>, rows: usize, folder: &Path) {
     }
     writer.flush().unwrap();
     let applied =
-        operator.done(&["import", "review", "apply", back.to_str().unwrap(), "--yes", "--json"]).await;
+        operator.run_json(&["import", "review", "apply", back.to_str().unwrap(), "--yes", "--json"]).await;
     assert_eq!(applied["applied"], waiting);
 }
 
@@ -178,22 +178,22 @@ async fn prepare(operator: &Operator<'_>, folder: &Path, name: &str) {
     let set = contacts.iter().flat_map(|contact| ["--set", contact]);
     let line: Vec<&str> =
         ["migrate", "checklist", "contacts"].into_iter().chain(set).chain(["--yes", "--json"]).collect();
-    operator.done(&line).await;
+    operator.run_json(&line).await;
     let backup = folder.join(name);
-    operator.done(&["backup", backup.to_str().unwrap(), "--json"]).await;
-    operator.done(&["restore", backup.to_str().unwrap(), "--verify", "--json"]).await;
+    operator.run_json(&["backup", backup.to_str().unwrap(), "--json"]).await;
+    operator.run_json(&["restore", backup.to_str().unwrap(), "--verify", "--json"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_migration_and_its_rollback_lose_no_booking_and_fail_no_request() {
-    let (old, system) = old_system::start_other_or(COPIES).await;
-    let rows = old_system::rows(&system).await;
-    old_system::book_as_a_week_ago(&system, WEEK_AGO, WEEK_AGO_PAUSE_MS).await;
+    let (old, system) = legacy_system::start_other_or(COPIES).await;
+    let rows = legacy_system::rows(&system).await;
+    legacy_system::move_to_last_week(&system, WEEK_AGO, WEEK_AGO_PAUSE_MS).await;
     let clinic = Installation::open().await.unwrap();
     let folder = clinic.data_dir();
     fs::create_dir_all(&folder).unwrap();
     let operator = Operator { clinic: &clinic, database: clinic.connect().await.unwrap() };
-    take_over(&operator, &old.url(), rows, &folder).await;
+    import(&operator, &old.url(), rows, &folder).await;
     let imported: BTreeSet<String> = tables::ids(&operator.database, "legacy").await.into_iter().collect();
     assert_eq!(imported.len(), rows);
 
@@ -202,39 +202,39 @@ async fn the_migration_and_its_rollback_lose_no_booking_and_fail_no_request() {
     let mut bookings =
         load.start_slowly(&service, BOOKING_CLIENTS, Tolerance::LostConnections, BOOKING_PAUSE);
     let reads = Reads::start(&service);
-    load.acknowledges(1).await;
+    load.wait_for_acknowledged(1).await;
     prepare(&operator, &folder, "first").await;
     for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
         operator.enter(stage).await;
-        load.acknowledges(2).await;
-        operator.miss_nothing(&imported, &load).await;
+        load.wait_for_acknowledged(2).await;
+        operator.assert_complete(&imported, &load).await;
     }
     prepare(&operator, &folder, "final").await;
     let approve =
         ["migrate", "checklist", "done", "cleanup-approved", "--evidence", "the team", "--yes", "--json"];
-    operator.done(&approve).await;
-    operator.done(&["projection", "verify", "--json"]).await;
+    operator.run_json(&approve).await;
+    operator.run_json(&["projection", "verify", "--json"]).await;
     operator.enter("retired").await;
-    load.acknowledges(2).await;
+    load.wait_for_acknowledged(2).await;
     let closing = operator.run(&["migrate", "check", "--phase", "4", "--json"]).await;
     assert_eq!(closing.code, Some(0), "{}{}", closing.stdout, closing.stderr);
 
     let back = ["migrate", "rollback", "--reason", "to see that it goes", "--yes", "--json"];
-    let back = operator.done(&back).await;
+    let back = operator.run_json(&back).await;
     assert!(back["in_force_seconds"].as_f64().unwrap() < 1.0, "{back}");
-    load.acknowledges(2).await;
-    operator.miss_nothing(&imported, &load).await;
+    load.wait_for_acknowledged(2).await;
+    operator.assert_complete(&imported, &load).await;
 
     load.stop();
-    while let Some(ended) = bookings.join_next().await {
-        ended.unwrap();
+    while let Some(finished) = bookings.join_next().await {
+        finished.unwrap();
     }
     assert_eq!(load.unanswered(), 0, "no booking may be refused or lose its connection");
     assert!(reads.end().await > 1000);
-    operator.miss_nothing(&imported, &load).await;
+    operator.assert_complete(&imported, &load).await;
     for view in tables::VIEWS {
-        let there = tables::ids(&operator.database, view).await.len();
-        assert_eq!(there, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
+        let count = tables::ids(&operator.database, view).await.len();
+        assert_eq!(count, rows + load.acknowledged().len(), "{view}: each reservation must exist once");
     }
-    assert_eq!(operator.done(&["projection", "verify", "--json"]).await["agrees"], true);
+    assert_eq!(operator.run_json(&["projection", "verify", "--json"]).await["agrees"], true);
 }

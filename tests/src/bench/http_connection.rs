@@ -10,29 +10,29 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The largest response, head and body.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-pub(super) struct Asker {
+pub(super) struct HttpConnection {
     stream: TcpStream,
     received: BytesMut,
 }
 
-impl Asker {
+impl HttpConnection {
     pub(super) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: BytesMut::with_capacity(MAX_ANSWER_BYTES) })
+        Ok(Self { stream, received: BytesMut::with_capacity(MAX_RESPONSE_BYTES) })
     }
 
     /// Sends a request and waits for the whole response. Returns the body.
-    pub(super) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+    pub(super) async fn send(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
         self.received.clear();
         self.stream.write_all(request).await?;
         let head = loop {
             ensure!(self.stream.read_buf(&mut self.received).await? > 0, "the connection was closed");
             ensure!(
-                self.received.len() < MAX_ANSWER_BYTES,
-                "a response has {MAX_ANSWER_BYTES} bytes or more"
+                self.received.len() < MAX_RESPONSE_BYTES,
+                "a response has {MAX_RESPONSE_BYTES} bytes or more"
             );
             if let Some(head) = Head::read(&self.received)?.filter(|head| self.received.len() >= head.end()) {
                 break head;
@@ -79,9 +79,9 @@ mod tests {
 
     #[test]
     fn the_head_gives_the_length_of_the_response() {
-        let answer = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 5\r\n\r\nhello";
-        assert_eq!(Head::read(answer).unwrap(), Some(Head { bytes: answer.len() - 5, body_bytes: 5 }));
-        assert_eq!(Head::read(&answer[..20]).unwrap(), None);
+        let response = b"HTTP/1.1 200 OK\r\nx: y\r\nContent-Length: 5\r\n\r\nhello";
+        assert_eq!(Head::read(response).unwrap(), Some(Head { bytes: response.len() - 5, body_bytes: 5 }));
+        assert_eq!(Head::read(&response[..20]).unwrap(), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use daybook_domain::ReadModel;
 use daybook_projections::{Generation, GenerationState, ViewError, generation};
 use daybook_tests::clinic::Clinic;
 
-use crate::history::{Dice, contents, live, live_through};
+use crate::history::{TestRng, contents, live, run_random_steps};
 
 const FIRST: Generation = Generation { model: ReadModel::Legacy, number: 1 };
 const SECOND: Generation = Generation { model: ReadModel::Legacy, number: 2 };
@@ -12,19 +12,19 @@ const SECOND: Generation = Generation { model: ReadModel::Legacy, number: 2 };
 /// The generations and their states.
 async fn states(clinic: &Clinic) -> Vec<(Generation, GenerationState)> {
     let client = clinic.pool.get().await.unwrap();
-    let standings = generation::list(&client).await.unwrap();
-    standings.into_iter().map(|standing| (standing.generation, standing.state)).collect()
+    let statuses = generation::list(&client).await.unwrap();
+    statuses.into_iter().map(|status| (status.generation, status.state)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_generation_catches_up_and_serves_again() {
     let clinic = Clinic::open().await.unwrap();
-    let mut dice = Dice::new(21);
-    live_through(&clinic, &mut dice, 60).await;
+    let mut rng = TestRng::new(21);
+    run_random_steps(&clinic, &mut rng, 60).await;
     clinic.rebuild().run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
     assert_eq!(live(&clinic, ReadModel::Legacy).await, SECOND);
-    live_through(&clinic, &mut dice, 60).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut rng, 60).await;
+    clinic.wait_for_views().await.unwrap();
     let shown = contents(&clinic, SECOND).await;
     assert_ne!(contents(&clinic, FIRST).await, shown, "it must not have advanced");
 
@@ -33,8 +33,8 @@ async fn a_kept_generation_catches_up_and_serves_again() {
     assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
     assert_eq!(contents(&clinic, FIRST).await, shown);
     // From here on it is kept up to date like any other.
-    live_through(&clinic, &mut dice, 40).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut rng, 40).await;
+    clinic.wait_for_views().await.unwrap();
     let verdict =
         daybook_projections::verify(clinic.log.as_ref(), &clinic.vault, &clinic.pool).await.unwrap();
     assert!(verdict.agrees(), "{verdict:?}");
@@ -48,9 +48,9 @@ async fn a_live_or_unbuilt_generation_is_not_promoted() {
     let before = states(&clinic).await;
     for (generation, state) in [(FIRST, Some(GenerationState::Live)), (SECOND, None)] {
         let refused = clinic.rebuild().promote_again(generation, &|_| {}).await;
-        let wanted = (generation, state);
+        let expected = (generation, state);
         assert!(
-            matches!(refused, Err(ViewError::NotKept { generation, state }) if (generation, state) == wanted),
+            matches!(refused, Err(ViewError::NotKept { generation, state }) if (generation, state) == expected),
             "{refused:?}"
         );
     }
@@ -60,8 +60,8 @@ async fn a_live_or_unbuilt_generation_is_not_promoted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_gives_the_result_of_a_rebuild_and_writes_nothing() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(22), 80).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(22), 80).await;
+    clinic.wait_for_views().await.unwrap();
     let (before, head) = (states(&clinic).await, clinic.log.head().await.unwrap());
     let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
     assert_eq!(states(&clinic).await, before);
@@ -80,15 +80,15 @@ async fn a_dry_run_gives_the_result_of_a_rebuild_and_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_applied_is_named() {
     let clinic = Clinic::open().await.unwrap();
-    live_through(&clinic, &mut Dice::new(23), 10).await;
-    clinic.settled().await.unwrap();
+    run_random_steps(&clinic, &mut TestRng::new(23), 10).await;
+    clinic.wait_for_views().await.unwrap();
     let client = clinic.database.connect().await.unwrap();
-    let stranger = "
+    let append_unknown = "
         INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
         SELECT max(position) + 1, 0, gen_random_uuid(), 'daybook-2199-01-01', 'ReservationTeleported', '{}',
                (SELECT metadata FROM event_log.events LIMIT 1)
         FROM event_log.events RETURNING position";
-    let position: i64 = client.query_one(stranger, &[]).await.unwrap().get(0);
+    let position: i64 = client.query_one(append_unknown, &[]).await.unwrap().get(0);
     let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
     let [failing] = &*trial.failings.events else { panic!("{trial:?}") };
     assert_eq!((failing.position.to_parts().0, &*failing.kind), (position, "ReservationTeleported"));

@@ -1,9 +1,9 @@
 //! An event that no view can apply, from the first error in the log to its discarding by an operator.
 
-use daybook_tests::process::{Ended, Installation, Service};
+use daybook_tests::process::{CommandOutput, Installation, Service};
 use serde_json::{Value, json};
 
-use crate::asking::{RESERVATIONS, ask, client, form, until, working_day};
+use crate::client::{RESERVATIONS, client, form, send, wait_until, working_day};
 
 /// Appends an event to the day schedule of a reservation. Returns its position.
 async fn plant(clinic: &Installation, reservation: &str, kind: &str) -> i64 {
@@ -16,19 +16,19 @@ async fn plant(clinic: &Installation, reservation: &str, kind: &str) -> i64 {
     clinic.connect().await.unwrap().query_one(sql, &[&reservation, &kind]).await.unwrap().get(0)
 }
 
-async fn parked(clinic: &Installation, arguments: &[&str]) -> Ended {
+async fn parked(clinic: &Installation, arguments: &[&str]) -> CommandOutput {
     let all: Vec<&str> = ["projection", "parked"].iter().chain(arguments).copied().collect();
     clinic.run(&all).await.unwrap()
 }
 
 async fn book(service: &Service, patient: usize, time: &str) -> String {
     let form = form(patient, "SKIN_CARE", working_day(2), time);
-    ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok().id().to_owned()
+    send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok().id().to_owned()
 }
 
 async fn text(service: &Service, path: &str) -> (u16, String) {
-    let answer = client().get(service.url(path)).send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    let response = client().get(service.url(path)).send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,10 +36,10 @@ async fn an_operator_lists_retries_and_discards_a_parked_event() {
     let clinic = Installation::open().await.unwrap();
     let service = clinic.serve().await.unwrap();
     let (broken, sound) = (book(&service, 1, "09:00").await, book(&service, 2, "14:00").await);
-    let odd = plant(&clinic, &broken, "ReservationTeleported").await;
+    let unknown = plant(&clinic, &broken, "ReservationTeleported").await;
     let waiting = plant(&clinic, &broken, "ReservationConfirmed").await;
     plant(&clinic, &sound, "ReservationConfirmed").await;
-    let listed = until("both views to park it", async || {
+    let listed = wait_until("both views to park it", async || {
         let listed = parked(&clinic, &["list", "--json"]).await.json().unwrap();
         let waiting = |one: &Value| one["waiting"] == 1;
         let all = listed.as_array().unwrap();
@@ -48,19 +48,19 @@ async fn an_operator_lists_retries_and_discards_a_parked_event() {
     .await;
     let first = &listed[0];
     assert_eq!((&first["held_up"], &first["kind"]), (&json!(broken), &json!("ReservationTeleported")));
-    assert_eq!(first["position"], json!(odd.to_string()), "{first}");
-    let written = service.written();
-    assert!(written.contains("is parked") && written.contains("ReservationTeleported"), "{written}");
-    is_seen_everywhere(&clinic, &service, odd).await;
+    assert_eq!(first["position"], json!(unknown.to_string()), "{first}");
+    let output = service.output();
+    assert!(output.contains("is parked") && output.contains("ReservationTeleported"), "{output}");
+    assert_reported_everywhere(&clinic, &service, unknown).await;
 
-    let shown = parked(&clinic, &["show", &odd.to_string(), "--json"]).await.json().unwrap();
+    let shown = parked(&clinic, &["show", &unknown.to_string(), "--json"]).await.json().unwrap();
     assert_eq!(shown["payload"]["reservation"], json!(broken), "{shown}");
     assert!(shown["parked"]["cause"].as_str().unwrap().contains("unknown to this release"), "{shown}");
     let again = parked(&clinic, &["retry", "--all", "--yes"]).await;
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     assert!(again.stderr.contains("unknown to this release"), "{}", again.stderr);
 
-    let at = odd.to_string();
+    let at = unknown.to_string();
     assert_eq!(
         parked(&clinic, &["discard", &at, "--reason", "a trial"]).await.code,
         Some(2),
@@ -85,7 +85,7 @@ async fn an_operator_lists_retries_and_discards_a_parked_event() {
 }
 
 /// The status of the views, the metrics and a dry run report it; reads continue; a rebuild stops.
-async fn is_seen_everywhere(clinic: &Installation, service: &Service, odd: i64) {
+async fn assert_reported_everywhere(clinic: &Installation, service: &Service, unknown: i64) {
     let status = clinic.run(&["status", "--json"]).await.unwrap().json().unwrap();
     assert!(status["views"].as_array().unwrap().iter().all(|view| view["parked"] == 2), "{status}");
     let list = clinic.run(&["projection", "list"]).await.unwrap();
@@ -102,5 +102,5 @@ async fn is_seen_everywhere(clinic: &Installation, service: &Service, odd: i64) 
     assert_eq!((&failings["failing"], &failings["waiting"]), (&json!(1), &json!(1)), "{found}");
     let rebuilt = clinic.run(&["projection", "rebuild", "legacy", "--yes"]).await.unwrap();
     assert_eq!(rebuilt.code, Some(1), "{}", rebuilt.stderr);
-    assert!(rebuilt.stderr.contains(&format!("position {odd} of daybook-")), "{}", rebuilt.stderr);
+    assert!(rebuilt.stderr.contains(&format!("position {unknown} of daybook-")), "{}", rebuilt.stderr);
 }

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use daybook_tests::process::{Installation, LogKind, Service};
 use serde_json::Value;
 
-use crate::asking::{EXPORT, EXPORTED, RESERVATIONS, ask, client, form, read, until, working_day};
+use crate::client::{EXPORT, EXPORT_ROWS, RESERVATIONS, client, form, get, send, wait_until, working_day};
 use crate::tables::{VIEWS, ids};
 
 /// Reservations of the export and of later bookings.
-const ALL: usize = EXPORTED + 5;
+const ALL: usize = EXPORT_ROWS + 5;
 
 /// Number of consecutive rebuilds.
 const REBUILDS: usize = 3;
@@ -24,11 +24,11 @@ async fn busy_clinic(log: LogKind) -> (Installation, Service) {
     for (patient, start) in ["09:00", "10:00", "11:00", "오후", "점심 지나서"].into_iter().enumerate()
     {
         let form = form(patient, "OTHER_CONSULTATION", working_day(3), start);
-        ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+        send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
     }
     let database = clinic.connect().await.unwrap();
     for view in VIEWS {
-        until("the views to hold all reservations", async || match ids(&database, view).await.len() {
+        wait_until("the views to hold all reservations", async || match ids(&database, view).await.len() {
             ALL => Ok(()),
             count => Err(format!("{count} of {ALL} in {view}")),
         })
@@ -52,15 +52,15 @@ fn digest<'a>(verdict: &'a Value, view: &str) -> (&'a str, &'a str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_views_are_rebuilt_to_equal_digests_while_the_service_runs() {
-    drop_and_replay(LogKind::Database).await;
+    drop_and_rebuild(LogKind::Database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_views_are_rebuilt_from_event_store_db() {
-    drop_and_replay(LogKind::EventStoreDb).await;
+    drop_and_rebuild(LogKind::EventStoreDb).await;
 }
 
-async fn drop_and_replay(log: LogKind) {
+async fn drop_and_rebuild(log: LogKind) {
     let (clinic, service) = busy_clinic(log).await;
     let (before, database) = (verdict(&clinic).await, clinic.connect().await.unwrap());
     for view in VIEWS {
@@ -80,12 +80,12 @@ async fn drop_and_replay(log: LogKind) {
     }
     // The service finds the new views by itself and keeps them up to date.
     let form = form(90, "OTHER_CONSULTATION", working_day(4), "09:00");
-    let booked = ask(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
-    until("the rebuilt views to hold a new booking", async || {
+    let booked = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap().ok();
+    wait_until("the rebuilt views to hold a new booking", async || {
         let request = client().get(service.url("/api/public/services"));
-        match ask(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
-            answer if answer.status == 200 => Ok(()),
-            answer => Err(format!("{answer:?}")),
+        match send(request.header("Daybook-At-Least", &booked.position)).await.unwrap() {
+            response if response.status == 200 => Ok(()),
+            response => Err(format!("{response:?}")),
         }
     })
     .await;
@@ -101,9 +101,9 @@ async fn the_old_generation_answers_reads_while_a_rebuild_runs() {
             clinic.run(&["projection", "rebuild", "--yes", "--json"]).await.unwrap().json().unwrap();
         assert_eq!(rebuilt["compared"], true, "{rebuilt}");
         let newest = format!("legacy_{}", number + 1);
-        until("the new generation to answer reads", async || {
-            let answer = read(&client(), &service, "/api/public/services").await.unwrap().ok();
-            if answer.generation == newest { Ok(()) } else { Err(answer.generation) }
+        wait_until("the new generation to answer reads", async || {
+            let response = get(&client(), &service, "/api/public/services").await.unwrap().ok();
+            if response.generation == newest { Ok(()) } else { Err(response.generation) }
         })
         .await;
     }
@@ -119,8 +119,8 @@ async fn read_until(service: Arc<Service>, is_over: Arc<AtomicBool>) -> Vec<u32>
     let (client, mut generations) = (client(), Vec::new());
     while !is_over.load(Ordering::Relaxed) {
         let path = format!("/api/public/reservations/time-slots?service=SKIN_CARE&date={}", working_day(3));
-        let answer = read(&client, &service, &path).await.expect("a response").ok();
-        generations.push(answer.generation.strip_prefix("legacy_").unwrap().parse().unwrap());
+        let response = get(&client, &service, &path).await.expect("a response").ok();
+        generations.push(response.generation.strip_prefix("legacy_").unwrap().parse().unwrap());
     }
     generations
 }

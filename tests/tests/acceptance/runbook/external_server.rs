@@ -6,7 +6,7 @@ use daybook_tests::process::{Installation, Service};
 use tempfile::TempDir;
 use tokio_postgres::{Client, Config, NoTls};
 
-use crate::asking::until;
+use crate::client::wait_until;
 
 /// A separate server, whose roles no other test creates.
 async fn server() -> (TempDir, PrivatePostgres) {
@@ -30,10 +30,10 @@ async fn serve(clinic: &Installation, url: &str) -> Service {
 }
 
 /// The statements that an administrator has to run, from the output.
-fn told(service: &Service) -> Option<String> {
-    let written = service.written();
+fn administrator_statements(service: &Service) -> Option<String> {
+    let output = service.output();
     let line =
-        written.lines().find(|line| line.contains("an administrator of the database can make the role"))?;
+        output.lines().find(|line| line.contains("an administrator of the database can make the role"))?;
     let (_, statements) = line.split_once("run=\"")?;
     Some(statements.split_once('"')?.0.to_owned())
 }
@@ -48,7 +48,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
     let clinic = Installation::private().await.unwrap();
 
     let mut service = serve(&clinic, &url).await;
-    let statements = told(&service).expect("no statements for an administrator");
+    let statements = administrator_statements(&service).expect("no statements for an administrator");
     assert!(statements.starts_with("CREATE ROLE daybook_runbook LOGIN; ALTER ROLE "), "{statements}");
     let plain = connect(&server, "plain", "clinic").await;
     plain.query("SELECT * FROM runbook.reservations", &[]).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
 
     owner.batch_execute(&statements).await.unwrap();
     let mut service = serve(&clinic, &url).await;
-    until("the role to be able to read", async || {
+    wait_until("the role to be able to read", async || {
         let reader = connect(&server, "daybook_runbook", "clinic").await;
         reader
             .query("SELECT COUNT(service) FROM reservations", &[])
@@ -65,7 +65,7 @@ async fn a_role_without_createrole_is_given_the_statements_for_an_administrator(
             .map_err(|error| error.to_string())
     })
     .await;
-    assert_eq!(told(&service), None, "no statements must be left to run");
+    assert_eq!(administrator_statements(&service), None, "no statements must be left to run");
     service.kill().await.unwrap();
     drop((owner, plain));
     tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();

@@ -1,19 +1,18 @@
-//! A log as one file: how a history leaves an event log, and how it gets into another one.
+//! A log as one file: export, verification, comparison and import.
 //!
-//! The file is text, one JSON object a line, so that any tool reads and compares it:
+//! The file is text, one JSON object per line, so that any tool can read and compare it:
 //!
-//! 1. `{"daybook_events":1}`: what it is, and the version of its form;
-//! 2. a line an event, in the order over all streams: `stream`, `revision`, `id`, `type`, `data`, `metadata`, the last
-//!    two byte for byte as the log stores them;
-//! 3. `{"events":…,"sha256":"…"}`: how many there are, and the SHA-256 of every byte before this line.
+//! 1. `{"daybook_events":1}`: the kind of file and the version of its format;
+//! 2. one line per event, in the order of the log: `stream`, `revision`, `id`, `type`, `data`, `metadata`, the last two
+//!    byte for byte as stored;
+//! 3. `{"events":…,"sha256":"…"}`: the number of events, and the SHA-256 of everything before this line.
 //!
-//! Nothing in it depends on where and when it was written, so that two exports of one history are the same bytes; there
-//! are no positions, because they belong to a log and not to a history. What is sealed stays sealed, and the keys are not
-//! in it. Nothing here looks into an event, and no error says what one says.
+//! Two exports of the same history are identical: a file contains no time, no place, and no positions, which belong to
+//! one log. Sealed texts stay sealed, and the file contains no keys. Nothing here reads a payload, and no error
+//! contains text from one.
 //!
-//! Where to look: [`export`] writes a file, [`verify`] reads one through and trusts none of it, and only what it has
-//! passed can be imported ([`Verified::import`]), into a log of any kind, held against one ([`Verified::compare`]), or
-//! reckoned with ([`Verified::events`]).
+//! [`export`] writes a file and [`verify`] checks one. Only a verified file can be imported into any kind of log
+//! ([`Verified::import`]), compared with one ([`Verified::compare`]), or iterated over ([`Verified::events`]).
 
 mod batch;
 mod compare;
@@ -43,40 +42,40 @@ pub use verify::{Verified, verify};
 
 use crate::port::{MAX_APPEND_BYTES, Position};
 
-/// Version of the form that this release writes, and the only one that it reads.
+/// Version of the format that this release writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// The first line, without its end.
+/// The first line, without its line break.
 const HEADER: &str = r#"{"daybook_events":1}"#;
 
-/// Bytes that a line may have: those of the largest event that a log takes, and its names.
+/// Longest line: the largest event that a log accepts, and its names.
 pub const MAX_LINE_BYTES: usize = MAX_APPEND_BYTES + 4096;
 
-/// So many events are taken between two looks around: progress is told, and whoever waits on the same task gets a turn.
-/// Files are read and written without waiting, and could otherwise not be interrupted.
+/// Events between two progress reports. A report also yields, because file I/O does not, so the task could
+/// not be interrupted otherwise.
 const EVENTS_PER_REPORT: u64 = 512;
 
-/// How far an export, a check or an import is.
+/// Progress of an export, a verification, a comparison or an import.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Events that were read or written.
+    /// Events read or written.
     pub events: u64,
-    /// Bytes of the file that were read or written.
+    /// Bytes of the file read or written.
     pub bytes: u64,
-    /// Where an export is in the log; [`Position::START`] where a file is read.
+    /// Position of an export in the log; [`Position::START`] while a file is read.
     pub position: Position,
 }
 
-/// What a file holds.
+/// Contents of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Events.
+    /// Number of events.
     pub events: u64,
-    /// Streams they belong to.
+    /// Number of streams.
     pub streams: u64,
     /// Size of the whole file.
     pub bytes: u64,
-    /// SHA-256 of every byte before the last line. Two files with the same hold the same history.
+    /// SHA-256 of everything before the last line. Files with equal checksums hold the same history.
     pub sha256: Checksum,
 }
 
@@ -98,7 +97,6 @@ impl fmt::Display for Checksum {
     }
 }
 
-/// Tells how far it is and lets others have a turn, now and then.
 async fn report_and_yield(progress: Progress, report: &dyn Fn(Progress)) {
     if progress.events.is_multiple_of(EVENTS_PER_REPORT) {
         report(progress);

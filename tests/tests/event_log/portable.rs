@@ -102,7 +102,7 @@ fn spoiled(file: &str) -> Vec<(String, &'static str)> {
         (other_byte, "changed"),
         (without(middle), "changed"),
         (swapped.concat(), "changed"),
-        (without(0), "no export"),
+        (without(0), "not an export"),
     ]
 }
 
@@ -213,6 +213,6 @@ async fn the_program_moves_a_log_and_asks_before_it_replaces_anything() -> Resul
     assert_eq!(service.wait_for_exit().await?.code(), Some(0));
     std::fs::write(&copy, "patient_name,phone\n")?;
     let refused = clinic.run(&["events", "import", &copy, "--yes"]).await?;
-    assert!(refused.code == Some(1) && refused.stderr.contains("no export"), "{refused:?}");
+    assert!(refused.code == Some(1) && refused.stderr.contains("not an export"), "{refused:?}");
     Ok(())
 }

@@ -1,19 +1,20 @@
-//! The URL by which EventStoreDB is reached. It may hold a password and is never shown.
+//! The URL of EventStoreDB. It can contain a password and is never shown.
 
 use std::fmt;
 
 use eventstore::{ClientSettings, ClientSettingsParseError};
 
-/// What is set where the URL does not say it. The client's own waits for a first connection are half a second each.
+/// Defaults for options that the URL does not set. The client's own defaults wait half a second per
+/// connection attempt.
 const DEFAULTS: [(&str, &str); 3] =
     [("maxDiscoverAttempts", "10"), ("discoveryInterval", "100"), ("connectionName", "daybook")];
 
-/// How to reach EventStoreDB: `esdb://` and hosts, or `esdb+discover://` and a name that stands for a cluster, with
+/// Where EventStoreDB is: `esdb://` with hosts, or `esdb+discover://` with the DNS name of a cluster, with
 /// credentials and options such as `tls=false` or `tlsCaFile=/path/ca.crt`.
 #[derive(Clone)]
 pub struct ConnectionString(ClientSettings);
 
-/// The text is no such URL. What was written is not repeated: it may hold a password.
+/// The text is not such a URL. The error does not repeat it, because it can contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("an EventStoreDB URL looks like esdb://user:password@host:2113?tls=true: {reason}")]
 pub struct InvalidConnectionString {
@@ -21,7 +22,7 @@ pub struct InvalidConnectionString {
 }
 
 impl ConnectionString {
-    /// Reads a URL.
+    /// Parses a URL.
     pub fn parse(url: &str) -> Result<Self, InvalidConnectionString> {
         let invalid = |reason: String| InvalidConnectionString { reason };
         let mut url = url.trim().to_owned();
@@ -34,7 +35,7 @@ impl ConnectionString {
         }
         let settings: ClientSettings = url.parse().map_err(|error| invalid(reason_of(&error)))?;
         if let Some(file) = settings.tls_ca_file().filter(|file| !std::path::Path::new(file).is_file()) {
-            // The client would not say so, but stop working.
+            // The client would accept it and then stop working.
             return Err(invalid(format!("there is no file `{file}`, which tlsCaFile names")));
         }
         Ok(Self(settings))
@@ -45,11 +46,11 @@ impl ConnectionString {
     }
 }
 
-/// What the client says of a URL, unless it repeats the URL, which may hold a password.
+/// The client's message, unless it quotes the URL, which can contain a password.
 fn reason_of(error: &ClientSettingsParseError) -> String {
     match error.error() {
         Some(error) => error.to_string(),
-        None if error.message().contains("://") => "it cannot be understood".to_owned(),
+        None if error.message().contains("://") => "it cannot be parsed".to_owned(),
         None => error.message().to_owned(),
     }
 }
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_is_refused_without_showing_a_password() {
+    fn other_texts_are_refused_without_showing_a_password() {
         for url in ["", "postgres://u:secret@h/d", "esdb://", "esdb://u:secret@h:99999999", "secret"] {
             let refusal = ConnectionString::parse(url).unwrap_err().to_string();
             assert!(refusal.contains("esdb://") && !refusal.contains("secret"), "{refusal}");

@@ -1,4 +1,4 @@
-//! What the client reports, and what it means for an operation.
+//! Errors of the client, and what they mean for an append and for the client itself.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use crate::port::{ReadError, Revision};
 /// Why EventStoreDB did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EventStoreError {
-    /// The client or the server says no, or cannot be reached.
-    #[error("EventStoreDB, or the way to it, failed")]
+    /// The server refused, or cannot be reached.
+    #[error("EventStoreDB refused the request or cannot be reached")]
     Client(#[source] ClientError),
-    /// Nothing came in time.
+    /// No answer within this time.
     #[error("EventStoreDB did not answer within {} s", .0.as_secs())]
     Deadline(Duration),
-    /// An event could not be written out for the client.
-    #[error("an event could not be written out")]
+    /// The client could not encode an event.
+    #[error("an event could not be encoded for EventStoreDB")]
     Event(#[source] serde_json::Error),
 }
 
-/// What a failure says about an append.
+/// What an error means for an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AppendFailure {
     /// Nothing was appended: the stream ends elsewhere.
     Conflict(Option<Revision>),
     /// Nothing was appended: it is too large.
     TooLarge,
-    /// Nothing was appended, because the append did not reach who could take it. Try again.
+    /// Nothing was appended: the request reached no node that accepts appends. Retry.
     NotTaken,
-    /// It may have been appended. Try again with the same ids.
+    /// It may have been appended. Retry with the same ids.
     Unknown,
-    /// Nothing was appended, and trying again will not help.
+    /// Nothing was appended, and a retry would not help.
     Refused,
 }
 
-/// Part of the message by which a server refuses a large append.
+/// Parts of the message with which a server refuses a large append.
 const TOO_LARGE: &str = "maximum-append-size";
 const TOO_LARGE_IN_WORDS: &str = "maximum append size";
 
@@ -48,7 +48,7 @@ impl EventStoreError {
         }
     }
 
-    /// Whether the same may go well a moment later.
+    /// Whether a retry may succeed.
     pub(super) fn is_transient(&self) -> bool {
         match self.append_failure() {
             AppendFailure::NotTaken | AppendFailure::Unknown => true,
@@ -67,7 +67,7 @@ fn append_failure_of(error: &ClientError) -> AppendFailure {
             CurrentRevision::Current(revision) => Revision::new(*revision).ok(),
             CurrentRevision::NoStream => None,
         }),
-        // Without a node that leads, a server that does not lead names none.
+        // During an election, a follower node reports no leader.
         ClientError::NotLeaderException(_)
         | ClientError::ResourceNotFound
         | ClientError::ConnectionClosed
@@ -90,12 +90,12 @@ fn append_failure_of(error: &ClientError) -> AppendFailure {
     }
 }
 
-/// What a failure says about the client itself.
+/// What an error means for the client itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It works; the answer was a no.
+    /// It works: the server refused the request.
     Healthy,
-    /// Its node is in trouble, or it is.
+    /// The client or its node may be failing.
     Suspect,
     /// It will never work again.
     Dead,

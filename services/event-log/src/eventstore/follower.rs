@@ -1,8 +1,9 @@
-//! Following: reads, again and again, from the position that was seen last.
+//! Following: repeated reads from the last position seen.
 //!
-//! Not by the client's subscriptions: one that the server ends without an error makes the client spin for ever in a way that
-//! nobody can stop, and after a lost connection it goes on from where it likes. A read ends, can be given up, and begins
-//! where its reader says. One task a process looks where the log ends; own appends are announced at once.
+//! It does not use the client's subscriptions. If the server ends one without an error, the client spins
+//! without a way to stop it, and after a lost connection it resumes at the wrong position. A read ends, can
+//! be dropped, and starts where its caller says. One task per process polls the head; the process's own
+//! appends are announced at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +19,16 @@ use crate::known_head::KnownHead;
 use crate::outage::Outage;
 use crate::port::{Filter, Position, ReadError, RecordedEvent};
 
-/// How often a process asks where the log ends: what others append is seen that much later.
+/// How often a process polls the head. Appends of other processes are seen this much later.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a follower waits for news before it looks for itself.
+/// How long a follower waits for an announcement before it reads anyway.
 const FALLBACK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a follower rests when nothing of what came passed its filter: under load something comes all the time.
+/// Pause after a read without matching events, because under load something is appended all the time.
 const QUIET_PAUSE: Duration = Duration::from_millis(20);
 
-/// Looks where the log ends, for as long as it is kept.
+/// Polls the head until it is dropped.
 pub(super) struct HeadWatch(
     #[expect(dead_code, reason = "kept for its drop, which ends the task")] AbortOnDropHandle<()>,
 );
@@ -48,7 +49,7 @@ async fn poll_head(supervisor: Arc<Supervisor>, known: KnownHead) {
                 POLL_INTERVAL
             }
             Err(error) => {
-                tracing::debug!(%error, "where the log ends could not be seen");
+                tracing::debug!(%error, "the head of EventStoreDB's log could not be read");
                 backoff.next_wait()
             }
         };
@@ -56,7 +57,6 @@ async fn poll_head(supervisor: Arc<Supervisor>, known: KnownHead) {
     }
 }
 
-/// All events after a position that pass the filter, and those to come.
 pub(super) fn follow(
     supervisor: Arc<Supervisor>,
     known: &KnownHead,
@@ -73,7 +73,7 @@ pub(super) fn follow(
         is_quiet: false,
         outage: Outage::new(),
     };
-    // Boxed: the state is moved with each event, and it is large.
+    // Boxed, because the large state moves with each event.
     stream::try_unfold(Box::new(follower), |mut follower| async {
         let event = follower.next().await?;
         Ok(Some((event, follower)))
@@ -83,17 +83,17 @@ pub(super) fn follow(
 struct Follower {
     supervisor: Arc<Supervisor>,
     known: watch::Receiver<Position>,
-    /// Position of the last record that was seen, be it an event of Daybook's or not.
+    /// Position of the last record seen, including records of the server.
     seen: Position,
     filter: Filter,
     reading: Option<RecordReader>,
-    /// Whether nothing has passed the filter since the last read began.
+    /// Whether nothing has matched since the last read began.
     is_quiet: bool,
     outage: Outage,
 }
 
 impl Follower {
-    /// The next event. Its waits are bounded, and it ends with the first error it cannot sit out.
+    /// The next event. Fails with the first error that a retry cannot resolve.
     async fn next(&mut self) -> Result<RecordedEvent, ReadError> {
         loop {
             match self.advance().await {
@@ -113,7 +113,7 @@ impl Follower {
         }
     }
 
-    /// One record further, or to the end of a read, or to the beginning of the next. Gives an event that passes.
+    /// Reads one record, or ends a read, or begins the next. Returns the event if it matches.
     async fn advance(&mut self) -> Result<Option<RecordedEvent>, ReadError> {
         let reading = match &mut self.reading {
             Some(reading) => reading,
@@ -129,7 +129,7 @@ impl Follower {
     }
 }
 
-/// Waits until there is something after a position, and begins to read it.
+/// Waits until there are events after a position and opens a reader for them.
 async fn open_reader(
     supervisor: &Arc<Supervisor>,
     known: &mut watch::Receiver<Position>,
@@ -139,7 +139,7 @@ async fn open_reader(
     if std::mem::replace(is_quiet, true) {
         tokio::time::sleep(QUIET_PAUSE).await;
     }
-    // Without news it looks all the same; that the sender is gone cannot be, since it lives as long as the log.
+    // On a timeout it reads anyway. The sender cannot be gone, because it lives as long as the log.
     drop(tokio::time::timeout(FALLBACK_INTERVAL, known.wait_for(|head| *head > seen)).await);
     RecordReader::all_after(supervisor, seen).await.map_err(super::EventStoreError::into_read)
 }

@@ -1,16 +1,18 @@
-//! Small requests leave at once: `TCP_NODELAY` on the connections that the crate's client opens.
+//! Turns on `TCP_NODELAY` for the connections of the crate's client, so that small requests leave at once.
 //!
-//! The crate builds its own HTTP client and turns the option off. A request goes out as two or three small writes, headers
-//! before data; Nagle's algorithm holds the second until the first is acknowledged, and the server acknowledges late,
-//! because it has nothing to answer yet. So each lone request takes 40 ms or more. No setting of the crate changes that, and
-//! neither the server's socket nor a way of appending helps: its batches write in small pieces too, and a conflict ends them.
+//! The crate builds its own HTTP client and turns the option off. A request consists of two or three small
+//! writes, headers before data. Nagle's algorithm holds back the second until the first is acknowledged, and
+//! the server delays its acknowledgement because it has nothing to answer yet. Each single request therefore
+//! takes 40 ms or more. No setting of the crate changes this, and neither does the server's socket or batch
+//! append.
 //!
-//! What is left is the option itself. The crate does not show its sockets, so a task looks through those of the process and
-//! sets it where the other end is a node of the log: after the first answer of a client, after the first one that follows a
-//! failure, and after an operation that took as long as a late acknowledgement, since a client may connect again by itself.
+//! The crate does not expose its sockets. A task therefore scans those of the process and sets the option on
+//! connections to a node of the log: after the first answer of a client, after the first answer that follows
+//! a failure, and after an operation that took as long as a delayed acknowledgement, since a client may
+//! reconnect by itself.
 //!
-//! It must never touch a socket that leads elsewhere, nor fail or hold up an operation. Where the system does not let it
-//! look (it needs Linux, and `/proc`), requests are slow and nothing else.
+//! It must never change a socket that leads elsewhere, and never fail or delay an operation. If the system
+//! does not allow the scan (it needs Linux and `/proc`), requests are slow but correct.
 
 #[cfg_attr(not(target_os = "linux"), path = "nodelay/elsewhere.rs")]
 mod sockets;
@@ -24,32 +26,31 @@ use eventstore::{ClientSettings, Endpoint};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-/// An operation that takes so long may have waited for a late acknowledgement: those come after 40 ms at the earliest.
+/// An operation this slow may have waited for a delayed acknowledgement, which takes 40 ms or more.
 const SLOW: Duration = Duration::from_millis(30);
 
-/// Shortest time between two looks: a server that is slow for other reasons is no reason to look all the time.
+/// Shortest time between two scans, for a server that is slow for other reasons.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Longest time to find out a node's addresses.
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Nodes that are remembered, those of the URL included. A cluster has three or five.
+/// Nodes to remember, including those of the URL. A cluster has three or five.
 const MAX_NODES: usize = 32;
 
-/// Sees to it that the log's connections send at once, for as long as it is kept.
+/// Sets the option on connections to the log until it is dropped.
 pub(super) struct NoDelay {
     shared: Arc<Shared>,
     _task: AbortOnDropHandle<()>,
 }
 
 struct Shared {
-    /// By name or address and port.
+    /// Host and port.
     nodes: Mutex<HashSet<(String, u16)>>,
     scan_requested: Notify,
 }
 
 impl NoDelay {
-    /// Begins with the nodes that the URL names. Has to be called on a Tokio runtime.
+    /// Starts with the nodes of the URL. Must be called inside a Tokio runtime.
     pub(super) fn start(settings: &ClientSettings) -> Self {
         let shared = Arc::new(Shared { nodes: Mutex::default(), scan_requested: Notify::new() });
         settings.hosts().iter().for_each(|node| shared.learn(node));
@@ -57,17 +58,17 @@ impl NoDelay {
         Self { shared, _task: task }
     }
 
-    /// The server says that this node leads; the client will connect to it.
+    /// The server reports this node as the leader, so the client will connect to it.
     pub(super) fn learn(&self, node: &Endpoint) {
         self.shared.learn(node);
     }
 
-    /// There may be a new connection.
+    /// Call this when there may be a new connection.
     pub(super) fn request_scan(&self) {
         self.shared.scan_requested.notify_one();
     }
 
-    /// An operation took so long.
+    /// Requests a scan after a slow operation.
     pub(super) fn observe_latency(&self, time: Duration) {
         if time >= SLOW {
             self.request_scan();
@@ -85,7 +86,7 @@ impl Shared {
         }
     }
 
-    /// Where the nodes are. A name that cannot be resolved now is left out.
+    /// Addresses of the nodes, without names that do not resolve now.
     async fn addresses(&self) -> HashSet<SocketAddr> {
         let nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut addresses = HashSet::new();
@@ -100,16 +101,16 @@ impl Shared {
     }
 }
 
-/// Looks whenever it is wanted, until it turns out that the system does not allow it.
+/// Scans on request, until the system turns out not to allow it.
 async fn scan_on_request(shared: Arc<Shared>) {
     loop {
         shared.scan_requested.notified().await;
         let nodes = shared.addresses().await;
         match tokio::task::spawn_blocking(move || sockets::enable_nodelay(&nodes)).await {
             Ok(Ok(0)) | Err(_) => (),
-            Ok(Ok(connections)) => tracing::debug!(connections, "connections to EventStoreDB send at once"),
+            Ok(Ok(connections)) => tracing::debug!(connections, "TCP_NODELAY was turned on for EventStoreDB"),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "connections to EventStoreDB cannot be told to send at once");
+                tracing::debug!(%error, "TCP_NODELAY cannot be turned on; small requests to EventStoreDB are slow");
                 return;
             }
         }

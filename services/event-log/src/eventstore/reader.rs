@@ -1,4 +1,5 @@
-//! Reads: one stream, all streams, the head. Each event has a deadline, and nothing ends without being told why.
+//! Reads: one stream, all streams, the head. Each event has a deadline, and a read ends early only with an
+//! error.
 
 use std::future::ready;
 use std::pin::pin;
@@ -17,10 +18,10 @@ use crate::backoff::Backoff;
 use crate::known_head::KnownHead;
 use crate::port::{Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName};
 
-/// Longest time in which a read that cannot begin is tried again: an election takes a few seconds.
+/// How long to retry a read that cannot start: an election takes a few seconds.
 pub const READ_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tries again what cannot be answered at the moment.
+/// Retries transient errors with a backoff, for up to [`READ_PATIENCE`].
 pub(super) async fn with_retries<T, F>(ask: impl Fn() -> F) -> Result<T, EventStoreError>
 where
     F: Future<Output = Result<T, EventStoreError>>,
@@ -38,7 +39,7 @@ where
     }
 }
 
-/// A read that is under way.
+/// A read in progress.
 pub(super) struct RecordReader {
     supervisor: Arc<Supervisor>,
     handle: ClientHandle,
@@ -47,7 +48,7 @@ pub(super) struct RecordReader {
 }
 
 impl RecordReader {
-    /// All there is after a position, as far as the log goes when the read comes to its end.
+    /// All records after a position, up to the head at the end of the read.
     pub(super) async fn all_after(
         supervisor: &Arc<Supervisor>,
         after: Position,
@@ -59,14 +60,15 @@ impl RecordReader {
                 prepare: after.prepare(),
             }),
         };
-        // The direction goes after the position, which would turn it round.
+        // The direction has to be set after the position, which would reset it.
         let options = ReadAllOptions::default().position(from).forwards();
         let handle = supervisor.client();
         let events = supervisor.run(&handle, async move |client| client.read_all(&options).await).await?;
         Ok(Self { supervisor: Arc::clone(supervisor), handle, events, last: after })
     }
 
-    /// The next record, none at the end. The server begins with the one at the position, which was seen already.
+    /// The next record, `None` at the end. The server repeats the record at the start position, which is
+    /// skipped.
     pub(super) async fn next(&mut self) -> Result<Option<Record>, ReadError> {
         while let Some(resolved) = self.next_event().await.map_err(EventStoreError::into_read)? {
             if let Some(record) =
@@ -79,7 +81,7 @@ impl RecordReader {
         Ok(None)
     }
 
-    /// The next event that passes a filter; none once the read has come past a position.
+    /// The next matching event, `None` once the read has passed `until`.
     async fn next_matching(
         &mut self,
         until: Position,
@@ -93,7 +95,7 @@ impl RecordReader {
         Ok(None)
     }
 
-    /// What is here already is taken as it is: a deadline and a judgement for each event cost as much as the event.
+    /// Events that have already arrived skip the deadline, which would cost as much as the event itself.
     async fn next_event(&mut self) -> Result<Option<eventstore::ResolvedEvent>, EventStoreError> {
         let mut next = pin!(self.events.next());
         match poll!(next.as_mut()) {
@@ -104,7 +106,6 @@ impl RecordReader {
     }
 }
 
-/// Events of one stream, in order.
 pub(super) async fn read_stream(
     supervisor: &Arc<Supervisor>,
     name: &StreamName,
@@ -114,7 +115,7 @@ pub(super) async fn read_stream(
     let Some(reading) = opened.map_err(EventStoreError::into_read)? else {
         return Ok(stream::empty().boxed());
     };
-    // Boxed: the state is moved with each event, and it is large.
+    // Boxed, because the large state moves with each event.
     let events = stream::try_unfold(Box::new(reading), |mut reading| async {
         let next = next_of_stream(&mut reading).await?;
         Ok(next.map(|event| (event, reading)))
@@ -122,7 +123,7 @@ pub(super) async fn read_stream(
     Ok(events.boxed())
 }
 
-/// None where the stream does not exist.
+/// `None` if the stream does not exist.
 async fn stream_from(
     supervisor: &Arc<Supervisor>,
     name: &StreamName,
@@ -148,7 +149,7 @@ async fn next_of_stream(reading: &mut RecordReader) -> Result<Option<RecordedEve
     loop {
         let resolved = match reading.next_event().await {
             Ok(Some(resolved)) => resolved,
-            // That a stream does not exist is said by the first message.
+            // The first message reports that a stream does not exist.
             Ok(None) | Err(EventStoreError::Client(eventstore::Error::ResourceNotFound)) => return Ok(None),
             Err(error) => return Err(error.into_read()),
         };
@@ -159,7 +160,7 @@ async fn next_of_stream(reading: &mut RecordReader) -> Result<Option<RecordedEve
     }
 }
 
-/// Position of one event of a stream; none where it is not there.
+/// Position of one event of a stream, `None` if it does not exist.
 pub(super) async fn position_of(
     supervisor: &Supervisor,
     name: &StreamName,
@@ -177,7 +178,6 @@ pub(super) async fn position_of(
     Ok(event.map(|event| position(&event)))
 }
 
-/// All events after a position that pass the filter, up to the head at the time of the call.
 pub(super) async fn read_all(
     supervisor: &Arc<Supervisor>,
     own: &KnownHead,
@@ -197,7 +197,8 @@ pub(super) async fn read_all(
     Ok(events.boxed())
 }
 
-/// Position of Daybook's last event. A server that writes much of its own is searched only back to the last one known.
+/// Position of Daybook's last event. The search goes back to the last known one, past the server's own
+/// records.
 pub(super) async fn head(supervisor: &Supervisor, own: &KnownHead) -> Result<Position, EventStoreError> {
     let floor = own.get();
     let is_wanted = |record: &Record| record.event.is_some() || record.position <= floor;
@@ -206,7 +207,7 @@ pub(super) async fn head(supervisor: &Supervisor, own: &KnownHead) -> Result<Pos
     Ok(found)
 }
 
-/// Position of whatever the server wrote last. Cheaper than `head` where the server itself has written since.
+/// Position of the server's last record. Cheaper than `head` if the server has written records of its own.
 pub(super) async fn raw_head(supervisor: &Supervisor) -> Result<Position, EventStoreError> {
     last_record(supervisor, 1, |_| true).await
 }

@@ -1,21 +1,21 @@
-//! Events as the client brings them, and as the port hands them on.
+//! Conversion of the client's events into those of the port.
 
 use eventstore::ResolvedEvent;
 
 use crate::port::{EventId, Position, ReadError, RecordedEvent, Revision, StreamName};
 
-/// What the server's log holds at a position: an event of Daybook's, or something that is none of its business.
+/// A record of the server's log: an event of Daybook or something else.
 pub(super) struct Record {
     pub(super) position: Position,
-    /// None for the server's own events and for streams of others.
+    /// `None` for the server's own events and for streams of other programs.
     pub(super) event: Option<RecordedEvent>,
 }
 
-/// The server's own streams and types of events begin with this.
+/// Prefix of the server's own streams and event types.
 const SYSTEM_MARK: char = '$';
 
 impl Record {
-    /// Takes what a read brought; `last` is the position before it, for the error.
+    /// Converts a record. `last` is the position before it, for the error.
     pub(super) fn read(resolved: ResolvedEvent, last: Position) -> Result<Option<Self>, ReadError> {
         let Some(event) = resolved.event.or(resolved.link) else { return Ok(None) };
         let corrupt = |source| ReadError::Corrupt { position: last, source };

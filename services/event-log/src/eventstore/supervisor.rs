@@ -1,7 +1,7 @@
-//! One client at a time, watched: every operation has a deadline, and a client that is dead or in trouble is replaced.
+//! Owns one client at a time: gives each operation a deadline and replaces a client that fails.
 //!
-//! A client of the crate is dead for good once a connect has failed, and it stays with a node that has gone. Nothing of that
-//! may reach whoever books, so nobody else holds a client for longer than one operation.
+//! A client of the crate never recovers from a failed connect, and it keeps using a node that is gone.
+//! Callers must not notice, so nobody else holds a client for longer than one operation.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,12 @@ use super::connection_string::ConnectionString;
 use super::error::{EventStoreError, Health};
 use super::nodelay::NoDelay;
 
-/// Longest time for one operation's answer, or for the next event of a read.
+/// Time limit for an operation's answer, or for the next event of a read.
 pub const OPERATION_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Failures in a row after which a client that might recover is replaced.
+/// Consecutive failures after which a client that might recover is replaced.
 const FAILURES_BEFORE_REPLACEMENT: u32 = 3;
 
-/// Keeps a working client.
 pub(super) struct Supervisor {
     settings: ClientSettings,
     current: Mutex<Current>,
@@ -29,21 +28,21 @@ pub(super) struct Supervisor {
 
 struct Current {
     client: Client,
-    /// Tells this client from the one before and the one after.
+    /// Distinguishes this client from earlier and later ones.
     number: u64,
     failures: u32,
-    /// Whether it was ever answered.
+    /// Whether it ever got an answer.
     has_worked: bool,
 }
 
-/// A client for one operation, and which one it is.
+/// A client for one operation, with its number.
 pub(super) struct ClientHandle {
     pub(super) client: Client,
     number: u64,
 }
 
 impl Supervisor {
-    /// Has to be called on a Tokio runtime.
+    /// Must be called inside a Tokio runtime.
     pub(super) fn new(address: ConnectionString) -> Result<Self, EventStoreError> {
         let settings = address.into_settings();
         let nodelay = NoDelay::start(&settings);
@@ -52,7 +51,7 @@ impl Supervisor {
         Ok(Self { settings, current, replaced: AtomicU64::new(0), nodelay })
     }
 
-    /// How many clients were replaced.
+    /// Number of clients replaced so far.
     pub(super) fn replaced(&self) -> u64 {
         self.replaced.load(Ordering::Relaxed)
     }
@@ -63,13 +62,13 @@ impl Supervisor {
         current.has_worked && current.failures == 0
     }
 
-    /// The client of the moment.
+    /// The current client.
     pub(super) fn client(&self) -> ClientHandle {
         let current = self.lock();
         ClientHandle { client: current.client.clone(), number: current.number }
     }
 
-    /// Has one operation done within its deadline, and draws conclusions about the client.
+    /// Runs one operation within its deadline and records the client's health.
     pub(super) async fn run<T, F>(
         &self,
         handle: &ClientHandle,
@@ -84,7 +83,7 @@ impl Supervisor {
         outcome
     }
 
-    /// Waits for an answer of a client, and draws conclusions about it.
+    /// Waits for an answer within the deadline and records the client's health.
     pub(super) async fn observe<T>(
         &self,
         handle: &ClientHandle,
@@ -121,7 +120,7 @@ impl Supervisor {
     fn failed(&self, handle: &ClientHandle, health: Health) {
         let mut current = self.lock();
         if current.number != handle.number {
-            // Of a client that was replaced already.
+            // Its client has already been replaced.
             return;
         }
         current.failures += 1;
@@ -131,18 +130,18 @@ impl Supervisor {
         match Client::new(self.settings.clone()) {
             Ok(client) => {
                 if current.has_worked {
-                    // Told once an outage, not once an attempt.
-                    tracing::warn!("EventStoreDB does not answer; its client is replaced until one does");
+                    // Logged once per outage, not once per attempt.
+                    tracing::warn!("EventStoreDB does not answer; Daybook reconnects until it does");
                 }
                 *current = Current { client, number: current.number + 1, failures: 0, has_worked: false };
                 self.replaced.fetch_add(1, Ordering::Relaxed);
             }
-            // The old one is kept, and the next failure tries again.
-            Err(error) => tracing::warn!(%error, "a new client of EventStoreDB could not be made"),
+            // Keeps the old one. The next failure tries again.
+            Err(error) => tracing::warn!(%error, "a new EventStoreDB client could not be created"),
         }
     }
 
-    /// Nothing is half done where a holder panicked: each change is one step.
+    /// A poisoned lock is safe to use: every change is one step.
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }

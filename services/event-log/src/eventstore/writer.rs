@@ -1,5 +1,5 @@
-//! Appending, with an answer that holds: an append whose answer was lost is sent again with the same ids at the same place,
-//! which the server answers as it did the first time.
+//! Appends, with a definite result: an append that got no answer is sent again with the same ids at the same
+//! place, and the server answers it as it did the first time.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::port::{
     AppendError, Appended, Expected, MAX_APPEND_BYTES, NewEvent, Position, Revision, StreamName,
 };
 
-/// Longest time in which an append whose answer was lost is sent again before it is reported as unknown.
+/// How long an append without an answer is retried before it is reported as unknown.
 pub const APPEND_DEADLINE: Duration = Duration::from_secs(15);
 
-/// Longest time that an append waits for a server that takes it: an election takes a few seconds.
+/// How long an append waits for a node that accepts it: an election takes a few seconds.
 pub const RECONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Appends, trying again until it is known what became of it or patience ends.
+/// Appends, with retries until the result is known or the time is up.
 pub(super) async fn append(
     supervisor: &Supervisor,
     stream: &StreamName,
@@ -83,15 +83,15 @@ async fn append_once(
     supervisor.run(&handle, async move |client| client.append_to_stream(name, &options, events).await).await
 }
 
-/// The id makes it idempotent; the payload's bytes stay as they are, and are marked as JSON.
+/// The id makes the append idempotent. The payload's bytes stay unchanged and are marked as JSON.
 fn event_data(event: &NewEvent) -> Result<EventData, serde_json::Error> {
     let payload: &RawValue = serde_json::from_slice(&event.payload)?;
     let data = EventData::json(event.event_type.as_str(), &payload)?;
     Ok(data.metadata(event.metadata.clone()).id(event.id.0))
 }
 
-/// Where an append stands. The server tells where it ended in its files, which for several events need not be the position
-/// of the last: that is looked up.
+/// Where an append was recorded. For several events, the position that the server reports need not be that of
+/// the last one, so it is looked up.
 async fn appended(
     supervisor: &Supervisor,
     stream: &StreamName,

@@ -1,6 +1,6 @@
-//! A verified file held against a log: whether both are one history, event by event and to the last byte.
+//! Comparison of a verified file with a log: whether both hold the same events, byte for byte.
 //!
-//! Nothing here appends, and nothing tells what an event says.
+//! It never appends, and no result contains text from an event.
 
 use std::io::{BufRead, Seek};
 
@@ -13,34 +13,34 @@ use super::verify::Verified;
 use super::{Progress, report_and_yield};
 use crate::port::{EventLog, Filter, Position};
 
-/// What holding a file against a log came to.
+/// Result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Compared {
-    /// Events that are the same in both, from the first one on.
+    /// Equal events, from the first one on.
     pub events: u64,
-    /// Position in the log of the last of them; [`Position::START`] where there is none.
+    /// Position in the log of the last equal event, or [`Position::START`].
     pub position: Position,
-    /// Where they part; none where both hold the same.
+    /// First difference, or `None` if file and log are equal.
     pub difference: Option<Difference>,
 }
 
-/// Where a file and a log part.
+/// First difference between a file and a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
-    /// They have different events at the same place.
+    /// The events at the same place differ.
     Other {
         /// Line of the file, from 1.
         line: u64,
         /// Position in the log.
         position: Position,
     },
-    /// The log has events that the file has not.
+    /// The log has events after the end of the file.
     LogGoesOn {
         /// Position of the first of them.
         position: Position,
     },
-    /// The file has events that the log has not.
+    /// The file has events after the end of the log.
     LogEnds {
         /// Line of the first of them.
         line: u64,
@@ -48,10 +48,10 @@ pub enum Difference {
 }
 
 impl<R: BufRead + Seek> Verified<R> {
-    /// Holds the file against a log that nobody writes to meanwhile.
+    /// Compares the file with a log that nobody writes to meanwhile.
     ///
     /// # Errors
-    /// When either cannot be read, or the file has changed since it was verified.
+    /// If either cannot be read, or the file has changed since it was verified.
     pub async fn compare(
         self,
         log: &dyn EventLog,
@@ -72,8 +72,8 @@ impl<R: BufRead + Seek> Verified<R> {
     }
 }
 
-/// Goes through a log and a file side by side, for as long as the log has events and they are the same. Where the log ends
-/// first, the reader stands at what it lacks.
+/// Compares event by event until the log ends or an event differs. If the log ends first, the reader is at
+/// the first event that the log lacks.
 pub(super) async fn compare_events<R: BufRead + Seek>(
     log: &dyn EventLog,
     reader: &mut Reader<R>,
@@ -85,7 +85,7 @@ pub(super) async fn compare_events<R: BufRead + Seek>(
         let position = recorded.position;
         compared.difference = match reader.next()? {
             None => Some(Difference::LogGoesOn { position }),
-            Some(portable) if !portable.is(&recorded) => {
+            Some(portable) if !portable.matches(&recorded) => {
                 Some(Difference::Other { line: portable.line, position })
             }
             Some(_) => None,

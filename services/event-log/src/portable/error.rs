@@ -1,4 +1,4 @@
-//! What can go wrong with a file of events and with its way. Nothing here holds, or may show, what an event says.
+//! Errors of exports, of files and of imports. None contains text from an event.
 
 use std::io;
 
@@ -14,142 +14,141 @@ pub enum ExportError {
     /// The file could not be written.
     #[error("the export could not be written")]
     Write(#[source] io::Error),
-    /// An event that Daybook has not written: its JSON has line breaks, blanks around it, or is none.
+    /// Another program wrote the event: its JSON has line breaks or surrounding white space, or is not JSON.
     #[error(
-        "the event at position {position} is not JSON on one line, as Daybook writes it; no export can hold it"
+        "the event at position {position} is not one-line JSON as Daybook writes it, so it cannot be exported"
     )]
     NotOneLine {
-        /// Where it stands.
+        /// Of the event.
         position: Position,
     },
 }
 
-/// Why a file is not taken. Nothing was appended.
+/// Why a file is refused. Nothing was appended.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It could not be read.
+    /// Reading failed.
     #[error("the file could not be read")]
     Read(#[source] io::Error),
-    /// It does not begin as an export does.
-    #[error("this is no export of an event log: its first line does not say so")]
+    /// It does not start like an export.
+    #[error("this is not an export of an event log: its first line is missing or different")]
     NotAnExport,
-    /// Its form is newer than this release.
+    /// Its format is newer than this release.
     #[error(
-        "the file has form {version}, this release reads {FORMAT_VERSION}; use the release that wrote it"
+        "the file has format {version}, but this release reads format {FORMAT_VERSION}; use the release that wrote it"
     )]
     NewerForm {
-        /// The version that its first line names.
+        /// Version in its first line.
         version: u32,
     },
-    /// It does not end as an export does.
-    #[error("the file is cut short: its last line is not that of a whole export; copy or export it again")]
+    /// It does not end like an export.
+    #[error("the file is cut short: the last line of an export is missing; copy or export it again")]
     CutShort,
-    /// Its bytes are not those that were written.
+    /// Its checksum or its number of events does not match.
     #[error(
-        "the file was changed after it was written: its last line does not fit the others; copy or export it again"
+        "the file was changed after it was written: its checksum does not match; copy or export it again"
     )]
     Changed,
-    /// It is as it was written, and one of its events cannot be taken.
+    /// The file is intact, but one of its events cannot be imported.
     #[error("line {number} of the file cannot be imported")]
     Line {
         /// From 1.
         number: u64,
-        /// What is wrong with it.
+        /// The fault in that line.
         #[source]
         fault: LineFault,
     },
 }
 
-/// Why an event of a file cannot be taken.
+/// Why an event of a file cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// The line is longer than that of any event.
-    #[error("it is longer than that of the largest event")]
+    /// The line is longer than the largest event.
+    #[error("it is longer than the largest event")]
     TooLong,
-    /// The line does not have the form of an event.
-    #[error("it does not have the form of an event, at or before column {column}")]
+    /// The line is not an event.
+    #[error("it is not a valid event, at or before column {column}")]
     Form {
-        /// In bytes, from 1; 0 where it is not known.
+        /// In bytes, from 1, or 0 if unknown.
         column: usize,
     },
     /// This release does not know the type.
     #[error("event type {event_type:?} is unknown to this release; use the release that wrote it")]
     UnknownType {
-        /// The name as it stands there.
+        /// Name in the file.
         event_type: Box<str>,
     },
-    /// An event is missing before it, or stands there twice.
-    #[error("{stream} has revision {found} where {due} is due")]
+    /// An event before it is missing or duplicated.
+    #[error("{stream} has revision {found}, but revision {due} is next")]
     Revision {
-        /// The stream.
+        /// Stream of the event.
         stream: StreamName,
-        /// The revision that is due.
+        /// Revision that would be next.
         due: Revision,
-        /// The one that stands there.
+        /// Revision in the file.
         found: Revision,
     },
-    /// Another event has the same id.
-    #[error("another event before it has the id {0}")]
+    /// An earlier event has the same id.
+    #[error("an earlier event has the same id {0}")]
     DuplicateId(EventId),
-    /// The event is larger than any log takes.
-    #[error("an event of {bytes} bytes is more than the {limit} that a log takes")]
+    /// The event is larger than any log accepts.
+    #[error("the event has {bytes} bytes, but a log accepts at most {limit}")]
     TooLarge {
-        /// Size of data and metadata.
+        /// Bytes of data and metadata.
         bytes: usize,
-        /// The most that is taken.
+        /// Upper bound, in bytes.
         limit: usize,
     },
 }
 
-/// Why a file was not imported, or not to its end. What was appended stays; the same import goes on after it.
+/// Why a file was not imported completely. Appended events stay, and the same import continues after them.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file cannot be taken.
+    /// The file is refused.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file is not the one that was checked.
-    #[error("the file was changed while it was imported; import it again, into an empty log")]
+    /// The file changed after it was verified.
+    #[error("the file changed during the import; import it again into an empty log")]
     ChangedMeanwhile,
-    /// The log holds something else. Nothing was appended.
+    /// The log holds other events. Nothing was appended.
     #[error(
-        "the event log is not empty, and what it holds is not the beginning of this file: its event at position \
-         {position} is not that of line {line}. Import into an empty log, or into one where an import of this very \
-         file was broken off"
+        "the event log holds other events than this file: its event at position {position} differs from line {line}. \
+         Import into an empty log, or into one where an import of this file was interrupted"
     )]
     OtherHistory {
-        /// The first event of the log that differs.
+        /// First event of the log that differs.
         position: Position,
-        /// Where the file has another.
+        /// Line of the file at that place.
         line: u64,
     },
-    /// The log holds all that the file does, and more. Nothing was appended.
+    /// The log holds the whole file and more. Nothing was appended.
     #[error(
-        "the event log holds all of this file and goes on after it, from position {position}: there is nothing to import"
+        "the event log already holds this file and continues after it, from position {position}: nothing to import"
     )]
     GoneOn {
-        /// The first event of the log that the file does not have.
+        /// First event that the file does not have.
         position: Position,
     },
-    /// What the log holds could not be compared with the file.
+    /// The log could not be read for the comparison.
     #[error("the event log could not be read")]
     Read(#[source] ReadError),
-    /// Somebody else appends to the log.
+    /// Another process appends to the log.
     #[error(
-        "somebody else wrote to the event log during the import, before line {line}: stop whatever uses it, and import \
-         again into an empty log"
+        "another process wrote to the event log during the import, before line {line}: stop it, and import again \
+         into an empty log"
     )]
     Disturbed {
-        /// The first event that was not appended.
+        /// First event that was not appended.
         line: u64,
     },
-    /// The log did not take some events.
+    /// The log did not accept some events.
     #[error(
-        "what stands from line {line} on could not be appended; the same import again goes on from there"
+        "the events from line {line} on could not be appended; run the same import again to continue there"
     )]
     Append {
-        /// The first event that is not known to stand.
+        /// First event that is not known to be recorded.
         line: u64,
-        /// Why.
+        /// Cause.
         #[source]
         source: AppendError,
     },

@@ -1,6 +1,6 @@
-//! The events of a verified file as a log gives them out, for whoever reckons with a history without a log.
+//! The events of a verified file, for code that works with a history without a log.
 //!
-//! Their positions are their places in the file, from 1: they mean nothing in any log.
+//! Positions are the places in the file, from 1. They mean nothing in any log.
 
 use std::io::{BufRead, Seek};
 
@@ -11,19 +11,19 @@ use super::reader::Reader;
 use super::verify::Verified;
 use crate::port::{Position, RecordedEvent};
 
-/// Goes through the events of a verified file. It ends with an error where the file has changed since it was verified, and
-/// after any error.
+/// Iterates over the events of a verified file. It ends after any error, such as a file that changed since it
+/// was verified.
 pub struct Events<R> {
-    /// None once it has ended.
+    /// `None` after the end.
     reader: Option<Reader<R>>,
     sha256: Checksum,
 }
 
 impl<R: BufRead + Seek> Verified<R> {
-    /// Its events, from the first to the last.
+    /// All events in order.
     ///
     /// # Errors
-    /// When the file cannot be read again from its beginning.
+    /// If the file cannot be read again from the start.
     pub fn events(self) -> Result<Events<R>, FileError> {
         Ok(Events { reader: Some(Reader::open(self.file)?), sha256: self.summary.sha256 })
     }
@@ -35,7 +35,7 @@ impl<R: BufRead + Seek> Iterator for Events<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.reader.as_mut()?;
         let next = match reader.next() {
-            Ok(Some(portable)) => Some(record(portable, reader.progress().events)),
+            Ok(Some(portable)) => Some(into_recorded(portable, reader.progress().events)),
             Ok(None) if reader.checksum() == self.sha256 => None,
             Ok(None) => Some(Err(FileError::Changed)),
             Err(error) => Some(Err(error)),
@@ -47,7 +47,7 @@ impl<R: BufRead + Seek> Iterator for Events<R> {
     }
 }
 
-fn record(portable: PortableEvent, place: u64) -> Result<RecordedEvent, FileError> {
+fn into_recorded(portable: PortableEvent, place: u64) -> Result<RecordedEvent, FileError> {
     let PortableEvent { line: _, stream, revision, event } = portable;
     let position = Position::new(place, place).map_err(|_| FileError::Changed)?;
     Ok(RecordedEvent {

@@ -1,4 +1,4 @@
-//! From a log into a file.
+//! Exports a log to a file.
 
 use std::io::Write;
 
@@ -10,22 +10,23 @@ use super::writer::Writer;
 use super::{Progress, Summary, report_and_yield};
 use crate::port::{EventLog, Filter, Position};
 
-/// What was exported.
+/// Result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exported {
-    /// What the file holds.
+    /// Contents of the file.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Position of its last event in the log that it came from; [`Position::START`] where there was none.
+    /// Position of the last exported event in the log, or [`Position::START`] if there was none.
     pub position: Position,
 }
 
-/// Writes all that a log holds at this moment. What is appended meanwhile is not in it.
+/// Writes all events up to the current head.
 ///
-/// The file is whole only once this has come to its end: then `out` was flushed, not more.
+/// The file is complete only when this returns; then `out` has been flushed, but not synced to disk.
 ///
 /// # Errors
-/// When the log cannot be read to its end, the file cannot be written, or Daybook has not written one of the events.
+/// If the log cannot be read to its end, the file cannot be written, or another program wrote one of the
+/// events.
 pub async fn export(
     log: &dyn EventLog,
     out: impl Write,
@@ -34,7 +35,7 @@ pub async fn export(
     write(log, None, out, report).await
 }
 
-/// The same up to a position of the log, whatever follows it there.
+/// Like [`export`], but only up to a position.
 ///
 /// # Errors
 /// As [`export`].

@@ -1,6 +1,6 @@
-//! Keeps account of what has come, to find what is missing, doubled or too large.
+//! Checks that the events of a file form a valid history: nothing missing, duplicated or too large.
 //!
-//! It keeps ids and ends of streams only, some 40 bytes an event.
+//! It keeps ids and the next revision of each stream, about 40 bytes per event.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use super::error::LineFault;
 use super::line::PortableEvent;
 use crate::port::{EventId, MAX_APPEND_BYTES, Revision, StreamName};
 
-/// What has come so far.
+/// The history so far.
 #[derive(Default)]
 pub(super) struct HistoryChecker {
     due: HashMap<StreamName, Revision>,
@@ -16,7 +16,7 @@ pub(super) struct HistoryChecker {
 }
 
 impl HistoryChecker {
-    /// Enters an event, or says why it cannot follow those before it.
+    /// Adds an event. Fails if it cannot follow the events before it.
     pub(super) fn record(&mut self, portable: &PortableEvent) -> Result<(), LineFault> {
         let PortableEvent { stream, revision: found, event, .. } = portable;
         let bytes = event.size_bytes();
@@ -37,7 +37,6 @@ impl HistoryChecker {
         Ok(())
     }
 
-    /// Streams that have come.
     pub(super) fn streams(&self) -> u64 {
         self.due.len() as u64
     }

@@ -1,5 +1,4 @@
-//! The lines of a file as they are written. Field names and their order are the format: they never change within a
-//! version.
+//! The lines of a file. Field names and their order are the format, and never change within a version.
 
 use std::borrow::Cow;
 
@@ -12,13 +11,12 @@ use super::error::LineFault;
 use crate::codec::EVENT_TYPES;
 use crate::port::{EventId, EventType, NewEvent, RecordedEvent, Revision, StreamName};
 
-/// The first line, as far as every version has it.
+/// The first line, with the field that all versions have.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) daybook_events: u32,
 }
 
-/// The last line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Trailer<'a> {
@@ -27,7 +25,7 @@ pub(super) struct Trailer<'a> {
     pub(super) sha256: Cow<'a, str>,
 }
 
-/// A line between them.
+/// An event.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EventLine<'a> {
@@ -44,8 +42,8 @@ pub(super) struct EventLine<'a> {
 }
 
 impl<'a> EventLine<'a> {
-    /// An event as a line holds it; none for one whose JSON would not come back byte for byte.
-    pub(super) fn of(event: &'a RecordedEvent) -> Option<Self> {
+    /// `None` for JSON that would not be restored byte for byte.
+    pub(super) fn from_event(event: &'a RecordedEvent) -> Option<Self> {
         Some(Self {
             stream: event.stream.as_str().into(),
             revision: event.revision,
@@ -57,13 +55,13 @@ impl<'a> EventLine<'a> {
     }
 }
 
-/// JSON without a line break in it and blanks around it.
+/// JSON without line breaks and without surrounding white space.
 fn one_line(json: &[u8]) -> Option<&RawValue> {
     let raw: &RawValue = serde_json::from_slice(json).ok()?;
     (raw.get().len() == json.len() && !json.contains(&b'\n')).then_some(raw)
 }
 
-/// An event of a file: what is to be appended, and where.
+/// An event of a file, with its stream and revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PortableEvent {
     /// From 1.
@@ -81,15 +79,15 @@ impl PortableEvent {
         let unknown = || LineFault::UnknownType { event_type: (&*read.event_type).into() };
         let event = NewEvent {
             id: EventId(read.id),
-            event_type: known_kind(&read.event_type).ok_or_else(unknown)?,
+            event_type: known_type(&read.event_type).ok_or_else(unknown)?,
             payload: Bytes::copy_from_slice(read.data.get().as_bytes()),
             metadata: Bytes::copy_from_slice(read.metadata.get().as_bytes()),
         };
         Ok(Self { line, stream, revision: read.revision, event })
     }
 
-    /// Whether a log holds this event, to the last byte, wherever it stands in its order.
-    pub(super) fn is(&self, recorded: &RecordedEvent) -> bool {
+    /// Whether both are the same event, byte for byte. Positions do not count.
+    pub(super) fn matches(&self, recorded: &RecordedEvent) -> bool {
         self.stream == recorded.stream
             && self.revision == recorded.revision
             && self.event.id == recorded.id
@@ -99,6 +97,6 @@ impl PortableEvent {
     }
 }
 
-fn known_kind(name: &str) -> Option<EventType> {
+fn known_type(name: &str) -> Option<EventType> {
     EVENT_TYPES.iter().map(|known| known.event_type).find(|event_type| event_type.as_str() == name)
 }

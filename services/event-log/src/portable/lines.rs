@@ -1,6 +1,6 @@
-//! Cuts a file into lines, tells the last one from the others, and sums up what is before it.
+//! Splits a file into lines, finds the last one, and hashes everything before it.
 //!
-//! It must never keep more than one line, and no line longer than [`MAX_LINE_BYTES`].
+//! It keeps one line at a time, and none longer than [`MAX_LINE_BYTES`].
 
 use std::io::{BufRead, Read};
 
@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use super::error::{FileError, LineFault};
 use super::{Checksum, MAX_LINE_BYTES};
 
-/// The lines of a file.
 pub(super) struct Lines<R> {
     source: R,
     hash: Sha256,
@@ -18,21 +17,20 @@ pub(super) struct Lines<R> {
     line: Vec<u8>,
 }
 
-/// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineKind {
-    /// There are more after it. It is summed up.
+    /// A line that others follow. It is part of the checksum.
     Body,
-    /// It is the last. It is not summed up.
+    /// The last line. It is not part of the checksum.
     Trailer,
 }
 
 impl<R: BufRead> Lines<R> {
-    pub(super) fn of(source: R) -> Self {
+    pub(super) fn new(source: R) -> Self {
         Self { source, hash: Sha256::new(), bytes: 0, number: 0, line: Vec::new() }
     }
 
-    /// Goes on to the next line. At the end of the file, what is left is an empty last line.
+    /// Reads the next line. At the end of the file, this is an empty last line.
     pub(super) fn advance(&mut self) -> Result<LineKind, FileError> {
         self.line.clear();
         self.number += 1;
@@ -46,27 +44,27 @@ impl<R: BufRead> Lines<R> {
         Ok(LineKind::Body)
     }
 
-    /// The text of the line; none where its end was not reached.
+    /// The line, or `None` if its end was not reached.
     pub(super) fn text(&self) -> Option<&[u8]> {
         self.line.strip_suffix(b"\n")
     }
 
-    /// What to say of a line whose end was not reached.
+    /// The error for a line without an end.
     pub(super) const fn too_long(&self) -> FileError {
         FileError::Line { number: self.number, fault: LineFault::TooLong }
     }
 
-    /// The line's number, from 1.
+    /// From 1.
     pub(super) const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Bytes up to the end of the line.
+    /// Offset of the end of the line.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Of all bytes before the last line, once that is reached.
+    /// Checksum of everything before the last line, once that is reached.
     pub(super) fn checksum(&self) -> Checksum {
         Checksum::of(&self.hash)
     }

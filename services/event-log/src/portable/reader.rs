@@ -1,6 +1,6 @@
-//! Reads a file event by event, and compares its last line with what came before it.
+//! Reads a file event by event and checks its last line.
 //!
-//! It must never give out that a file has ended before its last line was found sound.
+//! It must never report the end of a file before it has found the last line valid.
 
 use std::io::{BufRead, Seek, SeekFrom};
 
@@ -10,17 +10,16 @@ use super::lines::{LineKind, Lines};
 use super::{Checksum, FORMAT_VERSION, HEADER, Progress};
 use crate::port::Position;
 
-/// A file that is being read.
 pub(super) struct Reader<R> {
     lines: Lines<R>,
     events: u64,
 }
 
 impl<R: BufRead + Seek> Reader<R> {
-    /// Reads the first line of a file, from its beginning.
+    /// Reads the first line of a file.
     pub(super) fn open(mut source: R) -> Result<Self, FileError> {
         source.seek(SeekFrom::Start(0)).map_err(FileError::Read)?;
-        let mut lines = Lines::of(source);
+        let mut lines = Lines::new(source);
         let kind = lines.advance()?;
         let header = lines.text().ok_or(FileError::NotAnExport)?;
         if header != HEADER.as_bytes() {
@@ -32,8 +31,8 @@ impl<R: BufRead + Seek> Reader<R> {
         }
     }
 
-    /// The next event; none at the end of a file that is whole. After the error of a line, the next call goes on with the
-    /// line after it.
+    /// The next event, or `None` at the end of a complete file. After an error in one line, the next call
+    /// continues with the following line.
     pub(super) fn next(&mut self) -> Result<Option<PortableEvent>, FileError> {
         match self.lines.advance()? {
             LineKind::Trailer => self.check_end().map(|()| None),
@@ -42,7 +41,7 @@ impl<R: BufRead + Seek> Reader<R> {
     }
 
     fn read_event(&mut self) -> Result<PortableEvent, FileError> {
-        // A line that this release cannot read is an event as well: the last line counts it.
+        // An unreadable line counts as an event, as it does in the trailer.
         self.events += 1;
         let number = self.lines.number();
         let text = self.lines.text().ok_or_else(|| self.lines.too_long())?;
@@ -60,13 +59,13 @@ impl<R: BufRead + Seek> Reader<R> {
         Progress { events: self.events, bytes: self.lines.bytes(), position: Position::START }
     }
 
-    /// Of all bytes before the last line, once that is reached.
+    /// Checksum of everything before the last line, once that is reached.
     pub(super) fn checksum(&self) -> Checksum {
         self.lines.checksum()
     }
 }
 
-/// What a first line that is not ours says.
+/// The error for a first line other than ours.
 fn describe_header(line: &[u8]) -> FileError {
     match serde_json::from_slice(line) {
         Ok(Header { daybook_events: version }) if version > FORMAT_VERSION => {

@@ -1,5 +1,5 @@
-//! The form of a file, byte for byte, and what becomes of any history on its way through one. Real logs are in the tests
-//! of the whole; here is the one in memory, which keeps every byte.
+//! The format of a file, byte for byte, and round trips of histories through files. These tests use the log
+//! in memory; the contract tests of the workspace use all adapters.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -47,7 +47,7 @@ async fn imported(file: &[u8]) -> Result<MemoryLog, ImportError> {
 }
 
 #[tokio::test]
-async fn the_form_of_a_file_is_this_for_ever() {
+async fn the_format_of_a_file_never_changes() {
     let log = MemoryLog::new();
     let set = EventType::named("ClinicHoursSet");
     append(&log, StreamName::hours(), event(1, set, r#"{"slots": [], "name":"월요일\n"}"#)).await;
@@ -66,7 +66,7 @@ async fn the_form_of_a_file_is_this_for_ever() {
 }
 
 #[tokio::test]
-async fn an_empty_log_has_a_file_and_comes_back_empty() {
+async fn an_empty_log_is_exported_and_imported() {
     let file = exported(&MemoryLog::new()).await;
     let verified = verify(Cursor::new(&file), &ignore).await.unwrap();
     let Summary { events, streams, bytes, .. } = verified.summary().clone();
@@ -76,7 +76,7 @@ async fn an_empty_log_has_a_file_and_comes_back_empty() {
 }
 
 #[tokio::test]
-async fn an_export_up_to_a_position_is_what_the_whole_one_was_then() {
+async fn an_export_up_to_a_position_equals_the_export_made_then() {
     let (log, event_type) = (MemoryLog::new(), EVENT_TYPES[0].event_type);
     append(&log, StreamName::hours(), event(1, event_type, "1")).await;
     append(&log, StreamName::catalog(), event(2, event_type, "2")).await;
@@ -89,7 +89,7 @@ async fn an_export_up_to_a_position_is_what_the_whole_one_was_then() {
 }
 
 #[tokio::test]
-async fn a_file_and_a_log_are_the_same_or_it_is_told_where_they_part() {
+async fn a_comparison_finds_where_a_file_and_a_log_differ() {
     let event_type = EVENT_TYPES[0].event_type;
     let log = async |payloads: &[&str]| {
         let log = MemoryLog::new();
@@ -118,7 +118,7 @@ async fn a_file_and_a_log_are_the_same_or_it_is_told_where_they_part() {
 }
 
 #[tokio::test]
-async fn json_that_would_not_come_back_byte_for_byte_is_not_exported() {
+async fn json_that_would_not_be_restored_byte_for_byte_is_not_exported() {
     for payload in ["{\n}", "{\r\n}", "[1,\n2]"] {
         let log = MemoryLog::new();
         append(&log, StreamName::hours(), event(1, EVENT_TYPES[0].event_type, payload)).await;
@@ -128,12 +128,12 @@ async fn json_that_would_not_come_back_byte_for_byte_is_not_exported() {
 }
 
 #[tokio::test]
-async fn what_is_no_export_or_a_newer_one_is_told_apart() {
+async fn other_files_and_newer_exports_are_refused() {
     let faults = [
-        ("", "no export"),
-        ("patient_name,phone\n", "no export"),
-        ("{\"daybook_events\":0}\n", "no export"),
-        ("{\"daybook_events\":2,\"by\":\"zstd\"}\n", "form 2"),
+        ("", "not an export"),
+        ("patient_name,phone\n", "not an export"),
+        ("{\"daybook_events\":0}\n", "not an export"),
+        ("{\"daybook_events\":2,\"by\":\"zstd\"}\n", "format 2"),
         ("{\"daybook_events\":1}\n", "cut short"),
         ("{\"daybook_events\":1}\n\n", "cut short"),
     ];
@@ -144,13 +144,13 @@ async fn what_is_no_export_or_a_newer_one_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_line_without_an_end_takes_no_more_room_than_the_longest() {
+async fn a_line_without_an_end_uses_no_more_memory_than_the_longest_line() {
     let file = format!("{HEADER}\n{}\n", "x".repeat(3 * MAX_LINE_BYTES));
     let refused = verify(Cursor::new(file), &ignore).await.unwrap_err();
     assert!(matches!(refused, FileError::CutShort), "{refused}");
 }
 
-/// A file that is whole, of whatever lines.
+/// A complete file with these lines.
 fn sealed(lines: &[String]) -> String {
     let before: String = [HEADER.to_owned()].iter().chain(lines).map(|line| format!("{line}\n")).collect();
     let sum = Checksum::of(&Sha256::new().chain_update(&before));
@@ -165,19 +165,19 @@ fn line(stream: &str, revision: u64, id: u128, event_type: &str) -> String {
 }
 
 #[tokio::test]
-async fn of_a_whole_file_the_first_event_that_does_not_fit_is_named() {
+async fn the_first_invalid_event_of_a_complete_file_is_named() {
     let (event_type, first) = ("TimeClosed", line("hours-main", 0, 1, "TimeClosed"));
     let large = line("hours-main", 1, 2, event_type)
         .replace(r#""data":{}"#, &format!("\"data\":\"{}\"", "x".repeat(MAX_APPEND_BYTES)));
     let cases = [
-        (line("hours-main", 2, 2, event_type), "revision 2 where 1 is due"),
-        (line("hours-main", 0, 2, event_type), "revision 0 where 1 is due"),
-        (line("catalog-main", 1, 2, event_type), "revision 1 where 0 is due"),
-        (line("hours-main", 1, 1, event_type), "has the id"),
+        (line("hours-main", 2, 2, event_type), "revision 2, but revision 1 is next"),
+        (line("hours-main", 0, 2, event_type), "revision 0, but revision 1 is next"),
+        (line("catalog-main", 1, 2, event_type), "revision 1, but revision 0 is next"),
+        (line("hours-main", 1, 1, event_type), "has the same id"),
         (line("hours-main", 1, 2, "TimeBent"), "\"TimeBent\" is unknown to this release"),
-        (line("hours-main", 1, 2, event_type).replace("hours", "$stats"), "form of an event"),
-        (line("hours-main", 1, 2, event_type).replace("data", "date"), "form of an event"),
-        (large, "more than the"),
+        (line("hours-main", 1, 2, event_type).replace("hours", "$stats"), "not a valid event"),
+        (line("hours-main", 1, 2, event_type).replace("data", "date"), "not a valid event"),
+        (large, "accepts at most"),
     ];
     for (wrong, words) in cases {
         let last = line("hours-main", 9, 9, event_type);
@@ -194,7 +194,7 @@ async fn of_a_whole_file_the_first_event_that_does_not_fit_is_named() {
 }
 
 #[tokio::test]
-async fn events_of_one_stream_go_in_appends_that_a_log_takes() {
+async fn events_of_one_stream_are_split_into_appends_that_a_log_accepts() {
     const EVENTS: usize = 2 * crate::port::MAX_APPEND_EVENTS + 5;
     let lines: Vec<String> =
         (0..EVENTS).map(|number| line("hours-main", number as u64, number as u128, "TimeClosed")).collect();
@@ -202,7 +202,7 @@ async fn events_of_one_stream_go_in_appends_that_a_log_takes() {
     assert_eq!(exported(&imported(file.as_bytes()).await.unwrap()).await, file.into_bytes());
 }
 
-/// Any JSON on one line, as long as its numbers and its blanks may be.
+/// Any JSON on one line, with long numbers and inner white space.
 fn json() -> impl Strategy<Value = String> {
     let text = any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap());
     let number = "-?[1-9][0-9]{0,30}(\\.[0-9]{1,20})?(e-?[0-9]{1,2})?";
@@ -214,7 +214,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_history_comes_back_byte_for_byte(
+    fn any_history_is_restored_byte_for_byte(
         history in prop::collection::vec((0_u32..4, 0..EVENT_TYPES.len(), json()), 0..40)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -229,7 +229,6 @@ proptest! {
         });
     }
 
-    /// Whatever is changed in it, a file is refused.
     #[test]
     fn a_file_with_one_other_byte_is_refused(at in any::<prop::sample::Index>(), other in any::<u8>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

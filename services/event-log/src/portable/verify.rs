@@ -1,4 +1,4 @@
-//! Reads a file through before anything of it is appended: whole, unchanged, and every event fit to follow those before.
+//! Verifies a whole file before any of it is appended: complete, unchanged, and a valid history.
 
 use std::io::{BufRead, Seek};
 
@@ -7,7 +7,7 @@ use super::history::HistoryChecker;
 use super::reader::Reader;
 use super::{Progress, Summary, report_and_yield};
 
-/// A file that is sound to its last byte. Only such a one can be imported.
+/// A verified file. No other file can be imported.
 #[derive(Debug)]
 pub struct Verified<R> {
     pub(super) file: R,
@@ -15,17 +15,17 @@ pub struct Verified<R> {
 }
 
 impl<R> Verified<R> {
-    /// What it holds.
+    /// Contents of the file.
     pub const fn summary(&self) -> &Summary {
         &self.summary
     }
 }
 
-/// Reads a file from its beginning to its end and checks all of it.
+/// Reads a file from start to end and checks all of it.
 ///
 /// # Errors
-/// The first fault of a file that is as it was written; of one that is not, that it is cut short or changed: what its
-/// lines say then means nothing.
+/// For an intact file, the first invalid line. For any other, that it is cut short or changed: then errors in
+/// its lines mean nothing.
 pub async fn verify<R: BufRead + Seek>(
     mut file: R,
     report: &dyn Fn(Progress),
@@ -34,7 +34,7 @@ pub async fn verify<R: BufRead + Seek>(
     let mut history = HistoryChecker::default();
     let mut first_fault = None;
     loop {
-        let entered = match reader.next() {
+        let checked = match reader.next() {
             Ok(None) => break,
             Ok(Some(event)) => {
                 history.record(&event).map_err(|fault| FileError::Line { number: event.line, fault })
@@ -42,7 +42,7 @@ pub async fn verify<R: BufRead + Seek>(
             Err(error @ FileError::Line { .. }) => Err(error),
             Err(error) => return Err(error),
         };
-        first_fault = first_fault.or(entered.err());
+        first_fault = first_fault.or(checked.err());
         report_and_yield(reader.progress(), report).await;
     }
     if let Some(fault) = first_fault {

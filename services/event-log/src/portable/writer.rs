@@ -1,6 +1,6 @@
-//! Writes a file line by line, and counts and sums up what it writes.
+//! Writes a file line by line, and counts and hashes what it writes.
 //!
-//! It must never write anything that does not come from the events: no time, no name of a place, no version of a program.
+//! It must never write anything that does not come from the events: no time, no path, no program version.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,7 +14,6 @@ use super::line::{EventLine, Trailer};
 use super::{Checksum, HEADER, Progress, Summary};
 use crate::port::{RecordedEvent, StreamName};
 
-/// A file that is being written.
 pub(super) struct Writer<W> {
     out: W,
     hash: Sha256,
@@ -37,10 +36,9 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Writes an event.
     pub(super) fn put(&mut self, event: &RecordedEvent) -> Result<(), ExportError> {
         let not_one_line = ExportError::NotOneLine { position: event.position };
-        let line = EventLine::of(event).ok_or(not_one_line)?;
+        let line = EventLine::from_event(event).ok_or(not_one_line)?;
         self.write_json(&line).and_then(|()| self.put_line()).map_err(ExportError::Write)?;
         self.progress.events += 1;
         self.progress.position = event.position;
@@ -54,7 +52,7 @@ impl<W: Write> Writer<W> {
         self.progress
     }
 
-    /// Writes the last line. The file is whole only then.
+    /// Writes the last line, which completes the file.
     pub(super) fn finish(mut self) -> io::Result<Summary> {
         let sha256 = Checksum::of(&self.hash);
         let events = self.progress.events;

@@ -1,10 +1,10 @@
-//! Systems on which a process cannot look at its own sockets without `unsafe`: nothing is changed.
+//! For systems on which a process cannot list its own sockets without `unsafe`: changes nothing.
 
 use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 
-/// Always says that it cannot be done.
+/// Always returns `Unsupported`.
 pub(super) fn enable_nodelay(_nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -1,8 +1,9 @@
-//! The sockets of this process, and `TCP_NODELAY` on those that lead to given addresses.
+//! Finds the sockets of this process that are connected to given addresses and turns on `TCP_NODELAY`.
 //!
-//! A socket is duplicated before it is looked at, so that what was looked at is what is changed, whatever its owner does
-//! meanwhile. The duplicate comes by a message of the process to itself (`SCM_RIGHTS`): containers allow that, unlike
-//! `pidfd_getfd`, and it needs no `unsafe`. It must never change another option, and keeps no duplicate.
+//! A socket is duplicated before it is inspected, so that the inspected socket is the one that is changed,
+//! even if its owner closes it meanwhile. The process sends the duplicate to itself (`SCM_RIGHTS`): unlike
+//! `pidfd_getfd`, containers allow that, and it needs no `unsafe`. It must never change another option, and
+//! it closes every duplicate.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,16 +18,16 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use rustix::net::sockopt::{set_tcp_nodelay, tcp_nodelay};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, getpeername, recvmsg};
 
-/// Where the system lists what a process has open.
+/// Lists the open descriptors of the process.
 const DESCRIPTORS: &str = "/proc/self/fd";
 
-/// Descriptors that one look goes through; about as many microseconds.
+/// Descriptors that one scan inspects, at about a microsecond each.
 const MAX_DESCRIPTORS: usize = 16_384;
 
-/// Turns the option on where it is off. Gives how many sockets that were.
+/// Turns the option on where it is off. Returns the number of sockets changed.
 ///
 /// # Errors
-/// When the system does not let a process look at its own sockets in this way.
+/// If the system does not let a process inspect its own sockets in this way.
 pub(super) fn enable_nodelay(nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
     let ends = UnixStream::pair()?;
     let mut changed = 0;
@@ -37,7 +38,7 @@ pub(super) fn enable_nodelay(nodes: &HashSet<SocketAddr>) -> io::Result<usize> {
     Ok(changed)
 }
 
-/// Sends a descriptor through a pair of sockets, and takes what comes out at the other end; none where it was closed since it
+/// Sends a descriptor through a pair of sockets and receives a duplicate. `None` if it was closed since it
 /// was listed.
 fn duplicate((here, there): &(UnixStream, UnixStream), number: i32) -> io::Result<Option<OwnedFd>> {
     let (data, rights) = ([IoSlice::new(&[0])], [number]);
@@ -70,13 +71,13 @@ fn socket_numbers() -> io::Result<impl Iterator<Item = i32>> {
     Ok(sockets.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
-/// What is no connected socket leads nowhere.
+/// A socket that is not connected leads nowhere.
 fn leads_to(socket: &OwnedFd, nodes: &HashSet<SocketAddr>) -> bool {
     let peer = getpeername(socket).ok().flatten().and_then(|peer| SocketAddr::try_from(peer).ok());
     peer.is_some_and(|peer| nodes.contains(&SocketAddr::new(peer.ip().to_canonical(), peer.port())))
 }
 
-/// Whether it was off and is on now. What is no TCP socket knows no such option.
+/// Whether the option was off and is on now. Sockets other than TCP do not have it.
 fn turn_on(socket: impl AsFd) -> bool {
     tcp_nodelay(&socket).is_ok_and(|is_on| !is_on) && set_tcp_nodelay(&socket, true).is_ok()
 }

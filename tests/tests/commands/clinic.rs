@@ -14,10 +14,10 @@ use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{
     Actor, ClinicZone, Event, Gender, ReservationId, RuleSet, Sealed, ServiceId, TreatmentType,
 };
+use daybook_event_log::postgres::{Options, migrate};
+use daybook_event_log::vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
+use daybook_event_log::{EventLog, Filter, Position, PostgresLog, Revision, StreamName, decode};
 use daybook_tests::postgres::TestDatabase;
-use dayschedule_event_log::postgres::{Options, migrate};
-use dayschedule_event_log::vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
-use dayschedule_event_log::{EventLog, Filter, Position, PostgresLog, Revision, StreamName, decode};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Config, NoTls};
 

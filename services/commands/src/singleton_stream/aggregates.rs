@@ -44,6 +44,10 @@ macro_rules! aggregate {
                 Self::evolve(self, event);
             }
 
+            #[allow(
+                clippy::needless_question_mark,
+                reason = "only the error of `ErasureLog` needs no conversion"
+            )]
             fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, CommandError> {
                 Ok(Self::decide(self, command)?)
             }

@@ -34,7 +34,7 @@ async fn contacts_are_set_and_changed_without_reaching_the_log() {
     let admin = &report["contacts"][0];
     assert_eq!((&admin["name"], &admin["reach"]), (&json!("Choi"), &json!("02-555-6666")));
     let text = clinic.run(&["migrate", "checklist", "contacts"]).await.unwrap().stdout;
-    assert!(text.contains("nas-2, shelf 3") && !text.contains("Not filled in"), "{text}");
+    assert!(text.contains("nas-2, shelf 3") && !text.contains("not filled in"), "{text}");
     let log = clinic.run(&["events", "tail", "--last", "1000"]).await.unwrap();
     assert_eq!(log.code, Some(0), "{log:?}");
     assert_eq!(log.stdout.matches("ChecklistItemDone").count(), 1, "{}", log.stdout);

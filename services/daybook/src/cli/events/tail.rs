@@ -31,10 +31,9 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let printed =
-        with_backend(settings, IfMissing::Refused, async |backend| print_log(&*backend.log, arguments).await)
-            .await;
-    printed.map(|()| Exit::Done)
+    with_backend(settings, IfMissing::Refused, async |backend| print_log(&*backend.log, arguments).await)
+        .await?;
+    Ok(Exit::Done)
 }
 
 async fn print_log(log: &dyn EventLog, arguments: &Arguments) -> anyhow::Result<()> {

@@ -41,11 +41,8 @@ fn parse_phase(text: &str) -> Result<RunbookPhase, String> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let checked = with_backend(settings, IfMissing::Refused, async |backend| {
-        check(settings, backend, &arguments).await
-    })
-    .await;
-    checked
+    with_backend(settings, IfMissing::Refused, async |backend| check(settings, backend, &arguments).await)
+        .await
 }
 
 /// Clap guarantees that one of them is given.

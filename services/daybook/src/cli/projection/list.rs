@@ -62,7 +62,7 @@ fn describe_retirement(record: &RetirementRecord, zone: ClinicZone) -> String {
         None => format!("Its tables are not dropped yet. Next: daybook projection retire {model}"),
     };
     format!(
-        "{generation} was retired at position {position}, {when} by {actor}: {}. Digest: {digest}.\n{rest}",
+        "{generation} was retired at position {position}, {when} by {actor}.\nReason: {}\nDigest: {digest}\n{rest}",
         record.reason
     )
 }

@@ -46,7 +46,7 @@ impl Reads {
     pub(crate) fn describe(&self) -> String {
         if let Some(ViewRetired { model, reason, .. }) = &self.retired {
             return format!(
-                "The dynamic view answers everybody. The {model} view is retired ({reason}).\n\
+                "The dynamic view answers everybody. The {model} view is retired.\nReason: {reason}\n\
                  Way back: daybook projection restore {model}"
             );
         }

@@ -101,7 +101,7 @@ impl Report {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{}", line.trim_end());
         };
-        put(&self.service.describe());
+        put(&wrap(&self.service.describe()));
         put(&wrap(&self.reads.describe()));
         put(&format!("Stage of the migration: {}. More: daybook migrate status", self.stage));
         put(&wrap(&describe_flags(self.flags)));

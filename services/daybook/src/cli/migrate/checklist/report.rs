@@ -73,9 +73,12 @@ impl Report {
         if !self.contacts_missing.is_empty() {
             let missing: Vec<&str> = self.contacts_missing.iter().map(|role| role.as_str()).collect();
             let how = how_to(ChecklistItem::ContactsFilled);
-            parts.push(format!("Not filled in: {}.\nNext: {how}", missing.join(", ")));
+            let missing = format!("Contacts not filled in: {}.\nNext: {how}", missing.join(", "));
+            parts.push(wrap(&missing));
         }
-        parts.push(format!("Emergency contacts:\n{}", self.contacts_table()));
+        if !self.contacts.is_empty() {
+            parts.push(format!("Emergency contacts:\n{}", self.contacts_table()));
+        }
         parts.join("\n\n")
     }
 

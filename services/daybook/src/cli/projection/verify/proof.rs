@@ -59,10 +59,7 @@ pub(super) async fn check(
 }
 
 async fn load_keys(settings: &Settings) -> anyhow::Result<Decryptor> {
-    let keys =
-        with_backend(settings, IfMissing::Refused, async |backend| Ok(backend.vault.load_all_keys().await?))
-            .await;
-    Ok(keys?)
+    with_backend(settings, IfMissing::Refused, async |backend| Ok(backend.vault.load_all_keys().await?)).await
 }
 
 async fn fold(

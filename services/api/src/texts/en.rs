@@ -35,9 +35,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::MethodNotAllowed => "This method is not allowed here. See the Allow header.",
         Code::PayloadTooLarge => "The request body is too large. The limit is {max_bytes} bytes.",
         Code::BodyTimeout => "The request body did not arrive in time. Please send it again.",
-        Code::InvalidJson => {
-            "The request body is not valid JSON, or a value has the wrong type. Please check it."
-        }
+        Code::InvalidJson => "The body is not valid JSON, or a value has the wrong type. Please check it.",
         Code::InvalidQuery => "The query string is not valid. Send each parameter once.",
         Code::InvalidHeader => "The {header} header is not valid. Correct it or leave it out.",
         Code::MissingFields => "Required fields are missing: {fields}.",
@@ -67,23 +65,17 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::DateTooFar => "Reservations can be made up to one year ahead. Please choose an earlier date.",
         Code::TimeInPast => "This time is in the past. Please choose a later one.",
         Code::NoClinicHours => "The clinic is closed on this day. Please choose another day.",
-        Code::OutsideClinicHours => "The clinic is closed at this time. Please choose another time.",
+        Code::OutsideClinicHours => "This time is outside clinic hours. Please choose another time.",
         Code::TimeSlotTooShort => TIME_SLOT_TOO_SHORT,
         Code::TimeSlotFull => "This time is fully booked. Please choose another time.",
-        Code::TimeSlotManuallyClosed => {
-            "The clinic is not available at this time. Please choose another time."
-        }
+        Code::TimeSlotManuallyClosed => "The clinic is closed at this time. Please choose another time.",
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "This service is fully booked on this day. Please choose another day.",
-        Code::DayScheduleFull => {
-            "No more reservations can be recorded on this day. Please choose another day."
-        }
+        Code::DayScheduleFull => "This day accepts no more reservations. Please choose another day.",
         Code::IdempotencyKeyReused => "This idempotency key belongs to another reservation. Use a new key.",
         Code::ReservationNotFound => "The reservation was not found. Please check its id.",
         Code::VersionMismatch => "Somebody else has changed the reservation. Please reload it and try again.",
-        Code::InvalidTransition => {
-            "The status cannot change from {from} to {to}. Please reload the reservation."
-        }
+        Code::InvalidTransition => "The status cannot change from {from} to {to}. Please reload.",
         Code::NotMovable => "The time of a reservation that is {status} cannot be changed. Please reload it.",
         Code::ClosureNotFound => "The closure was not found. Please check its id and date.",
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
@@ -92,7 +84,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::HoursOverlap => "The hours {first} and {second} overlap. Please correct the times.",
         Code::ForcedListFull => "The list of forced subjects is full. Release a subject first.",
         Code::ViewRetired => {
-            "The legacy view is retired. To bring it back, run `daybook projection restore legacy`."
+            "The legacy view is retired. To restore it, run `daybook projection restore legacy`."
         }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,

@@ -55,9 +55,9 @@ async fn pages(clinic: &Clinic) -> usize {
 async fn a_trial_with_little_memory_finds_what_one_with_much_does() {
     let clinic = Clinic::open().await.unwrap();
     live_through(&clinic, &mut Dice::new(35), 100).await;
-    let much = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let little = clinic.rebuild().within(NEXT_TO_NOTHING).try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let found = |trial: &daybook_projections::Trial| {
+    let much = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let little = clinic.rebuild().within(NEXT_TO_NOTHING).dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let found = |trial: &daybook_projections::DryRun| {
         let views = trial.views.iter().map(|view| (view.view, view.reservations, view.closures, view.digest));
         (trial.events, trial.position, views.collect::<Vec<_>>())
     };

@@ -121,7 +121,7 @@ async fn view(state: &State, model: ReadModel) -> Check {
 }
 
 fn judged(rule: LagRule, lag: Lag) -> Check {
-    let health = rule.judge(&lag);
+    let health = rule.evaluate(&lag);
     let keeping_up = KeepingUp {
         health,
         lag_seconds: lag.seconds,

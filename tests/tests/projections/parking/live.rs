@@ -7,7 +7,7 @@ use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use daybook_event_log::postgres::{PoolSize, create_pool};
-use daybook_projections::parked::{self, Mending};
+use daybook_projections::parked::{self, RetryScope};
 use daybook_projections::{ViewError, generation, leader};
 use daybook_tests::clinic::{Clinic, PATIENCE};
 use tokio::time::Instant;
@@ -70,7 +70,7 @@ async fn what_cannot_be_taken_in_waits_with_its_own_and_everybody_else_is_shown(
     }
     go_on_after_a_restart_and_a_takeover(&clinic, keeper, &booked, &found).await;
     let refused =
-        parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &Mending::All).await;
+        parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &RetryScope::All).await;
     assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
 }
 

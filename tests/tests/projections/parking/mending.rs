@@ -5,7 +5,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, Serv
 use daybook_domain::phone::Phone;
 use daybook_domain::{ReadModel, ServiceId};
 use daybook_projections::BlockingKey;
-use daybook_projections::parked::{self, Mended, Mending};
+use daybook_projections::parked::{self, RetryReport, RetryScope};
 use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -13,7 +13,7 @@ use super::damage::*;
 use crate::history::{Dice, live_through};
 
 /// As another process does it, beside the one that leads.
-async fn retry(clinic: &Clinic, which: Mending) -> Result<Vec<Mended>, ViewError> {
+async fn retry(clinic: &Clinic, which: RetryScope) -> Result<Vec<RetryReport>, ViewError> {
     parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &which).await
 }
 
@@ -34,17 +34,17 @@ async fn a_key_that_is_put_back_and_an_event_that_is_understood_again_bring_back
         clinic.settled().await.unwrap();
         assert!(!parked(&clinic).await.is_empty());
         let (rows, views) = (parked(&clinic).await, shown(&clinic).await);
-        let refused = retry(&clinic, Mending::All).await;
+        let refused = retry(&clinic, RetryScope::All).await;
         assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
         assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing was changed");
 
         key.put_back(&clinic).await;
-        let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
-        assert!(matches!(unknown, Err(ViewError::NotHeldUp(_))), "{unknown:?}");
-        let mended = retry(&clinic, Mending::One(BlockingKey::named(lost.as_str()))).await.unwrap();
+        let unknown = retry(&clinic, RetryScope::One(BlockingKey::named("nobody"))).await;
+        assert!(matches!(unknown, Err(ViewError::NotBlocked(_))), "{unknown:?}");
+        let mended = retry(&clinic, RetryScope::One(BlockingKey::named(lost.as_str()))).await.unwrap();
         assert_eq!(mended.len(), 2, "{mended:?}");
         rename(&clinic, position, &kind).await;
-        let mended = retry(&clinic, Mending::All).await.unwrap();
+        let mended = retry(&clinic, RetryScope::All).await.unwrap();
         assert!(mended.iter().all(|one| one.parked == 0), "{mended:?}");
         assert_eq!(parked(&clinic).await, []);
         change(&clinic, 2, &lost, ReservationChange::Confirm).await;
@@ -98,7 +98,7 @@ async fn who_was_forgotten_while_parked_does_not_come_back_and_what_was_booked_s
     for (position, kind) in broken.into_iter().zip(&kinds) {
         rename(&clinic, position, kind).await;
     }
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     for schema in ["legacy_1", "dynamic_1"] {
         let sql = format!(
@@ -130,7 +130,7 @@ async fn a_lost_key_that_comes_back_does_not_bring_back_who_was_forgotten_meanwh
     clinic.settled().await.unwrap();
     assert_eq!(positions(&parked(&clinic).await, "dynamic_1"), [position]);
     key.put_back(&clinic).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     let shown = format!("{:?}", shown(&clinic).await);
     assert!(shown.contains(first.as_str()) && !shown.contains("비밀"), "{shown}");
     assert_as_rebuilt(&clinic).await;
@@ -168,7 +168,7 @@ async fn forgetting_that_was_parked_erases_what_there_was_by_then() {
     };
     assert_eq!(erased().await, 1, "another patient's forgetting goes on");
     rename(&clinic, position, &kind).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     assert_eq!(erased().await, 2);
     assert!(ids(&clinic, ReadModel::Legacy).await.contains(back.as_str()));
     assert_as_rebuilt(&clinic).await;
@@ -219,7 +219,7 @@ async fn a_catalog_that_one_view_lacks_is_not_taken_from_the_other() {
     );
     assert!(found[0].cause.as_deref().unwrap().contains("SQLSTATE 23514"), "{found:?}");
     client.batch_execute("ALTER TABLE dynamic_1.services DROP CONSTRAINT cheap").await.unwrap();
-    let mended = retry(&clinic, Mending::All).await.unwrap();
+    let mended = retry(&clinic, RetryScope::All).await.unwrap();
     assert_eq!(mended.len(), 1, "{mended:?}");
     assert_eq!((durations().await, parked(&clinic).await), ([45, 45], vec![]));
     let keeper = Keeper::start(&clinic, "third");
@@ -277,7 +277,7 @@ async fn a_service_that_comes_late_brings_its_bookings_and_the_leader_knows_of_i
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     assert_eq!(verdict.differing, 1, "only the booking that one of them lacks: {verdict:?}");
     rename(&clinic, defined, &kind).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     // The leader has not seen the services that came by another process; it must not write the tables without them.
     rename_service("두피와 모발").await;
     clinic.settled().await.unwrap();

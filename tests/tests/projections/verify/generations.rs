@@ -2,7 +2,7 @@
 
 use daybook_domain::ReadModel;
 use daybook_projections::{
-    Comparison, Generation, GenerationState, Mode, Until, Verdict, ViewError, compare,
+    Comparison, Generation, GenerationState, Mode, PointInTime, Verdict, ViewError, compare,
 };
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -66,7 +66,7 @@ async fn a_generation_that_stays_behind_is_compared_with_the_past_of_the_other()
     }
     let past = clinic
         .rebuild()
-        .past(&[ReadModel::Dynamic], Until::Position(stays_at), &"then".parse().unwrap(), &|_| {})
+        .past(&[ReadModel::Dynamic], PointInTime::Position(stays_at), &"then".parse().unwrap(), &|_| {})
         .await
         .unwrap();
     let then: Generation = past.generations[0];

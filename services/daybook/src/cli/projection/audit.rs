@@ -8,7 +8,7 @@ use anyhow::ensure;
 use chrono::NaiveDate;
 use clap::Args;
 use daybook_domain::ReservationId;
-use daybook_projections::audit::{Audit, AuditProgress, MAX_PAGES, Repair, Repaired};
+use daybook_projections::audit::{Audit, AuditProgress, MAX_REPORTED_DAYS, Repair, Repaired};
 use daybook_projections::{Auditor, Generation, generation};
 
 use crate::exit::Exit;
@@ -119,7 +119,7 @@ async fn repair_all(
     for audit in &audits {
         let (generation, disagreeing) = (audit.generation, audit.disagreeing);
         ensure!(
-            disagreeing <= MAX_PAGES as u64,
+            disagreeing <= MAX_REPORTED_DAYS as u64,
             "{disagreeing} pages of {generation} do not agree, more than the {MAX_PAGES} that are repaired one by one; \
              `daybook projection rebuild {}` builds it anew",
             generation.model

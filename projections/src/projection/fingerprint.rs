@@ -42,20 +42,19 @@ pub(crate) fn golden() -> impl Iterator<Item = Golden> {
 /// An order in which a history is folded. Most of them occur in no log; a fold accepts every order.
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    RecordedEvent,
+    Recorded,
     Backwards,
     StreamByStream,
     LastStreamFirst,
 }
 
 impl Order {
-    const ALL: [Self; 4] =
-        [Self::RecordedEvent, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
+    const ALL: [Self; 4] = [Self::Recorded, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
 
     fn apply(self, recorded: &[RecordedEvent]) -> Vec<RecordedEvent> {
         let mut events = recorded.to_vec();
         match self {
-            Self::RecordedEvent => {}
+            Self::Recorded => {}
             Self::Backwards => events.reverse(),
             // Both sorts keep the order within a stream.
             Self::StreamByStream => events.sort_by(|a, b| a.stream.cmp(&b.stream)),
@@ -68,7 +67,7 @@ impl Order {
     /// value that a later event overwrites is seen too. In the other orders only the end result matters.
     const fn look_events(self) -> usize {
         match self {
-            Self::RecordedEvent => 1,
+            Self::Recorded => 1,
             Self::Backwards | Self::StreamByStream | Self::LastStreamFirst => usize::MAX,
         }
     }

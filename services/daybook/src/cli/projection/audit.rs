@@ -120,7 +120,7 @@ async fn repair_all(
         let (generation, disagreeing) = (audit.generation, audit.disagreeing);
         ensure!(
             disagreeing <= MAX_REPORTED_DAYS as u64,
-            "{disagreeing} pages of {generation} do not agree, more than the {MAX_PAGES} that are repaired one by one; \
+            "{disagreeing} pages of {generation} do not agree, more than the {MAX_REPORTED_DAYS} that are repaired one by one; \
              `daybook projection rebuild {}` builds it anew",
             generation.model
         );

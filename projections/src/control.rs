@@ -1,4 +1,4 @@
-//! What serves, who may write, and how far each view has come.
+//! Which generation is live, which process may write, and how far each view has come. It must not know rows or events.
 
 pub mod error;
 pub mod generation;

@@ -16,14 +16,15 @@ pub mod store;
 
 pub use compare::audit::{self, Auditor};
 pub use compare::verify::{
-    Checked, CheckedDetails, CheckedView, Comparison, Days, Declared, Difference, DifferingField, MAX_DAYS,
-    MAX_DIFFERENCES, Mode, Proof, ProofDay, ProofError, ProofView, SideValue, Verdict, WrittenBy,
-    check_proof, compare, prove, verify,
+    Checked, CheckedDetails, CheckedView, Comparison, Days, Declared, Difference, DifferingField,
+    GenerationValue, MAX_DAYS, MAX_DIFFERENCES, Mode, Proof, ProofDay, ProofError, ProofView, Verdict,
+    WrittenBy, check_proof, compare, prove, verify,
 };
 pub use control::error::{EventFault, ViewError, describe};
 pub use control::generation::{self, GenerationStatus};
 pub use control::ids::{
-    BlockingKey, Epoch, FOLD_VERSION, Generation, GenerationState, InvalidGeneration, LeftOut, Place,
+    BlockingKey, Epoch, EventPlace, FOLD_VERSION, Generation, GenerationState, InvalidGeneration,
+    SkippedPositions,
 };
 pub use control::leader::{self, Leader, Process, Role};
 pub use live::engine::{Batch, Batches, Engine};
@@ -44,9 +45,10 @@ pub use projection::change::ERASED;
 pub use read::lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use read::query;
 pub use read::router::{Route, Router};
-pub use read::snapshot::{DatabaseSummary, Held, Snapshot};
+pub use read::snapshot::{DatabaseSummary, Snapshot, ViewSummary};
 pub use read::views::{Serving, Views};
 pub use rebuild::{
-    DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
-    Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,
+    DEFAULT_MEMORY_BYTES, DryRun, DryRunView, FailingEvent, FailingEvents, GenerationName,
+    InvalidGenerationName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILING_EVENTS, PastReport, Phase,
+    PointInTime, Progress, Rebuild, RebuildReport,
 };

@@ -1,4 +1,5 @@
-//! Keeping the live views up: engine, projector, parked events.
+//! Keeping the live views up to date: the engine, the projector, parked events. It must not build or promote a
+//! generation.
 
 pub mod engine;
 pub mod parked;

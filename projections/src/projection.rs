@@ -1,4 +1,4 @@
-//! What an event does to a row. Pure: no SQL, no clock.
+//! What does an event do to a row? Pure functions of events and rows. No SQL and no clock belong here.
 
 pub(crate) mod blocked_keys;
 pub mod canonical;

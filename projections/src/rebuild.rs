@@ -1,20 +1,21 @@
-//! Rebuild: a new generation beside the live one, from the whole log.
+//! Rebuild: a new generation next to the live one, built from the whole log.
 //!
-//! The log is streamed and gathered in memory, reservation by reservation; the rows go by COPY into tables without keys and
-//! indexes, which follow; the new generation catches up, is compared with the other view at one position, and takes over in
-//! one row. Readers never see a half-built view, and a rebuild that fails leaves the live one alone.
+//! The log is read into memory, one history per reservation. The rows are copied into tables without keys and indexes,
+//! which are added afterwards. The new generation then catches up, is compared with the other view at one position, and
+//! goes live with an update of one row. Readers never see a half-built view, and a failed rebuild does not touch the
+//! live one.
 
-mod clock;
-mod culprit;
-mod intake;
+mod dry_run;
+mod failing_event;
 mod loading;
-mod memory;
+mod memory_budget;
 mod passes;
 mod past;
+mod phase_clock;
+mod progress_recorder;
 mod promotion;
-mod reading;
-mod record;
-mod trial;
+mod rebuild_interpreter;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,44 +41,44 @@ use crate::read::routing;
 use crate::store::published_schemas;
 use crate::store::tables::{self, Indexes};
 
-use clock::PhaseClock;
-pub use clock::{Listener, Phase, Progress};
-pub use intake::{Failing, Failings, MAX_FAILINGS};
-use memory::Memory;
-pub use memory::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
+pub use dry_run::{DryRun, DryRunView};
+use memory_budget::MemoryBudget;
+pub use memory_budget::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;
-pub use past::{InvalidName, Name, PastReport, Until};
-use reading::{Source, finished};
-use record::Record;
-pub use trial::{Trial, TrialView};
+pub use past::{GenerationName, InvalidGenerationName, PastReport, PointInTime};
+use phase_clock::PhaseClock;
+pub use phase_clock::{Listener, Phase, Progress};
+use progress_recorder::ProgressRecorder;
+pub use rebuild_interpreter::{FailingEvent, FailingEvents, MAX_FAILING_EVENTS};
+use replay::{ReplaySource, finished};
 
-/// Events of a batch while catching up, at most.
+/// Most events in a batch while catching up.
 const CATCH_UP_BATCH: usize = 1000;
 
-/// Rounds of catching up before the last one is done with the live views held still.
+/// Most rounds of catching up. The last round runs while the live views are locked.
 const MAX_CATCH_UP_ROUNDS: usize = 20;
 
-/// A rebuilt view that is behind by no more than this is promoted: the live views stand still for so few events.
+/// A rebuilt view that is at most this many events behind is promoted: the live views are locked only briefly.
 const SMALL_REST: usize = 100;
 
-/// How long a promotion waits for the live views to come to where the new generation stands.
+/// How long a promotion waits for the live views to reach the new generation's position.
 const LIVE_WAIT: Duration = Duration::from_secs(60);
 
-/// Generations of a view that are kept once they no longer serve, unless told otherwise.
+/// Former generations of a view that are kept by default.
 pub const KEEP: usize = 1;
 
-/// How long after it was replaced a generation may still be read, by requests that were on their way and by processes
-/// that have not seen the flip yet.
+/// How long a replaced generation may still be read: by requests in progress, and by processes that have not seen the
+/// promotion yet.
 pub const LAST_READERS: Duration = Duration::from_secs(30);
 
-/// How long a first start waits for the rebuild of another process, and how often it looks.
+/// How long a first start waits for another process's rebuild, and how often it checks.
 const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
 const OTHER_REBUILD_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a rebuild did.
+/// The result of a rebuild.
 #[derive(Debug, Clone, Serialize)]
 pub struct RebuildReport {
-    /// The generations that now serve.
+    /// The generations that are live now.
     pub generations: Vec<Generation>,
     /// Position at which they were promoted.
     pub position: Position,
@@ -85,13 +86,13 @@ pub struct RebuildReport {
     pub events: u64,
     /// Reservations in each.
     pub reservations: u64,
-    /// Digest of each view's facts.
+    /// Digest of each view's canonical reservations, by generation.
     pub digests: BTreeMap<String, Digest>,
     /// Whether it was compared with the other view.
     pub compared: bool,
     /// Seconds by phase.
     pub seconds: BTreeMap<&'static str, f64>,
-    /// Whether the plain-named views for people show the new generation already.
+    /// Whether the plain-named schemas already show the new generation.
     pub people_views_refreshed: bool,
 }
 
@@ -106,27 +107,27 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    /// A rebuild over a log and the views' database that keeps so many former generations of a view.
+    /// A rebuild over a log and the views' database. `keep` former generations of each view are kept.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, keep: usize) -> Self {
         Self { log, vault, pool, keep, memory_bytes: DEFAULT_MEMORY_BYTES }
     }
 
-    /// The same within so many bytes of memory. With less of it the log is read more often; it never fails for want of it.
+    /// Limits the memory. With less memory the log is read more often; too little memory never fails a rebuild.
     #[must_use]
     pub fn within(self, memory_bytes: usize) -> Self {
         Self { memory_bytes, ..self }
     }
 
-    /// Builds the views that have no live generation, as at the first start. Gives what it built. A view that is retired is
-    /// not missing.
+    /// Builds the views that have no live generation, as on first start, and returns what it built. A retired view does
+    /// not count as missing.
     ///
-    /// Where another process does so at the same time, waits for it.
+    /// If another process is rebuilding, this waits for it.
     pub async fn missing(&self) -> Result<Option<RebuildReport>, ViewError> {
         let since = Instant::now();
         loop {
             let (routing, _) = routing::read(&*self.log).await?;
             let live = generation::live(&self.client().await?).await?;
-            let is_live = |model: &ReadModel| live.iter().any(|standing| standing.generation.model == *model);
+            let is_live = |model: &ReadModel| live.iter().any(|status| status.generation.model == *model);
             let missing: Vec<ReadModel> = routing.in_use().filter(|model| !is_live(model)).collect();
             if missing.is_empty() {
                 return Ok(None);
@@ -140,7 +141,7 @@ impl Rebuild {
         }
     }
 
-    /// Drops what a rebuild left behind that was killed half-way. Does nothing where one is under way.
+    /// Drops the remains of a rebuild that was killed. Does nothing while a rebuild runs.
     pub async fn clean_up(&self) -> Result<(), ViewError> {
         match self.alone(self.sweep()).await {
             Err(ViewError::RebuildUnderWay) => Ok(()),
@@ -148,10 +149,10 @@ impl Rebuild {
         }
     }
 
-    /// Rebuilds views and lets them serve.
+    /// Rebuilds views and promotes them.
     ///
     /// # Errors
-    /// [`ViewError::Retired`] where one of them is retired; what stopped the rebuild otherwise.
+    /// [`ViewError::Retired`] if one of the views is retired; otherwise the failure of the rebuild.
     pub async fn run(
         &self,
         models: &[ReadModel],
@@ -164,14 +165,15 @@ impl Rebuild {
         .await
     }
 
-    /// Makes sure that none of the views is retired: nobody would be led to it, and the next retirement would drop it.
+    /// Checks that none of the views is retired: no reader would be routed to it, and the next retirement would drop
+    /// it.
     async fn check_in_use(&self, models: &[ReadModel]) -> Result<(), ViewError> {
         let (routing, _) = routing::read(&*self.log).await?;
         let retired = models.iter().copied().find(|model| routing.is_retired(*model));
         retired.map_or(Ok(()), |model| Err(ViewError::Retired { model }))
     }
 
-    /// Does what only one process may do at a time, under the lock.
+    /// Runs `work` under the rebuild lock.
     async fn alone<T>(&self, work: impl Future<Output = Result<T, ViewError>>) -> Result<T, ViewError> {
         let lock = self.lock().await?;
         let outcome = work.await;
@@ -179,13 +181,13 @@ impl Rebuild {
         outcome
     }
 
-    /// Gives the lock back. The server sees a moment late that a connection was closed; the next rebuild must not be refused
-    /// for that. Where this is not answered, the lock ends with the connection.
+    /// Releases the lock explicitly. The server notices a closed connection a moment late, and the next rebuild must
+    /// not be refused because of that. If this fails, the lock ends with the connection.
     pub async fn unlock(lock: &ClientWrapper) {
         drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&locks::REBUILD]).await);
     }
 
-    /// Rebuilds views, whether retired or not. Under the lock.
+    /// Rebuilds views, retired or not. The caller holds the lock.
     pub async fn run_alone(
         &self,
         models: &[ReadModel],
@@ -198,16 +200,16 @@ impl Rebuild {
         self.fail_where_broken(&client, &generations, built).await
     }
 
-    /// Enters a new generation of each view.
+    /// Inserts a new generation of each view.
     async fn begin(&self, client: &Client, models: &[ReadModel]) -> Result<Vec<Generation>, ViewError> {
         let mut generations = Vec::with_capacity(models.len());
         for model in models {
-            generations.push(generation::begin(client, *model).await?);
+            generations.push(generation::insert(client, *model).await?);
         }
         Ok(generations)
     }
 
-    /// Hands on what came of building generations; where that is an error, they have failed.
+    /// Returns the result of building generations. If it is an error, the generations are marked as failed.
     async fn fail_where_broken<T>(
         &self,
         client: &Client,
@@ -215,16 +217,16 @@ impl Rebuild {
         built: Result<T, ViewError>,
     ) -> Result<T, ViewError> {
         let built = match built {
-            // What PostgreSQL refuses in the middle of a COPY has no name yet.
+            // PostgreSQL does not say which event's value it rejected during a COPY.
             Err(error) if error.refused_value().is_some() => {
-                Err(culprit::find(self, generations, error).await)
+                Err(failing_event::find(self, generations, error).await)
             }
             built => built,
         };
         if let Err(error) = &built {
             for generation in generations {
-                parked::note_stop(client, *generation, error).await?;
-                generation::fail(client, *generation).await?;
+                parked::record_failure(client, *generation, error).await?;
+                generation::mark_failed(client, *generation).await?;
             }
         }
         built
@@ -236,17 +238,17 @@ impl Rebuild {
         progress: Listener<'_>,
     ) -> Result<RebuildReport, ViewError> {
         let mut clock = PhaseClock::new(progress);
-        let _record = Record::start(&self.pool, generations, &clock);
+        let _record = ProgressRecorder::start(&self.pool, generations, &clock);
         let position = self.log.head().await?;
         let last = self.fill(generations, position, &mut clock).await?;
         let report = self.put_in_place(generations, position, clock).await;
-        // Only now, when nobody waits for it any more.
+        // Freeing memory takes a while, so it happens after everything that somebody waits for.
         last.map(loading::release);
         report
     }
 
-    /// Fills new generations with everything up to a position, and makes their keys and indexes. Gives what the last pass
-    /// gathered, to be released.
+    /// Fills new generations with all events up to a position and creates their keys and indexes. Returns the histories
+    /// of the last pass, to be freed by the caller.
     async fn fill(
         &self,
         generations: &[Generation],
@@ -254,12 +256,12 @@ impl Rebuild {
         clock: &mut PhaseClock<'_>,
     ) -> Result<Option<Arc<Histories>>, ViewError> {
         let mut passes = Passes::new(self.source(position).await?);
-        clock.enter(Phase::Reading);
+        clock.start(Phase::Reading);
         let first = passes.next(clock);
         let (mut next, ()) = try_join(first, loading::create(&self.pool, generations)).await?;
         let mut last = None;
         while let Some(histories) = next {
-            clock.enter(Phase::Loading);
+            clock.start(Phase::Loading);
             let histories = Arc::new(histories);
             loading::load(&self.pool, generations, &histories).await?;
             if passes.are_done() {
@@ -267,42 +269,42 @@ impl Rebuild {
                 break;
             }
             finished(loading::release(histories)).await;
-            clock.enter(Phase::Reading);
+            clock.start(Phase::Reading);
             next = passes.next(clock).await?;
         }
         loading::stand_at(&self.pool, generations, position).await?;
-        clock.enter(Phase::Indexing);
+        clock.start(Phase::Indexing);
         let (routing, _) = routing::read(&*self.log).await?;
         loading::index(&self.pool, generations, Indexes::under(&routing)).await?;
         Ok(last)
     }
 
-    /// What a replay up to a position reads.
-    async fn source(&self, to: Position) -> Result<Source, ViewError> {
-        Ok(Source {
+    /// The input of a replay up to a position.
+    async fn source(&self, to: Position) -> Result<ReplaySource, ViewError> {
+        Ok(ReplaySource {
             log: Arc::clone(&self.log),
             vault: self.vault.clone(),
             to,
-            memory: Memory::new(self.memory_bytes),
+            memory: MemoryBudget::new(self.memory_bytes),
             discarded: parked::discarded(&self.client().await?).await?,
-            found: None,
+            failures: None,
             keys: None,
         })
     }
 
-    /// Lets generations that stand at a position catch up, compares them and lets them serve.
+    /// Lets generations catch up from a position, compares them and promotes them.
     async fn put_in_place(
         &self,
         generations: &[Generation],
         position: Position,
         mut clock: PhaseClock<'_>,
     ) -> Result<RebuildReport, ViewError> {
-        clock.enter(Phase::CatchingUp);
+        clock.start(Phase::CatchingUp);
         let client = self.client().await?;
         let mut projector = Projector::at(&self.log, &self.vault, &client, generations, position).await?;
         drop(client);
         self.catch_up(&mut projector, generations).await?;
-        clock.enter(Phase::Promoting);
+        clock.start(Phase::Promoting);
         let promoted = promotion::promote(self, &mut projector, generations).await?;
         let people_views_refreshed = published_schemas::refresh(&self.pool, generations).await;
         if people_views_refreshed {
@@ -320,19 +322,19 @@ impl Rebuild {
         })
     }
 
-    /// Lets the schemas for people show what serves, at the start of a process: an earlier release has not made them, whoever
-    /// promoted last was killed before they followed, or somebody read them then. The next promotion does what fails here.
+    /// Points the schemas for people at the live generations when a process starts: an earlier release may not have
+    /// created them, the last promotion may have been killed before that step, or somebody may have been reading them.
+    /// If it fails, the next promotion does it.
     pub async fn refresh_people(&self) {
         if let Err(error) = published_schemas::show_what_serves(&self.pool).await {
             tracing::warn!(error = %describe(&error), "the views for people were not refreshed");
         }
     }
 
-    /// Lets a kept generation serve again, once it holds what was appended since. It never ceases to be there: where this
-    /// fails, it is kept as it was, only further on.
+    /// Promotes a kept generation again after it has caught up. If that fails, it stays kept, only further ahead.
     ///
     /// # Errors
-    /// [`ViewError::NotKept`] where it is no kept generation; otherwise as [`Self::run`].
+    /// [`ViewError::NotKept`] if it is not a kept generation; otherwise as [`Self::run`].
     pub async fn promote_again(
         &self,
         generation: Generation,
@@ -348,8 +350,8 @@ impl Rebuild {
     ) -> Result<RebuildReport, ViewError> {
         self.check_in_use(&[generation.model]).await?;
         let client = self.client().await?;
-        let standing = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
-        let (state, position) = standing.map(|standing| (standing.state, standing.position)).unzip();
+        let status = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
+        let (state, position) = status.map(|status| (status.state, status.position)).unzip();
         let is_whole = state == Some(GenerationState::Kept) && tables::exist(&client, generation).await?;
         let Some(position) = position.filter(|_| is_whole) else {
             return Err(ViewError::NotKept { generation, state });
@@ -357,11 +359,11 @@ impl Rebuild {
         promotion::check_whole(&client, &[generation]).await?;
         promotion::check_discards(&client, generation).await?;
         let clock = PhaseClock::new(progress);
-        let _record = Record::start(&self.pool, &[generation], &clock);
+        let _record = ProgressRecorder::start(&self.pool, &[generation], &clock);
         self.put_in_place(&[generation], position, clock).await
     }
 
-    /// Takes in what was appended meanwhile, until little is left.
+    /// Applies the events that were appended meanwhile, until only a few are left.
     async fn catch_up(&self, projector: &mut Projector, generations: &[Generation]) -> Result<(), ViewError> {
         for _ in 0..MAX_CATCH_UP_ROUNDS {
             let head = self.log.head().await?;
@@ -372,14 +374,14 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Moves generations that are being built on to a position. Gives the number of events that were taken in.
+    /// Advances generations that are being built to a position. Returns the number of events.
     async fn advance_to(
         &self,
         projector: &mut Projector,
         generations: &[Generation],
         to: Position,
     ) -> Result<usize, ViewError> {
-        // Asked once more after its end, for the batch behind the last one.
+        // Fused, because it is polled once more after its end.
         let mut events = self.log.read_all(projector.position(), &Filter::all()).await?.fuse();
         let mut count = 0;
         loop {
@@ -399,23 +401,24 @@ impl Rebuild {
         }
     }
 
-    /// Takes the lock for rebuilds, on a connection of its own: it ends with it.
+    /// Takes the rebuild lock on a connection of its own. The lock ends with the connection.
     pub async fn lock(&self) -> Result<ClientWrapper, ViewError> {
         let client = Object::take(self.client().await?);
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&locks::REBUILD]).await?;
         if row.try_get(0)? { Ok(client) } else { Err(ViewError::RebuildUnderWay) }
     }
 
-    /// Drops what interrupted rebuilds left, and marks live generations whose tables somebody dropped. Under the lock.
+    /// Drops the remains of interrupted rebuilds, and marks live generations whose tables somebody dropped. The caller
+    /// holds the lock.
     async fn sweep(&self) -> Result<(), ViewError> {
         let client = self.client().await?;
-        for standing in generation::list(&client).await? {
-            match standing.state {
+        for status in generation::list(&client).await? {
+            match status.state {
                 GenerationState::Building | GenerationState::Failed => {
-                    tables::drop_generation(&client, standing.generation).await?
+                    tables::drop_generation(&client, status.generation).await?
                 }
-                GenerationState::Live if !tables::exist(&client, standing.generation).await? => {
-                    generation::fail(&client, standing.generation).await?;
+                GenerationState::Live if !tables::exist(&client, status.generation).await? => {
+                    generation::mark_failed(&client, status.generation).await?;
                 }
                 GenerationState::Live | GenerationState::Kept | GenerationState::Past => {}
             }
@@ -423,18 +426,18 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Drops the oldest kept generations of each view beyond the number that is kept.
+    /// Drops the oldest kept generations of each view beyond the number to keep.
     async fn drop_old(&self) -> Result<(), ViewError> {
         let client = self.client().await?;
         let mut by_model: BTreeMap<ReadModel, Vec<Generation>> = BTreeMap::new();
-        for standing in generation::list(&client).await? {
-            let since = standing.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
+        for status in generation::list(&client).await? {
+            let since = status.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
             let unread = since.is_some_and(|since| since > LAST_READERS);
-            if standing.state == GenerationState::Kept && unread {
-                by_model.entry(standing.generation.model).or_default().push(standing.generation);
+            if status.state == GenerationState::Kept && unread {
+                by_model.entry(status.generation.model).or_default().push(status.generation);
             }
         }
-        // A connection for each view: most of it is waiting for files to go.
+        // One connection per view: most of the time is spent deleting files.
         let drop_all = async |kept: &Vec<Generation>| {
             let client = self.client().await?;
             for old in kept.iter().rev().skip(self.keep) {

@@ -1,4 +1,4 @@
-//! SQL that writes rows, tables and checkpoints.
+//! SQL that writes: tables, rows, day digests, the schemas that people read. It must not decide what a row contains.
 
 pub(crate) mod copy;
 pub mod published_schemas;

@@ -1,16 +1,17 @@
-//! The audit: what the log holds, stream by stream, against what a view has applied, at one position.
+//! The audit compares what the log contains, stream by stream, with what a view has applied, at one position.
 //!
-//! A view tells by its rows how many events it has taken in: a reservation's version is the number of them, a closure stands
-//! for the event that closed and, once lifted, for the one that reopened. So a page is counted in the log without a look
-//! into any event, and in the view by one sum. Only where the two differ the page's events are read and folded as a rebuild
-//! would, which tells which reservations miss which of them.
+//! A view's rows show how many events it has applied: a reservation's version is their number, and a closure stands for
+//! one event, or two once it is lifted. So a day's events are counted in the log without decoding them, and in the view
+//! with one sum. Only if the two differ are the day's events decoded and folded as in a rebuild, which shows which
+//! reservations lack which events.
 //!
-//! It cannot see what leaves the counts right: a field that holds a wrong value, or on one page as many events applied twice
-//! as were passed over of reservations that are there. Those are for [`crate::compare::verify`]. It never writes; [`Auditor::repair`] does.
+//! The audit cannot see faults that leave the counts right: a wrong value in a field, or as many events applied twice
+//! as were skipped on the same day. [`crate::compare::verify`] finds those. The audit never writes; [`Auditor::repair`]
+//! does.
 
 mod count;
+mod day_events;
 mod finding;
-mod page;
 mod repair;
 
 use std::collections::BTreeMap;
@@ -29,59 +30,58 @@ use crate::control::ids::{Generation, GenerationState};
 use crate::projection::interpret::resume;
 use crate::store::{rows, tables};
 
-pub use count::PageCounts;
-pub use finding::{Fault, Missing, PageFinding, RowFinding, TableFinding};
+pub use count::DayCounts;
+pub use finding::{DayFinding, Fault, Missing, RowFinding, TableFinding};
 pub use repair::{ChangedRow, Repair, Repaired};
 
-use count::{LeftOut, LogCounts, ViewCounts};
-use finding::Drill;
+use count::{LogCounts, SkippedEvents, ViewCounts};
+use finding::DayInspector;
 
-/// Pages that are looked into and told one by one, at most; all are counted.
-pub const MAX_PAGES: usize = 50;
+/// Most days that are inspected and reported one by one; all are counted.
+pub const MAX_REPORTED_DAYS: usize = 50;
 
-/// Reservations and closures of one page that are told, at most; all are counted.
+/// Most reservations and closures of one day that are reported; all are counted.
 pub const MAX_FINDINGS: usize = 20;
 
-/// What an audit of one generation found.
+/// The result of an audit of one generation.
 #[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct Audit {
-    /// Which.
     pub generation: Generation,
-    /// Up to where it holds everything, or should.
     pub position: Position,
-    /// Events up to there.
+    /// Events in the log up to the checkpoint.
     pub events: u64,
-    /// Streams that they belong to.
+    /// Streams of these events.
     pub streams: u64,
-    /// Events that wait because they, or an earlier one of the same reservation, could not be taken in.
+    /// Events that are parked, including those that wait for an earlier one.
     pub parked: u64,
-    /// Events that somebody decided to leave out.
+    /// Events that were discarded.
     pub discarded: u64,
-    /// Pages on which the view does not hold what the log does.
+    /// Days on which the view does not match the log.
     pub disagreeing: u64,
-    /// The first of them.
-    pub pages: Vec<PageFinding>,
-    /// Tables of services, limits and hours that do not hold what the log does.
+    /// The first of these days.
+    pub pages: Vec<DayFinding>,
+    /// Reference tables that do not match the log.
     pub tables: Vec<TableFinding>,
 }
 
 impl Audit {
-    /// Whether the view has applied what the log holds, as far as counts tell.
+    /// Whether the counts show that the view has applied everything in the log.
     pub const fn agrees(&self) -> bool {
         self.disagreeing == 0 && self.tables.is_empty()
     }
 }
 
-/// How far an audit has come: events counted, and how much of the log that is, from 0 to 1.
+/// The progress of an audit.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditProgress {
-    /// Events counted.
+    /// Events counted so far.
     pub events: u64,
-    /// How much of the log that is.
+    /// The fraction of the log that they are, from 0 to 1.
     pub read_fraction: f64,
 }
 
-/// Audits views, and repairs pages of them.
+/// Audits views and repairs days of them.
 #[derive(Debug, Clone)]
 pub struct Auditor {
     log: Arc<dyn EventLog>,
@@ -95,10 +95,10 @@ impl Auditor {
         Self { log, vault, pool }
     }
 
-    /// Audits one generation, or all that serve. All of them in one snapshot; events after their checkpoints do not count.
+    /// Audits one generation, or all live ones in one snapshot. Events after their checkpoints do not count.
     ///
     /// # Errors
-    /// [`ViewError::NoRows`] where the generation is not one that holds a view.
+    /// [`ViewError::NoRows`] if the generation has no complete rows.
     pub async fn audit(
         &self,
         only: Option<Generation>,
@@ -108,19 +108,19 @@ impl Auditor {
         let snapshot = rows::snapshot(&mut client).await?;
         let mut logs: BTreeMap<Position, LogCounts> = BTreeMap::new();
         let mut audits = Vec::new();
-        for standing in self.chosen(&snapshot, only).await? {
-            let at = standing.position;
-            // Views that serve stand at one position, mostly: then the log is read once.
+        for status in self.chosen(&snapshot, only).await? {
+            let at = status.position;
+            // Live views are usually at one position. Then the log is read once.
             let log = match logs.entry(at) {
                 Entry::Occupied(counted) => counted.into_mut(),
                 Entry::Vacant(place) => place.insert(LogCounts::read(&*self.log, at, progress).await?),
             };
-            audits.push(self.audit_one(&snapshot, &standing, log).await?);
+            audits.push(self.audit_one(&snapshot, &status, log).await?);
         }
         Ok(audits)
     }
 
-    /// The generations that are asked for, each with its tables.
+    /// The generations to audit. Each has its tables.
     async fn chosen(
         &self,
         snapshot: &Transaction<'_>,
@@ -130,71 +130,70 @@ impl Auditor {
         let Some(generation) = only else {
             let live: Vec<GenerationStatus> =
                 all.into_iter().filter(|one| one.state == GenerationState::Live).collect();
-            for standing in &live {
-                check_rows(snapshot, standing.generation, Some(standing.state)).await?;
+            for status in &live {
+                check_rows(snapshot, status.generation, Some(status.state)).await?;
             }
             return match live.as_slice() {
                 [] => Err(ViewError::NotLive { model: daybook_domain::ReadModel::Legacy }),
                 [_, ..] => Ok(live),
             };
         };
-        let standing = all.into_iter().find(|one| one.generation == generation);
-        check_rows(snapshot, generation, standing.as_ref().map(|one| one.state)).await?;
-        Ok(standing.into_iter().collect())
+        let status = all.into_iter().find(|one| one.generation == generation);
+        check_rows(snapshot, generation, status.as_ref().map(|one| one.state)).await?;
+        Ok(status.into_iter().collect())
     }
 
     async fn audit_one(
         &self,
         snapshot: &Transaction<'_>,
-        standing: &GenerationStatus,
+        status: &GenerationStatus,
         log: &LogCounts,
     ) -> Result<Audit, ViewError> {
-        let (generation, position) = (standing.generation, standing.position);
+        let (generation, position) = (status.generation, status.position);
         let view = ViewCounts::read(snapshot, generation).await?;
-        let left_out = LeftOut::read(snapshot, generation, position).await?;
-        let (interpreter, reference) =
-            resume(&*self.log, &self.vault, position, left_out.positions()).await?;
+        let skipped = SkippedEvents::read(snapshot, generation, position).await?;
+        let (interpreter, reference) = resume(&*self.log, &self.vault, position, skipped.positions()).await?;
         let tables = finding::tables(snapshot, generation, &reference).await?;
-        let mut drill = Drill {
+        let mut inspector = DayInspector {
             generation,
             position,
             log: &*self.log,
             vault: &self.vault,
-            left_out: &left_out,
+            skipped: &skipped,
             interpreter,
             reference: &reference,
-            privacy: page::read_privacy(&*self.log, position).await?,
+            privacy: day_events::read_privacy(&*self.log, position).await?,
         };
-        let mut suspects = count::suspects(log, &view, &left_out);
-        suspects.extend(drill.days_with_a_forgotten_patient(snapshot).await?);
-        let unread = suspects.len().saturating_sub(MAX_PAGES) as u64;
-        let mut pages = Vec::new();
-        for date in suspects.into_iter().take(MAX_PAGES) {
-            let counts = [log.page(date), view.page(date)];
-            pages.extend(drill.look_into(snapshot, date, counts).await?);
+        let mut suspects = count::suspects(log, &view, &skipped);
+        suspects.extend(inspector.days_with_a_forgotten_patient(snapshot).await?);
+        let unread = suspects.len().saturating_sub(MAX_REPORTED_DAYS) as u64;
+        let mut days = Vec::new();
+        for date in suspects.into_iter().take(MAX_REPORTED_DAYS) {
+            let counts = [log.counts(date), view.counts(date)];
+            days.extend(inspector.inspect(snapshot, date, counts).await?);
         }
         Ok(Audit {
             generation,
             position,
             events: log.events,
             streams: log.streams,
-            parked: left_out.parked,
-            discarded: left_out.discarded,
-            disagreeing: pages.len() as u64 + unread,
-            pages,
+            parked: skipped.parked,
+            discarded: skipped.discarded,
+            disagreeing: days.len() as u64 + unread,
+            pages: days,
             tables,
         })
     }
 
-    /// Derives a page, or one reservation, of a generation anew from the log, up to where the generation stands.
+    /// Derives a day, or one reservation, of a generation from the log again, up to the generation's checkpoint.
     ///
-    /// One transaction holds the checkpoints meanwhile, so that whoever keeps the views up waits and no event is taken in
-    /// twice or passed over. The rows are those that a rebuild would write. For whose page it is the log may have to be read;
-    /// that is done before.
+    /// One transaction locks the checkpoints, so the leader waits and no event is applied twice or skipped. The rows
+    /// are those that a rebuild would write. Finding a reservation's day may require reading the log, which happens
+    /// before the transaction.
     ///
     /// # Errors
-    /// [`ViewError::NoRows`] where the generation is not one that holds a view; [`ViewError::NoSuchReservation`] where
-    /// neither the generation nor the log knows the reservation.
+    /// [`ViewError::NoRows`] if the generation has no complete rows; [`ViewError::NoSuchReservation`] if neither the
+    /// generation nor the log has the reservation.
     pub async fn repair(&self, generation: Generation, what: &Repair) -> Result<Repaired, ViewError> {
         let mut client = self.pool.get().await?;
         let listed = generation::list(&client).await?.into_iter().find(|one| one.generation == generation);
@@ -206,16 +205,16 @@ impl Auditor {
             }
         };
         let transaction = client.transaction().await?;
-        let standing = generation::hold(&transaction, generation).await?;
-        check_rows(&transaction, generation, standing.as_ref().map(|one| one.state)).await?;
-        let Some(standing) = standing else { return Err(ViewError::NoRows { generation, state: None }) };
-        let repaired = repair::run(&*self.log, &self.vault, &transaction, &standing, (date, only)).await?;
+        let status = generation::hold(&transaction, generation).await?;
+        check_rows(&transaction, generation, status.as_ref().map(|one| one.state)).await?;
+        let Some(status) = status else { return Err(ViewError::NoRows { generation, state: None }) };
+        let repaired = repair::run(&*self.log, &self.vault, &transaction, &status, (date, only)).await?;
         transaction.commit().await?;
         Ok(repaired)
     }
 }
 
-/// Makes sure that a generation holds a view.
+/// Checks that a generation has complete rows.
 async fn check_rows(
     client: &impl GenericClient,
     generation: Generation,
@@ -229,7 +228,7 @@ async fn check_rows(
     Err(ViewError::NoRows { generation, state })
 }
 
-/// The name of a day's page, for reports.
-fn page_name(date: NaiveDate) -> String {
+/// The name of a day's stream, for reports.
+fn stream_name(date: NaiveDate) -> String {
     daybook_event_log::StreamName::page(date).to_string()
 }

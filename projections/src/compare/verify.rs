@@ -1,25 +1,25 @@
-//! Verification: two generations, each reduced to canonical facts from its own rows, compared at one position.
+//! Verification reduces the rows of two generations to canonical reservations and compares them at one position.
 //!
-//! The quick way compares the digests that are kept for every day, and reads rows only of days that differ. The full way
-//! reads all rows, and so checks those digests as well. What differs is followed to the events that wrote it. What a full
-//! comparison of both views found is written down, for the gates of the migration. Nothing here writes to a view, and no
-//! report shows what a patient's field says.
+//! A quick comparison uses the stored digests of each day and reads rows only of days that differ. A full comparison
+//! reads all rows and so checks the digests as well. Each difference is traced to the events that wrote it. The result
+//! of a full comparison of both views is recorded for the migration's gates. Nothing here writes to a view, and no
+//! report shows a patient's data.
 
-mod check;
+mod alignment;
 mod days;
 mod declared;
 mod difference;
 mod fields;
-pub mod ledger;
 mod pairs;
 mod proof;
-mod recount;
-mod side;
+mod proof_check;
+pub mod recorded_verdicts;
+mod row_comparison;
 mod suspect;
 mod trail;
 mod verdict;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use daybook_event_log::{EventLog, Filter, Position};
 use daybook_vault::Vault;
@@ -27,59 +27,58 @@ use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 
 use crate::control::error::ViewError;
-use crate::control::ids::{Generation, LeftOut};
+use crate::control::generation::GenerationStatus;
+use crate::control::ids::{Generation, SkippedPositions};
 use crate::live::parked;
 use crate::projection::interpret::resume;
 use crate::read::routing;
-use crate::store::rows;
-use recount::Tally;
-use side::{Choice, Sides};
+use crate::read::settled::settled_snapshot;
+use alignment::ComparedPair;
+use row_comparison::RowDigests;
 use suspect::Suspect;
 
-pub use check::{Checked, CheckedDetails, CheckedView, check_proof};
 pub use days::{Days, MAX_DAYS};
 pub use declared::Declared;
-pub use difference::{Difference, DifferingField, SideValue};
+pub use difference::{Difference, DifferingField, GenerationValue};
 pub use fields::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
 pub use proof::{Proof, ProofDay, ProofError, ProofView};
+pub use proof_check::{Checked, CheckedDetails, CheckedView, check_proof};
 pub use suspect::MAX_DIFFERENCES;
 pub use trail::WrittenBy;
 pub use verdict::{Mode, Verdict};
 
-/// How long to wait for two generations to stand at one position, no earlier than the head.
-const ALIGN_WAIT: Duration = Duration::from_secs(30);
-
-/// Pause between two looks at where they stand.
-const ALIGN_PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait for two generations to reach one position, no earlier than the head.
+const ALIGNMENT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to compare, and how.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Comparison {
-    /// How thoroughly.
+    /// How thoroughly to compare.
     pub mode: Mode,
-    /// The two generations; none for the two views that serve.
+    /// The two generations; none stands for the two live views.
     pub generations: Option<[Generation; 2]>,
 }
 
-/// Compares in full the two views that serve, at a position that holds everything that the log held when this was called.
+/// Compares the two live views in full, at a position no earlier than the head of the log at the time of the call.
 pub async fn verify(log: &dyn EventLog, vault: &Vault, pool: &Pool) -> Result<Verdict, ViewError> {
     compare(log, vault, pool, Comparison::default()).await
 }
 
-/// Compares two generations at one position. Those that serve hold by then what the log held when this was called.
+/// Compares two generations at one position. Live generations first reach the head of the log at the time of the call.
 ///
 /// # Errors
-/// [`ViewError::Retired`] where one that is to serve is retired; [`ViewError::Apart`] where they never meet.
+/// [`ViewError::Retired`] if one of the live views is retired; [`ViewError::Apart`] if the two never reach one
+/// position.
 pub async fn compare(
     log: &dyn EventLog,
     vault: &Vault,
     pool: &Pool,
     comparison: Comparison,
 ) -> Result<Verdict, ViewError> {
-    Ok(find(log, vault, pool, comparison).await?.0)
+    Ok(run(log, vault, pool, comparison).await?.0)
 }
 
-/// Compares two generations in full, and writes down what each of them holds; nothing where they differ.
+/// Compares two generations in full and, if they match, creates a proof of their contents.
 pub async fn prove(
     log: &dyn EventLog,
     vault: &Vault,
@@ -87,90 +86,83 @@ pub async fn prove(
     generations: Option<[Generation; 2]>,
 ) -> Result<(Verdict, Option<Proof>), ViewError> {
     let comparison = Comparison { mode: Mode::Full, generations };
-    let (verdict, tallies) = find(log, vault, pool, comparison).await?;
+    let (verdict, row_digests) = run(log, vault, pool, comparison).await?;
     if !verdict.agrees() {
         return Ok((verdict, None));
     }
     let events = count_events(log, verdict.position).await?;
-    let discarded = parked::discarded_places(&pool.get().await?).await?;
-    let proof = Proof::of(&verdict, events, discarded, &tallies);
+    let discarded = parked::list_discarded(&pool.get().await?).await?;
+    let proof = Proof::new(&verdict, events, discarded, &row_digests);
     Ok((verdict, Some(proof)))
 }
 
-/// Finds how two generations compare, and writes down what a full comparison found. Tells a view that is retired from one that
-/// is missing.
-async fn find(
+/// Runs a comparison and records the result of a full one. Reports a retired view as retired, not as missing.
+async fn run(
     log: &dyn EventLog,
     vault: &Vault,
     pool: &Pool,
     comparison: Comparison,
-) -> Result<(Verdict, [Tally; 2]), ViewError> {
-    let (verdict, tallies) = match find_together(log, vault, pool, comparison).await {
+) -> Result<(Verdict, [RowDigests; 2]), ViewError> {
+    let (verdict, row_digests) = match compare_aligned(log, vault, pool, comparison).await {
         Err(ViewError::NotLive { model }) if routing::read(log).await?.0.is_retired(model) => {
             return Err(ViewError::Retired { model });
         }
         found => found?,
     };
     if verdict.mode == Mode::Full {
-        ledger::note(&pool.get().await?, &verdict).await?;
+        recorded_verdicts::insert(&pool.get().await?, &verdict).await?;
     }
-    Ok((verdict, tallies))
+    Ok((verdict, row_digests))
 }
 
-/// Waits until both sides stand at one position, and compares them in the snapshot that shows it.
-async fn find_together(
+/// Waits until both generations are at one position and compares them in that snapshot.
+async fn compare_aligned(
     log: &dyn EventLog,
     vault: &Vault,
     pool: &Pool,
     comparison: Comparison,
-) -> Result<(Verdict, [Tally; 2]), ViewError> {
+) -> Result<(Verdict, [RowDigests; 2]), ViewError> {
     let mut client = pool.get().await?;
-    let since = Instant::now();
     let head = log.head().await?;
-    loop {
-        let snapshot = rows::snapshot(&mut client).await?;
-        if let Choice::Together(sides) = side::choose(&snapshot, comparison.generations, head).await? {
-            return judge(log, vault, &snapshot, &sides, comparison.mode).await;
-        }
-        if since.elapsed() > ALIGN_WAIT {
-            let what = "the two generations to stand at one position; is `daybook serve` running?";
-            return Err(ViewError::TimedOut { what, seconds: ALIGN_WAIT.as_secs() });
-        }
-        snapshot.rollback().await?;
-        tokio::time::sleep(ALIGN_PAUSE).await;
-    }
+    let choose = |statuses: &[GenerationStatus]| alignment::choose(statuses, comparison.generations, head);
+    let (snapshot, pair) = settled_snapshot(&mut client, ALIGNMENT_PATIENCE, choose).await?;
+    let Some(pair) = pair else {
+        let what = "the two generations to reach one position; is `daybook serve` running?";
+        return Err(ViewError::TimedOut { what, seconds: ALIGNMENT_PATIENCE.as_secs() });
+    };
+    compare_in(log, vault, &snapshot, &pair, comparison.mode).await
 }
 
-/// Compares both sides, and follows what differs to the events that wrote it.
-async fn judge(
+/// Compares both generations and traces differences to the events that wrote them.
+async fn compare_in(
     log: &dyn EventLog,
     vault: &Vault,
     snapshot: &Transaction<'_>,
-    sides: &Sides,
+    pair: &ComparedPair,
     mode: Mode,
-) -> Result<(Verdict, [Tally; 2]), ViewError> {
-    let left_out = left_out(snapshot, sides).await?;
-    let (interpreter, reference) = resume(log, vault, sides.position, &left_out).await?;
+) -> Result<(Verdict, [RowDigests; 2]), ViewError> {
+    let skipped = skipped(snapshot, pair).await?;
+    let (interpreter, reference) = resume(log, vault, pair.position, &skipped).await?;
     let found = match mode {
-        Mode::Full => recount::fully(snapshot, sides, &reference).await?,
-        Mode::Quick => recount::quickly(snapshot, sides, &reference).await?,
+        Mode::Full => row_comparison::compare_rows(snapshot, pair, &reference).await?,
+        Mode::Quick => row_comparison::compare_digests(snapshot, pair, &reference).await?,
     };
-    let trails = trail::read(log, vault, interpreter, (sides.position, &left_out), &found.suspects).await?;
-    let explain = |suspect: &Suspect| suspect.explain(sides, trails.get(&*suspect.reservation), &reference);
+    let trails = trail::read(log, vault, interpreter, (pair.position, &skipped), &found.suspects).await?;
+    let explain = |suspect: &Suspect| suspect.explain(pair, trails.get(&*suspect.reservation), &reference);
     let differences = found.suspects.iter().map(explain).collect();
-    Ok((Verdict::of(sides, mode, &found, differences), found.tallies))
+    Ok((Verdict::new(pair, mode, &found, differences), found.row_digests))
 }
 
-/// What either side has gone on without.
-async fn left_out(snapshot: &Transaction<'_>, sides: &Sides) -> Result<LeftOut, ViewError> {
-    let mut left_out = LeftOut::new();
-    for generation in sides.generations {
-        left_out.extend(parked::left_out(snapshot, generation).await?);
+/// Events that either generation left out.
+async fn skipped(snapshot: &Transaction<'_>, pair: &ComparedPair) -> Result<SkippedPositions, ViewError> {
+    let mut skipped = SkippedPositions::new();
+    for generation in pair.generations {
+        skipped.extend(parked::skipped(snapshot, generation).await?);
     }
-    Ok(left_out)
+    Ok(skipped)
 }
 
-/// Events that a log holds up to a position.
+/// Number of events in a log up to a position.
 async fn count_events(log: &dyn EventLog, until: Position) -> Result<u64, ViewError> {
     let mut events = log.read_all(Position::START, &Filter::all()).await?;
     let mut count = 0;

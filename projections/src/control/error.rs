@@ -1,4 +1,7 @@
-//! What can go wrong on the read side. No variant holds, or may show, what a row or an event says.
+//! Errors of the read side. One type serves every folder: the layers pass errors up unchanged, and callers match on the same
+//! few variants wherever an error comes from. It uses the values of [`crate::control::ids`] only, no type of a later folder.
+//!
+//! No variant contains, or may print, the contents of a row or an event.
 
 use daybook_event_log::codec::DecodeError;
 use daybook_event_log::postgres::PostgresError;
@@ -8,230 +11,149 @@ use tokio_postgres::error::SqlState;
 
 use crate::control::ids::{BlockingKey, Epoch, FOLD_VERSION, Generation, GenerationState};
 
-/// Why a view could not be kept up, rebuilt, compared or read.
+/// Why a view could not be updated, rebuilt, compared or read.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub enum ViewError {
-    /// PostgreSQL refused or could not be reached.
+    /// PostgreSQL refused a statement or cannot be reached.
     #[error("the views' database failed")]
     Database(#[source] PostgresError),
-    /// The log could not be read.
+    /// The log cannot be read.
     #[error("the event log could not be read")]
     Log(#[from] ReadError),
-    /// The keys of patients' details could not be read.
-    #[error("patients' details could not be opened")]
+    /// The keys of patients' details cannot be read.
+    #[error("patients' details could not be decrypted")]
     Vault(#[from] VaultError),
-    /// An event cannot be taken in.
+    /// An event cannot be applied.
     #[error(
-        "the event at position {position} of {stream} ({kind}) cannot be taken in; `daybook events show {stream}` shows it"
+        "the event at position {position} of {stream} ({kind}) cannot be applied; run `daybook events show {stream}` to see it"
     )]
     Event {
-        /// Which event.
         position: Position,
-        /// The stream it belongs to.
         stream: StreamName,
-        /// Its place in it.
         revision: Revision,
-        /// Its type as it is stored.
         kind: Box<str>,
-        /// Why.
+        /// The cause.
         #[source]
         source: EventFault,
     },
-    /// Only a generation that served once and was kept can be promoted again.
-    #[error("{generation} {}; `daybook projection list` shows which generations are kept", describe_state(*state))]
-    NotKept {
-        /// Which generation.
-        generation: Generation,
-        /// What it is, where there is such a one.
-        state: Option<GenerationState>,
-    },
-    /// A generation that is being built, or that is not there, holds no view to look into.
-    #[error("{generation} {}; `daybook projection list` shows which generations hold a view", describe_rows(*state))]
-    NoRows {
-        /// Which generation.
-        generation: Generation,
-        /// What it is, where there is such a one.
-        state: Option<GenerationState>,
-    },
-    /// A generation of the past needs a name of its own.
+    /// Only a kept generation can be promoted again.
+    #[error("{generation} {}; run `daybook projection list` to see which generations are kept", describe_state(*state))]
+    NotKept { generation: Generation, state: Option<GenerationState> },
+    /// A generation that is being built or does not exist has no complete rows.
+    #[error("{generation} {}; run `daybook projection list` to see which generations can be read", describe_rows(*state))]
+    NoRows { generation: Generation, state: Option<GenerationState> },
+    /// Two past generations of a view cannot have the same name.
     #[error(
-        "{generation} is named {name} already; choose another name, or drop it by `daybook projection drop {generation}`"
+        "{generation} already has the name {name}; choose another name, or drop it with `daybook projection drop {generation}`"
     )]
-    NameTaken {
-        /// The name.
-        name: Box<str>,
-        /// Which generation has it.
-        generation: Generation,
-    },
+    NameTaken { name: Box<str>, generation: Generation },
     /// Only a generation that nobody reads can be dropped.
     #[error("{generation} {} and cannot be dropped", describe_state(*state))]
-    NotToBeDropped {
-        /// Which generation.
-        generation: Generation,
-        /// What it is, where there is such a one.
-        state: Option<GenerationState>,
-    },
-    /// Nobody knows a reservation of this id.
+    NotToBeDropped { generation: Generation, state: Option<GenerationState> },
+    /// No reservation has this id.
     #[error("neither {generation} nor the log has this reservation; check the id")]
-    NoSuchReservation {
-        /// In which generation it was looked for.
-        generation: Generation,
-    },
-    /// Only a generation that is whole can be compared.
-    #[error("{generation} {}; `daybook projection list` shows which can be compared", describe_state(*state))]
-    NotComparable {
-        /// Which generation.
-        generation: Generation,
-        /// What it is, where there is such a one.
-        state: Option<GenerationState>,
-    },
-    /// Rows that other rules have made say nothing about those of this release.
+    NoSuchReservation { generation: Generation },
+    /// Only a complete generation can be compared.
+    #[error("{generation} {}; run `daybook projection list` to see which can be compared", describe_state(*state))]
+    NotComparable { generation: Generation, state: Option<GenerationState> },
+    /// Digests of different fold versions cannot be compared.
     #[error(
-        "{generation} was built by version {version} of the rules, this release compares by {FOLD_VERSION}; \
-         `daybook projection rebuild {}` builds the view anew", generation.model
+        "{generation} was built with fold version {version}, but this release has version {FOLD_VERSION}; \
+         run `daybook projection rebuild {}`", generation.model
     )]
-    OtherRules {
-        /// Which generation.
-        generation: Generation,
-        /// The version by which it was built.
-        version: u32,
-    },
-    /// Two generations can only be compared at one position, and these never meet.
+    OtherRules { generation: Generation, version: u32 },
+    /// Two generations can only be compared at one position, and these will never reach the same one.
     #[error(
-        "{behind} stays at position {behind_at}, {ahead} is at {ahead_at} already; \
-         `daybook projection rebuild {} --until {behind_at} --name NAME` builds what it held there, to compare with",
+        "{behind} stays at position {behind_at}, but {ahead} is already at {ahead_at}; \
+         run `daybook projection rebuild {} --until {behind_at} --name NAME` to build a generation at the earlier position",
         ahead.model
     )]
-    Apart {
-        /// The generation that stays.
-        behind: Generation,
-        /// Where.
-        behind_at: Position,
-        /// The one that is further.
-        ahead: Generation,
-        /// Where.
-        ahead_at: Position,
-    },
-    /// `control` holds something that Daybook does not write.
-    #[error("the control tables hold {what} that this release does not know")]
-    Control {
-        /// What.
-        what: &'static str,
-    },
-    /// PostgreSQL explains a query in a form that is not known.
-    #[error("this release does not understand how PostgreSQL explains a query; is its version newer?")]
+    Apart { behind: Generation, behind_at: Position, ahead: Generation, ahead_at: Position },
+    /// A table in `control` contains a value that this release does not write.
+    #[error("the control tables contain {what} that this release does not know")]
+    Control { what: &'static str },
+    /// PostgreSQL returned a query plan in an unknown format.
+    #[error("PostgreSQL's query plan has an unknown format; is the server newer than this release?")]
     Plan,
-    /// A row does not have the form that its view writes.
-    #[error("a row of {generation} does not have its form: rebuild the view")]
-    Row {
-        /// Which generation.
-        generation: Generation,
-    },
-    /// Another process moved the checkpoint since the batch was read.
-    #[error("another process has moved {generation} on")]
-    Overtaken {
-        /// Which generation.
-        generation: Generation,
-    },
-    /// Another process leads by now: whatever was under way was not committed.
-    #[error("another process has taken the views over since epoch {epoch}")]
-    Deposed {
-        /// The epoch of the former leader.
-        epoch: Epoch,
-    },
-    /// Another rebuild is under way.
+    /// A row does not have the format that its view writes.
+    #[error("a row of {generation} has an unknown format; rebuild the view")]
+    Row { generation: Generation },
+    /// Another process moved the checkpoint after the batch was read.
+    #[error("another process has advanced {generation}")]
+    Overtaken { generation: Generation },
+    /// Another process is the leader now. The batch in progress was not committed.
+    #[error("another process has become the leader since epoch {epoch}")]
+    Deposed { epoch: Epoch },
+    /// Only one rebuild can run at a time.
     #[error("another rebuild is under way; wait for it to end")]
     RebuildUnderWay,
-    /// What was rebuilt does not agree with the other view; the live one was left alone.
-    #[error("{0} differs from the other view and was not promoted; `daybook projection verify` shows where")]
-    Differs(Generation),
-    /// A view that was asked for does not serve.
-    #[error("the {model} view has no live generation; run `daybook projection rebuild {model}`")]
-    NotLive {
-        /// Which view.
-        model: daybook_domain::ReadModel,
-    },
-    /// A view that was asked for is retired.
-    #[error("the {model} view is retired; `daybook projection restore {model}` brings it back")]
-    Retired {
-        /// Which view.
-        model: daybook_domain::ReadModel,
-    },
-    /// A view that leaves something out must not serve.
+    /// A rebuilt view does not match the other view. The live generation was not replaced.
     #[error(
-        "{generation} has {events} parked events and was not promoted; `daybook projection parked list` shows them"
+        "{0} differs from the other view and was not promoted; run `daybook projection verify` to see where"
     )]
-    Parked {
-        /// Which generation.
-        generation: Generation,
-        /// How many events, with those that wait behind others.
-        events: u64,
-    },
-    /// A kept generation may hold what was left out of all others since.
+    Differs(Generation),
+    /// The view has no live generation.
+    #[error("the {model} view has no live generation; run `daybook projection rebuild {model}`")]
+    NotLive { model: daybook_domain::ReadModel },
+    /// The view is retired.
+    #[error("the {model} view is retired; run `daybook projection restore {model}` to bring it back")]
+    Retired { model: daybook_domain::ReadModel },
+    /// A view with parked events is incomplete and must not serve.
     #[error(
-        "{0} was kept when an event that it may hold was discarded; run `daybook projection rebuild` instead"
+        "{generation} has {events} parked events and was not promoted; run `daybook projection parked list` to see them"
+    )]
+    Parked { generation: Generation, events: u64 },
+    /// A kept generation may contain an event that was discarded after it was replaced.
+    #[error(
+        "{0} may contain an event that was discarded after it was replaced; run `daybook projection rebuild` instead"
     )]
     OlderThanDiscard(Generation),
-    /// So much cannot be taken in that it is not left out: the view stands still.
+    /// With this many failures, parking would leave most of the log out. The view stops instead.
     #[error(
-        "more than {limit} events of {generation} cannot be taken in; was the log written by a newer release, or are its keys gone?"
+        "more than {limit} events of {generation} cannot be applied; was the log written by a newer release, or are its keys missing?"
     )]
-    TooManyParked {
-        /// Which generation.
-        generation: Generation,
-        /// How many may be parked.
-        limit: u64,
-    },
-    /// There is no such parked event, or it only waits behind another.
+    TooManyParked { generation: Generation, limit: u64 },
+    /// The event at this position is not parked, or only waits for another one.
     #[error(
-        "no view failed to take in the event at position {0}; `daybook projection parked list` shows which ones did"
+        "the event at position {0} did not fail in any view; run `daybook projection parked list` to see which events did"
     )]
     NotParked(Position),
-    /// Nothing of this name is held up.
-    #[error("nothing is held up under the name {0}; `daybook projection parked list` shows what is")]
-    NotHeldUp(BlockingKey),
-    /// An event that serves already is not left out.
+    /// No parked event blocks this key.
+    #[error("nothing is blocked under the name {0}; run `daybook projection parked list` to see what is")]
+    NotBlocked(BlockingKey),
+    /// An event that a live generation has applied, or has not reached yet, cannot be discarded.
     #[error(
-        "{generation} has taken the event at position {position} in, or has still to come to it, so it is not discarded; mend its \
-         cause, then run `daybook projection parked retry`"
+        "the event at position {position} cannot be discarded: {generation} has applied it or has not reached it yet; \
+         fix the cause, then run `daybook projection parked retry`"
     )]
-    TakenIn {
-        /// Which event.
-        position: Position,
-        /// Which live generation.
-        generation: Generation,
-    },
-    /// A wait ended before what was waited for.
+    AlreadyApplied { position: Position, generation: Generation },
+    /// A wait reached its time limit.
     #[error("waited {seconds} s for {what}")]
-    TimedOut {
-        /// For what.
-        what: &'static str,
-        /// How long.
-        seconds: u64,
-    },
+    TimedOut { what: &'static str, seconds: u64 },
 }
 
-/// Why an event cannot be taken in.
+/// Why an event cannot be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum EventFault {
-    /// It could not be understood.
-    #[error("it could not be understood")]
+    /// Its payload or metadata cannot be decoded.
+    #[error("it could not be decoded")]
     Decode(#[from] DecodeError),
-    /// What is sealed in it could not be opened.
-    #[error("what is sealed in it could not be opened")]
+    /// Its sealed part cannot be decrypted.
+    #[error("its sealed part could not be decrypted")]
     Sealed(#[from] VaultError),
-    /// What was opened does not hold a patient's details.
-    #[error("what is sealed in it does not hold a patient's details")]
+    /// Its decrypted part is not a patient's details.
+    #[error("its sealed part does not contain a patient's details")]
     Details,
-    /// PostgreSQL does not take the row that it makes. The server's own words are left out: they may quote the row.
-    #[error("PostgreSQL refuses what it makes of a row (SQLSTATE {})", .0.code())]
+    /// PostgreSQL rejects a value of its row. The server's message is left out because it may quote the row.
+    #[error("PostgreSQL rejects a value of its row (SQLSTATE {})", .0.code())]
     Refused(SqlState),
 }
 
 impl EventFault {
-    /// Whether it is the event's own fault, so that another attempt would end the same. A vault that cannot be reached is
-    /// none, and neither is a key that does not unwrap: with a wrong master key that would be all of them.
-    pub(crate) const fn is_the_events(&self) -> bool {
+    /// Whether the event itself is the cause, so that a retry would fail in the same way. A vault that cannot be reached is
+    /// not the event's fault. Neither is a key that cannot be unwrapped: with a wrong master key that affects every event.
+    pub(crate) const fn is_permanent(&self) -> bool {
         match self {
             Self::Decode(_) | Self::Details | Self::Refused(_) => true,
             Self::Sealed(VaultError::UnknownKey(_) | VaultError::NotAuthentic(_)) => true,
@@ -248,7 +170,7 @@ impl EventFault {
     }
 }
 
-/// An error with its causes, on one line.
+/// An error and its sources on one line.
 pub fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -264,28 +186,30 @@ const fn describe_state(state: Option<GenerationState>) -> &'static str {
     match state {
         None => "does not exist",
         Some(GenerationState::Building) => "is being built",
-        Some(GenerationState::Live) => "serves",
-        Some(GenerationState::Failed) => "was never built to its end",
-        Some(GenerationState::Past) => "holds only the past",
+        Some(GenerationState::Live) => "is live",
+        Some(GenerationState::Failed) => "was never completed",
+        Some(GenerationState::Past) => "is a past generation",
         Some(GenerationState::Kept) => "has lost its tables",
     }
 }
 
 const fn describe_rows(state: Option<GenerationState>) -> &'static str {
     match state {
-        None | Some(GenerationState::Building | GenerationState::Failed) => describe_state(state),
+        None => "does not exist",
+        Some(GenerationState::Building) => "is being built",
+        Some(GenerationState::Failed) => "was never completed",
         Some(GenerationState::Live | GenerationState::Kept | GenerationState::Past) => "has lost its tables",
     }
 }
 
-/// The server's own words may quote a row; [`PostgresError`] leaves those out.
+/// [`PostgresError`] drops the server's message, which may quote a row.
 impl From<tokio_postgres::Error> for ViewError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
     }
 }
 
-/// A pool that gives no connection is a database that cannot be reached.
+/// A pool without a connection means that the database cannot be reached.
 impl From<deadpool_postgres::PoolError> for ViewError {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         Self::Database(error.into())
@@ -293,8 +217,8 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 }
 
 impl ViewError {
-    /// An event cannot be taken in.
-    pub fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
+    /// The error for an event that cannot be applied.
+    pub fn from_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
         let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
@@ -312,27 +236,27 @@ impl ViewError {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if missing.contains(code))
     }
 
-    /// The code with which PostgreSQL did not take a value: class 22 (data exception) or 23 (integrity constraint). Those
-    /// are what an event can be to blame for.
+    /// The code with which PostgreSQL rejected a value: class 22 (data exception) or 23 (integrity constraint). Only these
+    /// can be an event's fault.
     pub(crate) fn refused_value(&self) -> Option<&SqlState> {
         let Self::Database(PostgresError::Refused { code, .. }) = self else { return None };
         ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
     }
 
-    /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
+    /// Whether a lock was not available within its timeout: somebody is reading the tables that were to change.
     pub fn is_lock_timeout(&self) -> bool {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
     }
 
-    /// Whether PostgreSQL refused because something belongs to somebody else, or is of another kind than what Daybook makes.
+    /// Whether the object belongs to another role, or is not the kind of object that Daybook creates.
     pub(crate) fn is_about_anothers(&self) -> bool {
         let anothers = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::WRONG_OBJECT_TYPE];
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if anothers.contains(code))
     }
 
-    /// Whether the view that was read is to blame, and another one may do better: it does not serve, holds what cannot be
-    /// read, or PostgreSQL refused to read it. Not where all views stand still: connections, and the classes 08 (connection),
-    /// 40 (rolled back for another's sake), 53 and 58 (no resources, the system failed) and 57P (shutting down).
+    /// Whether the cause is the view that was read, so that the other view may still answer: it is not live, contains a row
+    /// that cannot be read, or PostgreSQL refused to read it. Failures that affect every view do not count: connections, and
+    /// the SQLSTATE classes 08 (connection), 40 (rollback), 53 and 58 (resources, system) and 57P (shutdown).
     pub fn is_the_views_fault(&self) -> bool {
         if let Self::Database(PostgresError::Refused { code, .. }) = self {
             return !["08", "40", "53", "57P", "58"].iter().any(|class| code.code().starts_with(class));
@@ -340,10 +264,10 @@ impl ViewError {
         matches!(self, Self::NotLive { .. } | Self::Row { .. })
     }
 
-    /// Whether the connection was lost, rather than the statement refused: a read may be tried again.
+    /// Whether the connection was lost and the statement was not refused: a read may be repeated.
     pub(crate) fn is_lost_connection(&self) -> bool {
         let Self::Database(error) = self else { return false };
-        // 57P…: the server is shutting down, or was told to end the session.
+        // 57P…: the server is shutting down, or ended the session.
         matches!(error, PostgresError::Connection(_))
             || matches!(error, PostgresError::Refused { code, .. } if code.code().starts_with("57P"))
     }
@@ -354,7 +278,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_view_is_to_blame_for_what_is_refused_of_it_and_not_for_what_all_stand_on() {
+    fn a_refused_read_is_the_views_fault_and_a_lost_server_is_not() {
         let refused = |code: &str| {
             let (code, message) = (SqlState::from_code(code), String::new());
             ViewError::Database(PostgresError::Refused { code, message }).is_the_views_fault()

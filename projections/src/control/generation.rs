@@ -1,7 +1,7 @@
-//! Generations of the views: which there are, which of each serves, how far each has come.
+//! Generations of the views: which exist, which are live, and their checkpoints.
 //!
-//! A generation is a set of tables in a schema of its own, such as `legacy_4`. To let another one serve is an update of
-//! `control.generations` and nothing else: no DDL stands in the way of a reader.
+//! A generation is a set of tables in its own schema, such as `legacy_4`. Promoting one only updates
+//! `control.generations`: no DDL blocks a reader. Nothing here issues DDL.
 
 use std::str::FromStr;
 
@@ -15,34 +15,33 @@ use tokio_postgres::Row;
 use crate::control::error::ViewError;
 use crate::control::ids::{Epoch, FOLD_VERSION, Generation, GenerationState};
 
-/// A generation and where it stands.
+/// A generation, its state and its checkpoint.
 #[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct GenerationStatus {
-    /// Which.
     pub generation: Generation,
-    /// What it is for.
     pub state: GenerationState,
-    /// Up to where it holds everything.
+    /// Its checkpoint: it has applied all events up to this position.
     pub position: Position,
-    /// Events up to there that it could not take in, with those that wait behind them.
+    /// Parked events up to the checkpoint, including those that wait for an earlier one.
     pub parked: u64,
-    /// When that was last moved.
+    /// When the checkpoint last moved.
     pub updated_at: DateTime<Utc>,
-    /// How long ago that was when this was read, in seconds, by the database's clock.
+    /// Seconds since then at the time of reading, by the database's clock.
     pub still_seconds: f64,
-    /// When it was begun.
+    /// When its rebuild began.
     pub created_at: DateTime<Utc>,
-    /// When it began to serve.
+    /// When it was promoted.
     pub promoted_at: Option<DateTime<Utc>>,
-    /// When another one took its place.
+    /// When another generation replaced it.
     pub replaced_at: Option<DateTime<Utc>>,
-    /// Its name, where it is one of the past.
+    /// Its name, if it is a past generation.
     pub name: Option<Box<str>>,
-    /// Version of the rules by which it was folded; see [`crate::FOLD_VERSION`].
+    /// The fold version that built it; see [`crate::FOLD_VERSION`].
     pub rules_version: u32,
-    /// What the rebuild of it is doing, or did last; see [`crate::Phase`].
+    /// The current or last phase of its rebuild; see [`crate::Phase`].
     pub phase: Option<Box<str>>,
-    /// Events that the rebuild of it has read.
+    /// Events that its rebuild has read.
     pub events: Option<u64>,
 }
 
@@ -57,12 +56,10 @@ impl GenerationStatus {
         let odd = |what| ViewError::Control { what };
         let model = ReadModel::from_str(row.try_get("model")?).map_err(|_| odd("a model"))?;
         let state: &str = row.try_get("state")?;
-        let position =
-            Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
         Ok(Self {
             generation: Generation { model, number: row.try_get("number")? },
             state: GenerationState::parse(state).ok_or(odd("a state"))?,
-            position: position.map_err(|_| odd("a position"))?,
+            position: read_position(row)?,
             parked: u64::from(row.try_get::<_, i32>("parked")?.unsigned_abs()),
             updated_at: row.try_get("updated_at")?,
             still_seconds: row.try_get("still_seconds")?,
@@ -77,42 +74,48 @@ impl GenerationStatus {
     }
 }
 
-/// All generations, by view and number.
+/// The position in the columns `commit_position` and `prepare_position` of a row.
+pub(crate) fn read_position(row: &Row) -> Result<Position, ViewError> {
+    Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?)
+        .map_err(|_| ViewError::Control { what: "a position" })
+}
+
+/// All generations by view and number.
 pub async fn list(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} ORDER BY g.model, g.number"), &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
 }
 
-/// The generations that serve, at most one of each view.
+/// The live generations, at most one per view.
 pub async fn live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model"), &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
 }
 
-/// The generation of a view that serves.
+/// The live generation of a view.
 ///
 /// # Errors
-/// [`ViewError::NotLive`] where there is none.
+/// [`ViewError::NotLive`] if there is none.
 pub async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
     let live = live(client).await?;
-    let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
+    let found = live.iter().map(|status| status.generation).find(|generation| generation.model == model);
     found.ok_or(ViewError::NotLive { model })
 }
 
-/// The generations that are being built, each with what its rebuild last said.
+/// The generations that are being built, with the progress of their rebuild.
 pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.state = 'building' ORDER BY g.model"), &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
 }
 
-/// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
+/// The live generations, with their checkpoints locked until the transaction ends: nobody else can advance or promote.
 pub async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
     let rows = client.query(&held, &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
 }
 
-/// A generation, with its checkpoint and those of all that serve held until the transaction ends.
+/// A generation, with its checkpoint and those of all live ones locked until the transaction ends.
 pub(crate) async fn hold(
     client: &impl GenericClient,
     generation: Generation,
@@ -123,18 +126,18 @@ pub(crate) async fn hold(
     row.as_ref().map(GenerationStatus::read).transpose()
 }
 
-/// How many events of each of some generations are parked, in their order.
+/// The number of parked events of each generation.
 pub(crate) async fn parked(
     client: &impl GenericClient,
     generations: &[Generation],
 ) -> Result<Vec<(Generation, u64)>, ViewError> {
     let all = list(client).await?;
-    let of = |generation: &Generation| all.iter().find(|standing| standing.generation == *generation);
-    let parked = |generation| (generation, of(&generation).map_or(0, |standing| standing.parked));
+    let of = |generation: &Generation| all.iter().find(|status| status.generation == *generation);
+    let parked = |generation| (generation, of(&generation).map_or(0, |status| status.parked));
     Ok(generations.iter().copied().map(parked).collect())
 }
 
-/// Generations that are kept and have parked events, with their checkpoints held like those of [`hold_live`].
+/// Kept generations with parked events, their checkpoints locked as in [`hold_live`].
 pub(crate) async fn hold_kept_with_parked(
     client: &impl GenericClient,
 ) -> Result<Vec<GenerationStatus>, ViewError> {
@@ -145,8 +148,8 @@ pub(crate) async fn hold_kept_with_parked(
     rows.iter().map(GenerationStatus::read).collect()
 }
 
-/// Enters a new generation of a view, being built.
-pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
+/// Inserts a new generation of a view in the state `building`.
+pub(crate) async fn insert(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
     let row = client
         .query_one(
             "WITH begun AS (
@@ -161,7 +164,7 @@ pub(crate) async fn begin(client: &impl GenericClient, model: ReadModel) -> Resu
     Ok(Generation { model, number: row.try_get(0)? })
 }
 
-/// Lets a generation serve in place of the one that does.
+/// Makes a generation live in place of the current one.
 pub(crate) async fn promote(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
     keep_live(client, generation.model).await?;
@@ -174,7 +177,7 @@ pub(crate) async fn promote(client: &impl GenericClient, generation: Generation)
     Ok(())
 }
 
-/// Lets the live generation of a view be kept without another in its place: the view is retired.
+/// Ends the live generation of a view without a successor: the view is retired.
 pub async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
     client
         .execute(
@@ -185,8 +188,11 @@ pub async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<
     Ok(())
 }
 
-/// Marks a generation as not come to its end.
-pub(crate) async fn fail(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+/// Marks a generation as failed.
+pub(crate) async fn mark_failed(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
     client
         .execute(
@@ -197,14 +203,17 @@ pub(crate) async fn fail(client: &impl GenericClient, generation: Generation) ->
     Ok(())
 }
 
-/// The generations that have a name.
-pub(crate) async fn named(client: &impl GenericClient, name: &str) -> Result<Vec<Generation>, ViewError> {
+/// The generations with this name.
+pub(crate) async fn list_named(
+    client: &impl GenericClient,
+    name: &str,
+) -> Result<Vec<Generation>, ViewError> {
     let rows = client.query(&format!("{STANDINGS} WHERE g.name = $1 ORDER BY g.model"), &[&name]).await?;
-    rows.iter().map(|row| GenerationStatus::read(row).map(|standing| standing.generation)).collect()
+    rows.iter().map(|row| GenerationStatus::read(row).map(|status| status.generation)).collect()
 }
 
-/// Lets a generation that was built be one of the past, under a name.
-pub(crate) async fn end_as_past(
+/// Turns a completed generation into a past generation with a name.
+pub(crate) async fn mark_past(
     client: &impl GenericClient,
     generation: Generation,
     name: &str,
@@ -219,8 +228,8 @@ pub(crate) async fn end_as_past(
     Ok(())
 }
 
-/// Notes how far the rebuild of a generation is.
-pub(crate) async fn note_progress(
+/// Records the progress of a generation's rebuild.
+pub(crate) async fn record_progress(
     client: &impl GenericClient,
     generation: Generation,
     phase: &str,
@@ -237,7 +246,7 @@ pub(crate) async fn note_progress(
     Ok(())
 }
 
-/// Deletes a generation's entry. Its tables have to be dropped before: see [`crate::store::tables::drop_generation`].
+/// Deletes a generation's entry. Its tables have to be dropped first, see [`crate::store::tables::drop_generation`].
 pub(crate) async fn delete_entry(
     client: &impl GenericClient,
     generation: Generation,
@@ -249,8 +258,11 @@ pub(crate) async fn delete_entry(
     Ok(())
 }
 
-/// Sets the checkpoint of a generation that is being built back to the start.
-pub(crate) async fn set_back(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+/// Resets the checkpoint of a generation that is being built.
+pub(crate) async fn reset_checkpoint(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
     client
         .execute(
@@ -261,7 +273,8 @@ pub(crate) async fn set_back(client: &impl GenericClient, generation: Generation
     Ok(())
 }
 
-/// Moves a checkpoint on, only from where the batch was read. Whether it stood there. A leader leaves its epoch with it.
+/// Advances a checkpoint if it is still where the batch was read. Returns whether it was. A leader records its epoch
+/// with it.
 pub(crate) async fn advance(
     client: &impl GenericClient,
     generation: Generation,

@@ -1,5 +1,5 @@
-//! The values by which all of this crate names things: generations and their states, epochs, places of events, the keys by
-//! which parked events block later ones, and the version of the fold. Only values: no SQL and no behaviour belong here.
+//! The values that every layer shares: generations and their states, epochs, event places, blocking keys and the fold
+//! version. Only values belong here, no SQL and no rule.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,21 +9,21 @@ use daybook_domain::ReadModel;
 use daybook_event_log::{Position, Revision, StreamName};
 use serde::{Deserialize, Serialize};
 
-/// Version of the rules by which events are folded into rows and rows are reduced. Digests of different versions say
-/// nothing about each other. A test holds what golden histories fold into against what it was at this version.
+/// Version of the rules that fold events into rows and reduce rows to canonical reservations. Digests of different
+/// versions cannot be compared. A test checks the golden histories against the recorded result of this version.
 pub const FOLD_VERSION: u32 = 1;
 
 /// One generation of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation {
-    /// Which view.
+    /// The view.
     pub model: ReadModel,
-    /// Its number, from 1; numbers are never used again.
+    /// Its number, from 1. Numbers are never reused.
     pub number: i32,
 }
 
 impl Generation {
-    /// The schema that holds its tables. Made of a fixed word and a number, so it can stand in SQL as it is.
+    /// The schema of its tables. It consists of a fixed word and a number, so it is safe to put into SQL.
     pub fn schema(self) -> String {
         format!("{}_{}", self.model, self.number)
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Generation {
     }
 }
 
-/// The text names no generation.
+/// The text is not a generation's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a generation is named like legacy_3 or dynamic_12")]
 pub struct InvalidGeneration;
@@ -63,31 +63,31 @@ impl<'de> Deserialize<'de> for Generation {
     }
 }
 
-/// What a generation is for.
+/// The state of a generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GenerationState {
     /// It is being built; nobody reads it.
     Building,
-    /// It answers reads and is kept up.
+    /// It answers reads and is kept up to date.
     Live,
-    /// It answered reads once and is kept for a while as it was.
+    /// It was live and is kept for a while, unchanged.
     Kept,
-    /// It holds the past up to a moment, for whoever wants to look; it never serves.
+    /// It shows a view as of a point in time. It is never live.
     Past,
-    /// Its rebuild did not come to its end.
+    /// Its rebuild failed.
     Failed,
 }
 
 impl GenerationState {
     const ALL: [Self; 5] = [Self::Building, Self::Live, Self::Kept, Self::Past, Self::Failed];
 
-    /// Reads what `control.generations` holds.
+    /// Parses the value in `control.generations`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == text)
     }
 
-    /// As `control.generations` holds it.
+    /// The value in `control.generations`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Building => "building",
@@ -99,18 +99,18 @@ impl GenerationState {
     }
 }
 
-/// The number of a leadership: each new leader's is higher than all before.
+/// The number of a leadership. Each new leader has a higher one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Epoch(i64);
 
 impl Epoch {
-    /// Reads what the control tables hold.
+    /// From the value in the control tables.
     pub(crate) const fn from_sql(number: i64) -> Self {
         Self(number)
     }
 
-    /// As the control tables hold it.
+    /// The value in the control tables.
     pub(crate) const fn to_sql(self) -> i64 {
         self.0
     }
@@ -122,28 +122,28 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// What is held up: the id of a reservation or a closure, the name of a stream, or an event's own place.
+/// What a parked event blocks: the id of a reservation or a closure, the name of a stream, or the event itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct BlockingKey(Box<str>);
 
 impl BlockingKey {
-    /// Takes the name by which `daybook projection parked list` shows it.
+    /// From the text that `daybook projection parked list` shows.
     pub fn named(name: impl Into<Box<str>>) -> Self {
         Self(name.into())
     }
 
-    /// The name by which it is shown.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A whole stream.
+    /// The key of a whole stream.
     pub(crate) fn stream(stream: &StreamName) -> Self {
         Self::named(stream.as_str())
     }
 
-    /// An event alone.
+    /// The key of a single event.
     pub(crate) fn event(stream: &StreamName, revision: Revision) -> Self {
         Self::named(format!("{stream}@{revision}"))
     }
@@ -155,15 +155,15 @@ impl fmt::Display for BlockingKey {
     }
 }
 
-/// Where an event stands, in whatever log the history is.
+/// An event's place in its stream, which is the same in every copy of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct EventPlace {
     /// The stream it belongs to.
     pub stream: StreamName,
-    /// Its place in that stream.
+    /// Its revision in that stream.
     pub revision: Revision,
 }
 
-/// Positions of events that a view goes on without.
-pub type LeftOut = HashSet<Position>;
+/// Positions of events that a view leaves out.
+pub type SkippedPositions = HashSet<Position>;

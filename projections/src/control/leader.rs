@@ -1,10 +1,10 @@
-//! Who keeps the live views up: one process at a time, known to all by a row, and fenced off by its epoch.
+//! Leader election: one process keeps the live views up to date, known by a row and fenced by its epoch.
 //!
-//! The leader holds an advisory lock on the session that writes its batches, and raises the epoch before the first of
-//! them. PostgreSQL keeps the session of a process that is stopped, or whose machine hangs, so the leader also beats; a
-//! standby ends the session of one that falls silent. Nothing here may decide what is written.
+//! The leader holds an advisory lock on the session that writes its batches, and raises the epoch before the first
+//! batch. PostgreSQL keeps the session of a stopped process or a hanging machine, so the leader also sends heartbeats,
+//! and a standby ends the session of a silent leader. Nothing here decides what is written.
 
-mod pulse;
+mod heartbeat;
 mod session;
 
 use std::fmt;
@@ -18,24 +18,24 @@ use tokio_postgres::Row;
 use crate::control::error::ViewError;
 use crate::control::ids::Epoch;
 use crate::control::locks;
-pub(crate) use pulse::Pulse;
+pub(crate) use heartbeat::Heartbeat;
 pub(crate) use session::{Candidate, Session};
 
-/// How long a leader may be silent, by the database's clock, before a standby ends its session: a few beats, so that one
-/// that is late costs nothing.
+/// How long a leader may be silent, by the database's clock, before a standby ends its session. A few heartbeats long,
+/// so that a late one has no effect.
 pub const LEADER_SILENCE: Duration = Duration::from_secs(3);
 
-/// Picks the leader's lock out of `pg_locks l`, which shows its 64 bits ($1) in two halves.
+/// Selects the leader's lock from `pg_locks l`, which shows its 64 bits ($1) in two halves.
 const IS_LEADER_LOCK: &str = "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND (l.classid::bigint << 32 | l.objid::bigint) = $1";
 
-/// A process by which people find it: nothing is decided by it.
+/// Identifies a process for people. Nothing is decided by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Process {
-    /// Name of its machine or container.
+    /// Name of the machine or container.
     pub host: String,
-    /// Its process id there.
+    /// Process id on that machine.
     pub pid: u32,
 }
 
@@ -45,28 +45,28 @@ impl fmt::Display for Process {
     }
 }
 
-/// What an engine is at the moment.
+/// The role of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Another process keeps the views up, or this one cannot at the moment; it takes over when it can.
+    /// Another process is the leader, or this one cannot lead at the moment. It takes over when it can.
     Standby,
-    /// It keeps the views up.
+    /// This process keeps the views up to date.
     Leader(Epoch),
 }
 
-/// Who keeps the views up, or did last.
+/// The present or last leader.
 #[derive(Debug, Clone, Serialize)]
 pub struct Leader {
-    /// The number of its leadership.
+    /// Its epoch.
     pub epoch: Epoch,
-    /// Who it is.
+    /// The process.
     #[serde(flatten)]
     pub process: Process,
-    /// Since when it has led.
+    /// When it became the leader.
     pub since: DateTime<Utc>,
-    /// Whether it still holds the lock; if not, nobody leads at this moment.
+    /// Whether it still holds the lock. If not, there is no leader at the moment.
     pub holds_lock: bool,
-    /// How long ago it last gave a sign of life, in seconds.
+    /// Seconds since its last heartbeat.
     pub silent_seconds: f64,
 }
 
@@ -84,7 +84,7 @@ impl Leader {
     }
 }
 
-/// Who keeps the views up, or did last; nobody where no process ever has.
+/// The present or last leader; none if there has never been one.
 pub async fn current(client: &impl GenericClient) -> Result<Option<Leader>, ViewError> {
     let sql = format!(
         "SELECT r.epoch, r.host, r.pid, r.since,

@@ -1,7 +1,7 @@
-//! The engine: keeps the live generations up with the log, one process at a time.
+//! The engine keeps the live generations up to date with the log, in one process at a time.
 //!
-//! Which process that is, [`crate::control::leader`] says. Correctness does not rest on there being one: a batch commits only under
-//! the epoch of the present leader, and only where the checkpoint still stands where it was read.
+//! [`crate::control::leader`] elects that process. Correctness does not depend on there being only one: a batch commits
+//! only under the current epoch, and only if the checkpoint is still where the batch was read.
 
 mod batch;
 
@@ -18,21 +18,21 @@ use tokio::time::{Instant, sleep};
 use crate::control::error::{ViewError, describe};
 use crate::control::generation::{self, GenerationStatus};
 use crate::control::ids::{Epoch, Generation};
-use crate::control::leader::{self, Candidate, Process, Pulse, Role, Session};
+use crate::control::leader::{self, Candidate, Heartbeat, Process, Role, Session};
 use crate::live::projector::Projector;
 pub use batch::{Batch, Batches};
 use batch::{BatchSize, EventFeed};
 
-/// How often the leader looks for a view that was built, where there is none.
+/// How often the leader looks for a live view while there is none.
 const NO_VIEW_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often the leader makes sure that it still leads and of what, when there is nothing to do.
+/// How often an idle leader checks that it still leads and which generations are live.
 const LEADER_CHECK: Duration = Duration::from_secs(1);
 
-/// Pause after a failure, before the engine starts again from the checkpoint: first and longest.
+/// First and longest pause after a failure before the engine starts again from the checkpoint.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
 
-/// Keeps the live generations up with the log.
+/// Keeps the live generations up to date with the log.
 #[derive(Debug, Clone)]
 pub struct Engine {
     log: Arc<dyn EventLog>,
@@ -44,23 +44,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over a log and the views' database, in a process that others may be told of.
+    /// An engine over a log and the views' database. `process` is shown to people.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, process: Process) -> Self {
         Self { log, vault, pool, process, role: watch::Sender::new(None), batches: Batches::new() }
     }
 
-    /// What it is, as that changes; nothing until it knows.
+    /// The engine's role as it changes; none until it is known.
     pub fn role(&self) -> watch::Receiver<Option<Role>> {
         self.role.subscribe()
     }
 
-    /// Where it tells of the batches that it commits, for whoever measures them.
+    /// The committed batches, for metrics.
     pub fn batches(&self) -> Batches {
         self.batches.clone()
     }
 
-    /// Runs until told to stop. Failures are logged and tried again from the checkpoint, for ever: a view that cannot
-    /// be kept up falls behind, which readiness and metrics show.
+    /// Runs until it is told to stop. Failures are logged and retried from the checkpoint without end: a view that
+    /// cannot be updated falls behind, which readiness and metrics show.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut pause = PAUSES.0;
         while !*stop.borrow() {
@@ -73,7 +73,7 @@ impl Engine {
             if since.elapsed() > PAUSES.1 {
                 pause = PAUSES.0;
             }
-            tell(&error);
+            log_failure(&error);
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -82,23 +82,23 @@ impl Engine {
         }
     }
 
-    /// Becomes the leader, then keeps the views up until something is in the way.
+    /// Becomes the leader and then keeps the views up to date until something fails.
     async fn lead(&self) -> Result<Infallible, ViewError> {
         let mut session = self.become_leader().await?;
         let epoch = session.epoch();
-        let pulse = Pulse::open(&self.pool, epoch).await?;
-        tracing::info!(%epoch, "this process keeps the views up");
+        let heartbeat = Heartbeat::open(&self.pool, epoch).await?;
+        tracing::info!(%epoch, "this process is the leader and keeps the views up to date");
         self.become_known(Role::Leader(epoch));
         let outcome = tokio::select! {
             outcome = self.keep_up(&mut session) => outcome,
-            outcome = pulse.beat_on() => outcome,
+            outcome = heartbeat.run() => outcome,
         };
-        drop((session, pulse));
-        // A leader whose session a standby has ended mostly learns first that it lost its connection.
+        drop((session, heartbeat));
+        // A leader whose session was ended by a standby usually sees a lost connection first.
         if self.has_successor(epoch).await { Err(ViewError::Deposed { epoch }) } else { outcome }
     }
 
-    /// Waits for the lock, then enters this process under the next epoch.
+    /// Waits for the lock and records this process as the leader.
     async fn become_leader(&self) -> Result<Session, ViewError> {
         let candidate = Candidate::open(&self.pool).await?;
         while !candidate.try_lock().await? {
@@ -113,7 +113,7 @@ impl Engine {
         matches!(leader::current(&client).await, Ok(Some(leader)) if leader.epoch > epoch)
     }
 
-    /// Projects, and starts again from the checkpoint where a promotion changed what serves.
+    /// Projects. Starts again from the checkpoint if a promotion changed the live generations.
     async fn keep_up(&self, session: &mut Session) -> Result<Infallible, ViewError> {
         loop {
             match self.project(session).await {
@@ -123,16 +123,16 @@ impl Engine {
         }
     }
 
-    /// Applies batches from the checkpoint on, until what serves has changed.
+    /// Applies batches from the checkpoint on until the live generations change.
     async fn project(&self, session: &mut Session) -> Result<(), ViewError> {
         let transaction = session.begin().await?;
-        let standings = generation::live(&transaction).await?;
-        let Some(start) = standings.iter().map(|standing| standing.position).min() else {
-            // Nothing to keep up until a view is built.
+        let statuses = generation::live(&transaction).await?;
+        let Some(start) = statuses.iter().map(|status| status.position).min() else {
+            // Nothing to do until a view is built.
             sleep(NO_VIEW_PAUSE).await;
             return Ok(());
         };
-        let live: Vec<Generation> = standings.iter().map(|standing| standing.generation).collect();
+        let live: Vec<Generation> = statuses.iter().map(|status| status.generation).collect();
         let mut projector = Projector::at(&self.log, &self.vault, &transaction, &live, start).await?;
         transaction.rollback().await?;
         let mut intake = EventFeed::new(self.log.follow(start, &Filter::all()).await?);
@@ -144,27 +144,27 @@ impl Engine {
             };
             let Some(first) = first else { return Ok(()) };
             let mut batch = vec![first?];
-            intake.fill(&mut batch, &size, next_stop(&standings, projector.position()))?;
+            intake.fill(&mut batch, &size, next_stop(&statuses, projector.position()))?;
             let since = Instant::now();
             tokio::select! {
                 applied = projector.move_live(session, &batch) => applied?,
                 never = intake.fetch_ahead() => match never {},
             }
-            size.learn(batch.len(), since.elapsed());
-            self.batches.tell(batch.len(), since.elapsed());
-            if standings.iter().any(|standing| standing.position == projector.position()) {
-                // A generation that was ahead has been reached: from here on it moves too.
+            size.adjust(batch.len(), since.elapsed());
+            self.batches.report(batch.len(), since.elapsed());
+            if statuses.iter().any(|status| status.position == projector.position()) {
+                // The batch has reached a generation that was ahead. From here on that one moves too.
                 return Ok(());
             }
         }
     }
 
-    /// Makes known what this engine is, if that has changed.
+    /// Publishes the engine's role if it changed.
     fn become_known(&self, role: Role) {
         self.role.send_if_modified(|known| {
             let is_news = *known != Some(role);
             if is_news && role == Role::Standby {
-                tracing::info!("this process stands by to keep the views up");
+                tracing::info!("this process is a standby");
             }
             *known = Some(role);
             is_news
@@ -172,26 +172,26 @@ impl Engine {
     }
 }
 
-/// Says why this process does not keep the views up any more.
-fn tell(error: &ViewError) {
+/// Logs why this process stopped updating the views.
+fn log_failure(error: &ViewError) {
     if let ViewError::Deposed { epoch } = error {
-        tracing::warn!(%epoch, "another process took the views over; this one stands by and wrote nothing since");
+        tracing::warn!(%epoch, "another process took the views over; this one is a standby and has written nothing since");
     } else {
-        tracing::warn!(error = %describe(error), "the views fell behind; trying again");
+        tracing::warn!(error = %describe(error), "the views could not be updated; retrying");
     }
 }
 
-/// Makes sure that this process still leads and that what serves still stands where the projector does; a promotion may
-/// have changed it.
+/// Checks that this process still leads and that the live generations are still at the projector's position. A
+/// promotion may have changed them.
 async fn check_standings(session: &mut Session, position: Position) -> Result<(), ViewError> {
-    let standings = generation::live(&session.begin().await?).await?;
-    match standings.iter().find(|standing| standing.position != position) {
-        Some(standing) => Err(ViewError::Overtaken { generation: standing.generation }),
+    let statuses = generation::live(&session.begin().await?).await?;
+    match statuses.iter().find(|status| status.position != position) {
+        Some(status) => Err(ViewError::Overtaken { generation: status.generation }),
         None => Ok(()),
     }
 }
 
-/// The position at which a batch must end because a live generation that is ahead stands there.
-fn next_stop(standings: &[GenerationStatus], position: Position) -> Option<Position> {
-    standings.iter().map(|standing| standing.position).filter(|ahead| *ahead > position).min()
+/// The position at which a batch must end because a live generation is ahead of the projector there.
+fn next_stop(statuses: &[GenerationStatus], position: Position) -> Option<Position> {
+    statuses.iter().map(|status| status.position).filter(|ahead| *ahead > position).min()
 }

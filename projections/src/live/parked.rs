@@ -1,13 +1,14 @@
-//! Events that a generation could not take in: parked with whatever later is about the same thing, so that all else goes on.
+//! Events that a generation cannot apply are parked, together with later events about the same thing. All other events
+//! are applied.
 //!
-//! `control.parked_events` names events by their place and says why they failed; it must never hold a word of what they
-//! say. They are taken in from the log again by [`retry`], or left out of every generation for ever by [`discard`].
+//! `control.parked_events` identifies events by place and contains the error; it must never contain their contents.
+//! [`retry`] applies them from the log later. [`discard`] leaves one out of every generation permanently.
 
-mod elsewhere;
+mod batch_applier;
 mod forgetting;
-mod ledger;
-mod mend;
-mod sift;
+mod records;
+mod renumbering;
+mod retry;
 
 use chrono::{DateTime, Utc};
 use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
@@ -18,59 +19,59 @@ use serde::Serialize;
 use crate::control::error::ViewError;
 use crate::control::ids::{BlockingKey, Generation, GenerationState};
 
-pub use elsewhere::renumber_discarded;
-pub use ledger::list;
-pub(crate) use ledger::{Entry, discarded, discarded_places, left_out, note_stop};
-pub use mend::{Discard, Mended, Mending, discard, retry};
-pub(crate) use sift::{BatchApplier, Mode, before_fault, tell};
+pub(crate) use batch_applier::{BatchApplier, Mode, before_fault, log_parked};
+pub use records::list;
+pub(crate) use records::{ParkingEntry, discarded, list_discarded, record_failure, skipped};
+pub use renumbering::renumber_discarded;
+pub use retry::{Discard, RetryReport, RetryScope, discard, retry};
 
-/// Parked events of one generation, at most. A log of which so much cannot be taken in is another release's, or its keys
-/// are gone: the view then stands still, as it does when the log cannot be read, instead of leaving most of it out.
+/// Most parked events of one generation. With more, the log comes from another release or its keys are missing: the
+/// view then stops, as it does when the log cannot be read, and does not skip most of the log.
 pub const MAX_PARKED: u64 = 100_000;
 
 /// One parked event.
 #[derive(Debug, Clone, Serialize)]
 pub struct ParkedEvent {
-    /// The generation that does not hold it.
+    /// The generation that lacks it.
     pub generation: Generation,
-    /// Its place in the log.
+    /// Its position in the log.
     pub position: Position,
     /// The stream it belongs to.
     pub stream: StreamName,
-    /// Its place in that stream.
+    /// Its revision in that stream.
     pub revision: Revision,
-    /// Its type as it is stored.
+    /// Its type as stored.
     pub kind: Box<str>,
-    /// What is held up by it, or what it waits behind.
+    /// What it blocks, or what blocks it.
     pub held_up: BlockingKey,
-    /// Why it failed; none for one that only waits behind another.
+    /// Why it failed; none if it only waits for another event.
     pub cause: Option<Box<str>>,
-    /// Since when it has been parked.
+    /// When it was parked.
     pub parked_at: DateTime<Utc>,
 }
 
-/// What is held up in a generation: the event that failed first, and what waits behind it.
+/// One blocking key of a generation: the event that failed first and the number of events that wait for it.
 #[derive(Debug, Clone, Serialize)]
 pub struct BlockedGroup {
     /// The first event.
     #[serde(flatten)]
     pub first: ParkedEvent,
-    /// What the generation is for: one that failed was being built when it met the event.
+    /// The generation's state. A failed one was being built when it met the event.
     pub state: GenerationState,
-    /// Events that wait behind it.
+    /// Events that wait for the first one.
     pub waiting: u64,
 }
 
-/// The parked event at a position, of whichever generation failed to take it in; one that only waits where none did.
+/// The parked event at a position, preferably of a generation in which it failed.
 pub async fn find(client: &impl GenericClient, position: Position) -> Result<ParkedEvent, ViewError> {
-    let found = ledger::at(client, position).await?;
+    let found = records::find_at(client, position).await?;
     let failed = found.iter().position(|event| event.cause.is_some()).unwrap_or_default();
     found.into_iter().nth(failed).ok_or(ViewError::NotParked(position))
 }
 
-/// Reads a parked event from the log again.
+/// Reads a parked event from the log.
 pub async fn read(log: &dyn EventLog, event: &ParkedEvent) -> Result<RecordedEvent, ViewError> {
     let mut events = log.read_stream(&event.stream, event.revision).await?;
     let first = events.try_next().await?.filter(|first| first.position == event.position);
-    first.ok_or(ViewError::Control { what: "the place of a parked event in a log" })
+    first.ok_or(ViewError::Control { what: "the place of a parked event" })
 }

@@ -1,7 +1,7 @@
 //! Applies batches of events to generations: rows, digests and checkpoint in one transaction.
 //!
-//! Generations that stand at the same position are moved on together, so that at any instant the two live views hold the
-//! same history and can be compared as they are.
+//! Generations at the same position advance together, so that the two live views always hold the same history and can
+//! be compared.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use crate::control::error::ViewError;
 use crate::control::generation::{self, GenerationStatus};
-use crate::control::ids::{Epoch, Generation, LeftOut};
+use crate::control::ids::{Epoch, Generation, SkippedPositions};
 use crate::control::leader::Session;
 use crate::control::notify::commit_and_announce;
-use crate::live::parked::{self, BatchApplier, Entry, Mode, before_fault};
+use crate::live::parked::{self, BatchApplier, Mode, ParkingEntry, before_fault};
 use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::change::Interpreter;
-use crate::projection::interpret::{Judged, interpret, resume};
+use crate::projection::interpret::{InterpretedEvent, interpret, resume};
 use crate::projection::reference::Reference;
 
-/// A projector that stands at a position and moves generations on from there.
+/// A projector at a position, which advances generations from there.
 #[derive(Debug)]
 pub(crate) struct Projector {
     vault: Vault,
     interpreter: Interpreter,
     views: HashMap<Generation, View>,
-    discarded: LeftOut,
+    discarded: SkippedPositions,
     position: Position,
 }
 
-/// What is known of a generation at the projector's position. Reference data is a generation's own: what one could not
-/// take in, the other may hold.
+/// A generation's state at the projector's position. Each generation has its own reference data, because one may have
+/// parked what the other applied.
 #[derive(Debug, Clone)]
 struct View {
     reference: Reference,
@@ -41,7 +41,7 @@ struct View {
 }
 
 impl Projector {
-    /// A projector of some generations that stands at a position.
+    /// A projector of some generations at a position.
     pub(crate) async fn at(
         log: &Arc<dyn EventLog>,
         vault: &Vault,
@@ -50,18 +50,18 @@ impl Projector {
         position: Position,
     ) -> Result<Self, ViewError> {
         let parked = generation::parked(client, generations).await?;
-        let mut known: Vec<(LeftOut, Reference)> = Vec::new();
+        let mut known: Vec<(SkippedPositions, Reference)> = Vec::new();
         let (mut interpreter, mut views) = (Interpreter::default(), HashMap::new());
         for (generation, parked) in parked {
-            let left_out = parked::left_out(client, generation).await?;
-            // Mostly nothing is left out, or both views go without the same.
-            let same = known.iter().find(|(other, _)| *other == left_out).map(|(_, same)| same.clone());
+            let skipped = parked::skipped(client, generation).await?;
+            // Usually nothing is left out, or both views leave out the same events.
+            let same = known.iter().find(|(other, _)| *other == skipped).map(|(_, same)| same.clone());
             let reference = match same {
                 Some(same) => same,
                 None => {
-                    let (forgotten, reference) = resume(log.as_ref(), vault, position, &left_out).await?;
+                    let (forgotten, reference) = resume(log.as_ref(), vault, position, &skipped).await?;
                     interpreter.merge(forgotten);
-                    known.push((left_out, reference.clone()));
+                    known.push((skipped, reference.clone()));
                     reference
                 }
             };
@@ -71,16 +71,16 @@ impl Projector {
         Ok(Self { vault: vault.clone(), interpreter, views, discarded, position })
     }
 
-    /// Up to where it has come.
+    /// The position of the last applied event.
     pub(crate) const fn position(&self) -> Position {
         self.position
     }
 
-    /// Applies a batch to the live generations that stand where the projector does. What one of them cannot take in is
-    /// parked there with what is later about the same.
+    /// Applies a batch to the live generations at the projector's position. Events that one of them cannot apply are
+    /// parked there, with later events about the same thing.
     ///
-    /// Fails with [`ViewError::Overtaken`] where none does: somebody else moved them, took in what was parked, or
-    /// promoted another one. Fails with [`ViewError::Deposed`] where another process leads.
+    /// Fails with [`ViewError::Overtaken`] if none is at that position: somebody else advanced them, retried parked
+    /// events, or promoted another generation. Fails with [`ViewError::Deposed`] if another process is the leader.
     pub(crate) async fn move_live(
         &mut self,
         session: &mut Session,
@@ -96,7 +96,7 @@ impl Projector {
         };
         self.position = last;
         for (generation, view, entries) in moved {
-            parked::tell(generation, &entries);
+            parked::log_parked(generation, &entries);
             self.views.insert(generation, view);
         }
         Ok(())
@@ -105,24 +105,25 @@ impl Projector {
     async fn try_live(
         &self,
         session: &mut Session,
-        batch: &[Judged<'_>],
+        batch: &[InterpretedEvent<'_>],
         last: Position,
         mode: Mode,
-    ) -> Result<Vec<(Generation, View, Vec<Entry>)>, ViewError> {
+    ) -> Result<Vec<(Generation, View, Vec<ParkingEntry>)>, ViewError> {
         let epoch = session.epoch();
         let mut transaction = session.begin().await?;
-        let standings = generation::hold_live(&transaction).await?;
+        let statuses = generation::hold_live(&transaction).await?;
         let mut moved = Vec::new();
-        for standing in targets(&standings, self.position)? {
-            let (generation, parked) = (standing.generation, standing.parked);
+        for status in targets(&statuses, self.position)? {
+            let (generation, parked) = (status.generation, status.parked);
             let View { reference, parked: known } = self.view(generation)?;
             if *known != parked {
-                // Somebody took in what was parked: its reference data may be other by now.
+                // Parked events were retried, which may have changed the reference data.
                 return Err(ViewError::Overtaken { generation });
             }
-            let mut sift = BatchApplier::after(&transaction, generation, reference.clone(), parked).await?;
-            sift.take_in(&mut transaction, batch, mode).await?;
-            let (reference, parked, entries) = sift.park(&transaction, parked).await?;
+            let mut applier =
+                BatchApplier::with_parked(&transaction, generation, reference.clone(), parked).await?;
+            applier.apply_events(&mut transaction, batch, mode).await?;
+            let (reference, parked, entries) = applier.park(&transaction, parked).await?;
             self.advance(&transaction, generation, last, Some(epoch)).await?;
             moved.push((generation, View { reference, parked }, entries));
         }
@@ -130,12 +131,12 @@ impl Projector {
         Ok(moved)
     }
 
-    /// Applies a batch to generations that are being built and that nobody else moves. The first event that one of them
-    /// cannot take in ends it.
+    /// Applies a batch to generations that are being built and that nobody else advances. Stops at the first event that
+    /// one of them cannot apply.
     ///
-    /// No epoch fences it: a rebuild runs beside the leader, in whatever process was asked for it. Its own lock keeps it
-    /// alone, nobody reads what it writes, and it is promoted only with the live checkpoints held, so that the leader
-    /// either committed before or finds another generation live.
+    /// No epoch fences this: a rebuild may run in any process, beside the leader. The rebuild lock keeps it alone,
+    /// nobody reads its rows, and it promotes only with the live checkpoints locked. The leader has then either
+    /// committed or sees another live generation.
     pub(crate) async fn move_building(
         &mut self,
         mut transaction: Transaction<'_>,
@@ -148,10 +149,10 @@ impl Projector {
         let mut moved = Vec::new();
         for generation in targets.iter().copied() {
             let View { reference, .. } = self.view(generation)?;
-            let mut sift = BatchApplier::new(generation, reference.clone(), BlockedKeys::default());
-            sift.take_in_all(&mut transaction, &sound).await?;
+            let mut applier = BatchApplier::new(generation, reference.clone(), BlockedKeys::default());
+            applier.apply_all(&mut transaction, &sound).await?;
             self.advance(&transaction, generation, last, None).await?;
-            let (reference, parked, _) = sift.park(&transaction, 0).await?;
+            let (reference, parked, _) = applier.park(&transaction, 0).await?;
             moved.push((generation, View { reference, parked }));
         }
         fault?;
@@ -165,7 +166,7 @@ impl Projector {
         self.views.get(&generation).ok_or(ViewError::Overtaken { generation })
     }
 
-    /// Moves a generation's checkpoint on from where the batch was read.
+    /// Advances a generation's checkpoint from where the batch was read.
     async fn advance(
         &self,
         transaction: &Transaction<'_>,
@@ -181,13 +182,13 @@ impl Projector {
     }
 }
 
-/// The generations that stand at a position.
-fn targets(standings: &[GenerationStatus], position: Position) -> Result<Vec<&GenerationStatus>, ViewError> {
-    let here: Vec<&GenerationStatus> = standings.iter().filter(|s| s.position == position).collect();
-    let behind = standings.iter().find(|standing| standing.position < position);
-    match (behind, here.as_slice(), standings.first()) {
-        (Some(standing), _, _) | (None, [], Some(standing)) => {
-            Err(ViewError::Overtaken { generation: standing.generation })
+/// The generations at a position.
+fn targets(statuses: &[GenerationStatus], position: Position) -> Result<Vec<&GenerationStatus>, ViewError> {
+    let here: Vec<&GenerationStatus> = statuses.iter().filter(|s| s.position == position).collect();
+    let behind = statuses.iter().find(|status| status.position < position);
+    match (behind, here.as_slice(), statuses.first()) {
+        (Some(status), _, _) | (None, [], Some(status)) => {
+            Err(ViewError::Overtaken { generation: status.generation })
         }
         (None, [], None) => Err(ViewError::NotLive { model: ReadModel::Legacy }),
         (None, [_, ..], _) => Ok(here),

@@ -50,7 +50,7 @@ pub async fn checklist(log: &dyn EventLog) -> Result<Checklist, ViewError> {
 
 impl Checklist {
     fn take(&mut self, recorded: &RecordedEvent) -> Result<(), ViewError> {
-        let decoded = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
+        let decoded = codec::decode(recorded).map_err(|fault| ViewError::from_event(recorded, fault))?;
         let (Event::Routing(event), metadata) = decoded else { return Ok(()) };
         self.routing.evolve(&event);
         let is_for_all = self.routing.share == RolloutPercentage::ALL && !self.routing.rolled_back;

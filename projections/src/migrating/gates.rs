@@ -17,7 +17,7 @@ mod watched;
 mod words;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
@@ -28,8 +28,9 @@ use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
 
 use crate::ViewError;
+use crate::control::generation::{self, GenerationStatus};
 use crate::migrating::retirement::place;
-use crate::store::rows;
+use crate::read::settled::settled_snapshot;
 use census::RowCounts;
 use live::LiveViews;
 use stay::{Past, StageStay};
@@ -41,9 +42,6 @@ pub use settings::{GateSettings, SoakTimes};
 
 /// How long is waited for the views to hold what the log held, at one position. Under load they are behind by moments.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);
-
-/// Pause between two looks at where they stand.
-const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The gates of a stage as they were measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,20 +90,20 @@ impl Gates {
     async fn look(&self, wanted: &Wanted<'_>) -> Result<(Position, ReadStats), ViewError> {
         let mut client = self.pool.get().await?;
         let head = self.log.head().await?;
-        let began = Instant::now();
-        loop {
-            let snapshot = rows::snapshot(&mut client).await?;
-            let live = LiveViews::read(&snapshot, &wanted.history.routing).await?;
-            if live.is_settled(head) || began.elapsed() > SETTLE_WAIT {
-                let position = live.position().unwrap_or(head);
-                let hours = reference::hours(&*self.log, position).await?;
-                let look =
-                    GateContext { of: self, snapshot: &snapshot, live: &live, head, hours: &hours, wanted };
-                return Ok((position, look.see().await?));
-            }
-            snapshot.rollback().await?;
-            tokio::time::sleep(SETTLE_PAUSE).await;
-        }
+        let routing = &wanted.history.routing;
+        let choose = |statuses: &[GenerationStatus]| {
+            let live = LiveViews::from_statuses(statuses, routing);
+            Ok(live.is_settled(head).then_some(live))
+        };
+        let (snapshot, live) = settled_snapshot(&mut client, SETTLE_WAIT, choose).await?;
+        let live = match live {
+            Some(live) => live,
+            None => LiveViews::from_statuses(&generation::list(&snapshot).await?, routing),
+        };
+        let position = live.position().unwrap_or(head);
+        let hours = reference::hours(&*self.log, position).await?;
+        let look = GateContext { of: self, snapshot: &snapshot, live: &live, head, hours: &hours, wanted };
+        Ok((position, look.see().await?))
     }
 }
 

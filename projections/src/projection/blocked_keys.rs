@@ -1,6 +1,7 @@
-//! What an event holds up where it cannot be taken in: a reservation, a closure, a stream, or itself.
+//! What a parked event blocks: a reservation, a closure, a stream, or only itself.
 //!
-//! Whatever is later about the same has to wait, or it would be applied to a row that is not what it was decided on.
+//! Later events about the same thing have to wait. Otherwise they would be applied to a row in another state than the
+//! one they were decided on.
 
 use std::collections::HashMap;
 
@@ -12,18 +13,18 @@ use serde_json::Value;
 use crate::control::ids::BlockingKey;
 
 impl BlockingKey {
-    /// What an event that is understood holds up; nothing where it means nothing to a view.
-    pub(crate) fn of(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
+    /// What a decoded event blocks; nothing if it does not change a view.
+    pub(crate) fn from_event(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
         match event {
-            Event::Schedule(event) => Some(Self::of_page(event)),
+            Event::Schedule(event) => Some(Self::from_schedule_event(event)),
             Event::Catalog(_) | Event::Hours(_) => Some(Self::stream(stream)),
-            // Other patients' forgetting must go on.
+            // The forgetting of other patients must go on.
             Event::Privacy(_) => Some(Self::event(stream, revision)),
             Event::Routing(_) => None,
         }
     }
 
-    fn of_page(event: &ScheduleEvent) -> Self {
+    fn from_schedule_event(event: &ScheduleEvent) -> Self {
         match event {
             ScheduleEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
             ScheduleEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
@@ -42,21 +43,21 @@ impl BlockingKey {
         }
     }
 
-    /// What an event that is not understood holds up. All payloads of a page name their reservation, or else their
-    /// closure; where that cannot be read the page is held up.
-    pub(crate) fn guess(recorded: &RecordedEvent) -> Self {
+    /// What an undecodable event blocks. Every payload of a day schedule names its reservation or its closure. If that
+    /// cannot be read either, the whole stream is blocked.
+    pub(crate) fn from_undecodable(recorded: &RecordedEvent) -> Self {
         match recorded.stream.category() {
             Category::Privacy => Self::event(&recorded.stream, recorded.revision),
             Category::Catalog | Category::Hours | Category::Routing => Self::stream(&recorded.stream),
             Category::Daybook => {
-                Self::guess_on_page(&recorded.payload).unwrap_or_else(|| Self::stream(&recorded.stream))
+                Self::from_payload(&recorded.payload).unwrap_or_else(|| Self::stream(&recorded.stream))
             }
         }
     }
 
-    fn guess_on_page(payload: &[u8]) -> Option<Self> {
+    fn from_payload(payload: &[u8]) -> Option<Self> {
         let payload: Value = serde_json::from_slice(payload).ok()?;
-        // A text that is no id could be anything, such as a name.
+        // Text that is not an id could be anything, such as a name.
         let reservation = payload.get("reservation").map(|id| ReservationId::parse(id.as_str()?).ok());
         match (reservation, payload.get("closure").and_then(Value::as_str)) {
             (Some(reservation), _) => Some(Self::named(reservation?.as_str())),
@@ -66,19 +67,19 @@ impl BlockingKey {
     }
 }
 
-/// All that is held up in a generation, each since the event that failed.
+/// The blocked keys of a generation, each with the position of the event that failed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BlockedKeys(HashMap<BlockingKey, Position>);
 
 impl BlockedKeys {
-    /// Enters that something is held up from a position on.
-    pub(crate) fn enter(&mut self, held_up: BlockingKey, since: Position) {
+    /// Blocks a key from a position on.
+    pub(crate) fn insert(&mut self, held_up: BlockingKey, since: Position) {
         let earliest = self.0.entry(held_up).or_insert(since);
         *earliest = since.min(*earliest);
     }
 
-    /// What an event has to wait behind, if anything. One that means nothing to a view waits behind nothing.
-    pub(crate) fn in_the_way(
+    /// The key that blocks an event, if any. An event that does not change a view is never blocked.
+    pub(crate) fn blocker(
         &self,
         position: Position,
         stream: &StreamName,
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_holds_up_as_little_as_is_safe() {
+    fn an_undecodable_event_blocks_as_little_as_is_safe() {
         let cases = [
             ("daybook-2026-12-01", r#"{"reservation":"r-1","closure":"c-1"}"#, "r-1"),
             ("daybook-2026-12-01", r#"{"closure":"c-1"}"#, "c-1"),
@@ -130,25 +131,29 @@ mod tests {
             ("privacy-main", r#"{"subject":"s"}"#, "privacy-main@3"),
         ];
         for (stream, payload, held_up) in cases {
-            assert_eq!(BlockingKey::guess(&event(stream, payload)).as_str(), held_up, "{stream} {payload}");
+            assert_eq!(
+                BlockingKey::from_undecodable(&event(stream, payload)).as_str(),
+                held_up,
+                "{stream} {payload}"
+            );
         }
     }
 
     #[test]
-    fn only_what_is_later_waits_and_a_held_up_page_holds_up_all_that_is_on_it() {
+    fn only_later_events_wait_and_a_blocked_stream_blocks_everything_in_it() {
         let at = |number| Position::new(number, number).unwrap();
         let (page, other) =
             (event("daybook-2026-12-01", "{}").stream, event("daybook-2026-12-02", "{}").stream);
         let (first, second) = (BlockingKey::named("r-1"), BlockingKey::named("r-2"));
-        let mut held = BlockedKeys::default();
-        held.enter(first.clone(), at(20));
-        held.enter(first.clone(), at(10));
-        assert_eq!(held.in_the_way(at(10), &page, Some(&first)), None, "it does not wait for itself");
-        assert_eq!(held.in_the_way(at(11), &page, Some(&first)), Some(first.clone()));
-        assert_eq!(held.in_the_way(at(11), &page, Some(&second)), None);
-        held.enter(BlockingKey::stream(&page), at(12));
-        assert_eq!(held.in_the_way(at(13), &page, Some(&second)), Some(BlockingKey::stream(&page)));
-        assert_eq!(held.in_the_way(at(13), &other, Some(&second)), None);
-        assert_eq!(held.in_the_way(at(13), &page, None), None);
+        let mut blocked = BlockedKeys::default();
+        blocked.insert(first.clone(), at(20));
+        blocked.insert(first.clone(), at(10));
+        assert_eq!(blocked.blocker(at(10), &page, Some(&first)), None, "it does not wait for itself");
+        assert_eq!(blocked.blocker(at(11), &page, Some(&first)), Some(first.clone()));
+        assert_eq!(blocked.blocker(at(11), &page, Some(&second)), None);
+        blocked.insert(BlockingKey::stream(&page), at(12));
+        assert_eq!(blocked.blocker(at(13), &page, Some(&second)), Some(BlockingKey::stream(&page)));
+        assert_eq!(blocked.blocker(at(13), &other, Some(&second)), None);
+        assert_eq!(blocked.blocker(at(13), &page, None), None);
     }
 }

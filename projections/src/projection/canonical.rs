@@ -1,7 +1,8 @@
-//! The canonical fact: what a reservation says once names of columns, spellings and models are taken away.
+//! The canonical reservation: a reservation without column names, spellings and models.
 //!
-//! Each view reduces its own rows to facts; two views that hold the same facts are equal. Per clinic day the facts'
-//! hashes are summed, so that a day's digest can be kept up row by row and two views can be compared day by day.
+//! Each view reduces its own rows to canonical reservations. Two views with the same canonical reservations are equal.
+//! Their hashes are summed per clinic day, so that a day's digest can be updated row by row and views can be compared
+//! day by day.
 
 mod digits;
 
@@ -13,27 +14,28 @@ use daybook_domain::requested_time::ParsedTime;
 use daybook_domain::{Period, requested_time};
 use sha2::{Digest as _, Sha256};
 
-/// A field of a fact.
+/// A field of a canonical reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// Its name in reports.
     pub name: &'static str,
-    /// Who may see what it says.
+    /// Who may see its value.
     pub access: Access,
 }
 
-/// Who may see what a field says.
+/// Who may see a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everybody.
     Shown,
-    /// Whoever has the log, which holds it in the clear. It names somebody: reports say only that it differs.
+    /// Anybody with the log, which contains it in plain text. It identifies a person, so reports only say that it
+    /// differs.
     Named,
-    /// Only who has a patient's key. Reports say only that it differs.
+    /// Only holders of the patient's key. Reports only say that it differs.
     Sealed,
 }
 
-/// What a reservation says.
+/// A reservation as both views can represent it.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the fields are a reservation's own and have its words")]
 pub struct CanonicalReservation<'a> {
@@ -60,7 +62,7 @@ pub struct CanonicalReservation<'a> {
     pub admin_notes: Option<&'a str>,
 }
 
-/// Where in its day a reservation stands, as far as both views can say it.
+/// A reservation's time, as far as both views can represent it.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the variants are those of a requested time")]
 pub enum Time<'a> {
@@ -70,8 +72,8 @@ pub enum Time<'a> {
 }
 
 impl<'a> Time<'a> {
-    /// Reads the old free-text column.
-    pub fn of_text(text: &'a str) -> Self {
+    /// Parses the old free-text column.
+    pub fn from_text(text: &'a str) -> Self {
         match requested_time::parse(text) {
             ParsedTime::At(_) if is_plain(text) => Self::At(text.into()),
             ParsedTime::At(start) => Self::At(start.to_string().into()),
@@ -81,7 +83,7 @@ impl<'a> Time<'a> {
     }
 }
 
-/// Whether a time is spelled as this program spells it: `HH:MM`.
+/// Whether a time is spelled as `HH:MM`.
 fn is_plain(time: &str) -> bool {
     let [h1, h2, b':', m1, m2] = time.as_bytes() else { return false };
     [h1, h2, m1, m2].into_iter().all(u8::is_ascii_digit)
@@ -92,7 +94,7 @@ impl Time<'_> {
         let (word, value) = match self {
             Self::At(start) => ("at ", &**start),
             Self::Period(period) => ("in the ", period.as_str()),
-            Self::Review(wish) => ("review ", *wish),
+            Self::Review(text) => ("review ", *text),
         };
         text.push_str(word);
         text.push_str(value);
@@ -100,16 +102,16 @@ impl Time<'_> {
 }
 
 impl CanonicalReservation<'_> {
-    /// Every field in a fixed order, with what it says: to be compared, and shown only where its access allows.
+    /// All fields with their values in a fixed order. A value may be shown only if its access allows it.
     pub fn fields(&self) -> Vec<(Field, String)> {
         let mut fields = Vec::new();
         self.visit(|field, value| fields.push((field, value.to_owned())));
         fields
     }
 
-    /// Goes through the fields without keeping any: a rebuild hashes every fact of a clinic.
+    /// Visits the fields without collecting them: a rebuild hashes every reservation of a clinic.
     fn visit(&self, visit: impl FnMut(Field, &str)) {
-        // A wish that was not understood is sealed: it can hold anything.
+        // A requested time that could not be read can contain anything, so it is sealed.
         let time = match self.time {
             Time::Review(_) => Access::Sealed,
             Time::At(_) | Time::Period(_) => Access::Shown,
@@ -147,19 +149,19 @@ impl CanonicalReservation<'_> {
         fields.optional(sealed("admin_notes"), self.admin_notes);
     }
 
-    /// The first 16 bytes of the hash of all that it says.
+    /// The first 16 bytes of the SHA-256 hash of all fields.
     pub fn hash(&self) -> Digest {
         self.hash_of(|_| true)
     }
 
-    /// The same of what is not sealed, which whoever has the log can reckon without a key: a sealed field counts as there,
-    /// whatever it says, and be it erased.
+    /// The hash of the unsealed fields, which anybody with the log can compute without a key. A sealed field counts as
+    /// present, even if it was erased.
     pub fn unsealed_hash(&self) -> Digest {
         self.hash_of(|field| field.access != Access::Sealed)
     }
 
     fn hash_of(&self, is_taken: impl Fn(Field) -> bool) -> Digest {
-        // Hashed as one piece: many small ones cost several times as much.
+        // One large update is several times faster than many small ones.
         let mut said = Vec::with_capacity(512);
         put(&mut said, self.id);
         self.visit(|field, value| match is_taken(field) {
@@ -171,7 +173,7 @@ impl CanonicalReservation<'_> {
     }
 }
 
-/// Stands in what is hashed for a field that is left out: a length that no text has.
+/// Replaces a field that is left out of the hash. No text has this length.
 const LEFT_OUT: [u8; 4] = u32::MAX.to_le_bytes();
 
 fn put(said: &mut Vec<u8>, text: &str) {
@@ -179,7 +181,7 @@ fn put(said: &mut Vec<u8>, text: &str) {
     said.extend_from_slice(text.as_bytes());
 }
 
-/// Writes one field after the other into the same text.
+/// Writes one field after the other into the same buffer.
 struct Visit<V> {
     visit: V,
     text: String,
@@ -192,7 +194,7 @@ impl<V: FnMut(Field, &str)> Visit<V> {
         (self.visit)(Field { name, access }, &self.text);
     }
 
-    /// What is a text already need not be written once more.
+    /// A text needs no copy.
     fn text(&mut self, field: Field, value: &str) {
         (self.visit)(field, value);
     }
@@ -205,7 +207,7 @@ impl<V: FnMut(Field, &str)> Visit<V> {
         self.number(name, value.and_utc().timestamp_millis());
     }
 
-    /// What is there is marked, so that it cannot be taken for what is missing.
+    /// A present value is marked, so that it cannot be mistaken for a missing one.
     fn optional(&mut self, field: Field, value: Option<&str>) {
         match value {
             Some(text) => {
@@ -219,32 +221,32 @@ impl<V: FnMut(Field, &str)> Visit<V> {
     }
 }
 
-/// A sum of hashes of facts; it does not depend on their order, and a fact can be taken out again.
+/// A sum of hashes of canonical reservations. It does not depend on their order, and one can be subtracted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(u128);
 
 impl Digest {
-    /// Of nothing.
+    /// The sum of no reservations.
     pub const EMPTY: Self = Self(0);
 
-    /// With one more.
+    /// The sum with another one added.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// With one taken out.
+    /// The sum with another one subtracted.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))
     }
 
-    /// As a column of 16 bytes holds it.
+    /// The value of a column of 16 bytes.
     pub const fn to_uuid(self) -> uuid::Uuid {
         uuid::Uuid::from_u128(self.0)
     }
 
-    /// Reads the column.
+    /// From the value of the column.
     pub const fn from_uuid(value: uuid::Uuid) -> Self {
         Self(value.as_u128())
     }

@@ -1,7 +1,7 @@
-//! What an event means to a view: decoded, its sealed parts opened, its time on the views' clock.
+//! What an event changes in a view: decoded, its sealed parts decrypted, its time in UTC milliseconds.
 //!
-//! An event becomes one effect, and both views take in the same one; from there on each goes its own way, so that
-//! comparing them proves something.
+//! An event becomes one change, which both views receive. From there on each view goes its own way, so that comparing
+//! them proves something.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -22,83 +22,82 @@ use daybook_vault::{Decryptor, Opened, PatientDetails, VaultError, sealing_conte
 use smol_str::SmolStr;
 
 use crate::control::error::{EventFault, ViewError};
-use crate::control::ids::{BlockingKey, LeftOut};
+use crate::control::ids::{BlockingKey, SkippedPositions};
 
-/// What a reader sees in place of a forgotten patient's text where a column must not be null.
+/// Replaces a forgotten patient's text in columns that must not be null.
 pub const ERASED: &str = "(erased)";
 
-/// The same, as a row holds it.
+/// The same as a row contains it.
 pub(crate) const ERASED_TEXT: SmolStr = SmolStr::new_static(ERASED);
 
-/// When an event was recorded and by whom, as the views show it.
+/// When and by whom an event was recorded, as the views show it.
 #[derive(Debug, Clone)]
 pub(crate) struct EventMeta {
-    /// UTC, cut to the millisecond that the old columns hold.
+    /// UTC, truncated to the milliseconds of the old columns.
     pub(crate) at: NaiveDateTime,
     /// The actor's name.
     pub(crate) actor: Arc<str>,
 }
 
-/// What an event means to a view.
+/// The change that an event makes to a view.
 #[derive(Debug)]
 pub(crate) enum ViewChange {
-    /// A reservation comes into being.
-    Enter { reservation: ReservationId, entry: Box<Entry> },
+    /// A reservation is created.
+    Create { reservation: ReservationId, contents: Box<NewReservation> },
     /// A reservation changes.
-    Change { reservation: ReservationId, change: Change, stamp: EventMeta },
-    /// A stretch of a day is closed.
-    Close { closed: TimeClosed, stamp: EventMeta },
+    Change { reservation: ReservationId, change: Change, meta: EventMeta },
+    /// A time span of a day is closed.
+    Close { closed: TimeClosed, meta: EventMeta },
     /// A closure is lifted.
-    Reopen { closure: ClosureId, stamp: EventMeta },
+    Reopen { closure: ClosureId, meta: EventMeta },
     /// The catalog changes.
-    Catalog { event: CatalogEvent, stamp: EventMeta },
+    Catalog { event: CatalogEvent, meta: EventMeta },
     /// The clinic's hours change.
-    Hours { event: HoursEvent, stamp: EventMeta },
-    /// A patient's details are to be unreadable.
+    Hours { event: HoursEvent, meta: EventMeta },
+    /// A patient's details are erased.
     Forget { subject: SubjectId },
-    /// One reservation's details are to be unreadable, if it is this patient's: for one that is taken in late, after the
-    /// patient was forgotten.
-    ForgetOne { subject: SubjectId, reservation: ReservationId },
+    /// One reservation's details are erased if it belongs to this patient. For late events about a forgotten patient.
+    ForgetReservation { subject: SubjectId, reservation: ReservationId },
     /// Nothing that a view shows.
     Nothing,
 }
 
 impl ViewChange {
-    /// The reservation that it is about, where it is about one by name.
+    /// The reservation that it changes, if it names one.
     pub(crate) fn reservation(&self) -> Option<&str> {
         match self {
-            Self::Enter { reservation, .. } | Self::Change { reservation, .. } => Some(reservation.as_str()),
+            Self::Create { reservation, .. } | Self::Change { reservation, .. } => Some(reservation.as_str()),
             Self::Close { .. }
             | Self::Reopen { .. }
             | Self::Catalog { .. }
             | Self::Hours { .. }
             | Self::Forget { .. }
-            | Self::ForgetOne { .. }
+            | Self::ForgetReservation { .. }
             | Self::Nothing => None,
         }
     }
 }
 
-/// An effect, and the stream whose event has it.
+/// A change, and the stream of its event.
 #[derive(Debug)]
 pub(crate) struct DecodedChange {
     pub(crate) stream: StreamName,
-    pub(crate) effect: ViewChange,
+    pub(crate) change: ViewChange,
 }
 
-/// A reservation as it comes into being.
+/// The contents of a new or reimported reservation.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct NewReservation {
     pub(crate) subject: SubjectId,
-    /// None once the patient was forgotten.
+    /// None if the patient was forgotten.
     pub(crate) details: Option<PatientDetails>,
     pub(crate) service: Arc<ServiceSnapshot>,
     pub(crate) date: NaiveDate,
-    pub(crate) wish: Option<SmolStr>,
-    /// Whether a wish was typed that is sealed with the details: they have it, unless the patient was forgotten.
-    pub(crate) is_wish_sealed: bool,
-    /// Whether somebody here said what the wish means; what was typed then stands for it no more.
-    pub(crate) is_placed_here: bool,
+    pub(crate) requested_time: Option<SmolStr>,
+    /// Whether the requested time is sealed with the details. It is in them unless the patient was forgotten.
+    pub(crate) is_requested_time_sealed: bool,
+    /// Whether staff assigned a time, so that the original text no longer applies.
+    pub(crate) is_assigned_by_staff: bool,
     pub(crate) placement: SlotAssignment,
     pub(crate) status: Status,
     pub(crate) created_at: NaiveDateTime,
@@ -112,43 +111,47 @@ pub(crate) struct Entry {
 pub(crate) enum Change {
     /// Another status.
     StatusChanged(Status),
-    /// Another place in the day.
+    /// Another time.
     Rescheduled(SlotAssignment),
-    /// Another note of the staff; none once the patient was forgotten.
+    /// Another note by the staff; none if the patient was forgotten.
     NoteChanged(Option<SmolStr>),
-    /// All of it anew, as it stands in the old system now.
-    Reimported(Box<Entry>),
+    /// All contents as they are in the old system now.
+    Reimported(Box<NewReservation>),
 }
 
-/// Turns events into effects, in the order of the log. What was forgotten before is part of its state.
+/// Turns events into changes, in the order of the log. It remembers what was forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Interpreter {
     forgotten: HashSet<KeyId>,
-    actors: Shared<str>,
-    services: Shared<ServiceSnapshot>,
+    actors: SharedValues<str>,
+    services: SharedValues<ServiceSnapshot>,
 }
 
 impl Interpreter {
-    /// What one event means, or why it cannot be taken in.
+    /// The change that an event makes, or why it cannot be applied.
     pub(crate) fn interpret(
         &mut self,
-        decoded: Decoded,
-        opener: &Decryptor,
+        decoded: DecodedEvent,
+        decryptor: &Decryptor,
     ) -> Result<ViewChange, ViewError> {
-        self.tell(decoded, opener).map(|told| told.effect)
+        self.decode_change(decoded, decryptor).map(|decoded| decoded.change)
     }
 
-    /// What one event means, and in which stream it stands.
-    pub(crate) fn tell(&mut self, decoded: Decoded, opener: &Decryptor) -> Result<DecodedChange, ViewError> {
-        let Decoded { position, stream, revision, content } = decoded;
+    /// The same, together with the event's stream.
+    pub(crate) fn decode_change(
+        &mut self,
+        decoded: DecodedEvent,
+        decryptor: &Decryptor,
+    ) -> Result<DecodedChange, ViewError> {
+        let DecodedEvent { position, stream, revision, content } = decoded;
         let (kind, fault) = match content {
-            Content::Nothing => return Ok(DecodedChange { stream, effect: ViewChange::Nothing }),
+            Content::Nothing => return Ok(DecodedChange { stream, change: ViewChange::Nothing }),
             Content::Faulty { kind, fault, .. } => (kind, fault),
-            Content::Event(said) => {
-                let (event, recording) = *said;
+            Content::Event(decoded) => {
+                let (event, recording) = *decoded;
                 let kind = codec::event_type_of(&event);
-                match self.take_in(event, &recording, opener) {
-                    Ok(effect) => return Ok(DecodedChange { stream, effect }),
+                match self.interpret_event(event, &recording, decryptor) {
+                    Ok(change) => return Ok(DecodedChange { stream, change }),
                     Err(fault) => (kind.as_str().into(), fault),
                 }
             }
@@ -156,20 +159,20 @@ impl Interpreter {
         Err(ViewError::Event { position, stream, revision, kind, source: fault })
     }
 
-    fn take_in(
+    fn interpret_event(
         &mut self,
         event: Event,
         recording: &Recording,
-        opener: &Decryptor,
+        decryptor: &Decryptor,
     ) -> Result<ViewChange, EventFault> {
-        let stamp = EventMeta {
+        let meta = EventMeta {
             at: millis(recording.recorded_at),
             actor: self.actors.get(recording.actor.as_str(), |name| name.into()),
         };
         Ok(match event {
-            Event::Schedule(event) => self.book(event, recording, stamp, opener)?,
-            Event::Catalog(event) => ViewChange::Catalog { event, stamp },
-            Event::Hours(event) => ViewChange::Hours { event, stamp },
+            Event::Schedule(event) => self.interpret_schedule(event, recording, meta, decryptor)?,
+            Event::Catalog(event) => ViewChange::Catalog { event, meta },
+            Event::Hours(event) => ViewChange::Hours { event, meta },
             Event::Privacy(PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys })) => {
                 self.forgotten.extend(keys);
                 ViewChange::Forget { subject }
@@ -178,63 +181,65 @@ impl Interpreter {
         })
     }
 
-    /// Whether what is sealed with a key was forgotten before.
+    /// Whether the patient with this key was forgotten before.
     pub(crate) fn has_forgotten(&self, key: KeyId) -> bool {
         self.forgotten.contains(&key)
     }
 
-    /// Takes in what another one knows to be forgotten.
+    /// Adds what another interpreter knows to be forgotten.
     pub(crate) fn merge(&mut self, other: Self) {
         self.forgotten.extend(other.forgotten);
     }
 
-    fn book(
+    fn interpret_schedule(
         &mut self,
         event: ScheduleEvent,
         recording: &Recording,
-        stamp: EventMeta,
-        opener: &Decryptor,
+        meta: EventMeta,
+        decryptor: &Decryptor,
     ) -> Result<ViewChange, EventFault> {
-        let turned = |reservation, status, stamp| ViewChange::Change {
+        let status_changed = |reservation, status, meta| ViewChange::Change {
             reservation,
             change: Change::StatusChanged(status),
-            stamp,
+            meta,
         };
         Ok(match event {
             ScheduleEvent::ReservationRequested(e) => {
-                let entry = Box::new(self.requested(&e, recording, opener)?);
-                ViewChange::Enter { reservation: e.reservation, entry }
+                let contents = Box::new(self.requested(&e, recording, decryptor)?);
+                ViewChange::Create { reservation: e.reservation, contents }
             }
             ScheduleEvent::ReservationImported(e) => {
-                let entry = Box::new(self.imported(&e, opener)?);
-                ViewChange::Enter { reservation: e.reservation, entry }
+                let contents = Box::new(self.imported(&e, decryptor)?);
+                ViewChange::Create { reservation: e.reservation, contents }
             }
             ScheduleEvent::ReservationReimported(e) => {
-                let change = Change::Reimported(Box::new(self.reimported(&e, opener)?));
-                ViewChange::Change { reservation: e.reservation, change, stamp }
+                let change = Change::Reimported(Box::new(self.reimported(&e, decryptor)?));
+                ViewChange::Change { reservation: e.reservation, change, meta }
             }
-            ScheduleEvent::ReservationConfirmed(e) => turned(e.reservation, Status::Confirmed, stamp),
-            ScheduleEvent::ReservationRejected(e) => turned(e.reservation, Status::Rejected, stamp),
-            ScheduleEvent::ReservationCancelled(e) => turned(e.reservation, Status::Cancelled, stamp),
-            ScheduleEvent::ReservationCompleted(e) => turned(e.reservation, Status::Completed, stamp),
-            ScheduleEvent::ReservationNoShowMarked(e) => turned(e.reservation, Status::NoShow, stamp),
-            ScheduleEvent::ReservationNoShowCorrected(e) => turned(e.reservation, Status::Confirmed, stamp),
+            ScheduleEvent::ReservationConfirmed(e) => status_changed(e.reservation, Status::Confirmed, meta),
+            ScheduleEvent::ReservationRejected(e) => status_changed(e.reservation, Status::Rejected, meta),
+            ScheduleEvent::ReservationCancelled(e) => status_changed(e.reservation, Status::Cancelled, meta),
+            ScheduleEvent::ReservationCompleted(e) => status_changed(e.reservation, Status::Completed, meta),
+            ScheduleEvent::ReservationNoShowMarked(e) => status_changed(e.reservation, Status::NoShow, meta),
+            ScheduleEvent::ReservationNoShowCorrected(e) => {
+                status_changed(e.reservation, Status::Confirmed, meta)
+            }
             ScheduleEvent::ReservationRescheduled(e) => ViewChange::Change {
                 reservation: e.reservation,
                 change: Change::Rescheduled(e.placement),
-                stamp,
+                meta,
             },
             ScheduleEvent::ReservationTimeAssigned(e) => ViewChange::Change {
                 reservation: e.reservation,
                 change: Change::Rescheduled(e.placement),
-                stamp,
+                meta,
             },
             ScheduleEvent::AdminNoteWritten(e) => {
-                let note = self.open(&e.note, &e.reservation, opener)?.map(SmolStr::from);
-                ViewChange::Change { reservation: e.reservation, change: Change::NoteChanged(note), stamp }
+                let note = self.open(&e.note, &e.reservation, decryptor)?.map(SmolStr::from);
+                ViewChange::Change { reservation: e.reservation, change: Change::NoteChanged(note), meta }
             }
-            ScheduleEvent::TimeClosed(closed) => ViewChange::Close { closed, stamp },
-            ScheduleEvent::TimeReopened(e) => ViewChange::Reopen { closure: e.closure, stamp },
+            ScheduleEvent::TimeClosed(closed) => ViewChange::Close { closed, meta },
+            ScheduleEvent::TimeReopened(e) => ViewChange::Reopen { closure: e.closure, meta },
         })
     }
 
@@ -242,18 +247,18 @@ impl Interpreter {
         &mut self,
         e: &ReservationRequested,
         recording: &Recording,
-        opener: &Decryptor,
-    ) -> Result<Entry, EventFault> {
+        decryptor: &Decryptor,
+    ) -> Result<NewReservation, EventFault> {
         let at = millis(recording.recorded_at);
-        Ok(Entry {
-            details: self.details(&e.details, &e.reservation, opener)?,
+        Ok(NewReservation {
+            details: self.details(&e.details, &e.reservation, decryptor)?,
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
-            // Without one, a time or a half of the day was chosen and not typed.
-            is_wish_sealed: e.wish.is_none() && matches!(e.placement, SlotAssignment::Review(_)),
-            is_placed_here: false,
-            wish: e.wish.as_deref().map(SmolStr::from),
+            // Without a text, a time or a half-day was chosen and not typed.
+            is_requested_time_sealed: e.wish.is_none() && matches!(e.placement, SlotAssignment::Review(_)),
+            is_assigned_by_staff: false,
+            requested_time: e.wish.as_deref().map(SmolStr::from),
             placement: e.placement,
             status: Status::Pending,
             created_at: at,
@@ -263,16 +268,21 @@ impl Interpreter {
         })
     }
 
-    fn imported(&mut self, e: &ReservationImported, opener: &Decryptor) -> Result<Entry, EventFault> {
-        Ok(Entry {
-            details: self.details(&e.details, &e.reservation, opener)?,
+    fn imported(
+        &mut self,
+        e: &ReservationImported,
+        decryptor: &Decryptor,
+    ) -> Result<NewReservation, EventFault> {
+        Ok(NewReservation {
+            details: self.details(&e.details, &e.reservation, decryptor)?,
             subject: e.subject,
             service: self.services.get(&e.service, |service| Arc::new(service.clone())),
             date: e.date,
-            // The old system has a text for every row; a rule of the clinic's own may have placed one that is sealed.
-            is_wish_sealed: e.wish.is_none(),
-            is_placed_here: false,
-            wish: e.wish.as_deref().map(SmolStr::from),
+            // Every row of the old system has a text. One that is sealed may still have a time by a clinic-specific
+            // rule.
+            is_requested_time_sealed: e.wish.is_none(),
+            is_assigned_by_staff: false,
+            requested_time: e.wish.as_deref().map(SmolStr::from),
             placement: e.placement,
             status: e.status,
             created_at: millis(e.created_at),
@@ -282,19 +292,23 @@ impl Interpreter {
         })
     }
 
-    fn reimported(&mut self, e: &ReservationImported, opener: &Decryptor) -> Result<Entry, EventFault> {
-        // Before it was told nothing but a person could place a text as what it does not say.
-        let is_placed_here = e.is_placed_here.unwrap_or(true);
-        Ok(Entry { is_placed_here, ..self.imported(e, opener)? })
+    fn reimported(
+        &mut self,
+        e: &ReservationImported,
+        decryptor: &Decryptor,
+    ) -> Result<NewReservation, EventFault> {
+        // Older events lack this flag. At that time only a person could assign a time that contradicts the text.
+        let is_assigned_by_staff = e.is_placed_here.unwrap_or(true);
+        Ok(NewReservation { is_assigned_by_staff, ..self.imported(e, decryptor)? })
     }
 
     fn details(
         &self,
         sealed: &Sealed,
         reservation: &ReservationId,
-        opener: &Decryptor,
+        decryptor: &Decryptor,
     ) -> Result<Option<PatientDetails>, EventFault> {
-        let Some(text) = self.open(sealed, reservation, opener)? else { return Ok(None) };
+        let Some(text) = self.open(sealed, reservation, decryptor)? else { return Ok(None) };
         PatientDetails::from_text(&text).map(Some).ok_or(EventFault::Details)
     }
 
@@ -302,30 +316,30 @@ impl Interpreter {
         &self,
         sealed: &Sealed,
         reservation: &ReservationId,
-        opener: &Decryptor,
+        decryptor: &Decryptor,
     ) -> Result<Option<String>, VaultError> {
         if self.has_forgotten(sealed.key) {
             return Ok(None);
         }
-        match opener.open(sealed, sealing_context(reservation))? {
+        match decryptor.open(sealed, sealing_context(reservation))? {
             Opened::Text(text) => Ok(Some(text)),
             Opened::Erased => Ok(None),
         }
     }
 }
 
-/// Values that events repeat, each kept once: there are few of them, and a rebuild holds them many times over.
+/// Deduplicates values that events repeat: there are few of them, and a rebuild would hold them many times.
 #[derive(Debug)]
-struct Shared<T: ?Sized>(HashSet<Arc<T>, foldhash::fast::RandomState>);
+struct SharedValues<T: ?Sized>(HashSet<Arc<T>, foldhash::fast::RandomState>);
 
-impl<T: ?Sized> Default for Shared<T> {
+impl<T: ?Sized> Default for SharedValues<T> {
     fn default() -> Self {
         Self(HashSet::default())
     }
 }
 
-impl<T: ?Sized + Eq + Hash> Shared<T> {
-    /// Values that are kept, at most. Beyond that all are let go and gathered anew.
+impl<T: ?Sized + Eq + Hash> SharedValues<T> {
+    /// Most values that are kept. Beyond that the set starts again.
     const LIMIT: usize = 4096;
 
     fn get(&mut self, value: &T, make: impl FnOnce(&T) -> Arc<T>) -> Arc<T> {
@@ -341,9 +355,9 @@ impl<T: ?Sized + Eq + Hash> Shared<T> {
     }
 }
 
-/// An event that was read, with its sealed parts still closed.
+/// A decoded event with its sealed parts still encrypted.
 #[derive(Debug)]
-pub(crate) struct Decoded {
+pub(crate) struct DecodedEvent {
     pub(crate) position: Position,
     pub(crate) stream: StreamName,
     revision: Revision,
@@ -352,39 +366,39 @@ pub(crate) struct Decoded {
 
 #[derive(Debug)]
 enum Content {
-    /// What it says. In a box, since it is large and goes from thread to thread.
+    /// The event. Boxed because it is large and moves between threads.
     Event(Box<(Event, Recording)>),
-    /// Nothing that a view would show, whatever it says.
+    /// Nothing that changes a view.
     Nothing,
-    /// It cannot be understood. What it holds up is known as far as it can be read.
-    Faulty { kind: Box<str>, fault: EventFault, holds_up: BlockingKey },
+    /// It cannot be decoded. The blocking key is as narrow as can be read from it.
+    Faulty { kind: Box<str>, fault: EventFault, blocking_key: BlockingKey },
 }
 
-impl Decoded {
-    /// Reads an event. Where that fails, interpreting it tells so. What routes reads means nothing to a view and is not
-    /// looked into.
+impl DecodedEvent {
+    /// Decodes an event. If that fails, interpreting it returns the error. Routing events do not change a view and are
+    /// not decoded.
     pub(crate) fn read(recorded: &RecordedEvent) -> Self {
         if recorded.stream.category() == Category::Routing {
-            return Self::left_out(recorded);
+            return Self::skipped(recorded);
         }
         let content = match codec::decode_for_view(recorded) {
-            Ok(said) => Content::Event(Box::new(said)),
+            Ok(decoded) => Content::Event(Box::new(decoded)),
             Err(fault) => Content::Faulty {
                 kind: (&*recorded.event_type).into(),
                 fault: fault.into(),
-                holds_up: BlockingKey::guess(recorded),
+                blocking_key: BlockingKey::from_undecodable(recorded),
             },
         };
-        Self { content, ..Self::left_out(recorded) }
+        Self { content, ..Self::skipped(recorded) }
     }
 
-    /// Reads an event unless it is one of those that are left out.
-    pub(crate) fn read_unless(recorded: &RecordedEvent, left_out: &LeftOut) -> Self {
-        if left_out.contains(&recorded.position) { Self::left_out(recorded) } else { Self::read(recorded) }
+    /// Decodes an event unless its position is to be skipped.
+    pub(crate) fn read_unless(recorded: &RecordedEvent, skipped: &SkippedPositions) -> Self {
+        if skipped.contains(&recorded.position) { Self::skipped(recorded) } else { Self::read(recorded) }
     }
 
-    /// An event that is passed over.
-    fn left_out(recorded: &RecordedEvent) -> Self {
+    /// An event that changes nothing.
+    fn skipped(recorded: &RecordedEvent) -> Self {
         Self {
             position: recorded.position,
             stream: recorded.stream.clone(),
@@ -393,19 +407,19 @@ impl Decoded {
         }
     }
 
-    /// What it would hold up if it could not be taken in; nothing where it means nothing.
-    pub(crate) fn holds_up(&self) -> Option<BlockingKey> {
+    /// What it blocks if it cannot be applied; nothing if it changes nothing.
+    pub(crate) fn blocking_key(&self) -> Option<BlockingKey> {
         match &self.content {
-            Content::Event(said) => BlockingKey::of(&said.0, &self.stream, self.revision),
+            Content::Event(decoded) => BlockingKey::from_event(&decoded.0, &self.stream, self.revision),
             Content::Nothing => None,
-            Content::Faulty { holds_up, .. } => Some(holds_up.clone()),
+            Content::Faulty { blocking_key, .. } => Some(blocking_key.clone()),
         }
     }
 
-    /// The key with which a part of it is sealed, where one is.
+    /// The key that seals a part of it, if any.
     pub(crate) fn key(&self) -> Option<KeyId> {
-        let Content::Event(said) = &self.content else { return None };
-        match &said.0 {
+        let Content::Event(decoded) = &self.content else { return None };
+        match &decoded.0 {
             Event::Schedule(ScheduleEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationImported(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationReimported(e)) => Some(e.details.key),

@@ -1,4 +1,4 @@
-//! A closure as a view's table holds it. Both views hold the same row.
+//! A closure as a view's table contains it. Both views have the same row.
 
 use chrono::NaiveDate;
 use daybook_domain::ClockTime;
@@ -26,8 +26,8 @@ pub(crate) struct ClosureRow {
 }
 
 impl ClosureRow {
-    /// The row of a closure that was made.
-    pub(crate) fn new(closed: &TimeClosed, stamp: &EventMeta) -> Self {
+    /// The row of a new closure.
+    pub(crate) fn new(closed: &TimeClosed, meta: &EventMeta) -> Self {
         let text = |time: ClockTime| time.to_string().into();
         Self {
             id: closed.closure.as_str().into(),
@@ -37,16 +37,16 @@ impl ClosureRow {
             end_time: text(closed.span.end),
             service_id: closed.service.as_ref().map(|service| service.as_str().into()),
             reason: closed.reason.clone(),
-            created_by: stamp.actor.as_ref().into(),
-            created_at: stamp.at,
-            updated_at: stamp.at,
+            created_by: meta.actor.as_ref().into(),
+            created_at: meta.at,
+            updated_at: meta.at,
             is_active: true,
         }
     }
 
-    /// Takes in that it was lifted.
-    pub(crate) fn reopen(&mut self, stamp: &EventMeta) {
+    /// Marks the closure as lifted.
+    pub(crate) fn reopen(&mut self, meta: &EventMeta) {
         self.is_active = false;
-        self.updated_at = stamp.at;
+        self.updated_at = meta.at;
     }
 }

@@ -1,5 +1,5 @@
-//! Digests by clinic day: how many reservations a day has and the sum of their hashes. They are kept up row by row, and tell
-//! whether two views hold the same without a look at their rows.
+//! Digests by clinic day: the number of reservations and the sum of their hashes. They are updated row by row and show
+//! whether two views are equal without reading their rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use crate::projection::canonical::Digest;
 use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
-/// A day's reservations: how many and the sum of their facts' hashes. As a change, either may be negative.
+/// A day's number of reservations and the sum of their hashes. In a difference of two, either may be negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DayDigest {
-    /// How many reservations.
+    /// Number of reservations.
     pub reservations: i64,
     /// Sum of their hashes.
     pub digest: Digest,
@@ -21,36 +21,36 @@ pub struct DayDigest {
 /// Digests by day, of rows or of a change to them.
 pub type DayDigests = BTreeMap<NaiveDate, DayDigest>;
 
-/// Adds a row's fact to its day.
+/// Adds a row to its day.
 pub(crate) fn add<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
     let day = days.entry(row.date()).or_default();
     day.reservations += 1;
-    day.digest = day.digest.with(row.fact(reference).hash());
+    day.digest = day.digest.with(row.canonical(reference).hash());
 }
 
-/// Takes a row out of its day.
+/// Subtracts a row from its day.
 pub(crate) fn remove<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
     let day = days.entry(row.date()).or_default();
     day.reservations -= 1;
-    day.digest = day.digest.without(row.fact(reference).hash());
+    day.digest = day.digest.without(row.canonical(reference).hash());
 }
 
-/// Reservations of all days.
+/// Reservations on all days.
 pub fn reservations(days: &DayDigests) -> u64 {
     days.values().map(|day| day.reservations.unsigned_abs()).sum()
 }
 
-/// Digest of all days.
+/// Sum of all days' digests.
 pub fn total(days: &DayDigests) -> Digest {
     days.values().fold(Digest::EMPTY, |sum, day| sum.with(day.digest))
 }
 
-/// Days that are in either.
+/// Days that either has.
 pub(crate) fn union(days: [&DayDigests; 2]) -> BTreeSet<NaiveDate> {
     days.into_iter().flat_map(|days| days.keys().copied()).collect()
 }
 
-/// Days that are not the same in both.
+/// Days that differ.
 pub fn differing_days(days: [&DayDigests; 2]) -> Vec<NaiveDate> {
     let [left, right] = days;
     union(days).into_iter().filter(|day| left.get(day) != right.get(day)).collect()

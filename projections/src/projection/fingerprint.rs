@@ -1,7 +1,7 @@
-//! Fingerprints of the folds: what golden histories fold into, hashed, each beside the version of the rules that folded it.
+//! Fingerprints of the folds: hashes of what golden histories fold into, each with its fold version.
 //!
-//! A fold that changes makes the views that stand already differ from those it would build, and nothing in them says so.
-//! Here it shows before it is released, without a database. What was kept is never edited to please a fold.
+//! A changed fold makes existing views differ from those it would build, and nothing in them shows it. This test shows
+//! it before a release, without a database. A recorded fingerprint is never edited to make a fold pass.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -16,7 +16,7 @@ use daybook_event_log::{Category, RecordedEvent};
 use sha2::{Digest as _, Sha256};
 
 use crate::control::ids::FOLD_VERSION;
-use crate::projection::change::{Decoded, Interpreter, ViewChange};
+use crate::projection::change::{DecodedEvent, Interpreter, ViewChange};
 use crate::projection::fold::Fold;
 use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
@@ -24,9 +24,9 @@ use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use history::History;
 pub(crate) use history::History as Golden;
-use ledger::{Entry, LEDGER};
+use ledger::{Fingerprint, LEDGER};
 
-/// The golden histories by name. One is never changed: what is new goes into another, with an entry of its own.
+/// The golden histories by name. A history is never changed; a new case gets a history and an entry of its own.
 const HISTORIES: [(&str, &str); 4] = [
     ("first_release", include_str!("../../../tests/fixtures/golden_histories/first_release.jsonl")),
     ("retirements", include_str!("../../../tests/fixtures/golden_histories/retirements.jsonl")),
@@ -39,55 +39,54 @@ pub(crate) fn golden() -> impl Iterator<Item = Golden> {
     HISTORIES.iter().map(|(_, text)| History::read(text))
 }
 
-/// An order in which a history is folded. Most of them no log would have; a fold refuses none.
+/// An order in which a history is folded. Most of them occur in no log; a fold accepts every order.
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    RecordedEvent,
+    Recorded,
     Backwards,
     StreamByStream,
     LastStreamFirst,
 }
 
 impl Order {
-    const ALL: [Self; 4] =
-        [Self::RecordedEvent, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
+    const ALL: [Self; 4] = [Self::Recorded, Self::Backwards, Self::StreamByStream, Self::LastStreamFirst];
 
-    fn of(self, recorded: &[RecordedEvent]) -> Vec<RecordedEvent> {
+    fn apply(self, recorded: &[RecordedEvent]) -> Vec<RecordedEvent> {
         let mut events = recorded.to_vec();
         match self {
-            Self::RecordedEvent => {}
+            Self::Recorded => {}
             Self::Backwards => events.reverse(),
-            // Both sorts leave a stream's events as they stand.
+            // Both sorts keep the order within a stream.
             Self::StreamByStream => events.sort_by(|a, b| a.stream.cmp(&b.stream)),
             Self::LastStreamFirst => events.sort_by(|a, b| b.stream.cmp(&a.stream)),
         }
         events
     }
 
-    /// Events after which the rows are looked at, and again and again. In the log's own order that is each one, so that
-    /// what a later event covers up shows too; in the others only what comes out in the end matters.
+    /// Events between two looks at the rows. In the log's own order the rows are checked after each event, so that a
+    /// value that a later event overwrites is seen too. In the other orders only the end result matters.
     const fn look_events(self) -> usize {
         match self {
-            Self::RecordedEvent => 1,
+            Self::Recorded => 1,
             Self::Backwards | Self::StreamByStream | Self::LastStreamFirst => usize::MAX,
         }
     }
 }
 
-/// Everything that effects fold into, one row a line: as it is at every look.
-fn looks<R: ReservationRow>(effects: &[ViewChange], look_events: usize) -> Vec<String> {
+/// All rows that changes fold into, one per line, at every look.
+fn looks<R: ReservationRow>(changes: &[ViewChange], look_events: usize) -> Vec<String> {
     let mut fold: Fold<R> = Fold::new(Reference::default());
     let mut look = |some: &[ViewChange]| {
-        some.iter().for_each(|effect| fold.apply(effect));
+        some.iter().for_each(|change| fold.apply(change));
         rows(&fold)
     };
-    effects.chunks(look_events).map(&mut look).collect()
+    changes.chunks(look_events).map(&mut look).collect()
 }
 
 fn rows<R: ReservationRow>(fold: &Fold<R>) -> String {
     let mut lines: Vec<String> = Vec::new();
     for row in fold.rows.values() {
-        let fact = row.fact(&fold.reference).hash();
+        let fact = row.canonical(&fold.reference).hash();
         lines.push(format!("reservations {} {fact}", serde_json::to_string(row).unwrap()));
     }
     for row in fold.closures.values() {
@@ -100,21 +99,21 @@ fn rows<R: ReservationRow>(fold: &Fold<R>) -> String {
     lines.join("\n") + "\n\n"
 }
 
-fn effects(events: &[RecordedEvent], history: &History) -> Vec<ViewChange> {
+fn changes(events: &[RecordedEvent], history: &History) -> Vec<ViewChange> {
     let mut interpreter = Interpreter::default();
-    let mut effect = |event| interpreter.interpret(Decoded::read(event), &history.opener).unwrap();
-    events.iter().map(&mut effect).collect()
+    let mut change = |event| interpreter.interpret(DecodedEvent::read(event), &history.decryptor).unwrap();
+    events.iter().map(&mut change).collect()
 }
 
-/// What a history folds into, by view: in every order, hashed as one.
+/// The hash of what a history folds into in all orders, by view.
 fn fingerprints(history: &History) -> BTreeMap<ReadModel, String> {
     let mut texts: BTreeMap<ReadModel, String> = BTreeMap::new();
     for order in Order::ALL {
-        let effects = effects(&order.of(&history.events), history);
+        let changes = changes(&order.apply(&history.events), history);
         for model in ReadModel::ALL {
             let looks = match model {
-                ReadModel::Legacy => looks::<LegacyRow>(&effects, order.look_events()),
-                ReadModel::Dynamic => looks::<DynamicRow>(&effects, order.look_events()),
+                ReadModel::Legacy => looks::<LegacyRow>(&changes, order.look_events()),
+                ReadModel::Dynamic => looks::<DynamicRow>(&changes, order.look_events()),
             };
             *texts.entry(model).or_default() += &format!("{order:?}\n{}", looks.concat());
         }
@@ -126,10 +125,10 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The entry that the ledger would have to hold for a history as it stands and folds now.
-fn entry(name: &str, text: &str) -> Entry {
+/// The ledger entry for a history with the present fold.
+fn entry(name: &str, text: &str) -> Fingerprint {
     let mut views = fingerprints(&History::read(text));
-    Entry {
+    Fingerprint {
         version: FOLD_VERSION,
         history: name.to_owned(),
         history_sha256: sha256(text),
@@ -139,12 +138,12 @@ fn entry(name: &str, text: &str) -> Entry {
 }
 
 #[test]
-fn no_fold_has_changed_without_its_version_going_up() {
+fn a_changed_fold_needs_a_new_fold_version() {
     let ledger = ledger::read(LEDGER);
     for (name, text) in HISTORIES {
         let folded = entry(name, text);
         let kept = ledger.iter().find(|kept| kept.version == FOLD_VERSION && kept.history == name);
-        if let Some(advice) = ledger::judge(kept, &folded) {
+        if let Some(advice) = ledger::check(kept, &folded) {
             panic!("{advice}");
         }
     }
@@ -157,7 +156,7 @@ fn the_ledger_of_fingerprints_only_grows() {
 }
 
 #[test]
-fn every_event_type_stands_in_a_golden_history_more_than_once() {
+fn every_event_type_occurs_in_the_golden_histories_more_than_once() {
     let mut counts: BTreeMap<std::sync::Arc<str>, usize> = BTreeMap::new();
     for event in HISTORIES.iter().flat_map(|(_, text)| History::read(text).events) {
         *counts.entry(event.event_type).or_default() += 1;
@@ -169,11 +168,11 @@ fn every_event_type_stands_in_a_golden_history_more_than_once() {
 }
 
 #[test]
-fn every_event_of_a_golden_history_changes_a_row_but_for_those_of_routing() {
+fn every_event_of_a_golden_history_except_routing_changes_a_row() {
     for (name, text) in HISTORIES {
         let history = History::read(text);
-        let effects = effects(&history.events, &history);
-        let views = [looks::<LegacyRow>(&effects, 1), looks::<DynamicRow>(&effects, 1)];
+        let changes = changes(&history.events, &history);
+        let views = [looks::<LegacyRow>(&changes, 1), looks::<DynamicRow>(&changes, 1)];
         for (place, event) in history.events.iter().enumerate().skip(1) {
             let changes = views.iter().any(|looks| looks[place] != looks[place - 1]);
             let is_routing = event.stream.category() == Category::Routing;

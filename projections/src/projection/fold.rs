@@ -1,7 +1,7 @@
-//! The fold: a view's rows in memory, and how an effect changes them.
+//! The fold: a view's rows in memory and how a change is applied to them.
 //!
-//! The same fold keeps a view up and rebuilds it: live it starts from the rows that a batch touches, in a rebuild from
-//! nothing. That is why a live view and a rebuilt one are equal.
+//! The same fold updates a live view and rebuilds one: a live batch starts from the rows that it touches, a rebuild
+//! from nothing. That is why a live view and a rebuilt one are equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +15,17 @@ use crate::projection::row::ReservationRow;
 /// Rows of one generation in memory.
 #[derive(Debug)]
 pub(crate) struct Fold<R> {
-    /// Reservations by id, in the order in which they came. Each in a box: rows are large, and a map that grows moves them.
+    /// Reservations by id in the order of creation. Boxed, because rows are large and a growing map moves them.
     pub(crate) rows: IndexMap<Box<str>, Box<R>>,
     /// Closures by id.
     pub(crate) closures: BTreeMap<Box<str>, ClosureRow>,
     /// Services, limits and hours.
     pub(crate) reference: Reference,
-    /// What changed since the rows were put in.
+    /// The rows that changed.
     pub(crate) touched: Touched,
 }
 
-/// What a fold changed.
+/// The rows that a fold changed.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
     pub(crate) rows: BTreeSet<Box<str>>,
@@ -34,41 +34,41 @@ pub(crate) struct Touched {
 }
 
 impl<R: ReservationRow> Fold<R> {
-    /// A fold with nothing in it but the reference data at its position.
+    /// An empty fold with the reference data at its position.
     pub(crate) fn new(reference: Reference) -> Self {
         Self { rows: IndexMap::new(), closures: BTreeMap::new(), reference, touched: Touched::default() }
     }
 
-    /// Takes in one effect. An effect on a row that is not there changes nothing: an event is never refused.
-    pub(crate) fn apply(&mut self, effect: &ViewChange) {
-        match effect {
-            ViewChange::Enter { reservation, entry } => {
-                let row = R::enter(reservation.as_str().into(), entry);
+    /// Applies a change. A change of a missing row has no effect: an event is never rejected.
+    pub(crate) fn apply(&mut self, change: &ViewChange) {
+        match change {
+            ViewChange::Create { reservation, contents } => {
+                let row = R::create(reservation.as_str().into(), contents);
                 self.touched.rows.insert(row.id().into());
                 self.rows.insert(row.id().into(), Box::new(row));
             }
-            ViewChange::Change { reservation, change, stamp } => {
+            ViewChange::Change { reservation, change, meta } => {
                 if let Some(row) = self.rows.get_mut(reservation.as_str()) {
-                    row.change(change, stamp);
+                    row.change(change, meta);
                     self.touched.rows.insert(reservation.as_str().into());
                 }
             }
-            ViewChange::Close { closed, stamp } => {
+            ViewChange::Close { closed, meta } => {
                 self.touched.closures.insert(closed.closure.as_str().into());
-                self.closures.insert(closed.closure.as_str().into(), ClosureRow::new(closed, stamp));
+                self.closures.insert(closed.closure.as_str().into(), ClosureRow::new(closed, meta));
             }
-            ViewChange::Reopen { closure, stamp } => {
+            ViewChange::Reopen { closure, meta } => {
                 if let Some(row) = self.closures.get_mut(closure.as_str()) {
-                    row.reopen(stamp);
+                    row.reopen(meta);
                     self.touched.closures.insert(closure.as_str().into());
                 }
             }
-            ViewChange::Catalog { event, stamp } => {
-                self.reference.evolve_catalog(event, stamp);
+            ViewChange::Catalog { event, meta } => {
+                self.reference.evolve_catalog(event, meta);
                 self.touched.reference = true;
             }
-            ViewChange::Hours { event, stamp } => {
-                self.reference.evolve_hours(event, stamp);
+            ViewChange::Hours { event, meta } => {
+                self.reference.evolve_hours(event, meta);
                 self.touched.reference = true;
             }
             ViewChange::Forget { subject } => {
@@ -77,7 +77,7 @@ impl<R: ReservationRow> Fold<R> {
                     self.touched.rows.insert(row.id().into());
                 }
             }
-            ViewChange::ForgetOne { subject, reservation } => {
+            ViewChange::ForgetReservation { subject, reservation } => {
                 if let Some(row) =
                     self.rows.get_mut(reservation.as_str()).filter(|row| row.subject() == *subject)
                 {

@@ -1,10 +1,10 @@
-//! Histories: what happened to each reservation, in order, and a row of it only when one is written.
+//! Histories: the events of each reservation in order, turned into a row only when it is written.
 //!
-//! A row is larger than what it is made of, and a rebuild of both views needs two of each. So it keeps the histories, and
-//! makes a row, reduces it, writes it and drops it while all of it is in the processor's cache. A history must never come
-//! to another row than [`crate::projection::fold`] keeps up live: both do nothing but enter, change and erase.
+//! A row is larger than its events, and a rebuild of both views needs two rows per reservation. So a rebuild keeps
+//! histories and builds, hashes, writes and drops each row while it is in the processor's cache. A history must never
+//! produce another row than [`crate::projection::fold`]: both only create, change and erase rows.
 
-mod pages;
+mod included_days;
 #[cfg(test)]
 mod tests;
 
@@ -17,150 +17,150 @@ use daybook_event_log::StreamName;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 
-pub(crate) use pages::Cut;
-use pages::Pages;
+use included_days::IncludedDays;
+pub(crate) use included_days::Remainder;
 
-use crate::projection::change::{Change, DecodedChange, Entry, EventMeta, ViewChange};
+use crate::projection::change::{Change, DecodedChange, EventMeta, NewReservation, ViewChange};
 use crate::projection::closure::ClosureRow;
 use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
-/// A fast hash with a seed of its own. Nobody from outside chooses ids while a rebuild runs.
+/// A fast hash with its own seed. No outsider chooses ids during a rebuild.
 type Hasher = foldhash::fast::RandomState;
 
-/// What a map takes for one more reservation, about, in bytes: the id once more, its place, a slot of the table.
-const PLACE_BYTES: usize = 96;
+/// Approximate bytes that a map needs for one more reservation: a copy of the id, its index and a slot.
+const MAP_ENTRY_BYTES: usize = 96;
 
-/// What an allocation takes beside what is asked of it, about, in bytes.
+/// Approximate overhead of an allocation in bytes.
 const ALLOCATION_BYTES: usize = 16;
 
-/// What was gathered of a range of pages.
+/// The histories of a range of days.
 #[derive(Debug, Default)]
 pub(crate) struct Histories {
     by_id: IndexMap<SmolStr, History, Hasher>,
     closures: BTreeMap<Box<str>, (u32, ClosureRow)>,
     reference: Reference,
-    pages: Pages,
-    /// For each patient who was forgotten: how many had been before.
+    days: IncludedDays,
+    /// For each forgotten patient, the number of forgettings before.
     forgotten: HashMap<SubjectId, Vec<u32>>,
     forgettings: u32,
 }
 
-/// What happened to one reservation.
+/// The events of one reservation.
 #[derive(Debug)]
 struct History {
-    page: u32,
-    /// How many patients had been forgotten before.
+    day: u32,
+    /// Number of forgettings before it.
     forgettings: u32,
-    entry: Box<Entry>,
-    steps: Vec<Step>,
+    contents: Box<NewReservation>,
+    steps: Vec<HistoryStep>,
 }
 
 #[derive(Debug)]
-struct Step {
+struct HistoryStep {
     change: Change,
-    stamp: EventMeta,
-    /// How many patients had been forgotten before.
+    meta: EventMeta,
+    /// Number of forgettings before it.
     forgettings: u32,
 }
 
 impl Histories {
-    /// Takes in one effect of a stream. One on a reservation that is not there changes nothing: an event is never refused.
-    pub(crate) fn take_in(&mut self, DecodedChange { stream, effect }: DecodedChange) {
-        if !self.pages.want(&stream) {
-            self.pages.pass_over(&stream);
+    /// Applies a change. A change of a missing reservation has no effect: an event is never rejected.
+    pub(crate) fn apply(&mut self, DecodedChange { stream, change }: DecodedChange) {
+        if !self.days.includes(&stream) {
+            self.days.skip(&stream);
             return;
         }
-        match effect {
-            ViewChange::Enter { reservation, entry } => self.enter(&stream, &reservation, entry),
-            ViewChange::Change { reservation, change, stamp } => self.change(&reservation, change, stamp),
-            ViewChange::Close { closed, stamp } => {
-                let row = ClosureRow::new(&closed, &stamp);
-                let page = self.pages.add(&stream, size_of::<(Box<str>, u32, ClosureRow)>() + PLACE_BYTES);
-                self.closures.insert(row.id.clone(), (page, row));
+        match change {
+            ViewChange::Create { reservation, contents } => self.insert(&stream, &reservation, contents),
+            ViewChange::Change { reservation, change, meta } => self.change(&reservation, change, meta),
+            ViewChange::Close { closed, meta } => {
+                let row = ClosureRow::new(&closed, &meta);
+                let day = self.days.add(&stream, size_of::<(Box<str>, u32, ClosureRow)>() + MAP_ENTRY_BYTES);
+                self.closures.insert(row.id.clone(), (day, row));
             }
-            ViewChange::Reopen { closure, stamp } => {
+            ViewChange::Reopen { closure, meta } => {
                 if let Some((_, row)) = self.closures.get_mut(closure.as_str()) {
-                    row.reopen(&stamp);
+                    row.reopen(&meta);
                 }
             }
-            ViewChange::Catalog { event, stamp } => self.reference.evolve_catalog(&event, &stamp),
-            ViewChange::Hours { event, stamp } => self.reference.evolve_hours(&event, &stamp),
+            ViewChange::Catalog { event, meta } => self.reference.evolve_catalog(&event, &meta),
+            ViewChange::Hours { event, meta } => self.reference.evolve_hours(&event, &meta),
             ViewChange::Forget { subject } => {
                 self.forgotten.entry(subject).or_default().push(self.forgettings);
                 self.forgettings += 1;
             }
-            // Of the second only a retry of what was parked makes use.
-            ViewChange::Nothing | ViewChange::ForgetOne { .. } => {}
+            // `ForgetReservation` only occurs when parked events are retried.
+            ViewChange::Nothing | ViewChange::ForgetReservation { .. } => {}
         }
     }
 
-    fn enter(&mut self, stream: &StreamName, reservation: &ReservationId, entry: Box<Entry>) {
-        let page = self.pages.add(stream, entry_bytes(reservation, &entry));
-        let history = History { page, forgettings: self.forgettings, entry, steps: Vec::new() };
+    fn insert(&mut self, stream: &StreamName, reservation: &ReservationId, contents: Box<NewReservation>) {
+        let day = self.days.add(stream, history_bytes(reservation, &contents));
+        let history = History { day, forgettings: self.forgettings, contents, steps: Vec::new() };
         self.by_id.insert(reservation.as_str().into(), history);
     }
 
-    fn change(&mut self, reservation: &ReservationId, change: Change, stamp: EventMeta) {
+    fn change(&mut self, reservation: &ReservationId, change: Change, meta: EventMeta) {
         let Some(history) = self.by_id.get_mut(reservation.as_str()) else { return };
-        // Most have one or two: room for four, as a vector would make it, would be more than half of all memory.
+        // Most reservations have one or two changes. A vector's usual capacity of four would take more than half of all
+        // memory.
         if history.steps.len() == history.steps.capacity() {
             history.steps.reserve_exact(1 + history.steps.len() / 2);
         }
-        let step = Step { change, stamp, forgettings: self.forgettings };
-        self.pages.grow(history.page, step_bytes(&step));
+        let step = HistoryStep { change, meta, forgettings: self.forgettings };
+        self.days.grow(history.day, step_bytes(&step));
         history.steps.push(step);
     }
 
-    /// Counts an event of a page that is not gathered any more.
-    pub(crate) fn pass_over(&mut self, stream: &StreamName) {
-        self.pages.pass_over(stream);
+    /// Counts an event of a day that this pass leaves out.
+    pub(crate) fn skip(&mut self, stream: &StreamName) {
+        self.days.skip(stream);
     }
 
-    /// What they take, about, in bytes.
+    /// Their approximate size in bytes.
     pub(crate) const fn bytes(&self) -> usize {
-        self.pages.bytes()
+        self.days.bytes()
     }
 
-    /// Gives up the later half of the pages, to be gathered by another pass. Gives the last day that is kept; none where there
-    /// is nothing to give up, since one page is never divided.
-    pub(crate) fn cut(&mut self) -> Option<NaiveDate> {
-        let kept = self.pages.cut()?;
-        self.by_id.retain(|_, history| kept.holds(history.page));
+    /// Drops the later half of the days and leaves it to another pass. Returns the last remaining day; none if only one
+    /// day is left, because a day is never divided.
+    pub(crate) fn drop_later_half(&mut self) -> Option<NaiveDate> {
+        let remaining = self.days.drop_later_half()?;
+        self.by_id.retain(|_, history| remaining.contains(history.day));
         self.by_id.shrink_to_fit();
-        self.closures.retain(|_, (page, _)| kept.holds(*page));
-        self.pages.until()
+        self.closures.retain(|_, (day, _)| remaining.contains(*day));
+        self.days.until()
     }
 
-    /// Where it was cut last, and what is left for other passes.
-    pub(crate) fn rest(&self) -> Option<Cut> {
-        self.pages.rest()
+    /// The days that are left to other passes.
+    pub(crate) fn remainder(&self) -> Option<Remainder> {
+        self.days.remainder()
     }
 
-    /// How many reservations there are.
+    /// Number of reservations.
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Every reservation as a row of a view, each made when it is asked for.
+    /// The reservations as rows of a view, each built on demand.
     pub(crate) fn rows<R: ReservationRow>(&self) -> impl Iterator<Item = R> {
         self.by_id.iter().map(|(id, history)| self.row(id, history))
     }
 
     fn row<R: ReservationRow>(&self, id: &SmolStr, history: &History) -> R {
-        let mut row = R::enter(id.clone(), &history.entry);
+        let mut row = R::create(id.clone(), &history.contents);
         let mut since = history.forgettings;
         for step in &history.steps {
             self.erase_if_forgotten(&mut row, since..step.forgettings);
-            row.change(&step.change, &step.stamp);
+            row.change(&step.change, &step.meta);
             since = step.forgettings;
         }
         self.erase_if_forgotten(&mut row, since..self.forgettings);
         row
     }
 
-    /// Erases a row if its patient is among those who were forgotten in a stretch of the log. Whose a row is may change with
-    /// what is taken over again.
+    /// Erases a row if its patient was forgotten within a range of forgettings. A reimport may change whose row it is.
     fn erase_if_forgotten<R: ReservationRow>(&self, row: &mut R, forgettings: Range<u32>) {
         if forgettings.is_empty() {
             return;
@@ -171,7 +171,7 @@ impl Histories {
         }
     }
 
-    /// Every closure.
+    /// All closures.
     pub(crate) fn closures(&self) -> impl ExactSizeIterator<Item = &ClosureRow> {
         self.closures.values().map(|(_, row)| row)
     }
@@ -182,34 +182,34 @@ impl Histories {
     }
 }
 
-fn entry_bytes(reservation: &ReservationId, entry: &Entry) -> usize {
-    said_bytes(entry) + size_of::<History>() + PLACE_BYTES + text_bytes(reservation.as_str().len())
+fn history_bytes(reservation: &ReservationId, contents: &NewReservation) -> usize {
+    contents_bytes(contents) + size_of::<History>() + MAP_ENTRY_BYTES + text_bytes(reservation.as_str().len())
 }
 
-/// What a reservation says, with all that it refers to.
-fn said_bytes(entry: &Entry) -> usize {
-    let details = entry.details.as_ref().map_or(0, |details| {
+/// Size of a reservation's contents with everything they point to.
+fn contents_bytes(contents: &NewReservation) -> usize {
+    let details = contents.details.as_ref().map_or(0, |details| {
         let optional = [&details.email, &details.notes, &details.admin_note, &details.unread_wish];
         let texts = optional.into_iter().flatten().chain([&details.patient_name, &details.phone]);
         texts.map(|text| text_bytes(text.len())).sum()
     });
-    let wish = entry.wish.as_ref().map_or(0, |wish| text_bytes(wish.len()));
-    size_of::<Entry>() + ALLOCATION_BYTES + details + wish
+    let requested_time = contents.requested_time.as_ref().map_or(0, |text| text_bytes(text.len()));
+    size_of::<NewReservation>() + ALLOCATION_BYTES + details + requested_time
 }
 
-/// What a text takes beside its place: nothing where it is so short that it stands there.
+/// Heap bytes of a text: none for a short text, which is stored inline.
 const fn text_bytes(length: usize) -> usize {
-    // As `SmolStr` has it: its room, and the two counts of a shared text.
+    // As in `SmolStr`: its inline capacity, and the two counters of a shared text.
     const IN_PLACE: usize = 23;
     const COUNTS: usize = 16;
     if length <= IN_PLACE { 0 } else { length + COUNTS + ALLOCATION_BYTES }
 }
 
-fn step_bytes(step: &Step) -> usize {
+fn step_bytes(step: &HistoryStep) -> usize {
     let beside = match &step.change {
         Change::NoteChanged(Some(note)) => text_bytes(note.len()),
-        Change::Reimported(entry) => said_bytes(entry),
+        Change::Reimported(contents) => contents_bytes(contents),
         Change::NoteChanged(None) | Change::StatusChanged(_) | Change::Rescheduled(_) => 0,
     };
-    size_of::<Step>() + ALLOCATION_BYTES + beside
+    size_of::<HistoryStep>() + ALLOCATION_BYTES + beside
 }

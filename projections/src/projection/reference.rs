@@ -1,4 +1,4 @@
-//! Services, limits and clinic hours: few rows, written anew whenever one of them changes.
+//! Services, limits and clinic hours. There are few rows, which are all written again when one of them changes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::projection::change::EventMeta;
 
-/// The catalog and the hours as events left them, with the times that the tables show.
+/// The catalog and the hours, with the timestamps that the tables show.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reference {
     catalog: Catalog,
@@ -21,14 +21,14 @@ pub(crate) struct Reference {
     days: BTreeMap<DayOfWeek, Times>,
 }
 
-/// When something was made and last changed.
+/// When something was created and last changed.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
 }
 
-/// What the tables show of a limit beside its numbers.
+/// The columns of a limit beside its numbers.
 #[derive(Debug, Clone)]
 struct LimitNote {
     times: Times,
@@ -47,38 +47,38 @@ impl Reference {
         self.catalog.get(&id).and_then(|service| service.legacy)
     }
 
-    /// Takes in a change of the catalog.
-    pub(crate) fn evolve_catalog(&mut self, event: &CatalogEvent, stamp: &EventMeta) {
+    /// Applies a change of the catalog.
+    pub(crate) fn evolve_catalog(&mut self, event: &CatalogEvent, meta: &EventMeta) {
         self.catalog.evolve(event);
         match event {
-            CatalogEvent::ServiceDefined(e) => touch(&mut self.services, e.service.clone(), stamp.at),
-            CatalogEvent::ServiceRenamed(e) => touch(&mut self.services, e.service.clone(), stamp.at),
-            CatalogEvent::ServiceRetimed(e) => touch(&mut self.services, e.service.clone(), stamp.at),
-            CatalogEvent::ServiceActivated(e) => touch(&mut self.services, e.service.clone(), stamp.at),
-            CatalogEvent::ServiceDeactivated(e) => touch(&mut self.services, e.service.clone(), stamp.at),
+            CatalogEvent::ServiceDefined(e) => touch(&mut self.services, e.service.clone(), meta.at),
+            CatalogEvent::ServiceRenamed(e) => touch(&mut self.services, e.service.clone(), meta.at),
+            CatalogEvent::ServiceRetimed(e) => touch(&mut self.services, e.service.clone(), meta.at),
+            CatalogEvent::ServiceActivated(e) => touch(&mut self.services, e.service.clone(), meta.at),
+            CatalogEvent::ServiceDeactivated(e) => touch(&mut self.services, e.service.clone(), meta.at),
             CatalogEvent::ServicesReordered(e) => {
-                e.order.iter().for_each(|service| touch(&mut self.services, service.clone(), stamp.at));
+                e.order.iter().for_each(|service| touch(&mut self.services, service.clone(), meta.at));
             }
             CatalogEvent::ServiceLimitSet(e) => {
-                let created_at = self.limits.get(&e.service).map_or(stamp.at, |note| note.times.created_at);
-                let times = Times { created_at, updated_at: stamp.at };
+                let created_at = self.limits.get(&e.service).map_or(meta.at, |note| note.times.created_at);
+                let times = Times { created_at, updated_at: meta.at };
                 let note =
-                    LimitNote { times, reason: e.reason.clone(), updated_by: stamp.actor.as_ref().into() };
+                    LimitNote { times, reason: e.reason.clone(), updated_by: meta.actor.as_ref().into() };
                 self.limits.insert(e.service.clone(), note);
             }
         }
     }
 
-    /// Takes in a change of the hours.
-    pub(crate) fn evolve_hours(&mut self, event: &HoursEvent, stamp: &EventMeta) {
+    /// Applies a change of the hours.
+    pub(crate) fn evolve_hours(&mut self, event: &HoursEvent, meta: &EventMeta) {
         self.hours.evolve(event);
         match event {
-            HoursEvent::ClinicHoursSet(e) => touch(&mut self.days, e.day_of_week, stamp.at),
+            HoursEvent::ClinicHoursSet(e) => touch(&mut self.days, e.day_of_week, meta.at),
         }
     }
 
-    /// The rows of a view's reference tables, each table with its name, as JSON for `json_populate_recordset`.
-    pub(crate) fn tables(&self, model: ReadModel) -> Result<Vec<Named>, serde_json::Error> {
+    /// The rows of a view's reference tables as JSON for `json_populate_recordset`.
+    pub(crate) fn tables(&self, model: ReadModel) -> Result<Vec<TableRows>, serde_json::Error> {
         let shown = |service: &&Service| model == ReadModel::Dynamic || service.legacy.is_some();
         let services: Vec<&Service> = self.catalog.in_order().into_iter().filter(shown).collect();
         let service_rows: Vec<ServiceRow<'_>> = services
@@ -95,23 +95,23 @@ impl Reference {
             .filter_map(|(day, slot)| Some(HoursRow::new(day, slot, *self.days.get(&day)?)))
             .collect();
         Ok(vec![
-            Named { table: "services", rows: serde_json::to_string(&service_rows)? },
-            Named { table: "service_reservation_limits", rows: serde_json::to_string(&limit_rows)? },
-            Named { table: "clinic_time_slots", rows: serde_json::to_string(&hours_rows)? },
+            TableRows { table: "services", rows: serde_json::to_string(&service_rows)? },
+            TableRows { table: "service_reservation_limits", rows: serde_json::to_string(&limit_rows)? },
+            TableRows { table: "clinic_time_slots", rows: serde_json::to_string(&hours_rows)? },
         ])
     }
 }
 
 /// All rows of one table.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(crate) struct TableRows {
     /// The table's name in its generation's schema.
     pub(crate) table: &'static str,
     /// A JSON array of its rows.
     pub(crate) rows: String,
 }
 
-/// A row of `services`: the columns of both views; each table takes those it has.
+/// A row of `services` with the columns of both views. Each table uses the columns that it has.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ServiceRow<'a> {

@@ -1,7 +1,7 @@
-//! A reservation as a view's table holds it: one type for each view, and what both have to be able to do.
+//! A reservation as a view's table contains it: one type per view, and the trait of both.
 //!
-//! Each view derives its row in its own way; nothing is shared below this trait, so that comparing the views means
-//! something. A row is written as JSON when the view is kept up and by COPY when it is rebuilt.
+//! Each view derives its row in its own way and shares nothing below this trait, so that comparing the views means
+//! something. A live view writes rows as JSON, a rebuild writes them with COPY.
 
 pub(crate) mod dynamic;
 pub(crate) mod legacy;
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::projection::canonical::CanonicalReservation;
-use crate::projection::change::{Change, Entry, EventMeta};
+use crate::projection::change::{Change, EventMeta, NewReservation};
 use crate::projection::reference::Reference;
 
 /// A view's row of one reservation.
@@ -22,16 +22,16 @@ pub(crate) trait ReservationRow: Serialize + DeserializeOwned + Clone + Send + S
     /// The view.
     const MODEL: ReadModel;
 
-    /// The table's columns in the order in which [`Self::write_columns`] writes them.
+    /// The table's columns in the order of [`Self::write_columns`].
     const COLUMNS: &'static [&'static str];
 
-    /// The row of a reservation that comes into being.
-    fn enter(id: SmolStr, entry: &Entry) -> Self;
+    /// The row of a new reservation.
+    fn create(id: SmolStr, contents: &NewReservation) -> Self;
 
-    /// Takes in a change.
-    fn change(&mut self, change: &Change, stamp: &EventMeta);
+    /// Applies a change.
+    fn change(&mut self, change: &Change, meta: &EventMeta);
 
-    /// Takes out what tells who the patient is.
+    /// Erases everything that identifies the patient.
     fn erase(&mut self);
 
     /// The reservation's id.
@@ -40,11 +40,11 @@ pub(crate) trait ReservationRow: Serialize + DeserializeOwned + Clone + Send + S
     /// The reservation's day.
     fn date(&self) -> NaiveDate;
 
-    /// Whose it is.
+    /// The patient.
     fn subject(&self) -> SubjectId;
 
-    /// What it says. The reference tables of the same view say what a service is.
-    fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a>;
+    /// The canonical reservation. The view's reference data names the service.
+    fn canonical<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a>;
 
     /// Writes its columns in the order of [`Self::COLUMNS`].
     fn write_columns(&self, writer: &mut impl ColumnWriter);

@@ -1,10 +1,10 @@
-//! What can be asked of a view. A query names the generation it reads and tells the position at which it read it.
+//! Queries on a view. A query names the generation that it reads and returns the position at which it read it.
 //!
-//! A query is one statement, or one snapshot: an answer never mixes two positions. Point queries run on a few shared,
-//! pipelined connections; those that may read much take a connection of their own, so that they hold nobody up.
+//! A query is one statement or one snapshot: a result never mixes two positions. Point queries share a few pipelined
+//! connections. Queries that may read much take a connection of their own, so that they do not delay others.
 
 mod day;
-mod lanes;
+mod pipelined_pool;
 mod reservation;
 
 use daybook_event_log::Position;
@@ -19,12 +19,12 @@ pub use day::{ClosedTime, DayView, Days};
 pub use reservation::{ListFilter, Page, Reservation, Unread};
 pub use reservation::{by_ids_in, list_in, of_subject_in};
 
-use lanes::PipelinedPool;
+use pipelined_pool::PipelinedPool;
 
-/// An answer, and what gave it.
+/// A result and its source.
 #[derive(Debug, Clone)]
 pub struct QueryResult<T> {
-    /// What was asked for.
+    /// The value.
     pub value: T,
     /// The generation that was read.
     pub generation: Generation,
@@ -33,27 +33,27 @@ pub struct QueryResult<T> {
 }
 
 impl<T> QueryResult<T> {
-    /// The same with another value.
+    /// The same source with another value.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> QueryResult<U> {
         QueryResult { value: change(self.value), generation: self.generation, position: self.position }
     }
 }
 
-/// Asks the views.
+/// Queries the views.
 #[derive(Debug, Clone)]
 pub struct Queries {
-    lanes: PipelinedPool,
+    connections: PipelinedPool,
     pool: Pool,
 }
 
 impl Queries {
-    /// Queries over the views' database: point queries on connections of their own, others from the pool.
+    /// Queries over the views' database: point queries on their own connections, others on the pool's.
     pub fn new(database: Config, pool: Pool) -> Self {
-        Self { lanes: PipelinedPool::new(database), pool }
+        Self { connections: PipelinedPool::new(database), pool }
     }
 }
 
-/// The position of a generation, as one value: its commit and prepare part.
+/// SQL for a generation's position as one array of its commit and prepare parts.
 fn position_of(generation: Generation) -> String {
     let Generation { model, number } = generation;
     format!(
@@ -62,13 +62,13 @@ fn position_of(generation: Generation) -> String {
     )
 }
 
-/// The position, to which the answer's rows are joined, so that there is always one.
+/// Joins the rows to the position, so that the result always has a row.
 fn with_position(generation: Generation, rows: &str) -> String {
     let position = position_of(generation);
     format!("SELECT parts, answer.* FROM ({position}) AS at(parts) LEFT JOIN LATERAL ({rows}) answer ON true")
 }
 
-/// Reads the position with which every row of an answer starts.
+/// Reads the position at the start of every row.
 fn position(rows: &[Row], generation: Generation) -> Result<Position, ViewError> {
     let not_live = ViewError::NotLive { model: generation.model };
     let Some(row) = rows.first() else { return Err(not_live) };

@@ -1,7 +1,7 @@
-//! The router: which model and which generation answer a request, chosen once at its edge.
+//! The router chooses the view and the generation for a request, once per request.
 //!
-//! It follows `routing-main` and what serves, so that a change is in force in every process within a second, without a
-//! restart.
+//! It follows `routing-main` and the live generations, so that a change is in force in every process within a second
+//! without a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,20 +17,20 @@ use crate::control::ids::Generation;
 use crate::read::routing;
 use crate::read::views::Views;
 
-/// Pause before a follower that broke off starts again.
+/// Pause before following again after an error.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
 
-/// What answers a request, from its first to its last query.
+/// The generation for a request, from its first to its last query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The generation that is read.
+    /// The generation to read.
     pub generation: Generation,
-    /// Why its model was chosen.
+    /// Why its view was chosen.
     pub because: RoutingReason,
 }
 
 impl Route {
-    /// The model that was chosen.
+    /// The view.
     pub const fn model(self) -> ReadModel {
         self.generation.model
     }
@@ -52,7 +52,7 @@ impl Router {
         Ok(Self { routing: receiver, views })
     }
 
-    /// The routing as it stands.
+    /// The present routing.
     pub fn routing(&self) -> Arc<Routing> {
         self.routing.borrow().clone()
     }
@@ -62,7 +62,7 @@ impl Router {
         self.routing.clone()
     }
 
-    /// What serves.
+    /// The live generations.
     pub const fn views(&self) -> &Views {
         &self.views
     }
@@ -75,12 +75,12 @@ impl Router {
     fn choose_at(&self, subject: Option<&RoutedSubject>) -> Result<(Route, Position), ViewError> {
         let (model, because) = self.routing.borrow().choose(subject);
         let serving = self.views.serving();
-        let standing = serving.of(model).ok_or(ViewError::NotLive { model })?;
-        Ok((Route { generation: standing.generation, because }, standing.position))
+        let status = serving.get(model).ok_or(ViewError::NotLive { model })?;
+        Ok((Route { generation: status.generation, because }, status.position))
     }
 
-    /// Chooses for a subject, and waits until what was chosen holds everything up to a position. A flip meanwhile
-    /// chooses anew.
+    /// Chooses for a subject and waits until the chosen generation has reached a position. If the routing changes
+    /// meanwhile, it chooses again.
     pub async fn choose_with(
         &self,
         subject: Option<&RoutedSubject>,
@@ -108,17 +108,17 @@ async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::S
     while !sender.is_closed() {
         let followed: Result<RecordedStream, ReadError> = log.follow(position, &routing::filter()).await;
         let outcome = match followed {
-            Ok(events) => take_in(events, &mut position, &sender).await,
+            Ok(events) => follow_events(events, &mut position, &sender).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = outcome {
-            tracing::warn!(error = %describe(&error), "the routing is not followed; trying again");
+            tracing::warn!(error = %describe(&error), "the routing could not be followed; retrying");
         }
         tokio::time::sleep(FOLLOW_PAUSE).await;
     }
 }
 
-async fn take_in(
+async fn follow_events(
     mut events: RecordedStream,
     position: &mut Position,
     sender: &watch::Sender<Arc<Routing>>,

@@ -1,4 +1,4 @@
-//! The routing as the log has it: the one place that folds `routing-main` for all who read it here.
+//! The routing according to the log: the one place in this crate that folds `routing-main`.
 
 use daybook_domain::Event;
 use daybook_domain::routing::Routing;
@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use crate::control::error::ViewError;
 
-/// The routing as the log has it now, and the position of its last event.
+/// The present routing, and the position of its last event.
 pub async fn read(log: &dyn EventLog) -> Result<(Routing, Position), ViewError> {
     let (mut routing, mut position) = (Routing::default(), Position::START);
     let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
@@ -18,17 +18,17 @@ pub async fn read(log: &dyn EventLog) -> Result<(Routing, Position), ViewError> 
     Ok((routing, position))
 }
 
-/// What of the log routes reads.
+/// Selects the routing events of the log.
 pub(crate) fn filter() -> Filter {
     Filter::categories([Category::Routing])
 }
 
-/// Applies one event of routing.
+/// Applies a routing event.
 ///
 /// # Errors
-/// That it cannot be decoded.
+/// It cannot be decoded.
 pub(crate) fn evolve(routing: &mut Routing, recorded: &RecordedEvent) -> Result<(), ViewError> {
-    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
+    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::from_event(recorded, fault))?;
     if let Event::Routing(event) = event {
         routing.evolve(&event);
     }

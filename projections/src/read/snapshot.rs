@@ -1,6 +1,6 @@
-//! The moment of a backup: one snapshot of the database, to dump from, and what was in it then.
+//! The snapshot of a backup: one consistent state of the database to dump, and a summary of it.
 //!
-//! Everything that is said of a moment is read in its snapshot, so that it fits a dump of it however many bookings go on.
+//! The summary is read in the same snapshot, so it matches the dump however many bookings are made meanwhile.
 
 use daybook_event_log::Position;
 use deadpool_postgres::{Client, Transaction};
@@ -16,46 +16,44 @@ use crate::store::rows;
 /// A server that ends idle sessions must not end the one that holds the snapshot.
 const STAY: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// What is counted in it.
+/// The counts of the summary.
 const COUNTS: &str = "
     SELECT (SELECT coalesce(max(position), 0) FROM event_log.events),
            (SELECT count(*) FROM privacy.keys WHERE wrapped_key IS NOT NULL)";
 
-/// A moment of the database.
+/// A snapshot of the database.
 pub struct Snapshot<'a> {
     transaction: Transaction<'a>,
     snapshot: String,
 }
 
-/// What the database held at a moment.
+/// A summary of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DatabaseSummary {
-    /// Position of the last event that the log has in this database; [`Position::START`] where the log is elsewhere.
+    /// Position of the last event in this database; [`Position::START`] if the log is elsewhere.
     pub log_end: Position,
-    /// Keys by which patients' details can still be read.
+    /// Keys that can still decrypt patients' details.
     pub keys: u64,
-    /// What each view that served held.
-    pub views: Vec<Held>,
+    /// The live views.
+    pub views: Vec<ViewSummary>,
 }
 
-/// What a view held that served.
+/// A summary of a live view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Held {
-    /// Its generation.
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
+pub struct ViewSummary {
     pub generation: Generation,
-    /// Up to where it held everything.
     pub position: Position,
-    /// Events up to there that it could not take in.
+    /// Parked events up to the checkpoint.
     pub parked: u64,
-    /// Its reservations.
     pub reservations: u64,
-    /// Digest of all their facts.
+    /// Digest of all its reservations.
     pub digest: Digest,
 }
 
 impl<'a> Snapshot<'a> {
-    /// Takes a snapshot that others can read by its name, for as long as this is there.
+    /// Takes a snapshot that other sessions can import by name while this value exists.
     pub async fn take(client: &'a mut Client) -> Result<Self, ViewError> {
         let transaction = rows::snapshot(client).await?;
         transaction.batch_execute(STAY).await?;
@@ -63,25 +61,25 @@ impl<'a> Snapshot<'a> {
         Ok(Self { transaction, snapshot })
     }
 
-    /// The name under which `pg_dump --snapshot` finds it.
+    /// The name for `pg_dump --snapshot`.
     pub fn snapshot(&self) -> &str {
         &self.snapshot
     }
 
-    /// Looks at what was there.
+    /// Reads the summary.
     ///
     /// # Errors
-    /// When the database cannot be read; also when a view was dropped since the moment, which is worth another try.
-    pub async fn look(&self) -> Result<DatabaseSummary, ViewError> {
+    /// The database cannot be read, or a view was dropped since the snapshot, in which case a new snapshot may succeed.
+    pub async fn summarize(&self) -> Result<DatabaseSummary, ViewError> {
         let counts = self.transaction.query_one(COUNTS, &[]).await?;
         let end: i64 = counts.try_get(0)?;
         let keys: i64 = counts.try_get(1)?;
         let mut views = Vec::new();
-        for standing in generation::live(&self.transaction).await? {
-            let (generation, position, parked) = (standing.generation, standing.position, standing.parked);
+        for status in generation::live(&self.transaction).await? {
+            let (generation, position, parked) = (status.generation, status.position, status.parked);
             let days = rows::read_digests(&self.transaction, generation).await?;
             let (reservations, digest) = (day_digests::reservations(&days), day_digests::total(&days));
-            views.push(Held { generation, position, parked, reservations, digest });
+            views.push(ViewSummary { generation, position, parked, reservations, digest });
         }
         let log_end =
             Position::from_parts(end, end).map_err(|_| ViewError::Control { what: "a position" })?;

@@ -1,4 +1,4 @@
-//! What serves now and how far it has come, known in every process a moment after it changes.
+//! The live generations and their positions, known in every process a moment after they change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use crate::control::generation::{self, GenerationStatus};
 use crate::control::notify;
 use crate::read::lag::{Lag, MAX_COUNTED_LAG};
 
-/// How often the standings are read when no announcement comes: the safety net, well under the second in which a flip
-/// has to be in force.
+/// How often the status is read without a notification: a safety net well below the second in which a promotion has to
+/// be in force.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Pause before a lost connection for announcements is made anew.
+/// Pause before reconnecting after a lost connection for notifications.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
-/// The live generations as they were last seen.
+/// The live generations as last read.
 #[derive(Debug, Clone, Default)]
 pub struct Serving {
     live: Vec<GenerationStatus>,
@@ -31,17 +31,17 @@ pub struct Serving {
 
 impl Serving {
     /// The live generation of a view.
-    pub fn of(&self, model: ReadModel) -> Option<&GenerationStatus> {
-        self.live.iter().find(|standing| standing.generation.model == model)
+    pub fn get(&self, model: ReadModel) -> Option<&GenerationStatus> {
+        self.live.iter().find(|status| status.generation.model == model)
     }
 
-    /// All of them.
+    /// All live generations.
     pub fn live(&self) -> &[GenerationStatus] {
         &self.live
     }
 }
 
-/// Follows what serves.
+/// Follows the live generations.
 #[derive(Debug, Clone)]
 pub struct Views {
     serving: watch::Receiver<Arc<Serving>>,
@@ -49,7 +49,7 @@ pub struct Views {
 }
 
 impl Views {
-    /// Reads what serves, and follows it until the last clone is dropped.
+    /// Reads the live generations and follows them until the last clone is dropped.
     pub async fn open(pool: Pool, database: Config) -> Result<Self, ViewError> {
         let serving = read(&pool).await?;
         let (sender, receiver) = watch::channel(Arc::new(serving));
@@ -57,17 +57,17 @@ impl Views {
         Ok(Self { serving: receiver, pool })
     }
 
-    /// What serves now.
+    /// The live generations.
     pub fn serving(&self) -> Arc<Serving> {
         self.serving.borrow().clone()
     }
 
-    /// Waits for the next change of what serves, or for the deadline. Whether it changed.
+    /// Waits for a change or for the deadline. Returns whether there was a change.
     pub async fn changed(&mut self, deadline: tokio::time::Instant) -> bool {
         matches!(tokio::time::timeout_at(deadline, self.serving.changed()).await, Ok(Ok(())))
     }
 
-    /// The generations that are being built, by whatever process.
+    /// The generations that any process is building.
     pub async fn building(&self) -> Result<Vec<GenerationStatus>, ViewError> {
         generation::building(&self.pool.get().await?).await
     }
@@ -80,8 +80,8 @@ impl Views {
         now: DateTime<Utc>,
     ) -> Result<Lag, ViewError> {
         let serving = self.serving();
-        let standing = serving.of(model).ok_or(ViewError::NotLive { model })?;
-        let (position, still_seconds) = (standing.position, standing.still_seconds);
+        let status = serving.get(model).ok_or(ViewError::NotLive { model })?;
+        let (position, still_seconds) = (status.position, status.still_seconds);
         let head = log.head().await?;
         if position >= head {
             return Ok(Lag::none(position, head));
@@ -91,7 +91,7 @@ impl Views {
         let recorded_at =
             next.and_then(|event| codec::decode_metadata(&event.metadata).ok()).map(|(_, m)| m.recorded_at);
         let age = recorded_at.map(|at| (now - at).num_milliseconds().max(0) as f64 / 1000.0);
-        // A view to which nothing has come for hours has not stood still longer than what it lacks is there.
+        // A view without new events for hours has been standing still only since the first event that it lacks.
         let still_seconds = age.map_or(still_seconds, |age| age.min(still_seconds));
         Ok(Lag { position, head, events, seconds: age.unwrap_or_default(), still_seconds })
     }
@@ -102,7 +102,7 @@ async fn read(pool: &Pool) -> Result<Serving, ViewError> {
     Ok(Serving { live: generation::live(&client).await? })
 }
 
-/// Reads what serves after each announcement and at each poll, as long as somebody wants to know.
+/// Reads the live generations after each notification and at each poll, until nobody listens.
 async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>>) {
     let (announce, mut announced) = watch::channel(());
     let listening = tokio::spawn(listen(database, announce));
@@ -118,7 +118,7 @@ async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>
             // The process is stopping.
             Err(_) if pool.is_closed() => break,
             Err(error) => {
-                tracing::warn!(error = %describe(&error), "what serves could not be read; trying again");
+                tracing::warn!(error = %describe(&error), "the live generations could not be read; retrying");
                 tokio::time::sleep(RECONNECT_PAUSE).await;
             }
         }
@@ -126,11 +126,11 @@ async fn follow(pool: Pool, database: Config, sender: watch::Sender<Arc<Serving>
     listening.abort();
 }
 
-/// Hands announcements on; a lost connection is made anew.
+/// Passes notifications on and reconnects after a lost connection.
 async fn listen(database: Config, announce: watch::Sender<()>) {
     while !announce.is_closed() {
         if let Err(error) = listen_once(&database, &announce).await {
-            tracing::debug!(error = %describe(&error), "the connection for announcements was lost");
+            tracing::debug!(error = %describe(&error), "the connection for notifications was lost; reconnecting");
         }
         tokio::time::sleep(RECONNECT_PAUSE).await;
     }

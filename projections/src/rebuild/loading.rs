@@ -1,4 +1,4 @@
-//! Histories into tables: COPY without keys and indexes, then those, for all views at once.
+//! Loads histories into tables: COPY without keys and indexes, then those, for all views at once.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use futures_util::future::{try_join, try_join_all};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::reading::finished;
+use super::replay::finished;
 use crate::control::error::ViewError;
 use crate::control::generation;
 use crate::control::ids::Generation;
@@ -22,14 +22,14 @@ use crate::store::copy::CopyBuffer;
 use crate::store::rows;
 use crate::store::tables::{self, Indexes};
 
-/// Parts of a view's rows that wait for the database, at most.
+/// Most parts of a view's rows that wait for the database.
 const WAITING_PARTS: usize = 4;
 
-/// Indexes of a view that are made at once. One of them takes as long as the others together; that of the other view is
-/// beside them.
+/// Indexes of a view that are built at once. One of them takes as long as the others together, and the other view's are
+/// built at the same time.
 const INDEXES_AT_ONCE: usize = 2;
 
-/// Makes the tables of the generations.
+/// Creates the tables of the generations.
 pub(super) async fn create(pool: &Pool, generations: &[Generation]) -> Result<(), ViewError> {
     let client = pool.get().await?;
     for generation in generations {
@@ -38,7 +38,7 @@ pub(super) async fn create(pool: &Pool, generations: &[Generation]) -> Result<()
     Ok(())
 }
 
-/// Adds what a pass gathered to the tables of the generations.
+/// Loads the histories of a pass into the tables of the generations.
 pub(super) async fn load(
     pool: &Pool,
     generations: &[Generation],
@@ -66,7 +66,7 @@ async fn load_one<R: ReservationRow>(
     Ok(transaction.commit().await?)
 }
 
-/// One thread makes the rows, writes them out and sums up their days while the database takes them in.
+/// One thread builds rows and sums their digests while the database loads them.
 async fn load_reservations<R: ReservationRow>(
     client: &Client,
     generation: Generation,
@@ -78,8 +78,8 @@ async fn load_reservations<R: ReservationRow>(
     Ok(finished(writing).await)
 }
 
-/// Writes out what was gathered as rows of a view, for [`rows::copy_in`], and sums up their days. To be called where one may
-/// block. Ends early where nobody takes the rows any more: the copy has failed then, and says why.
+/// Writes histories as rows of a view for [`rows::copy_in`], and returns their day digests. Blocks. Stops early if the
+/// receiver is gone: the COPY has failed then and returns the error.
 pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::Sender<Bytes>) -> DayDigests {
     let mut days = DayDigests::new();
     let mut buffer = CopyBuffer::new(R::COLUMNS.len() as i16);
@@ -95,12 +95,12 @@ pub(super) fn write_out<R: ReservationRow>(histories: &Histories, parts: &mpsc::
     days
 }
 
-/// Gives back the memory of histories. That takes as long as a look at each of their many small texts.
+/// Frees the memory of histories on another thread, which takes a while because they consist of many small texts.
 pub(super) fn release(histories: Arc<Histories>) -> JoinHandle<()> {
     spawn_blocking(move || drop(histories))
 }
 
-/// Lets the generations stand where all passes ended.
+/// Sets the checkpoints of the generations to the end of all passes.
 pub(super) async fn stand_at(
     pool: &Pool,
     generations: &[Generation],
@@ -115,7 +115,7 @@ pub(super) async fn stand_at(
     Ok(())
 }
 
-/// Makes keys and indexes of the generations, and gathers statistics.
+/// Creates the keys and indexes of the generations and collects statistics.
 pub(super) async fn index(
     pool: &Pool,
     generations: &[Generation],

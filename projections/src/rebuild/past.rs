@@ -1,6 +1,6 @@
-//! The past: a generation that holds what a view held at a position or at a moment, under a name, for whoever wants to look.
+//! Past generations: a view as of a position or a time, under a name.
 //!
-//! It is built like any other, and never serves: nobody is routed to it, and nothing moves it on.
+//! They are built like any other generation but are never live: nobody is routed to them and they do not advance.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use daybook_event_log::{EventLog, Filter, Position, codec};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::{Listener, PhaseClock, Rebuild, Record, loading};
+use super::{Listener, PhaseClock, ProgressRecorder, Rebuild, loading};
 use crate::control::error::ViewError;
 use crate::control::generation;
 use crate::control::ids::{Generation, GenerationState};
@@ -19,79 +19,78 @@ use crate::projection::canonical::Digest;
 use crate::projection::day_digests;
 use crate::store::{rows, tables};
 
-/// The name of a generation of the past: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
+/// The name of a past generation: 1 to 40 of `a-z`, `0-9` and `_`, beginning with a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Name(Box<str>);
+pub struct GenerationName(Box<str>);
 
-/// The text is no name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a name is 1 to 40 of a-z, 0-9 and _, and begins with a letter")]
-pub struct InvalidName;
+pub struct InvalidGenerationName;
 
-impl Name {
-    /// The name.
+impl GenerationName {
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl FromStr for Name {
-    type Err = InvalidName;
+impl FromStr for GenerationName {
+    type Err = InvalidGenerationName;
 
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
+    fn from_str(text: &str) -> Result<Self, InvalidGenerationName> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         let sound = text.len() <= 40
             && text.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
             && text.bytes().all(plain);
-        if sound { Ok(Self(text.into())) } else { Err(InvalidName) }
+        if sound { Ok(Self(text.into())) } else { Err(InvalidGenerationName) }
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for GenerationName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
 }
 
-/// Up to where a generation of the past goes.
+/// The end of a past generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub enum PointInTime {
     /// The last event at or before a position.
     Position(Position),
-    /// The last event before the first one that was recorded later than a moment, by the recording process's clock.
+    /// The last event before the first one that was recorded after this time, by the recording process's clock.
     Instant(DateTime<Utc>),
 }
 
-/// What was built.
+/// The result of building past generations.
 #[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct PastReport {
-    /// Its name.
-    pub name: Name,
-    /// The generations, one of each view that was asked for.
+    pub name: GenerationName,
+    /// The generations, one per requested view.
     pub generations: Vec<Generation>,
-    /// Position of the last event that they hold.
+    /// Position of their last event.
     pub position: Position,
-    /// Events read.
     pub events: u64,
     /// Reservations in each.
     pub reservations: u64,
-    /// Digest of the facts of each, in the order of the generations.
+    /// Digest of each one's reservations, in the order of the generations.
     pub digests: Vec<Digest>,
     /// Seconds by phase.
     pub seconds: std::collections::BTreeMap<&'static str, f64>,
 }
 
 impl Rebuild {
-    /// Builds what views held in the past.
+    /// Builds views as of a point in time.
     ///
     /// # Errors
-    /// [`ViewError::NameTaken`] where a generation has the name already; otherwise as [`Self::run`].
+    /// [`ViewError::NameTaken`] if a generation already has the name; otherwise as [`Self::run`].
     pub async fn past(
         &self,
         models: &[ReadModel],
-        until: Until,
-        name: &Name,
+        until: PointInTime,
+        name: &GenerationName,
         progress: Listener<'_>,
     ) -> Result<PastReport, ViewError> {
         self.alone(self.build_past(models, until, name, progress)).await
@@ -100,14 +99,14 @@ impl Rebuild {
     async fn build_past(
         &self,
         models: &[ReadModel],
-        until: Until,
-        name: &Name,
+        until: PointInTime,
+        name: &GenerationName,
         progress: Listener<'_>,
     ) -> Result<PastReport, ViewError> {
         self.sweep().await?;
         let position = find(self.log.as_ref(), until).await?;
         let client = self.client().await?;
-        let taken = generation::named(&client, name.as_str()).await?;
+        let taken = generation::list_named(&client, name.as_str()).await?;
         if let Some(generation) = taken.into_iter().find(|taken| models.contains(&taken.model)) {
             return Err(ViewError::NameTaken { name: name.as_str().into(), generation });
         }
@@ -120,11 +119,11 @@ impl Rebuild {
         &self,
         generations: &[Generation],
         position: Position,
-        name: &Name,
+        name: &GenerationName,
         progress: Listener<'_>,
     ) -> Result<PastReport, ViewError> {
         let mut clock = PhaseClock::new(progress);
-        let record = Record::start(&self.pool, generations, &clock);
+        let record = ProgressRecorder::start(&self.pool, generations, &clock);
         let last = self.fill(generations, position, &mut clock).await?;
         last.map(loading::release);
         drop(record);
@@ -135,7 +134,7 @@ impl Rebuild {
             let days = rows::read_digests(&transaction, *generation).await?;
             reservations = day_digests::reservations(&days);
             digests.push(day_digests::total(&days));
-            generation::end_as_past(&transaction, *generation, name.as_str()).await?;
+            generation::mark_past(&transaction, *generation, name.as_str()).await?;
         }
         transaction.commit().await?;
         Ok(PastReport {
@@ -149,10 +148,10 @@ impl Rebuild {
         })
     }
 
-    /// Drops a generation that nobody reads any more: one of the past, or one that was kept.
+    /// Drops a past, kept or failed generation.
     ///
     /// # Errors
-    /// [`ViewError::NotToBeDropped`] where it serves, is being built, or is not there.
+    /// [`ViewError::NotToBeDropped`] if it is live, is being built or does not exist.
     pub async fn drop_generation(&self, generation: Generation) -> Result<(), ViewError> {
         self.alone(async {
             let client = self.client().await?;
@@ -171,17 +170,17 @@ impl Rebuild {
     }
 }
 
-/// Position of the last event of a past.
-async fn find(log: &dyn EventLog, until: Until) -> Result<Position, ViewError> {
+/// Position of the last event up to a point in time.
+async fn find(log: &dyn EventLog, until: PointInTime) -> Result<Position, ViewError> {
     let moment = match until {
-        Until::Position(position) => return Ok(position.min(log.head().await?)),
-        Until::Instant(moment) => moment,
+        PointInTime::Position(position) => return Ok(position.min(log.head().await?)),
+        PointInTime::Instant(moment) => moment,
     };
     let mut events = log.read_all(Position::START, &Filter::all()).await?;
     let mut last = Position::START;
     while let Some(event) = events.try_next().await? {
         let (_, metadata) =
-            codec::decode_metadata(&event.metadata).map_err(|fault| ViewError::of_event(&event, fault))?;
+            codec::decode_metadata(&event.metadata).map_err(|fault| ViewError::from_event(&event, fault))?;
         if metadata.recorded_at > moment {
             break;
         }

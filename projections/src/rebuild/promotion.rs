@@ -1,7 +1,7 @@
-//! Promotion: the new generations and the live views at one position, compared, and flipped in one transaction.
+//! Promotion: brings the new generations and the live views to one position, compares them, and makes the new ones live
+//! in one transaction.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use daybook_event_log::Position;
 use deadpool_postgres::GenericClient;
@@ -9,14 +9,15 @@ use deadpool_postgres::GenericClient;
 use super::{LIVE_WAIT, Rebuild};
 use crate::control::error::ViewError;
 use crate::control::generation::{self, GenerationStatus};
-use crate::control::ids::Generation;
+use crate::control::ids::{Generation, GenerationState};
 use crate::control::notify::commit_and_announce;
 use crate::live::projector::Projector;
 use crate::projection::canonical::Digest;
 use crate::projection::day_digests;
+use crate::read::settled::settled_snapshot;
 use crate::store::rows;
 
-/// What was promoted.
+/// The result of a promotion.
 pub(super) struct Promoted {
     pub(super) position: Position,
     pub(super) reservations: u64,
@@ -24,7 +25,7 @@ pub(super) struct Promoted {
     pub(super) compared: bool,
 }
 
-/// Lets the new generations serve, once they stand where the live views do and agree with the other view.
+/// Makes the new generations live once they are at the position of the live views and match the other view.
 pub(super) async fn promote(
     rebuild: &Rebuild,
     projector: &mut Projector,
@@ -32,10 +33,10 @@ pub(super) async fn promote(
 ) -> Result<Promoted, ViewError> {
     wait_for_live(rebuild, projector.position()).await?;
     let mut client = rebuild.client().await?;
-    // While the live checkpoints are held, nobody moves or promotes: this has to be short.
+    // While the live checkpoints are locked nobody advances or promotes, so this has to be short.
     let transaction = client.transaction().await?;
     let live = generation::hold_live(&transaction).await?;
-    if let Some(at) = live.iter().map(|standing| standing.position).max() {
+    if let Some(at) = live.iter().map(|status| status.position).max() {
         rebuild.advance_to(projector, generations, at).await?;
     }
     let position = projector.position();
@@ -59,7 +60,7 @@ pub(super) async fn promote(
     Ok(Promoted { position, reservations, compared: digests.len() > 1, digests })
 }
 
-/// Makes sure that nothing is parked: a view that leaves something out must not serve.
+/// Checks that nothing is parked: an incomplete view must not go live.
 pub(super) async fn check_whole(
     client: &impl GenericClient,
     generations: &[Generation],
@@ -72,8 +73,7 @@ pub(super) async fn check_whole(
     Ok(())
 }
 
-/// Makes sure that a kept generation was not there already when an event was discarded that it has come past: it may hold
-/// what no other view does.
+/// Checks that no event was discarded after a kept generation was replaced and may have applied it.
 pub(super) async fn check_discards(
     client: &impl GenericClient,
     generation: Generation,
@@ -87,26 +87,21 @@ pub(super) async fn check_discards(
     }
 }
 
-/// The generations that serve once the new ones do, at one position.
+/// The generations at one position that are live after the promotion.
 fn serving_after(live: &[GenerationStatus], new: &[Generation], position: Position) -> Vec<Generation> {
-    let replaced =
-        |standing: &&GenerationStatus| new.iter().all(|new| new.model != standing.generation.model);
-    let others = live.iter().filter(replaced).filter(|standing| standing.position == position);
-    new.iter().copied().chain(others.map(|standing| standing.generation)).collect()
+    let replaced = |status: &&GenerationStatus| new.iter().all(|new| new.model != status.generation.model);
+    let others = live.iter().filter(replaced).filter(|status| status.position == position);
+    new.iter().copied().chain(others.map(|status| status.generation)).collect()
 }
 
-/// Waits until the live views have come to where the new generations stand, so that they can meet at one position.
+/// Waits until the live views have reached the position of the new generations.
 async fn wait_for_live(rebuild: &Rebuild, position: Position) -> Result<(), ViewError> {
-    let since = Instant::now();
-    loop {
-        let live = generation::live(&rebuild.client().await?).await?;
-        if live.iter().all(|standing| standing.position >= position) {
-            return Ok(());
-        }
-        if since.elapsed() > LIVE_WAIT {
-            let what = "the live views to catch up; is `daybook serve` running?";
-            return Err(ViewError::TimedOut { what, seconds: LIVE_WAIT.as_secs() });
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let mut client = rebuild.client().await?;
+    let have_reached = |statuses: &[GenerationStatus]| {
+        let mut live = statuses.iter().filter(|status| status.state == GenerationState::Live);
+        Ok(live.all(|status| status.position >= position).then_some(()))
+    };
+    let (_, reached) = settled_snapshot(&mut client, LIVE_WAIT, have_reached).await?;
+    let what = "the live views to catch up; is `daybook serve` running?";
+    reached.ok_or(ViewError::TimedOut { what, seconds: LIVE_WAIT.as_secs() })
 }

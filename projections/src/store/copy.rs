@@ -1,7 +1,7 @@
 //! Rows in PostgreSQL's binary COPY format, which is the fastest way into a table.
 //!
-//! Enum columns take their label as text bytes, so no type has to be looked up. Format: PostgreSQL manual, COPY, "Binary
-//! Format".
+//! Enum columns receive their label as text bytes, so no type has to be looked up. Format: PostgreSQL manual, COPY,
+//! "Binary Format".
 
 use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{NaiveDate, NaiveDateTime};
@@ -18,12 +18,12 @@ const EPOCH: NaiveDate = match NaiveDate::from_ymd_opt(2000, 1, 1) {
     None => NaiveDate::MIN,
 };
 
-/// An empty buffer with room for what is sent at once and a row that goes beyond it.
+/// An empty buffer for one part and the row that exceeds it.
 fn room() -> BytesMut {
     BytesMut::with_capacity(CopyBuffer::SEND_BYTES + 4096)
 }
 
-/// Writes rows one after the other into a buffer that is sent off from time to time.
+/// Encodes rows into a buffer that is sent part by part.
 #[derive(Debug)]
 pub(crate) struct CopyBuffer {
     buffer: BytesMut,
@@ -31,10 +31,10 @@ pub(crate) struct CopyBuffer {
 }
 
 impl CopyBuffer {
-    /// Bytes after which a buffer is worth sending.
+    /// Bytes after which a part is sent.
     pub(crate) const SEND_BYTES: usize = 256 * 1024;
 
-    /// Starts a copy of rows with so many columns.
+    /// Starts a COPY of rows with this many columns.
     pub(crate) fn new(columns: i16) -> Self {
         let mut buffer = room();
         buffer.put_slice(SIGNATURE);
@@ -58,12 +58,12 @@ impl CopyBuffer {
         self
     }
 
-    /// What has gathered, once it is worth sending.
+    /// The next part, once it is large enough.
     pub(crate) fn ready(&mut self) -> Option<Bytes> {
         (self.buffer.len() >= Self::SEND_BYTES).then(|| std::mem::replace(&mut self.buffer, room()).freeze())
     }
 
-    /// Ends the copy: what has gathered and the trailer.
+    /// Ends the COPY: the last part and the trailer.
     pub(crate) fn finish(mut self) -> Bytes {
         self.buffer.put_i16(TRAILER);
         self.buffer.freeze()

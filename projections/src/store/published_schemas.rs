@@ -1,7 +1,7 @@
-//! The schemas for people with psql: views over the live generations, in the plain-named `legacy` and `dynamic`, and in
-//! `runbook`, where both stand side by side.
+//! The schemas that people read with psql: views over the live generations in `legacy` and `dynamic`, and in `runbook`,
+//! which shows both side by side.
 //!
-//! They are refreshed off the serving path, because replacing a view waits for whoever reads it. Daybook itself never
+//! They are refreshed outside the serving path, because replacing a view waits for its readers. Daybook itself never
 //! reads them.
 
 use std::time::{Duration, Instant};
@@ -14,26 +14,26 @@ use crate::control::generation;
 use crate::control::ids::Generation;
 use crate::store::runbook_schema::{self, LOCK_TIMEOUT};
 
-/// How often a change is tried.
+/// How often a change is attempted.
 const TRIES: u32 = 5;
 
-/// How long a schema's readers are waited for before it is given up to drop it, and the pause between two tries.
+/// How long dropping a schema waits for its readers, and the pause between two attempts.
 const DROP_PATIENCE: Duration = Duration::from_secs(60);
 const DROP_PAUSE: Duration = Duration::from_millis(200);
 
-/// A change of what people see.
+/// A change of the published schemas.
 #[derive(Debug, Clone, Copy)]
 enum Change<'a> {
-    /// The plain-named schema of its view shows a generation.
+    /// Points the plain-named schema of a view at a generation.
     Show(Generation),
-    /// The runbook's views show what serves.
+    /// Points the runbook's views at the live generations.
     ShowInRunbook,
-    /// A schema is gone.
+    /// Drops a schema.
     Drop(&'a str),
 }
 
 impl Change<'_> {
-    /// Makes it, or gives up after a moment where somebody reads what it is about.
+    /// Makes the change, or gives up after a moment if somebody is reading.
     async fn make(self, pool: &Pool) -> Result<(), ViewError> {
         match self {
             Self::Show(generation) => show(pool, generation).await,
@@ -42,7 +42,7 @@ impl Change<'_> {
         }
     }
 
-    /// Makes it within a few tries.
+    /// Makes the change in a few attempts.
     async fn try_to_make(self, pool: &Pool) -> Result<(), ViewError> {
         let mut tries_left = TRIES;
         loop {
@@ -54,15 +54,15 @@ impl Change<'_> {
         }
     }
 
-    /// Makes it once nobody reads what it is about, or gives up where somebody does so for long: never waits in the way of
-    /// other readers for more than a moment.
+    /// Makes the change once nobody reads, or gives up after a longer wait. Each attempt blocks other readers only for
+    /// a moment.
     async fn make_once_unread(self, pool: &Pool) -> Result<(), ViewError> {
         let since = Instant::now();
         loop {
             match self.make(pool).await {
                 Err(error) if !error.is_lock_timeout() => return Err(error),
                 Err(_) if since.elapsed() > DROP_PATIENCE => {
-                    let what = "somebody to end reading the retired tables; `daybook projection retire legacy` goes on from here";
+                    let what = "readers of the retired tables; run `daybook projection retire legacy` again to continue";
                     return Err(ViewError::TimedOut { what, seconds: DROP_PATIENCE.as_secs() });
                 }
                 Err(_) => tokio::time::sleep(DROP_PAUSE).await,
@@ -72,7 +72,7 @@ impl Change<'_> {
     }
 }
 
-/// Points the schemas for people at generations. Whether it was possible; if not, the next promotion does it.
+/// Points the published schemas at generations. Returns whether that succeeded; if not, the next promotion does it.
 pub(crate) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
     let shown = generations.iter().copied().map(Change::Show);
     for change in shown.chain([Change::ShowInRunbook]) {
@@ -84,34 +84,34 @@ pub(crate) async fn refresh(pool: &Pool, generations: &[Generation]) -> bool {
     true
 }
 
-/// Points every schema at what serves, where it does not yet. Waits for readers no longer than a moment.
+/// Points every schema at the live generations, where it does not yet. Waits for readers only for a moment.
 ///
 /// # Errors
-/// Where somebody reads one, or PostgreSQL fails.
+/// Somebody is reading, or PostgreSQL fails.
 pub(crate) async fn show_what_serves(pool: &Pool) -> Result<(), ViewError> {
     let client = pool.get().await?;
-    for standing in generation::live(&client).await? {
-        if !is_shown(&client, standing.generation).await? {
-            Change::Show(standing.generation).make(pool).await?;
+    for status in generation::live(&client).await? {
+        if !is_shown(&client, status.generation).await? {
+            Change::Show(status.generation).make(pool).await?;
         }
     }
     Change::ShowInRunbook.make(pool).await
 }
 
-/// Takes a view that serves no more from people: its plain-named schema, and what the runbook's views show of it. They
-/// would go with its tables otherwise.
+/// Removes a retired view: its plain-named schema and its columns in the runbook's views, which would otherwise
+/// disappear with its tables.
 ///
 /// # Errors
-/// Where somebody reads it for long.
+/// Somebody is reading it for too long.
 pub async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
     Change::ShowInRunbook.make_once_unread(pool).await?;
     drop_schema(pool, model.as_str()).await
 }
 
-/// Drops a schema of the views.
+/// Drops a schema.
 ///
 /// # Errors
-/// Where somebody reads it for long.
+/// Somebody is reading it for too long.
 pub async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
     Change::Drop(schema).make_once_unread(pool).await
 }
@@ -124,7 +124,7 @@ async fn drop_now(pool: &Pool, schema: &str) -> Result<(), ViewError> {
     Ok(transaction.commit().await?)
 }
 
-/// Whether the plain-named schema shows a generation already.
+/// Whether the plain-named schema already shows a generation.
 async fn is_shown(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
     let sql = "SELECT EXISTS (SELECT FROM information_schema.view_table_usage
                WHERE view_schema = $1 AND view_name = 'reservations' AND table_schema = $2)";
@@ -143,7 +143,7 @@ async fn show(pool: &Pool, generation: Generation) -> Result<(), ViewError> {
         .await?;
     for row in tables {
         let table: &str = row.try_get(0)?;
-        // A generation's types are its own, so a view cannot be replaced in place: its columns would change type.
+        // Each generation has its own types, so a view cannot be replaced in place: its columns would change type.
         let ddl = format!(
             "DROP VIEW IF EXISTS {plain}.{table}; CREATE VIEW {plain}.{table} AS SELECT * FROM {schema}.{table}"
         );

@@ -1,4 +1,4 @@
-//! Rows of a generation in PostgreSQL: fetched for a batch, written back with it, loaded as a whole by COPY.
+//! Rows of a generation in PostgreSQL: fetched for a batch, written back with it, or loaded with COPY.
 
 use std::collections::BTreeSet;
 
@@ -21,46 +21,46 @@ use crate::projection::fold::Fold;
 use crate::projection::reference::Reference;
 use crate::projection::row::ReservationRow;
 
-/// A view of the database as it is at one moment: whatever is read in it is of one position.
+/// A read-only transaction that sees one consistent state of the database.
 pub async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     Ok(snapshot.start().await?)
 }
 
-/// Applies effects to a generation's tables, within a transaction. Gives the reference data as the effects leave it.
+/// Applies changes to a generation's tables within a transaction. Returns the reference data after them.
 pub(crate) async fn apply<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[&ViewChange],
+    changes: &[&ViewChange],
     reference: Reference,
 ) -> Result<Reference, ViewError> {
     let mut fold: Fold<R> = Fold::new(reference);
-    fetch(transaction, generation, effects, &mut fold).await?;
+    fetch(transaction, generation, changes, &mut fold).await?;
     let mut change = DayDigests::new();
     let before: Vec<Box<R>> = fold.rows.values().cloned().collect();
     before.iter().for_each(|row| remove(&mut change, row.as_ref(), &fold.reference));
-    effects.iter().copied().for_each(|effect| fold.apply(effect));
+    changes.iter().copied().for_each(|change| fold.apply(change));
     fold.rows.values().for_each(|row| add(&mut change, row.as_ref(), &fold.reference));
     change.retain(|_, day| *day != DayDigest::default());
     save(transaction, generation, &fold, &change).await?;
     Ok(fold.reference)
 }
 
-/// Puts the rows that the effects are about into the fold.
+/// Fetches the rows that the changes affect into the fold.
 async fn fetch<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
-    effects: &[&ViewChange],
+    changes: &[&ViewChange],
     fold: &mut Fold<R>,
 ) -> Result<(), ViewError> {
     let mut reservations = BTreeSet::new();
     let mut subjects = Vec::new();
     let mut closures = Vec::new();
-    for effect in effects {
-        match *effect {
-            ViewChange::Enter { reservation, .. }
+    for change in changes {
+        match *change {
+            ViewChange::Create { reservation, .. }
             | ViewChange::Change { reservation, .. }
-            | ViewChange::ForgetOne { reservation, .. } => {
+            | ViewChange::ForgetReservation { reservation, .. } => {
                 reservations.insert(reservation.as_str());
             }
             ViewChange::Forget { subject } => subjects.push(Uuid::from_bytes(*subject.as_bytes())),
@@ -93,7 +93,7 @@ async fn fetch<R: ReservationRow>(
     Ok(())
 }
 
-/// Reads a row that PostgreSQL shows as JSON. What is wrong with it is not told: that would show the row.
+/// Parses a row that PostgreSQL returns as JSON. The parse error is dropped because it could show the row.
 pub(crate) fn read_json<T: DeserializeOwned>(json: &str, generation: Generation) -> Result<T, ViewError> {
     serde_json::from_str(json).map_err(|_| ViewError::Row { generation })
 }
@@ -102,7 +102,7 @@ fn write_json<T: serde::Serialize>(rows: &[T], generation: Generation) -> Result
     serde_json::to_string(rows).map_err(|_| ViewError::Row { generation })
 }
 
-/// Writes what the fold changed, and adds the change to the days' digests.
+/// Writes the changed rows of a fold and updates the day digests.
 async fn save<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
@@ -125,7 +125,7 @@ async fn save<R: ReservationRow>(
     Ok(())
 }
 
-/// Writes reservations, in place of those of the same ids.
+/// Inserts or replaces reservations.
 pub(crate) async fn write_rows<R: ReservationRow>(
     transaction: &Transaction<'_>,
     generation: Generation,
@@ -164,7 +164,7 @@ const CLOSURE_COLUMNS: &[&str] = &[
     "isActive",
 ];
 
-/// Writes closures, in place of those of the same ids.
+/// Inserts or replaces closures.
 pub(crate) async fn write_closures(
     client: &impl GenericClient,
     generation: Generation,
@@ -175,7 +175,7 @@ pub(crate) async fn write_closures(
     Ok(())
 }
 
-/// Writes the reference tables anew. Services and limits are never taken away, hours are.
+/// Writes the reference tables. Services and limits are never deleted, hours are.
 pub(crate) async fn write_reference(
     client: &impl GenericClient,
     generation: Generation,
@@ -204,7 +204,7 @@ pub(crate) async fn write_reference(
     Ok(())
 }
 
-/// Adds a change to the days' digests. Sums are made here, since PostgreSQL has no addition of 16 bytes.
+/// Adds a change to the day digests. The sums are computed here because PostgreSQL cannot add 16-byte numbers.
 pub(crate) async fn add_digests(
     transaction: &Transaction<'_>,
     generation: Generation,
@@ -226,7 +226,7 @@ pub(crate) async fn add_digests(
     write_digests(transaction, generation, &sums).await
 }
 
-/// Writes days' digests as they are given.
+/// Inserts or replaces day digests.
 async fn write_digests(
     client: &impl GenericClient,
     generation: Generation,
@@ -245,7 +245,7 @@ async fn write_digests(
     Ok(())
 }
 
-/// The digests that are kept with a generation's rows, of all days that have any.
+/// The stored digests of all days with reservations.
 pub async fn read_digests(
     client: &impl GenericClient,
     generation: Generation,
@@ -263,7 +263,7 @@ pub(crate) fn read_digest(row: &tokio_postgres::Row) -> Result<(NaiveDate, DayDi
     Ok((row.try_get(0)?, DayDigest { reservations: row.try_get(1)?, digest }))
 }
 
-/// Loads what a view holds beside its reservations.
+/// Writes the reference data and closures of a new generation.
 pub(crate) async fn load_beside(
     client: &impl GenericClient,
     generation: Generation,
@@ -274,7 +274,7 @@ pub(crate) async fn load_beside(
     write_closures(client, generation, closures).await
 }
 
-/// Copies reservations, as a [`crate::store::copy::CopyBuffer`] holds them, into the table of a generation.
+/// Copies the parts of a [`crate::store::copy::CopyBuffer`] into the reservations of a generation.
 pub(crate) async fn copy_in<R: ReservationRow>(
     client: &Client,
     generation: Generation,

@@ -1,4 +1,4 @@
-//! The tables of a generation: made here from the DDL under `migrations/views`, and nowhere else.
+//! The tables of a generation. Only this file creates them, from the DDL in `migrations/views`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ fn for_schema(ddl: &str, generation: Generation) -> String {
     ddl.replace("{schema}", &generation.schema())
 }
 
-/// Makes a generation's schema and tables, without keys and indexes on its reservations.
+/// Creates a generation's schema and tables, without keys and indexes on its reservations.
 pub(crate) async fn create(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let own = match generation.model {
         ReadModel::Legacy => LEGACY_TABLES,
@@ -36,7 +36,7 @@ pub(crate) async fn create(client: &impl GenericClient, generation: Generation) 
     Ok(())
 }
 
-/// Drops a generation's schema with all that is in it.
+/// Drops a generation's schema with everything in it.
 pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     client.batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", generation.schema())).await?;
     Ok(())
@@ -48,28 +48,28 @@ pub async fn drop_generation(client: &impl GenericClient, generation: Generation
     generation::delete_entry(client, generation).await
 }
 
-/// Memory for sorting a generation's rows for one index, as PostgreSQL's `maintenance_work_mem`: enough for about a
-/// million of them. Several are made at once.
+/// Sort memory for one index, as PostgreSQL's `maintenance_work_mem`: enough for about a million rows. Several indexes
+/// are built at once.
 const SORT_MEMORY: &str = "128MB";
 
-/// Which of two sets of indexes the dynamic view's reservations have. One index of them is another, so that neither set costs
-/// a rebuild more than the other.
+/// Which of two index sets the dynamic view's reservations have. They differ in one index, so a rebuild takes equally
+/// long with either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Indexes {
-    /// Those of the migration plan, while the legacy view is there or can be.
+    /// The set of the migration plan, while the legacy view exists or can be restored.
     BesideLegacy,
-    /// Those of the plan's cleanup, while the legacy view is retired.
+    /// The set of the plan's cleanup, while the legacy view is retired.
     AfterCleanup,
 }
 
 impl Indexes {
-    /// Those that hold under a routing.
+    /// The set for a routing.
     pub(crate) fn under(routing: &Routing) -> Self {
         if routing.is_retired(ReadModel::Legacy) { Self::AfterCleanup } else { Self::BesideLegacy }
     }
 }
 
-/// Statements that each make one index of a generation's reservations, and none of which stands in another's way.
+/// Statements that each create one index of a generation's reservations, independently of one another.
 fn index_statements(generation: Generation, indexes: Indexes) -> impl Iterator<Item = String> {
     let ddl: &[&str] = match (generation.model, indexes) {
         (ReadModel::Legacy, _) => &[LEGACY_INDEXES],
@@ -80,8 +80,8 @@ fn index_statements(generation: Generation, indexes: Indexes) -> impl Iterator<I
     statements.map(move |ddl| for_schema(&ddl.replace("{concurrently}", ""), generation))
 }
 
-/// Makes the indexes of a generation's reservations, as many at once as there are connections. Those take the place of the
-/// workers that PostgreSQL would give each index, and which have to hand their parts on to one another.
+/// Creates the indexes of a generation's reservations, as many at once as there are connections. These replace
+/// PostgreSQL's parallel workers, which have to pass their parts on to one another.
 pub(crate) async fn index_beside_each_other(
     connections: &mut [Client],
     generation: Generation,
@@ -104,7 +104,7 @@ pub(crate) async fn index_beside_each_other(
     Ok(())
 }
 
-/// Makes the keys of a generation's reservations, whose indexes are there.
+/// Adds the keys of a generation's reservations. Their indexes exist.
 pub(crate) async fn add_keys(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let ddl = match generation.model {
         ReadModel::Legacy => LEGACY_KEYS,
@@ -113,7 +113,7 @@ pub(crate) async fn add_keys(client: &impl GenericClient, generation: Generation
     Ok(client.batch_execute(&for_schema(ddl, generation)).await?)
 }
 
-/// Makes the keys and indexes of a generation's reservations within a transaction.
+/// Creates the keys and indexes of a generation's reservations within a transaction.
 pub(crate) async fn index(
     transaction: &Transaction<'_>,
     generation: Generation,
@@ -125,23 +125,23 @@ pub(crate) async fn index(
     add_keys(transaction, generation).await
 }
 
-/// The index of the cleanup, and the one in whose place it comes: what that one finds, it finds as well.
+/// The index of the cleanup, and the one that it replaces and covers.
 pub const CLEANUP_INDEX: &str = "reservations_preferredDate_period_serviceId_status_idx";
 const REPLACED_INDEX: &str = "reservations_preferredDate_period_status_idx";
 
-/// How long making an index waits for those who write, and for transactions that began before it.
+/// How long creating an index waits for writers and for older transactions.
 pub const INDEX_PATIENCE_SECONDS: u64 = 60;
 
-/// Gives a generation that serves the indexes of the cleanup, beside whoever reads and writes, and gathers the statistics of
-/// what the runbook asks. Does only what is not done yet.
+/// Gives a live generation the indexes of the cleanup without blocking readers and writers, and collects the statistics
+/// for the runbook's queries. Skips what is already done.
 pub async fn index_after_cleanup(client: Client, generation: Generation) -> Result<(), ViewError> {
     let found = is_valid(&client, generation, CLEANUP_INDEX).await?;
-    // A connection of its own: what is set on it ends with it.
+    // A connection of its own, because the setting ends with it.
     let client = Object::take(client);
     let schema = generation.schema();
     client.batch_execute(&format!("SET lock_timeout = '{INDEX_PATIENCE_SECONDS}s'")).await?;
     if found == Some(false) {
-        // Whoever made it was killed half-way.
+        // The process that created it was killed.
         client.batch_execute(&drop_concurrently(&schema, CLEANUP_INDEX)).await?;
     }
     if found != Some(true) {
@@ -159,7 +159,7 @@ fn drop_concurrently(schema: &str, index: &str) -> String {
     format!(r#"DROP INDEX CONCURRENTLY IF EXISTS {schema}."{index}""#)
 }
 
-/// Whether an index of a generation is whole; nothing where there is none.
+/// Whether an index of a generation is valid; nothing if it does not exist.
 pub async fn is_valid(
     client: &impl GenericClient,
     generation: Generation,
@@ -170,12 +170,12 @@ pub async fn is_valid(
     client.query_opt(sql, &[&name]).await?.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-/// How large a sample the statistics rest on, as PostgreSQL's `default_statistics_target`: 300 rows for each. The usual 100
-/// would make it a sixteenth of a rebuild; all sought columns are spread evenly or hold few values.
+/// Sample size of the statistics, as PostgreSQL's `default_statistics_target`: 300 rows each. The usual 100 would take
+/// a sixteenth of a rebuild, and all queried columns are evenly distributed or have few values.
 const STATISTICS_TARGET: u32 = 20;
 
-/// Gathers statistics, so that the first queries are planned well: of the columns by which reservations are sought. Those
-/// of the others would take several times as long and help nobody.
+/// Collects statistics of the queried columns, so that the first queries get good plans. The other columns would take
+/// several times as long and help no query.
 pub(crate) async fn analyze(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let own = match generation.model {
         ReadModel::Legacy => "service",
@@ -191,7 +191,7 @@ pub(crate) async fn analyze(client: &impl GenericClient, generation: Generation)
     Ok(())
 }
 
-/// Whether a generation's tables are there.
+/// Whether a generation's tables exist.
 pub async fn exist(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
     let name = format!("{}.reservations", generation.schema());
     let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?;

@@ -63,7 +63,7 @@ async fn a_dry_run_gives_the_result_of_a_rebuild_and_writes_nothing() {
     run_random_steps(&clinic, &mut TestRng::new(22), 80).await;
     clinic.wait_for_views().await.unwrap();
     let (before, head) = (states(&clinic).await, clinic.log.head().await.unwrap());
-    let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let trial = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
     assert_eq!(states(&clinic).await, before);
     assert_eq!(trial.position, head);
     let report = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
@@ -89,7 +89,7 @@ async fn an_event_that_cannot_be_applied_is_named() {
                (SELECT metadata FROM event_log.events LIMIT 1)
         FROM event_log.events RETURNING position";
     let position: i64 = client.query_one(append_unknown, &[]).await.unwrap().get(0);
-    let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let trial = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let [failing] = &*trial.failings.events else { panic!("{trial:?}") };
     assert_eq!((failing.position.to_parts().0, &*failing.kind), (position, "ReservationTeleported"));
     let error = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap_err();

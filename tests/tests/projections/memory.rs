@@ -59,10 +59,10 @@ async fn day_schedules(clinic: &Clinic) -> usize {
 async fn a_dry_run_with_little_memory_gives_the_same_result() {
     let clinic = Clinic::open().await.unwrap();
     run_random_steps(&clinic, &mut TestRng::new(35), 100).await;
-    let much = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let much = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let little =
-        clinic.rebuild().within(MINIMAL_MEMORY_BYTES).try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
-    let found = |trial: &daybook_projections::Trial| {
+        clinic.rebuild().within(MINIMAL_MEMORY_BYTES).dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let found = |trial: &daybook_projections::DryRun| {
         let views = trial.views.iter().map(|view| (view.view, view.reservations, view.closures, view.digest));
         (trial.events, trial.position, views.collect::<Vec<_>>())
     };

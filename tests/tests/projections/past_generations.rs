@@ -2,13 +2,13 @@
 
 use daybook_domain::ReadModel;
 use daybook_event_log::{Filter, Position, codec};
-use daybook_projections::{GenerationState, Name, Until, ViewError, generation};
+use daybook_projections::{GenerationName, GenerationState, PointInTime, ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use futures_util::TryStreamExt;
 
 use crate::history::{TestRng, contents, live, run_random_steps};
 
-fn name(text: &str) -> Name {
+fn name(text: &str) -> GenerationName {
     text.parse().unwrap()
 }
 
@@ -30,7 +30,8 @@ async fn a_past_generation_at_a_position_equals_the_view_of_that_time() {
     assert!(clinic.wait_for_views().await.unwrap() > then);
 
     let rebuild = clinic.rebuild();
-    let built = rebuild.past(&ReadModel::ALL, Until::Position(then), &name("then"), &|_| {}).await.unwrap();
+    let built =
+        rebuild.past(&ReadModel::ALL, PointInTime::Position(then), &name("then"), &|_| {}).await.unwrap();
     assert_eq!((built.position, built.generations.len()), (then, 2));
     assert_eq!(built.digests[0], built.digests[1]);
     for (generation, shown) in built.generations.iter().zip(shown) {
@@ -57,7 +58,7 @@ async fn a_past_generation_at_a_time_excludes_later_events() {
     let (before, end) = (recorded_at(0) - chrono::TimeDelta::microseconds(1), recorded_at(last));
     for (moment, text, position) in [(before, "before", Position::START), (end, "end", events[last].position)]
     {
-        let until = Until::Instant(moment);
+        let until = PointInTime::Instant(moment);
         let built = rebuild.past(&[ReadModel::Dynamic], until, &name(text), &|_| {}).await.unwrap();
         assert_eq!(built.position, position, "{text}");
     }
@@ -67,7 +68,7 @@ async fn a_past_generation_at_a_time_excludes_later_events() {
 async fn a_past_generation_never_serves_and_is_dropped_by_its_creator() {
     let clinic = Clinic::open().await.unwrap();
     run_random_steps(&clinic, &mut TestRng::new(43), 30).await;
-    let until = Until::Position(clinic.wait_for_views().await.unwrap());
+    let until = PointInTime::Position(clinic.wait_for_views().await.unwrap());
     let rebuild = clinic.rebuild();
     let built = rebuild.past(&[ReadModel::Legacy], until, &name("mine"), &|_| {}).await.unwrap();
     let [past_generations] = built.generations[..] else { panic!("{built:?}") };
@@ -105,9 +106,9 @@ async fn a_past_generation_never_serves_and_is_dropped_by_its_creator() {
 #[test]
 fn a_name_needs_no_quoting_in_a_shell() {
     for sound in ["a", "before_the_flip", "x2"] {
-        assert!(sound.parse::<Name>().is_ok(), "{sound}");
+        assert!(sound.parse::<GenerationName>().is_ok(), "{sound}");
     }
     for wrong in ["", "2x", "Upper", "with space", "한글", &"x".repeat(41)] {
-        assert!(wrong.parse::<Name>().is_err(), "{wrong}");
+        assert!(wrong.parse::<GenerationName>().is_err(), "{wrong}");
     }
 }

@@ -90,7 +90,7 @@ async fn reads_and_bookings_continue_during_a_rebuild() {
     let (mut reads, mut booked, mut patient) = (0u32, 0u32, 1000);
     let mut last = daybook_event_log::Position::START;
     while !rebuilding.is_finished() {
-        let generation = views.serving().of(ReadModel::Dynamic).unwrap().generation;
+        let generation = views.serving().get(ReadModel::Dynamic).unwrap().generation;
         let answer = queries.reservation(generation, &id).await.unwrap();
         assert_eq!(answer.value.unwrap().id, id.as_str());
         assert!(answer.position >= last, "a promotion must not go back in time");

@@ -84,7 +84,7 @@ async fn a_client_waits_for_its_own_booking_and_a_stalled_view_is_reported() {
     let patience = Duration::from_secs(5);
     let route = router.choose_with(None, booked.position, patience).await.unwrap();
     let views = router.views().serving();
-    assert!(views.of(route.model()).unwrap().position >= booked.position);
+    assert!(views.get(route.model()).unwrap().position >= booked.position);
     let beyond = daybook_event_log::Position::new(1 << 40, 1 << 40).unwrap();
     let late = router.choose_with(None, beyond, Duration::from_millis(50)).await;
     assert!(matches!(late, Err(ViewError::TimedOut { .. })), "{late:?}");

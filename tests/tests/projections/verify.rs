@@ -7,7 +7,7 @@ mod proof;
 
 use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
 use daybook_projections::{
-    Comparison, Difference, Generation, Mode, SideValue, Verdict, WrittenBy, compare, verify,
+    Comparison, Difference, Generation, GenerationValue, Mode, Verdict, WrittenBy, compare, verify,
 };
 use daybook_tests::clinic::Clinic;
 use futures_util::TryStreamExt;
@@ -29,7 +29,7 @@ fn generation(name: &str) -> Generation {
 }
 
 /// The values of a field on both sides of a difference.
-fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [SideValue; 2] {
+fn sides<'a>(difference: &'a Difference, field: &str) -> &'a [GenerationValue; 2] {
     let found = difference.fields.iter().find(|differing| differing.field == field);
     &found.unwrap_or_else(|| panic!("{field} does not differ: {difference:?}")).sides
 }

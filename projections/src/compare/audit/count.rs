@@ -1,4 +1,4 @@
-//! Counting: the log's events by page and what they do, and a view's rows by day. Nothing here looks into an event.
+//! Counts the log's events by day and effect, and a view's rows by day. Nothing here decodes an event.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -10,25 +10,26 @@ use serde::Serialize;
 
 use super::AuditProgress;
 use crate::control::error::ViewError;
+use crate::control::generation::read_position;
 use crate::control::ids::Generation;
 
-/// Events between two tellings of how far it is.
+/// Events between two progress reports.
 const TELL_EVERY_EVENTS: u64 = 10_000;
 
-/// The events of a page by what they do to a view.
+/// A day's events by their effect on a view.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct PageCounts {
-    /// Events that enter a reservation.
+pub struct DayCounts {
+    /// Events that create a reservation.
     pub entered: i64,
-    /// Events that change one.
+    /// Events that change a reservation.
     pub changed: i64,
-    /// Events that close a stretch of the day.
+    /// Events that close a time span.
     pub closed: i64,
     /// Events that lift a closure.
     pub reopened: i64,
 }
 
-impl PageCounts {
+impl DayCounts {
     fn take(&mut self, kind: &str) {
         match kind {
             "ReservationRequested" | "ReservationImported" => self.entered += 1,
@@ -38,7 +39,7 @@ impl PageCounts {
         }
     }
 
-    /// All of them.
+    /// The sum of all.
     pub const fn total(&self) -> i64 {
         self.entered + self.changed + self.closed + self.reopened
     }
@@ -53,22 +54,22 @@ impl PageCounts {
     }
 }
 
-/// What the log holds up to a position.
+/// The contents of the log up to a position.
 #[derive(Debug)]
 pub(super) struct LogCounts {
     pub(super) events: u64,
     pub(super) streams: u64,
-    pages: BTreeMap<NaiveDate, PageCounts>,
+    days: BTreeMap<NaiveDate, DayCounts>,
 }
 
 impl LogCounts {
-    /// Counts the log, as fast as it is read.
+    /// Counts the log in one read.
     pub(super) async fn read(
         log: &dyn EventLog,
         until: Position,
         progress: &(dyn Fn(AuditProgress) + Send + Sync),
     ) -> Result<Self, ViewError> {
-        let mut streams: HashMap<StreamName, PageCounts> = HashMap::new();
+        let mut streams: HashMap<StreamName, DayCounts> = HashMap::new();
         let mut count = 0;
         let mut events = log.read_all(Position::START, &Filter::all()).await?;
         while let Some(event) = events.try_next().await? {
@@ -82,34 +83,34 @@ impl LogCounts {
                 progress(AuditProgress { events: count, read_fraction });
             }
         }
-        let page = |(name, counts): (&StreamName, &PageCounts)| Some((name.page_date()?, *counts));
-        let pages = streams.iter().filter_map(page).collect();
-        Ok(Self { events: count, streams: streams.len() as u64, pages })
+        let day = |(name, counts): (&StreamName, &DayCounts)| Some((name.page_date()?, *counts));
+        let days = streams.iter().filter_map(day).collect();
+        Ok(Self { events: count, streams: streams.len() as u64, days })
     }
 
-    pub(super) fn page(&self, date: NaiveDate) -> PageCounts {
-        self.pages.get(&date).copied().unwrap_or_default()
+    pub(super) fn counts(&self, date: NaiveDate) -> DayCounts {
+        self.days.get(&date).copied().unwrap_or_default()
     }
 }
 
-/// Names are copied once a stream, not once an event.
-fn take(streams: &mut HashMap<StreamName, PageCounts>, event: &RecordedEvent) {
+/// A name is copied once per stream, not once per event.
+fn take(streams: &mut HashMap<StreamName, DayCounts>, event: &RecordedEvent) {
     match streams.get_mut(&event.stream) {
         Some(counts) => counts.take(&event.event_type),
         None => streams.entry(event.stream.clone()).or_default().take(&event.event_type),
     }
 }
 
-/// What a view's rows of a day stand for, and the number of reservations that is kept with the day's digest.
+/// The events that a day's rows stand for, and the number of reservations stored with the day's digest.
 #[derive(Debug, Default, Clone, Copy)]
-struct Applied {
-    counts: PageCounts,
+struct AppliedCounts {
+    counts: DayCounts,
     in_digest: i64,
 }
 
 /// What a view has applied, by day.
 #[derive(Debug)]
-pub(super) struct ViewCounts(BTreeMap<NaiveDate, Applied>);
+pub(super) struct ViewCounts(BTreeMap<NaiveDate, AppliedCounts>);
 
 impl ViewCounts {
     pub(super) async fn read(snapshot: &Transaction<'_>, generation: Generation) -> Result<Self, ViewError> {
@@ -131,31 +132,31 @@ impl ViewCounts {
         for row in snapshot.query(&sql, &[]).await? {
             let (entered, versions): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
             let changed = versions - entered;
-            let counts = PageCounts { entered, changed, closed: row.try_get(3)?, reopened: row.try_get(4)? };
-            days.insert(row.try_get(0)?, Applied { counts, in_digest: row.try_get(5)? });
+            let counts = DayCounts { entered, changed, closed: row.try_get(3)?, reopened: row.try_get(4)? };
+            days.insert(row.try_get(0)?, AppliedCounts { counts, in_digest: row.try_get(5)? });
         }
         Ok(Self(days))
     }
 
-    pub(super) fn page(&self, date: NaiveDate) -> PageCounts {
-        self.of(date).counts
+    pub(super) fn counts(&self, date: NaiveDate) -> DayCounts {
+        self.day(date).counts
     }
 
-    fn of(&self, date: NaiveDate) -> Applied {
+    fn day(&self, date: NaiveDate) -> AppliedCounts {
         self.0.get(&date).copied().unwrap_or_default()
     }
 }
 
-/// Events that a generation leaves out on purpose.
+/// Events that a generation left out: parked or discarded.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct SkippedEvents {
     pub(super) parked: u64,
     pub(super) discarded: u64,
     positions: HashSet<Position>,
-    pages: BTreeMap<NaiveDate, PageCounts>,
+    days: BTreeMap<NaiveDate, DayCounts>,
 }
 
-impl LeftOut {
+impl SkippedEvents {
     pub(super) async fn read(
         transaction: &Transaction<'_>,
         generation: Generation,
@@ -168,24 +169,23 @@ impl LeftOut {
                    UNION ALL
                    SELECT commit_position, prepare_position, stream, kind, true FROM control.parked_events
                    WHERE model = $1 AND number = $2 AND (commit_position, prepare_position) <= ($3, $4)";
-        let mut left_out = Self::default();
+        let mut skipped = Self::default();
         for row in transaction.query(sql, &[&model, &generation.number, &commit, &prepare]).await? {
-            let position = Position::from_parts(row.try_get(0)?, row.try_get(1)?)
-                .map_err(|_| ViewError::Control { what: "a position" })?;
-            if !left_out.positions.insert(position) {
+            let position = read_position(&row)?;
+            if !skipped.positions.insert(position) {
                 continue;
             }
-            let count = if row.try_get(4)? { &mut left_out.parked } else { &mut left_out.discarded };
+            let count = if row.try_get(4)? { &mut skipped.parked } else { &mut skipped.discarded };
             *count += 1;
             let stream = StreamName::parse(row.try_get::<_, &str>(2)?);
             if let Some(date) = stream.ok().and_then(|stream| stream.page_date()) {
-                left_out.pages.entry(date).or_default().take(row.try_get(3)?);
+                skipped.days.entry(date).or_default().take(row.try_get(3)?);
             }
         }
-        Ok(left_out)
+        Ok(skipped)
     }
 
-    /// All of them.
+    /// Positions of all of them.
     pub(super) const fn positions(&self) -> &HashSet<Position> {
         &self.positions
     }
@@ -194,17 +194,17 @@ impl LeftOut {
         self.positions.contains(&position)
     }
 
-    fn page(&self, date: NaiveDate) -> PageCounts {
-        self.pages.get(&date).copied().unwrap_or_default()
+    fn counts(&self, date: NaiveDate) -> DayCounts {
+        self.days.get(&date).copied().unwrap_or_default()
     }
 }
 
-/// The days on which the log and the view do not count alike.
-pub(super) fn suspects(log: &LogCounts, view: &ViewCounts, left_out: &LeftOut) -> BTreeSet<NaiveDate> {
-    let days: BTreeSet<NaiveDate> = log.pages.keys().chain(view.0.keys()).copied().collect();
+/// Days on which the counts of the log and of the view differ.
+pub(super) fn suspects(log: &LogCounts, view: &ViewCounts, skipped: &SkippedEvents) -> BTreeSet<NaiveDate> {
+    let days: BTreeSet<NaiveDate> = log.days.keys().chain(view.0.keys()).copied().collect();
     let agrees = |date: &NaiveDate| {
-        let applied = view.of(*date);
-        log.page(*date).without(left_out.page(*date)) == applied.counts
+        let applied = view.day(*date);
+        log.counts(*date).without(skipped.counts(*date)) == applied.counts
             && applied.in_digest == applied.counts.entered
     };
     days.into_iter().filter(|date| !agrees(date)).collect()

@@ -1,6 +1,6 @@
-//! Drilling down: which rows of a page miss which events, by the page's own stream.
+//! Finds which rows of a day lack which events, from the day's own stream.
 //!
-//! Ids, types and positions are told, never what an event or a row says.
+//! Reports contain ids, types and positions, never the contents of an event or a row.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -14,9 +14,9 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::count::{LeftOut, PageCounts};
-use super::page::{Page, Step};
-use super::{MAX_FINDINGS, page_name};
+use super::count::{DayCounts, SkippedEvents};
+use super::day_events::{DayEvent, DayEvents};
+use super::{MAX_FINDINGS, stream_name};
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::projection::change::{ERASED, Interpreter, ViewChange};
@@ -29,122 +29,121 @@ use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::rows;
 
-/// A page on which a view does not hold what the log does.
+/// A day on which the view does not match the log.
 #[derive(Debug, Clone, Serialize)]
-pub struct PageFinding {
-    /// The stream.
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
+pub struct DayFinding {
     pub stream: String,
-    /// Its day.
     pub date: NaiveDate,
     /// Events in the log.
-    pub in_log: PageCounts,
+    pub in_log: DayCounts,
     /// Events that the view's rows of that day stand for.
-    pub applied: PageCounts,
-    /// Rows that are at fault. None where only the number beside the day's digest is.
+    pub applied: DayCounts,
+    /// Wrong rows. 0 if only the number stored with the day's digest is wrong.
     pub differing: u64,
-    /// The first of them.
+    /// The first wrong rows.
     pub rows: Vec<RowFinding>,
 }
 
-/// A row that does not stand for the events that there are.
+/// A row that does not match its events.
 #[derive(Debug, Clone, Serialize)]
 pub struct RowFinding {
     /// Id of the reservation or closure.
     pub id: String,
-    /// What is wrong.
+    /// The fault.
     pub fault: Fault,
-    /// Events of it in the log, without those that are parked or were discarded.
+    /// Its events in the log, without parked and discarded ones.
     pub in_log: i64,
-    /// Events that its row stands for; 0 where there is no row.
+    /// Events that its row stands for; 0 without a row.
     pub applied: i64,
-    /// Which were passed over. Empty where the row is not what it would be without some that follow one another.
+    /// The skipped events. Empty if no run of consecutive events explains the row.
     pub missing: Vec<Missing>,
 }
 
-/// An event that was passed over.
+/// An event that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    /// Where it stands.
+    /// Its position in the log.
     pub position: Position,
     /// Its type.
     pub kind: String,
 }
 
-/// What is wrong with a row.
+/// The fault of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// It is not there.
+    /// The row is missing.
     NoRow,
-    /// Events were passed over.
+    /// Events were skipped.
     Behind,
-    /// Events were applied more than once, or others than these.
+    /// Events were applied twice, or other events were applied.
     Ahead,
-    /// It stands on another day.
+    /// The row is on another day.
     AnotherDay,
-    /// The page never held it.
+    /// The log has no such row.
     Unknown,
-    /// It shows a patient who was forgotten.
+    /// The row shows a forgotten patient.
     NotErased,
 }
 
-/// A table of services, limits or hours that does not hold what the log does.
+/// A reference table that does not match the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableFinding {
     /// Its name.
     pub table: &'static str,
-    /// Rows that are missing, differ, or should not be there.
+    /// Rows that are missing, different or superfluous.
     pub differing: u64,
-    /// Ids of the first of them.
+    /// Ids of the first of these rows.
     pub ids: Vec<String>,
 }
 
-/// What is needed to look into pages of one generation.
-pub(super) struct Drill<'a> {
+/// Inspects days of one generation.
+pub(super) struct DayInspector<'a> {
     pub(super) generation: Generation,
     pub(super) position: Position,
     pub(super) log: &'a dyn EventLog,
     pub(super) vault: &'a Vault,
-    pub(super) left_out: &'a LeftOut,
+    pub(super) skipped: &'a SkippedEvents,
     pub(super) interpreter: Interpreter,
     pub(super) reference: &'a Reference,
     pub(super) privacy: Vec<RecordedEvent>,
 }
 
-impl Drill<'_> {
-    /// Looks into a page whose counts differ. Nothing where every row is what the events make of it: an event about what is not
-    /// there changes nothing, and is no hole.
-    pub(super) async fn look_into(
+impl DayInspector<'_> {
+    /// Inspects a day whose counts differ. Returns nothing if every row matches its events: an event about a missing
+    /// row changes nothing and is not counted as skipped.
+    pub(super) async fn inspect(
         &mut self,
         snapshot: &Transaction<'_>,
         date: NaiveDate,
-        [in_log, applied]: [PageCounts; 2],
-    ) -> Result<Option<PageFinding>, ViewError> {
-        let page = self.page(date).await?;
+        [in_log, applied]: [DayCounts; 2],
+    ) -> Result<Option<DayFinding>, ViewError> {
+        let day = self.day_events(date).await?;
         let mut rows = match self.generation.model {
-            ReadModel::Legacy => self.reservations::<LegacyRow>(snapshot, &page, date).await?,
-            ReadModel::Dynamic => self.reservations::<DynamicRow>(snapshot, &page, date).await?,
+            ReadModel::Legacy => self.reservations::<LegacyRow>(snapshot, &day, date).await?,
+            ReadModel::Dynamic => self.reservations::<DynamicRow>(snapshot, &day, date).await?,
         };
-        rows.extend(self.closures(snapshot, &page, date).await?);
+        rows.extend(self.closures(snapshot, &day, date).await?);
         if rows.is_empty() && self.digest_counts_right(snapshot, date, applied).await? {
             return Ok(None);
         }
         let differing = rows.len() as u64;
         rows.truncate(MAX_FINDINGS);
-        Ok(Some(PageFinding { stream: page_name(date), date, in_log, applied, differing, rows }))
+        Ok(Some(DayFinding { stream: stream_name(date), date, in_log, applied, differing, rows }))
     }
 
-    /// The page as the log has it.
-    pub(super) async fn page(&mut self, date: NaiveDate) -> Result<Page, ViewError> {
-        let bounds = (self.position, self.left_out);
-        Page::read(self.log, self.vault, &mut self.interpreter, date, &self.privacy, bounds).await
+    /// The day's events in the log.
+    pub(super) async fn day_events(&mut self, date: NaiveDate) -> Result<DayEvents, ViewError> {
+        let bounds = (self.position, self.skipped);
+        DayEvents::read(self.log, self.vault, &mut self.interpreter, date, &self.privacy, bounds).await
     }
 
     async fn digest_counts_right(
         &self,
         snapshot: &Transaction<'_>,
         date: NaiveDate,
-        applied: PageCounts,
+        applied: DayCounts,
     ) -> Result<bool, ViewError> {
         let sql =
             format!("SELECT reservations FROM {}.day_digests WHERE date = $1", self.generation.schema());
@@ -156,17 +155,17 @@ impl Drill<'_> {
     async fn reservations<R: ReservationRow>(
         &self,
         snapshot: &Transaction<'_>,
-        page: &Page,
+        day: &DayEvents,
         date: NaiveDate,
     ) -> Result<Vec<RowFinding>, ViewError> {
-        let expected: Fold<R> = page.fold(self.reference);
+        let expected: Fold<R> = day.fold(self.reference);
         let there: Vec<R> = rows_of(snapshot, self.generation, date, &expected).await?;
         let by_id: HashMap<&str, &R> = there.iter().map(|row| (row.id(), row)).collect();
         let mut findings = Vec::new();
         for wanted in expected.rows.values() {
             let row = by_id.get(wanted.id()).copied();
             if let Some(fault) = fault(wanted.as_ref(), row, self.reference) {
-                findings.push(self.finding(page, wanted.as_ref(), row, fault));
+                findings.push(self.finding(day, wanted.as_ref(), row, fault));
             }
         }
         for row in there.iter().filter(|row| !expected.rows.contains_key(row.id())) {
@@ -184,19 +183,19 @@ impl Drill<'_> {
 
     fn finding<R: ReservationRow>(
         &self,
-        page: &Page,
+        day: &DayEvents,
         wanted: &R,
         row: Option<&R>,
         fault: Fault,
     ) -> RowFinding {
-        let steps: Vec<&Step> = page.about(wanted.id()).collect();
+        let steps: Vec<&DayEvent> = day.about(wanted.id()).collect();
         let applied = row.map_or(0, |row| version(row, self.reference));
         let in_log = version(wanted, self.reference);
         let missing = match (fault, row) {
             (Fault::NoRow, _) => Some(0..steps.len()),
             (Fault::Behind, Some(row)) => {
                 let count = usize::try_from(in_log - applied).unwrap_or_default();
-                passed_over(page, row, count, steps.len(), self.reference)
+                skipped_run(day, row, count, steps.len(), self.reference)
             }
             _ => None,
         };
@@ -209,10 +208,10 @@ impl Drill<'_> {
     async fn closures(
         &self,
         snapshot: &Transaction<'_>,
-        page: &Page,
+        day: &DayEvents,
         date: NaiveDate,
     ) -> Result<Vec<RowFinding>, ViewError> {
-        let expected: Fold<LegacyRow> = page.fold(self.reference);
+        let expected: Fold<LegacyRow> = day.fold(self.reference);
         let there = closures_of(snapshot, self.generation, date, &expected).await?;
         let count = |row: Option<&ClosureRow>| row.map_or(0, |row| 1 + i64::from(!row.is_active));
         let ids: BTreeSet<&str> =
@@ -233,18 +232,18 @@ impl Drill<'_> {
         Ok(ids.into_iter().filter_map(finding).collect())
     }
 
-    /// Days with rows that show a patient who was forgotten after they were made. One who booked anew since is among
-    /// them where old rows were imported later; the page tells.
+    /// Days with rows that show a patient who was forgotten after the row was created. They include a patient who
+    /// booked again if old rows were imported later; the inspection of the day decides.
     pub(super) async fn days_with_a_forgotten_patient(
         &mut self,
         snapshot: &Transaction<'_>,
     ) -> Result<BTreeSet<NaiveDate>, ViewError> {
         let (mut subjects, mut moments): (Vec<Uuid>, Vec<NaiveDateTime>) = (Vec::new(), Vec::new());
-        self.privacy.retain(|event| !self.left_out.holds(event.position));
-        let effects = interpret_sound(&mut self.interpreter, self.vault, &self.privacy).await?;
-        for (event, effect) in self.privacy.iter().zip(&effects) {
+        self.privacy.retain(|event| !self.skipped.holds(event.position));
+        let changes = interpret_sound(&mut self.interpreter, self.vault, &self.privacy).await?;
+        for (event, change) in self.privacy.iter().zip(&changes) {
             if let (ViewChange::Forget { subject }, Ok((_, metadata))) =
-                (effect, codec::decode_metadata(&event.metadata))
+                (change, codec::decode_metadata(&event.metadata))
             {
                 subjects.push(Uuid::from_bytes(*subject.as_bytes()));
                 moments.push(metadata.recorded_at.naive_utc().trunc_subsecs(3));
@@ -262,13 +261,13 @@ impl Drill<'_> {
 }
 
 fn version<R: ReservationRow>(row: &R, reference: &Reference) -> i64 {
-    row.fact(reference).version.into()
+    row.canonical(reference).version.into()
 }
 
 fn fault<R: ReservationRow>(wanted: &R, row: Option<&R>, reference: &Reference) -> Option<Fault> {
     let Some(row) = row else { return Some(Fault::NoRow) };
     let (there, in_log) = (version(row, reference), version(wanted, reference));
-    let is_erased = |row: &R| row.fact(reference).patient_name == ERASED;
+    let is_erased = |row: &R| row.canonical(reference).patient_name == ERASED;
     if row.date() != wanted.date() {
         Some(Fault::AnotherDay)
     } else if is_erased(wanted) && !is_erased(row) {
@@ -280,10 +279,10 @@ fn fault<R: ReservationRow>(wanted: &R, row: Option<&R>, reference: &Reference) 
     }
 }
 
-/// The so many events that follow one another without which a reservation's row would be as it is; the last ones first, since
-/// a view mostly misses those.
-fn passed_over<R: ReservationRow>(
-    page: &Page,
+/// The run of `count` consecutive events without which the reservation's row would be as it is. The last run is tried
+/// first, because a view usually lacks the latest events.
+fn skipped_run<R: ReservationRow>(
+    day: &DayEvents,
     row: &R,
     count: usize,
     of: usize,
@@ -291,49 +290,49 @@ fn passed_over<R: ReservationRow>(
 ) -> Option<Range<usize>> {
     let there = as_json(row);
     let would_be = |range: &Range<usize>| {
-        page.row_without::<R>(row.id(), range, reference).is_some_and(|row| as_json(&row) == there)
+        day.row_without::<R>(row.id(), range, reference).is_some_and(|row| as_json(&row) == there)
     };
     (1..=of.checked_sub(count)?).rev().map(|start| start..start + count).find(would_be)
 }
 
-/// What a row holds, column by column. Nothing where it cannot be said, which equals no row.
+/// A row's columns. Nothing if it cannot be serialised, which equals no row.
 pub(super) fn as_json(row: &impl Serialize) -> Option<Value> {
     serde_json::to_value(row).ok()
 }
 
-/// The rows of a day, and those that belong on its page wherever they stand.
+/// The rows stored under a day, and those that belong to it but are stored elsewhere.
 pub(super) async fn rows_of<R: ReservationRow>(
     client: &impl GenericClient,
     generation: Generation,
     date: NaiveDate,
-    page: &Fold<R>,
+    day: &Fold<R>,
 ) -> Result<Vec<R>, ViewError> {
     let sql = format!(
         r#"SELECT to_json(r)::text FROM {}.reservations r WHERE "preferredDate" = $1 OR id = ANY($2)"#,
         generation.schema()
     );
-    let ids: Vec<&str> = page.rows.keys().map(|id| &**id).collect();
+    let ids: Vec<&str> = day.rows.keys().map(|id| &**id).collect();
     let rows = client.query(&sql, &[&date, &ids]).await?;
     rows.iter().map(|row| rows::read_json(row.try_get(0)?, generation)).collect()
 }
 
-/// The closures of a day, and those that belong on its page wherever they stand.
+/// The closures stored under a day, and those that belong to it but are stored elsewhere.
 pub(super) async fn closures_of<R: ReservationRow>(
     client: &impl GenericClient,
     generation: Generation,
     date: NaiveDate,
-    page: &Fold<R>,
+    day: &Fold<R>,
 ) -> Result<Vec<ClosureRow>, ViewError> {
     let sql = format!(
         "SELECT to_json(c)::text FROM {}.manual_time_closures c WHERE date = $1 OR id = ANY($2)",
         generation.schema()
     );
-    let ids: Vec<&str> = page.closures.keys().map(|id| &**id).collect();
+    let ids: Vec<&str> = day.closures.keys().map(|id| &**id).collect();
     let rows = client.query(&sql, &[&date, &ids]).await?;
     rows.iter().map(|row| rows::read_json(row.try_get(0)?, generation)).collect()
 }
 
-/// Tables of services, limits and hours that do not hold what the log does.
+/// Reference tables that do not match the log.
 pub(super) async fn tables(
     snapshot: &Transaction<'_>,
     generation: Generation,

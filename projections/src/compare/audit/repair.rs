@@ -1,7 +1,7 @@
-//! Repair: rows of one page derived anew from its stream, in place of those that are there.
+//! Repair: replaces rows of one day with rows derived from its stream.
 //!
-//! It must write what a rebuild would write and nothing else: a patient who was forgotten stays so, since a destroyed key
-//! opens nothing and what was forgotten is folded with the page.
+//! It must write exactly what a rebuild would write. A forgotten patient stays forgotten: the key is destroyed, and
+//! forgettings are folded with the day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,9 @@ use futures_util::TryStreamExt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::count::LeftOut;
-use super::finding::{Drill, as_json, closures_of, rows_of};
-use super::{MAX_FINDINGS, page};
+use super::count::SkippedEvents;
+use super::finding::{DayInspector, as_json, closures_of, rows_of};
+use super::{MAX_FINDINGS, day_events};
 use crate::control::error::ViewError;
 use crate::control::generation::GenerationStatus;
 use crate::control::ids::Generation;
@@ -31,7 +31,7 @@ use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::rows;
 
-/// What is to be derived anew.
+/// What to derive again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repair {
     /// One reservation.
@@ -40,36 +40,35 @@ pub enum Repair {
     Day(NaiveDate),
 }
 
-/// What a repair changed.
+/// The result of a repair.
 #[derive(Debug, Clone, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct Repaired {
-    /// In which generation.
     pub generation: Generation,
-    /// Up to where it holds everything.
     pub position: Position,
-    /// Which page the rows were derived from.
+    /// The day whose stream the rows were derived from.
     pub date: NaiveDate,
-    /// Reservations and closures that were written, anew or in place of what was there.
+    /// Reservations and closures that were inserted or replaced.
     pub written: u64,
-    /// Reservations and closures that were taken out.
+    /// Reservations and closures that were deleted.
     pub removed: u64,
-    /// Rows that are as they should be already.
+    /// Rows that were already right.
     pub unchanged: u64,
-    /// The first of those that were written or taken out.
+    /// The first of the written and deleted rows.
     pub rows: Vec<ChangedRow>,
 }
 
-/// A row that was changed.
+/// A row that was written or deleted.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChangedRow {
     /// Id of the reservation or closure.
     pub id: String,
-    /// Columns that hold something else now. Empty where the row was not there, or is not there any more.
+    /// Columns whose value changed. Empty if the row is new or was deleted.
     pub columns: Vec<String>,
 }
 
-/// What has to be known of a page before its rows are replaced.
-struct Place<'a> {
+/// The rows to replace.
+struct DayRepair<'a> {
     transaction: &'a Transaction<'a>,
     generation: Generation,
     date: NaiveDate,
@@ -77,41 +76,41 @@ struct Place<'a> {
     only: Option<&'a ReservationId>,
 }
 
-/// Repairs within a transaction that holds the checkpoints.
+/// Repairs within a transaction that locks the checkpoints.
 pub(super) async fn run(
     log: &dyn EventLog,
     vault: &Vault,
     transaction: &Transaction<'_>,
-    standing: &GenerationStatus,
+    status: &GenerationStatus,
     (date, only): (NaiveDate, Option<&ReservationId>),
 ) -> Result<Repaired, ViewError> {
-    let (generation, position) = (standing.generation, standing.position);
-    let left_out = LeftOut::read(transaction, generation, position).await?;
-    let (interpreter, reference) = resume(log, vault, position, left_out.positions()).await?;
-    let privacy = page::read_privacy(log, position).await?;
-    let mut drill = Drill {
+    let (generation, position) = (status.generation, status.position);
+    let skipped = SkippedEvents::read(transaction, generation, position).await?;
+    let (interpreter, reference) = resume(log, vault, position, skipped.positions()).await?;
+    let privacy = day_events::read_privacy(log, position).await?;
+    let mut inspector = DayInspector {
         generation,
         position,
         log,
         vault,
-        left_out: &left_out,
+        skipped: &skipped,
         interpreter,
         reference: &reference,
         privacy,
     };
-    let page = drill.page(date).await?;
-    let place = Place { transaction, generation, date, reference: &reference, only };
+    let day = inspector.day_events(date).await?;
+    let place = DayRepair { transaction, generation, date, reference: &reference, only };
     let mut repaired =
         Repaired { generation, position, date, written: 0, removed: 0, unchanged: 0, rows: vec![] };
     match generation.model {
-        ReadModel::Legacy => place.replace::<LegacyRow>(page.fold(&reference), &mut repaired).await?,
-        ReadModel::Dynamic => place.replace::<DynamicRow>(page.fold(&reference), &mut repaired).await?,
+        ReadModel::Legacy => place.replace::<LegacyRow>(day.fold(&reference), &mut repaired).await?,
+        ReadModel::Dynamic => place.replace::<DynamicRow>(day.fold(&reference), &mut repaired).await?,
     }
     Ok(repaired)
 }
 
-/// The day on whose page a reservation is: the log says. A row may stand on a wrong day, and is asked only for what the log
-/// does not know.
+/// The day of a reservation according to the log. The row may be stored under a wrong day, so it is used only if the
+/// log does not know the reservation.
 pub(super) async fn date_of(
     log: &dyn EventLog,
     client: &impl GenericClient,
@@ -120,7 +119,7 @@ pub(super) async fn date_of(
 ) -> Result<NaiveDate, ViewError> {
     let mut events = log.read_all(Position::START, &Filter::categories([Category::Daybook])).await?;
     while let Some(event) = events.try_next().await? {
-        // An event that cannot be understood is parked, and enters nothing.
+        // An event that cannot be decoded is parked and creates nothing.
         let entered = match decode(&event) {
             Ok((Event::Schedule(ScheduleEvent::ReservationRequested(e)), _)) => e.reservation == *id,
             Ok((Event::Schedule(ScheduleEvent::ReservationImported(e)), _)) => e.reservation == *id,
@@ -137,42 +136,42 @@ pub(super) async fn date_of(
     }
 }
 
-impl Place<'_> {
+impl DayRepair<'_> {
     async fn replace<R: ReservationRow>(
         &self,
-        page: Fold<R>,
+        day: Fold<R>,
         repaired: &mut Repaired,
     ) -> Result<(), ViewError> {
-        let there: Vec<R> = rows_of(self.transaction, self.generation, self.date, &page).await?;
+        let there: Vec<R> = rows_of(self.transaction, self.generation, self.date, &day).await?;
         let mut days: BTreeSet<NaiveDate> = there.iter().map(R::date).collect();
         days.insert(self.date);
         let is_meant = |row: &&R| self.only.is_none_or(|only| only.as_str() == row.id());
-        let wanted: Vec<&R> = page.rows.values().map(Box::as_ref).filter(is_meant).collect();
+        let wanted: Vec<&R> = day.rows.values().map(Box::as_ref).filter(is_meant).collect();
         let there: Vec<&R> = there.iter().filter(is_meant).collect();
         let changes = Changes::between(&wanted, &there, |row| row.id());
         self.delete("reservations", &changes.removed).await?;
         rows::write_rows(self.transaction, self.generation, &changes.written).await?;
-        changes.enter(repaired);
+        changes.record_in(repaired);
         if self.only.is_none() {
-            self.replace_closures(&page, repaired).await?;
+            self.replace_closures(&day, repaired).await?;
         }
         self.recount::<R>(&days).await
     }
 
     async fn replace_closures<R: ReservationRow>(
         &self,
-        page: &Fold<R>,
+        day: &Fold<R>,
         repaired: &mut Repaired,
     ) -> Result<(), ViewError> {
-        let there = closures_of(self.transaction, self.generation, self.date, page).await?;
+        let there = closures_of(self.transaction, self.generation, self.date, day).await?;
         let (wanted, there): (Vec<&ClosureRow>, Vec<&ClosureRow>) =
-            (page.closures.values().collect(), there.iter().collect());
+            (day.closures.values().collect(), there.iter().collect());
         let changes = Changes::between(&wanted, &there, |row| &*row.id);
         self.delete("manual_time_closures", &changes.removed).await?;
         if !changes.written.is_empty() {
             rows::write_closures(self.transaction, self.generation, &changes.written).await?;
         }
-        changes.enter(repaired);
+        changes.record_in(repaired);
         Ok(())
     }
 
@@ -182,7 +181,7 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// Sums up the days anew, from their rows as they are now.
+    /// Recomputes the digests of the days from their rows.
     async fn recount<R: ReservationRow>(&self, days: &BTreeSet<NaiveDate>) -> Result<(), ViewError> {
         let (schema, days) = (self.generation.schema(), days.iter().copied().collect::<Vec<_>>());
         let sql = format!(
@@ -199,7 +198,7 @@ impl Place<'_> {
     }
 }
 
-/// What has to be done so that the rows that are there become those that are wanted.
+/// The writes that turn the existing rows into the wanted ones.
 struct Changes<'a, T> {
     written: Vec<&'a T>,
     removed: Vec<&'a str>,
@@ -227,7 +226,7 @@ impl<'a, T: Serialize> Changes<'a, T> {
         changes
     }
 
-    fn enter(self, repaired: &mut Repaired) {
+    fn record_in(self, repaired: &mut Repaired) {
         repaired.written += self.written.len() as u64;
         repaired.removed += self.removed.len() as u64;
         repaired.unchanged += self.unchanged;

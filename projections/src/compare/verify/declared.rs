@@ -1,25 +1,25 @@
-//! What both views cannot say alike. It is no difference: it is declared, and counted by kind.
+//! Declared differences: what the two views cannot represent alike. They are not faults and are counted by kind.
 
 use serde::Serialize;
 
 use crate::projection::reference::Reference;
 use crate::projection::row::dynamic::DynamicRow;
 
-/// Rows by what the enum view can say of them. One without a time may be of a service without an enum value as well.
+/// Rows by what the enum view can represent. A row without a time may also belong to a service without an enum value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Declared {
-    /// Rows of which both views say everything.
+    /// Rows that both views represent fully.
     pub exact: u64,
-    /// Rows of a service for which the enum has no value: the legacy view shows them as its other consultation.
+    /// Rows of a service without an enum value. The legacy view shows them as "other consultation".
     pub service_without_enum_value: u64,
-    /// Rows of which only the half of the day is known.
+    /// Rows with only a half of the day.
     pub period_without_time: u64,
-    /// Rows whose wish for a time was not understood and awaits review.
+    /// Rows whose requested time could not be read and awaits review.
     pub time_under_review: u64,
 }
 
 impl Declared {
-    /// The kinds of what cannot be said alike of which there are any rows, by the names that JSON has for them.
+    /// The kinds of declared differences that occur, by their JSON names.
     pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let kinds = [
             ("service_without_enum_value", self.service_without_enum_value),

@@ -1,4 +1,4 @@
-//! Rows of two generations side by side, read in the order of their ids from one snapshot.
+//! Rows of two generations side by side, read from one snapshot in the order of their ids.
 
 use chrono::NaiveDate;
 use daybook_domain::ReadModel;
@@ -7,7 +7,7 @@ use futures_util::{Stream, TryStreamExt};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::side::Sides;
+use super::alignment::ComparedPair;
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::projection::canonical::CanonicalReservation;
@@ -17,7 +17,7 @@ use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::rows::read_json;
 
-/// A row of one view or the other.
+/// A row of either view.
 pub(super) enum AnyRow {
     Legacy(Box<LegacyRow>),
     Dynamic(Box<DynamicRow>),
@@ -31,7 +31,7 @@ impl AnyRow {
         }
     }
 
-    /// The row of the dynamic view, where it is one.
+    /// The row if it belongs to the dynamic view.
     pub(super) fn dynamic(&self) -> Option<&DynamicRow> {
         match self {
             Self::Legacy(_) => None,
@@ -39,10 +39,10 @@ impl AnyRow {
         }
     }
 
-    pub(super) fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
+    pub(super) fn canonical<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
         match self {
-            Self::Legacy(row) => row.fact(reference),
-            Self::Dynamic(row) => row.fact(reference),
+            Self::Legacy(row) => row.canonical(reference),
+            Self::Dynamic(row) => row.canonical(reference),
         }
     }
 }
@@ -50,14 +50,14 @@ impl AnyRow {
 /// A reservation in both generations, or in the one that has it.
 pub(super) type Pair = [Option<AnyRow>; 2];
 
-/// Every reservation of either generation, or those of some days. One stream: two on one connection would wait for each
-/// other.
+/// All reservations of either generation, or those of some days. One stream, because two streams on one connection
+/// would wait for each other.
 pub(super) async fn pairs(
     snapshot: &Transaction<'_>,
-    sides: &Sides,
+    pair: &ComparedPair,
     days: Option<&[NaiveDate]>,
 ) -> Result<impl Stream<Item = Result<Pair, ViewError>> + use<>, ViewError> {
-    let generations = sides.generations;
+    let generations = pair.generations;
     let [left, right] = generations.map(|generation| match days {
         Some(_) => {
             format!(r#"(SELECT * FROM {}.reservations WHERE "preferredDate" = ANY($1))"#, generation.schema())

@@ -1,7 +1,8 @@
-//! A proof: what two views held at a position, day by day, so that anybody who has the log can reckon it anew.
+//! A proof: the contents of two views at a position, day by day. Anybody with the log can recompute it.
 //!
-//! It holds numbers, dates and digests and nothing of what a reservation says. A digest is no seal, though: who guesses all
-//! of a reservation rightly can tell by a day's full digest that it was right. So a proof is to be kept as the log is.
+//! It contains numbers, dates and digests, no reservation data. A digest does not hide data perfectly: somebody who
+//! guesses a whole reservation can confirm the guess with the day's full digest. So a proof needs the same protection
+//! as the log.
 
 use std::collections::BTreeMap;
 
@@ -10,103 +11,104 @@ use daybook_event_log::Position;
 use daybook_event_log::portable::FileError;
 use serde::{Deserialize, Serialize};
 
-use super::recount::Tally;
+use super::row_comparison::RowDigests;
 use super::verdict::Verdict;
 use crate::control::error::ViewError;
-use crate::control::ids::{FOLD_VERSION, Generation, Place};
+use crate::control::ids::{EventPlace, FOLD_VERSION, Generation};
 use crate::projection::canonical::Digest;
 use crate::projection::day_digests::{DayDigest, DayDigests, reservations, total};
 
-/// Version of the form that this release writes, and the only one that it reads.
+/// The format version that this release writes, and the only one that it reads.
 const FORM_VERSION: u32 = 1;
 
-/// What two generations held at a position. Field names are the format: they never change within a version.
+/// The contents of two generations at a position. The field names are the file format and never change within a
+/// version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
-    /// What the document is, and the version of its form.
+    /// Identifies the document; its value is the format version.
     daybook_proof: u32,
-    /// Version of the rules by which events are folded and rows are reduced.
+    /// The fold version.
     rules_version: u32,
-    /// The position in the log that it was made of. An export has no positions.
+    /// The position in the log from which it was made. An export has no positions.
     pub position: Position,
-    /// Events that the log holds up to there.
+    /// Events in the log up to that position.
     pub events: u64,
-    /// Events that every view leaves out because somebody decided so.
+    /// Discarded events, which no view applies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub discarded: Vec<Place>,
-    /// What each generation held.
+    pub discarded: Vec<EventPlace>,
+    /// The contents of each generation.
     pub views: Vec<ProofView>,
 }
 
-/// What a generation held.
+/// The contents of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct ProofView {
-    /// Which.
     pub generation: Generation,
-    /// Its reservations.
     pub reservations: u64,
-    /// Digest of all their facts: the sum of those of the days.
+    /// Digest of all its reservations: the sum of the days' digests.
     pub digest: Digest,
-    /// By day.
     pub days: BTreeMap<NaiveDate, ProofDay>,
 }
 
-/// What a generation held of one day.
+/// The contents of a generation on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProofDay {
     /// Reservations.
     pub reservations: u64,
-    /// Sum of the hashes of all that they say.
+    /// Sum of the reservations' hashes.
     pub digest: Digest,
-    /// Sum of the hashes of what is not sealed of it, which takes no key to reckon.
+    /// Sum of the hashes of the unsealed fields, which can be computed without a key.
     pub unsealed: Digest,
 }
 
 /// Why a proof cannot be checked.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub enum ProofError {
-    /// The document is none.
-    #[error("this is no proof that `daybook projection verify --proof` has written, or it was changed")]
+    /// The document is not a proof.
+    #[error("this is not a proof written by `daybook projection verify --proof`, or it was changed")]
     NotAProof,
-    /// Its form is newer.
-    #[error("the proof has form {version}, this release reads {FORM_VERSION}; use the release that wrote it")]
-    NewerForm {
-        /// The version that it names.
-        version: u32,
-    },
-    /// It was made by other rules.
+    /// The format is newer than this release.
     #[error(
-        "the proof was made by version {version} of the rules, this release folds by {FOLD_VERSION}; check it with the \
+        "the proof has format {version}, but this release reads format {FORM_VERSION}; use the release that wrote it"
+    )]
+    NewerForm { version: u32 },
+    /// The fold version is another.
+    #[error(
+        "the proof was made with fold version {version}, but this release has version {FOLD_VERSION}; check it with the \
          release that wrote it, or make a new one with `daybook projection verify --proof`"
     )]
-    OtherRules {
-        /// The version that it names.
-        version: u32,
-    },
-    /// The export is not sound.
+    OtherRules { version: u32 },
+    /// The exported log is damaged.
     #[error("the exported log cannot be used")]
     Log(#[from] FileError),
-    /// An event of the export cannot be folded. Positions in an export are counted from 1.
+    /// An event of the export cannot be folded. Positions in an export count from 1.
     #[error("an event of the exported log cannot be folded")]
     Event(#[source] ViewError),
 }
 
-/// As far as every form has it.
+/// The part that all format versions share.
 #[derive(Deserialize)]
 struct Header {
     daybook_proof: u32,
 }
 
 impl Proof {
-    pub(super) fn of(verdict: &Verdict, events: u64, discarded: Vec<Place>, tallies: &[Tally; 2]) -> Self {
-        let views = verdict.generations.iter().zip(tallies).map(|(generation, tally)| ProofView {
+    pub(super) fn new(
+        verdict: &Verdict,
+        events: u64,
+        discarded: Vec<EventPlace>,
+        row_digests: &[RowDigests; 2],
+    ) -> Self {
+        let views = verdict.generations.iter().zip(row_digests).map(|(generation, row_digests)| ProofView {
             generation: *generation,
-            reservations: reservations(&tally.days),
-            digest: total(&tally.days),
-            days: proof_days(&tally.days, &tally.unsealed),
+            reservations: reservations(&row_digests.days),
+            digest: total(&row_digests.days),
+            days: proof_days(&row_digests.days, &row_digests.unsealed),
         });
         Self {
             daybook_proof: FORM_VERSION,
@@ -118,10 +120,10 @@ impl Proof {
         }
     }
 
-    /// Reads a document, and makes sure that this release can check it.
+    /// Parses a document and checks that this release supports it.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// [`ProofError`] with the reason.
     pub fn read(json: &[u8]) -> Result<Self, ProofError> {
         let header: Header = serde_json::from_slice(json).map_err(|_| ProofError::NotAProof)?;
         if header.daybook_proof > FORM_VERSION {
@@ -145,7 +147,7 @@ impl ProofView {
     }
 }
 
-/// The days of a view from both kinds of its digests.
+/// A view's days from both kinds of digests.
 pub(super) fn proof_days(full: &DayDigests, unsealed: &DayDigests) -> BTreeMap<NaiveDate, ProofDay> {
     let days = full.iter().map(|(date, day)| {
         let DayDigest { reservations, digest } = *day;

@@ -1,35 +1,37 @@
-//! A reservation that differs between two generations, as it was read: what either side says, before it is explained.
+//! A reservation that differs between two generations, before its difference is explained.
 
 use chrono::NaiveDate;
 
-use super::fields::{Fields, said};
+use super::fields::{Fields, value_of};
 use crate::projection::canonical::CanonicalReservation;
 
-/// Differences that are told one by one, at most; all are counted.
+/// Most differences that are reported one by one; all are counted.
 pub const MAX_DIFFERENCES: usize = 20;
 
-/// A reservation that was found to differ.
+/// A reservation that differs.
 #[derive(Debug)]
 pub(super) struct Suspect {
     pub(super) reservation: String,
-    /// Its day, and the day of the other side where that has another.
+    /// Its day, and its day in the other generation if that differs.
     pub(super) dates: (NaiveDate, NaiveDate),
     pub(super) fields: [Option<Fields>; 2],
 }
 
 impl Suspect {
-    pub(super) fn of(facts: &[Option<CanonicalReservation<'_>>; 2]) -> Option<Self> {
-        let first = facts.iter().flatten().next()?;
-        let last = facts.iter().flatten().last()?;
+    pub(super) fn from_pair(canonical_pair: &[Option<CanonicalReservation<'_>>; 2]) -> Option<Self> {
+        let first = canonical_pair.iter().flatten().next()?;
+        let last = canonical_pair.iter().flatten().last()?;
         Some(Self {
             reservation: first.id.to_owned(),
             dates: (first.date, last.date),
-            fields: facts.each_ref().map(|fact| fact.as_ref().map(CanonicalReservation::fields)),
+            fields: canonical_pair
+                .each_ref()
+                .map(|canonical| canonical.as_ref().map(CanonicalReservation::fields)),
         })
     }
 
-    /// What one side says of a field.
-    pub(super) fn said(&self, side: usize, name: &str) -> &str {
-        said(self.fields[side].as_ref(), name)
+    /// One generation's value of a field.
+    pub(super) fn value(&self, side: usize, name: &str) -> &str {
+        value_of(self.fields[side].as_ref(), name)
     }
 }

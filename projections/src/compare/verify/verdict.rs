@@ -1,15 +1,15 @@
-//! What a comparison found, as it is told.
+//! The result of a comparison as it is reported.
 
 use std::collections::BTreeMap;
 
 use daybook_event_log::Position;
 use serde::Serialize;
 
+use super::alignment::ComparedPair;
 use super::days::Days;
 use super::declared::Declared;
 use super::difference::Difference;
-use super::recount::Found;
-use super::side::Sides;
+use super::row_comparison::RowComparison;
 use crate::control::ids::{FOLD_VERSION, Generation};
 use crate::projection::canonical::Digest;
 use crate::projection::day_digests::{differing_days, reservations, total, union};
@@ -18,44 +18,50 @@ use crate::projection::day_digests::{differing_days, reservations, total, union}
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// By all rows of both; the digests that are kept of every day are checked as well.
+    /// All rows of both, which also checks the stored digests of each day.
     #[default]
     Full,
-    /// By the digests that are kept of every day; rows are read only of days that differ.
+    /// The stored digests of each day. Rows are read only of days that differ.
     Quick,
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
-    /// How thoroughly it was made.
+    /// How thoroughly the generations were compared.
     pub mode: Mode,
-    /// The position at which both were read.
+    /// The position of both generations.
     pub position: Position,
     /// The generations that were compared.
     pub generations: Vec<Generation>,
-    /// Reservations in each, by generation.
+    /// Reservations by generation.
     pub reservations: BTreeMap<String, u64>,
-    /// Digest of each one's facts, by generation.
+    /// Digest of all canonical reservations by generation.
     pub digests: BTreeMap<String, Digest>,
-    /// Version of the rules by which rows were reduced.
+    /// The fold version.
     pub rules_version: u32,
-    /// Days that either of them has a reservation on.
+    /// Days with a reservation in either generation.
     pub days_compared: u64,
     /// Days on which they differ.
     pub differing_days: Days,
-    /// Days whose kept digest, in either, is not that of the rows. A quick comparison finds it only on days that differ.
+    /// Days whose stored digest does not match the rows in one of the generations. A quick comparison finds this only
+    /// on days that differ.
     pub wrong_digests: Days,
-    /// Reservations that differ or are in one of them only.
+    /// Reservations that differ or exist in one generation only.
     pub differing: u64,
-    /// The first of them, [`super::MAX_DIFFERENCES`] at most.
+    /// The first of them, at most [`super::MAX_DIFFERENCES`].
     pub differences: Vec<Difference>,
-    /// What both views cannot say alike, where both were compared and all rows were read.
+    /// Declared differences, if all rows of both views were compared.
     pub declared: Option<Declared>,
 }
 
 impl Verdict {
-    pub(super) fn of(sides: &Sides, mode: Mode, found: &Found, differences: Vec<Difference>) -> Self {
+    pub(super) fn new(
+        sides: &ComparedPair,
+        mode: Mode,
+        found: &RowComparison,
+        differences: Vec<Difference>,
+    ) -> Self {
         let days = found.days.each_ref();
         Self {
             mode,
@@ -65,7 +71,7 @@ impl Verdict {
             digests: by_name(sides, days.map(total)),
             rules_version: FOLD_VERSION,
             days_compared: union(days).len() as u64,
-            differing_days: Days::of(differing_days(days)),
+            differing_days: Days::from_dates(differing_days(days)),
             wrong_digests: found.wrong_digests.clone(),
             differing: found.differing,
             differences,
@@ -73,12 +79,12 @@ impl Verdict {
         }
     }
 
-    /// Whether both say the same.
+    /// Whether both generations match.
     pub const fn agrees(&self) -> bool {
         self.differing == 0 && self.differing_days.is_empty() && self.wrong_digests.is_empty()
     }
 }
 
-fn by_name<T>(sides: &Sides, values: [T; 2]) -> BTreeMap<String, T> {
+fn by_name<T>(sides: &ComparedPair, values: [T; 2]) -> BTreeMap<String, T> {
     sides.generations.iter().map(Generation::to_string).zip(values).collect()
 }

@@ -1,7 +1,7 @@
-//! The session of the leader, and of those who would be: its lock, its epoch, and transactions that the epoch fences.
+//! The session of a leader or a candidate: its lock, its epoch, and transactions that the epoch fences.
 //!
-//! Lock and batches share one session on purpose. Whoever ends it takes the lock and undoes the batch that was under way,
-//! with the row locks that would be in the next leader's way.
+//! Lock and batches share one session on purpose. Ending it releases the lock and rolls back the batch in progress
+//! together with the row locks that would block the next leader.
 
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ use crate::control::error::ViewError;
 use crate::control::ids::Epoch;
 use crate::control::locks;
 
-/// How often a standby tries to become the leader.
+/// Pause between two attempts of a standby to become the leader.
 const STANDBY_PAUSE: Duration = Duration::from_millis(500);
 
-/// How soon it tries again once it has ended a silent leader's session.
+/// Pause before the next attempt after ending a silent leader's session.
 const RELEASE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The epoch, held until the transaction ends. Beats pass, since they leave the key alone; whoever would raise the epoch
-/// waits for the batch that is under way.
+/// Locks the epoch until the transaction ends. Heartbeats do not change the key, so they pass; raising the epoch waits
+/// for the batch in progress.
 const FENCE: &str = "SELECT FROM control.leader WHERE epoch = $1 FOR KEY SHARE";
 
-/// A session that waits for the lock. It is taken out of its pool, so that the lock ends with this value.
+/// A session that waits for the lock. It is taken out of its pool, so that the lock ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Candidate(ClientWrapper);
 
 impl Candidate {
-    /// A session for somebody who would lead.
+    /// Opens a session of its own.
     pub(crate) async fn open(pool: &Pool) -> Result<Self, ViewError> {
         let client = Object::take(pool.get().await?);
-        // All its lookups are by index. The session is kept for as long as it leads, and a plan that was made while the
-        // views were small must not stay a scan.
+        // All lookups use an index. The session lives as long as the leadership, and a plan made for small tables must
+        // not stay a sequential scan.
         client.batch_execute("SET enable_seqscan = off").await?;
         Ok(Self(client))
     }
 
-    /// Tries to get the lock.
+    /// Tries to take the lock.
     pub(crate) async fn try_lock(&self) -> Result<bool, ViewError> {
         Ok(self.0.query_one("SELECT pg_try_advisory_lock($1)", &[&locks::LEADER]).await?.try_get(0)?)
     }
 
-    /// Ends the leader's session if that is silent. Gives how long to wait until the next try for the lock.
+    /// Ends the leader's session if the leader is silent. Returns the pause before the next attempt.
     pub(crate) async fn end_silent(&self) -> Result<Duration, ViewError> {
-        // The first condition is looked at once, so that nobody searches the locks while the leader beats. The row may not
-        // be the holder's: it could have been stopped before it entered itself, or be of a release that does not beat.
-        // Then it counts when its session was last heard of.
+        // The subquery is evaluated once, so the locks are not searched while the leader sends heartbeats. The row may
+        // belong to another session than the lock: its holder may have stopped before it inserted itself, or belong to
+        // a release without heartbeats. Then the last activity of its session counts.
         let sql = format!(
             "SELECT pg_terminate_backend(l.pid)
              FROM pg_locks l JOIN pg_stat_activity a USING (pid)
@@ -58,14 +58,14 @@ impl Candidate {
         if ended.is_empty() {
             return Ok(STANDBY_PAUSE);
         }
-        tracing::warn!("the process that keeps the views up is silent: its session is ended");
+        tracing::warn!("the leader is silent; ended its session");
         Ok(RELEASE_PAUSE)
     }
 
-    /// Enters who leads under the next epoch. To be called by the holder of the lock.
+    /// Records this process as the leader under the next epoch. The caller holds the lock.
     pub(crate) async fn lead(mut self, process: &Process) -> Result<Session, ViewError> {
         let transaction = self.0.transaction().await?;
-        // The strongest lock: the update alone would not wait for a batch that holds the epoch.
+        // The strongest lock: the update alone would not wait for a batch that has locked the epoch.
         transaction.execute("SELECT FROM control.leader FOR UPDATE", &[]).await?;
         let row = transaction
             .query_one(
@@ -88,14 +88,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The number of its leadership.
+    /// Its epoch.
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
     /// Begins a transaction that commits before the next leader's epoch or not at all.
     ///
-    /// Fails with [`ViewError::Deposed`] where there is another leader already.
+    /// Fails with [`ViewError::Deposed`] if there already is another leader.
     pub(crate) async fn begin(&mut self) -> Result<Transaction<'_>, ViewError> {
         let transaction = self.client.transaction().await?;
         let fence = transaction.prepare_cached(FENCE).await?;

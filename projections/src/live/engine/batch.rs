@@ -1,8 +1,8 @@
-//! Batches: how many events the next one takes, what each took, and who is told.
+//! Batches: their size, their events, and their measurements.
 //!
-//! A commit costs the same for one event as for thousands, so a view that is behind is best served by large batches, and one
-//! that is not by what there is. A batch is never so large that whoever waits for its end, a standby or a promotion, waits
-//! long: its size follows the time that the last ones took.
+//! A commit costs the same for one event as for thousands. A view that is behind therefore needs large batches, and an
+//! up-to-date view takes what has arrived. A standby or a promotion may have to wait for the end of a batch, so the
+//! size follows the duration of the last batches.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,27 +13,27 @@ use daybook_event_log::{Position, ReadError, RecordedEvent, RecordedStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::broadcast;
 
-/// Events of a batch: as many as one may have at first, and at most.
+/// Events in a batch: the first limit and the highest.
 const BATCH_EVENTS: (usize, usize) = (500, 4000);
 
-/// How long a batch may take, roughly: one that took longer makes the next one smaller.
+/// How long a batch may take. After a longer one the next batch is smaller.
 const LONGEST_BATCH: Duration = Duration::from_secs(1);
 
-/// Batches that whoever measures may be behind. It loses the oldest beyond that.
+/// Batches that a slow receiver may be behind before it loses the oldest.
 const UNMEASURED_BATCHES: usize = 256;
 
-/// A batch that was committed.
+/// A committed batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
     /// Events in it.
     pub events: usize,
-    /// From its last event's arrival to its commit, in seconds.
+    /// Seconds from the arrival of its last event to its commit.
     pub seconds: f64,
     /// When it was committed.
     pub at: DateTime<Utc>,
 }
 
-/// Where the batches of an engine are told.
+/// Publishes the batches of an engine.
 #[derive(Debug, Clone)]
 pub struct Batches(broadcast::Sender<Batch>);
 
@@ -42,18 +42,18 @@ impl Batches {
         Self(broadcast::Sender::new(UNMEASURED_BATCHES))
     }
 
-    /// Those that are committed from here on.
+    /// Receives the batches that are committed from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Batch> {
         self.0.subscribe()
     }
 
-    /// Tells of a batch. That nobody listens is no fault.
-    pub(super) fn tell(&self, events: usize, took: Duration) {
+    /// Publishes a batch. It does not matter whether anybody receives it.
+    pub(super) fn report(&self, events: usize, took: Duration) {
         drop(self.0.send(Batch { events, seconds: took.as_secs_f64(), at: Utc::now() }));
     }
 }
 
-/// How many events the next batch takes, at most.
+/// The most events of the next batch.
 #[derive(Debug)]
 pub(super) struct BatchSize(usize);
 
@@ -62,9 +62,9 @@ impl BatchSize {
         Self(BATCH_EVENTS.0)
     }
 
-    /// Learns from a batch: it grows while full batches are quick, and shrinks when one was not. One that did not come full
-    /// teaches nothing: a batch takes what there is, however much it might.
-    pub(super) fn learn(&mut self, events: usize, took: Duration) {
+    /// Adjusts the size: it grows while full batches are quick and shrinks after a slow one. A quick batch that was not
+    /// full changes nothing.
+    pub(super) fn adjust(&mut self, events: usize, took: Duration) {
         if took > LONGEST_BATCH {
             self.0 = (self.0 / 2).max(BATCH_EVENTS.0);
         } else if events >= self.0 && took * 2 <= LONGEST_BATCH {
@@ -73,7 +73,7 @@ impl BatchSize {
     }
 }
 
-/// What comes from the log: fetched ahead while a batch is applied, so that a backlog is there when the next one is made up.
+/// Events from the log, fetched ahead while a batch is applied, so that the next batch finds a backlog.
 pub(super) struct EventFeed {
     events: RecordedStream,
     ahead: VecDeque<RecordedEvent>,
@@ -85,7 +85,7 @@ impl EventFeed {
         Self { events, ahead: VecDeque::new(), failed: None }
     }
 
-    /// The next event, once there is one. Nothing where the log gives no more.
+    /// Waits for the next event. None at the end of the log.
     pub(super) async fn next(&mut self) -> Option<Result<RecordedEvent, ReadError>> {
         match self.fetched() {
             None => self.events.next().await,
@@ -93,7 +93,7 @@ impl EventFeed {
         }
     }
 
-    /// Adds the events that are there already, up to a full batch or the stop.
+    /// Adds the events that have already arrived, up to a full batch or the stop.
     pub(super) fn fill(
         &mut self,
         batch: &mut Vec<RecordedEvent>,
@@ -115,8 +115,7 @@ impl EventFeed {
         Ok(())
     }
 
-    /// Fetches what comes, up to a full batch, and then does nothing more: to be dropped when something else is done. A
-    /// failure is kept for whoever asks for the next event.
+    /// Fetches events up to a full batch and then waits until it is dropped. An error is kept for the next read.
     pub(super) async fn fetch_ahead(&mut self) -> Infallible {
         while self.ahead.len() < BATCH_EVENTS.1 && self.failed.is_none() {
             match self.events.next().await {
@@ -140,28 +139,28 @@ mod tests {
     const QUICK: Duration = Duration::from_millis(50);
 
     #[test]
-    fn batches_grow_under_load_and_no_further_than_they_are_quick() {
+    fn batches_grow_under_load_while_they_are_quick() {
         let mut size = BatchSize::new();
         for wanted in [1000, 2000, 4000, 4000] {
-            size.learn(size.0, QUICK);
+            size.adjust(size.0, QUICK);
             assert_eq!(size.0, wanted);
         }
-        size.learn(4000, LONGEST_BATCH * 3 / 4);
+        size.adjust(4000, LONGEST_BATCH * 3 / 4);
         assert_eq!(size.0, 4000, "it is slow enough");
-        size.learn(4000, LONGEST_BATCH * 2);
+        size.adjust(4000, LONGEST_BATCH * 2);
         assert_eq!(size.0, 2000);
         for _ in 0..9 {
-            size.learn(size.0, LONGEST_BATCH * 2);
+            size.adjust(size.0, LONGEST_BATCH * 2);
         }
         assert_eq!(size.0, BATCH_EVENTS.0);
     }
 
     #[test]
-    fn a_batch_that_does_not_come_full_teaches_nothing_unless_it_is_slow() {
+    fn a_batch_that_is_not_full_changes_the_size_only_if_it_is_slow() {
         let mut size = BatchSize(2000);
-        size.learn(1999, QUICK);
+        size.adjust(1999, QUICK);
         assert_eq!(size.0, 2000);
-        size.learn(1, LONGEST_BATCH * 2);
+        size.adjust(1, LONGEST_BATCH * 2);
         assert_eq!(size.0, 1000);
     }
 }

@@ -1,5 +1,5 @@
-//! Patients who were forgotten while something of theirs was parked. What is taken in late must end as it would have if it
-//! had been taken in when it came: erased data never comes back, and nothing that was booked afterwards is erased.
+//! Patients who were forgotten while an event of theirs was parked. A late event must have the effect that it would
+//! have had in time: erased data never comes back, and nothing that was booked afterwards is erased.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,30 +8,24 @@ use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{Event, ReservationId, SubjectId};
 use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, codec};
 use deadpool_postgres::GenericClient;
-use futures_util::TryStreamExt;
 use uuid::Uuid;
 
 use crate::control::error::ViewError;
 use crate::control::ids::{BlockingKey, Generation};
 use crate::projection::change::ViewChange;
-use crate::projection::interpret::Judged;
+use crate::projection::interpret::{InterpretedEvent, read_until};
 
-/// Events of the log after a position up to another.
+/// Events of a category after one position up to another.
 async fn between(
     log: &dyn EventLog,
     after: Position,
     to: Position,
     category: Category,
 ) -> Result<Vec<RecordedEvent>, ViewError> {
-    let mut events = log.read_all(after, &Filter::categories([category])).await?;
-    let mut between = Vec::new();
-    while let Some(event) = events.try_next().await?.filter(|event| event.position <= to) {
-        between.push(event);
-    }
-    Ok(between)
+    read_until(log.read_all(after, &Filter::categories([category])).await?, to).await
 }
 
-/// Who was forgotten between two positions.
+/// The forgettings between two positions.
 pub(super) async fn read(
     log: &dyn EventLog,
     after: Position,
@@ -40,19 +34,19 @@ pub(super) async fn read(
     between(log, after, to, Category::Privacy).await
 }
 
-/// Puts forgetting in among events that are taken in late: behind each reservation's first of them, for that reservation.
-pub(super) fn add<'a>(events: &mut Vec<Judged<'a>>, forgotten: &'a [RecordedEvent]) {
+/// Inserts forgettings among late events: for each reservation, those after its first late event.
+pub(super) fn add<'a>(events: &mut Vec<InterpretedEvent<'a>>, forgotten: &'a [RecordedEvent]) {
     let mut since: BTreeMap<ReservationId, Position> = BTreeMap::new();
     for event in events.iter() {
-        if let Ok(ViewChange::Enter { .. } | ViewChange::Change { .. }) = &event.outcome {
-            let id = event.holds_up.as_ref().and_then(|id| ReservationId::parse(id.as_str()).ok());
+        if let Ok(ViewChange::Create { .. } | ViewChange::Change { .. }) = &event.outcome {
+            let id = event.blocking_key.as_ref().and_then(|id| ReservationId::parse(id.as_str()).ok());
             if let Some(id) = id {
                 since.entry(id).or_insert(event.recorded.position);
             }
         }
     }
     for recorded in forgotten {
-        // One that is not understood is parked itself, or was discarded.
+        // One that cannot be decoded is parked or discarded itself.
         let Ok((Event::Privacy(PrivacyEvent::SubjectForgotten(said)), _)) = codec::decode(recorded) else {
             continue;
         };
@@ -66,22 +60,21 @@ fn forget_one<'a>(
     recorded: &'a RecordedEvent,
     subject: SubjectId,
     reservation: &ReservationId,
-) -> Judged<'a> {
-    Judged {
+) -> InterpretedEvent<'a> {
+    InterpretedEvent {
         recorded,
-        holds_up: Some(BlockingKey::named(reservation.as_str())),
-        outcome: Ok(ViewChange::ForgetOne { subject, reservation: reservation.clone() }),
+        blocking_key: Some(BlockingKey::named(reservation.as_str())),
+        outcome: Ok(ViewChange::ForgetReservation { subject, reservation: reservation.clone() }),
     }
 }
 
-/// Forgetting that was itself parked, as it is to be taken in now: for each reservation that the patient had by then. What
-/// was booked after it stays.
+/// Replaces a parked forgetting by one for each reservation that the patient had at its position. Later bookings stay.
 pub(super) async fn late(
     client: &impl GenericClient,
     log: &dyn EventLog,
     generation: Generation,
     to: Position,
-    events: &mut Vec<Judged<'_>>,
+    events: &mut Vec<InterpretedEvent<'_>>,
 ) -> Result<(), ViewError> {
     let mut late = Vec::new();
     for event in events.iter_mut() {
@@ -102,7 +95,7 @@ pub(super) async fn late(
     Ok(())
 }
 
-/// Reservations that a patient came to have by some events.
+/// Reservations that these events create for a patient.
 fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<ReservationId> {
     let booked = |recorded: &RecordedEvent| match codec::decode(recorded).ok()?.0 {
         Event::Schedule(ScheduleEvent::ReservationRequested(e)) if e.subject == subject => {

@@ -75,7 +75,8 @@ impl StageHistory {
         let mut history = Self::default();
         let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
         while let Some(recorded) = events.try_next().await? {
-            let decoded = codec::decode(&recorded).map_err(|fault| ViewError::of_event(&recorded, fault))?;
+            let decoded =
+                codec::decode(&recorded).map_err(|fault| ViewError::from_event(&recorded, fault))?;
             if let (Event::Routing(event), metadata) = decoded {
                 history.take(&event, &metadata);
             }

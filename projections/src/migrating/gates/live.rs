@@ -3,11 +3,10 @@
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
 use daybook_event_log::Position;
-use deadpool_postgres::GenericClient;
 
 use crate::ViewError;
-use crate::control::generation::{self, GenerationStatus};
-use crate::control::ids::Generation;
+use crate::control::generation::GenerationStatus;
+use crate::control::ids::{Generation, GenerationState};
 
 /// What serves, and what should.
 #[derive(Debug, Clone)]
@@ -17,8 +16,9 @@ pub(super) struct LiveViews {
 }
 
 impl LiveViews {
-    pub(super) async fn read(client: &impl GenericClient, routing: &Routing) -> Result<Self, ViewError> {
-        Ok(Self { standings: generation::live(client).await?, in_use: routing.in_use().collect() })
+    pub(super) fn from_statuses(statuses: &[GenerationStatus], routing: &Routing) -> Self {
+        let live = statuses.iter().filter(|status| status.state == GenerationState::Live);
+        Self { standings: live.cloned().collect(), in_use: routing.in_use().collect() }
     }
 
     /// The live generation of a view.

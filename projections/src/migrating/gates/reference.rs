@@ -22,7 +22,7 @@ pub(super) async fn hours(log: &dyn EventLog, until: Position) -> Result<Hours, 
         if recorded.position > until {
             break;
         }
-        let decoded = codec::decode(&recorded).map_err(|fault| ViewError::of_event(&recorded, fault))?;
+        let decoded = codec::decode(&recorded).map_err(|fault| ViewError::from_event(&recorded, fault))?;
         if let (Event::Hours(event), _) = decoded {
             hours.evolve(&event);
         }

@@ -10,7 +10,7 @@ use deadpool_postgres::Transaction;
 use super::words::{things, time};
 use super::{GateSettings, LiveViews, result};
 use crate::ViewError;
-use crate::compare::verify::ledger::{self, Written};
+use crate::compare::verify::recorded_verdicts::{self, RecordedVerdict};
 use crate::control::generation::GenerationStatus;
 use crate::control::ids::FOLD_VERSION;
 use crate::projection::day_digests::differing_days;
@@ -96,7 +96,7 @@ async fn look(
         )));
     }
     let sides = [legacy.generation, dynamic.generation];
-    let Some(written) = ledger::last(snapshot, sides).await? else {
+    let Some(written) = recorded_verdicts::last(snapshot, sides).await? else {
         let [legacy, dynamic] = sides;
         return Ok(Err(format!("no full comparison of {legacy} and {dynamic}")));
     };
@@ -124,8 +124,8 @@ async fn look(
 }
 
 /// What is wrong with a comparison that was written down.
-fn fault(written: &Written, age: Duration, fresh: Duration) -> Option<String> {
-    let Written { position, rules_version, differing, wrong_days, .. } = *written;
+fn fault(written: &RecordedVerdict, age: Duration, fresh: Duration) -> Option<String> {
+    let RecordedVerdict { position, rules_version, differing, wrong_days, .. } = *written;
     if u32::try_from(rules_version) != Ok(FOLD_VERSION) {
         return Some(format!(
             "the last full comparison was made by version {rules_version} of the rules, this release has {FOLD_VERSION}"

@@ -91,7 +91,7 @@ pub(super) async fn last_in_log(log: &dyn EventLog) -> Result<Option<(ViewRetire
     let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
     let mut last = None;
     while let Some(recorded) = events.try_next().await? {
-        match codec::decode(&recorded).map_err(|fault| ViewError::of_event(&recorded, fault))? {
+        match codec::decode(&recorded).map_err(|fault| ViewError::from_event(&recorded, fault))? {
             (Event::Routing(RoutingEvent::ViewRetired(retired)), metadata) => {
                 last = Some((retired, metadata));
             }

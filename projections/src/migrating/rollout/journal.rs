@@ -82,7 +82,7 @@ impl RolloutHistory {
         let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
         while let Some(recorded) = events.try_next().await? {
             let (event, metadata) =
-                codec::decode(&recorded).map_err(|fault| ViewError::of_event(&recorded, fault))?;
+                codec::decode(&recorded).map_err(|fault| ViewError::from_event(&recorded, fault))?;
             if let Event::Routing(event) = event {
                 journal.take_in(&event, &metadata);
             }

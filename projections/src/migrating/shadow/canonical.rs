@@ -57,7 +57,7 @@ impl Reservation {
         let period = self.period.as_deref().and_then(|period| period.parse().ok());
         match (model, &self.time_slot_start, period) {
             (ReadModel::Legacy, ..) if self.is_text_overruled => Time::Review(&self.preferred_time),
-            (ReadModel::Legacy, ..) => Time::of_text(&self.preferred_time),
+            (ReadModel::Legacy, ..) => Time::from_text(&self.preferred_time),
             (ReadModel::Dynamic, Some(start), _) => Time::At((**start).into()),
             (ReadModel::Dynamic, None, Some(period)) => Time::Period(period),
             (ReadModel::Dynamic, None, None) => Time::Review(&self.preferred_time),

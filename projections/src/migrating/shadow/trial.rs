@@ -2,19 +2,18 @@
 //!
 //! Both go by the same reading, reducing and comparing as shadow reads. Nothing is written down.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
 use deadpool_postgres::Transaction;
 use serde::Serialize;
-use tokio::time::{Duration, sleep};
 
-use super::{Outcome, ReadDifference, Shadow, bounded_snapshot, canonical, stand};
+use super::{ReadDifference, Shadow, bounded_snapshot, canonical};
 use crate::ViewError;
 use crate::control::generation;
 use crate::control::ids::Generation;
 use crate::read::query::by_ids_in;
-use crate::store::rows;
+use crate::read::settled::{live_pair, settled_snapshot};
 
 /// Differences that are told, at most; all reservations that differ are counted.
 pub const MAX_TOLD: usize = 20;
@@ -24,9 +23,6 @@ const BATCH: usize = 1_000;
 
 /// How long to wait for the views to stand at one position.
 const TOGETHER_WAIT: Duration = Duration::from_secs(30);
-
-/// Pause between two looks.
-const TOGETHER_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a trial found.
 #[derive(Debug, Clone, Serialize)]
@@ -106,39 +102,25 @@ impl Shadow {
     pub async fn sample(&self, number: u64, tell: impl Fn(u64)) -> Result<ReadTrial, ViewError> {
         let since = Instant::now();
         let mut client = self.pool.get().await?;
-        loop {
-            // Without a bound for statements: to choose from all reservations takes its time.
-            let snapshot = rows::snapshot(&mut client).await?;
-            match stand(&snapshot).await? {
-                Ok((generations, _)) => {
-                    let mut trial = ReadTrial::of(generations);
-                    let ids = random_ids(&snapshot, generations, number).await?;
-                    for batch in ids.chunks(BATCH) {
-                        trial.take(&snapshot, &batch.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-                        tell(trial.compared);
-                    }
-                    trial.seconds = since.elapsed().as_secs_f64();
-                    return Ok(trial);
-                }
-                Err(Outcome::Alone) => return Err(missing(&snapshot).await?),
-                Err(_) if since.elapsed() < TOGETHER_WAIT => {}
-                Err(_) => {
-                    let what = "the two views to stand at one position; is `daybook serve` running?";
-                    return Err(ViewError::TimedOut { what, seconds: TOGETHER_WAIT.as_secs() });
-                }
-            }
-            snapshot.rollback().await?;
-            sleep(TOGETHER_PAUSE).await;
+        // Without a bound for statements: to choose from all reservations takes its time.
+        let (snapshot, together) = settled_snapshot(&mut client, TOGETHER_WAIT, |statuses| {
+            let live = live_pair(statuses)?;
+            Ok((live[0].position == live[1].position).then_some(live.map(|status| status.generation)))
+        })
+        .await?;
+        let Some(generations) = together else {
+            let what = "the two views to stand at one position; is `daybook serve` running?";
+            return Err(ViewError::TimedOut { what, seconds: TOGETHER_WAIT.as_secs() });
+        };
+        let mut trial = ReadTrial::of(generations);
+        let ids = random_ids(&snapshot, generations, number).await?;
+        for batch in ids.chunks(BATCH) {
+            trial.take(&snapshot, &batch.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            tell(trial.compared);
         }
+        trial.seconds = since.elapsed().as_secs_f64();
+        Ok(trial)
     }
-}
-
-/// That a view does not serve.
-async fn missing(snapshot: &Transaction<'_>) -> Result<ViewError, ViewError> {
-    let live = generation::live(snapshot).await?;
-    let serves = |model: &ReadModel| live.iter().any(|standing| standing.generation.model == *model);
-    let model = ReadModel::ALL.into_iter().find(|model| !serves(model)).unwrap_or(ReadModel::Legacy);
-    Ok(ViewError::NotLive { model })
 }
 
 /// The ids that come next in their order.

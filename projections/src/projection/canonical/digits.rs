@@ -1,5 +1,5 @@
-//! Dates as text, letter for letter as they display, without the machinery of formatting: a rebuild writes several for every
-//! reservation, to hash them.
+//! Formats dates exactly as their `Display` does, without the formatting machinery: a rebuild hashes several dates per
+//! reservation.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
 /// Appends a date.
 pub(super) fn push_date(text: &mut String, date: NaiveDate) {
     let Some(year) = u32::try_from(date.year()).ok().filter(|year| *year <= 9999) else {
-        // A text takes whatever is written to it.
+        // Writing into a text cannot fail.
         let _ = write!(text, "{date}");
         return;
     };
@@ -20,7 +20,7 @@ pub(super) fn push_date(text: &mut String, date: NaiveDate) {
     }
 }
 
-/// Appends a date and a time, which mostly is midnight.
+/// Appends a date and a time, which is usually midnight.
 pub(super) fn push_moment(text: &mut String, moment: NaiveDateTime) {
     if moment.time() == NaiveTime::MIN {
         push_date(text, moment.date());
@@ -45,7 +45,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_appended_is_what_is_displayed(days in -5_000_000..5_000_000i32, seconds in prop_oneof![Just(0u32), 0..86_400u32]) {
+        fn appended_dates_equal_displayed_dates(days in -5_000_000..5_000_000i32, seconds in prop_oneof![Just(0u32), 0..86_400u32]) {
             let date = NaiveDate::from_epoch_days(days).unwrap_or(NaiveDate::MIN);
             let mut text = String::from("=");
             push_date(&mut text, date);

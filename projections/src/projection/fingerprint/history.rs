@@ -1,7 +1,8 @@
-//! Golden histories as they stand in their files: one event a line, as it is stored, except that sealed texts are open.
+//! Golden histories as files: one event per line as it is stored, except that sealed texts are in plain text.
 //!
-//! `"details":{"key":"…","plain":{…}}` or `"note":{"key":"…","plain":"…"}`: reading seals them with a key made of the
-//! key's id, so that they go through the vault's cryptography and a person can still read the file. Nobody in it is real.
+//! `"details":{"key":"…","plain":{…}}` or `"note":{"key":"…","plain":"…"}`: reading seals them with a key derived from
+//! the key's id. So they pass through the vault's cryptography, and people can still read the file. No person in it is
+//! real.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +14,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Whom a sealer is asked for: it holds one key at a time.
+/// The subject of every encryptor here, which holds one key at a time.
 const ANYBODY: SubjectId = SubjectId::from_bytes([0; 16]);
 
-/// A history as a log would give it, and the keys to it.
+/// A history as a log returns it, and its keys.
 #[derive(Debug, Clone)]
 pub(crate) struct History {
     pub(crate) events: Vec<RecordedEvent>,
-    pub(crate) opener: Decryptor,
+    pub(crate) decryptor: Decryptor,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct HistoryLine {
     stream: StreamName,
     #[serde(rename = "type")]
     kind: Box<str>,
@@ -34,23 +35,23 @@ struct Line {
 }
 
 impl History {
-    /// Reads a file.
+    /// Parses a file.
     pub(super) fn read(text: &str) -> Self {
         let (mut events, mut keys) = (Vec::new(), BTreeSet::new());
         for (line, place) in text.lines().zip(1..) {
-            let mut line: Line =
+            let mut line: HistoryLine =
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("line {place}: {error}"));
             seal(&mut line.data, &mut keys);
             events.push(recorded(line, place));
         }
-        let mut opener = Decryptor::default();
-        keys.into_iter().for_each(|key| opener.insert(key, Some(data_key(key))));
-        Self { events, opener }
+        let mut decryptor = Decryptor::default();
+        keys.into_iter().for_each(|key| decryptor.insert(key, Some(data_key(key))));
+        Self { events, decryptor }
     }
 }
 
-/// No fold looks at revisions and ids; they are there because a recorded event has them.
-fn recorded(line: Line, place: u64) -> RecordedEvent {
+/// A fold ignores revisions and ids, but a recorded event has them.
+fn recorded(line: HistoryLine, place: u64) -> RecordedEvent {
     RecordedEvent {
         position: Position::new(place, place).unwrap(),
         stream: line.stream,
@@ -62,7 +63,7 @@ fn recorded(line: Line, place: u64) -> RecordedEvent {
     }
 }
 
-/// Seals what stands open in a payload, and notes the keys.
+/// Seals the plain texts of a payload and collects the keys.
 fn seal(data: &mut Value, keys: &mut BTreeSet<KeyId>) {
     let reservation = data["reservation"].as_str().map(|id| ReservationId::parse(id).unwrap());
     for field in data.as_object_mut().unwrap().values_mut() {

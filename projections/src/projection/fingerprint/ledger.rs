@@ -1,20 +1,20 @@
-//! The ledger of fingerprints: one line for each version of the rules and each golden history, oldest first.
+//! The ledger of fingerprints: one line per fold version and golden history, oldest first.
 //!
-//! Lines are appended and never edited: an old one says for ever what views of that version hold.
+//! Lines are appended and never edited: an old line documents what views of that version contain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Where people find it.
+/// The file's path.
 const PLACE: &str = "tests/fixtures/golden_histories/fingerprints.tsv";
 
 pub(super) const LEDGER: &str = include_str!("../../../../tests/fixtures/golden_histories/fingerprints.tsv");
 
 const HEADER: &str = "rules_version\thistory\thistory_sha256\tlegacy\tdynamic";
 
-/// What one history folds into under one version of the rules. Hashes are SHA-256 in hexadecimal.
+/// What one history folds into with one fold version. Hashes are SHA-256 in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct Fingerprint {
     pub(super) version: u32,
     pub(super) history: String,
     /// Of the history's file.
@@ -25,26 +25,26 @@ pub(super) struct Entry {
     pub(super) dynamic: String,
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, history, history_sha256, legacy, dynamic } = self;
         write!(formatter, "{version}\t{history}\t{history_sha256}\t{legacy}\t{dynamic}")
     }
 }
 
-/// Reads the ledger's lines.
-pub(super) fn read(text: &str) -> Vec<Entry> {
+/// Parses the ledger.
+pub(super) fn read(text: &str) -> Vec<Fingerprint> {
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some(HEADER), "{PLACE} begins with the names of its columns");
     lines.map(read_line).collect()
 }
 
-fn read_line(line: &str) -> Entry {
+fn read_line(line: &str) -> Fingerprint {
     let columns: Vec<&str> = line.split('\t').collect();
     let [version, history, history_sha256, legacy, dynamic] = columns[..] else {
         panic!("{PLACE}: a line has other columns than {HEADER}: {line}");
     };
-    Entry {
+    Fingerprint {
         version: version.parse().unwrap(),
         history: history.to_owned(),
         history_sha256: history_sha256.to_owned(),
@@ -53,8 +53,8 @@ fn read_line(line: &str) -> Entry {
     }
 }
 
-/// What is to be done where a history folds into something else than was kept; none where it does not.
-pub(super) fn judge(kept: Option<&Entry>, folded: &Entry) -> Option<String> {
+/// What to do if a history folds into something else than recorded; none if it does not.
+pub(super) fn check(kept: Option<&Fingerprint>, folded: &Fingerprint) -> Option<String> {
     let Some(kept) = kept else {
         return Some(format!("{PLACE} lacks a line for this version of the rules. Append:\n{folded}"));
     };
@@ -66,22 +66,22 @@ pub(super) fn judge(kept: Option<&Entry>, folded: &Entry) -> Option<String> {
     let changed: Vec<&str> =
         views.iter().filter(|(_, kept, now)| kept != now).map(|(view, ..)| *view).collect();
     (!changed.is_empty()).then(|| {
-        let next = Entry { version: folded.version + 1, ..folded.clone() };
+        let next = Fingerprint { version: folded.version + 1, ..folded.clone() };
         format!(
-            "the fold of the {} view changed. Where it was meant to: raise RULES_VERSION in projections/src/fact.rs and \
-             append to {PLACE}:\n{next}\nElse mend the fold.",
+            "the fold of the {} view changed. If that is intended, raise FOLD_VERSION in projections/src/control/ids.rs and \
+             append to {PLACE}:\n{next}\nOtherwise fix the fold.",
             changed.join(" view and of the ")
         )
     })
 }
 
-/// What shows that the ledger was not only appended to.
-pub(super) fn faults(entries: &[Entry], current: u32) -> Vec<String> {
+/// Signs that the ledger was edited and not only appended to.
+pub(super) fn faults(entries: &[Fingerprint], current: u32) -> Vec<String> {
     let mut faults = Vec::new();
     let (mut seen, mut histories) = (BTreeSet::new(), BTreeMap::new());
     let mut before = 0;
     for entry in entries {
-        let Entry { version, history, history_sha256, .. } = entry;
+        let Fingerprint { version, history, history_sha256, .. } = entry;
         if *version != before && *version != before + 1 {
             faults.push(format!("version {version} follows version {before}"));
         }
@@ -99,9 +99,9 @@ pub(super) fn faults(entries: &[Entry], current: u32) -> Vec<String> {
     faults
 }
 
-fn sample(version: u32, history: &str) -> Entry {
+fn sample(version: u32, history: &str) -> Fingerprint {
     let hash = |text: &str| format!("{text} of {history}");
-    Entry {
+    Fingerprint {
         version,
         history: history.to_owned(),
         history_sha256: hash("hash"),
@@ -111,17 +111,17 @@ fn sample(version: u32, history: &str) -> Entry {
 }
 
 #[test]
-fn a_ledger_that_was_appended_to_has_no_faults() {
+fn an_appended_ledger_has_no_faults() {
     let entries = [sample(1, "a"), sample(1, "b"), sample(2, "a"), sample(2, "b"), sample(2, "c")];
     assert_eq!(faults(&entries, 2), [""; 0]);
-    let text = [HEADER.to_owned()].into_iter().chain(entries.iter().map(Entry::to_string));
+    let text = [HEADER.to_owned()].into_iter().chain(entries.iter().map(Fingerprint::to_string));
     assert_eq!(read(&text.collect::<Vec<_>>().join("\n")), entries);
 }
 
 #[test]
-fn a_ledger_that_was_edited_is_told() {
-    let other = Entry { history_sha256: "another".to_owned(), ..sample(2, "a") };
-    let cases: [(&[Entry], u32, &str); 6] = [
+fn an_edited_ledger_is_found() {
+    let other = Fingerprint { history_sha256: "another".to_owned(), ..sample(2, "a") };
+    let cases: [(&[Fingerprint], u32, &str); 6] = [
         (&[], 1, "the last line is of version 0"),
         (&[sample(1, "a"), sample(2, "a"), sample(1, "b")], 1, "version 1 follows version 2"),
         (&[sample(1, "a"), sample(3, "a")], 3, "version 3 follows version 1"),
@@ -130,22 +130,23 @@ fn a_ledger_that_was_edited_is_told() {
         (&[sample(1, "a")], 2, "the rules are at version 2"),
     ];
     for (entries, current, fault) in cases {
-        let told = faults(entries, current);
-        assert!(told.len() == 1 && told[0].contains(fault), "{fault}: {told:?}");
+        let found = faults(entries, current);
+        assert!(found.len() == 1 && found[0].contains(fault), "{fault}: {found:?}");
     }
 }
 
 #[test]
-fn a_changed_fold_an_edited_history_and_a_missing_line_are_told_apart() {
+fn a_changed_fold_an_edited_history_and_a_missing_line_get_different_advice() {
     let folded = sample(4, "a");
-    assert_eq!(judge(Some(&folded), &folded), None);
-    let legacy = judge(Some(&Entry { legacy: "other rows".to_owned(), ..folded.clone() }), &folded).unwrap();
+    assert_eq!(check(Some(&folded), &folded), None);
+    let legacy =
+        check(Some(&Fingerprint { legacy: "other rows".to_owned(), ..folded.clone() }), &folded).unwrap();
     assert!(legacy.contains("the legacy view changed") && legacy.contains("\n5\ta\t"), "{legacy}");
     let dynamic =
-        judge(Some(&Entry { dynamic: "other rows".to_owned(), ..folded.clone() }), &folded).unwrap();
-    assert!(dynamic.contains("the dynamic view changed") && dynamic.contains("RULES_VERSION"), "{dynamic}");
+        check(Some(&Fingerprint { dynamic: "other rows".to_owned(), ..folded.clone() }), &folded).unwrap();
+    assert!(dynamic.contains("the dynamic view changed") && dynamic.contains("FOLD_VERSION"), "{dynamic}");
     let edited =
-        Entry { history_sha256: "other".to_owned(), legacy: "other rows".to_owned(), ..folded.clone() };
-    assert!(judge(Some(&edited), &folded).unwrap().contains("put it back"));
-    assert!(judge(None, &folded).unwrap().contains("\n4\ta\t"));
+        Fingerprint { history_sha256: "other".to_owned(), legacy: "other rows".to_owned(), ..folded.clone() };
+    assert!(check(Some(&edited), &folded).unwrap().contains("put it back"));
+    assert!(check(None, &folded).unwrap().contains("\n4\ta\t"));
 }

@@ -1,4 +1,4 @@
-//! What is gathered comes to the rows that are kept up live: as a whole, and in as many passes as there are pages.
+//! Histories produce the same rows as the live fold: as a whole, and in as many passes as there are days.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -7,22 +7,24 @@ use std::collections::HashSet;
 use daybook_event_log::PageRange;
 
 use super::*;
-use crate::projection::change::{Decoded, Interpreter};
+use crate::projection::change::{DecodedEvent, Interpreter};
 use crate::projection::fingerprint::{Golden, golden};
 use crate::projection::fold::Fold;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 
-/// What the events of a range of pages mean, and all others.
-fn told(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {
+/// The changes of a range of days and of all other streams.
+fn changes(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {
     let mut interpreter = Interpreter::default();
     let wanted = history.events.iter().filter(|event| pages.matches(&event.stream));
-    wanted.map(|event| interpreter.tell(Decoded::read(event), &history.opener).unwrap()).collect()
+    wanted
+        .map(|event| interpreter.decode_change(DecodedEvent::read(event), &history.decryptor).unwrap())
+        .collect()
 }
 
-fn gathered(history: &Golden, pages: PageRange) -> Histories {
+fn histories_of(history: &Golden, pages: PageRange) -> Histories {
     let mut histories = Histories::default();
-    told(history, pages).into_iter().for_each(|told| histories.take_in(told));
+    changes(history, pages).into_iter().for_each(|changes| histories.apply(changes));
     histories
 }
 
@@ -35,18 +37,18 @@ fn texts<R: ReservationRow>(rows: impl Iterator<Item = R>) -> Vec<String> {
 
 fn folded<R: ReservationRow>(history: &Golden) -> Vec<String> {
     let mut fold: Fold<R> = Fold::new(Reference::default());
-    told(history, PageRange::ALL).iter().for_each(|told| fold.apply(&told.effect));
+    changes(history, PageRange::ALL).iter().for_each(|changes| fold.apply(&changes.change));
     texts(fold.rows.values().map(|row| R::clone(row)))
 }
 
 fn comes_to_the_same<R: ReservationRow>(history: &Golden) {
     let folded = folded::<R>(history);
     assert!(folded.len() > 3);
-    assert_eq!(texts(gathered(history, PageRange::ALL).rows::<R>()), folded);
+    assert_eq!(texts(histories_of(history, PageRange::ALL).rows::<R>()), folded);
 }
 
 #[test]
-fn what_is_gathered_comes_to_the_rows_that_are_folded() {
+fn histories_produce_the_rows_of_the_fold() {
     for history in golden() {
         comes_to_the_same::<LegacyRow>(&history);
         comes_to_the_same::<DynamicRow>(&history);
@@ -54,21 +56,24 @@ fn what_is_gathered_comes_to_the_rows_that_are_folded() {
 }
 
 #[test]
-fn what_a_cut_leaves_is_gathered_by_the_passes_that_follow() {
+fn later_passes_include_the_days_that_a_cut_left() {
     for history in golden() {
         let mut to_come = vec![PageRange::ALL];
         let (mut rows, mut closures, mut passes) = (Vec::new(), Vec::new(), 0);
         while let Some(pages) = to_come.pop() {
-            let mut histories = gathered(&history, pages);
+            let mut histories = histories_of(&history, pages);
             let bytes = histories.bytes();
             let mut days = Vec::new();
-            while let Some(day) = histories.cut() {
+            while let Some(day) = histories.drop_later_half() {
                 days.push(day);
             }
             assert!(days.is_sorted_by(|earlier, later| earlier > later), "{days:?}");
             assert!(histories.bytes() < bytes || days.is_empty());
             to_come.extend(
-                histories.rest().map(|rest| rest.ranges(usize::MAX, pages.until)).unwrap_or_default(),
+                histories
+                    .remainder()
+                    .map(|remainder| remainder.ranges(usize::MAX, pages.until))
+                    .unwrap_or_default(),
             );
             rows.extend(texts(histories.rows::<LegacyRow>()));
             closures.extend(histories.closures().map(|row| row.id.clone()));
@@ -79,18 +84,19 @@ fn what_a_cut_leaves_is_gathered_by_the_passes_that_follow() {
         assert_eq!(passes, pages.len(), "a pass for every page");
         rows.sort();
         assert_eq!(rows, folded::<LegacyRow>(&history), "every row in exactly one pass");
-        let whole = gathered(&history, PageRange::ALL);
+        let whole = histories_of(&history, PageRange::ALL);
         closures.sort();
         assert_eq!(closures, whole.closures().map(|row| row.id.clone()).collect::<Vec<_>>());
     }
 }
 
 #[test]
-fn a_patient_who_was_forgotten_is_erased_where_that_happened_and_what_came_later_is_shown() {
+fn a_forgotten_patient_is_erased_up_to_the_forgetting_and_later_data_is_shown() {
     for history in golden() {
         for event in 0..history.events.len() {
-            let part = Golden { events: history.events[..=event].to_vec(), opener: history.opener.clone() };
-            let rows = texts(gathered(&part, PageRange::ALL).rows::<DynamicRow>());
+            let part =
+                Golden { events: history.events[..=event].to_vec(), decryptor: history.decryptor.clone() };
+            let rows = texts(histories_of(&part, PageRange::ALL).rows::<DynamicRow>());
             assert_eq!(rows, folded::<DynamicRow>(&part), "after event {event}");
         }
     }

@@ -1,4 +1,4 @@
-//! The dynamic service view's row: the service is a row of its own table, the time is a slot.
+//! The dynamic view's row: the service is a row of its own table, the time is a slot.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use daybook_domain::schedule::SlotAssignment;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{ColumnWriter, ReservationRow};
 use crate::projection::canonical::{CanonicalReservation, Time};
-use crate::projection::change::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
+use crate::projection::change::{Change, ERASED, ERASED_TEXT, EventMeta, NewReservation};
 use crate::projection::reference::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
@@ -89,10 +89,10 @@ impl ReservationRow for DynamicRow {
         "version",
     ];
 
-    fn enter(id: SmolStr, entry: &Entry) -> Self {
-        let details = entry.details.as_ref();
+    fn create(id: SmolStr, contents: &NewReservation) -> Self {
+        let details = contents.details.as_ref();
         let unread = match details {
-            None => entry.is_wish_sealed.then_some(ERASED_TEXT),
+            None => contents.is_requested_time_sealed.then_some(ERASED_TEXT),
             Some(details) => details.unread_wish.clone(),
         };
         let mut row = Self {
@@ -103,43 +103,43 @@ impl ReservationRow for DynamicRow {
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
             gender: details.map(|details| details.gender),
             treatment_type: details.map(|details| details.treatment_type),
-            preferred_date: entry.date,
-            requested_time: unread.or(entry.wish.clone()),
-            status: entry.status,
+            preferred_date: contents.date,
+            requested_time: unread.or(contents.requested_time.clone()),
+            status: contents.status,
             notes: details.and_then(|details| details.notes.clone()),
             admin_notes: details.and_then(|details| details.admin_note.clone()),
-            created_at: entry.created_at,
-            updated_at: entry.updated_at,
-            status_changed_at: entry.status_changed_at,
-            status_changed_by: entry.status_changed_by.clone(),
-            service_id: entry.service.id.as_str().into(),
-            service_name: (&*entry.service.name).into(),
-            estimated_duration: (entry.service.duration + entry.service.buffer) as i32,
+            created_at: contents.created_at,
+            updated_at: contents.updated_at,
+            status_changed_at: contents.status_changed_at,
+            status_changed_by: contents.status_changed_by.clone(),
+            service_id: contents.service.id.as_str().into(),
+            service_name: (&*contents.service.name).into(),
+            estimated_duration: (contents.service.duration + contents.service.buffer) as i32,
             period: None,
             time_slot_start: None,
             time_slot_end: None,
-            subject: Uuid::from_bytes(*entry.subject.as_bytes()),
+            subject: Uuid::from_bytes(*contents.subject.as_bytes()),
             version: 1,
         };
-        row.place(&entry.placement);
+        row.place(&contents.placement);
         row
     }
 
-    fn change(&mut self, change: &Change, stamp: &EventMeta) {
+    fn change(&mut self, change: &Change, meta: &EventMeta) {
         match change {
             Change::StatusChanged(status) => {
                 self.status = *status;
-                self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.as_ref().into());
+                self.status_changed_at = meta.at;
+                self.status_changed_by = Some(meta.actor.as_ref().into());
             }
             Change::Rescheduled(placement) => self.place(placement),
             Change::NoteChanged(note) => self.admin_notes = note.clone(),
-            Change::Reimported(entry) => {
-                *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
+            Change::Reimported(contents) => {
+                *self = Self { version: self.version + 1, ..Self::create(self.id.clone(), contents) };
                 return;
             }
         }
-        self.updated_at = stamp.at;
+        self.updated_at = meta.at;
         self.version += 1;
     }
 
@@ -152,7 +152,8 @@ impl ReservationRow for DynamicRow {
         self.treatment_type = None;
         self.notes = None;
         self.admin_notes = None;
-        if self.requested_time.as_deref().is_some_and(|text| matches!(Time::of_text(text), Time::Review(_))) {
+        if self.requested_time.as_deref().is_some_and(|text| matches!(Time::from_text(text), Time::Review(_)))
+        {
             self.requested_time = Some(ERASED.into());
         }
     }
@@ -169,7 +170,7 @@ impl ReservationRow for DynamicRow {
         SubjectId::from_bytes(*self.subject.as_bytes())
     }
 
-    fn fact<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
+    fn canonical<'a>(&'a self, reference: &'a Reference) -> CanonicalReservation<'a> {
         CanonicalReservation {
             id: &self.id,
             date: self.preferred_date,

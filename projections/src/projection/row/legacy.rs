@@ -1,4 +1,4 @@
-//! The legacy enum view's row: the service is an enum value, the time is the text that was typed.
+//! The legacy view's row: the service is an enum value, the time is free text.
 
 mod read_as;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use self::read_as::ReadAs;
 use super::{ColumnWriter, ReservationRow};
 use crate::projection::canonical::{CanonicalReservation, Time};
-use crate::projection::change::{Change, ERASED, ERASED_TEXT, Entry, EventMeta};
+use crate::projection::change::{Change, ERASED, ERASED_TEXT, EventMeta, NewReservation};
 use crate::projection::reference::Reference;
 
 /// A row of `reservations`. Field names are the table's columns.
@@ -40,26 +40,26 @@ pub(crate) struct LegacyRow {
     pub(crate) subject: Uuid,
     pub(crate) version: i32,
     pub(crate) minutes: i32,
-    /// What the typed text was placed as, where it does not say so itself; see [`ReadAs`]. A row that has none is written
-    /// as rows were before there was this column.
+    /// What the text was assigned as, if it does not say so itself; see [`ReadAs`]. A row without it is serialised as
+    /// before the column existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) read_as: Option<ReadAs>,
 }
 
-/// How the enum view shows a service for which the enum has no value.
+/// How the enum view shows a service without an enum value.
 const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
 
-/// The text of the free-text column: what was typed, else a time or a half of the day, never an invented time. What was
-/// typed is no more where it does not say what a person here took it for.
-fn preferred_time(entry: &Entry) -> SmolStr {
-    let unread = entry.details.as_ref().and_then(|details| details.unread_wish.as_deref());
-    match entry.wish.as_deref().or(unread) {
-        Some(typed) if !entry.is_placed_here || says(typed, &entry.placement) => typed.into(),
-        Some(_) | None => placed_text(&entry.placement),
+/// The free-text column: the original text, or else a time or half-day, never an invented time. If staff assigned
+/// another time, the original text is replaced.
+fn preferred_time(contents: &NewReservation) -> SmolStr {
+    let unread = contents.details.as_ref().and_then(|details| details.unread_wish.as_deref());
+    match contents.requested_time.as_deref().or(unread) {
+        Some(typed) if !contents.is_assigned_by_staff || says(typed, &contents.placement) => typed.into(),
+        Some(_) | None => placed_text(&contents.placement),
     }
 }
 
-/// Whether readers of the free-text column take a text for a place in the day.
+/// Whether readers of the free-text column would read a text as this assignment.
 fn says(typed: &str, placement: &SlotAssignment) -> bool {
     match (requested_time::parse(typed), placement) {
         (ParsedTime::At(said), SlotAssignment::At { start, .. }) => said == *start,
@@ -72,7 +72,7 @@ fn says(typed: &str, placement: &SlotAssignment) -> bool {
 impl LegacyRow {
     fn time(&self) -> Time<'_> {
         match self.read_as {
-            None => Time::of_text(&self.preferred_time),
+            None => Time::from_text(&self.preferred_time),
             Some(ReadAs::At(start)) => Time::At(start.to_string().into()),
             Some(ReadAs::Period(period)) => Time::Period(period),
             Some(ReadAs::Review) => Time::Review(&self.preferred_time),
@@ -107,12 +107,13 @@ impl ReservationRow for LegacyRow {
         "readAs",
     ];
 
-    fn enter(id: SmolStr, entry: &Entry) -> Self {
-        let details = entry.details.as_ref();
-        let preferred_time = preferred_time(entry);
+    fn create(id: SmolStr, contents: &NewReservation) -> Self {
+        let details = contents.details.as_ref();
+        let preferred_time = preferred_time(contents);
         Self {
-            // A rule of the clinic's own decided where the text does not say so itself.
-            read_as: (!says(&preferred_time, &entry.placement)).then(|| ReadAs::of(&entry.placement)),
+            // A clinic-specific rule decided if the text does not say so itself.
+            read_as: (!says(&preferred_time, &contents.placement))
+                .then(|| ReadAs::from_assignment(&contents.placement)),
             id,
             patient_name: details.map_or(ERASED_TEXT, |details| details.patient_name.clone()),
             phone: details.map_or(ERASED_TEXT, |details| details.phone.clone()),
@@ -120,40 +121,40 @@ impl ReservationRow for LegacyRow {
             birth_date: details.map(|details| details.birth_date.and_time(NaiveTime::MIN)),
             gender: details.map(|details| details.gender),
             treatment_type: details.map(|details| details.treatment_type),
-            preferred_date: entry.date,
+            preferred_date: contents.date,
             preferred_time,
-            status: entry.status,
+            status: contents.status,
             notes: details.and_then(|details| details.notes.clone()),
             admin_notes: details.and_then(|details| details.admin_note.clone()),
-            created_at: entry.created_at,
-            updated_at: entry.updated_at,
-            service: entry.service.legacy.unwrap_or(NO_ENUM_VALUE),
-            status_changed_at: entry.status_changed_at,
-            status_changed_by: entry.status_changed_by.clone(),
-            subject: Uuid::from_bytes(*entry.subject.as_bytes()),
+            created_at: contents.created_at,
+            updated_at: contents.updated_at,
+            service: contents.service.legacy.unwrap_or(NO_ENUM_VALUE),
+            status_changed_at: contents.status_changed_at,
+            status_changed_by: contents.status_changed_by.clone(),
+            subject: Uuid::from_bytes(*contents.subject.as_bytes()),
             version: 1,
-            minutes: (entry.service.duration + entry.service.buffer) as i32,
+            minutes: (contents.service.duration + contents.service.buffer) as i32,
         }
     }
 
-    fn change(&mut self, change: &Change, stamp: &EventMeta) {
+    fn change(&mut self, change: &Change, meta: &EventMeta) {
         match change {
             Change::StatusChanged(status) => {
                 self.status = *status;
-                self.status_changed_at = stamp.at;
-                self.status_changed_by = Some(stamp.actor.as_ref().into());
+                self.status_changed_at = meta.at;
+                self.status_changed_by = Some(meta.actor.as_ref().into());
             }
             Change::Rescheduled(placement) => {
                 self.preferred_time = placed_text(placement);
                 self.read_as = None;
             }
             Change::NoteChanged(note) => self.admin_notes = note.clone(),
-            Change::Reimported(entry) => {
-                *self = Self { version: self.version + 1, ..Self::enter(self.id.clone(), entry) };
+            Change::Reimported(contents) => {
+                *self = Self { version: self.version + 1, ..Self::create(self.id.clone(), contents) };
                 return;
             }
         }
-        self.updated_at = stamp.at;
+        self.updated_at = meta.at;
         self.version += 1;
     }
 
@@ -166,12 +167,12 @@ impl ReservationRow for LegacyRow {
         self.treatment_type = None;
         self.notes = None;
         self.admin_notes = None;
-        // What the grammar understands names a time and stays, whatever a rule of the clinic's took it for.
-        if matches!(Time::of_text(&self.preferred_time), Time::Review(_)) {
+        // A text that the grammar can read names a time and stays, whatever a clinic-specific rule made of it.
+        if matches!(Time::from_text(&self.preferred_time), Time::Review(_)) {
             self.preferred_time = self
                 .read_as
                 .take()
-                .and_then(ReadAs::placement)
+                .and_then(ReadAs::slot_assignment)
                 .map_or_else(|| ERASED.into(), |placed| placed_text(&placed));
         }
     }
@@ -188,7 +189,7 @@ impl ReservationRow for LegacyRow {
         SubjectId::from_bytes(*self.subject.as_bytes())
     }
 
-    fn fact<'a>(&'a self, _reference: &'a Reference) -> CanonicalReservation<'a> {
+    fn canonical<'a>(&'a self, _reference: &'a Reference) -> CanonicalReservation<'a> {
         CanonicalReservation {
             id: &self.id,
             date: self.preferred_date,

@@ -1,6 +1,6 @@
-//! Days: what a view holds of them, put together to the page, the hours and the catalog that the rules judge by.
+//! Days of a view: bookings, closures, hours and the catalog as the rules need them.
 //!
-//! The lists of free times that clients see are drawn up from these with the domain's own rules.
+//! Available times are computed from these with the domain's own rules.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,27 +19,26 @@ use serde::Deserialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::lanes::Query;
+use super::pipelined_pool::Query;
 use super::{Queries, QueryResult, position, with_position};
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::store::rows::read_json;
 
-/// What a view holds of one day.
+/// One day of a view.
 #[derive(Debug, Clone)]
 pub struct DayView {
     /// Bookings and closures.
     pub book: DaySchedule,
-    /// The day's closures with their ids, for those who lift them.
+    /// The day's closures with their ids, by which they are lifted.
     pub closed: Vec<ClosedTime>,
 }
 
 /// A closure that is in force.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct ClosedTime {
-    /// Its id.
     pub id: ClosureId,
-    /// What is closed.
     pub closure: Closure,
     /// Who closed it.
     pub created_by: String,
@@ -47,12 +46,11 @@ pub struct ClosedTime {
 
 /// Days of a view, with the catalog and the hours at the same position.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct Days {
-    /// The services.
     pub catalog: Catalog,
-    /// The weekly hours.
     pub hours: Hours,
-    /// The days that were asked for, in order, also those on which nothing is booked.
+    /// The requested days in order, including days without bookings.
     pub sheets: BTreeMap<NaiveDate, DayView>,
 }
 
@@ -83,7 +81,7 @@ const HOURS: &str = r#"SELECT * FROM {schema}.clinic_time_slots WHERE "isActive"
 const CLOSURES: &str =
     r#"SELECT * FROM {schema}.manual_time_closures WHERE "isActive" AND date BETWEEN $1 AND $2"#;
 
-/// The rows of a query as one JSON text.
+/// Wraps the rows of a query into one JSON text.
 fn as_json(rows: &str, name: &str) -> String {
     format!("COALESCE((SELECT json_agg({name}) FROM ({rows}) {name}), '[]')::text AS {name}")
 }
@@ -124,25 +122,25 @@ const DAYS: Query = Query {
 impl Queries {
     /// The catalog of services.
     pub async fn catalog(&self, generation: Generation) -> Result<QueryResult<Catalog>, ViewError> {
-        let rows = self.lanes.ask(&CATALOG, generation, &[]).await?;
+        let rows = self.connections.ask(&CATALOG, generation, &[]).await?;
         let position = position(&rows, generation)?;
         let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
         Ok(QueryResult { value: catalog(row.try_get(1)?, generation)?, generation, position })
     }
 
-    /// The days from one to another, both included, with the catalog and the hours.
+    /// The days of an inclusive range, with the catalog and the hours.
     pub async fn days(
         &self,
         generation: Generation,
         from: NaiveDate,
         to: NaiveDate,
     ) -> Result<QueryResult<Days>, ViewError> {
-        let rows = self.lanes.ask(&DAYS, generation, &[&from, &to]).await?;
+        let rows = self.connections.ask(&DAYS, generation, &[&from, &to]).await?;
         read_days(&rows, generation, from, to)
     }
 }
 
-/// The days in a snapshot, as [`Queries::days`] gives them.
+/// The same in a snapshot; see [`Queries::days`].
 pub async fn days_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
@@ -245,7 +243,7 @@ fn hours(rows: Vec<HoursRow>, generation: Generation) -> Result<Hours, ViewError
     }
     let mut hours = Hours::default();
     for (day_of_week, slots) in days {
-        // Deciding sorts the stretches and checks them, as it did when they were set.
+        // Deciding sorts and checks the slots as it did when they were set.
         let events =
             hours.decide(ClinicHoursSet { day_of_week, slots }).map_err(|_| ViewError::Row { generation })?;
         events.iter().for_each(|event: &HoursEvent| hours.evolve(event));
@@ -268,7 +266,7 @@ struct BookingRow {
 }
 
 impl BookingRow {
-    fn placement(&self, hours: &Hours) -> SlotAssignment {
+    fn slot_assignment(&self, hours: &Hours) -> SlotAssignment {
         match (self.start, self.period) {
             (Some(start), Some(period)) => SlotAssignment::At { start, period },
             (Some(start), None) => SlotAssignment::at(start, hours, self.date),
@@ -281,13 +279,13 @@ impl BookingRow {
         }
     }
 
-    /// The booking as the rules see it; none where its service has no sound id.
+    /// The booking as the rules need it; none if the id of its service is invalid.
     fn booking(&self, by_enum: &HashMap<&str, &ServiceId>, hours: &Hours) -> Option<Booking> {
         let service = match by_enum.get(self.service.as_str()) {
             Some(id) => (*id).clone(),
             None => ServiceId::parse(self.service.as_str()).ok()?,
         };
-        let placement = self.placement(hours);
+        let placement = self.slot_assignment(hours);
         Some(Booking {
             subject: SubjectId::from_bytes(*self.subject.as_bytes()),
             service,
@@ -312,7 +310,7 @@ struct ClosureJson {
     created_by: String,
 }
 
-/// Puts the rows of all days together; none where a row has no sound service.
+/// Assembles the days; none if a row's service is invalid.
 fn sheets(
     from: NaiveDate,
     to: NaiveDate,

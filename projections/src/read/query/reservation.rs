@@ -1,4 +1,4 @@
-//! Reservations: one by id, a patient's latest, and the staff's list. Both views answer in one shape.
+//! Reservations: one by id, a patient's latest, and the staff's list. Both views return the same shape.
 
 mod list;
 mod review;
@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::lanes::Query;
+use super::pipelined_pool::Query;
 use super::{Queries, QueryResult, position, position_of, with_position};
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
@@ -19,16 +19,15 @@ pub use list::list_in;
 pub use list::{ListFilter, Page};
 pub use review::Unread;
 
-/// A reservation as a view shows it. What only the other view knows is none.
+/// A reservation as a view shows it. Fields that only the other view has are none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct Reservation {
-    /// Its id.
     pub id: String,
     /// The patient's name, or [`crate::ERASED`].
     pub patient_name: String,
     /// The phone number as it was typed, or [`crate::ERASED`].
     pub phone: String,
-    /// The e-mail address.
     pub email: Option<String>,
     /// The date of birth; none once forgotten.
     pub birth_date: Option<NaiveDate>,
@@ -36,17 +35,16 @@ pub struct Reservation {
     pub gender: Option<String>,
     /// `FIRST_VISIT` or `FOLLOW_UP`; none once forgotten.
     pub treatment_type: Option<String>,
-    /// Its day.
     pub preferred_date: NaiveDate,
-    /// Its time as text: what was typed, else a time, 오전 or 오후.
+    /// Its time as text: the original text, or else a time, 오전 or 오후.
     pub preferred_time: String,
-    /// The half of the day, where the dynamic view knows it.
+    /// The half of the day, in the dynamic view.
     pub period: Option<String>,
-    /// Start of its slot, `HH:MM`, where the dynamic view knows it.
+    /// Start of its slot, `HH:MM`, in the dynamic view.
     pub time_slot_start: Option<String>,
-    /// End of its slot, `HH:MM`, where the dynamic view knows it.
+    /// End of its slot, `HH:MM`, in the dynamic view.
     pub time_slot_end: Option<String>,
-    /// The enum value of its service, where it has one.
+    /// The enum value of its service, if it has one.
     pub service: Option<LegacyService>,
     /// Id of its service.
     pub service_id: Option<String>,
@@ -54,15 +52,12 @@ pub struct Reservation {
     pub service_code: Option<String>,
     /// Name of its service.
     pub service_name: Option<String>,
-    /// Minutes it takes up: treatment and clearing up.
+    /// Minutes of treatment and buffer.
     pub estimated_duration: i32,
-    /// Where it stands.
     pub status: Status,
-    /// The patient's notes.
     pub notes: Option<String>,
-    /// The staff's note.
     pub admin_notes: Option<String>,
-    /// When it was made, UTC.
+    /// When it was created, UTC.
     pub created_at: NaiveDateTime,
     /// When it last changed, UTC.
     pub updated_at: NaiveDateTime,
@@ -70,19 +65,20 @@ pub struct Reservation {
     pub status_changed_at: NaiveDateTime,
     /// Who last changed its status.
     pub status_changed_by: Option<String>,
-    /// Number of events that made it what it is; the same in both views.
+    /// Number of its events; the same in both views.
     pub version: u32,
-    /// Whose it is.
+    /// The patient.
     #[serde(skip)]
     pub subject: SubjectId,
-    /// Whether a rule of the clinic's own sent its time to review though the text says one; the dynamic view has no time then.
+    /// Whether a clinic-specific rule sent its time to review although the text names one. The dynamic view has no time
+    /// then.
     #[serde(skip)]
     pub is_text_overruled: bool,
 }
 
-/// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own
-/// are also at hand as `r`. What is known of the service by its own row is one array of id, code, name and, from the dynamic
-/// view, the enum value: one value out of a sub-select is had for less than several by a join.
+/// The same columns from either view, with a time by a clinic-specific rule represented alike. The reservation's own
+/// columns are also available as `r`. The service is one array of id, code, name and, in the dynamic view, enum value:
+/// one value from a subquery is cheaper than several from a join.
 const fn selection(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
@@ -117,13 +113,13 @@ const fn selection(model: ReadModel) -> &'static str {
     }
 }
 
-/// The reservations of a condition, and where there is none the position alone.
+/// The reservations that match a condition; only the position if there are none.
 fn select(generation: Generation, condition: &str) -> String {
     let rows = format!("SELECT {} {condition}", selection(generation.model));
     with_position(generation, &rows.replace("{schema}", &generation.schema()))
 }
 
-/// The most frequent of all queries is cheapest without a join: a row that is there has room for the position.
+/// The most frequent query. It is cheapest without a join: the reservation's row also carries the position.
 const BY_ID: Query = Query {
     name: "reservation_by_id",
     text: |generation| {
@@ -133,7 +129,7 @@ const BY_ID: Query = Query {
     },
 };
 
-/// The same for an id that is nobody's: to say that at a position takes the checkpoint's row.
+/// The same for an unknown id. The position then comes from the checkpoint's row.
 const BY_ID_IF_ANY: Query =
     Query { name: "reservation_by_id_if_any", text: |generation| select(generation, "WHERE r.id = $1") };
 
@@ -153,15 +149,15 @@ impl Queries {
         generation: Generation,
         id: &ReservationId,
     ) -> Result<QueryResult<Option<Reservation>>, ViewError> {
-        let mut rows = self.lanes.ask(&BY_ID, generation, &[&id.as_str()]).await?;
+        let mut rows = self.connections.ask(&BY_ID, generation, &[&id.as_str()]).await?;
         if rows.is_empty() {
-            rows = self.lanes.ask(&BY_ID_IF_ANY, generation, &[&id.as_str()]).await?;
+            rows = self.connections.ask(&BY_ID_IF_ANY, generation, &[&id.as_str()]).await?;
         }
         let reservations = answer(&rows, generation)?;
         Ok(reservations.map(|mut found| found.pop()))
     }
 
-    /// A patient's latest reservations that were made since a time, newest first.
+    /// A patient's latest reservations created since a time, newest first.
     pub async fn reservations_of(
         &self,
         generation: Generation,
@@ -170,12 +166,12 @@ impl Queries {
         most: i64,
     ) -> Result<QueryResult<Vec<Reservation>>, ViewError> {
         let subject = Uuid::from_bytes(*subject.as_bytes());
-        let rows = self.lanes.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
+        let rows = self.connections.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
         answer(&rows, generation)
     }
 }
 
-/// The reservations of some ids, in their order, in a snapshot.
+/// Reservations by ids, ordered by id, in a snapshot.
 pub async fn by_ids_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
@@ -186,7 +182,7 @@ pub async fn by_ids_in(
     Ok(answer(&snapshot.query(&statement, &[&ids]).await?, generation)?.value)
 }
 
-/// A patient's latest reservations in a snapshot, as [`Queries::reservations_of`] gives them.
+/// The same in a snapshot; see [`Queries::reservations_of`].
 pub async fn of_subject_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
@@ -203,7 +199,7 @@ fn answer(rows: &[Row], generation: Generation) -> Result<QueryResult<Vec<Reserv
     let position = position(rows, generation)?;
     let mut value = Vec::with_capacity(rows.len());
     for row in rows {
-        // The join gives one row of nulls where there is no reservation.
+        // The join returns one row of nulls if there is no reservation.
         if row.try_get::<_, Option<&str>>(1)?.is_some() {
             value.push(reservation(row, generation)?);
         }

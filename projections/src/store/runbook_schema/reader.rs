@@ -1,7 +1,8 @@
-//! The role `daybook_runbook`: whoever logs in as it finds the runbook's tables, reads them, and reaches nothing else.
+//! The role `daybook_runbook`, which can log in and read the runbook's tables and nothing else.
 //!
-//! A role belongs to the whole server, which several databases may share, so whatever is set and granted holds in this
-//! database alone. Nothing here may give it a password, or end because it cannot be made: an administrator can do that.
+//! A role belongs to the whole server, which several databases may share, so all settings and grants are limited to
+//! this database. Nothing here may set a password, or fail because the role cannot be created: an administrator can do
+//! that.
 
 use deadpool_postgres::{GenericClient, Pool, Transaction};
 use tokio_postgres::error::SqlState;
@@ -9,23 +10,23 @@ use tokio_postgres::error::SqlState;
 use super::SCHEMA;
 use crate::control::error::{ViewError, describe};
 
-/// Its name.
+/// The role's name.
 pub const ROLE: &str = "daybook_runbook";
 
-/// What is set for it in this database. The search path is what lets the runbook's statements name a table plainly.
+/// Its settings in this database. With the search path the runbook's statements need no schema.
 const SETTINGS: [(&str, &str); 2] = [("search_path", SCHEMA), ("default_transaction_read_only", "on")];
 
-/// How often it is tried, where another database's process makes the role at the same moment.
+/// How often creating the role is attempted, because a process of another database may create it at the same moment.
 const TRIES: u32 = 3;
 
-/// The role as it stands.
+/// The present state of the role.
 struct Reader {
-    /// Name of the database, quoted as SQL wants it.
+    /// Name of the database, quoted for SQL.
     database: String,
     exists: bool,
-    /// Whether this user may make and change roles.
+    /// Whether this user may create and change roles.
     is_ours_to_make: bool,
-    /// What is set in this database, such as `search_path=runbook`.
+    /// The role's settings in this database, such as `search_path=runbook`.
     settings: Vec<String>,
 }
 
@@ -47,7 +48,7 @@ impl Reader {
         })
     }
 
-    /// The statements that make it what it has to be; none where it is.
+    /// The statements that complete the role; none if it is complete.
     fn missing(&self) -> Vec<String> {
         let create = (!self.exists).then(|| format!("CREATE ROLE {ROLE} LOGIN"));
         let unset = |(name, value): &(&str, &str)| !self.settings.contains(&format!("{name}={value}"));
@@ -57,14 +58,14 @@ impl Reader {
     }
 }
 
-/// Makes the role where it is missing. Where this user may not, the log says what an administrator would run.
+/// Creates the role if it is missing. If this user may not, the log shows what an administrator can run.
 pub(super) async fn ensure(pool: &Pool) {
     for left in (0..TRIES).rev() {
         match make(pool).await {
             Ok(()) => return,
             Err(_) if left > 0 => {}
             Err(error) => {
-                tracing::info!(error = %describe(&error), "the role {ROLE} could not be made");
+                tracing::info!(error = %describe(&error), "the role {ROLE} could not be created");
             }
         }
     }
@@ -75,14 +76,14 @@ async fn make(pool: &Pool) -> Result<(), ViewError> {
     let reader = Reader::find(&client).await?;
     let missing = reader.missing();
     if !reader.is_ours_to_make {
-        tell(&missing);
+        log_missing(&missing);
         return Ok(());
     }
     for statement in &missing {
         match client.batch_execute(statement).await {
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => {}
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                tell(&missing);
+                log_missing(&missing);
                 return Ok(());
             }
             outcome => outcome?,
@@ -91,8 +92,8 @@ async fn make(pool: &Pool) -> Result<(), ViewError> {
     Ok(())
 }
 
-/// Says what an administrator would run. The next promotion or start grants the rest.
-fn tell(missing: &[String]) {
+/// Logs what an administrator can run. The next promotion or start grants the rest.
+fn log_missing(missing: &[String]) {
     if !missing.is_empty() {
         let run = missing.join("; ");
         tracing::info!(
@@ -102,7 +103,7 @@ fn tell(missing: &[String]) {
     }
 }
 
-/// Lets the role read what the schema holds now, where there is the role.
+/// Grants the role access to the present contents of the schema, if the role exists.
 pub(super) async fn grant(transaction: &Transaction<'_>) -> Result<(), ViewError> {
     let exists = "SELECT FROM pg_roles WHERE rolname = $1";
     if transaction.query_opt(exists, &[&ROLE]).await?.is_some() {
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_all_that_is_said_and_holds_in_this_database_alone() {
+    fn only_missing_settings_are_listed_and_only_for_this_database() {
         let set = |what: &str| format!(r#"ALTER ROLE daybook_runbook IN DATABASE "the clinic" SET {what}"#);
         let (path, read_only) = (set("search_path = runbook"), set("default_transaction_read_only = on"));
         let create = "CREATE ROLE daybook_runbook LOGIN".to_owned();

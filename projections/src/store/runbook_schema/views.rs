@@ -1,8 +1,8 @@
-//! The schema `runbook`: the tables that the runbook's SELECTs name, as views over the generations that serve.
+//! The views in the schema `runbook`: the tables that the runbook's queries name, over the live generations.
 //!
-//! While the legacy view serves, a reservation shows its old and its new fields side by side; without it the old ones are
-//! gone, and `service_reservation_limits` with them. Every column has its own name, and that name in lower case, which is
-//! what PostgreSQL makes of a name that is not quoted.
+//! While the legacy view is live, a reservation shows its old and its new fields side by side. Without it the old
+//! fields and `service_reservation_limits` are gone. Every column also appears in lower case, because PostgreSQL folds
+//! names that are not quoted.
 
 use std::fmt::Write as _;
 
@@ -14,20 +14,20 @@ use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::control::{generation, locks};
 
-/// What the schema may hold.
+/// The views that the schema may contain.
 const VIEWS: [&str; 4] = ["reservations", "services", "clinic_time_slots", "service_reservation_limits"];
 
-/// Columns of reservations that are Daybook's own: the old team knows nothing of them.
+/// Columns of reservations that the old system did not have.
 const OWN: [&str; 2] = ["subject", "version"];
 
 /// Columns of reservations that only the legacy view has.
 pub const OLD_COLUMNS: [&str; 2] = ["service", "preferredTime"];
 
-/// Columns that hold a moment in UTC without saying so. Here they say it: whoever compares one with `NOW()` is right in
-/// whatever zone the session has.
+/// Timestamp columns in UTC without a time zone. The views add the zone, so that comparing them with `NOW()` is right
+/// in any session time zone.
 const MOMENTS: [&str; 4] = ["createdAt", "updatedAt", "statusChangedAt", "deletedAt"];
 
-/// A column of a table that has a short name in the statement.
+/// A column of a table alias.
 struct Column {
     table: &'static str,
     name: String,
@@ -50,15 +50,15 @@ impl Column {
     }
 }
 
-/// All columns under their names, then, once more, those that are called otherwise when they are not quoted.
+/// All columns by name, and again in lower case where that differs.
 fn select_list(columns: &[Column]) -> String {
     let named = columns.iter().map(|column| column.shown_as(&column.name));
     let folded = columns.iter().filter_map(Column::in_lower_case);
     named.chain(folded).collect::<Vec<_>>().join(", ")
 }
 
-/// Makes the views anew over what serves, in one transaction: who reads them meanwhile sees the old ones or the new ones.
-/// They are dropped and made, for a view cannot be replaced by one whose columns have other types.
+/// Replaces the views in one transaction: readers see the old ones or the new ones. They are dropped and created,
+/// because a view cannot be replaced by one with other column types.
 pub(super) async fn replace(pool: &Pool) -> Result<(), ViewError> {
     let mut client = pool.get().await?;
     let transaction = client.transaction().await?;
@@ -68,7 +68,7 @@ pub(super) async fn replace(pool: &Pool) -> Result<(), ViewError> {
     );
     transaction.batch_execute(&alone).await?;
     let live = generation::live(&transaction).await?;
-    let of = |model| live.iter().map(|standing| standing.generation).find(|one| one.model == model);
+    let of = |model| live.iter().map(|status| status.generation).find(|one| one.model == model);
     transaction.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {SCHEMA}; {}", drop_views())).await?;
     if let Some(dynamic) = of(ReadModel::Dynamic) {
         let ddl = create_views(&transaction, dynamic, of(ReadModel::Legacy)).await?;
@@ -101,7 +101,7 @@ async fn create_views(
     Ok(ddl)
 }
 
-/// The legacy row joins by its key, so that the planner leaves it out where no old field is asked for.
+/// The legacy row joins by its key, so the planner skips it if no old field is queried.
 async fn reservations(
     transaction: &Transaction<'_>,
     dynamic: Generation,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_in_lower_case_stands_beside_one_that_has_to_be_quoted() {
+    fn a_column_that_needs_quotes_also_appears_in_lower_case() {
         let columns =
             ["id", "serviceId", "createdAt"].map(|name| Column { table: "r", name: name.to_owned() });
         let shown = select_list(&columns);

@@ -121,7 +121,7 @@ async fn view(state: &State, model: ReadModel) -> Check {
 }
 
 fn check_lag(rule: LagRule, lag: Lag) -> Check {
-    let health = rule.judge(&lag);
+    let health = rule.evaluate(&lag);
     let report = LagReport {
         health,
         lag_seconds: lag.seconds,

@@ -200,8 +200,8 @@ impl From<ViewError> for Problem {
             | ViewError::TooManyParked { .. }
             | ViewError::OlderThanDiscard(_)
             | ViewError::NotParked(_)
-            | ViewError::NotHeldUp(_)
-            | ViewError::TakenIn { .. }
+            | ViewError::NotBlocked(_)
+            | ViewError::AlreadyApplied { .. }
             | ViewError::Differs(_)
             | ViewError::Plan => (Code::Internal, None),
         };

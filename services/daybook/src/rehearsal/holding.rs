@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
-use daybook_projections::{Difference, Digest, Generation, Held, Snapshot, Verdict};
+use daybook_projections::{Difference, Digest, Generation, Snapshot, Verdict, ViewSummary};
 use serde::Serialize;
 
 use super::scene::RehearsalEnvironment;
@@ -88,7 +88,7 @@ pub(super) async fn of_one(scene: &RehearsalEnvironment) -> anyhow::Result<Holdi
     let (head, since) = (scene.log.head().await?, Instant::now());
     loop {
         let mut client = scene.pool.get().await?;
-        let held = Snapshot::take(&mut client).await?.look().await?.views;
+        let held = Snapshot::take(&mut client).await?.summarize().await?.views;
         let position = held.iter().map(|view| view.position).min().unwrap_or_default();
         if position >= head {
             let expected = scene.expected();
@@ -111,8 +111,8 @@ pub(super) async fn of_one(scene: &RehearsalEnvironment) -> anyhow::Result<Holdi
     }
 }
 
-impl From<Held> for ViewHolding {
-    fn from(held: Held) -> Self {
+impl From<ViewSummary> for ViewHolding {
+    fn from(held: ViewSummary) -> Self {
         Self { generation: held.generation, reservations: held.reservations, digest: held.digest }
     }
 }

@@ -168,7 +168,7 @@ impl RehearsalEnvironment {
     async fn wait_until_serving(&self, model: ReadModel) -> anyhow::Result<()> {
         let deadline = tokio::time::Instant::now() + SERVING_PATIENCE;
         let mut views = self.router.views().clone();
-        while views.serving().of(model).is_none() {
+        while views.serving().get(model).is_none() {
             if !views.changed(deadline).await {
                 bail!("the {model} view was built again, and does not serve");
             }

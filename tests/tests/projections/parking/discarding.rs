@@ -4,7 +4,7 @@ use daybook_commands::ReservationChange;
 use daybook_domain::catalog::{CatalogCommand, ServiceRetimed};
 use daybook_domain::{Actor, ReadModel, ServiceId};
 use daybook_event_log::Position;
-use daybook_projections::parked::{self, Discard, Mended};
+use daybook_projections::parked::{self, Discard, RetryReport};
 use daybook_projections::{Generation, ViewError};
 use daybook_tests::clinic::{Clinic, desk};
 
@@ -13,7 +13,7 @@ use super::damage::*;
 /// The key of the rebuild lock.
 const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
 
-pub(super) async fn discard(clinic: &Clinic, position: i64) -> Result<Vec<Mended>, ViewError> {
+pub(super) async fn discard(clinic: &Clinic, position: i64) -> Result<Vec<RetryReport>, ViewError> {
     let position = Position::from_parts(position, position).unwrap();
     let discard = Discard { actor: Actor::named("cli:tester"), reason: "nobody can read it".into() };
     parked::discard(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, position, &discard).await
@@ -56,7 +56,7 @@ async fn discarding_applies_waiting_events_and_a_rebuild_omits_the_same_one() {
         let ids = ids(&clinic, model).await;
         assert!(!ids.contains(booked[6].as_str()) && ids.contains(booked[1].as_str()));
     }
-    let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let trial = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
     assert_eq!((trial.failings.failing, trial.failings.waiting), (0, 0), "{trial:?}");
     let client = clinic.database.connect().await.unwrap();
     let sql = "SELECT count(*) FROM control.discarded_events WHERE actor = 'cli:tester' AND reason = 'nobody can read it'";
@@ -110,7 +110,7 @@ async fn neither_a_running_rebuild_nor_a_kept_generation_restores_a_discarded_ev
     let stopped = clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await;
     assert!(matches!(stopped, Err(ViewError::Event { .. })), "{stopped:?}");
     let served = discard(&clinic, unknown).await;
-    assert!(matches!(served, Err(ViewError::TakenIn { .. })), "{served:?}");
+    assert!(matches!(served, Err(ViewError::AlreadyApplied { .. })), "{served:?}");
 
     let client = clinic.database.connect().await.unwrap();
     client.batch_execute("DROP SCHEMA legacy_2 CASCADE; DROP SCHEMA dynamic_2 CASCADE").await.unwrap();
@@ -145,7 +145,7 @@ async fn an_event_applied_by_a_live_view_cannot_be_discarded() {
     assert_eq!((row.generation.as_str(), row.held_up.as_str()), ("dynamic_1", booked.as_str()));
     let refused = discard(&clinic, row.position).await;
     assert!(
-        matches!(&refused, Err(ViewError::TakenIn { generation, .. }) if generation.to_string() == "legacy_1"),
+        matches!(&refused, Err(ViewError::AlreadyApplied { generation, .. }) if generation.to_string() == "legacy_1"),
         "{refused:?}"
     );
     assert_eq!(parked(&clinic).await, found);

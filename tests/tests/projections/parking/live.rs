@@ -7,7 +7,7 @@ use daybook_commands::ReservationChange;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use daybook_event_log::postgres::{PoolSize, create_pool};
-use daybook_projections::parked::{self, Mending};
+use daybook_projections::parked::{self, RetryScope};
 use daybook_projections::{ViewError, generation, leader};
 use daybook_tests::clinic::{Clinic, PATIENCE};
 use tokio::time::Instant;
@@ -71,7 +71,7 @@ async fn a_failing_event_parks_its_reservation_and_no_other() {
     }
     assert_new_leaders_park_nothing_twice(&clinic, engine, &booked, &found).await;
     let refused =
-        parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &Mending::All).await;
+        parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &RetryScope::All).await;
     assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
 }
 

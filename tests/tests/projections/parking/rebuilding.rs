@@ -38,7 +38,7 @@ async fn a_value_refused_by_copy_is_traced_to_its_event() {
     assert_eq!(live(&clinic, ReadModel::Legacy).await, FIRST);
     // The live views have not reached it: they could still apply it.
     let early = discard(&clinic, position).await;
-    assert!(matches!(early, Err(ViewError::TakenIn { .. })), "{early:?}");
+    assert!(matches!(early, Err(ViewError::AlreadyApplied { .. })), "{early:?}");
     let engine = RunningEngine::start(&clinic, "first");
     clinic.wait_for_views().await.unwrap();
     discard(&clinic, position).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_generation_with_parked_events_is_not_promoted() {
     assert!(matches!(refused, ViewError::Parked { generation: FIRST, events: 2 }), "{refused:?}");
     assert!(refused.to_string().contains("daybook projection parked list"), "{refused}");
     let vault = fresh_vault(clinic.pool.clone());
-    let all = daybook_projections::parked::Mending::All;
+    let all = daybook_projections::parked::RetryScope::All;
     daybook_projections::parked::retry(&*clinic.log, &vault, &clinic.pool, &all).await.unwrap();
     let shown = contents(&clinic, live(&clinic, ReadModel::Legacy).await).await;
     clinic.rebuild().promote_again(FIRST, &|_| {}).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_dry_run_lists_every_failing_event_and_counts_those_that_wait() {
             rename(&clinic, *expected.last().unwrap(), "ReservationTeleported").await;
         }
     }
-    let trial = clinic.rebuild().try_out(&ReadModel::ALL, &|_| {}).await.unwrap();
+    let trial = clinic.rebuild().dry_run(&ReadModel::ALL, &|_| {}).await.unwrap();
     let found: Vec<i64> = trial.failings.events.iter().map(|event| event.position.to_parts().0).collect();
     assert_eq!((found, trial.failings.failing, trial.failings.waiting), (expected, 3, 1 + 2 + 2));
     assert!(trial.views.iter().all(|view| view.reservations == 7), "{trial:?}");

@@ -5,7 +5,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, Serv
 use daybook_domain::phone::Phone;
 use daybook_domain::{ReadModel, ServiceId};
 use daybook_projections::BlockingKey;
-use daybook_projections::parked::{self, Mended, Mending};
+use daybook_projections::parked::{self, RetryReport, RetryScope};
 use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -13,7 +13,7 @@ use super::damage::*;
 use crate::history::{TestRng, run_random_steps};
 
 /// Retries as another process does, beside the leader.
-async fn retry(clinic: &Clinic, which: Mending) -> Result<Vec<Mended>, ViewError> {
+async fn retry(clinic: &Clinic, which: RetryScope) -> Result<Vec<RetryReport>, ViewError> {
     parked::retry(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, &which).await
 }
 
@@ -34,17 +34,17 @@ async fn restoring_a_key_or_an_event_type_lets_waiting_events_be_applied() {
         clinic.wait_for_views().await.unwrap();
         assert!(!parked(&clinic).await.is_empty());
         let (rows, views) = (parked(&clinic).await, shown(&clinic).await);
-        let refused = retry(&clinic, Mending::All).await;
+        let refused = retry(&clinic, RetryScope::All).await;
         assert!(matches!(refused, Err(ViewError::Event { .. })), "{refused:?}");
         assert_eq!((parked(&clinic).await, shown(&clinic).await), (rows, views), "nothing must have changed");
 
         key.restore(&clinic).await;
-        let unknown = retry(&clinic, Mending::One(BlockingKey::named("nobody"))).await;
-        assert!(matches!(unknown, Err(ViewError::NotHeldUp(_))), "{unknown:?}");
-        let retried = retry(&clinic, Mending::One(BlockingKey::named(lost.as_str()))).await.unwrap();
+        let unknown = retry(&clinic, RetryScope::One(BlockingKey::named("nobody"))).await;
+        assert!(matches!(unknown, Err(ViewError::NotBlocked(_))), "{unknown:?}");
+        let retried = retry(&clinic, RetryScope::One(BlockingKey::named(lost.as_str()))).await.unwrap();
         assert_eq!(retried.len(), 2, "{retried:?}");
         rename(&clinic, position, &kind).await;
-        let retried = retry(&clinic, Mending::All).await.unwrap();
+        let retried = retry(&clinic, RetryScope::All).await.unwrap();
         assert!(retried.iter().all(|one| one.parked == 0), "{retried:?}");
         assert_eq!(parked(&clinic).await, []);
         change(&clinic, 2, &lost, ReservationChange::Confirm).await;
@@ -99,7 +99,7 @@ async fn a_patient_forgotten_while_parked_stays_forgotten_and_later_bookings_rem
     for (position, kind) in broken.into_iter().zip(&kinds) {
         rename(&clinic, position, kind).await;
     }
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     let client = clinic.database.connect().await.unwrap();
     for schema in ["legacy_1", "dynamic_1"] {
         let sql = format!(
@@ -131,7 +131,7 @@ async fn a_restored_key_does_not_reveal_a_patient_forgotten_meanwhile() {
     clinic.wait_for_views().await.unwrap();
     assert_eq!(positions(&parked(&clinic).await, "dynamic_1"), [position]);
     key.restore(&clinic).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     let shown = format!("{:?}", shown(&clinic).await);
     assert!(shown.contains(first.as_str()) && !shown.contains("비밀"), "{shown}");
     assert_as_rebuilt(&clinic).await;
@@ -169,7 +169,7 @@ async fn a_parked_forgetting_erases_what_it_would_have_erased_in_time() {
     };
     assert_eq!(erased().await, 1, "the forgetting of another patient must not wait");
     rename(&clinic, position, &kind).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     assert_eq!(erased().await, 2);
     assert!(ids(&clinic, ReadModel::Legacy).await.contains(back.as_str()));
     assert_as_rebuilt(&clinic).await;
@@ -220,7 +220,7 @@ async fn a_view_does_not_use_the_catalog_of_the_other_view() {
     );
     assert!(found[0].cause.as_deref().unwrap().contains("SQLSTATE 23514"), "{found:?}");
     client.batch_execute("ALTER TABLE dynamic_1.services DROP CONSTRAINT cheap").await.unwrap();
-    let retried = retry(&clinic, Mending::All).await.unwrap();
+    let retried = retry(&clinic, RetryScope::All).await.unwrap();
     assert_eq!(retried.len(), 1, "{retried:?}");
     assert_eq!((durations().await, parked(&clinic).await), ([45, 45], vec![]));
     let engine = RunningEngine::start(&clinic, "third");
@@ -278,7 +278,7 @@ async fn a_late_service_unblocks_its_bookings_and_the_leader_notices() {
     let verdict = daybook_projections::verify(&*clinic.log, &clinic.vault, &clinic.pool).await.unwrap();
     assert_eq!(verdict.differing, 1, "only the booking that one view lacks may differ: {verdict:?}");
     rename(&clinic, defined, &kind).await;
-    retry(&clinic, Mending::All).await.unwrap();
+    retry(&clinic, RetryScope::All).await.unwrap();
     // The leader has not seen the services that another process added. It must not write the tables without them.
     rename_service("두피와 모발").await;
     clinic.wait_for_views().await.unwrap();

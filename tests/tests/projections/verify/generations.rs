@@ -2,7 +2,7 @@
 
 use daybook_domain::ReadModel;
 use daybook_projections::{
-    Comparison, Generation, GenerationState, Mode, Until, Verdict, ViewError, compare,
+    Comparison, Generation, GenerationState, Mode, PointInTime, Verdict, ViewError, compare,
 };
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -66,7 +66,7 @@ async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() 
     }
     let history = clinic
         .rebuild()
-        .past(&[ReadModel::Dynamic], Until::Position(stays_at), &"then".parse().unwrap(), &|_| {})
+        .past(&[ReadModel::Dynamic], PointInTime::Position(stays_at), &"then".parse().unwrap(), &|_| {})
         .await
         .unwrap();
     let then: Generation = history.generations[0];

@@ -1,7 +1,7 @@
-//! What a typed text was placed as, where the text does not say so itself: the legacy view's column `readAs`.
+//! What a text was assigned as if it does not say so itself: the legacy view's column `readAs`.
 //!
-//! The old system has nothing but the text. A rule of the clinic's own may place a text that no reader of that column
-//! understands, or takes for another time; the text stays as it was typed, and this says what it stands for.
+//! The old system only has the text. A clinic-specific rule may assign a time to a text that readers of that column
+//! cannot read or read differently. The text stays as it was typed, and this column says what it stands for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{ClockTime, Period};
 use serde::{Deserialize, Serialize};
 
-/// Stands in the column for a text that a person has to look at.
+/// The column's value for a text that awaits review.
 const REVIEW: &str = "REVIEW";
 
-/// What a text was placed as. In the column: `HH:MM`, `MORNING`, `AFTERNOON` or `REVIEW`.
+/// What a text was assigned as. In the column: `HH:MM`, `MORNING`, `AFTERNOON` or `REVIEW`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum ReadAs {
@@ -23,17 +23,17 @@ pub(crate) enum ReadAs {
 }
 
 impl ReadAs {
-    /// The same as a placement says.
-    pub(super) const fn of(placement: &SlotAssignment) -> Self {
-        match placement {
+    /// From a slot assignment.
+    pub(super) const fn from_assignment(assignment: &SlotAssignment) -> Self {
+        match assignment {
             SlotAssignment::At { start, .. } => Self::At(*start),
             SlotAssignment::Period(period) => Self::Period(*period),
             SlotAssignment::Review(_) => Self::Review,
         }
     }
 
-    /// The placement; the column does not tell the half of the day of a time, and the old text does not need it.
-    pub(super) const fn placement(self) -> Option<SlotAssignment> {
+    /// The slot assignment. The column lacks the half-day of a time, which the old text does not need.
+    pub(super) const fn slot_assignment(self) -> Option<SlotAssignment> {
         match self {
             Self::At(start) => Some(SlotAssignment::At { start, period: Period::by_clock(start) }),
             Self::Period(period) => Some(SlotAssignment::Period(period)),
@@ -52,7 +52,7 @@ impl fmt::Display for ReadAs {
     }
 }
 
-/// The column holds something else.
+/// The column contains another value.
 #[derive(Debug, thiserror::Error)]
 #[error("the column readAs holds HH:MM, MORNING, AFTERNOON or REVIEW")]
 pub(crate) struct UnknownReading;

@@ -1,6 +1,6 @@
-//! The staff's list: which reservations it shows, a page at a time.
+//! The staff's list of reservations, page by page.
 //!
-//! Its texts are put together from words of ours alone: what staff look for goes by parameter, never into SQL.
+//! The SQL consists of fixed texts only: search terms are parameters.
 
 use chrono::NaiveDate;
 use daybook_domain::{Period, ReadModel, Status};
@@ -14,22 +14,21 @@ use crate::control::ids::Generation;
 use crate::read::query::{Queries, QueryResult, with_position};
 use crate::store::rows;
 
-/// Which reservations the staff's list shows. Each condition that is given narrows it.
+/// The filter of the staff's list. Each condition narrows it.
 #[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct ListFilter {
-    /// Of this day.
     pub date: Option<NaiveDate>,
-    /// Of this status.
     pub status: Option<Status>,
-    /// Of the service of this code.
+    /// The code of the service.
     pub service_code: Option<String>,
-    /// In this half of the day; only the dynamic view knows it.
+    /// The half of the day, which only the dynamic view knows.
     pub period: Option<Period>,
-    /// Whose name or phone number contains this.
+    /// A part of the name or the phone number.
     pub search: Option<String>,
-    /// Rows to pass over.
+    /// Rows to skip.
     pub offset: i64,
-    /// Rows to give, at most.
+    /// Most rows to return.
     pub limit: i64,
 }
 
@@ -43,7 +42,7 @@ pub struct Page<T> {
 }
 
 impl Queries {
-    /// A page of the staff's list, by day and time of making.
+    /// A page of the staff's list, ordered by day and time of creation.
     pub async fn list(
         &self,
         generation: Generation,
@@ -72,7 +71,7 @@ pub async fn list_in(
     Ok(answer(&rows, generation)?.map(|items| Page { items, total }))
 }
 
-/// The condition that a reservation is of the service of a code.
+/// The condition for the code of the service.
 const fn services_of_code(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
@@ -106,7 +105,7 @@ fn conditions(generation: Generation, filter: &ListFilter) -> (String, Vec<Param
             add(r#"r.period = {n}::text::{schema}."Period""#, Box::new(period.as_str()))
         }
         (Some(period), ReadModel::Legacy) => {
-            // The enum view has only the text: what names the half of the day, or a time in it by the clock.
+            // The enum view only has the text: a word for the half-day, or a clock time within it.
             let pattern = match period {
                 Period::Morning => r"(오전|am|a\.m|morning|^\s*(0?[7-9]|1[01])\s*(:|시))",
                 Period::Afternoon => r"(오후|pm|p\.m|afternoon|^\s*(1[2-9]|2[0-3])\s*(:|시))",

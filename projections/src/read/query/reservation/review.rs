@@ -1,4 +1,4 @@
-//! Reservations whose wish was not understood, as the dynamic view has them: it alone knows which have no time.
+//! Reservations whose requested time could not be read. Only the dynamic view knows which have no time.
 
 use chrono::NaiveDate;
 use daybook_domain::Status;
@@ -12,25 +12,23 @@ use crate::control::ids::Generation;
 use crate::projection::change::ERASED;
 use crate::store::rows;
 
-/// A reservation that waits for somebody to say what its wish means.
+/// A reservation whose requested time awaits review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
 pub struct Unread {
-    /// Its id.
     pub id: String,
-    /// Its day.
     pub date: NaiveDate,
     /// Code of its service.
     pub service: String,
-    /// Where it stands.
     pub status: Status,
     /// What the patient wrote, or [`ERASED`].
     pub text: String,
-    /// Why that was not understood.
+    /// Why it could not be read.
     pub reason: Ambiguity,
 }
 
 impl Queries {
-    /// The reservations that await review, on one day or on all, in the order of days and ids; so many at most.
+    /// Reservations that await review on one day or on all days, ordered by day and id.
     pub async fn awaiting_review(
         &self,
         dynamic: Generation,
@@ -49,7 +47,7 @@ impl Queries {
         let position = position(&rows, dynamic)?;
         let mut value = Vec::with_capacity(rows.len());
         for row in &rows {
-            // The join gives one row of nulls where there is no reservation.
+            // The join returns one row of nulls if there is no reservation.
             if row.try_get::<_, Option<&str>>(1)?.is_some() {
                 value.push(unread(row, dynamic)?);
             }
@@ -71,7 +69,7 @@ fn unread(row: &Row, generation: Generation) -> Result<Unread, ViewError> {
     })
 }
 
-/// Why a text is in review. One that is understood by now was not when it came.
+/// Why a text is in review. A text that can be read now could not be read when it arrived.
 fn reason(text: &str) -> Ambiguity {
     if text == ERASED {
         return Ambiguity::Erased;

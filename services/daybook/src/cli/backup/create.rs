@@ -66,7 +66,7 @@ async fn dump(backend: &Backend, folder: &Unfinished) -> anyhow::Result<Database
     let mut client = backend.pool.get().await?;
     let tools = Tools::find(&backend.config, &client).await?;
     let snapshot = Snapshot::take(&mut client).await?;
-    let held = snapshot.look().await?;
+    let held = snapshot.summarize().await?;
     for (content, file) in [(Content::Database, DATABASE_FILE), (Content::History, HISTORY_FILE)] {
         let part = AtomicFile::create(&folder.path().join(file))?;
         tools.dump(content, snapshot.snapshot(), part.out()).await?;

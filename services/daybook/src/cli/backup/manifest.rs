@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use daybook_event_log::Position;
-use daybook_projections::Held;
+use daybook_projections::ViewSummary;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -47,7 +47,7 @@ pub(in crate::cli) struct Manifest {
     /// Version of the rules by which the views were folded.
     pub(in crate::cli) rules_version: u32,
     /// What each view held that served.
-    pub(in crate::cli) views: Vec<Held>,
+    pub(in crate::cli) views: Vec<ViewSummary>,
     /// Its other files.
     pub(in crate::cli) files: Vec<FileSum>,
 }

@@ -8,7 +8,7 @@ use anyhow::ensure;
 use chrono::NaiveDate;
 use clap::Args;
 use daybook_domain::ReservationId;
-use daybook_projections::audit::{Audit, AuditProgress, MAX_PAGES, Repair, Repaired};
+use daybook_projections::audit::{Audit, AuditProgress, MAX_REPORTED_DAYS, Repair, Repaired};
 use daybook_projections::{Auditor, Generation, generation};
 
 use crate::exit::Exit;
@@ -117,9 +117,9 @@ async fn repair_all(
     for audit in &audits {
         let (generation, disagreeing) = (audit.generation, audit.disagreeing);
         ensure!(
-            disagreeing <= MAX_PAGES as u64,
-            "{disagreeing} days of {generation} differ, more than the {MAX_PAGES} that can be repaired one by one. Next: daybook \
-             projection rebuild {}",
+            disagreeing <= MAX_REPORTED_DAYS as u64,
+            "{disagreeing} days of {generation} differ, more than the {MAX_REPORTED_DAYS} that can be repaired one by one. Next: daybook \
+projection rebuild {}",
             generation.model
         );
         wanted.extend(audit.pages.iter().map(|page| (generation, Repair::Day(page.date))));

@@ -6,7 +6,8 @@ use chrono::DateTime;
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
 use daybook_projections::{
-    DEFAULT_MEMORY_BYTES, Failings, KEEP, LEAST_MEMORY_BYTES, Name, Progress, Trial, Until,
+    DEFAULT_MEMORY_BYTES, DryRun, FailingEvents, GenerationName, KEEP, LEAST_MEMORY_BYTES, PointInTime,
+    Progress,
 };
 
 use super::report::{describe, describe_past, show_progress};
@@ -32,10 +33,10 @@ pub(in crate::cli) struct Arguments {
     /// Build a past state of the view beside the live one: up to a position of the log, or a time such as
     /// 2026-11-25T09:00:00Z
     #[arg(long, value_name = "POSITION|TIME", requires = "name", conflicts_with_all = ["dry_run", "keep"], value_parser = until)]
-    until: Option<Until>,
+    until: Option<PointInTime>,
     /// Name of the past generation, such as before_the_flip
     #[arg(long, value_name = "NAME", requires = "until")]
-    name: Option<Name>,
+    name: Option<GenerationName>,
     #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
@@ -72,9 +73,9 @@ fn memory_mib(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a rebuild needs at least {least} MiB"))
 }
 
-fn until(text: &str) -> Result<Until, &'static str> {
-    let position = text.parse().map(Until::Position);
-    let moment = || DateTime::parse_from_rfc3339(text).map(|moment| Until::Instant(moment.to_utc()));
+fn until(text: &str) -> Result<PointInTime, &'static str> {
+    let position = text.parse().map(PointInTime::Position);
+    let moment = || DateTime::parse_from_rfc3339(text).map(|moment| PointInTime::Instant(moment.to_utc()));
     position
         .or_else(|_| moment())
         .map_err(|_| "use a position, or a time with its zone such as 2026-11-25T09:00:00Z")
@@ -82,7 +83,7 @@ fn until(text: &str) -> Result<Until, &'static str> {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     if arguments.dry_run {
-        return try_out(settings, arguments).await;
+        return dry_run(settings, arguments).await;
     }
     if let (Some(until), Some(name)) = (arguments.until, &arguments.name) {
         return build_past(settings, &arguments, until, name).await;
@@ -126,8 +127,8 @@ fn in_use(backend: &Backend, selection: ViewSelection) -> Vec<ReadModel> {
 async fn build_past(
     settings: &Settings,
     arguments: &Arguments,
-    until: Until,
-    name: &Name,
+    until: PointInTime,
+    name: &GenerationName,
 ) -> anyhow::Result<Exit> {
     let models = arguments.selection.models();
     let what = format!(
@@ -148,12 +149,12 @@ async fn build_past(
     Ok(Exit::Done)
 }
 
-async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+async fn dry_run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let trial = with_backend(settings, IfMissing::Refused, async |backend| {
         let progress_bar = ProgressBar::new("events");
         let rebuild = backend.rebuild().within(arguments.memory * MIB);
         Ok(rebuild
-            .try_out(arguments.selection.models(), &|progress| show_progress(&progress_bar, progress))
+            .dry_run(arguments.selection.models(), &|progress| show_progress(&progress_bar, progress))
             .await?)
     })
     .await?;
@@ -161,7 +162,7 @@ async fn try_out(settings: &Settings, arguments: Arguments) -> anyhow::Result<Ex
     Ok(if trial.failings.failing == 0 { Exit::Done } else { Exit::Failed })
 }
 
-fn describe_trial(trial: &Trial) -> String {
+fn describe_trial(trial: &DryRun) -> String {
     let rate = (trial.events as f64 / trial.seconds.max(f64::EPSILON)) as u64;
     let mut text = format!(
         "Nothing was written. {} up to position {} read and folded in {}, {} a second.\n{}\n",
@@ -195,7 +196,7 @@ fn describe_trial(trial: &Trial) -> String {
     text
 }
 
-fn describe_failings(failings: &Failings) -> String {
+fn describe_failings(failings: &FailingEvents) -> String {
     if failings.failing == 0 {
         return "Every event can be applied.".to_owned();
     }
@@ -206,7 +207,7 @@ fn describe_failings(failings: &Failings) -> String {
     )
 }
 
-fn failing_events(failings: &Failings) -> Table {
+fn failing_events(failings: &FailingEvents) -> Table {
     let mut table = Table::new(&[
         ("position", Align::Right),
         ("stream", Align::Left),

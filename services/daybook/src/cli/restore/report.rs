@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::ClinicZone;
 use daybook_event_log::Position;
 use daybook_event_log::portable::{Compared, Difference};
-use daybook_projections::{Digest, Held};
+use daybook_projections::{Digest, ViewSummary};
 use serde::Serialize;
 
 use crate::cli::backup::folder::Backup;
@@ -42,7 +42,7 @@ pub(super) struct VerifyReport {
 pub(super) struct VerifiedView {
     /// What it held when the backup was made.
     #[serde(flatten)]
-    pub(super) held: Held,
+    pub(super) held: ViewSummary,
     /// What was built from the restored log.
     pub(super) restored_reservations: u64,
     pub(super) restored_digest: Digest,

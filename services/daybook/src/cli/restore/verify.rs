@@ -10,7 +10,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::ChecklistItem;
 use daybook_event_log::portable::{Compared, Progress};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Digest, FOLD_VERSION, Held, Name, PastReport, Until};
+use daybook_projections::{Digest, FOLD_VERSION, GenerationName, PastReport, PointInTime, ViewSummary};
 
 use super::report::{VerifiedView, VerifyReport, describe};
 use super::restore_dumps;
@@ -164,8 +164,8 @@ async fn build(
     compared: &Compared,
     progress_bar: &ProgressBar,
 ) -> anyhow::Result<Vec<VerifiedView>> {
-    let name: Name = NAME.parse()?;
-    let mut by_position: BTreeMap<Position, Vec<&Held>> = BTreeMap::new();
+    let name: GenerationName = NAME.parse()?;
+    let mut by_position: BTreeMap<Position, Vec<&ViewSummary>> = BTreeMap::new();
     for held in &backup.manifest.views {
         by_position.entry(held.position).or_default().push(held);
     }
@@ -174,7 +174,7 @@ async fn build(
         let until = place_in(restored, backup, compared, position)?;
         let models: Vec<ReadModel> = held.iter().map(|held| held.generation.model).collect();
         let on_progress = |progress| show_rebuild_progress(progress_bar, progress);
-        let built = restored.rebuild().past(&models, Until::Position(until), &name, &on_progress).await;
+        let built = restored.rebuild().past(&models, PointInTime::Position(until), &name, &on_progress).await;
         views.extend(pair(&held, &built.context("the views could not be built from the restored log")?));
     }
     Ok(views)
@@ -199,9 +199,9 @@ fn place_in(
     Ok(compared.position)
 }
 
-fn pair(held: &[&Held], built: &PastReport) -> Vec<VerifiedView> {
+fn pair(held: &[&ViewSummary], built: &PastReport) -> Vec<VerifiedView> {
     let digests = held.iter().zip(&built.digests);
-    let view = |(held, digest): (&&Held, &Digest)| VerifiedView {
+    let view = |(held, digest): (&&ViewSummary, &Digest)| VerifiedView {
         held: (*held).clone(),
         restored_reservations: built.reservations,
         restored_digest: *digest,

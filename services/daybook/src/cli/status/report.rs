@@ -72,7 +72,7 @@ pub(super) struct KeepingUp {
 impl From<Lag> for KeepingUp {
     fn from(lag: Lag) -> Self {
         Self {
-            health: LagRule::USUAL.judge(&lag),
+            health: LagRule::USUAL.evaluate(&lag),
             lag_seconds: lag.seconds,
             lag_events: lag.events,
             lag_still_seconds: lag.still_seconds,

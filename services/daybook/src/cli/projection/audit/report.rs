@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use daybook_projections::audit::{Audit, Fault, PageFinding, Repaired, RowFinding};
+use daybook_projections::audit::{Audit, DayFinding, Fault, Repaired, RowFinding};
 use serde::Serialize;
 
 use crate::output::{Align, Table, counted};
@@ -66,7 +66,7 @@ fn conclusion(audit: &Audit) -> String {
     )
 }
 
-fn describe_page(page: &PageFinding) -> String {
+fn describe_page(page: &DayFinding) -> String {
     let (stream, in_log, applied) = (&page.stream, page.in_log.total(), page.applied.total());
     let rows = counted(page.differing, "row", "rows");
     let mut text = format!("\n{stream}: {in_log} in the log, {applied} applied; {rows} differ.\n");

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use daybook_event_log::Position;
-use daybook_projections::parked::{self, Discard, Mended};
+use daybook_projections::parked::{self, Discard, RetryReport};
 
 use super::outcome::describe;
 use crate::error::UsageError;
@@ -43,7 +43,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn discard(backend: &Backend, position: Position, reason: String) -> anyhow::Result<Vec<Mended>> {
+async fn discard(backend: &Backend, position: Position, reason: String) -> anyhow::Result<Vec<RetryReport>> {
     let discard = Discard { actor: operator(), reason };
     Ok(parked::discard(&*backend.log, &backend.vault, &backend.pool, position, &discard).await?)
 }

@@ -1,12 +1,12 @@
 //! The outcome of a retry or a discard, for people.
 
-use daybook_projections::parked::Mended;
+use daybook_projections::parked::RetryReport;
 
 use crate::output::counted;
 
 /// One line for each generation.
-pub(super) fn describe(mended: &[Mended]) -> String {
-    let line = |one: &Mended| {
+pub(super) fn describe(mended: &[RetryReport]) -> String {
+    let line = |one: &RetryReport| {
         let left = match one.parked {
             0 => "nothing is parked any more".to_owned(),
             left => format!("{} still parked", counted(left, "event is", "events are")),

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use daybook_projections::BlockingKey;
-use daybook_projections::parked::{self, Mended, Mending};
+use daybook_projections::parked::{self, RetryReport, RetryScope};
 
 use super::outcome::describe;
 use crate::exit::Exit;
@@ -26,17 +26,17 @@ pub(in crate::cli) struct Arguments {
 }
 
 impl Arguments {
-    fn mending(&self) -> Mending {
-        let one = |name: &str| Mending::One(BlockingKey::named(name));
-        self.held_up.as_deref().map_or(Mending::All, one)
+    fn mending(&self) -> RetryScope {
+        let one = |name: &str| RetryScope::One(BlockingKey::named(name));
+        self.held_up.as_deref().map_or(RetryScope::All, one)
     }
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let mending = arguments.mending();
     let what = match &mending {
-        Mending::All => "all parked events".to_owned(),
-        Mending::One(held_up) => format!("the parked events of {held_up}"),
+        RetryScope::All => "all parked events".to_owned(),
+        RetryScope::One(held_up) => format!("the parked events of {held_up}"),
     };
     let what = format!(
         "This applies {what} in the order of the log. The views pause meanwhile. If an event fails again, nothing changes."
@@ -48,6 +48,6 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-async fn retry(backend: &Backend, mending: &Mending) -> anyhow::Result<Vec<Mended>> {
+async fn retry(backend: &Backend, mending: &RetryScope) -> anyhow::Result<Vec<RetryReport>> {
     Ok(parked::retry(&*backend.log, &backend.vault, &backend.pool, mending).await?)
 }

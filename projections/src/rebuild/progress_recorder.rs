@@ -1,7 +1,7 @@
-//! The progress of a rebuild in `control.generations`, where other processes see it: `serve` in its metrics, an operator in
-//! a list.
+//! Records the progress of a rebuild in `control.generations`, where other processes see it: `serve` in its metrics, an
+//! operator in a list.
 //!
-//! It must never fail a rebuild, nor make it wait: what could not be written is written later, or not at all.
+//! It must never fail or delay a rebuild: what cannot be written is written later or not at all.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,26 @@ use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::clock::{Phase, PhaseClock, Progress};
+use super::phase_clock::{Phase, PhaseClock, Progress};
 use crate::control::error::{ViewError, describe};
 use crate::control::generation;
 use crate::control::ids::Generation;
 
-/// Between two writings of one phase, at least.
+/// Shortest pause between two writes within one phase.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Writes the progress of generations until it is dropped.
+/// Records the progress of generations until it is dropped.
 #[derive(Debug)]
-pub(super) struct Record(JoinHandle<()>);
+pub(super) struct ProgressRecorder(JoinHandle<()>);
 
-impl Record {
-    /// Starts to write what a clock tells.
+impl ProgressRecorder {
+    /// Starts recording what a clock reports.
     pub(super) fn start(pool: &Pool, generations: &[Generation], clock: &PhaseClock<'_>) -> Self {
         Self(tokio::spawn(keep(pool.clone(), generations.to_vec(), clock.follow())))
     }
 }
 
-impl Drop for Record {
+impl Drop for ProgressRecorder {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -42,7 +42,7 @@ async fn keep(pool: Pool, generations: Vec<Generation>, mut progress: watch::Rec
             continue;
         }
         if let Err(error) = write(&pool, &generations, known).await {
-            tracing::debug!(error = %describe(&error), "the progress of a rebuild was not written down");
+            tracing::debug!(error = %describe(&error), "the progress of the rebuild could not be recorded");
         }
         written = Some((known.phase, Instant::now()));
     }
@@ -51,7 +51,7 @@ async fn keep(pool: Pool, generations: Vec<Generation>, mut progress: watch::Rec
 async fn write(pool: &Pool, generations: &[Generation], progress: Progress) -> Result<(), ViewError> {
     let client = pool.get().await?;
     for generation in generations {
-        generation::note_progress(&client, *generation, progress.phase.as_str(), progress.events).await?;
+        generation::record_progress(&client, *generation, progress.phase.as_str(), progress.events).await?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The leader's sign of life, once a second: one update of one row, which waits for no disk.
+//! The leader's heartbeat: once a second it updates one row without waiting for the disk.
 //!
-//! It must never run on the session of the batches: it would wait for them, and a long batch would pass for silence.
+//! It must never run on the session of the batches. It would wait for them, and a long batch would look like silence.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use tokio::time::sleep;
 use crate::control::error::ViewError;
 use crate::control::ids::Epoch;
 
-/// Between two beats.
+/// Pause between two heartbeats.
 const BEAT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Beats of one leadership. Its connection is out of the pool, so that no beat waits for one that others use.
+/// The heartbeat of one leadership. Its connection is taken out of the pool, so that no heartbeat waits for a free one.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct Heartbeat {
     client: ClientWrapper,
     epoch: Epoch,
 }
 
-impl Pulse {
-    /// Connects. The first beat was the raising of the epoch.
+impl Heartbeat {
+    /// Connects. Raising the epoch was the first heartbeat.
     pub(crate) async fn open(pool: &Pool, epoch: Epoch) -> Result<Self, ViewError> {
         let client = Object::take(pool.get().await?);
-        // A beat that a crash of the server takes back is of no use anyway: the crash ends the leader's session too.
+        // A crash that loses the last heartbeat does no harm: it also ends the leader's session.
         client.batch_execute("SET synchronous_commit = off").await?;
         Ok(Self { client, epoch })
     }
 
-    /// Beats until that fails: with [`ViewError::Deposed`] once there is another leader.
-    pub(crate) async fn beat_on(&self) -> Result<Infallible, ViewError> {
+    /// Sends heartbeats until one fails. Fails with [`ViewError::Deposed`] if there is another leader.
+    pub(crate) async fn run(&self) -> Result<Infallible, ViewError> {
         let sql = "UPDATE control.leader SET beat_at = clock_timestamp() WHERE epoch = $1";
         let beat = self.client.prepare(sql).await?;
         loop {

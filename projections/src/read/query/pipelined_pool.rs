@@ -1,7 +1,8 @@
-//! Lanes: a few connections that all point queries share, each pipelined, with statements prepared once.
+//! A pool of pipelined connections that all point queries share, with statements prepared once.
 //!
-//! One pipelined connection answers about twice as many lookups as a pool from which each takes one for itself. Each view has
-//! lanes of its own: on one connection answers come in order, and a view that hangs must not hold up the other.
+//! A pipelined connection answers about twice as many lookups as connections that are taken from a pool one by one.
+//! Each view has its own connections: results on one connection arrive in order, and a view that hangs must not delay
+//! the other.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,48 +17,48 @@ use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 
-/// Number of lanes of a view: enough for the cores that a small server has.
+/// Connections per view, enough for the cores of a small server.
 const LANES: usize = 4;
 
-/// Queries that wait on one lane, at most; more wait for a place.
+/// Most queries in flight on one connection; more wait for a permit.
 const MAX_IN_FLIGHT: usize = 512;
 
-/// Statements that a lane keeps prepared. Generations come and go; past this the lane starts afresh.
+/// Prepared statements per connection. Generations come and go; beyond this number the cache is cleared.
 const MAX_STATEMENTS: usize = 256;
 
-/// How often a query is tried again on a new connection when its connection was lost.
+/// How often a query is repeated on a new connection after a lost one.
 const RETRIES: usize = 3;
 
 /// Pause before such a retry.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// A query: its name tells it from others, and its text is made for a generation when it is first used there.
+/// A query. Its name identifies it, and its text is built for a generation on first use.
 pub(super) struct Query {
     pub(super) name: &'static str,
     pub(super) text: fn(Generation) -> String,
 }
 
-/// Threads that have asked so far.
+/// Threads that have queried so far.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// A thread keeps to one lane: a server's worker then drives the connection that it asks on, and no answer has to wake
-    /// another thread, which costs as much as the lookup itself.
+    /// Each thread uses one connection. A server's worker then drives the connection that it queries, and no result has
+    /// to wake another thread, which costs as much as the lookup itself.
     static TURN: usize = THREADS.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Shared connections for point queries.
 #[derive(Debug, Clone)]
-pub(super) struct PipelinedPool(Arc<ByView>);
+pub(super) struct PipelinedPool(Arc<ConnectionsByView>);
 
 #[derive(Debug)]
-struct ByView {
-    legacy: Vec<Lane>,
-    dynamic: Vec<Lane>,
+struct ConnectionsByView {
+    legacy: Vec<PipelinedConnection>,
+    dynamic: Vec<PipelinedConnection>,
 }
 
-impl ByView {
-    fn of(&self, model: ReadModel) -> &[Lane] {
+impl ConnectionsByView {
+    fn get(&self, model: ReadModel) -> &[PipelinedConnection] {
         match model {
             ReadModel::Legacy => &self.legacy,
             ReadModel::Dynamic => &self.dynamic,
@@ -66,7 +67,7 @@ impl ByView {
 }
 
 #[derive(Debug)]
-struct Lane {
+struct PipelinedConnection {
     database: Config,
     connected: RwLock<Option<Arc<Connected>>>,
     connecting: Mutex<()>,
@@ -85,19 +86,19 @@ impl std::fmt::Debug for Connected {
 }
 
 impl PipelinedPool {
-    /// Lanes that connect when they are first used.
+    /// Connections that are opened on first use.
     pub(super) fn new(database: Config) -> Self {
-        let lane = || Lane {
+        let connection = || PipelinedConnection {
             database: database.clone(),
             connected: RwLock::new(None),
             connecting: Mutex::new(()),
             places: Semaphore::new(MAX_IN_FLIGHT),
         };
-        let lanes = || (0..LANES).map(|_| lane()).collect();
-        Self(Arc::new(ByView { legacy: lanes(), dynamic: lanes() }))
+        let connections = || (0..LANES).map(|_| connection()).collect();
+        Self(Arc::new(ConnectionsByView { legacy: connections(), dynamic: connections() }))
     }
 
-    /// Asks. A lost connection is made anew and the query, which only reads, is asked again.
+    /// Runs a query. After a lost connection it reconnects and repeats the query, which only reads.
     pub(super) async fn ask(
         &self,
         query: &Query,
@@ -107,8 +108,8 @@ impl PipelinedPool {
         let mut tries_left = RETRIES;
         loop {
             let turn = TURN.with(|turn| *turn);
-            let Some(lane) = self.0.of(generation.model).get(turn % LANES) else { continue };
-            match lane.ask(query, generation, parameters).await {
+            let Some(connection) = self.0.get(generation.model).get(turn % LANES) else { continue };
+            match connection.ask(query, generation, parameters).await {
                 Err(error) if tries_left > 0 && error.is_lost_connection() => {
                     tries_left -= 1;
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -119,7 +120,7 @@ impl PipelinedPool {
     }
 }
 
-impl Lane {
+impl PipelinedConnection {
     async fn ask(
         &self,
         query: &Query,
@@ -147,7 +148,7 @@ impl Lane {
             return Ok(connected);
         }
         let (client, connection) = self.database.connect(NoTls).await?;
-        // It ends with the client; what was lost is seen by whoever asks next.
+        // It ends with the client; a lost connection is noticed by the next query.
         tokio::spawn(connection);
         let connected = Arc::new(Connected { client, statements: RwLock::new(HashMap::new()) });
         *self.connected.write().unwrap_or_else(PoisonError::into_inner) = Some(connected.clone());

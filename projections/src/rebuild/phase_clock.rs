@@ -1,6 +1,6 @@
-//! What a rebuild is doing, how far it is, and how long each phase took.
+//! The phase and progress of a rebuild, and the duration of each phase.
 //!
-//! It must never hold a rebuild up: whoever listens is told, and nobody waits for anybody.
+//! It must never delay a rebuild: listeners are called, and nobody waits for anybody.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,24 +8,24 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// What a rebuild is doing.
+/// The phase of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Reading the log and gathering what happened.
+    /// Reading the log into histories.
     Reading,
     /// Copying rows.
     Loading,
-    /// Making keys and indexes.
+    /// Creating keys and indexes.
     Indexing,
-    /// Taking in what was appended meanwhile.
+    /// Applying the events that were appended meanwhile.
     CatchingUp,
     /// Comparing and promoting.
     Promoting,
 }
 
 impl Phase {
-    /// As reports and `control.generations` hold it.
+    /// The value in reports and in `control.generations`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reading => "reading",
@@ -37,23 +37,23 @@ impl Phase {
     }
 }
 
-/// How far a rebuild has come.
+/// The progress of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// What it is doing.
+    /// The phase.
     pub phase: Phase,
     /// Events read, each counted once.
     pub events: u64,
-    /// How much of what is to be read that is, from 0 to 1, over all passes that are known of.
+    /// The fraction of the reading that is done, from 0 to 1, over all passes known so far.
     pub read_fraction: f64,
-    /// Number of the present pass over the log, from 1, and how many there are as far as is known.
+    /// The present pass over the log, from 1, and the number of passes known so far.
     pub pass: (usize, usize),
 }
 
-/// Whoever is told how far a rebuild is.
+/// Receives the progress of a rebuild.
 pub type Listener<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
-/// Tells phases, and how long each took.
+/// Reports phases and measures them.
 pub(super) struct PhaseClock<'a> {
     listener: Listener<'a>,
     record: watch::Sender<Option<Progress>>,
@@ -78,35 +78,35 @@ impl<'a> PhaseClock<'a> {
         }
     }
 
-    /// The progress, for whoever looks from time to time.
+    /// The progress, for observers that poll.
     pub(super) fn follow(&self) -> watch::Receiver<Option<Progress>> {
         self.record.subscribe()
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
+    pub(super) fn start(&mut self, phase: Phase) {
         self.close();
         self.current = Some((phase, Instant::now()));
-        self.tell();
+        self.report();
     }
 
-    /// A pass begins, after so many and with so many to come.
+    /// Begins a pass, given the numbers of passes done and still to come.
     pub(super) fn begin_pass(&mut self, done: usize, to_come: usize) {
         self.pass = (done + 1, done + 1 + to_come);
-        self.tell();
+        self.report();
     }
 
-    /// So many events were read, which is so much of the present pass.
+    /// Counts events that were read; `fraction` is the progress of the present pass.
     pub(super) fn read(&mut self, events: u64, fraction: f64) {
         let (pass, passes) = self.pass;
-        // Later passes read again what the first one has read.
+        // Later passes read the same events again.
         if pass == 1 {
             self.events += events;
         }
         self.read_fraction = ((pass - 1) as f64 + fraction) / passes as f64;
-        self.tell();
+        self.report();
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         let Some((phase, _)) = self.current else { return };
         let Self { events, read_fraction, pass, .. } = *self;
         let progress = Progress { phase, events, read_fraction, pass };

@@ -1,4 +1,4 @@
-//! The tables of parked and discarded events. Causes are written as they are given; they hold no word of an event.
+//! The tables of parked and discarded events. Causes are stored as given; they contain nothing of an event.
 
 use daybook_domain::ReadModel;
 use daybook_event_log::{Position, RecordedEvent, Revision, StreamName};
@@ -7,33 +7,29 @@ use tokio_postgres::Row;
 
 use super::{BlockedGroup, Discard, ParkedEvent};
 use crate::control::error::{ViewError, describe};
-use crate::control::ids::{BlockingKey, Generation, GenerationState, LeftOut, Place};
+use crate::control::generation::read_position;
+use crate::control::ids::{BlockingKey, EventPlace, Generation, GenerationState, SkippedPositions};
 use crate::projection::blocked_keys::BlockedKeys;
 
-/// Columns as [`read`] takes them.
+/// The columns that [`read`] expects.
 const COLUMNS: &str =
     "p.model, p.number, p.commit_position, p.prepare_position, p.stream, p.revision, p.kind, p.held_up,
     p.cause, p.parked_at";
 
-fn odd(what: &'static str) -> ViewError {
+fn unknown(what: &'static str) -> ViewError {
     ViewError::Control { what }
-}
-
-fn read_position(row: &Row) -> Result<Position, ViewError> {
-    Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?)
-        .map_err(|_| odd("a position"))
 }
 
 fn read(row: &Row) -> Result<ParkedEvent, ViewError> {
     let model: &str = row.try_get("model")?;
-    let model: ReadModel = model.parse().map_err(|_| odd("a model"))?;
+    let model: ReadModel = model.parse().map_err(|_| unknown("a model"))?;
     let stream: Box<str> = row.try_get("stream")?;
     let revision: i64 = row.try_get("revision")?;
     Ok(ParkedEvent {
         generation: Generation { model, number: row.try_get("number")? },
         position: read_position(row)?,
-        stream: StreamName::parse(stream).map_err(|_| odd("a stream"))?,
-        revision: Revision::try_from(revision).map_err(|_| odd("a revision"))?,
+        stream: StreamName::parse(stream).map_err(|_| unknown("a stream"))?,
+        revision: Revision::try_from(revision).map_err(|_| unknown("a revision"))?,
         kind: row.try_get("kind")?,
         held_up: BlockingKey::named(row.try_get::<_, Box<str>>("held_up")?),
         cause: row.try_get("cause")?,
@@ -41,7 +37,7 @@ fn read(row: &Row) -> Result<ParkedEvent, ViewError> {
     })
 }
 
-/// What is held up, by generation, each with its first event.
+/// The blocking keys of all generations, each with its first event.
 pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, ViewError> {
     let sql = format!(
         "SELECT DISTINCT ON (p.model, p.number, p.held_up) {COLUMNS}, g.state,
@@ -52,7 +48,7 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, View
     let rows = client.query(&sql, &[]).await?;
     rows.iter()
         .map(|row| {
-            let state = GenerationState::parse(row.try_get("state")?).ok_or(odd("a state"))?;
+            let state = GenerationState::parse(row.try_get("state")?).ok_or(unknown("a state"))?;
             let waiting: i64 = row.try_get("waiting")?;
             Ok(BlockedGroup { first: read(row)?, state, waiting: waiting.unsigned_abs() })
         })
@@ -60,7 +56,7 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, View
 }
 
 /// All parked events of a generation, in the order of the log.
-pub(super) async fn of(
+pub(super) async fn parked_in(
     client: &impl GenericClient,
     generation: Generation,
 ) -> Result<Vec<ParkedEvent>, ViewError> {
@@ -73,7 +69,7 @@ pub(super) async fn of(
 }
 
 /// The parked event at a position, of each generation that has it.
-pub(super) async fn at(
+pub(super) async fn find_at(
     client: &impl GenericClient,
     position: Position,
 ) -> Result<Vec<ParkedEvent>, ViewError> {
@@ -86,25 +82,25 @@ pub(super) async fn at(
     rows.iter().map(read).collect()
 }
 
-/// What is held up in a generation. All of it is earlier than what comes next.
-pub(crate) async fn held(
+/// The blocked keys of a generation. All blocking events precede the next batch.
+pub(crate) async fn blocked(
     client: &impl GenericClient,
     generation: Generation,
 ) -> Result<BlockedKeys, ViewError> {
     let sql = "SELECT DISTINCT held_up FROM control.parked_events WHERE model = $1 AND number = $2";
     let rows = client.query(sql, &[&generation.model.as_str(), &generation.number]).await?;
-    let mut held = BlockedKeys::default();
+    let mut blocked = BlockedKeys::default();
     for row in &rows {
-        held.enter(BlockingKey::named(row.try_get::<_, Box<str>>(0)?), Position::START);
+        blocked.insert(BlockingKey::named(row.try_get::<_, Box<str>>(0)?), Position::START);
     }
-    Ok(held)
+    Ok(blocked)
 }
 
-/// What a generation has gone on without so far, apart from what is on the pages: of those it knows no more than their rows.
-pub(crate) async fn left_out(
+/// Positions that a generation has left out so far, except on day schedules, whose state is in their rows.
+pub(crate) async fn skipped(
     client: &impl GenericClient,
     generation: Generation,
-) -> Result<LeftOut, ViewError> {
+) -> Result<SkippedPositions, ViewError> {
     let sql = "SELECT commit_position, prepare_position FROM control.parked_events
                WHERE model = $1 AND number = $2 AND stream NOT LIKE 'daybook-%'
                UNION SELECT commit_position, prepare_position FROM control.discarded_events";
@@ -112,30 +108,30 @@ pub(crate) async fn left_out(
     rows.iter().map(read_position).collect()
 }
 
-/// What every generation leaves out.
-pub(crate) async fn discarded(client: &impl GenericClient) -> Result<LeftOut, ViewError> {
+/// Positions of discarded events.
+pub(crate) async fn discarded(client: &impl GenericClient) -> Result<SkippedPositions, ViewError> {
     let rows =
         client.query("SELECT commit_position, prepare_position FROM control.discarded_events", &[]).await?;
     rows.iter().map(read_position).collect()
 }
 
-/// The same by stream, which an exported log has too.
-pub(crate) async fn discarded_places(client: &impl GenericClient) -> Result<Vec<Place>, ViewError> {
+/// Places of discarded events, which are valid in an exported log too.
+pub(crate) async fn list_discarded(client: &impl GenericClient) -> Result<Vec<EventPlace>, ViewError> {
     let sql =
         "SELECT stream, revision FROM control.discarded_events ORDER BY commit_position, prepare_position";
     let rows = client.query(sql, &[]).await?;
     let place = |row: &Row| {
-        Ok(Place {
-            stream: StreamName::parse(row.try_get::<_, Box<str>>(0)?).map_err(|_| odd("a stream"))?,
-            revision: Revision::try_from(row.try_get::<_, i64>(1)?).map_err(|_| odd("a revision"))?,
+        Ok(EventPlace {
+            stream: StreamName::parse(row.try_get::<_, Box<str>>(0)?).map_err(|_| unknown("a stream"))?,
+            revision: Revision::try_from(row.try_get::<_, i64>(1)?).map_err(|_| unknown("a revision"))?,
         })
     };
     rows.iter().map(place).collect()
 }
 
-/// An event that is to be parked.
+/// An event to park.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct ParkingEntry {
     pub(super) position: Position,
     pub(super) stream: StreamName,
     pub(super) revision: Revision,
@@ -144,7 +140,7 @@ pub(crate) struct Entry {
     pub(super) cause: Option<String>,
 }
 
-impl Entry {
+impl ParkingEntry {
     pub(super) fn new(recorded: &RecordedEvent, held_up: BlockingKey, cause: Option<String>) -> Self {
         let RecordedEvent { position, stream, revision, event_type: kind, .. } = recorded;
         let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
@@ -152,11 +148,11 @@ impl Entry {
     }
 }
 
-/// Parks events. One that is parked already is entered with what is now known of it.
+/// Parks events. An event that is already parked gets the new cause.
 pub(super) async fn park(
     client: &impl GenericClient,
     generation: Generation,
-    entries: &[Entry],
+    entries: &[ParkingEntry],
 ) -> Result<(), ViewError> {
     let (mut commits, mut prepares, mut streams, mut revisions) = (vec![], vec![], vec![], vec![]);
     let (mut kinds, mut held_up, mut causes) = (vec![], vec![], vec![]);
@@ -195,20 +191,21 @@ pub(super) async fn park(
     Ok(())
 }
 
-/// Takes events out of what is parked.
+/// Deletes parked events.
 pub(super) async fn release(
     client: &impl GenericClient,
     generation: Generation,
     positions: &[Position],
 ) -> Result<(), ViewError> {
-    let (commits, prepares): (Vec<i64>, Vec<i64>) = positions.iter().map(|at| at.to_parts()).unzip();
+    let (commits, prepares): (Vec<i64>, Vec<i64>) =
+        positions.iter().map(|find_at| find_at.to_parts()).unzip();
     let sql = "DELETE FROM control.parked_events p USING unnest($3::bigint[], $4::bigint[]) AS gone (c, p)
                WHERE p.model = $1 AND p.number = $2 AND p.commit_position = gone.c AND p.prepare_position = gone.p";
     client.execute(sql, &[&generation.model.as_str(), &generation.number, &commits, &prepares]).await?;
     Ok(())
 }
 
-/// Counts a generation's parked events beside its checkpoint, and gives their number.
+/// Updates the number of parked events beside the checkpoint and returns it.
 pub(super) async fn count(client: &impl GenericClient, generation: Generation) -> Result<u64, ViewError> {
     let sql = "UPDATE control.checkpoints SET parked =
                    (SELECT count(*) FROM control.parked_events WHERE model = $1 AND number = $2)
@@ -217,15 +214,15 @@ pub(super) async fn count(client: &impl GenericClient, generation: Generation) -
     Ok(u64::from(row.try_get::<_, i32>(0)?.unsigned_abs()))
 }
 
-/// Notes at which event the building of a generation stopped, until its remains are cleared: only such events, and parked
-/// ones, may be discarded.
-pub(crate) async fn note_stop(
+/// Records the event at which a rebuild stopped until its remains are dropped. Only such events and parked ones can be
+/// discarded.
+pub(crate) async fn record_failure(
     client: &impl GenericClient,
     generation: Generation,
     stop: &ViewError,
 ) -> Result<(), ViewError> {
     let ViewError::Event { position, stream, revision, kind, source } = stop else { return Ok(()) };
-    let entry = Entry {
+    let entry = ParkingEntry {
         position: *position,
         stream: stream.clone(),
         revision: *revision,
@@ -238,8 +235,8 @@ pub(crate) async fn note_stop(
     Ok(())
 }
 
-/// Enters that an event is left out, with who decided so and why.
-pub(super) async fn enter_discard(
+/// Records a discarded event with the decision.
+pub(super) async fn insert_discard(
     client: &impl GenericClient,
     event: &ParkedEvent,
     discard: &Discard,

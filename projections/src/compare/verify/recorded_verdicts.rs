@@ -1,6 +1,6 @@
-//! Full comparisons of both views as they are written down, in `control.verdicts`, and the last one of two generations.
+//! Full comparisons of both views as recorded in `control.verdicts`, and the latest of two generations.
 //!
-//! They hold numbers and digests, never what a reservation says.
+//! They contain numbers and digests, never reservation data.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,29 @@ use uuid::Uuid;
 use super::declared::Declared;
 use super::verdict::Verdict;
 use crate::control::error::ViewError;
+use crate::control::generation::read_position;
 use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
 
-/// A full comparison as it was written down.
+/// A recorded full comparison.
 #[derive(Debug, Clone, Copy)]
-pub struct Written {
-    /// Seconds since then, by the clock of the database, which also wrote down when it was.
+pub struct RecordedVerdict {
+    /// Its age in seconds, by the database's clock, which also recorded the time.
     pub age_seconds: f64,
-    /// Where both views stood.
+    /// The position of both views.
     pub position: Position,
     /// Reservations of the dynamic view.
     pub reservations: i64,
-    /// Version of the rules by which rows were reduced.
+    /// The fold version.
     pub rules_version: i32,
     /// Reservations that differ.
     pub differing: i64,
-    /// Days that differ, or whose kept digest was wrong.
+    /// Days that differ or whose stored digest was wrong.
     pub wrong_days: i64,
 }
 
-/// Writes a verdict down, where it is one on both views. Those that are older than a year go.
-pub(super) async fn note(client: &impl GenericClient, verdict: &Verdict) -> Result<(), ViewError> {
+/// Records a verdict if it compares both views, and deletes those older than a year.
+pub(super) async fn insert(client: &impl GenericClient, verdict: &Verdict) -> Result<(), ViewError> {
     let of = |model| verdict.generations.iter().find(|one| one.model == model);
     let (Some(legacy), Some(dynamic)) = (of(ReadModel::Legacy), of(ReadModel::Dynamic)) else {
         return Ok(());
@@ -88,18 +89,17 @@ const LAST: &str = "
            dynamic_rows, rules_version, differing, differing_days + wrong_digests AS wrong_days
     FROM control.verdicts WHERE legacy = $1 AND dynamic = $2 ORDER BY made_at DESC LIMIT 1";
 
-/// The last full comparison of two generations, the legacy view's first.
+/// The latest full comparison of two generations, the legacy one first.
 pub async fn last(
     client: &impl GenericClient,
     [legacy, dynamic]: [Generation; 2],
-) -> Result<Option<Written>, ViewError> {
+) -> Result<Option<RecordedVerdict>, ViewError> {
     let Some(row) = client.query_opt(LAST, &[&legacy.number, &dynamic.number]).await? else {
         return Ok(None);
     };
-    let position = Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
-    Ok(Some(Written {
+    Ok(Some(RecordedVerdict {
         age_seconds: row.try_get("age")?,
-        position: position.map_err(|_| ViewError::Control { what: "a position" })?,
+        position: read_position(&row)?,
         reservations: row.try_get("dynamic_rows")?,
         rules_version: row.try_get("rules_version")?,
         differing: row.try_get("differing")?,

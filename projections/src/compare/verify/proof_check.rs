@@ -1,7 +1,8 @@
-//! A proof held against an exported log: both views folded anew from the file alone, without a database and without keys.
+//! Checks a proof against an exported log: both views are folded from the file alone, without a database and without
+//! keys.
 //!
-//! What is sealed is left out of what is compared, unless keys are given. Nothing here trusts the file: it takes one that was
-//! read through and found sound, and only what its events come to counts.
+//! Sealed fields are left out of the comparison unless keys are given. Nothing here trusts the file: it has been
+//! verified before, and only the result of its events counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Seek};
@@ -15,56 +16,56 @@ use serde::Serialize;
 
 use super::days::Days;
 use super::proof::{Proof, ProofDay, ProofError, ProofView, proof_days};
-use super::recount::Tally;
+use super::row_comparison::RowDigests;
 use crate::control::ids::Generation;
-use crate::projection::change::{Decoded, Interpreter};
+use crate::projection::change::{DecodedEvent, Interpreter};
 use crate::projection::histories::Histories;
 use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 
-/// So many events are taken between two looks around: progress is told, and whoever waits on the same task gets a turn.
+/// Events between two progress reports, at which other tasks also get a turn.
 const EVENTS_BETWEEN_LOOKS: u64 = 512;
 
-/// What holding a proof against a log came to.
+/// The result of checking a proof against a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// Position of the proof, in the log that it was made of.
+    /// The proof's position, in the log from which it was made.
     pub position: Position,
-    /// Events that the proof is about: so many, from the first on.
+    /// Events that the proof covers, counted from the first.
     pub events: u64,
-    /// Those of them that the exported log lacks.
+    /// Covered events that the exported log lacks.
     pub missing_events: u64,
-    /// What was found for each generation of the proof.
+    /// The result for each generation of the proof.
     pub views: Vec<CheckedView>,
 }
 
-/// What was found for one generation.
+/// The result for one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedView {
-    /// Which.
+    /// The generation.
     pub generation: Generation,
-    /// Its reservations, by the log.
+    /// Its reservations according to the log.
     pub reservations: u64,
-    /// Days that the proof or the log has a reservation on.
+    /// Days with a reservation in the proof or in the log.
     pub days_compared: u64,
-    /// Days on which they differ in what is not sealed.
+    /// Days on which unsealed fields differ.
     pub differing_days: Days,
-    /// What was found with keys; none without.
+    /// The result with keys; none without.
     pub details: Option<CheckedDetails>,
 }
 
-/// What was found with keys for one generation.
+/// The result with keys for one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedDetails {
-    /// Days on which the proof and the log differ in anything, but for those that cannot be told.
+    /// Days on which any field differs, except the untold days.
     pub differing_days: Days,
-    /// Days of patients who were forgotten since the proof was made: what they said then nobody can tell any more.
+    /// Days of patients who were forgotten after the proof was made. Their former details can no longer be checked.
     pub untold_days: Days,
 }
 
 impl Checked {
-    /// Whether the log comes to what the proof says.
+    /// Whether the log matches the proof.
     pub fn agrees(&self) -> bool {
         let details =
             |view: &CheckedView| view.details.as_ref().is_none_or(|found| found.differing_days.is_empty());
@@ -73,39 +74,39 @@ impl Checked {
     }
 }
 
-/// Folds the events that a proof is about out of an exported log, and compares both views day by day: with keys all that they
-/// say, without them what is not sealed.
+/// Folds the events that a proof covers from an exported log, and compares both views day by day: all fields with keys,
+/// only unsealed fields without.
 ///
 /// # Errors
-/// When the file cannot be read again, or holds an event that cannot be folded.
+/// The file cannot be read again, or contains an event that cannot be folded.
 pub async fn check_proof<R: BufRead + Seek>(
     proof: &Proof,
     log: Verified<R>,
     keys: Option<Decryptor>,
-    tell: &dyn Fn(u64),
+    decode_change: &dyn Fn(u64),
 ) -> Result<Checked, ProofError> {
     let has_keys = keys.is_some();
-    let mut gathering = Gathering::with(keys.unwrap_or_else(Decryptor::without_keys));
+    let mut replay = ProofReplay::with(keys.unwrap_or_else(Decryptor::without_keys));
     let mut taken = 0;
     let discarded: BTreeSet<(&StreamName, Revision)> =
         proof.discarded.iter().map(|place| (&place.stream, place.revision)).collect();
-    // To the end, though only the first of them count: so that it shows if the file changes meanwhile.
+    // Read to the end although only the first events count, so that a change of the file meanwhile is noticed.
     for event in log.events()? {
         let event = event?;
         if taken == proof.events {
             continue;
         }
         if !discarded.contains(&(&event.stream, event.revision)) {
-            gathering.take(&event)?;
+            replay.take(&event)?;
         }
         taken += 1;
         if taken.is_multiple_of(EVENTS_BETWEEN_LOOKS) {
-            tell(taken);
+            decode_change(taken);
             tokio::task::yield_now().await;
         }
     }
-    let untold = has_keys.then(|| gathering.untold_days());
-    let views = proof.views.iter().map(|view| judge(view, &gathering.histories, untold.as_ref()));
+    let untold = has_keys.then(|| replay.untold_days());
+    let views = proof.views.iter().map(|view| check_view(view, &replay.histories, untold.as_ref()));
     Ok(Checked {
         position: proof.position,
         events: proof.events,
@@ -114,47 +115,47 @@ pub async fn check_proof<R: BufRead + Seek>(
     })
 }
 
-/// What is gathered of the events.
-struct Gathering {
+/// The events replayed so far.
+struct ProofReplay {
     interpreter: Interpreter,
     histories: Histories,
-    opener: Decryptor,
-    /// Keys that are destroyed, each with a day on which something was sealed with it.
+    decryptor: Decryptor,
+    /// Destroyed keys, each with a day on which it sealed something.
     destroyed: BTreeSet<(KeyId, NaiveDate)>,
 }
 
-impl Gathering {
-    fn with(opener: Decryptor) -> Self {
+impl ProofReplay {
+    fn with(decryptor: Decryptor) -> Self {
         let (interpreter, histories) = (Interpreter::default(), Histories::default());
-        Self { interpreter, histories, opener, destroyed: BTreeSet::new() }
+        Self { interpreter, histories, decryptor, destroyed: BTreeSet::new() }
     }
 
     fn take(&mut self, event: &RecordedEvent) -> Result<(), ProofError> {
-        let decoded = Decoded::read(event);
-        let key = decoded.key().filter(|key| self.opener.is_destroyed(*key));
+        let decoded = DecodedEvent::read(event);
+        let key = decoded.key().filter(|key| self.decryptor.is_destroyed(*key));
         self.destroyed.extend(key.zip(event.stream.page_date()));
-        let told = self.interpreter.tell(decoded, &self.opener).map_err(ProofError::Event)?;
-        self.histories.take_in(told);
+        let change = self.interpreter.decode_change(decoded, &self.decryptor).map_err(ProofError::Event)?;
+        self.histories.apply(change);
         Ok(())
     }
 
-    /// Days of what was sealed with keys that were destroyed by an event that is not among those taken.
+    /// Days whose sealed data belongs to keys that were destroyed by an event outside the replay.
     fn untold_days(&self) -> BTreeSet<NaiveDate> {
         let since = self.destroyed.iter().filter(|(key, _)| !self.interpreter.has_forgotten(*key));
         since.map(|(_, date)| *date).collect()
     }
 }
 
-fn judge(view: &ProofView, histories: &Histories, untold: Option<&BTreeSet<NaiveDate>>) -> CheckedView {
-    let tally = match view.generation.model {
-        ReadModel::Legacy => tally::<LegacyRow>(histories),
-        ReadModel::Dynamic => tally::<DynamicRow>(histories),
+fn check_view(view: &ProofView, histories: &Histories, untold: Option<&BTreeSet<NaiveDate>>) -> CheckedView {
+    let row_digests = match view.generation.model {
+        ReadModel::Legacy => row_digests::<LegacyRow>(histories),
+        ReadModel::Dynamic => row_digests::<DynamicRow>(histories),
     };
-    let days = proof_days(&tally.days, &tally.unsealed);
+    let days = proof_days(&row_digests.days, &row_digests.unsealed);
     let all: BTreeSet<NaiveDate> = view.days.keys().chain(days.keys()).copied().collect();
     let details = untold.map(|untold| CheckedDetails {
         differing_days: differing(&all, &view.days, &days, |day| (day.reservations, day.digest), untold),
-        untold_days: Days::of(untold.iter().copied()),
+        untold_days: Days::from_dates(untold.iter().copied()),
     });
     CheckedView {
         generation: view.generation,
@@ -171,15 +172,15 @@ fn judge(view: &ProofView, histories: &Histories, untold: Option<&BTreeSet<Naive
     }
 }
 
-fn tally<R: ReservationRow>(histories: &Histories) -> Tally {
-    let mut tally = Tally::default();
+fn row_digests<R: ReservationRow>(histories: &Histories) -> RowDigests {
+    let mut row_digests = RowDigests::default();
     for row in histories.rows::<R>() {
-        tally.take(&row.fact(histories.reference()));
+        row_digests.add(&row.canonical(histories.reference()));
     }
-    tally
+    row_digests
 }
 
-/// Days on which a part of what is known of a day differs, but for some.
+/// Days on which a part of the day's digests differs, except some days.
 fn differing<T: PartialEq>(
     all: &BTreeSet<NaiveDate>,
     proven: &BTreeMap<NaiveDate, ProofDay>,
@@ -188,5 +189,5 @@ fn differing<T: PartialEq>(
     but: &BTreeSet<NaiveDate>,
 ) -> Days {
     let differs = |day: &&NaiveDate| proven.get(day).map(&part) != found.get(day).map(&part);
-    Days::of(all.iter().filter(differs).filter(|day| !but.contains(day)).copied())
+    Days::from_dates(all.iter().filter(differs).filter(|day| !but.contains(day)).copied())
 }

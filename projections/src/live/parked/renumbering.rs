@@ -1,21 +1,20 @@
-//! Discarded events found again in another log: one that holds the same history at other positions.
+//! Finds discarded events in another log with the same history and other positions.
 
 use daybook_event_log::{EventLog, Position};
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 
-use super::ledger::discarded_places;
+use super::records::list_discarded;
 use crate::control::error::ViewError;
-use crate::control::ids::Place;
+use crate::control::ids::EventPlace;
 
-/// Gives what is discarded the positions that it has in this log, by stream and revision, which a history keeps wherever it
-/// goes.
+/// Gives discarded events the positions of this log. Stream and revision are the same in every copy.
 ///
 /// # Errors
-/// [`ViewError::Control`] where the log does not hold one of the events.
+/// [`ViewError::Control`] if the log lacks one of the events.
 pub async fn renumber_discarded(transaction: &Transaction<'_>, log: &dyn EventLog) -> Result<(), ViewError> {
-    let places = discarded_places(transaction).await?;
-    // Out of the way first: an old position of one may be the new position of another.
+    let places = list_discarded(transaction).await?;
+    // Out of the way first: one event's old position may be another's new one.
     let sql = "UPDATE control.discarded_events SET commit_position = -1 - commit_position";
     transaction.execute(sql, &[]).await?;
     for place in places {
@@ -29,8 +28,8 @@ pub async fn renumber_discarded(transaction: &Transaction<'_>, log: &dyn EventLo
     Ok(())
 }
 
-async fn find(log: &dyn EventLog, place: &Place) -> Result<Position, ViewError> {
+async fn find(log: &dyn EventLog, place: &EventPlace) -> Result<Position, ViewError> {
     let mut events = log.read_stream(&place.stream, place.revision).await?;
     let found = events.try_next().await?.map(|event| event.position);
-    found.ok_or(ViewError::Control { what: "a discarded event that the log does not hold" })
+    found.ok_or(ViewError::Control { what: "a discarded event that is missing in the log" })
 }

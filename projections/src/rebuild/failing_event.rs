@@ -1,8 +1,7 @@
-//! The event whose values PostgreSQL refuses. In a COPY, or when keys are made, it does not say which that is.
+//! Finds the event whose value PostgreSQL rejects. A COPY, or the creation of a key, does not say which event it was.
 //!
-//! The log is taken in once more the way live views take it in, batch by batch, into the tables of the generation that
-//! failed: slower, but it ends with the first event that is refused, whatever it is refused for. Nothing that serves is
-//! touched.
+//! The log is applied again as for a live view, batch by batch, into the tables of the failed generation. That is
+//! slower, but it stops at the first rejected event. Live generations are not touched.
 
 use daybook_event_log::Position;
 
@@ -13,17 +12,16 @@ use crate::control::ids::Generation;
 use crate::live::projector::Projector;
 use crate::store::tables::{self, Indexes};
 
-/// Looks for the event for which generations were not built. Gives its failure, or the one that is known where it is not
-/// found.
+/// Looks for the event that made a build fail. Returns its error, or the known error if none is found.
 pub(super) async fn find(rebuild: &Rebuild, generations: &[Generation], known: ViewError) -> ViewError {
     tracing::warn!(
         error = %describe(&known),
-        "PostgreSQL refused a value; reading the log once more to find the event"
+        "PostgreSQL rejected a value; reading the log once more to find the event"
     );
     match replay(rebuild, generations).await {
         Err(found @ ViewError::Event { .. }) => found,
         Err(error) => {
-            tracing::warn!(error = %describe(&error), "the event was not found");
+            tracing::warn!(error = %describe(&error), "the failing event was not found");
             known
         }
         Ok(()) => known,
@@ -36,9 +34,9 @@ async fn replay(rebuild: &Rebuild, generations: &[Generation]) -> Result<(), Vie
         let transaction = client.transaction().await?;
         tables::drop(&transaction, *generation).await?;
         tables::create(&transaction, *generation).await?;
-        // Nobody will ever read these tables, so it does not matter which.
+        // Nobody will read these tables, so either set of indexes will do.
         tables::index(&transaction, *generation, Indexes::BesideLegacy).await?;
-        generation::set_back(&transaction, *generation).await?;
+        generation::reset_checkpoint(&transaction, *generation).await?;
         transaction.commit().await?;
     }
     let start = Position::START;

@@ -1,5 +1,5 @@
-//! A trial: the real reading and folding of a rebuild, with nothing written. It tells whether the log can be taken in, how
-//! long that takes, and how much there would be.
+//! A dry run reads and folds the log as a rebuild does and writes nothing. It shows whether all events can be applied,
+//! how long that takes, and how large the views would be.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,10 +11,10 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::intake::{Failings, Found};
 use super::loading::{release, write_out};
 use super::passes::Passes;
-use super::reading::finished;
+use super::rebuild_interpreter::{FailingEvents, FailureLog};
+use super::replay::finished;
 use super::{Phase, PhaseClock, Progress, Rebuild};
 use crate::control::error::ViewError;
 use crate::projection::canonical::Digest;
@@ -24,59 +24,57 @@ use crate::projection::row::ReservationRow;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 
-/// Parts of rows that wait to be counted, at most.
+/// Most parts of rows that wait to be counted.
 const WAITING_PARTS: usize = 4;
 
-/// What a trial found.
+/// The result of a dry run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Trial {
+pub struct DryRun {
     /// Events read.
     pub events: u64,
-    /// Position of the last of them.
+    /// Position of the last event.
     pub position: Position,
     /// Seconds from the first event to the last row.
     pub seconds: f64,
-    /// What each view would hold.
-    pub views: Vec<TrialView>,
-    /// Events that cannot be taken in. The views are counted without them, and without those that stand behind them.
-    pub failings: Failings,
+    /// The contents of each view.
+    pub views: Vec<DryRunView>,
+    /// Events that cannot be applied. The views are counted without them and without the events that wait for them.
+    pub failings: FailingEvents,
 }
 
-/// What one view would hold.
+/// The contents of one view.
 #[derive(Debug, Clone, Serialize)]
-pub struct TrialView {
-    /// Which view.
+#[allow(missing_docs, reason = "the names of these fields say what they are")]
+pub struct DryRunView {
     pub view: ReadModel,
-    /// Its reservations.
     pub reservations: usize,
-    /// Its closures.
     pub closures: usize,
-    /// Bytes of the reservations as they are copied in; keys and indexes come on top of that.
+    /// Bytes of the reservations in COPY format, without keys and indexes.
     pub bytes: u64,
-    /// Digest of its facts.
+    /// Digest of its reservations.
     pub digest: Digest,
 }
 
 impl Rebuild {
-    /// Does what a rebuild does up to the point at which it would write.
+    /// Does everything that a rebuild does before it writes.
     ///
     /// # Errors
-    /// That the log or the keys cannot be read. Events that cannot be taken in are part of what it finds, except for those
-    /// that only PostgreSQL refuses: it is not asked.
-    pub async fn try_out(
+    /// The log or the keys cannot be read. Events that cannot be applied are part of the result, except those that only
+    /// PostgreSQL would reject.
+    pub async fn dry_run(
         &self,
         models: &[ReadModel],
         progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<Trial, ViewError> {
+    ) -> Result<DryRun, ViewError> {
         let since = Instant::now();
         let mut clock = PhaseClock::new(progress);
-        let found = Found::default();
+        let failures = FailureLog::default();
         let source = self.source(self.log.head().await?).await?;
-        let mut passes = Passes::new(source.noting(found.clone()));
-        let mut views: Vec<TrialView> = models.iter().copied().map(TrialView::empty).collect();
-        clock.enter(Phase::Reading);
+        let mut passes = Passes::new(source.recording_failures(failures.clone()));
+        let mut views: Vec<DryRunView> = models.iter().copied().map(DryRunView::empty).collect();
+        clock.start(Phase::Reading);
         while let Some(histories) = passes.next(&mut clock).await? {
-            clock.enter(Phase::Loading);
+            clock.start(Phase::Loading);
             let histories = Arc::new(histories);
             for view in &mut views {
                 match view.view {
@@ -84,21 +82,27 @@ impl Rebuild {
                     ReadModel::Dynamic => view.add::<DynamicRow>(&histories).await,
                 }
             }
-            // The next pass needs the room.
+            // The next pass needs the memory.
             finished(release(histories)).await;
-            clock.enter(Phase::Reading);
+            clock.start(Phase::Reading);
         }
         let (events, position) = (clock.events, passes.end());
-        Ok(Trial { events, position, seconds: since.elapsed().as_secs_f64(), views, failings: found.take() })
+        Ok(DryRun {
+            events,
+            position,
+            seconds: since.elapsed().as_secs_f64(),
+            views,
+            failings: failures.take(),
+        })
     }
 }
 
-impl TrialView {
+impl DryRunView {
     const fn empty(view: ReadModel) -> Self {
         Self { view, reservations: 0, closures: 0, bytes: 0, digest: Digest::EMPTY }
     }
 
-    /// Writes the rows of a pass out as for the database, and counts them instead.
+    /// Builds the rows of a pass as for the database, and counts them.
     async fn add<R: ReservationRow>(&mut self, histories: &Arc<Histories>) {
         let (sender, mut parts) = mpsc::channel::<Bytes>(WAITING_PARTS);
         let writing = spawn_blocking({

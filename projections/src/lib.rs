@@ -7,7 +7,6 @@
 pub mod compare;
 pub mod control;
 pub mod live;
-pub mod migrating;
 pub mod projection;
 pub mod read;
 pub mod rebuild;
@@ -24,21 +23,11 @@ pub use control::generation::{self, Generation, GenerationState, GenerationStatu
 pub use control::leader::{self, Epoch, Leader, Process, Role};
 pub use live::engine::{Batch, Batches, Engine};
 pub use live::parked;
-pub use migrating::checklist::{Checklist, ItemDone, checklist};
-pub use migrating::gates::{
-    Criterion, GateSettings, Gates, ItemRecord, Measured, PhaseMeasured, RunbookPhase, SoakTimes, StageEntry,
-    StageHistory, UnknownPhase,
-};
-pub use migrating::retirement::{
-    Examined, Patience, Rebuilt, RestorationProof, Retirement, RetirementFault, RetirementRecord, Steps,
-    records as retirements,
-};
-pub use migrating::rollout::{self, Migration};
-pub use migrating::{contacts, read_stats, runbook, shadow};
 pub use projection::canonical::{Digest, FOLD_VERSION};
 pub use projection::change::ERASED;
 pub use read::lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use read::query;
+pub use read::question::Question;
 pub use read::router::{Route, Router};
 pub use read::snapshot::{DatabaseSummary, Held, Snapshot};
 pub use read::views::{Serving, Views};
@@ -46,6 +35,7 @@ pub use rebuild::{
     DEFAULT_MEMORY_BYTES, Failing, Failings, InvalidName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILINGS,
     Name, PastReport, Phase, Progress, Rebuild, RebuildReport, Trial, TrialView, Until,
 };
+pub use store::runbook_schema;
 
 /// An error with its causes, on one line.
 pub fn describe(error: &dyn std::error::Error) -> String {

@@ -13,7 +13,7 @@ mod memory;
 mod pages;
 mod passes;
 mod past;
-pub(crate) mod people;
+pub mod people;
 mod promotion;
 mod reading;
 mod record;
@@ -72,7 +72,7 @@ pub const KEEP: usize = 1;
 
 /// How long after it was replaced a generation may still be read, by requests that were on their way and by processes
 /// that have not seen the flip yet.
-pub(crate) const LAST_READERS: Duration = Duration::from_secs(30);
+pub const LAST_READERS: Duration = Duration::from_secs(30);
 
 /// How long a first start waits for the rebuild of another process, and how often it looks.
 const OTHER_REBUILD_WAIT: Duration = Duration::from_secs(600);
@@ -185,12 +185,12 @@ impl Rebuild {
 
     /// Gives the lock back. The server sees a moment late that a connection was closed; the next rebuild must not be refused
     /// for that. Where this is not answered, the lock ends with the connection.
-    pub(crate) async fn unlock(lock: &ClientWrapper) {
+    pub async fn unlock(lock: &ClientWrapper) {
         drop(lock.execute("SELECT pg_advisory_unlock($1)", &[&REBUILD_LOCK]).await);
     }
 
     /// Rebuilds views, whether retired or not. Under the lock.
-    pub(crate) async fn run_alone(
+    pub async fn run_alone(
         &self,
         models: &[ReadModel],
         progress: Listener<'_>,
@@ -396,7 +396,7 @@ impl Rebuild {
     }
 
     /// Takes the lock for rebuilds, on a connection of its own: it ends with it.
-    pub(crate) async fn lock(&self) -> Result<ClientWrapper, ViewError> {
+    pub async fn lock(&self) -> Result<ClientWrapper, ViewError> {
         let client = Object::take(self.client().await?);
         let row = client.query_one("SELECT pg_try_advisory_lock($1)", &[&REBUILD_LOCK]).await?;
         if row.try_get(0)? { Ok(client) } else { Err(ViewError::RebuildUnderWay) }

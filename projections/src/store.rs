@@ -2,4 +2,5 @@
 
 pub mod copy;
 pub mod rows;
+pub mod runbook_schema;
 pub mod tables;

@@ -13,9 +13,8 @@ use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentT
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
 use daybook_event_log::vault::{MasterKey, PatientDetails, Vault};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{
-    Auditor, Engine, GateSettings, KEEP, Migration, Process, Rebuild, SoakTimes, Views, generation,
-};
+use daybook_migration::{GateSettings, Migration, Retirement, SoakTimes, Workflows};
+use daybook_projections::{Auditor, Engine, KEEP, Process, Rebuild, Views, generation};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio_postgres::{Config, NoTls};
@@ -111,6 +110,13 @@ impl Clinic {
     pub fn engine(&self, host: &str) -> Engine {
         let process = Process { host: host.to_owned(), pid: std::process::id() };
         Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone(), process)
+    }
+
+    /// The workflows of its migration.
+    #[must_use]
+    pub fn workflows(&self) -> Workflows {
+        let retirement = Retirement::new(self.log.clone(), self.vault.clone(), self.pool.clone());
+        Workflows::new(self.commands.clone(), self.migration(), retirement)
     }
 
     /// What looks at its migration, with soak times that have passed as soon as they begin.

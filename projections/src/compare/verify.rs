@@ -8,7 +8,7 @@
 mod check;
 mod declared;
 mod difference;
-pub(crate) mod ledger;
+pub mod ledger;
 mod pairs;
 mod proof;
 mod recount;
@@ -36,9 +36,9 @@ use side::{Choice, Sides};
 pub use check::{Checked, CheckedDetails, CheckedView, check_proof};
 pub use declared::Declared;
 pub use difference::{Difference, DifferingField, SideValue, WrittenBy};
-pub(crate) use difference::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
+pub use difference::{Fields, NOT_SHOWN, WHOLE, differing_names, find as find_field};
 pub use proof::{Proof, ProofDay, ProofError, ProofView};
-pub(crate) use verdict::differing_days;
+pub use verdict::differing_days;
 pub use verdict::{Days, Mode, Verdict};
 
 /// Differences that are told one by one, at most; all are counted.

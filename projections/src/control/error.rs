@@ -8,7 +8,6 @@ use tokio_postgres::error::SqlState;
 
 use crate::control::generation::{Generation, GenerationState};
 use crate::control::leader::Epoch;
-use crate::migrating::retirement::RetirementFault;
 use crate::projection::canonical::FOLD_VERSION;
 
 /// Why a view could not be kept up, rebuilt, compared or read.
@@ -160,9 +159,6 @@ pub enum ViewError {
         /// Which view.
         model: daybook_domain::ReadModel,
     },
-    /// A view cannot be retired or restored.
-    #[error(transparent)]
-    Retirement(#[from] RetirementFault),
     /// A view that leaves something out must not serve.
     #[error(
         "{generation} has {events} parked events and was not promoted; `daybook projection parked list` shows them"
@@ -287,7 +283,7 @@ impl From<deadpool_postgres::PoolError> for ViewError {
 
 impl ViewError {
     /// An event cannot be taken in.
-    pub(crate) fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
+    pub fn of_event(recorded: &RecordedEvent, fault: impl Into<EventFault>) -> Self {
         let RecordedEvent { position, stream, revision, kind, .. } = recorded;
         let (position, revision) = (*position, *revision);
         Self::Event {
@@ -313,7 +309,7 @@ impl ViewError {
     }
 
     /// Whether a lock was not to be had within the time that was allowed for it: somebody reads what is to be changed.
-    pub(crate) fn is_lock_timeout(&self) -> bool {
+    pub fn is_lock_timeout(&self) -> bool {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
     }
 

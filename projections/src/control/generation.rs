@@ -182,7 +182,7 @@ pub async fn live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, 
 ///
 /// # Errors
 /// [`ViewError::NotLive`] where there is none.
-pub(crate) async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
+pub async fn serving(client: &impl GenericClient, model: ReadModel) -> Result<Generation, ViewError> {
     let live = live(client).await?;
     let found = live.iter().map(|standing| standing.generation).find(|generation| generation.model == model);
     found.ok_or(ViewError::NotLive { model })
@@ -195,7 +195,7 @@ pub(crate) async fn building(client: &impl GenericClient) -> Result<Vec<Generati
 }
 
 /// The generations that serve, with their checkpoints held until the transaction ends: nobody else moves or promotes.
-pub(crate) async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
+pub async fn hold_live(client: &impl GenericClient) -> Result<Vec<GenerationStatus>, ViewError> {
     let held = format!("{STANDINGS} WHERE g.state = 'live' ORDER BY g.model FOR UPDATE OF c");
     let rows = client.query(&held, &[]).await?;
     rows.iter().map(GenerationStatus::read).collect()
@@ -264,7 +264,7 @@ pub(crate) async fn promote(client: &impl GenericClient, generation: Generation)
 }
 
 /// Lets the live generation of a view be kept without another in its place: the view is retired.
-pub(crate) async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
+pub async fn keep_live(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
     client
         .execute(
             "UPDATE control.generations SET state = 'kept', replaced_at = now() WHERE model = $1 AND state = 'live'",
@@ -327,7 +327,7 @@ pub(crate) async fn note_progress(
 }
 
 /// Drops a generation's tables and its entry.
-pub(crate) async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
+pub async fn drop(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     tables::drop(client, generation).await?;
     let (model, number) = (generation.model.as_str(), generation.number);
     client

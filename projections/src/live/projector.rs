@@ -20,7 +20,7 @@ use crate::projection::fold::Reference;
 use crate::projection::interpret::{Judged, interpret, resume};
 
 /// Channel on which every move of a checkpoint and every promotion is announced.
-pub(crate) const VIEWS_CHANNEL: &str = "daybook_views";
+pub const VIEWS_CHANNEL: &str = "daybook_views";
 
 /// A projector that stands at a position and moves generations on from there.
 #[derive(Debug)]

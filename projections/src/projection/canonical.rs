@@ -19,16 +19,16 @@ pub const FOLD_VERSION: u32 = 1;
 
 /// A field of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Field {
+pub struct Field {
     /// Its name in reports.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Who may see what it says.
-    pub(crate) access: Access,
+    pub access: Access,
 }
 
 /// Who may see what a field says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// Everybody.
     Shown,
     /// Whoever has the log, which holds it in the clear. It names somebody: reports say only that it differs.
@@ -39,33 +39,35 @@ pub(crate) enum Access {
 
 /// What a reservation says.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CanonicalReservation<'a> {
-    pub(crate) id: &'a str,
-    pub(crate) date: NaiveDate,
+#[expect(missing_docs, reason = "the fields are the columns of a reservation")]
+pub struct CanonicalReservation<'a> {
+    pub id: &'a str,
+    pub date: NaiveDate,
     /// The enum value by which both views can name the service.
-    pub(crate) service: &'a str,
-    pub(crate) minutes: i32,
-    pub(crate) time: Time<'a>,
-    pub(crate) status: &'a str,
-    pub(crate) status_changed_at: NaiveDateTime,
-    pub(crate) status_changed_by: Option<&'a str>,
-    pub(crate) created_at: NaiveDateTime,
-    pub(crate) updated_at: NaiveDateTime,
-    pub(crate) version: i32,
-    pub(crate) subject: uuid::Uuid,
-    pub(crate) patient_name: &'a str,
-    pub(crate) phone: &'a str,
-    pub(crate) email: Option<&'a str>,
-    pub(crate) birth_date: Option<NaiveDateTime>,
-    pub(crate) gender: Option<&'a str>,
-    pub(crate) treatment_type: Option<&'a str>,
-    pub(crate) notes: Option<&'a str>,
-    pub(crate) admin_notes: Option<&'a str>,
+    pub service: &'a str,
+    pub minutes: i32,
+    pub time: Time<'a>,
+    pub status: &'a str,
+    pub status_changed_at: NaiveDateTime,
+    pub status_changed_by: Option<&'a str>,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+    pub version: i32,
+    pub subject: uuid::Uuid,
+    pub patient_name: &'a str,
+    pub phone: &'a str,
+    pub email: Option<&'a str>,
+    pub birth_date: Option<NaiveDateTime>,
+    pub gender: Option<&'a str>,
+    pub treatment_type: Option<&'a str>,
+    pub notes: Option<&'a str>,
+    pub admin_notes: Option<&'a str>,
 }
 
 /// Where in its day a reservation stands, as far as both views can say it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Time<'a> {
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Time<'a> {
     At(Cow<'a, str>),
     Period(Period),
     Review(&'a str),
@@ -73,7 +75,7 @@ pub(crate) enum Time<'a> {
 
 impl<'a> Time<'a> {
     /// Reads the old free-text column.
-    pub(crate) fn of_text(text: &'a str) -> Self {
+    pub fn of_text(text: &'a str) -> Self {
         match requested_time::read(text) {
             ParsedTime::At(_) if is_plain(text) => Self::At(text.into()),
             ParsedTime::At(start) => Self::At(start.to_string().into()),
@@ -103,7 +105,7 @@ impl Time<'_> {
 
 impl CanonicalReservation<'_> {
     /// Every field in a fixed order, with what it says: to be compared, and shown only where its access allows.
-    pub(crate) fn fields(&self) -> Vec<(Field, String)> {
+    pub fn fields(&self) -> Vec<(Field, String)> {
         let mut fields = Vec::new();
         self.visit(|field, value| fields.push((field, value.to_owned())));
         fields
@@ -150,13 +152,13 @@ impl CanonicalReservation<'_> {
     }
 
     /// The first 16 bytes of the hash of all that it says.
-    pub(crate) fn hash(&self) -> Digest {
+    pub fn hash(&self) -> Digest {
         self.hash_of(|_| true)
     }
 
     /// The same of what is not sealed, which whoever has the log can reckon without a key: a sealed field counts as there,
     /// whatever it says, and be it erased.
-    pub(crate) fn unsealed_hash(&self) -> Digest {
+    pub fn unsealed_hash(&self) -> Digest {
         self.hash_of(|field| field.access != Access::Sealed)
     }
 

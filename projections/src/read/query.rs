@@ -14,10 +14,10 @@ use tokio_postgres::{Config, Row};
 use crate::ViewError;
 use crate::control::generation::Generation;
 
-pub(crate) use day::days_in;
+pub use day::days_in;
 pub use day::{ClosedTime, DayView, Days};
 pub use reservation::{ListFilter, Page, Reservation, Unread};
-pub(crate) use reservation::{by_ids_in, list_in, of_subject_in};
+pub use reservation::{by_ids_in, list_in, of_subject_in};
 
 use lanes::PipelinedPool;
 

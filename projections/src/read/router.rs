@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_domain::routing::{RoutedSubject, Routing, RoutingReason};
+use daybook_domain::routing::{LogPlace, Recording, RolloutHistory, RoutedSubject, Routing, RoutingReason};
 use daybook_domain::{Event, ReadModel};
 use daybook_event_log::{
-    Category, EventLog, Filter, Position, ReadError, RecordedStream, Revision, StreamName, codec,
+    Category, EventLog, Filter, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName,
+    codec,
 };
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -40,27 +41,48 @@ impl Route {
 /// Chooses routes.
 #[derive(Debug, Clone)]
 pub struct Router {
-    routing: watch::Receiver<Arc<Routing>>,
+    history: watch::Receiver<Arc<RolloutHistory>>,
     views: Views,
 }
 
 impl Router {
     /// Reads the routing, and follows it until the last clone is dropped.
     pub async fn open(log: Arc<dyn EventLog>, views: Views) -> Result<Self, ViewError> {
-        let (routing, position) = read(&*log).await?;
-        let (sender, receiver) = watch::channel(Arc::new(routing));
+        let (history, position) = read_history(&*log).await?;
+        let (sender, receiver) = watch::channel(Arc::new(history));
         tokio::spawn(follow(log, position, sender));
-        Ok(Self { routing: receiver, views })
+        Ok(Self { history: receiver, views })
     }
 
     /// The routing as it stands.
     pub fn routing(&self) -> Arc<Routing> {
-        self.routing.borrow().clone()
+        Arc::clone(&self.history.borrow().routing)
     }
 
-    /// The routing as it changes.
-    pub fn changes(&self) -> watch::Receiver<Arc<Routing>> {
-        self.routing.clone()
+    /// The history of the rollout as this process follows it.
+    pub fn history(&self) -> Arc<RolloutHistory> {
+        Arc::clone(&self.history.borrow())
+    }
+
+    /// The history as it grows: one value for each event.
+    pub fn changes(&self) -> watch::Receiver<Arc<RolloutHistory>> {
+        self.history.clone()
+    }
+
+    /// Waits until this process routes by the event at a position.
+    ///
+    /// # Errors
+    /// [`ViewError::TimedOut`].
+    pub async fn wait_until_in_force(&self, position: Position, patience: Duration) -> Result<(), ViewError> {
+        let (mut history, place) = (self.history.clone(), LogPlace::from(position));
+        let reached = history.wait_for(|history| history.place >= place);
+        match tokio::time::timeout(patience, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                let what = "a change of the routing to take effect; it is recorded, and `daybook reads show` shows it";
+                Err(ViewError::TimedOut { what, seconds: patience.as_secs() })
+            }
+        }
     }
 
     /// What serves.
@@ -74,7 +96,7 @@ impl Router {
     }
 
     fn choose_at(&self, subject: Option<&RoutedSubject>) -> Result<(Route, Position), ViewError> {
-        let (model, because) = self.routing.borrow().choose(subject);
+        let (model, because) = self.history.borrow().routing.choose(subject);
         let serving = self.views.serving();
         let standing = serving.of(model).ok_or(ViewError::NotLive { model })?;
         Ok((Route { generation: standing.generation, because }, standing.position))
@@ -105,34 +127,47 @@ impl Router {
     }
 }
 
-/// The routing as the log has it now, and the position of its last event.
-pub(crate) async fn read(log: &dyn EventLog) -> Result<(Routing, Position), ViewError> {
-    let (mut routing, mut position) = (Routing::default(), Position::START);
+/// The history of the rollout as the log has it now, and the position of its last event.
+///
+/// # Errors
+/// The log cannot be read, or has an event that this release does not know.
+pub async fn read_history(log: &dyn EventLog) -> Result<(RolloutHistory, Position), ViewError> {
+    let (mut history, mut position) = (RolloutHistory::default(), Position::START);
     let mut events = log.read_stream(&StreamName::routing(), Revision::FIRST).await?;
     while let Some(event) = events.next().await.transpose()? {
         position = event.position;
-        evolve(&mut routing, &event)?;
+        apply(&mut history, &event)?;
     }
-    Ok((routing, position))
+    Ok((history, position))
+}
+
+/// The routing as the log has it now, and the position of its last event.
+///
+/// # Errors
+/// As [`read_history`].
+pub async fn read(log: &dyn EventLog) -> Result<(Arc<Routing>, Position), ViewError> {
+    let (history, position) = read_history(log).await?;
+    Ok((history.routing, position))
+}
+
+fn apply(history: &mut RolloutHistory, recorded: &RecordedEvent) -> Result<(), ViewError> {
+    let (event, metadata) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
+    if let Event::Routing(event) = event {
+        let (at, actor) = (metadata.recorded_at, metadata.actor);
+        history.apply(&event, Recording { at, actor, place: recorded.position.into() });
+    }
+    Ok(())
 }
 
 fn filter() -> Filter {
     Filter::categories([Category::Routing])
 }
 
-fn evolve(routing: &mut Routing, recorded: &daybook_event_log::RecordedEvent) -> Result<(), ViewError> {
-    let (event, _) = codec::decode(recorded).map_err(|fault| ViewError::of_event(recorded, fault))?;
-    if let Event::Routing(event) = event {
-        routing.evolve(&event);
-    }
-    Ok(())
-}
-
-async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::Sender<Arc<Routing>>) {
+async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::Sender<Arc<RolloutHistory>>) {
     while !sender.is_closed() {
         let followed: Result<RecordedStream, ReadError> = log.follow(position, &filter()).await;
         let outcome = match followed {
-            Ok(events) => take_in(events, &mut position, &sender).await,
+            Ok(events) => apply_all(events, &mut position, &sender).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = outcome {
@@ -142,10 +177,10 @@ async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::S
     }
 }
 
-async fn take_in(
+async fn apply_all(
     mut events: RecordedStream,
     position: &mut Position,
-    sender: &watch::Sender<Arc<Routing>>,
+    sender: &watch::Sender<Arc<RolloutHistory>>,
 ) -> Result<(), ViewError> {
     loop {
         let event = tokio::select! {
@@ -153,9 +188,9 @@ async fn take_in(
             () = sender.closed() => None,
         };
         let Some(event) = event.transpose()? else { return Ok(()) };
-        let mut routing = Routing::clone(&sender.borrow());
-        evolve(&mut routing, &event)?;
+        let mut history = RolloutHistory::clone(&sender.borrow());
+        apply(&mut history, &event)?;
         *position = event.position;
-        sender.send_replace(Arc::new(routing));
+        sender.send_replace(Arc::new(history));
     }
 }

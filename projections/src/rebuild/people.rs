@@ -10,11 +10,11 @@ use daybook_domain::ReadModel;
 use deadpool_postgres::{GenericClient, Pool};
 
 use super::Rebuild;
+use crate::ViewError;
 use crate::control::generation::{self, Generation};
-use crate::{ViewError, runbook};
+use crate::store::runbook_schema::{self, LOCK_TIMEOUT};
 
-/// How long one try waits for readers of the old views, and how many tries there are.
-pub(crate) const LOCK_TIMEOUT: &str = "1s";
+/// How often a change is tried while somebody reads the old views.
 const TRIES: u32 = 5;
 
 /// How long a schema's readers are waited for before it is given up to drop it, and the pause between two tries.
@@ -37,7 +37,7 @@ impl Change<'_> {
     async fn make(self, pool: &Pool) -> Result<(), ViewError> {
         match self {
             Self::Show(generation) => show(pool, generation).await,
-            Self::ShowInRunbook => runbook::refresh(pool).await,
+            Self::ShowInRunbook => runbook_schema::refresh(pool).await,
             Self::Drop(schema) => drop_now(pool, schema).await,
         }
     }
@@ -110,7 +110,7 @@ impl Rebuild {
 ///
 /// # Errors
 /// Where somebody reads it for long.
-pub(crate) async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
+pub async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewError> {
     Change::ShowInRunbook.make_once_unread(pool).await?;
     drop_schema(pool, model.as_str()).await
 }
@@ -119,7 +119,7 @@ pub(crate) async fn remove(pool: &Pool, model: ReadModel) -> Result<(), ViewErro
 ///
 /// # Errors
 /// Where somebody reads it for long.
-pub(crate) async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
+pub async fn drop_schema(pool: &Pool, schema: &str) -> Result<(), ViewError> {
     Change::Drop(schema).make_once_unread(pool).await
 }
 

@@ -19,20 +19,21 @@ use crate::projection::fold::{ClosureRow, Fold, Reference};
 use crate::projection::row::ReservationRow;
 
 /// A view of the database as it is at one moment: whatever is read in it is of one position.
-pub(crate) async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+pub async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     Ok(snapshot.start().await?)
 }
 
 /// A day's reservations: how many and the sum of their facts' hashes. As a change, either may be negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct DayDigest {
-    pub(crate) reservations: i64,
-    pub(crate) digest: Digest,
+#[expect(missing_docs, reason = "the names say it")]
+pub struct DayDigest {
+    pub reservations: i64,
+    pub digest: Digest,
 }
 
 /// Digests by day, of rows or of a change to them.
-pub(crate) type DayDigests = BTreeMap<NaiveDate, DayDigest>;
+pub type DayDigests = BTreeMap<NaiveDate, DayDigest>;
 
 /// Adds a row's fact to its day.
 pub(crate) fn add<R: ReservationRow>(days: &mut DayDigests, row: &R, reference: &Reference) {
@@ -266,7 +267,7 @@ async fn write_digests(
 }
 
 /// The digests that are kept with a generation's rows, of all days that have any.
-pub(crate) async fn read_digests(
+pub async fn read_digests(
     client: &impl GenericClient,
     generation: Generation,
 ) -> Result<DayDigests, ViewError> {

@@ -119,15 +119,15 @@ pub(crate) async fn index(
 }
 
 /// The index of the cleanup, and the one in whose place it comes: what that one finds, it finds as well.
-pub(crate) const CLEANUP_INDEX: &str = "reservations_preferredDate_period_serviceId_status_idx";
+pub const CLEANUP_INDEX: &str = "reservations_preferredDate_period_serviceId_status_idx";
 const REPLACED_INDEX: &str = "reservations_preferredDate_period_status_idx";
 
 /// How long making an index waits for those who write, and for transactions that began before it.
-pub(crate) const INDEX_PATIENCE_SECONDS: u64 = 60;
+pub const INDEX_PATIENCE_SECONDS: u64 = 60;
 
 /// Gives a generation that serves the indexes of the cleanup, beside whoever reads and writes, and gathers the statistics of
 /// what the runbook asks. Does only what is not done yet.
-pub(crate) async fn index_after_cleanup(client: Client, generation: Generation) -> Result<(), ViewError> {
+pub async fn index_after_cleanup(client: Client, generation: Generation) -> Result<(), ViewError> {
     let found = is_valid(&client, generation, CLEANUP_INDEX).await?;
     // A connection of its own: what is set on it ends with it.
     let client = Object::take(client);
@@ -153,7 +153,7 @@ fn drop_concurrently(schema: &str, index: &str) -> String {
 }
 
 /// Whether an index of a generation is whole; nothing where there is none.
-pub(crate) async fn is_valid(
+pub async fn is_valid(
     client: &impl GenericClient,
     generation: Generation,
     index: &str,
@@ -185,7 +185,7 @@ pub(crate) async fn analyze(client: &impl GenericClient, generation: Generation)
 }
 
 /// Whether a generation's tables are there.
-pub(crate) async fn exist(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
+pub async fn exist(client: &impl GenericClient, generation: Generation) -> Result<bool, ViewError> {
     let name = format!("{}.reservations", generation.schema());
     let row = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&name]).await?;
     Ok(row.try_get(0)?)

@@ -26,7 +26,7 @@ use daybook_domain::routing::{RoutedSubject, RoutingReason};
 use daybook_domain::{Actor, ReadModel};
 use daybook_event_log::Position;
 use daybook_event_log::codec::TraceParent;
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 use daybook_projections::{Route, ViewError};
 
 use crate::problem::Problem;
@@ -98,7 +98,7 @@ impl RequestContext {
 
     /// Lets the other model be asked as well, once the answer is on its way, where this read is one of the sample.
     pub(crate) fn ask_other(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
-        if state.sampler.is_due()
+        if state.observer.as_ref().is_some_and(|observer| observer.is_sampled())
             && let Some(question) = question()
         {
             self.watched.ask(question);

@@ -1,7 +1,6 @@
 //! What is counted and measured. Labels are words of ours: no id, name or text of a client ever becomes one.
 
 mod views;
-mod watching;
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::RoutingReason;
@@ -14,8 +13,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use views::{BatchMetrics, ViewMetrics};
-
-pub(crate) use watching::{GuardMetrics, ShadowMetrics, name as judgement_name};
 
 /// Upper edges of the histogram of durations, in seconds.
 const DURATION_EDGES: [f64; 12] =
@@ -74,8 +71,6 @@ pub(crate) struct Metrics {
     bookings: Family<Booking, Counter>,
     differences: Family<Difference, Counter>,
     views: ViewMetrics,
-    shadow: ShadowMetrics,
-    guard: GuardMetrics,
     log_up: Family<Adapter, Gauge>,
     log_reconnects: Family<Adapter, Gauge>,
 }
@@ -102,8 +97,6 @@ impl Metrics {
             bookings: Family::default(),
             differences: Family::default(),
             views: ViewMetrics::default(),
-            shadow: ShadowMetrics::default(),
-            guard: GuardMetrics::default(),
             log_up: Family::default(),
             log_reconnects: Family::default(),
         };
@@ -133,7 +126,6 @@ impl Metrics {
             self.differences.clone(),
         );
         self.views.register(registry);
-        watching::register(registry, &self.shadow, &self.guard);
         registry.register(
             "log_up",
             "Whether the event log answered when it was last heard of",
@@ -199,14 +191,10 @@ impl Metrics {
         self.views.batches.clone()
     }
 
-    /// What is counted of shadow reads.
-    pub(crate) fn shadow(&self) -> ShadowMetrics {
-        self.shadow.clone()
-    }
-
-    /// What is measured of the guardrails.
-    pub(crate) fn guard(&self) -> GuardMetrics {
-        self.guard.clone()
+    /// Where further metrics are registered, before any is served.
+    #[cfg(feature = "migration")]
+    pub(crate) fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
     }
 
     /// A view does not serve: what was last known of it is told no more.

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
-use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
-use daybook_projections::read_stats::ReadStatsStore;
-use daybook_projections::shadow::Shadow;
-use daybook_projections::{Batches, LagRule, Migration, Router};
+use daybook_projections::{Batches, LagRule, Router};
+
+#[cfg(feature = "migration")]
+use crate::migration::MigrationParts;
+#[cfg(feature = "migration")]
+use daybook_migration::guardrails::Watching;
 
 /// How the API is run.
 #[derive(Debug, Clone)]
@@ -30,33 +32,8 @@ pub struct Settings {
     /// Threads that answer; none means as many as the machine has cores.
     pub workers: Option<NonZeroUsize>,
     /// How reads are watched.
+    #[cfg(feature = "migration")]
     pub watching: Watching,
-}
-
-/// How reads are watched while two models answer them.
-#[derive(Debug, Clone, Copy)]
-pub struct Watching {
-    /// The part of reads that the other model is asked as well.
-    pub sample: RolloutPercentage,
-    /// Length of the windows that guardrails judge; the same in all processes.
-    pub window: Duration,
-    /// What guardrails bear.
-    pub limits: Limits,
-}
-
-impl Watching {
-    /// Length of a window, unless told otherwise.
-    pub const WINDOW: Duration = Duration::from_secs(60);
-
-    /// The part of reads that is compared unless told otherwise, in percent.
-    pub const SAMPLE_PERCENT: f64 = 1.0;
-}
-
-impl Default for Watching {
-    fn default() -> Self {
-        let sample = RolloutPercentage::percent(Self::SAMPLE_PERCENT).unwrap_or_default();
-        Self { sample, window: Self::WINDOW, limits: Limits::default() }
-    }
 }
 
 impl Settings {
@@ -75,6 +52,7 @@ impl Settings {
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,
+            #[cfg(feature = "migration")]
             watching: Watching::default(),
         }
     }
@@ -91,16 +69,13 @@ pub struct Parts {
     pub queries: Queries,
     /// Which view answers whom.
     pub router: Router,
-    /// Puts sampled reads to both views.
-    pub shadow: Shadow,
-    /// Keeps what processes see of their reads.
-    pub watch: ReadStatsStore,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Batches of the engine that keeps the views up, where this process has one.
     pub batches: Option<Batches>,
-    /// What looks at the migration.
-    pub migration: Migration,
+    /// The parts of the migration.
+    #[cfg(feature = "migration")]
+    pub migration: MigrationParts,
 }
 
 /// The secret that staff tokens are signed with. It never shows itself.

@@ -20,7 +20,7 @@ use daybook_event_log::EventLog;
 use daybook_event_log::vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
-pub use clinic::{NewClosure, Seeded};
+pub use clinic::{NewClosure, Recorded, Seeded};
 pub use forget::Forgotten;
 
 use crate::clock::Clock;
@@ -102,11 +102,13 @@ impl Commands {
         self.0.pages.look(date, DaySchedule::clone).await
     }
 
-    pub(crate) fn log(&self) -> &dyn EventLog {
+    /// The event log.
+    pub fn log(&self) -> &dyn EventLog {
         &*self.0.office.log
     }
 
-    pub(crate) fn vault(&self) -> &Vault {
+    /// The keys of patients' details.
+    pub fn vault(&self) -> &Vault {
         &self.0.vault
     }
 

@@ -2,12 +2,10 @@
 //!
 //! A command is decided against the log alone, never against a view, and is acknowledged once its events are durable.
 //! The rules themselves are the domain's; here is what surrounds them: pages in memory, grouping, conflicts and
-//! retries, idempotency keys, the sealing of patients' details, forgetting, the first start, and the import of the old
-//! system.
+//! retries, idempotency keys, the sealing of patients' details, forgetting, and the first start.
 //!
 //! Where to look: [`Commands`] is all that can be asked, `pages` decides and appends for a clinic day, `singleton_stream`
-//! does so for catalog, hours and routing, `follower` keeps those current in every process, [`import`] takes over the
-//! old system's reservations.
+//! does so for catalog, hours and routing, `follower` keeps those current in every process.
 
 mod append;
 mod clock;
@@ -15,19 +13,17 @@ mod commands;
 mod error;
 mod follower;
 mod ids;
-pub mod import;
 mod origin;
 mod pages;
-pub mod review;
 mod singleton_stream;
 mod time_input;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
-    BookingOutcome, Commands, Forgotten, NewClosure, NewReservation, ReservationChange, Seeded, Settings,
+    BookingOutcome, Commands, Forgotten, NewClosure, NewReservation, Recorded, ReservationChange, Seeded,
+    Settings,
 };
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
-pub use import::{ImportError, ImportReport, ImportRun};
 pub use origin::Origin;
-pub use time_input::WishInput;
+pub use time_input::{ReadWish, WishInput};

@@ -29,13 +29,13 @@ impl std::fmt::Debug for WishInput {
 }
 
 /// A wish, taken apart.
-pub(crate) struct ReadWish {
+pub struct ReadWish {
     /// What it was understood as.
-    pub(crate) understood: ParsedTime,
+    pub understood: ParsedTime,
     /// The raw text where the grammar understands it.
-    pub(crate) plain: Option<Box<str>>,
+    pub plain: Option<Box<str>>,
     /// The raw text where it does not; to be sealed.
-    pub(crate) unread: Option<String>,
+    pub unread: Option<String>,
 }
 
 impl WishInput {
@@ -53,7 +53,7 @@ impl WishInput {
 impl ReadWish {
     /// A text that is understood as this. What the built-in grammar alone makes of it decides whether it stays in plain: a
     /// clinic's own rule may match a text that says more than a time.
-    pub(crate) fn of(text: String, understood: ParsedTime, built_in: ParsedTime) -> Self {
+    pub fn of(text: String, understood: ParsedTime, built_in: ParsedTime) -> Self {
         match built_in {
             ParsedTime::Ambiguous(_) => Self { understood, plain: None, unread: Some(text) },
             ParsedTime::At(_) | ParsedTime::Period(_) => {

@@ -5,8 +5,10 @@
 mod backup;
 mod events;
 mod forget;
+#[cfg(feature = "migration")]
 mod import;
 mod leading;
+#[cfg(feature = "migration")]
 mod migrate;
 mod projection;
 mod reads;
@@ -60,8 +62,10 @@ enum Command {
     #[command(subcommand)]
     Reads(reads::Command),
     /// Take over the reservations of the old system
+    #[cfg(feature = "migration")]
     #[command(subcommand)]
     Import(import::Command),
+    #[cfg(feature = "migration")]
     /// Go from the enum to dynamic services stage by stage, through gates that are measured, and back from each
     #[command(subcommand)]
     Migrate(migrate::Command),
@@ -112,13 +116,13 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(_)
         | Command::Projection(_)
         | Command::Reads(_)
-        | Command::Import(_)
-        | Command::Migrate(_)
         | Command::Events(_)
         | Command::Backup(_)
         | Command::Restore(_)
         | Command::Token(_)
         | Command::Forget(_) => logging::COMMAND_FILTER,
+        #[cfg(feature = "migration")]
+        Command::Import(_) | Command::Migrate(_) => logging::COMMAND_FILTER,
     };
     logging::start(settings.log_format, settings.log_filter.as_deref().unwrap_or(usual_filter))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -134,7 +138,9 @@ impl Command {
             Self::Status(arguments) => signals::interruptible(status::run(settings, arguments)).await,
             Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
+            #[cfg(feature = "migration")]
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
+            #[cfg(feature = "migration")]
             Self::Migrate(command) => migrate::run(settings, command).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
             Self::Backup(arguments) => signals::interruptible(backup::run(settings, arguments)).await,

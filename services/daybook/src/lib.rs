@@ -3,7 +3,7 @@
 //! It must never hold a booking rule, a projection or an HTTP route: it only wires what the other crates offer.
 //!
 //! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
-//! that every command works with, `rehearsal` goes through the migration in a scratch database.
+//! that every command works with.
 
 pub mod cli;
 pub mod exit;
@@ -12,7 +12,6 @@ mod listening;
 mod logging;
 mod output;
 mod part;
-mod rehearsal;
 pub mod secrets;
 pub mod settings;
 mod view_counts;

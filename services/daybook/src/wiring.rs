@@ -5,7 +5,6 @@
 mod database;
 mod empty;
 mod engine;
-mod in_force;
 mod log;
 mod master_key;
 mod scratch;
@@ -20,10 +19,9 @@ use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::vault::Vault;
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{
-    Auditor, GateSettings, Gates, GenerationStatus, KEEP, Migration, Rebuild, Retirement, ViewError,
-    generation,
-};
+#[cfg(feature = "migration")]
+use daybook_migration::{GateSettings, Gates, Migration, Retirement, Workflows};
+use daybook_projections::{Auditor, GenerationStatus, KEEP, Rebuild, ViewError, generation};
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
@@ -31,7 +29,6 @@ use uuid::Uuid;
 
 pub use empty::EmptyDatabase;
 pub use engine::RunningEngine;
-pub use in_force::wait_until_in_force;
 pub use log::LogIdentity;
 pub use scratch::{Purpose, Restored, Scratch};
 pub use supervisor::Supervisor;
@@ -137,18 +134,23 @@ impl Backend {
         Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), generations)
     }
 
-    /// What retires and restores views.
-    pub fn retirement(&self) -> Retirement {
-        Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
+    /// Advances, rolls back, retires and restores, on gates that are measured by these settings.
+    #[cfg(feature = "migration")]
+    pub fn workflows(&self, settings: &Settings) -> Workflows {
+        let migration = self.migration(settings);
+        let retirement = Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone());
+        Workflows::new(self.commands.clone(), migration, retirement)
     }
 
-    /// What looks at the migration, and measures its gates by these settings.
+    /// Shows where the migration stands, and measures its gates by these settings.
+    #[cfg(feature = "migration")]
     pub fn migration(&self, settings: &Settings) -> Migration {
         let asked = gate_settings(settings);
         Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), asked)
     }
 
-    /// What measures the gates of the migration.
+    /// Measures the gates of the migration.
+    #[cfg(feature = "migration")]
     pub fn gates(&self, settings: &Settings) -> Gates {
         Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
     }
@@ -204,6 +206,7 @@ impl Backend {
     }
 }
 
+#[cfg(feature = "migration")]
 fn gate_settings(settings: &Settings) -> GateSettings {
     GateSettings { soak: settings.soak, ..GateSettings::default() }
 }

@@ -7,6 +7,7 @@
 mod choice;
 mod gate;
 mod guardrail;
+mod history;
 mod retirement;
 mod stage;
 mod watch;
@@ -22,6 +23,9 @@ pub use gate::{Finding, Gate, GateResult};
 pub use guardrail::{
     Breach, Durations, GuardrailVerdict, Inconclusive, InvalidLimits, Limits, ModelReadStats, ReadStats,
     WORSE_FACTOR, judge,
+};
+pub use history::{
+    Attribution, GuardrailTrip, ItemRecord, ObservedFlags, Recording, RolloutHistory, RolloutStep, StepCause,
 };
 pub use retirement::{Declared, LogPlace, ViewRestored, ViewRetired};
 pub use stage::{AdvanceStage, Direction, Override, RollBackStage, Stage, StageEntered};

@@ -11,10 +11,10 @@ use crate::projection::canonical::{Access, CanonicalReservation, Field};
 use crate::projection::fold::Reference;
 
 /// What a reader sees in place of what names somebody.
-pub(crate) const NOT_SHOWN: &str = "(not shown)";
+pub const NOT_SHOWN: &str = "(not shown)";
 
 /// The field that stands for the reservation as a whole.
-pub(crate) const WHOLE: &str = "reservation";
+pub const WHOLE: &str = "reservation";
 
 /// A reservation on which two generations differ.
 #[derive(Debug, Clone, Serialize)]
@@ -73,7 +73,7 @@ impl WrittenBy {
 }
 
 /// The fields of a fact with what they say.
-pub(crate) type Fields = Vec<(Field, String)>;
+pub type Fields = Vec<(Field, String)>;
 
 /// A reservation that was found to differ.
 #[derive(Debug)]
@@ -143,12 +143,12 @@ fn said<'a>(fields: Option<&'a Fields>, name: &str) -> &'a str {
 }
 
 /// The field of a name.
-pub(crate) fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a (Field, String)> {
+pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a (Field, String)> {
     fields.iter().find(|(field, _)| field.name == name)
 }
 
 /// The names of the fields that are in both and differ.
-pub(crate) fn differing_names(left: &Fields, right: &Fields) -> Vec<&'static str> {
+pub fn differing_names(left: &Fields, right: &Fields) -> Vec<&'static str> {
     let pairs = left.iter().zip(right);
     pairs.filter(|((_, left), (_, right))| left != right).map(|((field, _), _)| field.name).collect()
 }

@@ -15,19 +15,19 @@ use crate::control::generation::Generation;
 
 /// A full comparison as it was written down.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Written {
+pub struct Written {
     /// Seconds since then, by the clock of the database, which also wrote down when it was.
-    pub(crate) age_seconds: f64,
+    pub age_seconds: f64,
     /// Where both views stood.
-    pub(crate) position: Position,
+    pub position: Position,
     /// Reservations of the dynamic view.
-    pub(crate) reservations: i64,
+    pub reservations: i64,
     /// Version of the rules by which rows were reduced.
-    pub(crate) rules_version: i32,
+    pub rules_version: i32,
     /// Reservations that differ.
-    pub(crate) differing: i64,
+    pub differing: i64,
     /// Days that differ, or whose kept digest was wrong.
-    pub(crate) wrong_days: i64,
+    pub wrong_days: i64,
 }
 
 /// Writes a verdict down, where it is one on both views. Those that are older than a year go.
@@ -92,7 +92,7 @@ const LAST: &str = "
     FROM control.verdicts WHERE legacy = $1 AND dynamic = $2 ORDER BY made_at DESC LIMIT 1";
 
 /// The last full comparison of two generations, the legacy view's first.
-pub(crate) async fn last(
+pub async fn last(
     client: &impl GenericClient,
     [legacy, dynamic]: [Generation; 2],
 ) -> Result<Option<Written>, ViewError> {

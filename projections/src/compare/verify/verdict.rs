@@ -118,7 +118,7 @@ fn union(days: [&DayDigests; 2]) -> BTreeSet<NaiveDate> {
 }
 
 /// Days that are not the same in both.
-pub(crate) fn differing_days(days: [&DayDigests; 2]) -> Vec<NaiveDate> {
+pub fn differing_days(days: [&DayDigests; 2]) -> Vec<NaiveDate> {
     let [left, right] = days;
     union(days).into_iter().filter(|day| left.get(day) != right.get(day)).collect()
 }

@@ -143,7 +143,7 @@ impl Queries {
 }
 
 /// The days in a snapshot, as [`Queries::days`] gives them.
-pub(crate) async fn days_in(
+pub async fn days_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     from: NaiveDate,

@@ -15,7 +15,7 @@ use super::{Queries, QueryResult, position, position_of, with_position};
 use crate::ViewError;
 use crate::control::generation::Generation;
 
-pub(crate) use list::list_in;
+pub use list::list_in;
 pub use list::{ListFilter, Page};
 pub use review::Unread;
 
@@ -77,7 +77,7 @@ pub struct Reservation {
     pub subject: SubjectId,
     /// Whether a rule of the clinic's own sent its time to review though the text says one; the dynamic view has no time then.
     #[serde(skip)]
-    pub(crate) is_text_overruled: bool,
+    pub is_text_overruled: bool,
 }
 
 /// The same columns from either view, and a time that a rule of the clinic's own read is said alike; the reservation's own
@@ -176,7 +176,7 @@ impl Queries {
 }
 
 /// The reservations of some ids, in their order, in a snapshot.
-pub(crate) async fn by_ids_in(
+pub async fn by_ids_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     ids: &[&str],
@@ -187,7 +187,7 @@ pub(crate) async fn by_ids_in(
 }
 
 /// A patient's latest reservations in a snapshot, as [`Queries::reservations_of`] gives them.
-pub(crate) async fn of_subject_in(
+pub async fn of_subject_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     subject: SubjectId,

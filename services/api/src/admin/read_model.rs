@@ -83,12 +83,12 @@ impl Body {
 }
 
 /// The reason that every change of routing has to have.
-pub(super) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
+pub(crate) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
     optional_reason("reason", reason)?.ok_or_else(|| Problem::of(Code::ReasonRequired))
 }
 
 /// A reason, or a name that goes with it; none where it is blank.
-pub(super) fn optional_reason(
+pub(crate) fn optional_reason(
     field: &'static str,
     sent: Option<String>,
 ) -> Result<Option<Box<str>>, Problem> {

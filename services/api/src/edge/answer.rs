@@ -28,6 +28,14 @@ pub(crate) fn plain(body: &impl Serialize) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(bytes))
 }
 
+/// An answer to a command that is still being carried out.
+#[cfg(feature = "migration")]
+pub(crate) fn accepted(body: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let mut response = plain(body)?;
+    *response.status_mut() = actix_web::http::StatusCode::ACCEPTED;
+    Ok(response)
+}
+
 /// An answer that a view gave.
 pub(crate) fn viewed<T>(answer: &QueryResult<T>, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let mut response = plain(body)?;

@@ -19,7 +19,6 @@ use super::request_id::{REQUEST_ID, RequestId};
 use super::watched::WatchedRead;
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
-use crate::shadow::Read;
 use crate::state::State;
 
 /// Says that a browser is not to guess another type than the one that is named.
@@ -102,8 +101,9 @@ impl RequestMiddleware {
             return;
         };
         if !response.status().is_server_error() {
-            let read = Read { question, route: endpoint.template(), model: chosen.model };
-            self.state.sampler.offer(read, &self.state.router.routing());
+            if let Some(observer) = &self.state.observer {
+                observer.offer(question, endpoint.template(), chosen.model, &self.state.router.routing());
+            }
         }
     }
 
@@ -121,8 +121,9 @@ impl RequestMiddleware {
 /// Also of a request that its client gave up: it took as long as it had lasted.
 impl Drop for RequestMiddleware {
     fn drop(&mut self) {
-        if let Some(chosen) = self.watched.chosen() {
-            self.state.windows.answered(chosen, self.since.elapsed().as_secs_f64(), self.has_failed);
+        if let (Some(chosen), Some(observer)) = (self.watched.chosen(), &self.state.observer) {
+            let seconds = self.since.elapsed().as_secs_f64();
+            observer.answered(chosen.model, chosen.by_share, seconds, self.has_failed);
         }
     }
 }

@@ -4,6 +4,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $text:literal, $title:literal;)+) => {
         /// The code of a problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[cfg_attr(not(feature = "migration"), allow(dead_code, reason = "some codes belong to the migration"))]
         pub(crate) enum Code { $($(#[$doc])* $code),+ }
 
         impl Code {
@@ -85,7 +86,7 @@ codes! {
     ViewRetired = "VIEW_RETIRED", "View retired";
     StageOutOfOrder = "STAGE_OUT_OF_ORDER", "Stage out of order";
     GatesShut = "GATES_SHUT", "Gates shut";
-    CommandLineOnly = "COMMAND_LINE_ONLY", "Command line only";
+    RetirementRefused = "RETIREMENT_REFUSED", "Retirement refused";
     // Our side.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";

@@ -90,10 +90,10 @@ pub(crate) enum Details {
         /// What was measured, of those that let through too.
         found: Vec<GateResult>,
     },
-    /// What is done on the command line.
-    Command {
-        /// How.
-        command: String,
+    /// What stands in the way of retiring or restoring the legacy view.
+    Obstacle {
+        /// In English, with the next command.
+        obstacle: String,
     },
     /// Two stretches of clinic time that overlap.
     Overlap {
@@ -143,7 +143,7 @@ impl Details {
                 let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
                 vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
             }
-            Self::Command { command } => vec![("{command}", command.clone())],
+            Self::Obstacle { obstacle } => vec![("{obstacle}", obstacle.clone())],
             Self::Overlap { slots: [first, second] } => {
                 vec![("{first}", first.clone()), ("{second}", second.clone())]
             }

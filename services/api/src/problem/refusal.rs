@@ -71,6 +71,11 @@ impl From<Rejection> for Problem {
 }
 
 impl Problem {
+    /// The legacy view cannot be retired or restored.
+    pub(crate) fn retirement_refused(obstacle: &impl ToString) -> Self {
+        Self::with(Code::RetirementRefused, Details::Obstacle { obstacle: obstacle.to_string() })
+    }
+
     /// The same, about a day: a refusal knows minutes, and not on which page it was decided.
     pub(crate) fn on(mut self, day: NaiveDate) -> Self {
         if let Details::Minutes { details } = &mut self.details {
@@ -141,11 +146,10 @@ impl From<RoutingRejection> for Problem {
                 let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
                 Self::with(Code::GatesShut, details)
             }
-            // Views are retired by the command line alone.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
             | RoutingRejection::ShareIsNotAll(_)
-            | RoutingRejection::SubjectsOnLegacy(_) => Self::caused(Code::Internal, rejection),
+            | RoutingRejection::SubjectsOnLegacy(_) => Self::retirement_refused(&rejection),
         }
     }
 }
@@ -175,6 +179,7 @@ impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         let (code, pause) = match &error {
             ViewError::TimedOut { .. } => (Code::ViewBehind, Some(BUSY_PAUSE)),
+            ViewError::RebuildUnderWay => (Code::Busy, Some(AWAY_PAUSE)),
             ViewError::Database(_)
             | ViewError::Log(_)
             | ViewError::NotLive { .. }
@@ -185,7 +190,6 @@ impl From<ViewError> for Problem {
             | ViewError::Row { .. }
             | ViewError::Overtaken { .. }
             | ViewError::Deposed { .. }
-            | ViewError::RebuildUnderWay
             | ViewError::NotKept { .. }
             | ViewError::NoRows { .. }
             | ViewError::NoSuchReservation { .. }
@@ -194,7 +198,6 @@ impl From<ViewError> for Problem {
             | ViewError::Apart { .. }
             | ViewError::NameTaken { .. }
             | ViewError::NotToBeDropped { .. }
-            | ViewError::Retirement(_)
             | ViewError::Parked { .. }
             | ViewError::TooManyParked { .. }
             | ViewError::OlderThanDiscard(_)

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 use serde::Serialize;
 
 use super::openings::{self, Availability, Slot};

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::Day;
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 use serde::Serialize;
 
 use super::openings::{self, Availability, Level, Slot};

@@ -7,8 +7,8 @@ use chrono::{Months, NaiveDate, NaiveDateTime};
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day};
 use daybook_domain::{ClockTime, ReadModel};
+use daybook_projections::Question;
 use daybook_projections::query::Days;
-use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::{openings, service_choice};

@@ -20,8 +20,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "The migration is at stage {at}, and {wanted} does not follow it. Please look at the plan.";
 const GATES_SHUT: &str = "These gates before stage {stage} are shut: {gates}. Please try again once they let through, or give an override.";
-const COMMAND_LINE_ONLY: &str =
-    "The legacy view is taken away and brought back on the command line only. Please run `{command}`.";
+const RETIREMENT_REFUSED: &str = "The legacy view cannot be retired or restored: {obstacle}";
 const DAILY_LIMIT_EXCEEDED: &str =
     "Only {remaining} minutes of this service are left on this day. Please choose another day.";
 const TIME_SLOT_TOO_SHORT: &str =
@@ -86,7 +85,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ViewRetired => "The legacy view is retired. Please run `daybook projection restore legacy`.",
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesShut => GATES_SHUT,
-        Code::CommandLineOnly => COMMAND_LINE_ONLY,
+        Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "The latest changes are not readable yet. Please try again in a moment.",
         Code::Busy => "Many others are changing the same day. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",

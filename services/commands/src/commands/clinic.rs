@@ -29,6 +29,15 @@ pub struct NewClosure {
     pub reason: Option<Box<str>>,
 }
 
+/// A command that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Position that a view has to reach before it shows the effect.
+    pub position: Position,
+    /// Whether the effect was there before, so that nothing was appended.
+    pub is_repeated: bool,
+}
+
 /// What a first start set up; all zero where it had been set up before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seeded {
@@ -72,7 +81,7 @@ impl Commands {
         };
         let NewClosure { span, service, reason, .. } = wanted;
         let close = ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
-        let position = self.record(date, close, origin).await?;
+        let position = self.record(date, close, origin).await?.position;
         Ok((closure, position))
     }
 
@@ -83,7 +92,7 @@ impl Commands {
         closure: ClosureId,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        self.record(date, ScheduleCommand::ReopenTime(closure), origin).await
+        Ok(self.record(date, ScheduleCommand::ReopenTime(closure), origin).await?.position)
     }
 
     /// Changes the catalog. The position is that of the catalog's last event where there was nothing to do.
@@ -122,13 +131,15 @@ impl Commands {
         Ok(self.0.streams.routing.change(self.log(), wanted, &origin, now).await?.position)
     }
 
-    async fn record(
+    /// Decides one command of a day's schedule and appends its events.
+    pub async fn record(
         &self,
         date: NaiveDate,
         command: ScheduleCommand,
         origin: Origin,
-    ) -> Result<Position, CommandError> {
+    ) -> Result<Recorded, CommandError> {
         let unit = CommandBatch { commands: vec![command], new_key: None, about: None, origin };
-        Ok(self.pages().settle(date, unit).await?.position)
+        let outcome = self.pages().settle(date, unit).await?;
+        Ok(Recorded { position: outcome.position, is_repeated: outcome.nothing_new })
     }
 }

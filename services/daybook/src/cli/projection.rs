@@ -7,14 +7,17 @@ mod parked;
 mod promote;
 mod rebuild;
 mod report;
+#[cfg(feature = "migration")]
 pub(super) mod restore;
+#[cfg(feature = "migration")]
 pub(super) mod retire;
 mod run;
 mod verify;
 
 use clap::Subcommand;
 
-pub(super) use report::tell as tell_rebuild;
+#[cfg(feature = "migration")]
+pub(super) use report::{tell as tell_rebuild, workflow_progress};
 
 use super::signals::interruptible;
 use crate::exit::Exit;
@@ -36,8 +39,10 @@ pub(super) enum Command {
     /// Compare two generations at one position, or check a proof of them; exit code 1 where something differs
     #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
+    #[cfg(feature = "migration")]
     /// Take the legacy view away once nobody is led to it; the log keeps all that was in it
     Retire(retire::Arguments),
+    #[cfg(feature = "migration")]
     /// Bring the legacy view back from the log
     Restore(restore::Arguments),
     /// Count what the log holds against what the views have applied, and repair pages; exit code 1 where something is missing
@@ -60,7 +65,9 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Drop(arguments) => interruptible(drop::run(settings, arguments)).await,
         Command::Parked(command) => interruptible(parked::run(settings, command)).await,
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
+        #[cfg(feature = "migration")]
         Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
+        #[cfg(feature = "migration")]
         Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,
         Command::Audit(arguments) => interruptible(audit::run(settings, arguments)).await,
         // It takes the signals itself: they are how it ends.

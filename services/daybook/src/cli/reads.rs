@@ -2,6 +2,7 @@
 
 mod change;
 mod show;
+#[cfg(feature = "migration")]
 mod trial;
 
 use clap::Subcommand;
@@ -19,8 +20,10 @@ pub(super) enum Command {
     Set(change::SetArguments),
     /// Send everybody back to the legacy view, within a second
     Rollback(change::RollbackArguments),
+    #[cfg(feature = "migration")]
     /// Compare what both views say of a sample of reservations, now
     Compare(trial::CompareArguments),
+    #[cfg(feature = "migration")]
     /// Compare a view with itself, by the machinery that compares reads: it must find nothing
     Selftest(trial::SelftestArguments),
 }
@@ -30,7 +33,9 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Show(arguments) => show::run(settings, arguments).await,
         Command::Set(arguments) => change::set(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
+        #[cfg(feature = "migration")]
         Command::Compare(arguments) => trial::compare(settings, arguments).await,
+        #[cfg(feature = "migration")]
         Command::Selftest(arguments) => trial::self_test(settings, arguments).await,
     }
 }

@@ -42,6 +42,7 @@ pub struct Options {
     /// How long each stage of the migration has to last before the next one, such as canary-5=24h,stability=14d; stages that
     /// are not named keep theirs
     /// [default: shadow=1h,canary-5=24h,canary-25=48h,canary-50=48h,dynamic=7d,stability=14d]
+    #[cfg(feature = "migration")]
     #[arg(long, env = "DAYBOOK_SOAK", global = true, value_name = "STAGE=TIME,…")]
     pub soak: Option<String>,
 
@@ -56,16 +57,19 @@ pub struct Options {
     pub dynamic_services_rollout_percentage: Option<String>,
     /// Percentage of reads that the other read model is asked as well, for comparison, from stage `shadow` on
     /// [default: 1]
+    #[cfg(feature = "migration")]
     #[arg(long, env = "DAYBOOK_SHADOW_SAMPLE", global = true, value_name = "PERCENT")]
     pub shadow_sample: Option<String>,
 
     /// Limits past which reads go back to the legacy view by themselves: percentages of failed requests and of differing
     /// reads, time of the slowest hundredth, and requests below which nothing is said
     /// [default: errors=1,latency-ms=500,mismatches=0,min-requests=200]
+    #[cfg(feature = "migration")]
     #[arg(long, env = "DAYBOOK_GUARDRAILS", global = true, value_name = "LIMITS")]
     pub guardrails: Option<String>,
 
     /// Seconds after which guardrails judge what was seen, each time anew; the same in all processes [default: 60]
+    #[cfg(feature = "migration")]
     #[arg(long, env = "DAYBOOK_GUARD_WINDOW", global = true, value_name = "SECONDS")]
     pub guard_window: Option<String>,
 

@@ -9,7 +9,7 @@ use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_
 use crate::vocabulary::ReadModel;
 
 /// A place in the log as two columns hold it: that of the commit and that of the event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogPlace {
     /// Place of the commit.
     pub commit: i64,

@@ -1,11 +1,11 @@
 //! What stands in the way of retiring or restoring a view is named, and nothing is recorded.
 
 use daybook_domain::routing::{ReadsRolledBack, RoutingRejection};
-use daybook_projections::RetirementFault;
+use daybook_migration::MigrationError;
 
 use super::*;
 
-async fn examine(clinic: &Clinic) -> Result<(), ViewError> {
+async fn examine(clinic: &Clinic) -> Result<(), MigrationError> {
     let retirement = retirement(clinic);
     let steps = retirement.begin().await.unwrap();
     let examined = steps.examine(ReadModel::Legacy).await;
@@ -24,7 +24,7 @@ async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() 
     let park = "UPDATE control.checkpoints SET parked = $1 WHERE model = 'legacy' AND number = 1";
     client.execute(park, &[&1]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, ViewError::Retirement(RetirementFault::Parked { events: 1, .. })), "{error:?}");
+    assert!(matches!(error, MigrationError::Parked { events: 1, .. }), "{error:?}");
     assert!(error.to_string().contains("daybook projection parked list"), "{error}");
     client.execute(park, &[&0]).await.unwrap();
 
@@ -32,10 +32,7 @@ async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() 
                     WHERE id = (SELECT min(id) FROM legacy_1.reservations)"#;
     client.execute(tamper, &[&5]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(
-        matches!(error, ViewError::Retirement(RetirementFault::ViewsDiffer { reservations: 1, .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, MigrationError::ViewsDiffer { reservations: 1, .. }), "{error:?}");
     client.execute(tamper, &[&-5]).await.unwrap();
 
     client
@@ -85,7 +82,7 @@ async fn a_view_that_is_not_retired_is_not_restored_and_one_that_came_out_otherw
     let retirement = retirement(&clinic);
     let steps = retirement.begin().await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotRetired)), "{refused:?}");
+    assert!(matches!(refused, MigrationError::NotRetired), "{refused:?}");
 
     // What was recorded is another digest than that of the events, as after a fault of the fold that nobody saw.
     set_share(&clinic, 100.0).await;
@@ -95,7 +92,7 @@ async fn a_view_that_is_not_retired_is_not_restored_and_one_that_came_out_otherw
     clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
     steps.finish(|_| {}).await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, ViewError::Retirement(RetirementFault::NotAsRetired { .. })), "{refused:?}");
+    assert!(matches!(refused, MigrationError::NotAsRetired { .. }), "{refused:?}");
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(live.iter().all(|standing| standing.generation.model == ReadModel::Dynamic), "{live:?}");
     steps.finish(|_| {}).await.unwrap();

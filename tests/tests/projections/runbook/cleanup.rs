@@ -1,6 +1,6 @@
 //! The cleanup: old fields and their type are gone, the index of the runbook is there, and all comes back with the view.
 
-use daybook_projections::runbook::{closing, performance};
+use daybook_migration::runbook::{closing, performance};
 
 use super::*;
 

@@ -56,7 +56,7 @@ impl Queries {
 }
 
 /// The same in a snapshot.
-pub(crate) async fn list_in(
+pub async fn list_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
     filter: &ListFilter,

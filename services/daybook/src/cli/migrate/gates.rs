@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use daybook_domain::routing::Finding;
-use daybook_projections::rollout::NextStage;
+use daybook_migration::rollout::NextStage;
 
 /// Width of the findings, in characters.
 const FINDING: usize = 12;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::routing::Stage;
-use daybook_projections::rollout::{Mismatches, Plan, PlannedStep};
+use daybook_migration::rollout::{Mismatches, Plan, PlannedStep};
 
 use super::{gates, lasting, stage};
 use crate::exit::Exit;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::routing::Override;
-use daybook_projections::rollout::{Change, How, Status, Step, Trip};
+use daybook_domain::routing::{Attribution, GuardrailTrip, RolloutStep, StepCause};
+use daybook_migration::rollout::Status;
 
 use super::{gates, lasting};
 use crate::cli::leading::moment;
@@ -88,7 +89,7 @@ fn describe_soak(status: &Status) -> String {
     }
 }
 
-fn describe_trip(trip: &Trip) -> String {
+fn describe_trip(trip: &GuardrailTrip) -> String {
     let tripped = &trip.tripped;
     format!(
         "The last guardrail that tripped was that of {} on the {} view, on {}: {} (limit {}).",
@@ -119,7 +120,7 @@ fn checklist(status: &Status) -> Table {
     table
 }
 
-fn history(steps: &[Step]) -> Table {
+fn history(steps: &[RolloutStep]) -> Table {
     let mut table = Table::new(&[
         ("when", Align::Left),
         ("stage", Align::Left),
@@ -141,14 +142,14 @@ fn history(steps: &[Step]) -> Table {
     table
 }
 
-fn describe_how(step: &Step) -> String {
-    let how = match step.how {
-        How::Advanced => "advanced",
-        How::WentBack => "went back",
-        How::ShareSet => "share set past the gates",
-        How::RolledBack => "rolled back",
-        How::Retired => "legacy view retired",
-        How::Restored => "legacy view restored",
+fn describe_how(step: &RolloutStep) -> String {
+    let how = match step.cause {
+        StepCause::Advanced => "advanced",
+        StepCause::WentBack => "went back",
+        StepCause::ShareSet => "share set past the gates",
+        StepCause::RolledBack => "rolled back",
+        StepCause::Retired => "legacy view retired",
+        StepCause::Restored => "legacy view restored",
     };
     let Some(Override { reason, approver }) = &step.overridden else { return how.to_owned() };
     let shut: Vec<&str> = step.shut.iter().map(|gate| gate.as_str()).collect();
@@ -156,6 +157,6 @@ fn describe_how(step: &Step) -> String {
     format!("{how} past {} ({reason}{agreed})", shut.join(", "))
 }
 
-fn reason(change: &Change) -> &str {
+fn reason(change: &Attribution) -> &str {
     change.reason.as_deref().unwrap_or("no reason given")
 }

@@ -1,11 +1,9 @@
 //! `daybook projection list`: the generations of both views, where each stands, and who keeps the live ones up.
 
-use std::fmt::Write as _;
-
 use clap::Args;
-use daybook_projections::{
-    GenerationState, GenerationStatus, Leader, RetirementRecord, generation, leader, retirements,
-};
+#[cfg(feature = "migration")]
+use daybook_migration::{RetirementRecord, retirements};
+use daybook_projections::{GenerationState, GenerationStatus, Leader, generation, leader};
 use serde::Serialize;
 
 use crate::cli::leading::{self, moment};
@@ -27,6 +25,7 @@ struct Listing {
     leader: Option<Leader>,
     generations: Vec<GenerationStatus>,
     /// Views that were retired, the last one last.
+    #[cfg(feature = "migration")]
     retirements: Vec<RetirementRecord>,
 }
 
@@ -44,19 +43,25 @@ async fn look(backend: &Backend) -> anyhow::Result<Listing> {
     Ok(Listing {
         leader: leader::current(&client).await?,
         generations: generation::list(&client).await?,
+        #[cfg(feature = "migration")]
         retirements: retirements(&client).await?,
     })
 }
 
 fn describe(listing: &Listing) -> String {
-    let mut text = table(&listing.generations);
-    for record in listing.retirements.iter().filter(|record| record.restored_at.is_none()) {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", describe_retirement(record));
-    }
+    let text = table(&listing.generations);
+    #[cfg(feature = "migration")]
+    let text = format!("{text}{}", describe_retirements(&listing.retirements));
     format!("{text}\n{}", leading::describe(listing.leader.as_ref()))
 }
 
+#[cfg(feature = "migration")]
+fn describe_retirements(records: &[RetirementRecord]) -> String {
+    let in_force = records.iter().filter(|record| record.restored_at.is_none());
+    in_force.map(|record| format!("{}\n", describe_retirement(record))).collect()
+}
+
+#[cfg(feature = "migration")]
 fn describe_retirement(record: &RetirementRecord) -> String {
     let RetirementRecord { generation, model, position, digest, actor, .. } = record;
     let when = moment(record.retired_at);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+#[cfg(feature = "migration")]
+use daybook_migration::workflow::WorkflowProgress;
 use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
 use crate::output::{Align, ProgressBar, Table, counted};
@@ -17,6 +19,16 @@ pub(in crate::cli) fn tell(meter: &ProgressBar, progress: Progress) {
         Phase::Indexing => meter.enter("making keys and indexes"),
         Phase::CatchingUp => meter.enter("catching up"),
         Phase::Promoting => meter.enter("comparing and promoting"),
+    }
+}
+
+/// Shows the progress of a workflow of the migration on a bar of its own.
+#[cfg(feature = "migration")]
+pub(in crate::cli) fn workflow_progress(unit: &'static str) -> impl Fn(WorkflowProgress) + Send + Sync {
+    let bar = ProgressBar::new(unit);
+    move |progress| match progress {
+        WorkflowProgress::Phase(phase) => bar.enter(phase),
+        WorkflowProgress::Rebuild(progress) => tell(&bar, progress),
     }
 }
 

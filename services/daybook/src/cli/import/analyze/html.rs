@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use daybook_commands::import::{Analysis, FormatReport};
+use daybook_migration::import::{Analysis, FormatReport};
 
 use super::idle_rules;
 use super::text::places;

@@ -1,6 +1,6 @@
 //! The account of every row, for people.
 
-use daybook_commands::import::{Count, Reconciliation};
+use daybook_migration::import::{Reconciliation, ReservationList};
 
 use crate::output::{Align, Table, grouped};
 
@@ -55,7 +55,7 @@ fn reservations(account: &Reconciliation) -> Table {
     table
 }
 
-fn list(what: &'static str, count: &Count) -> String {
+fn list(what: &'static str, count: &ReservationList) -> String {
     let mut table = Table::new(&[(what, Align::Left), ("date", Align::Left), ("status here", Align::Left)]);
     for found in &count.list {
         let date = found.date.map(|date| date.to_string()).unwrap_or_default();
@@ -89,7 +89,7 @@ mod tests {
         assert!(describe(&clean).ends_with("Every row of the old system is accounted for."));
         let short = Reconciliation { source_rows: 4, ..clean.clone() };
         assert!(describe(&short).contains("do NOT come to the number"));
-        let gone = Count { count: 1, list: vec![] };
+        let gone = ReservationList { count: 1, list: vec![] };
         let differs = Reconciliation { only_in_daybook: gone, ..clean };
         assert!(
             describe(&differs).contains("cancel it")

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::import::{Reason, Reject};
-use daybook_commands::review::{Corrected, Decision, read_file};
+use daybook_migration::import::{Reason, Reject};
+use daybook_migration::review::{CorrectedFile, Decision, read_file};
 
 use super::outcome::{Given, Report};
 use super::waiting::Waiting;
@@ -42,7 +42,7 @@ impl Read {
             match line {
                 Ok(line) if seen.insert(line.reservation.clone()) => read.given.push(given(line)),
                 // Of two decisions on one reservation nobody could say which is meant.
-                Ok(Corrected { place, .. }) => {
+                Ok(CorrectedFile { place, .. }) => {
                     read.rejects.push(Reject { place, field: Some("id"), reason: Reason::DuplicateId });
                 }
                 Err(reject) => read.rejects.push(reject),
@@ -62,7 +62,7 @@ impl Read {
     }
 }
 
-fn given(Corrected { place, reservation, decision }: Corrected) -> Given {
+fn given(CorrectedFile { place, reservation, decision }: CorrectedFile) -> Given {
     Given { place: Some(place), reservation, decision }
 }
 

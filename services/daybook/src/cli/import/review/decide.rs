@@ -1,9 +1,9 @@
 //! `daybook import review decide`: what one wish means, or all that are written alike.
 
 use clap::Args;
-use daybook_commands::review::Decision;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
+use daybook_migration::review::Decision;
 
 use super::outcome::{Given, Report};
 use super::waiting::Waiting;

@@ -1,9 +1,9 @@
 //! What came of decisions, one by one. Nothing that a patient wrote stands in it.
 
-use daybook_commands::import::{Place, Reject};
-use daybook_commands::review::{Came, Decision, Reading};
 use daybook_domain::ReservationId;
 use daybook_event_log::Position;
+use daybook_migration::import::{Place, Reject};
+use daybook_migration::review::{Decision, Reading, ReviewOutcome, apply_decisions};
 use serde::Serialize;
 
 use super::waiting::Waiting;
@@ -69,7 +69,7 @@ impl Report {
         }
         let (meter, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
         let tell = |done: u64| meter.tell("deciding", done, Some(done as f64 / all));
-        let came = backend.commands.read_wishes(readings, &operator_now(), &tell).await?;
+        let came = apply_decisions(&backend.commands, readings, &operator_now(), &tell).await?;
         for ((place, reservation), came) in known.into_iter().zip(came) {
             report.add(place, reservation, came);
         }
@@ -90,22 +90,22 @@ impl Report {
         self.decisions.sort_by_key(|line| line.line);
     }
 
-    fn add(&mut self, place: Option<Place>, reservation: ReservationId, came: Came) {
+    fn add(&mut self, place: Option<Place>, reservation: ReservationId, came: ReviewOutcome) {
         let outcome = match came {
-            Came::Applied(position) => {
+            ReviewOutcome::Applied(position) => {
                 self.applied += 1;
                 self.position = self.position.max(Some(position));
                 Outcome::Applied
             }
-            Came::AlreadySo => {
+            ReviewOutcome::AlreadySo => {
                 self.already_so += 1;
                 Outcome::AlreadySo
             }
-            Came::Kept => {
+            ReviewOutcome::Kept => {
                 self.kept += 1;
                 Outcome::Kept
             }
-            Came::Refused(rejection) => {
+            ReviewOutcome::Refused(rejection) => {
                 return self.refuse(place, Some(reservation), rejection.to_string());
             }
         };
@@ -166,8 +166,8 @@ impl Report {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use daybook_commands::import::Reason;
     use daybook_domain::schedule::Rejection;
+    use daybook_migration::import::Reason;
 
     use super::*;
 
@@ -175,9 +175,9 @@ mod tests {
     fn what_was_refused_is_listed_with_line_and_reason_and_fails_the_command() {
         let id = |id: &str| ReservationId::parse(id).unwrap();
         let mut report = Report::default();
-        report.add(Some(Place::Line(2)), id("a"), Came::AlreadySo);
+        report.add(Some(Place::Line(2)), id("a"), ReviewOutcome::AlreadySo);
         assert_eq!(report.exit(), Exit::Done);
-        let taken = Came::Refused(Rejection::SlotTaken { alternatives: vec![] });
+        let taken = ReviewOutcome::Refused(Rejection::SlotTaken { alternatives: vec![] });
         report.add(Some(Place::Line(4)), id("b"), taken);
         let reason = Reason::NotADecision;
         report.reject(Reject { place: Place::Line(3), field: Some("decision"), reason });

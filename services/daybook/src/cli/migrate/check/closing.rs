@@ -1,7 +1,7 @@
 //! `daybook migrate check --final`: the runbook's closing summary.
 
+use daybook_migration::runbook::{Closing, Finding, closing};
 use daybook_projections::Generation;
-use daybook_projections::runbook::{Closing, Finding, closing};
 use serde::Serialize;
 
 use super::exit;

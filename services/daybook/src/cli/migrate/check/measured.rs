@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 use daybook_domain::routing::{Finding, LogPlace, Stage};
-use daybook_projections::{Criterion, RunbookPhase, ViewError};
+use daybook_migration::{Criterion, RunbookPhase};
+use daybook_projections::ViewError;
 use serde::Serialize;
 
 use super::exit;

@@ -1,7 +1,7 @@
 //! `daybook migrate check --performance`: the runbook's query, its plan, and how long it took.
 
 use chrono::Utc;
-use daybook_projections::runbook::{Performance, SMALL_TABLE, performance};
+use daybook_migration::runbook::{Performance, SMALL_TABLE, performance};
 use serde::Serialize;
 
 use super::exit;

@@ -1,8 +1,8 @@
 //! The checklists as they are shown.
 
 use daybook_domain::routing::ChecklistItem;
-use daybook_projections::contacts::{self, Contact, Role};
-use daybook_projections::{Checklist, ItemDone};
+use daybook_migration::contacts::{self, Contact, Role};
+use daybook_migration::{Checklist, ItemDone};
 use serde::Serialize;
 
 use crate::output::{Align, Table};

@@ -8,7 +8,6 @@
 pub mod compare;
 pub mod control;
 pub mod live;
-pub mod migrating;
 pub mod projection;
 pub mod read;
 pub mod rebuild;
@@ -29,21 +28,11 @@ pub use control::ids::{
 pub use control::leader::{self, Leader, Process, Role};
 pub use live::engine::{Batch, Batches, Engine};
 pub use live::parked;
-pub use migrating::checklist::{Checklist, ItemDone, checklist};
-pub use migrating::gates::{
-    Criterion, GateSettings, Gates, ItemRecord, Measured, PhaseMeasured, RunbookPhase, SoakTimes, StageEntry,
-    StageHistory, UnknownPhase,
-};
-pub use migrating::retirement::{
-    Examined, Patience, Rebuilt, RestorationProof, Retirement, RetirementFault, RetirementRecord, Steps,
-    records as retirements,
-};
-pub use migrating::rollout::{self, Migration};
-pub use migrating::{contacts, read_stats, runbook, shadow};
 pub use projection::canonical::Digest;
 pub use projection::change::ERASED;
 pub use read::lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use read::query;
+pub use read::question::Question;
 pub use read::router::{Route, Router};
 pub use read::snapshot::{DatabaseSummary, Snapshot, ViewSummary};
 pub use read::views::{Serving, Views};

@@ -2,6 +2,7 @@
 
 pub mod lag;
 pub mod query;
+pub mod question;
 pub mod router;
 pub mod routing;
 pub mod settled;

@@ -9,13 +9,13 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, Watching,
-    issue_token,
+    Application, ApplicationError, JwtSecret, MigrationParts, Parts, Role, Settings, StaffName, StopHandle,
+    Watching, issue_token,
 };
 use daybook_domain::routing::Limits;
+use daybook_migration::read_stats::ReadStatsStore;
+use daybook_migration::shadow::Shadow;
 use daybook_projections::query::Queries;
-use daybook_projections::read_stats::ReadStatsStore;
-use daybook_projections::shadow::Shadow;
 use daybook_projections::{Batches, LagRule, Router};
 use reqwest::{Method, RequestBuilder};
 use tokio::task::JoinHandle;
@@ -93,11 +93,13 @@ impl App {
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
-            shadow: Shadow::new(clinic.pool.clone()),
-            watch: ReadStatsStore::new(clinic.pool.clone()),
             clock: Arc::new(FixedClock(now + ahead)),
             batches,
-            migration: clinic.migration(),
+            migration: MigrationParts {
+                workflows: clinic.workflows(),
+                shadow: Shadow::new(clinic.pool.clone()),
+                read_stats: ReadStatsStore::new(clinic.pool.clone()),
+            },
         };
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {

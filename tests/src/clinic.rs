@@ -12,9 +12,8 @@ use daybook_domain::phone::Phone;
 use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{
-    Auditor, Engine, GateSettings, KEEP, Migration, Process, Rebuild, SoakTimes, Views, generation,
-};
+use daybook_migration::{GateSettings, Migration, Retirement, SoakTimes, Workflows};
+use daybook_projections::{Auditor, Engine, KEEP, Process, Rebuild, Views, generation};
 use daybook_vault::{MasterKey, PatientDetails, Vault};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
@@ -113,7 +112,14 @@ impl Clinic {
         Engine::new(self.log.clone(), self.vault.clone(), self.pool.clone(), process)
     }
 
-    /// The migration of this clinic, with soak times of zero.
+    /// The workflows of its migration.
+    #[must_use]
+    pub fn workflows(&self) -> Workflows {
+        let retirement = Retirement::new(self.log.clone(), self.vault.clone(), self.pool.clone());
+        Workflows::new(self.commands.clone(), self.migration(), retirement)
+    }
+
+    /// What looks at its migration, with soak times that have passed as soon as they begin.
     #[must_use]
     pub fn migration(&self) -> Migration {
         let settings = GateSettings { soak: SoakTimes::NONE, ..GateSettings::default() };

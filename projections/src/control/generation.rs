@@ -247,10 +247,7 @@ pub(crate) async fn record_progress(
 }
 
 /// Deletes a generation's entry. Its tables have to be dropped first, see [`crate::store::tables::drop_generation`].
-pub(crate) async fn delete_entry(
-    client: &impl GenericClient,
-    generation: Generation,
-) -> Result<(), ViewError> {
+pub async fn delete_entry(client: &impl GenericClient, generation: Generation) -> Result<(), ViewError> {
     let (model, number) = (generation.model.as_str(), generation.number);
     client
         .execute("DELETE FROM control.generations WHERE model = $1 AND number = $2", &[&model, &number])

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{RoutedSubject, Routing, RoutingReason};
+use daybook_domain::routing::{LogPlace, RolloutHistory, RoutedSubject, Routing, RoutingReason};
 use daybook_event_log::{EventLog, Position, ReadError, RecordedStream};
 use futures_util::StreamExt;
 use tokio::sync::watch;
@@ -39,27 +39,48 @@ impl Route {
 /// Chooses routes.
 #[derive(Debug, Clone)]
 pub struct Router {
-    routing: watch::Receiver<Arc<Routing>>,
+    history: watch::Receiver<Arc<RolloutHistory>>,
     views: Views,
 }
 
 impl Router {
     /// Reads the routing, and follows it until the last clone is dropped.
     pub async fn open(log: Arc<dyn EventLog>, views: Views) -> Result<Self, ViewError> {
-        let (known, position) = routing::read(&*log).await?;
-        let (sender, receiver) = watch::channel(Arc::new(known));
+        let (history, position) = routing::read_history(&*log).await?;
+        let (sender, receiver) = watch::channel(Arc::new(history));
         tokio::spawn(follow(log, position, sender));
-        Ok(Self { routing: receiver, views })
+        Ok(Self { history: receiver, views })
     }
 
     /// The present routing.
     pub fn routing(&self) -> Arc<Routing> {
-        self.routing.borrow().clone()
+        Arc::clone(&self.history.borrow().routing)
     }
 
-    /// The routing as it changes.
-    pub fn changes(&self) -> watch::Receiver<Arc<Routing>> {
-        self.routing.clone()
+    /// The history of the rollout as this process follows it.
+    pub fn history(&self) -> Arc<RolloutHistory> {
+        Arc::clone(&self.history.borrow())
+    }
+
+    /// The history as it grows: one value for each event.
+    pub fn changes(&self) -> watch::Receiver<Arc<RolloutHistory>> {
+        self.history.clone()
+    }
+
+    /// Waits until this process routes by the event at a position.
+    ///
+    /// # Errors
+    /// [`ViewError::TimedOut`].
+    pub async fn wait_until_in_force(&self, position: Position, patience: Duration) -> Result<(), ViewError> {
+        let (mut history, place) = (self.history.clone(), LogPlace::from(position));
+        let reached = history.wait_for(|history| history.place >= place);
+        match tokio::time::timeout(patience, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                let what = "a change of the routing to take effect; it is recorded, and `daybook reads show` shows it";
+                Err(ViewError::TimedOut { what, seconds: patience.as_secs() })
+            }
+        }
     }
 
     /// The live generations.
@@ -73,7 +94,7 @@ impl Router {
     }
 
     fn choose_at(&self, subject: Option<&RoutedSubject>) -> Result<(Route, Position), ViewError> {
-        let (model, because) = self.routing.borrow().choose(subject);
+        let (model, because) = self.history.borrow().routing.choose(subject);
         let serving = self.views.serving();
         let status = serving.get(model).ok_or(ViewError::NotLive { model })?;
         Ok((Route { generation: status.generation, because }, status.position))
@@ -104,11 +125,11 @@ impl Router {
     }
 }
 
-async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::Sender<Arc<Routing>>) {
+async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::Sender<Arc<RolloutHistory>>) {
     while !sender.is_closed() {
         let followed: Result<RecordedStream, ReadError> = log.follow(position, &routing::filter()).await;
         let outcome = match followed {
-            Ok(events) => follow_events(events, &mut position, &sender).await,
+            Ok(events) => apply_all(events, &mut position, &sender).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = outcome {
@@ -118,10 +139,10 @@ async fn follow(log: Arc<dyn EventLog>, mut position: Position, sender: watch::S
     }
 }
 
-async fn follow_events(
+async fn apply_all(
     mut events: RecordedStream,
     position: &mut Position,
-    sender: &watch::Sender<Arc<Routing>>,
+    sender: &watch::Sender<Arc<RolloutHistory>>,
 ) -> Result<(), ViewError> {
     loop {
         let event = tokio::select! {
@@ -129,9 +150,9 @@ async fn follow_events(
             () = sender.closed() => None,
         };
         let Some(event) = event.transpose()? else { return Ok(()) };
-        let mut known = Routing::clone(&sender.borrow());
-        routing::evolve(&mut known, &event)?;
+        let mut history = RolloutHistory::clone(&sender.borrow());
+        routing::apply(&mut history, &event)?;
         *position = event.position;
-        sender.send_replace(Arc::new(known));
+        sender.send_replace(Arc::new(history));
     }
 }

@@ -11,21 +11,25 @@
 
 mod admin;
 mod application;
-mod guardrails;
 mod health;
 mod metrics;
+#[cfg(feature = "migration")]
+mod migration;
 mod problem;
 mod public;
+mod read_observer;
 mod request;
 mod response;
 mod routes;
 mod settings;
-mod shadow;
 mod staff;
 mod state;
 mod texts;
-mod windows;
 
 pub use application::{Application, ApplicationError, StopHandle};
-pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings, Watching};
+#[cfg(feature = "migration")]
+pub use daybook_migration::guardrails::Watching;
+#[cfg(feature = "migration")]
+pub use migration::MigrationParts;
+pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
 pub use staff::{InvalidStaffName, Role, StaffName, TokenError, issue_token};

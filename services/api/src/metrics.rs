@@ -1,7 +1,6 @@
 //! Prometheus metrics. Labels come from fixed sets: no id, name or text from a client ever becomes one.
 
 mod views;
-mod watching;
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::RoutingReason;
@@ -14,8 +13,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use views::{BatchMetrics, ViewMetrics};
-
-pub(crate) use watching::{GuardMetrics, ShadowMetrics, name as judgement_name};
 
 /// Buckets of the histogram of durations, in seconds.
 const DURATION_BUCKETS: [f64; 12] =
@@ -75,8 +72,6 @@ pub(crate) struct Metrics {
     bookings: Family<Booking, Counter>,
     differences: Family<Difference, Counter>,
     views: ViewMetrics,
-    shadow: ShadowMetrics,
-    guard: GuardMetrics,
     log_up: Family<Adapter, Gauge>,
     log_reconnects: Family<Adapter, Gauge>,
 }
@@ -103,8 +98,6 @@ impl Metrics {
             bookings: Family::default(),
             differences: Family::default(),
             views: ViewMetrics::default(),
-            shadow: ShadowMetrics::default(),
-            guard: GuardMetrics::default(),
             log_up: Family::default(),
             log_reconnects: Family::default(),
         };
@@ -134,7 +127,6 @@ impl Metrics {
             self.differences.clone(),
         );
         self.views.register(registry);
-        watching::register(registry, &self.shadow, &self.guard);
         registry.register(
             "log_up",
             "Whether the event log answered the last request to it",
@@ -195,12 +187,10 @@ impl Metrics {
         self.views.batches.clone()
     }
 
-    pub(crate) fn shadow(&self) -> ShadowMetrics {
-        self.shadow.clone()
-    }
-
-    pub(crate) fn guard(&self) -> GuardMetrics {
-        self.guard.clone()
+    /// Where further metrics are registered, before any is served.
+    #[cfg(feature = "migration")]
+    pub(crate) fn registry_mut(&mut self) -> &mut Registry {
+        &mut self.registry
     }
 
     /// Removes the figures of a view that does not serve.

@@ -26,7 +26,7 @@ use daybook_domain::routing::{RoutedSubject, RoutingReason};
 use daybook_domain::{Actor, ReadModel};
 use daybook_event_log::Position;
 use daybook_event_log::codec::TraceParent;
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 use daybook_projections::{Route, ViewError};
 
 use crate::problem::Problem;
@@ -93,8 +93,8 @@ impl RequestContext {
     }
 
     /// If this read is sampled, records the question that the other view answers too, once the response is on its way.
-    pub(crate) fn sample_shadow_read(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
-        if state.sampler.is_due()
+pub(crate) fn sample_shadow_read(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
+if state.observer.as_ref().is_some_and(|observer| observer.is_sampled())
             && let Some(question) = question()
         {
             self.recorder.record_question(question);

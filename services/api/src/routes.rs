@@ -12,6 +12,8 @@ pub(crate) fn configure(service: &mut ServiceConfig) {
     public_routes(service);
     staff_routes(service);
     admin_routes(service);
+    #[cfg(feature = "migration")]
+    crate::migration::configure(service);
     let get = web::get;
     service
         .service(at(Endpoint::Livez).route(get().to(health::livez)))
@@ -81,18 +83,11 @@ fn admin_routes(service: &mut ServiceConfig) {
             at(Endpoint::ReadModel)
                 .route(web::get().to(admin::show_read_model))
                 .route(web::post().to(admin::set_read_model)),
-        )
-        .service(
-            at(Endpoint::Migration)
-                .route(web::get().to(admin::show_migration))
-                .route(web::post().to(admin::change_migration)),
-        )
-        .service(at(Endpoint::MigrationPlan).route(web::get().to(admin::plan_migration)))
-        .service(at(Endpoint::Guardrails).route(web::get().to(admin::show_guardrails)));
+        );
 }
 
 /// A resource that refuses other methods with 405 and knows its endpoint, for metrics and logs.
-fn at(endpoint: Endpoint) -> Resource {
+pub(crate) fn at(endpoint: Endpoint) -> Resource {
     under(endpoint.template(), endpoint)
 }
 

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
-use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
-use daybook_projections::read_stats::ReadStatsStore;
-use daybook_projections::shadow::Shadow;
-use daybook_projections::{Batches, LagRule, Migration, Router};
+use daybook_projections::{Batches, LagRule, Router};
+
+#[cfg(feature = "migration")]
+use crate::migration::MigrationParts;
+#[cfg(feature = "migration")]
+use daybook_migration::guardrails::Watching;
 
 /// The settings of the API.
 #[derive(Debug, Clone)]
@@ -30,33 +32,8 @@ pub struct Settings {
     /// Worker threads. `None` means one per core.
     pub workers: Option<NonZeroUsize>,
     /// Shadow reads and guardrails.
+#[cfg(feature = "migration")]
     pub watching: Watching,
-}
-
-/// Settings of shadow reads and guardrails.
-#[derive(Debug, Clone, Copy)]
-pub struct Watching {
-    /// The percentage of reads that the other view answers too, for comparison.
-    pub sample: RolloutPercentage,
-    /// Length of the windows that guardrails evaluate. It must be the same in all processes.
-    pub window: Duration,
-    /// The limits of the guardrails.
-    pub limits: Limits,
-}
-
-impl Watching {
-    /// Default length of a window.
-    pub const WINDOW: Duration = Duration::from_secs(60);
-
-    /// Default percentage of reads that are compared.
-    pub const SAMPLE_PERCENT: f64 = 1.0;
-}
-
-impl Default for Watching {
-    fn default() -> Self {
-        let sample = RolloutPercentage::from_percent(Self::SAMPLE_PERCENT).unwrap_or_default();
-        Self { sample, window: Self::WINDOW, limits: Limits::default() }
-    }
 }
 
 impl Settings {
@@ -75,6 +52,7 @@ impl Settings {
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,
+            #[cfg(feature = "migration")]
             watching: Watching::default(),
         }
     }
@@ -91,16 +69,13 @@ pub struct Parts {
     pub queries: Queries,
     /// Chooses the view for a request.
     pub router: Router,
-    /// Compares sampled reads between both views.
-    pub shadow: Shadow,
-    /// Stores the read statistics of all processes.
-    pub watch: ReadStatsStore,
-    /// The clock.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// The batches of the projection engine, if this process runs one.
     pub batches: Option<Batches>,
-    /// The status and gates of the migration.
-    pub migration: Migration,
+    /// The parts of the migration.
+    #[cfg(feature = "migration")]
+    pub migration: MigrationParts,
 }
 
 /// The secret that staff tokens are signed with. `Debug` does not print it.

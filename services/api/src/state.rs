@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use daybook_commands::{Clock, CommandError, Commands};
 use daybook_event_log::EventLog;
+use daybook_projections::Router;
 use daybook_projections::query::Queries;
-use daybook_projections::{Migration, Router};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
-use crate::guardrails::{Guard, Latest};
 use crate::metrics::Metrics;
+#[cfg(feature = "migration")]
+use crate::migration::MigrationState;
 use crate::problem::{Code, Problem};
 use crate::public::check_limiter::CheckLimiter;
+use crate::read_observer::ReadObserver;
 use crate::settings::{Parts, Settings};
-use crate::shadow::Sampler;
 use crate::staff::token::Tokens;
-use crate::windows::TrafficWindow;
 
 /// The state that all handlers share.
 #[derive(Debug)]
@@ -27,41 +26,29 @@ pub(crate) struct State {
     pub(crate) queries: Queries,
     pub(crate) router: Router,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) migration: Migration,
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
     pub(crate) metrics: Metrics,
-    pub(crate) windows: Arc<TrafficWindow>,
-    pub(crate) sampler: Sampler,
-    pub(crate) judged: Latest,
-    /// Dropped with the application, which stops the guardrails.
-    _guarded: watch::Sender<()>,
+    /// What observes reads; none without the migration.
+    pub(crate) observer: Option<Box<dyn ReadObserver>>,
+    #[cfg(feature = "migration")]
+    pub(crate) migration: MigrationState,
     runtime: Handle,
 }
 
 impl State {
     /// Must be called on the runtime that commands should run on.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let Parts { log, commands, queries, router, shadow, watch, clock, batches, migration } = parts;
-        let metrics = Metrics::new();
-        if let Some(batches) = batches {
+        let mut metrics = Metrics::new();
+        if let Some(batches) = &parts.batches {
             tokio::spawn(metrics.batches().measure(batches.subscribe()));
         }
-        let (windows, judged) = (Arc::new(TrafficWindow::default()), Latest::default());
-        let watching = settings.watching;
-        let sampler = Sampler::start(watching.sample, shadow.clone(), windows.clone(), metrics.shadow());
-        let guard = Guard {
-            settings: watching,
-            windows: windows.clone(),
-            watch,
-            shadow,
-            router: router.clone(),
-            commands: commands.clone(),
-            metrics: metrics.guard(),
-            latest: judged.clone(),
+        #[cfg(feature = "migration")]
+        let (migration, observer) = {
+            let Parts { migration, router, commands, .. } = &parts;
+            crate::migration::start(migration.clone(), settings.watching, router, commands, &mut metrics)
         };
-        let (guarded, stopped) = watch::channel(());
-        tokio::spawn(guard.run(stopped));
+        let Parts { log, commands, queries, router, clock, .. } = parts;
         Self {
             tokens: Tokens::new(&settings.jwt_secret),
             settings,
@@ -70,13 +57,14 @@ impl State {
             queries,
             router,
             clock,
+            #[cfg(feature = "migration")]
             migration,
+            #[cfg(feature = "migration")]
+            observer: Some(Box::new(observer)),
+            #[cfg(not(feature = "migration"))]
+            observer: None,
             checks: CheckLimiter::default(),
             metrics,
-            windows,
-            sampler,
-            judged,
-            _guarded: guarded,
             runtime: Handle::current(),
         }
     }
@@ -91,7 +79,16 @@ impl State {
         outcome.unwrap_or_else(|panicked| Err(CommandError::Log(Arc::new(panicked))))
     }
 
-    /// The position of the last event in the log.
+    /// Runs a task on the process's own runtime.
+    #[cfg(feature = "migration")]
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.runtime.spawn(task)
+    }
+
+    /// Position of the log's last event.
     pub(crate) async fn head(&self) -> Result<daybook_event_log::Position, Problem> {
         self.log.head().await.map_err(|error| Problem::caused(Code::Unavailable, error))
     }

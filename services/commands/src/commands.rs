@@ -18,7 +18,7 @@ use daybook_event_log::EventLog;
 use daybook_vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
-pub use clinic::{NewClosure, SeedOutcome};
+pub use clinic::{NewClosure, Recorded, SeedOutcome};
 pub use forget::ForgetOutcome;
 
 use crate::clock::Clock;
@@ -100,11 +100,13 @@ impl Commands {
         self.0.day_schedules.read(date, DaySchedule::clone).await
     }
 
-    pub(crate) fn log(&self) -> &dyn EventLog {
+    /// The event log.
+    pub fn log(&self) -> &dyn EventLog {
         &*self.0.context.log
     }
 
-    pub(crate) fn vault(&self) -> &Vault {
+    /// The keys of patients' details.
+    pub fn vault(&self) -> &Vault {
         &self.0.vault
     }
 

@@ -2,11 +2,10 @@
 //!
 //! A command is decided against the log, never against a view, and is acknowledged once its events are durable. The rules
 //! are in the domain. This crate adds cached state, grouping, conflicts and retries, idempotency keys, the sealing of
-//! patients' details, forgetting, the first start, and the import of the old system.
+//! patients' details, forgetting and the first start.
 //!
 //! Where to look: [`Commands`] has all commands, `day_schedules` decides and appends for a clinic day, `singleton_stream`
-//! for catalog, hours and routing, `follower` keeps those up to date in every process, [`import`] imports the old
-//! system's reservations.
+//! for catalog, hours and routing, `follower` keeps those up to date in every process.
 
 mod append;
 mod clock;
@@ -15,19 +14,16 @@ mod day_schedules;
 mod error;
 mod follower;
 mod ids;
-pub mod import;
 mod origin;
 mod requested_time;
-pub mod review;
 mod singleton_stream;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
-    BookingOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, ReservationChange, SeedOutcome,
-    Settings,
+    BookingOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded, ReservationChange,
+    SeedOutcome, Settings,
 };
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
-pub use import::{ImportError, ImportReport, ImportRun};
 pub use origin::Origin;
-pub use requested_time::RequestedTime;
+pub use requested_time::{InterpretedTime, RequestedTime};

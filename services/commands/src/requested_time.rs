@@ -29,12 +29,12 @@ impl std::fmt::Debug for RequestedTime {
 }
 
 /// A requested time with its meaning.
-pub(crate) struct InterpretedTime {
-    pub(crate) parsed_time: ParsedTime,
+pub struct InterpretedTime {
+    pub parsed_time: ParsedTime,
     /// The text, if the event may hold it in plain.
-    pub(crate) plain_text: Option<Box<str>>,
+    pub plain_text: Option<Box<str>>,
     /// The text, if it has to be sealed.
-    pub(crate) sealed_text: Option<String>,
+    pub sealed_text: Option<String>,
 }
 
 impl RequestedTime {
@@ -53,7 +53,7 @@ impl RequestedTime {
 impl InterpretedTime {
     /// A text with its meaning. Only the result of the built-in grammar decides whether the text stays in plain, because a
     /// rule of the clinic can match a text that contains more than a time.
-    pub(crate) fn from_text(text: String, parsed_time: ParsedTime, built_in: ParsedTime) -> Self {
+    pub fn from_text(text: String, parsed_time: ParsedTime, built_in: ParsedTime) -> Self {
         match built_in {
             ParsedTime::Ambiguous(_) => Self { parsed_time, plain_text: None, sealed_text: Some(text) },
             ParsedTime::At(_) | ParsedTime::Period(_) => {

@@ -5,8 +5,10 @@
 mod backup;
 mod events;
 mod forget;
+#[cfg(feature = "migration")]
 mod import;
 mod leader;
+#[cfg(feature = "migration")]
 mod migrate;
 mod projection;
 mod reads;
@@ -62,9 +64,11 @@ enum Command {
     #[command(subcommand)]
     Reads(reads::Command),
     /// Import the reservations of the old system
+#[cfg(feature = "migration")]
     #[command(subcommand)]
     Import(import::Command),
-    /// Move from the legacy to the dynamic view in stages, and back
+    #[cfg(feature = "migration")]
+/// Move from the legacy to the dynamic view in stages, and back
     #[command(subcommand)]
     Migrate(migrate::Command),
     /// Show, export or import the event log; patients' details stay sealed
@@ -128,13 +132,13 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Status(_)
         | Command::Projection(_)
         | Command::Reads(_)
-        | Command::Import(_)
-        | Command::Migrate(_)
         | Command::Events(_)
         | Command::Backup(_)
         | Command::Restore(_)
         | Command::Token(_)
         | Command::Forget(_) => logging::COMMAND_FILTER,
+        #[cfg(feature = "migration")]
+        Command::Import(_) | Command::Migrate(_) => logging::COMMAND_FILTER,
     };
     logging::start(settings.log_format, settings.log_filter.as_deref().unwrap_or(usual_filter))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -150,7 +154,9 @@ impl Command {
             Self::Status(arguments) => signals::interruptible(status::run(settings, arguments)).await,
             Self::Projection(command) => projection::run(settings, command).await,
             Self::Reads(command) => signals::interruptible(reads::run(settings, command)).await,
+            #[cfg(feature = "migration")]
             Self::Import(command) => signals::interruptible(import::run(settings, command)).await,
+            #[cfg(feature = "migration")]
             Self::Migrate(command) => migrate::run(settings, command).await,
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
             Self::Backup(arguments) => signals::interruptible(backup::run(settings, arguments)).await,

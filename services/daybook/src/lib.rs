@@ -2,8 +2,8 @@
 //!
 //! It must never hold a booking rule, a projection or an HTTP route: it wires the other crates together.
 //!
-//! [`cli`] has one file per subcommand, [`settings`] reads options and environment, [`wiring`] opens the parts that commands
-//! work with, and `rehearsal` runs the migration in a scratch database.
+//! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
+//! that every command works with.
 
 mod atomic_file;
 pub mod cli;
@@ -11,8 +11,7 @@ pub mod error;
 pub mod exit;
 mod logging;
 mod output;
-mod rehearsal;
-mod row_counts;
+mod part;
 pub mod secrets;
 mod service_address;
 pub mod settings;

@@ -5,6 +5,7 @@
 mod error;
 mod flags;
 mod options;
+#[cfg(feature = "migration")]
 mod soak;
 
 use std::net::SocketAddr;
@@ -13,12 +14,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use daybook_api::{JwtSecret, Watching};
+use daybook_api::JwtSecret;
+#[cfg(feature = "migration")]
+use daybook_api::Watching;
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{FlagsObserved, Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
-use daybook_projections::SoakTimes;
 use daybook_vault::MasterKey;
+#[cfg(feature = "migration")]
+use daybook_migration::SoakTimes;
 use tokio_postgres::Config;
 
 pub use error::SettingsError;
@@ -81,10 +85,12 @@ pub struct Settings {
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
     /// How long each stage of the migration has to last.
+    #[cfg(feature = "migration")]
     pub soak: SoakTimes,
     /// The old system's flags.
     pub flags: FlagsObserved,
     /// How reads are watched.
+    #[cfg(feature = "migration")]
     pub watching: Watching,
     /// Form of log lines.
     pub log_format: LogFormat,
@@ -110,11 +116,13 @@ impl Settings {
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            #[cfg(feature = "migration")]
             soak: soak::parse(given(options.soak).as_deref())?,
             flags: flags::parse(
                 given(options.use_dynamic_services),
                 given(options.dynamic_services_rollout_percentage),
             )?,
+            #[cfg(feature = "migration")]
             watching: Watching {
                 sample: parse_sample(given(options.shadow_sample))?,
                 window: parse_window(given(options.guard_window))?,
@@ -198,12 +206,14 @@ fn parse_event_store(url: Option<&str>) -> Result<EventStore, SettingsError> {
     }
 }
 
+#[cfg(feature = "migration")]
 fn parse_sample(text: Option<String>) -> Result<RolloutPercentage, SettingsError> {
     let Some(text) = text else { return Ok(Watching::default().sample) };
     let share = text.parse().ok().and_then(|percent: f64| RolloutPercentage::from_percent(percent).ok());
     share.ok_or(SettingsError::ShadowSample(text))
 }
 
+#[cfg(feature = "migration")]
 fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
     let Some(text) = text else { return Ok(Watching::WINDOW) };
     // A number without a unit is in seconds.
@@ -211,6 +221,7 @@ fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
     window.filter(|window| GUARD_WINDOW.contains(window)).ok_or(SettingsError::GuardWindow(text))
 }
 
+#[cfg(feature = "migration")]
 fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
     text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
 }

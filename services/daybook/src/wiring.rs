@@ -19,10 +19,9 @@ use daybook_commands::{Commands, Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{
-    Auditor, GateSettings, Gates, GenerationStatus, KEEP, Migration, Rebuild, Retirement, ViewError,
-    generation,
-};
+#[cfg(feature = "migration")]
+use daybook_migration::{GateSettings, Gates, Migration, Retirement, Workflows};
+use daybook_projections::{Auditor, GenerationStatus, KEEP, Rebuild, ViewError, generation};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
@@ -145,18 +144,23 @@ impl Backend {
         Rebuild::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), generations)
     }
 
-    /// Retires and restores views.
-    pub fn retirement(&self) -> Retirement {
-        Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone())
+    /// Advances, rolls back, retires and restores, on gates that are measured by these settings.
+    #[cfg(feature = "migration")]
+    pub fn workflows(&self, settings: &Settings) -> Workflows {
+        let migration = self.migration(settings);
+        let retirement = Retirement::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone());
+        Workflows::new(self.commands.clone(), migration, retirement)
     }
 
     /// Reads the state of the migration and measures its gates.
+    #[cfg(feature = "migration")]
     pub fn migration(&self, settings: &Settings) -> Migration {
         let asked = gate_settings(settings);
         Migration::new(Arc::clone(&self.log), self.vault.clone(), self.pool.clone(), asked)
     }
 
     /// Measures the gates of the migration.
+#[cfg(feature = "migration")]
     pub fn gates(&self, settings: &Settings) -> Gates {
         Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
     }
@@ -249,6 +253,7 @@ pub async fn with_backend_if_begun<T>(
     with_backend(settings, IfMissing::Refused, async |backend| body(Some(backend)).await).await
 }
 
+#[cfg(feature = "migration")]
 fn gate_settings(settings: &Settings) -> GateSettings {
     GateSettings { soak: settings.soak, ..GateSettings::default() }
 }

@@ -8,6 +8,7 @@
 mod choice;
 mod gate;
 mod guardrail;
+mod history;
 mod observation;
 mod retirement;
 mod stage;
@@ -23,6 +24,9 @@ pub use gate::{Finding, Gate, GateResult};
 pub use guardrail::{
     Breach, Durations, GuardrailVerdict, InvalidLimits, Limits, ModelReadStats, ReadStats, TooFewRequests,
     WORSE_FACTOR, evaluate,
+};
+pub use history::{
+    Attribution, GuardrailTrip, ItemRecord, ObservedFlags, Recording, RolloutHistory, RolloutStep, StepCause,
 };
 pub use observation::{
     ChecklistItem, ChecklistItemDone, FlagsObserved, Guardrail, GuardrailTripped, UnknownItem,

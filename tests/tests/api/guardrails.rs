@@ -6,10 +6,10 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use daybook_api::{Role, Watching};
-use daybook_commands::ImportRun;
-use daybook_commands::import::Source;
 use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::{RecordedEvent, Revision, StreamName};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::Source;
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, PATIENCE};
 use futures_util::{StreamExt, TryStreamExt};

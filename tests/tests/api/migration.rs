@@ -1,8 +1,10 @@
 //! The migration over HTTP: its status and plan, entering a stage through its gates, and rolling back.
 
+use std::time::{Duration, Instant};
+
 use daybook_api::Role;
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{LogPlace, RoutingCommand, ViewRetired};
+use daybook_domain::routing::{RoutedSubject, RoutingCommand, SubjectForced};
 use daybook_tests::app::App;
 use daybook_tests::clinic::desk;
 use reqwest::Method;
@@ -73,33 +75,60 @@ async fn stages_are_entered_only_in_order_and_any_earlier_one_can_be_rolled_back
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_legacy_view_is_retired_and_restored_only_on_the_command_line() {
+async fn the_legacy_view_is_retired_and_restored_by_the_same_steps_as_on_the_command_line() {
     let app = app_on("legacy").await;
     for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
         enter_stage(&app, stage).await;
     }
     let plan = send(staff_request(&app, Role::Admin, Method::GET, PLAN)).await.ok().json;
     assert_eq!((&plan["to"], &plan["steps"][0]["stage"]), (&json!("retired"), &json!("retired")));
-    let refused = change(&app, json!({"action": "advance", "stage": "retired", "override": "x"})).await;
-    assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
-    let message = refused.json["message"].as_str().unwrap();
-    assert!(message.contains("daybook migrate advance --to retired"), "{message}");
-    let retired = ViewRetired {
-        model: ReadModel::Legacy,
-        generation: 1,
-        position: LogPlace { commit: 1, prepare: 1 },
-        reservations: 0,
-        digest: "00".into(),
-        rules_version: 1,
-        declared: vec![],
-        reason: "done".into(),
-    };
-    app.clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
-    let refused = change(&app, json!({"action": "rollback", "stage": "dynamic", "reason": "x"})).await;
-    assert_eq!((refused.status.as_u16(), refused.code()), (409, "COMMAND_LINE_ONLY"));
-    assert_eq!(refused.json["command"], "daybook migrate rollback --to dynamic --reason TEXT");
-    let shown = get(&app, MIGRATION).await.ok().json;
+    let retire = json!({"action": "advance", "stage": "retired", "override": "x"});
+    let accepted = change(&app, retire.clone()).await;
+    assert_eq!((accepted.status.as_u16(), &accepted.json["stage"]), (202, &json!("retired")));
+    assert_eq!(accepted.json["workflow"]["action"], "advance", "{}", accepted.json);
+    let shown = until_done(&app).await;
     assert_eq!((&shown["stage"], &shown["next"]), (&json!("retired"), &Value::Null));
+    let client = app.clinic.database.connect().await.unwrap();
+    let sql = "SELECT count(*) FROM pg_namespace WHERE nspname ~ '^legacy'";
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 0);
+
+    let back = change(&app, json!({"action": "rollback", "stage": "dynamic", "reason": "x"})).await;
+    assert!(matches!(back.status.as_u16(), 200 | 202), "{}", back.json);
+    let shown = until_done(&app).await;
+    assert_eq!((&shown["stage"], &shown["workflow"]), (&json!("dynamic"), &Value::Null), "{shown}");
+    assert_eq!(client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retirement_that_is_refused_says_why_and_records_nothing() {
+    let app = app_on("legacy").await;
+    for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
+        enter(&app, stage).await;
+    }
+    let force = SubjectForced {
+        subject: RoutedSubject::client("old-tablet"),
+        model: ReadModel::Legacy,
+        reason: "test".into(),
+    };
+    app.clinic.commands.change_routing(RoutingCommand::ForceSubject(force), desk()).await.unwrap();
+    let refused = change(&app, json!({"action": "advance", "stage": "retired", "override": "x"})).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "RETIREMENT_REFUSED"));
+    let message = refused.json["message"].as_str().unwrap();
+    assert!(message.contains("daybook reads show"), "{message}");
+    assert_eq!(look(&app, MIGRATION).await.ok().json["stage"], "dynamic");
+}
+
+/// Waits until no workflow is running; gives the status.
+async fn until_done(app: &App) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let shown = look(app, MIGRATION).await.ok().json;
+        if shown["workflow"].is_null() {
+            return shown;
+        }
+        assert!(Instant::now() < deadline, "{shown}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

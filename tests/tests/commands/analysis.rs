@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use daybook_commands::Commands;
-use daybook_commands::import::{Analysis, AnomalyKind, Place, Reason, Rules, Samples, Source};
-use daybook_commands::{ImportReport, ImportRun};
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Period};
+use daybook_migration::import::{Analysis, AnomalyKind, Place, Reason, Rules, Samples, Source};
+use daybook_migration::import::{ImportReport, ImportRun};
 use daybook_vault::PatientDetails;
 
 use crate::clinic::{Clinic, Process};

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Cursor;
 use std::sync::Mutex;
 
-use daybook_commands::import::{Place, Progress, Reason, Reject, Source};
-use daybook_commands::{ImportError, ImportReport, ImportRun};
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, Status};
+use daybook_migration::import::{ImportError, ImportReport, ImportRun};
+use daybook_migration::import::{Place, Progress, Reason, Reject, Source};
 use daybook_tests::postgres::TestDatabase;
+use daybook_vault::PatientDetails;
 use daybook_vault::PatientDetails;
 use futures_util::SinkExt;
 

@@ -13,11 +13,11 @@ mod live;
 #[path = "takeover/own_rules.rs"]
 mod own_rules;
 
-use daybook_commands::import::Source;
-use daybook_commands::{ImportReport, ImportRun};
 use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};
 use daybook_event_log::codec::event_type_of;
+use daybook_migration::import::Source;
+use daybook_migration::import::{ImportReport, ImportRun};
 use daybook_tests::postgres::TestDatabase;
 use tokio_postgres::Client;
 

@@ -10,14 +10,16 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_commands::import::Source;
-use daybook_commands::{Commands, ImportRun};
+use daybook_commands::Commands;
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{
     AdvanceStage, ChecklistItem, ChecklistItemDone, Finding, Gate, GateResult, LogPlace, Override,
     RoutingCommand, Stage,
 };
-use daybook_projections::{GateSettings, Gates, Measured, verify};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::Source;
+use daybook_migration::{GateSettings, Gates, Measured};
+use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, FixedClock, desk};
 
 /// Two hundred reservations of invented patients, as the old system exports them.

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::phone::Phone;
+use daybook_domain::routing::StepCause;
 use daybook_domain::routing::{
     AdvanceStage, ChecklistItem, ChecklistItemDone, DynamicShareSet, FlagsObserved, Gate, Guardrail,
     GuardrailTripped, LogPlace, Override, RollBackStage, RolloutPercentage, RoutedSubject, RoutingCommand,
     Stage,
 };
 use daybook_domain::{Actor, ReadModel};
-use daybook_projections::rollout::{How, MovedPeople};
+use daybook_migration::rollout::MovedPatients;
 use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, desk, request};
 
@@ -66,7 +67,7 @@ async fn a_plan_counts_exactly_the_patients_that_the_step_moves() {
         let after = dynamic().await;
         let moved = after.symmetric_difference(&before).count() as u64;
         let moved_percent = moved as f64 * 100.0 / f64::from(patients);
-        assert_eq!(plan.people, MovedPeople { known: patients.into(), moved, moved_percent }, "{stage}");
+        assert_eq!(plan.people, MovedPatients { known: patients.into(), moved, moved_percent }, "{stage}");
     }
     assert_eq!(dynamic().await.len(), patients as usize);
     let back = clinic.migration().plan(Some(Stage::Legacy), now()).await.unwrap();
@@ -146,12 +147,12 @@ async fn the_status_lists_every_step_with_its_actor_and_overridden_gates() {
     change(&clinic, RoutingCommand::RollBackStage(back)).await;
     let status = clinic.migration().status(now()).await.unwrap();
     let steps: Vec<_> =
-        status.history.iter().map(|step| (step.how, step.stage, step.dynamic_percent)).collect();
+        status.history.iter().map(|step| (step.cause, step.stage, step.dynamic_percent)).collect();
     let expected = [
-        (How::Advanced, Stage::Shadow, 0.0),
-        (How::ShareSet, Stage::Canary5, 12.5),
-        (How::ShareSet, Stage::Canary5, 13.0),
-        (How::WentBack, Stage::Shadow, 0.0),
+        (StepCause::Advanced, Stage::Shadow, 0.0),
+        (StepCause::ShareSet, Stage::Canary5, 12.5),
+        (StepCause::ShareSet, Stage::Canary5, 13.0),
+        (StepCause::WentBack, Stage::Shadow, 0.0),
     ];
     assert_eq!(steps, expected);
     let [first, flag, hand, back] = &*status.history else { panic!("{:?}", status.history) };

@@ -3,11 +3,12 @@
 
 use std::io::Cursor;
 
-use daybook_commands::import::{Rules, Source};
-use daybook_commands::{ImportReport, ImportRun, ReservationChange};
+use daybook_commands::ReservationChange;
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::{ReviewedTime, SlotAssignment};
 use daybook_domain::{ReadModel, ReservationId};
+use daybook_migration::import::{ImportReport, ImportRun};
+use daybook_migration::import::{Rules, Source};
 use daybook_projections::query::Queries;
 use daybook_projections::verify;
 use daybook_tests::clinic::{Clinic, desk};

@@ -15,9 +15,8 @@ use daybook_domain::catalog::CatalogCommand;
 use daybook_domain::routing::{DynamicShareSet, RolloutPercentage, RoutingCommand};
 use daybook_domain::{ClinicZone, ReadModel, ServiceId};
 use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
-use daybook_projections::{
-    Patience, Rebuilt, RestorationProof, Retirement, RetirementRecord, Steps, ViewError, generation,
-};
+use daybook_migration::{Patience, Rebuilt, RestorationProof, Retirement, RetirementRecord, RetirementSteps};
+use daybook_projections::{ViewError, generation};
 use daybook_tests::clinic::{Clinic, FixedClock, PATIENCE, desk, request};
 use futures_util::TryStreamExt;
 use tokio::time::Instant;
@@ -45,7 +44,7 @@ pub(crate) async fn set_share(clinic: &Clinic, percent: f64) {
 }
 
 /// The first step: examine the view and record the event.
-async fn record_event(clinic: &Clinic, steps: &Steps<'_>) {
+async fn record_event(clinic: &Clinic, steps: &RetirementSteps<'_>) {
     let examined = steps.examine(ReadModel::Legacy).await.unwrap();
     let retire = RoutingCommand::RetireView(examined.retired(REASON));
     clinic.commands.change_routing(retire, desk()).await.unwrap();
@@ -197,7 +196,7 @@ async fn without_new_events_the_restored_digest_equals_the_recorded_one() {
 }
 
 async fn records(clinic: &Clinic) -> Vec<RetirementRecord> {
-    daybook_projections::retirements(&clinic.pool.get().await.unwrap()).await.unwrap()
+    daybook_migration::retirements(&clinic.pool.get().await.unwrap()).await.unwrap()
 }
 
 /// Checks the start of a process and the reports of the commands while the view is retired.

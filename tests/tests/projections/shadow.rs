@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use daybook_domain::routing::{Durations, ModelReadStats};
 use daybook_domain::{ReadModel, ReservationId, SubjectId};
+use daybook_migration::read_stats::{ReadStatsStore, Window};
+use daybook_migration::shadow::{KEEP_DIFFERENCES, Outcome, Question, ReadDifference, ReadTrial, Shadow};
 use daybook_projections::query::ListFilter;
-use daybook_projections::read_stats::{ReadStatsStore, Window};
-use daybook_projections::shadow::{KEEP_DIFFERENCES, Outcome, Question, ReadDifference, ReadTrial, Shadow};
 use daybook_tests::clinic::Clinic;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -183,7 +183,7 @@ async fn windows_of_all_processes_are_summed_and_those_before_a_change_are_exclu
     client.batch_execute(earlier).await.unwrap();
     write(processes[0], 100).await;
     write(processes[1], 10).await;
-    let seen = watch.look_back(length, hour).await.unwrap();
+    let seen = watch.recent(length, hour).await.unwrap();
     let requests = |seen: &daybook_domain::routing::ReadStats| {
         (seen.legacy.requests, seen.dynamic.requests, seen.windows)
     };
@@ -191,9 +191,9 @@ async fn windows_of_all_processes_are_summed_and_those_before_a_change_are_exclu
     assert_eq!((seen.last.dynamic.failed, seen.longer.dynamic.compared), (2, 3));
     assert_eq!(seen.longer.dynamic.durations.counts(), [2220]);
     // Reads have been routed this way for 90 seconds.
-    let since = watch.look_back(length, Duration::from_secs(90)).await.unwrap();
+    let since = watch.recent(length, Duration::from_secs(90)).await.unwrap();
     assert_eq!(requests(&since.longer), (110, 220, 2));
-    assert_eq!(requests(&watch.look_back(length, Duration::ZERO).await.unwrap().longer), (0, 0, 0));
+    assert_eq!(requests(&watch.recent(length, Duration::ZERO).await.unwrap().longer), (0, 0, 0));
 
     client
         .batch_execute("UPDATE control.read_windows SET ended_at = ended_at - interval '61 days'")

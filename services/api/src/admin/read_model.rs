@@ -83,12 +83,12 @@ impl ReadModelResponse {
 }
 
 /// The reason that every routing change needs.
-pub(super) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
-    optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
+pub(crate) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
+optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
 }
 
 /// An optional reason or name. A blank one counts as none.
-pub(super) fn optional_reason(
+pub(crate) fn optional_reason(
     field: &'static str,
     text: Option<String>,
 ) -> Result<Option<Box<str>>, Problem> {

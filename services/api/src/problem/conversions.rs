@@ -69,6 +69,11 @@ impl From<Rejection> for Problem {
 }
 
 impl Problem {
+    /// The legacy view cannot be retired or restored.
+    pub(crate) fn retirement_refused(obstacle: &impl ToString) -> Self {
+        Self::with(Code::RetirementRefused, Details::Obstacle { obstacle: obstacle.to_string() })
+    }
+
     /// Adds the date to the details about minutes. The rejection itself does not contain it.
     pub(crate) fn with_date(mut self, date: NaiveDate) -> Self {
         if let Details::Minutes { details } = &mut self.details {
@@ -139,11 +144,10 @@ impl From<RoutingRejection> for Problem {
                 let details = Details::Gates { stage, gates: vec![gate], found: vec![] };
                 Self::with(Code::GatesNotMet, details)
             }
-            // Only the command line retires views.
             RoutingRejection::OnlyLegacyRetires
             | RoutingRejection::ReadsAreRolledBack
             | RoutingRejection::ShareIsNotAll(_)
-            | RoutingRejection::SubjectsOnLegacy(_) => Self::caused(Code::Internal, rejection),
+            | RoutingRejection::SubjectsOnLegacy(_) => Self::retirement_refused(&rejection),
         }
     }
 }
@@ -177,6 +181,7 @@ impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         let (code, pause) = match &error {
             ViewError::TimedOut { .. } => (Code::ViewBehind, Some(BUSY_PAUSE)),
+            ViewError::RebuildUnderWay => (Code::Busy, Some(UNAVAILABLE_PAUSE)),
             ViewError::Database(_)
             | ViewError::Log(_)
             | ViewError::NotLive { .. }
@@ -187,7 +192,6 @@ impl From<ViewError> for Problem {
             | ViewError::Row { .. }
             | ViewError::Overtaken { .. }
             | ViewError::Deposed { .. }
-            | ViewError::RebuildUnderWay
             | ViewError::NotKept { .. }
             | ViewError::NoRows { .. }
             | ViewError::NoSuchReservation { .. }

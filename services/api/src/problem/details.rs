@@ -65,10 +65,10 @@ pub(crate) enum Details {
         /// The results of all gates of the stage.
         found: Vec<GateResult>,
     },
-    /// An action that needs the command line.
-    Command {
-        /// The command to run.
-        command: String,
+    /// What stands in the way of retiring or restoring the legacy view.
+    Obstacle {
+        /// In English, with the next command.
+        obstacle: String,
     },
     /// Two rows of clinic hours that overlap.
     Overlap { slots: [String; 2] },
@@ -111,7 +111,7 @@ impl Details {
                 let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
                 vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
             }
-            Self::Command { command } => vec![("{command}", command.clone())],
+            Self::Obstacle { obstacle } => vec![("{obstacle}", obstacle.clone())],
             Self::Overlap { slots: [first, second] } => {
                 vec![("{first}", first.clone()), ("{second}", second.clone())]
             }

@@ -6,7 +6,7 @@ use daybook_domain::rules::{self, Day, TimeSlot};
 use daybook_domain::schedule::{MAX_DAYS_AHEAD, Rejection};
 use daybook_domain::{ClockTime, Period, ReadModel};
 use daybook_projections::query::{Days, QueryResult};
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};

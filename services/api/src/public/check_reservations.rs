@@ -12,8 +12,8 @@ use daybook_domain::Status;
 use daybook_domain::phone::Phone;
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
+use daybook_projections::Question;
 use daybook_projections::query::Reservation;
-use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::mask;

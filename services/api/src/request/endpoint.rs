@@ -5,6 +5,7 @@ macro_rules! endpoints {
     ($($endpoint:ident = $template:literal, $methods:literal;)+) => {
         /// One endpoint.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[cfg_attr(not(feature = "migration"), allow(dead_code, reason = "some addresses belong to the migration"))]
         pub(crate) enum Endpoint { $($endpoint),+ }
 
         impl Endpoint {

@@ -19,7 +19,6 @@ use super::request_id::{REQUEST_ID, RequestId};
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
 use crate::response::READ_MODEL;
-use crate::shadow::Read;
 use crate::state::State;
 
 /// Keeps browsers from guessing another content type.
@@ -100,9 +99,10 @@ impl RequestMiddleware {
         let (Some(question), Some(routed)) = (self.recorder.take_question(), self.recorder.routed()) else {
             return;
         };
-        if !response.status().is_server_error() {
-            let read = Read { question, route: endpoint.template(), model: routed.model };
-            self.state.sampler.offer(read, &self.state.router.routing());
+        if !response.status().is_server_error()
+            && let Some(observer) = &self.state.observer
+        {
+            observer.offer(question, endpoint.template(), routed.model, &self.state.router.routing());
         }
     }
 
@@ -122,8 +122,9 @@ impl RequestMiddleware {
 /// A request whose client hung up counts too, with the time until then.
 impl Drop for RequestMiddleware {
     fn drop(&mut self) {
-        if let Some(routed) = self.recorder.routed() {
-            self.state.windows.answered(routed, self.started.elapsed().as_secs_f64(), self.view_failed);
+        if let (Some(routed), Some(observer)) = (self.recorder.routed(), &self.state.observer) {
+            let seconds = self.started.elapsed().as_secs_f64();
+            observer.answered(routed.model, routed.by_share, seconds, self.view_failed);
         }
     }
 }

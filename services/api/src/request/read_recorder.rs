@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RoutedSubject, RoutingReason};
-use daybook_projections::shadow::Question;
+use daybook_projections::Question;
 
 /// The model to which a request was routed.
 #[derive(Debug, Clone, Copy)]

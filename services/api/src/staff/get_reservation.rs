@@ -3,8 +3,8 @@
 use actix_web::http::header::ETAG;
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ReservationId;
+use daybook_projections::Question;
 use daybook_projections::query::{QueryResult, Reservation};
-use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::reservation_response::ReservationResponse;

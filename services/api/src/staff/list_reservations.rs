@@ -1,8 +1,8 @@
 //! `GET /api/reservations?date=&status=&department=&search=&period=&page=&limit=`: a page of reservations.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use daybook_projections::Question;
 use daybook_projections::query::ListFilter;
-use daybook_projections::shadow::Question;
 use serde::Serialize;
 
 use super::reservation_response::ReservationResponse;

@@ -22,8 +22,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "The migration is at stage {at}, so {wanted} cannot be entered next. See the plan.";
 const GATES_NOT_MET: &str = "Gates of stage {stage} are not met: {gates}. Try again when they are met, or send an override with a reason.";
-const COMMAND_LINE_ONLY: &str =
-    "The legacy view can only be retired and restored on the command line. Run `{command}`.";
+const RETIREMENT_REFUSED: &str = "The legacy view cannot be retired or restored: {obstacle}";
 const DAILY_LIMIT_EXCEEDED: &str =
     "Only {remaining} minutes are left for this service on this day. Please choose another day.";
 const TIME_SLOT_TOO_SHORT: &str =
@@ -88,9 +87,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
-        Code::CommandLineOnly => COMMAND_LINE_ONLY,
-        Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
-        Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
+Code::RetirementRefused => RETIREMENT_REFUSED,
+Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
+Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",
         Code::OutcomeUnknown => {
             "The request may or may not have taken effect. Please send it again with the same idempotency key."

@@ -20,8 +20,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "현재 {at} 단계에서 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
 const GATES_NOT_MET: &str = "{stage} 단계의 진입 조건이 충족되지 않았습니다: {gates}. 조건 충족 후 다시 시도하거나 예외 사유(override)를 입력해 주세요.";
-const COMMAND_LINE_ONLY: &str =
-    "기존 조회 모델의 폐기와 복원은 명령줄에서만 할 수 있습니다. 다음 명령을 실행해 주세요: {command}";
+const RETIREMENT_REFUSED: &str = "기존 조회 모델을 폐기하거나 복원할 수 없습니다: {obstacle}";
 const INVALID_TRANSITION: &str =
     "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요.";
 const DAILY_LIMIT_EXCEEDED: &str =
@@ -90,7 +89,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
-        Code::CommandLineOnly => COMMAND_LINE_ONLY,
+Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",

@@ -29,7 +29,16 @@ pub struct NewClosure {
     pub reason: Option<Box<str>>,
 }
 
-/// The events of a first start; all zero if the clinic existed already.
+/// A command that was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Position that a view has to reach before it shows the effect.
+    pub position: Position,
+    /// Whether the effect was there before, so that nothing was appended.
+    pub is_repeated: bool,
+}
+
+/// What a first start set up; all zero where it had been set up before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeedOutcome {
     /// Number of events for services and their limits.
@@ -72,7 +81,7 @@ impl Commands {
         };
         let NewClosure { span, service, reason, .. } = request;
         let close = ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
-        let position = self.execute_one(date, close, origin).await?;
+        let position = self.execute_one(date, close, origin).await?.position;
         Ok((closure, position))
     }
 
@@ -83,7 +92,7 @@ impl Commands {
         closure: ClosureId,
         origin: Origin,
     ) -> Result<Position, CommandError> {
-        self.execute_one(date, ScheduleCommand::ReopenTime(closure), origin).await
+        Ok(self.execute_one(date, ScheduleCommand::ReopenTime(closure), origin).await?.position)
     }
 
     /// Changes the catalog. Returns the position of its last event, even if there was nothing to change.
@@ -121,13 +130,15 @@ impl Commands {
         Ok(self.0.streams.routing.change(self.log(), commands, &origin, now).await?.position)
     }
 
-    async fn execute_one(
+    /// Decides one command of a day's schedule and appends its events.
+    pub async fn execute_one(
         &self,
         date: NaiveDate,
         command: ScheduleCommand,
         origin: Origin,
-    ) -> Result<Position, CommandError> {
+    ) -> Result<Recorded, CommandError> {
         let batch = CommandBatch { commands: vec![command], new_key: None, reservation: None, origin };
-        Ok(self.day_schedules().execute(date, batch).await?.position)
+        let outcome = self.day_schedules().execute(date, batch).await?;
+        Ok(Recorded { position: outcome.position, is_repeated: outcome.repeated })
     }
 }

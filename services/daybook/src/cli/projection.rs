@@ -7,14 +7,17 @@ mod parked;
 mod promote;
 mod rebuild;
 mod report;
+#[cfg(feature = "migration")]
 pub(super) mod restore;
+#[cfg(feature = "migration")]
 pub(super) mod retire;
 mod run;
 mod verify;
 
 use clap::Subcommand;
 
-pub(super) use report::show_progress as show_rebuild_progress;
+#[cfg(feature = "migration")]
+pub(super) use report::{tell as tell_rebuild, workflow_progress};
 
 use super::signals::interruptible;
 use crate::exit::Exit;
@@ -36,9 +39,11 @@ pub(super) enum Command {
     /// Compare two generations at one position, or check a proof; exit code 1 if they differ
     #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
-    /// Drop the legacy view once nobody reads it; the log keeps its contents
+    #[cfg(feature = "migration")]
+/// Drop the legacy view once nobody reads it; the log keeps its contents
     Retire(retire::Arguments),
-    /// Rebuild the retired legacy view from the log
+    #[cfg(feature = "migration")]
+/// Rebuild the retired legacy view from the log
     Restore(restore::Arguments),
     /// Compare the number of events in the log and in the views, and repair days; exit code 1 if any are missing
     Audit(audit::Arguments),
@@ -59,7 +64,9 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Drop(arguments) => interruptible(drop::run(settings, arguments)).await,
         Command::Parked(command) => interruptible(parked::run(settings, command)).await,
         Command::Verify(arguments) => interruptible(verify::run(settings, arguments)).await,
+        #[cfg(feature = "migration")]
         Command::Retire(arguments) => interruptible(retire::run(settings, arguments)).await,
+        #[cfg(feature = "migration")]
         Command::Restore(arguments) => interruptible(restore::run(settings, arguments)).await,
         Command::Audit(arguments) => interruptible(audit::run(settings, arguments)).await,
         // It handles signals itself, because they are how it ends.

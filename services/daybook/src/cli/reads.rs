@@ -3,6 +3,8 @@
 mod change;
 mod comparison;
 mod show;
+#[cfg(feature = "migration")]
+mod trial;
 
 use clap::Subcommand;
 
@@ -19,10 +21,12 @@ pub(super) enum Command {
     Set(change::SetArguments),
     /// Route everybody back to the legacy view within a second
     Rollback(change::RollbackArguments),
-    /// Compare both views on a random sample of reservations
-    Compare(comparison::CompareArguments),
-    /// Compare a view with itself, to check the comparison: it must find no difference
-    Selftest(comparison::SelftestArguments),
+    #[cfg(feature = "migration")]
+/// Compare both views on a random sample of reservations
+Compare(comparison::CompareArguments),
+#[cfg(feature = "migration")]
+/// Compare a view with itself, to check the comparison: it must find no difference
+Selftest(comparison::SelftestArguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
@@ -30,7 +34,9 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Show(arguments) => show::run(settings, arguments).await,
         Command::Set(arguments) => change::set(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
-        Command::Compare(arguments) => comparison::compare(settings, arguments).await,
-        Command::Selftest(arguments) => comparison::self_test(settings, arguments).await,
+        #[cfg(feature = "migration")]
+Command::Compare(arguments) => comparison::compare(settings, arguments).await,
+#[cfg(feature = "migration")]
+Command::Selftest(arguments) => comparison::self_test(settings, arguments).await,
     }
 }

@@ -10,8 +10,6 @@ use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutingCommand;
 use daybook_projections::query::Queries;
-use daybook_projections::read_stats::ReadStatsStore;
-use daybook_projections::shadow::Shadow;
 use daybook_projections::{Batches, Router, Views};
 
 use super::signals::Signals;
@@ -71,13 +69,17 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         commands: backend.commands.clone(),
         queries: Queries::new(backend.config.clone(), backend.pool.clone()),
         router: Router::open(Arc::clone(&backend.log), views).await?,
-        shadow: Shadow::new(backend.pool.clone()),
-        watch: ReadStatsStore::new(backend.pool.clone()),
         clock: Arc::new(SystemClock),
         batches: Some(batches),
-        migration: backend.migration(settings),
+        #[cfg(feature = "migration")]
+        migration: daybook_api::MigrationParts {
+            workflows: backend.workflows(settings),
+            shadow: daybook_migration::shadow::Shadow::new(backend.pool.clone()),
+            read_stats: daybook_migration::read_stats::ReadStatsStore::new(backend.pool.clone()),
+        },
     };
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    #[cfg(feature = "migration")]
     let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)
 }

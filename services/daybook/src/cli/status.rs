@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader, runbook};
+use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader, runbook_schema};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -37,7 +37,7 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     for status in generation::list(&backend.pool.get().await?).await? {
         views.push(read_view(backend, &serving, status).await?);
     }
-    let is_runbook_there = runbook::is_there(&backend.pool.get().await?).await?;
+    let is_runbook_there = runbook_schema::exists(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         service: find_service(settings.listen, service_address::announced(&settings.data_dir)).await,

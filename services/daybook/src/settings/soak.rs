@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daybook_projections::SoakTimes;
+use daybook_migration::SoakTimes;
 
 use super::SettingsError;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use daybook_private_postgres::{PrivatePostgres, StopOutcome};
-use daybook_projections::runbook;
+use daybook_projections::runbook_schema;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 
@@ -123,7 +123,7 @@ fn start_private(data_dir: &Path) -> Result<DatabaseServer, daybook_private_post
     Ok(DatabaseServer {
         config: private.config(),
         connect_hint: private.connect_hint(),
-        runbook_hint: private.connect_hint_as(runbook::ROLE),
+        runbook_hint: private.connect_hint_as(runbook_schema::ROLE),
         private: Some(Arc::new(Mutex::new(Some(private)))),
     })
 }

@@ -9,7 +9,7 @@ use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_
 use crate::vocabulary::ReadModel;
 
 /// A position in the log as two columns store it. The PostgreSQL log uses the same number for both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LogPlace {
     /// Position of the transaction.
     pub commit: i64,

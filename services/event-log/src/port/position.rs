@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use daybook_domain::routing::LogPlace;
 use serde::{Deserialize, Serialize};
 
 /// An event's place in its stream, from 0.
@@ -94,6 +95,21 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a position is a number such as 1234, or two such as 1234.1230, none above {max}", max = i64::MAX)]
 pub struct InvalidPosition;
+
+impl From<Position> for LogPlace {
+    fn from(position: Position) -> Self {
+        let (commit, prepare) = position.to_parts();
+        Self { commit, prepare }
+    }
+}
+
+impl TryFrom<LogPlace> for Position {
+    type Error = InvalidPosition;
+
+    fn try_from(place: LogPlace) -> Result<Self, InvalidPosition> {
+        Self::from_parts(place.commit, place.prepare)
+    }
+}
 
 impl Position {
     /// Before the first event.

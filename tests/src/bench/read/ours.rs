@@ -9,14 +9,15 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, Parts, Role, Settings, StaffName, StopHandle, issue_token,
+    Application, ApplicationError, JwtSecret, MigrationParts, Parts, Role, Settings, StaffName, StopHandle,
+    issue_token,
 };
 use daybook_commands::SystemClock;
 use daybook_domain::ReservationId;
+use daybook_migration::read_stats::ReadStatsStore;
+use daybook_migration::shadow::Shadow;
 use daybook_projections::Router;
 use daybook_projections::query::Queries;
-use daybook_projections::read_stats::ReadStatsStore;
-use daybook_projections::shadow::Shadow;
 use tokio::task::JoinHandle;
 
 use super::WORKERS;
@@ -42,11 +43,13 @@ impl Server {
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
-            shadow: Shadow::new(clinic.pool.clone()),
-            watch: ReadStatsStore::new(clinic.pool.clone()),
             clock: Arc::new(SystemClock),
             batches: None,
-            migration: clinic.migration(),
+            migration: MigrationParts {
+                workflows: clinic.workflows(),
+                shadow: Shadow::new(clinic.pool.clone()),
+                read_stats: ReadStatsStore::new(clinic.pool.clone()),
+            },
         };
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let settings = Settings { workers: NonZeroUsize::new(WORKERS), ..Settings::new(listen, secret) };

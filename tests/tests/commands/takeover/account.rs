@@ -1,7 +1,8 @@
 //! The account of every row: each kind of difference is named, and what is counted adds up to the source.
 
-use daybook_commands::import::Reason;
-use daybook_commands::{ImportRun, ReservationChange};
+use daybook_commands::ReservationChange;
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::Reason;
 
 use super::{Migration, reconciling};
 use crate::clinic::{public, staff, wanted};

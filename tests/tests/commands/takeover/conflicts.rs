@@ -1,9 +1,10 @@
 //! What was changed in both systems: never overruled in silence, and settled where both agree.
 
-use daybook_commands::{CommandError, ImportRun, ReservationChange};
+use daybook_commands::{CommandError, ReservationChange};
 use daybook_domain::Status;
 use daybook_domain::schedule::{Rejection, ReviewedTime, SlotAssignment};
 use daybook_domain::time::Period;
+use daybook_migration::import::ImportRun;
 
 use super::{Migration, again, reconciling};
 use crate::clinic::staff;

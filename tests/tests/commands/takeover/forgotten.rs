@@ -1,8 +1,8 @@
 //! Patients who were forgotten here: the old system still knows them, and nothing of that comes back.
 
-use daybook_commands::ImportRun;
 use daybook_domain::phone::Phone;
 use daybook_domain::{Event, Status};
+use daybook_migration::import::ImportRun;
 
 use super::{Migration, reconciling};
 use crate::clinic::{public, staff, wanted};

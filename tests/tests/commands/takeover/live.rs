@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use daybook_commands::ImportRun;
-use daybook_commands::import::{Progress, Reason, Source};
 use daybook_domain::Status;
 use daybook_domain::schedule::SlotAssignment;
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::{Progress, Reason, Source};
 use tokio_postgres::Client;
 
 use super::{Migration, again, reconciling};

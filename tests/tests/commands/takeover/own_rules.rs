@@ -1,11 +1,12 @@
 //! The clinic's own rules for times, from one run to the next: better ones read what nothing read before, and move nothing.
 
-use daybook_commands::import::Rules;
-use daybook_commands::{ImportRun, ReservationChange};
+use daybook_commands::ReservationChange;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{ReviewedTime, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Period;
 use daybook_domain::{Event, ReservationId};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::Rules;
 
 use super::{Migration, again};
 use crate::clinic::staff;

@@ -1,7 +1,8 @@
 //! The phases of the runbook, each with its success criteria before and after it is done.
 
 use daybook_domain::routing::{Finding, Stage};
-use daybook_projections::{Criterion, RunbookPhase, verify};
+use daybook_migration::{Criterion, RunbookPhase};
+use daybook_projections::verify;
 use daybook_tests::clinic::Clinic;
 
 use super::{commands_at, enter_up_to, gates, hour, migrated_clinic, run, window};

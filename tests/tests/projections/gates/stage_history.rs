@@ -3,15 +3,15 @@
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{
     ChecklistItem, Direction, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
-    RollBackStage, RolloutPercentage, RoutingCommand, Stage,
+    RollBackStage, RolloutHistory, RolloutPercentage, RoutingCommand, Stage,
 };
-use daybook_projections::StageHistory;
+use daybook_projections::read::router::read_history;
 use daybook_tests::clinic::Clinic;
 
 use super::{assert_found, change, complete_item, enter, enter_up_to, gate, hour};
 
-async fn history(clinic: &Clinic) -> StageHistory {
-    StageHistory::read(&*clinic.log).await.unwrap()
+async fn history(clinic: &Clinic) -> RolloutHistory {
+    read_history(&*clinic.log).await.unwrap().0
 }
 
 fn rollback_to(stage: Stage) -> RoutingCommand {
@@ -82,7 +82,7 @@ async fn every_rollback_restarts_the_two_weeks_of_stability() {
 async fn the_history_contains_every_stage_however_it_was_entered() {
     let clinic = Clinic::open().await.unwrap();
     let empty = history(&clinic).await;
-    assert_eq!((empty.stage, empty.since, empty.entries.len()), (Stage::Legacy, None, 0));
+    assert_eq!((empty.stage(), empty.since(), empty.entries().count()), (Stage::Legacy, None, 0));
     enter(&clinic, Stage::Shadow, 1).await;
     change(&clinic, 2, share(5.0)).await;
     change(&clinic, 3, share(30.0)).await;
@@ -90,8 +90,10 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
     complete_item(&clinic, ChecklistItem::BackupMade, 5).await;
     complete_item(&clinic, ChecklistItem::BackupMade, 6).await;
     let history = history(&clinic).await;
+    let mut steps: Vec<_> = told.entries().collect();
+    steps.reverse();
     let entries: Vec<_> =
-        history.entries.iter().map(|entry| (entry.from, entry.stage, entry.way, entry.at)).collect();
+        steps.iter().map(|step| (step.from, step.stage, step.direction(), step.change.at)).collect();
     let expected = [
         (Stage::Legacy, Stage::Shadow, Direction::Advanced, hour(1)),
         (Stage::Shadow, Stage::Canary5, Direction::Advanced, hour(2)),
@@ -100,15 +102,18 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
     ];
     assert_eq!(entries, expected);
     assert_eq!(
-        (history.stage, history.since, history.last_setback),
+        (told.stage(), told.since(), told.last_setback),
         (Stage::Legacy, Some(hour(4)), Some(hour(4)))
     );
-    let [shadow, by_hand, _, alarm] = &history.entries[..] else { panic!("{entries:?}") };
+    let [shadow, by_hand, _, alarm] = &steps[..] else { panic!("{entries:?}") };
     assert_eq!(shadow.overridden.as_ref().map(|one| &*one.reason), Some("a test"));
-    assert_eq!((by_hand.reason.as_deref(), alarm.reason.as_deref()), (Some("by hand"), Some("alarm")));
-    assert_eq!(shadow.actor.as_str(), "desk@clinic.example");
+    assert_eq!(
+        (by_hand.change.reason.as_deref(), alarm.change.reason.as_deref()),
+        (Some("by hand"), Some("alarm"))
+    );
+    assert_eq!(&*shadow.change.by, "desk@clinic.example");
     let backup = &history.checklist[&ChecklistItem::BackupMade];
-    assert_eq!((backup.at, &*backup.evidence), (hour(6), "noted in hour 6"));
+    assert_eq!((backup.recording.at, &*backup.evidence), (hour(6), "noted in hour 6"));
     assert_eq!((history.switching_since(), history.last_stay(Stage::Canary5, hour(9))), (None, None));
 }
 

@@ -6,10 +6,11 @@
 use std::io::Cursor;
 
 use chrono::NaiveDate;
-use daybook_commands::import::{Rules, Source};
-use daybook_commands::{ImportRun, ReservationChange};
+use daybook_commands::ReservationChange;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{LegacyService, Period, ReservationId, RuleSet, Status};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::{Rules, Source};
 use daybook_tests::clinic::{Clinic, desk};
 
 use super::{DATES, STARTS, TestRng, WISHES, phone};

@@ -1,11 +1,11 @@
 //! The obstacles to retiring or restoring a view are named, and nothing is recorded.
 
 use daybook_domain::routing::{ReadsRolledBack, RoutingRejection};
-use daybook_projections::RetirementFault;
+use daybook_migration::MigrationError;
 
 use super::*;
 
-async fn examine(clinic: &Clinic) -> Result<(), RetirementFault> {
+async fn examine(clinic: &Clinic) -> Result<(), MigrationError> {
     let retirement = retirement(clinic);
     let steps = retirement.begin().await.unwrap();
     let examined = steps.examine(ReadModel::Legacy).await;
@@ -24,7 +24,7 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
     let park = "UPDATE control.checkpoints SET parked = $1 WHERE model = 'legacy' AND number = 1";
     client.execute(park, &[&1]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, RetirementFault::Parked { events: 1, .. }), "{error:?}");
+    assert!(matches!(error, MigrationError::Parked { events: 1, .. }), "{error:?}");
     assert!(error.to_string().contains("daybook projection parked list"), "{error}");
     client.execute(park, &[&0]).await.unwrap();
 
@@ -32,7 +32,7 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
                     WHERE id = (SELECT min(id) FROM legacy_1.reservations)"#;
     client.execute(tamper, &[&5]).await.unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, RetirementFault::ViewsDiffer { reservations: 1, .. }), "{error:?}");
+    assert!(matches!(error, MigrationError::ViewsDiffer { reservations: 1, .. }), "{error:?}");
     client.execute(tamper, &[&-5]).await.unwrap();
 
     client
@@ -85,7 +85,7 @@ async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_se
     let retirement = retirement(&clinic);
     let steps = retirement.begin().await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, RetirementFault::NotRetired), "{refused:?}");
+    assert!(matches!(refused, MigrationError::NotRetired), "{refused:?}");
 
     // The recorded digest differs from that of the events, as after an unnoticed fault of the fold.
     set_share(&clinic, 100.0).await;
@@ -95,7 +95,7 @@ async fn only_a_retired_view_is_restored_and_one_with_another_digest_does_not_se
     clinic.commands.change_routing(RoutingCommand::RetireView(retired), desk()).await.unwrap();
     steps.finish(|_| {}).await.unwrap();
     let refused = steps.rebuild(None, &|_| {}).await.unwrap_err();
-    assert!(matches!(refused, RetirementFault::NotAsRetired { .. }), "{refused:?}");
+    assert!(matches!(refused, MigrationError::NotAsRetired { .. }), "{refused:?}");
     let live = generation::live(&clinic.pool.get().await.unwrap()).await.unwrap();
     assert!(live.iter().all(|status| status.generation.model == ReadModel::Dynamic), "{live:?}");
     steps.finish(|_| {}).await.unwrap();

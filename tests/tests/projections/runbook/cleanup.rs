@@ -1,7 +1,7 @@
 //! The cleanup: the old fields and their type are dropped, the index of the runbook exists, and a restoration undoes
 //! both.
 
-use daybook_projections::runbook::{closing, performance};
+use daybook_migration::runbook::{closing, performance};
 
 use super::*;
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::ImportRun;
-use daybook_commands::import::{Analysis, Samples};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::{Analysis, Samples};
 
 use super::source::{RulesArguments, Source, SourceArguments};
 use crate::atomic_file::{AtomicFile, check_free};

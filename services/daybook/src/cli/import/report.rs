@@ -4,7 +4,7 @@ mod reconciliation;
 
 use std::fmt::Write as _;
 
-use daybook_commands::ImportReport;
+use daybook_migration::import::ImportReport;
 use daybook_projections::Generation;
 use serde::Serialize;
 
@@ -188,8 +188,8 @@ fn views(report: &Report) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use daybook_commands::import::{Place, Reason, Reject};
     use daybook_domain::requested_time::Ambiguity;
+    use daybook_migration::import::{Place, Reason, Reject};
 
     use super::*;
 

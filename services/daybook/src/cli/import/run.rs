@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use clap::Args;
-use daybook_commands::ImportRun;
-use daybook_commands::import::{ImportReport, Reconciliation};
+use daybook_migration::import::ImportRun;
+use daybook_migration::import::{ImportReport, Reconciliation};
 
 use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
 use super::source::{RulesArguments, Source, SourceArguments};

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::ImportError;
-use daybook_commands::import::{self, MAX_RULES_BYTES, OnProgress, Progress, Rules};
+use daybook_migration::import::ImportError;
+use daybook_migration::import::{self, MAX_RULES_BYTES, OnProgress, Progress, Rules};
 
 use crate::error::UsageError;
 use crate::output::ProgressBar;

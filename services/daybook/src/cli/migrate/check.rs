@@ -8,7 +8,7 @@ mod performance;
 
 use clap::{ArgGroup, Args};
 use daybook_domain::routing::Stage;
-use daybook_projections::RunbookPhase;
+use daybook_migration::RunbookPhase;
 
 use super::stage;
 use crate::exit::Exit;

@@ -7,8 +7,8 @@ mod report;
 
 use clap::{Args, Subcommand};
 use daybook_domain::routing::{ChecklistItem, RoutingRejection};
-use daybook_projections::checklist;
-use daybook_projections::contacts::{self, Role, UnknownRole};
+use daybook_migration::checklist;
+use daybook_migration::contacts::{self, Role, UnknownRole};
 
 use crate::cli::backup::record;
 use crate::error::UsageError;

@@ -1,7 +1,7 @@
 //! The gates before a stage, for people.
 
 use daybook_domain::routing::Finding;
-use daybook_projections::Criterion;
+use daybook_migration::Criterion;
 use daybook_projections::rollout::NextStage;
 
 use super::criteria;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Args;
 use daybook_domain::routing::Stage;
-use daybook_projections::rollout::{Mismatches, Plan, PlannedStep};
+use daybook_migration::rollout::{Mismatches, Plan, PlannedStep};
 
 use super::{gates, stage};
 use crate::exit::Exit;

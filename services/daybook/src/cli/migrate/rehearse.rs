@@ -6,10 +6,12 @@
 mod copying;
 mod report;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use daybook_event_log::Position;
+use daybook_migration::rehearsal::{self, Load, RehearsalProgress, Report, ScratchParts};
 use serde::Serialize;
 
 use crate::cli::projection::show_rebuild_progress;
@@ -17,7 +19,6 @@ use crate::cli::signals::Signals;
 use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Format, ProgressBar};
-use crate::rehearsal::{self, Load, Rehearsed, Report};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, Purpose, Scratch, with_backend};
 
@@ -101,14 +102,31 @@ async fn rehearse(
     let copying_seconds = since.elapsed().as_secs_f64();
     let since = Instant::now();
     let models: Vec<_> = backend.commands.routing().in_use().collect();
-    rehearsal::build(&restored, &models, &|progress| show_rebuild_progress(&meter, progress)).await?;
+    // A view that the log says is retired is restored by the rehearsal itself.
+restored.rebuild().run(&models, &|progress| show_rebuild_progress(&meter, progress)).await?;
     let building_seconds = since.elapsed().as_secs_f64();
     drop(meter);
     let meter = ProgressBar::new("reads");
-    let tell = |rehearsed: Rehearsed| {
-        let Rehearsed { stage, reads, of } = rehearsed;
-        meter.update(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
+    let progress = |progress: RehearsalProgress| {
+let RehearsalProgress { stage, reads, of } = progress;
+meter.update(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
     };
-    let report = rehearsal::run(&restored, settings, load, &tell).await?;
+    let parts = scratch_parts(&restored, settings).await?;
+    let engine = restored.start_engine();
+    let report = rehearsal::run(parts, load, &progress).await;
+    RunningEngine::stop(engine).await;
+    let report = report?;
     Ok(Outcome { copied_to, copying_seconds, building_seconds, report })
+}
+
+/// The rehearsal gets the parts of the scratch database, and no others.
+async fn scratch_parts(restored: &Restored, settings: &Settings) -> anyhow::Result<ScratchParts> {
+    Ok(ScratchParts {
+        log: Arc::clone(&restored.log),
+        vault: restored.vault().clone(),
+        commands: restored.commands(settings).await?,
+        pool: restored.pool().clone(),
+        config: restored.config().clone(),
+        origin: operator_now(),
+    })
 }

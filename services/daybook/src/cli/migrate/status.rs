@@ -113,7 +113,7 @@ fn describe_checklist(status: &Status, zone: ClinicZone) -> String {
     lines.join("\n")
 }
 
-fn history(steps: &[Step], zone: ClinicZone) -> Table {
+fn history(steps: &[RolloutStep], zone: ClinicZone) -> Table {
     let mut table = Table::new(&[
         ("when", Align::Left),
         ("stage", Align::Left),
@@ -135,14 +135,14 @@ fn history(steps: &[Step], zone: ClinicZone) -> Table {
     table
 }
 
-fn describe_how(step: &Step) -> String {
-    let how = match step.how {
-        How::Advanced => "advanced",
-        How::WentBack => "went back",
-        How::ShareSet => "percentage set past the gates",
-        How::RolledBack => "rolled back",
-        How::Retired => "legacy view retired",
-        How::Restored => "legacy view restored",
+fn describe_how(step: &RolloutStep) -> String {
+let how = match step.cause {
+StepCause::Advanced => "advanced",
+StepCause::WentBack => "went back",
+StepCause::ShareSet => "percentage set past the gates",
+StepCause::RolledBack => "rolled back",
+StepCause::Retired => "legacy view retired",
+StepCause::Restored => "legacy view restored",
     };
     let Some(Override { reason, approver }) = &step.overridden else { return how.to_owned() };
     let unmet: Vec<&str> = step.shut.iter().map(|gate| gate.as_str()).collect();
@@ -150,6 +150,6 @@ fn describe_how(step: &Step) -> String {
     format!("{how} past {} ({reason}{agreed})", unmet.join(", "))
 }
 
-fn reason(change: &Change) -> &str {
+fn reason(change: &Attribution) -> &str {
     change.reason.as_deref().unwrap_or("no reason given")
 }

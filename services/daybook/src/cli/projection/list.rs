@@ -1,12 +1,10 @@
 //! `daybook projection list`: the generations of both views, their state and their leader.
 
-use std::fmt::Write as _;
-
 use clap::Args;
+#[cfg(feature = "migration")]
+use daybook_migration::{RetirementRecord, retirements};
 use daybook_domain::ClinicZone;
-use daybook_projections::{
-    GenerationState, GenerationStatus, Leader, RetirementRecord, generation, leader, retirements,
-};
+use daybook_projections::{GenerationState, GenerationStatus, Leader, generation, leader};
 use serde::Serialize;
 
 use crate::cli::leader::describe_leader;
@@ -27,6 +25,7 @@ struct Listing {
     leader: Option<Leader>,
     generations: Vec<GenerationStatus>,
     /// Retired views, the latest last.
+#[cfg(feature = "migration")]
     retirements: Vec<RetirementRecord>,
 }
 
@@ -41,6 +40,7 @@ async fn read(backend: &Backend) -> anyhow::Result<Listing> {
     Ok(Listing {
         leader: leader::current(&client).await?,
         generations: generation::list(&client).await?,
+        #[cfg(feature = "migration")]
         retirements: retirements(&client).await?,
     })
 }
@@ -54,6 +54,13 @@ fn describe(listing: &Listing, zone: ClinicZone) -> String {
     format!("{text}\n{}", describe_leader(listing.leader.as_ref(), zone))
 }
 
+#[cfg(feature = "migration")]
+fn describe_retirements(records: &[RetirementRecord]) -> String {
+let in_force = records.iter().filter(|record| record.restored_at.is_none());
+in_force.map(|record| format!("{}\n", describe_retirement(record))).collect()
+}
+
+#[cfg(feature = "migration")]
 fn describe_retirement(record: &RetirementRecord, zone: ClinicZone) -> String {
     let RetirementRecord { generation, model, position, digest, actor, .. } = record;
     let when = timestamp(zone, record.retired_at);

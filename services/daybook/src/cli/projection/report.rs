@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+#[cfg(feature = "migration")]
+use daybook_migration::workflow::WorkflowProgress;
 use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
 use crate::output::{Align, ProgressBar, Table, counted, seconds};
@@ -20,7 +22,17 @@ pub(in crate::cli) fn show_progress(progress_bar: &ProgressBar, progress: Progre
     }
 }
 
-/// The result of a rebuild or promotion.
+/// Shows the progress of a workflow of the migration on a bar of its own.
+#[cfg(feature = "migration")]
+pub(in crate::cli) fn workflow_progress(unit: &'static str) -> impl Fn(WorkflowProgress) + Send + Sync {
+    let bar = ProgressBar::new(unit);
+    move |progress| match progress {
+        WorkflowProgress::Phase(phase) => bar.enter(phase),
+        WorkflowProgress::Rebuild(progress) => tell(&bar, progress),
+    }
+}
+
+/// What was done, for people.
 pub(super) fn describe(report: &RebuildReport) -> String {
     let mut text = String::new();
     let mut put = |line: String| {

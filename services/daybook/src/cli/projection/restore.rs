@@ -2,14 +2,12 @@
 
 use clap::Args;
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{RoutingCommand, ViewRestored};
-use daybook_projections::{Progress, RebuildReport, Rebuilt, RestorationProof, Steps};
-use serde::Serialize;
+use daybook_migration::RestorationProof;
+use daybook_migration::workflow::Restored;
 
-use super::report::{self, show_progress};
-use crate::error::UsageError;
+use super::report::{self, workflow_progress};
 use crate::exit::Exit;
-use crate::output::{Confirmation, Format, ProgressBar};
+use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 
@@ -24,15 +22,6 @@ pub(in crate::cli) struct Arguments {
     consent: Confirmation,
     #[command(flatten)]
     format: Format,
-}
-
-/// What came of it.
-#[derive(Serialize)]
-pub(in crate::cli) struct Outcome {
-    /// What was recorded; none where the view was not retired.
-    restored: Option<ViewRestored>,
-    proof: Option<RestorationProof>,
-    rebuild: Option<RebuildReport>,
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
@@ -50,49 +39,27 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     );
     consent.require(what).await?;
     // A promotion waits for the live views to keep up, with or without a running service.
-    let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
-        restore(backend, model, reason.as_deref()).await
-    })
-    .await?;
+    let engine = backend.start_engine();
+    let restored = restore(settings, &backend, model, reason.as_deref()).await;
+    engine.stop().await;
+    backend.close().await?;
+    let outcome = restored?;
     format.print(&outcome, || describe(model, &outcome))?;
     Ok(Exit::Done)
 }
 
-/// Builds a retired view from the log, proves it and counts on it again. Somebody has to keep the views up meanwhile.
-pub(in crate::cli) async fn restore(
+async fn restore(
+    settings: &Settings,
     backend: &Backend,
     model: ReadModel,
     reason: Option<&str>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Restored> {
     backend.check_views_not_ahead().await?;
-    let retirement = backend.retirement();
-    let steps = retirement.begin().await?;
-    let outcome = go_through(backend, &steps, model, reason).await;
-    steps.end().await;
-    outcome
+    let progress = workflow_progress("events");
+    Ok(backend.workflows(settings).restore(model, reason, &operator_now(), &progress).await?)
 }
 
-async fn go_through(
-    backend: &Backend,
-    steps: &Steps<'_>,
-    model: ReadModel,
-    reason: Option<&str>,
-) -> anyhow::Result<Outcome> {
-    if !backend.commands.routing().is_retired(model) {
-        // The process that restored it may have been killed before it wrote that down.
-        steps.note_restored(model).await?;
-        return Ok(Outcome { restored: None, proof: None, rebuild: None });
-    }
-    let meter = ProgressBar::new("events");
-    let Rebuilt { restored, proof, report } =
-        steps.rebuild(reason, &|progress: Progress| show_progress(&meter, progress)).await?;
-    let command = RoutingCommand::RestoreView(restored.clone());
-    backend.commands.change_routing(command, operator_now()).await?;
-    steps.note_restored(model).await?;
-    Ok(Outcome { restored: Some(restored), proof: Some(proof), rebuild: Some(report) })
-}
-
-pub(in crate::cli) fn describe(model: ReadModel, outcome: &Outcome) -> String {
+pub(in crate::cli) fn describe(model: ReadModel, outcome: &Restored) -> String {
     let Some(rebuild) = &outcome.rebuild else {
         return format!("The {model} view is not retired; nothing was done.");
     };

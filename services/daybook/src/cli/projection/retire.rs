@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{AdvanceStage, RoutingCommand, RoutingRejection};
-use daybook_projections::{RetirementRecord, Steps};
+use daybook_domain::routing::RoutingRejection;
+use daybook_migration::RetirementRecord;
+use daybook_migration::workflow::Retire;
 
-use crate::error::UsageError;
+use super::report::workflow_progress;
 use crate::exit::Exit;
-use crate::output::{Confirmation, Format, ProgressBar, counted, grouped};
+use crate::output::{Confirmation, Format, counted, grouped};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, operator_now, with_engine};
 
@@ -44,47 +45,19 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     );
     consent.require(what).await?;
     // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let record = with_engine(settings, IfMissing::Refused, async |backend| {
-        retire(backend, model, &reason, None).await
-    })
-    .await?;
+    let engine = backend.start_engine();
+    let retired = retire(settings, &backend, Retire { model, reason: reason.into(), stage: None }).await;
+    engine.stop().await;
+    backend.close().await?;
+    let record = retired?;
     format.print(&record, || describe(&record))?;
     Ok(Exit::Done)
 }
 
-/// Retires a view. A stage that it is a part of is recorded together with it: either both stand in the log or neither.
-pub(in crate::cli) async fn retire(
-    backend: &Backend,
-    model: ReadModel,
-    reason: &str,
-    stage: Option<AdvanceStage>,
-) -> anyhow::Result<RetirementRecord> {
+async fn retire(settings: &Settings, backend: &Backend, wanted: Retire) -> anyhow::Result<RetirementRecord> {
     backend.check_views_not_ahead().await?;
-    let retirement = backend.retirement();
-    let steps = retirement.begin().await?;
-    let outcome = go_through(backend, &steps, model, reason, stage).await;
-    steps.end().await;
-    outcome
-}
-
-async fn go_through(
-    backend: &Backend,
-    steps: &Steps<'_>,
-    model: ReadModel,
-    reason: &str,
-    stage: Option<AdvanceStage>,
-) -> anyhow::Result<RetirementRecord> {
-    let meter = ProgressBar::new("rows");
-    let routing = backend.commands.routing();
-    if !routing.is_retired(model) {
-        routing.check_unused(model)?;
-        meter.start("comparing the views");
-        let examined = steps.examine(model).await?;
-        let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();
-        commands.push(RoutingCommand::RetireView(examined.retired(reason)));
-        backend.commands.change_routing_together(commands, operator_now()).await?;
-    }
-    Ok(steps.finish(|phase| meter.start(phase)).await?)
+    let progress = workflow_progress("rows");
+    Ok(backend.workflows(settings).retire(wanted, &operator_now(), &progress).await?)
 }
 
 pub(in crate::cli) fn describe(record: &RetirementRecord) -> String {

@@ -4,7 +4,7 @@
 
 use clap::{Args, ValueEnum};
 use daybook_domain::ReadModel;
-use daybook_projections::shadow::{ReadDifference, ReadTrial, Shadow};
+use daybook_migration::shadow::{ReadDifference, ReadTrial, Shadow};
 
 use crate::exit::Exit;
 use crate::output::{Align, Format, ProgressBar, Table, grouped, say, seconds};

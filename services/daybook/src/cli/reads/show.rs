@@ -1,8 +1,8 @@
 //! `daybook reads show`: which percentage of patients each view answers, and the live generations.
 
 use clap::Args;
+use daybook_domain::routing::ObservedFlags;
 use daybook_domain::routing::{Routing, ViewRetired};
-use daybook_projections::rollout::Flags;
 use daybook_projections::{Generation, generation};
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ impl Reads {
 }
 
 /// The flags of the old system at the last start of a service, in a sentence.
-pub(crate) fn describe_flags(flags: Flags) -> String {
+pub(crate) fn describe_flags(flags: ObservedFlags) -> String {
     let switch = flags.use_dynamic_services.map(|on| format!("USE_DYNAMIC_SERVICES={on}"));
     let share =
         flags.rollout_percentage.map(|percent| format!("DYNAMIC_SERVICES_ROLLOUT_PERCENTAGE={percent}"));
@@ -78,7 +78,7 @@ pub(crate) fn describe_flags(flags: Flags) -> String {
     if set.is_empty() {
         return "No flag of the old system was set when a service last started.".to_owned();
     }
-    format!("Flags of the old system when a service last started:\n  {}", set.join(", "))
+    format!("ObservedFlags of the old system when a service last started:\n  {}", set.join(", "))
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use daybook_commands::import::{Analysis, Anomaly, FormatReport};
+use daybook_migration::import::{Analysis, Anomaly, FormatReport};
 
 use super::idle_rules;
 use crate::cli::import::report::{import_sections, join};

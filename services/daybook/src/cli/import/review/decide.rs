@@ -1,9 +1,9 @@
 //! `daybook import review decide`: decides the time of one reservation, or of all with the same text.
 
 use clap::Args;
-use daybook_commands::review::Decision;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
+use daybook_migration::review::Decision;
 
 use super::queue::ReviewQueue;
 use super::report::{Report, RequestedDecision};

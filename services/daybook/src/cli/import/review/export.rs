@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
-use daybook_commands::review::write_file;
+use daybook_migration::review::write_file;
 use daybook_projections::query::Unread;
 use serde::Serialize;
 

@@ -3,9 +3,9 @@
 use anyhow::Context;
 use chrono::NaiveDate;
 use clap::Args;
-use daybook_commands::review::FileRow;
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::{ReadModel, ReservationId};
+use daybook_migration::review::FileRow;
 use daybook_projections::query::{Queries, Unread};
 use daybook_projections::{Generation, ViewError};
 use futures_util::{StreamExt, TryStreamExt, stream};

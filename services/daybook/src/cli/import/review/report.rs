@@ -1,9 +1,9 @@
 //! The outcome of decisions, one by one. It must never contain a patient's text.
 
-use daybook_commands::import::{Place, Reject};
-use daybook_commands::review::{Came, Decision, Reading};
 use daybook_domain::ReservationId;
 use daybook_event_log::Position;
+use daybook_migration::import::{Place, Reject};
+use daybook_migration::review::{Decision, Reading, ReviewOutcome, apply_decisions};
 use serde::Serialize;
 
 use super::queue::ReviewQueue;
@@ -69,8 +69,8 @@ impl Report {
             }
         }
         let (progress_bar, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
-        let on_progress = |done: u64| progress_bar.update("deciding", done, Some(done as f64 / all));
-        let came = backend.commands.read_wishes(readings, &operator_now(), &on_progress).await?;
+let on_progress = |done: u64| progress_bar.update("deciding", done, Some(done as f64 / all));
+let came = apply_decisions(&backend.commands, readings, &operator_now(), &on_progress).await?;
         for ((place, reservation), came) in known.into_iter().zip(came) {
             report.add(place, reservation, came);
         }
@@ -91,22 +91,22 @@ impl Report {
         self.decisions.sort_by_key(|line| line.line);
     }
 
-    fn add(&mut self, place: Option<Place>, reservation: ReservationId, came: Came) {
+    fn add(&mut self, place: Option<Place>, reservation: ReservationId, came: ReviewOutcome) {
         let outcome = match came {
-            Came::Applied(position) => {
+            ReviewOutcome::Applied(position) => {
                 self.applied += 1;
                 self.position = self.position.max(Some(position));
                 Outcome::Applied
             }
-            Came::AlreadySo => {
+            ReviewOutcome::AlreadySo => {
                 self.already_so += 1;
                 Outcome::AlreadySo
             }
-            Came::Kept => {
+            ReviewOutcome::Kept => {
                 self.kept += 1;
                 Outcome::Kept
             }
-            Came::Refused(rejection) => {
+            ReviewOutcome::Refused(rejection) => {
                 return self.refuse(place, Some(reservation), rejection.to_string());
             }
         };
@@ -168,8 +168,8 @@ impl Report {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use daybook_commands::import::Reason;
     use daybook_domain::schedule::Rejection;
+    use daybook_migration::import::Reason;
 
     use super::*;
 
@@ -177,9 +177,9 @@ mod tests {
     fn refused_decisions_are_listed_with_line_and_reason_and_fail_the_command() {
         let id = |id: &str| ReservationId::parse(id).unwrap();
         let mut report = Report::default();
-        report.add(Some(Place::Line(2)), id("a"), Came::AlreadySo);
+        report.add(Some(Place::Line(2)), id("a"), ReviewOutcome::AlreadySo);
         assert_eq!(report.exit(), Exit::Done);
-        let taken = Came::Refused(Rejection::SlotTaken { alternatives: vec![] });
+        let taken = ReviewOutcome::Refused(Rejection::SlotTaken { alternatives: vec![] });
         report.add(Some(Place::Line(4)), id("b"), taken);
         let reason = Reason::NotADecision;
         report.reject(Reject { place: Place::Line(3), field: Some("decision"), reason });

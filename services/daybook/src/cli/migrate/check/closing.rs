@@ -2,7 +2,6 @@
 
 use daybook_domain::ClinicZone;
 use daybook_projections::Generation;
-use daybook_projections::runbook::{Closing, Finding, closing};
 use serde::Serialize;
 
 use super::exit;

@@ -1,7 +1,7 @@
 //! `daybook migrate check --performance`: the query of the runbook, its execution plan and its duration.
 
 use chrono::Utc;
-use daybook_projections::runbook::{Performance, SMALL_TABLE, performance};
+use daybook_migration::runbook::{Performance, SMALL_TABLE, performance};
 use serde::Serialize;
 
 use super::exit;

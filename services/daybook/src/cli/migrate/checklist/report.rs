@@ -2,8 +2,8 @@
 
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::ChecklistItem;
-use daybook_projections::contacts::{self, Contact, Role};
-use daybook_projections::{Checklist, ItemDone};
+use daybook_migration::contacts::{self, Contact, Role};
+use daybook_migration::{Checklist, ItemDone};
 use serde::Serialize;
 
 use crate::output::{Align, Table, timestamp, wrap};

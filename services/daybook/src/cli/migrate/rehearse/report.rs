@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use daybook_domain::routing::Gate;
+use daybook_migration::rehearsal::{StageReport, Traffic, WayBack};
 
 use super::Outcome;
 use crate::output::{Align, Table, counted, grouped};
-use crate::rehearsal::{StageReport, Traffic, WayBack};
 
 pub(super) fn describe(outcome: &Outcome) -> String {
     let report = &outcome.report;

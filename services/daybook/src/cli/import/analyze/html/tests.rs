@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use daybook_commands::ImportReport;
-use daybook_commands::import::{Becomes, Sample};
 use daybook_domain::requested_time::Ambiguity;
+use daybook_migration::import::ImportReport;
+use daybook_migration::import::{Interpretation, Sample};
 
 use super::*;
 
 const TYPED: &str = "<script>alert('1')</script>&\"\u{1b}";
 
 fn page_of(text: &str) -> String {
-    let sample = Sample { text: text.to_owned(), becomes: Becomes::Review(Ambiguity::NotATime) };
+    let sample = Sample { text: text.to_owned(), becomes: Interpretation::Review(Ambiguity::NotATime) };
     let format = FormatReport {
         format: text.to_owned(),
         rows: 1,

@@ -1,0 +1,60 @@
+//! What a read asks a view, apart from the generation that answers it: so that the other view can be asked the same.
+//!
+//! A question holds search terms of staff and must never be logged.
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::{ReservationId, SubjectId};
+
+use crate::read::query::ListFilter;
+
+/// A read.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// One reservation.
+    Reservation(ReservationId),
+    /// A page of a day's list; see [`Question::list`].
+    DayList(ListFilter),
+    /// A patient's latest reservations.
+    Patient {
+        /// The patient.
+        subject: SubjectId,
+        /// Made at this moment or later.
+        since: NaiveDateTime,
+        /// Maximum number of reservations.
+        most: i64,
+    },
+    /// Bookings, closures, hours and services of some days, from which free times are computed.
+    Days {
+        /// First day.
+        from: NaiveDate,
+        /// Last day.
+        to: NaiveDate,
+    },
+}
+
+impl Question {
+    /// A page of a list that both views can answer alike: of one day, and filtered neither by half-day nor by service.
+    pub fn list(filter: &ListFilter) -> Option<Self> {
+        let ListFilter { date, period, service_code, .. } = filter;
+        let comparable = date.is_some() && period.is_none() && service_code.is_none();
+        comparable.then(|| Self::DayList(filter.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::Period;
+
+    use super::*;
+
+    #[test]
+    fn only_lists_that_both_views_can_answer_alike_are_compared() {
+        let day = ListFilter { date: NaiveDate::from_ymd_opt(2026, 12, 1), ..ListFilter::default() };
+        assert!(Question::list(&day).is_some());
+        let by_period = ListFilter { period: Some(Period::Morning), ..day.clone() };
+        let by_service = ListFilter { service_code: Some("SKIN_CARE".to_owned()), ..day };
+        for filter in [by_period, by_service, ListFilter::default()] {
+            assert!(Question::list(&filter).is_none(), "{filter:?}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `POST /api/admin/migration`: enters the next stage through its gates, or goes back to an earlier one.
+//!
+//! Both are the workflows that the command line calls. One that takes longer than [`ANSWER_PATIENCE`] goes on after the
+//! response, which is 202 then.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::{HttpResponse, web};
+use daybook_commands::Origin;
+use daybook_domain::routing::{Override, Stage};
+use daybook_event_log::Position;
+use daybook_migration::MigrationError;
+use daybook_migration::workflow::{OnProgress, WorkflowProgress};
+use daybook_projections::describe;
+use serde::Deserialize;
+
+use super::body::Body;
+use crate::admin::read_model::{optional_reason, required_reason};
+use crate::edge::query::required;
+use crate::edge::{RequestContext, answer, body, json};
+use crate::problem::{Code, Details, Problem};
+use crate::staff::Role;
+use crate::staff::token::Staff;
+use crate::state::State;
+
+/// How long a request waits for its workflow.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+struct Sent {
+    action: Option<String>,
+    stage: Option<String>,
+    reason: Option<String>,
+    #[serde(rename = "override")]
+    overridden: Option<String>,
+    approver: Option<String>,
+}
+
+/// How long a change may take until this process routes by it.
+const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A change of the stage.
+enum Change {
+    Advance { stage: Stage, overridden: Option<Override>, reason: Option<Box<str>> },
+    RollBack { stage: Stage, reason: Box<str> },
+}
+
+/// Changes the stage.
+pub(super) async fn change_migration(
+    state: web::Data<State>,
+    edge: RequestContext,
+    staff: Staff,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    staff.require(Role::Admin)?;
+    let change = parse(json::typed(&body::read(payload).await?)?)?;
+    let origin = edge.origin(staff.actor(), None);
+    let running = state.spawn(carry_out(Arc::clone(&state), change, origin));
+    let finished = match tokio::time::timeout(ANSWER_PATIENCE, running).await {
+        Ok(Ok(outcome)) => Some(outcome?),
+        Ok(Err(broken)) => return Err(Problem::caused(Code::Internal, broken)),
+        Err(_still_running) => None,
+    };
+    let status = state.migration.workflows.migration().status(state.clock.now()).await?;
+    let in_force = state.router.routing().stage == status.stage;
+    let body = Body::new(status, in_force, state.migration.background.get());
+    match finished {
+        Some(position) => answer::recorded(None, position, &body),
+        None => answer::accepted(&body),
+    }
+}
+
+fn parse(sent: Sent) -> Result<Change, Problem> {
+    let stage = sent.stage.as_deref().map(|name| Stage::parse(name.trim()));
+    if stage == Some(None) {
+        return Err(Problem::field(Code::InvalidStage, "stage"));
+    }
+    let stage = stage.flatten();
+    match required("action", sent.action.as_deref())? {
+        "advance" => {
+            let stage = required("stage", stage)?;
+            let reason = optional_reason("reason", sent.reason)?;
+            let approver = optional_reason("approver", sent.approver)?;
+            let overridden =
+                optional_reason("override", sent.overridden)?.map(|reason| Override { reason, approver });
+            Ok(Change::Advance { stage, overridden, reason })
+        }
+        "rollback" => {
+            let reason = required_reason(sent.reason)?;
+            Ok(Change::RollBack { stage: stage.unwrap_or(Stage::Legacy), reason })
+        }
+        _ => Err(Problem::field(Code::InvalidAction, "action")),
+    }
+}
+
+/// Carries out a change, and keeps the status of the background workflow. Gives the position of the last event of the
+/// routing.
+async fn carry_out(state: Arc<State>, change: Change, origin: Origin) -> Result<Position, Problem> {
+    let (action, stage) = match &change {
+        Change::Advance { stage, .. } => ("advance", *stage),
+        Change::RollBack { stage, .. } => ("rollback", *stage),
+    };
+    let begun = Instant::now();
+    let tracker = state.migration.background.begin(action, stage, state.clock.now());
+    let report = |progress: WorkflowProgress| tracker.report(progress);
+    let outcome = match change {
+        Change::Advance { stage, overridden, reason } => {
+            advance(&state, stage, overridden, reason, &origin, &report).await
+        }
+        Change::RollBack { stage, reason } => {
+            let workflows = &state.migration.workflows;
+            let rolled_back = workflows.roll_back(stage, &reason, &state.router, &origin, &report).await;
+            rolled_back.map(|rolled_back| rolled_back.position).map_err(Problem::from)
+        }
+    };
+    let untold = outcome.as_ref().err().filter(|_| begun.elapsed() >= ANSWER_PATIENCE);
+    tracker.end(untold.map(|problem| describe(problem)));
+    outcome
+}
+
+async fn advance(
+    state: &State,
+    stage: Stage,
+    overridden: Option<Override>,
+    reason: Option<Box<str>>,
+    origin: &Origin,
+    progress: OnProgress<'_>,
+) -> Result<Position, Problem> {
+    let workflows = &state.migration.workflows;
+    let proposed = workflows.propose_advance(Some(stage), overridden).await?;
+    if let Some(next) = proposed.next.clone().filter(|_| proposed.is_blocked()) {
+        let gates = next.shut().collect();
+        return Err(Problem::with(Code::GatesShut, Details::Gates { stage, gates, found: next.gates }));
+    }
+    let advanced = workflows.advance(proposed, reason, origin, progress).await?;
+    let position = match advanced.position {
+        Some(position) => position,
+        None => last_position(state)?,
+    };
+    // The change stands even if this process does not route by it yet; the response says whether it does.
+    let _ = state.router.wait_until_in_force(position, IN_FORCE_PATIENCE).await;
+    Ok(position)
+}
+
+/// Position of the last event of the routing that this process follows.
+fn last_position(state: &State) -> Result<Position, Problem> {
+    let place = state.router.history().place;
+    Position::try_from(place).map_err(|error| Problem::caused(Code::Internal, error))
+}
+
+impl From<MigrationError> for Problem {
+    fn from(error: MigrationError) -> Self {
+        match error {
+            MigrationError::View(error) => error.into(),
+            MigrationError::Command(error) => error.into(),
+            MigrationError::Parked { .. }
+            | MigrationError::ViewsDiffer { .. }
+            | MigrationError::NotRetired
+            | MigrationError::NotCompared
+            | MigrationError::NotAsRetired { .. } => Self::retirement_refused(&error),
+        }
+    }
+}

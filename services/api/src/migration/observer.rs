@@ -1,0 +1,31 @@
+//! Observes reads for shadow reads and guardrails.
+
+use std::sync::Arc;
+
+use daybook_domain::ReadModel;
+use daybook_domain::routing::Routing;
+use daybook_migration::guardrails::TrafficWindow;
+use daybook_migration::shadow::{Read, Sampler};
+use daybook_projections::Question;
+
+use crate::read_observer::ReadObserver;
+
+#[derive(Debug)]
+pub(crate) struct Observer {
+    pub(super) sampler: Sampler,
+    pub(super) window: Arc<TrafficWindow>,
+}
+
+impl ReadObserver for Observer {
+    fn is_sampled(&self) -> bool {
+        self.sampler.is_due()
+    }
+
+    fn offer(&self, question: Question, route: &'static str, model: ReadModel, routing: &Routing) {
+        self.sampler.offer(Read { question, route, model }, routing);
+    }
+
+    fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool) {
+        self.window.answered(model, by_share, seconds, failed);
+    }
+}

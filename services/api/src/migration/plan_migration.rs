@@ -1,0 +1,118 @@
+//! `GET /api/admin/migration/plan?to=`
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use daybook_domain::routing::{Gate, Stage};
+use daybook_event_log::Position;
+use daybook_migration::rollout::{Plan, PlannedStep};
+use serde::Serialize;
+
+use super::body::Next;
+use crate::problem::{Code, Problem};
+use crate::request::query::Query;
+use crate::response;
+use crate::staff::Role;
+use crate::staff::token::Staff;
+use crate::state::State;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    success: bool,
+    at: Stage,
+    dynamic_percentage: f64,
+    to: Stage,
+    steps: Vec<Step>,
+    people: People,
+    /// None while the legacy view is retired.
+    mismatches: Option<Mismatches>,
+    declared: Declared,
+    way_back: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Step {
+    stage: Stage,
+    dynamic_percentage: f64,
+    command: String,
+    soak_seconds: Option<u64>,
+    gates: Vec<Gate>,
+    measured: Option<Next>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct People {
+    known: u64,
+    moved: u64,
+    moved_percentage: f64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mismatches {
+    position: Position,
+    differing_days: u64,
+    differing_reservations: u64,
+    shadow_differences: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declared {
+    exact: u64,
+    service_without_enum_value: u64,
+    period_without_time: u64,
+    time_under_review: u64,
+}
+
+/// Shows the way to a stage and back; the next one where none is named.
+pub(super) async fn plan_migration(
+    state: web::Data<State>,
+    staff: Staff,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    staff.require(Role::Admin)?;
+    let to = Query::from_request(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
+let plan = state.migration.workflows.migration().plan(to, state.clock.now()).await?;
+response::json(&Body::from(plan))
+}
+
+impl From<Plan> for Body {
+    fn from(plan: Plan) -> Self {
+        let Plan { at, dynamic_percent, to, steps, people, mismatches, declared, way_back } = plan;
+        Self {
+            success: true,
+            at,
+            dynamic_percentage: dynamic_percent,
+            to,
+            steps: steps.into_iter().map(Step::from).collect(),
+            people: People {
+                known: people.known,
+                moved: people.moved,
+                moved_percentage: people.moved_percent,
+            },
+            mismatches: mismatches.map(|found| Mismatches {
+                position: found.position,
+                differing_days: found.differing_days,
+                differing_reservations: found.differing_reservations,
+                shadow_differences: found.shadow_differences,
+            }),
+            declared: Declared {
+                exact: declared.exact,
+                service_without_enum_value: declared.service_without_enum_value,
+                period_without_time: declared.period_without_time,
+                time_under_review: declared.time_under_review,
+            },
+            way_back,
+        }
+    }
+}
+
+impl From<PlannedStep> for Step {
+    fn from(step: PlannedStep) -> Self {
+        let PlannedStep { stage, dynamic_percent, command, soak_seconds, gates, measured } = step;
+        let measured = measured.map(Next::from);
+        Self { stage, dynamic_percentage: dynamic_percent, command, soak_seconds, gates, measured }
+    }
+}

@@ -1,0 +1,18 @@
+//! `GET /api/admin/migration`
+
+use actix_web::{HttpResponse, web};
+
+use super::body::Body;
+use crate::problem::Problem;
+use crate::response;
+use crate::staff::Role;
+use crate::staff::token::Staff;
+use crate::state::State;
+
+/// Shows where the migration stands, with the gates of the next stage as they are now.
+pub(super) async fn show_migration(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
+    staff.require(Role::Admin)?;
+    let status = state.migration.workflows.migration().status(state.clock.now()).await?;
+    let in_force = state.router.routing().stage == status.stage;
+    response::json(&Body::new(status, in_force, state.migration.background.get()))
+}

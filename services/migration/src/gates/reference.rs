@@ -1,0 +1,113 @@
+//! Services and clinic hours: whether the dynamic view holds what the enum has and what the log says.
+
+use std::collections::BTreeSet;
+
+use daybook_domain::hours::{ClinicSlot, Hours};
+use daybook_domain::routing::{Finding, Gate, GateResult};
+use daybook_domain::time::DayOfWeek;
+use daybook_domain::{Event, LegacyService, ReadModel};
+use daybook_event_log::{EventLog, Position, Revision, StreamName, codec};
+use deadpool_postgres::Transaction;
+use futures_util::TryStreamExt;
+
+use super::figures::things;
+use super::{LiveViews, result};
+use daybook_projections::ViewError;
+
+/// The hours as the log had them at a position.
+pub(super) async fn hours(log: &dyn EventLog, until: Position) -> Result<Hours, ViewError> {
+    let mut hours = Hours::default();
+    let mut events = log.read_stream(&StreamName::hours(), Revision::FIRST).await?;
+    while let Some(recorded) = events.try_next().await? {
+        if recorded.position > until {
+            break;
+        }
+        let decoded = codec::decode(&recorded).map_err(|fault| ViewError::from_event(&recorded, fault))?;
+        if let (Event::Hours(event), _) = decoded {
+            hours.evolve(&event);
+        }
+    }
+    Ok(hours)
+}
+
+/// Whether the dynamic view has a service for each value of the enum.
+pub(super) async fn services(snapshot: &Transaction<'_>, live: &LiveViews) -> Result<GateResult, ViewError> {
+    let schema = live.generation(ReadModel::Dynamic)?.schema();
+    let sql = format!(
+        r#"SELECT count(*) AS services, count(*) FILTER (WHERE "isActive") AS active,
+                  array_agg(DISTINCT "legacyServiceType") FILTER (WHERE "legacyServiceType" IS NOT NULL) AS enum_values
+           FROM {schema}.services"#
+    );
+    let row = snapshot.query_one(&sql, &[]).await?;
+    let (services, active): (i64, i64) = (row.try_get("services")?, row.try_get("active")?);
+    let there: Vec<String> = row.try_get::<_, Option<Vec<String>>>("enum_values")?.unwrap_or_default();
+    let all = LegacyService::ALL.map(LegacyService::as_str);
+    let missing: Vec<&str> = all.into_iter().filter(|value| !there.iter().any(|own| own == value)).collect();
+    let mut found = format!(
+        "{}, {active} of them active; {} of the {} enum values",
+        things(services.unsigned_abs(), "service", "services"),
+        all.len() - missing.len(),
+        all.len()
+    );
+    if !missing.is_empty() {
+        found.push_str(&format!("; none for {}", missing.join(", ")));
+    }
+    let finding = if missing.is_empty() { Finding::Met } else { Finding::NotMet };
+    Ok(result(Gate::Services, finding, found, "a service for each of the 6 enum values"))
+}
+
+/// Whether the dynamic view has the rows of the clinic's hours that the log says.
+pub(super) async fn check_hours(
+    snapshot: &Transaction<'_>,
+    live: &LiveViews,
+    hours: &Hours,
+) -> Result<GateResult, ViewError> {
+    let schema = live.generation(ReadModel::Dynamic)?.schema();
+    let sql = format!(
+        r#"SELECT concat_ws(' ', id, "dayOfWeek", period, "startTime", "endTime", "totalMinutes", "slotInterval",
+                            "maxConcurrent", COALESCE("serviceId", '-'), COALESCE("effectiveFrom"::text, '-'),
+                            COALESCE("effectiveUntil"::text, '-'), "isActive")
+           FROM {schema}.clinic_time_slots"#
+    );
+    let rows = snapshot.query(&sql, &[]).await?;
+    let there: BTreeSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let said: BTreeSet<String> = written(hours);
+    let (missing, other) = (said.difference(&there).count(), there.difference(&said).count());
+    let mornings = there.iter().filter(|row| row.contains(" MORNING ")).count();
+    let found = format!(
+        "{}, {mornings} MORNING and {} AFTERNOON; {missing} of the log's missing, {other} that the log does not have",
+        things(there.len() as u64, "row", "rows"),
+        there.len() - mornings
+    );
+    let is_met = missing + other == 0 && !said.is_empty();
+    let finding = if is_met { Finding::Met } else { Finding::NotMet };
+    let asked =
+        format!("the {} of the clinic's hours in the log (11 where nobody changed them)", rows_of(&said));
+    Ok(result(Gate::Hours, finding, found, asked))
+}
+
+fn rows_of(said: &BTreeSet<String>) -> String {
+    things(said.len() as u64, "row", "rows")
+}
+
+/// The hours as the query of [`check_hours`] writes rows.
+fn written(hours: &Hours) -> BTreeSet<String> {
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let line = |(day, slot): (DayOfWeek, &ClinicSlot)| {
+        format!(
+            "{} {} {} {} {} {} {} {} {} {} {} t",
+            slot.id.as_str(),
+            day.number(),
+            slot.period.as_str(),
+            slot.span.start,
+            slot.span.end,
+            slot.span.minutes(),
+            slot.slot_interval,
+            slot.max_concurrent,
+            or_dash(slot.service.as_ref().map(|service| service.as_str().to_owned())),
+            or_dash(slot.effective_from.map(|date| date.to_string())),
+            or_dash(slot.effective_until.map(|date| date.to_string())),
+        )
+    };
+    hours.week().map(line).collect()
+}

@@ -1,0 +1,40 @@
+//! The guardrails: every process counts its reads in windows, and reads are rolled back when a limit is exceeded.
+//!
+//! The verdict itself is the domain's.
+
+mod guard;
+pub mod read_stats;
+mod traffic_window;
+
+use std::time::Duration;
+
+use daybook_domain::routing::{Limits, RolloutPercentage};
+
+pub use guard::{Evaluation, Guard, GuardObserver, LastEvaluation};
+pub use traffic_window::TrafficWindow;
+
+/// How reads are watched while both views answer them.
+#[derive(Debug, Clone, Copy)]
+pub struct Watching {
+    /// The part of reads that the other view answers too.
+    pub sample: RolloutPercentage,
+    /// Length of a window; the same in all processes.
+    pub window: Duration,
+    /// The limits.
+    pub limits: Limits,
+}
+
+impl Watching {
+    /// The usual length of a window.
+    pub const WINDOW: Duration = Duration::from_secs(60);
+
+    /// The usual part of reads that is compared, in percent.
+    pub const SAMPLE_PERCENT: f64 = 1.0;
+}
+
+impl Default for Watching {
+    fn default() -> Self {
+        let sample = RolloutPercentage::from_percent(Self::SAMPLE_PERCENT).unwrap_or_default();
+        Self { sample, window: Self::WINDOW, limits: Limits::default() }
+    }
+}

@@ -1,0 +1,169 @@
+//! Counts of the requests of this process, one window at a time.
+//!
+//! A request costs a few additions to numbers that all threads share; nothing is locked. It must never hold an id, a name or a
+//! text of a client: of subjects it knows bits.
+
+use std::array;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::read_stats::Window;
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{Durations, ModelReadStats};
+
+/// Words of the bits by which subjects are counted: 65,536 bits tell up to about 200,000 subjects within a percent.
+const SUBJECT_WORDS: usize = 1024;
+
+/// What is being counted.
+#[derive(Debug, Default)]
+pub struct TrafficWindow {
+    legacy: Counts,
+    dynamic: Counts,
+}
+
+#[derive(Debug)]
+struct Counts {
+    durations: [AtomicU64; Durations::BUCKETS],
+    failed: AtomicU64,
+    by_share: AtomicU64,
+    subjects: [AtomicU64; SUBJECT_WORDS],
+    compared: AtomicU64,
+    mismatched: AtomicU64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            durations: array::from_fn(|_| AtomicU64::default()),
+            failed: AtomicU64::default(),
+            by_share: AtomicU64::default(),
+            subjects: array::from_fn(|_| AtomicU64::default()),
+            compared: AtomicU64::default(),
+            mismatched: AtomicU64::default(),
+        }
+    }
+}
+
+impl TrafficWindow {
+    /// Counts a request that was answered, or given up by its client, after so many seconds. A subject whose percentage
+    /// decided is given as a hash.
+    pub fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool) {
+        let counts = self.of(model);
+        if let Some(count) = counts.durations.get(Durations::bucket(seconds)) {
+            add(count);
+        }
+        if failed {
+            add(&counts.failed);
+        }
+        if let Some(subject) = by_share {
+            add(&counts.by_share);
+            counts.mark(subject);
+        }
+    }
+
+    /// Counts a comparison of a read that this model answered.
+    pub fn compared(&self, model: ReadModel, differs: bool) {
+        let counts = self.of(model);
+        add(&counts.compared);
+        if differs {
+            add(&counts.mismatched);
+        }
+    }
+
+    /// Ends the window and begins the next one. A request that is counted meanwhile belongs to either.
+    pub fn take(&self) -> [Window; 2] {
+        ReadModel::ALL.map(|model| self.of(model).take(model))
+    }
+
+    const fn of(&self, model: ReadModel) -> &Counts {
+        match model {
+            ReadModel::Legacy => &self.legacy,
+            ReadModel::Dynamic => &self.dynamic,
+        }
+    }
+}
+
+impl Counts {
+    /// Marks a subject by one bit.
+    fn mark(&self, subject: u64) {
+        let (word, bit) = ((subject >> 6) as usize % SUBJECT_WORDS, 1 << (subject % 64));
+        let Some(word) = self.subjects.get(word) else { return };
+        // Most subjects send more than one request, and a bit that is set need not be written.
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    fn take(&self, model: ReadModel) -> Window {
+        let durations = Durations::from_counts(self.durations.iter().map(take));
+        let set: u32 = self.subjects.iter().map(|word| take(word).count_ones()).sum();
+        let sum = ModelReadStats {
+            requests: durations.counts().iter().sum(),
+            failed: take(&self.failed),
+            durations,
+            subjects: subjects(set),
+            compared: take(&self.compared),
+            mismatched: take(&self.mismatched),
+        };
+        Window { model, sum, by_share: take(&self.by_share) }
+    }
+}
+
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+fn take(count: &AtomicU64) -> u64 {
+    count.swap(0, Ordering::Relaxed)
+}
+
+/// About how many subjects have set so many bits: some have set the same ones.
+fn subjects(set: u32) -> u64 {
+    let bits = (SUBJECT_WORDS * 64) as f64;
+    let unset = (bits - f64::from(set)).max(1.0);
+    (bits * (bits / unset).ln()).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+
+    fn hash(subject: u64) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        subject.hash(&mut hasher);
+        Some(hasher.finish())
+    }
+
+    #[test]
+    fn a_window_is_what_came_since_the_one_before() {
+        let windows = TrafficWindow::default();
+        windows.answered(ReadModel::Dynamic, hash(1), 0.003, false);
+        windows.answered(ReadModel::Dynamic, hash(1), 0.004, true);
+        windows.answered(ReadModel::Legacy, None, 0.1, false);
+        windows.compared(ReadModel::Legacy, true);
+        let [legacy, dynamic] = windows.take();
+        let sum = &dynamic.sum;
+        assert_eq!((sum.requests, sum.failed, dynamic.by_share, sum.subjects), (2, 1, 2, 1));
+        let sum = &legacy.sum;
+        assert_eq!((sum.requests, sum.compared, sum.mismatched, legacy.by_share), (1, 1, 1, 0));
+        assert!((100.0..120.0).contains(&sum.p99_ms().unwrap_or_default()));
+        assert_eq!(
+            windows.take().map(|window| window.sum),
+            [ModelReadStats::default(), ModelReadStats::default()]
+        );
+    }
+
+    #[test]
+    fn subjects_are_counted_within_a_percent_however_often_they_come() {
+        let windows = TrafficWindow::default();
+        for number in [100_u64, 5_000, 100_000] {
+            for subject in (0..number).chain(0..number) {
+                windows.answered(ReadModel::Dynamic, hash(subject), 0.001, false);
+            }
+            let [_, dynamic] = windows.take();
+            let off = dynamic.sum.subjects.abs_diff(number);
+            assert!(off <= 2 + number / 100, "{number}: {}", dynamic.sum.subjects);
+        }
+    }
+}

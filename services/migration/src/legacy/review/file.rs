@@ -1,0 +1,168 @@
+//! The file in which people correct many wishes at once: written for a spreadsheet, and read back from one.
+//!
+//! It holds what patients wrote, because whoever asked for it has to read that. Only two of its columns are read back.
+
+use std::io::{self, Read, Write};
+
+use chrono::NaiveDate;
+use daybook_domain::requested_time::Ambiguity;
+use daybook_domain::{ReservationId, Status};
+
+use super::Decision;
+use crate::legacy::import::csv::{Texts, read_all};
+use crate::legacy::import::{ImportError, Place, Reason, Reject};
+
+/// Rows of a file, at most.
+const MAX_ROWS: usize = 1_000_000;
+
+/// Tells spreadsheets that the file is UTF-8.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+const COLUMNS: [&str; 8] = ["id", "date", "weekday", "service", "status", "text", "reason", "decision"];
+
+/// The columns that are read back.
+const READ_BACK: [&str; 2] = ["id", "decision"];
+
+/// A reservation that awaits review, as the file shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FileRow<'a> {
+    /// Which.
+    pub reservation: &'a str,
+    /// Its day.
+    pub date: NaiveDate,
+    /// Code of its service.
+    pub service: &'a str,
+    /// Where it stands.
+    pub status: Status,
+    /// What the patient wrote.
+    pub text: &'a str,
+    /// Why that was not understood.
+    pub reason: Ambiguity,
+}
+
+/// A line of the corrected file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrectedFile {
+    /// Where it stands.
+    pub place: Place,
+    /// Which reservation.
+    pub reservation: ReservationId,
+    /// What to do about it.
+    pub decision: Decision,
+}
+
+/// Writes rows, each with a decision left open.
+pub fn write_file<'a>(mut output: impl Write, rows: impl IntoIterator<Item = FileRow<'a>>) -> io::Result<()> {
+    write!(output, "{BYTE_ORDER_MARK}{}\r\n", COLUMNS.join(","))?;
+    for row in rows {
+        let (date, weekday) = (row.date.to_string(), row.date.format("%a").to_string());
+        let text = harmless(row.text);
+        let fields = [
+            row.reservation,
+            &date,
+            &weekday,
+            row.service,
+            row.status.as_str(),
+            &text,
+            row.reason.as_str(),
+            "",
+        ];
+        let quoted: Vec<String> =
+            fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
+        write!(output, "{}\r\n", quoted.join(","))?;
+    }
+    output.flush()
+}
+
+/// Spreadsheets take a text that begins like this for a formula and carry it out, whoever wrote it.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+/// Reads a corrected file: of each line what to do, or what is wrong with it. Blocks.
+pub fn read_file(input: impl Read) -> Result<Vec<Result<CorrectedFile, Reject>>, ImportError> {
+    let rows = read_all(input, READ_BACK, MAX_ROWS)?;
+    Ok(rows.into_iter().map(|row| row.and_then(corrected)).collect())
+}
+
+fn corrected(row: Texts<2>) -> Result<CorrectedFile, Reject> {
+    let Texts { place, texts: [id, decision] } = row;
+    let reject = |field, reason| Reject { place: place.clone(), field: Some(field), reason };
+    let id = id.ok_or_else(|| reject("id", Reason::Missing))?;
+    let reservation = ReservationId::parse(id.trim()).map_err(|_| reject("id", Reason::NotAnId))?;
+    let decision = Decision::read(&decision.unwrap_or_default())
+        .ok_or_else(|| reject("decision", Reason::NotADecision))?;
+    Ok(CorrectedFile { place, reservation, decision })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use daybook_domain::Period;
+    use daybook_domain::schedule::ReviewedTime;
+
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let row = FileRow {
+            reservation: "old-1",
+            date: "2025-03-28".parse().unwrap(),
+            service: "SKIN_CARE",
+            status: Status::Pending,
+            text,
+            reason: Ambiguity::NotATime,
+        };
+        let mut file = Vec::new();
+        write_file(&mut file, [row]).unwrap();
+        String::from_utf8(file).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_as_left_open_whatever_the_patient_wrote() {
+        for text in ["2시", "저녁, \"퇴근\" 후\n전화", "", "=1+1"] {
+            let read = read_file(written(text).as_bytes()).unwrap();
+            let [Ok(CorrectedFile { decision: Decision::Keep, reservation, .. })] = &read[..] else {
+                panic!("{read:?}")
+            };
+            assert_eq!(reservation.as_str(), "old-1");
+        }
+    }
+
+    #[test]
+    fn a_text_that_a_spreadsheet_would_carry_out_is_written_as_a_text() {
+        let formula = "=HYPERLINK(\"http://example.com\")";
+        assert!(written(formula).contains("\"'=HYPERLINK(\"\"http://example.com\"\")\""));
+        assert!(written("2시").contains(",\"Fri\",") && written("2시").contains(",\"2시\","));
+    }
+
+    #[test]
+    fn decisions_are_read_as_people_and_spreadsheets_write_them_and_others_are_named_by_line() {
+        let file = "decision,id\n14:00,a\n9:00:00,b\n오후,c\nMORNING,d\n Keep ,e\n,f\n2시,g\nlater,h\n10:00,\n10:00,a b\n";
+        let at = |time: &str| Decision::ReviewedTime(ReviewedTime::At(time.parse().unwrap()));
+        let half = |period| Decision::ReviewedTime(ReviewedTime::Period(period));
+        let read = read_file(file.as_bytes()).unwrap();
+        let sound: Vec<Decision> = read.iter().flatten().map(|line| line.decision).collect();
+        let expected = [
+            at("14:00"),
+            at("09:00"),
+            half(Period::Afternoon),
+            half(Period::Morning),
+            Decision::Keep,
+            Decision::Keep,
+        ];
+        assert_eq!(sound, expected);
+        let faults: Vec<String> = read.iter().filter_map(|line| line.as_ref().err()).map(fault).collect();
+        assert_eq!(
+            faults,
+            ["8 decision NotADecision", "9 decision NotADecision", "10 id Missing", "11 id NotAnId"]
+        );
+        let lacks = read_file("id,text\n".as_bytes()).unwrap_err().to_string();
+        assert!(lacks.contains("lacks decision"), "{lacks}");
+    }
+
+    fn fault(reject: &Reject) -> String {
+        let Place::Line(line) = reject.place else { panic!("{reject:?}") };
+        format!("{line} {} {:?}", reject.field.unwrap_or_default(), reject.reason)
+    }
+}

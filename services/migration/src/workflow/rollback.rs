@@ -1,0 +1,71 @@
+//! Roll back: any earlier stage, at once. From the last stage the legacy view is built from the log first.
+
+use std::time::{Duration, Instant};
+
+use daybook_commands::Origin;
+use daybook_domain::ReadModel;
+use daybook_domain::routing::{RollBackStage, RoutingCommand, RoutingRejection, Stage};
+use daybook_event_log::Position;
+use daybook_projections::Router;
+use serde::Serialize;
+
+use super::{OnProgress, Restored, Workflows};
+use crate::MigrationError;
+
+/// How long a recorded rollback may take to be in force.
+const IN_FORCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The result of a rollback.
+#[derive(Debug, Clone, Serialize)]
+pub struct RolledBack {
+    /// The stage before.
+    pub from: Stage,
+    /// The stage after.
+    pub stage: Stage,
+    /// Position of the rollback's event.
+    pub position: Position,
+    /// From the command until a process that follows the log routed by it, in seconds.
+    pub in_force_seconds: f64,
+    /// The whole of it, in seconds.
+    pub seconds: f64,
+    /// The restoration of the legacy view, if it had been retired.
+    pub restored: Option<Restored>,
+}
+
+impl Workflows {
+    /// Rolls back to an earlier stage and waits until a router that follows the log routes by it.
+    ///
+    /// # Errors
+    /// The stage is a later one, the legacy view cannot be restored, or the log cannot be written.
+    pub async fn roll_back(
+        &self,
+        to: Stage,
+        reason: &str,
+        router: &Router,
+        origin: &Origin,
+        progress: OnProgress<'_>,
+    ) -> Result<RolledBack, MigrationError> {
+        let (begun, routing) = (Instant::now(), self.commands.routing());
+        let from = routing.stage;
+        if to > from {
+            return Err(RoutingRejection::StageOutOfOrder { at: from, wanted: to }.into());
+        }
+        let restored = if routing.is_retired(ReadModel::Legacy) && to < Stage::Retired {
+            Some(self.restore(ReadModel::Legacy, Some(reason), origin, progress).await?)
+        } else {
+            None
+        };
+        let command = RoutingCommand::RollBackStage(RollBackStage { stage: to, reason: reason.into() });
+        let recorded = Instant::now();
+        let position = self.commands.change_routing(command, origin.clone()).await?;
+        router.wait_until_in_force(position, IN_FORCE_PATIENCE).await?;
+        Ok(RolledBack {
+            from,
+            stage: to,
+            position,
+            in_force_seconds: recorded.elapsed().as_secs_f64(),
+            seconds: begun.elapsed().as_secs_f64(),
+            restored,
+        })
+    }
+}

@@ -40,7 +40,10 @@ async fn a_view_that_is_not_fit_is_not_retired_and_the_reason_says_what_to_do() 
         .await
         .unwrap();
     let error = examine(&clinic).await.unwrap_err();
-    assert!(matches!(error, ViewError::NotLive { model: ReadModel::Legacy }), "{error:?}");
+    assert!(
+        matches!(error, MigrationError::View(ViewError::NotLive { model: ReadModel::Legacy })),
+        "{error:?}"
+    );
     client
         .execute("UPDATE control.generations SET state = 'live' WHERE model = 'legacy'", &[])
         .await

@@ -100,10 +100,10 @@ impl RequestMiddleware {
         let (Some(question), Some(chosen)) = (self.watched.take_question(), self.watched.chosen()) else {
             return;
         };
-        if !response.status().is_server_error() {
-            if let Some(observer) = &self.state.observer {
-                observer.offer(question, endpoint.template(), chosen.model, &self.state.router.routing());
-            }
+        if !response.status().is_server_error()
+            && let Some(observer) = &self.state.observer
+        {
+            observer.offer(question, endpoint.template(), chosen.model, &self.state.router.routing());
         }
     }
 

@@ -17,7 +17,9 @@ use daybook_api::JwtSecret;
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
 use daybook_domain::ClinicZone;
-use daybook_domain::routing::{FlagsObserved, Limits, RolloutPercentage};
+use daybook_domain::routing::FlagsObserved;
+#[cfg(feature = "migration")]
+use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_event_log::vault::MasterKey;
 #[cfg(feature = "migration")]
@@ -36,6 +38,7 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 /// How long a connection to a given database may take to make, unless its URL says so itself.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
+#[cfg(feature = "migration")]
 /// Longest window that guardrails judge, in seconds: what goes wrong has to be noticed before the day is over.
 const MAX_GUARD_WINDOW: u64 = 3600;
 

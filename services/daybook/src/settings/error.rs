@@ -8,6 +8,7 @@ use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
 use daybook_event_log::eventstore::InvalidConnectionString;
 
+#[cfg(feature = "migration")]
 use super::soak::InvalidSoak;
 
 /// Why the settings make no sense, or are not safe to serve with.
@@ -44,6 +45,7 @@ pub enum SettingsError {
     )]
     JwtSecret,
     /// No soak times.
+    #[cfg(feature = "migration")]
     #[error(
         "--soak (DAYBOOK_SOAK): {0}; write one such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
     )]

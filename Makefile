@@ -20,14 +20,17 @@ run: ## Start the service, on a private PostgreSQL if DATABASE_URL is not set
 	@[ -n "$$DATABASE_URL" ] || $(MAKE) --no-print-directory postgres
 	$(CARGO) run --release -- serve
 
+# The service without the migration is built by itself, because Cargo unites the features of one build.
 test: postgres ## Run all tests, on a private PostgreSQL
 	$(CARGO) test --workspace
+	$(CARGO) test --package daybook-core-tests --features alone
 
 # Advisories are not part of `check`: their database is fetched over the network, and a check of the tree should give the
 # same result offline and tomorrow. `make audit` checks them.
 check: deny-tool ## Check formatting, lints, documentation, house style, fold versions, licences and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --package daybook-core-tests --features alone --all-targets -- -D warnings
 	$(CARGO) doc --workspace --no-deps
 	$(CARGO) test --package daybook-tests --test tidy
 	$(CARGO) test --package daybook-projections --lib fingerprint

@@ -39,14 +39,18 @@ pub(crate) struct State {
 impl State {
     /// Must be called on the runtime that commands should run on.
     pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
-        let mut metrics = Metrics::new();
+        let metrics = Metrics::new();
         if let Some(batches) = &parts.batches {
             tokio::spawn(metrics.batches().measure(batches.subscribe()));
         }
         #[cfg(feature = "migration")]
-        let (migration, observer) = {
+        let (migration, observer, metrics) = {
+            let mut metrics = metrics;
             let Parts { migration, router, commands, .. } = &parts;
-            crate::migration::start(migration.clone(), settings.watching, router, commands, &mut metrics)
+            let watching = settings.watching;
+            let (migration, observer) =
+                crate::migration::start(migration.clone(), watching, router, commands, &mut metrics);
+            (migration, observer, metrics)
         };
         let Parts { log, commands, queries, router, clock, .. } = parts;
         Self {

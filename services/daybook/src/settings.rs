@@ -18,7 +18,9 @@ use daybook_api::JwtSecret;
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
 use daybook_domain::ClinicZone;
-use daybook_domain::routing::{FlagsObserved, Limits, RolloutPercentage};
+use daybook_domain::routing::FlagsObserved;
+#[cfg(feature = "migration")]
+use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
 use daybook_vault::MasterKey;
 #[cfg(feature = "migration")]
@@ -37,6 +39,7 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 /// Default connect timeout of a configured database, unless its URL has one.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
+#[cfg(feature = "migration")]
 /// The windows that guardrails may evaluate. At most an hour: a fault has to be noticed the same day.
 const GUARD_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 

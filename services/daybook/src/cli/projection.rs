@@ -16,8 +16,9 @@ mod verify;
 
 use clap::Subcommand;
 
+pub(super) use report::tell as tell_rebuild;
 #[cfg(feature = "migration")]
-pub(super) use report::{tell as tell_rebuild, workflow_progress};
+pub(super) use report::workflow_progress;
 
 use super::signals::interruptible;
 use crate::exit::Exit;

@@ -8,6 +8,7 @@ use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
 use daybook_event_log::eventstore::InvalidConnectionString;
 
+#[cfg(feature = "migration")]
 use super::soak::InvalidSoak;
 
 /// Why the settings are invalid, or unsafe to serve with.
@@ -46,6 +47,7 @@ pub enum SettingsError {
     )]
     JwtSecret,
     /// Not soak times.
+#[cfg(feature = "migration")]
     #[error(
         "--soak (DAYBOOK_SOAK): {0}; use soak times such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
     )]

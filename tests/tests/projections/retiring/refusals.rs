@@ -41,7 +41,7 @@ async fn an_unfit_view_is_not_retired_and_the_error_names_the_remedy() {
         .unwrap();
     let error = examine(&clinic).await.unwrap_err();
     assert!(
-        matches!(error, RetirementFault::View(ViewError::NotLive { model: ReadModel::Legacy })),
+        matches!(error, MigrationError::View(ViewError::NotLive { model: ReadModel::Legacy })),
         "{error:?}"
     );
     client

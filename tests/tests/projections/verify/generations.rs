@@ -78,7 +78,7 @@ async fn a_generation_that_stays_behind_is_compared_with_the_past_of_the_other()
 async fn what_cannot_be_compared_is_refused_with_what_to_do() {
     let clinic = rebuilt().await;
     let none = compared(&clinic, Mode::Full, ["legacy_1", "legacy_9"]).await.unwrap_err();
-    assert!(none.to_string().starts_with("legacy_9 does not exist; `daybook projection list`"), "{none}");
+    assert!(none.to_string().starts_with("legacy_9 does not exist; run `daybook projection list`"), "{none}");
     let client = clinic.database.connect().await.unwrap();
     let set = "UPDATE control.generations SET rules_version = 99 WHERE model = 'legacy' AND number = 1";
     client.batch_execute(set).await.unwrap();

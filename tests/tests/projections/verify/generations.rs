@@ -78,7 +78,7 @@ async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() 
 async fn an_impossible_comparison_is_refused_with_a_remedy() {
     let clinic = rebuilt().await;
     let none = compared(&clinic, Mode::Full, ["legacy_1", "legacy_9"]).await.unwrap_err();
-    assert!(none.to_string().starts_with("legacy_9 does not exist; `daybook projection list`"), "{none}");
+    assert!(none.to_string().starts_with("legacy_9 does not exist; run `daybook projection list`"), "{none}");
     let client = clinic.database.connect().await.unwrap();
     let set = "UPDATE control.generations SET rules_version = 99 WHERE model = 'legacy' AND number = 1";
     client.batch_execute(set).await.unwrap();

@@ -23,8 +23,8 @@ use daybook_migration::shadow::{Sampler, Shadow};
 use daybook_projections::Router;
 use tokio::sync::watch;
 
-use crate::edge::endpoint::Endpoint;
 use crate::metrics::Metrics;
+use crate::request::endpoint::Endpoint;
 use crate::routes::at;
 use background::Background;
 use observer::Observer;

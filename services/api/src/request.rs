@@ -93,8 +93,8 @@ impl RequestContext {
     }
 
     /// If this read is sampled, records the question that the other view answers too, once the response is on its way.
-pub(crate) fn sample_shadow_read(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
-if state.observer.as_ref().is_some_and(|observer| observer.is_sampled())
+    pub(crate) fn sample_shadow_read(&self, state: &State, question: impl FnOnce() -> Option<Question>) {
+        if state.observer.as_ref().is_some_and(|observer| observer.is_sampled())
             && let Some(question) = question()
         {
             self.recorder.record_question(question);

@@ -28,6 +28,14 @@ pub(crate) fn json(body: &impl Serialize) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Ok().content_type(ContentType::json()).body(bytes))
 }
 
+/// A response to a command that is still running.
+#[cfg(feature = "migration")]
+pub(crate) fn accepted(body: &impl Serialize) -> Result<HttpResponse, Problem> {
+    let mut response = json(body)?;
+    *response.status_mut() = actix_web::http::StatusCode::ACCEPTED;
+    Ok(response)
+}
+
 /// A response from a view.
 pub(crate) fn from_view<T>(result: &QueryResult<T>, body: &impl Serialize) -> Result<HttpResponse, Problem> {
     let mut response = json(body)?;

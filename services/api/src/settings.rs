@@ -32,7 +32,7 @@ pub struct Settings {
     /// Worker threads. `None` means one per core.
     pub workers: Option<NonZeroUsize>,
     /// Shadow reads and guardrails.
-#[cfg(feature = "migration")]
+    #[cfg(feature = "migration")]
     pub watching: Watching,
 }
 

@@ -64,11 +64,11 @@ enum Command {
     #[command(subcommand)]
     Reads(reads::Command),
     /// Import the reservations of the old system
-#[cfg(feature = "migration")]
+    #[cfg(feature = "migration")]
     #[command(subcommand)]
     Import(import::Command),
     #[cfg(feature = "migration")]
-/// Move from the legacy to the dynamic view in stages, and back
+    /// Move from the legacy to the dynamic view in stages, and back
     #[command(subcommand)]
     Migrate(migrate::Command),
     /// Show, export or import the event log; patients' details stay sealed

@@ -2,8 +2,8 @@
 //!
 //! It must never hold a booking rule, a projection or an HTTP route: it wires the other crates together.
 //!
-//! Where to look: [`cli`] has one file a subcommand, [`settings`] is what a person may choose, [`wiring`] opens the parts
-//! that every command works with.
+//! [`cli`] has one file per subcommand, [`settings`] reads options and environment, [`wiring`] opens the parts that commands
+//! work with.
 
 mod atomic_file;
 pub mod cli;
@@ -11,7 +11,7 @@ pub mod error;
 pub mod exit;
 mod logging;
 mod output;
-mod part;
+mod row_counts;
 pub mod secrets;
 mod service_address;
 pub mod settings;

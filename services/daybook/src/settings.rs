@@ -22,9 +22,9 @@ use daybook_domain::routing::FlagsObserved;
 #[cfg(feature = "migration")]
 use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::eventstore::ConnectionString;
-use daybook_vault::MasterKey;
 #[cfg(feature = "migration")]
 use daybook_migration::SoakTimes;
+use daybook_vault::MasterKey;
 use tokio_postgres::Config;
 
 pub use error::SettingsError;

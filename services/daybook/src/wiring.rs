@@ -7,7 +7,6 @@ mod empty_database;
 mod engine;
 mod log;
 mod master_key;
-mod propagation;
 mod scratch;
 mod supervisor;
 
@@ -31,7 +30,6 @@ use uuid::Uuid;
 pub use empty_database::EmptyDatabase;
 pub use engine::RunningEngine;
 pub use log::LogIdentity;
-pub use propagation::wait_for_propagation;
 pub use scratch::{Purpose, Restored, Scratch};
 pub use supervisor::Supervisor;
 
@@ -160,7 +158,7 @@ impl Backend {
     }
 
     /// Measures the gates of the migration.
-#[cfg(feature = "migration")]
+    #[cfg(feature = "migration")]
     pub fn gates(&self, settings: &Settings) -> Gates {
         Gates::new(Arc::clone(&self.log), self.pool.clone(), gate_settings(settings))
     }

@@ -27,8 +27,8 @@ use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
 
 use daybook_projections::ViewError;
-use daybook_projections::read::routing::read_history;
 use daybook_projections::control::generation::{self, GenerationStatus};
+use daybook_projections::read::routing::read_history;
 use daybook_projections::read::settled::settled_snapshot;
 use live::LiveViews;
 use row_counts::RowCounts;

@@ -19,9 +19,9 @@ use daybook_event_log::Position;
 use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
 
-use daybook_projections::control::ids::Generation;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
+use daybook_projections::control::ids::Generation;
 use daybook_projections::read::query::{self, Days, Reservation};
 use daybook_projections::store::rows;
 

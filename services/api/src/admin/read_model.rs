@@ -84,7 +84,7 @@ impl ReadModelResponse {
 
 /// The reason that every routing change needs.
 pub(crate) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
-optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
+    optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
 }
 
 /// An optional reason or name. A blank one counts as none.

@@ -125,7 +125,7 @@ impl Body {
 
 impl From<NextStage> for Next {
     fn from(next: NextStage) -> Self {
-        let shut = next.shut().collect();
+        let shut = next.unmet().collect();
         let NextStage { stage, gates, unmeasured } = next;
         Self { stage, gates, unmeasured, shut }
     }

@@ -17,9 +17,10 @@ use serde::Deserialize;
 
 use super::body::Body;
 use crate::admin::read_model::{optional_reason, required_reason};
-use crate::edge::query::required;
-use crate::edge::{RequestContext, answer, body, json};
 use crate::problem::{Code, Details, Problem};
+use crate::request::query::required;
+use crate::request::{RequestContext, json};
+use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -49,13 +50,13 @@ enum Change {
 /// Changes the stage.
 pub(super) async fn change_migration(
     state: web::Data<State>,
-    edge: RequestContext,
+    context: RequestContext,
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let change = parse(json::typed(&body::read(payload).await?)?)?;
-    let origin = edge.origin(staff.actor(), None);
+    let change = parse(json::read(payload).await?)?;
+    let origin = context.origin(staff.actor(), None);
     let running = state.spawn(carry_out(Arc::clone(&state), change, origin));
     let finished = match tokio::time::timeout(ANSWER_PATIENCE, running).await {
         Ok(Ok(outcome)) => Some(outcome?),
@@ -66,8 +67,8 @@ pub(super) async fn change_migration(
     let in_force = state.router.routing().stage == status.stage;
     let body = Body::new(status, in_force, state.migration.background.get());
     match finished {
-        Some(position) => answer::recorded(None, position, &body),
-        None => answer::accepted(&body),
+        Some(position) => response::recorded(None, position, &body),
+        None => response::accepted(&body),
     }
 }
 
@@ -130,8 +131,8 @@ async fn advance(
     let workflows = &state.migration.workflows;
     let proposed = workflows.propose_advance(Some(stage), overridden).await?;
     if let Some(next) = proposed.next.clone().filter(|_| proposed.is_blocked()) {
-        let gates = next.shut().collect();
-        return Err(Problem::with(Code::GatesShut, Details::Gates { stage, gates, found: next.gates }));
+        let gates = next.unmet().collect();
+        return Err(Problem::with(Code::GatesNotMet, Details::Gates { stage, gates, found: next.gates }));
     }
     let advanced = workflows.advance(proposed, reason, origin, progress).await?;
     let position = match advanced.position {

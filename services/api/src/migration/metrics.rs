@@ -90,7 +90,7 @@ impl GuardObserver for GuardMetrics {
     fn evaluated(&self, seen: &ReadStats, verdict: Option<&GuardrailVerdict>) {
         self.judgements.clear();
         self.judgements.get_or_create(&Judged { judgement: verdict_name(verdict) }).set(1);
-// A model without reads has no figure.
+        // A model without reads has no figure.
         self.found.clear();
         let set = |guardrail: Guardrail, model: ReadModel, figure: Option<f64>| {
             let found = Found { guardrail: guardrail.as_str(), model: model.as_str() };
@@ -114,7 +114,7 @@ impl GuardObserver for GuardMetrics {
 
 /// The name of a verdict in metrics and responses.
 pub(super) const fn verdict_name(verdict: Option<&GuardrailVerdict>) -> &'static str {
-match verdict {
+    match verdict {
         None => "idle",
         Some(GuardrailVerdict::Fine) => "fine",
         Some(GuardrailVerdict::Inconclusive(_)) => "inconclusive",
@@ -124,8 +124,8 @@ match verdict {
 
 /// Registers both.
 pub(super) fn register(registry: &mut Registry) -> (ShadowMetrics, GuardMetrics) {
-let (shadow, guard) = (ShadowMetrics::default(), GuardMetrics::default());
-let compared = "Sampled reads that both models answered, by result";
+    let (shadow, guard) = (ShadowMetrics::default(), GuardMetrics::default());
+    let compared = "Sampled reads that both models answered, by result";
     registry.register("shadow_compared", compared, shadow.0.clone());
     let judgement = "1 for the verdict on the last windows; idle if there is nothing to roll back";
     registry.register("guardrail_judgement", judgement, guard.judgements.clone());
@@ -136,5 +136,5 @@ let compared = "Sampled reads that both models answered, by result";
     let trips = "Times that this process found a limit exceeded and rolled reads back";
     registry.register("guardrail_trips", trips, guard.trips.clone());
     registry.register("guardrail_windows_lost", "Windows that could not be stored", guard.lost.clone());
-(shadow, guard)
+    (shadow, guard)
 }

@@ -74,8 +74,8 @@ pub(super) async fn plan_migration(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
     let to = Query::from_request(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
-let plan = state.migration.workflows.migration().plan(to, state.clock.now()).await?;
-response::json(&Body::from(plan))
+    let plan = state.migration.workflows.migration().plan(to, state.clock.now()).await?;
+    response::json(&Body::from(plan))
 }
 
 impl From<Plan> for Body {

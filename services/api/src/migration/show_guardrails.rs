@@ -5,7 +5,6 @@ use daybook_domain::routing::{GuardrailVerdict, ModelReadStats, ReadStats};
 use serde::Serialize;
 
 use super::metrics::verdict_name;
-use crate::edge::answer;
 use crate::problem::Problem;
 use crate::response;
 use crate::staff::Role;

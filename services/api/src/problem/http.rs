@@ -77,7 +77,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::ViewRetired
         | Code::StageOutOfOrder
         | Code::GatesNotMet
-| Code::RetirementRefused => StatusCode::CONFLICT,
+        | Code::RetirementRefused => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
         Code::ViewBehind | Code::Busy | Code::Unavailable | Code::OutcomeUnknown => {

@@ -5,8 +5,8 @@ use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day, TimeSlot};
 use daybook_domain::schedule::{MAX_DAYS_AHEAD, Rejection};
 use daybook_domain::{ClockTime, Period, ReadModel};
-use daybook_projections::query::{Days, QueryResult};
 use daybook_projections::Question;
+use daybook_projections::query::{Days, QueryResult};
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};

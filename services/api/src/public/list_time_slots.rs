@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_projections::Question;
 use serde::Serialize;
 
 use super::availability::{self, Availability, TimeSlotResponse};

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_domain::schedule::Booking;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::Day;
+use daybook_domain::schedule::Booking;
 use serde::Serialize;
 
 use super::availability::{self, Availability, AvailabilityLevel, TimeSlotResponse};

@@ -9,7 +9,6 @@ use daybook_domain::rules::{self, Day};
 use daybook_domain::schedule::Booking;
 use daybook_domain::{ClockTime, ReadModel, ServiceId};
 use daybook_projections::Question;
-use daybook_projections::query::Days;
 use serde::Serialize;
 
 use super::availability;

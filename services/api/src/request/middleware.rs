@@ -100,9 +100,9 @@ impl RequestMiddleware {
             return;
         };
         if !response.status().is_server_error()
-&& let Some(observer) = &self.state.observer
-{
-observer.offer(question, endpoint.template(), routed.model, &self.state.router.routing());
+            && let Some(observer) = &self.state.observer
+        {
+            observer.offer(question, endpoint.template(), routed.model, &self.state.router.routing());
         }
     }
 

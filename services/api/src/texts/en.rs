@@ -87,9 +87,9 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
-Code::RetirementRefused => RETIREMENT_REFUSED,
-Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
-Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
+        Code::RetirementRefused => RETIREMENT_REFUSED,
+        Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
+        Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",
         Code::OutcomeUnknown => {
             "The request may or may not have taken effect. Please send it again with the same idempotency key."

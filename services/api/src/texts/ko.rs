@@ -89,7 +89,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         }
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
-Code::RetirementRefused => RETIREMENT_REFUSED,
+        Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",

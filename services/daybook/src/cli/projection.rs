@@ -16,7 +16,7 @@ mod verify;
 
 use clap::Subcommand;
 
-pub(super) use report::tell as tell_rebuild;
+pub(super) use report::show_progress as show_rebuild_progress;
 #[cfg(feature = "migration")]
 pub(super) use report::workflow_progress;
 
@@ -41,10 +41,10 @@ pub(super) enum Command {
     #[command(after_help = verify::PROOFS)]
     Verify(verify::Arguments),
     #[cfg(feature = "migration")]
-/// Drop the legacy view once nobody reads it; the log keeps its contents
+    /// Drop the legacy view once nobody reads it; the log keeps its contents
     Retire(retire::Arguments),
     #[cfg(feature = "migration")]
-/// Rebuild the retired legacy view from the log
+    /// Rebuild the retired legacy view from the log
     Restore(restore::Arguments),
     /// Compare the number of events in the log and in the views, and repair days; exit code 1 if any are missing
     Audit(audit::Arguments),

@@ -1,10 +1,9 @@
 //! `daybook reads`: the routing of reads between the two views.
 
 mod change;
+#[cfg(feature = "migration")]
 mod comparison;
 mod show;
-#[cfg(feature = "migration")]
-mod trial;
 
 use clap::Subcommand;
 
@@ -22,11 +21,11 @@ pub(super) enum Command {
     /// Route everybody back to the legacy view within a second
     Rollback(change::RollbackArguments),
     #[cfg(feature = "migration")]
-/// Compare both views on a random sample of reservations
-Compare(comparison::CompareArguments),
-#[cfg(feature = "migration")]
-/// Compare a view with itself, to check the comparison: it must find no difference
-Selftest(comparison::SelftestArguments),
+    /// Compare both views on a random sample of reservations
+    Compare(comparison::CompareArguments),
+    #[cfg(feature = "migration")]
+    /// Compare a view with itself, to check the comparison: it must find no difference
+    Selftest(comparison::SelftestArguments),
 }
 
 pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
@@ -35,8 +34,8 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
         Command::Set(arguments) => change::set(settings, arguments).await,
         Command::Rollback(arguments) => change::roll_back(settings, arguments).await,
         #[cfg(feature = "migration")]
-Command::Compare(arguments) => comparison::compare(settings, arguments).await,
-#[cfg(feature = "migration")]
-Command::Selftest(arguments) => comparison::self_test(settings, arguments).await,
+        Command::Compare(arguments) => comparison::compare(settings, arguments).await,
+        #[cfg(feature = "migration")]
+        Command::Selftest(arguments) => comparison::self_test(settings, arguments).await,
     }
 }

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 
 use chrono::Utc;
 use clap::Args;
-use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader, runbook_schema};
+use daybook_projections::store::runbook_schema;
+use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;

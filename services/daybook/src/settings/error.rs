@@ -47,7 +47,7 @@ pub enum SettingsError {
     )]
     JwtSecret,
     /// Not soak times.
-#[cfg(feature = "migration")]
+    #[cfg(feature = "migration")]
     #[error(
         "--soak (DAYBOOK_SOAK): {0}; use soak times such as canary-5=24h,canary-25=48h,dynamic=7d,stability=14d"
     )]

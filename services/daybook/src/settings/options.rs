@@ -71,7 +71,7 @@ pub struct Options {
     /// stages keep their default
     /// [default: shadow=1h,canary-5=24h,canary-25=48h,canary-50=48h,dynamic=7d,stability=14d]
     #[cfg(feature = "migration")]
-#[arg(long, env = "DAYBOOK_SOAK", global = true, hide_short_help = true, value_name = "STAGE=TIME,…")]
+    #[arg(long, env = "DAYBOOK_SOAK", global = true, hide_short_help = true, value_name = "STAGE=TIME,…")]
     pub soak: Option<String>,
 
     /// Switch of the old system: with `true` the dynamic view answers everybody, with `false` the percentage decides. The
@@ -96,27 +96,27 @@ pub struct Options {
     )]
     pub dynamic_services_rollout_percentage: Option<String>,
 
-/// Percentage of reads that are also sent to the other view for comparison, from stage `shadow` on [default: 1]
-#[cfg(feature = "migration")]
-#[arg(
-long,
-env = "DAYBOOK_SHADOW_SAMPLE",
-global = true,
-hide_short_help = true,
-value_name = "PERCENT"
-)]
+    /// Percentage of reads that are also sent to the other view for comparison, from stage `shadow` on [default: 1]
+    #[cfg(feature = "migration")]
+    #[arg(
+        long,
+        env = "DAYBOOK_SHADOW_SAMPLE",
+        global = true,
+        hide_short_help = true,
+        value_name = "PERCENT"
+    )]
     pub shadow_sample: Option<String>,
 
     /// Limits at which reads are rolled back to the legacy view automatically: percentage of failed requests, p99 latency,
     /// percentage of mismatches, and the fewest requests that are evaluated
     /// [default: errors=1,latency-ms=500,mismatches=0,min-requests=200]
     #[cfg(feature = "migration")]
-#[arg(long, env = "DAYBOOK_GUARDRAILS", global = true, hide_short_help = true, value_name = "LIMITS")]
+    #[arg(long, env = "DAYBOOK_GUARDRAILS", global = true, hide_short_help = true, value_name = "LIMITS")]
     pub guardrails: Option<String>,
 
     /// Window that guardrails evaluate, in seconds or as a duration such as 2m; the same in all processes [default: 60]
-#[cfg(feature = "migration")]
-#[arg(long, env = "DAYBOOK_GUARD_WINDOW", global = true, hide_short_help = true, value_name = "SECONDS")]
+    #[cfg(feature = "migration")]
+    #[arg(long, env = "DAYBOOK_GUARD_WINDOW", global = true, hide_short_help = true, value_name = "SECONDS")]
     pub guard_window: Option<String>,
 
     /// Format of log lines on standard error: `text` or `json` [default: text]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use daybook_private_postgres::{PrivatePostgres, StopOutcome};
-use daybook_projections::runbook_schema;
+use daybook_projections::store::runbook_schema;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Config;
 

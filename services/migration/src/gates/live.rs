@@ -4,9 +4,9 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
 use daybook_event_log::Position;
 
-use daybook_projections::control::ids::{Generation, GenerationState};
 use daybook_projections::ViewError;
 use daybook_projections::control::generation::GenerationStatus;
+use daybook_projections::control::ids::{Generation, GenerationState};
 
 /// What serves, and what should.
 #[derive(Debug, Clone)]

@@ -9,11 +9,11 @@ use deadpool_postgres::Transaction;
 
 use super::figures::{things, time};
 use super::{GateSettings, LiveViews, result};
+use daybook_projections::FOLD_VERSION;
 use daybook_projections::ViewError;
-use daybook_projections::projection::day_digests::differing_days;
 use daybook_projections::compare::verify::recorded_verdicts::{self, RecordedVerdict};
 use daybook_projections::control::generation::GenerationStatus;
-use daybook_projections::FOLD_VERSION;
+use daybook_projections::projection::day_digests::differing_days;
 use daybook_projections::read::lag::MAX_COUNTED_LAG;
 use daybook_projections::store::rows;
 

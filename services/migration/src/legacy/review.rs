@@ -12,7 +12,7 @@ use daybook_domain::schedule::{Rejection, ReviewedTime};
 use daybook_event_log::Position;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-pub use file::{CorrectedFile, FileRow, read_file, write_file};
+pub use file::{CorrectedRow, FileRow, read_file, write_file};
 
 use daybook_commands::CommandError;
 use daybook_commands::Origin;

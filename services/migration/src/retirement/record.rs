@@ -12,9 +12,9 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::position;
-use daybook_projections::control::ids::Generation;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
+use daybook_projections::control::ids::Generation;
 use daybook_projections::projection::canonical::Digest;
 
 /// A retirement as it is written down.

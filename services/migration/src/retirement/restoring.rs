@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::record;
 use super::{RetirementSteps, position};
 use crate::MigrationError;
+use daybook_projections::FOLD_VERSION;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
-use daybook_projections::FOLD_VERSION;
 use daybook_projections::read::routing::read_history;
 use daybook_projections::rebuild::{Listener, RebuildReport};
 

@@ -69,7 +69,7 @@ pub struct CheckedItem {
 
 impl NextStage {
     /// The gates that do not let through.
-    pub fn shut(&self) -> impl Iterator<Item = Gate> + use<'_> {
+    pub fn unmet(&self) -> impl Iterator<Item = Gate> + use<'_> {
         Gate::unmet(self.stage, &self.gates)
     }
 }

@@ -9,8 +9,8 @@ use crate::retirement;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
 use daybook_projections::control::ids::Generation;
-use daybook_projections::store::runbook_schema::{OLD_COLUMNS, SCHEMA};
 use daybook_projections::store::rows::snapshot;
+use daybook_projections::store::runbook_schema::{OLD_COLUMNS, SCHEMA};
 use daybook_projections::store::tables;
 
 /// Services that the runbook wants at the least.

@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio_postgres::SimpleQueryMessage;
 
 use super::query_plan::Explained;
-use daybook_projections::control::ids::Generation;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
+use daybook_projections::control::ids::Generation;
 
 /// Rows of a table below which PostgreSQL may as well read it whole.
 pub const SMALL_TABLE: u64 = 1_000;

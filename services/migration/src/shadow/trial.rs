@@ -9,9 +9,9 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 
 use super::{ReadDifference, Shadow, bounded_snapshot, canonical};
-use daybook_projections::control::ids::Generation;
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
+use daybook_projections::control::ids::Generation;
 use daybook_projections::read::query::by_ids_in;
 use daybook_projections::read::settled::{live_pair, settled_snapshot};
 

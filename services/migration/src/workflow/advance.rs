@@ -68,7 +68,7 @@ impl ProposedAdvance {
         overridden: Option<Override>,
     ) -> Self {
         let next = NextStage::of(stage, measured.gates.clone());
-        let overridden = overridden.filter(|_| next.shut().next().is_some());
+        let overridden = overridden.filter(|_| next.unmet().next().is_some());
         Self {
             from,
             stage,
@@ -81,7 +81,7 @@ impl ProposedAdvance {
 
     /// Whether gates are not met and nobody overrides them.
     pub fn is_blocked(&self) -> bool {
-        self.overridden.is_none() && self.next.as_ref().is_some_and(|next| next.shut().next().is_some())
+        self.overridden.is_none() && self.next.as_ref().is_some_and(|next| next.unmet().next().is_some())
     }
 
     fn into_advanced(self) -> Advanced {

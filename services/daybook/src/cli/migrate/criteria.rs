@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use daybook_domain::routing::Finding;
-use daybook_projections::Criterion;
+use daybook_migration::Criterion;
 
 use crate::output::{counted, wrap};
 

@@ -2,7 +2,7 @@
 
 use daybook_domain::routing::Finding;
 use daybook_migration::Criterion;
-use daybook_projections::rollout::NextStage;
+use daybook_migration::rollout::NextStage;
 
 use super::criteria;
 
@@ -20,8 +20,8 @@ pub(super) fn describe(next: &NextStage) -> String {
 }
 
 /// The names of unmet gates; none if all are met.
-pub(super) fn list_shut(next: &NextStage) -> Option<String> {
-    let unmet: Vec<&str> = next.shut().map(|gate| gate.as_str()).collect();
+pub(super) fn list_unmet(next: &NextStage) -> Option<String> {
+    let unmet: Vec<&str> = next.unmet().map(|gate| gate.as_str()).collect();
     (!unmet.is_empty()).then(|| unmet.join(", "))
 }
 
@@ -56,6 +56,6 @@ mod tests {
         assert!(text.starts_with(listed), "{text}");
         assert!(text.ends_with("Met: lag.\n"), "{text}");
         let unmet = "parity, parked, soak, stability, errors, creation-rate, backup, approval";
-        assert_eq!(list_shut(&next).as_deref(), Some(unmet));
+        assert_eq!(list_unmet(&next).as_deref(), Some(unmet));
     }
 }

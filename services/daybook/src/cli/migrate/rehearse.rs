@@ -20,7 +20,9 @@ use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Format, ProgressBar};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, Purpose, Scratch, with_backend};
+use crate::wiring::{
+    Backend, IfMissing, Purpose, Restored, RunningEngine, Scratch, operator_now, with_backend,
+};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -103,13 +105,13 @@ async fn rehearse(
     let since = Instant::now();
     let models: Vec<_> = backend.commands.routing().in_use().collect();
     // A view that the log says is retired is restored by the rehearsal itself.
-restored.rebuild().run(&models, &|progress| show_rebuild_progress(&meter, progress)).await?;
+    restored.rebuild().run(&models, &|progress| show_rebuild_progress(&meter, progress)).await?;
     let building_seconds = since.elapsed().as_secs_f64();
     drop(meter);
     let meter = ProgressBar::new("reads");
     let progress = |progress: RehearsalProgress| {
-let RehearsalProgress { stage, reads, of } = progress;
-meter.update(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
+        let RehearsalProgress { stage, reads, of } = progress;
+        meter.update(stage.as_str(), reads, Some(reads as f64 / of.max(1) as f64));
     };
     let parts = scratch_parts(&restored, settings).await?;
     let engine = restored.start_engine();

@@ -1,5 +1,5 @@
-//! `daybook migrate rollback`: any earlier stage, at once, and how long it took. From the last stage the legacy view is
-//! built from the log first.
+//! `daybook migrate rollback`: goes back to any earlier stage at once. From the last stage, the legacy view is built from
+//! the log first.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use crate::cli::projection::{restore, workflow_progress};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
-use crate::wiring::{Backend, IfMissing, operator_now};
+use crate::wiring::{Backend, IfMissing, operator_now, with_backend};
 
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
@@ -35,22 +35,23 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { to, reason, consent, format } = arguments;
     check_reason("--reason", Some(&reason))?;
     let what = if to == Stage::Legacy {
-        "This sends everybody back to the legacy view, in every process, within a second.".to_owned()
+        "This routes everybody back to the legacy view, in every process, within a second.".to_owned()
     } else {
         let percent = to.share().as_percent();
         format!(
-            "This goes back to stage {to}: the dynamic view answers {percent} % of subjects, in every process, within a \
+            "This goes back to stage {to}: the dynamic view answers {percent} % of patients, in every process, within a \
              second."
         )
     };
-    let built = "A legacy view that is retired is built from the whole log first, which takes longer.";
+    let built = "If the legacy view is retired, it is built from the whole log first, which takes longer.";
     consent.require(format!("{what} {built}")).await?;
     let begun = Instant::now();
-    let backend = Backend::open(settings, IfMissing::Refused).await?;
-    let outcome = roll_back(settings, &backend, to, &reason).await;
-    backend.close().await?;
-    // With the time to open the database.
-    let outcome = RolledBack { seconds: begun.elapsed().as_secs_f64(), ..outcome? };
+    let outcome = with_backend(settings, IfMissing::Refused, async |backend| {
+        roll_back(settings, backend, to, &reason).await
+    })
+    .await?;
+    // Including the time to open the database.
+    let outcome = RolledBack { seconds: begun.elapsed().as_secs_f64(), ..outcome };
     format.print(&outcome, || describe(&outcome))?;
     Ok(Exit::Done)
 }
@@ -62,26 +63,23 @@ async fn roll_back(
     reason: &str,
 ) -> anyhow::Result<RolledBack> {
     backend.check_views_not_ahead().await?;
-    // It follows the log as every process does, so it shows when the others route by the change.
+    // This router follows the log like every other process, so it shows when the change is in force there.
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let router = Router::open(Arc::clone(&backend.log), views).await?;
-    // A promotion waits for the live views to keep up, with or without a running service.
-    let is_retired = backend.commands.routing().is_retired(ReadModel::Legacy);
-    let engine = is_retired.then(|| backend.start_engine());
     let progress = workflow_progress("events");
     let workflows = backend.workflows(settings);
-    let rolled_back = workflows.roll_back(to, reason, &router, &operator_now(), &progress).await;
-    if let Some(engine) = engine {
-        engine.stop().await;
-    }
-    Ok(rolled_back?)
+    let origin = operator_now();
+    let rolled_back = workflows.roll_back(to, reason, &router, &origin, &progress);
+    // The promotion of a restored view waits for the live views, with or without a running service.
+    let is_retired = backend.commands.routing().is_retired(ReadModel::Legacy);
+    Ok(if is_retired { backend.with_engine(rolled_back).await } else { rolled_back.await }?)
 }
 
 fn describe(outcome: &RolledBack) -> String {
     let RolledBack { from, stage, position, in_force_seconds, seconds, restored } = outcome;
     let said = format!(
-        "The migration went back from stage {from} to {stage} (position {position}). A process that follows the log had it \
-         in force after {:.0} ms; all took {seconds:.1} s.",
+        "The migration went back from stage {from} to {stage} (position {position}). The change was in force after {:.0} ms; \
+         the command took {seconds:.1} s.",
         in_force_seconds * 1000.0
     );
     match restored {

@@ -7,8 +7,10 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use clap::Args;
 use daybook_domain::ClinicZone;
-use daybook_domain::routing::{GuardrailTripped, Override, Stage};
-use daybook_projections::rollout::{Change, How, NextStage, Status, Step, Trip};
+use daybook_domain::routing::{
+    Attribution, GuardrailTrip, GuardrailTripped, Override, RolloutStep, Stage, StepCause,
+};
+use daybook_migration::rollout::{NextStage, Status};
 
 use super::checklist::how_to;
 use super::gates;
@@ -81,7 +83,7 @@ fn describe_next_step(status: &Status, next: &NextStage, zone: ClinicZone) -> St
         .since
         .zip(status.soak.asked_seconds)
         .and_then(|(since, soak)| Some(since + TimeDelta::try_seconds(i64::try_from(soak).ok()?)?));
-    let command = match next.shut().next() {
+    let command = match next.unmet().next() {
         None => format!("Next: daybook migrate advance --to {stage}"),
         Some(_) => format!("Next: meet the gates above, then daybook migrate advance --to {stage}"),
     };
@@ -93,7 +95,7 @@ fn describe_next_step(status: &Status, next: &NextStage, zone: ClinicZone) -> St
     wrap(&format!("{command}{earliest}{back}"))
 }
 
-fn describe_trip(trip: &Trip, zone: ClinicZone) -> String {
+fn describe_trip(trip: &GuardrailTrip, zone: ClinicZone) -> String {
     let GuardrailTripped { guardrail, model, found, limit, .. } = &trip.tripped;
     let (guardrail, at) = (guardrail.as_str(), timestamp(zone, trip.at));
     wrap(&format!("Last guardrail trip: {guardrail} ({model} view), {at}: {found}, limit {limit}."))
@@ -105,7 +107,7 @@ fn describe_checklist(status: &Status, zone: ClinicZone) -> String {
     let mut lines = vec![format!("Checklist: {} of {} items are done.", done.len(), status.checklist.len())];
     lines.extend(open.iter().map(|item| format!("[ ]  {}\n     {}", item.item.as_str(), how_to(item.item))));
     lines.extend(done.iter().filter_map(|item| {
-        let Change { at, by, .. } = item.done.as_ref()?;
+        let Attribution { at, by, .. } = item.done.as_ref()?;
         let evidence = item.evidence.as_deref().unwrap_or_default();
         let (name, at) = (item.item.as_str(), timestamp(zone, *at));
         Some(wrap(&format!("[x]  {name}: {at} by {by}: {evidence}")))
@@ -136,13 +138,13 @@ fn history(steps: &[RolloutStep], zone: ClinicZone) -> Table {
 }
 
 fn describe_how(step: &RolloutStep) -> String {
-let how = match step.cause {
-StepCause::Advanced => "advanced",
-StepCause::WentBack => "went back",
-StepCause::ShareSet => "percentage set past the gates",
-StepCause::RolledBack => "rolled back",
-StepCause::Retired => "legacy view retired",
-StepCause::Restored => "legacy view restored",
+    let how = match step.cause {
+        StepCause::Advanced => "advanced",
+        StepCause::WentBack => "went back",
+        StepCause::ShareSet => "percentage set past the gates",
+        StepCause::RolledBack => "rolled back",
+        StepCause::Retired => "legacy view retired",
+        StepCause::Restored => "legacy view restored",
     };
     let Some(Override { reason, approver }) = &step.overridden else { return how.to_owned() };
     let unmet: Vec<&str> = step.shut.iter().map(|gate| gate.as_str()).collect();

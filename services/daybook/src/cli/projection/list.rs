@@ -1,9 +1,9 @@
 //! `daybook projection list`: the generations of both views, their state and their leader.
 
 use clap::Args;
+use daybook_domain::ClinicZone;
 #[cfg(feature = "migration")]
 use daybook_migration::{RetirementRecord, retirements};
-use daybook_domain::ClinicZone;
 use daybook_projections::{GenerationState, GenerationStatus, Leader, generation, leader};
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ struct Listing {
     leader: Option<Leader>,
     generations: Vec<GenerationStatus>,
     /// Retired views, the latest last.
-#[cfg(feature = "migration")]
+    #[cfg(feature = "migration")]
     retirements: Vec<RetirementRecord>,
 }
 
@@ -46,18 +46,16 @@ async fn read(backend: &Backend) -> anyhow::Result<Listing> {
 }
 
 fn describe(listing: &Listing, zone: ClinicZone) -> String {
-    let mut text = table(&listing.generations, zone);
-    for record in listing.retirements.iter().filter(|record| record.restored_at.is_none()) {
-        // Writing into a String cannot fail.
-        let _ = writeln!(text, "{}", wrap(&describe_retirement(record, zone)));
-    }
+    let text = table(&listing.generations, zone);
+    #[cfg(feature = "migration")]
+    let text = format!("{text}{}", describe_retirements(&listing.retirements, zone));
     format!("{text}\n{}", describe_leader(listing.leader.as_ref(), zone))
 }
 
 #[cfg(feature = "migration")]
-fn describe_retirements(records: &[RetirementRecord]) -> String {
-let in_force = records.iter().filter(|record| record.restored_at.is_none());
-in_force.map(|record| format!("{}\n", describe_retirement(record))).collect()
+fn describe_retirements(records: &[RetirementRecord], zone: ClinicZone) -> String {
+    let in_force = records.iter().filter(|record| record.restored_at.is_none());
+    in_force.map(|record| format!("{}\n", wrap(&describe_retirement(record, zone)))).collect()
 }
 
 #[cfg(feature = "migration")]

@@ -27,12 +27,12 @@ pub(in crate::cli) fn show_progress(progress_bar: &ProgressBar, progress: Progre
 pub(in crate::cli) fn workflow_progress(unit: &'static str) -> impl Fn(WorkflowProgress) + Send + Sync {
     let bar = ProgressBar::new(unit);
     move |progress| match progress {
-        WorkflowProgress::Phase(phase) => bar.enter(phase),
-        WorkflowProgress::Rebuild(progress) => tell(&bar, progress),
+        WorkflowProgress::Phase(phase) => bar.start(phase),
+        WorkflowProgress::Rebuild(progress) => show_progress(&bar, progress),
     }
 }
 
-/// What was done, for people.
+/// The result of a rebuild or promotion.
 pub(super) fn describe(report: &RebuildReport) -> String {
     let mut text = String::new();
     let mut put = |line: String| {

@@ -1,4 +1,4 @@
-//! `daybook projection restore`: a retired view built again from the log, proven, and counted on from then on.
+//! `daybook projection restore`: builds the retired view again from the log and proves that it is complete.
 
 use clap::Args;
 use daybook_domain::ReadModel;
@@ -6,6 +6,7 @@ use daybook_migration::RestorationProof;
 use daybook_migration::workflow::Restored;
 
 use super::report::{self, workflow_progress};
+use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::settings::Settings;
@@ -28,22 +29,21 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { model, reason, consent, format } = arguments;
     if model == ReadModel::Dynamic {
         return Err(UsageError(
-            "the dynamic view is never retired; `daybook projection rebuild dynamic` builds it anew"
+            "the dynamic view is never retired; run `daybook projection rebuild dynamic` to build it again"
                 .to_owned(),
         )
         .into());
     }
     let what = format!(
-        "This builds the {model} view from the whole log and compares it with the dynamic view, which goes on answering \
-         everybody. After that `daybook reads set` and `daybook reads rollback` can lead reads to it again."
+        "This builds the {model} view from the whole log and compares it with the dynamic view, which continues to answer \
+         everybody. Afterwards `daybook reads set` and `daybook reads rollback` can route reads to it again."
     );
     consent.require(what).await?;
-    // A promotion waits for the live views to keep up, with or without a running service.
-    let engine = backend.start_engine();
-    let restored = restore(settings, &backend, model, reason.as_deref()).await;
-    engine.stop().await;
-    backend.close().await?;
-    let outcome = restored?;
+    // A promotion waits for the live views, with or without a running service.
+    let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
+        restore(settings, backend, model, reason.as_deref()).await
+    })
+    .await?;
     format.print(&outcome, || describe(model, &outcome))?;
     Ok(Exit::Done)
 }
@@ -61,17 +61,15 @@ async fn restore(
 
 pub(in crate::cli) fn describe(model: ReadModel, outcome: &Restored) -> String {
     let Some(rebuild) = &outcome.rebuild else {
-        return format!("The {model} view is not retired; nothing was done.");
+        return format!("The {model} view is not retired. Nothing was changed.");
     };
     let proof = match outcome.proof {
-        Some(RestorationProof::RecordedDigest) => {
-            "its digest is the one that was recorded when it was retired"
-        }
-        Some(RestorationProof::OtherView) | None => "it says what the dynamic view says",
+        Some(RestorationProof::RecordedDigest) => "its digest equals the one recorded at its retirement",
+        Some(RestorationProof::OtherView) | None => "it equals the dynamic view",
     };
     format!(
-        "The {model} view is restored: {proof}. The dynamic view goes on answering everybody until `daybook reads` says \
-         otherwise.\n{}",
+        "The {model} view is restored: {proof}. The dynamic view continues to answer everybody until you run \
+         `daybook reads set` or `daybook reads rollback`.\n{}",
         report::describe(rebuild)
     )
 }

@@ -1,6 +1,6 @@
-//! `daybook projection retire`: a view that nobody is led to any more, its tables dropped. The log keeps all that was in it.
+//! `daybook projection retire`: drops the legacy view once nobody reads it. The log keeps everything that was in it.
 //!
-//! Repeating it is how a retirement is completed whose process was killed.
+//! If the process is killed, running the command again completes the retirement.
 
 use std::fmt::Write as _;
 
@@ -11,6 +11,7 @@ use daybook_migration::RetirementRecord;
 use daybook_migration::workflow::Retire;
 
 use super::report::workflow_progress;
+use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, counted, grouped};
 use crate::settings::Settings;
@@ -38,32 +39,30 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
     }
     let what = format!(
-        "This retires the {model} view, if both views say the same and the dynamic view answers everybody: from then on only \
-         the dynamic rules judge bookings, and reads cannot be rolled back. All generations of the {model} view are dropped, \
-         those of the past too, and an index of the dynamic view takes the place of a shorter one. The log is left alone: \
-         `daybook projection restore {model}` builds the view again."
+        "This retires the {model} view if both views are equal and the dynamic view answers everybody. All generations of \
+         the {model} view are dropped, named past ones too. Only the dynamic rules decide bookings then, and reads cannot be \
+         rolled back until `daybook projection restore {model}` has built the view again from the log."
     );
     consent.require(what).await?;
-    // The views meet at one position only while somebody keeps them up, with or without a running service.
-    let engine = backend.start_engine();
-    let retired = retire(settings, &backend, Retire { model, reason: reason.into(), stage: None }).await;
-    engine.stop().await;
-    backend.close().await?;
-    let record = retired?;
+    let request = Retire { model, reason: reason.into(), stage: None };
+    // The engine brings both views to one position, with or without a running service.
+    let record =
+        with_engine(settings, IfMissing::Refused, async |backend| retire(settings, backend, request).await)
+            .await?;
     format.print(&record, || describe(&record))?;
     Ok(Exit::Done)
 }
 
-async fn retire(settings: &Settings, backend: &Backend, wanted: Retire) -> anyhow::Result<RetirementRecord> {
+async fn retire(settings: &Settings, backend: &Backend, request: Retire) -> anyhow::Result<RetirementRecord> {
     backend.check_views_not_ahead().await?;
     let progress = workflow_progress("rows");
-    Ok(backend.workflows(settings).retire(wanted, &operator_now(), &progress).await?)
+    Ok(backend.workflows(settings).retire(request, &operator_now(), &progress).await?)
 }
 
 pub(in crate::cli) fn describe(record: &RetirementRecord) -> String {
     let mut text = format!(
-        "The {} view is retired: {} at position {}, digest {}, recorded in control.retirements. Its tables are gone; \
-         `daybook projection restore {}` builds them again.\n",
+        "The {} view is retired: {} at position {}, digest {}, recorded in control.retirements. Its tables are dropped. \
+         Back: daybook projection restore {}\n",
         record.model,
         counted(record.reservations.unsigned_abs(), "reservation", "reservations"),
         record.position,
@@ -72,11 +71,11 @@ pub(in crate::cli) fn describe(record: &RetirementRecord) -> String {
     );
     // Writing into a String cannot fail.
     for (kind, rows) in &record.declared {
-        let _ = writeln!(text, "Declared, no difference: {}, {}.", kind.replace('_', " "), grouped(*rows));
+        let _ = writeln!(text, "Declared difference: {}, {}.", kind.replace('_', " "), grouped(*rows));
     }
     let _ = write!(
         text,
-        "{} shown by no other view.",
+        "{} in no other view.",
         counted(record.only_here.len() as u64, "reservation was", "reservations were")
     );
     text

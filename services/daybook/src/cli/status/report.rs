@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use daybook_domain::ClinicZone;
-use daybook_domain::routing::Stage;
+use daybook_domain::routing::{ObservedFlags, Stage};
 use daybook_event_log::Position;
 use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LAG, ViewHealth};
 use serde::Serialize;
@@ -23,7 +23,7 @@ pub(super) struct Report {
     /// The stage of the migration.
     pub(super) stage: Stage,
     /// Flags of the old system at the last start of a service.
-pub(super) flags: ObservedFlags,
+    pub(super) flags: ObservedFlags,
     /// Where the log is kept.
     pub(super) log: &'static str,
     pub(super) head: Position,

@@ -42,7 +42,7 @@ pub struct FileRow<'a> {
 
 /// A line of the corrected file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CorrectedFile {
+pub struct CorrectedRow {
     /// Where it stands.
     pub place: Place,
     /// Which reservation.
@@ -80,19 +80,19 @@ fn harmless(text: &str) -> String {
 }
 
 /// Reads a corrected file: of each line what to do, or what is wrong with it. Blocks.
-pub fn read_file(input: impl Read) -> Result<Vec<Result<CorrectedFile, Reject>>, ImportError> {
+pub fn read_file(input: impl Read) -> Result<Vec<Result<CorrectedRow, Reject>>, ImportError> {
     let rows = read_all(input, READ_BACK, MAX_ROWS)?;
     Ok(rows.into_iter().map(|row| row.and_then(corrected)).collect())
 }
 
-fn corrected(row: Texts<2>) -> Result<CorrectedFile, Reject> {
+fn corrected(row: Texts<2>) -> Result<CorrectedRow, Reject> {
     let Texts { place, texts: [id, decision] } = row;
     let reject = |field, reason| Reject { place: place.clone(), field: Some(field), reason };
     let id = id.ok_or_else(|| reject("id", Reason::Missing))?;
     let reservation = ReservationId::parse(id.trim()).map_err(|_| reject("id", Reason::NotAnId))?;
     let decision = Decision::read(&decision.unwrap_or_default())
         .ok_or_else(|| reject("decision", Reason::NotADecision))?;
-    Ok(CorrectedFile { place, reservation, decision })
+    Ok(CorrectedRow { place, reservation, decision })
 }
 
 #[cfg(test)]
@@ -122,7 +122,7 @@ mod tests {
     fn what_is_written_is_read_back_as_left_open_whatever_the_patient_wrote() {
         for text in ["2시", "저녁, \"퇴근\" 후\n전화", "", "=1+1"] {
             let read = read_file(written(text).as_bytes()).unwrap();
-            let [Ok(CorrectedFile { decision: Decision::Keep, reservation, .. })] = &read[..] else {
+            let [Ok(CorrectedRow { decision: Decision::Keep, reservation, .. })] = &read[..] else {
                 panic!("{read:?}")
             };
             assert_eq!(reservation.as_str(), "old-1");

@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use askama::Template;
 use chrono::NaiveDate;
-use daybook_commands::import::{Analysis, FormatReport};
+use daybook_migration::import::{Analysis, FormatReport};
 
 use super::idle_rules;
 use super::text::{format_name, places};

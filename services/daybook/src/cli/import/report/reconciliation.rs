@@ -57,8 +57,8 @@ fn reservations(account: &Reconciliation) -> Table {
 }
 
 fn list(what: &'static str, count: &ReservationList) -> String {
-let mut table =
-Table::new(&[(what, Align::Left), ("date", Align::Left), ("status in Daybook", Align::Left)]);
+    let mut table =
+        Table::new(&[(what, Align::Left), ("date", Align::Left), ("status in Daybook", Align::Left)]);
     for found in &count.list {
         let date = found.date.map(|date| date.to_string()).unwrap_or_default();
         let status = found.status.map(|status| status.to_string()).unwrap_or_default();
@@ -92,7 +92,7 @@ mod tests {
         assert!(describe(&clean).ends_with("Every row of the old system is reconciled."));
         let short = Reconciliation { source_rows: 4, ..clean.clone() };
         assert!(describe(&short).contains("does NOT match the number"));
-let gone = ReservationList { count: 1, list: vec![] };
+        let gone = ReservationList { count: 1, list: vec![] };
         let differs = Reconciliation { only_in_daybook: gone, ..clean };
         assert!(describe(&differs).contains("cancel them") && describe(&differs).contains("and 1 more row"));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use daybook_migration::import::{Reason, Reject};
-use daybook_migration::review::{CorrectedFile, Decision, read_file};
+use daybook_migration::review::{CorrectedRow, Decision, read_file};
 
 use super::queue::ReviewQueue;
 use super::report::{Report, RequestedDecision};
@@ -41,7 +41,7 @@ impl CorrectedFile {
             match line {
                 Ok(line) if seen.insert(line.reservation.clone()) => read.given.push(given(line)),
                 // Two decisions on one reservation contradict each other.
-Ok(CorrectedFile { place, .. }) => {
+                Ok(CorrectedRow { place, .. }) => {
                     read.rejects.push(Reject { place, field: Some("id"), reason: Reason::DuplicateId });
                 }
                 Err(reject) => read.rejects.push(reject),
@@ -61,8 +61,8 @@ Ok(CorrectedFile { place, .. }) => {
     }
 }
 
-fn given(CorrectedFile { place, reservation, decision }: CorrectedFile) -> RequestedDecision {
-RequestedDecision { place: Some(place), reservation, decision }
+fn given(CorrectedRow { place, reservation, decision }: CorrectedRow) -> RequestedDecision {
+    RequestedDecision { place: Some(place), reservation, decision }
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {

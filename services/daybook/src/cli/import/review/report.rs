@@ -69,8 +69,8 @@ impl Report {
             }
         }
         let (progress_bar, all) = (ProgressBar::new("decisions"), readings.len().max(1) as f64);
-let on_progress = |done: u64| progress_bar.update("deciding", done, Some(done as f64 / all));
-let came = apply_decisions(&backend.commands, readings, &operator_now(), &on_progress).await?;
+        let on_progress = |done: u64| progress_bar.update("deciding", done, Some(done as f64 / all));
+        let came = apply_decisions(&backend.commands, readings, &operator_now(), &on_progress).await?;
         for ((place, reservation), came) in known.into_iter().zip(came) {
             report.add(place, reservation, came);
         }

@@ -1,6 +1,7 @@
 //! `daybook migrate check --final`: whether the migration is complete.
 
 use daybook_domain::ClinicZone;
+use daybook_migration::runbook::{Closing, Finding, closing};
 use daybook_projections::Generation;
 use serde::Serialize;
 

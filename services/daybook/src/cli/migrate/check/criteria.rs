@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use daybook_domain::routing::{Finding, LogPlace, Stage};
-use daybook_projections::{Criterion, RunbookPhase};
+use daybook_migration::{Criterion, RunbookPhase};
 use serde::Serialize;
 
 use super::exit;

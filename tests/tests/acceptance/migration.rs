@@ -89,7 +89,7 @@ async fn a_stage_out_of_order_or_with_unmet_gates_is_refused_and_an_override_is_
     let out_of_order =
         migrate(&clinic, &["advance", "--to", "canary-5", "--override", "hurry", "--yes"]).await;
     assert_eq!(out_of_order.code, Some(1));
-    assert!(out_of_order.stderr.contains("canary-5 does not follow it"), "{}", out_of_order.stderr);
+    assert!(out_of_order.stderr.contains("canary-5 cannot be entered now"), "{}", out_of_order.stderr);
 
     let unmet = refused(&clinic, "shadow", &[SECONDS]).await;
     for gate in ["parity", "backup", "contacts"] {

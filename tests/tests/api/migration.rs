@@ -103,7 +103,7 @@ async fn the_legacy_view_is_retired_and_restored_by_the_same_steps_as_on_the_com
 async fn a_retirement_that_is_refused_says_why_and_records_nothing() {
     let app = app_on("legacy").await;
     for stage in ["shadow", "canary-5", "canary-25", "canary-50", "dynamic"] {
-        enter(&app, stage).await;
+        enter_stage(&app, stage).await;
     }
     let force = SubjectForced {
         subject: RoutedSubject::client("old-tablet"),
@@ -115,14 +115,14 @@ async fn a_retirement_that_is_refused_says_why_and_records_nothing() {
     assert_eq!((refused.status.as_u16(), refused.code()), (409, "RETIREMENT_REFUSED"));
     let message = refused.json["message"].as_str().unwrap();
     assert!(message.contains("daybook reads show"), "{message}");
-    assert_eq!(look(&app, MIGRATION).await.ok().json["stage"], "dynamic");
+    assert_eq!(get(&app, MIGRATION).await.ok().json["stage"], "dynamic");
 }
 
 /// Waits until no workflow is running; gives the status.
 async fn until_done(app: &App) -> Value {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
-        let shown = look(app, MIGRATION).await.ok().json;
+        let shown = get(app, MIGRATION).await.ok().json;
         if shown["workflow"].is_null() {
             return shown;
         }

@@ -14,7 +14,6 @@ use daybook_migration::import::{ImportError, ImportReport, ImportRun};
 use daybook_migration::import::{Place, Progress, Reason, Reject, Source};
 use daybook_tests::postgres::TestDatabase;
 use daybook_vault::PatientDetails;
-use daybook_vault::PatientDetails;
 use futures_util::SinkExt;
 
 use crate::clinic::{Clinic, Process, phone, staff};

@@ -5,7 +5,7 @@ use daybook_domain::routing::{
     ChecklistItem, Direction, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
     RollBackStage, RolloutHistory, RolloutPercentage, RoutingCommand, Stage,
 };
-use daybook_projections::read::router::read_history;
+use daybook_projections::read::routing::read_history;
 use daybook_tests::clinic::Clinic;
 
 use super::{assert_found, change, complete_item, enter, enter_up_to, gate, hour};
@@ -90,7 +90,7 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
     complete_item(&clinic, ChecklistItem::BackupMade, 5).await;
     complete_item(&clinic, ChecklistItem::BackupMade, 6).await;
     let history = history(&clinic).await;
-    let mut steps: Vec<_> = told.entries().collect();
+    let mut steps: Vec<_> = history.entries().collect();
     steps.reverse();
     let entries: Vec<_> =
         steps.iter().map(|step| (step.from, step.stage, step.direction(), step.change.at)).collect();
@@ -102,7 +102,7 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
     ];
     assert_eq!(entries, expected);
     assert_eq!(
-        (told.stage(), told.since(), told.last_setback),
+        (history.stage(), history.since(), history.last_setback),
         (Stage::Legacy, Some(hour(4)), Some(hour(4)))
     );
     let [shadow, by_hand, _, alarm] = &steps[..] else { panic!("{entries:?}") };

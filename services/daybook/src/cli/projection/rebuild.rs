@@ -19,7 +19,7 @@ use crate::wiring::{Backend, IfMissing, with_backend, with_engine};
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     /// View to rebuild
-    #[arg(value_enum, default_value_t = ViewSelection::All)]
+    #[arg(value_name = "WHICH", value_enum, default_value_t = ViewSelection::All)]
     selection: ViewSelection,
     /// Write nothing: read and fold the log, and report duration, rows and events that cannot be applied
     #[arg(long)]

@@ -82,15 +82,12 @@ pub struct RebuildReport {
     pub generations: Vec<Generation>,
     /// Position at which they were promoted.
     pub position: Position,
-    /// Events read.
     pub events: u64,
-    /// Reservations in each.
     pub reservations: u64,
     /// Digest of each view's canonical reservations, by generation.
     pub digests: BTreeMap<String, Digest>,
     /// Whether it was compared with the other view.
     pub compared: bool,
-    /// Seconds by phase.
     pub seconds: BTreeMap<&'static str, f64>,
     /// Whether the plain-named schemas already show the new generation.
     pub people_views_refreshed: bool,

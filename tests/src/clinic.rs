@@ -40,13 +40,10 @@ impl Clock for FixedClock {
 /// A clinic with the initial services and hours.
 #[derive(Debug)]
 pub struct Clinic {
-    /// Its database.
     pub database: TestDatabase,
-    /// Its log.
     pub log: Arc<dyn EventLog>,
     /// Connections to its views.
     pub pool: Pool,
-    /// Its vault.
     pub vault: Vault,
     /// Its write side.
     pub commands: Commands,

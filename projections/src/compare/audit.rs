@@ -55,7 +55,6 @@ pub struct Audit {
     pub streams: u64,
     /// Events that are parked, including those that wait for an earlier one.
     pub parked: u64,
-    /// Events that were discarded.
     pub discarded: u64,
     /// Days on which the view does not match the log.
     pub disagreeing: u64,

@@ -33,7 +33,6 @@ pub enum ViewError {
         stream: StreamName,
         revision: Revision,
         kind: Box<str>,
-        /// The cause.
         #[source]
         source: EventFault,
     },
@@ -96,7 +95,6 @@ pub enum ViewError {
     /// The view has no live generation.
     #[error("the {model} view has no live generation; run `daybook projection rebuild {model}`")]
     NotLive { model: daybook_domain::ReadModel },
-    /// The view is retired.
     #[error("the {model} view is retired; run `daybook projection restore {model}` to bring it back")]
     Retired { model: daybook_domain::ReadModel },
     /// A view with parked events is incomplete and must not serve.

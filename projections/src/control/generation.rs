@@ -31,7 +31,6 @@ pub struct GenerationStatus {
     pub still_seconds: f64,
     /// When its rebuild began.
     pub created_at: DateTime<Utc>,
-    /// When it was promoted.
     pub promoted_at: Option<DateTime<Utc>>,
     /// When another generation replaced it.
     pub replaced_at: Option<DateTime<Utc>>,

@@ -16,7 +16,6 @@ pub const FOLD_VERSION: u32 = 1;
 /// One generation of one view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Generation {
-    /// The view.
     pub model: ReadModel,
     /// Its number, from 1. Numbers are never reused.
     pub number: i32,
@@ -75,7 +74,6 @@ pub enum GenerationState {
     Kept,
     /// It shows a view as of a point in time. It is never live.
     Past,
-    /// Its rebuild failed.
     Failed,
 }
 

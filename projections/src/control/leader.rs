@@ -57,9 +57,7 @@ pub enum Role {
 /// The present or last leader.
 #[derive(Debug, Clone, Serialize)]
 pub struct Leader {
-    /// Its epoch.
     pub epoch: Epoch,
-    /// The process.
     #[serde(flatten)]
     pub process: Process,
     /// When it became the leader.

@@ -46,14 +46,12 @@ pub struct ParkedEvent {
     pub held_up: BlockingKey,
     /// Why it failed; none if it only waits for another event.
     pub cause: Option<Box<str>>,
-    /// When it was parked.
     pub parked_at: DateTime<Utc>,
 }
 
 /// One blocking key of a generation: the event that failed first and the number of events that wait for it.
 #[derive(Debug, Clone, Serialize)]
 pub struct BlockedGroup {
-    /// The first event.
     #[serde(flatten)]
     pub first: ParkedEvent,
     /// The generation's state. A failed one was being built when it met the event.

@@ -17,7 +17,6 @@ use sha2::{Digest as _, Sha256};
 /// A field of a canonical reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
-    /// Its name in reports.
     pub name: &'static str,
     /// Who may see its value.
     pub access: Access,
@@ -26,7 +25,6 @@ pub struct Field {
 /// Who may see a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
     Shown,
     /// Anybody with the log, which contains it in plain text. It identifies a person, so reports only say that it
     /// differs.

@@ -42,15 +42,11 @@ pub(crate) struct EventMeta {
 /// The change that an event makes to a view.
 #[derive(Debug)]
 pub(crate) enum ViewChange {
-    /// A reservation is created.
     Create { reservation: ReservationId, contents: Box<NewReservation> },
-    /// A reservation changes.
     Change { reservation: ReservationId, change: Change, meta: EventMeta },
     /// A time span of a day is closed.
     Close { closed: TimeClosed, meta: EventMeta },
-    /// A closure is lifted.
     Reopen { closure: ClosureId, meta: EventMeta },
-    /// The catalog changes.
     Catalog { event: CatalogEvent, meta: EventMeta },
     /// The clinic's hours change.
     Hours { event: HoursEvent, meta: EventMeta },
@@ -109,9 +105,7 @@ pub(crate) struct NewReservation {
 /// A change to a reservation.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// Another status.
     StatusChanged(Status),
-    /// Another time.
     Rescheduled(SlotAssignment),
     /// Another note by the staff; none if the patient was forgotten.
     NoteChanged(Option<SmolStr>),

@@ -12,7 +12,6 @@ use crate::projection::row::ReservationRow;
 /// A day's number of reservations and the sum of their hashes. In a difference of two, either may be negative.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DayDigest {
-    /// Number of reservations.
     pub reservations: i64,
     /// Sum of their hashes.
     pub digest: Digest,

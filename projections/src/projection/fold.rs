@@ -17,7 +17,6 @@ use crate::projection::row::ReservationRow;
 pub(crate) struct Fold<R> {
     /// Reservations by id in the order of creation. Boxed, because rows are large and a growing map moves them.
     pub(crate) rows: IndexMap<Box<str>, Box<R>>,
-    /// Closures by id.
     pub(crate) closures: BTreeMap<Box<str>, ClosureRow>,
     /// Services, limits and hours.
     pub(crate) reference: Reference,

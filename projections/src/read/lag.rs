@@ -15,9 +15,7 @@ pub const MAX_COUNTED_LAG: u32 = 10_000;
 /// How far a view is behind the log.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Lag {
-    /// Position of the view.
     pub position: Position,
-    /// Position of the log.
     pub head: Position,
     /// Events that the view lacks; [`MAX_COUNTED_LAG`] stands for that many or more.
     pub events: u32,

@@ -24,7 +24,6 @@ use pipelined_pool::PipelinedPool;
 /// A result and its source.
 #[derive(Debug, Clone)]
 pub struct QueryResult<T> {
-    /// The value.
     pub value: T,
     /// The generation that was read.
     pub generation: Generation,

@@ -10,13 +10,11 @@ use crate::read::query::ListFilter;
 /// A read.
 #[derive(Debug, Clone)]
 pub enum Question {
-    /// One reservation.
     Reservation(ReservationId),
     /// A page of a day's list; see [`Question::list`].
     DayList(ListFilter),
     /// A patient's latest reservations.
     Patient {
-        /// The patient.
         subject: SubjectId,
         /// Made at this moment or later.
         since: NaiveDateTime,
@@ -25,9 +23,7 @@ pub enum Question {
     },
     /// Bookings, closures, hours and services of some days, from which free times are computed.
     Days {
-        /// First day.
         from: NaiveDate,
-        /// Last day.
         to: NaiveDate,
     },
 }

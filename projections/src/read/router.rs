@@ -23,7 +23,6 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(100);
 /// The generation for a request, from its first to its last query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
-    /// The generation to read.
     pub generation: Generation,
     /// Why its view was chosen.
     pub because: RoutingReason,

@@ -34,7 +34,6 @@ pub struct DatabaseSummary {
     pub log_end: Position,
     /// Keys that can still decrypt patients' details.
     pub keys: u64,
-    /// The live views.
     pub views: Vec<ViewSummary>,
 }
 

@@ -30,7 +30,6 @@ const WAITING_PARTS: usize = 4;
 /// The result of a dry run.
 #[derive(Debug, Clone, Serialize)]
 pub struct DryRun {
-    /// Events read.
     pub events: u64,
     /// Position of the last event.
     pub position: Position,
@@ -51,7 +50,6 @@ pub struct DryRunView {
     pub closures: usize,
     /// Bytes of the reservations in COPY format, without keys and indexes.
     pub bytes: u64,
-    /// Digest of its reservations.
     pub digest: Digest,
 }
 

@@ -73,11 +73,9 @@ pub struct PastReport {
     /// Position of their last event.
     pub position: Position,
     pub events: u64,
-    /// Reservations in each.
     pub reservations: u64,
     /// Digest of each one's reservations, in the order of the generations.
     pub digests: Vec<Digest>,
-    /// Seconds by phase.
     pub seconds: std::collections::BTreeMap<&'static str, f64>,
 }
 

@@ -14,13 +14,11 @@ use tokio::sync::watch;
 pub enum Phase {
     /// Reading the log into histories.
     Reading,
-    /// Copying rows.
     Loading,
     /// Creating keys and indexes.
     Indexing,
     /// Applying the events that were appended meanwhile.
     CatchingUp,
-    /// Comparing and promoting.
     Promoting,
 }
 
@@ -40,7 +38,6 @@ impl Phase {
 /// The progress of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// The phase.
     pub phase: Phase,
     /// Events read, each counted once.
     pub events: u64,

@@ -35,11 +35,9 @@ pub struct FailingEvent {
 /// All events that cannot be applied.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct FailingEvents {
-    /// Events that fail.
     pub failing: u64,
     /// Events that wait for a failing one. They are about the same thing and may be sound.
     pub waiting: u64,
-    /// The first failing events.
     pub events: Vec<FailingEvent>,
 }
 

@@ -35,7 +35,6 @@ pub(super) struct ReplaySource {
     /// Position of the last event to apply.
     pub(super) to: Position,
     pub(super) memory: MemoryBudget,
-    /// Positions of discarded events.
     pub(super) discarded: SkippedPositions,
     /// Records events that cannot be applied; without it the first of them ends the replay.
     pub(super) failures: Option<FailureLog>,

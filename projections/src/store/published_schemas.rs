@@ -28,7 +28,6 @@ enum Change<'a> {
     Show(Generation),
     /// Points the runbook's views at the live generations.
     ShowInRunbook,
-    /// Drops a schema.
     Drop(&'a str),
 }
 

@@ -32,7 +32,6 @@ pub enum ApplicationError {
     /// The address is in use or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Bind {
-        /// The configured address.
         address: SocketAddr,
         /// The error of the operating system.
         #[source]

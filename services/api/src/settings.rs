@@ -73,7 +73,6 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The batches of the projection engine, if this process runs one.
     pub batches: Option<Batches>,
-    /// The parts of the migration.
     #[cfg(feature = "migration")]
     pub migration: MigrationParts,
 }

@@ -17,7 +17,6 @@ pub(crate) enum Language {
     /// The default: the old system's clients display messages in Korean.
     #[default]
     Korean,
-    /// English.
     English,
 }
 

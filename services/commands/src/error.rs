@@ -22,13 +22,11 @@ pub enum CommandError {
     /// Rejected by a day schedule.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// Rejected by the catalog.
     #[error(transparent)]
     Catalog(#[from] CatalogRejection),
     /// Rejected by the clinic's hours.
     #[error(transparent)]
     Hours(#[from] HoursRejection),
-    /// Rejected by the routing.
     #[error(transparent)]
     Routing(#[from] RoutingRejection),
     /// Too many conflicts with other processes, or too many waiting commands. Nothing was recorded.

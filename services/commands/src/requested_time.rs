@@ -9,11 +9,9 @@ use daybook_domain::{ClockTime, Period};
 /// The requested time as the client sent it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RequestedTime {
-    /// Free text.
     Text(String),
     /// A half-day.
     Period(Period),
-    /// A time of day.
     At(ClockTime),
 }
 

@@ -8,11 +8,8 @@ use tokio_postgres::error::SqlState;
 /// Rows of a view's main tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct RowCounts {
-    /// Services.
     pub(crate) services: i64,
-    /// Weekly clinic hours.
     pub(crate) clinic_hours: i64,
-    /// Reservations.
     pub(crate) reservations: i64,
 }
 

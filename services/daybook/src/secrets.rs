@@ -48,7 +48,6 @@ pub enum SecretError {
     /// The file holds something else.
     #[error("`{}` does not contain {what}; restore the file, or set {variable}", .path.display())]
     Corrupt {
-        /// The file.
         path: PathBuf,
         /// What it should hold.
         what: &'static str,

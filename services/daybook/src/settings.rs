@@ -64,7 +64,6 @@ pub enum EventStore {
 /// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
     Text,
     /// For programs: one object a line.
     Json,
@@ -77,7 +76,6 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The folder of the private PostgreSQL and of secrets that were not given.
     pub data_dir: PathBuf,
-    /// The database.
     pub database: Database,
     /// Where the event log is.
     pub event_store: EventStore,
@@ -95,7 +93,6 @@ pub struct Settings {
     /// How reads are watched.
     #[cfg(feature = "migration")]
     pub watching: Watching,
-    /// Form of log lines.
     pub log_format: LogFormat,
     /// What is logged, where it was given.
     pub log_filter: Option<String>,

@@ -54,7 +54,6 @@ pub enum IfMissing {
 /// The open parts that a command works with.
 #[derive(Debug)]
 pub struct Backend {
-    /// The event log.
     pub log: Arc<dyn EventLog>,
     /// Connections to the database.
     pub pool: Pool,

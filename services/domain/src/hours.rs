@@ -67,7 +67,6 @@ pub enum HoursEvent {
 /// The complete hours of one weekday; no slots mean closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClinicHoursSet {
-    /// The weekday.
     pub day_of_week: DayOfWeek,
     /// Sorted by start.
     pub slots: Vec<ClinicSlot>,
@@ -93,7 +92,6 @@ pub enum HoursRejection {
     /// A slot ends before it starts, or a number is out of range.
     #[error("{id}: {rule}")]
     SlotOutOfRange {
-        /// The slot.
         id: HoursId,
         /// The allowed values, in words.
         rule: &'static str,

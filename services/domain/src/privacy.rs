@@ -15,8 +15,6 @@ pub enum PrivacyEvent {
 /// The keys of a subject are destroyed, so everything sealed with them reads as erased.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SubjectForgotten {
-    /// The patient.
     pub subject: SubjectId,
-    /// The destroyed keys.
     pub keys: Vec<KeyId>,
 }

@@ -24,7 +24,6 @@ pub const MAX_REQUESTED_TIME_LENGTH: usize = 200;
 /// The meaning of a requested time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParsedTime {
-    /// A time of day.
     At(ClockTime),
     /// A half-day without a time.
     Period(Period),
@@ -36,7 +35,6 @@ pub enum ParsedTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Ambiguity {
-    /// The text is empty.
     Empty,
     /// An hour from 1 to 6 without a marker.
     AmbiguousHour,

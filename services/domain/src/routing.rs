@@ -92,34 +92,27 @@ pub struct RolloutOpened {
 pub struct DynamicShareSet {
     /// Stored in hundredths of a percent.
     pub share: RolloutPercentage,
-    /// The reason.
     pub reason: Box<str>,
 }
 
 /// All reads were sent back to the legacy view, including forced subjects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadsRolledBack {
-    /// The reason.
     pub reason: Box<str>,
 }
 
 /// A subject was assigned to a view, whatever the percentage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectForced {
-    /// The subject.
     pub subject: RoutedSubject,
-    /// The view.
     pub model: ReadModel,
-    /// The reason.
     pub reason: Box<str>,
 }
 
 /// A forced subject was released to the percentage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectReleased {
-    /// The subject.
     pub subject: RoutedSubject,
-    /// The reason.
     pub reason: Box<str>,
 }
 
@@ -250,7 +243,6 @@ pub enum RoutingCommand {
     ReleaseSubject(SubjectReleased),
     /// Retire a view that answers no reads.
     RetireView(ViewRetired),
-    /// Restore a retired view.
     RestoreView(ViewRestored),
     /// Enter the next stage of the migration.
     AdvanceStage(AdvanceStage),
@@ -267,10 +259,8 @@ pub enum RoutingCommand {
 /// The business fact that prevented a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RoutingRejection {
-    /// The reason is missing.
     #[error("a change of routing needs a reason")]
     ReasonMissing,
-    /// The forced list is full.
     #[error("the forced list is full ({MAX_FORCED} subjects); release a subject first")]
     ForcedListFull,
     /// The change would send reads to the legacy view, which is retired.
@@ -302,9 +292,7 @@ pub enum RoutingRejection {
         "the migration is at stage {at}, so {wanted} cannot be entered now; `daybook migrate status` shows the stages"
     )]
     StageOutOfOrder {
-        /// The current stage.
         at: Stage,
-        /// The requested stage.
         wanted: Stage,
     },
     /// A gate is not met.
@@ -313,7 +301,6 @@ pub enum RoutingRejection {
          anyway, use `--override REASON`, which is recorded"
     )]
     GateNotMet {
-        /// The requested stage.
         stage: Stage,
         /// The first unmet gate.
         gate: Gate,

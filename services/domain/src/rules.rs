@@ -34,7 +34,6 @@ pub struct Day<'a> {
 /// A booking to check.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// The requested service.
     pub service: &'a Service,
     /// Treatment plus buffer.
     pub total_minutes: Minutes,

@@ -36,9 +36,7 @@ pub enum DecodeError {
     /// The schema version is unknown: a newer release wrote it.
     #[error("{event_type} has schema version {version}, this release knows up to {known}; use the release that wrote it", version = version.0, known = known.0)]
     NewerSchema {
-        /// Type of the event.
         event_type: EventType,
-        /// Version of the payload.
         version: SchemaVersion,
         /// Highest version that this release can read.
         known: SchemaVersion,
@@ -46,7 +44,6 @@ pub enum DecodeError {
     /// No upcast step starts at this schema version: a bug in this release.
     #[error("this release has no step that upcasts {event_type} from schema version {version}", version = version.0)]
     NoUpcast {
-        /// Type of the event.
         event_type: EventType,
         /// Version without a step.
         version: SchemaVersion,
@@ -54,7 +51,6 @@ pub enum DecodeError {
     /// The payload does not match its type and version.
     #[error("the payload of {event_type} does not match its schema")]
     Payload {
-        /// Type of the event.
         event_type: EventType,
         /// Position of the mismatch in the JSON text.
         #[source]

@@ -69,9 +69,7 @@ pub struct Progress {
 /// Contents of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// Number of events.
     pub events: u64,
-    /// Number of streams.
     pub streams: u64,
     /// Size of the whole file.
     pub bytes: u64,

@@ -43,7 +43,6 @@ pub(crate) enum Account {
     Current,
     /// Another account, because this process runs as root.
     Unprivileged {
-        /// User id.
         uid: u32,
         /// Primary group id.
         gid: u32,

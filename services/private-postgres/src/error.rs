@@ -21,7 +21,6 @@ pub enum Error {
         list(.searched)
     )]
     NotInstalled {
-        /// The searched folders.
         searched: Vec<PathBuf>,
     },
 
@@ -46,7 +45,6 @@ pub enum Error {
         .dir.display()
     )]
     ProgramMissing {
-        /// The folder.
         dir: PathBuf,
         /// The first missing program.
         program: &'static str,
@@ -77,7 +75,6 @@ pub enum Error {
     /// A folder that must be private belongs to another account.
     #[error("`{}` belongs to another account; run daybook as that account, or choose another DAYBOOK_DATA_DIR", .path.display())]
     ForeignFolder {
-        /// The folder.
         path: PathBuf,
     },
 
@@ -104,7 +101,6 @@ pub enum Error {
     /// The server runs but does not accept our connection.
     #[error("the private PostgreSQL in `{}` does not accept connections", .socket_dir.display())]
     Unreachable {
-        /// Folder of its socket.
         socket_dir: PathBuf,
         /// Error of the last attempt.
         #[source]

@@ -12,7 +12,6 @@ use crate::error::VaultError;
 /// The result of opening a sealed text.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// The plaintext.
     Text(String),
     /// The key was destroyed, so the text cannot be read any more.
     Erased,

@@ -12,14 +12,10 @@ use smol_str::SmolStr;
 /// `SmolStr` keeps short texts inline, because a rebuild holds the details of every reservation in memory.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PatientDetails {
-    /// As entered.
     pub patient_name: SmolStr,
-    /// As entered.
     pub phone: SmolStr,
-    /// As entered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<SmolStr>,
-    /// Date of birth.
     pub birth_date: NaiveDate,
     /// As the patient stated it.
     pub gender: Gender,

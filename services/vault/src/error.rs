@@ -12,7 +12,6 @@ pub enum VaultError {
     /// The table of keys cannot be read or written.
     #[error("the keys of patients' details cannot be read or written")]
     Store(#[source] PostgresError),
-    /// The key provider failed.
     #[error("a key could not be wrapped or unwrapped with the master key")]
     Provider(#[source] KeyProviderError),
     /// The database has no key with this id: the log and the keys belong to different databases.

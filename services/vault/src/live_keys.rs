@@ -22,7 +22,6 @@ const CONCURRENT_GROUPS: usize = 2;
 const QUEUE_SUBJECTS: usize = 1024;
 
 pub(crate) enum SubjectKey {
-    /// A stored key.
     Stored(KeyId, DataKey),
     /// A new key, to be stored together with the text it seals.
     Fresh(FreshKey),

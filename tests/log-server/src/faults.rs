@@ -27,7 +27,6 @@ const UNANSWERED_FOR: Duration = Duration::from_secs(300);
 pub enum Operation {
     /// Append, batch append (each of its appends), delete, tombstone.
     Write,
-    /// Reads that end.
     Read,
     /// The beginning of a subscription.
     Subscribe,

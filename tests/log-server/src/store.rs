@@ -64,15 +64,12 @@ pub enum OpenError {
     /// The file could not be read or made.
     #[error("the log's file {} could not be opened", path.display())]
     File {
-        /// Which.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// It holds something else. It was left as it is.
     #[error("{} is not the file of a log", path.display())]
     NotALog {
-        /// Which.
         path: PathBuf,
     },
 }

@@ -119,7 +119,6 @@ struct DaybookClinic {
     clinic: Clinic,
     /// Events in the log, including those of the clinic's first start.
     events: u64,
-    /// Events of the reservations.
     reservation_events: u64,
 }
 

@@ -9,7 +9,6 @@ use super::Figure;
 /// One measurement of both sides of a ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Round {
-    /// Daybook's value.
     pub(super) ours: f64,
     /// The machine's value.
     pub(super) limit: f64,
@@ -41,7 +40,6 @@ pub(super) struct Measured {
     pub(super) what: [&'static str; 2],
     pub(super) unit: Unit,
     pub(super) aim: Aim,
-    /// Never empty.
     pub(super) rounds: Vec<Round>,
     /// Additional lines below the table.
     pub(super) notes: Vec<String>,

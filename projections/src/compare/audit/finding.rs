@@ -35,7 +35,6 @@ use crate::store::rows;
 pub struct DayFinding {
     pub stream: String,
     pub date: NaiveDate,
-    /// Events in the log.
     pub in_log: DayCounts,
     /// Events that the view's rows of that day stand for.
     pub applied: DayCounts,
@@ -50,7 +49,6 @@ pub struct DayFinding {
 pub struct RowFinding {
     /// Id of the reservation or closure.
     pub id: String,
-    /// The fault.
     pub fault: Fault,
     /// Its events in the log, without parked and discarded ones.
     pub in_log: i64,
@@ -65,7 +63,6 @@ pub struct RowFinding {
 pub struct Missing {
     /// Its position in the log.
     pub position: Position,
-    /// Its type.
     pub kind: String,
 }
 
@@ -73,7 +70,6 @@ pub struct Missing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// The row is missing.
     NoRow,
     /// Events were skipped.
     Behind,
@@ -90,7 +86,6 @@ pub enum Fault {
 /// A reference table that does not match the log.
 #[derive(Debug, Clone, Serialize)]
 pub struct TableFinding {
-    /// Its name.
     pub table: &'static str,
     /// Rows that are missing, different or superfluous.
     pub differing: u64,

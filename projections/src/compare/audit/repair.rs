@@ -34,7 +34,6 @@ use crate::store::rows;
 /// What to derive again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repair {
-    /// One reservation.
     Reservation(ReservationId),
     /// All reservations and closures of a day.
     Day(NaiveDate),

@@ -27,7 +27,6 @@ pub struct Difference {
 /// A field that differs.
 #[derive(Debug, Clone, Serialize)]
 pub struct DifferingField {
-    /// Its name.
     pub field: &'static str,
     /// The field in both generations.
     pub sides: [GenerationValue; 2],
@@ -36,7 +35,6 @@ pub struct DifferingField {
 /// A field in one generation.
 #[derive(Debug, Clone, Serialize)]
 pub struct GenerationValue {
-    /// The generation.
     pub generation: Generation,
     /// Its value. Values that identify a person are not shown.
     pub value: String,

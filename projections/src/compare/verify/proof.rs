@@ -28,7 +28,6 @@ const FORM_VERSION: u32 = 1;
 pub struct Proof {
     /// Identifies the document; its value is the format version.
     daybook_proof: u32,
-    /// The fold version.
     rules_version: u32,
     /// The position in the log from which it was made. An export has no positions.
     pub position: Position,
@@ -57,7 +56,6 @@ pub struct ProofView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProofDay {
-    /// Reservations.
     pub reservations: u64,
     /// Sum of the reservations' hashes.
     pub digest: Digest,

@@ -43,7 +43,6 @@ pub struct Checked {
 /// The result for one generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedView {
-    /// The generation.
     pub generation: Generation,
     /// Its reservations according to the log.
     pub reservations: u64,

@@ -25,9 +25,7 @@ pub struct RecordedVerdict {
     pub position: Position,
     /// Reservations of the dynamic view.
     pub reservations: i64,
-    /// The fold version.
     pub rules_version: i32,
-    /// Reservations that differ.
     pub differing: i64,
     /// Days that differ or whose stored digest was wrong.
     pub wrong_days: i64,

@@ -26,11 +26,9 @@ use crate::projection::row::legacy::LegacyRow;
 pub struct WrittenBy {
     /// Its position in the log.
     pub position: Position,
-    /// Its stream.
     pub stream: StreamName,
     /// Its revision in the stream.
     pub revision: Revision,
-    /// Its type.
     #[serde(rename = "type")]
     pub kind: Box<str>,
 }

@@ -34,11 +34,9 @@ pub struct Verdict {
     pub position: Position,
     /// The generations that were compared.
     pub generations: Vec<Generation>,
-    /// Reservations by generation.
     pub reservations: BTreeMap<String, u64>,
     /// Digest of all canonical reservations by generation.
     pub digests: BTreeMap<String, Digest>,
-    /// The fold version.
     pub rules_version: u32,
     /// Days with a reservation in either generation.
     pub days_compared: u64,

@@ -25,7 +25,6 @@ const UNMEASURED_BATCHES: usize = 256;
 /// A committed batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch {
-    /// Events in it.
     pub events: usize,
     /// Seconds from the arrival of its last event to its commit.
     pub seconds: f64,

@@ -23,7 +23,6 @@ use crate::store::tables;
 /// Which parked events to apply.
 #[derive(Debug, Clone)]
 pub enum RetryScope {
-    /// All of them.
     All,
     /// Those of one blocking key.
     One(BlockingKey),
@@ -41,7 +40,6 @@ impl RetryScope {
 /// The result for one generation.
 #[derive(Debug, Clone, Serialize)]
 pub struct RetryReport {
-    /// The generation.
     pub generation: Generation,
     /// Events that were applied or discarded.
     pub mended: u64,
@@ -61,7 +59,6 @@ pub struct Discard {
 /// What to do if an event fails again.
 #[derive(Debug, Clone, Copy)]
 enum OnFailure {
-    /// Change nothing.
     GiveUp,
     /// Keep it parked and apply the others.
     KeepParked,

@@ -46,11 +46,8 @@ pub struct Reservation {
     pub time_slot_end: Option<String>,
     /// The enum value of its service, if it has one.
     pub service: Option<LegacyService>,
-    /// Id of its service.
     pub service_id: Option<String>,
-    /// Code of its service.
     pub service_code: Option<String>,
-    /// Name of its service.
     pub service_name: Option<String>,
     /// Minutes of treatment and buffer.
     pub estimated_duration: i32,
@@ -67,7 +64,6 @@ pub struct Reservation {
     pub status_changed_by: Option<String>,
     /// Number of its events; the same in both views.
     pub version: u32,
-    /// The patient.
     #[serde(skip)]
     pub subject: SubjectId,
     /// Whether a clinic-specific rule sent its time to review although the text names one. The dynamic view has no time

@@ -13,15 +13,12 @@ pub(crate) enum Details {
     Nothing {},
     /// All missing fields.
     Fields { fields: Vec<&'static str> },
-    /// The wrong field.
     Field { field: &'static str },
     /// The wrong field and the rule that it breaks.
     Rule {
         field: &'static str,
-        /// The rule, in English.
         rule: &'static str,
     },
-    /// The wrong header.
     Header { header: &'static str },
     /// The size limit of a body.
     Size { max_bytes: usize },
@@ -34,7 +31,6 @@ pub(crate) enum Details {
     Minutes { details: DailyMinutes },
     /// Staff closed the time.
     Closed {
-        /// Always true.
         is_manual_closed: bool,
         /// The reason that staff entered for booking clients.
         closure_reason: Option<Box<str>>,
@@ -52,14 +48,11 @@ pub(crate) enum Details {
     },
     /// A stage that does not follow the current one.
     Order {
-        /// The current stage.
         at: Stage,
-        /// The requested stage.
         wanted: Stage,
     },
     /// Gates before a stage that are not met.
     Gates {
-        /// The requested stage.
         stage: Stage,
         gates: Vec<Gate>,
         /// The results of all gates of the stage.

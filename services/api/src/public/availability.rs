@@ -22,7 +22,6 @@ pub(super) enum AvailabilityLevel {
     Available,
     /// Up to 60 %.
     Limited,
-    /// Nothing.
     Full,
 }
 

@@ -9,11 +9,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
-    /// Reads reservations.
     Editor,
     /// Changes reservations, closures, services, hours and routing.
     Admin,
-    /// Everything.
     SuperAdmin,
 }
 

@@ -27,7 +27,6 @@ pub struct NewReservation {
     pub details: PatientDetails,
     /// The patient's phone number, which identifies the patient.
     pub phone: Phone,
-    /// The requested service.
     pub service: ServiceId,
     /// The clinic day.
     pub date: NaiveDate,
@@ -42,7 +41,6 @@ pub struct NewReservation {
 pub struct BookingOutcome {
     /// The id of the booking.
     pub reservation: ReservationId,
-    /// The current booking.
     pub booking: Booking,
     /// A view at this position shows the booking.
     pub position: Position,

@@ -15,7 +15,6 @@ use crate::origin::Origin;
 /// The outcome of forgetting a patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForgetOutcome {
-    /// The patient.
     pub subject: SubjectId,
     /// The destroyed keys; empty if the patient is unknown or was forgotten before.
     pub keys: Vec<KeyId>,

@@ -7,9 +7,7 @@ use unicode_width::UnicodeWidthStr;
 /// The side of the column on which a text is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
-    /// Words.
     Left,
-    /// Numbers.
     Right,
 }
 

@@ -33,7 +33,6 @@ pub enum SettingsError {
          unset it, or set it to `postgres`"
     )]
     EventStore,
-    /// Not a time zone.
     #[error("--timezone (DAYBOOK_TIMEZONE) cannot be used")]
     Timezone(#[source] UnknownZone),
     /// Not a master key.
@@ -66,7 +65,6 @@ pub enum SettingsError {
         "--shadow-sample (DAYBOOK_SHADOW_SAMPLE) is {0:?}; use a percentage from 0 to 100 in steps of 0.01"
     )]
     ShadowSample(String),
-    /// Not guardrail limits.
     #[error("--guardrails (DAYBOOK_GUARDRAILS) cannot be used")]
     Guardrails(#[source] InvalidLimits),
     /// Not a valid window.
@@ -74,7 +72,6 @@ pub enum SettingsError {
         "--guard-window (DAYBOOK_GUARD_WINDOW) is {0:?}; use seconds from 1 to 3600, or a duration such as 2m"
     )]
     GuardWindow(String),
-    /// Not a log format.
     #[error("--log-format (DAYBOOK_LOG_FORMAT) is {0:?}; use `text` or `json`")]
     LogFormat(String),
     /// Not a log filter.

@@ -15,7 +15,6 @@ pub enum InvalidSoak {
     /// Not a duration.
     #[error("{0:?} is not a duration such as 30m, 24h or 7d")]
     Length(String),
-    /// Given twice.
     #[error("{0:?} is given twice")]
     Twice(String),
 }

@@ -47,7 +47,6 @@ pub struct ServiceDefined {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceRenamed {
     pub service: ServiceId,
-    /// Korean.
     pub name: Box<str>,
     pub name_en: Option<Box<str>>,
     pub description: Option<Box<str>>,
@@ -76,7 +75,6 @@ pub struct ServiceDeactivated {
 /// The display order of all services changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicesReordered {
-    /// All services.
     pub order: Vec<ServiceId>,
 }
 

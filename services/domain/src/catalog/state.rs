@@ -16,12 +16,10 @@ pub struct Service {
     pub code: Box<str>,
     /// Its value in the old enum, if it has one.
     pub legacy: Option<LegacyService>,
-    /// Korean.
     pub name: Box<str>,
     pub name_en: Option<Box<str>>,
     pub description: Option<Box<str>>,
     pub category: Option<Box<str>>,
-    /// Treatment time.
     pub duration: Minutes,
     /// Time after the treatment before the next one.
     pub buffer: Minutes,

@@ -142,7 +142,6 @@ impl std::fmt::Display for Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finding {
-    /// The condition is met.
     Met,
     /// The condition is not met.
     NotMet,
@@ -153,9 +152,7 @@ pub enum Finding {
 /// The result of measuring a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateResult {
-    /// The gate.
     pub gate: Gate,
-    /// The outcome.
     pub finding: Finding,
     /// The measured value, such as `26 h in canary-5`.
     pub found: Box<str>,

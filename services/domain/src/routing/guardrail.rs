@@ -39,9 +39,7 @@ pub struct ModelReadStats {
 /// Read statistics of both views.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadStats {
-    /// The legacy view.
     pub legacy: ModelReadStats,
-    /// The dynamic view.
     pub dynamic: ModelReadStats,
     /// Number of windows in the sum. Each process has windows of its own.
     pub windows: u64,
@@ -71,13 +69,11 @@ pub struct TooFewRequests {
 /// An exceeded limit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breach {
-    /// The guardrail.
     pub guardrail: Guardrail,
     /// The view that exceeded it.
     pub model: ReadModel,
     /// The measured value, in words without anything about a patient.
     pub found: Box<str>,
-    /// The limit.
     pub limit: Box<str>,
 }
 

@@ -58,10 +58,8 @@ pub enum StepCause {
 /// A change of the stage or of the percentage of subjects that the dynamic view answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RolloutStep {
-    /// The stage before.
     #[serde(skip)]
     pub from: Stage,
-    /// The stage after.
     pub stage: Stage,
     /// Percentage of subjects that the dynamic view answers after it.
     pub dynamic_percent: f64,
@@ -123,7 +121,6 @@ pub struct RolloutHistory {
     pub steps: Vec<RolloutStep>,
     /// The last time that an earlier stage was entered again, reads were rolled back, or a guardrail tripped.
     pub last_setback: Option<DateTime<Utc>>,
-    /// The last guardrail trip.
     pub last_trip: Option<GuardrailTrip>,
     /// The checklist items that were done, with the last record of each.
     pub checklist: BTreeMap<ChecklistItem, ItemRecord>,

@@ -18,7 +18,6 @@ use crate::vocabulary::ReadModel;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChecklistItem {
-    /// A backup was made.
     BackupMade,
     /// A backup was restored elsewhere and verified.
     RestoreTested,
@@ -28,7 +27,6 @@ pub enum ChecklistItem {
     StagingMatches,
     /// The team has practised rollbacks.
     TeamTrained,
-    /// Monitoring is in place.
     MonitoringReady,
     /// The stakeholders know the schedule.
     StakeholdersNotified,
@@ -91,7 +89,6 @@ impl FromStr for ChecklistItem {
 /// A checklist item was completed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChecklistItemDone {
-    /// The item.
     pub item: ChecklistItem,
     /// The evidence, such as the name and digest of a file; never a phone number.
     pub evidence: Box<str>,
@@ -135,13 +132,11 @@ impl Guardrail {
 /// A guardrail limit was exceeded, so reads were rolled back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardrailTripped {
-    /// The guardrail.
     pub guardrail: Guardrail,
     /// The view that exceeded it.
     pub model: ReadModel,
     /// The measured value, in words without anything about a patient.
     pub found: Box<str>,
-    /// The limit.
     pub limit: Box<str>,
     /// Length of the measured window.
     pub window_seconds: u32,

@@ -22,14 +22,12 @@ pub struct LogPlace {
 pub struct Declared {
     /// The name of the difference, such as `period_without_time`.
     pub kind: Box<str>,
-    /// Number of reservations.
     pub reservations: u64,
 }
 
 /// A view was retired: it answers no reads, and its rule set decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRetired {
-    /// The view.
     pub model: ReadModel,
     /// Number of its last live generation.
     pub generation: i32,
@@ -39,18 +37,15 @@ pub struct ViewRetired {
     pub reservations: u64,
     /// Digest of its canonical reservations at that position, in hexadecimal.
     pub digest: Box<str>,
-    /// Version of the fold.
     pub rules_version: u32,
     /// Differences that both views declare.
     pub declared: Vec<Declared>,
-    /// The reason.
     pub reason: Box<str>,
 }
 
 /// A retired view was restored from the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewRestored {
-    /// The view.
     pub model: ReadModel,
     /// Number of its new generation.
     pub generation: i32,

@@ -109,7 +109,6 @@ pub enum Direction {
 /// The decision to enter a stage although gates are not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// The reason.
     pub reason: Box<str>,
     /// A second person who approved it.
     pub approver: Option<Box<str>>,
@@ -118,11 +117,8 @@ pub struct Override {
 /// A stage was entered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageEntered {
-    /// The new stage.
     pub stage: Stage,
-    /// The previous stage.
     pub from: Stage,
-    /// The direction.
     pub way: Direction,
     /// The head of the log when the gates were measured; `None` for a rollback.
     pub position: Option<LogPlace>,
@@ -141,7 +137,6 @@ pub struct AdvanceStage {
     pub stage: Stage,
     /// The head of the log when the gates were measured.
     pub position: LogPlace,
-    /// The results of the gates.
     pub gates: Vec<GateResult>,
     /// Allows unmet gates.
     pub overridden: Option<Override>,
@@ -152,9 +147,7 @@ pub struct AdvanceStage {
 /// The command to return to an earlier stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollBackStage {
-    /// The stage.
     pub stage: Stage,
-    /// The reason.
     pub reason: Box<str>,
 }
 

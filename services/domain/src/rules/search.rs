@@ -13,7 +13,6 @@ pub const MAX_ALTERNATIVES: usize = 3;
 /// One start time from the clinic's hours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeSlot {
-    /// Start of the treatment.
     pub start: ClockTime,
     /// The half of the day.
     pub period: Period,

@@ -12,7 +12,6 @@ use crate::vocabulary::{RuleSet, Status};
 /// A command on a day schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScheduleCommand {
-    /// Book.
     Request(RequestReservation),
     /// Import a booking of the old system. Imports are never rejected for capacity, because they are facts already.
     Import(ReservationImported),
@@ -23,18 +22,14 @@ pub enum ScheduleCommand {
         /// The version that the row was compared with. The booking must still have it.
         expected_version: u32,
     },
-    /// Change a booking.
     Change {
-        /// The booking.
         reservation: ReservationId,
         /// If set, the version that the booking must still have.
         expected_version: Option<u32>,
-        /// The change.
         change: ReservationChange,
     },
     /// Close a span of time to new bookings.
     CloseTime(CloseTime),
-    /// Remove a closure.
     ReopenTime(ClosureId),
 }
 
@@ -43,11 +38,9 @@ pub enum ScheduleCommand {
 pub struct RequestReservation {
     /// Derived from the idempotency key if there is one, so that a repeated request finds its own booking.
     pub reservation: ReservationId,
-    /// The patient.
     pub subject: SubjectId,
     /// The patient's details, with the text of the requested time if it could not be parsed.
     pub details: Sealed,
-    /// The requested service.
     pub service: ServiceId,
     /// The text of the requested time, only if it could be parsed.
     pub requested_time: Option<Box<str>>,
@@ -60,14 +53,11 @@ pub struct RequestReservation {
 /// A change to a booking. Free text is sealed when the domain decides; callers write it as a `String`.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ReservationChange<Text = Sealed> {
-    /// Accept it.
     Confirm,
-    /// Decline it.
     Reject {
         /// The reason, if one was given.
         reason: Option<Text>,
     },
-    /// Cancel it.
     Cancel {
         /// The reason, if one was given.
         reason: Option<Text>,
@@ -76,9 +66,7 @@ pub enum ReservationChange<Text = Sealed> {
     Complete,
     /// Record that the patient did not appear.
     MarkNoShow,
-    /// Undo a no-show.
     CorrectNoShow {
-        /// The reason.
         reason: Text,
     },
     /// Move it to another time of the same day.
@@ -90,7 +78,6 @@ pub enum ReservationChange<Text = Sealed> {
     },
     /// Give a time to a booking that has none.
     AssignTime {
-        /// Start of the treatment.
         start: ClockTime,
         /// The rule set that decides.
         rules: RuleSet,
@@ -104,7 +91,6 @@ pub enum ReservationChange<Text = Sealed> {
 /// The meaning that a person gives to a requested time that could not be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReviewedTime {
-    /// A time of day.
     At(ClockTime),
     /// A half-day.
     Period(Period),

@@ -32,7 +32,6 @@ pub const MAX_DAY_ENTRIES: usize = 10_000;
 pub struct DecisionContext<'a> {
     /// The clinic's services.
     pub catalog: &'a Catalog,
-    /// The clinic's hours.
     pub hours: &'a Hours,
     /// The current local time in the clinic's zone.
     pub now: NaiveDateTime,

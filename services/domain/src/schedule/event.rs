@@ -62,9 +62,7 @@ pub struct ServiceSnapshot {
     pub code: Box<str>,
     /// Its value in the old enum, if it has one.
     pub legacy: Option<LegacyService>,
-    /// Korean.
     pub name: Box<str>,
-    /// Treatment time.
     pub duration: Minutes,
     /// Time after the treatment before the next one.
     pub buffer: Minutes,

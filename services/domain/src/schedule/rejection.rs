@@ -10,7 +10,6 @@ pub enum Rejection {
     /// There is no service with this id.
     #[error("there is no such service")]
     ServiceNotFound,
-    /// The service is deactivated.
     #[error("the service cannot be booked any more")]
     ServiceInactive,
     /// The date is in the past.
@@ -36,7 +35,6 @@ pub enum Rejection {
         /// Minutes until the clinic slot ends.
         left: Minutes,
     },
-    /// Staff closed this time.
     #[error("the clinic has closed this time")]
     TimeClosed {
         /// A reason that booking clients see.
@@ -53,13 +51,11 @@ pub enum Rejection {
     PeriodFull {
         /// The half of the day.
         period: Period,
-        /// Minutes left.
         left: Minutes,
     },
     /// The day does not have enough minutes left.
     #[error("the day has {left} minutes left")]
     DayFull {
-        /// Minutes left.
         left: Minutes,
     },
     /// The daily number of bookings of the service is reached.
@@ -77,7 +73,6 @@ pub enum Rejection {
         limit: Minutes,
         /// Minutes booked already.
         consumed: Minutes,
-        /// Minutes of this request.
         requested: Minutes,
     },
     /// The day has the maximum number of entries.
@@ -100,9 +95,7 @@ pub enum Rejection {
     /// The status cannot change in this way.
     #[error("the status of a reservation cannot change from {from} to {to}")]
     TransitionNotAllowed {
-        /// The current status.
         from: Status,
-        /// The requested status.
         to: Status,
     },
     /// A reservation with this status cannot get another time.

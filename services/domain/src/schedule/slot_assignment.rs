@@ -18,7 +18,6 @@ use crate::time::{ClockTime, Minutes, Period, Span};
 pub enum SlotAssignment {
     /// A time. The period is that of the clinic slot that contained it when it was assigned.
     At {
-        /// Start of the treatment.
         start: ClockTime,
         /// The half of the day.
         period: Period,

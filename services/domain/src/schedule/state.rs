@@ -22,9 +22,7 @@ pub struct DaySchedule {
 /// The part of a reservation that the rules need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// The patient.
     pub subject: SubjectId,
-    /// The booked service.
     pub service: ServiceId,
     /// Treatment plus buffer.
     pub total_minutes: Minutes,
@@ -32,7 +30,6 @@ pub struct Booking {
     pub placement: SlotAssignment,
     /// Whether its requested time could not be parsed when it was recorded, so that a person may set its meaning.
     pub is_reviewable: bool,
-    /// Its current status.
     pub status: Status,
     /// Number of events that it stands for, from 1.
     pub version: u32,

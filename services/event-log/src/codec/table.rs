@@ -19,7 +19,6 @@ use crate::port::EventType;
 pub struct EventSchema {
     /// Name as stored.
     pub event_type: EventType,
-    /// Current schema version.
     pub version: SchemaVersion,
 }
 

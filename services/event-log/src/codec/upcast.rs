@@ -14,7 +14,6 @@ use crate::port::EventType;
 /// Converts payloads of one type from one schema version to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct UpcastStep {
-    /// Type it applies to.
     pub event_type: EventType,
     /// Version it starts from. The result has the next version.
     pub from: SchemaVersion,

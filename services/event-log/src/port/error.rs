@@ -46,7 +46,6 @@ pub enum InvalidAppend {
     /// It has more events than a log accepts at once.
     #[error("it has {events} events, but a log accepts at most {limit} at once")]
     TooManyEvents {
-        /// Number of its events.
         events: usize,
         /// Upper bound, in events.
         limit: usize,

@@ -78,7 +78,6 @@ impl fmt::Debug for NewEvent {
 pub struct RecordedEvent {
     /// Its place in the order of the whole log.
     pub position: Position,
-    /// Stream that contains it.
     pub stream: StreamName,
     /// Its place in the stream.
     pub revision: Revision,

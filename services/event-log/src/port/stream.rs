@@ -13,7 +13,6 @@ use super::pages::PageRange;
 pub enum Category {
     /// Day schedules, one stream for each clinic day.
     Daybook,
-    /// The catalog of services.
     Catalog,
     /// The clinic's weekly hours.
     Hours,

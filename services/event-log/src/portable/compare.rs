@@ -32,7 +32,6 @@ pub enum Difference {
     Other {
         /// Line of the file, from 1.
         line: u64,
-        /// Position in the log.
         position: Position,
     },
     /// The log has events after the end of the file.

@@ -19,7 +19,6 @@ pub enum ExportError {
         "the event at position {position} is not one-line JSON as Daybook writes it, so it cannot be exported"
     )]
     NotOneLine {
-        /// Of the event.
         position: Position,
     },
 }
@@ -27,7 +26,6 @@ pub enum ExportError {
 /// Why a file is refused. Nothing was appended.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// Reading failed.
     #[error("the file could not be read")]
     Read(#[source] io::Error),
     /// It does not start like an export.
@@ -54,7 +52,6 @@ pub enum FileError {
     Line {
         /// From 1.
         number: u64,
-        /// The fault in that line.
         #[source]
         fault: LineFault,
     },
@@ -81,11 +78,9 @@ pub enum LineFault {
     /// An event before it is missing or duplicated.
     #[error("{stream} has revision {found}, but revision {due} is next")]
     Revision {
-        /// Stream of the event.
         stream: StreamName,
         /// Revision that would be next.
         due: Revision,
-        /// Revision in the file.
         found: Revision,
     },
     /// An earlier event has the same id.
@@ -104,7 +99,6 @@ pub enum LineFault {
 /// Why a file was not imported completely. Appended events stay, and the same import continues after them.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file is refused.
     #[error(transparent)]
     File(#[from] FileError),
     /// The file changed after it was verified.
@@ -148,7 +142,6 @@ pub enum ImportError {
     Append {
         /// First event that is not known to be recorded.
         line: u64,
-        /// Cause.
         #[source]
         source: AppendError,
     },

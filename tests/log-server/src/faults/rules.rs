@@ -11,7 +11,6 @@ use super::{Fault, Operation};
 /// How long a fault is switched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasting {
-    /// For this many requests.
     Requests(u32),
     /// For this time, from now.
     For(Duration),

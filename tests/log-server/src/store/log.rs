@@ -25,11 +25,9 @@ const ALL_TRUNCATED: u64 = i64::MAX.unsigned_abs();
 /// What a writer expects of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
-    /// Nothing.
     Any,
     /// That it does not exist.
     NoStream,
-    /// That it exists.
     StreamExists,
     /// That its last event has this revision.
     Exact(u64),

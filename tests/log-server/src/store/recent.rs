@@ -14,7 +14,6 @@ pub(crate) const REMEMBERED_IDS: usize = 1_000;
 pub(crate) struct RecentIds {
     /// To the index of the record.
     records: HashMap<Uuid, usize>,
-    /// Oldest first.
     order: VecDeque<(Uuid, usize)>,
 }
 

@@ -73,9 +73,7 @@ pub struct NewEvent {
     pub event_type: String,
     /// How to understand `data`.
     pub content_type: ContentType,
-    /// The writer's metadata.
     pub metadata: Bytes,
-    /// What happened.
     pub data: Bytes,
 }
 

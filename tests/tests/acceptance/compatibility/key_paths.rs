@@ -14,7 +14,6 @@ const SECTION: &str = "@ ";
 pub(super) struct Section {
     /// The command or the request.
     pub(super) title: String,
-    /// The lines below it.
     pub(super) lines: BTreeSet<String>,
 }
 

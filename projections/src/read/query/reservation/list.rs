@@ -20,7 +20,6 @@ use crate::store::rows;
 pub struct ListFilter {
     pub date: Option<NaiveDate>,
     pub status: Option<Status>,
-    /// The code of the service.
     pub service_code: Option<String>,
     /// The half of the day, which only the dynamic view knows.
     pub period: Option<Period>,
@@ -35,7 +34,6 @@ pub struct ListFilter {
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Page<T> {
-    /// Its rows.
     pub items: Vec<T>,
     /// Rows in the whole list.
     pub total: i64,

@@ -18,7 +18,6 @@ use crate::store::rows;
 pub struct Unread {
     pub id: String,
     pub date: NaiveDate,
-    /// Code of its service.
     pub service: String,
     pub status: Status,
     /// What the patient wrote, or [`ERASED`].

@@ -36,11 +36,9 @@ pub(in crate::cli) struct Manifest {
     pub(in crate::cli) product_version: String,
     /// When it was made, by the clock of the machine.
     pub(in crate::cli) made_at: DateTime<Utc>,
-    /// Of which log it is.
     pub(in crate::cli) log: LogIdentity,
     /// Position of the last event that is in it.
     pub(in crate::cli) head: Position,
-    /// Events that are in it.
     pub(in crate::cli) events: u64,
     /// Keys of patients' details that are in it, wrapped by the master key, which is not.
     pub(in crate::cli) keys: u64,
@@ -48,7 +46,6 @@ pub(in crate::cli) struct Manifest {
     pub(in crate::cli) rules_version: u32,
     /// What each view held that served.
     pub(in crate::cli) views: Vec<ViewSummary>,
-    /// Its other files.
     pub(in crate::cli) files: Vec<FileSum>,
 }
 
@@ -58,7 +55,6 @@ pub(in crate::cli) struct Manifest {
 pub(in crate::cli) struct FileSum {
     /// Its name in the folder.
     pub(in crate::cli) name: String,
-    /// Its size.
     pub(in crate::cli) bytes: u64,
     /// SHA-256 of all of it, in hexadecimal digits.
     pub(in crate::cli) sha256: String,

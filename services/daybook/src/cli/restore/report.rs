@@ -31,7 +31,6 @@ pub(super) struct VerifyReport {
     /// The restored log against the export.
     log: Compared,
     views: Vec<VerifiedView>,
-    /// Seconds by step.
     pub(super) seconds: BTreeMap<&'static str, f64>,
     /// Position of the event that records the verification; none if anything differs.
     pub(super) recorded_at: Option<Position>,

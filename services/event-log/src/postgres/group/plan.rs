@@ -65,7 +65,6 @@ impl StoredEvent {
 pub(super) struct Plan<'a> {
     /// State after the group.
     heads: StreamHeads,
-    /// Head before the group.
     head_before: i64,
     positions: Vec<i64>,
     revisions: Vec<i64>,

@@ -39,7 +39,6 @@ pub(super) struct Words {
 /// Where an append expects its stream to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
-    /// Where it ends.
     End,
     /// Before its first event.
     NoStream,
@@ -52,7 +51,6 @@ pub(super) enum Place {
 /// How an append that was asked before is asked again.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
-    /// As it was.
     None,
     /// The same events elsewhere in their stream.
     Elsewhere(Place),

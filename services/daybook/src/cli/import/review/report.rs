@@ -34,7 +34,6 @@ struct DecisionResult {
     line: Option<u64>,
     reservation: Option<ReservationId>,
     outcome: Outcome,
-    /// Reason of a refusal.
     reason: Option<String>,
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use daybook_domain::schedule::ScheduleEvent;
 use daybook_domain::{ClosureId, Event, ReservationId};
 use daybook_event_log::{Category, Position, RecordedEvent, Revision, StreamName};
 use serde_json::Value;
@@ -16,30 +15,13 @@ impl BlockingKey {
     /// What a decoded event blocks; nothing if it does not change a view.
     pub(crate) fn from_event(event: &Event, stream: &StreamName, revision: Revision) -> Option<Self> {
         match event {
-            Event::Schedule(event) => Some(Self::from_schedule_event(event)),
+            Event::Schedule(event) => {
+                Some(Self::named(event.target().map_or_else(ClosureId::as_str, ReservationId::as_str)))
+            }
             Event::Catalog(_) | Event::Hours(_) => Some(Self::stream(stream)),
             // The forgetting of other patients must go on.
             Event::Privacy(_) => Some(Self::event(stream, revision)),
             Event::Routing(_) => None,
-        }
-    }
-
-    fn from_schedule_event(event: &ScheduleEvent) -> Self {
-        match event {
-            ScheduleEvent::ReservationRequested(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationImported(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationReimported(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationConfirmed(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationRejected(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationCancelled(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationCompleted(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationNoShowMarked(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationNoShowCorrected(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationRescheduled(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::ReservationTimeAssigned(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::AdminNoteWritten(e) => Self::named(e.reservation.as_str()),
-            ScheduleEvent::TimeClosed(e) => Self::named(e.closure.as_str()),
-            ScheduleEvent::TimeReopened(e) => Self::named(e.closure.as_str()),
         }
     }
 

@@ -42,18 +42,42 @@ pub(crate) struct EventMeta {
 /// The change that an event makes to a view.
 #[derive(Debug)]
 pub(crate) enum ViewChange {
-    Create { reservation: ReservationId, contents: Box<NewReservation> },
-    Change { reservation: ReservationId, change: Change, meta: EventMeta },
+    Create {
+        reservation: ReservationId,
+        contents: Box<NewReservation>,
+    },
+    Change {
+        reservation: ReservationId,
+        change: Change,
+        meta: EventMeta,
+    },
     /// A time span of a day is closed.
-    Close { closed: TimeClosed, meta: EventMeta },
-    Reopen { closure: ClosureId, meta: EventMeta },
-    Catalog { event: CatalogEvent, meta: EventMeta },
+    Close {
+        closed: TimeClosed,
+        meta: EventMeta,
+    },
+    Reopen {
+        closure: ClosureId,
+        meta: EventMeta,
+    },
+    Catalog {
+        event: CatalogEvent,
+        meta: EventMeta,
+    },
     /// The clinic's hours change.
-    Hours { event: HoursEvent, meta: EventMeta },
+    Hours {
+        event: HoursEvent,
+        meta: EventMeta,
+    },
     /// A patient's details are erased.
-    Forget { subject: SubjectId },
+    Forget {
+        subject: SubjectId,
+    },
     /// One reservation's details are erased if it belongs to this patient. For late events about a forgotten patient.
-    ForgetReservation { subject: SubjectId, reservation: ReservationId },
+    ForgetReservation {
+        subject: SubjectId,
+        reservation: ReservationId,
+    },
     /// Nothing that a view shows.
     Nothing,
 }

@@ -78,24 +78,8 @@ pub(crate) fn closure_from(uuid: Uuid) -> ClosureId {
 
 /// The id of an event: derived from the row for a first import, otherwise `fresh`.
 pub(crate) fn event_id(event: &ScheduleEvent, fresh: Uuid) -> EventId {
-    EventId(match event {
-        ScheduleEvent::ReservationImported(e) => {
-            Uuid::new_v5(&IMPORTED_ROWS, e.reservation.as_str().as_bytes())
-        }
-        ScheduleEvent::ReservationRequested(_)
-        | ScheduleEvent::ReservationReimported(_)
-        | ScheduleEvent::ReservationConfirmed(_)
-        | ScheduleEvent::ReservationRejected(_)
-        | ScheduleEvent::ReservationCancelled(_)
-        | ScheduleEvent::ReservationCompleted(_)
-        | ScheduleEvent::ReservationNoShowMarked(_)
-        | ScheduleEvent::ReservationNoShowCorrected(_)
-        | ScheduleEvent::ReservationRescheduled(_)
-        | ScheduleEvent::ReservationTimeAssigned(_)
-        | ScheduleEvent::AdminNoteWritten(_)
-        | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => fresh,
-    })
+    let ScheduleEvent::ReservationImported(imported) = event else { return EventId(fresh) };
+    EventId(Uuid::new_v5(&IMPORTED_ROWS, imported.reservation.as_str().as_bytes()))
 }
 
 #[cfg(test)]

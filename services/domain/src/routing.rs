@@ -291,10 +291,7 @@ pub enum RoutingRejection {
     #[error(
         "the migration is at stage {at}, so {wanted} cannot be entered now; `daybook migrate status` shows the stages"
     )]
-    StageOutOfOrder {
-        at: Stage,
-        wanted: Stage,
-    },
+    StageOutOfOrder { at: Stage, wanted: Stage },
     /// A gate is not met.
     #[error(
         "the gate `{gate}` of stage {stage} is not met; `daybook migrate plan` shows its result. To enter the stage \

@@ -20,9 +20,7 @@ pub enum Error {
          Searched: {}",
         list(.searched)
     )]
-    NotInstalled {
-        searched: Vec<PathBuf>,
-    },
+    NotInstalled { searched: Vec<PathBuf> },
 
     /// No installed `pg_dump` can read the server.
     #[error(
@@ -74,9 +72,7 @@ pub enum Error {
 
     /// A folder that must be private belongs to another account.
     #[error("`{}` belongs to another account; run daybook as that account, or choose another DAYBOOK_DATA_DIR", .path.display())]
-    ForeignFolder {
-        path: PathBuf,
-    },
+    ForeignFolder { path: PathBuf },
 
     /// Another process held a lock for longer than any start or stop takes.
     #[error("another daybook process has held `{}` for {} s; look for one that hangs", .path.display(), .waited.as_secs())]

@@ -63,15 +63,10 @@ pub enum Refused {
 pub enum OpenError {
     /// The file could not be read or made.
     #[error("the log's file {} could not be opened", path.display())]
-    File {
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// It holds something else. It was left as it is.
     #[error("{} is not the file of a log", path.display())]
-    NotALog {
-        path: PathBuf,
-    },
+    NotALog { path: PathBuf },
 }
 
 #[derive(Debug)]

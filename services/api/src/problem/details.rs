@@ -12,23 +12,33 @@ pub(crate) enum Details {
     /// No additional fields.
     Nothing {},
     /// All missing fields.
-    Fields { fields: Vec<&'static str> },
-    Field { field: &'static str },
+    Fields {
+        fields: Vec<&'static str>,
+    },
+    Field {
+        field: &'static str,
+    },
     /// The wrong field and the rule that it breaks.
     Rule {
         field: &'static str,
         rule: &'static str,
     },
-    Header { header: &'static str },
+    Header {
+        header: &'static str,
+    },
     /// The size limit of a body.
-    Size { max_bytes: usize },
+    Size {
+        max_bytes: usize,
+    },
     /// Free times to choose instead of a taken one.
     Suggested {
         /// At most three of the same period, nearest first.
         suggested_times: Vec<ClockTime>,
     },
     /// A service's minutes of the day are used up.
-    Minutes { details: DailyMinutes },
+    Minutes {
+        details: DailyMinutes,
+    },
     /// Staff closed the time.
     Closed {
         is_manual_closed: bool,
@@ -36,9 +46,14 @@ pub(crate) enum Details {
         closure_reason: Option<Box<str>>,
     },
     /// A status change that is not in the transition table.
-    Transition { from: Status, to: Status },
+    Transition {
+        from: Status,
+        to: Status,
+    },
     /// The status of a booking that cannot be moved.
-    Status { status: Status },
+    Status {
+        status: Status,
+    },
     /// The booking has changed since the client read it.
     Version {
         /// The version that the client sent.
@@ -64,7 +79,9 @@ pub(crate) enum Details {
         obstacle: String,
     },
     /// Two rows of clinic hours that overlap.
-    Overlap { slots: [String; 2] },
+    Overlap {
+        slots: [String; 2],
+    },
 }
 
 /// The use of a service's minutes of one day.

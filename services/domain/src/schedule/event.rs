@@ -35,22 +35,59 @@ pub enum ScheduleEvent {
     TimeReopened(TimeReopened),
 }
 
+/// What an event does to a booking or a closure, whichever command caused it. Folds match on this, so that a new event
+/// with a known effect does not change them.
+#[derive(Debug, Clone, Copy)]
+pub enum ScheduleEffect<'e> {
+    Requested(&'e ReservationRequested),
+    Imported(&'e ReservationImported),
+    Reimported(&'e ReservationImported),
+    StatusChanged(&'e ReservationId, Status),
+    Rescheduled(&'e ReservationId, SlotAssignment),
+    NoteWritten(&'e AdminNoteWritten),
+    Closed(&'e TimeClosed),
+    Reopened(&'e ClosureId),
+}
+
 impl ScheduleEvent {
+    /// What this event does.
+    pub const fn effect(&self) -> ScheduleEffect<'_> {
+        use ScheduleEffect::{Rescheduled, StatusChanged};
+        match self {
+            Self::ReservationRequested(e) => ScheduleEffect::Requested(e),
+            Self::ReservationImported(e) => ScheduleEffect::Imported(e),
+            Self::ReservationReimported(e) => ScheduleEffect::Reimported(e),
+            Self::ReservationConfirmed(e) => StatusChanged(&e.reservation, Status::Confirmed),
+            Self::ReservationRejected(e) => StatusChanged(&e.reservation, Status::Rejected),
+            Self::ReservationCancelled(e) => StatusChanged(&e.reservation, Status::Cancelled),
+            Self::ReservationCompleted(e) => StatusChanged(&e.reservation, Status::Completed),
+            Self::ReservationNoShowMarked(e) => StatusChanged(&e.reservation, Status::NoShow),
+            Self::ReservationNoShowCorrected(e) => StatusChanged(&e.reservation, Status::Confirmed),
+            Self::ReservationRescheduled(e) => Rescheduled(&e.reservation, e.placement),
+            Self::ReservationTimeAssigned(e) => Rescheduled(&e.reservation, e.placement),
+            Self::AdminNoteWritten(e) => ScheduleEffect::NoteWritten(e),
+            Self::TimeClosed(e) => ScheduleEffect::Closed(e),
+            Self::TimeReopened(e) => ScheduleEffect::Reopened(&e.closure),
+        }
+    }
+
+    /// The reservation it belongs to, or else the closure.
+    pub const fn target(&self) -> Result<&ReservationId, &ClosureId> {
+        match self.effect() {
+            ScheduleEffect::Requested(e) => Ok(&e.reservation),
+            ScheduleEffect::Imported(e) | ScheduleEffect::Reimported(e) => Ok(&e.reservation),
+            ScheduleEffect::StatusChanged(id, _) | ScheduleEffect::Rescheduled(id, _) => Ok(id),
+            ScheduleEffect::NoteWritten(e) => Ok(&e.reservation),
+            ScheduleEffect::Closed(e) => Err(&e.closure),
+            ScheduleEffect::Reopened(closure) => Err(closure),
+        }
+    }
+
     /// The reservation it belongs to; `None` for closures.
     pub const fn reservation(&self) -> Option<&ReservationId> {
-        match self {
-            Self::ReservationRequested(e) => Some(&e.reservation),
-            Self::ReservationImported(e) | Self::ReservationReimported(e) => Some(&e.reservation),
-            Self::ReservationConfirmed(e) => Some(&e.reservation),
-            Self::ReservationRejected(e) => Some(&e.reservation),
-            Self::ReservationCancelled(e) => Some(&e.reservation),
-            Self::ReservationCompleted(e) => Some(&e.reservation),
-            Self::ReservationNoShowMarked(e) => Some(&e.reservation),
-            Self::ReservationNoShowCorrected(e) => Some(&e.reservation),
-            Self::ReservationRescheduled(e) => Some(&e.reservation),
-            Self::ReservationTimeAssigned(e) => Some(&e.reservation),
-            Self::AdminNoteWritten(e) => Some(&e.reservation),
-            Self::TimeClosed(_) | Self::TimeReopened(_) => None,
+        match self.target() {
+            Ok(reservation) => Some(reservation),
+            Err(_) => None,
         }
     }
 }

@@ -55,9 +55,7 @@ pub enum Rejection {
     },
     /// The day does not have enough minutes left.
     #[error("the day has {left} minutes left")]
-    DayFull {
-        left: Minutes,
-    },
+    DayFull { left: Minutes },
     /// The daily number of bookings of the service is reached.
     #[error("the limit of {limit} bookings of this service per day is reached")]
     DailyCountReached {
@@ -94,10 +92,7 @@ pub enum Rejection {
     },
     /// The status cannot change in this way.
     #[error("the status of a reservation cannot change from {from} to {to}")]
-    TransitionNotAllowed {
-        from: Status,
-        to: Status,
-    },
+    TransitionNotAllowed { from: Status, to: Status },
     /// A reservation with this status cannot get another time.
     #[error("a reservation with the status {0} cannot be moved to another time")]
     NotMovable(Status),

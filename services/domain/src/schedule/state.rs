@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::event::{ReservationImported, ScheduleEvent, ServiceSnapshot};
+use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSnapshot};
 use super::slot_assignment::SlotAssignment;
 use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
@@ -126,44 +126,30 @@ impl DaySchedule {
 
     /// Applies one event. An event about an unknown booking changes nothing.
     pub fn evolve(&mut self, event: &ScheduleEvent) {
-        match event {
-            ScheduleEvent::ReservationRequested(e) => {
+        match event.effect() {
+            ScheduleEffect::Requested(e) => {
                 let booking = Booking::new(e.subject, &e.service, e.placement, Status::Pending);
                 self.bookings.insert(e.reservation.clone(), booking);
             }
-            ScheduleEvent::ReservationImported(e) => {
+            ScheduleEffect::Imported(e) => {
                 self.bookings.insert(e.reservation.clone(), Booking::imported(e));
             }
-            ScheduleEvent::ReservationReimported(e) => self.change(&e.reservation, |booking| {
+            ScheduleEffect::Reimported(e) => self.change(&e.reservation, |booking| {
                 *booking = Booking { version: booking.version, ..Booking::imported(e) };
             }),
-            ScheduleEvent::ReservationConfirmed(e) => self.set_status(&e.reservation, Status::Confirmed),
-            ScheduleEvent::ReservationRejected(e) => self.set_status(&e.reservation, Status::Rejected),
-            ScheduleEvent::ReservationCancelled(e) => self.set_status(&e.reservation, Status::Cancelled),
-            ScheduleEvent::ReservationCompleted(e) => self.set_status(&e.reservation, Status::Completed),
-            ScheduleEvent::ReservationNoShowMarked(e) => self.set_status(&e.reservation, Status::NoShow),
-            ScheduleEvent::ReservationNoShowCorrected(e) => {
-                self.set_status(&e.reservation, Status::Confirmed)
+            ScheduleEffect::StatusChanged(id, status) => self.change(id, |booking| booking.status = status),
+            ScheduleEffect::Rescheduled(id, placement) => {
+                self.change(id, |booking| booking.placement = placement);
             }
-            ScheduleEvent::ReservationRescheduled(e) => self.set_placement(&e.reservation, e.placement),
-            ScheduleEvent::ReservationTimeAssigned(e) => self.set_placement(&e.reservation, e.placement),
-            ScheduleEvent::AdminNoteWritten(e) => self.change(&e.reservation, |_| {}),
-            ScheduleEvent::TimeClosed(e) => {
+            ScheduleEffect::NoteWritten(e) => self.change(&e.reservation, |_| {}),
+            ScheduleEffect::Closed(e) => {
                 let closure = Closure { span: e.span, service: e.service.clone(), reason: e.reason.clone() };
                 self.closures.insert(e.closure.clone(), closure);
             }
-            ScheduleEvent::TimeReopened(e) => {
-                self.closures.remove(&e.closure);
+            ScheduleEffect::Reopened(closure) => {
+                self.closures.remove(closure);
             }
         }
-    }
-
-    fn set_status(&mut self, id: &ReservationId, status: Status) {
-        self.change(id, |booking| booking.status = status);
-    }
-
-    fn set_placement(&mut self, id: &ReservationId, placement: SlotAssignment) {
-        self.change(id, |booking| booking.placement = placement);
     }
 
     fn change(&mut self, id: &ReservationId, change: impl FnOnce(&mut Booking)) {

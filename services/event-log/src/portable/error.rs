@@ -18,9 +18,7 @@ pub enum ExportError {
     #[error(
         "the event at position {position} is not one-line JSON as Daybook writes it, so it cannot be exported"
     )]
-    NotOneLine {
-        position: Position,
-    },
+    NotOneLine { position: Position },
 }
 
 /// Why a file is refused. Nothing was appended.

@@ -61,7 +61,10 @@ pub(super) enum Change {
     /// The same ids, other words.
     OtherWords(Words),
     /// Only some of its events, which stay at their places.
-    Part { skipped: usize, taken: usize },
+    Part {
+        skipped: usize,
+        taken: usize,
+    },
     /// Without its first event, the others at its place.
     Shifted,
     /// With another event after its own.

@@ -67,7 +67,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let analysis = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
         source
-            .read("reading", async |source, tell| import.analyze(commands, source, samples, tell).await)
+            .read("reading", async |source, report_progress| {
+                import.analyze(commands, source, samples, report_progress).await
+            })
             .await
     })
     .await?;

@@ -94,7 +94,11 @@ async fn preview(
 ) -> anyhow::Result<Exit> {
     let import = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
-        source.read("counting", async |source, tell| import_run.rehearse(commands, source, tell).await).await
+        source
+            .read("counting", async |source, report_progress| {
+                import_run.rehearse(commands, source, report_progress).await
+            })
+            .await
     })
     .await?;
     let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
@@ -109,8 +113,11 @@ async fn import(backend: &Backend, source: Source, import_run: &ImportRun) -> an
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;
     let commands = &backend.commands;
-    let import =
-        source.read("importing", async |source, tell| import_run.run(commands, source, tell).await).await?;
+    let import = source
+        .read("importing", async |source, report_progress| {
+            import_run.run(commands, source, report_progress).await
+        })
+        .await?;
     let position = match import.position {
         Some(position) => position,
         None => backend.log.head().await?,

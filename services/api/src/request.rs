@@ -13,6 +13,7 @@ pub(crate) mod middleware;
 pub(crate) mod query;
 pub(crate) mod read_recorder;
 pub(crate) mod request_id;
+pub(crate) mod resource;
 pub(crate) mod text;
 
 use std::future::{Ready, ready};

@@ -1,10 +1,11 @@
 //! Maps each endpoint and method to its handler.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, Scope};
+use actix_web::{HttpResponse, Scope};
 
 use crate::problem::{Code, Problem};
 use crate::request::endpoint::Endpoint;
+use crate::request::resource::{at, under};
 use crate::{admin, health, public, staff};
 
 /// Registers all routes.
@@ -86,22 +87,8 @@ fn admin_routes(service: &mut ServiceConfig) {
         );
 }
 
-/// A resource that refuses other methods with 405 and knows its endpoint, for metrics and logs.
-pub(crate) fn at(endpoint: Endpoint) -> Resource {
-    under(endpoint.template(), endpoint)
-}
-
-/// Like `at`, with a path relative to a scope.
-fn under(path: &str, endpoint: Endpoint) -> Resource {
-    web::resource(path).app_data(endpoint).default_service(web::to(method_not_allowed))
-}
-
 async fn unknown_route() -> Result<HttpResponse, Problem> {
     Err(Problem::new(Code::RouteNotFound))
-}
-
-async fn method_not_allowed() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(Code::MethodNotAllowed))
 }
 
 #[cfg(test)]

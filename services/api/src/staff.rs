@@ -2,6 +2,7 @@
 //!
 //! Every handler takes a [`token::Staff`], which exists only for a request with a valid token.
 
+mod authentication;
 mod close_time;
 mod closure;
 mod find_reservation;

@@ -7,13 +7,15 @@
 pub mod command;
 mod decide;
 pub mod event;
+mod limits;
 pub mod rejection;
 pub mod slot_assignment;
 pub mod state;
 
 pub use command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
-pub use decide::{DecisionContext, MAX_DAY_ENTRIES, MAX_DAYS_AHEAD, decide};
+pub use decide::{DecisionContext, decide};
 pub use event::ScheduleEvent;
+pub use limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
 pub use rejection::Rejection;
 pub use slot_assignment::SlotAssignment;
 pub use state::{Booking, Closure, DaySchedule};

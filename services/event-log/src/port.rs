@@ -6,6 +6,8 @@
 mod connection;
 mod error;
 mod event;
+mod expected;
+mod filter;
 mod key;
 mod pages;
 mod position;
@@ -17,11 +19,13 @@ use futures_util::{StreamExt, TryStreamExt};
 
 pub use connection::Connection;
 pub use error::{AppendError, InvalidAppend, ReadError, Source};
-pub use event::{AppendCheck, Appended, EventId, EventType, Expected, NewEvent, RecordedEvent, check_append};
+pub use event::{Appended, EventId, EventType, NewEvent, RecordedEvent, check_append};
+pub use expected::{AppendCheck, Expected};
+pub use filter::Filter;
 pub use key::NewKey;
 pub use pages::{PageBounds, PageRange};
 pub use position::{InvalidPosition, InvalidRevision, Position, Revision};
-pub use stream::{Category, Filter, InvalidStreamName, StreamName};
+pub use stream::{Category, InvalidStreamName, StreamName};
 
 /// Recorded events in order.
 pub type RecordedStream = BoxStream<'static, Result<RecordedEvent, ReadError>>;

@@ -4,13 +4,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Ready, ready};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
 use chrono::{DateTime, Utc};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutedSubject;
@@ -20,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use super::role::{Role, StaffName};
 use crate::problem::{Code, Problem};
 use crate::settings::JwtSecret;
-use crate::state::State;
 
 /// Allowed clock difference to the issuer of a token.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -69,23 +64,6 @@ impl Staff {
     }
 }
 
-impl FromRequest for Staff {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(request).ok_or_else(|| Problem::new(Code::Unauthenticated)))
-    }
-}
-
-fn identify(request: &HttpRequest) -> Option<Staff> {
-    let state = request.app_data::<web::Data<State>>()?;
-    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_once(' ')?;
-    let token = scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())?;
-    state.tokens.verify(token, state.clock.now())
-}
-
 /// Verifies and caches tokens.
 pub(crate) struct Tokens {
     key: DecodingKey,
@@ -104,7 +82,7 @@ impl Tokens {
     }
 
     /// The owner of a token; none if it is not valid.
-    fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Staff> {
+    pub(super) fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Staff> {
         if token.len() > MAX_TOKEN_LENGTH {
             return None;
         }

@@ -11,6 +11,7 @@ use super::event::{
     ReservationRescheduled, ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed,
     TimeReopened,
 };
+use super::limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, DaySchedule};
@@ -20,12 +21,6 @@ use crate::id::{ClosureId, ReservationId};
 use crate::rules::{self, Candidate, Day};
 use crate::time::ClockTime;
 use crate::vocabulary::{ReadModel, RuleSet, Status};
-
-/// How many days ahead a booking can be made.
-pub const MAX_DAYS_AHEAD: u64 = 366;
-
-/// Maximum number of bookings and closures on one day.
-pub const MAX_DAY_ENTRIES: usize = 10_000;
 
 /// The state outside the day schedule that a decision depends on.
 #[derive(Debug, Clone, Copy)]

@@ -16,7 +16,7 @@ pub enum Rejection {
     #[error("the date has passed")]
     DatePassed,
     /// The date is too far in the future.
-    #[error("bookings are possible up to {} days ahead", super::decide::MAX_DAYS_AHEAD)]
+    #[error("bookings are possible up to {} days ahead", super::limits::MAX_DAYS_AHEAD)]
     DateTooFarAhead,
     /// The time is in the past.
     #[error("the time has passed")]
@@ -74,7 +74,7 @@ pub enum Rejection {
         requested: Minutes,
     },
     /// The day has the maximum number of entries.
-    #[error("the day has {} bookings and closures, which is the maximum", super::decide::MAX_DAY_ENTRIES)]
+    #[error("the day has {} bookings and closures, which is the maximum", super::limits::MAX_DAY_ENTRIES)]
     ScheduleFull,
     /// The idempotency key belongs to a different request.
     #[error("the idempotency key was used for another booking")]

@@ -1,6 +1,6 @@
 //! Errors between Daybook and its log. No variant holds or shows the content of an event.
 
-use super::event::Expected;
+use super::expected::Expected;
 use super::position::{Position, Revision};
 
 /// An adapter's own error.

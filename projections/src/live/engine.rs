@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_event_log::{EventLog, Filter, Position};
+use daybook_event_log::{Backoff, EventLog, Filter, Position};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
@@ -62,7 +62,7 @@ impl Engine {
     /// Runs until it is told to stop. Failures are logged and retried from the checkpoint without end: a view that
     /// cannot be updated falls behind, which readiness and metrics show.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::between(PAUSES.0, PAUSES.1);
         while !*stop.borrow() {
             let since = Instant::now();
             let Err(error) = tokio::select! {
@@ -71,14 +71,13 @@ impl Engine {
             };
             self.become_known(Role::Standby);
             if since.elapsed() > PAUSES.1 {
-                pause = PAUSES.0;
+                backoff.reset();
             }
             log_failure(&error);
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(backoff.next_wait()) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
             }
-            pause = (pause * 2).min(PAUSES.1);
         }
     }
 

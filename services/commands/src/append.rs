@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use daybook_event_log::{AppendError, Appended, EventLog, Expected, NewEvent, NewKey, StreamName};
+use daybook_event_log::{AppendError, Appended, Backoff, EventLog, Expected, NewEvent, NewKey, StreamName};
 
 /// Maximum number of attempts.
 const MAX_ATTEMPTS: u32 = 6;
 
-/// Delay before the second attempt; it doubles for each further one. Together the delays cover a quick restart of the
-/// database.
-const FIRST_DELAY: Duration = Duration::from_millis(50);
+/// The first and the longest delay between attempts. Together the delays cover a quick restart of the database.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(75), Duration::from_millis(1200));
 
 /// Appends events together with the new keys that they are sealed with. Repeats the append if its result is unknown.
 ///
@@ -22,10 +21,10 @@ pub(crate) async fn append(
     events: Vec<NewEvent>,
     keys: Vec<NewKey>,
 ) -> Result<Appended, AppendError> {
-    let mut unknown = None;
+    let (mut unknown, mut backoff) = (None, Backoff::between(DELAYS.0, DELAYS.1));
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
-            tokio::time::sleep(FIRST_DELAY * 2u32.pow(attempt - 1)).await;
+            tokio::time::sleep(backoff.next_wait()).await;
         }
         match log.append_with_keys(stream, expected, events.clone(), keys.clone()).await {
             Err(AppendError::Unknown(source)) => unknown = Some(source),

@@ -11,7 +11,7 @@ use daybook_domain::hours::Hours;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::Routing;
 use daybook_domain::{Event, KeyId};
-use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, decode};
+use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, RecordedEvent, decode};
 use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
@@ -22,11 +22,8 @@ use crate::singleton_stream::{CachedAggregate, ErasureLog};
 /// The categories of the followed streams.
 const FOLLOWED: [Category; 4] = [Category::Catalog, Category::Hours, Category::Routing, Category::Privacy];
 
-/// Delay before the first retry after an error. Changes of other processes are delayed by as much.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-
-/// Maximum delay. The delay doubles until an event arrives.
-const MAX_DELAY: Duration = Duration::from_secs(2);
+/// The first and the longest delay before a retry. Changes of other processes are delayed by as much.
+const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 /// Maximum number of keys destroyed in one call.
 const MAX_KEYS_PER_CALL: usize = 1000;
@@ -79,15 +76,17 @@ impl FollowedStreams {
 
     /// Follows until the task is aborted, and reconnects after errors.
     async fn follow(self, log: Arc<dyn EventLog>, vault: Vault, mut after: Position) {
-        let mut delay = FIRST_DELAY;
+        let mut backoff = Backoff::between(DELAYS.0, DELAYS.1);
         loop {
             let before = after;
             if let Err(error) = self.follow_once(&*log, &vault, &mut after).await {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%after, %error, cause, "lost the connection to the singleton streams; reconnecting");
             }
-            delay = if after > before { FIRST_DELAY } else { (delay * 2).min(MAX_DELAY) };
-            tokio::time::sleep(delay).await;
+            if after > before {
+                backoff.reset();
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 

@@ -5,6 +5,7 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use daybook_event_log::Backoff;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::{Config, NoTls};
 
@@ -30,10 +31,10 @@ impl Drop for Supervisor {
 }
 
 async fn supervise(server: SharedPrivate, config: Config) {
-    let mut pause = PAUSES.0;
+    let mut backoff = Backoff::between(PAUSES.0, PAUSES.1);
     loop {
         if wait_for_disconnect(&config).await {
-            pause = PAUSES.0;
+            backoff.reset();
         }
         if let Err(error) = revive(&server).await {
             tracing::error!(
@@ -41,8 +42,7 @@ async fn supervise(server: SharedPrivate, config: Config) {
                 "the private PostgreSQL could not be restarted; trying again"
             );
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSES.1);
+        tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 

@@ -85,7 +85,7 @@ codes! {
     ViewRetired = "VIEW_RETIRED", "View retired";
     StageOutOfOrder = "STAGE_OUT_OF_ORDER", "Stage out of order";
     GatesNotMet = "GATES_SHUT", "Gates not met";
-RetirementRefused = "RETIREMENT_REFUSED", "Retirement refused";
+    RetirementRefused = "RETIREMENT_REFUSED", "Retirement refused";
 // Failures inside Daybook.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";

@@ -22,7 +22,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "The migration is at stage {at}, so {wanted} cannot be entered next. See the plan.";
 const GATES_NOT_MET: &str = "Gates of stage {stage} are not met: {gates}. Try again when they are met, or send an override with a reason.";
-const RETIREMENT_REFUSED: &str = "The legacy view cannot be retired or restored: {obstacle}";
+const RETIREMENT_REFUSED: &str = "The legacy view cannot be retired or restored: {obstacle}.";
 const DAILY_LIMIT_EXCEEDED: &str =
     "Only {remaining} minutes are left for this service on this day. Please choose another day.";
 const TIME_SLOT_TOO_SHORT: &str =

@@ -20,7 +20,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "현재 {at} 단계에서 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
 const GATES_NOT_MET: &str = "{stage} 단계의 진입 조건이 충족되지 않았습니다: {gates}. 조건 충족 후 다시 시도하거나 예외 사유(override)를 입력해 주세요.";
-const RETIREMENT_REFUSED: &str = "기존 조회 모델을 폐기하거나 복원할 수 없습니다: {obstacle}";
+const RETIREMENT_REFUSED: &str = "기존 조회 모델을 폐기하거나 복원할 수 없습니다: {obstacle}.";
 const INVALID_TRANSITION: &str =
     "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요.";
 const DAILY_LIMIT_EXCEEDED: &str =

@@ -26,7 +26,6 @@ mod row;
 mod row_contents;
 mod rules;
 mod run;
-mod update;
 
 use std::io;
 
@@ -64,7 +63,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 /// The reason why an import stopped. Rows appended before stay, and the next run continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("the export could not be read")]
+    #[error("the file could not be read")]
     Read(#[source] io::Error),
     #[error("the first line of the file is not a readable CSV header")]
     HeaderUnreadable,
@@ -81,7 +80,7 @@ pub enum ImportError {
         /// Including those in the log.
         limit: usize,
     },
-    #[error("the import stopped; rows appended before stay, and another run continues from there")]
+    #[error("the import stopped; run it again to continue")]
     Command(#[source] CommandError),
     #[error("the task that reads the export failed")]
     ReaderEnded(#[source] tokio::task::JoinError),

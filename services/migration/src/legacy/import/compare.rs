@@ -27,40 +27,40 @@ pub(super) enum Verdict {
 pub(super) fn compare(
     row: &RowContents,
     parsed_slot: SlotAssignment,
-    here: &ImportedState,
+    state: &ImportedState,
     old_wins: bool,
 ) -> Verdict {
-    let differing = row.differing(&here.contents);
-    let slot = wanted_slot(&differing, parsed_slot, here);
-    if differing.is_empty() && slot == here.slot {
+    let differing = row.differing(&state.contents);
+    let slot = wanted_slot(&differing, parsed_slot, state);
+    if differing.is_empty() && slot == state.slot {
         return Verdict::Unchanged;
     }
-    if row.updated_at < here.contents.updated_at && !old_wins {
+    if row.updated_at < state.contents.updated_at && !old_wins {
         return Verdict::Older;
     }
     let fields: Vec<&str> =
         differing.iter().copied().filter(|column| !BOOKKEEPING.contains(column)).collect();
-    if here.is_changed_here && (fields.is_empty() || is_same_change(row, slot, here)) {
+    if state.is_changed_here && (fields.is_empty() || is_same_change(row, slot, state)) {
         return Verdict::Agrees;
     }
-    let loses_slot = here.is_placed_here && slot != here.slot;
-    if (here.is_changed_here || loses_slot) && !old_wins {
+    let loses_slot = state.is_placed_here && slot != state.slot;
+    if (state.is_changed_here || loses_slot) && !old_wins {
         return Verdict::Conflict(fields);
     }
     Verdict::Changed(slot)
 }
 
 /// An unchanged requested time keeps its slot, unless it can be parsed now and could not be before.
-fn wanted_slot(differing: &[&str], parsed_slot: SlotAssignment, here: &ImportedState) -> SlotAssignment {
-    let is_newly_parsed = matches!(here.slot, SlotAssignment::Review(_))
+fn wanted_slot(differing: &[&str], parsed_slot: SlotAssignment, state: &ImportedState) -> SlotAssignment {
+    let is_newly_parsed = matches!(state.slot, SlotAssignment::Review(_))
         && !matches!(parsed_slot, SlotAssignment::Review(_))
-        && here.contents.personal.is_some();
-    if differing.contains(&"preferredTime") || is_newly_parsed { parsed_slot } else { here.slot }
+        && state.contents.personal.is_some();
+    if differing.contains(&"preferredTime") || is_newly_parsed { parsed_slot } else { state.slot }
 }
 
 /// Whether the row equals the reservation in Daybook, apart from bookkeeping columns.
-fn is_same_change(row: &RowContents, slot: SlotAssignment, here: &ImportedState) -> bool {
-    let now = here.contents.with(here.status, here.admin_note.as_deref());
+fn is_same_change(row: &RowContents, slot: SlotAssignment, state: &ImportedState) -> bool {
+    let now = state.contents.with(state.status, state.admin_note.as_deref());
     let matters = |column: &&str| !BOOKKEEPING.contains(column) && *column != "preferredTime";
-    slot == here.slot && !row.differing(&now).iter().any(matters)
+    slot == state.slot && !row.differing(&now).iter().any(matters)
 }

@@ -1,8 +1,8 @@
 //! Reads a CSV file record by record and recovers after a broken one. Never drops a line without reporting it.
 //!
-//! The `csv` crate cannot do two things that an import needs. An unclosed quotation mark there consumes everything up to the
-//! next one; here it costs only its own line. And PostgreSQL writes NULL as nothing but an empty text as `""`, which the crate
-//! does not tell apart.
+//! The `csv` crate cannot do two things that an import needs. After an unclosed quotation mark it consumes everything up to
+//! the next one, while this reader loses only that line. And it does not tell PostgreSQL's NULL (an empty field) from an empty
+//! text (`""`).
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -122,11 +122,10 @@ impl<R: Read> Records<R> {
             is_too_long = true;
             bytes.clear();
         }
-        if bytes.is_empty() && !is_too_long {
-            return Ok(None);
-        }
         if is_too_long {
             bytes.clear();
+        } else if bytes.is_empty() {
+            return Ok(None);
         }
         if self.lines == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());

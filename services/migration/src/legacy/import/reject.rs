@@ -67,7 +67,7 @@ pub enum Reason {
     DuplicateId,
     /// The row was moved to another day in the old system after it had been imported.
     #[error(
-        "it was imported before for another day; cancel it here and book it for the new day, or move it back there"
+        "it was imported for another day before; cancel it in Daybook and book the new day, or move it back in the old system"
     )]
     OnAnotherDay,
     /// The export is old, or the row was changed back in the old system.

@@ -1,6 +1,8 @@
 //! A run of the import, which appends chunk by chunk, or a rehearsal, which appends nothing. `update` handles rows that changed
 //! since their last import.
 
+mod update;
+
 use chrono::TimeDelta;
 use daybook_commands::{Commands, InterpretedTime};
 use daybook_domain::schedule::SlotAssignment;
@@ -42,22 +44,22 @@ pub(super) async fn run(
 
 /// A run in progress.
 pub(super) struct Run<'a> {
-    pub(super) options: &'a ImportRun,
+    options: &'a ImportRun,
     reference_data: ReferenceData,
     index: ImportIndex,
-    pub(super) target: Target<'a>,
+    target: Target<'a>,
     report: ImportReport,
 }
 
 /// Where a run puts its rows.
-pub(super) enum Target<'a> {
+enum Target<'a> {
     Log(Recorder<'a>),
     /// For a rehearsal.
     Nowhere(Capacity<'a>),
 }
 
 impl<'a> Target<'a> {
-    pub(super) const fn commands(&self) -> Option<&'a Commands> {
+    const fn commands(&self) -> Option<&'a Commands> {
         match self {
             Self::Log(recorder) => Some(recorder.commands),
             Self::Nowhere(capacity) => capacity.commands,
@@ -185,7 +187,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    pub(super) fn count(&mut self, row: &RowSummary, outcome: Outcome) {
+    fn count(&mut self, row: &RowSummary, outcome: Outcome) {
         let report = &mut self.report;
         let outcome = match outcome {
             Outcome::Imported(position) => {

@@ -11,15 +11,15 @@ use daybook_domain::schedule::{Rejection, ScheduleCommand, SlotAssignment};
 use daybook_vault::Encryptor;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::ImportError;
-use super::compare::{Verdict, compare};
-use super::imported_state::{self, ImportedState};
-use super::prepared_row::{Outcome, PreparedRow};
-use super::recorder::{MAX_CONCURRENT_ROWS, Recorder};
-use super::reject::Reason;
-use super::report::Conflict;
-use super::row_contents::RowContents;
-use super::run::{Run, Target};
+use super::{Run, Target};
+use crate::legacy::import::ImportError;
+use crate::legacy::import::compare::{Verdict, compare};
+use crate::legacy::import::imported_state::{self, ImportedState};
+use crate::legacy::import::prepared_row::{Outcome, PreparedRow};
+use crate::legacy::import::recorder::{MAX_CONCURRENT_ROWS, Recorder};
+use crate::legacy::import::reject::Reason;
+use crate::legacy::import::report::Conflict;
+use crate::legacy::import::row_contents::RowContents;
 
 /// Comparisons of one row, which is compared again if the reservation changes meanwhile.
 const MAX_COMPARISONS: u32 = 8;
@@ -30,7 +30,7 @@ const MAX_CONCURRENT_DAYS: usize = 8;
 /// A row to import again.
 struct Reimport<'r> {
     prepared: &'r PreparedRow,
-    here: ImportedState,
+    state: ImportedState,
     slot: SlotAssignment,
 }
 
@@ -45,11 +45,11 @@ impl Run<'_> {
             let mut states = self.states(&remaining).await?;
             let mut reimports = Vec::new();
             for prepared in remaining {
-                let Some(here) = states.remove(&prepared.row.id) else {
+                let Some(state) = states.remove(&prepared.row.id) else {
                     // The index read it from the log, which never loses an event.
                     return Err(Rejection::ReservationNotFound(prepared.row.id.clone()).into());
                 };
-                reimports.extend(self.compare(prepared, here));
+                reimports.extend(self.compare(prepared, state));
             }
             remaining = self.reimport(reimports).await?;
         }
@@ -70,11 +70,11 @@ impl Run<'_> {
     }
 
     /// Returns the row if it has to be imported again, and counts it otherwise.
-    fn compare<'r>(&mut self, prepared: &'r PreparedRow, here: ImportedState) -> Option<Reimport<'r>> {
+    fn compare<'r>(&mut self, prepared: &'r PreparedRow, state: ImportedState) -> Option<Reimport<'r>> {
         let row = &prepared.row;
-        let outcome = match compare(&RowContents::from_row(row), prepared.slot, &here, self.options.old_wins)
+        let outcome = match compare(&RowContents::from_row(row), prepared.slot, &state, self.options.old_wins)
         {
-            Verdict::Changed(slot) => return Some(Reimport { prepared, here, slot }),
+            Verdict::Changed(slot) => return Some(Reimport { prepared, state, slot }),
             Verdict::Unchanged => Outcome::AlreadyThere,
             Verdict::Agrees => Outcome::Agreeing,
             Verdict::Older => Outcome::Rejected(row.rejected("updatedAt", Reason::OlderThanTaken)),
@@ -82,7 +82,7 @@ impl Run<'_> {
                 Outcome::Conflict(Conflict { reservation: row.id.clone(), date: row.preferred_date, fields })
             }
         };
-        self.count(&prepared.summary(here.slot), outcome);
+        self.count(&prepared.summary(state.slot), outcome);
         None
     }
 
@@ -108,7 +108,7 @@ impl Run<'_> {
 
 impl Recorder<'_> {
     async fn reimport(&mut self, reimports: &[Reimport<'_>]) -> Result<Vec<Option<Outcome>>, ImportError> {
-        let with_details = reimports.iter().filter(|reimport| reimport.here.contents.personal.is_some());
+        let with_details = reimports.iter().filter(|reimport| reimport.state.contents.personal.is_some());
         let encryptor = self.encryptor(with_details.map(|reimport| reimport.prepared)).await?;
         let appends = reimports.iter().map(|reimport| self.reimport_one(reimport, &encryptor));
         stream::iter(appends).buffered(MAX_CONCURRENT_ROWS).try_collect().await
@@ -122,7 +122,7 @@ impl Recorder<'_> {
     ) -> Result<Option<Outcome>, ImportError> {
         let row = self.seal_again(reimport, encryptor)?;
         let date = row.date;
-        let command = ScheduleCommand::Reimport { row, expected_version: reimport.here.version };
+        let command = ScheduleCommand::Reimport { row, expected_version: reimport.state.version };
         match self.commands.execute_one(date, command, self.origin.clone()).await {
             Ok(recorded) => Ok(Some(Outcome::Updated(Some(recorded.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
@@ -135,15 +135,15 @@ impl Recorder<'_> {
         reimport: &Reimport<'_>,
         encryptor: &Encryptor,
     ) -> Result<ReservationImported, ImportError> {
-        let Reimport { prepared, here, slot } = reimport;
-        let before = &here.event;
-        let is_erased = here.contents.personal.is_none();
+        let Reimport { prepared, state, slot } = reimport;
+        let before = &state.event;
+        let is_erased = state.contents.personal.is_none();
         let erased = is_erased.then(|| (before.subject, before.details.clone()));
         let row = self.seal(prepared, encryptor, erased)?;
         // A forgotten patient's text does not come back.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
-        let differing = RowContents::from_row(&prepared.row).differing(&here.contents);
-        let is_placed_here = Some(here.is_placed_here && !differing.contains(&"preferredTime"));
+        let differing = RowContents::from_row(&prepared.row).differing(&state.contents);
+        let is_placed_here = Some(state.is_placed_here && !differing.contains(&"preferredTime"));
         Ok(ReservationImported { placement: *slot, is_placed_here, wish, ..row })
     }
 }

@@ -1,7 +1,7 @@
-//! The old system's data: the import of its reservations, the analysis of an export, and the review of requested times that
-//! could not be read.
+//! The data of the old system: the import of its reservations, the analysis of an export, and the review of requested times
+//! that could not be parsed.
 //!
-//! It appends through the write side only, and reads no view.
+//! Appends only through the write side, and never reads a view.
 
 pub mod import;
 pub mod review;

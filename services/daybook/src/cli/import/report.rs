@@ -205,7 +205,7 @@ mod tests {
             ..ImportReport::default()
         };
         let text = describe(&Report { import, is_clean: None, views: vec![] });
-        let lines = ["line 7    phone   the text is no phone number", "and 1 more row", "AMBIGUOUS_HOUR"];
+        let lines = ["line 7    phone   the text is not a phone number", "and 1 more row", "AMBIGUOUS_HOUR"];
         for line in lines {
             assert!(text.contains(line), "{line}: {text}");
         }

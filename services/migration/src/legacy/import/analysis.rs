@@ -1,8 +1,8 @@
-//! What is in a source, before anything is imported: formats of times, what each becomes and by which rule, services,
-//! statuses, and what is odd.
+//! The analysis of a source before an import: formats of requested times and their interpretations, services, statuses and
+//! anomalies.
 //!
-//! A text that the built-in grammar does not understand may hold a patient's name. It is shown only where that was asked
-//! for; otherwise its shape stands for it, in which every unknown letter is masked.
+//! A text that the built-in grammar cannot parse may contain a patient's name. It is never shown unless asked for; otherwise
+//! its shape is, in which every unknown letter is masked.
 
 mod anomalies;
 mod formats;
@@ -28,40 +28,37 @@ use anomalies::Anomalies;
 use formats::Formats;
 use own_rules::OwnRules;
 
-/// Whether texts are shown that the built-in grammar does not understand.
+/// Which texts an analysis shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Samples {
-    /// Only texts that name a time and nothing else.
+    /// Texts that the built-in grammar can parse, which contain only a time.
     Times,
-    /// All: who asked for it knows that they may name patients.
+    /// All texts. Some may contain patients' names.
     All,
 }
 
-/// What is in a source.
+/// The analysis of a source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Analysis {
-    /// Rows whose fields could be read, also those that a run would reject. Formats, services and statuses count these.
+    /// Rows with readable fields, including those that a run would reject. Formats, services and statuses count these.
     pub rows: u64,
     /// Formats of `preferredTime`, most frequent first; at most [`MAX_FORMATS`].
     pub formats: Vec<FormatReport>,
-    /// Rows of formats beyond that number.
     pub rows_of_other_formats: u64,
-    /// Rows by service; one that the old system does not know is among the anomalies.
+    /// Rows by known service. Unknown ones are anomalies.
     pub services: BTreeMap<LegacyService, u64>,
-    /// Rows by status.
     pub statuses: BTreeMap<Status, u64>,
-    /// What is odd.
     pub anomalies: Vec<Anomaly>,
-    /// What each of the clinic's own rules does, in their order.
+    /// The effect of each of the clinic's own rules, in their order.
     pub rules: Vec<RuleReport>,
-    /// What an import would do, as the import itself reports it.
+    /// The report that an import would have.
     pub run: ImportReport,
 }
 
-/// Counts rows as they pass.
+/// Counts the rows of a source.
 pub(super) struct Tally<'a> {
     rules: &'a Rules,
-    basis: ReferenceData,
+    reference_data: ReferenceData,
     rows: u64,
     formats: Formats,
     services: BTreeMap<LegacyService, u64>,
@@ -71,10 +68,10 @@ pub(super) struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(rules: &'a Rules, basis: ReferenceData, samples: Samples) -> Self {
+    pub(super) fn new(rules: &'a Rules, reference_data: ReferenceData, samples: Samples) -> Self {
         Self {
             rules,
-            basis,
+            reference_data,
             rows: 0,
             formats: Formats::new(samples),
             services: BTreeMap::new(),
@@ -84,26 +81,26 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Takes in a row as it came.
-    pub(super) fn look(&mut self, row: &RawRow) {
+    pub(super) fn add(&mut self, row: &RawRow) {
         self.rows += 1;
         count(&mut self.services, row.text("service"));
         count(&mut self.statuses, row.text("status"));
         let typed = row.text("preferredTime");
         let text = typed.unwrap_or_default();
         let reading = self.rules.read(text);
-        let by = ReadBy::of(text, &reading, self.rules);
-        self.formats.look(text, by, &reading, row.preferred_date());
-        self.own_rules.look(&reading);
-        self.anomalies.look_at_text(typed, &row.place);
+        let by = ReadBy::new(text, &reading, self.rules);
+        self.formats.add(text, by, &reading, row.preferred_date());
+        self.own_rules.add(&reading);
+        self.anomalies.check_text(typed, &row.place);
         if let Some(date) = row.preferred_date() {
-            let placement = SlotAssignment::from_parsed(reading.understood, &self.basis.hours, date);
-            self.anomalies.look_at_calendar(&self.basis.hours, date, &placement, &row.place);
+            let hours = &self.reference_data.hours;
+            let slot = SlotAssignment::from_parsed(reading.parsed, hours, date);
+            self.anomalies.check_hours(hours, date, &slot, &row.place);
         }
     }
 
     pub(super) fn into_analysis(mut self, run: ImportReport) -> Analysis {
-        run.rejects.iter().for_each(|reject| self.anomalies.look_at_reject(reject));
+        run.rejects.iter().for_each(|reject| self.anomalies.add_reject(reject));
         let (formats, rows_of_other_formats) = self.formats.into_reports(self.rows);
         Analysis {
             rows: self.rows,
@@ -119,7 +116,7 @@ impl<'a> Tally<'a> {
 }
 
 fn count<T: std::str::FromStr + Ord>(counts: &mut BTreeMap<T, u64>, word: Option<&str>) {
-    if let Some(known) = word.and_then(|word| word.parse().ok()) {
-        *counts.entry(known).or_default() += 1;
+    if let Some(value) = word.and_then(|word| word.parse().ok()) {
+        *counts.entry(value).or_default() += 1;
     }
 }

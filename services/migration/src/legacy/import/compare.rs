@@ -1,67 +1,66 @@
-//! What is to be done about a row that was taken over before: nothing, take it over again, or leave it to a person.
+//! Decides about a row that was imported before: do nothing, import it again, or leave it to staff.
 //!
-//! Three things are held against each other: what the row says now, what it said when it was last taken over, and how the
-//! reservation stands here. What was decided here is never overruled in silence.
+//! It compares the row now, the row at its last import, and the reservation in Daybook. It never overrules a decision made in
+//! Daybook unless the old system is told to win.
 
 use daybook_domain::schedule::SlotAssignment;
 
 use super::imported_state::ImportedState;
 use super::row_contents::{BOOKKEEPING, RowContents};
 
-/// What is to be done about a row.
+/// The decision about a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Nothing: it says what it said.
-    Same,
-    /// Nothing: what changed there is so here already, or is nothing but a note of when something was changed.
+    Unchanged,
+    /// Daybook has the same change, or only bookkeeping columns changed.
     Agrees,
-    /// Take it over again, placed so.
+    /// Import it again with this slot.
     Changed(SlotAssignment),
-    /// Nothing: it is an earlier state than the one that was taken over.
+    /// The row is older than the last import.
     Older,
-    /// Somebody changed it here, and it changed there to something else, in these columns.
+    /// Daybook has another change. These columns changed in the old system.
     Conflict(Vec<&'static str>),
 }
 
-/// Judges a row that was read as `read`. Where the old system is to win, it does so whatever happened here and
-/// however old it is.
+/// Compares a row with the reservation in Daybook. `parsed_slot` is the slot of the row's own requested time. With `old_wins`,
+/// neither changes in Daybook nor the age of the row matter.
 pub(super) fn compare(
     row: &RowContents,
-    read: SlotAssignment,
-    here: &ImportedState,
+    parsed_slot: SlotAssignment,
+    state: &ImportedState,
     old_wins: bool,
 ) -> Verdict {
-    let differing = row.differing(&here.said);
-    let placement = wanted_placement(&differing, read, here);
-    if differing.is_empty() && placement == here.placement {
-        return Verdict::Same;
+    let differing = row.differing(&state.contents);
+    let slot = wanted_slot(&differing, parsed_slot, state);
+    if differing.is_empty() && slot == state.slot {
+        return Verdict::Unchanged;
     }
-    if row.updated_at < here.said.updated_at && !old_wins {
+    if row.updated_at < state.contents.updated_at && !old_wins {
         return Verdict::Older;
     }
-    let told: Vec<&str> = differing.iter().copied().filter(|column| !BOOKKEEPING.contains(column)).collect();
-    let wish_lost = here.is_placed_here && placement != here.placement;
-    if here.is_changed_here && (told.is_empty() || says_what_is_so(row, placement, here)) {
+    let fields: Vec<&str> =
+        differing.iter().copied().filter(|column| !BOOKKEEPING.contains(column)).collect();
+    if state.is_changed_here && (fields.is_empty() || is_same_change(row, slot, state)) {
         return Verdict::Agrees;
     }
-    if (here.is_changed_here || wish_lost) && !old_wins {
-        return Verdict::Conflict(told);
+    let loses_slot = state.is_placed_here && slot != state.slot;
+    if (state.is_changed_here || loses_slot) && !old_wins {
+        return Verdict::Conflict(fields);
     }
-    Verdict::Changed(placement)
+    Verdict::Changed(slot)
 }
 
-/// Where the reservation has to stand. A wish that has not changed leaves it where it stands, unless it was not understood
-/// then and is now.
-fn wanted_placement(differing: &[&str], read: SlotAssignment, here: &ImportedState) -> SlotAssignment {
-    let understood_since = matches!(here.placement, SlotAssignment::Review(_))
-        && !matches!(read, SlotAssignment::Review(_))
-        && here.said.person.is_some();
-    if differing.contains(&"preferredTime") || understood_since { read } else { here.placement }
+/// An unchanged requested time keeps its slot, unless it can be parsed now and could not be before.
+fn wanted_slot(differing: &[&str], parsed_slot: SlotAssignment, state: &ImportedState) -> SlotAssignment {
+    let is_newly_parsed = matches!(state.slot, SlotAssignment::Review(_))
+        && !matches!(parsed_slot, SlotAssignment::Review(_))
+        && state.contents.personal.is_some();
+    if differing.contains(&"preferredTime") || is_newly_parsed { parsed_slot } else { state.slot }
 }
 
-/// Whether all that a row says but bookkeeping is how the reservation stands here.
-fn says_what_is_so(row: &RowContents, placement: SlotAssignment, here: &ImportedState) -> bool {
-    let now = here.said.with(here.status, here.note.as_deref());
-    let is_told = |column: &&str| !BOOKKEEPING.contains(column) && *column != "preferredTime";
-    placement == here.placement && !row.differing(&now).iter().any(is_told)
+/// Whether the row equals the reservation in Daybook, apart from bookkeeping columns.
+fn is_same_change(row: &RowContents, slot: SlotAssignment, state: &ImportedState) -> bool {
+    let now = state.contents.with(state.status, state.admin_note.as_deref());
+    let matters = |column: &&str| !BOOKKEEPING.contains(column) && *column != "preferredTime";
+    slot == state.slot && !row.differing(&now).iter().any(matters)
 }

@@ -1,31 +1,31 @@
-//! Reads a CSV export record by record, and finds its way again after a broken one.
+//! Reads a CSV file record by record and recovers after a broken one. Never drops a line without reporting it.
 //!
-//! A parser made for the job rather than the usual crate, for two things that it does not do. A quotation mark that is
-//! never closed swallows everything up to the next one; here it costs its own line, and reading goes on with the line
-//! after it. And PostgreSQL writes a null as nothing and an empty text as `""`; here the two stay apart.
+//! The `csv` crate cannot do two things that an import needs. After an unclosed quotation mark it consumes everything up to
+//! the next one, while this reader loses only that line. And it does not tell PostgreSQL's NULL (an empty field) from an empty
+//! text (`""`).
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
 use tokio::sync::mpsc;
 
-use super::report::{Place, Reason, Reject};
+use super::reject::{Place, Reason, Reject};
 use super::row::{COLUMNS, RawRow};
 use super::{Chunk, ImportError, MAX_ROW_BYTES};
 
-/// Lines that one record may span: notes have line breaks, but not many.
+/// Notes contain line breaks, but only a few.
 const MAX_RECORD_LINES: usize = 64;
 
-/// What some programs put before the first character of a file.
+/// Some programs write it at the start of a file.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A field: none is SQL's null.
+/// `None` is NULL.
 type Field = Option<Vec<u8>>;
 
-/// A line of the file.
+/// A line of the file, with its line break.
 struct Line {
     number: u64,
-    /// With its end of line; empty where it was too long to be kept.
+    /// Empty if the line is too long.
     bytes: Vec<u8>,
     is_too_long: bool,
 }
@@ -35,13 +35,13 @@ impl Line {
         !self.is_too_long && self.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
     }
 
-    /// Whether a quoted field that is open before it is closed after it, and the other way round.
+    /// Whether the line opens a quoted field that it does not close, or closes one that it did not open.
     fn toggles_quotes(&self) -> bool {
         self.bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1
     }
 }
 
-/// A record: the line it starts on, and its fields or what is wrong with it.
+/// A record with its first line.
 struct Record {
     line: u64,
     fields: Result<Vec<Field>, Reason>,
@@ -50,7 +50,7 @@ struct Record {
 /// The records of a file.
 struct Records<R> {
     input: BufReader<R>,
-    /// Lines that were taken for a record that proved broken, and are looked at again.
+    /// Lines of a broken record, to be read again.
     ahead: VecDeque<Line>,
     lines: u64,
     bytes: u64,
@@ -61,43 +61,39 @@ impl<R: Read> Records<R> {
         Self { input: BufReader::new(input), ahead: VecDeque::new(), lines: 0, bytes: 0 }
     }
 
-    /// The next record. `width` is the number of fields it must have, where that is known.
+    /// `width` is the required number of fields, if known.
     fn next(&mut self, width: Option<usize>) -> io::Result<Option<Record>> {
-        let Some(first) = self.next_line_with_text()? else { return Ok(None) };
+        let first = loop {
+            match self.next_line()? {
+                Some(line) if line.is_blank() => {}
+                Some(line) => break line,
+                None => return Ok(None),
+            }
+        };
         let line = first.number;
         if first.is_too_long {
             return Ok(Some(Record { line, fields: Err(Reason::TooLong) }));
         }
-        let mut taken = vec![first];
-        let closed = self.take_until_closed(&mut taken)?;
-        let fields = if closed { read_fields(&taken, width) } else { Err(Reason::UnclosedQuote) };
-        let fields = match fields {
-            // A record that spans lines and makes no sense: a lone quotation mark is likelier. Only its line is lost.
-            Err(_) if taken.len() > 1 => {
-                for later in taken.drain(1..).rev() {
-                    self.ahead.push_front(later);
-                }
-                Err(Reason::UnclosedQuote)
+        let mut lines = vec![first];
+        let mut fields = Err(Reason::UnclosedQuote);
+        if self.read_until_closed(&mut lines)? {
+            fields = read_fields(&lines, width);
+        }
+        if fields.is_err() && lines.len() > 1 {
+            // A stray quotation mark is more likely than a broken record of several lines, so only its line is lost.
+            for later in lines.drain(1..).rev() {
+                self.ahead.push_front(later);
             }
-            fields => fields,
-        };
+            fields = Err(Reason::UnclosedQuote);
+        }
         Ok(Some(Record { line, fields }))
     }
 
-    fn next_line_with_text(&mut self) -> io::Result<Option<Line>> {
-        while let Some(line) = self.next_line()? {
-            if !line.is_blank() {
-                return Ok(Some(line));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes lines until no quoted field is open; says whether it came to that.
-    fn take_until_closed(&mut self, taken: &mut Vec<Line>) -> io::Result<bool> {
-        let mut is_open = taken.iter().filter(|line| line.toggles_quotes()).count() % 2 == 1;
-        let mut bytes = taken.iter().map(|line| line.bytes.len()).sum::<usize>();
-        while is_open && taken.len() < MAX_RECORD_LINES && bytes <= MAX_ROW_BYTES {
+    /// Reads lines until no quoted field is open, and returns whether it got there.
+    fn read_until_closed(&mut self, lines: &mut Vec<Line>) -> io::Result<bool> {
+        let mut is_open = lines.iter().filter(|line| line.toggles_quotes()).count() % 2 == 1;
+        let mut bytes = lines.iter().map(|line| line.bytes.len()).sum::<usize>();
+        while is_open && lines.len() < MAX_RECORD_LINES && bytes <= MAX_ROW_BYTES {
             let Some(line) = self.next_line()? else { break };
             if line.is_too_long {
                 self.ahead.push_front(line);
@@ -105,7 +101,7 @@ impl<R: Read> Records<R> {
             }
             is_open ^= line.toggles_quotes();
             bytes += line.bytes.len();
-            taken.push(line);
+            lines.push(line);
         }
         Ok(!is_open)
     }
@@ -122,15 +118,14 @@ impl<R: Read> Records<R> {
             if read < MAX_ROW_BYTES || bytes.last() == Some(&b'\n') {
                 break;
             }
-            // The rest of the line is read and thrown away, a piece at a time.
+            // Skips the rest of the line piece by piece.
             is_too_long = true;
             bytes.clear();
         }
-        if bytes.is_empty() && !is_too_long {
-            return Ok(None);
-        }
         if is_too_long {
             bytes.clear();
+        } else if bytes.is_empty() {
+            return Ok(None);
         }
         if self.lines == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
             bytes.drain(..BYTE_ORDER_MARK.len());
@@ -151,7 +146,7 @@ fn read_fields(lines: &[Line], width: Option<usize>) -> Result<Vec<Field>, Reaso
     }
 }
 
-/// Cuts a record into its fields; none where a quotation mark stands where none may.
+/// Splits a record into fields; `None` for a misplaced quotation mark.
 fn split(record: &[u8]) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     let mut rest = record;
@@ -178,7 +173,7 @@ fn take_plain(text: &[u8]) -> Option<(Field, &[u8])> {
     Some(((!field.is_empty()).then(|| field.to_vec()), after))
 }
 
-/// Takes a field whose opening quotation mark is gone; `""` in it is one.
+/// Takes a field after its opening quotation mark. `""` stands for one mark.
 fn take_quoted(mut text: &[u8]) -> Option<(Field, &[u8])> {
     let mut field = Vec::new();
     loop {
@@ -196,11 +191,11 @@ fn take_quoted(mut text: &[u8]) -> Option<(Field, &[u8])> {
     }
 }
 
-/// Where in a record each of the columns stands.
+/// The index of each column in a record.
 struct Header<const N: usize> {
     columns: [&'static str; N],
     width: usize,
-    places: [usize; N],
+    indexes: [usize; N],
 }
 
 impl<const N: usize> Header<N> {
@@ -208,22 +203,22 @@ impl<const N: usize> Header<N> {
         let record = records.next(None).map_err(ImportError::Read)?;
         let fields = record.and_then(|record| record.fields.ok()).ok_or(ImportError::HeaderUnreadable)?;
         let names: Vec<Vec<u8>> = fields.into_iter().map(Option::unwrap_or_default).collect();
-        Self::of(columns, &names)
+        Self::from_names(columns, &names)
     }
 
-    fn of(columns: [&'static str; N], names: &[Vec<u8>]) -> Result<Self, ImportError> {
-        let mut places = [0; N];
+    fn from_names(columns: [&'static str; N], names: &[Vec<u8>]) -> Result<Self, ImportError> {
+        let mut indexes = [0; N];
         let mut missing = Vec::new();
-        for (place, column) in places.iter_mut().zip(columns) {
+        for (index, column) in indexes.iter_mut().zip(columns) {
             let mut found = names.iter().enumerate().filter(|(_, name)| *name == column.as_bytes());
             match (found.next(), found.next()) {
-                (Some((first, _)), None) => *place = first,
+                (Some((first, _)), None) => *index = first,
                 (Some(_), Some(_)) => return Err(ImportError::ColumnTwice { column }),
                 (None, _) => missing.push(column),
             }
         }
         if missing.is_empty() {
-            Ok(Self { columns, width: names.len(), places })
+            Ok(Self { columns, width: names.len(), indexes })
         } else {
             Err(ImportError::ColumnsMissing { columns: missing })
         }
@@ -234,8 +229,8 @@ impl<const N: usize> Header<N> {
         let reject = |field, reason| Reject { place: place.clone(), field, reason };
         let mut fields = record.fields.map_err(|reason| reject(None, reason))?;
         let mut texts = [const { None }; N];
-        for ((text, at), column) in texts.iter_mut().zip(self.places).zip(self.columns) {
-            if let Some(bytes) = fields.get_mut(at).and_then(Option::take) {
+        for ((text, index), column) in texts.iter_mut().zip(self.indexes).zip(self.columns) {
+            if let Some(bytes) = fields.get_mut(index).and_then(Option::take) {
                 let read = String::from_utf8(bytes);
                 *text = Some(read.map_err(|_| reject(Some(column), Reason::NotUtf8))?);
             }
@@ -250,25 +245,25 @@ pub(crate) struct Texts<const N: usize> {
     pub(crate) texts: [Option<String>; N],
 }
 
-/// Reads some columns of a whole file, which is small. Blocks.
+/// Reads some columns of a small file. Blocks.
 pub(crate) fn read_all<const N: usize>(
     input: impl Read,
     columns: [&'static str; N],
-    most: usize,
+    max_rows: usize,
 ) -> Result<Vec<Result<Texts<N>, Reject>>, ImportError> {
     let mut records = Records::new(input);
     let header = Header::read(&mut records, columns)?;
     let mut rows = Vec::new();
     while let Some(record) = records.next(Some(header.width)).map_err(ImportError::Read)? {
-        if rows.len() >= most {
-            return Err(ImportError::TooManyRows { limit: most });
+        if rows.len() >= max_rows {
+            return Err(ImportError::TooManyRows { limit: max_rows });
         }
         rows.push(header.row(record));
     }
     Ok(rows)
 }
 
-/// Reads a file to its end, or until nobody wants its rows any more. Blocks.
+/// Sends all rows of a file until the receiver is gone. Blocks.
 pub(super) fn read_chunks(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), ImportError> {
     let mut records = Records::new(input);
     let header = Header::read(&mut records, COLUMNS)?;
@@ -276,7 +271,9 @@ pub(super) fn read_chunks(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Res
         let mut chunk = Chunk::default();
         while !chunk.is_full() {
             match records.next(Some(header.width)).map_err(ImportError::Read)? {
-                Some(record) => chunk.add(header.row(record).map(RawRow::from)),
+                Some(record) => {
+                    chunk.add(header.row(record).map(|Texts { place, texts }| RawRow { place, texts }))
+                }
                 None => break,
             }
         }

@@ -1,4 +1,4 @@
-//! Patients who were forgotten, as far as an import has to know: what the old system still says of them must not come back.
+//! Forgotten patients. The old system still has their details, and an import must not bring these back.
 
 use std::collections::HashMap;
 
@@ -10,26 +10,20 @@ use futures_util::TryStreamExt;
 
 use super::ImportError;
 
-/// Who was forgotten, as far as it was read.
+/// The forgotten patients up to a revision.
 pub(super) struct Forgotten {
-    by_subject: HashMap<SubjectId, Forgetting>,
+    /// The last time that each was forgotten, and one of the keys that were destroyed then.
+    by_subject: HashMap<SubjectId, (DateTime<Utc>, KeyId)>,
     next: Revision,
 }
 
-/// The last time that a patient was forgotten.
-struct Forgetting {
-    at: DateTime<Utc>,
-    /// One of the keys that were destroyed.
-    key: KeyId,
-}
-
 impl Forgotten {
-    /// Nothing read yet.
-    pub(super) fn unread() -> Self {
+    /// Starts empty; [`Self::catch_up`] reads the log.
+    pub(super) fn new() -> Self {
         Self { by_subject: HashMap::new(), next: Revision::FIRST }
     }
 
-    /// Reads who was forgotten since.
+    /// Reads the new events.
     pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), ImportError> {
         let mut events = log.read_stream(&StreamName::privacy(), self.next).await?;
         while let Some(recorded) = events.try_next().await? {
@@ -38,18 +32,17 @@ impl Forgotten {
             if let Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)) = event
                 && let Some(key) = forgotten.keys.last()
             {
-                let forgetting = Forgetting { at: metadata.recorded_at, key: *key };
-                self.by_subject.insert(forgotten.subject, forgetting);
+                self.by_subject.insert(forgotten.subject, (metadata.recorded_at, *key));
             }
         }
         Ok(())
     }
 
-    /// Details that read as erased for ever, for a row that a patient had when they were forgotten. Who books again
-    /// afterwards is not forgotten any more.
-    pub(super) fn erased(&self, subject: SubjectId, made_at: DateTime<Utc>) -> Option<Sealed> {
-        let forgetting = self.by_subject.get(&subject).filter(|forgetting| made_at <= forgetting.at)?;
-        // What is sealed with a key that is destroyed cannot be read, so nothing need be in it.
-        Some(Sealed { key: forgetting.key, ciphertext: "".into() })
+    /// Erased details for a row that existed when its patient was forgotten; `None` for other rows. A booking made later
+    /// keeps its details.
+    pub(super) fn erased(&self, subject: SubjectId, created_at: DateTime<Utc>) -> Option<Sealed> {
+        let (_, key) = self.by_subject.get(&subject).filter(|(at, _)| created_at <= *at)?;
+        // Nothing can open it without the destroyed key, so it can be empty.
+        Some(Sealed { key: *key, ciphertext: "".into() })
     }
 }

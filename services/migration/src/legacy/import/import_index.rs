@@ -1,121 +1,97 @@
-//! Which reservations there are already, on which day, and what was said of each when it was last taken over: the log's at
-//! the start of a run, and which of them the run has met.
+//! The reservations in the log at the start of a run, with the contents of their last import, and the rows that the run has
+//! read so far.
 //!
-//! What was said is kept as a hash alone, so that a clinic's whole history fits into memory and no patient's words do.
+//! Contents are kept as hashes only, so that a clinic's whole history fits into memory and no patient's text is in it.
 
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use daybook_domain::schedule::event::ReservationImported;
+use daybook_commands::Commands;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Status};
 use daybook_event_log::{Category, Filter, Position, decode};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
-use super::imported_state::{details, open};
-use super::report::Reason;
+use super::imported_state::{changed_slot, changed_status, imported, open_details};
+use super::reject::Reason;
 use super::row_contents::{RowContents, RowHash};
-use daybook_commands::Commands;
 
-/// Reservations that a run may know of. They are kept in memory, about 250 bytes each.
-const MAX_KNOWN: usize = 5_000_000;
+/// Each takes about 250 bytes of memory.
+const MAX_RESERVATIONS: usize = 5_000_000;
 
-/// Events that are looked into together, with the keys of all of them fetched at once.
+/// Events whose keys are fetched together.
 const BATCH_EVENTS: usize = 2000;
 
-/// The reservations that are known; none in a clinic that begins.
+/// Reservations of the log and of the run.
 #[derive(Default)]
 pub(super) struct ImportIndex(HashMap<ReservationId, Reservation>);
 
-/// What is known of a reservation: by the log, by the run, or by both.
 #[derive(Default)]
 struct Reservation {
     logged: Option<LoggedReservation>,
-    met: Option<SeenRow>,
+    seen: Option<SeenRow>,
 }
 
 /// A reservation of the log.
 pub(super) struct LoggedReservation {
-    /// Its page.
     pub(super) date: NaiveDate,
-    /// Where it stands.
     pub(super) status: Status,
-    /// What was said when it was last taken over; none where it was booked here.
-    pub(super) taken_over: Option<LastImport>,
+    /// `None` for a booking made in Daybook.
+    pub(super) last_import: Option<LastImport>,
 }
 
-/// What was said of a reservation when it was last taken over.
-#[derive(Clone, Copy)]
+/// The last import of a reservation.
 pub(super) struct LastImport {
     hash: RowHash,
-    /// Whether the patient was forgotten, so that it says less.
+    /// Whether the patient was forgotten, so that the hash excludes the personal columns.
     is_erased: bool,
-    /// Its place in the day now.
-    placement: SlotAssignment,
+    /// The current slot.
+    slot: SlotAssignment,
 }
 
-impl LastImport {
-    fn by(event: &ReservationImported, said: &RowContents) -> Self {
-        Self { hash: said.hash(), is_erased: said.person.is_none(), placement: event.placement }
-    }
-}
-
-/// A row that a run has met.
+/// A row that the run has read.
 #[derive(Clone, Copy)]
 pub(super) struct SeenRow {
-    /// What it says.
-    whole: RowHash,
-    /// The same without what tells who the patient is.
-    without_person: RowHash,
-    /// What came of it.
-    pub(super) fate: RowOutcome,
+    hash: RowHash,
+    hash_without_personal: RowHash,
+    pub(super) outcome: RowOutcome,
 }
 
-/// What came of a row.
+/// The outcome of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowOutcome {
-    /// It said what it had said before, or somebody else took it over meanwhile.
+    /// Equal to the last import, or imported by another run meanwhile.
     Unchanged,
-    /// It was taken over for the first time.
     Imported,
-    /// It was taken over again.
     Updated,
-    /// What changed there is so here already.
+    /// Changed in the same way in Daybook.
     Agreeing,
-    /// It was left to a person.
+    /// Changed in another way in Daybook.
     Conflicting,
-    /// It was left out.
     Rejected,
 }
 
 impl SeenRow {
-    fn saying(said: &RowContents) -> Self {
-        Self { whole: said.hash(), without_person: said.without_person().hash(), fate: RowOutcome::Unchanged }
-    }
-
-    /// Whether it says what was said when the reservation was last taken over.
-    pub(super) fn says_as(&self, before: &LastImport) -> bool {
-        before.hash == if before.is_erased { self.without_person } else { self.whole }
+    /// Whether the row has the contents of the last import.
+    pub(super) fn equals(&self, last_import: &LastImport) -> bool {
+        last_import.hash == if last_import.is_erased { self.hash_without_personal } else { self.hash }
     }
 }
 
-/// What a row is.
+/// A row compared with the index.
 pub(super) enum RowMatch {
-    /// New.
     New,
-    /// As it was when it was last taken over, and placed so now.
-    Same(SlotAssignment),
-    /// Not as it was then.
-    Other,
-    /// Not to be taken.
+    /// Equal to the last import. Contains the current slot.
+    Unchanged(SlotAssignment),
+    Changed,
     Rejected(Reason),
 }
 
 impl ImportIndex {
     /// Reads the log.
     pub(super) async fn read(commands: &Commands) -> Result<Self, ImportError> {
-        let mut known = Self::default();
+        let mut index = Self::default();
         let filter = Filter::categories([Category::Daybook]);
         let mut events = commands.log().read_all(Position::START, &filter).await?;
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
@@ -124,83 +100,87 @@ impl ImportIndex {
                 batch.push(event);
             }
             if batch.len() >= BATCH_EVENTS {
-                known.apply(commands, std::mem::take(&mut batch)).await?;
+                index.apply(commands, std::mem::take(&mut batch)).await?;
             }
         }
-        known.apply(commands, batch).await?;
-        Ok(known)
+        index.apply(commands, batch).await?;
+        Ok(index)
     }
 
     async fn apply(&mut self, commands: &Commands, events: Vec<ScheduleEvent>) -> Result<(), ImportError> {
-        let taken_over = |event: &ScheduleEvent| {
-            if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
-                Some(e.details.key)
-            } else {
-                None
-            }
-        };
-        let keys: Vec<_> = events.iter().filter_map(taken_over).collect();
-        let opener = commands.vault().prefetch(&keys).await?;
+        let keys: Vec<_> = events.iter().filter_map(imported).map(|e| e.details.key).collect();
+        let decryptor = commands.vault().prefetch(&keys).await?;
         for event in events {
-            if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = &event {
-                let opened = open(&opener, &e.details, &e.reservation)?;
-                let taken_over = LastImport::by(e, &RowContents::by_log(e, details(opened)));
-                let logged =
-                    LoggedReservation { date: e.date, status: e.status, taken_over: Some(taken_over) };
+            if let Some(e) = imported(&event) {
+                let contents = RowContents::from_event(e, open_details(&decryptor, e)?);
+                let is_erased = contents.personal.is_none();
+                let last_import = LastImport { hash: contents.hash(), is_erased, slot: e.placement };
+                let (date, status) = (e.date, e.status);
+                let logged = LoggedReservation { date, status, last_import: Some(last_import) };
                 self.insert(e.reservation.clone(), logged)?;
             } else if let ScheduleEvent::ReservationRequested(e) = event {
-                let logged = LoggedReservation { date: e.date, status: Status::Pending, taken_over: None };
+                let logged = LoggedReservation { date: e.date, status: Status::Pending, last_import: None };
                 self.insert(e.reservation, logged)?;
-            } else if let Some(logged) = event.reservation().and_then(|id| self.logged_mut(id)) {
-                logged.change(&event);
+            } else if let Some(logged) = event
+                .reservation()
+                .and_then(|id| self.0.get_mut(id))
+                .and_then(|reservation| reservation.logged.as_mut())
+            {
+                logged.status = changed_status(&event).unwrap_or(logged.status);
+                if let (Some(last_import), Some(slot)) = (&mut logged.last_import, changed_slot(&event)) {
+                    last_import.slot = slot;
+                }
             }
         }
         Ok(())
     }
 
-    fn logged_mut(&mut self, id: &ReservationId) -> Option<&mut LoggedReservation> {
-        self.0.get_mut(id).and_then(|reservation| reservation.logged.as_mut())
-    }
-
     fn insert(&mut self, id: ReservationId, logged: LoggedReservation) -> Result<(), ImportError> {
-        self.0.insert(id, Reservation { logged: Some(logged), met: None });
+        self.0.insert(id, Reservation { logged: Some(logged), seen: None });
         self.check_size()
     }
 
     fn check_size(&self) -> Result<(), ImportError> {
-        if self.0.len() > MAX_KNOWN { Err(ImportError::TooManyRows { limit: MAX_KNOWN }) } else { Ok(()) }
+        if self.0.len() > MAX_RESERVATIONS {
+            return Err(ImportError::TooManyRows { limit: MAX_RESERVATIONS });
+        }
+        Ok(())
     }
 
-    /// Says what a row is, and notes that it came. Whether its wish `is_understood` matters where it was not before.
-    pub(super) fn meet(
+    /// Compares a row with the index and records that the run has read it. `is_parsed` tells whether its requested time could
+    /// be parsed: if it could not be before, the row counts as changed.
+    pub(super) fn classify(
         &mut self,
         id: &ReservationId,
-        said: &RowContents,
-        is_understood: bool,
+        contents: &RowContents,
+        is_parsed: bool,
     ) -> Result<RowMatch, ImportError> {
         let reservation = self.0.entry(id.clone()).or_default();
-        let mut met = SeenRow::saying(said);
-        let meeting = reservation.meet(&met, said.date, is_understood);
-        if matches!(meeting, RowMatch::Rejected(_)) {
-            met.fate = RowOutcome::Rejected;
+        let mut row = SeenRow {
+            hash: contents.hash(),
+            hash_without_personal: contents.without_personal().hash(),
+            outcome: RowOutcome::Unchanged,
+        };
+        let row_match = reservation.classify(&row, contents.date, is_parsed);
+        if matches!(row_match, RowMatch::Rejected(_)) {
+            row.outcome = RowOutcome::Rejected;
         }
-        // Of rows with one id the first counts.
-        reservation.met.get_or_insert(met);
+        // Of several rows with one id, the first one counts.
+        reservation.seen.get_or_insert(row);
         self.check_size()?;
-        Ok(meeting)
+        Ok(row_match)
     }
 
-    /// Notes that a row came of which no sense can be made.
-    pub(super) fn meet_unreadable(&mut self, id: ReservationId) {
-        let nothing = RowHash::default();
-        let met = SeenRow { whole: nothing, without_person: nothing, fate: RowOutcome::Rejected };
-        self.0.entry(id).or_default().met.get_or_insert(met);
+    /// Records that the run has read an invalid row.
+    pub(super) fn add_invalid(&mut self, id: ReservationId) {
+        let none = RowHash::default();
+        let row = SeenRow { hash: none, hash_without_personal: none, outcome: RowOutcome::Rejected };
+        self.0.entry(id).or_default().seen.get_or_insert(row);
     }
 
-    /// Notes what came of a row that was met.
-    pub(super) fn settle(&mut self, id: &ReservationId, fate: RowOutcome) {
-        if let Some(met) = self.0.get_mut(id).and_then(|reservation| reservation.met.as_mut()) {
-            met.fate = fate;
+    pub(super) fn set_outcome(&mut self, id: &ReservationId, outcome: RowOutcome) {
+        if let Some(row) = self.0.get_mut(id).and_then(|reservation| reservation.seen.as_mut()) {
+            row.outcome = outcome;
         }
     }
 
@@ -214,60 +194,32 @@ impl ImportIndex {
         self.0.get(id)?.logged.as_ref()
     }
 
-    /// All rows that the run has met.
-    pub(super) fn met(&self) -> impl Iterator<Item = (&ReservationId, &SeenRow)> {
-        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.met.as_ref()?)))
+    /// All rows that the run has read.
+    pub(super) fn seen_rows(&self) -> impl Iterator<Item = (&ReservationId, &SeenRow)> {
+        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.seen.as_ref()?)))
     }
 
-    /// Whether the run has met a row of this id.
-    pub(super) fn has_met(&self, id: &ReservationId) -> bool {
-        self.0.get(id).is_some_and(|reservation| reservation.met.is_some())
+    pub(super) fn has_seen(&self, id: &ReservationId) -> bool {
+        self.0.get(id).is_some_and(|reservation| reservation.seen.is_some())
     }
 }
 
 impl Reservation {
-    fn meet(&self, met: &SeenRow, date: NaiveDate, is_understood: bool) -> RowMatch {
-        match (&self.met, &self.logged) {
-            (Some(_), _) => RowMatch::Rejected(Reason::DuplicateId),
-            (None, None) => RowMatch::New,
-            (None, Some(LoggedReservation { taken_over: None, .. })) => {
-                RowMatch::Rejected(Reason::BookedHere)
-            }
-            (None, Some(logged)) if logged.date != date => RowMatch::Rejected(Reason::OnAnotherDay),
-            (None, Some(LoggedReservation { taken_over: Some(before), .. })) => {
-                let awaits_review = matches!(before.placement, SlotAssignment::Review(_));
-                let may_be_read = awaits_review && is_understood && !before.is_erased;
-                let is_same = met.says_as(before) && !may_be_read;
-                if is_same { RowMatch::Same(before.placement) } else { RowMatch::Other }
-            }
+    fn classify(&self, row: &SeenRow, date: NaiveDate, is_parsed: bool) -> RowMatch {
+        if self.seen.is_some() {
+            return RowMatch::Rejected(Reason::DuplicateId);
         }
-    }
-}
-
-impl LoggedReservation {
-    fn place(&mut self, placement: SlotAssignment) {
-        if let Some(taken_over) = &mut self.taken_over {
-            taken_over.placement = placement;
+        let Some(logged) = &self.logged else { return RowMatch::New };
+        let Some(last_import) = &logged.last_import else { return RowMatch::Rejected(Reason::BookedHere) };
+        if logged.date != date {
+            return RowMatch::Rejected(Reason::OnAnotherDay);
         }
-    }
-
-    fn change(&mut self, event: &ScheduleEvent) {
-        match event {
-            ScheduleEvent::ReservationConfirmed(_) | ScheduleEvent::ReservationNoShowCorrected(_) => {
-                self.status = Status::Confirmed;
-            }
-            ScheduleEvent::ReservationRejected(_) => self.status = Status::Rejected,
-            ScheduleEvent::ReservationCancelled(_) => self.status = Status::Cancelled,
-            ScheduleEvent::ReservationCompleted(_) => self.status = Status::Completed,
-            ScheduleEvent::ReservationNoShowMarked(_) => self.status = Status::NoShow,
-            ScheduleEvent::ReservationRescheduled(e) => self.place(e.placement),
-            ScheduleEvent::ReservationTimeAssigned(e) => self.place(e.placement),
-            ScheduleEvent::ReservationRequested(_)
-            | ScheduleEvent::ReservationImported(_)
-            | ScheduleEvent::ReservationReimported(_)
-            | ScheduleEvent::AdminNoteWritten(_)
-            | ScheduleEvent::TimeClosed(_)
-            | ScheduleEvent::TimeReopened(_) => {}
+        let awaits_review = matches!(last_import.slot, SlotAssignment::Review(_));
+        let can_leave_review = awaits_review && is_parsed && !last_import.is_erased;
+        if row.equals(last_import) && !can_leave_review {
+            RowMatch::Unchanged(last_import.slot)
+        } else {
+            RowMatch::Changed
         }
     }
 }

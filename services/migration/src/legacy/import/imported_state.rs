@@ -1,9 +1,10 @@
-//! How reservations of one page stand that were taken over: what the last import said of each, and what was changed here
-//! since. Read from the log, and only for rows that do not say what they said then.
+//! The state of imported reservations of one day: the contents of the last import, and later changes in Daybook. Read from
+//! the log, and only for rows whose contents have changed since the last import.
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
+use daybook_commands::Commands;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Sealed, Status};
@@ -13,100 +14,72 @@ use futures_util::TryStreamExt;
 
 use super::ImportError;
 use super::row_contents::RowContents;
-use daybook_commands::Commands;
 
-/// How a reservation stands that was taken over.
+/// An imported reservation.
 pub(super) struct ImportedState {
-    /// The event that last took it over.
+    /// The last import.
     pub(super) event: ReservationImported,
-    /// What that said.
-    pub(super) said: RowContents,
-    /// Number of events that made it what it is.
+    /// The contents of the last import.
+    pub(super) contents: RowContents,
+    /// Number of events of the reservation.
     pub(super) version: u32,
-    /// Its status now.
     pub(super) status: Status,
-    /// Its place in the day now.
-    pub(super) placement: SlotAssignment,
-    /// Whether that was decided here, on the wish that still stands.
+    pub(super) slot: SlotAssignment,
+    /// Whether the slot was decided in Daybook for the current requested time.
     pub(super) is_placed_here: bool,
-    /// Whether its status or the staff's note was changed here since it was last taken over.
+    /// Whether status or note were changed in Daybook since the last import.
     pub(super) is_changed_here: bool,
-    /// The staff's note now.
-    pub(super) note: Option<String>,
+    pub(super) admin_note: Option<String>,
 }
 
 impl ImportedState {
-    fn imported(event: ReservationImported, details: Option<PatientDetails>) -> Self {
-        let said = RowContents::by_log(&event, details);
+    fn from_event(event: ReservationImported, details: Option<PatientDetails>) -> Self {
+        let admin_note =
+            details.as_ref().and_then(|details| details.admin_note.as_deref().map(str::to_owned));
         Self {
             version: 1,
             status: event.status,
-            placement: event.placement,
+            slot: event.placement,
             is_placed_here: false,
             is_changed_here: false,
-            note: said
-                .person
-                .as_ref()
-                .and_then(|person| person.details.admin_note.as_deref().map(str::to_owned)),
-            said,
+            admin_note,
+            contents: RowContents::from_event(&event, details),
             event,
         }
     }
 
     fn reimport(&mut self, event: ReservationImported, details: Option<PatientDetails>) {
-        let told = event.is_placed_here;
-        let before = std::mem::replace(self, Self::imported(event, details));
-        let wish_stands = !self.said.differing(&before.said).contains(&"preferredTime");
-        self.is_placed_here = told.unwrap_or(before.is_placed_here && wish_stands);
-        self.version = before.version + 1;
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Self)) {
-        self.version += 1;
-        change(self);
-    }
-
-    fn turn(&mut self, status: Status) {
-        self.change(|standing| {
-            standing.status = status;
-            standing.is_changed_here = true;
-        });
-    }
-
-    fn place(&mut self, placement: SlotAssignment) {
-        self.change(|standing| {
-            standing.placement = placement;
-            standing.is_placed_here = true;
-        });
+        let is_placed_here = event.is_placed_here;
+        let before = std::mem::replace(self, Self::from_event(event, details));
+        let is_same_time = !self.contents.differing(&before.contents).contains(&"preferredTime");
+        // Older releases did not record it.
+        self.is_placed_here = is_placed_here.unwrap_or(before.is_placed_here && is_same_time);
+        self.version = before.version;
     }
 }
 
-/// Reads how reservations of a page stand. One that was not taken over is not among them.
+/// Reads the imported ones of the `wanted` reservations of a day.
 pub(super) async fn read(
     commands: &Commands,
-    page: NaiveDate,
+    date: NaiveDate,
     wanted: &HashSet<ReservationId>,
 ) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
-    let events = about(commands.log(), page, wanted).await?;
-    let keys: Vec<_> = events.iter().filter_map(sealed).map(|(sealed, _)| sealed.key).collect();
-    let opener = commands.vault().prefetch(&keys).await?;
-    let mut standings = HashMap::new();
+    let events = read_events(commands.log(), date, wanted).await?;
+    let keys: Vec<_> = events.iter().filter_map(sealed).map(|sealed| sealed.key).collect();
+    let decryptor = commands.vault().prefetch(&keys).await?;
+    let mut states = HashMap::new();
     for event in events {
-        let opened = match sealed(&event) {
-            Some((sealed, reservation)) => open(&opener, sealed, reservation)?,
-            None => None,
-        };
-        apply(&mut standings, event, opened);
+        apply(&mut states, event, &decryptor)?;
     }
-    Ok(standings)
+    Ok(states)
 }
 
-async fn about(
+async fn read_events(
     log: &dyn EventLog,
-    page: NaiveDate,
+    date: NaiveDate,
     wanted: &HashSet<ReservationId>,
 ) -> Result<Vec<ScheduleEvent>, ImportError> {
-    let mut recorded = log.read_stream(&StreamName::page(page), Revision::FIRST).await?;
+    let mut recorded = log.read_stream(&StreamName::page(date), Revision::FIRST).await?;
     let mut events = Vec::new();
     while let Some(recorded) = recorded.try_next().await? {
         if let Event::Schedule(event) = decode(&recorded)?.0
@@ -118,60 +91,98 @@ async fn about(
     Ok(events)
 }
 
-/// What of an event is looked into, and the reservation that it is sealed for.
-fn sealed(event: &ScheduleEvent) -> Option<(&Sealed, &ReservationId)> {
-    if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
-        Some((&e.details, &e.reservation))
+fn sealed(event: &ScheduleEvent) -> Option<&Sealed> {
+    if let ScheduleEvent::AdminNoteWritten(e) = event {
+        Some(&e.note)
+    } else {
+        imported(event).map(|e| &e.details)
+    }
+}
+
+fn apply(
+    states: &mut HashMap<ReservationId, ImportedState>,
+    event: ScheduleEvent,
+    decryptor: &Decryptor,
+) -> Result<(), ImportError> {
+    if let ScheduleEvent::ReservationImported(e) = event {
+        let details = open_details(decryptor, &e)?;
+        states.insert(e.reservation.clone(), ImportedState::from_event(e, details));
+        return Ok(());
+    }
+    let Some(state) = event.reservation().and_then(|id| states.get_mut(id)) else { return Ok(()) };
+    if let Some(status) = changed_status(&event) {
+        state.status = status;
+        state.is_changed_here = true;
+    } else if let Some(slot) = changed_slot(&event) {
+        state.slot = slot;
+        state.is_placed_here = true;
     } else if let ScheduleEvent::AdminNoteWritten(e) = event {
-        Some((&e.note, &e.reservation))
+        state.admin_note = open(decryptor, &e.note, &e.reservation)?;
+        state.is_changed_here = true;
+    } else if let ScheduleEvent::ReservationReimported(e) = event {
+        let details = open_details(decryptor, &e)?;
+        state.reimport(e, details);
+    } else {
+        return Ok(());
+    }
+    state.version += 1;
+    Ok(())
+}
+
+fn open(
+    decryptor: &Decryptor,
+    sealed: &Sealed,
+    reservation: &ReservationId,
+) -> Result<Option<String>, ImportError> {
+    Ok(decryptor.open(sealed, sealing_context(reservation)).map(Opened::text)?)
+}
+
+/// The details of an import; `None` once they are erased.
+pub(super) fn open_details(
+    decryptor: &Decryptor,
+    event: &ReservationImported,
+) -> Result<Option<PatientDetails>, ImportError> {
+    let text = open(decryptor, &event.details, &event.reservation)?;
+    Ok(text.and_then(|text| PatientDetails::from_text(&text)))
+}
+
+/// The event, if it is a first or a repeated import.
+pub(super) const fn imported(event: &ScheduleEvent) -> Option<&ReservationImported> {
+    if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
+        Some(e)
     } else {
         None
     }
 }
 
-/// The text of what is sealed; none once it is erased.
-pub(super) fn open(
-    opener: &Decryptor,
-    sealed: &Sealed,
-    reservation: &ReservationId,
-) -> Result<Option<String>, ImportError> {
-    Ok(opener.open(sealed, sealing_context(reservation)).map(Opened::text)?)
-}
-
-fn apply(
-    standings: &mut HashMap<ReservationId, ImportedState>,
-    event: ScheduleEvent,
-    opened: Option<String>,
-) {
-    let Some(id) = event.reservation().cloned() else { return };
-    if let ScheduleEvent::ReservationImported(e) = event {
-        standings.insert(id, ImportedState::imported(e, details(opened)));
-        return;
-    }
-    let Some(standing) = standings.get_mut(&id) else { return };
-    match event {
-        ScheduleEvent::ReservationReimported(e) => standing.reimport(e, details(opened)),
+/// The new status after a change in Daybook.
+pub(super) const fn changed_status(event: &ScheduleEvent) -> Option<Status> {
+    Some(match event {
         ScheduleEvent::ReservationConfirmed(_) | ScheduleEvent::ReservationNoShowCorrected(_) => {
-            standing.turn(Status::Confirmed);
+            Status::Confirmed
         }
-        ScheduleEvent::ReservationRejected(_) => standing.turn(Status::Rejected),
-        ScheduleEvent::ReservationCancelled(_) => standing.turn(Status::Cancelled),
-        ScheduleEvent::ReservationCompleted(_) => standing.turn(Status::Completed),
-        ScheduleEvent::ReservationNoShowMarked(_) => standing.turn(Status::NoShow),
-        ScheduleEvent::ReservationRescheduled(e) => standing.place(e.placement),
-        ScheduleEvent::ReservationTimeAssigned(e) => standing.place(e.placement),
-        ScheduleEvent::AdminNoteWritten(_) => standing.change(|standing| {
-            standing.note = opened;
-            standing.is_changed_here = true;
-        }),
+        ScheduleEvent::ReservationRejected(_) => Status::Rejected,
+        ScheduleEvent::ReservationCancelled(_) => Status::Cancelled,
+        ScheduleEvent::ReservationCompleted(_) => Status::Completed,
+        ScheduleEvent::ReservationNoShowMarked(_) => Status::NoShow,
         ScheduleEvent::ReservationRequested(_)
         | ScheduleEvent::ReservationImported(_)
+        | ScheduleEvent::ReservationReimported(_)
+        | ScheduleEvent::ReservationRescheduled(_)
+        | ScheduleEvent::ReservationTimeAssigned(_)
+        | ScheduleEvent::AdminNoteWritten(_)
         | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => {}
-    }
+        | ScheduleEvent::TimeReopened(_) => return None,
+    })
 }
 
-/// Details that were opened; none where they were erased, or hold no details, which no adapter writes.
-pub(super) fn details(opened: Option<String>) -> Option<PatientDetails> {
-    opened.and_then(|text| PatientDetails::from_text(&text))
+/// The new slot after a change in Daybook.
+pub(super) const fn changed_slot(event: &ScheduleEvent) -> Option<SlotAssignment> {
+    if let ScheduleEvent::ReservationRescheduled(e) = event {
+        Some(e.placement)
+    } else if let ScheduleEvent::ReservationTimeAssigned(e) = event {
+        Some(e.placement)
+    } else {
+        None
+    }
 }

@@ -1,4 +1,4 @@
-//! Reads the reservations of the old system's live database, as of one moment, and writes nothing to it.
+//! Reads the reservations of the old system's live database in one snapshot. Never writes to it.
 
 use std::pin::pin;
 
@@ -8,25 +8,25 @@ use futures_util::TryStreamExt;
 use tokio::sync::mpsc;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
-use super::report::{Place, Reason, Reject};
+use super::reject::{Place, Reason, Reject};
 use super::row::{COLUMNS, RawRow};
 use super::{Chunk, ImportError};
 
-/// One snapshot for the count and the rows, dates written as the parser reads them.
+/// One snapshot for the count and the rows, with dates in the parser's format.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO, YMD'";
 
 const COUNT: &str = r#"SELECT count(*) FROM reservations WHERE $1::timestamp IS NULL OR "updatedAt" >= $1"#;
 
 const SELECT: &str = include_str!("select_legacy_reservations.sql");
 
-/// Reads all rows, or those that have changed since a time, or until nobody wants them any more.
+/// Sends all rows, or those changed since a time, until the receiver is gone.
 pub(super) async fn read_chunks(
     config: &Config,
     since: Option<DateTime<Utc>>,
     chunks: &mpsc::Sender<Chunk>,
 ) -> Result<(), ImportError> {
     let (client, connection) = config.connect(NoTls).await.map_err(ImportError::Database)?;
-    // Ends when the client is dropped; its errors come out at the client too.
+    // The client reports its errors too.
     let connection = tokio::spawn(connection);
     let read =
         read(&client, since.map(|since| since.naive_utc()), chunks).await.map_err(ImportError::Database);
@@ -55,7 +55,7 @@ async fn read(
             }
         }
     }
-    // Where nobody wants it any more, nothing is left to do either.
+    // An error only means that the receiver is gone.
     let _ = chunks.send(chunk).await;
     Ok(())
 }

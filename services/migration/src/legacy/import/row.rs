@@ -1,4 +1,4 @@
-//! A row of the old `reservations` table, and what it means. Parsed once; nothing later doubts it.
+//! A row of the old `reservations` table, as text and parsed. Later code relies on the parsed values and never sees the text.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use daybook_domain::phone::Phone;
@@ -6,10 +6,9 @@ use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType
 use daybook_vault::PatientDetails;
 
 use super::MAX_ROW_BYTES;
-use super::csv::Texts;
-use super::report::{Place, Reason, Reject};
+use super::reject::{Place, Reason, Reject};
 
-/// The columns that are read, as the old table names them.
+/// The columns of the old table.
 pub(super) const COLUMNS: [&str; 17] = [
     "id",
     "patientName",
@@ -30,24 +29,18 @@ pub(super) const COLUMNS: [&str; 17] = [
     "statusChangedBy",
 ];
 
-/// A row as its source gives it: the text of each of [`COLUMNS`]; none is SQL's null.
+/// An unparsed row: the text of each of [`COLUMNS`], `None` for NULL.
 pub(super) struct RawRow {
     pub(super) place: Place,
     pub(super) texts: [Option<String>; COLUMNS.len()],
 }
 
-impl From<Texts<{ COLUMNS.len() }>> for RawRow {
-    fn from(Texts { place, texts }: Texts<{ COLUMNS.len() }>) -> Self {
-        Self { place, texts }
-    }
-}
-
-/// A row that makes sense.
+/// A valid row.
 pub(super) struct LegacyRow {
     pub(super) place: Place,
     pub(super) id: ReservationId,
     pub(super) patient_name: String,
-    /// The number as it was typed.
+    /// As typed.
     pub(super) phone_text: String,
     pub(super) phone: Phone,
     pub(super) email: Option<String>,
@@ -67,13 +60,12 @@ pub(super) struct LegacyRow {
 }
 
 impl LegacyRow {
-    /// It, left out for what is in a column.
     pub(super) fn rejected(&self, field: &'static str, reason: Reason) -> Reject {
         Reject { place: self.place.clone(), field: Some(field), reason }
     }
 
-    /// What is sealed of it, with the wish if that has to be.
-    pub(super) fn details(&self, unread_wish: Option<String>) -> PatientDetails {
+    /// The details to seal, with the text of the requested time if that must not be stored in plain.
+    pub(super) fn details(&self, sealed_time: Option<&str>) -> PatientDetails {
         PatientDetails {
             patient_name: self.patient_name.as_str().into(),
             phone: self.phone_text.as_str().into(),
@@ -83,46 +75,41 @@ impl LegacyRow {
             treatment_type: self.treatment_type,
             notes: self.notes.as_deref().map(Into::into),
             admin_note: self.admin_notes.as_deref().map(Into::into),
-            unread_wish: unread_wish.map(Into::into),
+            unread_wish: sealed_time.map(Into::into),
         }
     }
 }
 
-/// What is wrong with a row, and in which column.
 type Fault = (&'static str, Reason);
 
 impl RawRow {
-    /// Length of its texts.
+    /// Length of the texts.
     pub(super) fn size_bytes(&self) -> usize {
         self.texts.iter().flatten().map(String::len).sum()
     }
 
-    /// The text of a column as it came; none is SQL's null.
     pub(super) fn text(&self, column: &'static str) -> Option<&str> {
         let place = COLUMNS.iter().position(|name| *name == column)?;
         self.texts.get(place)?.as_deref()
     }
 
-    /// The day for which it is, where that makes sense.
     pub(super) fn preferred_date(&self) -> Option<NaiveDate> {
         self.text("preferredDate").and_then(date)
     }
 
-    /// Its id, where it has one.
     pub(super) fn id(&self) -> Option<ReservationId> {
         ReservationId::parse(self.text("id")?).ok()
     }
 
-    /// Reads the row, or says what is wrong with it.
     pub(super) fn parse(mut self) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();
         if self.size_bytes() > MAX_ROW_BYTES {
             return Err(Reject { place, field: None, reason: Reason::TooLong });
         }
-        self.read().map_err(|(field, reason)| Reject { place, field: Some(field), reason })
+        self.parse_fields().map_err(|(field, reason)| Reject { place, field: Some(field), reason })
     }
 
-    fn read(&mut self) -> Result<LegacyRow, Fault> {
+    fn parse_fields(&mut self) -> Result<LegacyRow, Fault> {
         let phone_text = self.required("phone")?;
         Ok(LegacyRow {
             place: self.place.clone(),
@@ -135,7 +122,7 @@ impl RawRow {
             gender: self.word("gender")?,
             treatment_type: self.word("treatmentType")?,
             preferred_date: self.parsed("preferredDate", Reason::NotADate, date)?,
-            // An export may write the empty text, which people did send, like a null.
+            // Patients sent empty texts, and some exports write these like NULL.
             preferred_time: self.take("preferredTime").unwrap_or_default(),
             status: self.word("status")?,
             notes: self.optional("notes"),
@@ -153,7 +140,7 @@ impl RawRow {
         self.texts.get_mut(place)?.take()
     }
 
-    /// The text of a column that may be empty: empty is null.
+    /// An empty text counts as NULL.
     fn optional(&mut self, column: &'static str) -> Option<String> {
         self.take(column).filter(|text| !text.is_empty())
     }
@@ -176,26 +163,25 @@ impl RawRow {
     }
 }
 
-/// A date as PostgreSQL writes it: ten characters. The standard parser would also take `2025-3-8` and `+12025-01-01`.
+/// PostgreSQL writes ten characters. The standard parser would also accept `2025-3-8` and `+12025-01-01`.
 fn date(text: &str) -> Option<NaiveDate> {
     let shape = |(place, byte): (usize, u8)| match place {
         4 | 7 => byte == b'-',
         _ => byte.is_ascii_digit(),
     };
-    let sound = text.len() == 10 && text.bytes().enumerate().all(shape);
-    if sound { text.parse().ok() } else { None }
+    if text.len() == 10 && text.bytes().enumerate().all(shape) { text.parse().ok() } else { None }
 }
 
-/// A timestamp of the old system: UTC, written without a zone.
+/// The old system writes UTC without a zone.
 fn timestamp(text: &str) -> Option<DateTime<Utc>> {
     let (day, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix([' ', 'T'])?;
-    let sound = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
-    let time = NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok().filter(|_| sound)?;
+    let is_plain = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
+    let time = NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok().filter(|_| is_plain)?;
     Some(date(day)?.and_time(time).and_utc())
 }
 
-/// A day that the old system keeps as a timestamp; the time of day in it means nothing.
+/// The old system stores the day as a timestamp with a meaningless time of day.
 fn birth_date(text: &str) -> Option<NaiveDate> {
     date(text).or_else(|| timestamp(text).map(|instant| instant.date_naive()))
 }
@@ -234,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_the_old_table_is_understood() {
+    fn a_row_of_the_old_table_is_parsed() {
         let row = row_with("gender", "FEMALE").parse().ok().unwrap();
         assert_eq!(row.birth_date.to_string(), "1982-04-05");
         assert_eq!(row.created_at.to_rfc3339(), "2025-03-11T22:24:00.001+00:00");
@@ -243,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_by_its_column_and_a_reason() {
+    fn a_reject_names_column_and_reason() {
         let cases = [
             ("id", "a b", Reason::NotAnId),
             ("id", "", Reason::Missing),

@@ -1,6 +1,6 @@
-//! What a row says, in the one form in which a row of the source and a row of the log can be compared, column by column.
+//! The contents of a row in a form in which a source row and an imported event can be compared column by column.
 //!
-//! Of a patient who was forgotten neither says anything: the columns that could tell who it was are left out on both sides.
+//! The contents of a forgotten patient's row exclude the personal columns on both sides.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::schedule::event::ReservationImported;
@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::row::LegacyRow;
 
-/// Columns in which the old system only notes that and when something else was changed.
+/// Columns in which the old system records that another column changed.
 pub(super) const BOOKKEEPING: [&str; 3] = ["updatedAt", "statusChangedAt", "statusChangedBy"];
 
-/// What a row says.
+/// The contents of a row.
 #[derive(Clone)]
 pub(super) struct RowContents {
     pub(super) date: NaiveDate,
@@ -23,25 +23,24 @@ pub(super) struct RowContents {
     pub(super) updated_at: DateTime<Utc>,
     status_changed_at: DateTime<Utc>,
     status_changed_by: Option<Box<str>>,
-    /// None once the patient was forgotten.
-    pub(super) person: Option<Person>,
+    /// `None` once the patient is forgotten.
+    pub(super) personal: Option<Personal>,
 }
 
-/// What tells who the patient is, and the raw wish, which may.
+/// The columns that can identify the patient.
 #[derive(Clone)]
-pub(super) struct Person {
-    wish: String,
-    /// Without the wish.
+pub(super) struct Personal {
+    requested_time: String,
+    /// Without the requested time.
     pub(super) details: PatientDetails,
 }
 
-/// A hash of what a row says. It never leaves memory: the log holds nothing by which a guess at a patient could be checked.
+/// A hash of a row's contents. It stays in memory, because a stored hash would let someone verify a guess about a patient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowHash([u8; 16]);
 
 impl RowContents {
-    /// What a row of the source says.
-    pub(super) fn by_source(row: &LegacyRow) -> Self {
+    pub(super) fn from_row(row: &LegacyRow) -> Self {
         Self {
             date: row.preferred_date,
             status: row.status,
@@ -50,15 +49,19 @@ impl RowContents {
             updated_at: row.updated_at,
             status_changed_at: row.status_changed_at,
             status_changed_by: row.status_changed_by.as_deref().map(Into::into),
-            person: Some(Person { wish: row.preferred_time.clone(), details: row.details(None) }),
+            personal: Some(Personal {
+                requested_time: row.preferred_time.clone(),
+                details: row.details(None),
+            }),
         }
     }
 
-    /// What an event says that took a row over. The details are none once they are erased.
-    pub(super) fn by_log(event: &ReservationImported, details: Option<PatientDetails>) -> Self {
-        let person = details.map(|mut details| {
-            let unread = details.unread_wish.take().map(String::from);
-            Person { wish: event.wish.as_deref().map(str::to_owned).or(unread).unwrap_or_default(), details }
+    /// The details are `None` once they are erased.
+    pub(super) fn from_event(event: &ReservationImported, details: Option<PatientDetails>) -> Self {
+        let personal = details.map(|mut details| {
+            let sealed_time = details.unread_wish.take().map(String::from);
+            let requested_time = event.wish.clone().map(String::from).or(sealed_time).unwrap_or_default();
+            Personal { requested_time, details }
         });
         Self {
             date: event.date,
@@ -68,28 +71,27 @@ impl RowContents {
             updated_at: event.updated_at,
             status_changed_at: event.status_changed_at,
             status_changed_by: event.status_changed_by.clone(),
-            person,
+            personal,
         }
     }
 
-    /// The same without what tells who the patient is.
-    pub(super) fn without_person(&self) -> Self {
-        Self { person: None, ..self.clone() }
+    pub(super) fn without_personal(&self) -> Self {
+        Self { personal: None, ..self.clone() }
     }
 
-    /// The same with another status and another note of the staff.
-    pub(super) fn with(&self, status: Status, note: Option<&str>) -> Self {
+    pub(super) fn with(&self, status: Status, admin_note: Option<&str>) -> Self {
         let mut with = Self { status, ..self.clone() };
-        if let Some(person) = &mut with.person {
-            person.details.admin_note = note.map(Into::into);
+        if let Some(personal) = &mut with.personal {
+            personal.details.admin_note = admin_note.map(Into::into);
         }
         with
     }
 
-    /// The columns in which it differs from what another says, as far as both say something.
+    /// The columns that differ, without the personal ones unless both sides have them.
     pub(super) fn differing(&self, other: &Self) -> Vec<&'static str> {
-        if self.person.is_some() != other.person.is_some() {
-            return self.without_person().differing(&other.without_person());
+        let is_comparable = self.personal.is_some() == other.personal.is_some();
+        if !is_comparable {
+            return self.without_personal().differing(&other.without_personal());
         }
         let mut others = Vec::new();
         other.visit(|_, value| others.push(value.map(str::to_owned)));
@@ -103,21 +105,21 @@ impl RowContents {
         differing
     }
 
-    /// A hash of all it says.
     pub(super) fn hash(&self) -> RowHash {
         let mut hash = Sha256::new();
         self.visit(|_, value| {
-            // A length that no text has stands for null.
+            // NULL has a length that no text has.
             hash.update(value.map_or(u64::MAX, |text| text.len() as u64).to_le_bytes());
             hash.update(value.unwrap_or_default());
         });
         let mut first = [0; 16];
-        first.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
+        first.iter_mut().zip(hash.finalize()).for_each(|(byte, hashed)| *byte = hashed);
         RowHash(first)
     }
 
-    /// Every column with what it says, always in the same order.
+    /// Calls `visit` with every column and its value, always in the same order.
     fn visit(&self, mut visit: impl FnMut(&'static str, Option<&str>)) {
+        let micros = |at: DateTime<Utc>| at.timestamp_micros().to_string();
         visit("preferredDate", Some(&self.date.to_string()));
         visit("status", Some(self.status.as_str()));
         visit("service", self.service.map(LegacyService::as_str));
@@ -125,8 +127,8 @@ impl RowContents {
         visit("updatedAt", Some(&micros(self.updated_at)));
         visit("statusChangedAt", Some(&micros(self.status_changed_at)));
         visit("statusChangedBy", self.status_changed_by.as_deref());
-        let Some(Person { wish, details }) = &self.person else { return };
-        visit("preferredTime", Some(wish));
+        let Some(Personal { requested_time, details }) = &self.personal else { return };
+        visit("preferredTime", Some(requested_time));
         visit("patientName", Some(&details.patient_name));
         visit("phone", Some(&details.phone));
         visit("email", details.email.as_deref());
@@ -136,8 +138,4 @@ impl RowContents {
         visit("notes", details.notes.as_deref());
         visit("adminNotes", details.admin_note.as_deref());
     }
-}
-
-fn micros(at: DateTime<Utc>) -> String {
-    at.timestamp_micros().to_string()
 }

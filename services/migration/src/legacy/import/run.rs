@@ -1,114 +1,70 @@
-//! A run of the import: chunk by chunk, each sealed and appended page by page; or a rehearsal of one, which appends nothing.
-//! What was taken over before and has changed since goes its own way, in `update`.
+//! A run of the import, which appends chunk by chunk, or a rehearsal, which appends nothing. `update` handles rows that changed
+//! since their last import.
+
+mod update;
 
 use chrono::TimeDelta;
+use daybook_commands::{Commands, InterpretedTime};
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
-use daybook_domain::{ReservationId, Status};
-use daybook_event_log::Position;
 use tokio::sync::mpsc;
 
 use super::capacity::Capacity;
 use super::import_index::{ImportIndex, RowMatch, RowOutcome};
+use super::prepared_row::{Outcome, PreparedRow, RowSummary};
 use super::reconcile::Reconciliation;
 use super::recorder::Recorder;
 use super::reference_data::ReferenceData;
-use super::report::{Conflict, ImportReport, Progress, Reason, Reject};
+use super::reject::{Reason, Reject};
+use super::report::{ImportReport, Progress};
 use super::row::{LegacyRow, RawRow};
 use super::row_contents::RowContents;
 use super::{Chunk, ImportError, ImportRun, OnProgress};
-use daybook_commands::Commands;
-use daybook_commands::InterpretedTime;
 
-/// How long before the latest change that was seen the next run has to begin to read: a transaction of the old system may
-/// commit later than it says, and its clocks need not agree.
+/// Overlap between two runs: a transaction of the old system may commit later than its timestamp says, and clocks may
+/// differ.
 const SINCE_MARGIN: TimeDelta = TimeDelta::minutes(10);
 
-/// Takes over what is read, until there is no more.
-///
-/// `look` sees every row before it is judged.
+/// Imports all chunks. `inspect` sees every readable row first.
 pub(super) async fn run(
     mut run: Run<'_>,
     mut chunks: mpsc::Receiver<Chunk>,
-    mut look: impl FnMut(&RawRow),
+    mut inspect: impl FnMut(&RawRow),
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
     while let Some(chunk) = chunks.recv().await {
         let Chunk { rows, rows_total, source_bytes, .. } = chunk;
-        rows.iter().flatten().for_each(&mut look);
-        run.take_over(rows.into_iter()).await?;
+        rows.iter().flatten().for_each(&mut inspect);
+        run.import(rows).await?;
         let rows = run.report.read + run.report.passed_over;
         progress(Progress { rows, rows_total, source_bytes });
     }
     run.finish().await
 }
 
-/// A run under way.
+/// A run in progress.
 pub(super) struct Run<'a> {
-    pub(super) options: &'a ImportRun,
-    basis: ReferenceData,
-    known: ImportIndex,
-    pub(super) target: Target<'a>,
+    options: &'a ImportRun,
+    reference_data: ReferenceData,
+    index: ImportIndex,
+    target: Target<'a>,
     report: ImportReport,
 }
 
-/// Where a run takes rows to.
-pub(super) enum Target<'a> {
-    /// To the log.
+/// Where a run puts its rows.
+enum Target<'a> {
     Log(Recorder<'a>),
-    /// Nowhere: it is only reckoned what would come of them.
+    /// For a rehearsal.
     Nowhere(Capacity<'a>),
 }
 
 impl<'a> Target<'a> {
-    /// Those of the clinic, where there is one.
-    pub(super) const fn commands(&self) -> Option<&'a Commands> {
+    const fn commands(&self) -> Option<&'a Commands> {
         match self {
             Self::Log(recorder) => Some(recorder.commands),
-            Self::Nowhere(room) => room.commands(),
+            Self::Nowhere(capacity) => capacity.commands,
         }
     }
-}
-
-/// A row that makes sense, read.
-pub(super) struct PreparedRow {
-    pub(super) row: LegacyRow,
-    pub(super) service: ServiceSnapshot,
-    pub(super) placement: SlotAssignment,
-    pub(super) wish: Option<Box<str>>,
-    pub(super) unread_wish: Option<String>,
-}
-
-/// What came of a row that made sense. Where in the log it is, or nothing where nothing was appended.
-pub(super) enum Outcome {
-    Imported(Option<Position>),
-    Updated(Option<Position>),
-    AlreadyThere,
-    Agreeing,
-    Conflict(Conflict),
-    Rejected(Reject),
-}
-
-/// What reports count rows by.
-#[derive(Clone)]
-pub(super) struct RowSummary {
-    id: ReservationId,
-    status: Status,
-    placement: SlotAssignment,
-}
-
-impl PreparedRow {
-    /// What it counts as where it is placed so.
-    pub(super) fn kind_placed(&self, placement: SlotAssignment) -> RowSummary {
-        RowSummary { id: self.row.id.clone(), status: self.row.status, placement }
-    }
-}
-
-/// Rows of a chunk by what is to be done with them.
-#[derive(Default)]
-struct NewAndChanged {
-    new: Vec<PreparedRow>,
-    changed: Vec<PreparedRow>,
 }
 
 impl<'a> Run<'a> {
@@ -117,68 +73,70 @@ impl<'a> Run<'a> {
         commands: &'a Commands,
         options: &'a ImportRun,
     ) -> Result<Self, ImportError> {
-        let basis = ReferenceData { catalog: commands.catalog(), hours: commands.hours() };
-        let known = ImportIndex::read(commands).await?;
-        let target = Target::Log(Recorder::new(commands));
-        Ok(Self { options, basis, known, target, report: ImportReport::default() })
+        let reference_data = ReferenceData { catalog: commands.catalog(), hours: commands.hours() };
+        Self::new(options, reference_data, Target::Log(Recorder::new(commands))).await
     }
 
-    /// A run that appends nothing. Without a clinic it is that of one which begins.
+    /// A run that appends nothing. `commands` is `None` for a new clinic.
     pub(super) async fn rehearsal(
         commands: Option<&'a Commands>,
-        basis: ReferenceData,
+        reference_data: ReferenceData,
         options: &'a ImportRun,
     ) -> Result<Self, ImportError> {
-        let known = match commands {
+        Self::new(options, reference_data, Target::Nowhere(Capacity::new(commands))).await
+    }
+
+    async fn new(
+        options: &'a ImportRun,
+        reference_data: ReferenceData,
+        target: Target<'a>,
+    ) -> Result<Self, ImportError> {
+        let index = match target.commands() {
             Some(commands) => ImportIndex::read(commands).await?,
             None => ImportIndex::default(),
         };
-        let target = Target::Nowhere(Capacity::of(commands));
-        Ok(Self { options, basis, known, target, report: ImportReport::default() })
+        Ok(Self { options, reference_data, index, target, report: ImportReport::default() })
     }
 
     async fn finish(self) -> Result<ImportReport, ImportError> {
-        let Self { options, known, target, mut report, .. } = self;
+        let Self { options, index, target, mut report, .. } = self;
         report.next_since = match target {
             Target::Log(_) => report.next_since.or(options.since),
-            // What was only reckoned has still to be read.
+            // The rows of a rehearsal still have to be imported.
             Target::Nowhere(_) => options.since,
         };
         if options.reconcile {
-            report.reconciliation = Some(match target {
-                Target::Log(Recorder { commands, .. }) => {
-                    Reconciliation::of(&report, &known, &ImportIndex::read(commands).await?)
-                }
-                Target::Nowhere(_) => Reconciliation::reckoned(&report, &known),
-            });
+            let log_after = match target {
+                Target::Log(Recorder { commands, .. }) => Some(ImportIndex::read(commands).await?),
+                Target::Nowhere(_) => None,
+            };
+            let account = Reconciliation::new(report.read, report.rejected, &index, log_after.as_ref());
+            report.reconciliation = Some(account);
         }
         Ok(report)
     }
 
-    async fn take_over(
-        &mut self,
-        rows: impl Iterator<Item = Result<RawRow, Reject>>,
-    ) -> Result<(), ImportError> {
-        let mut sorted = NewAndChanged::default();
+    async fn import(&mut self, rows: Vec<Result<RawRow, Reject>>) -> Result<(), ImportError> {
+        let (mut new, mut changed) = (Vec::new(), Vec::new());
         for row in rows {
-            if let Some(row) = self.read(row) {
-                self.consider(row, &mut sorted)?;
+            if let Some(row) = self.parse(row) {
+                self.prepare(row, &mut new, &mut changed)?;
             }
         }
-        // Rows of one page follow one another, so that they share an append.
-        sorted.new.sort_by_key(|entry| entry.row.preferred_date);
+        // Neighbouring rows of one day share an append.
+        new.sort_by_key(|prepared: &PreparedRow| prepared.row.preferred_date);
         let outcomes = match &mut self.target {
-            Target::Log(recorder) => recorder.append(sorted.new).await?,
-            Target::Nowhere(room) => rehearse(room, sorted.new).await?,
+            Target::Log(recorder) => recorder.append(new).await?,
+            Target::Nowhere(capacity) => rehearse(capacity, new).await?,
         };
-        for (kind, outcome) in outcomes {
-            self.count(kind, outcome);
+        for (row, outcome) in outcomes {
+            self.count(&row, outcome);
         }
-        self.update(sorted.changed).await
+        self.update(changed).await
     }
 
-    /// Reads a row that has changed since the time that was given. One of which no sense can be made is counted.
-    fn read(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
+    /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
+    fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
         let id = row.as_ref().ok().and_then(RawRow::id);
         match row.and_then(RawRow::parse) {
             Ok(row) => {
@@ -192,41 +150,46 @@ impl<'a> Run<'a> {
                 Some(row)
             }
             Err(reject) => {
-                id.into_iter().for_each(|id| self.known.meet_unreadable(id));
+                id.into_iter().for_each(|id| self.index.add_invalid(id));
                 self.report.read += 1;
-                self.report.reject(reject);
+                self.report.add_reject(reject);
                 None
             }
         }
     }
 
-    /// Prepares a row that is new or has changed; counts any other.
-    fn consider(&mut self, row: LegacyRow, sorted: &mut NewAndChanged) -> Result<(), ImportError> {
-        let Some(service) = self.basis.catalog.by_legacy(row.service).map(ServiceSnapshot::from) else {
-            self.known.meet_unreadable(row.id.clone());
-            self.report.reject(row.rejected("service", Reason::UnknownService));
+    /// Prepares a new or changed row. Counts any other.
+    fn prepare(
+        &mut self,
+        row: LegacyRow,
+        new: &mut Vec<PreparedRow>,
+        changed: &mut Vec<PreparedRow>,
+    ) -> Result<(), ImportError> {
+        let service = self.reference_data.catalog.by_legacy(row.service).map(ServiceSnapshot::from);
+        let Some(service) = service else {
+            self.index.add_invalid(row.id.clone());
+            self.report.add_reject(row.rejected("service", Reason::UnknownService));
             return Ok(());
         };
         let reading = self.options.rules.read(&row.preferred_time);
-        let wish =
-            InterpretedTime::from_text(row.preferred_time.clone(), reading.understood, reading.built_in);
-        let placement = SlotAssignment::from_parsed(wish.parsed_time, &self.basis.hours, row.preferred_date);
-        let is_understood = !matches!(placement, SlotAssignment::Review(_));
-        let meeting = self.known.meet(&row.id, &RowContents::by_source(&row), is_understood)?;
-        let entry =
-            PreparedRow { row, service, placement, wish: wish.plain_text, unread_wish: wish.sealed_text };
-        match meeting {
-            RowMatch::New => sorted.new.push(entry),
-            RowMatch::Other => sorted.changed.push(entry),
-            RowMatch::Same(placement) => self.count(entry.kind_placed(placement), Outcome::AlreadyThere),
-            RowMatch::Rejected(reason) => self.report.reject(entry.row.rejected("id", reason)),
+        let time = InterpretedTime::from_text(row.preferred_time.clone(), reading.parsed, reading.built_in);
+        let hours = &self.reference_data.hours;
+        let slot = SlotAssignment::from_parsed(time.parsed_time, hours, row.preferred_date);
+        let is_parsed = !matches!(slot, SlotAssignment::Review(_));
+        let row_match = self.index.classify(&row.id, &RowContents::from_row(&row), is_parsed)?;
+        let prepared = PreparedRow { row, service, slot, time };
+        match row_match {
+            RowMatch::New => new.push(prepared),
+            RowMatch::Changed => changed.push(prepared),
+            RowMatch::Unchanged(slot) => self.count(&prepared.summary(slot), Outcome::AlreadyThere),
+            RowMatch::Rejected(reason) => self.report.add_reject(prepared.row.rejected("id", reason)),
         }
         Ok(())
     }
 
-    pub(super) fn count(&mut self, kind: RowSummary, outcome: Outcome) {
+    fn count(&mut self, row: &RowSummary, outcome: Outcome) {
         let report = &mut self.report;
-        let fate = match outcome {
+        let outcome = match outcome {
             Outcome::Imported(position) => {
                 report.imported += 1;
                 report.position = report.position.max(position);
@@ -246,38 +209,41 @@ impl<'a> Run<'a> {
                 RowOutcome::Agreeing
             }
             Outcome::Conflict(conflict) => {
-                report.conflict(conflict);
+                report.add_conflict(conflict);
                 RowOutcome::Conflicting
             }
             Outcome::Rejected(reject) => {
-                report.reject(reject);
-                self.known.settle(&kind.id, RowOutcome::Rejected);
-                return;
+                report.add_reject(reject);
+                RowOutcome::Rejected
             }
         };
-        self.known.settle(&kind.id, fate);
-        *report.by_status.entry(kind.status).or_default() += 1;
-        match kind.placement {
+        self.index.set_outcome(&row.id, outcome);
+        if outcome == RowOutcome::Rejected {
+            return;
+        }
+        *report.by_status.entry(row.status).or_default() += 1;
+        match row.slot {
             SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {
                 *report.by_period.entry(period).or_default() += 1;
             }
-            SlotAssignment::Review(unclear) => *report.review.entry(unclear).or_default() += 1,
+            SlotAssignment::Review(ambiguity) => *report.review.entry(ambiguity).or_default() += 1,
         }
     }
 }
 
-/// What would come of new rows.
+/// The outcomes that an append would have.
 async fn rehearse(
-    room: &mut Capacity<'_>,
-    entries: Vec<PreparedRow>,
+    capacity: &mut Capacity<'_>,
+    rows: Vec<PreparedRow>,
 ) -> Result<Vec<(RowSummary, Outcome)>, ImportError> {
-    let mut outcomes = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let outcome = match room.take(entry.row.preferred_date).await? {
-            true => Outcome::Imported(None),
-            false => Outcome::Rejected(entry.row.rejected("preferredDate", Reason::DayFull)),
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for prepared in rows {
+        let outcome = if capacity.take(prepared.row.preferred_date).await? {
+            Outcome::Imported(None)
+        } else {
+            Outcome::Rejected(prepared.row.rejected("preferredDate", Reason::DayFull))
         };
-        outcomes.push((entry.kind_placed(entry.placement), outcome));
+        outcomes.push((prepared.summary(prepared.slot), outcome));
     }
     Ok(outcomes)
 }

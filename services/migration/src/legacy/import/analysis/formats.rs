@@ -1,4 +1,4 @@
-//! The formats of a free-text column: how often each comes, when, and what becomes of it. Bounded, whatever people wrote.
+//! The formats of requested times, with frequency, dates and interpretations. Memory is bounded, whatever patients typed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,55 +10,49 @@ use super::Samples;
 use super::reading::{Interpretation, ReadBy};
 use crate::legacy::import::rules::Reading;
 
-/// Formats that are told apart, at most; rows of others are only counted.
+/// Rows of further formats are only counted.
 pub const MAX_FORMATS: usize = 500;
 
-/// Samples of a format, at most.
+/// Samples per format.
 pub const MAX_SAMPLES: usize = 3;
 
-/// Characters of a sample, at most.
 const MAX_SAMPLE_CHARS: usize = 60;
 
-/// A format, and what becomes of it.
+/// A format and its interpretations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FormatReport {
-    /// Its shape: digits as `N`, letters that no rule knows as `○`; empty where nothing was written.
+    /// Digits are `N`, letters unknown to the grammar `○`. Empty for an empty text.
     pub format: String,
-    /// Rows of it.
     pub rows: u64,
-    /// Of a hundred rows, to two decimals.
+    /// Of all rows, to two decimals.
     pub percent: f64,
-    /// First day for which it was written.
+    /// Earliest preferred date.
     pub earliest: Option<NaiveDate>,
-    /// Last day for which it was written.
+    /// Latest preferred date.
     pub latest: Option<NaiveDate>,
-    /// Some of its texts.
+    /// At most [`MAX_SAMPLES`].
     pub samples: Vec<Sample>,
-    /// What becomes of it, most frequent first.
+    /// Most frequent first.
     pub outcomes: Vec<FormatOutcome>,
 }
 
-/// A text, and what becomes of it.
+/// A text and its interpretation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sample {
-    /// As it was typed.
+    /// As typed, possibly cut.
     pub text: String,
-    /// As what it is understood.
     pub becomes: Interpretation,
 }
 
-/// What becomes of some rows of a format.
+/// An interpretation of rows of a format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FormatOutcome {
-    /// What.
     pub becomes: Interpretation,
-    /// By which rule.
     pub by: ReadBy,
-    /// Of how many rows.
     pub rows: u64,
 }
 
-/// Formats as they are counted.
+/// Counts formats.
 pub(super) struct Formats {
     samples: Samples,
     formats: HashMap<String, Format>,
@@ -78,7 +72,7 @@ impl Formats {
         Self { samples, formats: HashMap::new(), others: 0 }
     }
 
-    pub(super) fn look(&mut self, text: &str, by: ReadBy, reading: &Reading, date: Option<NaiveDate>) {
+    pub(super) fn add(&mut self, text: &str, by: ReadBy, reading: &Reading, date: Option<NaiveDate>) {
         let shape = shape(text);
         let is_full = self.formats.len() >= MAX_FORMATS;
         if is_full && !self.formats.contains_key(&shape) {
@@ -91,15 +85,15 @@ impl Formats {
             let (first, last) = format.dates.unwrap_or((date, date));
             format.dates = Some((first.min(date), last.max(date)));
         }
-        *format.outcomes.entry((Interpretation::kind(reading.understood), by)).or_default() += 1;
-        // What the grammar understands names a time and nothing else; anything else may name a patient.
+        *format.outcomes.entry((Interpretation::kind(reading.parsed), by)).or_default() += 1;
+        // A text that the grammar can parse contains only a time. Any other may contain a patient's name.
         let is_time = !matches!(reading.built_in, ParsedTime::Ambiguous(_));
         if is_time || self.samples == Samples::All {
-            format.keep_sample(text, reading.understood);
+            format.keep_sample(text, reading.parsed);
         }
     }
 
-    /// The formats, and how many rows are of none of them.
+    /// Returns the formats and the number of rows of other formats.
     pub(super) fn into_reports(self, rows: u64) -> (Vec<FormatReport>, u64) {
         let mut reports: Vec<FormatReport> =
             self.formats.into_iter().map(|(shape, format)| format.into_report(shape, rows)).collect();
@@ -109,10 +103,10 @@ impl Formats {
 }
 
 impl Format {
-    fn keep_sample(&mut self, text: &str, understood: ParsedTime) {
+    fn keep_sample(&mut self, text: &str, parsed: ParsedTime) {
         let cut: String = text.chars().take(MAX_SAMPLE_CHARS).collect();
         if self.samples.len() < MAX_SAMPLES && self.samples.iter().all(|sample| sample.text != cut) {
-            self.samples.push(Sample { text: cut, becomes: Interpretation::exactly(understood) });
+            self.samples.push(Sample { text: cut, becomes: Interpretation::exactly(parsed) });
         }
     }
 
@@ -148,14 +142,14 @@ mod tests {
         let mut rows = 0;
         for text in texts {
             let reading = rules.read(&text);
-            formats.look(&text, ReadBy::of(&text, &reading, &rules), &reading, None);
+            formats.add(&text, ReadBy::new(&text, &reading, &rules), &reading, None);
             rows += 1;
         }
         formats.into_reports(rows)
     }
 
     #[test]
-    fn a_format_may_become_more_than_one_thing() {
+    fn a_format_may_have_several_interpretations() {
         let (formats, _) = tally(Samples::Times, ["9시", "3시", "8시"].map(str::to_owned));
         let [hour] = formats.as_slice() else { unreachable!("{formats:?}") };
         let outcomes: Vec<String> =
@@ -165,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_not_understood_is_shown_only_where_that_was_asked_for() {
+    fn a_text_that_cannot_be_parsed_is_shown_only_on_request() {
         let texts = || ["김철수 저녁".to_owned()];
         let hidden = tally(Samples::Times, texts()).0;
         assert!(hidden[0].samples.is_empty() && hidden[0].format == "○○○ ○○", "{hidden:?}");

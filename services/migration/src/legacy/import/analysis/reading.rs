@@ -1,4 +1,4 @@
-//! What a text becomes, and by which rule, in the words of a report.
+//! The interpretation of a text and the rule it comes from, for reports. No decision depends on it.
 
 use std::fmt;
 
@@ -8,32 +8,29 @@ use serde::{Serialize, Serializer};
 
 use crate::legacy::import::rules::{Reading, Rules};
 
-/// What a text becomes.
+/// The interpretation of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interpretation {
-    /// This time.
     At(ClockTime),
-    /// A time; texts of one format name many.
+    /// Any time, because the texts of one format contain different ones.
     Time,
-    /// A half of the day.
     Period(Period),
-    /// A person's work, and why.
     Review(Ambiguity),
 }
 
 impl Interpretation {
-    pub(super) const fn exactly(understood: ParsedTime) -> Self {
-        match understood {
+    pub(super) const fn exactly(parsed: ParsedTime) -> Self {
+        match parsed {
             ParsedTime::At(time) => Self::At(time),
             ParsedTime::Period(period) => Self::Period(period),
-            ParsedTime::Ambiguous(unclear) => Self::Review(unclear),
+            ParsedTime::Ambiguous(ambiguity) => Self::Review(ambiguity),
         }
     }
 
-    pub(super) const fn kind(understood: ParsedTime) -> Self {
-        match understood {
+    pub(super) const fn kind(parsed: ParsedTime) -> Self {
+        match parsed {
             ParsedTime::At(_) => Self::Time,
-            ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => Self::exactly(understood),
+            ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => Self::exactly(parsed),
         }
     }
 }
@@ -45,7 +42,7 @@ impl fmt::Display for Interpretation {
             Self::At(time) => time.fmt(formatter),
             Self::Time => formatter.write_str("TIME"),
             Self::Period(period) => formatter.write_str(period.as_str()),
-            Self::Review(unclear) => write!(formatter, "REVIEW {unclear}"),
+            Self::Review(ambiguity) => write!(formatter, "REVIEW {ambiguity}"),
         }
     }
 }
@@ -56,22 +53,21 @@ impl Serialize for Interpretation {
     }
 }
 
-/// By which rule.
+/// The rule that an interpretation comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReadBy {
-    /// A form of the built-in grammar.
+    /// A format of the built-in grammar.
     BuiltIn(&'static str),
-    /// A rule of the clinic's own.
+    /// One of the clinic's own rules.
     Rule(Box<str>),
-    /// No rule knows it.
     NoRule,
 }
 
 impl ReadBy {
-    pub(super) fn of(text: &str, reading: &Reading, rules: &Rules) -> Self {
+    pub(super) fn new(text: &str, reading: &Reading, rules: &Rules) -> Self {
         match reading.rule {
-            Some(place) => Self::Rule(rules.names().nth(place).unwrap_or_default().into()),
+            Some(index) => Self::Rule(rules.names().nth(index).unwrap_or_default().into()),
             None => {
                 requested_time::format(text).map_or(Self::NoRule, |format| Self::BuiltIn(format.as_str()))
             }
@@ -82,7 +78,7 @@ impl ReadBy {
 impl fmt::Display for ReadBy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn(form) => write!(formatter, "built-in {form}"),
+            Self::BuiltIn(format) => write!(formatter, "built-in {format}"),
             Self::Rule(name) => write!(formatter, "rule {name}"),
             Self::NoRule => formatter.write_str("no rule"),
         }

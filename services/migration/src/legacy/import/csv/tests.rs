@@ -1,4 +1,4 @@
-//! Reading CSV: what others write is read back, and a broken line costs that line.
+//! Other programs' CSV is read back, and a broken line costs only that line.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -58,7 +58,7 @@ fn a_broken_line_is_rejected_by_its_number_and_the_rest_is_read() {
 }
 
 #[test]
-fn two_lines_with_a_lone_quotation_mark_do_not_swallow_what_is_between_them() {
+fn two_stray_quotation_marks_do_not_consume_the_lines_between_them() {
     let text = "a,b\n1,\"x\n2,y\n3,\"z\n4,w\n";
     let lost = Err(Reason::UnclosedQuote);
     let expected = [(2, lost.clone()), (3, plain(&["2", "y"])), (4, lost), (5, plain(&["4", "w"]))];
@@ -66,7 +66,7 @@ fn two_lines_with_a_lone_quotation_mark_do_not_swallow_what_is_between_them() {
 }
 
 #[test]
-fn a_lone_quotation_mark_in_a_long_file_costs_its_own_line() {
+fn a_stray_quotation_mark_in_a_long_file_costs_its_own_line() {
     let lines = (0..1000).map(|n| if n == 300 { "300,\"x\n".to_owned() } else { format!("{n},y\n") });
     let text = format!("a,b\n{}", lines.collect::<String>());
     let all = read(text.as_bytes());
@@ -76,7 +76,7 @@ fn a_lone_quotation_mark_in_a_long_file_costs_its_own_line() {
 }
 
 #[test]
-fn a_line_without_end_is_thrown_away_and_reading_goes_on() {
+fn an_endless_line_is_skipped_and_reading_continues() {
     for length in [MAX_ROW_BYTES, MAX_ROW_BYTES + 1, 5 * MAX_ROW_BYTES] {
         let text = format!("a,b\n{},x\n1,2\n", "x".repeat(length));
         assert_eq!(read(text.as_bytes()), [(2, Err(Reason::TooLong)), (3, plain(&["1", "2"]))], "{length}");
@@ -84,21 +84,21 @@ fn a_line_without_end_is_thrown_away_and_reading_goes_on() {
 }
 
 #[test]
-fn a_byte_order_mark_belongs_to_no_name() {
+fn a_byte_order_mark_is_not_part_of_a_name() {
     let text = format!("\u{feff}\"id\",{}\n", COLUMNS.get(1..).unwrap().join(","));
-    assert_eq!(Header::read(&mut Records::new(text.as_bytes()), COLUMNS).ok().unwrap().places[0], 0);
+    assert_eq!(Header::read(&mut Records::new(text.as_bytes()), COLUMNS).ok().unwrap().indexes[0], 0);
 }
 
 #[test]
 fn columns_are_found_in_any_order_and_missing_ones_are_named() {
     let mut names: Vec<Vec<u8>> = COLUMNS.iter().rev().map(|name| name.as_bytes().to_vec()).collect();
     names.push(b"another".to_vec());
-    assert_eq!(Header::of(COLUMNS, &names).ok().unwrap().places[0], 16);
+    assert_eq!(Header::from_names(COLUMNS, &names).ok().unwrap().indexes[0], 16);
     names.push(b"id".to_vec());
-    assert!(matches!(Header::of(COLUMNS, &names), Err(ImportError::ColumnTwice { column: "id" })));
+    assert!(matches!(Header::from_names(COLUMNS, &names), Err(ImportError::ColumnTwice { column: "id" })));
     names.retain(|name| name != b"id" && name != b"phone");
-    let Err(missing) = Header::of(COLUMNS, &names) else { panic!("columns are missing") };
-    assert_eq!(missing.to_string(), "the file lacks id, phone; its first line has to name these columns");
+    let Err(missing) = Header::from_names(COLUMNS, &names) else { panic!("columns are missing") };
+    assert_eq!(missing.to_string(), "the file lacks id, phone; its first line must name these columns");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
 
 proptest! {
     #[test]
-    fn what_the_usual_crate_writes_is_read_back(
+    fn files_of_the_csv_crate_are_read_back(
         rows in prop::collection::vec(prop::collection::vec("[a-z\",\n\r가 ]{0,8}", 3), 0..20),
         quote_all in any::<bool>(),
     ) {
@@ -132,7 +132,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_whatever_stop_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn no_bytes_stop_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         let mut records = Records::new(bytes.as_slice());
         let mut last = 0;
         while let Some(record) = records.next(Some(3)).unwrap() {

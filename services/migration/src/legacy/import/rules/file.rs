@@ -1,4 +1,4 @@
-//! The file of rules: what may stand in it, and what is said where something else does.
+//! The TOML format of the rules. Never accepts a file in part: the first fault rejects all of it.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -12,32 +12,27 @@ use toml::Spanned;
 
 use super::{Matcher, Meaning, Rule};
 
-/// Rules in a file, at most.
+/// Rules per file.
 pub const MAX_RULES: usize = 200;
 
-/// Length of a file, at most, in bytes.
+/// Size of a file.
 pub const MAX_RULES_BYTES: usize = 256 * 1024;
 
-/// Length of a name, at most, in characters.
 const MAX_NAME_CHARS: usize = 40;
 
-/// Length of a pattern, at most, in bytes.
 const MAX_PATTERN_BYTES: usize = 500;
 
-/// Memory that a pattern may take once it is compiled.
 const MAX_COMPILED_BYTES: usize = 64 * 1024;
 
-/// What is wrong with a file of rules, and where.
+/// A fault in a file of rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}{}{}: {fault}", in_rule(.rule.as_deref()), in_field(*.field))]
 pub struct RulesError {
-    /// Line of the file, from 1.
+    /// From 1.
     pub line: usize,
-    /// Name of the rule, where it has one.
     pub rule: Option<String>,
-    /// The field, where it is about one.
     pub field: Option<&'static str>,
-    /// What is wrong, and what would be right.
+    /// The fault, and what would be valid.
     pub fault: String,
 }
 
@@ -102,7 +97,7 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
     1 + text.as_bytes().iter().take(start).filter(|byte| **byte == b'\n').count()
 }
 
-/// Reads one rule, and knows where it stands.
+/// Reads one rule and knows its line.
 struct Reader<'a> {
     text: &'a str,
     span: Range<usize>,
@@ -159,20 +154,20 @@ fn whole_text(text: &str) -> Result<String, String> {
     let canonical = requested_time::canonical(text);
     if canonical.is_empty() || canonical.len() > MAX_REQUESTED_TIME_LENGTH {
         return Err(format!(
-            "a text has 1 to {MAX_REQUESTED_TIME_LENGTH} bytes; a blank one always goes to review"
+            "a text has 1 to {MAX_REQUESTED_TIME_LENGTH} bytes; blank texts always go to review"
         ));
     }
     Ok(canonical)
 }
 
-/// The pattern for a whole text. It is compiled alone first, so that no bracket in it can end what is put around it.
+/// Anchors a pattern to the whole text. It is first compiled alone, so that a bracket in it cannot close the group around it.
 fn compiled(pattern: &str) -> Result<Regex, String> {
     if pattern.is_empty() || pattern.len() > MAX_PATTERN_BYTES {
         return Err(format!("a pattern has 1 to {MAX_PATTERN_BYTES} bytes"));
     }
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_COMPILED_BYTES).build();
-    let built = compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$")));
-    built.map_err(|error| format!("this is no regular expression that can be used: {error}"))
+    let compiled = compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$")));
+    compiled.map_err(|error| format!("this is not a valid regular expression: {error}"))
 }
 
 fn meaning(text: &str) -> Result<Meaning, String> {
@@ -185,5 +180,5 @@ fn meaning(text: &str) -> Result<Meaning, String> {
     let hours = 60..24 * 60;
     let time = text.parse::<ClockTime>().ok().filter(|time| hours.contains(&time.minutes()));
     time.map(Meaning::At)
-        .ok_or_else(|| "it is a time from 01:00 to 23:59, MORNING, AFTERNOON or REVIEW".to_owned())
+        .ok_or_else(|| "give a time from 01:00 to 23:59, MORNING, AFTERNOON or REVIEW".to_owned())
 }

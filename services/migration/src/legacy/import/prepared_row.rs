@@ -1,0 +1,43 @@
+//! A parsed row with its service and slot, and the outcome of importing it.
+
+use daybook_commands::InterpretedTime;
+use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::schedule::event::ServiceSnapshot;
+use daybook_domain::{ReservationId, Status};
+use daybook_event_log::Position;
+
+use super::reject::Reject;
+use super::report::Conflict;
+use super::row::LegacyRow;
+
+/// A valid row, ready to be appended.
+pub(super) struct PreparedRow {
+    pub(super) row: LegacyRow,
+    pub(super) service: ServiceSnapshot,
+    pub(super) slot: SlotAssignment,
+    pub(super) time: InterpretedTime,
+}
+
+impl PreparedRow {
+    /// The row with the slot that the reservation has in Daybook.
+    pub(super) fn summary(&self, slot: SlotAssignment) -> RowSummary {
+        RowSummary { id: self.row.id.clone(), status: self.row.status, slot }
+    }
+}
+
+/// The values by which a report counts a row.
+pub(super) struct RowSummary {
+    pub(super) id: ReservationId,
+    pub(super) status: Status,
+    pub(super) slot: SlotAssignment,
+}
+
+/// The outcome of a valid row. Positions are `None` in a rehearsal.
+pub(super) enum Outcome {
+    Imported(Option<Position>),
+    Updated(Option<Position>),
+    AlreadyThere,
+    Agreeing,
+    Conflict(Conflict),
+    Rejected(Reject),
+}

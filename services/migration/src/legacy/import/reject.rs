@@ -1,0 +1,84 @@
+//! Rejected rows: the place, the column and the reason. Never contains a field's text, which may name a patient.
+
+use daybook_domain::ReservationId;
+use serde::Serialize;
+
+/// A row that was not imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    #[serde(flatten)]
+    pub place: Place,
+    /// The faulty column; `None` if the whole row is faulty.
+    pub field: Option<&'static str>,
+    pub reason: Reason,
+}
+
+/// Where a row is in its source.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// First line of the record in the file, from 1, including the header.
+    Line(u64),
+    /// Id of the row in the old database.
+    Row(ReservationId),
+    /// Number of the row in query order, from 1, if its id is invalid.
+    Number(u64),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Line(number) => write!(formatter, "line {number}"),
+            Self::Row(id) => write!(formatter, "row {id}"),
+            Self::Number(number) => write!(formatter, "row number {number}"),
+        }
+    }
+}
+
+/// Why a row was rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, thiserror::Error)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Reason {
+    #[error("the number of fields differs from the header")]
+    WrongNumberOfFields,
+    #[error("a quotation mark is in the wrong place")]
+    MisplacedQuote,
+    #[error("a quoted field is never closed")]
+    UnclosedQuote,
+    #[error("the row is longer than {} bytes", super::MAX_ROW_BYTES)]
+    TooLong,
+    #[error("the text is not UTF-8")]
+    NotUtf8,
+    #[error("the field must not be empty")]
+    Missing,
+    #[error("the text is not a valid id")]
+    NotAnId,
+    #[error("the text is not a date such as 2025-03-28")]
+    NotADate,
+    #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000")]
+    NotATimestamp,
+    #[error("the old system has no such value")]
+    UnknownWord,
+    #[error("the text is not a phone number")]
+    NotAPhoneNumber,
+    #[error("no service in the catalog has this old value")]
+    UnknownService,
+    #[error("an earlier row has the same id")]
+    DuplicateId,
+    /// The row was moved to another day in the old system after it had been imported.
+    #[error(
+        "it was imported for another day before; cancel it in Daybook and book the new day, or move it back in the old system"
+    )]
+    OnAnotherDay,
+    /// The export is old, or the row was changed back in the old system.
+    #[error(
+        "a newer state of the row was imported before; use a newer export, or add --old-wins if it was changed back"
+    )]
+    OlderThanTaken,
+    #[error("a booking made in Daybook has this id")]
+    BookedHere,
+    #[error("the text is not a time such as 14:30, not a half-day and not `keep`")]
+    NotADecision,
+    #[error("the day has reached its maximum number of entries")]
+    DayFull,
+}

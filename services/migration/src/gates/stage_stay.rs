@@ -57,7 +57,7 @@ impl HistoryGates<'_> {
         let needed = self.settings.soak.stability;
         let asked = format!("{} since the first canary and the last rollback", duration(needed));
         let Some(switching) = self.history.switching_since() else {
-            let found = format!("the stage is {}: the first canary has not begun", self.history.stage());
+            let found = format!("the stage is {}: no canary is active", self.history.stage());
             return result(Gate::Stability, Finding::NotMet, found, asked);
         };
         let setback = self.history.last_setback.filter(|at| *at > switching);
@@ -68,8 +68,7 @@ impl HistoryGates<'_> {
         result(Gate::Stability, met_if(lasted >= needed), found, asked)
     }
 
-    /// Before the cleanup, backup and restore test must be from the dynamic stage: afterwards only they can bring the legacy
-    /// view back.
+    /// Before the cleanup, both must be from the dynamic stage: that backup is the one to restore after the cleanup.
     pub(super) fn backup(&self, stage: Stage) -> GateResult {
         let fresh = self.settings.backup_fresh;
         let (not_before, asked) = if stage == Stage::Retired {

@@ -154,7 +154,7 @@ impl Guard {
             return;
         }
         let (guardrail, found, limit) = (breach.guardrail.as_str(), &breach.found, &breach.limit);
-        tracing::error!(guardrail, %found, %limit, "a guardrail tripped: all reads are rolled back to the legacy view; `daybook migrate status` shows why");
+        tracing::error!(guardrail, %found, %limit, "a guardrail tripped: rolling all reads back to the legacy view; `daybook migrate status` shows the trip");
         self.metrics.tripped(breach.guardrail);
         let tripped = GuardrailTripped {
             guardrail: breach.guardrail,

@@ -15,7 +15,8 @@ pub(super) struct QueryPlan {
     pub(super) indexes: Vec<String>,
 }
 
-/// Runs a query once. The names of its indexes come from the JSON format, whose fields are documented.
+/// Runs a query once, so that all times belong to the same run. Index names come from a second, JSON plan without a run, since
+/// the text gives them no fixed place.
 pub(super) async fn explain(client: &Client, query: &str) -> Result<QueryPlan, ViewError> {
     let lines = simple_query(client, &format!("EXPLAIN (ANALYZE) {query}")).await?;
     let json = simple_query(client, &format!("EXPLAIN (FORMAT JSON) {query}")).await?.concat();

@@ -57,7 +57,7 @@ async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
 async fn every_rollback_restarts_the_two_weeks_of_stability() {
     let clinic = Clinic::open().await.unwrap();
     let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
-    assert_found(&unmet, Finding::NotMet, "the stage is legacy: the first canary has not begun");
+    assert_found(&unmet, Finding::NotMet, "the stage is legacy: no canary is active");
     enter_up_to(&clinic, Stage::Canary50, 10).await;
     change(&clinic, 100, rollback_to(Stage::Canary25)).await;
     let two_weeks = 14 * 24;

@@ -6,7 +6,7 @@ mod reader;
 use std::collections::BTreeSet;
 
 use daybook_domain::ReadModel;
-use daybook_projections::runbook_schema::ROLE;
+use daybook_projections::store::runbook_schema::ROLE;
 use daybook_projections::{Generation, GenerationState, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use tokio_postgres::{Client, Config, NoTls};

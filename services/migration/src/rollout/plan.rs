@@ -74,9 +74,7 @@ impl Migration {
         let at = routing.stage;
         let to = to.or(at.next()).unwrap_or(at);
         let client = self.pool.get().await?;
-        let live = generation::live(&client).await?;
-        let dynamic = live.iter().map(|live| live.generation).find(|live| live.model == ReadModel::Dynamic);
-        let dynamic = dynamic.ok_or(ViewError::NotLive { model: ReadModel::Dynamic })?;
+        let dynamic = generation::serving(&client, ReadModel::Dynamic).await?;
         let steps = if to < at { vec![step_back(to)] } else { self.steps(at, to, now).await? };
         Ok(Plan {
             at,

@@ -5,7 +5,7 @@ use daybook_domain::routing::{
     ChecklistItem, Direction, DynamicShareSet, Finding, Gate, Guardrail, GuardrailTripped, ReadsRolledBack,
     RollBackStage, RolloutHistory, RolloutPercentage, RoutingCommand, Stage,
 };
-use daybook_projections::read::router::read_history;
+use daybook_projections::read::routing::read_history;
 use daybook_tests::clinic::Clinic;
 
 use super::{assert_found, change, complete_item, enter, enter_up_to, gate, hour};

@@ -1,4 +1,4 @@
-//! Why a step of the migration was not carried out. No variant shows what a row or an event says.
+//! The errors of the migration. No text contains data of a row or an event.
 
 use daybook_commands::CommandError;
 use daybook_domain::routing::RoutingRejection;
@@ -8,37 +8,23 @@ use daybook_projections::{Digest, Generation, ViewError};
 /// Why a step of the migration was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The views cannot be read or changed.
     #[error(transparent)]
     View(#[from] ViewError),
     /// The change of the routing was rejected or could not be recorded.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// A view has parked events.
     #[error(
         "{generation} has {events} parked events. Retry or discard them first; `daybook projection parked list` shows them"
     )]
-    Parked {
-        /// The view.
-        generation: Generation,
-        /// How many.
-        events: u64,
-    },
-    /// The views differ.
+    Parked { generation: Generation, events: u64 },
     #[error(
         "the views differ at position {position} in {reservations} reservations; `daybook projection verify` shows where, \
-         and `daybook projection rebuild all` builds both again"
+         and `daybook projection rebuild all` rebuilds both"
     )]
-    ViewsDiffer {
-        /// Position of the comparison.
-        position: Position,
-        /// In how many reservations.
-        reservations: u64,
-    },
+    ViewsDiffer { position: Position, reservations: u64 },
     /// The log says that no view is retired.
-    #[error("no view is retired; `daybook projection list` shows which ones serve")]
+    #[error("no view is retired; `daybook projection list` shows the live ones")]
     NotRetired,
-    /// The rebuilt view could not be compared.
     #[error(
         "the rebuilt view could not be compared with the other one and does not count as restored; \
          `daybook projection restore legacy` tries again"
@@ -47,17 +33,10 @@ pub enum MigrationError {
     /// The rebuilt view has another digest although no event of a view was recorded since the retirement.
     #[error(
         "{generation} was built from the same events as the retired view but has another digest: {found} instead of \
-         {recorded}. It does not serve and does not count as restored. It is kept for inspection; \
+         {recorded}. It does not answer reads and does not count as restored. It is kept for inspection; \
          `daybook projection retire legacy` drops it"
     )]
-    NotAsRetired {
-        /// The new generation.
-        generation: Generation,
-        /// Its digest.
-        found: Digest,
-        /// The digest that the retirement recorded.
-        recorded: Box<str>,
-    },
+    NotAsRetired { generation: Generation, found: Digest, recorded: Box<str> },
 }
 
 impl From<RoutingRejection> for MigrationError {

@@ -1,8 +1,8 @@
-//! Gates of the migration, measured: what the log, the views and the record of reads say of each condition of a stage.
+//! The gates of the migration: the conditions of each stage, measured on the log, the views and the read statistics.
 //!
-//! Which gates a stage has is the domain's; whether one that is shut may be passed by, too. All that is counted in the views is
-//! counted in one snapshot, at one position. Nothing here appends or writes, and nothing that is found holds a word of a
-//! patient. What there is too little of to judge by is inconclusive, and an inconclusive gate is shut.
+//! The domain decides which gates a stage has and which may be overridden. All counts come from one snapshot, at one position.
+//! Measuring never appends or writes, and no result contains a patient's data. A gate with too little data is inconclusive,
+//! which counts as unmet.
 
 mod bookings;
 mod figures;
@@ -38,20 +38,19 @@ use traffic_stats::TrafficStats;
 pub use phases::{Criterion, PhaseMeasured, RunbookPhase, UnknownPhase};
 pub use settings::{GateSettings, SoakTimes};
 
-/// How long is waited for the views to hold what the log held, at one position. Under load they are behind by moments.
+/// How long to wait until the views have reached the head, at one position. Under load they are moments behind.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
-/// The gates of a stage as they were measured.
+/// The measured gates of a stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
-    /// Up to where the views that were measured hold the log.
+    /// The position that the measured views have reached.
     pub position: LogPlace,
-    /// Each gate of the stage.
     pub gates: Vec<GateResult>,
 }
 
 impl Measured {
-    /// Whether every gate lets through.
+    /// Whether every gate is met.
     pub fn is_met(&self) -> bool {
         self.gates.iter().all(GateResult::is_met)
     }
@@ -66,29 +65,33 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// Over a log and the views' database.
+    /// Measures on this log and this view database.
     pub fn new(log: Arc<dyn EventLog>, pool: Pool, settings: GateSettings) -> Self {
         Self { log, pool, settings }
     }
 
-    /// Measures all gates before a stage. Somebody has to keep the views up meanwhile.
+    /// Measures all gates before a stage. An engine must apply events meanwhile.
     ///
     /// # Errors
-    /// When the log or the database cannot be read. What is missing or wrong is a finding, not an error.
+    /// The log or the database cannot be read. An unmet gate is not an error.
     pub async fn measure(&self, stage: Stage, now: DateTime<Utc>) -> Result<Measured, ViewError> {
         let (history, _) = read_history(&*self.log).await?;
-        let stay = StageStay::of(&history).filter(|stay| stay.stage == stage_stay::before(stage));
+        let stay = StageStay::from_history(&history).filter(|stay| stay.stage == stage_stay::before(stage));
         let gates: Vec<Gate> = Gate::before(stage).collect();
-        let wanted = GateQuery { gates: &gates, phase: None, stage, stay, now, history: &history };
-        let (position, seen) = self.look(&wanted).await?;
-        Ok(Measured { position: position.into(), gates: seen.gates })
+        let query = GateQuery { gates: &gates, phase: None, stage, stay, now, history: &history };
+        let (position, gates, _) = self.measure_settled(&query).await?;
+        Ok(Measured { position, gates })
     }
 
-    /// Waits for the views to settle, and looks in the snapshot that shows them so; or, after a while, as they are.
-    async fn look(&self, wanted: &GateQuery<'_>) -> Result<(Position, Findings), ViewError> {
+    /// Waits until the views have settled and measures in that snapshot; if they do not settle in time, measures them as they
+    /// are.
+    async fn measure_settled(
+        &self,
+        query: &GateQuery<'_>,
+    ) -> Result<(LogPlace, Vec<GateResult>, Vec<Criterion>), ViewError> {
         let mut client = self.pool.get().await?;
         let head = self.log.head().await?;
-        let routing = &wanted.history.routing;
+        let routing = &query.history.routing;
         let choose = |statuses: &[GenerationStatus]| {
             let live = LiveViews::from_statuses(statuses, routing);
             Ok(live.is_settled(head).then_some(live))
@@ -100,117 +103,108 @@ impl Gates {
         };
         let position = live.position().unwrap_or(head);
         let hours = reference::hours(&*self.log, position).await?;
-        let look = GateContext { of: self, snapshot: &snapshot, live: &live, head, hours: &hours, wanted };
-        Ok((position, look.see().await?))
+        let context =
+            GateContext { gates: self, snapshot: &snapshot, live: &live, head, hours: &hours, query };
+        let criteria = match query.phase {
+            Some(phase) => context.criteria(phase).await?,
+            None => vec![],
+        };
+        Ok((position.into(), context.measure().await?, criteria))
     }
 }
 
-/// What is to be measured, and what the log says of the migration so far.
+/// What to measure, and the history of the migration.
 #[derive(Debug, Clone, Copy)]
 struct GateQuery<'a> {
     gates: &'a [Gate],
-    /// The phase whose other criteria are wanted as well.
+    /// The phase whose other criteria are measured too.
     phase: Option<RunbookPhase>,
-    /// The stage before which the gates stand.
+    /// The stage after the gates.
     stage: Stage,
-    /// The stage that is looked at, where it is the one that holds.
+    /// The stage whose traffic is measured; none if it is not the current one.
     stay: Option<StageStay>,
     now: DateTime<Utc>,
     history: &'a RolloutHistory,
 }
 
-/// What was seen of it.
-#[derive(Debug)]
-struct Findings {
-    gates: Vec<GateResult>,
-    others: Vec<Criterion>,
-}
-
-/// A look at everything in one snapshot.
+/// The snapshot in which everything is measured.
 struct GateContext<'a> {
-    of: &'a Gates,
+    gates: &'a Gates,
     snapshot: &'a Transaction<'a>,
     live: &'a LiveViews,
     head: Position,
     hours: &'a Hours,
-    wanted: &'a GateQuery<'a>,
+    query: &'a GateQuery<'a>,
 }
 
 impl GateContext<'_> {
-    async fn see(&self) -> Result<Findings, ViewError> {
-        let (census, watched) = (self.census().await?, self.watched().await?);
-        let mut gates = Vec::with_capacity(self.wanted.gates.len());
-        for gate in self.wanted.gates {
-            gates.push(self.gate(*gate, census.as_ref(), watched.as_ref()).await?);
+    async fn measure(&self) -> Result<Vec<GateResult>, ViewError> {
+        let (counts, traffic) = (self.row_counts().await?, self.traffic().await?);
+        let mut results = Vec::with_capacity(self.query.gates.len());
+        for gate in self.query.gates {
+            results.push(self.measure_gate(*gate, counts.as_ref(), traffic.as_ref()).await?);
         }
-        let others = match self.wanted.phase {
-            Some(phase) => self.criteria(phase).await?,
-            None => vec![],
-        };
-        Ok(Findings { gates, others })
+        Ok(results)
     }
 
-    /// The counts of all rows, where a gate goes by them and the dynamic view serves.
-    async fn census(&self) -> Result<Option<RowCounts>, ViewError> {
-        let counts = [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
-        let is_wanted = self.wanted.gates.iter().any(|gate| counts.contains(gate));
-        match is_wanted && self.live.of(ReadModel::Dynamic).is_some() {
+    /// Counts all rows if a gate needs the counts and the dynamic view is live.
+    async fn row_counts(&self) -> Result<Option<RowCounts>, ViewError> {
+        let counted =
+            [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
+        let is_needed = self.query.gates.iter().any(|gate| counted.contains(gate));
+        match is_needed && self.live.get(ReadModel::Dynamic).is_some() {
             true => RowCounts::take(self.snapshot, self.live).await.map(Some),
             false => Ok(None),
         }
     }
 
-    /// What was seen of reads and failures, where the stage that is looked at holds.
-    async fn watched(&self) -> Result<Option<(StageStay, TrafficStats)>, ViewError> {
-        match self.wanted.stay {
-            Some(stay) => {
-                let watched = TrafficStats::read(self.snapshot, &stay, self.wanted.now).await?;
-                Ok(Some((stay, watched)))
-            }
-            None => Ok(None),
-        }
+    async fn traffic(&self) -> Result<Option<(StageStay, TrafficStats)>, ViewError> {
+        let Some(stay) = self.query.stay else { return Ok(None) };
+        Ok(Some((stay, TrafficStats::read(self.snapshot, &stay, self.query.now).await?)))
     }
 
-    async fn gate(
+    async fn measure_gate(
         &self,
         gate: Gate,
-        census: Option<&RowCounts>,
-        watched: Option<&(StageStay, TrafficStats)>,
+        counts: Option<&RowCounts>,
+        traffic: Option<&(StageStay, TrafficStats)>,
     ) -> Result<GateResult, ViewError> {
-        let (settings, live, stage) = (&self.of.settings, self.live, self.wanted.stage);
-        let GateQuery { history, now, .. } = *self.wanted;
+        let (settings, live, stage) = (&self.gates.settings, self.live, self.query.stage);
+        let GateQuery { history, now, .. } = *self.query;
         let past = HistoryGates { history, now, settings };
-        let elsewhere = || stage_stay::elsewhere(gate, stage, history);
-        let counted = |judge: &dyn Fn(&RowCounts) -> GateResult| match census {
-            Some(census) => judge(census),
-            None => self.not_there(gate, ReadModel::Dynamic),
+        let wrong_stage = || stage_stay::wrong_stage(gate, stage, history);
+        let not_live = |model| {
+            result(gate, Finding::NotMet, live.describe_missing(model), format!("a live {model} view"))
+        };
+        let counted = |measure: &dyn Fn(&RowCounts) -> GateResult| {
+            counts.map_or_else(|| not_live(ReadModel::Dynamic), measure)
         };
         Ok(match gate {
-            Gate::Services | Gate::Hours if live.of(ReadModel::Dynamic).is_none() => {
-                self.not_there(gate, ReadModel::Dynamic)
+            Gate::Services | Gate::Hours if live.get(ReadModel::Dynamic).is_none() => {
+                not_live(ReadModel::Dynamic)
             }
             Gate::Services => reference::services(self.snapshot, live).await?,
             Gate::Hours => reference::check_hours(self.snapshot, live, self.hours).await?,
             Gate::ServiceFields => counted(&RowCounts::service_fields),
-            Gate::Periods => counted(&|census| census.periods(settings)),
-            Gate::PeriodSplit => counted(&|census| census.period_split(self.hours, settings)),
-            Gate::Mappings | Gate::OldFields if live.of(ReadModel::Legacy).is_none() => {
-                self.not_there(gate, ReadModel::Legacy)
+            Gate::Periods => counted(&|counts| counts.periods(settings)),
+            Gate::PeriodSplit => counted(&|counts| counts.period_split(self.hours, settings)),
+            Gate::Mappings | Gate::OldFields if live.get(ReadModel::Legacy).is_none() => {
+                not_live(ReadModel::Legacy)
             }
             Gate::Mappings => counted(&RowCounts::mappings),
             Gate::OldFields => counted(&RowCounts::old_fields),
-            Gate::Lag => view_state::lag(live, &*self.of.log, self.head).await?,
+            Gate::Lag => view_state::lag(live, &*self.gates.log, self.head).await?,
             Gate::Parity => view_state::parity(self.snapshot, live, settings).await?,
             Gate::Parked => view_state::parked(live),
             Gate::Soak => past.soak(stage),
             Gate::Stability => past.stability(),
             Gate::ShadowReads => {
-                watched.map_or_else(elsewhere, |(stay, watched)| watched.shadow_reads(stay, settings))
+                traffic.map_or_else(wrong_stage, |(stay, stats)| stats.shadow_reads(stay, settings))
             }
-            Gate::Errors => watched.map_or_else(elsewhere, |(stay, watched)| watched.errors(stay, settings)),
-            Gate::CreationRate => match watched {
-                None => elsewhere(),
-                Some(_) if live.of(ReadModel::Dynamic).is_none() => self.not_there(gate, ReadModel::Dynamic),
+            Gate::Errors => traffic.map_or_else(wrong_stage, |(stay, stats)| stats.errors(stay, settings)),
+            Gate::CreationRate => match traffic {
+                None => wrong_stage(),
+                Some(_) if live.get(ReadModel::Dynamic).is_none() => not_live(ReadModel::Dynamic),
                 Some((stay, _)) => {
                     bookings::creation_rate(self.snapshot, live, stay, (now, settings)).await?
                 }
@@ -220,12 +214,10 @@ impl GateContext<'_> {
             Gate::Approval => past.approval(),
         })
     }
+}
 
-    /// What is found where a view does not serve.
-    fn not_there(&self, gate: Gate, model: ReadModel) -> GateResult {
-        let asked = format!("a {model} view that serves");
-        result(gate, Finding::NotMet, self.live.describe_missing(model), asked)
-    }
+const fn met_if(is_met: bool) -> Finding {
+    if is_met { Finding::Met } else { Finding::NotMet }
 }
 
 fn result(

@@ -1,6 +1,6 @@
-//! The guardrails: every process counts its reads in windows, and reads are rolled back when a limit is exceeded.
+//! The guardrails: every process counts its reads in windows, and rolls reads back when a limit is exceeded.
 //!
-//! The verdict itself is the domain's.
+//! The domain decides whether a limit is exceeded.
 
 mod guard;
 pub mod read_stats;
@@ -13,22 +13,21 @@ use daybook_domain::routing::{Limits, RolloutPercentage};
 pub use guard::{Evaluation, Guard, GuardObserver, LastEvaluation};
 pub use traffic_window::TrafficWindow;
 
-/// How reads are watched while both views answer them.
+/// How reads are monitored while both views answer them.
 #[derive(Debug, Clone, Copy)]
 pub struct Watching {
-    /// The part of reads that the other view answers too.
+    /// The share of reads that the other view answers too.
     pub sample: RolloutPercentage,
-    /// Length of a window; the same in all processes.
+    /// Must be the same in all processes.
     pub window: Duration,
-    /// The limits.
     pub limits: Limits,
 }
 
 impl Watching {
-    /// The usual length of a window.
+    /// The default length of a window.
     pub const WINDOW: Duration = Duration::from_secs(60);
 
-    /// The usual part of reads that is compared, in percent.
+    /// The default share of reads that are compared, in percent.
     pub const SAMPLE_PERCENT: f64 = 1.0;
 }
 

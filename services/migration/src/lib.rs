@@ -1,6 +1,6 @@
-//! The migration from the old system: everything that can be deleted once the legacy view is gone for good.
+//! The migration from the old system: everything that can be deleted once the legacy view is retired for good.
 //!
-//! The crate stands above the write side and the read side and below HTTP and the command line. It imports the old
+//! It depends on the write side and the read side; HTTP and the command line depend on it. It imports the old
 //! system's data, measures the gates before each stage, compares sampled reads of both views, rolls reads back when a
 //! limit is exceeded, retires and restores the legacy view, and rehearses all of it on a copy of the log.
 //!

@@ -1,7 +1,7 @@
-//! Where the migration stands, and what its next step would do: as data, for the command line and for HTTP alike.
+//! The status of the migration and the plan to a stage, as data for the command line and for HTTP.
 //!
-//! What is told rests on the log for the stages and on the views for what they hold. Nothing here decides whether a stage
-//! may be entered, and nothing holds a word of a patient: subjects are counted and never named.
+//! Stages come from the log, counts from the views. Nothing here decides whether a stage may be entered, and nothing contains a
+//! patient's data: subjects are only counted.
 
 mod patients;
 mod plan;
@@ -22,7 +22,7 @@ pub use patients::MovedPatients;
 pub use plan::{Mismatches, Plan, PlannedStep};
 pub use status::{CheckedItem, NextStage, Soak, Status};
 
-/// Looks at the migration.
+/// Reads the status of the migration and plans its next steps.
 #[derive(Debug, Clone)]
 pub struct Migration {
     log: Arc<dyn EventLog>,
@@ -33,7 +33,7 @@ pub struct Migration {
 }
 
 impl Migration {
-    /// Over a log and the views' database.
+    /// Reads this log and this view database.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, settings: GateSettings) -> Self {
         let soak = settings.soak;
         let gates = Gates::new(Arc::clone(&log), pool.clone(), settings);
@@ -43,14 +43,14 @@ impl Migration {
     /// Measures the gates before a stage.
     ///
     /// # Errors
-    /// When the log or the views cannot be read.
+    /// The log or the views cannot be read.
     pub async fn measure(&self, stage: Stage, now: DateTime<Utc>) -> Result<Measured, ViewError> {
         self.gates.measure(stage, now).await
     }
 
-    /// How long a stage has to last before the next one may be entered, in seconds; none where nothing is asked.
+    /// The soak time of a stage in seconds; none if it has none.
     fn soak_seconds(&self, stage: Stage) -> Option<u64> {
-        let asked = self.soak.of(stage);
-        (!asked.is_zero()).then_some(asked.as_secs())
+        let required = self.soak.required_in(stage);
+        (!required.is_zero()).then_some(required.as_secs())
     }
 }

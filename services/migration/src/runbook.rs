@@ -3,7 +3,7 @@
 //! No check shows a patient's data: counts, column names and query plans only.
 
 pub mod checklist;
-mod closing;
+pub(crate) mod closing;
 pub mod contacts;
 mod performance;
 mod query_plan;

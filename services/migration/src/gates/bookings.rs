@@ -1,22 +1,22 @@
-//! Whether bookings are made as often as they were.
+//! Whether bookings are made as often as before.
 //!
-//! A clinic is closed at night and on Sunday, and its Mondays are not its Saturdays. So the time since a stage was entered is
-//! compared with the same hours of the same weekdays, as few whole weeks earlier as keep the two apart.
+//! A clinic is closed at night and on Sunday, and weekdays differ. So the time since the stage began is compared with the
+//! same hours of the same weekdays, the fewest whole weeks earlier that do not overlap.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Finding, Gate, GateResult};
 use deadpool_postgres::Transaction;
 
-use super::figures::things;
+use super::figures::counted;
 use super::stage_stay::StageStay;
 use super::{GateSettings, LiveViews, result};
 use daybook_projections::ViewError;
 
-/// So many standard deviations of the difference of two counts are laid to chance.
+/// Standard deviations of the difference of two counts within which chance explains it.
 const CHANCE: f64 = 2.0;
 
-/// Bookings of two stretches of the same hours.
+/// Bookings of two periods with the same hours.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bookings {
     since: u64,
@@ -25,7 +25,7 @@ struct Bookings {
     weeks: i32,
 }
 
-/// Compares the bookings since a stage was entered with those of the same hours before.
+/// Compares the bookings since the stage began with those of the same hours before.
 pub(super) async fn creation_rate(
     snapshot: &Transaction<'_>,
     live: &LiveViews,
@@ -34,20 +34,20 @@ pub(super) async fn creation_rate(
 ) -> Result<GateResult, ViewError> {
     let bookings = Bookings::count(snapshot, live, stay.since, now).await?;
     let Bookings { since, earlier, hours, weeks } = bookings;
-    let a_hour = |number: u64| number as f64 / hours.max(f64::EPSILON);
+    let per_hour = |number: u64| number as f64 / hours.max(f64::EPSILON);
     let found = format!(
         "{} in {} ({:.1} an hour); {earlier} in the same hours {} earlier ({:.1} an hour)",
-        things(since, "booking", "bookings"),
+        counted(since, "booking", "bookings"),
         stay.stage,
-        a_hour(since),
-        things(u64::from(weeks.unsigned_abs()), "week", "weeks"),
-        a_hour(earlier)
+        per_hour(since),
+        counted(u64::from(weeks.unsigned_abs()), "week", "weeks"),
+        per_hour(earlier)
     );
     let asked = format!(
-        "{} % of the earlier number or more, where that is {} or more",
+        "at least {} % of the earlier bookings, which must be {} or more",
         settings.least_bookings, settings.bookings
     );
-    Ok(result(Gate::CreationRate, bookings.judge(settings), found, asked))
+    Ok(result(Gate::CreationRate, bookings.finding(settings), found, asked))
 }
 
 impl Bookings {
@@ -76,17 +76,17 @@ impl Bookings {
         Ok(Self { since: count("since")?, earlier: count("earlier")?, hours, weeks })
     }
 
-    /// More bookings than before are no finding. Fewer are one where there are too few, and more so than chance may have it.
-    fn judge(self, settings: &GateSettings) -> Finding {
+    /// Too few bookings leave the gate unmet only if chance does not explain the difference.
+    fn finding(self, settings: &GateSettings) -> Finding {
         let Self { since, earlier, .. } = self;
-        let by_chance = CHANCE * ((since + earlier) as f64).sqrt();
+        let chance = CHANCE * ((since + earlier) as f64).sqrt();
         if earlier < settings.bookings {
             return Finding::Inconclusive;
         }
         if since as f64 >= earlier as f64 * settings.least_bookings / 100.0 {
             return Finding::Met;
         }
-        if (earlier - since) as f64 > by_chance { Finding::NotMet } else { Finding::Inconclusive }
+        if (earlier - since) as f64 > chance { Finding::NotMet } else { Finding::Inconclusive }
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fewer_bookings_are_a_finding_where_chance_does_not_explain_them() {
+    fn fewer_bookings_leave_the_gate_unmet_if_chance_does_not_explain_them() {
         let cases = [
             (0, 19, Finding::Inconclusive),
             (14, 20, Finding::Met),
@@ -107,7 +107,7 @@ mod tests {
         ];
         for (since, earlier, finding) in cases {
             let bookings = Bookings { since, earlier, hours: 24.0, weeks: 1 };
-            assert_eq!(bookings.judge(&GateSettings::default()), finding, "{since} after {earlier}");
+            assert_eq!(bookings.finding(&GateSettings::default()), finding, "{since} after {earlier}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The views as they stand in the snapshot in which gates are measured, and which of them there ought to be.
+//! The live generations in the snapshot in which gates are measured, and the views that should have one.
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
@@ -8,40 +8,37 @@ use daybook_projections::ViewError;
 use daybook_projections::control::generation::GenerationStatus;
 use daybook_projections::control::ids::{Generation, GenerationState};
 
-/// What serves, and what should.
 #[derive(Debug, Clone)]
 pub(super) struct LiveViews {
-    standings: Vec<GenerationStatus>,
+    statuses: Vec<GenerationStatus>,
     in_use: Vec<ReadModel>,
 }
 
 impl LiveViews {
     pub(super) fn from_statuses(statuses: &[GenerationStatus], routing: &Routing) -> Self {
         let live = statuses.iter().filter(|status| status.state == GenerationState::Live);
-        Self { standings: live.cloned().collect(), in_use: routing.in_use().collect() }
+        Self { statuses: live.cloned().collect(), in_use: routing.in_use().collect() }
     }
 
-    /// The live generation of a view.
-    pub(super) fn of(&self, model: ReadModel) -> Option<&GenerationStatus> {
-        self.in_use().find(|standing| standing.generation.model == model)
+    /// The live generation of a view; none if the view is retired.
+    pub(super) fn get(&self, model: ReadModel) -> Option<&GenerationStatus> {
+        self.in_use().find(|status| status.generation.model == model)
     }
 
-    /// The same, for what cannot be measured without it.
     pub(super) fn generation(&self, model: ReadModel) -> Result<Generation, ViewError> {
-        self.of(model).map(|standing| standing.generation).ok_or(ViewError::NotLive { model })
+        self.get(model).map(|status| status.generation).ok_or(ViewError::NotLive { model })
     }
 
-    /// Those of views that are not retired.
+    /// The live generations of views that are not retired.
     pub(super) fn in_use(&self) -> impl Iterator<Item = &GenerationStatus> {
-        self.standings.iter().filter(|standing| self.in_use.contains(&standing.generation.model))
+        self.statuses.iter().filter(|status| self.in_use.contains(&status.generation.model))
     }
 
-    /// The first view in use that does not serve.
+    /// The first view in use without a live generation.
     pub(super) fn missing(&self) -> Option<ReadModel> {
-        self.in_use.iter().copied().find(|model| self.of(*model).is_none())
+        self.in_use.iter().copied().find(|model| self.get(*model).is_none())
     }
 
-    /// What is said of a view that does not serve.
     pub(super) fn describe_missing(&self, model: ReadModel) -> String {
         match self.in_use.contains(&model) {
             true => ViewError::NotLive { model }.to_string(),
@@ -49,20 +46,19 @@ impl LiveViews {
         }
     }
 
-    /// Whether all in use hold the log up to a head, at one position.
+    /// Whether all views in use have reached the head, at the same position.
     pub(super) fn is_settled(&self, head: Position) -> bool {
-        let mut positions = self.in_use().map(|standing| standing.position);
+        let mut positions = self.in_use().map(|status| status.position);
         let first = positions.next();
         first.is_none_or(|first| first >= head && positions.all(|position| position == first))
     }
 
-    /// Up to where all that serve hold everything; nothing where none does.
+    /// The position that all views in use have reached; none without a view.
     pub(super) fn position(&self) -> Option<Position> {
-        self.in_use().map(|standing| standing.position).min()
+        self.in_use().map(|status| status.position).min()
     }
 
-    /// Their names.
     pub(super) fn names(&self) -> String {
-        self.in_use().map(|standing| standing.generation.to_string()).collect::<Vec<_>>().join(" and ")
+        self.in_use().map(|status| status.generation.to_string()).collect::<Vec<_>>().join(" and ")
     }
 }

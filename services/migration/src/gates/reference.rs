@@ -1,20 +1,20 @@
-//! Services and clinic hours: whether the dynamic view holds what the enum has and what the log says.
+//! Services and clinic hours: whether the dynamic view has every enum value, and the hours of the log.
 
 use std::collections::BTreeSet;
 
 use daybook_domain::hours::{ClinicSlot, Hours};
-use daybook_domain::routing::{Finding, Gate, GateResult};
+use daybook_domain::routing::{Gate, GateResult};
 use daybook_domain::time::DayOfWeek;
 use daybook_domain::{Event, LegacyService, ReadModel};
 use daybook_event_log::{EventLog, Position, Revision, StreamName, codec};
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 
-use super::figures::things;
-use super::{LiveViews, result};
+use super::figures::counted;
+use super::{LiveViews, met_if, result};
 use daybook_projections::ViewError;
 
-/// The hours as the log had them at a position.
+/// The clinic hours at a position of the log.
 pub(super) async fn hours(log: &dyn EventLog, until: Position) -> Result<Hours, ViewError> {
     let mut hours = Hours::default();
     let mut events = log.read_stream(&StreamName::hours(), Revision::FIRST).await?;
@@ -40,23 +40,23 @@ pub(super) async fn services(snapshot: &Transaction<'_>, live: &LiveViews) -> Re
     );
     let row = snapshot.query_one(&sql, &[]).await?;
     let (services, active): (i64, i64) = (row.try_get("services")?, row.try_get("active")?);
-    let there: Vec<String> = row.try_get::<_, Option<Vec<String>>>("enum_values")?.unwrap_or_default();
+    let present: Vec<String> = row.try_get::<_, Option<Vec<String>>>("enum_values")?.unwrap_or_default();
     let all = LegacyService::ALL.map(LegacyService::as_str);
-    let missing: Vec<&str> = all.into_iter().filter(|value| !there.iter().any(|own| own == value)).collect();
+    let missing: Vec<&str> =
+        all.into_iter().filter(|value| !present.iter().any(|other| other == value)).collect();
     let mut found = format!(
-        "{}, {active} of them active; {} of the {} enum values",
-        things(services.unsigned_abs(), "service", "services"),
+        "{}, {active} active; {} of {} enum values have a service",
+        counted(services.unsigned_abs(), "service", "services"),
         all.len() - missing.len(),
         all.len()
     );
     if !missing.is_empty() {
-        found.push_str(&format!("; none for {}", missing.join(", ")));
+        found.push_str(&format!(", missing: {}", missing.join(", ")));
     }
-    let finding = if missing.is_empty() { Finding::Met } else { Finding::NotMet };
-    Ok(result(Gate::Services, finding, found, "a service for each of the 6 enum values"))
+    Ok(result(Gate::Services, met_if(missing.is_empty()), found, "a service for each of the 6 enum values"))
 }
 
-/// Whether the dynamic view has the rows of the clinic's hours that the log says.
+/// Whether the dynamic view has exactly the clinic hours of the log.
 pub(super) async fn check_hours(
     snapshot: &Transaction<'_>,
     live: &LiveViews,
@@ -70,28 +70,23 @@ pub(super) async fn check_hours(
            FROM {schema}.clinic_time_slots"#
     );
     let rows = snapshot.query(&sql, &[]).await?;
-    let there: BTreeSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let said: BTreeSet<String> = written(hours);
-    let (missing, other) = (said.difference(&there).count(), there.difference(&said).count());
-    let mornings = there.iter().filter(|row| row.contains(" MORNING ")).count();
+    let present: BTreeSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    let expected = expected_rows(hours);
+    let (missing, other) = (expected.difference(&present).count(), present.difference(&expected).count());
+    let mornings = present.iter().filter(|row| row.contains(" MORNING ")).count();
     let found = format!(
-        "{}, {mornings} MORNING and {} AFTERNOON; {missing} of the log's missing, {other} that the log does not have",
-        things(there.len() as u64, "row", "rows"),
-        there.len() - mornings
+        "{} ({mornings} MORNING, {} AFTERNOON): {missing} missing, {other} not in the log",
+        counted(present.len() as u64, "row", "rows"),
+        present.len() - mornings
     );
-    let is_met = missing + other == 0 && !said.is_empty();
-    let finding = if is_met { Finding::Met } else { Finding::NotMet };
-    let asked =
-        format!("the {} of the clinic's hours in the log (11 where nobody changed them)", rows_of(&said));
-    Ok(result(Gate::Hours, finding, found, asked))
+    let is_met = missing + other == 0 && !expected.is_empty();
+    let rows = counted(expected.len() as u64, "row", "rows");
+    let asked = format!("the {rows} of the clinic hours in the log (11 by default)");
+    Ok(result(Gate::Hours, met_if(is_met), found, asked))
 }
 
-fn rows_of(said: &BTreeSet<String>) -> String {
-    things(said.len() as u64, "row", "rows")
-}
-
-/// The hours as the query of [`check_hours`] writes rows.
-fn written(hours: &Hours) -> BTreeSet<String> {
+/// The clinic hours in the format of the query of [`check_hours`].
+fn expected_rows(hours: &Hours) -> BTreeSet<String> {
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let line = |(day, slot): (DayOfWeek, &ClinicSlot)| {
         format!(

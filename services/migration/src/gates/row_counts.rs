@@ -1,7 +1,7 @@
-//! Counts of all reservations of both views, taken in one statement, and the gates that go by them: what the runbook asks of
-//! the migrated data.
+//! Counts of the reservations of both views, taken in one statement, and the gates that depend on them: what the runbook
+//! requires of the migrated data.
 //!
-//! Rows are counted, never read: no figure says who is behind it.
+//! Rows are counted, never read, so that no figure identifies a patient.
 
 use daybook_domain::ReadModel;
 use daybook_domain::hours::Hours;
@@ -10,34 +10,31 @@ use daybook_domain::{LegacyService, Period};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
-use super::figures::{percent, things};
+use super::figures::{counted, is_share, percent};
 use super::{GateSettings, LiveViews, result};
 use daybook_projections::ViewError;
 
-/// What was counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowCounts {
-    /// Reservations of the dynamic view.
     dynamic: u64,
-    /// Reservations of the legacy view.
     legacy: u64,
     only_dynamic: u64,
     only_legacy: u64,
     without_service_id: u64,
     without_service_name: u64,
     without_duration: u64,
-    /// Reservations whose service is not among the services.
+    /// Reservations with an unknown service.
     orphans: u64,
     mornings: u64,
     afternoons: u64,
-    /// Reservations of both views whose enum value is not that of their service.
+    /// Reservations of both views with another enum value than their service's.
     wrong_enum_value: u64,
-    /// Reservations of both views whose service has no enum value: the legacy view shows them as its other consultation.
+    /// Reservations of both views whose service has no enum value.
     without_enum_value: u64,
     without_service: u64,
-    /// Reservations of both views without a text for the time.
+    /// Reservations of both views without a time text.
     blank_time: u64,
-    /// Those of them of which the dynamic view knows a period.
+    /// Those of them with a period in the dynamic view: their time text is lost.
     lost_time: u64,
 }
 
@@ -61,11 +58,11 @@ const COUNTS: &str = r#"
     count(l.id) FILTER (WHERE l.is_blank) AS blank_time,
     count(l.id) FILTER (WHERE l.is_blank AND d.period IS NOT NULL) AS lost_time"#;
 
-/// Rows of a view that is not there.
+/// Stands in for a legacy view that is not live.
 const NO_LEGACY: &str = "SELECT NULL::text AS id, NULL::text AS service, false AS is_blank WHERE false";
 
 impl RowCounts {
-    /// Counts both views, or the dynamic one alone where the legacy view does not serve.
+    /// Counts both views, or only the dynamic one if the legacy view is not live.
     pub(super) async fn take(snapshot: &Transaction<'_>, live: &LiveViews) -> Result<Self, ViewError> {
         let dynamic = live.generation(ReadModel::Dynamic)?.schema();
         let legacy = live.generation(ReadModel::Legacy).map_or_else(
@@ -110,7 +107,7 @@ impl RowCounts {
         })
     }
 
-    /// What is found where there is nothing to look at: that says nothing about how it was migrated.
+    /// Without a reservation, nothing shows how well they were migrated.
     fn finding(&self, is_met: bool) -> Finding {
         match (self.dynamic, is_met) {
             (_, false) => Finding::NotMet,
@@ -124,31 +121,33 @@ impl RowCounts {
             *self;
         let found = format!(
             "{}: {id} without a service id, {name} without a service name, {without_duration} without a duration",
-            things(dynamic, "reservation", "reservations")
+            counted(dynamic, "reservation", "reservations")
         );
         let finding = self.finding(id + name + without_duration == 0);
-        result(Gate::ServiceFields, finding, found, "all three of every reservation")
+        result(Gate::ServiceFields, finding, found, "all three fields in every reservation")
     }
 
     pub(super) fn periods(&self, settings: &GateSettings) -> GateResult {
         let known = self.mornings + self.afternoons;
-        let share = percent(known, self.dynamic);
         let found = format!(
-            "{known} of {} reservations have a period ({share} %), {} await review",
+            "{known} of {} reservations have a period ({} %), {} await review",
             self.dynamic,
+            percent(known, self.dynamic),
             self.dynamic.saturating_sub(known)
         );
-        let finding = self.finding(self.dynamic == 0 || share >= settings.least_periods);
+        let finding = self.finding(is_share(known, self.dynamic, settings.least_periods));
         result(Gate::Periods, finding, found, format!("{} % or more", settings.least_periods))
     }
 
-    /// A half in which the clinic never treats is not asked for.
+    /// A half of the day without clinic hours may be empty.
     pub(super) fn period_split(&self, hours: &Hours, settings: &GateSettings) -> GateResult {
         let rows = self.mornings + self.afternoons;
         let halves = [(Period::Morning, self.mornings), (Period::Afternoon, self.afternoons)];
-        let treats = |half: Period| hours.week().any(|(_, slot)| slot.period == half);
-        let asked_of = halves.into_iter().filter(|(half, _)| hours.is_empty() || treats(*half));
-        let is_even = asked_of.into_iter().all(|(_, own)| percent(own, rows) >= settings.least_half);
+        let is_open = |half| hours.is_empty() || hours.week().any(|(_, slot)| slot.period == half);
+        let is_even = halves
+            .into_iter()
+            .filter(|(half, _)| is_open(*half))
+            .all(|(_, count)| is_share(count, rows, settings.least_half));
         let finding = match (rows, is_even) {
             (1.., true) => Finding::Met,
             (rows, false) if rows >= settings.split_rows => Finding::NotMet,
@@ -162,7 +161,7 @@ impl RowCounts {
             percent(self.afternoons, rows)
         );
         let asked = format!(
-            "{} % or more in each half of the day in which the clinic treats; of fewer than {} rows a lopsided split shows nothing",
+            "at least {} % in each half of the day with clinic hours; inconclusive below {} rows",
             settings.least_half, settings.split_rows
         );
         result(Gate::PeriodSplit, finding, found, asked)
@@ -170,36 +169,35 @@ impl RowCounts {
 
     pub(super) fn mappings(&self) -> GateResult {
         let both = self.dynamic.saturating_sub(self.only_dynamic);
-        let Self { wrong_enum_value: wrong, without_enum_value: declared, .. } = *self;
+        let Self { wrong_enum_value: wrong, without_enum_value: without, .. } = *self;
         let found = format!(
-            "{both} reservations in both views: {wrong} with an enum value that is not their service's; \
-             {declared} as {NO_ENUM_VALUE}, because the enum has no value for their service"
+            "{both} reservations in both views: {wrong} with a wrong enum value, {without} shown as {NO_ENUM_VALUE} \
+             because the enum lacks their service"
         );
         let finding = if both == 0 && wrong == 0 { Finding::Inconclusive } else { self.finding(wrong == 0) };
-        result(Gate::Mappings, finding, found, "the service's enum value on every reservation of both views")
+        result(
+            Gate::Mappings,
+            finding,
+            found,
+            "every reservation in both views has the enum value of its service",
+        )
     }
 
     pub(super) fn old_fields(&self) -> GateResult {
-        let Self {
-            dynamic,
-            legacy,
-            only_dynamic,
-            only_legacy,
-            without_service,
-            blank_time,
-            lost_time,
-            orphans,
-            ..
-        } = *self;
+        let Self { dynamic, legacy, only_dynamic, only_legacy, without_service, lost_time, orphans, .. } =
+            *self;
+        let lost = match lost_time {
+            0 => "No time text is missing".to_owned(),
+            _ => counted(lost_time, "time text is missing", "time texts are missing"),
+        };
         let found = format!(
-            "{legacy} reservations with the old fields, {dynamic} with the new ones: {only_legacy} only there, {only_dynamic} only \
-             here; {without_service} without a service, {lost_time} without the text of a time that is known, {} with a text that \
-             was never written; {orphans} of a service that is not there",
-            blank_time - lost_time
+            "{legacy} reservations in the legacy view, {dynamic} in the dynamic view: {only_legacy} only in legacy, \
+             {only_dynamic} only in dynamic, {without_service} without a service, {orphans} with an unknown service. \
+             {lost}; {} empty in the old system.",
+            counted(self.blank_time - lost_time, "was", "were")
         );
         let is_met = [only_dynamic, only_legacy, without_service, lost_time, orphans] == [0; 5];
-        let asked =
-            "service and preferredTime of every reservation, as many as with the new fields, and no orphan";
+        let asked = "the same reservations in both views, each with a known service and its time text";
         result(Gate::OldFields, self.finding(is_met), found, asked)
     }
 }

@@ -1,7 +1,7 @@
-//! What the gates ask: how long a stage lasts, how much has to have been seen, how much may be wrong.
+//! The limits of the gates: soak times, sample sizes and tolerances.
 //!
-//! The figures are those of the migration's runbook, `migration-quick-reference.md`, where it names any. Where it only says
-//! "stable" or "reasonable", the figure is Daybook's, and the field says why it is what it is.
+//! They come from the runbook, `migration-quick-reference.md`. Where it only says "stable" or "reasonable", the number is
+//! Daybook's, and the field gives the reason.
 
 use std::time::Duration;
 
@@ -10,21 +10,20 @@ use daybook_domain::routing::Stage;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long each stage lasts at least before the next one may be entered.
+/// The minimum duration of each stage before the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SoakTimes {
-    /// Shadow reads before the first canary. The runbook has no such stage; an hour at a desk that is open brings a
-    /// sample of every kind of read.
+    /// The runbook has no such stage; an hour during opening times brings samples of every kind of read.
     pub shadow: Duration,
-    /// The first canary: "5% rollout stable for 24 hours".
+    /// "5% rollout stable for 24 hours".
     pub canary5: Duration,
-    /// The second: "25% rollout stable for 48 hours".
+    /// "25% rollout stable for 48 hours".
     pub canary25: Duration,
-    /// The third: "50% rollout stable for 48 hours".
+    /// "50% rollout stable for 48 hours".
     pub canary50: Duration,
-    /// Everybody on the dynamic view: "100% rollout stable for 1 week".
+    /// "100% rollout stable for 1 week".
     pub dynamic: Duration,
-    /// Without a step back before cleanup: "Phase 3 stable for minimum 2 weeks".
+    /// Time without a rollback before the cleanup: "Phase 3 stable for minimum 2 weeks".
     pub stability: Duration,
 }
 
@@ -36,7 +35,7 @@ impl Default for SoakTimes {
 }
 
 impl SoakTimes {
-    /// None at all: for a drill.
+    /// For drills.
     pub const NONE: Self = Self {
         shadow: Duration::ZERO,
         canary5: Duration::ZERO,
@@ -46,8 +45,8 @@ impl SoakTimes {
         stability: Duration::ZERO,
     };
 
-    /// How long a stage lasts at least; nothing is asked of the first and the last.
-    pub const fn of(&self, stage: Stage) -> Duration {
+    /// The minimum duration of a stage; zero for the first and the last.
+    pub const fn required_in(&self, stage: Stage) -> Duration {
         match stage {
             Stage::Legacy | Stage::Retired => Duration::ZERO,
             Stage::Shadow => self.shadow,
@@ -59,35 +58,33 @@ impl SoakTimes {
     }
 }
 
-/// All that the gates go by.
+/// The limits of all gates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GateSettings {
-    /// How long stages last.
     pub soak: SoakTimes,
-    /// Age of a full comparison at which it says nothing any more. A verdict is as good as what was written since; an hour
-    /// is the runbook's rhythm of checks during the rollout.
+    /// Maximum age of a full comparison. Later writes make it stale; the runbook checks every hour during the rollout.
     pub parity_fresh: Duration,
-    /// Percentage of reservations that have a period: "≥95% of reservations have period (manual review rest)".
+    /// Minimum percentage of reservations with a period: "≥95% of reservations have period (manual review rest)".
     pub least_periods: f64,
-    /// Percentage of the rows with a period that either half of the day has at least: "Period distribution looks reasonable
-    /// (not all MORNING)". What reads every time as the same half leaves less than this.
+    /// Minimum percentage of the rows with a period in each half of the day: "Period distribution looks reasonable (not all
+    /// MORNING)". A parser that assigns every time to the same half leaves less.
     pub least_half: f64,
-    /// Rows with a period from which a lopsided split is a finding. Of fewer, chance may have made it.
+    /// Minimum number of rows with a period; with fewer, chance may explain a lopsided split.
     pub split_rows: u64,
-    /// Sampled reads that both models have answered in the stage before. Of so many, one in 300 that is answered differently
-    /// shows itself with a likelihood of 96 %.
+    /// Minimum number of compared reads in the stage before. If one read in 300 differs, 1,000 reads show it with a
+    /// probability of 96 %.
     pub shadow_reads: u64,
-    /// Requests that a model has answered in the stage, for its rate of failures to be one.
+    /// Minimum number of requests to a model for a failure rate.
     pub error_requests: u64,
-    /// Percentage points by which failures may be more frequent than they were: "No increase in error rate". Above zero, since
-    /// a single failure is one.
+    /// Percentage points by which the failure rate may rise: "No increase in error rate". Above zero, since a single failure
+    /// already raises it.
     pub error_margin: f64,
-    /// Bookings in the same hours of earlier weeks, for their number to be something to compare with.
+    /// Minimum number of bookings in the same hours of earlier weeks for a comparison.
     pub bookings: u64,
-    /// Percentage of that number that has to be reached: "Reservation creation rate stable". A clinic's weeks differ by a
-    /// quarter without a fault of anybody's.
+    /// Minimum percentage of that number: "Reservation creation rate stable". A clinic's weeks differ by a quarter without a
+    /// fault.
     pub least_bookings: f64,
-    /// Age of a backup and of the trial of its restoration at which they count no more. A week holds every weekly backup.
+    /// Maximum age of a backup and of its restore test. A week allows for weekly backups.
     pub backup_fresh: Duration,
 }
 

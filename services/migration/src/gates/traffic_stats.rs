@@ -1,4 +1,4 @@
-//! What processes saw of the reads and bookings that they answered: shadow reads and failures, stage by stage.
+//! Requests and shadow reads of all processes during a stage, and the gates that depend on them.
 //!
 //! It reads `control.read_windows`, which the serving processes write.
 
@@ -7,12 +7,11 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{Finding, Gate, GateResult};
 use deadpool_postgres::GenericClient;
 
-use super::figures::things;
+use super::figures::counted;
 use super::stage_stay::StageStay;
 use super::{GateSettings, result};
 use daybook_projections::ViewError;
 
-/// What was seen of requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Requests {
     requests: u64,
@@ -28,13 +27,13 @@ impl Requests {
         let Self { requests, failed } = self;
         format!(
             "{failed} of {} {by} failed ({:.2} %)",
-            things(requests, "request", "requests"),
+            counted(requests, "request", "requests"),
             self.rate() * 100.0
         )
     }
 }
 
-/// What was seen in a stage and in the one before.
+/// Sums over the windows of a stage, and of the stage before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct TrafficStats {
     dynamic: Requests,
@@ -57,32 +56,31 @@ const SUMS: &str = "
     GROUP BY model";
 
 impl TrafficStats {
-    /// Sums up all windows that lie in the stage, and those that lie in the one before. One in which the stage was entered
-    /// belongs to neither.
+    /// A window during which the stage changed belongs to neither stage.
     pub(super) async fn read(
         client: &impl GenericClient,
         stay: &StageStay,
         now: DateTime<Utc>,
     ) -> Result<Self, ViewError> {
         let before = stay.former_since.map_or(stay.since, |former| former.min(stay.since));
-        let mut watched = Self::default();
+        let mut stats = Self::default();
         for row in client.query(SUMS, &[&before, &stay.since, &now]).await? {
             let count = |name| row.try_get::<_, i64>(name).map(i64::unsigned_abs);
-            let own = Requests { requests: count("requests")?, failed: count("failed")? };
+            let requests = Requests { requests: count("requests")?, failed: count("failed")? };
             match row.try_get::<_, &str>("model")?.parse() {
-                Ok(ReadModel::Dynamic) => watched.dynamic = own,
-                Ok(ReadModel::Legacy) => watched.legacy = own,
+                Ok(ReadModel::Dynamic) => stats.dynamic = requests,
+                Ok(ReadModel::Legacy) => stats.legacy = requests,
                 Err(_) => return Err(ViewError::Control { what: "a model" }),
             }
-            watched.before.requests += count("requests_before")?;
-            watched.before.failed += count("failed_before")?;
-            watched.compared += count("compared")?;
-            watched.mismatched += count("mismatched")?;
+            stats.before.requests += count("requests_before")?;
+            stats.before.failed += count("failed_before")?;
+            stats.compared += count("compared")?;
+            stats.mismatched += count("mismatched")?;
         }
-        Ok(watched)
+        Ok(stats)
     }
 
-    /// Whether sampled reads were answered alike. One that was not shuts the gate, however few were compared.
+    /// One difference leaves the gate unmet, however few reads were compared.
     pub(super) fn shadow_reads(&self, stay: &StageStay, settings: &GateSettings) -> GateResult {
         let Self { compared, mismatched, .. } = *self;
         let finding = match mismatched {
@@ -91,26 +89,22 @@ impl TrafficStats {
             0 => Finding::Inconclusive,
         };
         let found = format!(
-            "{} compared in {}: {mismatched} answered differently",
-            things(compared, "read", "reads"),
+            "{} compared in {}: {mismatched} differed",
+            counted(compared, "read", "reads"),
             stay.stage
         );
-        result(
-            Gate::ShadowReads,
-            finding,
-            found,
-            format!("{} or more, and none differently", settings.shadow_reads),
-        )
+        let asked = format!("at least {} compared reads, none of which differ", settings.shadow_reads);
+        result(Gate::ShadowReads, finding, found, asked)
     }
 
-    /// Whether the dynamic model fails no more often than the legacy model in the same time, or than both did in the stage
-    /// before. One failure is no rate, so one is always forgiven.
+    /// Compares the failure rate of the dynamic model with that of the legacy model, or that of both in the stage before. One
+    /// failure is not a rate, so one is always allowed.
     pub(super) fn errors(&self, stay: &StageStay, settings: &GateSettings) -> GateResult {
-        let enough = |seen: &Requests| seen.requests >= settings.error_requests;
-        let references = [self.legacy, self.before].into_iter().filter(enough);
+        let are_enough = |traffic: &Requests| traffic.requests >= settings.error_requests;
+        let references = [self.legacy, self.before].into_iter().filter(are_enough);
         let usual = references.map(Requests::rate).fold(0.0, f64::max);
         let allowed = (self.dynamic.requests as f64 * (usual + settings.error_margin / 100.0)).max(1.0);
-        let finding = match enough(&self.dynamic) {
+        let finding = match are_enough(&self.dynamic) {
             false => Finding::Inconclusive,
             true if self.dynamic.failed as f64 <= allowed => Finding::Met,
             true => Finding::NotMet,
@@ -123,7 +117,7 @@ impl TrafficStats {
             self.before.describe("to both")
         );
         let asked = format!(
-            "{} requests or more to the dynamic model, and {:.2} % failed at most: {} points above the legacy model, or above the \
+            "at least {} requests to the dynamic model, of which at most {:.2} % failed: {} points above the legacy model or the \
              stage before",
             settings.error_requests,
             usual * 100.0 + settings.error_margin,
@@ -132,7 +126,7 @@ impl TrafficStats {
         result(Gate::Errors, finding, found, asked)
     }
 
-    /// Requests to the dynamic model in the stage, and those of them that failed.
+    /// Requests to the dynamic model during the stage, and how many failed.
     pub(super) fn failures(&self) -> (u64, u64) {
         (self.dynamic.requests, self.dynamic.failed)
     }

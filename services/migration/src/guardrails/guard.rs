@@ -46,7 +46,6 @@ pub struct LastEvaluation(Arc<Mutex<Option<Evaluation>>>);
 /// What all processes saw in the last windows, and the verdict on it.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// The statistics.
     pub seen: RecentReadStats,
     /// None while there is nothing to roll back.
     pub verdict: Option<GuardrailVerdict>,
@@ -68,19 +67,15 @@ impl LastEvaluation {
 pub struct Guard {
     /// Windows, limits and the sample.
     pub settings: Watching,
-    /// What this process counts.
+    /// The counts of this process.
     pub window: Arc<TrafficWindow>,
-    /// Where the windows of all processes are.
+    /// The windows of all processes.
     pub store: ReadStatsStore,
     /// The record of shadow reads, which is pruned together with the windows.
     pub shadow: Shadow,
-    /// Where the routing is followed.
     pub router: Router,
-    /// Where a rollback is recorded.
     pub commands: Commands,
-    /// Where the guardrails are measured.
     pub metrics: Arc<dyn GuardObserver>,
-    /// Where the last evaluation is kept.
     pub last: LastEvaluation,
 }
 
@@ -120,7 +115,7 @@ impl Guard {
             };
             if let Err(error) = evaluated {
                 self.metrics.lost();
-                tracing::warn!(error = %describe(&error), "the guardrails could not be evaluated");
+                tracing::warn!(error = %describe(&error), "the guardrails could not be evaluated; reads stay as they are until the next window");
             }
             windows = windows.wrapping_add(1);
             if windows % PRUNE_EVERY == 1 {
@@ -139,35 +134,33 @@ impl Guard {
             let (last, longer) = (evaluate(&seen.last, limits), evaluate(&seen.longer, limits));
             match (&last, &longer) {
                 (GuardrailVerdict::Tripped(_), _) => last,
-                (_, GuardrailVerdict::Tripped(_)) => longer,
-                (GuardrailVerdict::Inconclusive(_), _) => longer,
+                (_, GuardrailVerdict::Tripped(_)) | (GuardrailVerdict::Inconclusive(_), _) => longer,
                 (GuardrailVerdict::Fine, _) => last,
             }
         });
         self.metrics.evaluated(&seen.longer, verdict.as_ref());
-        match &verdict {
-            Some(GuardrailVerdict::Tripped(trip)) => self.trip(trip, history).await,
-            Some(GuardrailVerdict::Fine | GuardrailVerdict::Inconclusive(_)) | None => {}
+        if let Some(GuardrailVerdict::Tripped(breach)) = &verdict {
+            self.trip(breach, history).await;
         }
         self.last.set(Evaluation { seen, verdict });
         Ok(())
     }
 
-    async fn trip(&self, trip: &Breach, history: &RolloutHistory) {
+    async fn trip(&self, breach: &Breach, history: &RolloutHistory) {
         // The statistics belong to this routing; if there was an event since, they say nothing. The write side knows of a
         // rollback by this process before the router does.
         let is_another = self.router.history().place != history.place;
         if is_another || !self.commands.routing().is_guarded() {
             return;
         }
-        let (guardrail, found, limit) = (trip.guardrail.as_str(), &trip.found, &trip.limit);
-        tracing::error!(guardrail, %found, %limit, "a guardrail tripped: reads go back to the legacy view");
-        self.metrics.tripped(trip.guardrail);
+        let (guardrail, found, limit) = (breach.guardrail.as_str(), &breach.found, &breach.limit);
+        tracing::error!(guardrail, %found, %limit, "a guardrail tripped: rolling all reads back to the legacy view; `daybook migrate status` shows the trip");
+        self.metrics.tripped(breach.guardrail);
         let tripped = GuardrailTripped {
-            guardrail: trip.guardrail,
-            model: trip.model,
-            found: trip.found.clone(),
-            limit: trip.limit.clone(),
+            guardrail: breach.guardrail,
+            model: breach.model,
+            found: breach.found.clone(),
+            limit: breach.limit.clone(),
             window_seconds: whole_seconds(self.settings.window),
         };
         let origin = Origin { correlation: Some(Uuid::now_v7()), ..Origin::from_actor(Actor::named(ACTOR)) };
@@ -179,12 +172,12 @@ impl Guard {
 
     async fn prune(&self) {
         if let Err(error) = async { self.store.prune().await.and(self.shadow.prune().await) }.await {
-            tracing::warn!(error = %describe(&error), "old statistics of reads could not be dropped");
+            tracing::warn!(error = %describe(&error), "old read statistics could not be deleted; trying again later");
         }
     }
 }
 
-/// Waits for the next event of the routing; none once nobody follows it any more.
+/// Waits for the next routing event; none if the router has stopped.
 async fn next_routing(
     changes: &mut watch::Receiver<Arc<RolloutHistory>>,
     history: &RolloutHistory,

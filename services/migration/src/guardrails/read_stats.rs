@@ -1,8 +1,7 @@
-//! What processes see of the reads they answer, a window at a time: written to `control.read_windows`, and read back for
-//! those of all processes together.
+//! Read statistics in `control.read_windows`: each process inserts its windows, and reads the sum over all processes.
 //!
-//! Nothing here judges, and no row holds anything of a patient. Times are the database's, so that the clocks of several
-//! machines do not matter.
+//! Nothing here evaluates a limit, and no row contains a patient's data. Times are the database's, so that clocks of several
+//! machines need not agree.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,48 +14,46 @@ use uuid::Uuid;
 
 use daybook_projections::ViewError;
 
-/// For how long windows are kept, in days: longer than a migration by its usual soak times.
+/// Days for which windows are kept: longer than a migration with the default soak times.
 pub const KEEP_WINDOWS_DAYS: i32 = 60;
 
-/// Windows of one process that are looked back upon, at most: where the last one holds too little, some before it are added.
+/// Maximum number of windows of a process to evaluate if the last one has too few requests.
 pub const LOOK_BACK_WINDOWS: u32 = 60;
 
-/// Rows that are read to look back, at most: of many processes the earliest windows are left out.
+/// Maximum number of rows to read. With many processes, the earliest windows are left out.
 const MAX_ROWS: i64 = 10_000;
 
-/// What one process saw of one model in one window.
+/// The statistics of one process and one model in one window.
 #[derive(Debug, Clone)]
 pub struct Window {
-    /// The model.
     pub model: ReadModel,
-    /// What it came to.
     pub sum: ModelReadStats,
-    /// Requests by subjects whose share decided.
+    /// Requests that the percentage routed.
     pub by_share: u64,
 }
 
-/// What all processes saw.
+/// The statistics of all processes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecentReadStats {
-    /// In the last window of each.
+    /// The last window of each process.
     pub last: ReadStats,
-    /// In the last windows, up to [`LOOK_BACK_WINDOWS`].
+    /// The last windows, up to [`LOOK_BACK_WINDOWS`].
     pub longer: ReadStats,
 }
 
-/// Keeps windows.
+/// Stores windows.
 #[derive(Debug, Clone)]
 pub struct ReadStatsStore {
     pool: Pool,
 }
 
 impl ReadStatsStore {
-    /// Windows in the views' database.
+    /// Stores windows in this view database.
     pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
-    /// Writes what a process saw in the window of this length that ends now.
+    /// Inserts the windows of a process; they have this length and end now.
     pub async fn write(&self, process: Uuid, length: Duration, windows: &[Window]) -> Result<(), ViewError> {
         let sql = "
             INSERT INTO control.read_windows (process, model, started_at, ended_at, requests, failed, p99_ms, durations,
@@ -91,8 +88,7 @@ impl ReadStatsStore {
         Ok(())
     }
 
-    /// What all processes saw in windows of this length, none of which began longer ago than `since`: what was seen before
-    /// reads were led another way says nothing about now.
+    /// Sums the windows of this length of all processes that began within `since`: earlier ones belong to another routing.
     pub async fn recent(&self, length: Duration, since: Duration) -> Result<RecentReadStats, ViewError> {
         let sql = "
             SELECT process, model, requests, failed, durations, subjects, compared, mismatched,
@@ -105,20 +101,22 @@ impl ReadStatsStore {
         let windows = f64::from(LOOK_BACK_WINDOWS);
         let rows =
             client.query(sql, &[&length.as_secs_f64(), &windows, &since.as_secs_f64(), &MAX_ROWS]).await?;
-        let (mut found, mut seen_last) = (RecentReadStats::default(), HashSet::new());
+        let (mut recent, mut seen) = (RecentReadStats::default(), HashSet::new());
         for row in &rows {
-            let (process, model): (Uuid, ReadModel) = (row.try_get(0)?, read_model(row)?);
+            let model = row.try_get::<_, &str>("model")?.parse();
+            let model: ReadModel = model.map_err(|_| ViewError::Control { what: "a model" })?;
+            let process: Uuid = row.try_get("process")?;
             let sum = read_sum(row)?;
-            // The latest of each process, unless it stopped telling.
-            if seen_last.insert((process, model)) && row.try_get("is_last")? {
-                add(&mut found.last, model, &sum);
+            // The latest window of each process, unless the process has stopped.
+            if seen.insert((process, model)) && row.try_get("is_last")? {
+                add(&mut recent.last, model, &sum);
             }
-            add(&mut found.longer, model, &sum);
+            add(&mut recent.longer, model, &sum);
         }
-        Ok(found)
+        Ok(recent)
     }
 
-    /// Drops windows that nobody looks back upon any more.
+    /// Deletes old windows.
     pub async fn prune(&self) -> Result<(), ViewError> {
         let sql = "DELETE FROM control.read_windows WHERE ended_at < now() - make_interval(days => $1)";
         self.pool.get().await?.execute(sql, &[&KEEP_WINDOWS_DAYS]).await?;
@@ -128,10 +126,6 @@ impl ReadStatsStore {
 
 fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-fn read_model(row: &Row) -> Result<ReadModel, ViewError> {
-    row.try_get::<_, &str>("model")?.parse().map_err(|_| ViewError::Control { what: "a model" })
 }
 
 fn read_sum(row: &Row) -> Result<ModelReadStats, ViewError> {
@@ -147,13 +141,13 @@ fn read_sum(row: &Row) -> Result<ModelReadStats, ViewError> {
     })
 }
 
-fn add(seen: &mut ReadStats, model: ReadModel, more: &ModelReadStats) {
+fn add(stats: &mut ReadStats, model: ReadModel, more: &ModelReadStats) {
     let sum = match model {
-        ReadModel::Legacy => &mut seen.legacy,
+        ReadModel::Legacy => &mut stats.legacy,
         ReadModel::Dynamic => {
-            // Each window has a row of either model.
-            seen.windows += 1;
-            &mut seen.dynamic
+            // Each window has one row per model.
+            stats.windows += 1;
+            &mut stats.dynamic
         }
     };
     sum.requests += more.requests;

@@ -1,7 +1,7 @@
-//! Counts of the requests of this process, one window at a time.
+//! Counts the requests of this process, one window at a time.
 //!
-//! A request costs a few additions to numbers that all threads share; nothing is locked. It must never hold an id, a name or a
-//! text of a client: of subjects it knows bits.
+//! A request costs a few atomic additions and no lock. It must never hold an id, a name or a text of a client: a subject is one
+//! bit of a hash.
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use super::read_stats::Window;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Durations, ModelReadStats};
 
-/// Words of the bits by which subjects are counted: 65,536 bits tell up to about 200,000 subjects within a percent.
+/// Words of the subject bitmap: 65,536 bits count up to about 200,000 subjects to within 1 %.
 const SUBJECT_WORDS: usize = 1024;
 
-/// What is being counted.
+/// The counts of the current window.
 #[derive(Debug, Default)]
 pub struct TrafficWindow {
     legacy: Counts,
@@ -44,10 +44,10 @@ impl Default for Counts {
 }
 
 impl TrafficWindow {
-    /// Counts a request that was answered, or given up by its client, after so many seconds. A subject whose percentage
-    /// decided is given as a hash.
+    /// Counts a request that was answered or cancelled after this many seconds. `by_share` is the hash of the subject if the
+    /// percentage routed the request.
     pub fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool) {
-        let counts = self.of(model);
+        let counts = self.counts(model);
         if let Some(count) = counts.durations.get(Durations::bucket(seconds)) {
             add(count);
         }
@@ -60,21 +60,21 @@ impl TrafficWindow {
         }
     }
 
-    /// Counts a comparison of a read that this model answered.
+    /// Counts a shadow read of a request that this model answered.
     pub fn compared(&self, model: ReadModel, differs: bool) {
-        let counts = self.of(model);
+        let counts = self.counts(model);
         add(&counts.compared);
         if differs {
             add(&counts.mismatched);
         }
     }
 
-    /// Ends the window and begins the next one. A request that is counted meanwhile belongs to either.
+    /// Ends the window and begins the next one. A request that is counted meanwhile belongs to one of the two.
     pub fn take(&self) -> [Window; 2] {
-        ReadModel::ALL.map(|model| self.of(model).take(model))
+        ReadModel::ALL.map(|model| self.counts(model).take(model))
     }
 
-    const fn of(&self, model: ReadModel) -> &Counts {
+    const fn counts(&self, model: ReadModel) -> &Counts {
         match model {
             ReadModel::Legacy => &self.legacy,
             ReadModel::Dynamic => &self.dynamic,
@@ -83,11 +83,10 @@ impl TrafficWindow {
 }
 
 impl Counts {
-    /// Marks a subject by one bit.
     fn mark(&self, subject: u64) {
         let (word, bit) = ((subject >> 6) as usize % SUBJECT_WORDS, 1 << (subject % 64));
         let Some(word) = self.subjects.get(word) else { return };
-        // Most subjects send more than one request, and a bit that is set need not be written.
+        // Most subjects send several requests, and reading a bit is cheaper than setting it.
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);
         }
@@ -95,12 +94,12 @@ impl Counts {
 
     fn take(&self, model: ReadModel) -> Window {
         let durations = Durations::from_counts(self.durations.iter().map(take));
-        let set: u32 = self.subjects.iter().map(|word| take(word).count_ones()).sum();
+        let set_bits: u32 = self.subjects.iter().map(|word| take(word).count_ones()).sum();
         let sum = ModelReadStats {
             requests: durations.counts().iter().sum(),
             failed: take(&self.failed),
             durations,
-            subjects: subjects(set),
+            subjects: subjects(set_bits),
             compared: take(&self.compared),
             mismatched: take(&self.mismatched),
         };
@@ -116,10 +115,10 @@ fn take(count: &AtomicU64) -> u64 {
     count.swap(0, Ordering::Relaxed)
 }
 
-/// About how many subjects have set so many bits: some have set the same ones.
-fn subjects(set: u32) -> u64 {
+/// Estimates the number of subjects from the number of set bits: some subjects share a bit.
+fn subjects(set_bits: u32) -> u64 {
     let bits = (SUBJECT_WORDS * 64) as f64;
-    let unset = (bits - f64::from(set)).max(1.0);
+    let unset = (bits - f64::from(set_bits)).max(1.0);
     (bits * (bits / unset).ln()).round() as u64
 }
 
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_is_what_came_since_the_one_before() {
+    fn a_window_counts_what_came_since_the_previous_one() {
         let windows = TrafficWindow::default();
         windows.answered(ReadModel::Dynamic, hash(1), 0.003, false);
         windows.answered(ReadModel::Dynamic, hash(1), 0.004, true);
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_are_counted_within_a_percent_however_often_they_come() {
+    fn subjects_are_counted_to_within_one_percent_however_many_requests_they_send() {
         let windows = TrafficWindow::default();
         for number in [100_u64, 5_000, 100_000] {
             for subject in (0..number).chain(0..number) {

@@ -1,5 +1,5 @@
-//! Who is concerned by a step of the migration: patients who are answered by another model, and reservations of which the
-//! legacy view cannot show everything. Both are counted from the rows of the dynamic view, and nobody is named.
+//! The effect of a step of the migration: patients who change models, and reservations that the legacy view cannot show in
+//! full. Both are counted in the dynamic view; no patient is named.
 
 use daybook_domain::SubjectId;
 use daybook_domain::routing::{RoutedSubject, Routing};
@@ -13,18 +13,17 @@ use daybook_projections::ViewError;
 use daybook_projections::compare::verify::Declared;
 use daybook_projections::control::ids::Generation;
 
-/// Patients whom a step moves to the other model.
+/// Patients whom a step moves to the other view.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct MovedPatients {
     /// Patients with a reservation.
     pub known: u64,
-    /// Those of them who are answered by the other model afterwards.
+    /// Those of them whose reads the other view answers afterwards.
     pub moved: u64,
-    /// The same in percent.
     pub moved_percent: f64,
 }
 
-/// Counts the patients of a generation whom a change of routing moves.
+/// Counts the patients of a generation, and those whom a change of routing moves.
 pub(super) async fn moved(
     client: &impl GenericClient,
     generation: Generation,
@@ -34,19 +33,19 @@ pub(super) async fn moved(
     let sql = format!("SELECT DISTINCT subject FROM {}.reservations", generation.schema());
     let none: [&(dyn ToSql + Sync); 0] = [];
     let mut rows = std::pin::pin!(client.query_raw(&sql, none).await?);
-    let mut people = MovedPatients::default();
+    let mut patients = MovedPatients::default();
     while let Some(row) = rows.try_next().await? {
         let subject = SubjectId::from_bytes(row.try_get::<_, Uuid>(0)?.into_bytes());
-        people.known += 1;
-        people.moved += u64::from(before.reroutes(after, &RoutedSubject::patient(subject)));
+        patients.known += 1;
+        patients.moved += u64::from(before.reroutes(after, &RoutedSubject::patient(subject)));
     }
-    if people.known > 0 {
-        people.moved_percent = people.moved as f64 * 100.0 / people.known as f64;
+    if patients.known > 0 {
+        patients.moved_percent = patients.moved as f64 * 100.0 / patients.known as f64;
     }
-    Ok(people)
+    Ok(patients)
 }
 
-/// Counts the reservations of a dynamic generation by what the enum view can say of them.
+/// Counts the reservations of a dynamic generation by what the legacy view can show of them.
 pub(super) async fn declared(
     client: &impl GenericClient,
     generation: Generation,
@@ -58,7 +57,7 @@ pub(super) async fn declared(
                   count(*) FILTER (WHERE NOT has_time AND NOT has_period)
            FROM (SELECT s."legacyServiceType" IS NOT NULL, r."timeSlotStart" IS NOT NULL, r.period IS NOT NULL
                  FROM {schema}.reservations r LEFT JOIN {schema}.services s ON s.id = r."serviceId")
-                AS said(has_value, has_time, has_period)"#
+                AS shown(has_value, has_time, has_period)"#
     );
     let row = client.query_one(&sql, &[]).await?;
     let count = |column: usize| Ok::<_, ViewError>(row.try_get::<_, i64>(column)?.unsigned_abs());

@@ -1,4 +1,4 @@
-//! What the way to a stage is: its steps and their gates, who is moved, what is known to differ, and the way back.
+//! The plan to a stage: steps, gates, moved patients, known differences, and the way back.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
@@ -15,79 +15,73 @@ use daybook_projections::compare::verify::{Comparison, Declared, Mode, compare};
 use daybook_projections::control::generation;
 use daybook_projections::read::routing::read_history;
 
-/// The way to a stage.
+/// The plan to a stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
-    /// Where the migration stands.
+    /// The current stage.
     pub at: Stage,
-    /// Percentage of subjects that the share gives to the dynamic view now.
+    /// Percentage of subjects whose reads the dynamic view answers now.
     pub dynamic_percent: f64,
-    /// Where it is to go.
+    /// The planned stage.
     pub to: Stage,
-    /// The steps there, in their order; none where it is there.
+    /// The steps in order; none if the stage is current.
     pub steps: Vec<PlannedStep>,
-    /// Patients whom the whole way moves to the other model.
+    /// Patients whom all steps together move to the other view.
     pub people: MovedPatients,
-    /// What is known to differ; none while the legacy view is retired.
+    /// None while the legacy view is retired.
     pub mismatches: Option<Mismatches>,
-    /// Reservations by what the legacy view could show of them after a way back.
+    /// Reservations by what the legacy view could show of them after a rollback.
     pub declared: Declared,
-    /// Commands of the way back, the nearest stage first.
+    /// Commands that undo the plan, the nearest stage first.
     pub way_back: Vec<String>,
 }
 
-/// One step.
+/// One step of a plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedStep {
-    /// The stage that it leads to.
     pub stage: Stage,
-    /// Percentage of subjects that the dynamic view answers then.
+    /// Percentage of subjects whose reads the dynamic view answers then.
     pub dynamic_percent: f64,
-    /// The command that makes it.
     pub command: String,
-    /// How long the stage before has to last, in seconds; none where nothing is asked.
+    /// Soak time of the stage before, in seconds; none if it has none.
     pub soak_seconds: Option<u64>,
-    /// The gates before it; none on a way back.
+    /// Empty for a rollback.
     pub gates: Vec<Gate>,
-    /// Its gates as they are now: of the next step only, since the others rest on what is yet to come.
+    /// Only for the next step, since later gates depend on the steps before them.
     pub measured: Option<NextStage>,
 }
 
-/// What is known to differ between the views.
+/// Known differences between the views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Mismatches {
-    /// Where both were compared, by the digests of their days.
+    /// Position at which the digests of all days were compared.
     pub position: Position,
-    /// Days on which they differ.
     pub differing_days: u64,
-    /// Reservations that differ.
     pub differing_reservations: u64,
-    /// Fields that sampled reads found different since the stage began.
+    /// Fields that differed in shadow reads since the stage began.
     pub shadow_differences: u64,
 }
 
 impl Migration {
-    /// The way to a stage, forward or back; to the next one where none is named. Somebody has to keep the views up
-    /// meanwhile: they are compared at one position.
+    /// Plans the steps to a stage, forward or back; without a stage, to the next one. An engine must apply events meanwhile,
+    /// since the views are compared at one position.
     ///
     /// # Errors
-    /// When the log or the views cannot be read.
+    /// The log or the views cannot be read.
     pub async fn plan(&self, to: Option<Stage>, now: DateTime<Utc>) -> Result<Plan, ViewError> {
         let (history, _) = read_history(&*self.log).await?;
         let routing = &history.routing;
         let at = routing.stage;
         let to = to.or(at.next()).unwrap_or(at);
         let client = self.pool.get().await?;
-        let live = generation::live(&client).await?;
-        let dynamic = live.iter().map(|own| own.generation).find(|own| own.model == ReadModel::Dynamic);
-        let dynamic = dynamic.ok_or(ViewError::NotLive { model: ReadModel::Dynamic })?;
+        let dynamic = generation::serving(&client, ReadModel::Dynamic).await?;
         let steps = if to < at { vec![step_back(to)] } else { self.steps(at, to, now).await? };
         Ok(Plan {
             at,
             dynamic_percent: routing.share.as_percent(),
             to,
             steps,
-            people: patients::moved(&client, dynamic, routing, &arrived(routing, to)).await?,
+            people: patients::moved(&client, dynamic, routing, &routing_in(routing, to)).await?,
             mismatches: self.mismatches(&client, routing, history.since()).await?,
             declared: patients::declared(&client, dynamic).await?,
             way_back: way_back(at, to),
@@ -96,14 +90,13 @@ impl Migration {
 
     async fn steps(&self, at: Stage, to: Stage, now: DateTime<Utc>) -> Result<Vec<PlannedStep>, ViewError> {
         let mut steps: Vec<PlannedStep> = vec![];
-        let ahead = |stage: &Stage| at < *stage && *stage <= to;
-        for stage in Stage::ALL.into_iter().filter(ahead) {
+        for stage in stages_between(at, to) {
             let before = steps.last().map_or(at, |step| step.stage);
             let measured = if steps.is_empty() { Some(self.next_stage(stage, now).await?) } else { None };
             steps.push(PlannedStep {
                 stage,
                 dynamic_percent: stage.share().as_percent(),
-                command: format!("daybook migrate advance --to {stage}"),
+                command: advance(stage),
                 soak_seconds: self.soak_seconds(before),
                 gates: Gate::before(stage).collect(),
                 measured,
@@ -135,14 +128,14 @@ impl Migration {
     }
 }
 
-/// The routing at the end of the way. A legacy view that is retired is there again by then.
-fn arrived(routing: &Routing, to: Stage) -> Routing {
+/// The routing in the planned stage. A retired legacy view is restored by then, except in the retired stage.
+fn routing_in(routing: &Routing, to: Stage) -> Routing {
     let restored =
         Routing { retired: routing.retired.clone().filter(|_| to == Stage::Retired), ..routing.clone() };
     restored.in_stage(to)
 }
 
-/// From anywhere, any earlier stage is one step away.
+/// Every earlier stage is one rollback away.
 fn step_back(to: Stage) -> PlannedStep {
     PlannedStep {
         stage: to,
@@ -154,20 +147,24 @@ fn step_back(to: Stage) -> PlannedStep {
     }
 }
 
-fn rollback(to: Stage) -> String {
-    let named = if to == Stage::Legacy { String::new() } else { format!(" --to {to}") };
-    format!("daybook migrate rollback{named} --reason TEXT")
+/// The stages after the first one, up to and including the second.
+fn stages_between(from: Stage, to: Stage) -> impl Iterator<Item = Stage> {
+    Stage::ALL.into_iter().filter(move |stage| from < *stage && *stage <= to)
 }
 
-/// To where the way began, and to the legacy view for everybody. What was gone back from is entered again stage by stage.
+fn advance(to: Stage) -> String {
+    format!("daybook migrate advance --to {to}")
+}
+
+fn rollback(to: Stage) -> String {
+    let target = if to == Stage::Legacy { String::new() } else { format!(" --to {to}") };
+    format!("daybook migrate rollback{target} --reason TEXT")
+}
+
+/// Back to the current stage and to legacy; after a rollback, forward again stage by stage.
 fn way_back(at: Stage, to: Stage) -> Vec<String> {
     if to < at {
-        let ahead = |stage: &Stage| to < *stage && *stage <= at;
-        return Stage::ALL
-            .into_iter()
-            .filter(ahead)
-            .map(|stage| format!("daybook migrate advance --to {stage}"))
-            .collect();
+        return stages_between(to, at).map(advance).collect();
     }
     let mut stages = vec![at, Stage::Legacy];
     stages.dedup();

@@ -1,4 +1,4 @@
-//! Where the migration stands: the stage, since when, what the next one still asks, and what was noted.
+//! The status of the migration: stage, soak time, gates of the next stage, checklist and history.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::routing::{
@@ -11,74 +11,68 @@ use super::Migration;
 use daybook_projections::ViewError;
 use daybook_projections::read::routing::read_history;
 
-/// Where the migration stands.
+/// The status of the migration.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
-    /// The stage.
     pub stage: Stage,
-    /// Since when; none where the clinic never left the first one.
+    /// None if the clinic never left the first stage.
     pub since: Option<DateTime<Utc>>,
-    /// Percentage of subjects that the share gives to the dynamic view.
+    /// Percentage of subjects whose reads the dynamic view answers.
     pub dynamic_percent: f64,
-    /// Who sent everybody back to the legacy view, when and why; none where nobody did since the last step forward.
+    /// The rollback to the legacy view that is in force; none if there is none.
     pub rolled_back: Option<Attribution>,
-    /// How long the stage has lasted, and how long it has to.
     pub soak: Soak,
-    /// What the next stage asks; none after the last.
+    /// None in the last stage.
     pub next: Option<NextStage>,
-    /// The checklist, done or not.
+    /// All items, completed or not.
     pub checklist: Vec<CheckedItem>,
-    /// The old system's flags.
+    /// The old system's feature flags.
     pub flags: ObservedFlags,
-    /// The guardrail that tripped last.
+    /// The last guardrail trip.
     pub last_trip: Option<GuardrailTrip>,
-    /// All steps, the first one first.
+    /// All steps, the oldest first.
     pub history: Vec<RolloutStep>,
 }
 
-/// How long a stage has lasted, and how long it has to, in seconds.
+/// How long a stage has lasted, and its soak time, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Soak {
-    /// Since its beginning; none where that was never recorded.
+    /// None if its start was never recorded.
     pub lasted_seconds: Option<u64>,
-    /// Before the next stage may be entered; none where nothing is asked.
+    /// None if the stage has no soak time.
     pub asked_seconds: Option<u64>,
 }
 
 /// A stage and the gates before it.
 #[derive(Debug, Clone, Serialize)]
 pub struct NextStage {
-    /// Which.
     pub stage: Stage,
-    /// Its gates as they were measured, in the order of lists.
     pub gates: Vec<GateResult>,
-    /// Gates that could not be measured. They are as good as shut.
+    /// Gates that could not be measured. They count as unmet.
     pub unmeasured: Vec<Gate>,
 }
 
 /// An item of the checklist.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckedItem {
-    /// Which.
     pub item: ChecklistItem,
-    /// When it was done last and by whom; none where it is not done.
+    /// The last completion; none if the item is not completed.
     pub done: Option<Attribution>,
-    /// What shows it.
     pub evidence: Option<Box<str>>,
 }
 
 impl NextStage {
-    /// The gates that do not let through.
+    /// The gates that are not met.
     pub fn unmet(&self) -> impl Iterator<Item = Gate> + use<'_> {
         Gate::unmet(self.stage, &self.gates)
     }
 }
 
 impl Migration {
-    /// Where the migration stands, with the gates of the next stage as they are now.
+    /// The status, with the gates of the next stage measured.
     ///
     /// # Errors
-    /// When the log or the views cannot be read.
+    /// The log or the views cannot be read.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Status, ViewError> {
         let (history, _) = read_history(&*self.log).await?;
         let (routing, since) = (&history.routing, history.since());
@@ -94,20 +88,22 @@ impl Migration {
             rolled_back: rolled_back.map(|step| step.change.clone()),
             soak: self.soak(routing.stage, since, now),
             next,
-            checklist: ChecklistItem::ALL.into_iter().map(|item| CheckedItem::of(item, &history)).collect(),
+            checklist: ChecklistItem::ALL
+                .into_iter()
+                .map(|item| CheckedItem::from_history(item, &history))
+                .collect(),
             flags: routing.flags.into(),
             last_trip: history.last_trip,
             history: history.steps,
         })
     }
 
-    /// A stage and its gates as they are now.
+    /// Measures the gates before a stage.
     ///
     /// # Errors
-    /// When the log or the views cannot be read.
+    /// The log or the views cannot be read.
     pub async fn next_stage(&self, stage: Stage, now: DateTime<Utc>) -> Result<NextStage, ViewError> {
-        let gates = self.measure(stage, now).await?.gates;
-        Ok(NextStage::of(stage, gates))
+        Ok(NextStage::of(stage, self.measure(stage, now).await?.gates))
     }
 
     fn soak(&self, stage: Stage, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Soak {
@@ -117,7 +113,7 @@ impl Migration {
 }
 
 impl NextStage {
-    /// A stage with its gates as they were measured.
+    /// A stage with its measured gates.
     pub fn of(stage: Stage, gates: Vec<GateResult>) -> Self {
         let is_measured = |gate: &Gate| gates.iter().any(|result| result.gate == *gate);
         let unmeasured = Gate::before(stage).filter(|gate| !is_measured(gate)).collect();
@@ -126,7 +122,7 @@ impl NextStage {
 }
 
 impl CheckedItem {
-    fn of(item: ChecklistItem, history: &RolloutHistory) -> Self {
+    fn from_history(item: ChecklistItem, history: &RolloutHistory) -> Self {
         let record = history.checklist.get(&item);
         let done = |ItemRecord { recording, .. }: &ItemRecord| Attribution {
             at: recording.at,

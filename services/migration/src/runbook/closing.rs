@@ -1,4 +1,4 @@
-//! The runbook's closing summary: what it expects of a migration that is complete, counted on the view that serves.
+//! The runbook's closing summary: what it expects of a complete migration, counted on the live dynamic view.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
@@ -13,59 +13,48 @@ use daybook_projections::store::rows::snapshot;
 use daybook_projections::store::runbook_schema::{OLD_COLUMNS, SCHEMA};
 use daybook_projections::store::tables;
 
-/// Services that the runbook wants at the least.
+/// Minimum number of services in the runbook.
 const LEAST_SERVICES: u64 = 6;
 
-/// What was counted, all at one moment.
+/// The counts, all from one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Closing {
-    /// The generation that serves.
     pub generation: Generation,
-    /// When that was.
     pub counted_at: DateTime<Utc>,
-    /// Services that are active.
     pub active_services: u64,
-    /// Clinic hours that are active.
     pub active_time_slots: u64,
-    /// Reservations.
     pub reservations: u64,
-    /// Those of the legacy view when it was retired; none where it is not retired.
+    /// Reservations of the legacy view at its retirement; none if it is not retired.
     pub reservations_at_retirement: Option<u64>,
-    /// Reservations without a service.
     pub without_service: u64,
-    /// Reservations without a duration.
     pub without_duration: u64,
     /// Reservations without a period: their time awaits review.
     pub without_period: u64,
-    /// Reservations whose service is not there.
+    /// Reservations with an unknown service.
     pub orphaned: u64,
-    /// Schemas in which the type `ServiceType` still is.
+    /// Schemas with a type `ServiceType`.
     pub enum_schemas: Vec<String>,
-    /// Old fields that the runbook's reservations still have.
+    /// Old columns that the runbook's `reservations` still has.
     pub old_fields: Vec<String>,
-    /// Whether the runbook's `service_reservation_limits` is still there.
+    /// Whether the runbook's `service_reservation_limits` still exists.
     pub has_old_limits: bool,
-    /// Whether the index of the cleanup is there, and whole.
+    /// Whether the index of the cleanup exists and is valid.
     pub has_cleanup_index: bool,
 }
 
 /// One line of the summary.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at.
     pub what: &'static str,
-    /// What was found.
     pub found: String,
-    /// What the runbook expects.
     pub expected: String,
-    /// Whether that is it.
     pub is_as_expected: bool,
 }
 
-/// Counts what the summary tells.
+/// Counts everything in one snapshot.
 ///
 /// # Errors
-/// [`ViewError::NotLive`] where the dynamic view does not serve; that PostgreSQL cannot be asked.
+/// [`ViewError::NotLive`] if the dynamic view is not live, or PostgreSQL cannot be queried.
 pub async fn closing(client: &mut Client) -> Result<Closing, ViewError> {
     let transaction = snapshot(client).await?;
     let generation = generation::serving(&transaction, ReadModel::Dynamic).await?;
@@ -73,7 +62,7 @@ pub async fn closing(client: &mut Client) -> Result<Closing, ViewError> {
     let retired = retirements.into_iter().find(|record| record.restored_at.is_none());
     let (enum_schemas, old_fields) = (enum_schemas(&transaction).await?, old_fields(&transaction).await?);
     let index = tables::is_valid(&transaction, generation, tables::CLEANUP_INDEX).await?;
-    let row = transaction.query_one(&counts(&generation.schema()), &[&limits()]).await?;
+    let row = transaction.query_one(&counts(&generation.schema()), &[&limits_table()]).await?;
     let count = |name| row.try_get(name).map(i64::unsigned_abs);
     Ok(Closing {
         generation,
@@ -93,7 +82,7 @@ pub async fn closing(client: &mut Client) -> Result<Closing, ViewError> {
     })
 }
 
-fn limits() -> String {
+fn limits_table() -> String {
     format!("{SCHEMA}.service_reservation_limits")
 }
 
@@ -110,7 +99,8 @@ fn counts(schema: &str) -> String {
     )
 }
 
-async fn enum_schemas(client: &impl GenericClient) -> Result<Vec<String>, ViewError> {
+/// The schemas with a type `ServiceType`.
+pub(crate) async fn enum_schemas(client: &impl GenericClient) -> Result<Vec<String>, ViewError> {
     let sql = "SELECT n.nspname::text FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
                WHERE t.typname = 'ServiceType' ORDER BY 1";
     names(client, sql, &[]).await
@@ -122,7 +112,8 @@ async fn old_fields(client: &impl GenericClient) -> Result<Vec<String>, ViewErro
     names(client, sql, &[&format!("{SCHEMA}.reservations"), &OLD_COLUMNS.as_slice()]).await
 }
 
-async fn names(
+/// The texts in the only column of a query.
+pub(crate) async fn names(
     client: &impl GenericClient,
     sql: &str,
     parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
@@ -131,26 +122,22 @@ async fn names(
 }
 
 impl Closing {
-    /// Whether all is as the runbook expects it.
+    /// Whether every finding is as the runbook expects.
     pub fn is_as_expected(&self) -> bool {
         self.findings().iter().all(|finding| finding.is_as_expected)
     }
 
     /// The lines of the summary.
     pub fn findings(&self) -> Vec<Finding> {
-        let [services, reservations, slots] = self.totals();
-        let [enum_removed, fields, limits] = self.removals();
-        vec![
-            services,
-            reservations,
-            slots,
-            enum_removed,
-            fields,
-            limits,
+        let index = if self.has_cleanup_index { "YES" } else { "NO" };
+        let mut findings = Vec::from(self.totals());
+        findings.extend(self.removals());
+        findings.extend([
             self.integrity(),
-            self.orphans(),
-            self.index(),
-        ]
+            finding("orphaned reservations", self.orphaned.to_string(), "0".to_owned(), self.orphaned == 0),
+            finding("index of the cleanup made", index.to_owned(), "YES".to_owned(), self.has_cleanup_index),
+        ]);
+        findings
     }
 
     fn totals(&self) -> [Finding; 3] {
@@ -160,8 +147,8 @@ impl Closing {
         let before = self.reservations_at_retirement;
         let mut kept = least("total reservations preserved", self.reservations, before.unwrap_or_default());
         kept.expected = before.map_or_else(
-            || "as many as were imported and booked".to_owned(),
-            |before| format!("{before} or more, as at the retirement"),
+            || "all imported and booked reservations".to_owned(),
+            |before| format!("{before} or more, the number at the retirement"),
         );
         [
             least("active services", self.active_services, LEAST_SERVICES),
@@ -176,7 +163,7 @@ impl Closing {
                 if left.is_empty() { "YES".to_owned() } else { format!("NO, {place}{}", left.join(", ")) };
             finding(what, found, "YES".to_owned(), left.is_empty())
         };
-        let limits: Vec<String> = self.has_old_limits.then(limits).into_iter().collect();
+        let limits: Vec<String> = self.has_old_limits.then(limits_table).into_iter().collect();
         [
             removed("old enum removed", &self.enum_schemas, "still in "),
             removed("old fields removed", &self.old_fields, "still there: "),
@@ -197,15 +184,6 @@ impl Closing {
             .collect();
         let found = if issues.is_empty() { "PERFECT".to_owned() } else { issues.join(", ") };
         finding("data integrity", found, "PERFECT".to_owned(), issues.is_empty())
-    }
-
-    fn orphans(&self) -> Finding {
-        finding("orphaned reservations", self.orphaned.to_string(), "0".to_owned(), self.orphaned == 0)
-    }
-
-    fn index(&self) -> Finding {
-        let found = if self.has_cleanup_index { "YES" } else { "NO" };
-        finding("index of the cleanup made", found.to_owned(), "YES".to_owned(), self.has_cleanup_index)
     }
 }
 
@@ -242,13 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_is_complete_has_nothing_unexpected() {
+    fn a_complete_migration_has_no_unexpected_finding() {
         assert_eq!(unexpected(&complete()), []);
         assert!(complete().is_as_expected());
     }
 
     #[test]
-    fn whatever_is_not_as_expected_is_named() {
+    fn every_unexpected_finding_is_named() {
         let incomplete = Closing {
             active_services: 5,
             active_time_slots: 0,

@@ -1,6 +1,6 @@
-//! Whom to call when a migration goes wrong: the emergency contacts, in a table and not in the log, which keeps for ever.
+//! The emergency contacts of the migration. They are in a table, not in the log, so that they can be deleted.
 //!
-//! They are members of staff. It must never be asked for a patient, and nothing here is written to a log line.
+//! Contacts are members of staff, never patients. No log line may contain them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,18 +11,16 @@ use serde::{Serialize, Serializer};
 
 use daybook_projections::ViewError;
 
-/// What has to be known in an emergency.
+/// What is needed in an emergency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Who looks after the database.
     DatabaseAdmin,
-    /// Who answers for the application.
     ApplicationOwner,
-    /// Where the backup is: a place and not a person.
+    /// A place, not a person.
     BackupLocation,
-    /// Who may decide to go back.
+    /// Who may decide on a rollback.
     RollbackAuthority,
-    /// When it may be worked on, if that matters: a time and not a person.
+    /// A time, not a person.
     MaintenanceWindow,
 }
 
@@ -36,7 +34,7 @@ impl Role {
         Self::MaintenanceWindow,
     ];
 
-    /// As the table and the command line have it.
+    /// As in the table and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DatabaseAdmin => "database-admin",
@@ -47,17 +45,17 @@ impl Role {
         }
     }
 
-    /// Whether it has to be filled in before a migration.
+    /// Whether it is required before a migration.
     pub const fn is_required(self) -> bool {
         !matches!(self, Self::MaintenanceWindow)
     }
 
-    /// Whether it is a person, whom one can reach.
+    /// Whether it is a person, not a place or a time.
     pub const fn is_person(self) -> bool {
         matches!(self, Self::DatabaseAdmin | Self::ApplicationOwner | Self::RollbackAuthority)
     }
 
-    /// Whether there has to be a way to reach them: the runbook asks for the phone numbers of those who act.
+    /// Whether a phone number or the like is required, as in the runbook for those who act.
     pub const fn needs_reach(self) -> bool {
         matches!(self, Self::DatabaseAdmin | Self::ApplicationOwner)
     }
@@ -88,27 +86,25 @@ impl FromStr for Role {
     }
 }
 
-/// The text names no role.
+/// The text is not the name of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a role is database-admin, application-owner, backup-location, rollback-authority or maintenance-window"
 )]
 pub struct UnknownRole;
 
-/// One entry.
+/// An emergency contact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Contact {
-    /// What for.
     pub role: Role,
-    /// Who, or what place or time.
+    /// A person, a place or a time.
     pub name: Box<str>,
-    /// How to reach them.
+    /// A phone number or the like.
     pub reach: Option<Box<str>>,
-    /// When it was last written.
     pub updated_at: DateTime<Utc>,
 }
 
-/// All entries, in the order of the runbook.
+/// All contacts, in the order of the runbook.
 pub async fn list(client: &impl GenericClient) -> Result<Vec<Contact>, ViewError> {
     let rows = client.query("SELECT role, name, reach, updated_at FROM control.contacts", &[]).await?;
     let mut contacts = Vec::with_capacity(rows.len());
@@ -122,7 +118,7 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<Contact>, ViewError
     Ok(contacts)
 }
 
-/// Writes an entry, in place of the one that was there.
+/// Inserts or replaces a contact.
 pub async fn set(
     client: &impl GenericClient,
     role: Role,
@@ -135,7 +131,7 @@ pub async fn set(
     Ok(())
 }
 
-/// The required roles that are not filled in.
+/// The required roles without a contact, or without a required phone number.
 pub fn missing(contacts: &[Contact]) -> Vec<Role> {
     let is_filled = |role: Role| {
         let found = contacts.iter().find(|contact| contact.role == role);
@@ -153,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_reads_as_it_is_written() {
+    fn a_role_parses_from_its_own_text() {
         for role in Role::ALL {
             assert_eq!(role.as_str().parse(), Ok(role));
         }
@@ -161,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_may_be_left_out_and_a_name_without_a_number_does_not_do() {
+    fn the_window_is_optional_and_a_name_without_a_number_is_not_enough() {
         let mut contacts: Vec<Contact> = Role::required().map(|role| contact(role, Some("02-1"))).collect();
         assert_eq!(missing(&contacts), []);
         contacts[0].reach = None;

@@ -1,42 +1,36 @@
-//! The runbook's performance check: its query on the dynamic view, run, and the plan by which PostgreSQL ran it.
+//! The performance check of the runbook: its query on the dynamic view, with the query plan.
 
 use chrono::NaiveDate;
 use daybook_domain::ReadModel;
 use deadpool_postgres::Client;
 use serde::Serialize;
-use tokio_postgres::SimpleQueryMessage;
 
-use super::query_plan::Explained;
+use super::query_plan::{QueryPlan, explain};
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
 use daybook_projections::control::ids::Generation;
 
-/// Rows of a table below which PostgreSQL may as well read it whole.
+/// Number of rows below which PostgreSQL may well scan the whole table.
 pub const SMALL_TABLE: u64 = 1_000;
 
-/// How the query was run.
+/// The query, its result and its plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct Performance {
-    /// What was asked.
     pub generation: Generation,
-    /// The query.
     pub query: String,
-    /// Reservations of the view.
+    /// All reservations of the view.
     pub reservations: u64,
-    /// Rows that came out.
+    /// Rows in the result.
     pub rows: u64,
-    /// Milliseconds it took to plan it.
     pub planning_ms: f64,
-    /// Milliseconds it took to run it.
     pub execution_ms: f64,
-    /// The indexes that were used.
     pub indexes: Vec<String>,
-    /// The plan, a line a step and condition.
+    /// The lines of PostgreSQL's `EXPLAIN ANALYZE`.
     pub plan: Vec<String>,
 }
 
 impl Performance {
-    /// Whether an index was used, or the table is so small that none has to be.
+    /// Whether an index was used, or the table is too small to need one.
     pub const fn is_as_expected(&self) -> bool {
         !self.indexes.is_empty() || self.reservations < SMALL_TABLE
     }
@@ -45,7 +39,7 @@ impl Performance {
 /// Runs the runbook's query for the confirmed bookings of a morning.
 ///
 /// # Errors
-/// [`ViewError::NotLive`] where the dynamic view does not serve; that PostgreSQL cannot be asked.
+/// [`ViewError::NotLive`] if the dynamic view is not live, or PostgreSQL cannot be queried.
 pub async fn performance(client: &Client, date: NaiveDate) -> Result<Performance, ViewError> {
     let generation = generation::serving(client, ReadModel::Dynamic).await?;
     let schema = generation.schema();
@@ -53,24 +47,8 @@ pub async fn performance(client: &Client, date: NaiveDate) -> Result<Performance
         "SELECT * FROM {schema}.reservations \
          WHERE \"preferredDate\" = DATE '{date}' AND period = 'MORNING' AND status = 'CONFIRMED'"
     );
-    let explained = explain(client, &query).await?;
-    let counted = client.query_one(&format!("SELECT count(*) FROM {schema}.reservations"), &[]).await?;
-    Ok(Performance {
-        generation,
-        reservations: counted.try_get::<_, i64>(0)?.unsigned_abs(),
-        rows: explained.rows(),
-        planning_ms: explained.planning_ms,
-        execution_ms: explained.execution_ms,
-        indexes: explained.indexes(),
-        plan: explained.lines(),
-        query,
-    })
-}
-
-async fn explain(client: &Client, query: &str) -> Result<Explained, ViewError> {
-    let answer = client.simple_query(&format!("EXPLAIN (ANALYZE, FORMAT JSON) {query}")).await?;
-    let json = answer
-        .iter()
-        .find_map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None });
-    json.and_then(Explained::read).ok_or(ViewError::Plan)
+    let QueryPlan { lines, rows, planning_ms, execution_ms, indexes } = explain(client, &query).await?;
+    let count = client.query_one(&format!("SELECT count(*) FROM {schema}.reservations"), &[]).await?;
+    let reservations = count.try_get::<_, i64>(0)?.unsigned_abs();
+    Ok(Performance { generation, query, reservations, rows, planning_ms, execution_ms, indexes, plan: lines })
 }

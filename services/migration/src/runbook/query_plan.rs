@@ -1,105 +1,79 @@
-//! What PostgreSQL says of how it ran a query, read and written out for people.
+//! How PostgreSQL runs a query: the text of `EXPLAIN ANALYZE`, and the numbers and indexes in it.
 
-use serde::Deserialize;
+use deadpool_postgres::Client;
+use serde_json::Value;
+use tokio_postgres::SimpleQueryMessage;
 
-/// How a query was run.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Explained {
-    #[serde(rename = "Plan")]
-    root: Node,
-    #[serde(rename = "Planning Time")]
+use daybook_projections::ViewError;
+
+#[derive(Debug)]
+pub(super) struct QueryPlan {
+    pub(super) lines: Vec<String>,
+    pub(super) rows: u64,
     pub(super) planning_ms: f64,
-    #[serde(rename = "Execution Time")]
     pub(super) execution_ms: f64,
+    pub(super) indexes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Node {
-    #[serde(rename = "Node Type")]
-    kind: String,
-    #[serde(rename = "Relation Name")]
-    relation: Option<String>,
-    #[serde(rename = "Index Name")]
-    index: Option<String>,
-    // A whole number up to PostgreSQL 17, an average over the loops since.
-    #[serde(rename = "Actual Rows")]
-    rows: f64,
-    #[serde(rename = "Actual Total Time")]
-    milliseconds: f64,
-    #[serde(rename = "Index Cond")]
-    index_condition: Option<String>,
-    filter: Option<String>,
-    #[serde(default)]
-    plans: Vec<Node>,
+/// Runs a query once, so that all times belong to the same run. Index names come from a second, JSON plan without a run, since
+/// the text gives them no fixed place.
+pub(super) async fn explain(client: &Client, query: &str) -> Result<QueryPlan, ViewError> {
+    let lines = simple_query(client, &format!("EXPLAIN (ANALYZE) {query}")).await?;
+    let json = simple_query(client, &format!("EXPLAIN (FORMAT JSON) {query}")).await?.concat();
+    let plan: Value = serde_json::from_str(&json).map_err(|_| ViewError::Plan)?;
+    // The first line is `… (actual time=0.011..0.012 rows=3 loops=1)`, from PostgreSQL 18 on `rows=3.00`.
+    let actual = lines.first().and_then(|line| line.split_once("(actual "));
+    let rows = actual.and_then(|(_, actual)| number_after(actual, "rows=")).ok_or(ViewError::Plan)?;
+    let time = |label| lines.iter().find_map(|line| number_after(line, label)).ok_or(ViewError::Plan);
+    let (planning_ms, execution_ms) = (time("Planning Time: ")?, time("Execution Time: ")?);
+    Ok(QueryPlan { rows: rows as u64, planning_ms, execution_ms, indexes: indexes(&plan), lines })
 }
 
-impl Explained {
-    /// Reads the only element of what `EXPLAIN (ANALYZE, FORMAT JSON)` gives.
-    pub(super) fn read(json: &str) -> Option<Self> {
-        let [explained]: [Self; 1] = serde_json::from_str(json).ok()?;
-        Some(explained)
-    }
-
-    /// Rows that came out.
-    pub(super) fn rows(&self) -> u64 {
-        self.root.rows as u64
-    }
-
-    /// The indexes that were used.
-    pub(super) fn indexes(&self) -> Vec<String> {
-        self.root.walk().into_iter().filter_map(|(_, node)| node.index.clone()).collect()
-    }
-
-    /// The plan, a line a step and condition.
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.root.walk().into_iter().flat_map(|(depth, node)| node.lines(depth)).collect()
-    }
+async fn simple_query(client: &Client, sql: &str) -> Result<Vec<String>, ViewError> {
+    let messages = client.simple_query(sql).await?;
+    let text = |message: &SimpleQueryMessage| {
+        if let SimpleQueryMessage::Row(row) = message { row.get(0).map(str::to_owned) } else { None }
+    };
+    Ok(messages.iter().filter_map(text).collect())
 }
 
-impl Node {
-    /// This step and those below it, each with how deep it stands.
-    fn walk(&self) -> Vec<(usize, &Self)> {
-        let below = self.plans.iter().flat_map(Self::walk).map(|(depth, node)| (depth + 1, node));
-        std::iter::once((0, self)).chain(below).collect()
-    }
+fn number_after(text: &str, label: &str) -> Option<f64> {
+    let (_, rest) = text.split_once(label)?;
+    rest.split([' ', ')']).next()?.parse().ok()
+}
 
-    fn lines(&self, depth: usize) -> Vec<String> {
-        let indent = "  ".repeat(depth);
-        let by = self.index.as_ref().map(|index| format!(" using {index}")).unwrap_or_default();
-        let on = self.relation.as_ref().map(|relation| format!(" on {relation}")).unwrap_or_default();
-        let step = format!("{indent}{}{by}{on} ({} rows, {:.3} ms)", self.kind, self.rows, self.milliseconds);
-        let conditions = [("Index Cond", &self.index_condition), ("Filter", &self.filter)];
-        let conditions = conditions.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?)));
-        std::iter::once(step)
-            .chain(conditions.map(|(name, text)| format!("{indent}  {name}: {text}")))
-            .collect()
+/// All index names in a plan, which is a tree.
+fn indexes(plan: &Value) -> Vec<String> {
+    match plan {
+        Value::Array(plans) => plans.iter().flat_map(indexes).collect(),
+        Value::Object(node) => {
+            let own = node.get("Index Name").and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(node.values().flat_map(indexes)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    use serde_json::json;
 
     use super::*;
 
     #[test]
-    fn a_plan_is_written_out_with_its_indexes_and_conditions() {
-        let json = r#"[{"Plan": {"Node Type": "Bitmap Heap Scan", "Relation Name": "reservations", "Alias": "reservations",
-            "Actual Startup Time": 0.02, "Actual Total Time": 0.04, "Actual Rows": 3, "Actual Loops": 1,
-            "Recheck Cond": "x", "Filter": "(status = 'CONFIRMED')", "Plans": [
-              {"Node Type": "Bitmap Index Scan", "Index Name": "by_day", "Actual Total Time": 0.011, "Actual Rows": 4.00,
-               "Index Cond": "(\"preferredDate\" = '2026-12-01'::date)"}]},
-            "Planning Time": 0.2, "Triggers": [], "Execution Time": 0.06}]"#;
-        let explained = Explained::read(json).unwrap();
-        assert_eq!((explained.rows(), explained.indexes()), (3, vec!["by_day".to_owned()]));
-        assert_eq!((explained.planning_ms, explained.execution_ms), (0.2, 0.06));
-        let lines = [
-            "Bitmap Heap Scan on reservations (3 rows, 0.040 ms)",
-            "  Filter: (status = 'CONFIRMED')",
-            "  Bitmap Index Scan using by_day (4 rows, 0.011 ms)",
-            r#"    Index Cond: ("preferredDate" = '2026-12-01'::date)"#,
-        ];
-        assert_eq!(explained.lines(), lines);
+    fn indexes_are_found_at_every_depth() {
+        let plan = json!([{"Plan": {"Node Type": "BitmapAnd", "Plans": [
+            {"Node Type": "Bitmap Index Scan", "Index Name": "by_day"},
+            {"Node Type": "Bitmap Index Scan", "Index Name": "by_status"}]}}]);
+        assert_eq!(indexes(&plan), ["by_day", "by_status"]);
+    }
+
+    #[test]
+    fn numbers_are_read_with_and_without_decimals() {
+        let line = "Seq Scan on reservations  (cost=0.00..9.00 rows=1 width=8) (actual time=0.1..0.2 rows=3.00 loops=1)";
+        let (_, actual) = line.split_once("(actual ").unwrap_or_default();
+        assert_eq!(number_after(actual, "rows="), Some(3.0));
+        assert_eq!(number_after("Execution Time: 0.060 ms", "Execution Time: "), Some(0.06));
+        assert_eq!(number_after("(never executed)", "rows="), None);
     }
 }

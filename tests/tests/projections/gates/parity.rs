@@ -26,15 +26,15 @@ async fn only_a_full_comparison_meets_the_gate_and_only_for_an_hour() {
     assert_found(&unmet, Finding::NotMet, none);
     assert_eq!(
         &*unmet.asked,
-        "a full comparison of the views that serve, no older than 1 h, without a difference, and the same digests now; \
-         `daybook projection verify` makes one"
+        "a full comparison of both views within the last 1h that found no difference, and equal digests since; \
+         `daybook projection verify` compares them"
     );
     compare_in_full(&clinic).await;
     assert!(parity(&clinic).await.is_met());
     run(&clinic, "UPDATE control.verdicts SET made_at = made_at - interval '59 minutes'").await;
     assert!(parity(&clinic).await.is_met());
     run(&clinic, "UPDATE control.verdicts SET made_at = made_at - interval '120 seconds'").await;
-    assert_found(&parity(&clinic).await, Finding::NotMet, "the last full comparison is 1 h 1 min old");
+    assert_found(&parity(&clinic).await, Finding::NotMet, "the last full comparison is 1h 1m old");
     compare_in_full(&clinic).await;
     assert!(parity(&clinic).await.is_met());
 }
@@ -86,6 +86,6 @@ async fn differing_digests_rules_or_generations_make_the_gate_unmet() {
     )
     .await;
     let other = "dynamic_2 was built by version 99 of the rules, this release compares by 1; `daybook projection rebuild dynamic` \
-                 builds it anew";
+                 rebuilds it";
     assert_found(&parity(&clinic).await, Finding::NotMet, other);
 }

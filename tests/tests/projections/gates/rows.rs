@@ -29,17 +29,17 @@ const FAULTS: [(&str, &[Gate], &str); 12] = [
     (
         r#"UPDATE dynamic_1.services SET "legacyServiceType" = NULL WHERE code = 'OTHER_CONSULTATION'"#,
         &[Gate::Services],
-        "6 services, 6 of them active; 5 of the 6 enum values; none for OTHER_CONSULTATION",
+        "6 services, 6 active; 5 of 6 enum values have a service, missing: OTHER_CONSULTATION",
     ),
     (
         "DELETE FROM dynamic_1.clinic_time_slots WHERE id = 'cts_mon_morning'",
         &[Gate::Hours],
-        "10 rows, 5 MORNING and 5 AFTERNOON; 1 of the log's missing, 0 that the log does not have",
+        "10 rows (5 MORNING, 5 AFTERNOON): 1 missing, 0 not in the log",
     ),
     (
         r#"UPDATE dynamic_1.clinic_time_slots SET "endTime" = '19:00' WHERE id = 'cts_tue_afternoon'"#,
         &[Gate::Hours],
-        "11 rows, 6 MORNING and 5 AFTERNOON; 1 of the log's missing, 1 that the log does not have",
+        "11 rows (6 MORNING, 5 AFTERNOON): 1 missing, 1 not in the log",
     ),
     (
         r#"UPDATE dynamic_1.reservations SET "serviceId" = '' WHERE id = (SELECT min(id) FROM kept.dynamic)"#,
@@ -67,27 +67,27 @@ const FAULTS: [(&str, &[Gate], &str); 12] = [
         "UPDATE legacy_1.reservations SET service = 'BODY_CARE'
          WHERE id = (SELECT min(id) FROM kept.legacy WHERE service = 'SKIN_CARE')",
         &[Gate::Mappings],
-        "200 reservations in both views: 1 with an enum value that is not their service's; 0 as OTHER_CONSULTATION, because the \
-         enum has no value for their service",
+        "200 reservations in both views: 1 with a wrong enum value, 0 shown as OTHER_CONSULTATION because the enum lacks their \
+         service",
     ),
     (
         "DELETE FROM legacy_1.reservations WHERE id = (SELECT min(id) FROM kept.legacy)",
         &[Gate::OldFields],
-        "199 reservations with the old fields, 200 with the new ones: 0 only there, 1 only here; 0 without a service, 0 without \
-         the text of a time that is known, 1 with a text that was never written; 0 of a service that is not there",
+        "199 reservations in the legacy view, 200 in the dynamic view: 0 only in legacy, 1 only in dynamic, 0 without a \
+         service, 0 with an unknown service. No time text is missing; 1 was empty in the old system.",
     ),
     (
         r#"UPDATE legacy_1.reservations SET "preferredTime" = ' '
            WHERE id = (SELECT min(id) FROM kept.dynamic WHERE period IS NOT NULL)"#,
         &[Gate::OldFields],
-        "200 reservations with the old fields, 200 with the new ones: 0 only there, 0 only here; 0 without a service, 1 without \
-         the text of a time that is known, 1 with a text that was never written; 0 of a service that is not there",
+        "200 reservations in the legacy view, 200 in the dynamic view: 0 only in legacy, 0 only in dynamic, 0 without a \
+         service, 0 with an unknown service. 1 time text is missing; 1 was empty in the old system.",
     ),
     (
         r#"UPDATE dynamic_1.reservations SET "serviceId" = 'srv_gone' WHERE id = (SELECT min(id) FROM kept.dynamic)"#,
         &[Gate::OldFields],
-        "200 reservations with the old fields, 200 with the new ones: 0 only there, 0 only here; 0 without a service, 0 without \
-         the text of a time that is known, 1 with a text that was never written; 1 of a service that is not there",
+        "200 reservations in the legacy view, 200 in the dynamic view: 0 only in legacy, 0 only in dynamic, 0 without a \
+         service, 1 with an unknown service. No time text is missing; 1 was empty in the old system.",
     ),
     (
         "UPDATE control.checkpoints SET parked = 2 WHERE model = 'dynamic'",
@@ -127,9 +127,9 @@ async fn changed_clinic_hours_are_the_expected_ones() {
     clinic.commands.set_hours(ClinicHoursSet { day_of_week, slots: vec![] }, desk()).await.unwrap();
     clinic.wait_for_views().await.unwrap();
     let hours = gate(&clinic, Gate::Hours, Stage::Shadow, 0).await;
-    let found = "10 rows, 5 MORNING and 5 AFTERNOON; 0 of the log's missing, 0 that the log does not have";
+    let found = "10 rows (5 MORNING, 5 AFTERNOON): 0 missing, 0 not in the log";
     assert_found(&hours, Finding::Met, found);
-    assert_eq!(&*hours.asked, "the 10 rows of the clinic's hours in the log (11 where nobody changed them)");
+    assert_eq!(&*hours.asked, "the 10 rows of the clinic hours in the log (11 by default)");
 }
 
 #[tokio::test(flavor = "multi_thread")]

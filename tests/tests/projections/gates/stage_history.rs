@@ -29,11 +29,11 @@ async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
     let unmet = gate(&clinic, Gate::Soak, Stage::Canary5, 500).await;
     assert_found(&unmet, Finding::NotMet, "the stage is legacy");
     let stages = [
-        (Stage::Shadow, Stage::Canary5, 1, "59 min 59 s in shadow", "1 h in shadow"),
-        (Stage::Canary5, Stage::Canary25, 24, "23 h 59 min in canary-5", "1 d in canary-5"),
-        (Stage::Canary25, Stage::Canary50, 48, "1 d 23 h in canary-25", "2 d in canary-25"),
-        (Stage::Canary50, Stage::Dynamic, 48, "1 d 23 h in canary-50", "2 d in canary-50"),
-        (Stage::Dynamic, Stage::Retired, 168, "6 d 23 h in dynamic", "7 d in dynamic"),
+        (Stage::Shadow, Stage::Canary5, 1, "59m 59s in shadow", "1h in shadow"),
+        (Stage::Canary5, Stage::Canary25, 24, "23h 59m in canary-5", "1day in canary-5"),
+        (Stage::Canary25, Stage::Canary50, 48, "1day 23h in canary-25", "2days in canary-25"),
+        (Stage::Canary50, Stage::Dynamic, 48, "1day 23h in canary-50", "2days in canary-50"),
+        (Stage::Dynamic, Stage::Retired, 168, "6days 23h in dynamic", "7days in dynamic"),
     ];
     let mut now = 0;
     for (stage, next, hours, found, asked) in stages {
@@ -48,8 +48,8 @@ async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
     }
     // 289 hours since the first canary: the two weeks are not over when the last stage's week is.
     let unmet = gate(&clinic, Gate::Stability, Stage::Retired, now).await;
-    assert_found(&unmet, Finding::NotMet, "12 d since the first canary, without a step back");
-    assert_eq!(&*unmet.asked, "14 d since the first canary and the last step back");
+    assert_found(&unmet, Finding::NotMet, "12days since the first canary, without a rollback");
+    assert_eq!(&*unmet.asked, "14days since the first canary and the last rollback");
     assert!(gate(&clinic, Gate::Stability, Stage::Retired, 1 + 14 * 24).await.is_met());
 }
 
@@ -57,12 +57,12 @@ async fn a_stage_lasts_for_the_soak_time_of_the_runbook() {
 async fn every_rollback_restarts_the_two_weeks_of_stability() {
     let clinic = Clinic::open().await.unwrap();
     let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 9_999).await;
-    assert_found(&unmet, Finding::NotMet, "the stage is legacy: no canary holds");
+    assert_found(&unmet, Finding::NotMet, "the stage is legacy: no canary is active");
     enter_up_to(&clinic, Stage::Canary50, 10).await;
     change(&clinic, 100, rollback_to(Stage::Canary25)).await;
     let two_weeks = 14 * 24;
     let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks - 1).await;
-    assert_found(&unmet, Finding::NotMet, "13 d 23 h since the last step back");
+    assert_found(&unmet, Finding::NotMet, "13days 23h since the last rollback");
     assert!(gate(&clinic, Gate::Stability, Stage::Retired, 100 + two_weeks).await.is_met());
     let tripped = GuardrailTripped {
         guardrail: Guardrail::Errors,
@@ -75,7 +75,7 @@ async fn every_rollback_restarts_the_two_weeks_of_stability() {
     assert_eq!(history(&clinic).await.last_setback, Some(hour(200)));
     change(&clinic, 300, share(25.0)).await;
     let unmet = gate(&clinic, Gate::Stability, Stage::Retired, 301).await;
-    assert_found(&unmet, Finding::NotMet, "1 h since the first canary, without a step back");
+    assert_found(&unmet, Finding::NotMet, "1h since the first canary, without a rollback");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,18 +121,18 @@ async fn the_history_contains_every_stage_however_it_was_entered() {
 async fn a_backup_counts_for_a_week_and_before_the_cleanup_only_from_the_last_stage() {
     let clinic = Clinic::open().await.unwrap();
     let backup = async |stage, hours| gate(&clinic, Gate::Backup, stage, hours).await;
-    let none = "a backup made: never; its restoration tried: never";
+    let none = "backup: never; restore test: never";
     assert_found(&backup(Stage::Shadow, 0).await, Finding::NotMet, none);
     complete_item(&clinic, ChecklistItem::BackupMade, 1).await;
-    let untried = "a backup made: 1 h ago; its restoration tried: never";
+    let untried = "backup: 1h ago; restore test: never";
     assert_found(&backup(Stage::Shadow, 2).await, Finding::NotMet, untried);
     complete_item(&clinic, ChecklistItem::RestoreTested, 2).await;
     assert!(backup(Stage::Shadow, 169).await.is_met());
-    let old = "a backup made: 7 d 1 h ago; its restoration tried: 7 d ago";
+    let old = "backup: 7days 1h ago; restore test: 7days ago";
     assert_found(&backup(Stage::Shadow, 170).await, Finding::NotMet, old);
     enter_up_to(&clinic, Stage::Dynamic, 10).await;
     let unmet = backup(Stage::Retired, 11).await;
-    assert_found(&unmet, Finding::NotMet, "a backup made: 10 h ago; its restoration tried: 9 h ago");
+    assert_found(&unmet, Finding::NotMet, "backup: 10h ago; restore test: 9h ago");
     assert!(unmet.asked.starts_with("both since the dynamic stage began; `daybook backup`"), "{unmet:?}");
     complete_item(&clinic, ChecklistItem::BackupMade, 12).await;
     complete_item(&clinic, ChecklistItem::RestoreTested, 13).await;
@@ -143,15 +143,15 @@ async fn a_backup_counts_for_a_week_and_before_the_cleanup_only_from_the_last_st
 async fn contacts_are_recorded_once_and_an_approval_counts_only_in_its_stage() {
     let clinic = Clinic::open().await.unwrap();
     let contacts = async || gate(&clinic, Gate::Contacts, Stage::Shadow, 5).await;
-    assert_found(&contacts().await, Finding::NotMet, "written down: never");
+    assert_found(&contacts().await, Finding::NotMet, "filled in: never");
     complete_item(&clinic, ChecklistItem::ContactsFilled, 1).await;
-    assert_found(&contacts().await, Finding::Met, "written down: 4 h ago");
+    assert_found(&contacts().await, Finding::Met, "filled in: 4h ago");
     let approval = async |hours| gate(&clinic, Gate::Approval, Stage::Retired, hours).await;
     enter_up_to(&clinic, Stage::Dynamic, 10).await;
-    assert_found(&approval(11).await, Finding::NotMet, "agreed: never");
+    assert_found(&approval(11).await, Finding::NotMet, "approved: never");
     complete_item(&clinic, ChecklistItem::CleanupApproved, 12).await;
-    assert_found(&approval(13).await, Finding::Met, "agreed: 1 h ago");
+    assert_found(&approval(13).await, Finding::Met, "approved: 1h ago");
     change(&clinic, 20, rollback_to(Stage::Canary50)).await;
     enter(&clinic, Stage::Dynamic, 30).await;
-    assert_found(&approval(31).await, Finding::NotMet, "agreed: 19 h ago");
+    assert_found(&approval(31).await, Finding::NotMet, "approved: 19h ago");
 }

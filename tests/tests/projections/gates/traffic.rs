@@ -16,24 +16,24 @@ async fn clinic_in_canary() -> Clinic {
 async fn a_thousand_equal_shadow_reads_meet_the_gate_and_one_difference_does_not() {
     let clinic = clinic_in_canary().await;
     let reads = async || gate(&clinic, Gate::ShadowReads, Stage::Canary25, 40).await;
-    let none = "0 reads compared in canary-5: 0 answered differently";
+    let none = "0 reads compared in canary-5: 0 differed";
     assert_found(&reads().await, Finding::Inconclusive, none);
     window(&clinic, "legacy", 9, [0, 0, 5_000, 7]).await;
     assert_found(&reads().await, Finding::Inconclusive, none);
     window(&clinic, "legacy", 11, [0, 0, 900, 0]).await;
     window(&clinic, "dynamic", 11, [0, 0, 99, 0]).await;
-    let few = "999 reads compared in canary-5: 0 answered differently";
+    let few = "999 reads compared in canary-5: 0 differed";
     assert_found(&reads().await, Finding::Inconclusive, few);
     window(&clinic, "dynamic", 12, [0, 0, 1, 0]).await;
     let enough = reads().await;
-    assert_found(&enough, Finding::Met, "1000 reads compared in canary-5: 0 answered differently");
-    assert_eq!(&*enough.asked, "1000 or more, and none differently");
+    assert_found(&enough, Finding::Met, "1000 reads compared in canary-5: 0 differed");
+    assert_eq!(&*enough.asked, "at least 1000 compared reads, none of which differ");
     window(&clinic, "legacy", 13, [0, 0, 1, 1]).await;
-    let one = "1001 reads compared in canary-5: 1 answered differently";
+    let one = "1001 reads compared in canary-5: 1 differed";
     assert_found(&reads().await, Finding::NotMet, one);
     let later_stage = gate(&clinic, Gate::ShadowReads, Stage::Canary50, 40).await;
     assert_found(&later_stage, Finding::NotMet, "the stage is canary-5");
-    assert_eq!(&*later_stage.asked, "measured in canary-25, before canary-50 is entered");
+    assert_eq!(&*later_stage.asked, "measured during canary-25, before canary-50");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,7 @@ async fn failures_are_compared_with_the_legacy_model_and_the_previous_stage() {
     let found = "in canary-5: 50 of 2000 requests to the dynamic model failed (2.50 %), 240 of 10000 requests to the legacy model \
                  failed (2.40 %); in the stage before: 0 of 0 requests to both failed (0.00 %)";
     assert_found(&met, Finding::Met, found);
-    assert!(met.asked.contains("2.50 % failed at most: 0.1 points above"), "{met:?}");
+    assert!(met.asked.contains("at most 2.50 % failed: 0.1 points above"), "{met:?}");
     window(&clinic, "dynamic", 13, [0, 1, 0, 0]).await;
     assert_eq!(errors().await.finding, Finding::NotMet);
     // The rate of both models in the previous stage.
@@ -96,7 +96,7 @@ async fn bookings_are_compared_with_the_same_hours_of_the_previous_week() {
     let met = rate().await;
     let found = "60 bookings in canary-5 (2.5 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
     assert_found(&met, Finding::Met, found);
-    assert_eq!(&*met.asked, "70 % of the earlier number or more, where that is 20 or more");
+    assert_eq!(&*met.asked, "at least 70 % of the earlier bookings, which must be 20 or more");
     set_booking_times(&clinic, 24, 72).await;
     let found = "24 bookings in canary-5 (1.0 an hour); 72 in the same hours 1 week earlier (3.0 an hour)";
     assert_found(&rate().await, Finding::NotMet, found);

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use daybook_commands::Commands;
+use daybook_domain::schedule::event::ScheduleEffect;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Status};
 use daybook_event_log::{Category, Filter, Position, decode};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
-use super::imported_state::{changed_slot, changed_status, imported, open_details};
+use super::imported_state::{imported, open_details};
 use super::reject::Reason;
 use super::row_contents::{RowContents, RowHash};
 
@@ -126,8 +127,11 @@ impl ImportIndex {
                 .and_then(|id| self.0.get_mut(id))
                 .and_then(|reservation| reservation.logged.as_mut())
             {
-                logged.status = changed_status(&event).unwrap_or(logged.status);
-                if let (Some(last_import), Some(slot)) = (&mut logged.last_import, changed_slot(&event)) {
+                if let ScheduleEffect::StatusChanged(_, status) = event.effect() {
+                    logged.status = status;
+                } else if let (ScheduleEffect::Rescheduled(_, slot), Some(last_import)) =
+                    (event.effect(), &mut logged.last_import)
+                {
                     last_import.slot = slot;
                 }
             }

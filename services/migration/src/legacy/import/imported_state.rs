@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 use daybook_commands::Commands;
 use daybook_domain::schedule::event::ReservationImported;
+use daybook_domain::schedule::event::ScheduleEffect;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Sealed, Status};
 use daybook_event_log::{EventLog, Revision, StreamName, decode};
@@ -110,20 +111,24 @@ fn apply(
         return Ok(());
     }
     let Some(state) = event.reservation().and_then(|id| states.get_mut(id)) else { return Ok(()) };
-    if let Some(status) = changed_status(&event) {
-        state.status = status;
-        state.is_changed_here = true;
-    } else if let Some(slot) = changed_slot(&event) {
-        state.slot = slot;
-        state.is_placed_here = true;
-    } else if let ScheduleEvent::AdminNoteWritten(e) = event {
-        state.admin_note = open(decryptor, &e.note, &e.reservation)?;
-        state.is_changed_here = true;
-    } else if let ScheduleEvent::ReservationReimported(e) = event {
-        let details = open_details(decryptor, &e)?;
-        state.reimport(e, details);
-    } else {
-        return Ok(());
+    match event.effect() {
+        ScheduleEffect::StatusChanged(_, status) => {
+            state.status = status;
+            state.is_changed_here = true;
+        }
+        ScheduleEffect::Rescheduled(_, slot) => {
+            state.slot = slot;
+            state.is_placed_here = true;
+        }
+        ScheduleEffect::NoteWritten(e) => {
+            state.admin_note = open(decryptor, &e.note, &e.reservation)?;
+            state.is_changed_here = true;
+        }
+        ScheduleEffect::Reimported(e) => state.reimport(e.clone(), open_details(decryptor, e)?),
+        ScheduleEffect::Requested(_)
+        | ScheduleEffect::Imported(_)
+        | ScheduleEffect::Closed(_)
+        | ScheduleEffect::Reopened(_) => return Ok(()),
     }
     state.version += 1;
     Ok(())
@@ -150,38 +155,6 @@ pub(super) fn open_details(
 pub(super) const fn imported(event: &ScheduleEvent) -> Option<&ReservationImported> {
     if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
         Some(e)
-    } else {
-        None
-    }
-}
-
-/// The new status after a change in Daybook.
-pub(super) const fn changed_status(event: &ScheduleEvent) -> Option<Status> {
-    Some(match event {
-        ScheduleEvent::ReservationConfirmed(_) | ScheduleEvent::ReservationNoShowCorrected(_) => {
-            Status::Confirmed
-        }
-        ScheduleEvent::ReservationRejected(_) => Status::Rejected,
-        ScheduleEvent::ReservationCancelled(_) => Status::Cancelled,
-        ScheduleEvent::ReservationCompleted(_) => Status::Completed,
-        ScheduleEvent::ReservationNoShowMarked(_) => Status::NoShow,
-        ScheduleEvent::ReservationRequested(_)
-        | ScheduleEvent::ReservationImported(_)
-        | ScheduleEvent::ReservationReimported(_)
-        | ScheduleEvent::ReservationRescheduled(_)
-        | ScheduleEvent::ReservationTimeAssigned(_)
-        | ScheduleEvent::AdminNoteWritten(_)
-        | ScheduleEvent::TimeClosed(_)
-        | ScheduleEvent::TimeReopened(_) => return None,
-    })
-}
-
-/// The new slot after a change in Daybook.
-pub(super) const fn changed_slot(event: &ScheduleEvent) -> Option<SlotAssignment> {
-    if let ScheduleEvent::ReservationRescheduled(e) = event {
-        Some(e.placement)
-    } else if let ScheduleEvent::ReservationTimeAssigned(e) = event {
-        Some(e.placement)
     } else {
         None
     }

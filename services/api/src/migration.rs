@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 use crate::request::endpoint::Endpoint;
-use crate::routes::at;
+use crate::request::resource::at;
 use background::Background;
 use observer::Observer;
 

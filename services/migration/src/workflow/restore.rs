@@ -1,4 +1,4 @@
-//! Restore: a retired view is built from the log, proven, and only then counted on again.
+//! Restore: rebuilds a retired view from the log. The log must not record it as restored before it is verified.
 
 use daybook_commands::Origin;
 use daybook_domain::ReadModel;
@@ -13,19 +13,17 @@ use crate::retirement::{Rebuilt, RestorationProof, RetirementSteps};
 /// The result of a restoration.
 #[derive(Debug, Clone, Serialize)]
 pub struct Restored {
-    /// The recorded event; none if the view was not retired.
+    /// None if the view was not retired.
     pub restored: Option<ViewRestored>,
-    /// What shows that the view is right.
     pub proof: Option<RestorationProof>,
-    /// The report of the rebuild.
     pub rebuild: Option<RebuildReport>,
 }
 
 impl Workflows {
-    /// Builds a retired view from the log, proves it, and records that it is there again. Nobody is routed to it by that.
+    /// Rebuilds a retired view from the log, verifies it, and records the restoration. This routes nobody to it.
     ///
     /// # Errors
-    /// The rebuild fails, or the view is not what it has to be.
+    /// The rebuild fails, or the view is not correct.
     pub async fn restore(
         &self,
         model: ReadModel,
@@ -48,7 +46,7 @@ impl Workflows {
         progress: OnProgress<'_>,
     ) -> Result<Restored, MigrationError> {
         if !self.commands.routing().is_retired(model) {
-            // A process that restored it may have been killed before it noted that.
+            // The process that restored it may have been killed before it updated the record.
             steps.note_restored(model).await?;
             return Ok(Restored { restored: None, proof: None, rebuild: None });
         }

@@ -1,4 +1,5 @@
-//! Retire: the views are compared, the event is appended, and then the tables go. See [`crate::retirement`] for the order.
+//! Retire: compares the views, appends the event, then drops the tables. [`crate::retirement`] explains this order, which must
+//! not change.
 
 use daybook_commands::Origin;
 use daybook_domain::ReadModel;
@@ -11,19 +12,18 @@ use crate::retirement::{RetirementRecord, RetirementSteps};
 /// A view to retire.
 #[derive(Debug, Clone)]
 pub struct Retire {
-    /// Which view; only the legacy view can be retired.
+    /// Only the legacy view can be retired.
     pub model: ReadModel,
-    /// Why; it is recorded.
     pub reason: Box<str>,
-    /// The stage whose entry is recorded together with the retirement: the log gets both events or neither.
+    /// The stage to enter with the retirement; the log gets both events or neither.
     pub stage: Option<AdvanceStage>,
 }
 
 impl Workflows {
-    /// Retires a view that nobody is routed to, or completes its retirement.
+    /// Retires a view to which nobody is routed, or completes its retirement.
     ///
     /// # Errors
-    /// The reason why it must not be retired yet, or the step that failed; the next call goes on from there.
+    /// The view must not be retired yet, or a step failed; the next call continues from there.
     pub async fn retire(
         &self,
         retire: Retire,

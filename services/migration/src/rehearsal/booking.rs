@@ -19,7 +19,7 @@ use super::environment::RehearsalEnvironment;
 /// Maximum number of attempts per booking; the clinic may be full.
 const MAX_ATTEMPTS: u64 = 60;
 
-/// Bookings are spread over so many days from tomorrow on, and consecutive attempts are `STEP` days apart, because the next
+/// Bookings are spread over this many days from tomorrow on, and consecutive attempts are `STEP` days apart, because the next
 /// weeks may be full. The two numbers have no common divisor, so every day gets its turn.
 const DAYS_AHEAD: u64 = 360;
 const STEP: u64 = 97;

@@ -108,7 +108,7 @@ impl From<ViewSummary> for ViewTotals {
 
 #[cfg(test)]
 impl ViewContents {
-    /// Equal views with so many reservations.
+    /// Equal views with this many reservations.
     pub(super) fn equal(reservations: u64) -> Self {
         let view = |model| ViewTotals {
             generation: Generation { model, number: 1 },

@@ -49,9 +49,9 @@ impl<'a> Stages<'a> {
             });
             // The stage is reported even if its rollback fails.
             let back = if stage == Stage::Legacy { Ok(None) } else { self.roll_back(stage).await.map(Some) };
-            let failed = back.map(|back| report.back = back);
+            let rolled_back = back.map(|back| report.back = back);
             self.reports.push(report);
-            failed?;
+            rolled_back?;
         }
         Ok(())
     }

@@ -42,9 +42,10 @@ impl ReadTrial {
         Self { generations, compared: 0, mismatched: 0, differences: vec![], seconds: 0.0 }
     }
 
-    async fn compare(&mut self, snapshot: &Transaction<'_>, ids: &[&str]) -> Result<(), ViewError> {
-        let left = by_ids_in(snapshot, self.generations[0], ids).await?;
-        let right = by_ids_in(snapshot, self.generations[1], ids).await?;
+    async fn compare(&mut self, snapshot: &Transaction<'_>, ids: &[String]) -> Result<(), ViewError> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let left = by_ids_in(snapshot, self.generations[0], &ids).await?;
+        let right = by_ids_in(snapshot, self.generations[1], &ids).await?;
         let models = self.generations.map(|generation| generation.model);
         let differences = canonical::compare(models, [&left, &right]);
         let mut differing: Vec<_> = differences.iter().map(|difference| &difference.reservation).collect();
@@ -84,7 +85,7 @@ impl Shadow {
             if ids.is_empty() && last.is_empty() {
                 break;
             }
-            trial.compare(&snapshot, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            trial.compare(&snapshot, &ids).await?;
             last = ids.into_iter().next_back().unwrap_or_default();
             progress(trial.compared);
         }
@@ -106,13 +107,13 @@ impl Shadow {
         })
         .await?;
         let Some(generations) = settled else {
-            let what = "the two views to stand at one position; is `daybook serve` running?";
+            let what = "both views to reach the same position; check that `daybook serve` is running";
             return Err(ViewError::TimedOut { what, seconds: SETTLE_TIMEOUT.as_secs() });
         };
         let mut trial = ReadTrial::new(generations);
         let ids = random_ids(&snapshot, generations, number).await?;
         for batch in ids.chunks(BATCH) {
-            trial.compare(&snapshot, &batch.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            trial.compare(&snapshot, batch).await?;
             progress(trial.compared);
         }
         trial.seconds = since.elapsed().as_secs_f64();

@@ -101,7 +101,7 @@ async fn compare_all(
             Ok(Outcome::Alone) => metrics.alone(),
             Err(error) => {
                 metrics.failed();
-                tracing::warn!(route = read.route, error = %describe(&error), "a sampled read could not be compared; the client was not affected");
+                tracing::warn!(route = read.route, error = %describe(&error), "a sampled read was not compared");
             }
         }
     }
@@ -111,7 +111,7 @@ async fn record(shadow: &Shadow, read: &Read, compared: &Compared) {
     let (route, fields) = (read.route, compared.differences.len());
     tracing::warn!(route, fields, "the views answered a read differently; see control.shadow_differences");
     if let Err(error) = shadow.record(route, compared).await {
-        tracing::warn!(error = %describe(&error), "the differences of a read could not be stored in control.shadow_differences");
+        tracing::warn!(error = %describe(&error), "the differences were not stored");
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{OnProgress, WorkflowProgress, Workflows};
 use crate::MigrationError;
-use crate::retirement::{Rebuilt, RestorationProof, RetirementSteps};
+use crate::retirement::{Rebuilt, RestorationProof};
 
 /// The result of a restoration.
 #[derive(Debug, Clone, Serialize)]
@@ -32,29 +32,21 @@ impl Workflows {
         progress: OnProgress<'_>,
     ) -> Result<Restored, MigrationError> {
         let steps = self.retirement.begin().await?;
-        let outcome = self.restore_under_lock(&steps, model, reason, origin, progress).await;
+        let outcome = async {
+            if !self.commands.routing().is_retired(model) {
+                // The process that restored it may have been killed before it updated the record.
+                steps.note_restored(model).await?;
+                return Ok(Restored { restored: None, proof: None, rebuild: None });
+            }
+            let listener = |rebuild: Progress| progress(WorkflowProgress::Rebuild(rebuild));
+            let Rebuilt { restored, proof, report } = steps.rebuild(reason, &listener).await?;
+            let command = RoutingCommand::RestoreView(restored.clone());
+            self.commands.change_routing(command, origin.clone()).await?;
+            steps.note_restored(model).await?;
+            Ok(Restored { restored: Some(restored), proof: Some(proof), rebuild: Some(report) })
+        };
+        let outcome = outcome.await;
         steps.end().await;
         outcome
-    }
-
-    async fn restore_under_lock(
-        &self,
-        steps: &RetirementSteps<'_>,
-        model: ReadModel,
-        reason: Option<&str>,
-        origin: &Origin,
-        progress: OnProgress<'_>,
-    ) -> Result<Restored, MigrationError> {
-        if !self.commands.routing().is_retired(model) {
-            // The process that restored it may have been killed before it updated the record.
-            steps.note_restored(model).await?;
-            return Ok(Restored { restored: None, proof: None, rebuild: None });
-        }
-        let listener = |rebuild: Progress| progress(WorkflowProgress::Rebuild(rebuild));
-        let Rebuilt { restored, proof, report } = steps.rebuild(reason, &listener).await?;
-        let command = RoutingCommand::RestoreView(restored.clone());
-        self.commands.change_routing(command, origin.clone()).await?;
-        steps.note_restored(model).await?;
-        Ok(Restored { restored: Some(restored), proof: Some(proof), rebuild: Some(report) })
     }
 }

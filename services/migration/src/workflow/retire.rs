@@ -1,5 +1,5 @@
-//! Retire: compares the views, appends the event, then drops the tables. [`crate::retirement`] explains this order, which must
-//! not change.
+//! Retire: compares the views, appends the event, then drops the tables. This order must not change; [`crate::retirement`]
+//! explains it.
 
 use daybook_commands::Origin;
 use daybook_domain::ReadModel;
@@ -7,7 +7,7 @@ use daybook_domain::routing::{AdvanceStage, RoutingCommand};
 
 use super::{OnProgress, WorkflowProgress, Workflows};
 use crate::MigrationError;
-use crate::retirement::{RetirementRecord, RetirementSteps};
+use crate::retirement::RetirementRecord;
 
 /// A view to retire.
 #[derive(Debug, Clone)]
@@ -31,29 +31,22 @@ impl Workflows {
         progress: OnProgress<'_>,
     ) -> Result<RetirementRecord, MigrationError> {
         let steps = self.retirement.begin().await?;
-        let outcome = self.retire_under_lock(&steps, retire, origin, progress).await;
+        let outcome = async {
+            let Retire { model, reason, stage } = retire;
+            let phase = |name| progress(WorkflowProgress::Phase(name));
+            let routing = self.commands.routing();
+            if !routing.is_retired(model) {
+                routing.check_unused(model)?;
+                phase("comparing the views");
+                let examined = steps.examine(model).await?;
+                let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();
+                commands.push(RoutingCommand::RetireView(examined.retired(&reason)));
+                self.commands.change_routing_together(commands, origin.clone()).await?;
+            }
+            steps.finish(phase).await
+        };
+        let outcome = outcome.await;
         steps.end().await;
         outcome
-    }
-
-    async fn retire_under_lock(
-        &self,
-        steps: &RetirementSteps<'_>,
-        retire: Retire,
-        origin: &Origin,
-        progress: OnProgress<'_>,
-    ) -> Result<RetirementRecord, MigrationError> {
-        let Retire { model, reason, stage } = retire;
-        let phase = |name| progress(WorkflowProgress::Phase(name));
-        let routing = self.commands.routing();
-        if !routing.is_retired(model) {
-            routing.check_unused(model)?;
-            phase("comparing the views");
-            let examined = steps.examine(model).await?;
-            let mut commands: Vec<_> = stage.map(RoutingCommand::AdvanceStage).into_iter().collect();
-            commands.push(RoutingCommand::RetireView(examined.retired(&reason)));
-            self.commands.change_routing_together(commands, origin.clone()).await?;
-        }
-        steps.finish(phase).await
     }
 }

@@ -1,5 +1,5 @@
-//! Roll back: returns to any earlier stage without checking gates. From the last stage, the legacy view is restored first; nobody
-//! may be routed to it before.
+//! Roll back: returns to any earlier stage without checking gates. From the last stage, the legacy view is restored first;
+//! nobody may be routed to it before.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
-//! The migration over HTTP: its routes, and the observation of reads that guardrails and shadow reads rest on.
+//! The migration over HTTP: its routes, and the observation of reads for guardrails and shadow reads.
 //!
-//! It is mounted by one line and starts in one call; without the feature `migration` the service runs without it. The
-//! steps of the migration are workflows of `daybook-migration`; nothing here decides or orders them.
+//! The steps of the migration are workflows of `daybook-migration`; nothing here may decide or order them. Without the
+//! feature `migration` the service runs without this module.
 
 mod background;
 mod body;
@@ -29,28 +29,26 @@ use crate::request::resource::at;
 use background::Background;
 use observer::Observer;
 
-/// The parts of the migration.
+/// The services of the migration that the API needs.
 #[derive(Debug, Clone)]
 pub struct MigrationParts {
-    /// Advance, roll back, retire, restore.
     pub workflows: Workflows,
-    /// Asks both views.
     pub shadow: Shadow,
-    /// The statistics of reads of all processes.
+    /// Read statistics of all processes.
     pub read_stats: ReadStatsStore,
 }
 
-/// What the handlers of the migration share.
+/// State that the handlers of the migration share.
 #[derive(Debug)]
 pub(crate) struct MigrationState {
     workflows: Workflows,
     background: Background,
     evaluation: LastEvaluation,
-    /// Its end tells the guardrails that the application has ended.
+    /// Dropped with the application; that stops the guardrails.
     _running: watch::Sender<()>,
 }
 
-/// Starts shadow reads and guardrails. Has to be called on a runtime.
+/// Starts shadow reads and guardrails. Panics outside a Tokio runtime.
 pub(crate) fn start(
     parts: MigrationParts,
     settings: Watching,

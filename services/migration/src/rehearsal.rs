@@ -1,8 +1,7 @@
-//! A rehearsal of the migration: all stages at speed on a copy of the log, under traffic, and the way back from each.
+//! A rehearsal of the migration: all stages in quick succession on a copy of the log, under traffic, with a rollback from each.
 //!
-//! It works on the parts of a scratch database and is given no others, so that it cannot reach the live log. It has no
-//! rules of its own: stages are entered by the workflows, and reads are answered by the router and the queries that serve
-//! clients. Gates are measured and reported, but never keep a stage shut.
+//! It gets only the scratch database, so that it can never reach the live log. It has no rules of its own: the workflows enter
+//! the stages, and the router and queries of the service answer its reads. Gates are measured and reported but do not block.
 
 mod booking;
 mod contents;
@@ -33,56 +32,47 @@ use stages::Stages;
 /// Why a rehearsal stopped, or a request of it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    /// A step of the migration failed.
     #[error(transparent)]
     Migration(#[from] MigrationError),
-    /// The views cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
-    /// A booking failed.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The copied log cannot be read.
-    #[error("the copied log could not be read")]
+    #[error("the copied log cannot be read")]
     Log(#[from] ReadError),
-    /// PostgreSQL gives no connection.
-    #[error("the scratch database gives no connection")]
+    #[error("no connection to the scratch database; check PostgreSQL and run the rehearsal again")]
     Pool(#[from] deadpool_postgres::PoolError),
-    /// An invented phone number is none.
-    #[error("an invented phone number is not valid")]
+    #[error("the rehearsal made up an invalid phone number; this is a bug")]
     Phone(#[from] InvalidPhone),
-    /// A view did not reach the end of the copied log in time.
-    #[error("the dynamic view did not reach position {0} of the copied log")]
+    #[error("the dynamic view did not reach position {0} of the copied log in time; run the rehearsal again")]
     Behind(Position),
 }
 
 /// The traffic of a rehearsal.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// Reads in each stage, and as many on each way back.
+    /// Number of reads in each stage and again in each rollback.
     pub reads: u64,
-    /// Readers that ask at the same time.
+    /// Number of concurrent readers.
     pub readers: usize,
 }
 
 /// The progress of a rehearsal.
 #[derive(Debug, Clone, Copy)]
 pub struct RehearsalProgress {
-    /// The current stage.
     pub stage: Stage,
-    /// Reads so far.
     pub reads: u64,
-    /// Reads in all.
+    /// Total number of reads.
     pub of: u64,
 }
 
-/// Hears of the progress.
+/// Receives the progress.
 pub type OnProgress<'a> = &'a (dyn Fn(RehearsalProgress) + Sync);
 
-/// Goes through all stages, over a copied log whose views are built. Somebody has to keep the views up to date meanwhile.
+/// Runs the rehearsal on a copied log whose views are built. The views must be kept up to date meanwhile.
 ///
 /// # Errors
-/// It cannot begin. What goes wrong later is in the report.
+/// The rehearsal cannot start. Later failures are in the report.
 pub async fn run(
     parts: ScratchParts,
     load: Load,
@@ -90,8 +80,8 @@ pub async fn run(
 ) -> Result<Report, RehearsalError> {
     let since = Instant::now();
     let environment = RehearsalEnvironment::open(parts).await?;
-    let brought_back = start_at_legacy(&environment).await?;
-    let reservations = environment.draw().await?;
+    let brought_back_seconds = start_at_legacy(&environment).await?;
+    let reservations = environment.sample().await?;
     let mut stages = Stages::new(&environment, load, progress);
     let stopped = stages.run().await.err().map(|error| describe(&error));
     let patience = Patience::default();
@@ -101,7 +91,7 @@ pub async fn run(
         booked: environment.booked(),
         reads: load.reads,
         readers: load.readers,
-        brought_back_seconds: brought_back,
+        brought_back_seconds,
         stages: stages.into_reports(),
         waits_left_out_seconds: (patience.in_force + patience.last_readers).as_secs_f64(),
         seconds: since.elapsed().as_secs_f64(),
@@ -111,17 +101,16 @@ pub async fn run(
     Ok(report)
 }
 
-/// Routes everybody to the legacy view, whatever stage the log was copied in. Gives how long it took to build that view
-/// again, if it had been retired.
+/// Rolls back to the first stage, whatever stage the log was copied in. Returns the seconds that restoring the legacy view
+/// took, if it was retired.
 async fn start_at_legacy(environment: &RehearsalEnvironment) -> Result<Option<f64>, RehearsalError> {
-    let brought_back = if environment.commands.routing().is_retired(ReadModel::Legacy) {
-        Some(environment.restore_legacy().await?.as_secs_f64())
-    } else {
-        None
+    let restored = match environment.commands.routing().is_retired(ReadModel::Legacy) {
+        true => Some(environment.restore_legacy().await?.as_secs_f64()),
+        false => None,
     };
     let routing = environment.commands.routing();
     if routing.share != Stage::Legacy.share() || routing.stage != Stage::Legacy {
         environment.roll_back().await?;
     }
-    Ok(brought_back)
+    Ok(restored)
 }

@@ -1,10 +1,10 @@
-//! Retirement: the tables of a view that nobody is led to are dropped, and made again from the log when they are wanted.
+//! Retirement: drops the tables of a view to which nobody is routed, and restores them from the log on demand.
 //!
-//! The order is: the event, the record, an end to serving, the tables, the index of the runbook's cleanup. The log is what
-//! every process goes by, so it comes first: from the event on nobody can be led back, whatever becomes of this process. The
-//! record needs the tables, for the ids that only they show, so it comes before they go. Each step does only what is not
-//! done yet; whoever is killed between two of them is completed by the next `retire`. Nothing here may append: the events
-//! are the write side's, and whoever calls appends them between the steps, while the lock of rebuilds is held.
+//! The order is: append the event, insert the record, stop serving, drop the tables, create the cleanup index. The event comes
+//! first because every process follows the log: from then on nobody can be routed to the view, even if this process dies. The
+//! record comes before the drop because it lists ids that only the tables hold. Every step is idempotent, so the next `retire`
+//! completes an interrupted one. Nothing here may append: the caller appends events through the write side between the steps,
+//! under the rebuild lock.
 
 mod record;
 mod restoring;
@@ -25,12 +25,12 @@ pub use record::{RetirementRecord, records};
 pub use restoring::{Rebuilt, RestorationProof};
 pub use retiring::Examined;
 
-/// How long is waited for others.
+/// How long to wait for other processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Until every process has taken in what it is told: routing, and what serves, are in force within a second.
+    /// Until every process follows a change of routing or of the serving views, which takes up to a second.
     pub in_force: Duration,
-    /// Until the last request has been answered that was on its way to what serves no more.
+    /// Until requests that were routed to a view before it stopped serving have ended.
     pub last_readers: Duration,
 }
 
@@ -51,24 +51,24 @@ pub struct Retirement {
 }
 
 impl Retirement {
-    /// Over a log and the views' database.
+    /// Takes the log, the keys and the pool of the views' database.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool) -> Self {
         let rebuild = Rebuild::new(Arc::clone(&log), vault.clone(), pool.clone(), KEEP);
         Self { log, vault, pool, rebuild, patience: Patience::default() }
     }
 
-    /// The same with another patience. With less of it a read may fail that was on its way.
+    /// Sets the waits. With shorter ones, reads in flight may fail.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
     }
 
-    /// Keeps rebuilds and other retirements away until [`RetirementSteps::end`].
+    /// Takes the rebuild lock, which excludes rebuilds and other retirements until [`RetirementSteps::end`].
     ///
     /// # Errors
-    /// [`ViewError::RebuildUnderWay`] where one is under way.
+    /// [`ViewError::RebuildUnderWay`] if the lock is taken.
     pub async fn begin(&self) -> Result<RetirementSteps<'_>, ViewError> {
-        Ok(RetirementSteps { of: self, lock: self.rebuild.lock().await? })
+        Ok(RetirementSteps { retirement: self, lock: self.rebuild.lock().await? })
     }
 
     async fn client(&self) -> Result<Client, ViewError> {
@@ -76,15 +76,15 @@ impl Retirement {
     }
 }
 
-/// The steps, under the lock of rebuilds.
+/// The steps of a retirement or restoration, under the rebuild lock.
 #[derive(Debug)]
 pub struct RetirementSteps<'a> {
-    of: &'a Retirement,
+    retirement: &'a Retirement,
     lock: ClientWrapper,
 }
 
 impl RetirementSteps<'_> {
-    /// Lets others go on.
+    /// Releases the lock.
     pub async fn end(self) {
         Rebuild::unlock(&self.lock).await;
     }

@@ -1,14 +1,15 @@
-//! Shadow reads: the same question put to both views at one position, and what they answer compared.
+//! Shadow reads: both views answer the same question at one position, and the answers are compared.
 //!
-//! Both are asked anew, by the queries that answer clients, in one snapshot in which both stand at one position; where they do
-//! not, nothing is compared. Answers are reduced to canonical facts, so that what the views cannot say alike (see
-//! [`daybook_projections::Declared`]) is no difference. What is left out, because the views answer it differently by design: which times are
-//! free (a limit is a count in one world and minutes in the other), lists by half of the day (the enum view has only the text),
-//! and lists by service (it shows services without a value as another). Of free times what they are drawn up from is compared.
-//! Nothing here writes to a view, and nothing that is kept or told shows what a patient's field says.
+//! Both views are queried again in one snapshot, by the queries that serve clients. If they stand at different positions,
+//! nothing is compared. Answers are reduced to canonical facts, so that declared differences (see
+//! [`daybook_projections::Declared`]) do not count. Not compared, because the views differ there by design: free times (the
+//! views limit them by count and by minutes), lists by period (the enum view has only the text), and lists by service (the
+//! enum view shows some services as another). The data from which free times are computed is compared instead.
+//! Nothing here may write to a view, and no stored or displayed text may contain patient data.
 
 mod canonical;
 mod days;
+mod difference;
 mod draw;
 mod record;
 mod sampler;
@@ -17,131 +18,121 @@ mod trial;
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use deadpool_postgres::{Pool, Transaction};
-use serde::Serialize;
 
 use daybook_projections::ViewError;
 use daybook_projections::control::generation;
 use daybook_projections::control::ids::Generation;
-use daybook_projections::read::query::{self, Days, Reservation};
+use daybook_projections::read::query::{self, Reservation};
 use daybook_projections::store::rows;
 
 pub use daybook_projections::read::question::Question;
+pub use difference::ReadDifference;
 pub use draw::SampledReservation;
 pub use record::{KEEP_DIFFERENCES, KEEP_DIFFERENCES_DAYS};
 pub use sampler::{Read, Sampler, ShadowObserver};
 pub use trial::{MAX_TOLD, ReadTrial};
 
-/// Longest time for one statement of a shadow read, in milliseconds. Nobody waits for it, and it is not to hold a connection
-/// for long.
-const STATEMENT_LIMIT_MS: u32 = 2_000;
+/// No client waits for a shadow read, and it must not hold a connection for long.
+const STATEMENT_TIMEOUT_MS: u32 = 2_000;
 
-/// What comparing came to.
+/// The result of a shadow read.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// Both answered.
     Compared(Compared),
-    /// They stand at different positions at the moment.
+    /// The views stand at different positions.
     Apart,
-    /// One of them does not serve.
+    /// One of the views does not serve.
     Alone,
 }
 
 /// Two answers that were compared.
 #[derive(Debug, Clone)]
 pub struct Compared {
-    /// The position at which both were read.
+    /// The position of both views.
     pub position: Position,
-    /// What differs.
     pub differences: Vec<ReadDifference>,
 }
 
-/// A field of an answer that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReadDifference {
-    /// The reservation; none where it is something else that differs, which the field's name then says.
-    pub reservation: Option<Box<str>>,
-    /// The field; `reservation` where only one side has it.
-    pub field: Box<str>,
-    /// What either side says, legacy first. What could say something of a patient is not shown.
-    pub sides: [Box<str>; 2],
-}
-
-/// Puts questions to both views.
+/// Compares the answers of both views.
 #[derive(Debug, Clone)]
 pub struct Shadow {
     pool: Pool,
 }
 
-/// What one view answers.
-enum ViewAnswer {
-    Reservations { items: Vec<Reservation>, total: Option<i64> },
-    Days(Box<Days>),
+/// The answer of one view: reservations, or the parts from which free times are computed.
+#[derive(Default)]
+struct ViewAnswer {
+    reservations: Vec<Reservation>,
+    /// The total of a list, which may be longer than the page.
+    total: Option<i64>,
+    parts: difference::Parts,
 }
 
 impl Shadow {
-    /// Shadow reads over the views' database.
+    /// Takes the pool of the views' database.
     pub const fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
-    /// Puts a question to the two views that serve, and compares what they answer.
+    /// Compares the answers of the two serving views to a question.
     pub async fn compare(&self, question: &Question) -> Result<Outcome, ViewError> {
         let mut client = self.pool.get().await?;
         let snapshot = bounded_snapshot(&mut client).await?;
-        let (generations, position) = match stand(&snapshot).await? {
-            Ok(together) => together,
-            Err(outcome) => return Ok(outcome),
+        let live = generation::live(&snapshot).await?;
+        let find = |model| live.iter().find(|status| status.generation.model == model);
+        let (Some(legacy), Some(dynamic)) = (find(ReadModel::Legacy), find(ReadModel::Dynamic)) else {
+            return Ok(Outcome::Alone);
         };
-        let legacy = ask(&snapshot, generations[0], question).await?;
-        let dynamic = ask(&snapshot, generations[1], question).await?;
-        let models = generations.map(|generation| generation.model);
-        let differences = canonical::differences(models, [&legacy, &dynamic]);
-        Ok(Outcome::Compared(Compared { position, differences }))
+        if legacy.position != dynamic.position {
+            return Ok(Outcome::Apart);
+        }
+        let answers = [
+            answer(&snapshot, legacy.generation, question).await?,
+            answer(&snapshot, dynamic.generation, question).await?,
+        ];
+        Ok(Outcome::Compared(Compared { position: legacy.position, differences: compare_answers(&answers) }))
     }
 }
 
-/// A snapshot none of whose statements takes longer than it may.
 async fn bounded_snapshot(client: &mut deadpool_postgres::Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = rows::snapshot(client).await?;
-    snapshot.batch_execute(&format!("SET LOCAL statement_timeout = {STATEMENT_LIMIT_MS}")).await?;
+    snapshot.batch_execute(&format!("SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")).await?;
     Ok(snapshot)
 }
 
-/// The two generations that serve, legacy first, and the one position at which they stand; or why there is none.
-async fn stand(
-    snapshot: &Transaction<'_>,
-) -> Result<Result<([Generation; 2], Position), Outcome>, ViewError> {
-    let live = generation::live(snapshot).await?;
-    let of = |model| live.iter().find(|standing| standing.generation.model == model);
-    let (Some(legacy), Some(dynamic)) = (of(ReadModel::Legacy), of(ReadModel::Dynamic)) else {
-        return Ok(Err(Outcome::Alone));
-    };
-    let together = legacy.position == dynamic.position;
-    let generations = [legacy.generation, dynamic.generation];
-    Ok(if together { Ok((generations, legacy.position)) } else { Err(Outcome::Apart) })
-}
-
-async fn ask(
+async fn answer(
     snapshot: &Transaction<'_>,
     generation: Generation,
     question: &Question,
 ) -> Result<ViewAnswer, ViewError> {
+    let mut answer = ViewAnswer::default();
     match question {
         Question::Reservation(id) => {
-            let items = query::by_ids_in(snapshot, generation, &[id.as_str()]).await?;
-            Ok(ViewAnswer::Reservations { items, total: None })
+            answer.reservations = query::by_ids_in(snapshot, generation, &[id.as_str()]).await?;
         }
         Question::DayList(filter) => {
             let page = query::list_in(snapshot, generation, filter).await?.value;
-            Ok(ViewAnswer::Reservations { items: page.items, total: Some(page.total) })
+            (answer.reservations, answer.total) = (page.items, Some(page.total));
         }
         Question::Patient { subject, since, most } => {
-            let items = query::of_subject_in(snapshot, generation, *subject, *since, *most).await?;
-            Ok(ViewAnswer::Reservations { items, total: None })
+            answer.reservations = query::of_subject_in(snapshot, generation, *subject, *since, *most).await?;
         }
         Question::Days { from, to } => {
-            let days = query::days_in(snapshot, generation, *from, *to).await?;
-            Ok(ViewAnswer::Days(Box::new(days)))
+            answer.parts = days::parts(&query::days_in(snapshot, generation, *from, *to).await?);
         }
     }
+    Ok(answer)
+}
+
+/// Compares the answer of the legacy view with that of the dynamic view.
+fn compare_answers([legacy, dynamic]: &[ViewAnswer; 2]) -> Vec<ReadDifference> {
+    let models = [ReadModel::Legacy, ReadModel::Dynamic];
+    let mut differences = canonical::compare(models, [&legacy.reservations, &dynamic.reservations]);
+    if legacy.total != dynamic.total {
+        let sides = [legacy.total, dynamic.total]
+            .map(|total| total.map_or("none".into(), |total| total.to_string().into()));
+        differences.push(ReadDifference::of_list("total of the list", sides));
+    }
+    differences.extend(difference::compare([&legacy.parts, &dynamic.parts]));
+    differences
 }

@@ -1,9 +1,7 @@
-//! The workflows of the migration: advance, roll back, retire, restore. The command line, HTTP and the rehearsal call the
-//! same functions.
+//! The workflows of the migration: advance, roll back, retire, restore. The command line, the API and the rehearsal share them.
 //!
-//! The steps of each are ordered so that a process may be killed between any two of them: the same call completes what is
-//! missing. Somebody has to keep the views up to date meanwhile, in this process or in another one. Nothing here asks the
-//! operator or prints.
+//! If a process is killed between two steps, the same call completes the rest. The views must be kept up to date meanwhile, by
+//! this process or another one. Nothing here may prompt or print.
 
 mod advance;
 mod restore;
@@ -24,16 +22,14 @@ pub use rollback::RolledBack;
 /// What a workflow is doing.
 #[derive(Debug, Clone, Copy)]
 pub enum WorkflowProgress {
-    /// A phase began.
     Phase(&'static str),
-    /// A rebuild goes on.
     Rebuild(Progress),
 }
 
-/// Hears of the progress of a workflow.
+/// Receives the progress of a workflow.
 pub type OnProgress<'a> = &'a (dyn Fn(WorkflowProgress) + Send + Sync);
 
-/// Carries out the workflows.
+/// Runs the workflows.
 #[derive(Debug, Clone)]
 pub struct Workflows {
     commands: Commands,
@@ -42,12 +38,12 @@ pub struct Workflows {
 }
 
 impl Workflows {
-    /// On the write side, and on what measures gates and retires views.
+    /// Takes the write side, the measurement of gates and the retirement of views.
     pub const fn new(commands: Commands, migration: Migration, retirement: Retirement) -> Self {
         Self { commands, migration, retirement }
     }
 
-    /// Where the migration stands.
+    /// The status, plan and gates.
     pub const fn migration(&self) -> &Migration {
         &self.migration
     }

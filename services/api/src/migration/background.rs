@@ -1,7 +1,7 @@
-//! The workflow that this process carries out. Retiring and restoring take as long as the data needs, so the request
-//! that starts one does not wait for its end; the status shows how far it is.
+//! The workflow that this process is running. A retirement or restoration of a large view takes minutes, so a request
+//! does not wait for its end; the status shows its progress.
 //!
-//! A process that stops meanwhile leaves a workflow that the same request completes.
+//! Nothing is stored: if the process stops, the same request completes the workflow.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,11 +23,11 @@ pub(super) struct Workflow {
     stage: Stage,
     started_at: DateTime<Utc>,
     phase: Option<&'static str>,
-    /// Why it failed; none while it is running.
+    /// None while it is running.
     error: Option<String>,
 }
 
-/// Tracks one workflow. While another one is running, nothing is shown of this one: a rollback must not wait.
+/// Tracks one workflow. If another one is already running, this one is not shown; a rollback must not wait for it.
 pub(super) struct Tracker(Option<Background>);
 
 impl Background {
@@ -55,12 +55,14 @@ impl Tracker {
             WorkflowProgress::Phase(phase) => phase,
             WorkflowProgress::Rebuild(rebuild) => describe(rebuild.phase),
         };
-        if let Some(workflow) = self.0.as_ref().map(Background::lock).as_mut().and_then(|own| own.as_mut()) {
+        if let Some(workflow) =
+            self.0.as_ref().map(Background::lock).as_mut().and_then(|workflow| workflow.as_mut())
+        {
             workflow.phase = Some(phase);
         }
     }
 
-    /// Ends the workflow, with the error that its request was not told of.
+    /// Ends the workflow, with the error if its request had already been answered.
     pub(super) fn end(self, error: Option<String>) {
         let Some(background) = self.0 else { return };
         let mut workflow = background.lock();
@@ -73,7 +75,7 @@ const fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::Reading => "reading the log",
         Phase::Loading => "copying rows",
-        Phase::Indexing => "making keys and indexes",
+        Phase::Indexing => "creating keys and indexes",
         Phase::CatchingUp => "catching up",
         Phase::Promoting => "comparing and promoting",
     }

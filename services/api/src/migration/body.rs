@@ -1,15 +1,19 @@
-//! Where the migration stands, as administrators see it.
+//! The status of the migration for administrators.
+//!
+//! The values are those of `daybook-migration`; only keys that are not camelCase there are mapped here. Nothing is
+//! computed.
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
-use daybook_domain::routing::{Attribution, GuardrailTrip, ObservedFlags, RolloutStep, StepCause};
-use daybook_domain::routing::{Gate, GateResult, Override, Stage};
-use daybook_migration::rollout::{NextStage, Status};
+use daybook_domain::routing::{
+    Attribution, Gate, Guardrail, GuardrailTrip, GuardrailTripped, ObservedFlags, Override, RolloutStep,
+    Stage, StepCause,
+};
+use daybook_migration::rollout::{CheckedItem, NextStage, Soak, Status};
 use serde::Serialize;
 
 use super::background::Workflow;
 
-/// The stage, what the next one asks, the checklist, and what happened on the way.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Body {
@@ -17,63 +21,54 @@ pub(super) struct Body {
     stage: Stage,
     since: Option<DateTime<Utc>>,
     dynamic_percentage: f64,
-    rolled_back: Option<Changed>,
+    rolled_back: Option<Attribution>,
+    #[serde(with = "SoakKeys")]
     soak: Soak,
     next: Option<Next>,
-    checklist: Vec<Item>,
-    flags: ShownFlags,
-    last_trip: Option<ShownTrip>,
-    history: Vec<ShownStep>,
-    /// Whether this process routes by it already; others follow within a second.
+    checklist: Vec<CheckedItem>,
+    #[serde(with = "FlagKeys")]
+    flags: ObservedFlags,
+    last_trip: Option<Trip>,
+    history: Vec<Step>,
+    /// Whether this process routes by the stage already; other processes follow within a second.
     in_force: bool,
-    /// The workflow that this process carries out, if one is running.
     #[serde(skip_serializing_if = "Option::is_none")]
     workflow: Option<Workflow>,
 }
 
-#[derive(Serialize)]
-struct Changed {
-    at: DateTime<Utc>,
-    by: Box<str>,
-    reason: Option<Box<str>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Soak {
-    lasted_seconds: Option<u64>,
-    asked_seconds: Option<u64>,
-}
-
-/// A stage and the gates before it.
+/// The gates before a stage, and those of them that are not met.
 #[derive(Serialize)]
 pub(super) struct Next {
-    stage: Stage,
-    gates: Vec<GateResult>,
-    unmeasured: Vec<Gate>,
-    /// Those of both that do not let through.
+    #[serde(flatten)]
+    next: NextStage,
     shut: Vec<Gate>,
 }
 
 #[derive(Serialize)]
-struct Item {
-    item: &'static str,
-    done: Option<Changed>,
-    evidence: Option<Box<str>>,
+#[serde(remote = "Soak", rename_all = "camelCase")]
+struct SoakKeys {
+    lasted_seconds: Option<u64>,
+    asked_seconds: Option<u64>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownFlags {
+#[serde(remote = "ObservedFlags", rename_all = "camelCase")]
+struct FlagKeys {
     use_dynamic_services: Option<bool>,
     rollout_percentage: Option<f64>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShownTrip {
+struct Trip {
     at: DateTime<Utc>,
-    guardrail: &'static str,
+    #[serde(flatten, with = "TrippedKeys")]
+    tripped: GuardrailTripped,
+}
+
+#[derive(Serialize)]
+#[serde(remote = "GuardrailTripped", rename_all = "camelCase")]
+struct TrippedKeys {
+    guardrail: Guardrail,
     model: ReadModel,
     found: Box<str>,
     limit: Box<str>,
@@ -82,12 +77,12 @@ struct ShownTrip {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ShownStep {
+struct Step {
     stage: Stage,
     dynamic_percentage: f64,
     how: StepCause,
     #[serde(flatten)]
-    changed: Changed,
+    change: Attribution,
     shut: Vec<Gate>,
     overridden: Option<Override>,
 }
@@ -99,24 +94,13 @@ impl Body {
             stage: status.stage,
             since: status.since,
             dynamic_percentage: status.dynamic_percent,
-            rolled_back: status.rolled_back.map(Changed::from),
-            soak: Soak {
-                lasted_seconds: status.soak.lasted_seconds,
-                asked_seconds: status.soak.asked_seconds,
-            },
+            rolled_back: status.rolled_back,
+            soak: status.soak,
             next: status.next.map(Next::from),
-            checklist: status
-                .checklist
-                .into_iter()
-                .map(|own| Item {
-                    item: own.item.as_str(),
-                    done: own.done.map(Changed::from),
-                    evidence: own.evidence,
-                })
-                .collect(),
-            flags: status.flags.into(),
-            last_trip: status.last_trip.map(ShownTrip::from),
-            history: status.history.into_iter().map(ShownStep::from).collect(),
+            checklist: status.checklist,
+            flags: status.flags,
+            last_trip: status.last_trip.map(|GuardrailTrip { at, tripped }| Trip { at, tripped }),
+            history: status.history.into_iter().map(Step::from).collect(),
             in_force,
             workflow,
         }
@@ -125,50 +109,13 @@ impl Body {
 
 impl From<NextStage> for Next {
     fn from(next: NextStage) -> Self {
-        let shut = next.unmet().collect();
-        let NextStage { stage, gates, unmeasured } = next;
-        Self { stage, gates, unmeasured, shut }
+        Self { shut: next.unmet().collect(), next }
     }
 }
 
-impl From<Attribution> for Changed {
-    fn from(change: Attribution) -> Self {
-        let Attribution { at, by, reason } = change;
-        Self { at, by, reason }
-    }
-}
-
-impl From<ObservedFlags> for ShownFlags {
-    fn from(flags: ObservedFlags) -> Self {
-        let ObservedFlags { use_dynamic_services, rollout_percentage } = flags;
-        Self { use_dynamic_services, rollout_percentage }
-    }
-}
-
-impl From<GuardrailTrip> for ShownTrip {
-    fn from(trip: GuardrailTrip) -> Self {
-        let GuardrailTrip { at, tripped } = trip;
-        Self {
-            at,
-            guardrail: tripped.guardrail.as_str(),
-            model: tripped.model,
-            found: tripped.found,
-            limit: tripped.limit,
-            window_seconds: tripped.window_seconds,
-        }
-    }
-}
-
-impl From<RolloutStep> for ShownStep {
+impl From<RolloutStep> for Step {
     fn from(step: RolloutStep) -> Self {
         let RolloutStep { stage, dynamic_percent, cause, change, shut, overridden, .. } = step;
-        Self {
-            stage,
-            dynamic_percentage: dynamic_percent,
-            how: cause,
-            changed: change.into(),
-            shut,
-            overridden,
-        }
+        Self { stage, dynamic_percentage: dynamic_percent, how: cause, change, shut, overridden }
     }
 }

@@ -1,7 +1,7 @@
-//! `POST /api/admin/migration`: enters the next stage through its gates, or goes back to an earlier one.
+//! `POST /api/admin/migration`: enters the next stage through its gates, or rolls back to an earlier one.
 //!
-//! Both are the workflows that the command line calls. One that takes longer than [`ANSWER_PATIENCE`] goes on after the
-//! response, which is 202 then.
+//! It runs the workflows of the command line and has no rules of its own. A workflow that takes longer than
+//! [`RESPONSE_TIMEOUT`] continues after a 202 response.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,11 +25,10 @@ use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-/// How long a request waits for its workflow.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
-struct Sent {
+struct ChangeRequest {
     action: Option<String>,
     stage: Option<String>,
     reason: Option<String>,
@@ -39,15 +38,14 @@ struct Sent {
 }
 
 /// How long a change may take until this process routes by it.
-const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
+const IN_FORCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A change of the stage.
 enum Change {
     Advance { stage: Stage, overridden: Option<Override>, reason: Option<Box<str>> },
     RollBack { stage: Stage, reason: Box<str> },
 }
 
-/// Changes the stage.
+/// Advances or rolls back.
 pub(super) async fn change_migration(
     state: web::Data<State>,
     context: RequestContext,
@@ -57,11 +55,11 @@ pub(super) async fn change_migration(
     staff.require(Role::Admin)?;
     let change = parse(json::read(payload).await?)?;
     let origin = context.origin(staff.actor(), None);
-    let running = state.spawn(carry_out(Arc::clone(&state), change, origin));
-    let finished = match tokio::time::timeout(ANSWER_PATIENCE, running).await {
+    let running = state.spawn(apply(Arc::clone(&state), change, origin));
+    let finished = match tokio::time::timeout(RESPONSE_TIMEOUT, running).await {
         Ok(Ok(outcome)) => Some(outcome?),
-        Ok(Err(broken)) => return Err(Problem::caused(Code::Internal, broken)),
-        Err(_still_running) => None,
+        Ok(Err(error)) => return Err(Problem::caused(Code::Internal, error)),
+        Err(_timeout) => None,
     };
     let status = state.migration.workflows.migration().status(state.clock.now()).await?;
     let in_force = state.router.routing().stage == status.stage;
@@ -72,37 +70,36 @@ pub(super) async fn change_migration(
     }
 }
 
-fn parse(sent: Sent) -> Result<Change, Problem> {
-    let stage = sent.stage.as_deref().map(|name| Stage::parse(name.trim()));
+fn parse(request: ChangeRequest) -> Result<Change, Problem> {
+    let stage = request.stage.as_deref().map(|name| Stage::parse(name.trim()));
     if stage == Some(None) {
         return Err(Problem::field(Code::InvalidStage, "stage"));
     }
     let stage = stage.flatten();
-    match required("action", sent.action.as_deref())? {
+    match required("action", request.action.as_deref())? {
         "advance" => {
             let stage = required("stage", stage)?;
-            let reason = optional_reason("reason", sent.reason)?;
-            let approver = optional_reason("approver", sent.approver)?;
+            let reason = optional_reason("reason", request.reason)?;
+            let approver = optional_reason("approver", request.approver)?;
             let overridden =
-                optional_reason("override", sent.overridden)?.map(|reason| Override { reason, approver });
+                optional_reason("override", request.overridden)?.map(|reason| Override { reason, approver });
             Ok(Change::Advance { stage, overridden, reason })
         }
         "rollback" => {
-            let reason = required_reason(sent.reason)?;
+            let reason = required_reason(request.reason)?;
             Ok(Change::RollBack { stage: stage.unwrap_or(Stage::Legacy), reason })
         }
         _ => Err(Problem::field(Code::InvalidAction, "action")),
     }
 }
 
-/// Carries out a change, and keeps the status of the background workflow. Gives the position of the last event of the
-/// routing.
-async fn carry_out(state: Arc<State>, change: Change, origin: Origin) -> Result<Position, Problem> {
+/// Runs a workflow and tracks it. Returns the position of the last routing event.
+async fn apply(state: Arc<State>, change: Change, origin: Origin) -> Result<Position, Problem> {
     let (action, stage) = match &change {
         Change::Advance { stage, .. } => ("advance", *stage),
         Change::RollBack { stage, .. } => ("rollback", *stage),
     };
-    let begun = Instant::now();
+    let started = Instant::now();
     let tracker = state.migration.background.begin(action, stage, state.clock.now());
     let report = |progress: WorkflowProgress| tracker.report(progress);
     let outcome = match change {
@@ -115,8 +112,8 @@ async fn carry_out(state: Arc<State>, change: Change, origin: Origin) -> Result<
             rolled_back.map(|rolled_back| rolled_back.position).map_err(Problem::from)
         }
     };
-    let untold = outcome.as_ref().err().filter(|_| begun.elapsed() >= ANSWER_PATIENCE);
-    tracker.end(untold.map(|problem| describe(problem)));
+    let unreported = outcome.as_ref().err().filter(|_| started.elapsed() >= RESPONSE_TIMEOUT);
+    tracker.end(unreported.map(|problem| describe(problem)));
     outcome
 }
 
@@ -140,11 +137,11 @@ async fn advance(
         None => last_position(state)?,
     };
     // The change stands even if this process does not route by it yet; the response says whether it does.
-    let _ = state.router.wait_until_in_force(position, IN_FORCE_PATIENCE).await;
+    let _ = state.router.wait_until_in_force(position, IN_FORCE_TIMEOUT).await;
     Ok(position)
 }
 
-/// Position of the last event of the routing that this process follows.
+/// Position of the last routing event that this process has applied.
 fn last_position(state: &State) -> Result<Position, Problem> {
     let place = state.router.history().place;
     Position::try_from(place).map_err(|error| Problem::caused(Code::Internal, error))

@@ -15,29 +15,29 @@ use prometheus_client::registry::Registry;
 type Number = Gauge<f64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ShadowRead {
+struct ResultLabel {
     result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Judged {
+struct VerdictLabel {
     judgement: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Rail {
+struct GuardrailLabel {
     guardrail: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Found {
+struct ModelLabel {
     guardrail: &'static str,
     model: &'static str,
 }
 
 /// The metrics of shadow reads. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ShadowMetrics(Family<ShadowRead, Counter>);
+pub(super) struct ShadowMetrics(Family<ResultLabel, Counter>);
 
 impl ShadowObserver for ShadowMetrics {
     fn compared(&self, differs: bool) {
@@ -63,48 +63,48 @@ impl ShadowObserver for ShadowMetrics {
 
 impl ShadowMetrics {
     fn count(&self, result: &'static str) {
-        self.0.get_or_create(&ShadowRead { result }).inc();
+        self.0.get_or_create(&ResultLabel { result }).inc();
     }
 }
 
 /// The metrics of the guardrails. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct GuardMetrics {
-    judgements: Family<Judged, Gauge>,
-    limits: Family<Rail, Number>,
-    found: Family<Found, Number>,
-    trips: Family<Rail, Counter>,
+    judgements: Family<VerdictLabel, Gauge>,
+    limits: Family<GuardrailLabel, Number>,
+    found: Family<ModelLabel, Number>,
+    trips: Family<GuardrailLabel, Counter>,
     lost: Counter,
 }
 
 impl GuardObserver for GuardMetrics {
     fn limits(&self, limits: &Limits) {
         let set = |guardrail: Guardrail, limit| {
-            self.limits.get_or_create(&Rail { guardrail: guardrail.as_str() }).set(limit);
+            self.limits.get_or_create(&GuardrailLabel { guardrail: guardrail.as_str() }).set(limit);
         };
         set(Guardrail::Errors, limits.errors_percent);
         set(Guardrail::Latency, limits.latency_ms);
         set(Guardrail::Mismatches, limits.mismatches_percent);
     }
 
-    fn evaluated(&self, seen: &ReadStats, verdict: Option<&GuardrailVerdict>) {
+    fn evaluated(&self, stats: &ReadStats, verdict: Option<&GuardrailVerdict>) {
         self.judgements.clear();
-        self.judgements.get_or_create(&Judged { judgement: verdict_name(verdict) }).set(1);
-        // A model without reads has no figure.
+        self.judgements.get_or_create(&VerdictLabel { judgement: verdict_name(verdict) }).set(1);
+        // A view without reads has no figures.
         self.found.clear();
         let set = |guardrail: Guardrail, model: ReadModel, figure: Option<f64>| {
-            let found = Found { guardrail: guardrail.as_str(), model: model.as_str() };
+            let found = ModelLabel { guardrail: guardrail.as_str(), model: model.as_str() };
             figure.map(|figure| self.found.get_or_create(&found).set(figure))
         };
-        for (model, sum) in [(ReadModel::Legacy, &seen.legacy), (ReadModel::Dynamic, &seen.dynamic)] {
-            set(Guardrail::Errors, model, sum.failed_percent());
-            set(Guardrail::Latency, model, sum.p99_ms());
+        for (model, own) in [(ReadModel::Legacy, &stats.legacy), (ReadModel::Dynamic, &stats.dynamic)] {
+            set(Guardrail::Errors, model, own.failed_percent());
+            set(Guardrail::Latency, model, own.p99_ms());
         }
-        set(Guardrail::Mismatches, ReadModel::Dynamic, seen.mismatched_percent());
+        set(Guardrail::Mismatches, ReadModel::Dynamic, stats.mismatched_percent());
     }
 
     fn tripped(&self, guardrail: Guardrail) {
-        self.trips.get_or_create(&Rail { guardrail: guardrail.as_str() }).inc();
+        self.trips.get_or_create(&GuardrailLabel { guardrail: guardrail.as_str() }).inc();
     }
 
     fn lost(&self) {
@@ -122,7 +122,7 @@ pub(super) const fn verdict_name(verdict: Option<&GuardrailVerdict>) -> &'static
     }
 }
 
-/// Registers both.
+/// Registers the metrics of both.
 pub(super) fn register(registry: &mut Registry) -> (ShadowMetrics, GuardMetrics) {
     let (shadow, guard) = (ShadowMetrics::default(), GuardMetrics::default());
     let compared = "Sampled reads that both models answered, by result";

@@ -1,4 +1,4 @@
-//! Observes reads for shadow reads and guardrails.
+//! Passes observed reads on to shadow reads and guardrails. It must never delay a read.
 
 use std::sync::Arc;
 

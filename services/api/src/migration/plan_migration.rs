@@ -3,7 +3,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::routing::{Gate, Stage};
 use daybook_event_log::Position;
-use daybook_migration::rollout::{Plan, PlannedStep};
+use daybook_migration::rollout::{Mismatches, MovedPatients, Plan, PlannedStep};
+use daybook_projections::compare::verify::Declared;
 use serde::Serialize;
 
 use super::body::Next;
@@ -22,9 +23,11 @@ struct Body {
     dynamic_percentage: f64,
     to: Stage,
     steps: Vec<Step>,
-    people: People,
+    #[serde(with = "PatientKeys")]
+    people: MovedPatients,
     /// None while the legacy view is retired.
-    mismatches: Option<Mismatches>,
+    mismatches: Option<ShownMismatches>,
+    #[serde(with = "DeclaredKeys")]
     declared: Declared,
     way_back: Vec<String>,
 }
@@ -41,16 +44,21 @@ struct Step {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct People {
+#[serde(remote = "MovedPatients", rename_all = "camelCase")]
+struct PatientKeys {
     known: u64,
     moved: u64,
-    moved_percentage: f64,
+    #[serde(rename = "movedPercentage")]
+    moved_percent: f64,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Mismatches {
+#[serde(transparent)]
+struct ShownMismatches(#[serde(with = "MismatchKeys")] Mismatches);
+
+#[derive(Serialize)]
+#[serde(remote = "Mismatches", rename_all = "camelCase")]
+struct MismatchKeys {
     position: Position,
     differing_days: u64,
     differing_reservations: u64,
@@ -58,15 +66,15 @@ struct Mismatches {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Declared {
+#[serde(remote = "Declared", rename_all = "camelCase")]
+struct DeclaredKeys {
     exact: u64,
     service_without_enum_value: u64,
     period_without_time: u64,
     time_under_review: u64,
 }
 
-/// Shows the way to a stage and back; the next one where none is named.
+/// Responds with the steps to a stage and back; to the next stage if the request names none.
 pub(super) async fn plan_migration(
     state: web::Data<State>,
     staff: Staff,
@@ -81,31 +89,10 @@ pub(super) async fn plan_migration(
 impl From<Plan> for Body {
     fn from(plan: Plan) -> Self {
         let Plan { at, dynamic_percent, to, steps, people, mismatches, declared, way_back } = plan;
-        Self {
-            success: true,
-            at,
-            dynamic_percentage: dynamic_percent,
-            to,
-            steps: steps.into_iter().map(Step::from).collect(),
-            people: People {
-                known: people.known,
-                moved: people.moved,
-                moved_percentage: people.moved_percent,
-            },
-            mismatches: mismatches.map(|found| Mismatches {
-                position: found.position,
-                differing_days: found.differing_days,
-                differing_reservations: found.differing_reservations,
-                shadow_differences: found.shadow_differences,
-            }),
-            declared: Declared {
-                exact: declared.exact,
-                service_without_enum_value: declared.service_without_enum_value,
-                period_without_time: declared.period_without_time,
-                time_under_review: declared.time_under_review,
-            },
-            way_back,
-        }
+        let (steps, mismatches) =
+            (steps.into_iter().map(Step::from).collect(), mismatches.map(ShownMismatches));
+        let dynamic_percentage = dynamic_percent;
+        Self { success: true, at, dynamic_percentage, to, steps, people, mismatches, declared, way_back }
     }
 }
 

@@ -1,7 +1,7 @@
-//! `GET /api/admin/guardrails`: the limits, what all processes saw in the last windows, and what to think of it.
+//! `GET /api/admin/guardrails`: the limits, the read statistics of all processes, and the last verdict.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::routing::{GuardrailVerdict, ModelReadStats, ReadStats};
+use daybook_domain::routing::{GuardrailVerdict, Limits, ModelReadStats, ReadStats};
 use serde::Serialize;
 
 use super::metrics::verdict_name;
@@ -15,35 +15,38 @@ use crate::state::State;
 #[serde(rename_all = "camelCase")]
 struct Body {
     success: bool,
+    #[serde(with = "LimitKeys")]
     limits: Limits,
     window_seconds: f64,
     shadow_sample_percentage: f64,
-    /// None before the first window has ended.
+    /// None until the first window has ended.
     judgement: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    last_window: Option<TrafficWindow>,
-    last_windows: Option<TrafficWindow>,
+    last_window: Option<ShownStats>,
+    last_windows: Option<ShownStats>,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Limits {
-    errors_percentage: f64,
+#[serde(remote = "Limits", rename_all = "camelCase")]
+struct LimitKeys {
+    #[serde(rename = "errorsPercentage")]
+    errors_percent: f64,
     latency_ms: f64,
-    mismatches_percentage: f64,
+    #[serde(rename = "mismatchesPercentage")]
+    mismatches_percent: f64,
     min_requests: u64,
 }
 
 #[derive(Serialize)]
-struct TrafficWindow {
-    legacy: Sum,
-    dynamic: Sum,
+struct ShownStats {
+    legacy: ShownModelStats,
+    dynamic: ShownModelStats,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Sum {
+struct ShownModelStats {
     requests: u64,
     failed: u64,
     p99_ms: Option<f64>,
@@ -52,47 +55,40 @@ struct Sum {
     mismatched: u64,
 }
 
-/// Shows how the guardrails fare.
+/// Responds with the limits and the last evaluation.
 pub(super) async fn show_guardrails(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
     staff.require(Role::Editor)?;
-    let (watching, judged) = (&state.settings.watching, state.migration.evaluation.get());
-    let limits = watching.limits;
+    let (watching, evaluation) = (&state.settings.watching, state.migration.evaluation.get());
+    let evaluation = evaluation.as_ref();
     response::json(&Body {
         success: true,
-        limits: Limits {
-            errors_percentage: limits.errors_percent,
-            latency_ms: limits.latency_ms,
-            mismatches_percentage: limits.mismatches_percent,
-            min_requests: limits.min_requests,
-        },
+        limits: watching.limits,
         window_seconds: watching.window.as_secs_f64(),
         shadow_sample_percentage: watching.sample.as_percent(),
-        judgement: judged.as_ref().map(|judged| verdict_name(judged.verdict.as_ref())),
-        why: judged.as_ref().and_then(|judged| why(judged.verdict.as_ref()?)),
-        last_window: judged.as_ref().map(|judged| windows(&judged.seen.last)),
-        last_windows: judged.as_ref().map(|judged| windows(&judged.seen.longer)),
+        judgement: evaluation.map(|evaluation| verdict_name(evaluation.verdict.as_ref())),
+        why: evaluation.and_then(|evaluation| describe(evaluation.verdict.as_ref()?)),
+        last_window: evaluation.map(|evaluation| ShownStats::from(&evaluation.seen.last)),
+        last_windows: evaluation.map(|evaluation| ShownStats::from(&evaluation.seen.longer)),
     })
 }
 
-fn why(judgement: &GuardrailVerdict) -> Option<String> {
-    match judgement {
+fn describe(verdict: &GuardrailVerdict) -> Option<String> {
+    match verdict {
         GuardrailVerdict::Fine => None,
         GuardrailVerdict::Inconclusive(inconclusive) => Some(inconclusive.to_string()),
         GuardrailVerdict::Tripped(trip) => Some(format!("{} (limit {})", trip.found, trip.limit)),
     }
 }
 
-fn windows(seen: &ReadStats) -> TrafficWindow {
-    TrafficWindow { legacy: sum(&seen.legacy), dynamic: sum(&seen.dynamic) }
+impl From<&ReadStats> for ShownStats {
+    fn from(stats: &ReadStats) -> Self {
+        Self { legacy: (&stats.legacy).into(), dynamic: (&stats.dynamic).into() }
+    }
 }
 
-fn sum(sum: &ModelReadStats) -> Sum {
-    Sum {
-        requests: sum.requests,
-        failed: sum.failed,
-        p99_ms: sum.p99_ms(),
-        subjects: sum.subjects,
-        compared: sum.compared,
-        mismatched: sum.mismatched,
+impl From<&ModelReadStats> for ShownModelStats {
+    fn from(stats: &ModelReadStats) -> Self {
+        let ModelReadStats { requests, failed, subjects, compared, mismatched, .. } = *stats;
+        Self { requests, failed, p99_ms: stats.p99_ms(), subjects, compared, mismatched }
     }
 }

@@ -9,7 +9,7 @@ use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-/// Shows where the migration stands, with the gates of the next stage as they are now.
+/// Responds with the status of the migration and the current gates of the next stage.
 pub(super) async fn show_migration(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
     let status = state.migration.workflows.migration().status(state.clock.now()).await?;

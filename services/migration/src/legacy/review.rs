@@ -1,11 +1,12 @@
-//! The review of wishes that were not understood: what a person reads in them, one by one or many together.
+//! The review of requested times that could not be read: people decide them one by one or in a file.
 //!
-//! Which reservations wait for it a view says; what comes of a reading is decided on each page alone. Nothing is done in
-//! silence: each reading is carried out, was so already, or is refused with the fact that stopped it.
+//! A view lists the reservations under review, but only their day's stream decides. No decision may be dropped silently: each
+//! is applied, already applied, or refused with a reason.
 
 mod file;
 
 use chrono::NaiveDate;
+use daybook_commands::{CommandError, Commands, Origin, ReservationChange};
 use daybook_domain::ReservationId;
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::schedule::{Rejection, ReviewedTime};
@@ -14,25 +15,21 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 pub use file::{CorrectedRow, FileRow, read_file, write_file};
 
-use daybook_commands::CommandError;
-use daybook_commands::Origin;
-use daybook_commands::{Commands, ReservationChange};
+/// Maximum number of decisions that are being appended at the same time.
+const MAX_CONCURRENT: usize = 64;
 
-/// Readings that are on their way to the log at the same time.
-const MAX_UNDER_WAY: usize = 64;
-
-/// What to do about a reservation that awaits review.
+/// A decision about a reservation under review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Leave it in review: nobody can tell what the patient meant.
+    /// Leave it under review.
     Keep,
-    /// Take the wish for this.
+    /// Treat the requested time as this one.
     ReviewedTime(ReviewedTime),
 }
 
 impl Decision {
-    /// Reads what a person wrote: nothing or `keep`, else a time or a half of the day, as freely as patients may write it. A
-    /// spreadsheet makes `9:00:00` of a time, and that is one too.
+    /// Parses a decision: empty or `keep`, or else a time or a period in any spelling that bookings may use, including the
+    /// `9:00:00` that spreadsheets write.
     pub fn read(text: &str) -> Option<Self> {
         if text.trim().is_empty() || text.trim().eq_ignore_ascii_case("keep") {
             return Some(Self::Keep);
@@ -45,32 +42,27 @@ impl Decision {
     }
 }
 
-/// A decision on one reservation.
+/// A decision about one reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// Its day.
+    /// Date of the reservation.
     pub page: NaiveDate,
-    /// Which.
     pub reservation: ReservationId,
-    /// What to do about it.
     pub decision: Decision,
 }
 
-/// What came of a reading.
+/// The result of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReviewOutcome {
-    /// It is recorded, at this position.
     Applied(Position),
-    /// It was so already.
     AlreadySo,
-    /// It was left in review, as was wished.
+    /// The reservation stays under review, as decided.
     Kept,
-    /// A fact stopped it.
     Refused(Rejection),
 }
 
-/// Carries out decisions and reports the result of each, in their order. A fault ends it; what was recorded stays, and
-/// the same decisions can be sent again.
+/// Applies decisions and returns their results in the same order. After an error, the decisions applied so far stand, and
+/// all of them can be sent again.
 ///
 /// # Errors
 /// The log cannot be read or appended to.
@@ -80,13 +72,16 @@ pub async fn apply_decisions(
     origin: &Origin,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Vec<ReviewOutcome>, CommandError> {
-    let outcomes = stream::iter(readings).map(|reading| apply_decision(commands, reading, origin.clone()));
     let mut done = 0;
-    let counted = outcomes.buffered(MAX_UNDER_WAY).inspect_ok(|_| {
-        done += 1;
-        progress(done);
-    });
-    counted.try_collect().await
+    stream::iter(readings)
+        .map(|reading| apply_decision(commands, reading, origin.clone()))
+        .buffered(MAX_CONCURRENT)
+        .inspect_ok(|_| {
+            done += 1;
+            progress(done);
+        })
+        .try_collect()
+        .await
 }
 
 async fn apply_decision(
@@ -97,8 +92,8 @@ async fn apply_decision(
     let Reading { page, reservation, decision } = reading;
     let Decision::ReviewedTime(time) = decision else { return Ok(ReviewOutcome::Kept) };
     match commands.change(page, reservation, None, ReservationChange::ReviewTime(time), origin).await {
-        Ok(booked) if booked.repeated => Ok(ReviewOutcome::AlreadySo),
-        Ok(booked) => Ok(ReviewOutcome::Applied(booked.position)),
+        Ok(change) if change.repeated => Ok(ReviewOutcome::AlreadySo),
+        Ok(change) => Ok(ReviewOutcome::Applied(change.position)),
         Err(CommandError::Rejected(rejection)) => Ok(ReviewOutcome::Refused(rejection)),
         Err(error) => Err(error),
     }

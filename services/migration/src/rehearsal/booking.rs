@@ -1,6 +1,6 @@
-//! Bookings of invented patients, as clients ask for them: judged by the rules of the model that the patient is led to.
+//! Bookings of made-up patients under the rules of the model to which each patient is routed.
 //!
-//! It must never choose a time by a rule of its own: it goes through the clinic's hours, and takes a refusal for an answer.
+//! It must never decide by itself whether a time is free: it tries the clinic's hours one by one and accepts refusals.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,55 +16,55 @@ use daybook_vault::PatientDetails;
 use super::RehearsalError;
 use super::environment::RehearsalEnvironment;
 
-/// Times that are asked for before a booking is given up: a clinic may be full.
-const TRIES: u64 = 60;
+/// Maximum number of attempts per booking; the clinic may be full.
+const MAX_ATTEMPTS: u64 = 60;
 
-/// Days ahead among which bookings are spread, from tomorrow on, and how far one try is from the next: the coming weeks may be
-/// full, and tries that follow one another are not all to meet them. The step has no divisor in common with the days.
+/// Bookings are spread over this many days from tomorrow on, and consecutive attempts are `STEP` days apart, because the next
+/// weeks may be full. The two numbers have no common divisor, so every day gets its turn.
 const DAYS_AHEAD: u64 = 360;
 const STEP: u64 = 97;
 
 /// How long a view may take to show a booking.
-const SHOWN_PATIENCE: Duration = Duration::from_secs(10);
+const SHOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What became of a booking.
+/// The result of a booking.
 pub(super) enum Booking {
-    /// It was made, and the view that its patient is led to shows it.
+    /// The view to which the patient is routed shows it.
     Shown(ReadModel),
-    /// It was made, and that view does not show it.
+    /// It was recorded, but that view does not show it.
     NotShown,
-    /// Every time that was asked for was refused.
+    /// Every attempt was refused.
     Refused,
 }
 
-/// Books with a new patient, and reads it as the patient would.
+/// Books for a new patient and reads the booking as the patient would.
 pub(super) async fn book(environment: &RehearsalEnvironment) -> Result<Booking, RehearsalError> {
-    for _ in 0..TRIES {
-        let number = environment.tries.fetch_add(1, Ordering::Relaxed);
+    for _ in 0..MAX_ATTEMPTS {
+        let number = environment.attempts.fetch_add(1, Ordering::Relaxed);
         let Some((service, date, start)) = slot(environment, number) else { continue };
-        let details = invented(number);
+        let details = patient(number);
         let phone = Phone::parse(&details.phone)?;
         let subject = environment.commands.subject(&phone);
-        let patient = RoutedSubject::patient(subject);
-        let (model, _) = environment.router.routing().choose(Some(&patient));
+        let routed = RoutedSubject::patient(subject);
+        let (model, _) = environment.router.routing().choose(Some(&routed));
         let requested_time = RequestedTime::At(start);
-        let wanted =
+        let reservation =
             NewReservation { key: None, details, phone, service, date, requested_time, rules: model.into() };
-        let booked = match environment.commands.request(wanted, environment.origin()).await {
+        let booked = match environment.commands.request(reservation, environment.origin.clone()).await {
             Err(CommandError::Rejected(_)) => continue,
             outcome => outcome?,
         };
-        environment.note_booked();
-        let route = environment.router.choose_with(Some(&patient), booked.position, SHOWN_PATIENCE).await?;
+        environment.booked.fetch_add(1, Ordering::Relaxed);
+        let route = environment.router.choose_with(Some(&routed), booked.position, SHOWN_TIMEOUT).await?;
         let shown = environment.queries.reservation(route.generation, &booked.reservation).await?;
-        // Only from now on may others expect to see it.
-        environment.note_known(SampledReservation { reservation: booked.reservation, date, subject });
+        // Other readers may expect it only once the view has shown it.
+        environment.add_sample(SampledReservation { reservation: booked.reservation, date, subject });
         return Ok(shown.value.map_or(Booking::NotShown, |_| Booking::Shown(route.model())));
     }
     Ok(Booking::Refused)
 }
 
-/// The time that a number stands for; none where the clinic is closed on its day, or has no service.
+/// The time of an attempt; none if the clinic is closed on that day or has no service.
 fn slot(environment: &RehearsalEnvironment, number: u64) -> Option<(ServiceId, NaiveDate, ClockTime)> {
     let (catalog, hours) = (environment.commands.catalog(), environment.commands.hours());
     let round = number / DAYS_AHEAD;
@@ -74,26 +74,26 @@ fn slot(environment: &RehearsalEnvironment, number: u64) -> Option<(ServiceId, N
         .date()
         .checked_add_days(Days::new(1 + number * STEP % DAYS_AHEAD))?;
     let services: Vec<_> = catalog.in_order().into_iter().filter(|service| service.is_active).collect();
-    let service = services.get(turn(number + round, services.len())?)?;
+    let service = services.get(index(number + round, services.len())?)?;
     let starts: Vec<ClockTime> = hours
         .on(date)
         .filter(|slot| slot.admits(&service.id))
         .flat_map(|slot| {
-            let places = slot.span.minutes() / slot.slot_interval.max(1);
-            (0..places).map(|place| slot.span.start.plus(place * slot.slot_interval))
+            let count = slot.span.minutes() / slot.slot_interval.max(1);
+            (0..count).map(|index| slot.span.start.plus(index * slot.slot_interval))
         })
         .collect();
-    let start = *starts.get(turn(round, starts.len())?)?;
+    let start = *starts.get(index(round, starts.len())?)?;
     Some((service.id.clone(), date, start))
 }
 
-/// Whose turn it is among so many.
-fn turn(number: u64, of: usize) -> Option<usize> {
-    usize::try_from(number.checked_rem(of as u64)?).ok()
+/// `number` modulo `count`; none if `count` is 0.
+fn index(number: u64, count: usize) -> Option<usize> {
+    usize::try_from(number.checked_rem(count as u64)?).ok()
 }
 
-/// A patient that there is not: numbers of this form are given to nobody.
-fn invented(number: u64) -> PatientDetails {
+/// A made-up patient. Phone numbers of this form are not assigned.
+fn patient(number: u64) -> PatientDetails {
     PatientDetails {
         patient_name: format!("Rehearsal {number}").into(),
         phone: format!("010-0{:03}-{:04}", number / 10_000 % 1_000, number % 10_000).into(),

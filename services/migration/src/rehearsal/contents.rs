@@ -1,4 +1,4 @@
-//! What the views hold at the end of a step, against what they have to.
+//! The contents of the views after a step, against the expected contents. It must never hold patient data.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,56 +11,50 @@ use serde::Serialize;
 use super::RehearsalError;
 use super::environment::RehearsalEnvironment;
 
-/// How long a view may take to hold all that was recorded.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a view may take to reach the end of the log.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What the views held at one position.
+/// The contents of the serving views at one position.
 #[derive(Debug, Clone, Serialize)]
 pub struct ViewContents {
-    /// Where they were read.
     pub position: Position,
-    /// Reservations that each has to hold: those of the copied log, and those that were booked since.
+    /// Number of reservations in the copied log plus those booked since.
     pub expected: u64,
-    /// What each view that serves held.
     pub views: Vec<ViewTotals>,
-    /// Reservations that the views do not say the same of.
+    /// Number of reservations that differ between the views.
     pub differing: u64,
-    /// The first of them.
+    /// The first differences.
     pub differences: Vec<Difference>,
-    /// Reservations of which the legacy view cannot say all, counted by kind. It shows them all the same.
+    /// Number of reservations that the legacy view can show only in part, by kind.
     pub declared: BTreeMap<&'static str, u64>,
-    /// Whether all rows were compared and the views agree in them; none while only one of them serves.
+    /// Whether all rows were compared and are equal; none while only one view serves.
     pub agrees: Option<bool>,
 }
 
-/// What one view held.
+/// The contents of one view.
 #[derive(Debug, Clone, Serialize)]
 pub struct ViewTotals {
-    /// Which generation.
     pub generation: Generation,
-    /// Its reservations.
     pub reservations: u64,
-    /// Digest of all their facts.
     pub digest: Digest,
 }
 
 impl ViewContents {
-    /// Reservations that a view does not show and has to; none where it does not serve.
+    /// Number of reservations that a view lacks; none if it does not serve.
     pub fn lost(&self, model: ReadModel) -> Option<u64> {
         let view = self.views.iter().find(|view| view.generation.model == model)?;
         Some(self.expected.saturating_sub(view.reservations))
     }
 
-    /// Whether each view holds just what it has to, and both say the same.
+    /// Whether each serving view has the expected number of reservations and the views are equal.
     pub fn is_clean(&self) -> bool {
-        let is_whole = |view: &ViewTotals| view.reservations == self.expected;
-        !self.views.is_empty() && self.views.iter().all(is_whole) && self.agrees.unwrap_or(true)
+        let is_complete = |view: &ViewTotals| view.reservations == self.expected;
+        !self.views.is_empty() && self.views.iter().all(is_complete) && self.agrees.unwrap_or(true)
     }
 
-    fn of(verdict: Verdict, expected: u64) -> Self {
+    fn new(verdict: Verdict, expected: u64) -> Self {
         let view = |generation: &Generation| ViewTotals {
             generation: *generation,
             reservations: verdict.reservations.get(&generation.to_string()).copied().unwrap_or_default(),
@@ -79,48 +73,43 @@ impl ViewContents {
 }
 
 /// Compares all rows of both views.
-pub(super) async fn of_both(environment: &RehearsalEnvironment) -> Result<ViewContents, RehearsalError> {
-    Ok(ViewContents::of(environment.verify().await?, environment.expected()))
+pub(super) async fn compare_views(
+    environment: &RehearsalEnvironment,
+) -> Result<ViewContents, RehearsalError> {
+    Ok(ViewContents::new(environment.verify().await?, environment.expected()))
 }
 
-/// Counts the rows of the view that serves while the other one is retired.
-pub(super) async fn of_one(environment: &RehearsalEnvironment) -> Result<ViewContents, RehearsalError> {
+/// Counts the rows of the only serving view once it has reached the end of the log.
+pub(super) async fn count_rows(environment: &RehearsalEnvironment) -> Result<ViewContents, RehearsalError> {
     let (head, since) = (environment.log.head().await?, Instant::now());
     loop {
         let mut client = environment.pool.get().await?;
-        let held = Snapshot::take(&mut client).await?.summarize().await?.views;
-        let position = held.iter().map(|view| view.position).min().unwrap_or_default();
+        let views = Snapshot::take(&mut client).await?.summarize().await?.views;
+        let position = views.iter().map(|view| view.position).min().unwrap_or_default();
         if position >= head {
             let expected = environment.expected();
-            let views = held.into_iter().map(ViewTotals::from).collect();
+            let views = views.into_iter().map(ViewTotals::from).collect();
             let (differences, declared) = (vec![], BTreeMap::new());
-            return Ok(ViewContents {
-                position,
-                expected,
-                views,
-                differing: 0,
-                differences,
-                declared,
-                agrees: None,
-            });
+            let (differing, agrees) = (0, None);
+            return Ok(ViewContents { position, expected, views, differing, differences, declared, agrees });
         }
-        if since.elapsed() > PATIENCE {
+        if since.elapsed() > CATCH_UP_TIMEOUT {
             return Err(RehearsalError::Behind(head));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
 impl From<ViewSummary> for ViewTotals {
-    fn from(held: ViewSummary) -> Self {
-        Self { generation: held.generation, reservations: held.reservations, digest: held.digest }
+    fn from(view: ViewSummary) -> Self {
+        Self { generation: view.generation, reservations: view.reservations, digest: view.digest }
     }
 }
 
 #[cfg(test)]
 impl ViewContents {
-    /// Both views with so many reservations.
-    pub(super) fn whole(reservations: u64) -> Self {
+    /// Equal views with this many reservations.
+    pub(super) fn equal(reservations: u64) -> Self {
         let view = |model| ViewTotals {
             generation: Generation { model, number: 1 },
             reservations,
@@ -137,7 +126,6 @@ impl ViewContents {
         }
     }
 
-    /// The same where another number has to be there.
     pub(super) fn expecting(self, expected: u64) -> Self {
         Self { expected, ..self }
     }

@@ -1,7 +1,7 @@
-//! The parts of Daybook that a rehearsal works on: those of a scratch database, and no others.
+//! The services of a rehearsal on the scratch database. It must never hold a connection to another database.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -10,6 +10,7 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{Override, Stage};
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
+use daybook_projections::read::routing::read_history;
 use daybook_projections::{Router, Verdict, ViewError, Views, verify};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
@@ -22,39 +23,33 @@ use crate::rollout::Migration;
 use crate::shadow::{SampledReservation, Shadow};
 use crate::workflow::{ProposedAdvance, Workflows};
 
-/// What changes of the routing are recorded with, in the scratch log.
-pub(super) const REASON: &str = "a rehearsal";
+/// The reason of all routing changes in the scratch log.
+const REASON: &str = "a rehearsal";
 
-/// Reservations that reads are drawn from, at most.
-const DRAWN: u64 = 10_000;
+/// Maximum number of sampled reservations.
+const MAX_SAMPLES: u64 = 10_000;
 
-/// How long a view that was restored may take to be known to serve.
-const SERVING_PATIENCE: Duration = Duration::from_secs(30);
+/// How long the router may take to see that a restored view serves.
+const SERVING_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Nobody else reads a scratch database, so nobody has to be waited for.
+/// A scratch database has no other readers to wait for.
 const NO_OTHERS: Patience = Patience { in_force: Duration::ZERO, last_readers: Duration::ZERO };
 
-/// How long a change of the routing may take until the router follows it.
-const IN_FORCE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the router may take to follow a routing change.
+const IN_FORCE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The database and the write side of a rehearsal: a copy of the log and of the keys.
+/// The scratch database with a copy of the log and the keys, and the write side on it.
 #[derive(Debug)]
 pub struct ScratchParts {
-    /// The copied log.
     pub log: Arc<dyn EventLog>,
-    /// The copied keys.
     pub vault: Vault,
-    /// The write side on the copied log.
     pub commands: Commands,
-    /// Connections to the scratch database.
     pub pool: Pool,
-    /// How to connect to it.
     pub config: Config,
-    /// The origin of everything that the rehearsal records.
+    /// The origin of all events that the rehearsal appends.
     pub origin: Origin,
 }
 
-/// All parts.
 pub(super) struct RehearsalEnvironment {
     pub(super) commands: Commands,
     pub(super) router: Router,
@@ -64,20 +59,20 @@ pub(super) struct RehearsalEnvironment {
     pub(super) log: Arc<dyn EventLog>,
     vault: Vault,
     workflows: Workflows,
-    origin: Origin,
-    /// What reads are drawn from: reservations of the copied log, and those that were booked and shown since.
-    known: Mutex<Vec<SampledReservation>>,
-    /// Reservations of the copied log.
+    pub(super) origin: Origin,
+    /// Reservations to read: from the copied log, and those that were booked and shown since.
+    samples: Mutex<Vec<SampledReservation>>,
+    /// Number of reservations in the copied log.
     copied: AtomicU64,
-    booked: AtomicU64,
-    /// Bookings that were tried: each asks for another time.
-    pub(super) tries: AtomicU64,
+    pub(super) booked: AtomicU64,
+    /// Number of booking attempts; each asks for another time.
+    pub(super) attempts: AtomicU64,
 }
 
 impl RehearsalEnvironment {
     pub(super) async fn open(parts: ScratchParts) -> Result<Self, RehearsalError> {
         let ScratchParts { log, vault, commands, pool, config, origin } = parts;
-        // A log whose service never ran has no salt yet; nothing happens if it has one.
+        // Adds the salt of the routing if the service never ran on this log.
         commands.seed().await?;
         let views = Views::open(pool.clone(), config.clone()).await?;
         let settings = GateSettings { soak: SoakTimes::NONE, ..GateSettings::default() };
@@ -94,24 +89,24 @@ impl RehearsalEnvironment {
             pool,
             vault,
             origin,
-            known: Mutex::default(),
+            samples: Mutex::default(),
             copied: AtomicU64::new(0),
             booked: AtomicU64::new(0),
-            tries: AtomicU64::new(0),
+            attempts: AtomicU64::new(0),
         })
     }
 
-    /// Draws what will be read, and counts what was copied.
-    pub(super) async fn draw(&self) -> Result<u64, RehearsalError> {
+    /// Samples the reservations to read. Returns the number of copied reservations.
+    pub(super) async fn sample(&self) -> Result<u64, RehearsalError> {
         let verdict = self.verify().await?;
         let copied = verdict.reservations.values().copied().max().unwrap_or(0);
-        let drawn = self.shadow.draw(DRAWN).await?;
+        let samples = self.shadow.draw(MAX_SAMPLES).await?;
         self.copied.store(copied, Ordering::Relaxed);
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = drawn;
+        *self.samples() = samples;
         Ok(copied)
     }
 
-    /// Reservations that both views have to show.
+    /// Number of reservations that both views should show.
     pub(super) fn expected(&self) -> u64 {
         self.copied.load(Ordering::Relaxed) + self.booked()
     }
@@ -120,56 +115,54 @@ impl RehearsalEnvironment {
         self.booked.load(Ordering::Relaxed)
     }
 
-    /// Another booking stands in the log.
-    pub(super) fn note_booked(&self) {
-        self.booked.fetch_add(1, Ordering::Relaxed);
+    fn samples(&self) -> MutexGuard<'_, Vec<SampledReservation>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A booking can be read.
-    pub(super) fn note_known(&self, drawn: SampledReservation) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).push(drawn);
+    pub(super) fn add_sample(&self, sample: SampledReservation) {
+        self.samples().push(sample);
     }
 
-    /// The reservation that a turn asks for; none while there is none.
-    pub(super) fn pick(&self, turn: u64) -> Option<SampledReservation> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = turn.checked_rem(known.len() as u64)?;
-        known.get(usize::try_from(place).ok()?).cloned()
+    /// The sample for the read with this number; none if there are no samples.
+    pub(super) fn pick(&self, number: u64) -> Option<SampledReservation> {
+        let samples = self.samples();
+        let index = number.checked_rem(samples.len() as u64)?;
+        samples.get(usize::try_from(index).ok()?).cloned()
     }
 
-    /// Compares both views in full, at a position that holds all that was recorded.
+    /// Compares both views in full at the end of the log.
     pub(super) async fn verify(&self) -> Result<Verdict, RehearsalError> {
         Ok(verify(&*self.log, &self.vault, &self.pool).await?)
     }
 
-    /// Measures the gates before a stage, with no time asked to pass.
+    /// Measures the gates before a stage, without soak times.
     pub(super) async fn measure(&self, stage: Stage) -> Result<Measured, RehearsalError> {
         Ok(self.workflows.migration().measure(stage, Utc::now()).await?)
     }
 
-    /// Enters a stage on gates that were measured, past those that are not met; gives how long it took.
+    /// Enters a stage on measured gates and overrides those that are not met. Returns the duration until it is in force.
     pub(super) async fn advance(&self, stage: Stage, measured: Measured) -> Result<Duration, RehearsalError> {
         let (since, from) = (Instant::now(), self.commands.routing().stage);
         let overridden = Override { reason: REASON.into(), approver: None };
         let proposed = ProposedAdvance::from_measured(from, stage, measured, Some(overridden));
         self.workflows.advance(proposed, Some(REASON.into()), &self.origin, &|_| {}).await?;
-        let (_, position) = daybook_projections::read::routing::read_history(&*self.log).await?;
-        self.router.wait_until_in_force(position, IN_FORCE_PATIENCE).await?;
+        let (_, position) = read_history(&*self.log).await?;
+        self.router.wait_until_in_force(position, IN_FORCE_TIMEOUT).await?;
         Ok(since.elapsed())
     }
 
-    /// Rolls back to the first stage; gives how long it took until it was in force.
+    /// Rolls back to the first stage. Returns the duration until that was in force.
     pub(super) async fn roll_back(&self) -> Result<Duration, RehearsalError> {
         let rolled_back =
             self.workflows.roll_back(Stage::Legacy, REASON, &self.router, &self.origin, &|_| {}).await?;
         Ok(Duration::from_secs_f64(rolled_back.in_force_seconds))
     }
 
-    /// Builds the retired legacy view again, and waits until it is known to serve; gives how long it took.
+    /// Restores the retired legacy view and waits until the router sees it. Returns the duration.
     pub(super) async fn restore_legacy(&self) -> Result<Duration, RehearsalError> {
         let since = Instant::now();
         self.workflows.restore(ReadModel::Legacy, Some(REASON), &self.origin, &|_| {}).await?;
-        let deadline = tokio::time::Instant::now() + SERVING_PATIENCE;
+        let deadline = tokio::time::Instant::now() + SERVING_TIMEOUT;
         let mut views = self.router.views().clone();
         while views.serving().get(ReadModel::Legacy).is_none() {
             if !views.changed(deadline).await {
@@ -177,10 +170,5 @@ impl RehearsalEnvironment {
             }
         }
         Ok(since.elapsed())
-    }
-
-    /// The origin of everything that the rehearsal records.
-    pub(super) fn origin(&self) -> Origin {
-        self.origin.clone()
     }
 }

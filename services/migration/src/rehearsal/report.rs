@@ -1,4 +1,4 @@
-//! What a rehearsal came to. It holds nothing of a patient: ids, counts, digests, and values as comparisons give them out.
+//! The report of a rehearsal: ids, counts, digests and masked differences. It must never hold patient data.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,33 +10,30 @@ use serde::Serialize;
 use super::contents::ViewContents;
 use super::traffic::Traffic;
 
-/// The whole.
+/// The report of a rehearsal.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// Whether nothing was lost, nothing failed and nothing differed, in any stage and on any way back.
+    /// Whether no stage and no rollback lost a row, failed a request or found a difference.
     pub passed: bool,
-    /// Reservations of the copied log.
+    /// Number of reservations in the copied log.
     pub reservations: u64,
-    /// Bookings that were made during the rehearsal.
+    /// Number of bookings during the rehearsal.
     pub booked: u64,
-    /// Reads in each stage and on each way back.
+    /// Number of reads in each stage and in each rollback.
     pub reads: u64,
-    /// Readers at the same time.
+    /// Number of concurrent readers.
     pub readers: usize,
-    /// How long it took to build the legacy view again, where the log was copied after cleanup.
+    /// Duration of the restoration of the legacy view, if it was retired in the copied log.
     pub brought_back_seconds: Option<f64>,
-    /// Stage by stage.
     pub stages: Vec<StageReport>,
-    /// Waits for other processes and for their last readers that a retirement has, and that a rehearsal leaves out.
+    /// Total wait for other processes and their readers that a real retirement adds.
     pub waits_left_out_seconds: f64,
-    /// All of it.
     pub seconds: f64,
-    /// What it could not go on from; none where it came to its end.
+    /// The error that stopped it; none if it completed.
     pub stopped: Option<String>,
 }
 
 impl Report {
-    /// Whether it came to its end, and every step of it is clean.
     pub(super) fn is_clean(&self) -> bool {
         self.stopped.is_none()
             && self.stages.len() == Stage::ALL.len()
@@ -44,62 +41,59 @@ impl Report {
     }
 }
 
-/// A stage.
+/// The report of a stage.
 #[derive(Debug, Serialize)]
 pub struct StageReport {
-    /// Which.
     pub stage: Stage,
-    /// Gates that would have kept it shut, without the time that has to pass.
+    /// Gates that were not met, without soak times.
     pub shut: Vec<Gate>,
-    /// How long it took to enter it: until it was in force; for the last one until the legacy view was gone.
+    /// Duration until the stage was in force; for the last stage, until the legacy view was dropped.
     pub entered_seconds: f64,
-    /// Requests in it.
     pub traffic: Traffic,
-    /// What the views held at its end.
+    /// The contents of the views at its end.
     pub held: Option<ViewContents>,
-    /// The way back from it; none from the first.
+    /// The rollback from it; none for the first stage.
     pub back: Option<WayBack>,
 }
 
 impl StageReport {
-    pub(super) fn of(stage: Stage, shut: Vec<Gate>, took: Duration) -> Self {
+    pub(super) fn new(stage: Stage, shut: Vec<Gate>, took: Duration) -> Self {
         let entered_seconds = took.as_secs_f64();
         Self { stage, shut, entered_seconds, traffic: Traffic::default(), held: None, back: None }
     }
 
-    /// Whether nothing was lost, failed or differed in it, and on the way back.
+    /// Whether the stage and its rollback lost no row, failed no request and found no difference.
     pub fn is_clean(&self) -> bool {
-        let came_back = self.back.as_ref().map_or(self.stage == Stage::Legacy, WayBack::is_clean);
-        self.traffic.is_clean() && self.held.as_ref().is_some_and(ViewContents::is_clean) && came_back
+        let back_is_clean = self.back.as_ref().map_or(self.stage == Stage::Legacy, WayBack::is_clean);
+        self.traffic.is_clean() && self.held.as_ref().is_some_and(ViewContents::is_clean) && back_is_clean
     }
 }
 
-/// A way back to legacy.
+/// The report of a rollback to the first stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct WayBack {
-    /// How long it took to build the legacy view again, where it was gone.
+    /// Duration of the restoration of the legacy view, if it was retired.
     pub restored_seconds: Option<f64>,
-    /// From the command until it was in force, while clients went on.
+    /// Duration from the command until it was in force, under traffic.
     pub in_force_seconds: f64,
-    /// Reservations that the legacy view does not show after it.
+    /// Number of reservations that the legacy view lacks afterwards.
     pub lost: u64,
-    /// Reservations that it shows and cannot say all of, counted by kind.
+    /// Number of reservations that it shows only in part, by kind.
     pub shown_in_part: BTreeMap<&'static str, u64>,
-    /// Requests meanwhile and after it.
     pub traffic: Traffic,
-    /// What the views held at its end.
+    /// The contents of the views after it.
     pub held: ViewContents,
 }
 
 impl WayBack {
-    pub(super) fn of(
+    pub(super) fn new(
         restored: Option<Duration>,
         in_force: Duration,
         traffic: Traffic,
         held: ViewContents,
     ) -> Self {
         Self {
-            restored_seconds: restored.map(|took| took.as_secs_f64()),
+            restored_seconds: restored.map(|duration| duration.as_secs_f64()),
             in_force_seconds: in_force.as_secs_f64(),
             lost: held.lost(ReadModel::Legacy).unwrap_or(held.expected),
             shown_in_part: held.declared.clone(),
@@ -108,7 +102,7 @@ impl WayBack {
         }
     }
 
-    /// Whether nothing was lost, failed or differed.
+    /// Whether it lost no row, failed no request and found no difference.
     pub fn is_clean(&self) -> bool {
         self.lost == 0 && self.traffic.is_clean() && self.held.is_clean()
     }
@@ -118,12 +112,11 @@ impl WayBack {
 mod tests {
     use super::*;
 
-    /// A rehearsal in which nothing went wrong.
     fn clean() -> Report {
         let stage = |stage| {
-            let mut report = StageReport::of(stage, vec![], Duration::ZERO);
-            report.held = Some(ViewContents::whole(7));
-            let back = || WayBack::of(None, Duration::ZERO, Traffic::default(), ViewContents::whole(7));
+            let mut report = StageReport::new(stage, vec![], Duration::ZERO);
+            report.held = Some(ViewContents::equal(7));
+            let back = || WayBack::new(None, Duration::ZERO, Traffic::default(), ViewContents::equal(7));
             report.back = (stage != Stage::Legacy).then(back);
             report
         };
@@ -157,14 +150,14 @@ mod tests {
         fails("an answer that lacks something", |report| report.stages[step].traffic.missing = 1);
         fails("an answer that differs", |report| report.stages[step].traffic.mismatched = 1);
         fails("answers that were never compared", |report| report.stages[step].traffic.apart = 1);
-        fails("no way back", |report| report.stages[step].back = None);
+        fails("no rollback", |report| report.stages[step].back = None);
         fails("views that were not counted", |report| report.stages[step].held = None);
         fails("a row that is missing", |report| {
-            report.stages[step].held = Some(ViewContents::whole(6).expecting(7))
+            report.stages[step].held = Some(ViewContents::equal(6).expecting(7))
         });
-        fails("a row that is lost on the way back", |report| {
-            let held = ViewContents::whole(6).expecting(7);
-            let back = WayBack::of(None, Duration::ZERO, Traffic::default(), held);
+        fails("a row that is lost in the rollback", |report| {
+            let held = ViewContents::equal(6).expecting(7);
+            let back = WayBack::new(None, Duration::ZERO, Traffic::default(), held);
             assert_eq!(back.lost, 1);
             report.stages[step].back = Some(back);
         });

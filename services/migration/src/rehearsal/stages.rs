@@ -1,4 +1,4 @@
-//! The stages, one after the other, and the way back to legacy from each.
+//! The stages one after the other, each with traffic and a rollback to the first one. It must never skip a stage.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -7,64 +7,56 @@ use std::time::Duration;
 use crate::gates::Measured;
 use daybook_domain::routing::{Gate, Stage};
 
-use super::contents::{of_both, of_one};
+use super::contents::{compare_views, count_rows};
 use super::environment::RehearsalEnvironment;
 use super::report::{StageReport, WayBack};
 use super::traffic::{Traffic, send};
 use super::{Load, OnProgress, RehearsalError, RehearsalProgress};
 
-/// Goes through the stages.
 pub(super) struct Stages<'a> {
     environment: &'a RehearsalEnvironment,
     load: Load,
     progress: OnProgress<'a>,
-    turns: AtomicU64,
-    /// The gates before each stage, as they were measured the first time.
+    /// Number of reads so far, over all stages.
+    reads: AtomicU64,
+    /// The gates before each stage at its first entry.
     measured: BTreeMap<Stage, Measured>,
     reports: Vec<StageReport>,
 }
 
 impl<'a> Stages<'a> {
     pub(super) fn new(environment: &'a RehearsalEnvironment, load: Load, progress: OnProgress<'a>) -> Self {
-        let turns = AtomicU64::new(0);
-        Self { environment, load, progress, turns, measured: BTreeMap::new(), reports: vec![] }
+        let reads = AtomicU64::new(0);
+        Self { environment, load, progress, reads, measured: BTreeMap::new(), reports: vec![] }
     }
 
-    /// What became of the stages that were gone through.
     pub(super) fn into_reports(self) -> Vec<StageReport> {
         self.reports
     }
 
-    /// All of them. Every stage is entered from the first one, through those before it.
+    /// Runs all stages. After each rollback, the earlier stages are entered again on the way to the next one.
     ///
     /// # Errors
-    /// What stood in the way; the stages before it are reported.
+    /// The step that failed; the stages before it are reported.
     pub(super) async fn run(&mut self) -> Result<(), RehearsalError> {
         for stage in Stage::ALL {
-            self.climb(stage).await?;
+            self.reenter_before(stage).await?;
             let mut report = self.enter(stage).await?;
             report.traffic = self.send(stage).await;
-            let held = if stage == Stage::Retired {
-                of_one(self.environment).await
-            } else {
-                of_both(self.environment).await
-            };
-            report.held = Some(held?);
+            report.held = Some(match stage == Stage::Retired {
+                true => count_rows(self.environment).await?,
+                false => compare_views(self.environment).await?,
+            });
+            // The stage is reported even if its rollback fails.
+            let back = if stage == Stage::Legacy { Ok(None) } else { self.roll_back(stage).await.map(Some) };
+            let rolled_back = back.map(|back| report.back = back);
             self.reports.push(report);
-            if stage != Stage::Legacy {
-                let back = self.go_back(stage).await?;
-                self.reports
-                    .iter_mut()
-                    .last()
-                    .into_iter()
-                    .for_each(|report| report.back = Some(back.clone()));
-            }
+            rolled_back?;
         }
         Ok(())
     }
 
-    /// Enters the stages before one again, as they were entered before.
-    async fn climb(&self, to: Stage) -> Result<(), RehearsalError> {
+    async fn reenter_before(&self, to: Stage) -> Result<(), RehearsalError> {
         for (stage, measured) in self.measured.range(..to) {
             self.environment.advance(*stage, measured.clone()).await?;
         }
@@ -73,29 +65,29 @@ impl<'a> Stages<'a> {
 
     async fn enter(&mut self, stage: Stage) -> Result<StageReport, RehearsalError> {
         if stage == Stage::Legacy {
-            return Ok(StageReport::of(stage, vec![], Duration::ZERO));
+            return Ok(StageReport::new(stage, vec![], Duration::ZERO));
         }
         let measured = self.environment.measure(stage).await?;
-        let shut = Gate::unmet(stage, &measured.gates).collect();
+        let unmet = Gate::unmet(stage, &measured.gates).collect();
         self.measured.insert(stage, measured.clone());
-        let took = self.environment.advance(stage, measured).await?;
-        Ok(StageReport::of(stage, shut, took))
+        let duration = self.environment.advance(stage, measured).await?;
+        Ok(StageReport::new(stage, unmet, duration))
     }
 
-    /// Rolls back to legacy while clients go on; after cleanup the legacy view is built again first.
-    async fn go_back(&self, stage: Stage) -> Result<WayBack, RehearsalError> {
+    /// Rolls back to the first stage under traffic. From the last stage, the legacy view is restored first.
+    async fn roll_back(&self, stage: Stage) -> Result<WayBack, RehearsalError> {
         let restored = match stage == Stage::Retired {
             true => Some(self.environment.restore_legacy().await?),
             false => None,
         };
         let (in_force, traffic) = tokio::join!(self.environment.roll_back(), self.send(stage));
-        Ok(WayBack::of(restored, in_force?, traffic, of_both(self.environment).await?))
+        Ok(WayBack::new(restored, in_force?, traffic, compare_views(self.environment).await?))
     }
 
     async fn send(&self, stage: Stage) -> Traffic {
-        // Each stage, and each way back.
+        // Every stage but the first has a rollback, with as many reads.
         let of = self.load.reads * (2 * Stage::ALL.len() as u64 - 1);
         let report = |reads| (self.progress)(RehearsalProgress { stage, reads, of });
-        send(self.environment, self.load, &self.turns, &report).await
+        send(self.environment, self.load, &self.reads, &report).await
     }
 }

@@ -1,7 +1,7 @@
-//! Traffic: reads of reservations, days and patients that are there, and a booking now and then.
+//! Traffic: reads of existing reservations, days and patients, with occasional bookings.
 //!
-//! Every read goes the way of a client's: routed once, answered by that generation. What it asked is then put to both views.
-//! What is told of an answer that differs shows nothing of a patient.
+//! Each read is routed once, as a client's is, and answered by that generation. Then both views answer the same question and
+//! are compared. The report must never show patient data.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,41 +19,38 @@ use super::booking::{Booking, book};
 use super::environment::RehearsalEnvironment;
 use super::{Load, RehearsalError};
 
-/// One booking comes on so many reads.
 const READS_PER_BOOKING: u64 = 10;
 
-/// Differences and failures that are told, at most; all are counted.
-pub(super) const MAX_TOLD: usize = 10;
+/// Maximum number of differences and of failures in a report; all are counted.
+const MAX_REPORTED: usize = 10;
 
-/// Rows of a list, and reservations of a patient, at most.
-const PAGE: i64 = 100;
+/// Maximum number of reservations in an answer.
+const PAGE_SIZE: i64 = 100;
 
-/// How long to wait for both views to stand at one position.
-const TOGETHER_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the views may take to reach the same position.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pause between two looks.
-const TOGETHER_PAUSE: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What became of some traffic.
+/// The results of some traffic.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Traffic {
-    /// Reads that the legacy view answered, those of new bookings with them.
+    /// Reads that the legacy view answered, including those of new bookings.
     pub by_legacy: u64,
-    /// Reads that the dynamic view answered, those of new bookings with them.
+    /// Reads that the dynamic view answered, including those of new bookings.
     pub by_dynamic: u64,
-    /// Reads and bookings that failed.
+    /// Failed reads and bookings.
     pub failed: u64,
-    /// Reads whose answer lacked a reservation that is there.
+    /// Reads whose answer lacked an existing reservation.
     pub missing: u64,
-    /// Bookings that were made.
     pub booked: u64,
-    /// Bookings that found no time, because the clinic is full.
+    /// Bookings that found no free time.
     pub refused: u64,
-    /// Reads that were put to both views at one position.
+    /// Reads that both views answered at the same position.
     pub compared: u64,
-    /// Those of them that were answered differently.
+    /// Compared reads with different answers.
     pub mismatched: u64,
-    /// Reads that could not be compared, because the views did not meet.
+    /// Reads that were not compared because the views did not reach the same position.
     pub apart: u64,
     /// The first differences.
     pub differences: Vec<ReadDifference>,
@@ -62,26 +59,20 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    fn answered(&mut self, model: ReadModel) {
+    fn count_answer(&mut self, model: ReadModel) {
         match model {
             ReadModel::Legacy => self.by_legacy += 1,
             ReadModel::Dynamic => self.by_dynamic += 1,
         }
     }
 
-    fn fail(&mut self, error: &RehearsalError) {
+    fn record_failure(&mut self, error: &RehearsalError) {
         self.failed += 1;
         self.failures.push(describe(error));
-        self.failures.truncate(MAX_TOLD);
+        self.failures.truncate(MAX_REPORTED);
     }
 
-    fn differ(&mut self, differences: Vec<ReadDifference>) {
-        self.mismatched += u64::from(!differences.is_empty());
-        self.differences.extend(differences);
-        self.differences.truncate(MAX_TOLD);
-    }
-
-    fn with(mut self, other: Self) -> Self {
+    fn merge(mut self, other: Self) -> Self {
         self.by_legacy += other.by_legacy;
         self.by_dynamic += other.by_dynamic;
         self.failed += other.failed;
@@ -92,112 +83,117 @@ impl Traffic {
         self.mismatched += other.mismatched;
         self.apart += other.apart;
         self.differences.extend(other.differences);
-        self.differences.truncate(MAX_TOLD);
+        self.differences.truncate(MAX_REPORTED);
         self.failures.extend(other.failures);
-        self.failures.truncate(MAX_TOLD);
+        self.failures.truncate(MAX_REPORTED);
         self
     }
 
-    /// Whether every request was answered, rightly and alike.
+    /// Whether every request succeeded, was complete, and was compared without a difference.
     pub const fn is_clean(&self) -> bool {
         self.failed == 0 && self.missing == 0 && self.mismatched == 0 && self.apart == 0
     }
 }
 
-/// Sends some traffic. `turns` counts reads over the whole rehearsal; `tell` hears of each.
+/// Sends the traffic of one stage. `counter` numbers the reads of the whole rehearsal; `progress` receives each number.
 pub(super) async fn send(
     environment: &RehearsalEnvironment,
     load: Load,
-    turns: &AtomicU64,
-    tell: &(dyn Fn(u64) + Sync),
+    counter: &AtomicU64,
+    progress: &(dyn Fn(u64) + Sync),
 ) -> Traffic {
     let left = AtomicU64::new(load.reads);
     let readers = (0..load.readers).map(|_| async {
         let mut traffic = Traffic::default();
         while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-            let turn = turns.fetch_add(1, Ordering::Relaxed);
-            if turn.is_multiple_of(READS_PER_BOOKING) {
-                take_booking(environment, &mut traffic).await;
+            let number = counter.fetch_add(1, Ordering::Relaxed);
+            if number.is_multiple_of(READS_PER_BOOKING) {
+                send_booking(environment, &mut traffic).await;
             }
-            if let Err(error) = take_read(environment, turn, &mut traffic).await {
-                traffic.fail(&error);
+            if let Err(error) = send_read(environment, number, &mut traffic).await {
+                traffic.record_failure(&error);
             }
-            tell(turn + 1);
+            progress(number + 1);
         }
         traffic
     });
-    join_all(readers).await.into_iter().fold(Traffic::default(), Traffic::with)
+    join_all(readers).await.into_iter().fold(Traffic::default(), Traffic::merge)
 }
 
-async fn take_booking(environment: &RehearsalEnvironment, traffic: &mut Traffic) {
+async fn send_booking(environment: &RehearsalEnvironment, traffic: &mut Traffic) {
     match book(environment).await {
         Ok(Booking::Shown(model)) => {
             traffic.booked += 1;
-            traffic.answered(model);
+            traffic.count_answer(model);
         }
         Ok(Booking::NotShown) => {
             traffic.booked += 1;
             traffic.missing += 1;
         }
         Ok(Booking::Refused) => traffic.refused += 1,
-        Err(error) => traffic.fail(&error),
+        Err(error) => traffic.record_failure(&error),
     }
 }
 
-async fn take_read(
+async fn send_read(
     environment: &RehearsalEnvironment,
-    turn: u64,
+    number: u64,
     traffic: &mut Traffic,
 ) -> Result<(), RehearsalError> {
-    let Some(drawn) = environment.pick(turn) else { return Ok(()) };
-    let question = question(&drawn, turn);
-    let (model, is_there) = answer(environment, &drawn, &question).await?;
-    traffic.answered(model);
-    traffic.missing += u64::from(!is_there);
+    let Some(sample) = environment.pick(number) else { return Ok(()) };
+    let question = question(&sample, number);
+    let (model, is_present) = answer(environment, &sample, &question).await?;
+    traffic.count_answer(model);
+    traffic.missing += u64::from(!is_present);
     compare(environment, &question, traffic).await
 }
 
-/// What a turn asks about a reservation: itself, the list of its day, what its patient sees, or what free times are drawn
-/// up from.
-fn question(drawn: &SampledReservation, turn: u64) -> Question {
-    match turn % 4 {
-        0 => Question::Reservation(drawn.reservation.clone()),
-        1 => Question::DayList(ListFilter { date: Some(drawn.date), limit: PAGE, ..ListFilter::default() }),
-        2 => {
-            Question::Patient { subject: drawn.subject, since: DateTime::UNIX_EPOCH.naive_utc(), most: PAGE }
-        }
-        _ => Question::Days { from: drawn.date, to: drawn.date },
+/// The question of a read: the reservation, the list of its day, its patient's reservations, or the data of free times.
+fn question(sample: &SampledReservation, number: u64) -> Question {
+    match number % 4 {
+        0 => Question::Reservation(sample.reservation.clone()),
+        1 => Question::DayList(ListFilter {
+            date: Some(sample.date),
+            limit: PAGE_SIZE,
+            ..ListFilter::default()
+        }),
+        2 => Question::Patient {
+            subject: sample.subject,
+            since: DateTime::UNIX_EPOCH.naive_utc(),
+            most: PAGE_SIZE,
+        },
+        _ => Question::Days { from: sample.date, to: sample.date },
     }
 }
 
-/// Asks as a client is answered: by which model, and whether the reservation is in the answer.
+/// Answers as the service would. Returns the model that answered and whether the answer contains the reservation.
 async fn answer(
     environment: &RehearsalEnvironment,
-    drawn: &SampledReservation,
+    sample: &SampledReservation,
     question: &Question,
 ) -> Result<(ReadModel, bool), RehearsalError> {
-    let patient = RoutedSubject::patient(drawn.subject);
+    let patient = RoutedSubject::patient(sample.subject);
     let route = environment.router.choose(Some(&patient))?;
-    let (queries, generation, id) = (&environment.queries, route.generation, drawn.reservation.as_str());
-    let is_there = match question {
+    let (queries, generation, id) = (&environment.queries, route.generation, sample.reservation.as_str());
+    let is_present = match question {
         Question::Reservation(id) => queries.reservation(generation, id).await?.value.is_some(),
         Question::DayList(filter) => {
             let page = queries.list(generation, filter).await?.value;
-            page.total > PAGE || page.items.iter().any(|reservation| reservation.id == id)
+            page.total > PAGE_SIZE || page.items.iter().any(|reservation| reservation.id == id)
         }
         Question::Patient { subject, since, most } => {
             let found = queries.reservations_of(generation, *subject, *since, *most).await?.value;
-            found.len() as i64 == PAGE || found.iter().any(|reservation| reservation.id == id)
+            found.len() as i64 == PAGE_SIZE || found.iter().any(|reservation| reservation.id == id)
         }
         Question::Days { from, to } => {
             let days = queries.days(generation, *from, *to).await?.value;
-            days.sheets.get(from).is_some_and(|sheet| sheet.book.booking(&drawn.reservation).is_some())
+            days.sheets.get(from).is_some_and(|sheet| sheet.book.booking(&sample.reservation).is_some())
         }
     };
-    Ok((route.model(), is_there))
+    Ok((route.model(), is_present))
 }
 
-/// Puts the question to both views; nothing is compared once one of them is retired.
+/// Compares the answers of both views, unless one of them is retired.
 async fn compare(
     environment: &RehearsalEnvironment,
     question: &Question,
@@ -208,15 +204,17 @@ async fn compare(
         match environment.shadow.compare(question).await? {
             Outcome::Compared(compared) => {
                 traffic.compared += 1;
-                traffic.differ(compared.differences);
+                traffic.mismatched += u64::from(!compared.differences.is_empty());
+                traffic.differences.extend(compared.differences);
+                traffic.differences.truncate(MAX_REPORTED);
                 return Ok(());
             }
             Outcome::Alone => return Ok(()),
-            Outcome::Apart if since.elapsed() > TOGETHER_PATIENCE => {
+            Outcome::Apart if since.elapsed() > SETTLE_TIMEOUT => {
                 traffic.apart += 1;
                 return Ok(());
             }
-            Outcome::Apart => tokio::time::sleep(TOGETHER_PAUSE).await,
+            Outcome::Apart => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }

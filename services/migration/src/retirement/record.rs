@@ -1,4 +1,4 @@
-//! What is written down of retirements: in the log, which decides, and in `control.retirements`, for people and for proof.
+//! The records of retirements, `control.retirements`. They document and prove; only the log may decide what is retired.
 
 use std::collections::BTreeMap;
 
@@ -17,34 +17,26 @@ use daybook_projections::control::generation;
 use daybook_projections::control::ids::Generation;
 use daybook_projections::projection::canonical::Digest;
 
-/// A retirement as it is written down.
+/// A row of `control.retirements`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RetirementRecord {
-    /// The view.
     pub model: ReadModel,
-    /// The generation that served last.
+    /// The last generation that served.
     pub generation: Generation,
-    /// Where it was compared with the other view.
+    /// Position of the comparison with the other view.
     pub position: Position,
-    /// Its reservations there.
     pub reservations: i64,
-    /// Digest of its facts there.
     pub digest: Digest,
-    /// Version of the rules by which rows were reduced to facts.
+    /// Version of the rules that reduced rows to facts.
     pub rules_version: i32,
-    /// What both views could not say alike, counted by kind.
+    /// Number of declared differences, by kind.
     pub declared: BTreeMap<String, u64>,
-    /// Ids of the reservations that no other view shows.
+    /// Ids of the reservations that no other view has.
     pub only_here: Vec<String>,
-    /// Who retired it.
     pub actor: String,
-    /// Why.
     pub reason: String,
-    /// When.
     pub retired_at: DateTime<Utc>,
-    /// When its tables had been dropped.
     pub dropped_at: Option<DateTime<Utc>>,
-    /// When it was there again.
     pub restored_at: Option<DateTime<Utc>>,
 }
 
@@ -55,19 +47,19 @@ const RECORDS: &str = "
 
 impl RetirementRecord {
     fn read(row: &Row) -> Result<Self, ViewError> {
-        let odd = |what| ViewError::Control { what };
-        let model: ReadModel = row.try_get::<_, &str>("model")?.parse().map_err(|_| odd("a model"))?;
+        let invalid = |what| ViewError::Control { what };
+        let model: ReadModel = row.try_get::<_, &str>("model")?.parse().map_err(|_| invalid("a model"))?;
         let position =
             Position::from_parts(row.try_get("commit_position")?, row.try_get("prepare_position")?);
         let declared = serde_json::from_str(row.try_get("declared")?);
         Ok(Self {
             model,
             generation: Generation { model, number: row.try_get("number")? },
-            position: position.map_err(|_| odd("a position"))?,
+            position: position.map_err(|_| invalid("a position"))?,
             reservations: row.try_get("reservations")?,
             digest: Digest::from_uuid(row.try_get("digest")?),
             rules_version: row.try_get("rules_version")?,
-            declared: declared.map_err(|_| odd("declared differences"))?,
+            declared: declared.map_err(|_| invalid("declared differences"))?,
             only_here: row.try_get("only_here")?,
             actor: row.try_get("actor")?,
             reason: row.try_get("reason")?,
@@ -78,7 +70,7 @@ impl RetirementRecord {
     }
 }
 
-/// All retirements, the last one last.
+/// All retirements, oldest first.
 pub async fn records(client: &impl GenericClient) -> Result<Vec<RetirementRecord>, ViewError> {
     let rows = client.query(&format!("{RECORDS} ORDER BY retired_at, number"), &[]).await?;
     rows.iter().map(RetirementRecord::read).collect()
@@ -90,11 +82,11 @@ pub(super) async fn only_in(
     generation: Generation,
 ) -> Result<Vec<String>, ViewError> {
     let live = generation::live(client).await?;
-    let others = live.iter().filter(|standing| standing.generation.model != generation.model);
+    let others = live.iter().filter(|status| status.generation.model != generation.model);
     let lacks = |other: Generation| {
         format!("NOT EXISTS (SELECT FROM {}.reservations o WHERE o.id = r.id)", other.schema())
     };
-    let conditions: Vec<String> = others.map(|standing| lacks(standing.generation)).collect();
+    let conditions: Vec<String> = others.map(|status| lacks(status.generation)).collect();
     let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let sql =
         format!("SELECT r.id FROM {}.reservations r WHERE {conditions} ORDER BY 1", generation.schema());
@@ -102,26 +94,27 @@ pub(super) async fn only_in(
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// Enters a retirement, where it is not entered, and gives it as it stands.
+/// Inserts a retirement unless it exists, and returns the stored record.
 pub(super) async fn insert(
     client: &impl GenericClient,
     retired: &ViewRetired,
     recording: &Recording,
     only_here: &[String],
 ) -> Result<RetirementRecord, ViewError> {
-    let odd = |what| ViewError::Control { what };
+    let invalid = |what| ViewError::Control { what };
     let (model, number) = (retired.model.as_str(), retired.generation);
     let (commit, prepare) = position(retired.position)?.to_parts();
-    let digest = Uuid::parse_str(&retired.digest).map_err(|_| odd("a retirement's digest"))?;
-    let reservations = i64::try_from(retired.reservations).map_err(|_| odd("a retirement's reservations"))?;
+    let digest = Uuid::parse_str(&retired.digest).map_err(|_| invalid("a retirement's digest"))?;
+    let reservations =
+        i64::try_from(retired.reservations).map_err(|_| invalid("a retirement's reservations"))?;
     let declared: BTreeMap<&str, u64> =
-        retired.declared.iter().map(|one| (&*one.kind, one.reservations)).collect();
-    let declared = serde_json::to_value(declared).map_err(|_| odd("declared differences"))?.to_string();
-    // The end of an earlier retirement may not have been written down, because its process was killed.
+        retired.declared.iter().map(|declared| (&*declared.kind, declared.reservations)).collect();
+    let declared = serde_json::to_value(declared).map_err(|_| invalid("declared differences"))?.to_string();
+    // The process that ended an earlier retirement may have been killed before it updated the record.
     let close = "UPDATE control.retirements SET restored_at = now()
                  WHERE model = $1 AND number <> $2 AND restored_at IS NULL";
     client.execute(close, &[&model, &number]).await?;
-    let enter = "
+    let insert = "
         INSERT INTO control.retirements (model, number, commit_position, prepare_position, reservations, digest,
                                          rules_version, declared, only_here, actor, reason, retired_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7::bigint, $8::text::jsonb, $9, $10, $11, $12)
@@ -129,7 +122,7 @@ pub(super) async fn insert(
     let (rules_version, actor) = (i64::from(retired.rules_version), recording.actor.as_str());
     client
         .execute(
-            enter,
+            insert,
             &[
                 &model,
                 &number,
@@ -151,7 +144,7 @@ pub(super) async fn insert(
     RetirementRecord::read(&row)
 }
 
-/// Writes down that the tables of the view whose retirement holds are gone.
+/// Records that the tables of the retired view were dropped.
 pub(super) async fn note_dropped(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
     let sql = "UPDATE control.retirements SET dropped_at = now()
                WHERE model = $1 AND restored_at IS NULL AND dropped_at IS NULL";
@@ -159,7 +152,7 @@ pub(super) async fn note_dropped(client: &impl GenericClient, model: ReadModel) 
     Ok(())
 }
 
-/// Writes down that the view whose retirement held is there again.
+/// Records that the view was restored.
 pub(super) async fn note_restored(client: &impl GenericClient, model: ReadModel) -> Result<(), ViewError> {
     let sql = "UPDATE control.retirements SET restored_at = now() WHERE model = $1 AND restored_at IS NULL";
     client.execute(sql, &[&model.as_str()]).await?;

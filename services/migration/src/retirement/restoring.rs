@@ -1,4 +1,4 @@
-//! Restoring: a retired view built from the log by the usual rebuild, and proven before anybody is told of it.
+//! Restoring: a retired view is rebuilt from the log. It must be verified before anybody may be routed to it.
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{ViewRestored, ViewRetired};
@@ -15,61 +15,59 @@ use daybook_projections::control::generation;
 use daybook_projections::read::routing::read_history;
 use daybook_projections::rebuild::{Listener, RebuildReport};
 
-/// What shows that a restored view is what it has to be. Each was compared with the other view besides.
+/// The evidence that a restored view is correct, besides its comparison with the other view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RestorationProof {
-    /// Nothing happened since the retirement, and its digest is the one that was recorded.
+    /// No event changed the views since the retirement, and the digest equals the recorded one.
     RecordedDigest,
-    /// Something happened since, or the rules are others by now: it says what the other view says.
+    /// Events or the rules changed since, so the comparison with the other view is the only evidence.
     OtherView,
 }
 
-/// A retired view that was built again and serves, though nobody is led to it yet.
+/// A rebuilt view that serves, although nobody is routed to it yet.
 #[derive(Debug, Clone)]
 pub struct Rebuilt {
-    /// What is to be recorded.
+    /// The event to append.
     pub restored: ViewRestored,
-    /// What shows that it is right.
     pub proof: RestorationProof,
-    /// What the rebuild did.
     pub report: RebuildReport,
 }
 
 impl RetirementSteps<'_> {
-    /// Builds the retired view anew and proves it. Somebody has to keep the views up meanwhile. Waits until every process
-    /// knows that it serves, so that nobody who is led to it then finds it missing.
+    /// Rebuilds and verifies the retired view, then waits until every process knows that it serves. The views must be kept up
+    /// to date meanwhile.
     ///
     /// # Errors
-    /// [`MigrationError::NotRetired`], [`MigrationError::NotAsRetired`], or what stopped the rebuild.
+    /// [`MigrationError::NotRetired`], [`MigrationError::NotAsRetired`], or the error of the rebuild.
     pub async fn rebuild(
         &self,
         reason: Option<&str>,
         progress: Listener<'_>,
     ) -> Result<Rebuilt, MigrationError> {
-        let (history, _) = read_history(&*self.of.log).await?;
+        let (history, _) = read_history(&*self.retirement.log).await?;
         let (retired, _) = history.retirement.ok_or(MigrationError::NotRetired)?;
         self.check_other_serves(retired.model).await?;
-        let report = self.of.rebuild.run_alone(&[retired.model], progress).await?;
-        let proven = self.prove(&retired, &report).await;
-        if proven.is_err() {
+        let report = self.retirement.rebuild.run_alone(&[retired.model], progress).await?;
+        let verified = self.verify(&retired, &report).await;
+        if verified.is_err() {
             self.stop_serving(retired.model).await?;
         }
-        let (restored, proof) = proven?;
-        tokio::time::sleep(self.of.patience.in_force).await;
+        let (restored, proof) = verified?;
+        tokio::time::sleep(self.retirement.patience.in_force).await;
         let restored = ViewRestored { reason: reason.map(Box::from), ..restored };
         Ok(Rebuilt { restored, proof, report })
     }
 
-    /// A view is restored by comparing it with the one that served meanwhile.
+    /// A restored view is verified against the one that served meanwhile.
     async fn check_other_serves(&self, retired: ReadModel) -> Result<(), ViewError> {
-        let live = generation::live(&self.of.client().await?).await?;
+        let live = generation::live(&self.retirement.client().await?).await?;
         let other = ReadModel::ALL.into_iter().find(|model| *model != retired);
-        let missing = other.filter(|model| live.iter().all(|standing| standing.generation.model != *model));
+        let missing = other.filter(|model| live.iter().all(|status| status.generation.model != *model));
         missing.map_or(Ok(()), |model| Err(ViewError::NotLive { model }))
     }
 
-    async fn prove(
+    async fn verify(
         &self,
         retired: &ViewRetired,
         report: &RebuildReport,
@@ -86,7 +84,7 @@ impl RetirementSteps<'_> {
         };
         let from = position(retired.position)?;
         if retired.rules_version != FOLD_VERSION
-            || !is_unchanged(&*self.of.log, from, report.position).await?
+            || !is_unchanged(&*self.retirement.log, from, report.position).await?
         {
             return Ok((restored, RestorationProof::OtherView));
         }
@@ -97,13 +95,13 @@ impl RetirementSteps<'_> {
         Ok((restored, RestorationProof::RecordedDigest))
     }
 
-    /// Writes down that the view is there again. Does nothing where that is written.
+    /// Records that the view was restored, unless that is recorded already.
     pub async fn note_restored(&self, model: ReadModel) -> Result<(), ViewError> {
-        record::note_restored(&self.of.client().await?, model).await
+        record::note_restored(&self.retirement.client().await?, model).await
     }
 }
 
-/// Whether nothing stands in a part of the log but events of routing, which no view holds. The retirement is one itself.
+/// Whether a part of the log has only routing events, such as the retirement itself. Views do not contain those.
 async fn is_unchanged(log: &dyn EventLog, after: Position, to: Position) -> Result<bool, ViewError> {
     let mut events = log.read_all(after, &Filter::all()).await?;
     while let Some(event) = events.try_next().await? {

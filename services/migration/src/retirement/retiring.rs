@@ -1,5 +1,6 @@
-//! Retiring: the view examined, what it was recorded, an end to its serving, its tables dropped.
+//! Retiring: verifies and records a view, stops it serving and drops its tables, in an order that never loses data.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -21,25 +22,22 @@ use daybook_projections::read::routing::read_history;
 use daybook_projections::store::published_schemas;
 use daybook_projections::store::tables;
 
-/// What was found of a view that is fit to be retired.
+/// A verified view that can be retired.
 #[derive(Debug, Clone, Serialize)]
 pub struct Examined {
-    /// The generation that serves.
     pub generation: Generation,
-    /// Where it was compared with the other view.
+    /// Position of the comparison with the other view.
     pub position: Position,
-    /// Its reservations.
     pub reservations: u64,
-    /// Digest of its facts.
     pub digest: Digest,
-    /// Version of the rules by which rows were reduced to facts.
+    /// Version of the rules that reduced rows to facts.
     pub rules_version: u32,
-    /// What both views cannot say alike, counted by kind.
-    pub declared: std::collections::BTreeMap<&'static str, u64>,
+    /// Number of declared differences, by kind.
+    pub declared: BTreeMap<&'static str, u64>,
 }
 
 impl Examined {
-    /// What is to be recorded, if the view is retired.
+    /// The event of the retirement.
     pub fn retired(&self, reason: &str) -> ViewRetired {
         let declared = self.declared.iter();
         ViewRetired {
@@ -58,14 +56,14 @@ impl Examined {
 }
 
 impl RetirementSteps<'_> {
-    /// Makes sure that a view is fit to be retired: both views serve, nothing is parked, and a full comparison at one
-    /// position finds no difference. Somebody has to keep the views up meanwhile. Changes nothing.
+    /// Checks that a view can be retired: both views serve, no event is parked, and a full comparison at one position finds no
+    /// difference. The views must be kept up to date meanwhile. Changes nothing.
     ///
     /// # Errors
-    /// What stands in the way, and what to do about it.
+    /// The condition that is not met, with the command to run.
     pub async fn examine(&self, model: ReadModel) -> Result<Examined, MigrationError> {
         self.check_parked().await?;
-        let verdict = verify(&*self.of.log, &self.of.vault, &self.of.pool).await?;
+        let verdict = verify(&*self.retirement.log, &self.retirement.vault, &self.retirement.pool).await?;
         if !verdict.agrees() {
             let (position, reservations) = (verdict.position, verdict.differing);
             return Err(MigrationError::ViewsDiffer { position, reservations });
@@ -84,9 +82,9 @@ impl RetirementSteps<'_> {
     }
 
     async fn check_parked(&self) -> Result<(), MigrationError> {
-        let client = self.of.client().await?;
-        for standing in generation::live(&client).await? {
-            let GenerationStatus { generation, parked: events, .. } = standing;
+        let client = self.retirement.client().await?;
+        for status in generation::live(&client).await? {
+            let GenerationStatus { generation, parked: events, .. } = status;
             if events > 0 {
                 return Err(MigrationError::Parked { generation, events });
             }
@@ -94,13 +92,13 @@ impl RetirementSteps<'_> {
         Ok(())
     }
 
-    /// Writes down what the view was that the log says is retired; once.
+    /// Inserts the record of the retirement in the log, unless it exists.
     ///
     /// # Errors
-    /// [`MigrationError::NotRetired`] where the log says so of none.
+    /// [`MigrationError::NotRetired`] if the log has no retirement.
     pub async fn note_retired(&self) -> Result<RetirementRecord, MigrationError> {
-        let client = self.of.client().await?;
-        let (history, _) = read_history(&*self.of.log).await?;
+        let client = self.retirement.client().await?;
+        let (history, _) = read_history(&*self.retirement.log).await?;
         let (retired, recording) = history.retirement.ok_or(MigrationError::NotRetired)?;
         let generation = Generation { model: retired.model, number: retired.generation };
         let only_here = if tables::exist(&client, generation).await? {
@@ -111,84 +109,74 @@ impl RetirementSteps<'_> {
         Ok(record::insert(&client, &retired, &recording, &only_here).await?)
     }
 
-    /// Lets the retired view serve no more; it is kept up no more either. The rest of what [`GenerationState::Kept`] means holds.
+    /// Stops serving and updating the view. Its generation becomes [`GenerationState::Kept`].
     pub async fn stop_serving(&self, model: ReadModel) -> Result<(), ViewError> {
-        let mut client = self.of.client().await?;
+        let mut client = self.retirement.client().await?;
         let transaction = client.transaction().await?;
-        // Whoever is moving it on comes to the end of the batch first.
+        // A process that is updating the view finishes its batch first.
         generation::hold_live(&transaction).await?;
         generation::keep_live(&transaction, model).await?;
         commit_and_announce(transaction).await
     }
 
-    /// Waits until nobody reads the view any more: requests that were on their way when it stopped serving.
-    pub async fn wait_for_last_readers(&self, model: ReadModel) -> Result<(), ViewError> {
-        let all = generation::list(&self.of.client().await?).await?;
-        let own = all.iter().filter(|standing| standing.generation.model == model);
-        if let Some(stopped) = own.filter_map(|standing| standing.replaced_at).max() {
+    /// Waits for requests that were in flight when the view stopped serving.
+    async fn wait_for_last_readers(&self, model: ReadModel) -> Result<(), ViewError> {
+        let all = generation::list(&self.retirement.client().await?).await?;
+        let own = all.iter().filter(|status| status.generation.model == model);
+        if let Some(stopped) = own.filter_map(|status| status.replaced_at).max() {
             let since = (Utc::now() - stopped).to_std().unwrap_or(Duration::ZERO);
-            tokio::time::sleep(self.of.patience.last_readers.saturating_sub(since)).await;
+            tokio::time::sleep(self.retirement.patience.last_readers.saturating_sub(since)).await;
         }
         Ok(())
     }
 
-    /// Drops the tables of all generations of the retired view, and what people see of it. What was built of the past since
-    /// the tables were dropped stays.
-    ///
-    /// # Errors
-    /// [`ViewError::TimedOut`] where somebody reads them for long.
-    pub async fn drop_tables(&self, record: &RetirementRecord) -> Result<Vec<Generation>, ViewError> {
-        published_schemas::remove(&self.of.pool, record.model).await?;
-        let client = self.of.client().await?;
-        let mut dropped = Vec::new();
-        for standing in generation::list(&client).await? {
-            let is_own = standing.generation.model == record.model;
-            if is_own && (record.dropped_at.is_none() || standing.state != GenerationState::Past) {
-                published_schemas::drop_schema(&self.of.pool, &standing.generation.schema()).await?;
-                tables::drop_generation(&client, standing.generation).await?;
-                dropped.push(standing.generation);
+    /// Drops the tables and published schemas of all generations of the retired view. Generations of the past that were built
+    /// after the first drop stay. Fails with [`ViewError::TimedOut`] if a long query reads the tables.
+    async fn drop_tables(&self, record: &RetirementRecord) -> Result<(), ViewError> {
+        published_schemas::remove(&self.retirement.pool, record.model).await?;
+        let client = self.retirement.client().await?;
+        for status in generation::list(&client).await? {
+            let is_own = status.generation.model == record.model;
+            if is_own && (record.dropped_at.is_none() || status.state != GenerationState::Past) {
+                published_schemas::drop_schema(&self.retirement.pool, &status.generation.schema()).await?;
+                tables::drop_generation(&client, status.generation).await?;
             }
         }
-        record::note_dropped(&client, record.model).await?;
-        Ok(dropped)
+        record::note_dropped(&client, record.model).await
     }
 
-    /// Gives the view that goes on serving the indexes and the statistics of the runbook's cleanup.
-    ///
-    /// # Errors
-    /// Where somebody writes for so long that an index cannot be made beside them.
-    pub async fn tidy_up(&self) -> Result<(), ViewError> {
-        let client = self.of.client().await?;
+    /// Creates the indexes and statistics of the runbook's cleanup on the remaining view.
+    async fn index_after_cleanup(&self) -> Result<(), ViewError> {
+        let client = self.retirement.client().await?;
         let generation = generation::serving(&client, ReadModel::Dynamic).await?;
         match tables::index_after_cleanup(client, generation).await {
             Err(error) if error.is_lock_timeout() => {
-                let what = "somebody to end writing, to make an index; `daybook projection retire legacy` goes on from here";
+                let what = "open writes to end, to create an index; `daybook projection retire legacy` continues from here";
                 Err(ViewError::TimedOut { what, seconds: tables::INDEX_PATIENCE_SECONDS })
             }
             outcome => outcome,
         }
     }
 
-    /// All that is left to do once the log says that a view is retired, with the waits between the steps. `report` hears
-    /// what is being done.
+    /// Runs the steps that remain after the event of the retirement. `report` receives the name of each phase.
     ///
     /// # Errors
-    /// As the steps; the next `retire` goes on from there.
+    /// The step that failed; the next `retire` continues from there.
     pub async fn finish(&self, report: impl Fn(&'static str)) -> Result<RetirementRecord, MigrationError> {
         let record = self.note_retired().await?;
         let model = record.model;
-        let live = generation::live(&self.of.client().await?).await?;
-        if live.iter().any(|standing| standing.generation.model == model) {
-            report("waiting until every process knows");
-            tokio::time::sleep(self.of.patience.in_force).await;
+        let live = generation::live(&self.retirement.client().await?).await?;
+        if live.iter().any(|status| status.generation.model == model) {
+            report("waiting until every process follows the retirement");
+            tokio::time::sleep(self.retirement.patience.in_force).await;
             self.stop_serving(model).await?;
         }
         report("waiting for the last readers");
         self.wait_for_last_readers(model).await?;
         report("dropping the tables");
         self.drop_tables(&record).await?;
-        report("making the index of the cleanup");
-        self.tidy_up().await?;
+        report("creating the cleanup indexes");
+        self.index_after_cleanup().await?;
         self.note_retired().await
     }
 }

@@ -1,30 +1,28 @@
-//! What the free times of days are drawn up from, reduced to one form: bookings, closures, hours and services.
+//! The data from which free times are computed, reduced to one form: bookings, closures, hours and services.
 //!
-//! A booking's half of the day is left out where its time is known: the enum view has to go by today's hours for it. Services
-//! without an enum value are left out of the services, and bookings of them stand as the enum view shows them.
+//! The period of a booking with a known time is left out, because the enum view derives it from the current hours. Services
+//! without an enum value are left out, and their bookings carry the value that the enum view shows.
 
 use daybook_domain::catalog::{Catalog, Service};
 use daybook_domain::hours::ClinicSlot;
 use daybook_domain::schedule::{Booking, SlotAssignment};
-use daybook_domain::{LegacyService, ReservationId};
+use daybook_domain::{LegacyService, ReservationId, ServiceId};
 
-use super::canonical::{AnswerPart, Parts};
+use super::difference::{AnswerPart, Parts};
 use daybook_projections::compare::verify::Fields;
 use daybook_projections::projection::canonical::{Access, Field};
 use daybook_projections::read::query::{ClosedTime, Days};
 
-/// All that is comparable.
 pub(super) fn parts(days: &Days) -> Parts {
     let mut parts = Parts::new();
     for (date, sheet) in &days.sheets {
+        let date = date.to_string();
         let bookings = sheet.book.bookings();
-        parts.extend(
-            bookings.map(|(id, booking)| part_of_booking(id, booking, &date.to_string(), &days.catalog)),
-        );
-        parts.extend(sheet.closed.iter().map(|closed| part_of_closure(closed, &date.to_string())));
+        parts.extend(bookings.map(|(id, booking)| booking_part(id, booking, &date, &days.catalog)));
+        parts.extend(sheet.closed.iter().map(|closed| closure_part(closed, &date)));
     }
-    parts.extend(days.hours.week().map(|(day, slot)| part_of_hours(day.number(), slot)));
-    parts.extend(days.catalog.in_order().into_iter().filter_map(part_of_service));
+    parts.extend(days.hours.week().map(|(day, slot)| hours_part(day.number(), slot)));
+    parts.extend(days.catalog.in_order().into_iter().filter_map(service_part));
     parts
 }
 
@@ -32,12 +30,20 @@ fn shown(name: &'static str, value: impl ToString) -> (Field, String) {
     (Field { name, access: Access::Shown }, value.to_string())
 }
 
-/// What staff wrote may speak of a patient.
+/// For texts by staff: they may mention a patient.
 fn hidden(name: &'static str, value: &str) -> (Field, String) {
     (Field { name, access: Access::Named }, value.to_owned())
 }
 
-fn part_of_booking(
+fn or_none(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+fn service_or_all(service: Option<&ServiceId>) -> &str {
+    service.map_or("all", ServiceId::as_str)
+}
+
+fn booking_part(
     id: &ReservationId,
     booking: &Booking,
     date: &str,
@@ -48,7 +54,7 @@ fn part_of_booking(
         shown("date", date),
         shown("service", value.unwrap_or(LegacyService::OtherConsultation)),
         shown("minutes", booking.total_minutes),
-        shown("time", place(&booking.placement)),
+        shown("time", time(&booking.placement)),
         shown("status", booking.status),
         shown("version", booking.version),
         shown("subject", booking.subject),
@@ -56,7 +62,7 @@ fn part_of_booking(
     (AnswerPart::Reservation(id.as_str().into()), fields)
 }
 
-fn place(placement: &SlotAssignment) -> String {
+fn time(placement: &SlotAssignment) -> String {
     match placement {
         SlotAssignment::At { start, .. } => format!("at {start}"),
         SlotAssignment::Period(period) => format!("in the {}", period.as_str()),
@@ -64,21 +70,20 @@ fn place(placement: &SlotAssignment) -> String {
     }
 }
 
-fn part_of_closure(closed: &ClosedTime, date: &str) -> (AnswerPart, Fields) {
+fn closure_part(closed: &ClosedTime, date: &str) -> (AnswerPart, Fields) {
     let ClosedTime { id, closure, created_by } = closed;
     let fields = vec![
         shown("date", date),
         shown("start", closure.span.start),
         shown("end", closure.span.end),
-        shown("service", closure.service.as_ref().map_or("all", |service| service.as_str())),
+        shown("service", service_or_all(closure.service.as_ref())),
         hidden("reason", closure.reason.as_deref().unwrap_or_default()),
         hidden("created by", created_by),
     ];
     (AnswerPart::Other(format!("closure {}", id.as_str()).into()), fields)
 }
 
-fn part_of_hours(day: u8, slot: &ClinicSlot) -> (AnswerPart, Fields) {
-    let date = |date: Option<chrono::NaiveDate>| date.map_or("none".to_owned(), |date| date.to_string());
+fn hours_part(day: u8, slot: &ClinicSlot) -> (AnswerPart, Fields) {
     let fields = vec![
         shown("day of week", day),
         shown("period", slot.period.as_str()),
@@ -86,16 +91,15 @@ fn part_of_hours(day: u8, slot: &ClinicSlot) -> (AnswerPart, Fields) {
         shown("end", slot.span.end),
         shown("interval", slot.slot_interval),
         shown("capacity", slot.max_concurrent),
-        shown("service", slot.service.as_ref().map_or("all", |service| service.as_str())),
-        shown("from", date(slot.effective_from)),
-        shown("until", date(slot.effective_until)),
+        shown("service", service_or_all(slot.service.as_ref())),
+        shown("from", or_none(slot.effective_from)),
+        shown("until", or_none(slot.effective_until)),
     ];
     (AnswerPart::Other(format!("hours {}", slot.id.as_str()).into()), fields)
 }
 
-fn part_of_service(service: &Service) -> Option<(AnswerPart, Fields)> {
+fn service_part(service: &Service) -> Option<(AnswerPart, Fields)> {
     let value = service.legacy?;
-    let number = |number: Option<u32>| number.map_or("none".to_owned(), |number| number.to_string());
     let limit = service.limit.as_ref();
     let fields = vec![
         shown("id", service.id.as_str()),
@@ -105,8 +109,8 @@ fn part_of_service(service: &Service) -> Option<(AnswerPart, Fields)> {
         shown("buffer", service.buffer),
         shown("is active", service.is_active),
         shown("order", service.display_order),
-        shown("daily limit", number(limit.map(|limit| limit.daily_limit))),
-        shown("daily minutes", number(limit.and_then(|limit| limit.daily_limit_minutes))),
+        shown("daily limit", or_none(limit.map(|limit| limit.daily_limit))),
+        shown("daily minutes", or_none(limit.and_then(|limit| limit.daily_limit_minutes))),
         shown("limit is active", limit.is_some_and(|limit| limit.is_active)),
     ];
     Some((AnswerPart::Other(format!("service {value}").into()), fields))

@@ -1,19 +1,19 @@
-//! The ledger of reads that the views answered differently, `control.shadow_differences`: bounded by age and number.
+//! The table of read differences, `control.shadow_differences`. It must never grow past a bounded age and number of rows.
 
 use super::{Compared, Shadow};
 use daybook_projections::ViewError;
 
-/// For how long differences are kept, in days.
+/// Maximum age of a difference, in days.
 pub const KEEP_DIFFERENCES_DAYS: i32 = 30;
 
-/// Rows that are kept, at most.
+/// Maximum number of rows.
 pub const KEEP_DIFFERENCES: i64 = 10_000;
 
-/// Fields of one read that are written down, at most.
+/// Maximum number of differences that one read records.
 const MAX_FIELDS: usize = 50;
 
 impl Shadow {
-    /// Writes down what two answers to a request at this address differed in.
+    /// Records the differences of a read at this route.
     pub async fn record(&self, route: &str, compared: &Compared) -> Result<(), ViewError> {
         let (mut reservations, mut fields, mut legacy, mut dynamic) = (vec![], vec![], vec![], vec![]);
         for difference in compared.differences.iter().take(MAX_FIELDS) {
@@ -32,7 +32,7 @@ impl Shadow {
         Ok(())
     }
 
-    /// Drops what is too old, and the oldest of what is too much.
+    /// Deletes rows that are too old, and the oldest of those beyond the maximum number.
     pub async fn prune(&self) -> Result<(), ViewError> {
         let sql = "
             DELETE FROM control.shadow_differences

@@ -1,6 +1,6 @@
-//! Trials: a view compared with itself, which has to find nothing, and the two views compared on a sample, now.
+//! Trials on demand: a view compared with itself, which must find no difference, and both views compared on a sample.
 //!
-//! Both go by the same reading, reducing and comparing as shadow reads. Nothing is written down.
+//! Both use the queries and the comparison of shadow reads. Nothing may be stored.
 
 use std::time::{Duration, Instant};
 
@@ -15,115 +15,113 @@ use daybook_projections::control::ids::Generation;
 use daybook_projections::read::query::by_ids_in;
 use daybook_projections::read::settled::{live_pair, settled_snapshot};
 
-/// Differences that are told, at most; all reservations that differ are counted.
+/// Maximum number of differences in a report; all differing reservations are counted.
 pub const MAX_TOLD: usize = 20;
 
-/// Reservations that are read at once.
 const BATCH: usize = 1_000;
 
-/// How long to wait for the views to stand at one position.
-const TOGETHER_WAIT: Duration = Duration::from_secs(30);
+/// How long the views may take to reach the same position.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a trial found.
+/// The result of a trial.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReadTrial {
-    /// What was compared: twice the same where a view was compared with itself.
+    /// The compared generations; the same one twice in a self-test.
     pub generations: [Generation; 2],
-    /// Comparisons of one reservation.
+    /// Number of compared reservations; a self-test may compare one several times.
     pub compared: u64,
-    /// Those that found a difference.
+    /// Those with a difference.
     pub mismatched: u64,
     /// The first differences, [`MAX_TOLD`] at most.
     pub differences: Vec<ReadDifference>,
-    /// How long it took.
     pub seconds: f64,
 }
 
 impl ReadTrial {
-    fn of(generations: [Generation; 2]) -> Self {
+    fn new(generations: [Generation; 2]) -> Self {
         Self { generations, compared: 0, mismatched: 0, differences: vec![], seconds: 0.0 }
     }
 
-    /// Compares some reservations in a snapshot: each side is asked for itself.
-    async fn take(&mut self, snapshot: &Transaction<'_>, ids: &[&str]) -> Result<(), ViewError> {
-        let left = by_ids_in(snapshot, self.generations[0], ids).await?;
-        let right = by_ids_in(snapshot, self.generations[1], ids).await?;
+    async fn compare(&mut self, snapshot: &Transaction<'_>, ids: &[String]) -> Result<(), ViewError> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let left = by_ids_in(snapshot, self.generations[0], &ids).await?;
+        let right = by_ids_in(snapshot, self.generations[1], &ids).await?;
         let models = self.generations.map(|generation| generation.model);
-        let found = canonical::reservations(models, [&left, &right]);
-        let mut differing: Vec<_> = found.iter().map(|difference| &difference.reservation).collect();
+        let differences = canonical::compare(models, [&left, &right]);
+        let mut differing: Vec<_> = differences.iter().map(|difference| &difference.reservation).collect();
         differing.dedup();
         self.compared += ids.len() as u64;
         self.mismatched += differing.len() as u64;
-        let room = MAX_TOLD.saturating_sub(self.differences.len());
-        self.differences.extend(found.into_iter().take(room));
+        self.differences.extend(differences);
+        self.differences.truncate(MAX_TOLD);
         Ok(())
     }
 }
 
 impl Shadow {
-    /// Compares the view that serves with itself, so many times one reservation, going through all of them as often as it
-    /// takes. Tells how many are done. A view without reservations is compared not at all.
+    /// Compares the serving generation of a view with itself until `compares` comparisons are done, starting over after the
+    /// last reservation. `progress` receives the number of comparisons. An empty view ends the trial at once.
     ///
     /// # Errors
-    /// [`ViewError::NotLive`] where the view does not serve.
+    /// [`ViewError::NotLive`] if the view does not serve.
     pub async fn self_test(
         &self,
         model: ReadModel,
         compares: u64,
-        tell: impl Fn(u64),
+        progress: impl Fn(u64),
     ) -> Result<ReadTrial, ViewError> {
         let since = Instant::now();
         let mut client = self.pool.get().await?;
         let live = generation::live(&client).await?;
-        let found = live.iter().find(|standing| standing.generation.model == model);
-        let generation = found.ok_or(ViewError::NotLive { model })?.generation;
-        let mut trial = ReadTrial::of([generation; 2]);
+        let status = live.iter().find(|status| status.generation.model == model);
+        let generation = status.ok_or(ViewError::NotLive { model })?.generation;
+        let mut trial = ReadTrial::new([generation; 2]);
         let mut last = String::new();
         while trial.compared < compares {
-            // Each batch in a snapshot of its own: one for all would keep the database from clearing up.
+            // One snapshot per batch: a long one would keep vacuum from removing dead rows.
             let snapshot = bounded_snapshot(&mut client).await?;
             let wanted = (compares - trial.compared).min(BATCH as u64);
             let ids = ids_after(&snapshot, generation, &last, wanted).await?;
             if ids.is_empty() && last.is_empty() {
                 break;
             }
-            trial.take(&snapshot, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            trial.compare(&snapshot, &ids).await?;
             last = ids.into_iter().next_back().unwrap_or_default();
-            tell(trial.compared);
+            progress(trial.compared);
         }
         trial.seconds = since.elapsed().as_secs_f64();
         Ok(trial)
     }
 
-    /// Compares so many reservations, chosen at random from those that either view has, in one snapshot.
+    /// Compares `number` random reservations of either view in one snapshot.
     ///
     /// # Errors
-    /// [`ViewError::NotLive`] where one of the views does not serve; [`ViewError::TimedOut`] where they do not meet.
-    pub async fn sample(&self, number: u64, tell: impl Fn(u64)) -> Result<ReadTrial, ViewError> {
+    /// [`ViewError::NotLive`] if a view does not serve; [`ViewError::TimedOut`] if they do not reach the same position.
+    pub async fn sample(&self, number: u64, progress: impl Fn(u64)) -> Result<ReadTrial, ViewError> {
         let since = Instant::now();
         let mut client = self.pool.get().await?;
-        // Without a bound for statements: to choose from all reservations takes its time.
-        let (snapshot, together) = settled_snapshot(&mut client, TOGETHER_WAIT, |statuses| {
+        // Without a statement timeout: choosing from all reservations is slow.
+        let (snapshot, settled) = settled_snapshot(&mut client, SETTLE_TIMEOUT, |statuses| {
             let live = live_pair(statuses)?;
             Ok((live[0].position == live[1].position).then_some(live.map(|status| status.generation)))
         })
         .await?;
-        let Some(generations) = together else {
-            let what = "the two views to stand at one position; is `daybook serve` running?";
-            return Err(ViewError::TimedOut { what, seconds: TOGETHER_WAIT.as_secs() });
+        let Some(generations) = settled else {
+            let what = "both views to reach the same position; check that `daybook serve` is running";
+            return Err(ViewError::TimedOut { what, seconds: SETTLE_TIMEOUT.as_secs() });
         };
-        let mut trial = ReadTrial::of(generations);
+        let mut trial = ReadTrial::new(generations);
         let ids = random_ids(&snapshot, generations, number).await?;
         for batch in ids.chunks(BATCH) {
-            trial.take(&snapshot, &batch.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-            tell(trial.compared);
+            trial.compare(&snapshot, batch).await?;
+            progress(trial.compared);
         }
         trial.seconds = since.elapsed().as_secs_f64();
         Ok(trial)
     }
 }
 
-/// The ids that come next in their order.
+/// The ids that follow `last`.
 async fn ids_after(
     snapshot: &Transaction<'_>,
     generation: Generation,

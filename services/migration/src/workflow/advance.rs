@@ -1,7 +1,6 @@
-//! Advance: the next stage, through its gates as they were measured, or past them by an override.
+//! Advance: enters the next stage. It must never pass an unmet gate without a recorded override.
 //!
-//! The last stage is the retirement of the legacy view; an advance that was killed on the way there is completed by the
-//! next one.
+//! The last stage retires the legacy view; the next advance completes an interrupted one.
 
 use std::time::{Duration, Instant};
 
@@ -18,22 +17,20 @@ use crate::gates::Measured;
 use crate::retirement::RetirementRecord;
 use crate::rollout::NextStage;
 
-/// The reason that a retirement records if no other was given.
-const GATES_MET: &str = "every gate before the last stage let through";
+/// The recorded reason of a retirement without another one.
+const GATES_MET: &str = "all gates before the last stage are met";
 
-/// How old a measurement may be when the stage is entered on it.
-const MAX_EVIDENCE_AGE: Duration = Duration::from_secs(60);
+/// Maximum age of a measurement when its stage is entered.
+const MAX_MEASUREMENT_AGE: Duration = Duration::from_secs(60);
 
-/// An advance whose gates were measured, and which changed nothing yet.
+/// An advance with measured gates that has changed nothing yet.
 #[derive(Debug, Clone)]
 pub struct ProposedAdvance {
-    /// The stage before.
     pub from: Stage,
-    /// The stage to enter.
     pub stage: Stage,
-    /// Its gates; none if the migration is at this stage already.
+    /// The gates of `stage`; none if the migration is at this stage already.
     pub next: Option<NextStage>,
-    /// The override, if it is needed.
+    /// The override, if a gate is not met.
     pub overridden: Option<Override>,
     measured: Option<Measured>,
     measured_at: Instant,
@@ -42,25 +39,22 @@ pub struct ProposedAdvance {
 /// The result of an advance.
 #[derive(Debug, Clone, Serialize)]
 pub struct Advanced {
-    /// The stage before.
     pub from: Stage,
-    /// The stage to enter.
     pub stage: Stage,
-    /// Whether it was entered by this call.
+    /// Whether this call entered the stage.
     pub entered: bool,
-    /// Its gates as they were measured; none if it had been entered before.
+    /// The measured gates of the stage; none if it had been entered before.
     pub next: Option<NextStage>,
-    /// The override of gates that were not met.
     pub overridden: Option<Override>,
-    /// The record of the retirement, if the stage is the last one.
+    /// Set if the stage is the last one.
     pub retirement: Option<RetirementRecord>,
-    /// Position of the stage's event, if it was entered by this call and is not the last one.
+    /// Position of the event, if this call entered the stage and it is not the last one.
     #[serde(skip)]
     pub position: Option<Position>,
 }
 
 impl ProposedAdvance {
-    /// An advance on gates that were measured. The override is dropped if every gate is met.
+    /// Proposes an advance on measured gates. The override is dropped if every gate is met.
     pub fn from_measured(
         from: Stage,
         stage: Stage,
@@ -79,7 +73,7 @@ impl ProposedAdvance {
         }
     }
 
-    /// Whether gates are not met and nobody overrides them.
+    /// Whether a gate is neither met nor overridden.
     pub fn is_blocked(&self) -> bool {
         self.overridden.is_none() && self.next.as_ref().is_some_and(|next| next.unmet().next().is_some())
     }
@@ -91,7 +85,7 @@ impl ProposedAdvance {
 }
 
 impl Workflows {
-    /// Measures the gates before a stage, the next one unless another is named.
+    /// Measures the gates before a stage; before the next one if `to` is none.
     ///
     /// # Errors
     /// The stage is not the next one, or the gates cannot be measured.
@@ -103,23 +97,15 @@ impl Workflows {
         let routing = self.commands.routing();
         let (from, stage) = (routing.stage, to.or(routing.stage.next()).unwrap_or(Stage::Retired));
         if from == stage {
-            let measured_at = Instant::now();
-            return Ok(ProposedAdvance {
-                from,
-                stage,
-                next: None,
-                overridden: None,
-                measured: None,
-                measured_at,
-            });
+            let (next, overridden, measured, measured_at) = (None, None, None, Instant::now());
+            return Ok(ProposedAdvance { from, stage, next, overridden, measured, measured_at });
         }
         routing.check_next(stage)?;
         let measured = self.migration.measure(stage, Utc::now()).await?;
         Ok(ProposedAdvance::from_measured(from, stage, measured, overridden))
     }
 
-    /// Enters the stage of a proposal, unless it is blocked. A stage that is entered already stays as it is; a retirement
-    /// is completed.
+    /// Enters the proposed stage unless it is blocked. If the stage was entered before, completes its retirement, if any.
     ///
     /// # Errors
     /// The log rejects the change or cannot be written, or the retirement fails.
@@ -131,14 +117,21 @@ impl Workflows {
         progress: OnProgress<'_>,
     ) -> Result<Advanced, MigrationError> {
         let Some(measured) = proposed.measured.take() else {
-            return self.complete(proposed, reason, origin, progress).await;
+            let mut advanced = proposed.into_advanced();
+            if advanced.stage == Stage::Retired {
+                // The process that entered it may have been killed before the tables were dropped.
+                let reason = reason.unwrap_or_else(|| GATES_MET.into());
+                let retire = Retire { model: ReadModel::Legacy, reason, stage: None };
+                advanced.retirement = Some(self.retire(retire, origin, progress).await?);
+            }
+            return Ok(advanced);
         };
         if proposed.is_blocked() {
             return Ok(proposed.into_advanced());
         }
         let stage = proposed.stage;
-        let Measured { position, gates } = if proposed.measured_at.elapsed() > MAX_EVIDENCE_AGE {
-            // The operator took a while to confirm; what is recorded has to hold now.
+        let Measured { position, gates } = if proposed.measured_at.elapsed() > MAX_MEASUREMENT_AGE {
+            // The operator took a while to confirm; the recorded gates must be current.
             self.migration.measure(stage, Utc::now()).await?
         } else {
             measured
@@ -147,8 +140,8 @@ impl Workflows {
         let command = AdvanceStage { stage, position, gates, overridden, reason };
         let mut advanced = proposed.into_advanced();
         if stage == Stage::Retired {
-            let overridden = command.overridden.as_ref().map(|overridden| overridden.reason.clone());
-            let reason = command.reason.clone().or(overridden).unwrap_or_else(|| GATES_MET.into());
+            let override_reason = command.overridden.as_ref().map(|overridden| overridden.reason.clone());
+            let reason = command.reason.clone().or(override_reason).unwrap_or_else(|| GATES_MET.into());
             let retire = Retire { model: ReadModel::Legacy, reason, stage: Some(command) };
             advanced.retirement = Some(self.retire(retire, origin, progress).await?);
         } else {
@@ -156,23 +149,6 @@ impl Workflows {
             advanced.position = Some(self.commands.change_routing(command, origin.clone()).await?);
         }
         advanced.entered = true;
-        Ok(advanced)
-    }
-
-    /// Completes a retirement whose process was killed; does nothing at any other stage.
-    async fn complete(
-        &self,
-        proposed: ProposedAdvance,
-        reason: Option<Box<str>>,
-        origin: &Origin,
-        progress: OnProgress<'_>,
-    ) -> Result<Advanced, MigrationError> {
-        let mut advanced = proposed.into_advanced();
-        if advanced.stage == Stage::Retired {
-            let reason = reason.unwrap_or_else(|| GATES_MET.into());
-            let retire = Retire { model: ReadModel::Legacy, reason, stage: None };
-            advanced.retirement = Some(self.retire(retire, origin, progress).await?);
-        }
         Ok(advanced)
     }
 }

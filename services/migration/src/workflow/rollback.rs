@@ -1,4 +1,5 @@
-//! Roll back: any earlier stage, at once. From the last stage the legacy view is built from the log first.
+//! Roll back: returns to any earlier stage without checking gates. From the last stage, the legacy view is restored first;
+//! nobody may be routed to it before.
 
 use std::time::{Duration, Instant};
 
@@ -12,28 +13,25 @@ use serde::Serialize;
 use super::{OnProgress, Restored, Workflows};
 use crate::MigrationError;
 
-/// How long a recorded rollback may take to be in force.
-const IN_FORCE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the router may take to follow a rollback.
+const IN_FORCE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The result of a rollback.
 #[derive(Debug, Clone, Serialize)]
 pub struct RolledBack {
-    /// The stage before.
     pub from: Stage,
-    /// The stage after.
     pub stage: Stage,
-    /// Position of the rollback's event.
     pub position: Position,
-    /// From the command until a process that follows the log routed by it, in seconds.
+    /// From the event until the router followed it.
     pub in_force_seconds: f64,
-    /// The whole of it, in seconds.
+    /// Including the restoration.
     pub seconds: f64,
-    /// The restoration of the legacy view, if it had been retired.
+    /// Set if the legacy view had been retired.
     pub restored: Option<Restored>,
 }
 
 impl Workflows {
-    /// Rolls back to an earlier stage and waits until a router that follows the log routes by it.
+    /// Rolls back to an earlier stage and waits until the router follows it.
     ///
     /// # Errors
     /// The stage is a later one, the legacy view cannot be restored, or the log cannot be written.
@@ -45,7 +43,7 @@ impl Workflows {
         origin: &Origin,
         progress: OnProgress<'_>,
     ) -> Result<RolledBack, MigrationError> {
-        let (begun, routing) = (Instant::now(), self.commands.routing());
+        let (started, routing) = (Instant::now(), self.commands.routing());
         let from = routing.stage;
         if to > from {
             return Err(RoutingRejection::StageOutOfOrder { at: from, wanted: to }.into());
@@ -58,13 +56,13 @@ impl Workflows {
         let command = RoutingCommand::RollBackStage(RollBackStage { stage: to, reason: reason.into() });
         let recorded = Instant::now();
         let position = self.commands.change_routing(command, origin.clone()).await?;
-        router.wait_until_in_force(position, IN_FORCE_PATIENCE).await?;
+        router.wait_until_in_force(position, IN_FORCE_TIMEOUT).await?;
         Ok(RolledBack {
             from,
             stage: to,
             position,
             in_force_seconds: recorded.elapsed().as_secs_f64(),
-            seconds: begun.elapsed().as_secs_f64(),
+            seconds: started.elapsed().as_secs_f64(),
             restored,
         })
     }

@@ -1,7 +1,8 @@
-//! The file in which people correct many wishes at once: written for a spreadsheet, and read back from one.
+//! The CSV file in which people decide many requested times at once in a spreadsheet.
 //!
-//! It holds what patients wrote, because whoever asked for it has to read that. Only two of its columns are read back.
+//! It contains texts of patients, which the reviewer has to read, so it must never be logged. Only two columns are read back.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use chrono::NaiveDate;
@@ -12,80 +13,65 @@ use super::Decision;
 use crate::legacy::import::csv::{Texts, read_all};
 use crate::legacy::import::{ImportError, Place, Reason, Reject};
 
-/// Rows of a file, at most.
 const MAX_ROWS: usize = 1_000_000;
 
-/// Tells spreadsheets that the file is UTF-8.
+/// Without it, spreadsheets do not read the file as UTF-8.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 const COLUMNS: [&str; 8] = ["id", "date", "weekday", "service", "status", "text", "reason", "decision"];
 
-/// The columns that are read back.
-const READ_BACK: [&str; 2] = ["id", "decision"];
+const INPUT_COLUMNS: [&str; 2] = ["id", "decision"];
 
-/// A reservation that awaits review, as the file shows it.
+/// A reservation under review.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FileRow<'a> {
-    /// Which.
     pub reservation: &'a str,
-    /// Its day.
     pub date: NaiveDate,
-    /// Code of its service.
+    /// The service code.
     pub service: &'a str,
-    /// Where it stands.
     pub status: Status,
-    /// What the patient wrote.
+    /// The requested time as the patient wrote it.
     pub text: &'a str,
-    /// Why that was not understood.
+    /// Why the text could not be read.
     pub reason: Ambiguity,
 }
 
-/// A line of the corrected file.
+/// A row of the corrected file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CorrectedRow {
-    /// Where it stands.
     pub place: Place,
-    /// Which reservation.
     pub reservation: ReservationId,
-    /// What to do about it.
     pub decision: Decision,
 }
 
-/// Writes rows, each with a decision left open.
+/// Writes rows with an empty decision column.
 pub fn write_file<'a>(mut output: impl Write, rows: impl IntoIterator<Item = FileRow<'a>>) -> io::Result<()> {
     write!(output, "{BYTE_ORDER_MARK}{}\r\n", COLUMNS.join(","))?;
+    let mut writer = csv::WriterBuilder::new()
+        .quote_style(csv::QuoteStyle::Always)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(output);
     for row in rows {
         let (date, weekday) = (row.date.to_string(), row.date.format("%a").to_string());
-        let text = harmless(row.text);
-        let fields = [
-            row.reservation,
-            &date,
-            &weekday,
-            row.service,
-            row.status.as_str(),
-            &text,
-            row.reason.as_str(),
-            "",
-        ];
-        let quoted: Vec<String> =
-            fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
-        write!(output, "{}\r\n", quoted.join(","))?;
+        let text = escape_formula(row.text);
+        let (status, reason) = (row.status.as_str(), row.reason.as_str());
+        writer.write_record([row.reservation, &date, &weekday, row.service, status, &text, reason, ""])?;
     }
-    output.flush()
+    writer.flush()
 }
 
-/// Spreadsheets take a text that begins like this for a formula and carry it out, whoever wrote it.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+/// Spreadsheets run a text that starts like this as a formula, and patients wrote it.
+fn escape_formula(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
-/// Reads a corrected file: of each line what to do, or what is wrong with it. Blocks.
+/// Reads a corrected file: the decision of each row, or what is wrong with the row. Blocks.
 pub fn read_file(input: impl Read) -> Result<Vec<Result<CorrectedRow, Reject>>, ImportError> {
-    let rows = read_all(input, READ_BACK, MAX_ROWS)?;
-    Ok(rows.into_iter().map(|row| row.and_then(corrected)).collect())
+    let rows = read_all(input, INPUT_COLUMNS, MAX_ROWS)?;
+    Ok(rows.into_iter().map(|row| row.and_then(parse)).collect())
 }
 
-fn corrected(row: Texts<2>) -> Result<CorrectedRow, Reject> {
+fn parse(row: Texts<2>) -> Result<CorrectedRow, Reject> {
     let Texts { place, texts: [id, decision] } = row;
     let reject = |field, reason| Reject { place: place.clone(), field: Some(field), reason };
     let id = id.ok_or_else(|| reject("id", Reason::Missing))?;

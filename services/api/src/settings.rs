@@ -12,7 +12,7 @@ use daybook_projections::query::Queries;
 use daybook_projections::{Batches, LagRule, Router};
 
 #[cfg(feature = "migration")]
-use crate::migration::MigrationParts;
+use crate::migration::start::MigrationParts;
 #[cfg(feature = "migration")]
 use daybook_migration::guardrails::Watching;
 

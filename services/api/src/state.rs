@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::metrics::Metrics;
 #[cfg(feature = "migration")]
-use crate::migration::MigrationState;
+use crate::migration::start::{MigrationState, start};
 use crate::problem::{Code, Problem};
 use crate::public::check_limiter::CheckLimiter;
 use crate::read_observer::ReadObserver;
@@ -48,8 +48,7 @@ impl State {
             let mut metrics = metrics;
             let Parts { migration, router, commands, .. } = &parts;
             let watching = settings.watching;
-            let (migration, observer) =
-                crate::migration::start(migration.clone(), watching, router, commands, &mut metrics);
+            let (migration, observer) = start(migration.clone(), watching, router, commands, &mut metrics);
             (migration, observer, metrics)
         };
         let Parts { log, commands, queries, router, clock, .. } = parts;

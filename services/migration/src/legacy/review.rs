@@ -45,7 +45,6 @@ impl Decision {
 /// A decision about one reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
-    /// Date of the reservation.
     pub page: NaiveDate,
     pub reservation: ReservationId,
     pub decision: Decision,

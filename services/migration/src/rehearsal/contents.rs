@@ -25,7 +25,6 @@ pub struct ViewContents {
     pub views: Vec<ViewTotals>,
     /// Number of reservations that differ between the views.
     pub differing: u64,
-    /// The first differences.
     pub differences: Vec<Difference>,
     /// Number of reservations that the legacy view can show only in part, by kind.
     pub declared: BTreeMap<&'static str, u64>,

@@ -52,9 +52,7 @@ pub struct Traffic {
     pub mismatched: u64,
     /// Reads that were not compared because the views did not reach the same position.
     pub apart: u64,
-    /// The first differences.
     pub differences: Vec<ReadDifference>,
-    /// The first failures.
     pub failures: Vec<String>,
 }
 

@@ -18,11 +18,9 @@ use daybook_projections::read::routing::read_history;
 /// The plan to a stage.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
-    /// The current stage.
     pub at: Stage,
     /// Percentage of subjects whose reads the dynamic view answers now.
     pub dynamic_percent: f64,
-    /// The planned stage.
     pub to: Stage,
     /// The steps in order; none if the stage is current.
     pub steps: Vec<PlannedStep>,

@@ -28,7 +28,6 @@ pub struct Status {
     pub checklist: Vec<CheckedItem>,
     /// The old system's feature flags.
     pub flags: ObservedFlags,
-    /// The last guardrail trip.
     pub last_trip: Option<GuardrailTrip>,
     /// All steps, the oldest first.
     pub history: Vec<RolloutStep>,

@@ -25,7 +25,6 @@ pub struct ItemDone {
     /// By the clock of the recording process.
     pub recorded_at: DateTime<Utc>,
     pub actor: String,
-    /// Position of its event.
     pub position: Position,
 }
 

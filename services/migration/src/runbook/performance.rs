@@ -20,7 +20,6 @@ pub struct Performance {
     pub query: String,
     /// All reservations of the view.
     pub reservations: u64,
-    /// Rows in the result.
     pub rows: u64,
     pub planning_ms: f64,
     pub execution_ms: f64,

@@ -34,7 +34,6 @@ pub struct Read {
     pub question: Question,
     /// The route template, without ids.
     pub route: &'static str,
-    /// The model that answered.
     pub model: ReadModel,
 }
 

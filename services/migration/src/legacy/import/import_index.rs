@@ -47,7 +47,6 @@ pub(super) struct LastImport {
     hash: RowHash,
     /// Whether the patient was forgotten, so that the hash excludes the personal columns.
     is_erased: bool,
-    /// The current slot.
     slot: SlotAssignment,
 }
 

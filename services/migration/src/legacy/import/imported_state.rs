@@ -18,7 +18,6 @@ use super::row_contents::RowContents;
 
 /// An imported reservation.
 pub(super) struct ImportedState {
-    /// The last import.
     pub(super) event: ReservationImported,
     /// The contents of the last import.
     pub(super) contents: RowContents,

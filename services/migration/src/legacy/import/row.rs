@@ -40,7 +40,6 @@ pub(super) struct LegacyRow {
     pub(super) place: Place,
     pub(super) id: ReservationId,
     pub(super) patient_name: String,
-    /// As typed.
     pub(super) phone_text: String,
     pub(super) phone: Phone,
     pub(super) email: Option<String>,

@@ -54,7 +54,6 @@ pub(super) struct Run<'a> {
 /// Where a run puts its rows.
 enum Target<'a> {
     Log(Recorder<'a>),
-    /// For a rehearsal.
     Nowhere(Capacity<'a>),
 }
 

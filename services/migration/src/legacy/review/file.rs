@@ -27,7 +27,6 @@ const INPUT_COLUMNS: [&str; 2] = ["id", "decision"];
 pub struct FileRow<'a> {
     pub reservation: &'a str,
     pub date: NaiveDate,
-    /// The service code.
     pub service: &'a str,
     pub status: Status,
     /// The requested time as the patient wrote it.

@@ -26,9 +26,7 @@ pub struct FormatReport {
     pub rows: u64,
     /// Of all rows, to two decimals.
     pub percent: f64,
-    /// Earliest preferred date.
     pub earliest: Option<NaiveDate>,
-    /// Latest preferred date.
     pub latest: Option<NaiveDate>,
     /// At most [`MAX_SAMPLES`].
     pub samples: Vec<Sample>,

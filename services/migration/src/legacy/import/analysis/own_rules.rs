@@ -22,7 +22,6 @@ pub struct RuleReport {
 pub struct Change {
     /// By the built-in grammar.
     pub before: Interpretation,
-    /// By the rule.
     pub after: Interpretation,
     pub rows: u64,
 }

@@ -9,11 +9,10 @@ mod grammar;
 mod shape;
 mod token;
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::time::{ClockTime, Period};
+use crate::vocabulary::vocabulary;
 
 pub use format::TimeFormat;
 pub use shape::{canonical, shape};
@@ -31,50 +30,20 @@ pub enum ParsedTime {
     Ambiguous(Ambiguity),
 }
 
-/// Why a requested time needs a review. The spellings are storage format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Ambiguity {
-    Empty,
-    /// An hour from 1 to 6 without a marker.
-    AmbiguousHour,
-    /// A time that does not exist, or midnight.
-    ImpossibleTime,
-    /// Two parts contradict each other, such as 오전 14시.
-    Contradiction,
-    /// Other words, or a number that may not be a time.
-    NotATime,
-    /// The patient was forgotten and the text erased.
-    Erased,
-}
-
-impl Ambiguity {
-    /// All values in the order of reports.
-    pub const ALL: [Self; 6] = [
-        Self::Empty,
-        Self::AmbiguousHour,
-        Self::ImpossibleTime,
-        Self::Contradiction,
-        Self::NotATime,
-        Self::Erased,
-    ];
-
-    /// The spelling in columns and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Empty => "EMPTY",
-            Self::AmbiguousHour => "AMBIGUOUS_HOUR",
-            Self::ImpossibleTime => "IMPOSSIBLE_TIME",
-            Self::Contradiction => "CONTRADICTION",
-            Self::NotATime => "NOT_A_TIME",
-            Self::Erased => "ERASED",
-        }
-    }
-}
-
-impl fmt::Display for Ambiguity {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+vocabulary! {
+    /// Why a requested time needs a review. The spellings are storage format.
+    Ambiguity {
+        Empty = "EMPTY",
+        /// An hour from 1 to 6 without a marker.
+        AmbiguousHour = "AMBIGUOUS_HOUR",
+        /// A time that does not exist, or midnight.
+        ImpossibleTime = "IMPOSSIBLE_TIME",
+        /// Two parts contradict each other, such as 오전 14시.
+        Contradiction = "CONTRADICTION",
+        /// Other words, or a number that may not be a time.
+        NotATime = "NOT_A_TIME",
+        /// The patient was forgotten and the text erased.
+        Erased = "ERASED",
     }
 }
 

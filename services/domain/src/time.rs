@@ -9,6 +9,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::vocabulary;
+
 /// A duration in minutes.
 pub type Minutes = u32;
 
@@ -166,31 +168,20 @@ impl Span {
     }
 }
 
-/// The two halves of a clinic day, named as in the old system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Period {
-    /// 오전
-    Morning,
-    /// 오후
-    Afternoon,
+vocabulary! {
+    /// The two halves of a clinic day, named as in the old system.
+    Period {
+        /// 오전
+        Morning = "MORNING",
+        /// 오후
+        Afternoon = "AFTERNOON",
+    }
 }
 
 impl Period {
-    /// Both periods in order.
-    pub const ALL: [Self; 2] = [Self::Morning, Self::Afternoon];
-
     /// The half of the day by the clock alone. The period of a clinic slot that contains the time has priority.
     pub const fn by_clock(time: ClockTime) -> Self {
         if time.minutes() < DAY_MINUTES / 2 { Self::Morning } else { Self::Afternoon }
-    }
-
-    /// The spelling in columns and JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Morning => "MORNING",
-            Self::Afternoon => "AFTERNOON",
-        }
     }
 
     /// The spelling in the old free-text column. A half-day never becomes an invented time.
@@ -199,14 +190,6 @@ impl Period {
             Self::Morning => "오전",
             Self::Afternoon => "오후",
         }
-    }
-}
-
-impl FromStr for Period {
-    type Err = crate::vocabulary::UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        crate::vocabulary::find(Self::ALL, Self::as_str, text)
     }
 }
 

@@ -2,9 +2,6 @@
 //!
 //! The spellings are storage format and client contract, so they must never change.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 /// The text is not a value of the enumeration.
@@ -26,6 +23,7 @@ pub(crate) fn find<T: Copy, const N: usize>(
         .ok_or_else(|| UnknownWord { expected: all.into_iter().map(spelling).collect() })
 }
 
+/// Defines an enumeration with a fixed spelling for each value, in columns, JSON, commands and lists.
 macro_rules! vocabulary {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -33,30 +31,32 @@ macro_rules! vocabulary {
         pub enum $name { $($(#[$word_doc])* #[serde(rename = $text)] $word),+ }
 
         impl $name {
-            /// All values, in the old system's order.
+            /// All values, in display order.
             pub const ALL: [Self; [$($text),+].len()] = [$(Self::$word),+];
 
-            /// The value as stored in columns and JSON.
+            /// The spelling.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$word => $text),+ }
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
+        impl std::str::FromStr for $name {
+            type Err = $crate::vocabulary::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
-                find(Self::ALL, Self::as_str, text)
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::vocabulary::find(Self::ALL, Self::as_str, text)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 formatter.write_str(self.as_str())
             }
         }
     };
 }
+
+pub(crate) use vocabulary;
 
 vocabulary! {
     /// The services of the old system's PostgreSQL enum.

@@ -6,96 +6,51 @@
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
+use crate::vocabulary::vocabulary;
 
-/// A condition for entering a stage. The spellings are storage format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gate {
-    /// The dynamic view has at least the services of the old enum.
-    Services,
-    /// The dynamic view has the clinic's hours.
-    Hours,
-    /// All reservations have a service id, a service name and a duration.
-    ServiceFields,
-    /// Nearly all reservations have a period; the others wait for review.
-    Periods,
-    /// The periods are not all the same.
-    PeriodSplit,
-    /// The service of each reservation matches its enum value.
-    Mappings,
-    /// The legacy view has all reservations with their old fields.
-    OldFields,
-    /// Both views have reached the head of the log.
-    Lag,
-    /// A recent full comparison of both views found no difference.
-    Parity,
-    /// No event is parked.
-    Parked,
-    /// The current stage has lasted for its soak time.
-    Soak,
-    /// There was no rollback for the time required before the legacy view is retired.
-    Stability,
-    /// Both views gave the same answers to sampled reads.
-    ShadowReads,
-    /// The error rate has not increased.
-    Errors,
-    /// The booking rate has not decreased.
-    CreationRate,
-    /// A backup was made and a restore was tested.
-    Backup,
-    /// The emergency contacts are filled in.
-    Contacts,
-    /// The team has approved the cleanup.
-    Approval,
+vocabulary! {
+    /// A condition for entering a stage. The spellings are storage format.
+    Gate {
+        /// The dynamic view has at least the services of the old enum.
+        Services = "services",
+        /// The dynamic view has the clinic's hours.
+        Hours = "hours",
+        /// All reservations have a service id, a service name and a duration.
+        ServiceFields = "service-fields",
+        /// Nearly all reservations have a period; the others wait for review.
+        Periods = "periods",
+        /// The periods are not all the same.
+        PeriodSplit = "period-split",
+        /// The service of each reservation matches its enum value.
+        Mappings = "mappings",
+        /// The legacy view has all reservations with their old fields.
+        OldFields = "old-fields",
+        /// Both views have reached the head of the log.
+        Lag = "lag",
+        /// A recent full comparison of both views found no difference.
+        Parity = "parity",
+        /// No event is parked.
+        Parked = "parked",
+        /// The current stage has lasted for its soak time.
+        Soak = "soak",
+        /// There was no rollback for the time required before the legacy view is retired.
+        Stability = "stability",
+        /// Both views gave the same answers to sampled reads.
+        ShadowReads = "shadow-reads",
+        /// The error rate has not increased.
+        Errors = "errors",
+        /// The booking rate has not decreased.
+        CreationRate = "creation-rate",
+        /// A backup was made and a restore was tested.
+        Backup = "backup",
+        /// The emergency contacts are filled in.
+        Contacts = "contacts",
+        /// The team has approved the cleanup.
+        Approval = "approval",
+    }
 }
 
 impl Gate {
-    /// All gates in display order.
-    pub const ALL: [Self; 18] = [
-        Self::Services,
-        Self::Hours,
-        Self::ServiceFields,
-        Self::Periods,
-        Self::PeriodSplit,
-        Self::Mappings,
-        Self::OldFields,
-        Self::Lag,
-        Self::Parity,
-        Self::Parked,
-        Self::Soak,
-        Self::Stability,
-        Self::ShadowReads,
-        Self::Errors,
-        Self::CreationRate,
-        Self::Backup,
-        Self::Contacts,
-        Self::Approval,
-    ];
-
-    /// The name in commands and lists.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Services => "services",
-            Self::Hours => "hours",
-            Self::ServiceFields => "service-fields",
-            Self::Periods => "periods",
-            Self::PeriodSplit => "period-split",
-            Self::Mappings => "mappings",
-            Self::OldFields => "old-fields",
-            Self::Lag => "lag",
-            Self::Parity => "parity",
-            Self::Parked => "parked",
-            Self::Soak => "soak",
-            Self::Stability => "stability",
-            Self::ShadowReads => "shadow-reads",
-            Self::Errors => "errors",
-            Self::CreationRate => "creation-rate",
-            Self::Backup => "backup",
-            Self::Contacts => "contacts",
-            Self::Approval => "approval",
-        }
-    }
-
     /// Whether it has to be met before entering a stage.
     pub const fn guards(self, stage: Stage) -> bool {
         match self {
@@ -129,12 +84,6 @@ impl Gate {
     pub fn unmet(stage: Stage, results: &[GateResult]) -> impl Iterator<Item = Self> {
         let is_met = |gate: &Self| results.iter().any(|result| result.gate == *gate && result.is_met());
         Self::before(stage).filter(move |gate| !is_met(gate))
-    }
-}
-
-impl std::fmt::Display for Gate {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }
 

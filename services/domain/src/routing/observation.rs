@@ -12,7 +12,7 @@ use super::{
     DynamicShareSet, ReadsRolledBack, RolloutPercentage, Routing, RoutingEvent, RoutingRejection, Stage,
     require_reason,
 };
-use crate::vocabulary::ReadModel;
+use crate::vocabulary::{ReadModel, vocabulary};
 
 /// A checklist item: a preparation that cannot be measured in the views. The spellings are storage format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,29 +103,15 @@ pub struct FlagsObserved {
     pub rollout: Option<RolloutPercentage>,
 }
 
-/// A guardrail. The spellings are storage format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Guardrail {
-    /// The rate of failed requests.
-    Errors,
-    /// The duration of requests.
-    Latency,
-    /// The rate of reads that both views answer differently.
-    Mismatches,
-}
-
-impl Guardrail {
-    /// All guardrails.
-    pub const ALL: [Self; 3] = [Self::Errors, Self::Latency, Self::Mismatches];
-
-    /// The name in settings, metrics and lists.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Errors => "errors",
-            Self::Latency => "latency",
-            Self::Mismatches => "mismatches",
-        }
+vocabulary! {
+    /// A guardrail. The spellings are storage format.
+    Guardrail {
+        /// The rate of failed requests.
+        Errors = "errors",
+        /// The duration of requests.
+        Latency = "latency",
+        /// The rate of reads that both views answer differently.
+        Mismatches = "mismatches",
     }
 }
 

@@ -9,60 +9,38 @@ use serde::{Deserialize, Serialize};
 use super::gate::{Gate, GateResult};
 use super::retirement::LogPlace;
 use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
-use crate::vocabulary::ReadModel;
+use crate::vocabulary::{ReadModel, vocabulary};
 
-/// A stage of the migration. The spellings are storage format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// The legacy view answers all reads.
-    #[default]
-    Legacy,
-    /// The legacy view answers, and the dynamic view answers a sample too, for comparison.
-    Shadow,
-    /// The dynamic view answers 5 % of subjects.
-    #[serde(rename = "canary-5")]
-    Canary5,
-    /// The dynamic view answers 25 % of subjects.
-    #[serde(rename = "canary-25")]
-    Canary25,
-    /// The dynamic view answers 50 % of subjects.
-    #[serde(rename = "canary-50")]
-    Canary50,
-    /// The dynamic view answers all reads. The legacy view stays up to date and can take over.
-    Dynamic,
-    /// The legacy view is dropped. The log still contains all of its data.
-    Retired,
+vocabulary! {
+    /// A stage of the migration. The spellings are storage format.
+    Stage {
+        /// The legacy view answers all reads.
+        Legacy = "legacy",
+        /// The legacy view answers, and the dynamic view answers a sample too, for comparison.
+        Shadow = "shadow",
+        /// The dynamic view answers 5 % of subjects.
+        Canary5 = "canary-5",
+        /// The dynamic view answers 25 % of subjects.
+        Canary25 = "canary-25",
+        /// The dynamic view answers 50 % of subjects.
+        Canary50 = "canary-50",
+        /// The dynamic view answers all reads. The legacy view stays up to date and can take over.
+        Dynamic = "dynamic",
+        /// The legacy view is dropped. The log still contains all of its data.
+        Retired = "retired",
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Legacy
+    }
 }
 
 impl Stage {
-    /// All stages in order.
-    pub const ALL: [Self; 7] = [
-        Self::Legacy,
-        Self::Shadow,
-        Self::Canary5,
-        Self::Canary25,
-        Self::Canary50,
-        Self::Dynamic,
-        Self::Retired,
-    ];
-
-    /// The name in commands and lists.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Legacy => "legacy",
-            Self::Shadow => "shadow",
-            Self::Canary5 => "canary-5",
-            Self::Canary25 => "canary-25",
-            Self::Canary50 => "canary-50",
-            Self::Dynamic => "dynamic",
-            Self::Retired => "retired",
-        }
-    }
-
     /// Parses the form of [`Self::as_str`].
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.as_str() == text)
+        text.parse().ok()
     }
 
     /// The percentage of subjects that the dynamic view answers.
@@ -87,12 +65,6 @@ impl Stage {
         let fits = |stage: &Self| stage.share() <= share && *stage != Self::Retired;
         let reached = Self::ALL.into_iter().rev().find(fits).unwrap_or_default();
         if from.share() == reached.share() { from } else { reached }
-    }
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }
 

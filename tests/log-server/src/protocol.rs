@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::wildcard_enum_match_arm,
+    clippy::too_many_lines,
     reason = "generated"
 )]
 mod generated {

@@ -13,8 +13,10 @@ use crate::vocabulary::{ReadModel, vocabulary};
 
 vocabulary! {
     /// A stage of the migration. The spellings are storage format.
+    #[derive(Default)]
     Stage {
         /// The legacy view answers all reads.
+        #[default]
         Legacy = "legacy",
         /// The legacy view answers, and the dynamic view answers a sample too, for comparison.
         Shadow = "shadow",
@@ -28,12 +30,6 @@ vocabulary! {
         Dynamic = "dynamic",
         /// The legacy view is dropped. The log still contains all of its data.
         Retired = "retired",
-    }
-}
-
-impl Default for Stage {
-    fn default() -> Self {
-        Self::Legacy
     }
 }
 

@@ -62,12 +62,10 @@ impl FromStr for RepairTarget {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let outcome =
-        with_backend(settings, IfMissing::Refused, async |backend| carry_out(backend, arguments).await).await;
-    outcome
+    with_backend(settings, IfMissing::Refused, async |backend| execute(backend, arguments).await).await
 }
 
-async fn carry_out(backend: &Backend, arguments: Arguments) -> anyhow::Result<Exit> {
+async fn execute(backend: &Backend, arguments: Arguments) -> anyhow::Result<Exit> {
     let auditor = backend.auditor();
     let (generation, confirmation, format) = (arguments.generation, arguments.confirmation, arguments.format);
     match arguments.repair {

@@ -21,7 +21,9 @@ pub(crate) use confirmation::{Confirmation, ask};
 pub(crate) use number::{counted, grouped, percent};
 pub(crate) use progress_bar::ProgressBar;
 pub(crate) use table::{Align, Table};
-pub(crate) use time::{duration, seconds, timestamp};
+#[cfg(feature = "migration")]
+pub(crate) use time::duration;
+pub(crate) use time::{seconds, timestamp};
 
 /// The form in which a command prints its data.
 #[derive(Args, Debug, Clone, Copy, Default)]
@@ -102,6 +104,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A text without control characters: a terminal or browser would act on them, and people typed these texts.
+#[cfg(feature = "migration")]
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '·' } else { letter }).collect()
 }

@@ -9,6 +9,7 @@ mod options;
 mod soak;
 
 use std::net::SocketAddr;
+#[cfg(feature = "migration")]
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::cli::leader::describe_leader;
 use crate::exit::Exit;
-use crate::output::{Align, Format, Table, counted, grouped, timestamp, wrap};
+#[cfg(feature = "migration")]
+use crate::output::wrap;
+use crate::output::{Align, Format, Table, counted, grouped, timestamp};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
 

@@ -6,7 +6,7 @@ use eventstore::ExpectedRevision;
 use uuid::Uuid;
 
 use super::operation::{Change, Content, Expecting, Words};
-use super::plain::{Model, NewEvent, Said};
+use super::plain::{Model, NewEvent, Reply};
 
 /// An append, whatever was answered.
 #[derive(Debug, Clone)]
@@ -79,5 +79,5 @@ fn event(id: Uuid, words: Words) -> NewEvent {
         Content::Json(text) => (true, text.into()),
         Content::Binary(bytes) => (false, bytes.into()),
     };
-    NewEvent { kind: words.kind, said: Said { id, is_json, data, metadata: words.metadata.into() } }
+    NewEvent { kind: words.kind, said: Reply { id, is_json, data, metadata: words.metadata.into() } }
 }

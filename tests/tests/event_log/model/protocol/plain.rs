@@ -20,12 +20,12 @@ pub(super) struct Event {
     pub(super) revision: u64,
     pub(super) kind: String,
     /// None for what the server wrote, whose id and words are its own.
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<Reply>,
 }
 
 /// What a writer chooses of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct Reply {
     pub(super) id: Uuid,
     pub(super) is_json: bool,
     pub(super) data: Bytes,
@@ -36,7 +36,7 @@ pub(super) struct Said {
 #[derive(Debug, Clone)]
 pub(super) struct NewEvent {
     pub(super) kind: &'static str,
-    pub(super) said: Said,
+    pub(super) said: Reply,
 }
 
 /// What a request to write has to be answered.
@@ -75,7 +75,7 @@ pub(super) struct Model {
 impl From<&RecordedEvent> for Event {
     fn from(recorded: &RecordedEvent) -> Self {
         let is_of_system = recorded.event_type.starts_with('$');
-        let said = Said {
+        let said = Reply {
             id: recorded.id,
             is_json: recorded.is_json,
             data: recorded.data.clone(),

@@ -200,7 +200,7 @@ async fn an_event_store_db_log_is_rehearsed_on_a_copy_in_the_database() {
     let before = clinic.run(&tail).await.unwrap().stdout;
     let CommandOutput { code, stdout, stderr } = clinic.run(&REHEARSE[..6]).await.unwrap();
     assert_eq!(code, Some(0), "{stdout} {stderr}");
-    for part in ["The rehearsal passed", "back to legacy from", "Gates that are shut before shadow"] {
+    for part in ["The rehearsal passed", "back to legacy from", "Unmet gates before shadow"] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }
     assert_eq!(clinic.run(&tail).await.unwrap().stdout, before);

@@ -109,7 +109,7 @@ fn kinds(declared: &BTreeMap<&'static str, u64>) -> String {
 /// The gates that a real advance would find shut.
 fn describe_gates(stage: &StageReport) -> Option<String> {
     let shut: Vec<&str> = stage.shut.iter().copied().map(Gate::as_str).collect();
-    (!shut.is_empty()).then(|| format!("Gates that are shut before {}: {}.", stage.stage, shut.join(", ")))
+    (!shut.is_empty()).then(|| format!("Unmet gates before {}: {}.", stage.stage, shut.join(", ")))
 }
 
 /// What went wrong in a stage and on the way back from it, as far as it is told.

@@ -35,14 +35,14 @@ const SYSTEM_TYPE: &str = "$statsCollected";
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// The revision of the last event that this append wrote. `None` if the stream is empty and the append had no
-    /// events.
+    /// The revision of the append's last event. Without events, it is the stream's last revision, or `None` if the
+    /// stream is empty.
     pub revision: Option<u64>,
     /// The position of the last record. `None` if the append had no events.
     pub position: Option<Position>,
 }
 
-/// The reason why the store wrote no events.
+/// The reason why the store refused a write.
 #[derive(Debug, Error)]
 pub enum Refused {
     /// The stream is not at the revision that the writer expected.
@@ -135,7 +135,7 @@ impl Store {
     /// Appends all events to a stream, or none of them. Without events, it only checks the expected revision.
     ///
     /// # Errors
-    /// Returns [`Refused`] if it wrote no events.
+    /// Returns [`Refused`] on failure, and writes nothing.
     pub fn append(
         &self,
         stream: &str,
@@ -210,8 +210,8 @@ impl Store {
         records[indexes.start.min(end)..end].to_vec()
     }
 
-    /// Returns the index of the record that begins at this position, or the next index if the position is past the
-    /// end.
+    /// Returns the index of the record that begins at this position. At or past the end of the log, it is the index of
+    /// the next record.
     pub(crate) fn index_at(&self, position: Position) -> Result<usize, InvalidPosition> {
         let contents = self.lock();
         let records = contents.log.records();

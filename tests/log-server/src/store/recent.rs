@@ -1,7 +1,7 @@
 //! The most recently appended ids. They identify repeated appends that expect `Any` or `StreamExists`.
 //!
-//! The list must never grow beyond its bound. The real server bounds its own list too, and the tests must reveal a client
-//! that depends on a longer one.
+//! The list must never grow beyond its bound. The real server bounds its list too, so the tests must
+//! reveal a client that depends on a longer one.
 
 use std::collections::{HashMap, VecDeque};
 

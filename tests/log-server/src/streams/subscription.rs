@@ -72,7 +72,8 @@ impl AllCursor {
         }
     }
 
-    /// Resolves the start position. It runs after the confirmation, so the client learns of an invalid position only then.
+    /// Resolves the start position. This happens after the confirmation, so an invalid position ends a confirmed
+    /// subscription.
     fn begin(&mut self, store: &Store) -> Result<(), Status> {
         if let Some(Start::At(position)) = self.start.take() {
             self.next = store.index_at(position).map_err(|_| invalid_position())?;

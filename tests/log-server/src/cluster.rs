@@ -1,6 +1,7 @@
-//! Several nodes with one log and one leader, as after a replication that is always up to date.
+//! Runs several nodes that share one log and have one leader, as if replication were always up to date.
 //!
-//! Followers never take writes. It must never have two leaders, and elects nobody by itself: a test says when.
+//! Followers reject writes. A cluster must never have two leaders. It holds no elections by itself: a test decides
+//! when to elect a leader.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,15 +13,15 @@ use crate::members::Members;
 use crate::server::{Options, Server, listen};
 use crate::store::Store;
 
-/// A member that is not in the cluster, or not alive where it has to be.
+/// An error for a member that is not in the cluster or is not running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("member {member} of the cluster is not there, or not alive")]
 pub struct NoSuchMember {
-    /// Counted from 0.
+    /// The member's index, counted from 0.
     pub member: usize,
 }
 
-/// A cluster. Its members keep their addresses, dead or alive.
+/// A cluster. Its members keep their addresses, whether they are running or not.
 #[derive(Debug)]
 pub struct Cluster {
     options: Options,
@@ -35,10 +36,10 @@ struct Node {
 }
 
 impl Cluster {
-    /// Starts so many members (at least one), the first of which leads. The port of the options does not count.
+    /// Starts `members` nodes (at least one). The first one leads. `options.port` is ignored.
     ///
     /// # Errors
-    /// When a member cannot listen.
+    /// Returns an error if a member cannot listen.
     pub async fn start(members: usize, options: Options) -> io::Result<Self> {
         let listeners = (0..members.max(1)).map(|_| listen(0)).collect::<io::Result<Vec<_>>>()?;
         let addresses =
@@ -52,47 +53,47 @@ impl Cluster {
         Ok(Self { options, members, nodes })
     }
 
-    /// By which clients find the leader.
+    /// The URL with which clients find the leader.
     #[must_use]
     pub fn url(&self) -> String {
         let addresses: Vec<String> = self.nodes.iter().map(|node| node.address.to_string()).collect();
         format!("esdb://{}?tls=false", addresses.join(","))
     }
 
-    /// The log that all share.
+    /// The log that all members share.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.options.store
     }
 
-    /// Who leads, counted from 0; nobody between a leader's death and the next election.
+    /// The index of the leader, counted from 0. It is `None` between a leader's death and the next election.
     #[must_use]
     pub fn leader(&self) -> Option<usize> {
         self.members.leader().map(|(leader, _)| leader)
     }
 
-    /// A member that is alive.
+    /// Returns a running member.
     ///
     /// # Errors
-    /// When it is not.
+    /// Returns an error if the member is not running.
     pub fn member(&self, member: usize) -> Result<&Server, NoSuchMember> {
         self.nodes.get(member).and_then(|node| node.server.as_ref()).ok_or(NoSuchMember { member })
     }
 
-    /// Makes a living member the leader; who led before follows. Connections stay open.
+    /// Makes a running member the leader. The previous leader becomes a follower. Connections stay open.
     ///
     /// # Errors
-    /// When it is not alive.
+    /// Returns an error if the member is not running.
     pub fn elect(&self, member: usize) -> Result<(), NoSuchMember> {
         self.member(member)?;
         self.members.elect(member);
         Ok(())
     }
 
-    /// Kills a member. If it led, nobody leads until the next election.
+    /// Kills a member. If it was the leader, the cluster has no leader until the next election.
     ///
     /// # Errors
-    /// When it is not alive.
+    /// Returns an error if the member is not running.
     pub async fn kill(&mut self, member: usize) -> Result<(), NoSuchMember> {
         let node = self.nodes.get_mut(member).ok_or(NoSuchMember { member })?;
         let server = node.server.take().ok_or(NoSuchMember { member })?;
@@ -101,10 +102,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Starts a member that was killed, where it was before. It follows.
+    /// Restarts a killed member at its old address, as a follower.
     ///
     /// # Errors
-    /// When it cannot listen there any more, or is alive, or no member.
+    /// Returns an error if the member cannot listen at its address, is already running, or does not exist.
     pub async fn restart(&mut self, member: usize) -> io::Result<()> {
         let missing = || io::Error::other(NoSuchMember { member });
         let node = self.nodes.get_mut(member).filter(|node| node.server.is_none()).ok_or_else(missing)?;

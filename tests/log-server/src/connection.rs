@@ -1,6 +1,6 @@
-//! TCP connections that can be cut at will, all of a node at once.
+//! TCP connections that a test can cut, all connections of a node at once.
 //!
-//! It must never leave one open once it is cut: a client has to see what it sees when a process is killed.
+//! A cut must never leave a connection open: a client must see the same as when a process is killed.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -13,15 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-/// The open connections of a node.
+/// A node's open connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Connections {
-    /// Cut those that were opened under this token; those to come get a new one.
+    /// Cancels the connections that were opened under this token. Each cut installs a new token.
     current: Arc<Mutex<CancellationToken>>,
 }
 
 impl Connections {
-    /// Cuts all that are open now. New ones are accepted.
+    /// Cuts all open connections. The node still accepts new ones.
     pub(crate) fn cut(&self) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *current).cancel();
@@ -31,7 +31,7 @@ impl Connections {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What comes in at a listener, until it is `closed`.
+    /// Accepts connections from a listener until `closed` is cancelled.
     pub(crate) fn incoming(
         &self,
         listener: TcpListener,
@@ -51,14 +51,15 @@ impl Connections {
     }
 }
 
-/// One connection.
+/// A TCP connection that can be cut.
 pub(crate) struct Connection {
     stream: TcpStream,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Connection {
-    /// Whoever reads or writes is woken by the cut.
+    /// Returns the stream, or an error after a cut. Polling the token wakes the reader or writer when the cut
+    /// happens.
     fn while_open(&mut self, context: &mut Context<'_>) -> io::Result<&mut TcpStream> {
         match self.cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(ErrorKind::ConnectionReset.into()),

@@ -1,6 +1,7 @@
-//! What can be made to go wrong, once or for a while, while a server is running.
+//! Faults that a test can inject into a running server, once or for some time.
 //!
-//! A fault must never do what a real server or network could not do; above all it never changes what is in the log.
+//! A fault must never do something that a real server or network could not do. In particular, a fault never changes
+//! the log's contents.
 
 mod rules;
 mod subscriptions;
@@ -19,56 +20,56 @@ use self::subscriptions::Subscriptions;
 use crate::connection::Connections;
 use crate::refusal;
 
-/// How long a request is left without an answer, at most.
+/// The maximum time for which a request stays unanswered.
 const UNANSWERED_FOR: Duration = Duration::from_secs(300);
 
-/// What a fault can befall.
+/// The operations that a fault can affect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Append, batch append (each of its appends), delete, tombstone.
+    /// Append, batch append (each of its appends), delete and tombstone.
     Write,
     Read,
-    /// The beginning of a subscription.
+    /// The start of a subscription.
     Subscribe,
-    /// Server features and gossip: what a client asks when it connects.
+    /// Server features and gossip, which a client requests when it connects.
     Discover,
 }
 
-/// What happens to a request.
+/// The effect of a fault on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It is carried out, but only after this time.
+    /// Executes the request after this delay.
     Delay(Duration),
-    /// UNAVAILABLE, nothing is done.
+    /// Returns UNAVAILABLE without executing the request.
     NotReady,
-    /// The node says that another one leads, nothing is done.
+    /// Reports another node as the leader without executing the request.
     NotLeader(SocketAddr),
-    /// ABORTED, nothing is done.
+    /// Returns ABORTED without executing the request.
     TimedOut,
-    /// Refused as larger than an append may be, nothing is done.
+    /// Refuses the request as larger than the append limit, without executing it.
     TooLarge,
-    /// All connections of the node are cut, nothing is done.
+    /// Cuts all connections of the node without executing the request.
     Disconnected,
-    /// Nothing is done, and there is never an answer.
+    /// Never answers and does not execute the request.
     Unanswered,
-    /// It is carried out, but the client does not learn it.
+    /// Executes the request, but the client does not receive the reply.
     AcknowledgementLost(Loss),
 }
 
-/// How a client comes to not learn that its request was carried out.
+/// The way in which the client loses the reply to an executed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loss {
-    /// UNAVAILABLE instead.
+    /// The client receives UNAVAILABLE.
     Unavailable,
-    /// ABORTED instead.
+    /// The client receives ABORTED.
     TimedOut,
-    /// All connections of the node are cut.
+    /// The server cuts all connections of the node.
     Disconnected,
-    /// There is never an answer.
+    /// The server never answers.
     Unanswered,
 }
 
-/// The switchboard of a server's faults. Clones share it.
+/// The controls for a server's faults. Clones share the same state.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     rules: Arc<Rules>,
@@ -77,34 +78,35 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// From now on this befalls these requests, for as long as said. Of several faults the oldest comes first.
+    /// Injects a fault for an operation, starting now. If several faults apply, the oldest one takes effect.
     pub fn inject(&self, on: Operation, fault: Fault, lasting: Lasting) {
         self.rules.add(on, fault, lasting);
     }
 
-    /// Takes back all that was injected, and lets silent subscriptions speak.
+    /// Removes all injected faults and ends the silence of subscriptions.
     pub fn clear(&self) {
         self.rules.clear();
         self.subscriptions.silence(false);
     }
 
-    /// How many requests a fault has befallen so far.
+    /// The number of requests that a fault has affected so far.
     #[must_use]
     pub fn befallen(&self) -> u64 {
         self.rules.befallen()
     }
 
-    /// Cuts all open TCP connections of the node; it goes on accepting new ones.
+    /// Cuts all open TCP connections of the node. The node still accepts new ones.
     pub fn cut_connections(&self) {
         self.connections.cut();
     }
 
-    /// Ends all subscriptions that are running.
+    /// Ends all running subscriptions.
     pub fn end_subscriptions(&self, ending: Ending) {
         self.subscriptions.end(ending);
     }
 
-    /// While silent, subscriptions are connected and send nothing, not even a confirmation. Afterwards they go on.
+    /// Silences subscriptions or lets them continue. A silent subscription stays connected but sends nothing, not
+    /// even a confirmation.
     pub fn silence_subscriptions(&self, silent: bool) {
         self.subscriptions.silence(silent);
     }
@@ -117,7 +119,7 @@ impl Faults {
         self.subscriptions.signal()
     }
 
-    /// Suffers what a request has to suffer before it is carried out, and gives back what comes after.
+    /// Applies the fault for a request before the request is executed. Returns the loss to apply after it.
     pub(crate) async fn suffer(&self, on: Operation, limit_bytes: usize) -> Result<Option<Loss>, Status> {
         match self.rules.take(on) {
             None => Ok(None),
@@ -135,7 +137,7 @@ impl Faults {
         }
     }
 
-    /// Loses the answer to a request. Only a client that waits long enough gets what this returns.
+    /// Drops the reply to a request. A client sees the returned status only if it waits long enough.
     pub(crate) async fn lose(&self, loss: Loss) -> Status {
         match loss {
             Loss::Unavailable => refusal::lost(),

@@ -1,4 +1,4 @@
-//! Says what the server can do: the methods that are here, and no others.
+//! Reports the server's capabilities: the implemented methods and no others.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::protocol::Empty;
 use crate::protocol::server_features::server_features_server::ServerFeatures;
 use crate::protocol::server_features::{SupportedMethod, SupportedMethods};
 
-/// The version of the real server whose behaviour is copied.
+/// The version of the real server that this server imitates.
 const VERSION: &str = "24.10.0";
 
-/// Service, method and features, in lower case as the real server sends them.
+/// The service, method and features, in lower case, as the real server sends them.
 const METHODS: [(&str, &str, &[&str]); 7] = [
     ("event_store.client.streams.streams", "read", &["position", "events"]),
     ("event_store.client.streams.streams", "append", &[]),
@@ -23,7 +23,7 @@ const METHODS: [(&str, &str, &[&str]); 7] = [
     ("event_store.client.server_features.serverfeatures", "getsupportedmethods", &[]),
 ];
 
-/// The service.
+/// The gRPC service for server features.
 #[derive(Debug)]
 pub(crate) struct FeaturesService {
     pub(crate) node: Arc<Node>,

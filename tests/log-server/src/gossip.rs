@@ -1,4 +1,4 @@
-//! Says who is in the cluster and who leads it; a single node leads itself.
+//! Reports the cluster's members and its leader. A single node is its own leader.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::protocol::gossip::{ClusterInfo, EndPoint, MemberInfo};
 use crate::store::ticks_now;
 use crate::streams::wire::structured_uuid;
 
-/// The service.
+/// The gRPC service for gossip.
 #[derive(Debug)]
 pub(crate) struct GossipService {
     pub(crate) node: Arc<Node>,

@@ -1,10 +1,11 @@
-//! An event log in memory that speaks EventStoreDB's gRPC protocol, as strict as the real server, with faults on request.
+//! An in-memory event log that speaks EventStoreDB's gRPC protocol, is as strict as the real server, and can inject
+//! faults.
 //!
-//! It serves tests and benchmarks, on the loopback address only. It must never be part of the product, and it must never
-//! be more lenient than the server it stands for: what passes here has to pass there.
+//! The crate serves tests and benchmarks, on the loopback address only. It must never be part of the product. It must
+//! never be more lenient than the real server: a test that passes here must also pass there.
 //!
-//! Where to look: [`Server`] is one node and [`Cluster`] several, [`Store`] the log itself (which works without any
-//! network), [`Faults`] what can be made to go wrong, [`protocol`] the messages, with a bare client for each service.
+//! [`Server`] is one node and [`Cluster`] is several. [`Store`] is the log itself and works without a network.
+//! [`Faults`] injects faults. [`protocol`] contains the messages and a plain client for each service.
 
 #![allow(clippy::result_large_err, reason = "tonic's traits return `Status` as it is")]
 

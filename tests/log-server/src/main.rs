@@ -1,6 +1,6 @@
-//! `log-server`: the server as a process of its own, so that a test can kill it and start it again with its data.
+//! `log-server` runs the server as a separate process, so that a test can kill it and restart it with its data.
 //!
-//! It prints one line, when it is ready, and nothing else. It ends when it is told to by a signal.
+//! It prints one line when it is ready and no other output. A signal ends it.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use daybook_log_server::{Options, Server, Store};
 #[derive(Debug, Parser)]
 #[command(name = "log-server")]
 struct Arguments {
-    /// The port on 127.0.0.1; 0 for one that is free.
+    /// The port on 127.0.0.1; 0 selects a free port.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Keeps the log in this file; without it the log is gone with the process.
+    /// Stores the log in this file; without it, the log is lost when the process ends.
     #[arg(long)]
     file: Option<PathBuf>,
 }

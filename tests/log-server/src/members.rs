@@ -1,13 +1,13 @@
-//! Who is in the cluster, who is alive, and who leads.
+//! The cluster's members, which of them are running, and which one leads.
 //!
-//! There is never more than one leader; there may be none, between one that died and the next.
+//! There is never more than one leader. There is none between a leader's death and the next election.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// One node, as the others know it.
+/// A node as the other nodes see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) id: Uuid,
@@ -21,28 +21,28 @@ struct View {
     leader: Option<usize>,
 }
 
-/// What the nodes of a cluster know of one another. They agree at once, as gossip does after a while.
+/// The shared view of a cluster's nodes. All nodes agree immediately, where real nodes need some time to gossip.
 #[derive(Debug)]
 pub(crate) struct Members {
     view: Mutex<View>,
 }
 
 impl Members {
-    /// All alive, led by the first.
+    /// Creates a cluster in which all members are running and the first one leads.
     pub(crate) fn new(addresses: &[SocketAddr]) -> Self {
         let member = |address: &SocketAddr| Member { id: Uuid::new_v4(), address: *address, alive: true };
         let view = View { members: addresses.iter().map(member).collect(), leader: Some(0) };
         Self { view: Mutex::new(view) }
     }
 
-    /// All, each with whether it leads.
+    /// Lists all members, each with a flag for the leader.
     pub(crate) fn list(&self) -> Vec<(Member, bool)> {
         let view = self.lock();
         let leads = |index| view.leader == Some(index);
         view.members.iter().enumerate().map(|(index, member)| (member.clone(), leads(index))).collect()
     }
 
-    /// Which member leads, and where it is.
+    /// The leader's index and address.
     pub(crate) fn leader(&self) -> Option<(usize, SocketAddr)> {
         let view = self.lock();
         view.leader.and_then(|leader| Some((leader, view.members.get(leader)?.address)))
@@ -52,7 +52,7 @@ impl Members {
         self.lock().leader = Some(member);
     }
 
-    /// Where a dead member led, nobody leads.
+    /// Marks a member as running or dead. If a leader dies, nobody leads.
     pub(crate) fn set_alive(&self, member: usize, alive: bool) {
         let mut view = self.lock();
         if let Some(member) = view.members.get_mut(member) {

@@ -1,6 +1,6 @@
-//! What the services of one node share: the log, the faults, and the node's place among the members.
+//! The state that a node's services share: the log, the faults, and the node's place in the cluster.
 //!
-//! Whether a request is admitted is decided here and nowhere else.
+//! Only this module decides whether to admit a request.
 
 use std::sync::Arc;
 
@@ -12,30 +12,30 @@ use crate::members::Members;
 use crate::refusal;
 use crate::store::Store;
 
-/// The header by which a client refuses to be served by a follower. Such clients write only to leaders anyway.
+/// The header with which a client rejects a follower. Such clients write only to leaders in any case.
 const REQUIRES_LEADER: &str = "requires-leader";
 
-/// One node.
+/// A node of the cluster.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) store: Store,
     pub(crate) faults: Faults,
     pub(crate) members: Arc<Members>,
-    /// Its own index among the members.
+    /// The node's own index among the members.
     pub(crate) index: usize,
-    /// The most that one append may take, in bytes.
+    /// The maximum size of an append, in bytes.
     pub(crate) max_append_bytes: usize,
 }
 
 impl Node {
-    /// Lets a write in, on the leader only. Unlike the real server a follower never passes a write on.
+    /// Admits a write, on the leader only. Unlike the real server, a follower never forwards a write.
     pub(crate) async fn admit_write(&self) -> Result<Option<Loss>, Status> {
         let loss = self.faults.suffer(Operation::Write, self.max_append_bytes).await?;
         self.check_leads()?;
         Ok(loss)
     }
 
-    /// Lets a read or a subscription in: on a follower too, unless the client asks for the leader.
+    /// Admits a read or a subscription. A follower admits it too, unless the client requires the leader.
     pub(crate) async fn admit_read(&self, on: Operation, headers: &MetadataMap) -> Result<(), Status> {
         let loss = self.faults.suffer(on, self.max_append_bytes).await?;
         self.acknowledge(loss).await?;
@@ -43,13 +43,13 @@ impl Node {
         if requires_leader { self.check_leads() } else { Ok(()) }
     }
 
-    /// Lets a question about the server itself in.
+    /// Admits a request about the server itself.
     pub(crate) async fn admit_discovery(&self) -> Result<(), Status> {
         let loss = self.faults.suffer(Operation::Discover, self.max_append_bytes).await?;
         self.acknowledge(loss).await
     }
 
-    /// Lets the answer out, unless it is to be lost.
+    /// Allows the reply, unless the fault drops it.
     pub(crate) async fn acknowledge(&self, loss: Option<Loss>) -> Result<(), Status> {
         match loss {
             Some(loss) => Err(self.faults.lose(loss).await),

@@ -1,6 +1,6 @@
-//! The messages, servers and clients of the protocol, generated from the definitions in `proto/`.
+//! The protocol's messages, servers and clients, generated from the definitions in `proto/`.
 //!
-//! Nothing is written here by hand, and nothing here may be changed for the sake of this server: it is the protocol.
+//! Do not write code here by hand, and do not change the definitions to suit this server: they are the protocol.
 
 #[allow(
     missing_docs,

@@ -1,21 +1,21 @@
-//! Errors as the protocol has them: the status code, the text, and the trailers by which clients tell them apart.
+//! The protocol's errors: the status code, the text, and the trailers with which clients distinguish them.
 //!
-//! Codes and keys are those of the real server. Nothing of an event's data may ever get into one.
+//! Codes and keys match the real server. An error must never contain an event's data.
 
 use std::net::SocketAddr;
 
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-/// The trailer that names the kind of an error.
+/// The trailer that names the kind of error.
 const EXCEPTION: &str = "exception";
 
-/// What the server cannot do now, but soon.
+/// The server cannot handle the request yet, but will soon.
 pub(crate) fn not_ready() -> Status {
     Status::unavailable("Server Is Not Ready")
 }
 
-/// Another node leads; the trailers say where it is.
+/// Another node is the leader. The trailers contain its address.
 pub(crate) fn not_leader(leader: SocketAddr) -> Status {
     let (host, port) = (leader.ip().to_string(), leader.port().to_string());
     let trailers =
@@ -23,12 +23,12 @@ pub(crate) fn not_leader(leader: SocketAddr) -> Status {
     refusal(Code::NotFound, "Leader info available", &trailers)
 }
 
-/// The server gave up waiting; whether the append is there cannot be told from this.
+/// The server timed out. The client cannot tell whether the append was written.
 pub(crate) fn timed_out() -> Status {
     Status::aborted("Operation timed out: waiting for the write to be committed")
 }
 
-/// The server is gone before it could say what became of the request.
+/// The server stopped before it could report the request's outcome.
 pub(crate) fn lost() -> Status {
     Status::unavailable("Server Is Shutting Down")
 }
@@ -39,7 +39,7 @@ pub(crate) fn stream_deleted(stream: &str) -> Status {
     refusal(Code::FailedPrecondition, &text, &trailers)
 }
 
-/// Only of deletions: for an append this is a reply and no error.
+/// For deletions only: an append reports a wrong version in its reply, not as an error.
 pub(crate) fn wrong_expected_version(stream: &str, expected: i64, actual: i64) -> Status {
     let text = format!(
         "Delete failed due to WrongExpectedVersion. Stream: {stream}, Expected version: {expected}, Actual version: \
@@ -74,12 +74,12 @@ pub(crate) fn invalid_position() -> Status {
     Status::invalid_argument("Trying to read from an invalid position.")
 }
 
-/// A request that no client should send.
+/// The request violates the protocol.
 pub(crate) fn malformed(what: &str) -> Status {
     Status::invalid_argument(format!("The request is malformed: {what}"))
 }
 
-/// The file behind the log failed.
+/// Writing the log's file failed.
 pub(crate) fn storage_failed() -> Status {
     Status::internal("The log could not be written")
 }
@@ -87,7 +87,7 @@ pub(crate) fn storage_failed() -> Status {
 fn refusal(code: Code, text: &str, trailers: &[(&'static str, &str)]) -> Status {
     let mut metadata = MetadataMap::new();
     for (key, value) in trailers {
-        // A stream's name may hold what a header cannot; the text has it then.
+        // A stream's name can contain characters that a header cannot. The text still contains the name.
         if let Ok(value) = MetadataValue::try_from(*value) {
             metadata.insert(*key, value);
         }

@@ -1,6 +1,6 @@
-//! One node: a listener on the loopback address, the services behind it, and the end of both.
+//! A node: a listener on the loopback address and the services behind it.
 //!
-//! It must never listen on another address, and must leave nothing open once it is stopped.
+//! A node must never listen on another address. A stopped node must leave no connection or port open.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,27 +22,27 @@ use crate::protocol::streams::streams_server::StreamsServer;
 use crate::store::Store;
 use crate::streams::StreamsService;
 
-/// The most that one append may take unless the options say otherwise, in bytes.
+/// The default maximum size of an append, in bytes.
 const MAX_APPEND_BYTES: usize = 1024 * 1024;
 
-/// The largest message that is received, in bytes: as large as clients accept, so that the limit of an append is what
-/// refuses it.
+/// The maximum size of a received message, in bytes. It equals the limit of the clients, so the append limit always
+/// applies first.
 const MAX_MESSAGE_BYTES: usize = 17 * 1024 * 1024;
 
-/// How much a stream and a connection may have under way, in bytes: enough that a benchmark does not measure it.
+/// The flow-control window of a stream and of a connection, in bytes. It is large enough not to affect benchmarks.
 const WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 
-/// How many connections may wait to be accepted.
+/// The maximum number of connections that wait to be accepted.
 const BACKLOG: u32 = 128;
 
-/// How a server is to be.
+/// The configuration of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// 0 for one that is free.
+    /// The port to listen on. 0 selects a free port.
     pub port: u16,
-    /// The log. It outlives the server, so that a next one can go on with it.
+    /// The log. It outlives the server, so another server can continue with it.
     pub store: Store,
-    /// The most that one append may take, in bytes.
+    /// The maximum size of an append, in bytes.
     pub max_append_bytes: usize,
 }
 
@@ -52,7 +52,7 @@ impl Default for Options {
     }
 }
 
-/// A running server. Dropped, it stops as well, but not at once.
+/// A running server. Dropping it stops the server too, but in the background.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -62,10 +62,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a node on its own. It accepts connections as soon as this comes back.
+    /// Starts a standalone node. It accepts connections as soon as this function returns.
     ///
     /// # Errors
-    /// When the port cannot be listened on.
+    /// Returns an error if the server cannot listen on the port.
     pub async fn start(options: Options) -> io::Result<Self> {
         let listener = listen(options.port)?;
         let members = Members::new(&[listener.local_addr()?]);
@@ -88,36 +88,36 @@ impl Server {
         Ok(Self { address, node, closed, serving })
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// By which clients connect to it.
+    /// The URL with which clients connect.
     #[must_use]
     pub fn url(&self) -> String {
         format!("esdb://{}?tls=false", self.address)
     }
 
-    /// What can be made to go wrong with it.
+    /// The faults of this server.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.node.faults
     }
 
-    /// Its log.
+    /// The server's log.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.node.store
     }
 
-    /// Stops it as if it were killed: the port is free, and all connections are cut.
+    /// Stops the server as if the process were killed: frees the port and cuts all connections.
     pub async fn stop(mut self) {
         self.closed.cancel();
-        // What it ended with does not matter; it listens no more.
+        // The outcome does not matter, because the server no longer listens.
         let _ = (&mut self.serving).await;
-        // Cut only now: whoever was accepted last is cut too.
+        // Cut the connections last, so that this includes the last accepted connection.
         self.node.faults.cut_connections();
     }
 }
@@ -129,7 +129,7 @@ impl Drop for Server {
     }
 }
 
-/// Listens on a port of the loopback address, also where a server that was stopped has just been.
+/// Listens on a loopback port. The port can be reused immediately after another server has stopped.
 pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

@@ -1,6 +1,6 @@
-//! The log as its users see it: shared, safe to use from many tasks, and with a file behind it where one is wanted.
+//! The log's public interface: shared, thread-safe, and optionally stored in a file.
 //!
-//! It must never acknowledge what is not committed, and never show an append in part.
+//! The store must never acknowledge an append before it is committed, and must never show part of an append.
 
 mod file;
 mod log;
@@ -23,48 +23,49 @@ pub(crate) use self::log::{Tombstoned, Visible};
 pub(crate) use self::record::ticks_now;
 pub use self::record::{ContentType, NewEvent, Position, Record, StreamName};
 
-/// After so many appends the server writes an event of its own, as the real one does every now and then.
+/// The server writes its own event after this many appends, as the real server does from time to time.
 const APPENDS_PER_SYSTEM_EVENT: u64 = 20;
 
-/// Where the events of the server itself go.
+/// The stream for the server's own events.
 const SYSTEM_STREAM: &str = "$stats-127.0.0.1";
 
-/// Their type.
+/// The type of the server's own events.
 const SYSTEM_TYPE: &str = "$statsCollected";
 
-/// What an append left behind.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
-    /// Revision of the stream's last event of this append; none where a stream without events got none.
+    /// The revision of the append's last event. Without events, it is the stream's last revision, or `None` if the
+    /// stream is empty.
     pub revision: Option<u64>,
-    /// Position of the last record; none where there was nothing to append.
+    /// The position of the last record. `None` if the append had no events.
     pub position: Option<Position>,
 }
 
-/// Why nothing was written.
+/// The reason why the store refused a write.
 #[derive(Debug, Error)]
 pub enum Refused {
-    /// The stream is not where the writer expected it to be.
+    /// The stream is not at the revision that the writer expected.
     #[error("the stream is at {current:?}")]
     Conflict {
-        /// Revision of its last event.
+        /// The revision of the stream's last event.
         current: Option<u64>,
     },
-    /// The stream was closed for ever, or was expected to exist and is deleted.
+    /// The stream is tombstoned, or the writer expected it to exist and it is deleted.
     #[error("the stream is deleted")]
     Deleted,
-    /// The file could not be written.
+    /// Writing the file failed.
     #[error("the log's file could not be written")]
     File(#[from] io::Error),
 }
 
-/// Why a log could not be opened.
+/// The reason why a log could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The file could not be read or made.
+    /// The file could not be read or created.
     #[error("the log's file {} could not be opened", path.display())]
     File { path: PathBuf, source: io::Error },
-    /// It holds something else. It was left as it is.
+    /// The file is not a log. Its content is unchanged.
     #[error("{} is not the file of a log", path.display())]
     NotALog { path: PathBuf },
 }
@@ -76,15 +77,15 @@ struct Contents {
     appends: u64,
 }
 
-/// A position that is not where a record begins.
+/// An error for a position at which no record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct InvalidPosition;
 
-/// An event log. Clones share it.
+/// An event log. Clones share the same data.
 #[derive(Debug, Clone)]
 pub struct Store {
     contents: Arc<Mutex<Contents>>,
-    /// How many records there are.
+    /// The number of committed records.
     committed: watch::Sender<usize>,
 }
 
@@ -95,19 +96,19 @@ impl Default for Store {
 }
 
 impl Store {
-    /// One that is gone with the process.
+    /// Creates a log in memory, which is lost when the process ends.
     #[must_use]
     pub fn in_memory() -> Self {
         let store = Self::over(Contents { log: Log::new(), file: None, appends: 0 });
-        // In memory there is nothing that could fail.
+        // A write to memory cannot fail.
         let _ = store.write_system_event();
         store
     }
 
-    /// One that is kept in a file, which is made if it is not there.
+    /// Opens the log in a file. Creates the file if it does not exist.
     ///
     /// # Errors
-    /// When the file cannot be opened, or is no log.
+    /// Returns an error if the file cannot be opened or is not a log.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |source: io::Error| {
             let path = path.to_owned();
@@ -131,10 +132,10 @@ impl Store {
         Self { contents: Arc::new(Mutex::new(contents)), committed }
     }
 
-    /// Appends to a stream: all events or none. Without events it only checks what is expected.
+    /// Appends all events to a stream, or none of them. Without events, it only checks the expected revision.
     ///
     /// # Errors
-    /// [`Refused`]; nothing was written then.
+    /// Returns [`Refused`] on failure, and writes nothing.
     pub fn append(
         &self,
         stream: &str,
@@ -156,16 +157,16 @@ impl Store {
         let appended = self.commit(&mut contents, stream, events)?[last];
         contents.appends += 1;
         if contents.appends.is_multiple_of(APPENDS_PER_SYSTEM_EVENT) {
-            // The append stands, whatever becomes of this.
+            // The append succeeded, whether or not this write fails.
             let _ = self.commit(&mut contents, SYSTEM_STREAM, vec![system_event()]);
         }
         Ok(appended)
     }
 
-    /// Deletes a stream until it is appended to again.
+    /// Deletes a stream until the next append to it.
     ///
     /// # Errors
-    /// [`Refused`]; a stream that never was cannot be deleted.
+    /// Returns [`Refused`] on failure. A stream that never existed cannot be deleted.
     pub fn delete(&self, stream: &str, expected: Expected) -> Result<Position, Refused> {
         let metadata = metadata_stream(stream);
         let mut contents = self.lock();
@@ -177,17 +178,17 @@ impl Store {
         self.commit_one(&mut contents, &metadata, soft_deletion())
     }
 
-    /// Closes a stream for ever.
+    /// Closes a stream permanently.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// Returns [`Refused`] on failure.
     pub fn tombstone(&self, stream: &str, expected: Expected) -> Result<Position, Refused> {
         let mut contents = self.lock();
         check(&contents.log, stream, expected)?;
         self.commit_one(&mut contents, stream, tombstone())
     }
 
-    /// All records, in order: for tests that look at the log itself.
+    /// Returns all records in order, for tests that inspect the log itself.
     #[must_use]
     pub fn records(&self) -> Vec<Arc<Record>> {
         self.lock().log.records().to_vec()
@@ -201,7 +202,7 @@ impl Store {
         self.lock().log.records().len()
     }
 
-    /// Records by their index in the order of all streams, as far as there are.
+    /// Returns the records at these indexes in the order of all streams. Skips indexes beyond the end.
     pub(crate) fn page(&self, indexes: Range<usize>) -> Vec<Arc<Record>> {
         let contents = self.lock();
         let records = contents.log.records();
@@ -209,7 +210,8 @@ impl Store {
         records[indexes.start.min(end)..end].to_vec()
     }
 
-    /// The index of the record that begins here, or of the next to come if that lies ahead.
+    /// Returns the index of the record that begins at this position. At or past the end of the log, it is the index of
+    /// the next record.
     pub(crate) fn index_at(&self, position: Position) -> Result<usize, InvalidPosition> {
         let contents = self.lock();
         let records = contents.log.records();
@@ -244,7 +246,7 @@ impl Store {
         Ok(position)
     }
 
-    /// Writes events and shows them, all at once. What is given back stands for each record, in order.
+    /// Writes events and makes them visible atomically. Returns one receipt for each record, in order.
     fn commit(
         &self,
         contents: &mut Contents,
@@ -262,12 +264,12 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        // Whoever panicked while holding it was reading, or had not yet begun to change anything.
+        // A panicking holder was either reading or had not yet changed the contents, so they are consistent.
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A deletion is judged like an append of an event that nobody has seen.
+/// Checks a deletion like an append of a new event.
 fn check(log: &Log, stream: &str, expected: Expected) -> Result<(), Refused> {
     match log.judge(stream, expected, &[Uuid::new_v4()]) {
         Verdict::Write | Verdict::Repeated(_) => Ok(()),

@@ -1,6 +1,7 @@
-//! The service `Streams`: what a request asks for, and which part of the server answers it.
+//! The `Streams` service, which dispatches requests to the parts of the server.
 //!
-//! Nothing is decided about the log here; requests become calls of the store, and its answers become replies.
+//! This module makes no decisions about the log. It turns requests into calls of the store, and the results into
+//! replies.
 
 mod append;
 mod batch;
@@ -22,7 +23,7 @@ use crate::protocol::streams::{
     TombstoneReq, TombstoneResp,
 };
 
-/// The service.
+/// The gRPC service for streams.
 #[derive(Debug)]
 pub(crate) struct StreamsService {
     pub(crate) node: Arc<Node>,

@@ -1,4 +1,4 @@
-//! The log without a network, against a model that is too simple to be wrong: random appends, deletions and restarts.
+//! Tests the log without a network against a simple model, with random appends, deletions and restarts.
 //!
 //! The model must never share code with the log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// So few that streams and ids meet again and again.
+/// The number of streams, low enough that streams and ids repeat often.
 const STREAMS: u8 = 3;
 const IDS: u8 = 10;
 
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What became of a step, without positions.
+/// The outcome of a step, without positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Written(Option<u64>),
@@ -53,12 +53,12 @@ enum Outcome {
 
 #[derive(Debug, Default)]
 struct Model {
-    /// Ids of each stream's events, in order.
+    /// The ids of each stream's events, in order.
     streams: BTreeMap<u8, Vec<u8>>,
     deleted: Vec<u8>,
     with_metadata: Vec<u8>,
     tombstoned: Vec<u8>,
-    /// All events since the last restart: stream, revision, id.
+    /// All events since the last restart, as stream, revision and id.
     remembered: Vec<(u8, u64, u8)>,
 }
 
@@ -98,7 +98,7 @@ impl Model {
         }
     }
 
-    /// Revisions of the first of these ids, as long as they were last written to this stream.
+    /// Returns the revisions of the leading ids, up to the first id that was not last written to this stream.
     fn remembered(&self, stream: u8, ids: &[u8]) -> Vec<u64> {
         let last = |id: &u8| self.remembered.iter().rev().find(|(_, _, other)| other == id);
         ids.iter().map_while(|id| last(id).filter(|found| found.0 == stream).map(|found| found.1)).collect()
@@ -114,7 +114,7 @@ impl Model {
         Outcome::Written(self.last(stream))
     }
 
-    /// A deletion is like an append of an event that nobody knows.
+    /// A deletion follows the rules for an append of a new event.
     fn may_delete(&self, stream: u8, expected: Expected) -> Outcome {
         let (next, is_deleted) =
             (self.last(stream).map_or(0, |last| last + 1), self.deleted.contains(&stream));
@@ -182,7 +182,8 @@ fn outcome(result: Result<Option<u64>, Refused>) -> Outcome {
     }
 }
 
-/// An append is answered with the place where its last event is, whether it was written now or before.
+/// Appends events. The store replies with the position of the last event, whether this append wrote it or an earlier
+/// one did.
 fn append(store: &Store, stream: u8, expected: Expected, ids: &[u8]) -> Outcome {
     let appended = store.append(&name(stream), expected, ids.iter().copied().map(event).collect());
     if let (Ok(appended), Some(last)) = (&appended, ids.last()) {
@@ -229,7 +230,7 @@ proptest! {
     }
 }
 
-/// The streams hold what the model holds, and all is in one order that rises.
+/// Checks that the streams match the model, and that positions increase strictly.
 fn check_records(store: &Store, model: &Model) -> Result<(), TestCaseError> {
     let records = store.records();
     let positions: Vec<Position> = records.iter().map(|record| record.position).collect();
@@ -256,6 +257,6 @@ fn an_append_without_a_place_is_only_remembered_for_a_while() {
     }
     let again = store.append("page-1", Expected::Any, vec![event(0)]).unwrap();
     assert_eq!(again.revision, Some(1), "it is forgotten, and written again");
-    // At its place it is known for ever.
+    // `NoStream` fixes the revision, so the store recognises the repetition however old it is.
     assert_eq!(store.append("page-1", Expected::NoStream, vec![event(0)]).unwrap(), first);
 }

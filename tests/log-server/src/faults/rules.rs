@@ -1,6 +1,6 @@
-//! Which faults are switched on, and for how long.
+//! The active faults and their durations.
 //!
-//! A fault for a number of requests must never befall one more.
+//! A fault for a number of requests must never affect more requests than that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::{Fault, Operation};
 
-/// How long a fault is switched on.
+/// How long a fault stays active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasting {
     Requests(u32),
-    /// For this time, from now.
+    /// For this time, starting now.
     For(Duration),
     /// Until the faults are cleared.
     UntilCleared,
@@ -66,7 +66,7 @@ impl Rules {
         self.befallen.load(Ordering::SeqCst)
     }
 
-    /// The fault that this request meets.
+    /// Returns the fault for this request and counts it.
     pub(super) fn take(&self, on: Operation) -> Option<Fault> {
         let mut rules = self.lock();
         rules.retain(|rule| !rule.left.is_over());
@@ -85,7 +85,7 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    //! How long faults last.
+    //! Tests the duration of faults.
 
     use super::*;
 

@@ -1,6 +1,6 @@
-//! What can be done to subscriptions that are already running.
+//! Faults for running subscriptions.
 //!
-//! Ending must never reach a subscription that begins after it.
+//! Ending subscriptions must never affect a subscription that starts later.
 
 use std::sync::Arc;
 
@@ -10,22 +10,22 @@ use tonic::Status;
 /// How a subscription ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ending {
-    /// With OK, as if there were nothing more to come.
+    /// Ends with OK, as if there were no more events.
     #[default]
     Ok,
-    /// With UNAVAILABLE.
+    /// Ends with UNAVAILABLE.
     Unavailable,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     silent: bool,
-    /// How often subscriptions were ended.
+    /// The number of times that subscriptions were ended.
     endings: u64,
     last: Ending,
 }
 
-/// The switches.
+/// The switches that control all subscriptions of a server.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Subscriptions {
     state: Arc<watch::Sender<State>>,
@@ -50,7 +50,7 @@ impl Subscriptions {
     }
 }
 
-/// What a subscription listens to.
+/// The signal that tells a subscription when to end or pause.
 #[derive(Debug, Clone)]
 pub(crate) struct Signal {
     state: watch::Receiver<State>,
@@ -58,20 +58,20 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// Comes back when the subscription has to end: `None` for OK.
+    /// Waits until the subscription must end. Returns `None` for OK.
     pub(crate) async fn ended(&mut self) -> Option<Status> {
         let begun_after = self.begun_after;
         let state = self.state.wait_for(|state| state.endings > begun_after).await;
         match state.map(|state| state.last) {
             Ok(Ending::Ok) => None,
-            // The switches are gone with their server.
+            // The receiver fails only if the server was dropped.
             Ok(Ending::Unavailable) | Err(_) => Some(crate::refusal::lost()),
         }
     }
 
-    /// Comes back when the subscription may speak.
+    /// Waits until the subscription may send.
     pub(crate) async fn audible(&mut self) {
-        // An error means that the server is gone, and with it the silence.
+        // An error means that the server was dropped, so nothing silences the subscription any more.
         let _ = self.state.wait_for(|state| !state.silent).await;
     }
 }

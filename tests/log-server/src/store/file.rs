@@ -1,7 +1,7 @@
-//! The file behind a log: one message for each append, with its length in front, only ever added to.
+//! The log's append-only file: one length-prefixed message for each append.
 //!
-//! An append is written before it is acknowledged, so that it outlives a killed process. It is not forced to the disk:
-//! nothing here is meant to survive a power cut.
+//! The store writes an append before it acknowledges it, so the append survives a killed process. It does not sync
+//! the file, because the log does not need to survive a power failure.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -15,16 +15,16 @@ use crate::protocol::stored::Append;
 #[derive(Debug)]
 pub(crate) struct LogFile {
     file: File,
-    /// How much of the file is complete appends.
+    /// The total size of the complete appends, in bytes.
     length_bytes: u64,
 }
 
 impl LogFile {
-    /// Opens or makes the file, and gives back the appends in it. A torn one at the end, which was never acknowledged, is
-    /// cut off.
+    /// Opens or creates the file and returns its appends. Truncates an incomplete append at the end, because it was
+    /// never acknowledged.
     ///
     /// # Errors
-    /// `InvalidData` where the file is something else; it is left as it is then.
+    /// Returns `InvalidData` if the file is not a log. The file is then unchanged.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Append>)> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut content = Vec::new();
@@ -36,7 +36,7 @@ impl LogFile {
         Ok((Self { file, length_bytes }, appends))
     }
 
-    /// Adds one append. After an error the file is as it was.
+    /// Adds one append. An error leaves the file unchanged.
     pub(crate) fn add(&mut self, records: &[Record]) -> io::Result<()> {
         let append = Append { events: records.iter().map(Record::to_stored).collect() };
         let bytes = append.encode_length_delimited_to_vec();
@@ -50,8 +50,8 @@ impl LogFile {
     }
 }
 
-/// The appends that are whole, and how many bytes they take. Only the last may be torn; anything else is no log, and must
-/// not be cut off.
+/// Returns the complete appends and their total size in bytes. Only the last append may be incomplete. Any other
+/// content is not a log and must not be truncated.
 fn complete_appends(mut content: &[u8]) -> io::Result<(Vec<Append>, usize)> {
     let all = content.len();
     let (mut appends, mut complete) = (Vec::new(), 0);
@@ -62,7 +62,7 @@ fn complete_appends(mut content: &[u8]) -> io::Result<(Vec<Append>, usize)> {
     Ok((appends, complete))
 }
 
-/// Takes the bytes of the next append; `None` at the end, and where it is torn.
+/// Takes the bytes of the next append. Returns `None` at the end or if the append is incomplete.
 fn next_append<'a>(content: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = prost::decode_length_delimiter(&mut *content).ok()?;
     let (append, rest) = content.split_at_checked(length)?;

@@ -1,6 +1,7 @@
-//! The log as a plain model: all records in one order, the streams as lists of places in it, and the rules of appending.
+//! The log as a plain data structure: all records in one order, the streams as lists of indexes, and the rules for
+//! appends.
 //!
-//! No locks, no files, no network. It must never change a record or its place once it is there.
+//! It uses no locks, no files and no network. It must never change or move an existing record.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,34 +14,34 @@ use super::record::{
     ContentType, NewEvent, Position, Record, StreamName, TOMBSTONE_REVISION, TOMBSTONE_TYPE, ticks_now,
 };
 
-/// Where the first record begins: behind what a server writes about itself when it makes a log.
+/// The offset of the first record. The real server writes its own records before it when it creates a log.
 const FIRST_OFFSET: u64 = 1_158;
 
-/// Metadata of a stream are events of this type in the stream's own stream of metadata.
+/// The type of the events in a stream's metadata stream that hold the stream's metadata.
 const METADATA_TYPE: &str = "$metadata";
 
-/// The value by which a stream's metadata say that it is deleted.
+/// The metadata value that marks a stream as deleted.
 const ALL_TRUNCATED: u64 = i64::MAX.unsigned_abs();
 
-/// What a writer expects of a stream.
+/// The state in which a writer expects a stream to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expected {
     Any,
-    /// That it does not exist.
+    /// The stream does not exist.
     NoStream,
     StreamExists,
-    /// That its last event has this revision.
+    /// The stream's last event has this revision.
     Exact(u64),
 }
 
-/// What is to become of an append.
+/// The decision about an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Write,
-    /// It was written before; this is the index of its last record.
+    /// The events were appended before. Contains the index of the last record.
     Repeated(usize),
     Conflict {
-        /// Revision of the stream's last event.
+        /// The revision of the stream's last event.
         current: Option<u64>,
     },
     Deleted,
@@ -48,9 +49,9 @@ pub(crate) enum Verdict {
 
 #[derive(Debug, Default)]
 struct Stream {
-    /// Indexes of its records, by revision.
+    /// The indexes of the stream's records, by revision.
     records: Vec<usize>,
-    /// Revisions below are hidden.
+    /// Events with lower revisions are hidden.
     truncate_before: u64,
     tombstoned: bool,
 }
@@ -69,22 +70,22 @@ impl Stream {
     }
 }
 
-/// What can be read of a stream.
+/// The readable revisions of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Visible {
-    /// The first revision that is not hidden; behind `last` where all are.
+    /// The first visible revision. It is greater than `last` if all events are hidden.
     pub(crate) first: u64,
     pub(crate) last: u64,
 }
 
-/// A stream that was closed for ever.
+/// An error for a permanently closed stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tombstoned;
 
 #[derive(Debug)]
 pub(crate) struct Log {
     records: Vec<Arc<Record>>,
-    /// Where the next record will begin.
+    /// The offset at which the next record begins.
     end: u64,
     streams: HashMap<StreamName, Stream>,
     recent: RecentIds,
@@ -99,7 +100,7 @@ impl Log {
         &self.records
     }
 
-    /// Where the next record will begin.
+    /// The offset at which the next record begins.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
@@ -108,7 +109,7 @@ impl Log {
         self.streams.get(name).and_then(Stream::last_revision)
     }
 
-    /// `None` where the stream does not exist or is deleted.
+    /// Returns `None` if the stream does not exist or is deleted.
     pub(crate) fn visible(&self, name: &str) -> Result<Option<Visible>, Tombstoned> {
         let Some(stream) = self.streams.get(name) else { return Ok(None) };
         if stream.tombstoned {
@@ -118,7 +119,7 @@ impl Log {
         Ok(last.map(|last| Visible { first: stream.truncate_before, last }))
     }
 
-    /// The records of a stream with these revisions, as far as there are.
+    /// Returns the stream's records with these revisions. Skips revisions beyond the end.
     pub(crate) fn of_stream(&self, name: &str, revisions: Range<u64>) -> Vec<Arc<Record>> {
         let Some(stream) = self.streams.get(name) else { return Vec::new() };
         let index = |revision: u64| {
@@ -128,7 +129,7 @@ impl Log {
         stream.records[from.min(to)..to].iter().map(|index| Arc::clone(&self.records[*index])).collect()
     }
 
-    /// What is to become of an append of events with these ids.
+    /// Decides about an append of events with these ids.
     pub(crate) fn judge(&self, name: &str, expected: Expected, ids: &[Uuid]) -> Verdict {
         let nothing = Stream::default();
         let stream = self.streams.get(name).unwrap_or(&nothing);
@@ -144,12 +145,12 @@ impl Log {
         }
     }
 
-    /// A stream is known as well when it has only metadata.
+    /// A stream that has only metadata is known too.
     fn is_known(&self, name: &str) -> bool {
         self.last_revision(name).is_some() || self.last_revision(&metadata_stream(name)).is_some()
     }
 
-    /// The same ids at the same place are the same append, however long ago that was.
+    /// Checks an append at a fixed revision. The same ids at the same revision are a repetition, however old it is.
     fn judge_by_place(&self, stream: &Stream, first: u64, ids: &[Uuid]) -> Verdict {
         let conflict = Verdict::Conflict { current: stream.last_revision() };
         if first == stream.next_revision() {
@@ -160,25 +161,25 @@ impl Log {
         let same = same.count();
         match there.get(same.wrapping_sub(1)) {
             Some(last) if same == ids.len() => Verdict::Repeated(*last),
-            // Who expects no stream may begin a deleted one anew. Only then is the first place 0.
+            // Only `NoStream` gives a `first` of 0, and a writer that expects no stream may recreate a deleted one.
             None if first == 0 && !ids.is_empty() && stream.is_soft_deleted() => Verdict::Write,
             Some(_) | None => conflict,
         }
     }
 
-    /// Without a place, a repeated append is only known as long as it is remembered.
+    /// Checks an append at any revision. It is a repetition only if its ids are among the recent ones.
     fn judge_by_memory(&self, name: &str, stream: &Stream, ids: &[Uuid]) -> Verdict {
         let there = |id: &Uuid| self.recent.get(*id).filter(|index| *self.records[*index].stream == *name);
         let remembered: Vec<usize> = ids.iter().map_while(there).collect();
         match remembered.last() {
             Some(last) if remembered.len() == ids.len() => Verdict::Repeated(*last),
-            // One part is there and the other is not: that is not a repetition.
+            // The log knows only some of the ids, so the append is not a repetition.
             Some(_) => Verdict::Conflict { current: stream.last_revision() },
             None => Verdict::Write,
         }
     }
 
-    /// The records that these events become when they are appended now. Nothing is changed yet.
+    /// Creates the records for an append at this time. Does not change the log.
     pub(crate) fn prepare(&self, name: &StreamName, events: Vec<NewEvent>) -> Vec<Record> {
         let revived = self.streams.get(name).filter(|stream| stream.is_soft_deleted());
         let revival = revived.filter(|_| !events.is_empty()).map(|stream| {
@@ -204,7 +205,7 @@ impl Log {
         events.map(record).collect()
     }
 
-    /// Puts a record at the end.
+    /// Adds a record to the end of the log.
     pub(crate) fn push(&mut self, record: Record) {
         let index = self.records.len();
         self.end = record.position.commit + record.length_bytes();
@@ -222,28 +223,28 @@ impl Log {
         self.records.push(Arc::new(record));
     }
 
-    /// Forgets by which ids appends without a place are known, as a restart does.
+    /// Forgets the recent ids, as a restart does.
     pub(crate) fn forget_recent(&mut self) {
         self.recent = RecentIds::default();
     }
 }
 
-/// The name of the stream that holds a stream's metadata.
+/// The name of a stream's metadata stream.
 pub(crate) fn metadata_stream(name: &str) -> String {
     format!("$${name}")
 }
 
-/// The event that deletes a stream until it is appended to again.
+/// The event that deletes a stream until the next append to it.
 pub(crate) fn soft_deletion() -> NewEvent {
     NewEvent::of_system(METADATA_TYPE, format!("{{\"$tb\":{ALL_TRUNCATED}}}"))
 }
 
-/// The event that closes a stream for ever.
+/// The event that closes a stream permanently.
 pub(crate) fn tombstone() -> NewEvent {
     NewEvent { content_type: ContentType::Binary, ..NewEvent::of_system(TOMBSTONE_TYPE, String::new()) }
 }
 
-/// Below which revision a stream's events are hidden, where the record says something about that.
+/// Returns the lowest visible revision that a metadata record sets. Returns `None` for other records.
 fn truncation(record: &Record) -> Option<u64> {
     if record.event.event_type != METADATA_TYPE || !record.stream.starts_with("$$") {
         return None;

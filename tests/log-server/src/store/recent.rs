@@ -1,18 +1,18 @@
-//! Which ids were appended last: the only way to know a repeated append that names no place.
+//! The most recently appended ids. They identify repeated appends that expect `Any` or `StreamExists`.
 //!
-//! It must never grow beyond its bound: the real server's memory is bounded as well, and a client that relies on it for
-//! longer has to be found out.
+//! The list must never grow beyond its bound. The real server bounds its list too, so the tests must
+//! reveal a client that depends on a longer one.
 
 use std::collections::{HashMap, VecDeque};
 
 use uuid::Uuid;
 
-/// How many ids are remembered.
+/// The number of ids to remember.
 pub(crate) const REMEMBERED_IDS: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct RecentIds {
-    /// To the index of the record.
+    /// Maps each id to the index of its record.
     records: HashMap<Uuid, usize>,
     order: VecDeque<(Uuid, usize)>,
 }

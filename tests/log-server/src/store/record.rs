@@ -1,6 +1,6 @@
-//! What the log is made of: events to be appended, and the records they become.
+//! The log's data types: new events and the records that they become.
 //!
-//! It must never interpret an event's data; metadata of streams is the one exception, and lives with the streams.
+//! The log must never interpret an event's data. Stream metadata is the only exception, and `log` handles it.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::protocol::stored;
 
-/// The name of a stream.
+/// A stream's name, cheap to clone.
 pub type StreamName = Arc<str>;
 
-/// What a record takes in the log beside its name, type, metadata and data, in bytes: headers and lengths.
+/// The bytes that a record needs for headers and lengths, in addition to its name, type, metadata and data.
 const RECORD_OVERHEAD_BYTES: usize = 94;
 
 /// The revision of the record that closes a tombstoned stream.
@@ -22,9 +22,9 @@ pub(crate) const TOMBSTONE_REVISION: u64 = i64::MAX.unsigned_abs();
 /// The type of the record that closes a tombstoned stream.
 pub(crate) const TOMBSTONE_TYPE: &str = "$streamDeleted";
 
-/// A place in the order of all streams: an offset in bytes, so that there are gaps between one event and the next.
+/// A position in the order of all streams. It is a byte offset, so there are gaps between events.
 ///
-/// As on a server of today, both numbers are equal; older ones gave a transaction two.
+/// Both numbers are equal, as on current servers. Older servers gave a transaction two different numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Where the record was committed.
@@ -39,7 +39,7 @@ impl Position {
     }
 }
 
-/// How an event's data is to be understood; the log itself does not look.
+/// The format of an event's data. The log itself does not inspect the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContentType {
     /// `application/json`
@@ -49,7 +49,7 @@ pub enum ContentType {
 }
 
 impl ContentType {
-    /// As the protocol names it.
+    /// The name of the content type in the protocol.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,32 +58,33 @@ impl ContentType {
         }
     }
 
-    /// As the real server does: whatever is not JSON is binary.
+    /// Parses a content type. Treats everything except JSON as binary, as the real server does.
     pub(crate) fn named(name: &str) -> Self {
         if name == Self::Json.name() { Self::Json } else { Self::Binary }
     }
 }
 
-/// An event that is to be appended.
+/// An event to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEvent {
-    /// By which a repeated append is known.
+    /// The id that identifies a repeated append.
     pub id: Uuid,
-    /// Its name; those of the server begin with `$`.
+    /// The event's type. The server's own types begin with `$`.
     pub event_type: String,
-    /// How to understand `data`.
+    /// The format of `data`.
     pub content_type: ContentType,
     pub metadata: Bytes,
     pub data: Bytes,
 }
 
 impl NewEvent {
-    /// What counts against the limit of an append, in bytes. Types are kept in two bytes a character there.
+    /// The event's size in bytes, as it counts against the append limit. The limit counts two bytes per character of
+    /// the type.
     pub(crate) fn size_bytes(&self) -> usize {
         self.data.len() + self.metadata.len() + 2 * self.event_type.len()
     }
 
-    /// An event of the server itself.
+    /// Creates an event of the server itself.
     pub(crate) fn of_system(event_type: &str, data: String) -> Self {
         Self {
             id: Uuid::new_v4(),
@@ -95,27 +96,27 @@ impl NewEvent {
     }
 }
 
-/// An event that is in the log.
+/// An event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Where it begins in the log.
+    /// The position at which the record begins.
     pub position: Position,
-    /// The stream it belongs to.
+    /// The stream that contains the event.
     pub stream: StreamName,
-    /// Its place in the stream, from 0.
+    /// The event's index in the stream, counted from 0.
     pub revision: u64,
-    /// When it was appended, in units of 100 ns since 1970.
+    /// The time of the append, in units of 100 ns since 1970.
     pub created_ticks: u64,
-    /// What was appended.
+    /// The event that was appended.
     pub event: NewEvent,
 }
 
 impl Record {
-    /// How far the log grows by it, in bytes.
+    /// The number of bytes that the record occupies in the log.
     pub(crate) fn length_bytes(&self) -> u64 {
         let event = &self.event;
         let parts = self.stream.len() + event.event_type.len() + event.metadata.len() + event.data.len();
-        // No machine has so much memory that this would not fit.
+        // A record always fits in memory, so its size fits in a `u64`.
         u64::try_from(RECORD_OVERHEAD_BYTES + parts).unwrap_or(u64::MAX)
     }
 
@@ -132,7 +133,7 @@ impl Record {
         }
     }
 
-    /// `None` where the id has another length than an id has.
+    /// Returns `None` if the id does not have the length of a UUID.
     pub(crate) fn from_stored(stored: stored::Event, offset: u64) -> Option<Self> {
         let event = NewEvent {
             id: Uuid::from_slice(&stored.id).ok()?,
@@ -151,7 +152,7 @@ impl Record {
     }
 }
 
-/// The time now, in units of 100 ns since 1970.
+/// The current time, in units of 100 ns since 1970.
 pub(crate) fn ticks_now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos() / 100).unwrap_or(u64::MAX)

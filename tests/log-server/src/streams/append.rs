@@ -1,6 +1,7 @@
-//! Append: one stream, all events or none. A wrong expectation is a reply, everything else that goes wrong an error.
+//! Handles Append, which writes all events to one stream or none of them. A version conflict is a reply. Every other
+//! failure is an error.
 //!
-//! Nothing is committed before the whole request is there.
+//! The server commits nothing before the whole request has arrived.
 
 use tonic::{Status, Streaming};
 
@@ -19,7 +20,7 @@ use crate::protocol::streams::{AppendReq, AppendResp};
 use crate::refusal::{malformed, storage_failed, stream_deleted, too_large};
 use crate::store::{Appended, Expected, NewEvent, Refused, StreamName};
 
-/// How older clients are told that no stream was expected.
+/// The value that tells older clients that the writer expected no stream.
 const NO_STREAM_2060: u64 = u64::MAX;
 
 pub(super) async fn append(node: &Node, mut requests: Streaming<AppendReq>) -> Result<AppendResp, Status> {
@@ -52,7 +53,7 @@ async fn receive_options(requests: &mut Streaming<AppendReq>) -> Result<(StreamN
     Ok((stream_name(stream_identifier)?, expected))
 }
 
-/// The loop ends with the request, or with the limit of its size.
+/// Receives all events. The size limit bounds the loop, even if the request never ends.
 async fn receive_events(
     requests: &mut Streaming<AppendReq>,
     limit_bytes: usize,

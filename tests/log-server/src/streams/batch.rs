@@ -1,6 +1,6 @@
-//! BatchAppend: many appends over one call, each with an id of its own by which its answer is known.
+//! Handles BatchAppend: many appends in one call. Each append has an id, and its reply carries the same id.
 //!
-//! An append is carried out when its last part is there. One that fails must not fail the others.
+//! The server executes an append when its last part arrives. A failed append must not affect the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ use crate::protocol::{
 use crate::refusal::malformed;
 use crate::store::{Appended, Expected, NewEvent, Refused, StreamName};
 
-/// The most appends of one call whose last part is still missing.
+/// The maximum number of incomplete appends in one call.
 const MAX_INCOMPLETE: usize = 1_000;
 
-/// Where the types of details live.
+/// The URL prefix for the types of error details.
 const TYPES: &str = "type.googleapis.com/event_store.client";
 
-/// An append whose parts are being received.
+/// An append that is still missing some of its parts.
 #[derive(Debug)]
 struct Incomplete {
     stream: StreamName,
@@ -51,7 +51,7 @@ struct Batch {
     broken: bool,
 }
 
-/// The answers, in the order in which the appends become complete.
+/// Returns the replies, in the order in which the appends become complete.
 pub(super) fn replies(
     node: Arc<Node>,
     requests: Streaming<BatchAppendReq>,
@@ -69,7 +69,7 @@ pub(super) fn replies(
 }
 
 impl Batch {
-    /// The next answer; `None` when the client has no more to append.
+    /// Returns the next reply, or `None` if the client has no more appends.
     async fn next(&mut self) -> Result<Option<BatchAppendResp>, Status> {
         while let Some(request) = self.requests.message().await? {
             let id = uuid(request.correlation_id.clone())?;
@@ -87,7 +87,7 @@ impl Batch {
         Ok(None)
     }
 
-    /// Adds a part, and gives back the append when it was the last one.
+    /// Adds a part. Returns the append if this part was the last one.
     fn receive(&mut self, id: Uuid, request: BatchAppendReq) -> Result<Option<Incomplete>, Failure> {
         if let Some(options) = request.options {
             if self.incomplete.len() >= MAX_INCOMPLETE {
@@ -96,7 +96,7 @@ impl Batch {
             let begun = begin(options).map_err(|status| bad_request(&status))?;
             self.incomplete.entry(id).or_insert(begun);
         }
-        // Parts of an append that was refused before, or never begun, are passed over as on the real server.
+        // Like the real server, ignore parts of appends that were refused before or never started.
         let Some(append) = self.incomplete.get_mut(&id) else { return Ok(None) };
         let limit_bytes = self.node.max_append_bytes;
         let added = add(append, request.proposed_messages, limit_bytes);
@@ -206,7 +206,7 @@ fn bad_request(status: &Status) -> Failure {
     described(Code::InvalidArgument, "BadRequest", &details)
 }
 
-/// The name is that of the details as well as the text.
+/// Creates a failure. `name` is both the type of the details and the text.
 fn described(code: Code, name: &str, details: &impl Message) -> Failure {
     let details = Any { type_url: format!("{TYPES}.{name}"), value: Bytes::from(details.encode_to_vec()) };
     Failure { code: i32::from(code), message: name.to_owned(), details: Some(details) }

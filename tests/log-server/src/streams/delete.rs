@@ -1,4 +1,5 @@
-//! Delete and Tombstone: a stream that is hidden until it is appended to again, and one that is closed for ever.
+//! Handles Delete, which hides a stream until the next append to it, and Tombstone, which closes a stream
+//! permanently.
 
 use tonic::Status;
 
@@ -48,7 +49,7 @@ pub(super) async fn tombstone(node: &Node, request: TombstoneReq) -> Result<Tomb
     Ok(TombstoneResp { position_option: Some(tombstone_resp::PositionOption::Position(position)) })
 }
 
-/// Unlike for an append, a wrong expectation is an error here.
+/// Converts a refusal. Unlike for an append, a version conflict is an error here.
 fn refusal(stream: &str, expected: Expected, refused: &Refused) -> Status {
     match refused {
         Refused::Conflict { current } => {
@@ -60,7 +61,7 @@ fn refusal(stream: &str, expected: Expected, refused: &Refused) -> Status {
     }
 }
 
-/// What is expected, as the real server numbers it.
+/// The number with which the real server reports an expected version.
 fn version(expected: Expected) -> i64 {
     match expected {
         Expected::Any => -2,

@@ -1,6 +1,6 @@
-//! Filters of reads and subscriptions over all streams: by the name of the stream or the type of the event.
+//! Filters for reads of and subscriptions to all streams, by stream name or event type.
 //!
-//! A filter only hides events from a client; it never changes how far the client has come.
+//! A filter only hides events from a client. It never changes the client's position.
 
 use regex::Regex;
 use tonic::Status;
@@ -10,7 +10,7 @@ use crate::protocol::streams::read_req::options::filter_options::{Expression, Fi
 use crate::refusal::malformed;
 use crate::store::Record;
 
-/// How many events are searched for a page unless the client says otherwise.
+/// The default number of events to search for a page.
 pub(super) const SEARCH_WINDOW: usize = 32;
 
 #[derive(Debug, Clone)]
@@ -29,9 +29,9 @@ enum Field {
 pub(super) struct Filter {
     field: Field,
     matching: Matching,
-    /// How many events are searched for a page.
+    /// The number of events to search for a page.
     pub(super) window: usize,
-    /// How many events may be passed over before a checkpoint has to say so.
+    /// The number of searched events after which the server must send a checkpoint.
     pub(super) checkpoint_interval: usize,
 }
 

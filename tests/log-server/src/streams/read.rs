@@ -1,7 +1,7 @@
-//! Read: what of the log a client wants to see, once or from now on.
+//! Handles Read, both for single reads and for subscriptions.
 //!
-//! A read takes page after page as the client takes its replies, so that it never holds more than a page. It never waits
-//! for events to come; only a subscription does.
+//! A read fetches a page only when the client is ready for more replies, so it never holds more than one page. A read
+//! never waits for new events. Only a subscription does.
 
 use std::iter;
 use std::ops::Range;
@@ -27,10 +27,11 @@ use crate::protocol::streams::{ReadReq, ReadResp};
 use crate::refusal::{invalid_position, malformed, stream_deleted};
 use crate::store::{Position, Record, Store, StreamName, Tombstoned, Visible};
 
-/// How many records are taken from the log at a time.
+/// The number of records to fetch from the log at once.
 const PAGE_RECORDS: usize = 256;
 
-/// How many revisions the real server takes at a time. It shows in where a read of hidden events says it begins.
+/// The page size of the real server, in revisions. It determines the first revision that a read of hidden events
+/// reports.
 const REVISIONS_A_PAGE: u64 = 32;
 
 pub(super) type Replies = BoxStream<'static, Result<ReadResp, Status>>;
@@ -83,7 +84,7 @@ fn source(options: &Options, filter: Option<Filter>, store: &Store) -> Result<So
     }
 }
 
-/// Where to begin.
+/// The position at which a read begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start<T> {
     IfMissing,
@@ -130,7 +131,8 @@ fn read_once(store: &Store, options: Options, count: u64, form: UuidForm) -> Res
     }
 }
 
-/// Forwards the record at a position is the first one; backwards the one before it is, as on the real server.
+/// Reads all streams. A forward read starts with the record at the position. A backward read starts with the record
+/// before it, as on the real server.
 fn read_all(
     store: &Store,
     from: Start<Position>,
@@ -158,7 +160,7 @@ fn read_all(
     Ok(replies(limited(accepted, count).map(move |record| read_event(&record, form))))
 }
 
-/// The pages below an index, from the last to the first.
+/// Returns the pages below an index, from the last to the first.
 fn backwards(index: usize) -> impl Iterator<Item = Range<usize>> {
     iter::successors(Some(index), |end| Some(end.saturating_sub(PAGE_RECORDS)))
         .map(|end| end.saturating_sub(PAGE_RECORDS)..end)
@@ -197,7 +199,8 @@ fn read_stream(
     Ok(replies(first.into_iter().chain(events).chain(last)))
 }
 
-/// The revisions to read, and where the stream says that it begins, if that is not where the client wanted to.
+/// Returns the revisions to read. Also returns the stream's first revision if a client must learn that it differs
+/// from the requested one.
 fn forwards(visible: Visible, from: Start<u64>, count: u64) -> (Range<u64>, Option<u64>) {
     let wanted = match from {
         Start::IfMissing => 0,

@@ -1,7 +1,7 @@
-//! Subscriptions: a confirmation, what is already there, `caught_up`, and then whatever comes.
+//! Subscriptions send a confirmation, the existing events, `caught_up`, and then each new event.
 //!
-//! A subscription starts *after* its position. It must never pass over an event that its filter accepts, nor send one
-//! twice; a checkpoint never lies before an event that is still to be sent.
+//! A subscription starts *after* its position. It must never skip an event that its filter accepts, and must never
+//! send an event twice. A checkpoint never precedes an event that is still unsent.
 
 use std::iter;
 use std::sync::Arc;
@@ -23,34 +23,34 @@ use crate::protocol::streams::read_resp::{
 use crate::refusal::{invalid_position, stream_deleted};
 use crate::store::{Position, Record, Store, StreamName, Tombstoned};
 
-/// How many records a live subscription may be behind before it has to catch up again.
+/// The number of records by which a live subscription may lag before it must catch up again.
 const LIVE_BUFFER_RECORDS: usize = 1_000;
 
-/// Where the events come from.
+/// The source of the events.
 #[derive(Debug)]
 pub(super) enum Source {
     All(AllCursor),
     Stream(StreamCursor),
 }
 
-/// How far a subscription to all streams has come.
+/// The progress of a subscription to all streams.
 #[derive(Debug)]
 pub(super) struct AllCursor {
-    /// Where to begin, until it has begun.
+    /// The requested start. `None` after the subscription has begun.
     start: Option<Start<Position>>,
     filter: Option<Filter>,
-    /// Index of the next record to look at.
+    /// The index of the next record to examine.
     next: usize,
-    /// Records up to here are not wanted, even if they are still to be written.
+    /// The subscription skips records up to this position, even if they are not written yet.
     wanted_after: Option<Position>,
-    /// Of the last record that was looked at.
+    /// The position of the last record that was examined.
     considered: Option<Position>,
-    /// The last checkpoint that was sent.
+    /// The position of the last checkpoint that was sent.
     checkpoint: Option<Position>,
     since_checkpoint: usize,
 }
 
-/// How far a subscription to one stream has come.
+/// The progress of a subscription to one stream.
 #[derive(Debug)]
 pub(super) struct StreamCursor {
     name: StreamName,
@@ -59,7 +59,7 @@ pub(super) struct StreamCursor {
 
 impl AllCursor {
     pub(super) fn new(start: Start<Position>, filter: Option<Filter>, store: &Store) -> Self {
-        // What "the end" is, is settled now and not when the client begins to listen.
+        // Resolve the end of the log now, not when the client starts to read.
         let next = if start == Start::End { store.len() } else { 0 };
         Self {
             start: Some(start),
@@ -72,7 +72,8 @@ impl AllCursor {
         }
     }
 
-    /// Finds its place, which is only checked once the subscription is confirmed.
+    /// Resolves the start position. This happens after the confirmation, so an invalid position ends a confirmed
+    /// subscription.
     fn begin(&mut self, store: &Store) -> Result<(), Status> {
         if let Some(Start::At(position)) = self.start.take() {
             self.next = store.index_at(position).map_err(|_| invalid_position())?;
@@ -102,7 +103,7 @@ impl AllCursor {
         Ok(Page { contents, is_last: records.is_empty() })
     }
 
-    /// Says how far a filtered subscription has come, unless that was said before.
+    /// Returns a checkpoint for a filtered subscription, unless that position was already reported.
     fn take_checkpoint(&mut self) -> Option<Content> {
         self.filter.as_ref()?;
         let position =
@@ -141,11 +142,11 @@ impl StreamCursor {
     }
 }
 
-/// What was found in one look at the log.
+/// The result of one look at the log.
 #[derive(Debug)]
 struct Page {
     contents: Vec<Content>,
-    /// Nothing more is there yet.
+    /// The log has no more records yet.
     is_last: bool,
 }
 
@@ -164,7 +165,7 @@ impl Source {
         }
     }
 
-    /// Whether more is waiting than a live subscription is given.
+    /// Returns whether more records are waiting than a live subscription can buffer.
     fn is_behind(&self, store: &Store) -> bool {
         match self {
             Self::All(cursor) => store.len().saturating_sub(cursor.next) > LIVE_BUFFER_RECORDS,
@@ -184,7 +185,7 @@ enum Phase {
     Ended,
 }
 
-/// A subscription, as long as its client listens.
+/// A subscription. It lives as long as its client listens.
 #[derive(Debug)]
 pub(super) struct Subscription {
     store: Store,
@@ -201,7 +202,7 @@ impl Subscription {
         Self { store: node.store.clone(), source, form, phase: Phase::Unconfirmed, committed, signal }
     }
 
-    /// Everything it sends. Nothing is looked up before the client is ready to take it.
+    /// Returns the subscription's replies. It reads from the log only when the client is ready for more.
     pub(super) fn replies(self) -> Replies {
         let batches = stream::unfold(self, |mut subscription| async {
             let batch = subscription.next_batch().await?;
@@ -210,7 +211,7 @@ impl Subscription {
         batches.flat_map(stream::iter).boxed()
     }
 
-    /// `None` at its end.
+    /// Returns `None` at the end of the subscription.
     async fn next_batch(&mut self) -> Option<Vec<Result<ReadResp, Status>>> {
         if self.phase == Phase::Ended {
             return None;
@@ -230,27 +231,28 @@ impl Subscription {
         }
     }
 
-    /// Waits until there is something to send. It looks at every record at most once, so that it comes to rest.
+    /// Waits until there is something to send. Examines each record at most once, so the loop goes idle when there is
+    /// no more to do.
     async fn next_contents(&mut self) -> Result<Vec<Content>, Status> {
         loop {
             self.signal.audible().await;
-            // What is committed from here on wakes it again.
+            // Later commits must wake the subscription again.
             self.committed.mark_unchanged();
             let (contents, is_last) = self.look()?;
             if !contents.is_empty() {
                 return Ok(contents);
             }
             if is_last {
-                // An error means that the store is gone; but this subscription holds it.
+                // The sender cannot be gone, because this subscription holds the store.
                 let _ = self.committed.changed().await;
             } else {
-                // Others have work to do as well.
+                // Give other tasks a turn.
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// What there is to send now, and whether nothing more is there yet.
+    /// Returns the messages to send now, and whether the log has no more records yet.
     fn look(&mut self) -> Result<(Vec<Content>, bool), Status> {
         match self.phase {
             Phase::Unconfirmed => {

@@ -1,6 +1,6 @@
-//! Values of the protocol that several requests share, into ours and back.
+//! Converts the protocol's values that several requests share, in both directions.
 //!
-//! It must never accept what the real server refuses.
+//! A conversion must never accept a value that the real server refuses.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::protocol::{StreamIdentifier, Uuid as WireUuid};
 use crate::refusal::{malformed, missing_property};
 use crate::store::{ContentType, NewEvent, Record, StreamName};
 
-/// Names in an event's metadata that belong to the server.
+/// The keys in an event's metadata that belong to the server.
 const TYPE: &str = "type";
 const CONTENT_TYPE: &str = "content-type";
 const CREATED: &str = "created";
 
-/// How a client wants ids to be written.
+/// The format in which a client wants to receive ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UuidForm {
     Structured,
@@ -41,7 +41,7 @@ fn wire_uuid(id: Uuid, form: UuidForm) -> WireUuid {
     }
 }
 
-/// An id in either form. An empty one is none.
+/// Parses an id in either format. Refuses an empty id.
 pub(crate) fn uuid(wire: Option<WireUuid>) -> Result<Uuid, Status> {
     let id = match wire.and_then(|wire| wire.value) {
         Some(Value::Structured(halves)) => Uuid::from_u64_pair(
@@ -64,7 +64,7 @@ pub(crate) fn stream_identifier(name: &str) -> StreamIdentifier {
     StreamIdentifier { stream_name: Bytes::copy_from_slice(name.as_bytes()) }
 }
 
-/// An event as a client proposes it.
+/// Converts an event that a client wants to append.
 pub(crate) fn new_event(
     id: Option<WireUuid>,
     mut metadata: HashMap<String, String>,
@@ -80,7 +80,7 @@ pub(crate) fn new_event(
     Ok(NewEvent { id: uuid(id)?, event_type, content_type, metadata: custom_metadata, data })
 }
 
-/// An event as a client reads it.
+/// Converts a record to the event that a client reads.
 pub(crate) fn read_event(record: &Record, form: UuidForm) -> Content {
     let metadata = [
         (TYPE, record.event.event_type.clone()),

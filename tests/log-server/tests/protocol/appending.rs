@@ -1,4 +1,4 @@
-//! What is expected of a stream, what a repeated append is, and what is refused.
+//! Tests expected revisions, repeated appends, and refused appends.
 
 use daybook_log_server::protocol::Empty;
 use daybook_log_server::protocol::streams::append_resp::wrong_expected_version::{
@@ -52,11 +52,11 @@ async fn the_same_append_again_is_answered_like_the_first_time_and_writes_nothin
     assert_eq!(client.append("page-1", ANY, &second).await.unwrap(), at_second);
     assert_eq!(server.store().records().len(), records);
 
-    // The same ids at another place, or only some of them, are not the same append.
+    // An append of the same ids at another revision, or of only some of them, is not a repetition.
     assert_eq!(client.append("page-1", exact(0), &second).await.unwrap(), Outcome::Conflict);
     let half = [first[0], Uuid::new_v4()];
     assert_eq!(client.append("page-1", NO_STREAM, &half).await.unwrap(), Outcome::Conflict);
-    // In another stream they are new.
+    // The ids are new to another stream.
     assert!(matches!(client.append("page-2", ANY, &first).await.unwrap(), Outcome::At { revision: 1, .. }));
 }
 

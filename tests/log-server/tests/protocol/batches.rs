@@ -1,4 +1,4 @@
-//! Batches: answers under the ids of their appends, parts that are put together, and errors that stay where they are.
+//! Tests batches: replies with the ids of their appends, appends in several parts, and isolated errors.
 
 use daybook_log_server::protocol::google::protobuf::Empty;
 use daybook_log_server::protocol::streams::BatchAppendReq;

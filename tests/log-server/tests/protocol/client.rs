@@ -1,6 +1,6 @@
-//! A bare client, and words for what it asks and is told.
+//! A plain client, and helpers for its requests and replies.
 //!
-//! It retries nothing and waits for nothing for longer than its patience.
+//! The client never retries, and never waits longer than `PATIENCE`.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 use uuid::Uuid;
 
-/// How long anything may take, at most.
+/// The maximum time for any operation.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ANY: ExpectedStreamRevision = ExpectedStreamRevision::Any(Empty {});
@@ -36,7 +36,7 @@ pub(crate) fn exact(revision: u64) -> ExpectedStreamRevision {
     ExpectedStreamRevision::Revision(revision)
 }
 
-/// What became of an append.
+/// The outcome of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     At { revision: u64, commit: u64 },
@@ -82,7 +82,7 @@ impl Client {
         }
     }
 
-    /// Everything that a read of one stream says.
+    /// Returns all replies to a read of one stream.
     pub(crate) async fn read(
         &mut self,
         stream: &str,
@@ -208,7 +208,7 @@ pub(crate) fn no_filter() -> FilterOption {
     FilterOption::NoFilter(Empty {})
 }
 
-/// Streams whose names begin like this; a checkpoint after each window.
+/// Filters for streams with this prefix, with a checkpoint after each window.
 pub(crate) fn streams_with(prefix: &str, window: u32) -> FilterOption {
     let expression = Expression { regex: String::new(), prefix: vec![prefix.to_owned()] };
     filtered(Filter::StreamIdentifier(expression), window)
@@ -230,13 +230,13 @@ pub(crate) fn beginning() -> AllOption {
     AllOption::Start(Empty {})
 }
 
-/// The next thing that a subscription says.
+/// Returns the next message of a subscription.
 pub(crate) async fn next(subscription: &mut Streaming<ReadResp>) -> Content {
     let reply = timeout(PATIENCE, subscription.message()).await.expect("a reply in time");
     reply.expect("no error").expect("no end").content.expect("content")
 }
 
-/// What a subscription says until it is live, without that.
+/// Returns the messages of a subscription before `caught_up`.
 pub(crate) async fn until_caught_up(subscription: &mut Streaming<ReadResp>) -> Vec<Content> {
     let mut contents = Vec::new();
     loop {
@@ -248,17 +248,17 @@ pub(crate) async fn until_caught_up(subscription: &mut Streaming<ReadResp>) -> V
     }
 }
 
-/// Stream and revision of the events among these, in order.
+/// Returns the stream and revision of each event, in order.
 pub(crate) fn places(contents: &[Content]) -> Vec<(String, u64)> {
     events(contents).into_iter().map(|event| (event.0, event.1)).collect()
 }
 
-/// Position of each event among these, in order.
+/// Returns the position of each event, in order.
 pub(crate) fn commits(contents: &[Content]) -> Vec<u64> {
     events(contents).into_iter().map(|event| event.2).collect()
 }
 
-/// Stream, revision, position and the server's metadata.
+/// Returns the stream, revision, position and server metadata of each event.
 pub(crate) fn events(contents: &[Content]) -> Vec<(String, u64, u64, HashMap<String, String>)> {
     contents.iter().filter_map(event).collect()
 }
@@ -274,7 +274,7 @@ pub(crate) fn ids(count: usize) -> Vec<Uuid> {
     (0..count).map(|_| Uuid::new_v4()).collect()
 }
 
-/// A trailer of an error.
+/// Returns a trailer of an error.
 pub(crate) fn trailer<'a>(status: &'a Status, key: &str) -> Option<&'a str> {
     status.metadata().get(key).and_then(|value| value.to_str().ok())
 }

@@ -1,4 +1,5 @@
-//! Three members: one leads and takes writes, all show the same, and another one leads after it.
+//! Tests a cluster of three members: one leads and takes writes, all show the same events, and another one takes
+//! over.
 
 use daybook_log_server::protocol::Empty;
 use daybook_log_server::protocol::gossip::gossip_client::GossipClient;
@@ -13,7 +14,7 @@ use crate::client::{
     ANY, Client, all_streams, beginning, channel, commits, ids, next, no_filter, trailer, until_caught_up,
 };
 
-/// Ports of the members, whether they live, and whether they lead.
+/// The port of each member, whether it is running, and whether it leads.
 async fn gossip(server: &Server) -> Vec<(u32, bool, bool)> {
     let mut client = GossipClient::new(channel(server.address()).await);
     let members = client.read(Empty {}).await.unwrap().into_inner().members;

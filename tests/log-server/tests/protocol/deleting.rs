@@ -1,4 +1,4 @@
-//! Deleted streams, which can begin anew, and tombstoned ones, which cannot.
+//! Tests deleted streams, which an append can recreate, and tombstoned streams, which it cannot.
 
 use daybook_log_server::protocol::Empty;
 use daybook_log_server::protocol::streams::read_req::options::ReadDirection::Forwards;
@@ -55,11 +55,12 @@ async fn a_deleted_stream_is_not_found_and_begins_anew_with_the_next_revision() 
     assert!(matches!(anew, Outcome::At { revision: 4, .. }), "{anew:?}");
     let contents = read(&mut client, "page-1").await.unwrap();
     assert_eq!(places(&contents), [("page-1".to_owned(), 3), ("page-1".to_owned(), 4)]);
-    // It exists now, so that who expects none is refused; the events of before are still known.
+    // The stream exists again, so the server refuses a new append that expects no stream. It still recognises the
+    // events from before the deletion.
     assert_eq!(client.append("page-1", NO_STREAM, &ids(1)).await.unwrap(), Outcome::Conflict);
     let repeated = client.append("page-1", NO_STREAM, &first).await.unwrap();
     assert!(matches!(repeated, Outcome::At { revision: 2, .. }));
-    // All streams still show what was deleted.
+    // A read of all streams still shows the deleted events.
     let all = client.read_all(beginning(), Forwards, 100).await.unwrap();
     assert_eq!(places(&all).iter().filter(|(stream, _)| stream == "page-1").count(), 5);
 }
@@ -108,7 +109,7 @@ async fn a_tombstoned_stream_is_closed_for_ever() {
         assert_eq!(trailer(&refused, "exception"), Some("stream-deleted"));
         assert_eq!(trailer(&refused, "stream-name"), Some("page-1"));
     }
-    // Whoever follows all streams meets it as an event, in a stream that is no system stream.
+    // A subscription to all streams receives the tombstone as an event. Its stream is not a system stream.
     let mut subscription = client.subscribe(beginning(), no_filter()).await.unwrap();
     let all = until_caught_up(&mut subscription).await;
     assert_eq!(places(&all).last(), Some(&("page-1".to_owned(), i64::MAX.unsigned_abs())));

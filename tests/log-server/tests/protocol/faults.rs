@@ -1,4 +1,4 @@
-//! Each fault as a client meets it, and that the log is right whatever the client was told.
+//! Tests each fault from a client's view, and checks that the log is correct whatever reply the client received.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::client::{
     until_caught_up,
 };
 
-/// Events that are not the server's own.
+/// The number of events that the server did not write itself.
 fn written(server: &Server) -> usize {
     server.store().records().iter().filter(|record| !record.stream.starts_with('$')).count()
 }
@@ -80,7 +80,7 @@ async fn an_append_without_an_answer_is_carried_out_or_not_as_asked_and_ends_wit
         server.faults().inject(Operation::Write, fault, Lasting::Requests(1));
         let mut asking = Client { streams: client.streams.clone() };
         let append = tokio::spawn(async move { asking.append("page-1", ANY, &ids(1)).await });
-        // Everything is decided once the fault has befallen it; then others are served.
+        // The fault decides the outcome of the append. After that, the server handles other requests.
         let deadline = Instant::now() + PATIENCE;
         while server.faults().befallen() < u64::try_from(expected).unwrap() + 1 {
             assert!(Instant::now() < deadline, "the append arrives");

@@ -1,4 +1,4 @@
-//! Subscriptions: where they begin, what they show, checkpoints, and when they say that they have caught up.
+//! Tests subscriptions: the start, the events, checkpoints, and the `caught_up` message.
 
 use daybook_log_server::protocol::Empty;
 use daybook_log_server::protocol::streams::ReadResp;
@@ -16,7 +16,7 @@ use crate::client::{
     streams_with, until_caught_up,
 };
 
-/// How many appends to other streams it takes until each window of a filter is full several times.
+/// The number of appends to other streams. It fills each window of a filter several times.
 const OTHERS: usize = 100;
 
 async fn next_event(subscription: &mut Streaming<ReadResp>) -> (String, u64) {
@@ -92,13 +92,13 @@ async fn a_filter_hides_events_and_checkpoints_say_how_far_it_has_come() {
     assert!(checkpoints.is_sorted_by(|a, b| a < b));
     assert_eq!(checkpoints.last(), Some(&last), "one when it goes live");
 
-    // Live as well: no event is shown, and still it says how far it has come.
+    // A live subscription also sends checkpoints, even if it shows no events.
     for _ in 0..OTHERS {
         client.append("other-1", ANY, &ids(1)).await.unwrap();
     }
     let live = checkpoint(&next(&mut subscription).await).expect("a checkpoint");
     assert!(live > last);
-    // Whoever starts from a checkpoint misses nothing.
+    // A subscription that starts from a checkpoint must not miss an event.
     client.append("page-1", ANY, &ids(1)).await.unwrap();
     let mut again = client.subscribe(position(live), streams_with("page-", 10)).await.unwrap();
     assert_eq!(next_event(&mut again).await, ("page-1".to_owned(), 1));
@@ -182,7 +182,7 @@ async fn a_silent_subscription_says_nothing_and_goes_on_afterwards() {
     server.faults().silence_subscriptions(true);
     let mut subscription = client.subscribe(beginning(), streams_with("page-", 32)).await.unwrap();
     client.append("page-1", ANY, &ids(1)).await.unwrap();
-    // An append and a read are answered meanwhile: it is only the subscription that is silent.
+    // The server still answers appends and reads, so only the subscription is silent.
     client.read_all(beginning(), Forwards, 10).await.unwrap();
     let said = tokio::select! {
         biased;

@@ -1,6 +1,6 @@
-//! The server as a client meets it: over a real socket, through the bare generated client.
+//! Tests the server from a client's view: over a real socket, through the plain generated client.
 //!
-//! Nothing here may look into the server; what is not said over the wire does not count.
+//! These tests must not inspect the server's internals. They check only what the server sends.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod appending;

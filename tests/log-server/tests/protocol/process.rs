@@ -1,6 +1,6 @@
-//! The server's end and beginning: stopped and started on its port, killed and started with its file.
+//! Tests how the server stops and starts: restarts on the same port, and a killed process with its file.
 //!
-//! Processes are ended by the handle with which they were started, and by nothing else.
+//! The tests end a process only through the handle with which they started it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -106,7 +106,7 @@ async fn a_torn_append_at_the_end_of_the_file_is_cut_off_and_the_file_goes_on() 
 fn a_file_that_is_no_log_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("log");
-    // A complete append with an event whose id is too short; and a text.
+    // The first content is a complete append with an event id that is too short. The second is plain text.
     let short_id: &[u8] = &[5, 0x0a, 3, 0x0a, 1, 7];
     for content in [short_id, b"# A text that somebody wrote\nIt must not be lost.\n".as_slice()] {
         std::fs::write(&path, content).unwrap();

@@ -1,4 +1,4 @@
-//! Reads of one stream and of all, in both directions, from every kind of place.
+//! Tests reads of one stream and of all streams, in both directions and from every kind of start.
 
 use daybook_log_server::protocol::Empty;
 use daybook_log_server::protocol::streams::read_req::options::all_options::AllOption;

@@ -1,6 +1,6 @@
-//! The write side on a real PostgreSQL: seats, idempotency keys, forgetting, and the import.
+//! The write side on a real PostgreSQL server: seats, idempotency keys, forgetting, and the import.
 //!
-//! The tests check the log and the tables, and never rely only on what the write side reports.
+//! The tests check the log and the tables. They never rely only on the reports of the write side.
 
 #[path = "commands/analysis.rs"]
 mod analysis;

@@ -1,7 +1,8 @@
-//! The contract of the event log, run on every adapter, and what the Postgres adapter and the vault promise beside it.
+//! The contract of the event log, run on every adapter, and the additional guarantees of the Postgres adapter and the
+//! vault.
 //!
-//! A behaviour is written once, over the port alone. A new adapter gets a function in `adapters` and a name at the end
-//! of this file; it passes as it stands, or it is no event log.
+//! Each behaviour is written once, against the port only. To add an adapter, write a function in `adapters` and add its
+//! name at the end of this file. An adapter that fails one of these tests is not an event log.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -16,7 +17,7 @@ mod event_log {
     mod vault;
 }
 
-/// Makes a test of each behaviour for each adapter.
+/// Generates a test for each behaviour and each adapter.
 macro_rules! contract {
     ($($adapter:ident),+ $(,)?) => { $(behaviours! { $adapter:
         append:

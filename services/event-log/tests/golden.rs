@@ -1,7 +1,7 @@
-//! Golden files: one of each event type and schema version, as it is stored, for ever.
+//! Golden files: one stored event for each event type and schema version, kept permanently.
 //!
-//! A file is never changed. A new schema version gets a new file beside the old one, which from then on is led on by a
-//! step of the upcaster and must still come out as the same event.
+//! A golden file never changes. A new schema version gets a new file next to the old one. The upcaster then converts
+//! the old file, and the result must still be the same event.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Payload and metadata as they are stored.
+/// A stored event: its payload and its metadata.
 #[derive(serde::Deserialize)]
 struct Golden {
     payload: Box<RawValue>,
@@ -36,7 +36,7 @@ fn golden(name: &str) -> Golden {
     serde_json::from_str(&text).unwrap()
 }
 
-/// The metadata of all golden files of the first release.
+/// Returns the metadata of all golden files of the first release.
 fn metadata() -> Metadata {
     let at = DateTime::from_timestamp_micros(1_796_083_200_123_456).unwrap();
     Metadata {

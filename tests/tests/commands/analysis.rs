@@ -1,4 +1,5 @@
-//! The analysis of a source, the clinic's own rules, and the rehearsal of a run: they say what a run does, and do nothing.
+//! The analysis of a source, the clinic's own rules, and the rehearsal of a run. Each predicts the effect of a run and
+//! changes nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -18,7 +19,7 @@ use crate::import::EXPORT;
 
 const CORPUS: &str = include_str!("../../fixtures/preferred_time_corpus.tsv");
 
-/// Reads what the built-in grammar leaves of the export, and takes one of its times for another.
+/// Rules for the times that the built-in grammar cannot read. They also override one time that it can read.
 const RULES: &str = r#"
 [[rule]]
 name = "lunch"
@@ -54,7 +55,7 @@ async fn run(process: &Process, text: impl Into<Vec<u8>>, rules: &Rules) -> Impo
     by(rules).run(&process.commands, csv(text), &|_| {}).await.unwrap()
 }
 
-/// What a rehearsal says of what a run then does.
+/// Returns the report that a rehearsal should give for a completed run.
 fn reckoned(done: &ImportReport) -> ImportReport {
     ImportReport { position: None, next_since: None, ..done.clone() }
 }
@@ -63,7 +64,7 @@ fn header() -> &'static str {
     EXPORT.lines().next().unwrap()
 }
 
-/// A row of the old table; 2025-03-28 is a Friday.
+/// Returns a row of the old table. 2025-03-28 is a Friday.
 fn row(id: &str, date: &str, time: &str) -> String {
     format!(
         "{id},Nobody,010-0000-0001,,1990-01-02 00:00:00,MALE,FIRST_VISIT,{date},{time},PENDING,,,\
@@ -207,7 +208,7 @@ async fn rules_show_what_they_change_and_which_of_them_decide_nothing() {
     assert_eq!(analysis.run.review_total(), 0);
 }
 
-/// A source whose times only the clinic's rules read; a name stands in one.
+/// Returns a source whose times only the clinic's rules can read. One of the times contains a name.
 fn unread_rows() -> String {
     let times = ["점심시간", "저녁 김철수", "해질녘", "09:00"];
     let rows = times.iter().enumerate().map(|(n, time)| row(&format!("r{n}"), "2025-03-28", time));
@@ -234,7 +235,7 @@ async fn a_run_places_by_the_rules_and_keeps_the_texts_sealed() {
 
 type Taken = (String, SlotAssignment, Option<Box<str>>, Option<String>);
 
-/// Id, placement, text in plain and sealed text of what was imported, by id.
+/// Returns the imported reservations by ID, with their placement, plain text and sealed text.
 async fn imported(process: &Process) -> Vec<Taken> {
     let mut taken = Vec::new();
     for event in process.all_events().await {

@@ -1,4 +1,4 @@
-//! A clinic with its own database, and processes that serve it. A fixture without assertions.
+//! A fixture without assertions: a clinic with its own database, and the processes that serve it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -21,16 +21,16 @@ use daybook_vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Config, NoTls};
 
-/// How long a test waits for a condition.
+/// Maximum wait for a condition.
 const WAIT_DEADLINE: Duration = Duration::from_secs(20);
 
-/// How often a test checks the condition.
+/// Interval between checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The master key of all clinics of these tests.
+/// The master key of all clinics in these tests.
 const MASTER_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// Always 20 November 2026, 10:00 in Seoul.
+/// A clock that always returns 20 November 2026, 10:00 in Seoul.
 #[derive(Debug)]
 pub(crate) struct TestClock;
 
@@ -61,12 +61,12 @@ async fn migrate_database(config: Config) -> anyhow::Result<()> {
 }
 
 impl Clinic {
-    /// A clinic before its first start.
+    /// Creates a clinic before its first start.
     pub(crate) async fn empty() -> Self {
         Self { database: TestDatabase::migrated(migrate_database).await.unwrap() }
     }
 
-    /// A clinic with its first services and hours, and a process that serves it.
+    /// Creates a clinic with its first services and hours, and a process that serves it.
     pub(crate) async fn set_up() -> (Self, Process) {
         let clinic = Self::empty().await;
         let process = clinic.process().await;
@@ -85,21 +85,21 @@ impl Clinic {
 }
 
 impl Process {
-    /// The events of a day schedule, in order.
+    /// Returns the events of a day schedule, in order.
     pub(crate) async fn schedule_events(&self, date: NaiveDate) -> Vec<ScheduleEvent> {
         let read = self.log.read_stream(&StreamName::page(date), Revision::FIRST).await.unwrap();
         let recorded: Vec<_> = read.try_collect().await.unwrap();
         recorded.iter().filter_map(|recorded| schedule_event(decode(recorded).unwrap().0)).collect()
     }
 
-    /// All events of the log, in order.
+    /// Returns all events of the log, in order.
     pub(crate) async fn all_events(&self) -> Vec<Event> {
         let read = self.log.read_all(Position::START, &Filter::all()).await.unwrap();
         let recorded: Vec<_> = read.try_collect().await.unwrap();
         recorded.iter().map(|recorded| decode(recorded).unwrap().0).collect()
     }
 
-    /// Opens a sealed text; `None` if it was erased.
+    /// Opens a sealed text. Returns `None` if the text was erased.
     pub(crate) async fn opened(&self, sealed: &Sealed, reservation: &ReservationId) -> Option<String> {
         match self.vault.open(sealed, sealing_context(reservation)).await.unwrap() {
             Opened::Text(text) => Some(text),
@@ -116,27 +116,27 @@ fn schedule_event(event: Event) -> Option<ScheduleEvent> {
     if let Event::Schedule(event) = event { Some(event) } else { None }
 }
 
-/// A booking client.
+/// Returns the origin of a booking client.
 pub(crate) fn public() -> Origin {
     Origin::from_actor(Actor::public())
 }
 
-/// A member of staff.
+/// Returns the origin of a member of staff.
 pub(crate) fn staff() -> Origin {
     Origin::from_actor(Actor::named("staff@clinic.example"))
 }
 
-/// A Tuesday in the future.
+/// Returns a Tuesday in the future.
 pub(crate) fn tuesday() -> NaiveDate {
     "2026-12-01".parse().unwrap()
 }
 
-/// The phone number of an invented patient.
+/// Returns the phone number of a fictitious patient.
 pub(crate) fn phone(patient: u32) -> Phone {
     Phone::parse(&format!("010-0000-{patient:04}")).unwrap()
 }
 
-/// A request of an invented patient, under the dynamic rules.
+/// Creates a request of a fictitious patient, under the dynamic rules.
 pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -> NewReservation {
     NewReservation {
         key: None,

@@ -1,4 +1,4 @@
-//! Forgetting a patient: sealed texts read as erased in every process, even after a crash in between.
+//! Forgetting a patient: every process reads the sealed texts as erased, even after a crash halfway through.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -63,7 +63,7 @@ async fn a_forgotten_patient_who_books_again_gets_a_new_key() {
     assert_ne!(old_sealed.key, new_sealed.key);
     assert_eq!(process.opened(&old_sealed, &old).await, None);
     assert!(process.opened(&new_sealed, &new).await.is_some());
-    // The old booking keeps its seat: only the details are erased.
+    // The old booking keeps its seat. Only the details are erased.
     let refused = process.book(wanted(2, BOTOX, tuesday(), "10:00")).await;
     assert!(matches!(refused, Err(CommandError::Rejected(Rejection::SlotTaken { .. }))));
     let cancelled =
@@ -71,7 +71,7 @@ async fn a_forgotten_patient_who_books_again_gets_a_new_key() {
     cancelled.await.expect("a forgotten patient's booking can be cancelled");
 }
 
-/// Records the event without destroying the key, like a crash in between.
+/// Records the event without destroying the key, as a crash between the two steps would.
 async fn record_forgotten(log: &PostgresLog, subject: SubjectId, key: KeyId) {
     let forgotten = PrivacyEvent::SubjectForgotten(SubjectForgotten { subject, keys: vec![key] });
     let metadata = Metadata::new(Actor::system(), TestClock.now());
@@ -103,7 +103,7 @@ async fn a_starting_process_completes_an_interrupted_erasure() {
     assert_eq!(started.opened(&sealed, &id).await, None);
 }
 
-/// Simultaneous bookings of a new patient may each create a key. All of them are stored, and all are destroyed.
+/// Simultaneous bookings of a new patient may each create a key. All of these keys are stored, and all are destroyed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_keys_of_a_patient_with_simultaneous_bookings_are_destroyed() {
     let (clinic, one) = Clinic::set_up().await;

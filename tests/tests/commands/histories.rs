@@ -17,7 +17,6 @@ use proptest::test_runner::{Config, TestRunner};
 
 use crate::clinic::{Clinic, Process, public, staff, tuesday, wanted};
 
-/// Number of histories.
 const HISTORIES: u32 = 24;
 
 /// Number of patients in a history, each with one booking.
@@ -63,7 +62,7 @@ fn any_plan() -> impl Strategy<Value = BookingPlan> {
         .prop_map(|(service, start, rules, changes)| BookingPlan { service, start, rules, changes })
 }
 
-/// A rejection is part of a history; any other error fails the test.
+/// Accepts a rejection, because it is part of a history. Panics on any other error.
 #[track_caller]
 fn unless_rejected<T>(answer: Result<T, CommandError>) -> Option<T> {
     match answer {
@@ -73,7 +72,7 @@ fn unless_rejected<T>(answer: Result<T, CommandError>) -> Option<T> {
     }
 }
 
-/// Makes a booking and its changes. Returns its id if it was accepted.
+/// Makes a booking and its changes. Returns the booking's ID if the booking was accepted.
 async fn run(commands: Commands, date: NaiveDate, patient: u32, plan: BookingPlan) -> Option<ReservationId> {
     let request = NewReservation {
         key: Some(IdempotencyKey::parse("the-one").unwrap()),
@@ -93,7 +92,7 @@ async fn run(commands: Commands, date: NaiveDate, patient: u32, plan: BookingPla
     Some(id)
 }
 
-/// The maximum number of bookings at any minute.
+/// Returns the maximum number of simultaneous bookings.
 fn peak(schedule: &DaySchedule) -> usize {
     let spans: Vec<_> = schedule.bookings().filter_map(|(_, booking)| booking.occupied()).collect();
     let at = |minute: u32| {
@@ -114,7 +113,7 @@ fn assert_no_seat_is_booked_twice(date: NaiveDate, events: &[ScheduleEvent]) {
 
 async fn play(processes: &[Process], date: NaiveDate, plans: Vec<BookingPlan>) {
     let runs = (0..).zip(plans).map(|(patient, plan)| {
-        // Each request goes to both processes, like that of an impatient client.
+        // Sends each request to both processes, as an impatient client might.
         let both = processes.iter().map(|process| process.commands.clone());
         let twice = both.map(|commands| tokio::spawn(run(commands, date, patient, plan.clone())));
         join_all(twice.collect::<Vec<_>>())
@@ -139,7 +138,7 @@ fn no_interleaving_books_a_seat_twice() {
         let other = clinic.process().await;
         (clinic, [one, other])
     });
-    // Each history has its own day, a Tuesday.
+    // Each history has its own day, always a Tuesday.
     let dates = std::cell::RefCell::new(tuesday().iter_weeks());
     let processes = Arc::new(processes);
     let mut runner =

@@ -1,4 +1,5 @@
-//! The import of the old system's reservations: complete, once, and the same from a file and from a live database.
+//! The import of the old system's reservations: complete, without duplicates, and the same from a file as from a live
+//! database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -18,7 +19,7 @@ use futures_util::SinkExt;
 
 use crate::clinic::{Clinic, Process, phone, staff};
 
-/// Two hundred reservations of invented people, as the old system exports them.
+/// Two hundred reservations of fictitious people, in the export format of the old system.
 pub(crate) const EXPORT: &str = include_str!("../../fixtures/legacy_reservations.csv");
 
 pub(crate) const ROWS: u64 = 200;
@@ -29,10 +30,10 @@ pub(crate) async fn import_text(process: &Process, text: impl Into<Vec<u8>>) -> 
     ImportRun::default().run(&process.commands, Source::csv(Cursor::new(text.into())), &silent).await.unwrap()
 }
 
-/// A row as it was taken over, opened.
+/// The rows of a takeover by ID, with their opened details.
 pub(crate) type TakenOver = BTreeMap<String, (ReservationImported, Option<PatientDetails>)>;
 
-/// What the log says last of each reservation that was taken over.
+/// Returns the latest logged state of each reservation that was taken over.
 pub(crate) async fn taken_over(process: &Process) -> TakenOver {
     let mut rows = BTreeMap::new();
     for event in process.all_events().await {
@@ -49,7 +50,7 @@ pub(crate) async fn taken_over(process: &Process) -> TakenOver {
     rows
 }
 
-/// The same but for what sealing makes different each time.
+/// Removes the sealed values, which differ in each run.
 fn unsealed(rows: TakenOver) -> Vec<(String, Option<String>)> {
     let plain = |(row, details): (ReservationImported, Option<PatientDetails>)| {
         let ReservationImported { details: _sealed, .. } = &row;
@@ -142,7 +143,8 @@ async fn two_runs_at_once_append_each_row_once() {
     let (clinic, one) = Clinic::set_up().await;
     let other = clinic.process().await;
     let (a, b) = tokio::join!(import_text(&one, EXPORT), import_text(&other, EXPORT));
-    // Two that append the same row at the same place at the same moment both count it: the log takes it as one append.
+    // If two runs append the same row at the same place at the same time, both count the row. The log treats this as
+    // one append.
     assert!(a.imported + b.imported >= ROWS && a.rejected + b.rejected == 0);
     let events = one.all_events().await;
     let imported =

@@ -1,4 +1,4 @@
-//! 200 simultaneous requests for the last seat, on one process and on two that share a database.
+//! 200 simultaneous requests for the last seat, on one process and on two processes with a shared database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -15,7 +15,7 @@ const BOTOX: &str = "srv_wrinkle_botox";
 /// Number of simultaneous requests.
 const RUSH: u32 = 200;
 
-/// Sends the same request for many patients, alternating between the processes.
+/// Sends the same request for many patients. Alternates between the processes.
 async fn rush(
     processes: &[Process],
     wanted: impl Fn(u32) -> NewReservation,
@@ -28,7 +28,7 @@ async fn rush(
     join_all(requests).await.into_iter().map(Result::unwrap).collect()
 }
 
-/// A request for a half-day under the legacy rules, so that only the daily limit of 10 applies.
+/// Creates a request for a half-day under the legacy rules, so that only the daily limit of 10 applies.
 fn by_count(patient: u32, date: NaiveDate) -> NewReservation {
     NewReservation {
         requested_time: RequestedTime::Period(Period::Afternoon),

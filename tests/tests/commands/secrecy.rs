@@ -1,4 +1,4 @@
-//! No table of the log contains a patient's texts in plain.
+//! No table of the log contains a patient's data as plain text.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,7 +14,7 @@ use crate::import::{EXPORT, import_text};
 const TABLES: &str = "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
     WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
 
-/// The contents of all tables, as text and binary.
+/// Returns the contents of all tables, as text and as binary.
 async fn all_bytes(client: &Client) -> Vec<u8> {
     let mut bytes = Vec::new();
     let tables = client.query(TABLES, &[]).await.unwrap();

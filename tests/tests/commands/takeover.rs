@@ -1,4 +1,4 @@
-//! Taking over from an old system that is still written to: runs that are repeated, and the account at the end.
+//! Taking over an old system that is still in use: repeated runs, and the final account.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -24,11 +24,11 @@ use tokio_postgres::Client;
 use crate::clinic::{Clinic, Process};
 use crate::import::{old_database, silent};
 
-/// An old system with the export's rows, and a clinic that took them over once.
+/// An old system with the rows of the export, and a clinic after its first takeover run.
 struct Migration {
     old: TestDatabase,
     client: Client,
-    /// Holds the clinic's database.
+    /// Keeps the clinic's database alive.
     clinic: Clinic,
     process: Process,
 }
@@ -48,7 +48,8 @@ impl Migration {
         takeover.run(&self.process.commands, Source::postgres(self.old.config()), &silent).await.unwrap()
     }
 
-    /// Runs again, and gives what was appended, by type and reservation. A rehearsal has to say the same before.
+    /// Runs the takeover again and returns the appended events by type and reservation. A rehearsal must predict the
+    /// same report.
     async fn appended(&self, takeover: &ImportRun) -> (ImportReport, Vec<(String, String)>) {
         let before = self.process.all_events().await.len();
         let source = Source::postgres(self.old.config());
@@ -66,7 +67,7 @@ impl Migration {
         (report, appended)
     }
 
-    /// Changes the old system by hand; gives the ids of what was changed.
+    /// Changes the old system by hand. Returns the IDs of the changed rows.
     async fn change(&self, sql: &str) -> Vec<String> {
         let rows = self.client.query(&format!("{sql} RETURNING id"), &[]).await.unwrap();
         let mut ids: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -74,13 +75,13 @@ impl Migration {
         ids
     }
 
-    /// Ids of rows of a condition, in order.
+    /// Returns the IDs of the rows that match a condition, in order.
     async fn ids(&self, condition: &str) -> Vec<String> {
         let sql = format!("SELECT id FROM reservations WHERE {condition} ORDER BY id");
         self.client.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
-    /// A reservation as its page has it.
+    /// Returns a reservation as its page shows it.
     async fn booking(&self, id: &str) -> Booking {
         let date = self.date(id).await;
         let page = self.process.commands.day_schedule(date).await.unwrap();

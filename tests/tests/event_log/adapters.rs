@@ -1,4 +1,4 @@
-//! An empty log of each adapter, with what has to live as long as it.
+//! Opens an empty log for each adapter, together with the resources that the log needs.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use daybook_log_server::Server;
 use daybook_tests::postgres::TestDatabase;
 use tokio_postgres::{Config, NoTls};
 
-/// A log, and what it is in where it is in anything.
+/// A log, and the database or server that it needs, if any.
 pub(crate) struct Opened {
     log: Arc<dyn EventLog>,
     _database: Option<TestDatabase>,
@@ -38,12 +38,12 @@ pub(crate) async fn eventstore() -> Opened {
 }
 
 pub(crate) async fn connect_to(url: &str) -> EventStoreLog {
-    // The client waits this long before its first connection.
+    // The client waits for this interval before its first connection.
     let address = ConnectionString::parse(&format!("{url}&discoveryInterval=1")).unwrap();
     EventStoreLog::connect(address).await.unwrap()
 }
 
-/// A database with the schema and nothing in it.
+/// Creates a database with the schema and no rows.
 pub(crate) async fn database() -> TestDatabase {
     TestDatabase::migrated(bring_up_to_date).await.unwrap()
 }

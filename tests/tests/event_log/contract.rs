@@ -1,4 +1,4 @@
-//! What every event log does, whatever keeps it. Each function takes an empty log.
+//! The contract of every event log, independent of its storage. Each function takes an empty log.
 
 pub(crate) mod append;
 pub(crate) mod follow;

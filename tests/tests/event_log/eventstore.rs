@@ -1,6 +1,6 @@
-//! What the EventStoreDB adapter promises beyond the contract: it lives through whatever befalls its server.
+//! The guarantees of the EventStoreDB adapter beyond the contract: it survives every fault of its server.
 //!
-//! After each fault the log is right (what was acknowledged stands once, at its place) and goes on by itself.
+//! After each fault the log is correct and recovers by itself. Each acknowledged event is stored once, at its place.
 
 mod cluster;
 mod outage;
@@ -22,8 +22,8 @@ async fn started() -> (Server, EventStoreLog) {
     (server, log)
 }
 
-/// Appends five times to one stream while a fault befalls the second and the third, and compares what was told with what
-/// stands.
+/// Appends five times to one stream, with a fault on the second and third append. Compares the answers with the stored
+/// events.
 async fn append_under(fault: Fault) {
     let (server, log) = started().await;
     let mut told = Vec::new();
@@ -43,7 +43,7 @@ async fn append_under(fault: Fault) {
     assert!(server.faults().befallen() >= 2, "{fault:?} befell nothing");
 }
 
-/// An acknowledgement that is lost is asked for again, and what was appended is not appended twice.
+/// The adapter retries an append after a lost acknowledgement, and the events are stored only once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_append_whose_answer_is_lost_stands_once() {
     for loss in [Loss::Unavailable, Loss::TimedOut, Loss::Disconnected] {
@@ -74,7 +74,8 @@ async fn a_server_that_refuses_a_large_append_is_understood() {
     log.append(&page(0), Expected::NoStream, vec![event()]).await.unwrap();
 }
 
-/// With patience at its end the caller is told, and told rightly: nothing of what was never taken stands.
+/// When the time limit for retries expires, the caller gets an accurate error. Events that the server never accepted
+/// are not stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stays_away_is_reported() {
     let (server, log) = started().await;
@@ -94,7 +95,7 @@ async fn a_server_that_stays_away_is_reported() {
     again.stop().await;
 }
 
-/// What the server writes for itself, and what others write, is none of Daybook's.
+/// The adapter ignores system events and the events of other applications.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_may_be_shared_with_others() {
     let (server, log) = started().await;

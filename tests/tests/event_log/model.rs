@@ -1,7 +1,7 @@
-//! Random operations on the protocol server, each asked of a plain model as well: whatever is asked, both answer alike.
+//! Runs random operations on the protocol server and on a simple model, and checks that the answers agree.
 //!
-//! `port` asks by way of the adapter, `protocol` by way of the bare client, for what the adapter does not use. A model must
-//! never share a line with what is tested on it: no adapter, no store, no rule of the port's own.
+//! `port` uses the adapter. `protocol` uses the bare client, to cover the features that the adapter does not use. A
+//! model must never share code with the system under test: no adapter, no store, and none of the port's own rules.
 
 mod cases;
 mod port;

@@ -1,4 +1,4 @@
-//! A history moves from log to log as a file and stays the same: events, ids, revisions, order, bytes.
+//! A history moves between logs as a file, and its events, IDs, revisions, order and bytes stay the same.
 
 use std::io::Cursor;
 
@@ -39,8 +39,8 @@ fn confirmed(number: u128) -> NewEvent {
     encode(EventId(Uuid::new_v4()), &event, &metadata)
 }
 
-/// Some four hundred events: what a clinic begins with, bookings with sealed details, and changes, one at a time on
-/// several pages and many at once on one.
+/// Creates about four hundred events: the initial setup of a clinic, bookings with sealed details, and changes. The
+/// changes are single-event appends to several pages and large appends to one page.
 async fn lived_through() -> Clinic {
     let clinic = Clinic::without_views().await.unwrap();
     for patient in 0..24 {
@@ -58,7 +58,7 @@ async fn lived_through() -> Clinic {
     clinic
 }
 
-/// Events without their positions, which belong to a log.
+/// Removes the positions of events, because positions differ between logs.
 fn without_positions(events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
     events.into_iter().map(|event| RecordedEvent { position: Position::START, ..event }).collect()
 }
@@ -83,7 +83,7 @@ async fn a_history_is_the_same_in_every_log_it_is_moved_to() {
     }
 }
 
-/// Every way to spoil a file, with a word of what is said about it.
+/// Returns damaged copies of a file, each with a word of its expected error message.
 fn spoiled(file: &str) -> Vec<(String, &'static str)> {
     let lines: Vec<&str> = file.split_inclusive('\n').collect();
     let (last, middle) = (lines.len() - 1, lines.len() / 2);
@@ -151,7 +151,7 @@ async fn a_log_that_holds_something_else_is_left_alone() {
     }
 }
 
-/// The first events of a log, one by one, in another.
+/// Copies the first events of a log into another, one by one.
 async fn append_first(history: &[RecordedEvent], count: usize, log: &dyn EventLog) {
     for recorded in &history[..count] {
         let kinds = codec::EVENT_TYPES.iter().map(|known| known.event_type);
@@ -184,7 +184,7 @@ async fn an_import_that_was_broken_off_goes_on_where_it_stopped() {
     }
 }
 
-/// By the program: out of a log in PostgreSQL, into one in EventStoreDB.
+/// Runs the program: exports from a log in PostgreSQL and imports into EventStoreDB.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_moves_a_log_and_asks_before_it_replaces_anything() -> Result<()> {
     let folder = tempfile::tempdir()?;

@@ -1,4 +1,5 @@
-//! What the Postgres adapter promises beyond the contract: several processes, lost connections, dumps, its schema.
+//! The guarantees of the Postgres adapter beyond the contract: several processes, lost connections, dumps, and the
+//! schema.
 
 mod dump;
 mod keys;
@@ -14,7 +15,7 @@ use futures_util::future::join_all;
 use super::adapters;
 use super::sample::*;
 
-/// Two processes are two logs on one database: each has its own writer, and positions still rise in commit order.
+/// Two processes share one database. Each has its own writer, and positions still increase in commit order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_logs_on_one_database_interleave_without_a_gap() {
     const ROUNDS: usize = 50;
@@ -45,8 +46,9 @@ async fn two_logs_on_one_database_interleave_without_a_gap() {
     }
 }
 
-/// A writer remembers how its last group left the log, and appends on that at once. Where another has written since, it must
-/// find out and look again: for the stream that the other wrote to, and for those that it did not.
+/// A writer caches the head of the log after its last group and appends to that head without a read. If another process
+/// has written since then, the writer must detect this and refresh its cache, both for the streams that changed and for
+/// the streams that did not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_writer_remembers_does_not_hold_once_another_has_written() {
     let database = adapters::database().await;
@@ -55,7 +57,7 @@ async fn what_a_writer_remembers_does_not_hold_once_another_has_written() {
     one.append(&shared, Expected::NoStream, vec![event()]).await.unwrap();
     one.append(&own, Expected::NoStream, vec![event()]).await.unwrap();
     let mut position = 2;
-    // After each surprise a writer looks before it writes for a while; only then does it go by its memory again.
+    // After each stale cache, the writer reads before it writes for a while. Only then does it use its cache again.
     for round in 0..3 {
         let last = |revisions: u64| Expected::Exact(revision(revisions));
         let overtaken = 40 * round;
@@ -75,7 +77,7 @@ async fn what_a_writer_remembers_does_not_hold_once_another_has_written() {
             matches!(conflict, AppendError::RevisionConflict { actual: found, .. } if found == actual),
             "{conflict:?}"
         );
-        // What the other has written is taken for written, by whomever it is sent again.
+        // The log recognises the other process's events when this process sends them again.
         assert_eq!(one.append(&shared, here, vec![theirs]).await.unwrap(), written);
         let fill = (0..19).map(|_| event()).collect::<Vec<_>>();
         let filled = one.append(&shared, last(overtaken + 21), fill).await.unwrap();
@@ -87,7 +89,8 @@ async fn what_a_writer_remembers_does_not_hold_once_another_has_written() {
     assert_in_order(&all);
 }
 
-/// An append that only PostgreSQL can tell is bad shares its transaction with good ones and takes none of them along.
+/// Only PostgreSQL can detect that this append is invalid. The append shares a transaction with valid appends, and they
+/// must still succeed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_postgres_does_not_take_fails_only_its_own_append() {
     let database = adapters::database().await;

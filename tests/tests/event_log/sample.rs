@@ -1,4 +1,4 @@
-//! Events without meaning, and what the behaviours have in common: appending, collecting, waiting with a deadline.
+//! Sample events, and helpers for all behaviours: appending, collecting, and waiting with a deadline.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use daybook_event_log::{
 use futures_util::StreamExt;
 use uuid::Uuid;
 
-/// Longest time that anything here may take.
+/// Maximum duration of any wait.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const HAPPENED: EventType = EventType::named("SomethingHappened");
 
-/// The page of the so-manieth day.
+/// Returns the page of a day.
 pub(crate) fn page(day: u64) -> StreamName {
     StreamName::page(NaiveDate::from_ymd_opt(2026, 12, 1).unwrap() + Days::new(day))
 }
@@ -25,12 +25,12 @@ pub(crate) fn revision(number: u64) -> Revision {
     Revision::new(number).unwrap()
 }
 
-/// An event with a new id.
+/// Creates an event with a new ID.
 pub(crate) fn event() -> NewEvent {
     event_of_bytes(20)
 }
 
-/// An event whose payload has so many bytes.
+/// Creates an event with a payload of this size.
 pub(crate) fn event_of_bytes(bytes: usize) -> NewEvent {
     let payload = format!("\"{}\"", "x".repeat(bytes - 2));
     NewEvent {
@@ -53,17 +53,17 @@ pub(crate) fn recorded_ids(events: &[RecordedEvent]) -> Vec<EventId> {
     events.iter().map(|event| event.id).collect()
 }
 
-/// Waits for something that has to happen.
+/// Waits for a future, and panics after the deadline.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, what).await.expect("this takes too long")
 }
 
-/// Everything a read gives.
+/// Collects all events of a read.
 pub(crate) async fn collect(events: Result<RecordedStream, ReadError>) -> Vec<RecordedEvent> {
     within(events.unwrap().map(Result::unwrap).collect()).await
 }
 
-/// The next so many events of a follower.
+/// Returns the next `count` events of a follower.
 pub(crate) async fn next(follower: &mut RecordedStream, count: usize) -> Vec<RecordedEvent> {
     within(follower.take(count).map(Result::unwrap).collect()).await
 }
@@ -76,13 +76,13 @@ pub(crate) async fn read_all(log: &dyn EventLog) -> Vec<RecordedEvent> {
     collect(log.read_all(Position::START, &Filter::all()).await).await
 }
 
-/// Appends events to a stream that ends where the log says.
+/// Appends events at the current end of a stream.
 pub(crate) async fn append(log: &dyn EventLog, stream: &StreamName, events: &[NewEvent]) -> Appended {
     let last = read_stream(log, stream).await.last().map(|event| event.revision);
     log.append(stream, Expected::after(last), events.to_vec()).await.unwrap()
 }
 
-/// Appends one event after what others append meanwhile, again and again until it stands. Gives what it was told.
+/// Appends one event at the end of a contended stream. Retries until the event is stored, and returns the final answer.
 pub(crate) async fn insist(log: &dyn EventLog, stream: &StreamName, event: NewEvent) -> Appended {
     let mut last = None;
     let appending = async {
@@ -90,7 +90,7 @@ pub(crate) async fn insist(log: &dyn EventLog, stream: &StreamName, event: NewEv
             match log.append(stream, Expected::after(last), vec![event.clone()]).await {
                 Ok(appended) => return appended,
                 Err(AppendError::RevisionConflict { actual, .. }) => last = actual,
-                // Same id, same place: whether the last attempt stands comes out by trying again.
+                // The ID and the place are the same, so a retry reveals whether the last attempt succeeded.
                 Err(AppendError::Unavailable(_) | AppendError::Unknown(_)) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
             }
@@ -99,7 +99,7 @@ pub(crate) async fn insist(log: &dyn EventLog, stream: &StreamName, event: NewEv
     within(appending).await
 }
 
-/// Positions rise, and the revisions of each stream have no gap.
+/// Asserts that positions increase and that the revisions of each stream have no gaps.
 pub(crate) fn assert_in_order(events: &[RecordedEvent]) {
     let rising = |pair: &[RecordedEvent]| pair[0].position < pair[1].position;
     assert!(events.windows(2).all(rising), "positions do not rise");

@@ -1,4 +1,4 @@
-//! The vault on its database: few keys a subject, grouped creation, and forgetting that holds everywhere.
+//! The vault on its database: few keys per subject, grouped key creation, and forgetting that reaches every process.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn master() -> Arc<dyn KeyProvider> {
     Arc::new(MasterKey::parse(&"5a".repeat(32)).unwrap())
 }
 
-/// A vault of its own: another process on the same database.
+/// Opens a separate vault on the same database, as another process would.
 fn vault(database: &TestDatabase) -> Vault {
     Vault::new(create_pool(&database.config(), PoolSize(4)).unwrap(), master())
 }

@@ -1,4 +1,5 @@
-//! One event of each type, as the golden files say it. The people in them are invented, and sealed with no real key.
+//! One event of each type, with the content of its golden file. The people are fictitious, and no real key seals their
+//! data.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::catalog::*;
@@ -68,7 +69,7 @@ fn snapshot() -> ServiceSnapshot {
     }
 }
 
-/// One of each type.
+/// Returns one event of each type.
 pub(crate) fn all() -> Vec<Event> {
     let families = [entered(), settled(), moved_and_closed(), services(), service_changes()];
     families.into_iter().flatten().chain(hours()).chain(routing()).chain(privacy()).collect()

@@ -1,4 +1,4 @@
-//! The account of every row: each kind of difference is named, and what is counted adds up to the source.
+//! The account of all rows: it names every kind of difference, and its counts add up to the size of the source.
 
 use daybook_commands::ReservationChange;
 use daybook_migration::import::ImportRun;

@@ -1,4 +1,4 @@
-//! What was changed in both systems: never overruled in silence, and settled where both agree.
+//! Rows that changed in both systems: no run overwrites them silently, and a conflict ends when both systems agree.
 
 use daybook_commands::{CommandError, ReservationChange};
 use daybook_domain::Status;
@@ -33,7 +33,7 @@ async fn a_row_that_was_changed_in_both_systems_is_left_as_it_is_here_and_listed
             .change(&format!("UPDATE reservations SET {CANCELLED}, notes = 'x' WHERE id = '{id}'"))
             .await;
     }
-    // Of this one the old system says nothing that it did not say before.
+    // In the old system only the timestamp of this row changes.
     migration
         .change(&format!(
             "UPDATE reservations SET \"updatedAt\" = '2026-11-20 03:00:00' WHERE id = '{untouched}'"
@@ -69,7 +69,7 @@ async fn a_change_that_was_made_alike_in_both_systems_is_no_conflict() {
     let (report, appended) = migration.appended(&reconciling()).await;
     assert_eq!((report.conflicts, report.agreeing, appended), (0, 1, vec![]));
     assert!(report.reconciliation.unwrap().is_clean());
-    // The old system goes on, and its next change is one that was not made here.
+    // The old system now makes a change that was not made here.
     migration.change(&format!("UPDATE reservations SET {CANCELLED} WHERE id = '{id}'")).await;
     assert_eq!(migration.run(&ImportRun::default()).await.conflicts, 1);
 }
@@ -89,7 +89,7 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
         (booking.status, booking.placement),
         (Status::Cancelled, SlotAssignment::Period(Period::Afternoon))
     );
-    // Again, with the wish still the same; then with one that is another.
+    // The first change leaves the preferred time as it was. The later changes replace it.
     migration.change(&format!("UPDATE reservations SET notes = 'more' WHERE id = '{id}'")).await;
     assert_eq!(migration.run(&ImportRun::default()).await.updated, 1);
     assert_eq!(migration.booking(id).await.placement, SlotAssignment::Period(Period::Afternoon));
@@ -102,7 +102,7 @@ async fn a_time_that_was_decided_here_stays_until_the_old_system_says_another() 
     migration.change(&format!("UPDATE reservations SET \"preferredTime\" = '오전' WHERE id = '{id}'")).await;
     let report = migration.run(&ImportRun::default()).await;
     assert_eq!((report.conflicts, report.updated), (0, 1), "both say the same now");
-    // From here on the wish is understood, and nobody need read it.
+    // The grammar can read the new time, so the time no longer needs a review.
     let refused = migration
         .wish(id, ReservationChange::ReviewTime(ReviewedTime::Period(Period::Afternoon)))
         .await

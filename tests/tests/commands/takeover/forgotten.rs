@@ -1,4 +1,4 @@
-//! Patients who were forgotten here: the old system still knows them, and nothing of that comes back.
+//! Patients who were forgotten here but remain in the old system: a run never restores their data.
 
 use daybook_domain::phone::Phone;
 use daybook_domain::{Event, Status};
@@ -21,8 +21,8 @@ async fn a_row_of_a_forgotten_patient_stays_forgotten_and_its_status_goes_on() {
     let patient = Phone::parse(&phone).unwrap();
     migration.process.commands.forget(&patient, staff()).await.unwrap();
     assert_eq!(migration.appended(&reconciling()).await.1, vec![], "nothing has changed there");
-    // The name and the status change there; a second row of the patient's is found that is new here; and a number is
-    // corrected to the patient's.
+    // In the old system the name and the status change, a second row of the patient appears, and a phone number is
+    // corrected to the patient's number.
     migration
         .change(&format!(
             "UPDATE reservations SET status = 'CANCELLED', \"patientName\" = '돌아온 이름', notes = '비밀' WHERE id = '{id}'"

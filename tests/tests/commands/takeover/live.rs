@@ -1,4 +1,4 @@
-//! What changes in the old system between two runs and during one: taken over once, whatever column it is in.
+//! Changes in the old system between two runs and during a run: each is taken over once, in every column.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +14,8 @@ use super::{Migration, again, reconciling};
 use crate::clinic::Process;
 use crate::import::{EXPORT, ROWS, silent, taken_over};
 
-/// Changes of one row each, of every column that may change. The old system notes in `updatedAt` that it changed something;
-/// whoever changes it by hand does not, and most of these are of that kind.
+/// Changes of one row each, covering every column that may change. The old system sets `updatedAt` on its own changes.
+/// A manual change does not set it, and most of these changes are manual.
 const CHANGES: [&str; 10] = [
     r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 03:00:00.5', "statusChangedBy" = 'night', "updatedAt" = '2026-11-20 03:00:00.5'"#,
     r#""preferredTime" = '오후 4시'"#,
@@ -34,7 +34,7 @@ const NEW_ROW: &str = r#"INSERT INTO reservations
            '2026-12-03', '10:30', 'PENDING', NULL, NULL, '2026-11-20 03:00:08', '2026-11-20 03:00:08', 'SKIN_CARE',
            '2026-11-20 03:00:08', NULL"#;
 
-/// Says that the log holds every row of the old system as it stands there.
+/// Asserts that the log holds every row of the old system in its current state.
 async fn holds_the_old_system(client: &Client, process: &Process) {
     let rows = taken_over(process).await;
     let sql = r#"SELECT id, status::text, service::text, "preferredTime", "patientName", phone, email, notes, "adminNotes",
@@ -108,7 +108,7 @@ async fn a_run_since_a_time_reads_no_more_than_has_changed_since_and_says_what_t
     let nothing = ImportRun { since: Some(latest + TimeDelta::milliseconds(1)), ..ImportRun::default() };
     let report = migration.run(&nothing).await;
     assert_eq!((report.read, report.next_since), (0, nothing.since));
-    // An export is filtered while it is read, and says how much was passed over.
+    // An export is filtered while it is read, and the report counts the skipped rows.
     let earliest: NaiveDateTime =
         migration.client.query_one(r#"SELECT min("updatedAt") FROM reservations"#, &[]).await.unwrap().get(0);
     let since =
@@ -133,7 +133,7 @@ async fn an_old_export_does_not_undo_what_was_taken_over_from_the_live_system() 
     assert_eq!(migration.booking(&id).await.status, Status::Cancelled);
 }
 
-/// Changes rows of the old system as fast as it can until it is told to stop, and then once more.
+/// Changes rows of the old system as fast as possible until it is stopped, and then makes one more change.
 async fn write(client: Client, stop: Arc<AtomicBool>) -> u32 {
     let mut round = 0;
     loop {

@@ -1,4 +1,4 @@
-//! The clinic's own rules for times, from one run to the next: better ones read what nothing read before, and move nothing.
+//! The clinic's own rules for times across runs: better rules read more rows, and they never move a reservation.
 
 use daybook_commands::ReservationChange;
 use daybook_domain::schedule::event::ReservationImported;
@@ -11,14 +11,14 @@ use daybook_migration::import::Rules;
 use super::{Migration, again};
 use crate::clinic::staff;
 
-/// By which every text that the grammar cannot read means this.
+/// Creates a run whose rules assign this period to every text that the grammar cannot read.
 fn all_mean(period: Period) -> ImportRun {
     let rule = format!("[[rule]]\nname = \"all\"\npattern = '.+'\nmeans = \"{}\"", period.as_str());
     ImportRun { rules: Rules::parse(&rule).unwrap(), ..ImportRun::default() }
 }
 
 impl Migration {
-    /// Texts that the built-in grammar does not take for a time.
+    /// Returns the IDs of the rows whose time the built-in grammar cannot read.
     async fn unread(&self) -> Vec<String> {
         let mut unread = Vec::new();
         for id in self.ids(r#""preferredTime" <> ''"#).await {
@@ -29,7 +29,7 @@ impl Migration {
         unread
     }
 
-    /// What the log last took over of a row.
+    /// Returns the state of a row at its last takeover in the log.
     async fn last_taken(&self, id: &str) -> ReservationImported {
         let taken = |event: &Event| {
             let Event::Schedule(
@@ -61,7 +61,7 @@ async fn better_rules_bring_up_to_date_what_nothing_read_and_leave_what_was_deci
         assert_eq!(taken.is_placed_here, Some(false), "{id}");
     }
     assert_eq!(migration.booking(decided).await.placement.start().unwrap().to_string(), "14:30");
-    // Neither without the rules nor by others does a row say something else than it said.
+    // The texts have not changed, so a run without rules or with other rules appends nothing.
     let old_wins = ImportRun { old_wins: true, ..all_mean(Period::Morning) };
     for takeover in [ImportRun::default(), all_mean(Period::Morning), old_wins] {
         let (report, appended) = migration.appended(&takeover).await;
@@ -95,7 +95,7 @@ async fn a_change_in_another_column_moves_nothing_and_a_change_of_the_text_is_re
     assert_eq!(migration.appended(&all_mean(Period::Morning)).await.1, again(&changed));
     let taken = migration.last_taken(read).await;
     assert_eq!((taken.placement, taken.wish), (SlotAssignment::Period(Period::Morning), None));
-    // What was decided here on another text is left to a person.
+    // The time of this row was decided here, so a new text is a conflict. A person must settle it.
     migration.change(&format!("{text} WHERE id = '{decided}'")).await;
     let (report, appended) = migration.appended(&all_mean(Period::Morning)).await;
     assert_eq!((report.conflict_list[0].reservation.as_str(), appended), (decided.as_str(), vec![]));

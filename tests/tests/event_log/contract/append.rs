@@ -1,4 +1,4 @@
-//! Appending: optimistic, atomic, idempotent, bounded.
+//! Appending: optimistic concurrency, atomicity, idempotency, and size limits.
 
 use std::sync::Arc;
 
@@ -149,7 +149,7 @@ pub(crate) async fn a_conflict_fails_only_its_own_append(log: Log) {
     append(&*log, &page(0), &events(2)).await;
     let attempts = (0..40).map(|number| {
         let log = Arc::clone(&log);
-        // Every second one thinks that the crowded page is empty; the others have a page of their own.
+        // Every second writer expects the crowded page to be empty. The others have their own pages.
         let day = if number % 2 == 0 { 0 } else { number };
         async move { log.append(&page(day), Expected::NoStream, events(2)).await }
     });

@@ -1,4 +1,4 @@
-//! Following: everything after a position, once, in order, whatever is appended meanwhile.
+//! Following: a follower sees every event after its position once and in order, even during appends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub(crate) async fn a_follower_catches_up_over_many_pages(log: Log) {
     assert_eq!(recorded_ids(&next(&mut follower, new.len()).await), ids(&new));
 }
 
-/// Eight writers, each on a page of its own and all on one that they share, under three followers of which one starts
-/// late. A log that shows a position before a lower one is committed loses events here.
+/// Eight writers append to their own pages and to a shared page. Three followers read, and one of them starts late. A
+/// log loses events in this test if it shows a position before a lower position is committed.
 pub(crate) async fn followers_under_eight_writers_see_every_event_once_in_order(log: Log) {
     const WRITERS: u64 = 8;
     const ROUNDS: usize = 60;

@@ -1,4 +1,4 @@
-//! Reading: one stream, or all of them in one snapshot.
+//! Reading: a single stream, or a snapshot of all streams.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Three nodes of which one leads: elections, and the death of the leader.
+//! A cluster of three nodes: leader elections and the failure of the leader.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::event_log::sample::*;
 
 const MEMBERS: usize = 3;
 
-/// Longest time that an append may take while the leader changes.
+/// Maximum duration of an append while the leader changes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 async fn started() -> (Cluster, Arc<EventStoreLog>) {
@@ -20,7 +20,7 @@ async fn started() -> (Cluster, Arc<EventStoreLog>) {
     (cluster, Arc::new(log))
 }
 
-/// Appends to one stream after another, each within the longest pause.
+/// Appends to one stream after another. Each append must finish within the longest pause.
 async fn append_some(log: &EventStoreLog, days: std::ops::Range<u64>) {
     for day in days {
         let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Servers that stop and come back, connections that are cut, readers that get no answer.
+//! Server restarts, dropped connections, and reads without an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ const WRITERS: u64 = 4;
 const EVENTS_EACH: usize = 60;
 const TOTAL: usize = WRITERS as usize * EVENTS_EACH;
 
-/// Times that the server is killed and started again.
+/// Number of times that the server is killed and restarted.
 const RESTARTS: usize = 20;
 
 async fn write(log: Arc<EventStoreLog>, writer: u64, done: Arc<AtomicUsize>) -> Vec<EventId> {
@@ -29,7 +29,7 @@ async fn write(log: Arc<EventStoreLog>, writer: u64, done: Arc<AtomicUsize>) -> 
     acknowledged
 }
 
-/// Waits until so much of the work is done.
+/// Waits until this much of the work is done.
 async fn reach(done: &AtomicUsize, count: usize) {
     while done.load(Ordering::Relaxed) < count {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -84,7 +84,7 @@ async fn acknowledged_appends_stand_once_when_connections_are_cut() {
     assert_all_stand(&log, acknowledged).await;
 }
 
-/// A follower whose reads are refused, cut or never answered finds everything all the same.
+/// A follower finds every event, even if its reads are refused, interrupted or never answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_follower_goes_on_whatever_befalls_its_reads() {
     for fault in [Fault::NotReady, Fault::Disconnected, Fault::Unanswered] {
@@ -103,14 +103,14 @@ async fn a_follower_goes_on_whatever_befalls_its_reads() {
     }
 }
 
-/// Who starts before the server waits for it, within bounds.
+/// A client that starts before the server waits for the server, up to a time limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_can_be_opened_before_its_server_is_up() {
     let server = Server::start(Options::default()).await.unwrap();
     let (port, url) = (server.address().port(), server.url());
     server.stop().await;
     let opening = tokio::spawn(async move { adapters::connect_to(&url).await });
-    // Long enough for a first attempt to have failed: it is refused at once.
+    // The server refuses the first attempt immediately, so it has failed after this delay.
     tokio::time::sleep(Duration::from_millis(300)).await;
     let _server = Server::start(Options { port, ..Options::default() }).await.unwrap();
     let log = within(opening).await.unwrap();

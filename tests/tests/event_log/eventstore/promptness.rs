@@ -1,6 +1,7 @@
-//! How long one append takes while nobody else appends: no longer than the server needs.
+//! The latency of a single append without concurrent load: it must not exceed the server's own time.
 //!
-//! A client that leaves its small writes to Nagle's algorithm waits out the server's delayed acknowledgement, which is 40 ms.
+//! A client that leaves Nagle's algorithm enabled for small writes waits for the server's delayed acknowledgement,
+//! which takes 40 ms.
 
 use std::time::{Duration, Instant};
 
@@ -11,16 +12,16 @@ use super::started;
 use crate::event_log::adapters;
 use crate::event_log::sample::*;
 
-/// Half of a delayed acknowledgement; an append takes a hundredth of it.
+/// Half of a delayed acknowledgement. A normal append takes one hundredth of this limit.
 const LIMIT: Duration = Duration::from_millis(20);
 
-/// Appends of which the middle one counts.
+/// Number of appends per median.
 const APPENDS: usize = 20;
 
-/// About as much as a booking writes.
+/// Approximate size of a booking.
 const PAYLOAD_BYTES: usize = 600;
 
-/// The middle one of the times that so many appends take, one after the other.
+/// Returns the median latency of sequential appends.
 async fn median(log: &EventStoreLog, stream: &StreamName, expected: &mut Expected) -> Duration {
     let mut times = Vec::with_capacity(APPENDS);
     for _ in 0..APPENDS {
@@ -34,7 +35,7 @@ async fn median(log: &EventStoreLog, stream: &StreamName, expected: &mut Expecte
     times[APPENDS / 2]
 }
 
-/// Appends until it takes no longer than the server needs. It may take a while after a connection was made.
+/// Appends until the latency is below the limit. A new connection may need some time.
 async fn becomes_prompt(log: &EventStoreLog, stream: &StreamName, expected: &mut Expected) {
     within(async { while median(log, stream, expected).await > LIMIT {} }).await;
 }
@@ -48,13 +49,13 @@ async fn a_lone_append_does_not_wait_for_a_delayed_acknowledgement() {
     server.stop().await;
     let again = Server::start(Options { port, store, ..Options::default() }).await.unwrap();
     becomes_prompt(&log, &stream, &mut expected).await;
-    // Cut without a word: the client connects again by itself.
+    // The cut gives the client no warning, and the client must reconnect by itself.
     again.faults().cut_connections();
     becomes_prompt(&log, &stream, &mut expected).await;
     again.stop().await;
 }
 
-/// Appends go to whichever member leads, be it one to which nobody was connected before.
+/// Appends stay fast when they go to a new leader, even if the client had no connection to it before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lone_append_is_prompt_after_an_election() {
     let cluster = Cluster::start(3, Options::default()).await.unwrap();

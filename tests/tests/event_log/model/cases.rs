@@ -1,6 +1,6 @@
-//! Running random cases, many at a time, and telling what a small one that fails does.
+//! Runs random cases in parallel and reports a small case that fails.
 //!
-//! It must never write what it found into the tree: a failure prints the operations themselves.
+//! This module must never write a failing case into the source tree. A failure prints the operations themselves.
 
 mod smallest;
 
@@ -15,22 +15,22 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::{Builder, Handle};
 
-/// Cases of each property, unless `PROPTEST_CASES` says otherwise.
+/// Number of cases per property, unless `PROPTEST_CASES` overrides it.
 const CASES: u32 = 96;
 
-/// The most operations of a case; half as many is what most have.
+/// Maximum number of operations in a case. Most cases have at most half as many.
 const OPERATIONS: usize = 90;
 
-/// Cases that run at a time. Mostly they wait for their server.
+/// Number of cases that run in parallel. They mostly wait for their server.
 const WORKERS: u32 = 32;
 
-/// Longest time that one case may take.
+/// Maximum duration of one case.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The failure that came first. One is enough to look at; who sees it stops.
+/// Set by the worker that fails first. One failure is enough, so the other workers stop.
 type FirstFailure = OnceLock<()>;
 
-/// Runs cases of random operations, and fails with a small one on which `play` fails.
+/// Runs cases of random operations. If `play` fails on a case, panics with a small failing case.
 pub(super) fn check<S, F>(operation: impl Fn() -> S + Sync, play: impl Fn(Vec<S::Value>) -> F + Sync)
 where
     S: Strategy,
@@ -47,7 +47,7 @@ where
     });
 }
 
-/// Runs one worker's share of the cases. Gives the failure if it has the first.
+/// Runs one worker's share of the cases. Returns the failure if this worker is the first to fail.
 fn work<S, F>(
     runtime: &Handle,
     first: &FirstFailure,
@@ -79,16 +79,16 @@ fn cases() -> u32 {
     if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES }
 }
 
-/// What goes wrong in a case, if anything does.
+/// Runs a case and returns its fault, if any.
 fn fault(runtime: &Handle, case: impl Future<Output = anyhow::Result<()>>) -> Option<String> {
     let in_time = async { tokio::time::timeout(DEADLINE, case).await.context("the case does not end")? };
-    // A panic has printed itself; the operations that led to it are still to be told.
+    // The panic message is already printed, but the report still needs the operations that led to the panic.
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(in_time)));
     let error = outcome.unwrap_or_else(|_| Err(anyhow!("it panics"))).err()?;
     Some(format!("{error:#}"))
 }
 
-/// The operations one a line, numbered as the fault numbers them.
+/// Lists the operations, one per line, with the numbers that the fault uses.
 fn describe(operations: &[impl Debug], fault: &str) -> String {
     let mut text = format!("{fault}\nThe operations were:\n");
     for (number, operation) in operations.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The adapters, that of EventStoreDB on the protocol server, against a model of the port.
+//! Compares the adapters with a model of the port. The EventStoreDB adapter runs on the protocol server.
 
 mod asked;
 mod case;
@@ -31,7 +31,7 @@ fn the_postgres_adapter_answers_as_the_model_does() {
     check(any_operation, async |operations| play(adapters::postgres().await, operations).await);
 }
 
-/// The model says what the port says, and nothing that only EventStoreDB does.
+/// Checks that the model describes the port and not the specifics of EventStoreDB.
 #[test]
 fn the_memory_adapter_answers_as_the_model_does() {
     check(any_operation, async |operations| play(adapters::memory().await, operations).await);

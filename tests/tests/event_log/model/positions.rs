@@ -1,15 +1,16 @@
-//! What was seen of positions. They are the server's own and have gaps: a model only knows that they rise with its events,
-//! and that none ever changes.
+//! The observed positions of events. The log assigns positions and leaves gaps. A model knows only that positions
+//! increase with its events and that they never change.
 
 use anyhow::ensure;
 use daybook_event_log::Position;
 
-/// The positions of a model's events, as far as they were seen.
+/// The known positions of a model's events.
 #[derive(Debug, Default)]
 pub(super) struct Positions(Vec<Option<Position>>);
 
 impl Positions {
-    /// Takes the position of the event with this index in the model; fails where it cannot be that event's.
+    /// Records the position of the event at this index in the model. Fails if the position contradicts a known
+    /// position.
     pub(super) fn see(&mut self, index: usize, position: Position) -> anyhow::Result<()> {
         if self.0.len() <= index {
             self.0.resize(index + 1, None);
@@ -24,8 +25,8 @@ impl Positions {
         Ok(())
     }
 
-    /// The so-manieth event from the last whose position was seen, with its index. Starts again at the last where there
-    /// are not so many; none where there is none.
+    /// Returns an event with a known position and its index, counting back from the last. Wraps around if `back` is too
+    /// large. Returns `None` if no position is known.
     pub(super) fn nth_last(&self, back: usize) -> Option<(usize, Position)> {
         let seen = self.0.iter().enumerate().filter_map(|(index, position)| Some((index, (*position)?)));
         let seen: Vec<_> = seen.rev().collect();

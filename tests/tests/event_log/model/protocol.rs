@@ -1,4 +1,5 @@
-//! The protocol server, asked by the bare client for what the adapter leaves out, against a model of EventStoreDB.
+//! Compares the protocol server with a model of EventStoreDB. Uses the bare client, to cover the features that the
+//! adapter does not use.
 
 mod asked;
 mod case;

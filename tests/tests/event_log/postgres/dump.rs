@@ -1,4 +1,4 @@
-//! A dump that is restored is a log like any other: same events, same positions, and followers go on where they were.
+//! A restored dump is a complete log: events and positions are the same, and followers resume at their positions.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use daybook_tests::postgres::TestDatabase;
 use crate::event_log::adapters;
 use crate::event_log::sample::*;
 
-/// Where the server's own programs are: a dump is taken with the version that wrote it.
+/// Finds one of the server's own programs. A dump needs the programs of the server's version.
 async fn program(database: &TestDatabase, name: &str) -> PathBuf {
     let client = database.connect().await.unwrap();
     let sql = "SELECT setting FROM pg_config() WHERE name = 'BINDIR'";

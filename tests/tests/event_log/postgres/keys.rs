@@ -1,4 +1,4 @@
-//! Keys that are committed with the events they seal: neither is ever there without the other.
+//! Keys are committed together with the events that they seal. Neither is stored without the other.
 
 use bytes::Bytes;
 use daybook_domain::{KeyId, SubjectId};
@@ -20,7 +20,7 @@ fn key(number: u128) -> NewKey {
     }
 }
 
-/// The numbers of the keys that are there, in order.
+/// Returns the numbers of the stored keys, in order.
 async fn kept(database: &TestDatabase) -> Vec<u128> {
     let sql =
         "SELECT key_id FROM privacy.keys WHERE wrapped_key = decode(repeat('07', 72), 'hex') ORDER BY key_id";
@@ -40,10 +40,11 @@ async fn keys_stand_or_fall_with_their_events() {
         .unwrap();
     assert_eq!(kept(&database).await, [1, 2]);
 
-    // The same events with another key, as a client's retry would bring: they stand, and the key is not needed.
+    // A client's retry sends the same events with another key. The events are already stored, so the new key is not
+    // needed.
     let again = log.append_with_keys(&page(0), Expected::NoStream, first.clone(), vec![key(3)]).await;
     assert_eq!(again.unwrap(), appended);
-    // The same events with the same keys, as a writer's retry brings.
+    // A writer's retry sends the same events with the same keys.
     let again = log.append_with_keys(&page(0), Expected::NoStream, first, vec![key(1), key(2)]).await;
     assert_eq!(again.unwrap(), appended);
     let conflict = log.append_with_keys(&page(0), Expected::NoStream, vec![event()], vec![key(4)]).await;
@@ -51,7 +52,8 @@ async fn keys_stand_or_fall_with_their_events() {
     assert_eq!(kept(&database).await, [1, 2]);
 }
 
-/// Two writers miss each other's heads time and again, so that groups are sent twice; keys of conflicts stay out.
+/// Two writers repeatedly work with an outdated head, so groups are sent twice. Keys of conflicting appends are not
+/// stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_in_each_others_way_keep_exactly_the_keys_of_what_they_appended() {
     const ROUNDS: u64 = 40;
@@ -62,7 +64,7 @@ async fn writers_in_each_others_way_keep_exactly_the_keys_of_what_they_appended(
         let racing = (0..4u64).map(|racer| {
             let log: PostgresLog = logs[(racer % 2) as usize].clone();
             let number = u128::from(4 * round + racer);
-            // Racers 0 and 1 want the same place, 2 and 3 one each.
+            // Racers 0 and 1 compete for the same place. Racers 2 and 3 have one place each.
             let stream = page(racer.max(1));
             let expected = Expected::after(round.checked_sub(1).map(revision));
             async move {

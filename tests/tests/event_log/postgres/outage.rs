@@ -1,4 +1,4 @@
-//! Lost connections: what was acknowledged stands exactly once, and followers go on.
+//! Lost connections: acknowledged events are stored exactly once, and followers continue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,11 +15,11 @@ const WRITERS: u64 = 8;
 const EVENTS_EACH: usize = 150;
 const TOTAL: usize = WRITERS as usize * EVENTS_EACH;
 
-/// Ends every other session of the database, as a crash of its server process would.
+/// Terminates all other sessions of the database, as a crash of the server would.
 const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-/// Each writer insists on its events, half of them on a page of its own and half on one that all share.
+/// Appends a writer's events until all are stored: half to the writer's own page and half to a shared page.
 async fn write(log: Arc<PostgresLog>, writer: u64, done: Arc<AtomicUsize>) -> Vec<EventId> {
     let mut acknowledged = Vec::new();
     for (number, event) in events(EVENTS_EACH).into_iter().enumerate() {
@@ -31,7 +31,7 @@ async fn write(log: Arc<PostgresLog>, writer: u64, done: Arc<AtomicUsize>) -> Ve
     acknowledged
 }
 
-/// Ends all sessions each time another tenth of the work is done.
+/// Terminates all sessions after each tenth of the work.
 async fn terminate_again_and_again(database: &TestDatabase, done: &AtomicUsize) -> usize {
     let killer = database.connect().await.unwrap();
     let mut terminated = 0;
@@ -45,7 +45,7 @@ async fn terminate_again_and_again(database: &TestDatabase, done: &AtomicUsize) 
     terminated
 }
 
-/// Waits until the log knows that its database is there again.
+/// Waits until the log detects that the database is back.
 async fn until_up(log: &PostgresLog) {
     while !log.connection().is_up {
         tokio::task::yield_now().await;
@@ -77,7 +77,7 @@ async fn acknowledged_appends_stand_once_and_followers_go_on_when_sessions_are_e
     assert!(log.connection().reconnects > 0);
 }
 
-/// Nothing in a read may depend on the transaction that wrote an event, or on sessions of the past.
+/// A read must not depend on earlier sessions or on the transaction that wrote an event.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_loses_its_connection_says_so_and_can_go_on() {
     use futures_util::StreamExt;

@@ -1,4 +1,4 @@
-//! The schema of the log: migrated once by however many start at once, and closed to changes.
+//! The schema of the log: concurrent starts migrate it once, and it rejects changes to stored events.
 
 use daybook_event_log::postgres::migrate;
 use daybook_tests::postgres::TestDatabase;

@@ -1,4 +1,4 @@
-//! What wakes a follower: what it wants to see, at once; nothing else.
+//! A follower wakes immediately for the events that it selects, and for no others.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use crate::event_log::adapters;
 use crate::event_log::sample::*;
 
-/// Waits until the followers of a log have been woken so many times.
+/// Waits until the followers of a log have been woken this many times.
 async fn woken(log: &PostgresLog, times: u64) {
     within(async {
         while log.wakeup_counts().total < times {
@@ -19,8 +19,8 @@ async fn woken(log: &PostgresLog, times: u64) {
     .await;
 }
 
-/// One process appends to pages, and now and then to the routing; another follows the routing. Bookings do not wake it, however
-/// many there are; each change of the routing does, once, and is found.
+/// One process appends many events to pages and a few to the routing. Another process follows the routing. Bookings
+/// never wake the follower. Each change of the routing wakes it once, and the follower finds the change.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_follower_does_not_want_does_not_wake_it() {
     let database = adapters::database().await;
@@ -47,13 +47,13 @@ async fn what_a_follower_does_not_want_does_not_wake_it() {
     for log in [&follows, &writer] {
         let wakings = log.wakeup_counts();
         assert_eq!(wakings.empty, 0, "{wakings:?}");
-        // A change may also be found by polling, just before it is announced.
+        // Polling may find a change just before its announcement arrives.
         assert!(wakings.total <= 5, "{wakings:?}");
     }
     assert!(follows.wakeup_counts().total + writer.wakeup_counts().total > 0);
 }
 
-/// Where everything is wanted, everything wakes, and is there when it is looked for.
+/// A follower of all events wakes for every append, and finds the new event when it reads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_announced_is_there_to_be_read() {
     let database = adapters::database().await;
@@ -71,7 +71,8 @@ async fn what_is_announced_is_there_to_be_read() {
     assert!(wakings.total > 30 && wakings.empty == 0, "{wakings:?}");
 }
 
-/// An announcement may be late, of an older or a newer release, lost, or nonsense: what was appended is found all the same.
+/// An announcement may be late, lost, invalid, or from another release. The follower finds the new events in every
+/// case.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polling_finds_what_was_announced_wrongly() {
     let database = adapters::database().await;
@@ -89,7 +90,7 @@ async fn polling_finds_what_was_announced_wrongly() {
         let found = tokio::time::timeout(POLL_INTERVAL * 20, follower.next()).await;
         assert_eq!(found.unwrap().unwrap().unwrap().position.commit(), u64::from(position as u32));
     }
-    // One that tells no families, as an older release does, wakes everybody.
+    // An announcement without families, as an older release sends it, wakes every follower.
     let before = log.wakeup_counts();
     client.execute("SELECT pg_notify($1, '9')", &[&CHANNEL]).await.unwrap();
     let waiting = follower.next();
@@ -99,7 +100,8 @@ async fn polling_finds_what_was_announced_wrongly() {
     }
 }
 
-/// What a restore or another tool wrote announces nothing. Once polling has found it, page follows page.
+/// A restore, or another tool, writes events without an announcement. After polling finds them, the follower reads page
+/// after page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_that_nobody_announced_is_read_without_a_pause_for_each_page() {
     const PAGES: u32 = 10;

@@ -1,25 +1,25 @@
-//! From a case that fails to a small one that fails too. Operations are left out, many at a time first, since each attempt
-//! takes as long as its operations do; then those that remain are made simpler.
+//! Shrinks a failing case to a small case that still fails. The search first removes operations, many at a time,
+//! because an attempt takes as long as its operations do. Then it simplifies the remaining operations.
 //!
-//! It must never end with a case that was not seen to fail.
+//! The search must never return a case that it has not seen fail.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use proptest::strategy::ValueTree;
 
-/// Longest time in which a smaller case is looked for.
+/// Maximum duration of the search.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Search<T: ValueTree, F> {
     case: Vec<T>,
     fault: F,
     ends: Instant,
-    /// The last case that failed, and how.
+    /// The last case that failed, and its failure.
     found: (Vec<T::Value>, String),
 }
 
-/// The smallest case found, and how it fails. `found` is how the whole case does.
+/// Searches for the smallest failing case and returns it with its failure. `found` is the failure of the whole case.
 pub(super) fn search<T: ValueTree>(
     case: Vec<T>,
     found: String,
@@ -29,13 +29,13 @@ pub(super) fn search<T: ValueTree>(
     let mut search = Search { case, fault, ends: Instant::now() + PATIENCE, found };
     search.leave_out();
     search.simplify();
-    // What is simpler may need less of what comes before it.
+    // A simplified operation may depend on fewer earlier operations.
     search.leave_out();
     search.found
 }
 
 impl<T: ValueTree, F: Fn(Vec<T::Value>) -> Option<String>> Search<T, F> {
-    /// Leaves out parts that are not needed, from the end, where a failure needs nothing of what follows it.
+    /// Removes unneeded parts. Starts at the end, because a failure does not depend on later operations.
     fn leave_out(&mut self) {
         let mut size = self.case.len().div_ceil(2);
         loop {
@@ -60,11 +60,11 @@ impl<T: ValueTree, F: Fn(Vec<T::Value>) -> Option<String>> Search<T, F> {
         }
     }
 
-    /// Makes one operation after the other simpler, as long as the case fails.
+    /// Simplifies the operations one by one for as long as the case fails.
     fn simplify(&mut self) {
         for index in 0..self.case.len() {
             let mut differs = self.case[index].simplify();
-            // It ends, since a value can only be simplified and complicated again so many times.
+            // This loop ends because a value can be simplified and complicated only a limited number of times.
             while differs {
                 differs =
                     if self.fails() { self.case[index].simplify() } else { self.case[index].complicate() };

@@ -1,6 +1,6 @@
-//! Appends as they are asked: of new events at some place, and of events that were asked before.
+//! Appends as the test sends them: appends of new events, and repeated appends.
 //!
-//! What is to become of one is not said here; that is the model's.
+//! This module does not predict the outcome of an append. The model does.
 
 use daybook_event_log::{EventId, EventType, Expected, NewEvent, Revision, StreamName};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::operation::{Change, Place, Words};
 use super::plain::Model;
 
-/// An append, whatever was answered.
+/// An append, regardless of its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) stream: StreamName,
@@ -16,7 +16,7 @@ pub(super) struct Asked {
     pub(super) events: Vec<NewEvent>,
 }
 
-/// Ids that none of the case's events has had, the same ones in every run of the case.
+/// Generates IDs that are unique within a case and the same in every run of the case.
 #[derive(Debug, Default)]
 pub(super) struct Ids(u128);
 
@@ -39,7 +39,7 @@ impl Asked {
         Self { stream: stream.clone(), expected: expected(model, stream, place), events }
     }
 
-    /// The append again, with a change; none where it has too few events for that.
+    /// Repeats the append with a change. Returns `None` if the append has too few events for the change.
     pub(super) fn again(mut self, model: &Model, ids: &mut Ids, change: &Change) -> Option<Self> {
         match change {
             Change::None => {}
@@ -69,7 +69,7 @@ fn expected(model: &Model, stream: &StreamName, place: Place) -> Expected {
     })
 }
 
-/// What whoever wants to append from this revision on expects.
+/// Returns the expectation of an append that starts at this revision.
 fn expected_from(first: u64) -> Expected {
     Expected::after(first.checked_sub(1).map(|last| Revision::new(last).unwrap()))
 }

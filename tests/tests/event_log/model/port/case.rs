@@ -1,4 +1,4 @@
-//! One case: each operation is asked of the log and of the model, and the answers are compared.
+//! Runs one case: sends each operation to the log and to the model, and compares the answers.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use super::plain::{Answer, Model};
 use super::told::{collect, compare};
 use crate::event_log::model::positions::Positions;
 
-/// Followers that are kept at a time. The oldest makes room.
+/// Maximum number of open followers. A new follower replaces the oldest.
 const MAX_FOLLOWERS: usize = 3;
 
-/// A position beyond whatever there is.
+/// A position after every event.
 const BEYOND: u64 = 1 << 60;
 
 struct Follower {
     events: RecordedStream,
     wanted: Wanted,
-    /// Index in the model from which on it has seen nothing.
+    /// Index in the model of the first event that the follower has not seen.
     next: usize,
 }
 
@@ -35,13 +35,13 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Begins with a log that is empty.
+    /// Starts with an empty log.
     pub(super) fn new(log: Arc<dyn EventLog>) -> Self {
         let (model, positions, ids) = (Model::default(), Positions::default(), Ids::default());
         Self { log, model, positions, ids, asked: Vec::new(), followers: Vec::new() }
     }
 
-    /// Fails where the log does not answer as the model does.
+    /// Applies an operation. Fails if the answers of the log and the model differ.
     pub(super) async fn apply(&mut self, operation: &Operation) -> anyhow::Result<()> {
         match operation {
             Operation::Append { stream, place, events } => {
@@ -63,8 +63,8 @@ impl Case {
         }
     }
 
-    /// Appends once more to every stream, so that each follower comes to an event before which it must not have shown
-    /// another, and looks at everything.
+    /// Appends one more event to every stream and then compares everything. Each follower must see one of these events,
+    /// so an unexpected event before it is detected.
     pub(super) async fn finish(mut self) -> anyhow::Result<()> {
         let words = Words { kind: "SomethingEnded", payload: "{}", metadata: "{}" };
         for stream in streams() {
@@ -108,7 +108,7 @@ impl Case {
         compare(&told, &self.model.read(next, |event| wanted.wants(event.stream())), &mut self.positions)
     }
 
-    /// The follower is kept, and has to see what comes later too.
+    /// Keeps the follower open, because it must also see later events.
     async fn follow(&mut self, after: After, wanted: &Wanted) -> anyhow::Result<()> {
         let (after, next) = self.place(after)?;
         let events = self.log.follow(after, &wanted.filter()).await?;
@@ -135,7 +135,7 @@ impl Case {
         self.positions.see(last, told)
     }
 
-    /// A position, and the index of the first event after it.
+    /// Returns a position and the index of the first event after it.
     fn place(&self, after: After) -> anyhow::Result<(Position, usize)> {
         let start = (Position::START, 0);
         Ok(match after {
@@ -149,7 +149,7 @@ impl Case {
 }
 
 impl Follower {
-    /// Takes as many events as the model has for it, which have to be the model's.
+    /// Takes as many events as the model has for this follower, and compares them with the model's.
     async fn catch_up(&mut self, model: &Model, positions: &mut Positions) -> anyhow::Result<()> {
         let wanted = model.read(self.next, |event| self.wanted.wants(event.stream()));
         self.next = model.len();

@@ -1,21 +1,22 @@
-//! What may be asked of a log, said in terms of what is in it by then, so that a case makes sense with some of its
-//! operations left out.
+//! Operations on a log. They refer to the current contents of the log, so a case still makes sense after some of its
+//! operations are removed.
 
 use chrono::NaiveDate;
 use daybook_event_log::{Category, Filter, StreamName};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-/// The most events that one append has.
+/// Maximum number of events in an append.
 const MAX_EVENTS: usize = 4;
 
-/// How far expectations and revisions lie beside the truth, at the most.
+/// Maximum distance of expectations and revisions from the actual values.
 const MAX_DISTANCE: u64 = 5;
 
-/// From how far back appends and positions are taken again.
+/// How far back an operation may refer to an earlier append or position.
 const MAX_BACK: usize = 12;
 
-/// JSON whose bytes say more than its value does. White space around it is refused, which the contract suite shows.
+/// JSON texts that lose information when they are parsed. The contract suite covers the rejection of surrounding white
+/// space.
 const TEXTS: [&str; 9] = [
     "{}",
     "null",
@@ -28,7 +29,7 @@ const TEXTS: [&str; 9] = [
     "{\n  \"big\": 12345678901234567890123\n}",
 ];
 
-/// What an event says, without its id.
+/// An event without its ID.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
     pub(super) kind: &'static str,
@@ -36,52 +37,52 @@ pub(super) struct Words {
     pub(super) metadata: &'static str,
 }
 
-/// Where an append expects its stream to end.
+/// The place where an append expects its stream to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
     End,
-    /// Before its first event.
+    /// Before the stream's first event.
     NoStream,
-    /// So many events before its end.
+    /// This many events before the stream's end.
     Behind(u64),
-    /// So many events after its end.
+    /// This many events after the stream's end.
     Ahead(u64),
 }
 
-/// How an append that was asked before is asked again.
+/// How a repeated append differs from the original append.
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     None,
-    /// The same events elsewhere in their stream.
+    /// The same events at another place in their stream.
     Elsewhere(Place),
-    /// The same events at their revision in another stream.
+    /// The same events at the same revision in another stream.
     InStream(StreamName),
-    /// New ids, the same words.
+    /// The same content with new IDs.
     OtherIds,
-    /// The same ids, other words.
+    /// The same IDs with other content.
     OtherWords(Words),
-    /// Only some of its events, which stay at their places.
+    /// Only some of the events, at their original places.
     Part {
         skipped: usize,
         taken: usize,
     },
-    /// Without its first event, the others at its place.
+    /// All events but the first, shifted to the place of the first.
     Shifted,
-    /// With another event after its own.
+    /// The original events followed by another event.
     Longer(Words),
 }
 
-/// After which event a reader begins.
+/// The event after which a reader starts.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum After {
     Start,
-    /// The so-manieth from the last whose position was told.
+    /// An event with a known position, counting back from the last.
     Event(usize),
-    /// Far beyond whatever there is.
+    /// A position far after every event.
     Beyond,
 }
 
-/// Which streams a reader wants.
+/// The streams that a reader selects.
 #[derive(Debug, Clone)]
 pub(super) enum Wanted {
     All,
@@ -95,7 +96,7 @@ pub(super) enum Operation {
         place: Place,
         events: Vec<Words>,
     },
-    /// The so-manieth append from the last, taken or not.
+    /// Repeats an earlier append, successful or not, counting back from the last.
     Again {
         back: usize,
         change: Change,
@@ -123,7 +124,7 @@ impl Wanted {
         }
     }
 
-    /// The model's own understanding of it: by what stands before the `-`.
+    /// Evaluates the selection for the model, by the part of the name before the `-`.
     pub(super) fn wants(&self, stream: &StreamName) -> bool {
         let family = stream.as_str().split('-').next();
         match self {
@@ -133,7 +134,7 @@ impl Wanted {
     }
 }
 
-/// All streams of a case: so few that they meet again and again.
+/// The streams of all cases. There are few, so that operations often meet.
 pub(super) fn streams() -> Vec<StreamName> {
     let page = |day| StreamName::page(NaiveDate::from_ymd_opt(2026, 12, day).unwrap());
     vec![page(1), page(2), StreamName::catalog(), StreamName::routing()]
@@ -148,7 +149,8 @@ pub(super) fn any_operation() -> impl Strategy<Value = Operation> {
         4 => (select(streams()), 0..=2 * MAX_DISTANCE)
             .prop_map(|(stream, from)| Operation::ReadStream { stream, from }),
         4 => (any_after(), any_wanted(0)).prop_map(|(after, wanted)| Operation::ReadAll { after, wanted }),
-        // Who wants nothing would wait for ever; what follows a position that is yet to come is not said.
+        // A follower of no families would wait indefinitely, and the port does not define a follower that starts after
+        // a future position.
         2 => (any_told(), any_wanted(1)).prop_map(|(after, wanted)| Operation::Follow { after, wanted }),
         2 => Just(Operation::Head),
     ]
@@ -189,7 +191,7 @@ fn any_told() -> impl Strategy<Value = After> {
     prop_oneof![3 => Just(After::Start), 8 => (0..MAX_BACK).prop_map(After::Event)]
 }
 
-/// Families of which there are streams and families of which there are none, at least so many.
+/// Generates selections of at least `least` families. Some of the families have no streams.
 fn any_wanted(least: usize) -> impl Strategy<Value = Wanted> {
     let families = Category::ALL.to_vec();
     let most = families.len();

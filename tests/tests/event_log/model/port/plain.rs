@@ -1,11 +1,11 @@
-//! The model: all events in one list, and what the port's documentation says about it.
+//! A model of the port: one list of all events, and the rules of the port's documentation.
 //!
-//! It must never be clever: no indexes, no ends that are kept, no rule of the port's own.
+//! The model must stay simple. It must not keep indexes or stream ends, and it must not call the port's own rules.
 
 use bytes::Bytes;
 use daybook_event_log::{EventId, Expected, NewEvent, RecordedEvent, StreamName};
 
-/// An event as it has to be read back, without its position.
+/// An event without its position, as a read must return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
     stream: StreamName,
@@ -16,7 +16,7 @@ pub(super) struct Event {
     metadata: Bytes,
 }
 
-/// What an append has to be answered.
+/// The expected answer to an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Appended { revision: u64 },
@@ -50,12 +50,12 @@ impl Model {
         self.0.len()
     }
 
-    /// Revision of a stream's last event.
+    /// Returns the revision of the stream's last event.
     pub(super) fn last(&self, stream: &StreamName) -> Option<u64> {
         self.read(0, |event| event.stream == *stream).last().map(|(_, event)| event.revision)
     }
 
-    /// Appends, and gives beside the answer the index of the append's last event where it stands.
+    /// Appends events. Returns the answer and, on success, the index of the last event.
     pub(super) fn append(
         &mut self,
         stream: &StreamName,
@@ -82,12 +82,12 @@ impl Model {
         }
     }
 
-    /// The events from an index on that are wanted, with their indexes.
+    /// Returns the matching events from an index on, with their indexes.
     pub(super) fn read(&self, from: usize, wanted: impl Fn(&Event) -> bool) -> Vec<(usize, &Event)> {
         self.0.iter().enumerate().skip(from).filter(|(_, event)| wanted(event)).collect()
     }
 
-    /// The events of a stream from a revision on, with their indexes.
+    /// Returns the events of a stream from a revision on, with their indexes.
     pub(super) fn read_stream(&self, stream: &StreamName, from: u64) -> Vec<(usize, &Event)> {
         self.read(0, |event| event.stream == *stream && event.revision >= from)
     }

@@ -1,4 +1,4 @@
-//! What a log told of its events, beside what the model has.
+//! Collects the events that a log returns, and compares them with the model's.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use futures_util::{Stream, TryStreamExt};
 use super::plain::Event;
 use crate::event_log::model::positions::Positions;
 
-/// Longest time that a read may take, or a follower for what has to come.
+/// Maximum duration of a read, and maximum wait of a follower.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything that comes until the end.
+/// Collects all events until the end of the stream.
 pub(super) async fn collect(
     events: impl Stream<Item = Result<RecordedEvent, ReadError>>,
 ) -> anyhow::Result<Vec<RecordedEvent>> {
@@ -20,7 +20,7 @@ pub(super) async fn collect(
     Ok(all.context("what has to come does not come")??)
 }
 
-/// Fails where these are not the wanted events, or not at their positions.
+/// Compares the events and checks their positions. Fails if anything differs.
 pub(super) fn compare(
     told: &[RecordedEvent],
     wanted: &[(usize, &Event)],

@@ -1,6 +1,6 @@
-//! Appends as they are asked: of new events, and of events that were asked before.
+//! Appends as the test sends them: appends of new events, and repeated appends.
 //!
-//! What is to become of one is not said here; that is the model's.
+//! This module does not predict the outcome of an append. The model does.
 
 use eventstore::ExpectedRevision;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::operation::{Change, Content, Expecting, Words};
 use super::plain::{Model, NewEvent, Reply};
 
-/// An append, whatever was answered.
+/// An append, regardless of its answer.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) stream: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Asked {
     pub(super) events: Vec<NewEvent>,
 }
 
-/// Ids that none of the case's events has had, the same ones in every run of the case.
+/// Generates IDs that are unique within a case and the same in every run of the case.
 #[derive(Debug, Default)]
 pub(super) struct Ids(u128);
 
@@ -37,7 +37,7 @@ impl Asked {
         Self { stream, expected, events: words.iter().map(|words| event(ids.next(), *words)).collect() }
     }
 
-    /// The append again, with a change; none where it has too few events for that.
+    /// Repeats the append with a change. Returns `None` if no events remain.
     pub(super) fn again(
         mut self,
         model: &Model,
@@ -60,7 +60,7 @@ impl Asked {
     }
 }
 
-/// What is expected, in terms of what the stream is now.
+/// Translates an expectation into a revision, based on the stream's current state.
 pub(super) fn expected(model: &Model, stream: &str, expecting: Expecting) -> ExpectedRevision {
     let next = model.last(stream).map_or(0, |last| last + 1);
     let next = match expecting {

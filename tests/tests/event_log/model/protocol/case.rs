@@ -1,4 +1,4 @@
-//! One case: each operation is asked of the server and of the model, and the answers are compared.
+//! Runs one case: sends each operation to the server and to the model, and compares the answers.
 
 use anyhow::{Context, ensure};
 use daybook_event_log::Position;
@@ -14,17 +14,17 @@ use super::sieve::Sieve;
 use super::subscriber::Subscriber;
 use crate::event_log::model::positions::Positions;
 
-/// Subscriptions that are kept at a time. The oldest makes room.
+/// Maximum number of open subscriptions. A new subscription replaces the oldest.
 const MAX_SUBSCRIPTIONS: usize = 3;
 
-/// A stream that no operation names.
+/// A stream that no operation uses.
 const LAST_STREAM: &str = "alphabet-end";
 
-/// A subscription to all streams that is live.
+/// A live subscription to all streams.
 struct Follower {
     subscriber: Subscriber,
     sieve: Option<Sieve>,
-    /// Index in the model from which on it has seen nothing.
+    /// Index in the model of the first event that the subscription has not sent.
     next: usize,
 }
 
@@ -38,13 +38,13 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Begins with a server on which nobody has written.
+    /// Starts with a server that has no user events.
     pub(super) fn new(node: Node) -> Self {
         let (model, positions, ids) = (Model::default(), Positions::default(), Ids::default());
         Self { node, model, positions, ids, asked: Vec::new(), followers: Vec::new() }
     }
 
-    /// Fails where the server does not answer as the model does.
+    /// Applies an operation. Fails if the answers of the server and the model differ.
     pub(super) async fn apply(&mut self, operation: &Operation) -> anyhow::Result<()> {
         match operation {
             Operation::Append { stream, expecting, events } => {
@@ -77,8 +77,8 @@ impl Case {
         }
     }
 
-    /// Appends an event of each type, so that most subscriptions come to one before which they must not have sent another,
-    /// and looks at everything.
+    /// Appends one event of each type and then compares everything. Most subscriptions must send one of these events,
+    /// so an unexpected event before it is detected.
     pub(super) async fn finish(mut self) -> anyhow::Result<()> {
         let words = KINDS.map(|kind| Words { kind, content: Content::Json("{}"), metadata: "" });
         let (stream, expecting, events) = (LAST_STREAM, Expecting::NoStream, words.to_vec());
@@ -134,7 +134,7 @@ impl Case {
         compare(told, wanted, &mut self.positions)
     }
 
-    /// Forwards the event at a position is part of the read, backwards it is not.
+    /// A forward read includes the event at its position; a backward read excludes it.
     async fn read_all(&mut self, way: Way, from: Option<usize>, count: usize) -> anyhow::Result<()> {
         let from = from.and_then(|back| self.positions.nth_last(back));
         let told = self.node.read_all(way, from.map(|(_, at)| at), count).await?;
@@ -148,7 +148,7 @@ impl Case {
         let is_full = told.len() == count;
         let told = without_system(told);
         if is_full {
-            // What the server writes for itself counts, and is not in the model.
+            // System events count towards the limit, but the model does not contain them.
             wanted.truncate(told.len());
         }
         compare(Ok(told), Ok(wanted), &mut self.positions)
@@ -160,7 +160,7 @@ impl Case {
         let subscription = self.node.client().subscribe_to_stream(stream, &options).await;
         let told = Subscriber::new(subscription, Position::START).catch_up().await?;
         let wanted = match self.model.visible(stream) {
-            // It waits for the stream to begin.
+            // The subscription waits for the first event of the stream.
             Err(Absence::NotFound) => Ok(Vec::new()),
             visible => visible,
         };
@@ -171,7 +171,7 @@ impl Case {
         compare(told, wanted, &mut self.positions)
     }
 
-    /// The subscription is kept, and has to send what comes later too.
+    /// Keeps the subscription open, because it must also send later events.
     async fn subscribe_to_all(&mut self, after: Option<usize>, sieve: Option<Sieve>) -> anyhow::Result<()> {
         let after = after.and_then(|back| self.positions.nth_last(back));
         let place = after.map_or(StreamPosition::Start, |(_, at)| StreamPosition::Position(wire(at)));
@@ -207,14 +207,14 @@ impl Case {
 }
 
 impl Follower {
-    /// What it has yet to send.
+    /// Returns the events that the subscription has not sent yet.
     fn wanted<'a>(&self, model: &'a Model) -> Vec<(usize, &'a Event)> {
         let passes =
             |event: &Event| self.sieve.as_ref().is_none_or(|sieve| sieve.passes(&event.stream, &event.kind));
         model.all(passes).into_iter().filter(|(index, _)| *index >= self.next).collect()
     }
 
-    /// So many events that the server has not written for itself.
+    /// Takes the next `count` events, not counting system events.
     async fn take(&mut self, count: usize) -> anyhow::Result<Vec<RecordedEvent>> {
         let mut events = Vec::new();
         while events.len() < count {
@@ -224,7 +224,7 @@ impl Follower {
     }
 }
 
-/// The client's error of a deletion does not say where the stream is.
+/// Drops a conflict, because the client's error for a deletion does not contain the current revision.
 fn unless_conflict(answer: Answer) -> Option<Answer> {
     match answer {
         Answer::Conflict { .. } => None,
@@ -232,13 +232,13 @@ fn unless_conflict(answer: Answer) -> Option<Answer> {
     }
 }
 
-/// Without the streams that the server writes for itself.
+/// Removes the events of system streams.
 fn without_system(mut events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
     events.retain(|event| !event.stream_id.starts_with('$'));
     events
 }
 
-/// Fails where these are not the wanted events, or not at their positions.
+/// Compares the events and checks their positions. Fails if anything differs.
 fn compare(
     told: Result<Vec<RecordedEvent>, Absence>,
     wanted: Result<Vec<(usize, &Event)>, Absence>,

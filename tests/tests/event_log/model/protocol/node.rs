@@ -1,6 +1,6 @@
-//! The bare client, with its answers in the model's words.
+//! A thin wrapper around the client that translates its answers into the model's types.
 //!
-//! It must never repeat a request: what the server answers the first time is what counts.
+//! It must never retry a request: the test checks the server's first answer.
 
 use anyhow::{Context, bail, ensure};
 use daybook_event_log::Position;
@@ -18,7 +18,7 @@ pub(super) struct Node(Client);
 
 impl Node {
     pub(super) fn connect(url: &str) -> anyhow::Result<Self> {
-        // The client waits this long before its first connection.
+        // The client waits for this interval before its first connection.
         Ok(Self(Client::new(format!("{url}&discoveryInterval=1").parse()?)?))
     }
 
@@ -26,7 +26,7 @@ impl Node {
         &self.0
     }
 
-    /// The position is that of the append's last event.
+    /// Appends events. The returned position is that of the last event.
     pub(super) async fn append(
         &self,
         stream: &str,
@@ -53,7 +53,8 @@ impl Node {
         }
     }
 
-    /// None where the stream is not as expected: then where it is has no place in the client's error.
+    /// Deletes a stream. Returns `None` on a conflict, because the client's error does not contain the current
+    /// revision.
     pub(super) async fn delete(
         &self,
         stream: &str,
@@ -63,7 +64,7 @@ impl Node {
         deletion(self.0.delete_stream(stream, &options).await)
     }
 
-    /// As [`Self::delete`].
+    /// Tombstones a stream. Returns `None` on a conflict, as [`Self::delete`] does.
     pub(super) async fn tombstone(
         &self,
         stream: &str,
@@ -140,7 +141,7 @@ fn deletion(
 async fn collect(mut events: ReadStream) -> eventstore::Result<Vec<RecordedEvent>> {
     let mut all = Vec::new();
     while let Some(event) = events.next().await? {
-        // Nothing here is a link.
+        // These tests create no link events.
         all.extend(event.event);
     }
     Ok(all)

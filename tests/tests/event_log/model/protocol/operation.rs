@@ -1,37 +1,37 @@
-//! What may be asked of the server, said in terms of what is in it by then, so that a case makes sense with some of its
-//! operations left out.
+//! Operations on the server. They refer to the current contents of the server, so a case still makes sense after some
+//! of its operations are removed.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::sieve::{Sieve, any_sieve};
 
-/// All streams that operations name: so few that they meet again and again, with names that begin alike.
+/// The streams of all operations. There are few, so that operations often meet, and some names share a prefix.
 pub(super) const STREAMS: [&str; 4] = ["alpha-1", "alpha-2", "alphabet-1", "beta-1"];
 
-/// All types of events, one of which begins as another does.
+/// The event types of all operations. One is a prefix of another.
 pub(super) const KINDS: [&str; 3] = ["Booked", "BookedAgain", "Moved"];
 
-/// The most events that one append has.
+/// Maximum number of events in an append.
 const MAX_EVENTS: usize = 4;
 
-/// How far expectations and revisions lie beside the truth, at the most.
+/// Maximum distance of expectations and revisions from the actual values.
 const MAX_DISTANCE: u64 = 5;
 
-/// From how far back appends and positions are taken again.
+/// How far back an operation may refer to an earlier append or position.
 const MAX_BACK: usize = 12;
 
-/// The most events of a read that wants only some.
+/// Maximum number of events in a read with a limit.
 const MAX_COUNT: usize = 12;
 
-/// What an event says.
+/// The content of an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content {
     Json(&'static str),
     Binary(&'static [u8]),
 }
 
-/// An event without its id.
+/// An event without its ID.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Words {
     pub(super) kind: &'static str,
@@ -39,30 +39,30 @@ pub(super) struct Words {
     pub(super) metadata: &'static str,
 }
 
-/// What a writer expects of a stream.
+/// The revision that a writer expects of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Expecting {
     Any,
     StreamExists,
     NoStream,
-    /// That it ends where it ends.
+    /// The stream's actual end.
     End,
-    /// That it ends so many events before.
+    /// This many events before the stream's end.
     Behind(u64),
-    /// That it ends so many events after.
+    /// This many events after the stream's end.
     Ahead(u64),
 }
 
-/// How an append that was asked before is asked again.
+/// How a repeated append differs from the original append.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
     None,
-    /// Only some of its events.
+    /// Only some of the events.
     Part {
         skipped: usize,
         taken: usize,
     },
-    /// With another event after its own.
+    /// The original events followed by another event.
     Longer(Words),
     InStream(&'static str),
 }
@@ -73,8 +73,11 @@ pub(super) enum Way {
     Backwards,
 }
 
-/// Places that are `None` are the first there is, or, backwards, the last; a count that is `None` is no limit. Events of
-/// all streams are named by how far from the last they are, among those whose position was told.
+/// An operation of a case.
+///
+/// A `None` position means the first event, or the last event in a backward read. A `None` count means no limit. An
+/// event across all streams is identified by its distance from the last event, counting only events with a known
+/// position.
 #[derive(Debug, Clone)]
 pub(super) enum Operation {
     Append {
@@ -82,7 +85,8 @@ pub(super) enum Operation {
         expecting: Expecting,
         events: Vec<Words>,
     },
-    /// The so-manieth append from the last, taken or not; expecting what it did unless something else is said.
+    /// Repeats an earlier append, successful or not, counting back from the last. The expectation stays the same unless
+    /// `expecting` replaces it.
     Again {
         back: usize,
         expecting: Option<Expecting>,

@@ -1,8 +1,7 @@
-//! The model: all events in one list, and which streams were deleted; what EventStoreDB makes of an append comes from
-//! going through the list.
+//! A model of EventStoreDB: one list of all events, and the deleted streams. The model derives the answer to an append
+//! from a scan of the list.
 //!
-//! It must never be clever, and it must never hold what the server writes for itself; only the mark of a stream that is
-//! closed for ever is one of the stream's own events.
+//! The model must stay simple. It must not contain system events, except for the tombstone of a stream.
 
 use bytes::Bytes;
 use eventstore::{ExpectedRevision, RecordedEvent};
@@ -10,20 +9,20 @@ use uuid::Uuid;
 
 use super::operation::Way;
 
-/// The type of the event that closes a stream for ever, and its revision.
+/// Type and revision of the tombstone event.
 const TOMBSTONE: (&str, u64) = ("$streamDeleted", i64::MAX as u64);
 
-/// An event as it has to be read back, without its position.
+/// An event without its position, as a read must return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) stream: String,
     pub(super) revision: u64,
     pub(super) kind: String,
-    /// None for what the server wrote, whose id and words are its own.
+    /// `None` for an event of the server, which chooses its own ID and content.
     pub(super) said: Option<Reply>,
 }
 
-/// What a writer chooses of an event.
+/// The parts of an event that a writer chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) id: Uuid,
@@ -32,25 +31,25 @@ pub(super) struct Reply {
     pub(super) metadata: Bytes,
 }
 
-/// An event that is to be appended.
+/// An event to append.
 #[derive(Debug, Clone)]
 pub(super) struct NewEvent {
     pub(super) kind: &'static str,
     pub(super) said: Reply,
 }
 
-/// What a request to write has to be answered.
+/// The expected answer to a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     Appended {
         revision: u64,
     },
     Deleted,
-    /// The stream ends elsewhere, where an append is told.
+    /// The stream ends at another revision. Only an append reports this revision.
     Conflict {
         current: Option<u64>,
     },
-    /// The stream is gone, be it for ever or only for those who expect one.
+    /// The stream is tombstoned, or it is deleted and the write expects it to exist.
     Gone,
 }
 
@@ -64,11 +63,11 @@ pub(super) enum Absence {
 #[derive(Debug, Default)]
 pub(super) struct Model {
     events: Vec<Event>,
-    /// Streams that are hidden until they are appended to.
+    /// Soft-deleted streams. The next append makes them visible again.
     deleted: Vec<String>,
-    /// Streams that were deleted once, and the first revision that is not hidden, the newest last.
+    /// Recreated streams with their first visible revision, in order of recreation.
     begun_anew: Vec<(String, u64)>,
-    /// Streams that are closed for ever.
+    /// Tombstoned streams.
     gone: Vec<String>,
 }
 
@@ -97,17 +96,17 @@ impl Model {
         self.events.len()
     }
 
-    /// Revision of a stream's last event, whether it is hidden or not.
+    /// Returns the revision of the stream's last event, whether or not the event is hidden.
     pub(super) fn last(&self, stream: &str) -> Option<u64> {
         self.own(stream).last().map(|(_, event)| event.revision)
     }
 
-    /// The writers' events of a stream, hidden or not, with their indexes.
+    /// Returns the stream's user events with their indexes, including hidden events.
     fn own(&self, stream: &str) -> Vec<(usize, &Event)> {
         self.all(|event| event.stream == stream && event.said.is_some())
     }
 
-    /// All wanted events, with their indexes, in order.
+    /// Returns all matching events with their indexes, in order.
     pub(super) fn all(&self, wanted: impl Fn(&Event) -> bool) -> Vec<(usize, &Event)> {
         self.events.iter().enumerate().filter(|(_, event)| wanted(event)).collect()
     }
@@ -120,7 +119,7 @@ impl Model {
         self.gone.iter().any(|gone| gone == stream)
     }
 
-    /// Appends, and gives beside the answer the index of the append's last event where it stands.
+    /// Appends events. Returns the answer and, on success, the index of the last event.
     pub(super) fn append(
         &mut self,
         stream: &str,
@@ -135,7 +134,8 @@ impl Model {
         }
         let (stands, may_write) = match expected {
             ExpectedRevision::StreamExists if last.is_none() => return conflict,
-            // Without a place, events are known by their ids alone, wherever in the stream they were written last.
+            // Without an expected revision, the server recognises events by ID alone, at their latest place in the
+            // stream.
             ExpectedRevision::Any | ExpectedRevision::StreamExists => {
                 (new.iter().map_while(|event| self.remembered(stream, event.said.id)).collect(), true)
             }
@@ -154,13 +154,13 @@ impl Model {
         }
     }
 
-    /// Index of the event with this id, where it was written last and to this stream.
+    /// Returns the index of the latest event with this ID, if that event belongs to this stream.
     fn remembered(&self, stream: &str, id: Uuid) -> Option<usize> {
         let (index, event) = self.all(|event| event.id() == Some(id)).pop()?;
         (event.stream == stream).then_some(index)
     }
 
-    /// Indexes of the first of these events, as far as they stand from a revision on.
+    /// Returns the indexes of the stored events that match the start of `new`, from revision `first` on.
     fn stands_from(&self, stream: &str, first: u64, new: &[NewEvent]) -> Vec<usize> {
         let there = self.own(stream).into_iter().filter(|(_, event)| event.revision >= first);
         let alike = there.zip(new).take_while(|((_, there), new)| there.id() == Some(new.said.id));
@@ -181,7 +181,7 @@ impl Model {
         (Answer::Appended { revision: first + new.len() as u64 - 1 }, Some(self.len() - 1))
     }
 
-    /// Hides a stream until it is appended to.
+    /// Soft-deletes a stream. The next append recreates it.
     pub(super) fn delete(&mut self, stream: &str, expected: ExpectedRevision) -> Answer {
         let answer = self.judge_deletion(stream, expected);
         if answer != Answer::Deleted {
@@ -194,7 +194,7 @@ impl Model {
         answer
     }
 
-    /// Closes a stream for ever. Gives beside the answer the index of the event that says so.
+    /// Tombstones a stream. Returns the answer and, on success, the index of the tombstone.
     pub(super) fn tombstone(&mut self, stream: &str, expected: ExpectedRevision) -> (Answer, Option<usize>) {
         let answer = self.judge_deletion(stream, expected);
         if answer != Answer::Deleted {
@@ -206,7 +206,7 @@ impl Model {
         (answer, Some(self.len() - 1))
     }
 
-    /// A deletion fits where an append of a new event would.
+    /// Decides on a deletion by the same rules as on an append of a new event.
     fn judge_deletion(&self, stream: &str, expected: ExpectedRevision) -> Answer {
         let (last, is_deleted) = (self.last(stream), self.is_deleted(stream));
         if self.is_gone(stream) || (is_deleted && expected == ExpectedRevision::StreamExists) {
@@ -221,7 +221,7 @@ impl Model {
         if fits { Answer::Deleted } else { Answer::Conflict { current: last } }
     }
 
-    /// What can be read of a stream, with the indexes.
+    /// Returns the visible events of a stream with their indexes.
     pub(super) fn visible(&self, stream: &str) -> Result<Vec<(usize, &Event)>, Absence> {
         if self.is_gone(stream) {
             return Err(Absence::Gone);
@@ -234,7 +234,7 @@ impl Model {
     }
 }
 
-/// Events in the order in which a read of this way shows them.
+/// Sorts events into the order of a read in this direction.
 pub(super) fn in_order<T>(way: Way, mut events: Vec<T>) -> Vec<T> {
     if way == Way::Backwards {
         events.reverse();

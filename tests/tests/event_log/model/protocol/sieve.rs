@@ -1,33 +1,33 @@
-//! Filters of subscriptions, as the server is asked for them and as the model understands them.
+//! Subscription filters, both as the server receives them and as the model evaluates them.
 //!
-//! The model compares plain texts: it must never come to its answer by a regular expression.
+//! The model compares plain text. It must never use a regular expression.
 
 use eventstore::SubscriptionFilter;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-/// What streams and types begin with, end with, or hold, some of it in part.
+/// Texts to filter by: prefixes, suffixes and other parts of the names of streams and types.
 const TEXTS: [&str; 8] = ["alpha", "alpha-", "beta", "1", "Booked", "BookedA", "Again", "e"];
 
-/// What is filtered by.
+/// The field to which the filter applies.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     StreamName,
     EventType,
 }
 
-/// What passes.
+/// The condition that an event must meet.
 #[derive(Debug, Clone)]
 enum Passing {
-    /// What begins with one of these.
+    /// The field starts with one of these prefixes.
     Prefixes(Vec<&'static str>),
-    /// By a regular expression: what begins with this.
+    /// The field starts with this text. Uses a regular expression.
     IfMissing(&'static str),
-    /// By a regular expression: what ends with this.
+    /// The field ends with this text. Uses a regular expression.
     Ending(&'static str),
-    /// By a regular expression: what holds this anywhere.
+    /// The field contains this text. Uses a regular expression.
     Holding(&'static str),
-    /// By the client's own regular expression: what is not the server's.
+    /// The event is not a system event. Uses the client's own regular expression.
     NotOfTheSystem,
 }
 
@@ -35,7 +35,7 @@ enum Passing {
 pub(super) struct Sieve {
     field: Field,
     passing: Passing,
-    /// After so many events at the most comes a checkpoint.
+    /// Maximum number of events between checkpoints.
     window: Option<u32>,
 }
 

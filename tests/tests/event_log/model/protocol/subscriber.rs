@@ -1,5 +1,5 @@
-//! A subscription, and what has to hold of whatever it sends: one confirmation first, then events and checkpoints that
-//! only go forward.
+//! A subscription that checks everything it receives: one confirmation comes first, and the positions of events and
+//! checkpoints never go back.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use eventstore::{Error, RecordedEvent, Subscription, SubscriptionEvent};
 use super::node::position;
 use super::plain::Absence;
 
-/// Longest time that a subscription may take for what has to come.
+/// Maximum wait for the next message of a subscription.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Subscriber {
     subscription: Subscription,
     is_confirmed: bool,
-    /// It has come this far: what comes later lies behind.
+    /// The last position received. Later events must have a higher position.
     floor: Position,
 }
 
-/// Something that a subscription sends.
+/// A message of a subscription.
 enum Sent {
     Event(Box<RecordedEvent>),
     CaughtUp,
-    /// What was checked and is of no other use.
+    /// A message that passed its check and needs no further use.
     Checked,
 }
 
 impl Subscriber {
-    /// A subscription that has only begun, after a position.
+    /// Wraps a new subscription that starts after a position.
     pub(super) fn new(subscription: Subscription, after: Position) -> Self {
         Self { subscription, is_confirmed: false, floor: after }
     }
 
-    /// What it sends until it is live.
+    /// Returns the events that the subscription sends before it is live.
     pub(super) async fn catch_up(&mut self) -> anyhow::Result<Result<Vec<RecordedEvent>, Absence>> {
         let mut events = Vec::new();
         loop {
@@ -50,7 +50,7 @@ impl Subscriber {
         }
     }
 
-    /// The next so many events of one that is live.
+    /// Returns the next `count` events of a live subscription.
     pub(super) async fn take(&mut self, count: usize) -> anyhow::Result<Vec<RecordedEvent>> {
         let mut events = Vec::new();
         while events.len() < count {

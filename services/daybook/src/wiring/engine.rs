@@ -40,7 +40,7 @@ impl RunningEngine {
         self.batches.clone()
     }
 
-    /// Stops it and waits for the current batch, but not longer than [`STOP_PATIENCE`]: an aborted batch is not committed.
+    /// Stops it and waits for the current batch, but not longer than `STOP_PATIENCE`: an aborted batch is not committed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(STOP_PATIENCE, &mut self.task).await.is_err() {

@@ -40,8 +40,8 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 /// Default connect timeout of a configured database, unless its URL has one.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
-#[cfg(feature = "migration")]
 /// The windows that guardrails may evaluate. At most an hour: a fault has to be noticed the same day.
+#[cfg(feature = "migration")]
 const GUARD_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// The database.

@@ -113,13 +113,13 @@ fn refusal(advanced: &Advanced) -> Option<String> {
 
 fn describe(outcome: &Advanced) -> String {
     let Advanced { from, stage, entered, next, retirement, .. } = outcome;
-    let said = match (entered, next) {
+    let result = match (entered, next) {
         (true, _) => format!("Stage {stage} is entered (before: {from})."),
         (false, Some(next)) => gates::describe(next),
         (false, None) => format!("The migration is already at stage {stage}."),
     };
     match retirement {
-        Some(record) => format!("{said}\n{}", retire::describe(record)),
-        None => said,
+        Some(record) => format!("{result}\n{}", retire::describe(record)),
+        None => result,
     }
 }

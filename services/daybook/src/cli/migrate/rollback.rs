@@ -77,13 +77,13 @@ async fn roll_back(
 
 fn describe(outcome: &RolledBack) -> String {
     let RolledBack { from, stage, position, in_force_seconds, seconds, restored } = outcome;
-    let said = format!(
+    let result = format!(
         "The migration went back from stage {from} to {stage} (position {position}). The change was in force after {:.0} ms; \
          the command took {seconds:.1} s.",
         in_force_seconds * 1000.0
     );
     match restored {
-        Some(restored) => format!("{}\n{said}", restore::describe(ReadModel::Legacy, restored)),
-        None => said,
+        Some(restored) => format!("{}\n{result}", restore::describe(ReadModel::Legacy, restored)),
+        None => result,
     }
 }

@@ -1,4 +1,4 @@
-//! What a rehearsal came to, for people.
+//! The report of a rehearsal, for people.
 
 use std::collections::BTreeMap;
 
@@ -102,17 +102,18 @@ fn milliseconds(seconds: f64) -> String {
 }
 
 fn kinds(declared: &BTreeMap<&'static str, u64>) -> String {
-    let said = declared.iter().map(|(kind, rows)| format!("{} {}", grouped(*rows), kind.replace('_', " ")));
-    said.collect::<Vec<_>>().join(", ")
+    let kinds_with_rows =
+        declared.iter().map(|(kind, rows)| format!("{} {}", grouped(*rows), kind.replace('_', " ")));
+    kinds_with_rows.collect::<Vec<_>>().join(", ")
 }
 
-/// The gates that a real advance would find shut.
+/// The gates that a real advance would find unmet.
 fn describe_gates(stage: &StageReport) -> Option<String> {
-    let shut: Vec<&str> = stage.shut.iter().copied().map(Gate::as_str).collect();
-    (!shut.is_empty()).then(|| format!("Unmet gates before {}: {}.", stage.stage, shut.join(", ")))
+    let unmet: Vec<&str> = stage.shut.iter().copied().map(Gate::as_str).collect();
+    (!unmet.is_empty()).then(|| format!("Unmet gates before {}: {}.", stage.stage, unmet.join(", ")))
 }
 
-/// What went wrong in a stage and on the way back from it, as far as it is told.
+/// Faults of a stage and of the way back from it.
 fn describe_faults(stage: &StageReport) -> Vec<String> {
     let name = stage.stage.as_str();
     let mut lines = describe_traffic(&format!("In {name}"), &stage.traffic);

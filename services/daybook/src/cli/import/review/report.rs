@@ -185,7 +185,7 @@ mod tests {
         assert_eq!((report.exit(), report.refused), (Exit::Failed, 2));
         let text = report.describe();
         let listed =
-            ["   3  (not read)  decision: the text is no time", "   4  b           the time is taken"];
+            ["   3  (not read)  decision: the text is not a time", "   4  b           the time is taken"];
         assert!(listed.iter().all(|line| text.contains(line)), "{text}");
     }
 }

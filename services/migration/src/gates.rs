@@ -1,6 +1,6 @@
 //! The gates of the migration: the conditions of each stage, measured on the log, the views and the read statistics.
 //!
-//! The domain decides which gates a stage has and which may be overridden. All counts come from one snapshot, at one position.
+//! The domain decides which gates a stage has. All counts come from one snapshot, at one position.
 //! Measuring never appends or writes, and no result contains a patient's data. A gate with too little data is inconclusive,
 //! which counts as unmet.
 
@@ -25,6 +25,7 @@ use daybook_domain::routing::{Finding, Gate, GateResult, LogPlace, RolloutHistor
 use daybook_event_log::{EventLog, Position};
 use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
+use tokio::sync::OnceCell;
 
 use daybook_projections::ViewError;
 use daybook_projections::control::generation::{self, GenerationStatus};
@@ -103,8 +104,9 @@ impl Gates {
         };
         let position = live.position().unwrap_or(head);
         let hours = reference::hours(&*self.log, position).await?;
+        let counts = OnceCell::new();
         let context =
-            GateContext { gates: self, snapshot: &snapshot, live: &live, head, hours: &hours, query };
+            GateContext { gates: self, snapshot: &snapshot, live: &live, head, hours: &hours, query, counts };
         let criteria = match query.phase {
             Some(phase) => context.criteria(phase).await?,
             None => vec![],
@@ -135,27 +137,34 @@ struct GateContext<'a> {
     head: Position,
     hours: &'a Hours,
     query: &'a GateQuery<'a>,
+    /// Counted once, for the first gate that needs it.
+    counts: OnceCell<RowCounts>,
 }
 
 impl GateContext<'_> {
     async fn measure(&self) -> Result<Vec<GateResult>, ViewError> {
-        let (counts, traffic) = (self.row_counts().await?, self.traffic().await?);
+        let traffic = self.traffic().await?;
         let mut results = Vec::with_capacity(self.query.gates.len());
         for gate in self.query.gates {
-            results.push(self.measure_gate(*gate, counts.as_ref(), traffic.as_ref()).await?);
+            results.push(self.measure_gate(*gate, traffic.as_ref()).await?);
         }
         Ok(results)
     }
 
-    /// Counts all rows if a gate needs the counts and the dynamic view is live.
-    async fn row_counts(&self) -> Result<Option<RowCounts>, ViewError> {
-        let counted =
-            [Gate::ServiceFields, Gate::Periods, Gate::PeriodSplit, Gate::Mappings, Gate::OldFields];
-        let is_needed = self.query.gates.iter().any(|gate| counted.contains(gate));
-        match is_needed && self.live.get(ReadModel::Dynamic).is_some() {
-            true => RowCounts::take(self.snapshot, self.live).await.map(Some),
-            false => Ok(None),
+    /// Measures a gate by the counts of all rows, which need a live dynamic view.
+    async fn counted(
+        &self,
+        gate: Gate,
+        measure: impl FnOnce(&RowCounts) -> GateResult,
+    ) -> Result<GateResult, ViewError> {
+        if self.live.get(ReadModel::Dynamic).is_none() {
+            return Ok(self.not_live(gate, ReadModel::Dynamic));
         }
+        self.counts.get_or_try_init(|| RowCounts::take(self.snapshot, self.live)).await.map(measure)
+    }
+
+    fn not_live(&self, gate: Gate, model: ReadModel) -> GateResult {
+        result(gate, Finding::NotMet, self.live.describe_missing(model), format!("a live {model} view"))
     }
 
     async fn traffic(&self) -> Result<Option<(StageStay, TrafficStats)>, ViewError> {
@@ -166,33 +175,28 @@ impl GateContext<'_> {
     async fn measure_gate(
         &self,
         gate: Gate,
-        counts: Option<&RowCounts>,
         traffic: Option<&(StageStay, TrafficStats)>,
     ) -> Result<GateResult, ViewError> {
         let (settings, live, stage) = (&self.gates.settings, self.live, self.query.stage);
         let GateQuery { history, now, .. } = *self.query;
         let past = HistoryGates { history, now, settings };
         let wrong_stage = || stage_stay::wrong_stage(gate, stage, history);
-        let not_live = |model| {
-            result(gate, Finding::NotMet, live.describe_missing(model), format!("a live {model} view"))
-        };
-        let counted = |measure: &dyn Fn(&RowCounts) -> GateResult| {
-            counts.map_or_else(|| not_live(ReadModel::Dynamic), measure)
-        };
         Ok(match gate {
             Gate::Services | Gate::Hours if live.get(ReadModel::Dynamic).is_none() => {
-                not_live(ReadModel::Dynamic)
+                self.not_live(gate, ReadModel::Dynamic)
             }
             Gate::Services => reference::services(self.snapshot, live).await?,
             Gate::Hours => reference::check_hours(self.snapshot, live, self.hours).await?,
-            Gate::ServiceFields => counted(&RowCounts::service_fields),
-            Gate::Periods => counted(&|counts| counts.periods(settings)),
-            Gate::PeriodSplit => counted(&|counts| counts.period_split(self.hours, settings)),
-            Gate::Mappings | Gate::OldFields if live.get(ReadModel::Legacy).is_none() => {
-                not_live(ReadModel::Legacy)
+            Gate::ServiceFields => self.counted(gate, RowCounts::service_fields).await?,
+            Gate::Periods => self.counted(gate, |counts| counts.periods(settings)).await?,
+            Gate::PeriodSplit => {
+                self.counted(gate, |counts| counts.period_split(self.hours, settings)).await?
             }
-            Gate::Mappings => counted(&RowCounts::mappings),
-            Gate::OldFields => counted(&RowCounts::old_fields),
+            Gate::Mappings | Gate::OldFields if live.get(ReadModel::Legacy).is_none() => {
+                self.not_live(gate, ReadModel::Legacy)
+            }
+            Gate::Mappings => self.counted(gate, RowCounts::mappings).await?,
+            Gate::OldFields => self.counted(gate, RowCounts::old_fields).await?,
             Gate::Lag => view_state::lag(live, &*self.gates.log, self.head).await?,
             Gate::Parity => view_state::parity(self.snapshot, live, settings).await?,
             Gate::Parked => view_state::parked(live),
@@ -204,7 +208,7 @@ impl GateContext<'_> {
             Gate::Errors => traffic.map_or_else(wrong_stage, |(stay, stats)| stats.errors(stay, settings)),
             Gate::CreationRate => match traffic {
                 None => wrong_stage(),
-                Some(_) if live.get(ReadModel::Dynamic).is_none() => not_live(ReadModel::Dynamic),
+                Some(_) if live.get(ReadModel::Dynamic).is_none() => self.not_live(gate, ReadModel::Dynamic),
                 Some((stay, _)) => {
                     bookings::creation_rate(self.snapshot, live, stay, (now, settings)).await?
                 }

@@ -2,6 +2,9 @@
 //!
 //! It must never replace a part of Daybook: tests run against the real thing and fail if a dependency is missing.
 
+// Links the allocator of the program, so that benchmarks and in-process tests use it too.
+use daybook as _;
+
 pub mod app;
 pub mod bench;
 pub mod clinic;

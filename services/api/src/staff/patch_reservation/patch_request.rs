@@ -2,18 +2,12 @@
 
 use daybook_commands::ReservationChange;
 use daybook_domain::requested_time::{self, ParsedTime};
+use daybook_domain::value;
 use daybook_domain::{ClockTime, RuleSet, Status};
 use daybook_projections::query::Reservation;
 
 use crate::problem::{Code, Details, Problem};
-use crate::request::json::Object;
-use crate::request::text;
-
-/// Longest note, in characters.
-const MAX_NOTE: usize = 2000;
-
-/// Longest reason, in characters.
-const MAX_REASON: usize = 500;
+use crate::request::form::Form;
 
 /// The body of a PATCH.
 pub(super) struct PatchRequest {
@@ -24,17 +18,14 @@ pub(super) struct PatchRequest {
 }
 
 impl PatchRequest {
-    pub(super) fn parse(mut body: Object) -> Result<Self, Problem> {
-        let status = body.text("status")?;
-        let invalid = |_| Problem::field(Code::InvalidStatus, "status");
-        let reason = body.text("reason")?.map(|reason| text::prose("reason", reason, MAX_REASON));
-        let note = body.text("adminNotes")?.map(|note| text::prose("adminNotes", note, MAX_NOTE));
+    pub(super) fn parse(mut form: Form) -> Result<Self, Problem> {
         let request = Self {
-            status: status.map(|status| status.trim().parse().map_err(invalid)).transpose()?,
-            start: start(&mut body)?,
-            note: note.transpose()?,
-            reason: reason.transpose()?,
+            status: form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok()),
+            start: start(&mut form),
+            note: form.text("adminNotes", value::NOTES).map(String::from),
+            reason: form.text("reason", value::REASON).map(String::from),
         };
+        form.finish()?;
         if request.status.is_none() && request.start.is_none() && request.note.is_none() {
             return Err(Problem::new(Code::NothingToChange));
         }
@@ -90,17 +81,13 @@ impl PatchRequest {
 }
 
 /// The new start time: `timeSlotStart`, or else the text `preferredTime`, which must be a clock time.
-fn start(body: &mut Object) -> Result<Option<ClockTime>, Problem> {
-    let text = body.text("preferredTime")?;
-    if let Some(start) = body.text("timeSlotStart")? {
-        let start = start.trim().parse().map_err(|_| Problem::field(Code::InvalidTime, "timeSlotStart"))?;
-        return Ok(Some(start));
+fn start(form: &mut Form) -> Option<ClockTime> {
+    let at = |text: &str| match requested_time::parse(text) {
+        ParsedTime::At(start) => Some(start),
+        ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => None,
+    };
+    if form.has("timeSlotStart") {
+        return form.parsed("timeSlotStart", Code::InvalidTime, None, |text| text.parse().ok());
     }
-    let Some(text) = text else { return Ok(None) };
-    match requested_time::parse(&text) {
-        ParsedTime::At(start) => Ok(Some(start)),
-        ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
-            Err(Problem::field(Code::InvalidTime, "preferredTime"))
-        }
-    }
+    form.parsed("preferredTime", Code::InvalidTime, None, at)
 }

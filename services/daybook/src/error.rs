@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::io;
 
+use daybook_domain::routing::RoutingRejection;
+use daybook_domain::value::Text;
 use tokio_postgres::error::DbError;
 
 use crate::exit::Exit;
@@ -19,6 +21,16 @@ const CLASSES_ABOUT_VALUES: [&str; 3] = ["22", "23", "54"];
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
+
+impl UsageError {
+    /// Checks a text that a command records.
+    pub(crate) fn check_text(option: &str, text: &str, allowed: Text) -> Result<(), Self> {
+        if text.trim().is_empty() {
+            return Err(Self(format!("{option}: {}", RoutingRejection::ReasonMissing)));
+        }
+        allowed.check(text).map_err(|range| Self(format!("{option}: {range}")))
+    }
+}
 
 /// The error and its causes, outermost first, on one line.
 pub fn describe(error: &anyhow::Error) -> String {

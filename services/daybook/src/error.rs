@@ -73,6 +73,7 @@ fn is_usage_error(error: &(dyn Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use daybook_domain::value::ROUTING_REASON;
 
     use super::*;
 
@@ -82,6 +83,19 @@ mod tests {
         let error = failed.context("cannot write").unwrap_err();
         assert_eq!(describe(&error), "cannot write: the disk is full");
         assert_eq!(exit_for(&error), Exit::Failed);
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_shown_is_a_wrong_use_of_its_option() {
+        let check = |text| UsageError::check_text("--reason", text, ROUTING_REASON).map_err(|error| error.0);
+        assert_eq!(check("점검"), Ok(()));
+        for (wrong, shown) in [
+            (" ", "--reason: a change of routing needs a reason"),
+            ("\u{200b}", "--reason: 1 to 500 visible characters on one line"),
+            ("a\u{202e}b", "--reason: 1 to 500 visible characters on one line"),
+        ] {
+            assert_eq!(check(wrong), Err(shown.to_owned()));
+        }
     }
 
     #[test]

@@ -192,10 +192,10 @@ async fn a_booking_form_names_missing_and_wrong_fields_together() {
         ]
     );
     let message = refused.json["message"].as_str().unwrap();
-    assert!(
-        message.starts_with("다음 항목을 입력해 주세요: phone") || message.contains("patient_name"),
-        "{message}"
-    );
+    assert!(message.contains("다음 항목을 입력해 주세요: phone"), "{message}");
+    let check = json!({"phone": "call me", "birth_date": "2030-01-01"});
+    let refused = send(app.post("/api/public/reservations/check").json(&check)).await;
+    assert_eq!(faults(&refused), ["phone: -", "birth_date: 1900-01-01 to 2026-11-20"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

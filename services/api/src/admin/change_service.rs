@@ -27,12 +27,18 @@ pub(crate) async fn change_service(
     catalog::change(&state, &context, &staff, &service.id, Some(service), commands).await
 }
 
-/// The changes that a form asks for. A missing field keeps its value, and a blank one removes it.
+/// The changes that a form asks for. A missing field keeps its value. A blank or null one removes it, if it can be removed.
 fn changes(mut form: Form, service: &Service) -> Result<Vec<CatalogCommand>, Problem> {
     let id = || service.id.clone();
-    let (has_name_en, has_description) = (form.has("nameEn"), form.has("description"));
-    let is_renamed = form.has("name") || has_name_en || has_description;
+    form.keep(&["name", "durationMinutes", "bufferMinutes", "isActive"]);
+    let changes = |field| form.has(field) || form.removes(field);
+    let (has_name, has_name_en, has_description) =
+        (form.has("name"), changes("nameEn"), changes("description"));
+    let is_renamed = has_name || has_name_en || has_description;
     let name = form.text("name", value::SERVICE_NAME);
+    if has_name {
+        form.required("name", name.as_ref());
+    }
     let name_en = form.text("nameEn", value::SERVICE_LABEL);
     let description = form.text("description", value::DESCRIPTION);
     let duration = form.number("durationMinutes", value::DURATION);

@@ -22,7 +22,7 @@ struct SetServiceLimitResponse {
     changes: Vec<FieldChange>,
 }
 
-/// Sets the limit of one service. A missing field keeps its value.
+/// Sets the limit of one service. A missing field keeps its value, and `dailyLimitMinutes: null` removes that limit.
 pub(crate) async fn set_service_limit(
     state: web::Data<State>,
     context: RequestContext,
@@ -44,20 +44,23 @@ pub(crate) async fn set_service_limit(
 }
 
 fn limit(mut form: Form, service: &Service) -> Result<ServiceLimitSet, Problem> {
+    form.keep(&["dailyLimit", "isActive"]);
+    let removes_minutes = form.removes("dailyLimitMinutes");
     let daily_limit = form.number("dailyLimit", value::DAILY_LIMIT);
     let minutes = form.number("dailyLimitMinutes", value::DAILY_LIMIT_MINUTES);
     let is_active = form.flag("isActive");
     let reason = form.text("reason", value::DESCRIPTION);
     form.finish()?;
-    if daily_limit.is_none() && minutes.is_none() && is_active.is_none() {
+    if daily_limit.is_none() && minutes.is_none() && is_active.is_none() && !removes_minutes {
         return Err(Problem::new(Code::NothingToChange));
     }
     let current = service.limit;
     let daily_limit = daily_limit.or(current.map(|limit| limit.daily_limit));
+    let kept_minutes = current.and_then(|limit| limit.daily_limit_minutes).filter(|_| !removes_minutes);
     Ok(ServiceLimitSet {
         service: service.id.clone(),
         daily_limit: required("dailyLimit", daily_limit)?,
-        daily_limit_minutes: minutes.or(current.and_then(|limit| limit.daily_limit_minutes)),
+        daily_limit_minutes: minutes.or(kept_minutes),
         is_active: is_active.or(current.map(|limit| limit.is_active)).unwrap_or(true),
         reason,
     })

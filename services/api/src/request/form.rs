@@ -59,6 +59,20 @@ impl Form {
         self.object.has(field)
     }
 
+    /// Whether a change removes the field's value: it is null.
+    pub(crate) fn removes(&self, field: &str) -> bool {
+        self.object.has_null(field)
+    }
+
+    /// Refuses null in fields of a change whose values cannot be removed.
+    pub(crate) fn keep(&mut self, fields: &[&'static str]) {
+        for field in fields {
+            if self.removes(field) {
+                self.fault(field, Code::InvalidJson, None);
+            }
+        }
+    }
+
     /// A string, not checked. A blank one is none.
     pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
         match self.object.text(field) {
@@ -173,6 +187,14 @@ mod tests {
 
     fn form(body: Value) -> Form {
         Form::new(Object::from_value(body).unwrap())
+    }
+
+    #[test]
+    fn null_removes_a_value_only_where_a_change_may_remove_it() {
+        let mut change = form(json!({"kept": null, "removed": null, "other": 1}));
+        change.keep(&["kept", "other", "missing"]);
+        assert!(change.removes("removed") && !change.removes("other") && !change.removes("missing"));
+        assert!(change.is_wrong("kept") && !change.is_wrong("removed") && !change.is_wrong("missing"));
     }
 
     #[test]

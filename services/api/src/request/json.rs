@@ -39,6 +39,11 @@ impl Object {
         self.0.remove(field).filter(|value| !value.is_null())
     }
 
+    /// Whether there is a field that is null.
+    pub(crate) fn has_null(&self, field: &str) -> bool {
+        self.0.get(field).is_some_and(Value::is_null)
+    }
+
     /// Whether there is a field that is not null.
     pub(crate) fn has(&self, field: &str) -> bool {
         self.0.get(field).is_some_and(|value| !value.is_null())

@@ -4,15 +4,20 @@ use daybook_domain::value::{self, Text};
 
 use crate::problem::{FieldFault, Problem};
 
+/// A text in its range.
+pub(crate) fn checked(field: &'static str, text: String, allowed: Text) -> Result<String, Problem> {
+    allowed.check(&text).map_err(|range| FieldFault::out_of_range(field, range))?;
+    Ok(text)
+}
+
 /// An optional text. A blank one counts as none.
 pub(crate) fn optional(
     field: &'static str,
     text: Option<String>,
     allowed: Text,
 ) -> Result<Option<Box<str>>, Problem> {
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
-    allowed.check(&text).map_err(|range| FieldFault::out_of_range(field, range))?;
-    Ok(Some(text.into()))
+    let text = text.filter(|text| !text.trim().is_empty());
+    text.map(|text| checked(field, text, allowed).map(Into::into)).transpose()
 }
 
 /// Whether a text looks like an e-mail address: one `@` with text on both sides, and a dot in the domain.

@@ -17,8 +17,8 @@ use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::form::Form;
 use crate::request::header::{entity_tag, if_match};
+use crate::request::json::Object;
 use crate::response;
 use crate::state::State;
 use crate::texts::{Notice, notice};
@@ -48,7 +48,7 @@ pub(crate) async fn patch_reservation(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
     let (id, expected_version) = (reservation_id(&request)?, if_match(request.headers())?);
-    let patch = PatchRequest::parse(Form::read(payload).await?)?;
+    let patch = PatchRequest::parse(Object::read(payload).await?)?;
     let found = find_reservation(&state, &context, &staff, &id).await?;
     let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await?;
     show(&state, &context, &staff, &id, &outcome).await

@@ -7,7 +7,8 @@ use daybook_domain::{ClockTime, RuleSet, Status};
 use daybook_projections::query::Reservation;
 
 use crate::problem::{Code, Details, Problem};
-use crate::request::form::Form;
+use crate::request::json::Object;
+use crate::request::text;
 
 /// The body of a PATCH.
 pub(super) struct PatchRequest {
@@ -18,14 +19,17 @@ pub(super) struct PatchRequest {
 }
 
 impl PatchRequest {
-    pub(super) fn parse(mut form: Form) -> Result<Self, Problem> {
+    pub(super) fn parse(mut body: Object) -> Result<Self, Problem> {
+        let status = body.text("status")?;
+        let invalid = |_| Problem::field(Code::InvalidStatus, "status");
+        let reason = body.text("reason")?.map(|reason| text::checked("reason", reason, value::REASON));
+        let note = body.text("adminNotes")?.map(|note| text::checked("adminNotes", note, value::NOTES));
         let request = Self {
-            status: form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok()),
-            start: start(&mut form),
-            note: form.text("adminNotes", value::NOTES).map(String::from),
-            reason: form.text("reason", value::REASON).map(String::from),
+            status: status.map(|status| status.trim().parse().map_err(invalid)).transpose()?,
+            start: start(&mut body)?,
+            note: note.transpose()?,
+            reason: reason.transpose()?,
         };
-        form.finish()?;
         if request.status.is_none() && request.start.is_none() && request.note.is_none() {
             return Err(Problem::new(Code::NothingToChange));
         }
@@ -81,13 +85,17 @@ impl PatchRequest {
 }
 
 /// The new start time: `timeSlotStart`, or else the text `preferredTime`, which must be a clock time.
-fn start(form: &mut Form) -> Option<ClockTime> {
-    let at = |text: &str| match requested_time::parse(text) {
-        ParsedTime::At(start) => Some(start),
-        ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => None,
-    };
-    if form.has("timeSlotStart") {
-        return form.parsed("timeSlotStart", Code::InvalidTime, None, |text| text.parse().ok());
+fn start(body: &mut Object) -> Result<Option<ClockTime>, Problem> {
+    let text = body.text("preferredTime")?;
+    if let Some(start) = body.text("timeSlotStart")? {
+        let start = start.trim().parse().map_err(|_| Problem::field(Code::InvalidTime, "timeSlotStart"))?;
+        return Ok(Some(start));
     }
-    form.parsed("preferredTime", Code::InvalidTime, None, at)
+    let Some(text) = text else { return Ok(None) };
+    match requested_time::parse(&text) {
+        ParsedTime::At(start) => Ok(Some(start)),
+        ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
+            Err(Problem::field(Code::InvalidTime, "preferredTime"))
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::event::ReservationImported;
 use super::rejection::Rejection;
 use crate::catalog::Catalog;
 use crate::time::{ClockTime, DAY_MINUTES};
-use crate::value::{self, Checks, Range, Relation};
+use crate::value::{self, Checks, Range, Relation, Text};
 
 /// Whether a treatment can start at a time. The old free-text column has no spelling for times before 01:00 and after
 /// 23:59, so the two views would show different times.
@@ -53,7 +53,7 @@ pub(super) fn check_row(
         .check("preferredTime", if starts { Ok(()) } else { Err(Range::Starts) })
         .check_some("preferredTime", row.wish.as_deref(), |text| value::REQUESTED_TIME.check_characters(text))
         .check_some("statusChangedBy", row.status_changed_by.as_deref(), |text| {
-            value::ACTOR.check_characters(text)
+            Text { min: 0, ..value::ACTOR }.check_characters(text)
         });
     for (field, moment) in moments {
         checks.check(field, value::MOMENTS.check(moment));

@@ -82,10 +82,10 @@ pub(super) fn number(rng: &mut TestRng, allowed: Numbers) -> u32 {
     ])
 }
 
-/// A date, mostly one of the next year.
+/// A date, mostly one around the clinic's day: on past days staff may record what they like.
 pub(super) fn date(rng: &mut TestRng) -> NaiveDate {
     if !is_hostile(rng) {
-        return "2026-11-23".parse::<NaiveDate>().unwrap() + TimeDelta::days(rng.below(60).into());
+        return "2026-11-12".parse::<NaiveDate>().unwrap() + TimeDelta::days(rng.below(60).into());
     }
     let edges =
         [CLINIC_DAYS.first, CLINIC_DAYS.last].map(|edge| [edge.pred_opt(), Some(edge), edge.succ_opt()]);

@@ -272,6 +272,7 @@ mod tests {
             ("notes", "메모\n".repeat(1000)),
             ("preferredTime", "저녁,\n\"퇴근\" 후".to_owned()),
             ("patientName", "김".repeat(200)),
+            ("statusChangedBy", " ".to_owned()),
         ] {
             assert!(row_with(column, &text).parse().is_ok(), "{column}");
         }

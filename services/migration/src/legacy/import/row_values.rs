@@ -6,16 +6,21 @@ use daybook_domain::value::{self, Text};
 use super::reject::Reason;
 use super::row::{Fault, LegacyRow};
 
+/// A column that may be blank.
+const fn optional(allowed: Text) -> Text {
+    Text { min: 0, ..allowed }
+}
+
 /// Checks the values of a row that was parsed.
 pub(super) fn check(row: &LegacyRow) -> Result<(), Fault> {
     let texts: [(&'static str, Option<&str>, Text); 7] = [
         ("patientName", Some(&row.patient_name), value::PATIENT_NAME),
         ("phone", Some(&row.phone_text), value::PHONE),
-        ("email", row.email.as_deref(), value::EMAIL),
+        ("email", row.email.as_deref(), optional(value::EMAIL)),
         ("preferredTime", Some(&row.preferred_time), value::REQUESTED_TIME),
         ("notes", row.notes.as_deref(), value::NOTES),
         ("adminNotes", row.admin_notes.as_deref(), value::NOTES),
-        ("statusChangedBy", row.status_changed_by.as_deref(), value::ACTOR),
+        ("statusChangedBy", row.status_changed_by.as_deref(), optional(value::ACTOR)),
     ];
     for (column, text, allowed) in texts {
         if text.is_some_and(|text| allowed.check_characters(text).is_err()) {

@@ -6,6 +6,7 @@
 mod code;
 mod conversions;
 mod details;
+mod field_faults;
 pub(crate) mod http;
 
 use std::error::Error;
@@ -16,6 +17,7 @@ use daybook_projections::ViewError;
 
 pub(crate) use code::Code;
 pub(crate) use details::{DailyMinutes, Details};
+pub(crate) use field_faults::FieldFault;
 
 /// The underlying error, for the log.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -40,16 +42,6 @@ impl Problem {
         Self { code, details, retry_after: None, cause: None }
     }
 
-    /// Required fields that the request does not contain.
-    pub(crate) const fn missing_fields(fields: Vec<&'static str>) -> Self {
-        Self::with(Code::MissingFields, Details::Fields { fields })
-    }
-
-    /// A problem with one field of the request.
-    pub(crate) const fn field(code: Code, field: &'static str) -> Self {
-        Self::with(code, Details::Field { field })
-    }
-
     /// A failure inside Daybook.
     pub(crate) fn caused(code: Code, cause: impl Into<Cause>) -> Self {
         Self { code, details: Details::Nothing {}, retry_after: None, cause: Some(cause.into()) }
@@ -69,6 +61,11 @@ impl Problem {
 
     pub(crate) const fn code(&self) -> Code {
         self.code
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn details(&self) -> &Details {
+        &self.details
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub(crate) mod body;
 pub(crate) mod endpoint;
+pub(crate) mod form;
 pub(crate) mod header;
 pub(crate) mod json;
 mod language;

@@ -9,7 +9,9 @@
 mod en;
 mod ko;
 
-use crate::problem::{Code, Details};
+use daybook_domain::value::Range;
+
+use crate::problem::{Code, Details, FieldFault};
 
 /// A language that responses are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,17 +64,64 @@ pub(crate) const fn notice(language: Language, notice: Notice) -> &'static str {
 
 /// The text of a problem.
 pub(crate) fn message(language: Language, code: Code, details: &Details) -> String {
-    let template = match language {
+    if let Details::Fields(faults) = details {
+        return field_messages(language, faults.list());
+    }
+    fill(template(language, code), details.parameters())
+}
+
+/// The texts of all wrong fields. Fields with the same problem share a sentence.
+fn field_messages(language: Language, faults: &[FieldFault]) -> String {
+    let mut by_code: Vec<(Code, Vec<&FieldFault>)> = Vec::new();
+    for fault in faults {
+        // Only the texts with a list of fields have room for several.
+        let is_listed = matches!(fault.code, Code::MissingFields | Code::InvalidField | Code::InvalidText);
+        match by_code.iter_mut().find(|(code, _)| is_listed && *code == fault.code) {
+            Some((_, same)) => same.push(fault),
+            None => by_code.push((fault.code, vec![fault])),
+        }
+    }
+    let sentence = |(code, faults): &(Code, Vec<&FieldFault>)| {
+        let list = |separator, text: &dyn Fn(&FieldFault) -> String| {
+            faults.iter().map(|fault| text(fault)).collect::<Vec<_>>().join(separator)
+        };
+        let rule = |fault: &FieldFault| match &fault.range {
+            Some(range) => format!("{}: {}", fault.field, words(language, range)),
+            None => fault.field.to_string(),
+        };
+        let fields = list(", ", &|fault| fault.field.to_string());
+        let parameters =
+            vec![("{field}", fields.clone()), ("{fields}", fields), ("{rules}", list("; ", &rule))];
+        fill(template(language, *code), parameters)
+    };
+    by_code.iter().map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+const fn template(language: Language, code: Code) -> &'static str {
+    match language {
         Language::Korean => ko::message(code),
         Language::English => en::message(code),
-    };
+    }
+}
+
+fn words(language: Language, range: &Range) -> String {
+    match language {
+        Language::Korean => ko::range(range),
+        Language::English => range.to_string(),
+    }
+}
+
+fn fill(template: &str, parameters: Vec<(&'static str, String)>) -> String {
     let fill = |text: String, (placeholder, value): (&str, String)| text.replace(placeholder, &value);
-    details.parameters().into_iter().fold(template.to_owned(), fill)
+    parameters.into_iter().fold(template.to_owned(), fill)
 }
 
 #[cfg(test)]
 mod tests {
+    use daybook_domain::value;
+
     use super::*;
+    use crate::problem::Problem;
 
     #[test]
     fn every_code_has_a_text_in_both_languages() {
@@ -89,9 +138,23 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_filled_from_the_details() {
-        let details = Details::Fields { fields: vec!["phone", "service"] };
-        let text = message(Language::English, Code::MissingFields, &details);
-        assert_eq!(text, "Required fields are missing: phone, service.");
+    fn a_text_names_every_wrong_field_with_its_range() {
+        let text = |problem: &Problem, language| message(language, problem.code(), problem.details());
+        let missing = Problem::missing_fields(vec!["phone", "service"]);
+        assert_eq!(text(&missing, Language::English), "Required fields are missing: phone, service.");
+        let seats = FieldFault::out_of_range("slots[0].maxConcurrent", value::MAX_CONCURRENT.range());
+        let interval = FieldFault::out_of_range("slots[1].slotInterval", value::SLOT_INTERVAL.range());
+        let name = FieldFault::out_of_range("name", value::SERVICE_NAME.range());
+        let wrong = Problem::with_faults(vec![seats, name, interval]);
+        assert_eq!(
+            text(&wrong, Language::English),
+            "Please correct these values: slots[0].maxConcurrent: 1 to 100; slots[1].slotInterval: 5 to 240 \
+             minutes. Please correct these texts: name: 2 to 100 visible characters on one line."
+        );
+        assert_eq!(
+            text(&wrong, Language::Korean),
+            "다음 항목의 값을 확인해 주세요: slots[0].maxConcurrent: 1~100; slots[1].slotInterval: 5~240분 \
+             다음 항목의 내용을 확인해 주세요: name: 보이는 문자 2~100자, 한 줄"
+        );
     }
 }

@@ -4,6 +4,7 @@ mod booking;
 mod clinic;
 mod forget;
 mod sealing;
+mod values;
 
 use std::sync::Arc;
 

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::io;
 
+use daybook_domain::routing::RoutingRejection;
+use daybook_domain::value::Text;
 use tokio_postgres::error::DbError;
 
 use crate::exit::Exit;
@@ -19,6 +21,16 @@ const CLASSES_ABOUT_VALUES: [&str; 3] = ["22", "23", "54"];
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
+
+impl UsageError {
+    /// Checks a text that a command records.
+    pub(crate) fn check_text(option: &str, text: &str, allowed: Text) -> Result<(), Self> {
+        if text.trim().is_empty() {
+            return Err(Self(format!("{option}: {}", RoutingRejection::ReasonMissing)));
+        }
+        allowed.check(text).map_err(|range| Self(format!("{option}: {range}")))
+    }
+}
 
 /// The error and its causes, outermost first, on one line.
 pub fn describe(error: &anyhow::Error) -> String {
@@ -61,6 +73,7 @@ fn is_usage_error(error: &(dyn Error + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use anyhow::Context;
+    use daybook_domain::value::ROUTING_REASON;
 
     use super::*;
 
@@ -70,6 +83,19 @@ mod tests {
         let error = failed.context("cannot write").unwrap_err();
         assert_eq!(describe(&error), "cannot write: the disk is full");
         assert_eq!(exit_for(&error), Exit::Failed);
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_shown_is_a_wrong_use_of_its_option() {
+        let check = |text| UsageError::check_text("--reason", text, ROUTING_REASON).map_err(|error| error.0);
+        assert_eq!(check("점검"), Ok(()));
+        for (wrong, shown) in [
+            (" ", "--reason: a change of routing needs a reason"),
+            ("\u{200b}", "--reason: 1 to 500 visible characters on one line"),
+            ("a\u{202e}b", "--reason: 1 to 500 visible characters on one line"),
+        ] {
+            assert_eq!(check(wrong), Err(shown.to_owned()));
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 use clap::Args;
+#[cfg(feature = "migration")]
+use daybook_domain::value::{Lines, is_allowed};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -103,10 +105,11 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// A text without control characters: a terminal or browser would act on them, and people typed these texts.
+/// A text without the characters on which a terminal or browser would act. People typed these texts, some before Daybook
+/// refused such characters.
 #[cfg(feature = "migration")]
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '·' } else { letter }).collect()
+    text.chars().map(|letter| if is_allowed(letter, Lines::One) { letter } else { '·' }).collect()
 }
 
 #[cfg(test)]
@@ -123,6 +126,6 @@ mod tests {
 
     #[test]
     fn a_text_cannot_act_on_the_terminal() {
-        assert_eq!(printable("9시\u{1b}[2J\n"), "9시·[2J·");
+        assert_eq!(printable("9시\u{1b}[2J\n\u{202e}"), "9시·[2J··");
     }
 }

@@ -7,7 +7,7 @@ mod event;
 mod seed;
 mod state;
 
-pub use command::{CatalogCommand, CatalogRejection, ServiceDraft};
+pub use command::{CatalogCommand, CatalogRejection, ServiceDraft, check_code};
 pub use event::{
     CatalogEvent, ServiceActivated, ServiceDeactivated, ServiceDefined, ServiceLimitSet, ServiceRenamed,
     ServiceRetimed, ServicesReordered,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{HoursId, ServiceId};
 use crate::time::{ClockTime, DayOfWeek, Minutes, Period, Span};
+use crate::value::{self, Checks, Faults, Range, Relation};
 
 pub use seed::first_hours;
 
@@ -89,20 +90,19 @@ pub enum HoursRejection {
         /// The later slot.
         second: HoursId,
     },
-    /// A slot ends before it starts, or a number is out of range.
-    #[error("{id}: {rule}")]
-    SlotOutOfRange {
+    /// The id belongs to another slot, of the same weekday or another one.
+    #[error(
+        "the id {id} belongs to another slot on day {day_of_week} of the week; leave it out for a new slot"
+    )]
+    SlotIdTaken {
         id: HoursId,
-        /// The allowed values, in words.
-        rule: &'static str,
+        /// The weekday of that slot, from 0 (Sunday).
+        day_of_week: u8,
     },
-    /// A weekday has too many slots.
-    #[error("a weekday has at most {MAX_SLOTS_PER_DAY} time slots")]
-    TooManySlots,
+    /// Values outside their ranges.
+    #[error(transparent)]
+    OutOfRange(#[from] Faults),
 }
-
-/// Maximum number of slots on one weekday.
-pub const MAX_SLOTS_PER_DAY: usize = 48;
 
 impl Hours {
     /// The slots that apply on a date, sorted by start.
@@ -140,13 +140,24 @@ impl Hours {
         }
     }
 
+    /// An id for a new slot of a weekday: the first of `cts_<day>_<number>` that no slot of the clinic has. `used` are
+    /// the ids of the weekday's other slots.
+    pub fn new_slot_id(&self, day: DayOfWeek, used: &[HoursId]) -> Option<HoursId> {
+        let ids =
+            (1..).map_while(|number: u32| HoursId::parse(format!("cts_{}_{number}", day.number())).ok());
+        ids.into_iter().find(|id| !used.contains(id) && self.other_day_with(day, id).is_none())
+    }
+
+    /// The weekday, other than `day`, that has a slot with this id.
+    fn other_day_with(&self, day: DayOfWeek, id: &HoursId) -> Option<DayOfWeek> {
+        self.week().find(|(other, slot)| *other != day && slot.id == *id).map(|(other, _)| other)
+    }
+
     /// Decides to set the hours of one weekday: the event (none if they are set already), or a rejection.
     pub fn decide(&self, mut hours_set: ClinicHoursSet) -> Result<Vec<HoursEvent>, HoursRejection> {
-        if hours_set.slots.len() > MAX_SLOTS_PER_DAY {
-            return Err(HoursRejection::TooManySlots);
-        }
+        check_values(&hours_set)?;
         hours_set.slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
-        hours_set.slots.iter().try_for_each(check_slot)?;
+        self.check_ids(&hours_set)?;
         for (index, first) in hours_set.slots.iter().enumerate() {
             hours_set.slots.iter().skip(index + 1).try_for_each(|second| check_no_overlap(first, second))?;
         }
@@ -155,19 +166,49 @@ impl Hours {
     }
 }
 
-fn check_slot(slot: &ClinicSlot) -> Result<(), HoursRejection> {
-    let checks = [
-        (slot.span.start >= slot.span.end, "it must end after it starts"),
-        (!(5..=240).contains(&slot.slot_interval), "bookable starts are 5 to 240 minutes apart"),
-        (!(1..=100).contains(&slot.max_concurrent), "1 to 100 bookings at the same time"),
-        (
-            slot.effective_from.zip(slot.effective_until).is_some_and(|(from, until)| until < from),
-            "its last date is before its first date",
-        ),
-    ];
-    match checks.into_iter().find(|(is_violated, _)| *is_violated) {
-        Some((_, rule)) => Err(HoursRejection::SlotOutOfRange { id: slot.id.clone(), rule }),
-        None => Ok(()),
+fn check_values(hours_set: &ClinicHoursSet) -> Result<(), Faults> {
+    let mut checks = Checks::default();
+    checks.check("slots", value::SLOTS_PER_DAY.check(hours_set.slots.len().try_into().unwrap_or(u32::MAX)));
+    for (index, slot) in hours_set.slots.iter().enumerate() {
+        check_slot(&mut checks, &|field| format!("slots[{index}].{field}"), slot);
+    }
+    checks.finish()
+}
+
+fn check_slot(checks: &mut Checks, name: &dyn Fn(&str) -> String, slot: &ClinicSlot) {
+    let ends =
+        if slot.span.start < slot.span.end { Ok(()) } else { Err(Range::Relation(Relation::LaterThanStart)) };
+    let dates = [("effectiveFrom", slot.effective_from), ("effectiveUntil", slot.effective_until)];
+    let ends_early = slot.effective_from.zip(slot.effective_until).is_some_and(|(from, until)| until < from);
+    checks
+        .check(name("endTime"), ends)
+        .check(name("slotInterval"), value::SLOT_INTERVAL.check(slot.slot_interval))
+        .check(name("maxConcurrent"), value::MAX_CONCURRENT.check(slot.max_concurrent));
+    for (field, date) in dates {
+        checks.check_some(name(field), date, |date| value::CLINIC_DAYS.check(date));
+    }
+    checks.check(
+        name("effectiveUntil"),
+        if ends_early { Err(Range::Relation(Relation::NotBeforeFirstDate)) } else { Ok(()) },
+    );
+}
+
+impl Hours {
+    /// Every slot of the clinic has an id of its own, on whatever weekday it is: the views know a slot by its id.
+    fn check_ids(&self, hours_set: &ClinicHoursSet) -> Result<(), HoursRejection> {
+        for (index, slot) in hours_set.slots.iter().enumerate() {
+            let is_repeated = hours_set.slots.iter().skip(index + 1).any(|other| other.id == slot.id);
+            let owner = if is_repeated {
+                Some(hours_set.day_of_week)
+            } else {
+                self.other_day_with(hours_set.day_of_week, &slot.id)
+            };
+            if let Some(owner) = owner {
+                let (id, day_of_week) = (slot.id.clone(), owner.number());
+                return Err(HoursRejection::SlotIdTaken { id, day_of_week });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -206,6 +247,55 @@ mod tests {
         let saturday = NaiveDate::from_ymd_opt(2026, 12, 5).unwrap();
         assert_eq!(hours.period_of(saturday, noon), Period::Morning);
         assert_eq!(hours.period_of(saturday.pred_opt().unwrap(), noon), Period::Afternoon);
+    }
+
+    #[test]
+    fn a_slot_id_belongs_to_one_slot_of_the_whole_week() {
+        let hours = seeded();
+        let monday = first_hours().remove(0);
+        let [sunday, ..] = DayOfWeek::ALL;
+        let copied = ClinicHoursSet { day_of_week: sunday, ..monday.clone() };
+        let taken = |id: &HoursId| Err(HoursRejection::SlotIdTaken { id: id.clone(), day_of_week: 1 });
+        assert_eq!(hours.decide(copied), taken(&monday.slots[0].id));
+        let mut twice = monday.clone();
+        twice.slots[1].id = twice.slots[0].id.clone();
+        assert_eq!(hours.decide(twice), taken(&monday.slots[0].id));
+        // Hours that an older release copied can be set right.
+        let mut poisoned = hours.clone();
+        poisoned
+            .evolve(&HoursEvent::ClinicHoursSet(ClinicHoursSet { day_of_week: sunday, ..monday.clone() }));
+        let closed = ClinicHoursSet { day_of_week: sunday, slots: vec![] };
+        assert_eq!(poisoned.decide(closed).map(|events| events.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_new_slot_gets_an_id_that_no_slot_has() {
+        let hours = seeded();
+        let [_, monday, tuesday, ..] = DayOfWeek::ALL;
+        let id = |text: &str| HoursId::parse(text).unwrap();
+        assert_eq!(hours.new_slot_id(monday, &[]), Some(id("cts_1_1")));
+        assert_eq!(hours.new_slot_id(monday, &[id("cts_1_1")]), Some(id("cts_1_2")));
+        let mut moved = first_hours().remove(1);
+        moved.slots[0].id = id("cts_1_1");
+        let mut hours = hours;
+        hours.decide(moved).unwrap().iter().for_each(|event| hours.evolve(event));
+        assert_eq!(hours.new_slot_id(monday, &[]), Some(id("cts_1_2")));
+        assert_eq!(hours.new_slot_id(tuesday, &[]), Some(id("cts_2_1")));
+    }
+
+    #[test]
+    fn all_wrong_values_of_a_weekday_are_named_with_their_ranges() {
+        let mut monday = first_hours().remove(0);
+        monday.slots[0].max_concurrent = 101;
+        monday.slots[0].effective_from = Some("0000-01-01".parse().unwrap());
+        monday.slots[1].slot_interval = 0;
+        monday.slots[1].span.end = monday.slots[1].span.start;
+        let refused = seeded().decide(monday).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "slots[0].maxConcurrent: 1 to 100; slots[0].effectiveFrom: 1900-01-01 to 2199-12-31; \
+             slots[1].endTime: later than the start; slots[1].slotInterval: 5 to 240 minutes"
+        );
     }
 
     #[test]

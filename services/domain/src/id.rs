@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::value::{self, is_allowed};
+
 /// The text is not an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an id is 1 to {max} characters of a-z, A-Z, 0-9, '-', '_', '.'", max = MAX_ID_LENGTH)]
@@ -146,12 +148,12 @@ impl From<SubjectId> for String {
 pub struct Actor(Box<str>);
 
 impl Actor {
-    /// Maximum length in characters; longer names are cut.
-    pub const MAX_LENGTH: usize = 128;
-
-    /// Creates an actor. Removes control characters and cuts the name at [`Self::MAX_LENGTH`].
+    /// Creates an actor. Removes characters that a line of text must not contain, and cuts the name at the length of
+    /// [`value::ACTOR`]. A name of which nothing is visible becomes `unknown`.
     pub fn named(name: &str) -> Self {
-        Self(name.chars().filter(|c| !c.is_control()).take(Self::MAX_LENGTH).collect::<String>().into())
+        let allowed = name.chars().filter(|c| is_allowed(*c, value::ACTOR.lines));
+        let name: String = allowed.take(value::ACTOR.max).collect();
+        Self(if value::ACTOR.check(&name).is_ok() { name.into() } else { "unknown".into() })
     }
 
     /// Restores the actor of an event, without any check.
@@ -190,6 +192,19 @@ mod tests {
         for wrong in ["", "a b", "김", "x'; --", &"x".repeat(65)] {
             assert_eq!(ReservationId::parse(wrong), Err(InvalidId), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn an_actor_is_a_visible_line() {
+        for (name, shown) in [
+            ("desk@clinic.example", "desk@clinic.example"),
+            ("a\u{1b}[2J\u{202e}b\n", "a[2Jb"),
+            ("\u{200b}", "unknown"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(Actor::named(name).as_str(), shown);
+        }
+        assert_eq!(Actor::named(&"김".repeat(200)).as_str().chars().count(), 128);
     }
 
     #[test]

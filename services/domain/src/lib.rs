@@ -5,8 +5,8 @@
 //! produces the list of free slots.
 //!
 //! Where to look: [`schedule`] is a clinic day, [`catalog`] the services, [`hours`] the opening hours, [`rules`] the
-//! conditions for a booking, [`requested_time`] the parser for free-text times, [`routing`] the choice of the view that
-//! answers a read.
+//! conditions for a booking, [`requested_time`] the parser for free-text times, [`value`] the allowed values of every
+//! field, [`routing`] the choice of the view that answers a read.
 
 pub mod catalog;
 pub mod event;
@@ -20,6 +20,7 @@ pub mod rules;
 pub mod schedule;
 pub mod sealed;
 pub mod time;
+pub mod value;
 pub mod vocabulary;
 
 pub use event::Event;

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::value::{self, Range, Text};
 use crate::vocabulary::ReadModel;
 
 pub use choice::{BUCKETS, InvalidRolloutPercentage, RolloutPercentage, RoutedSubject, RoutingReason};
@@ -214,7 +215,7 @@ impl Routing {
                     .then_some(RoutingEvent::SubjectReleased(requested))
             }
             RoutingCommand::RetireView(requested) => self.decide_retirement(requested)?,
-            RoutingCommand::RestoreView(requested) => self.decide_restoration(requested),
+            RoutingCommand::RestoreView(requested) => self.decide_restoration(requested)?,
             RoutingCommand::AdvanceStage(requested) => self.decide_advance(requested)?,
             RoutingCommand::RollBackStage(requested) => self.decide_stage_rollback(requested)?,
             RoutingCommand::CompleteChecklistItem(done) => return self.decide_item(done),
@@ -261,6 +262,13 @@ pub enum RoutingCommand {
 pub enum RoutingRejection {
     #[error("a change of routing needs a reason")]
     ReasonMissing,
+    /// A text is outside its range.
+    #[error("{field}: {range}")]
+    OutOfRange {
+        /// The JSON name of the field.
+        field: &'static str,
+        range: Range,
+    },
     #[error("the forced list is full ({MAX_FORCED} subjects); release a subject first")]
     ForcedListFull,
     /// The change would send reads to the legacy view, which is retired.
@@ -304,8 +312,23 @@ pub enum RoutingRejection {
     },
 }
 
-fn require_reason(reason: &str) -> Result<(), RoutingRejection> {
-    if reason.trim().is_empty() { Err(RoutingRejection::ReasonMissing) } else { Ok(()) }
+/// Checks the reason of a change of routing.
+///
+/// # Errors
+/// [`RoutingRejection::ReasonMissing`] if it is blank, and [`RoutingRejection::OutOfRange`] if it cannot be recorded.
+pub fn require_reason(reason: &str) -> Result<(), RoutingRejection> {
+    require_text("reason", reason, value::ROUTING_REASON)
+}
+
+fn require_text(field: &'static str, text: &str, allowed: Text) -> Result<(), RoutingRejection> {
+    if text.trim().is_empty() {
+        return Err(RoutingRejection::ReasonMissing);
+    }
+    allowed.check(text).map_err(|range| RoutingRejection::OutOfRange { field, range })
+}
+
+fn check_optional(field: &'static str, text: Option<&str>) -> Result<(), RoutingRejection> {
+    text.map_or(Ok(()), |text| require_text(field, text, value::ROUTING_REASON))
 }
 
 #[cfg(test)]
@@ -329,6 +352,16 @@ mod tests {
         events.iter().for_each(|event| routing.evolve(event));
         assert_eq!(routing.choose(None), (ReadModel::Dynamic, RoutingReason::NoSubject));
         assert_eq!(routing.decide(set), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_reason_is_a_visible_line_of_limited_length() {
+        let range = value::ROUTING_REASON.range();
+        let refused = Err(RoutingRejection::OutOfRange { field: "reason", range });
+        for wrong in ["\u{200b}", "a\u{202e}b", "a\u{1b}[2J", "a\0b", "a\nb", &"x".repeat(501)] {
+            let back = RoutingCommand::RollBackReads(ReadsRolledBack { reason: wrong.into() });
+            assert_eq!(routing(0.0).decide(back), refused, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod limits;
 pub mod rejection;
 pub mod slot_assignment;
 pub mod state;
+mod values;
 
 pub use command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 pub use decide::{DecisionContext, decide};

@@ -106,7 +106,7 @@ async fn invalid_admin_requests_are_refused_and_change_nothing() {
             post.clone(),
             SERVICES,
             json!({"code": "XY", "name": "이름", "durationMinutes": -5}),
-            "INVALID_JSON",
+            "INVALID_FIELD",
         ),
         (post, SERVICES, json!({"code": "XY", "name": "이\u{0}름", "durationMinutes": 30}), "INVALID_TEXT"),
         (patch.clone(), SERVICES, json!({"name": "이름"}), "MISSING_FIELDS"),
@@ -126,7 +126,7 @@ async fn invalid_admin_requests_are_refused_and_change_nothing() {
             json!({"serviceId": "srv_skin_care", "dailyLimit": 5000}),
             "INVALID_FIELD",
         ),
-        (put.clone(), "/api/admin/clinic-hours", json!({"dayOfWeek": 7, "slots": []}), "INVALID_JSON"),
+        (put.clone(), "/api/admin/clinic-hours", json!({"dayOfWeek": 7, "slots": []}), "INVALID_FIELD"),
         (put, SERVICES, json!({"order": "all"}), "INVALID_JSON"),
     ] {
         let refused = send_json(&app, method.clone(), path, &body).await;

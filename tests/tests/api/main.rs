@@ -15,3 +15,4 @@ mod request;
 mod routing;
 mod search;
 mod staff;
+mod values;

@@ -10,6 +10,8 @@ mod conflicts;
 mod forgotten;
 #[path = "takeover/live.rs"]
 mod live;
+#[path = "takeover/outside_ranges.rs"]
+mod outside_ranges;
 #[path = "takeover/own_rules.rs"]
 mod own_rules;
 

@@ -18,4 +18,5 @@ mod retiring;
 mod routing;
 mod runbook;
 mod shadow;
+mod values;
 mod verify;

@@ -114,7 +114,7 @@ impl ReservationRow for DynamicRow {
             status_changed_by: contents.status_changed_by.clone(),
             service_id: contents.service.id.as_str().into(),
             service_name: (&*contents.service.name).into(),
-            estimated_duration: (contents.service.duration + contents.service.buffer) as i32,
+            estimated_duration: contents.service.total_minutes() as i32,
             period: None,
             time_slot_start: None,
             time_slot_end: None,

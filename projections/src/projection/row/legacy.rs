@@ -133,7 +133,7 @@ impl ReservationRow for LegacyRow {
             status_changed_by: contents.status_changed_by.clone(),
             subject: Uuid::from_bytes(*contents.subject.as_bytes()),
             version: 1,
-            minutes: (contents.service.duration + contents.service.buffer) as i32,
+            minutes: contents.service.total_minutes() as i32,
         }
     }
 

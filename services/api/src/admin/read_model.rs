@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
+use daybook_domain::value;
 use daybook_event_log::Position;
 use daybook_projections::Generation;
 use serde::Serialize;
@@ -13,9 +14,6 @@ use crate::metrics::{REASONS, reason};
 use crate::problem::{Code, Problem};
 use crate::request::text;
 use crate::state::State;
-
-/// Longest reason, in characters.
-const MAX_REASON: usize = 500;
 
 /// Longest wait until this process applies a routing change.
 const IN_FORCE_PATIENCE: Duration = Duration::from_secs(1);
@@ -92,7 +90,7 @@ pub(crate) fn optional_reason(
     field: &'static str,
     text: Option<String>,
 ) -> Result<Option<Box<str>>, Problem> {
-    text::optional_line(field, text, MAX_REASON)
+    text::optional(field, text, value::ROUTING_REASON)
 }
 
 /// Waits a limited time until this process applies a routing that it has recorded.

@@ -2,14 +2,16 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_domain::hours::{ClinicHoursSet, ClinicSlot};
+use daybook_domain::catalog::Catalog;
+use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours};
 use daybook_domain::time::{DayOfWeek, Span};
+use daybook_domain::value::{self, Range, Relation};
 use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
-use serde::Deserialize;
 
 use super::clinic_hours::ClinicHoursResponse;
 use crate::problem::{Code, Problem};
-use crate::request::{RequestContext, json};
+use crate::request::RequestContext;
+use crate::request::form::Form;
 use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
@@ -21,27 +23,6 @@ const DEFAULT_INTERVAL: u32 = 30;
 /// Default number of bookings at the same time. Source: the old system's table.
 const DEFAULT_CONCURRENT: u32 = 1;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SetClinicHoursRequest {
-    day_of_week: DayOfWeek,
-    slots: Vec<ClinicSlotRequest>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ClinicSlotRequest {
-    id: Option<HoursId>,
-    period: Period,
-    start_time: ClockTime,
-    end_time: ClockTime,
-    slot_interval: Option<u32>,
-    max_concurrent: Option<u32>,
-    service_id: Option<ServiceId>,
-    effective_from: Option<NaiveDate>,
-    effective_until: Option<NaiveDate>,
-}
-
 /// Sets the hours of one weekday. No slots mean closed.
 pub(crate) async fn set_clinic_hours(
     state: web::Data<State>,
@@ -50,32 +31,97 @@ pub(crate) async fn set_clinic_hours(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let SetClinicHoursRequest { day_of_week, slots } = json::read(payload).await?;
-    let catalog = state.commands.catalog();
-    if slots.iter().filter_map(|slot| slot.service_id.as_ref()).any(|id| catalog.get(id).is_none()) {
-        return Err(Problem::field(Code::UnknownService, "serviceId"));
-    }
-    let slots = slots.into_iter().zip(1..).map(|(slot, number)| slot.into_slot(day_of_week, number));
-    let hours = ClinicHoursSet { day_of_week, slots: slots.collect::<Result<_, _>>()? };
+    let form = Form::read(payload).await?;
+    let hours = hours(form, &state.commands.catalog(), &state.commands.hours())?;
     let origin = context.origin(staff.actor(), None);
     let position = state.execute(|commands| async move { commands.set_hours(hours, origin).await }).await?;
     response::recorded(None, position, &ClinicHoursResponse::from(&*state.commands.hours()))
 }
 
-impl ClinicSlotRequest {
-    /// `number` is the place of the slot on its day, from 1. It is part of the id of a new slot.
-    fn into_slot(self, day: DayOfWeek, number: usize) -> Result<ClinicSlot, Problem> {
-        let new_id = || HoursId::parse(format!("cts_{}_{number}", day.number()));
-        let id = self.id.map_or_else(new_id, Ok);
-        Ok(ClinicSlot {
-            id: id.map_err(|error| Problem::caused(Code::Internal, error))?,
-            period: self.period,
-            span: Span { start: self.start_time, end: self.end_time },
-            slot_interval: self.slot_interval.unwrap_or(DEFAULT_INTERVAL),
-            max_concurrent: self.max_concurrent.unwrap_or(DEFAULT_CONCURRENT),
-            service: self.service_id,
-            effective_from: self.effective_from,
-            effective_until: self.effective_until,
-        })
+fn hours(mut form: Form, catalog: &Catalog, current: &Hours) -> Result<ClinicHoursSet, Problem> {
+    let day = form.number("dayOfWeek", value::DAY_OF_WEEK);
+    let day = form.required("dayOfWeek", day);
+    let rows = form.rows("slots", |row| slot_form(row, catalog));
+    let rows = form.required("slots", rows).unwrap_or_default();
+    if let Err(range) = value::SLOTS_PER_DAY.check(rows.len().try_into().unwrap_or(u32::MAX)) {
+        form.fault("slots", Code::InvalidField, Some(range));
     }
+    form.finish()?;
+    let day_of_week = day.and_then(|day| u8::try_from(day).ok()?.try_into().ok());
+    let day_of_week = day_of_week.ok_or_else(|| Problem::missing_fields(vec!["dayOfWeek"]))?;
+    Ok(ClinicHoursSet { day_of_week, slots: with_ids(rows, day_of_week, current)? })
+}
+
+/// A slot as a client sends it.
+struct SlotForm {
+    /// None for a new slot.
+    id: Option<HoursId>,
+    period: Period,
+    span: Span,
+    slot_interval: u32,
+    max_concurrent: u32,
+    service: Option<ServiceId>,
+    effective_from: Option<NaiveDate>,
+    effective_until: Option<NaiveDate>,
+}
+
+fn slot_form(row: &mut Form, catalog: &Catalog) -> Option<SlotForm> {
+    let id = row.parsed("id", Code::InvalidField, Some(value::ID), |text| HoursId::parse(text).ok());
+    let period = row.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
+    let period = row.required("period", period);
+    let start: Option<ClockTime> = row.parsed("startTime", Code::InvalidTime, None, |text| text.parse().ok());
+    let start = row.required("startTime", start);
+    let end = row.parsed("endTime", Code::InvalidTime, None, |text| text.parse().ok());
+    let end = row.required("endTime", end);
+    if start.zip(end).is_some_and(|(start, end)| end <= start) {
+        row.fault("endTime", Code::InvalidField, Some(Range::Relation(Relation::LaterThanStart)));
+    }
+    let slot_interval = row.number("slotInterval", value::SLOT_INTERVAL).unwrap_or(DEFAULT_INTERVAL);
+    let max_concurrent = row.number("maxConcurrent", value::MAX_CONCURRENT).unwrap_or(DEFAULT_CONCURRENT);
+    let known = |text: &str| ServiceId::parse(text).ok().filter(|id| catalog.get(id).is_some());
+    let service = row.parsed("serviceId", Code::UnknownService, None, known);
+    let effective_from = row.date("effectiveFrom", value::CLINIC_DAYS);
+    let effective_until = row.date("effectiveUntil", value::CLINIC_DAYS);
+    if effective_from.zip(effective_until).is_some_and(|(from, until)| until < from) {
+        let range = Range::Relation(Relation::NotBeforeFirstDate);
+        row.fault("effectiveUntil", Code::InvalidField, Some(range));
+    }
+    let (period, span) = (period?, Span { start: start?, end: end? });
+    Some(SlotForm {
+        id,
+        period,
+        span,
+        slot_interval,
+        max_concurrent,
+        service,
+        effective_from,
+        effective_until,
+    })
+}
+
+/// Gives each new slot an id that no other slot of the clinic has.
+fn with_ids(rows: Vec<SlotForm>, day: DayOfWeek, current: &Hours) -> Result<Vec<ClinicSlot>, Problem> {
+    let mut used: Vec<HoursId> = rows.iter().filter_map(|row| row.id.clone()).collect();
+    let mut slots = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = match row.id {
+            Some(id) => id,
+            None => {
+                let id = current.new_slot_id(day, &used).ok_or_else(|| Problem::new(Code::Internal))?;
+                used.push(id.clone());
+                id
+            }
+        };
+        slots.push(ClinicSlot {
+            id,
+            period: row.period,
+            span: row.span,
+            slot_interval: row.slot_interval,
+            max_concurrent: row.max_concurrent,
+            service: row.service,
+            effective_from: row.effective_from,
+            effective_until: row.effective_until,
+        });
+    }
+    Ok(slots)
 }

@@ -80,6 +80,8 @@ codes! {
     // Admin.
     ValueTaken = "VALUE_TAKEN", "Value taken";
     OrderIncomplete = "ORDER_INCOMPLETE", "Order incomplete";
+    CatalogFull = "CATALOG_FULL", "Catalog full";
+    SlotIdTaken = "SLOT_ID_TAKEN", "Slot id taken";
     HoursOverlap = "HOURS_OVERLAP", "Clinic hours overlap";
     ForcedListFull = "FORCED_LIST_FULL", "Forced list full";
     ViewRetired = "VIEW_RETIRED", "View retired";

@@ -8,6 +8,7 @@ use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
 use daybook_domain::schedule::Rejection;
+use daybook_domain::value::{Range, Relation};
 use daybook_projections::ViewError;
 
 use super::{Code, DailyMinutes, Details, Problem};
@@ -21,6 +22,7 @@ const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(5);
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
+            Rejection::OutOfRange(faults) => faults.into(),
             Rejection::ServiceNotFound | Rejection::ClosureServiceNotFound(_) => {
                 Self::new(Code::UnknownService)
             }
@@ -59,8 +61,7 @@ impl From<Rejection> for Problem {
             }
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
             Rejection::TimeNotReviewable => {
-                let rule = "only a time text that could not be read can be reviewed";
-                Self::with(Code::InvalidField, Details::Rule { field: "preferredTime", rule })
+                Self::out_of_range("preferredTime", Range::Relation(Relation::Reviewable))
             }
             Rejection::ClosureNotFound(_) => Self::new(Code::ClosureNotFound),
             Rejection::ClosureEmpty => Self::new(Code::ClosureEmpty),
@@ -94,22 +95,10 @@ impl From<CatalogRejection> for Problem {
             CatalogRejection::LegacyValueTaken(_) => Self::field(Code::ValueTaken, "legacyServiceType"),
             CatalogRejection::IdTaken(_) => Self::field(Code::ValueTaken, "id"),
             CatalogRejection::ServiceNotFound(_) => Self::new(Code::ServiceNotFound),
-            CatalogRejection::FieldOutOfRange { field, rule } => {
-                Self::with(Code::InvalidField, Details::Rule { field: json_name(field), rule })
-            }
+            CatalogRejection::OutOfRange(faults) => faults.into(),
+            CatalogRejection::CatalogFull => Self::new(Code::CatalogFull),
             CatalogRejection::OrderIncomplete => Self::new(Code::OrderIncomplete),
         }
-    }
-}
-
-/// The JSON name of one of the catalog's fields.
-fn json_name(field: &'static str) -> &'static str {
-    match field {
-        "duration_minutes" => "durationMinutes",
-        "buffer_minutes" => "bufferMinutes",
-        "daily_limit" => "dailyLimit",
-        "daily_limit_minutes" => "dailyLimitMinutes",
-        other => other,
     }
 }
 
@@ -120,13 +109,10 @@ impl From<HoursRejection> for Problem {
                 let slots = [first.to_string(), second.to_string()];
                 Self::with(Code::HoursOverlap, Details::Overlap { slots })
             }
-            HoursRejection::SlotOutOfRange { rule, .. } => {
-                Self::with(Code::InvalidField, Details::Rule { field: "slots", rule })
+            HoursRejection::SlotIdTaken { id, day_of_week } => {
+                Self::with(Code::SlotIdTaken, Details::SlotId { id, day_of_week })
             }
-            HoursRejection::TooManySlots => {
-                let rule = "at most 48 rows per weekday";
-                Self::with(Code::InvalidField, Details::Rule { field: "slots", rule })
-            }
+            HoursRejection::OutOfRange(faults) => faults.into(),
         }
     }
 }
@@ -134,6 +120,7 @@ impl From<HoursRejection> for Problem {
 impl From<RoutingRejection> for Problem {
     fn from(rejection: RoutingRejection) -> Self {
         match rejection {
+            RoutingRejection::OutOfRange { field, range } => Self::out_of_range(field, range),
             RoutingRejection::ReasonMissing => Self::new(Code::ReasonRequired),
             RoutingRejection::ForcedListFull => Self::new(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::new(Code::ViewRetired),

@@ -2,8 +2,10 @@
 
 use chrono::NaiveDate;
 use daybook_domain::routing::{Gate, GateResult, Stage};
-use daybook_domain::{ClockTime, Minutes, Status};
+use daybook_domain::{ClockTime, HoursId, Minutes, Status};
 use serde::Serialize;
+
+use super::field_faults::FieldFaults;
 
 /// The fields of an error body besides `error`, `message`, `code` and `requestId`.
 #[derive(Debug, Serialize)]
@@ -11,18 +13,8 @@ use serde::Serialize;
 pub(crate) enum Details {
     /// No additional fields.
     Nothing {},
-    /// All missing fields.
-    Fields {
-        fields: Vec<&'static str>,
-    },
-    Field {
-        field: &'static str,
-    },
-    /// The wrong field and the rule that it breaks.
-    Rule {
-        field: &'static str,
-        rule: &'static str,
-    },
+    /// All wrong and missing fields.
+    Fields(FieldFaults),
     Header {
         header: &'static str,
     },
@@ -78,6 +70,12 @@ pub(crate) enum Details {
         /// In English, with the next command.
         obstacle: String,
     },
+    /// A row of clinic hours that has the id of another one.
+    SlotId {
+        id: HoursId,
+        /// The weekday of the other one, from 0 (Sunday).
+        day_of_week: u8,
+    },
     /// Two rows of clinic hours that overlap.
     Overlap {
         slots: [String; 2],
@@ -100,12 +98,8 @@ impl Details {
     /// The values of the placeholders of a message.
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
-            Self::Nothing {} | Self::Suggested { .. } | Self::Closed { .. } => vec![],
-            Self::Fields { fields } => vec![("{fields}", fields.join(", "))],
-            Self::Field { field } => vec![("{field}", (*field).to_owned())],
-            Self::Rule { field, rule } => {
-                vec![("{field}", (*field).to_owned()), ("{rule}", (*rule).to_owned())]
-            }
+            // Each wrong field has a text of its own.
+            Self::Nothing {} | Self::Fields(_) | Self::Suggested { .. } | Self::Closed { .. } => vec![],
             Self::Header { header } => vec![("{header}", (*header).to_owned())],
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],
@@ -122,6 +116,9 @@ impl Details {
                 vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
             }
             Self::Obstacle { obstacle } => vec![("{obstacle}", obstacle.clone())],
+            Self::SlotId { id, day_of_week } => {
+                vec![("{id}", id.to_string()), ("{day}", day_of_week.to_string())]
+            }
             Self::Overlap { slots: [first, second] } => {
                 vec![("{first}", first.clone()), ("{second}", second.clone())]
             }

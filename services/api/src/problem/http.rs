@@ -72,6 +72,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::InvalidTransition
         | Code::NotMovable
         | Code::ValueTaken
+        | Code::CatalogFull
+        | Code::SlotIdTaken
         | Code::HoursOverlap
         | Code::ForcedListFull
         | Code::ViewRetired

@@ -93,7 +93,12 @@ fn credentials(
 ) -> Result<(Phone, NaiveDate), Problem> {
     match (phone, birth_date) {
         (Some(phone), Some(birth_date)) => {
-            Ok((booking_form::phone(&phone)?, booking_form::birth_date(&birth_date, now.date())?))
+            match (booking_form::phone(&phone), booking_form::birth_date(&birth_date, now.date())) {
+                (Ok(phone), Ok(birth_date)) => Ok((phone, birth_date)),
+                (phone, birth_date) => {
+                    Err(Problem::with_faults(phone.err().into_iter().chain(birth_date.err()).collect()))
+                }
+            }
         }
         (phone, birth_date) => {
             let missing = [("phone", phone.is_none()), ("birth_date", birth_date.is_none())];

@@ -29,6 +29,26 @@ impl Object {
         }
     }
 
+    /// An object that is part of a body.
+    pub(crate) fn from_value(value: Value) -> Option<Self> {
+        if let Value::Object(fields) = value { Some(Self(fields)) } else { None }
+    }
+
+    /// Takes out a value. A missing or null field is none.
+    pub(crate) fn take(&mut self, field: &str) -> Option<Value> {
+        self.0.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// Whether there is a field that is null.
+    pub(crate) fn has_null(&self, field: &str) -> bool {
+        self.0.get(field).is_some_and(Value::is_null)
+    }
+
+    /// Whether there is a field that is not null.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.0.get(field).is_some_and(|value| !value.is_null())
+    }
+
     /// Takes out a string. A missing, null or blank field is none.
     pub(crate) fn text(&mut self, field: &'static str) -> Result<Option<String>, Problem> {
         match self.0.remove(field) {

@@ -12,7 +12,8 @@ use super::closure::{ClosureRequest, ClosureResponse};
 use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
-use crate::request::{RequestContext, json};
+use crate::request::RequestContext;
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 
@@ -52,11 +53,11 @@ pub(crate) async fn close_time(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let request: ClosureRequest = json::read(payload).await?;
-    let (date, action) = (request.date()?, request.action.clone());
+    let request = ClosureRequest::parse(Form::read(payload).await?)?;
+    let (date, action) = (request.date, request.action.clone());
     let route = context.route(&state, Some(staff.subject())).await?;
     let days = state.queries.days(route.generation, date, date).await?;
-    let closure = request.into_closure(&days.value, date, context.idempotency_key.clone())?;
+    let closure = request.into_closure(&days.value, context.idempotency_key.clone())?;
     match action.as_deref() {
         None | Some("close" | "create") => close(&state, &context, &staff, &days, date, closure).await,
         Some("check-conflict") => {

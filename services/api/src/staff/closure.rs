@@ -3,79 +3,79 @@
 use chrono::NaiveDate;
 use daybook_commands::{IdempotencyKey, NewClosure};
 use daybook_domain::time::Span;
+use daybook_domain::value;
 use daybook_domain::{ClockTime, Period, ServiceId};
 use daybook_projections::query::{ClosedTime, Days};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::problem::{Code, Problem};
 use crate::public::find_service;
-use crate::request::{query, text};
-
-/// Longest reason, in characters.
-const MAX_REASON: usize = 500;
+use crate::request::form::Form;
 
 /// The length in minutes of a closure without an end: one step of the clinic's slots.
 const SLOT_MINUTES: u32 = 30;
 
-/// The body of a request to close time.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A request to close time.
 pub(super) struct ClosureRequest {
-    date: Option<String>,
-    start_time: Option<String>,
-    end_time: Option<String>,
-    period: Option<String>,
-    service_id: Option<String>,
+    pub(super) date: NaiveDate,
+    time: ClosedSpan,
+    /// Id or code.
     service: Option<String>,
-    reason: Option<String>,
+    reason: Option<Box<str>>,
     pub(super) action: Option<String>,
 }
 
+/// The requested time: a span, or a half-day of the clinic's hours.
+enum ClosedSpan {
+    Span(Span),
+    Period(Period),
+}
+
 impl ClosureRequest {
-    pub(super) fn date(&self) -> Result<NaiveDate, Problem> {
-        let date = query::required("date", self.date.as_deref())?;
-        query::parse_date(date.trim()).ok_or_else(|| Problem::field(Code::InvalidDateFormat, "date"))
+    pub(super) fn parse(mut form: Form) -> Result<Self, Problem> {
+        let date = form.date("date", value::CLINIC_DAYS);
+        let date = form.required("date", date);
+        let start: Option<ClockTime> =
+            form.parsed("startTime", Code::InvalidTime, None, |text| text.parse().ok());
+        let end = form.parsed("endTime", Code::InvalidTime, None, |text| text.parse().ok());
+        let period = form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
+        let time = match (start, end, period) {
+            (Some(start), Some(end), _) => Some(ClosedSpan::Span(Span { start, end })),
+            (Some(start), None, _) => Some(ClosedSpan::Span(Span::from_start(start, SLOT_MINUTES))),
+            (None, _, Some(period)) => Some(ClosedSpan::Period(period)),
+            (None, _, None) => None,
+        };
+        let time = if form.is_wrong("period") { time } else { form.required("startTime", time) };
+        let (by_id, by_code) = (form.string("serviceId"), form.string("service"));
+        let reason = form.text("reason", value::REASON);
+        let action = form.string("action");
+        form.finish()?;
+        let (Some(date), Some(time)) = (date, time) else { return Err(Problem::new(Code::MissingFields)) };
+        Ok(Self { date, time, service: by_id.or(by_code), reason, action })
     }
 
     /// Resolves the service and the period with a view of the day.
     pub(super) fn into_closure(
         self,
         days: &Days,
-        date: NaiveDate,
         key: Option<IdempotencyKey>,
     ) -> Result<NewClosure, Problem> {
-        let span = self.span(days, date)?;
-        let id_or_code = self.service_id.or(self.service);
-        let service = match id_or_code.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let span = match self.time {
+            ClosedSpan::Span(span) if span.start >= span.end => return Err(Problem::new(Code::ClosureEmpty)),
+            ClosedSpan::Span(span) => span,
+            ClosedSpan::Period(period) => {
+                period_span(days, self.date, period).ok_or_else(|| Problem::new(Code::NoClinicHours))?
+            }
+        };
+        let service = match self.service.as_deref().map(str::trim) {
             Some(text) => {
                 let found = find_service(&days.catalog, text).map(|service| service.id.clone());
                 Some(found.ok_or_else(|| Problem::field(Code::UnknownService, "serviceId"))?)
             }
             None => None,
         };
-        let reason = text::optional_prose("reason", self.reason, MAX_REASON)?;
-        Ok(NewClosure { key, span, service, reason })
+        Ok(NewClosure { key, span, service, reason: self.reason })
     }
-
-    fn span(&self, days: &Days, date: NaiveDate) -> Result<Span, Problem> {
-        let start = clock_time("startTime", &self.start_time)?;
-        let end = clock_time("endTime", &self.end_time)?;
-        match (start, end, self.period.as_deref()) {
-            (Some(start), Some(end), _) if start < end => Ok(Span { start, end }),
-            (Some(_), Some(_), _) => Err(Problem::new(Code::ClosureEmpty)),
-            (Some(start), None, _) => Ok(Span::from_start(start, SLOT_MINUTES)),
-            (None, _, Some(period)) => {
-                let period = period.parse().map_err(|_| Problem::field(Code::InvalidPeriod, "period"))?;
-                period_span(days, date, period).ok_or_else(|| Problem::new(Code::NoClinicHours))
-            }
-            (None, _, None) => Err(Problem::missing_fields(vec!["startTime"])),
-        }
-    }
-}
-
-fn clock_time(field: &'static str, text: &Option<String>) -> Result<Option<ClockTime>, Problem> {
-    let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-    text.map(|text| text.parse().map_err(|_| Problem::field(Code::InvalidTime, field))).transpose()
 }
 
 /// From the first to the last minute of a period's hours.

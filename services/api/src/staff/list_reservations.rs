@@ -1,6 +1,7 @@
 //! `GET /api/reservations?date=&status=&department=&search=&period=&page=&limit=`: a page of reservations.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use daybook_domain::value::{Numbers, Unit};
 use daybook_projections::Question;
 use daybook_projections::query::ListFilter;
 use serde::Serialize;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::reservation_response::ReservationResponse;
 use super::role::Role;
 use super::token::Staff;
-use crate::problem::{Code, Details, Problem};
+use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::query::Query;
 use crate::response;
@@ -87,6 +88,8 @@ fn number(
 ) -> Result<i64, Problem> {
     let Some(text) = query.text(name) else { return Ok(default) };
     let number = text.parse().ok().filter(|number| allowed.contains(number));
-    let rule = if name == "limit" { "a number from 1 to 100" } else { "a number from 1 to 100000" };
-    number.ok_or_else(|| Problem::with(Code::InvalidField, Details::Rule { field: name, rule }))
+    let bound = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let (min, max) = (bound(*allowed.start()), bound(*allowed.end()));
+    let range = Numbers { min, max, unit: Unit::Count }.range();
+    number.ok_or_else(|| Problem::out_of_range(name, range))
 }

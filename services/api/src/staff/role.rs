@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use daybook_domain::value;
 use serde::{Deserialize, Serialize};
 
 /// The permissions of a member of staff. Each role includes the ones before it.
@@ -55,19 +56,14 @@ pub struct StaffName(Box<str>);
 
 /// The text is not a valid staff name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a staff name must have 1 to {max} characters and no control characters", max = StaffName::MAX_LENGTH)]
+#[error("a staff name must have {}", value::STAFF_NAME.range())]
 pub struct InvalidStaffName;
 
 impl StaffName {
-    /// Longest name, in characters.
-    pub const MAX_LENGTH: usize = 100;
-
-    /// Accepts a text of 1 to 100 characters without control characters.
+    /// Accepts a text in the range of [`value::STAFF_NAME`].
     pub fn parse(text: impl Into<Box<str>>) -> Result<Self, InvalidStaffName> {
         let text = text.into();
-        let length = text.chars().take(Self::MAX_LENGTH + 1).count();
-        let is_valid = (1..=Self::MAX_LENGTH).contains(&length) && !text.chars().any(char::is_control);
-        if is_valid { Ok(Self(text)) } else { Err(InvalidStaffName) }
+        if value::STAFF_NAME.check(&text).is_ok() { Ok(Self(text)) } else { Err(InvalidStaffName) }
     }
 
     /// The name as text.
@@ -87,5 +83,20 @@ impl TryFrom<Box<str>> for StaffName {
 impl From<StaffName> for Box<str> {
     fn from(name: StaffName) -> Self {
         name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_staff_name_is_a_visible_line() {
+        for right in ["desk@clinic.example", "김 원장"] {
+            assert!(StaffName::parse(right).is_ok(), "{right}");
+        }
+        for wrong in ["", " ", "\u{200b}", "a\u{202e}b", "a\u{1b}b", "a\nb", &"x".repeat(101)] {
+            assert_eq!(StaffName::parse(wrong), Err(InvalidStaffName), "{wrong:?}");
+        }
     }
 }

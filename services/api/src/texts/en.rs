@@ -22,6 +22,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "The migration is at stage {at}, so {wanted} cannot be entered next. See the plan.";
 const GATES_NOT_MET: &str = "Gates of stage {stage} are not met: {gates}. Try again when they are met, or send an override with a reason.";
+const SLOT_ID_TAKEN: &str = "The id {id} belongs to other hours on day {day} of the week (0 is Sunday). Leave the id out for new hours.";
 const RETIREMENT_REFUSED: &str = "The legacy view cannot be retired or restored: {obstacle}.";
 const DAILY_LIMIT_EXCEEDED: &str =
     "Only {remaining} minutes are left for this service on this day. Please choose another day.";
@@ -38,8 +39,8 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidQuery => "The query string is not valid. Send each parameter once.",
         Code::InvalidHeader => "The {header} header is not valid. Correct it or leave it out.",
         Code::MissingFields => "Required fields are missing: {fields}.",
-        Code::InvalidField => "{field} is not valid. The rule: {rule}.",
-        Code::InvalidText => "{field} is too long or contains control characters. Please correct it.",
+        Code::InvalidField => "Please correct these values: {rules}.",
+        Code::InvalidText => "Please correct these texts: {rules}.",
         Code::InvalidDateFormat => "{field} is not a valid date. Please write it as YYYY-MM-DD.",
         Code::InvalidDate => "{field} is not a valid date. Please choose another one.",
         Code::InvalidTime => "{field} is not a valid time. Please write it as HH:MM.",
@@ -80,6 +81,10 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
         Code::ValueTaken => "Another service has this {field}. Please choose a different value.",
         Code::OrderIncomplete => "The order must contain each service exactly once. Please reload the list.",
+        Code::CatalogFull => {
+            "The clinic has the largest possible number of services. Please change one of them."
+        }
+        Code::SlotIdTaken => SLOT_ID_TAKEN,
         Code::HoursOverlap => "The hours {first} and {second} overlap. Please correct the times.",
         Code::ForcedListFull => "The list of forced subjects is full. Release a subject first.",
         Code::ViewRetired => {

@@ -1,5 +1,7 @@
 //! The Korean texts. Booking clients display them unchanged.
 
+use daybook_domain::value::{Dates, Lines, Moments, Numbers, Range, Relation, Text, Unit};
+
 use super::Notice;
 use crate::problem::Code;
 
@@ -20,6 +22,7 @@ const INVALID_STAGE: &str =
 const STAGE_OUT_OF_ORDER: &str =
     "현재 {at} 단계에서 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
 const GATES_NOT_MET: &str = "{stage} 단계의 진입 조건이 충족되지 않았습니다: {gates}. 조건 충족 후 다시 시도하거나 예외 사유(override)를 입력해 주세요.";
+const SLOT_ID_TAKEN: &str = "ID {id}는 다른 진료 시간(요일 {day}, 0은 일요일)이 사용하고 있습니다. 새 진료 시간에는 ID를 넣지 마세요.";
 const RETIREMENT_REFUSED: &str = "기존 조회 모델을 폐기하거나 복원할 수 없습니다: {obstacle}.";
 const INVALID_TRANSITION: &str =
     "{from} 상태의 예약은 {to} 상태로 변경할 수 없습니다. 새로고침 후 확인해 주세요.";
@@ -38,8 +41,8 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidQuery => "조회 조건이 올바르지 않습니다. 각 항목을 한 번씩만 입력해 주세요.",
         Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다. 수정하거나 제외해 주세요.",
         Code::MissingFields => "다음 항목을 입력해 주세요: {fields}",
-        Code::InvalidField => "{field} 값이 올바르지 않습니다. 다시 확인해 주세요: {rule}",
-        Code::InvalidText => "{field} 내용이 너무 길거나 사용할 수 없는 문자가 있습니다. 수정해 주세요.",
+        Code::InvalidField => "다음 항목의 값을 확인해 주세요: {rules}",
+        Code::InvalidText => "다음 항목의 내용을 확인해 주세요: {rules}",
         Code::InvalidDateFormat => "{field} 날짜가 올바르지 않습니다. YYYY-MM-DD 형식으로 입력해 주세요.",
         Code::InvalidDate => "{field} 날짜가 올바르지 않습니다. 다른 날짜를 선택해 주세요.",
         Code::InvalidTime => "{field} 시간이 올바르지 않습니다. HH:MM 형식으로 입력해 주세요.",
@@ -82,6 +85,8 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
         Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
         Code::OrderIncomplete => "모든 시술을 한 번씩 포함해야 합니다. 목록을 새로고침해 주세요.",
+        Code::CatalogFull => "등록할 수 있는 시술 수를 초과했습니다. 기존 시술을 수정해 주세요.",
+        Code::SlotIdTaken => SLOT_ID_TAKEN,
         Code::HoursOverlap => "{first}, {second}의 진료 시간이 서로 겹칩니다. 시간을 수정해 주세요.",
         Code::ForcedListFull => "강제 지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
         Code::ViewRetired => {
@@ -95,5 +100,34 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 멱등성 키로 다시 보내 주세요.",
         Code::Internal => "일시적인 오류가 발생했습니다. 요청 번호와 함께 문의해 주세요.",
+    }
+}
+
+/// A range in words.
+pub(super) fn range(range: &Range) -> String {
+    match range {
+        Range::Numbers(Numbers { min, max, unit }) => {
+            let unit = match unit {
+                Unit::Count => "",
+                Unit::Minutes => "분",
+                Unit::Won => "원",
+            };
+            format!("{min}~{max}{unit}")
+        }
+        Range::Dates(Dates { first, last }) => format!("{first}~{last}"),
+        Range::Moments(Moments { first, last }) => format!("{first}~{last}의 시각(윤초 제외)"),
+        Range::Text(Text { min, max, lines: Lines::One }) => format!("보이는 문자 {min}~{max}자, 한 줄"),
+        Range::Text(Text { min, max, lines: Lines::Many }) => format!("보이는 문자 {min}~{max}자"),
+        Range::Word { min, max, characters } => format!("{characters} 문자 {min}~{max}자"),
+        Range::Starts => "01:00~23:59".to_owned(),
+        Range::Relation(relation) => match relation {
+            Relation::LaterThanStart => "시작 시간보다 늦은 시간",
+            Relation::NotBeforeFirstDate => "effectiveFrom 이후의 날짜",
+            Relation::OwnDay => "해당 진료일",
+            Relation::KnownService => "시술 목록에 있는 시술",
+            Relation::OldService => "기존 시스템의 시술",
+            Relation::Reviewable => "읽을 수 없었던 희망 시간만 검토할 수 있음",
+        }
+        .to_owned(),
     }
 }

@@ -9,6 +9,7 @@ use daybook_vault::PatientDetails;
 use uuid::Uuid;
 
 use super::Commands;
+use super::values::{check_changes, check_request};
 use crate::day_schedules::{BatchOutcome, CommandBatch};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
@@ -57,6 +58,7 @@ impl Commands {
         request: NewReservation,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
+        check_request(&request, self.now_local().date())?;
         let subject = self.subject(&request.phone);
         let reservation = match &request.key {
             Some(key) => named_reservation(key, subject, request.date),
@@ -103,6 +105,7 @@ impl Commands {
         changes: Vec<ReservationChange>,
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
+        check_changes(&changes)?;
         let changes = self.seal_changes(date, &reservation, changes).await?;
         // The first change raises the version, so only that one can check it.
         let versions = std::iter::once(expected_version).chain(std::iter::repeat(None));

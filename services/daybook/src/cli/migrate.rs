@@ -14,7 +14,8 @@ mod status;
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use daybook_domain::routing::{RoutingRejection, Stage};
+use daybook_domain::routing::Stage;
+use daybook_domain::value;
 
 use super::signals::interruptible;
 use crate::error::UsageError;
@@ -60,12 +61,7 @@ fn stage() -> impl TypedValueParser<Value = Stage> {
     known.try_map(|name| Stage::parse(&name).ok_or("no such stage"))
 }
 
-/// Refuses a blank reason.
+/// Refuses a reason that cannot be recorded.
 fn check_reason(option: &str, reason: Option<&str>) -> Result<(), UsageError> {
-    match reason {
-        Some(reason) if reason.trim().is_empty() => {
-            Err(UsageError(format!("{option}: {}", RoutingRejection::ReasonMissing)))
-        }
-        Some(_) | None => Ok(()),
-    }
+    reason.map_or(Ok(()), |reason| UsageError::check_text(option, reason, value::ROUTING_REASON))
 }

@@ -9,6 +9,7 @@ use super::event::{
 use super::state::{Catalog, Limit, Service};
 use crate::id::ServiceId;
 use crate::time::Minutes;
+use crate::value::{self, Checks, Faults, Range};
 use crate::vocabulary::LegacyService;
 
 /// A service to create: [`ServiceDefined`] without its display order, which the catalog assigns.
@@ -60,14 +61,12 @@ pub enum CatalogRejection {
     /// There is no service with this id.
     #[error("there is no service {0}")]
     ServiceNotFound(ServiceId),
-    /// The value of a field is not allowed.
-    #[error("{field}: {rule}")]
-    FieldOutOfRange {
-        /// The JSON name of the field.
-        field: &'static str,
-        /// The allowed values, in words.
-        rule: &'static str,
-    },
+    /// Values outside their ranges.
+    #[error(transparent)]
+    OutOfRange(#[from] Faults),
+    /// The catalog has no room for another service.
+    #[error("a clinic has at most {} services", value::SERVICES.max)]
+    CatalogFull,
     /// The new order does not name each service exactly once.
     #[error("the order must name each service exactly once")]
     OrderIncomplete,
@@ -99,10 +98,15 @@ impl Catalog {
     }
 
     fn define(&self, draft: ServiceDraft) -> Result<Option<CatalogEvent>, No> {
-        check_code(&draft.code)?;
-        check_name(&draft.name)?;
-        check_times(draft.duration, draft.buffer)?;
-        let display_order = self.in_order().last().map_or(0, |last| last.display_order) + 1;
+        let mut checks = Checks::default();
+        checks.check("code", check_code(&draft.code));
+        check_names(&mut checks, &draft.name, draft.name_en.as_deref(), draft.description.as_deref());
+        checks.check_some("category", draft.category.as_deref(), |text| value::SERVICE_LABEL.check(text));
+        check_times(&mut checks, draft.duration, draft.buffer);
+        checks.check_some("basePrice", draft.base_price, |price| value::PRICE.check(price));
+        checks.finish()?;
+        let last = self.in_order().last().map_or(0, |last| last.display_order);
+        let display_order = last.saturating_add(1).min(value::SERVICES.max);
         let defined = ServiceDefined {
             service: draft.service,
             code: draft.code,
@@ -123,6 +127,9 @@ impl Catalog {
         if self.by_code(&defined.code).is_some() {
             return Err(No::CodeTaken(defined.code));
         }
+        if self.len() >= value::SERVICES.max as usize {
+            return Err(No::CatalogFull);
+        }
         match defined.legacy {
             Some(value) if self.by_legacy(value).is_some() => Err(No::LegacyValueTaken(value)),
             _ => Ok(Some(CatalogEvent::ServiceDefined(defined))),
@@ -131,7 +138,9 @@ impl Catalog {
 
     fn rename(&self, renamed: ServiceRenamed) -> Result<Option<CatalogEvent>, No> {
         let service = self.find(&renamed.service)?;
-        check_name(&renamed.name)?;
+        let mut checks = Checks::default();
+        check_names(&mut checks, &renamed.name, renamed.name_en.as_deref(), renamed.description.as_deref());
+        checks.finish()?;
         let same = (&service.name, &service.name_en, &service.description)
             == (&renamed.name, &renamed.name_en, &renamed.description);
         Ok((!same).then_some(CatalogEvent::ServiceRenamed(renamed)))
@@ -139,7 +148,9 @@ impl Catalog {
 
     fn retime(&self, retimed: ServiceRetimed) -> Result<Option<CatalogEvent>, No> {
         let service = self.find(&retimed.service)?;
-        check_times(retimed.duration, retimed.buffer)?;
+        let mut checks = Checks::default();
+        check_times(&mut checks, retimed.duration, retimed.buffer);
+        checks.finish()?;
         let same = (service.duration, service.buffer) == (retimed.duration, retimed.buffer);
         Ok((!same).then_some(CatalogEvent::ServiceRetimed(retimed)))
     }
@@ -159,9 +170,12 @@ impl Catalog {
 
     fn set_limit(&self, limit_set: ServiceLimitSet) -> Result<Option<CatalogEvent>, No> {
         let service = self.find(&limit_set.service)?;
-        check(limit_set.daily_limit <= 1000, "daily_limit", "0 to 1000 bookings per day")?;
-        let minutes = limit_set.daily_limit_minutes.unwrap_or(0);
-        check(minutes <= crate::time::DAY_MINUTES, "daily_limit_minutes", "0 to 1440 minutes per day")?;
+        let minutes = limit_set.daily_limit_minutes;
+        Checks::default()
+            .check("dailyLimit", value::DAILY_LIMIT.check(limit_set.daily_limit))
+            .check_some("dailyLimitMinutes", minutes, |minutes| value::DAILY_LIMIT_MINUTES.check(minutes))
+            .check_some("reason", limit_set.reason.as_deref(), |reason| value::DESCRIPTION.check(reason))
+            .finish()?;
         let limit = Limit {
             daily_limit: limit_set.daily_limit,
             daily_limit_minutes: limit_set.daily_limit_minutes,
@@ -171,22 +185,23 @@ impl Catalog {
     }
 }
 
-fn check(allowed: bool, field: &'static str, rule: &'static str) -> Result<(), No> {
-    if allowed { Ok(()) } else { Err(No::FieldOutOfRange { field, rule }) }
-}
-
-fn check_code(code: &str) -> Result<(), No> {
+/// Checks a service's code.
+pub fn check_code(code: &str) -> Result<(), Range> {
     let plain = code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    check((2..=50).contains(&code.len()) && plain, "code", "2 to 50 characters of A-Z and _")
+    if plain && (2..=50).contains(&code.len()) { Ok(()) } else { Err(value::SERVICE_CODE) }
 }
 
-fn check_name(name: &str) -> Result<(), No> {
-    check((2..=100).contains(&name.chars().count()), "name", "2 to 100 characters")
+fn check_names(checks: &mut Checks, name: &str, name_en: Option<&str>, description: Option<&str>) {
+    checks
+        .check("name", value::SERVICE_NAME.check(name))
+        .check_some("nameEn", name_en, |text| value::SERVICE_LABEL.check(text))
+        .check_some("description", description, |text| value::DESCRIPTION.check(text));
 }
 
-fn check_times(duration: Minutes, buffer: Minutes) -> Result<(), No> {
-    check((10..=480).contains(&duration), "duration_minutes", "10 to 480 minutes")?;
-    check(buffer <= 60, "buffer_minutes", "0 to 60 minutes")
+fn check_times(checks: &mut Checks, duration: Minutes, buffer: Minutes) {
+    checks
+        .check("durationMinutes", value::DURATION.check(duration))
+        .check("bufferMinutes", value::BUFFER.check(buffer));
 }
 
 #[cfg(test)]
@@ -235,6 +250,31 @@ mod tests {
         draft.service = id("srv_other");
         let rejected = seeded().decide(CatalogCommand::DefineService(draft));
         assert_eq!(rejected, Err(No::CodeTaken("WRINKLE_BOTOX".into())));
+    }
+
+    #[test]
+    fn all_wrong_values_of_a_service_are_named_with_their_ranges() {
+        let Some(CatalogCommand::DefineService(draft)) = first_services().into_iter().next() else {
+            panic!("the first services start with a definition");
+        };
+        let wrong = ServiceDraft {
+            code: "premium".into(),
+            name: "\u{202e}프리미엄".into(),
+            category: Some("\u{200b}".into()),
+            buffer: 61,
+            base_price: Some(3_000_000_000),
+            ..draft
+        };
+        let Err(No::OutOfRange(faults)) = Catalog::default().decide(CatalogCommand::DefineService(wrong))
+        else {
+            panic!("the service was defined");
+        };
+        assert_eq!(
+            faults.to_string(),
+            "code: 2 to 50 characters of A-Z and _; name: 2 to 100 visible characters on one line; \
+             category: 1 to 100 visible characters on one line; bufferMinutes: 0 to 60 minutes; \
+             basePrice: 0 to 2147483647 won"
+        );
     }
 
     #[test]

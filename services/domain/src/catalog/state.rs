@@ -34,7 +34,7 @@ pub struct Service {
 impl Service {
     /// Treatment plus buffer.
     pub const fn total_minutes(&self) -> Minutes {
-        self.duration + self.buffer
+        self.duration.saturating_add(self.buffer)
     }
 }
 
@@ -81,6 +81,11 @@ impl Catalog {
         let mut services: Vec<_> = self.services.values().collect();
         services.sort_by(|a, b| (a.display_order, &a.id).cmp(&(b.display_order, &b.id)));
         services
+    }
+
+    /// Number of services, active or not.
+    pub fn len(&self) -> usize {
+        self.services.len()
     }
 
     /// Whether no service was ever defined.

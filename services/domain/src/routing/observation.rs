@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     DynamicShareSet, ReadsRolledBack, RolloutPercentage, Routing, RoutingEvent, RoutingRejection, Stage,
-    require_reason,
+    require_text,
 };
+use crate::value;
 use crate::vocabulary::{ReadModel, vocabulary};
 
 /// A checklist item: a preparation that cannot be measured in the views. The spellings are storage format.
@@ -182,7 +183,7 @@ impl Routing {
 
     /// Records a completed item, unless its latest evidence is the same.
     pub(super) fn decide_item(&self, done: ChecklistItemDone) -> Result<Vec<RoutingEvent>, RoutingRejection> {
-        require_reason(&done.evidence)?;
+        require_text("evidence", &done.evidence, value::EVIDENCE)?;
         let same = self.checklist.get(&done.item) == Some(&done.evidence);
         Ok(if same { vec![] } else { vec![RoutingEvent::ChecklistItemDone(done)] })
     }

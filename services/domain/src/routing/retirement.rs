@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
+use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, check_optional, require_reason};
 use crate::vocabulary::ReadModel;
 
 /// A position in the log as two columns store it. The PostgreSQL log uses the same number for both.
@@ -94,8 +94,12 @@ impl Routing {
         Ok(Some(RoutingEvent::ViewRetired(retired)))
     }
 
-    pub(super) fn decide_restoration(&self, restored: ViewRestored) -> Option<RoutingEvent> {
-        self.is_retired(restored.model).then_some(RoutingEvent::ViewRestored(restored))
+    pub(super) fn decide_restoration(
+        &self,
+        restored: ViewRestored,
+    ) -> Result<Option<RoutingEvent>, RoutingRejection> {
+        check_optional("reason", restored.reason.as_deref())?;
+        Ok(self.is_retired(restored.model).then_some(RoutingEvent::ViewRestored(restored)))
     }
 
     /// Rejects a change that would route reads to a retired view.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gate::{Gate, GateResult};
 use super::retirement::LogPlace;
-use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, require_reason};
+use super::{RolloutPercentage, Routing, RoutingEvent, RoutingRejection, check_optional, require_reason};
 use crate::vocabulary::{ReadModel, vocabulary};
 
 vocabulary! {
@@ -137,8 +137,10 @@ impl Routing {
             return Ok(None);
         }
         self.check_next(requested.stage)?;
+        check_optional("reason", requested.reason.as_deref())?;
         if let Some(overridden) = &requested.overridden {
             require_reason(&overridden.reason)?;
+            check_optional("approver", overridden.approver.as_deref())?;
         } else if let Some(gate) = Gate::unmet(requested.stage, &requested.gates).next() {
             return Err(RoutingRejection::GateNotMet { stage: requested.stage, gate });
         }

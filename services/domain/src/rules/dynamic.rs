@@ -80,7 +80,7 @@ fn check_daily_minutes(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), R
     let own = |booking: &&Booking| booking.service == candidate.service.id;
     let consumed: Minutes = day.holding(candidate).filter(own).map(|booking| booking.total_minutes).sum();
     let requested = candidate.total_minutes;
-    if consumed + requested <= limit {
+    if consumed.saturating_add(requested) <= limit {
         Ok(())
     } else {
         Err(Rejection::DailyMinutesReached { limit, consumed, requested })

@@ -15,6 +15,7 @@ use super::limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, DaySchedule};
+use super::values::{check_closure, check_requested_time, check_row, is_start};
 use crate::catalog::{Catalog, Service};
 use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
@@ -55,9 +56,9 @@ pub fn decide(
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     match command {
         ScheduleCommand::Request(request) => decide_request(schedule, request, context),
-        ScheduleCommand::Import(imported) => decide_import(schedule, imported),
+        ScheduleCommand::Import(imported) => decide_import(schedule, imported, context),
         ScheduleCommand::Reimport { row, expected_version } => {
-            decide_reimport(schedule, row, expected_version)
+            decide_reimport(schedule, row, expected_version, context)
         }
         ScheduleCommand::Change { reservation, expected_version, change } => {
             let booking = schedule
@@ -82,6 +83,7 @@ fn decide_request(
         return if same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
     check_capacity(schedule)?;
+    check_requested_time(request.requested_time.as_deref())?;
     check_calendar(schedule, &placement, context.now)?;
     let service = context.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
     if !service.is_active {
@@ -104,11 +106,13 @@ fn decide_request(
 fn decide_import(
     schedule: &DaySchedule,
     imported: ReservationImported,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     if schedule.booking(&imported.reservation).is_some() {
         return Ok(vec![]);
     }
     check_capacity(schedule)?;
+    check_row(&imported, schedule.date, context.catalog)?;
     Ok(vec![ScheduleEvent::ReservationImported(imported)])
 }
 
@@ -118,11 +122,13 @@ fn decide_reimport(
     schedule: &DaySchedule,
     row: ReservationImported,
     compared_with: u32,
+    context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     let booking = schedule
         .booking(&row.reservation)
         .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
     check_version(booking, Some(compared_with))?;
+    check_row(&row, schedule.date, context.catalog)?;
     Ok(vec![ScheduleEvent::ReservationReimported(row)])
 }
 
@@ -292,6 +298,7 @@ fn decide_closure(
         return Ok(vec![]);
     }
     check_capacity(schedule)?;
+    check_closure(&command, schedule.date)?;
     if command.span.minutes() == 0 {
         return Err(Rejection::ClosureEmpty);
     }
@@ -348,10 +355,9 @@ fn check_calendar(
     }
 }
 
-/// The old free-text column has no spelling for times before 01:00, and no clinic is open then.
 fn check_not_after_midnight(placement: &SlotAssignment) -> Result<(), Rejection> {
     match placement.start() {
-        Some(start) if start.minutes() < 60 => Err(Rejection::OutsideHours),
+        Some(start) if !is_start(start) => Err(Rejection::OutsideHours),
         _ => Ok(()),
     }
 }

@@ -105,6 +105,13 @@ pub struct ServiceSnapshot {
     pub buffer: Minutes,
 }
 
+impl ServiceSnapshot {
+    /// Treatment plus buffer.
+    pub const fn total_minutes(&self) -> Minutes {
+        self.duration.saturating_add(self.buffer)
+    }
+}
+
 impl From<&Service> for ServiceSnapshot {
     fn from(service: &Service) -> Self {
         Self {

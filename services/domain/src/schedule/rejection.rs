@@ -2,11 +2,15 @@
 
 use crate::id::{ClosureId, ReservationId, ServiceId};
 use crate::time::{ClockTime, Minutes, Period};
+use crate::value::Faults;
 use crate::vocabulary::Status;
 
 /// The business fact that prevented a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
+    /// Values outside their ranges.
+    #[error(transparent)]
+    OutOfRange(#[from] Faults),
     /// There is no service with this id.
     #[error("there is no such service")]
     ServiceNotFound,
@@ -114,6 +118,7 @@ impl Rejection {
     /// A code for metrics and for `other_verdict` in events. Storage format.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::OutOfRange(_) => "OUT_OF_RANGE",
             Self::ServiceNotFound => "SERVICE_NOT_FOUND",
             Self::ServiceInactive => "SERVICE_INACTIVE",
             Self::DatePassed => "DATE_PASSED",

@@ -40,7 +40,7 @@ impl Booking {
         Self {
             subject,
             service: service.id.clone(),
-            total_minutes: service.duration + service.buffer,
+            total_minutes: service.total_minutes(),
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status,

@@ -24,6 +24,7 @@ mod reject;
 mod report;
 mod row;
 mod row_contents;
+mod row_values;
 mod rules;
 mod run;
 

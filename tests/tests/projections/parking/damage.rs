@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 use daybook_commands::ReservationChange;
-use daybook_domain::{KeyId, ReadModel, ReservationId};
+use daybook_domain::schedule::{RequestReservation, ScheduleCommand};
+use daybook_domain::{KeyId, ReadModel, ReservationId, requested_time};
 use daybook_projections::{Engine, Process};
 use daybook_tests::clinic::{Clinic, MASTER_KEY, desk, request};
-use daybook_vault::{MasterKey, Vault};
+use daybook_vault::{MasterKey, PatientDetails, Vault, sealing_context};
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -55,12 +56,26 @@ impl RunningEngine {
 /// The starts of the patients of [`book`], on each weekday from 14 December on.
 const STARTS: [&str; 4] = ["09:00", "10:00", "14:00", "15:00"];
 
-/// Books for a patient, each at another time.
+/// Books for a patient, each at another time. The details are sealed here and not by the command, which refuses notes that
+/// no view can hold.
 pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> ReservationId {
-    let (date, time) = (day_of(patient).to_string(), STARTS[patient as usize % STARTS.len()]);
-    let mut new_reservation = request(patient, "srv_body_care", &date, time, ReadModel::Legacy);
-    new_reservation.details.notes = notes.map(Into::into);
-    clinic.commands.request(new_reservation, desk()).await.unwrap().reservation
+    let (date, time) = (day_of(patient), STARTS[patient as usize % STARTS.len()]);
+    let wanted = request(patient, "srv_body_care", &date.to_string(), time, ReadModel::Legacy);
+    let details = PatientDetails { notes: notes.map(Into::into), ..wanted.details };
+    let reservation = ReservationId::parse(Uuid::now_v7().to_string()).unwrap();
+    let subject = clinic.commands.subject(&wanted.phone);
+    let sealed = clinic.vault.seal(subject, sealing_context(&reservation), &details.to_text()).await.unwrap();
+    let command = ScheduleCommand::Request(RequestReservation {
+        reservation: reservation.clone(),
+        subject,
+        details: sealed,
+        service: wanted.service,
+        requested_time: Some(time.into()),
+        parsed_time: requested_time::parse(time),
+        rules: wanted.rules,
+    });
+    clinic.commands.execute_one(date, command, desk()).await.unwrap();
+    reservation
 }
 
 /// The day of [`book`].

@@ -4,28 +4,16 @@ use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::Phone;
+use daybook_domain::value;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
 use daybook_vault::PatientDetails;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldFault, Problem};
 use crate::public::find_service;
+use crate::request::form::Form;
 use crate::request::json::Object;
-use crate::request::{query, text};
-
-/// Longest name, in characters.
-const MAX_NAME: usize = 100;
-
-/// Longest notes, in characters.
-const MAX_NOTES: usize = 2000;
-
-/// Longest text of a requested time, in characters.
-const MAX_REQUESTED_TIME: usize = 200;
-
-/// Longest phone number with separators, in bytes.
-const MAX_PHONE: usize = 40;
-
-/// Earliest year of birth.
-const FIRST_BIRTH_YEAR: i32 = 1900;
+use crate::request::query::parse_date;
+use crate::request::text;
 
 /// A valid booking form.
 #[derive(Debug)]
@@ -39,138 +27,90 @@ pub(super) struct BookingForm {
     pub(super) requested_time_text: String,
 }
 
-/// The required fields of the form, not yet validated.
-struct RequiredFields {
-    patient_name: String,
-    phone: String,
-    birth_date: String,
-    gender: String,
-    treatment_type: String,
-    service: String,
-    preferred_date: String,
-    requested_time: RequestedTimeField,
-}
-
-/// The most precise field for the time that the form contains.
-enum RequestedTimeField {
-    Start(String),
-    Text(String),
-    Period(String),
-}
-
-/// Parses the form.
-pub(super) fn parse(mut body: Object, catalog: &Catalog, today: NaiveDate) -> Result<BookingForm, Problem> {
-    let fields = required_fields(&mut body)?;
-    let date = date("preferred_date", &fields.preferred_date)?;
-    let service = find_service(catalog, fields.service.trim()).map(|service| service.id.clone());
-    let (requested_time, requested_time_text) = requested_time(fields.requested_time)?;
-    Ok(BookingForm {
-        phone: phone(&fields.phone)?,
-        details: PatientDetails {
-            patient_name: text::line("patient_name", fields.patient_name.trim().to_owned(), MAX_NAME)?.into(),
-            phone: fields.phone.trim().into(),
-            email: email(body.text("email")?)?.map(Into::into),
-            birth_date: birth_date(&fields.birth_date, today)?,
-            gender: parse_value::<Gender>(&fields.gender, Code::InvalidGender, "gender")?,
-            treatment_type: parse_value::<TreatmentType>(
-                &fields.treatment_type,
-                Code::InvalidTreatmentType,
-                "treatment_type",
-            )?,
-            notes: text::optional_prose("notes", body.text("notes")?, MAX_NOTES)?.map(Into::into),
-            admin_note: None,
-            unread_wish: None,
-        },
-        service: service.ok_or_else(|| Problem::field(Code::UnknownService, "service"))?,
-        date,
-        requested_time,
-        requested_time_text,
-    })
-}
-
-fn required_fields(body: &mut Object) -> Result<RequiredFields, Problem> {
-    let mut missing = Vec::new();
-    let mut take = |field: &'static str, found: Option<String>| {
-        if found.is_none() {
-            missing.push(field);
-        }
-        found.unwrap_or_default()
+/// Parses the form. A problem names every wrong field.
+pub(super) fn parse(body: Object, catalog: &Catalog, today: NaiveDate) -> Result<BookingForm, Problem> {
+    let mut form = Form::new(body);
+    let name = form.string("patient_name").map(|name| name.trim().to_owned());
+    let name = form.required("patient_name", name);
+    let name = name.filter(|name| form.checked("patient_name", name, value::PATIENT_NAME));
+    let phone_text = form.string("phone").map(|text| text.trim().to_owned());
+    let phone_text = form.required("phone", phone_text);
+    let phone = phone_text.as_deref().and_then(|text| form.accept(phone(text)));
+    let birth_date_text = form.string("birth_date");
+    let birth_date_text = form.required("birth_date", birth_date_text);
+    let birth_date = birth_date_text.and_then(|text| form.accept(birth_date(&text, today)));
+    let gender = form.parsed("gender", Code::InvalidGender, None, |text| text.parse::<Gender>().ok());
+    let gender = form.required("gender", gender);
+    let treatment = form.parsed("treatment_type", Code::InvalidTreatmentType, None, |text| text.parse().ok());
+    let treatment: Option<TreatmentType> = form.required("treatment_type", treatment);
+    let (by_id, by_code) = (form.string("service_id"), form.string("service"));
+    let service = form.required("service", by_id.or(by_code)).and_then(|text| {
+        let found = find_service(catalog, text.trim()).map(|service| service.id.clone());
+        form.accept(found.ok_or_else(|| FieldFault::new("service", Code::UnknownService)))
+    });
+    let date = form.parsed("preferred_date", Code::InvalidDateFormat, None, parse_date);
+    let date = form.required("preferred_date", date);
+    let requested_time = requested_time(&mut form);
+    let email =
+        form.parsed("email", Code::InvalidEmail, None, |text| text::is_email(text).then(|| text.into()));
+    let notes = form.text("notes", value::NOTES);
+    form.finish()?;
+    let (Some(patient_name), Some(phone), Some(phone_text)) = (name, phone, phone_text) else {
+        return Err(Problem::new(Code::MissingFields));
     };
-    let fields = RequiredFields {
-        patient_name: take("patient_name", body.text("patient_name")?),
-        phone: take("phone", body.text("phone")?),
-        birth_date: take("birth_date", body.text("birth_date")?),
-        gender: take("gender", body.text("gender")?),
-        treatment_type: take("treatment_type", body.text("treatment_type")?),
-        service: {
-            let (by_id, by_code) = (body.text("service_id")?, body.text("service")?);
-            take("service", by_id.or(by_code))
-        },
-        preferred_date: take("preferred_date", body.text("preferred_date")?),
-        requested_time: {
-            let start = body.text("time_slot_start")?.map(RequestedTimeField::Start);
-            let text = body.text("preferred_time")?.map(RequestedTimeField::Text);
-            let period = body.text("period")?.map(RequestedTimeField::Period);
-            start
-                .or(text)
-                .or(period)
-                .unwrap_or_else(|| RequestedTimeField::Text(take("preferred_time", None)))
-        },
+    let (Some(birth_date), Some(gender), Some(treatment_type)) = (birth_date, gender, treatment) else {
+        return Err(Problem::new(Code::MissingFields));
     };
-    if missing.is_empty() {
-        return Ok(fields);
-    }
-    Err(Problem::missing_fields(missing))
+    let (Some(service), Some(date), Some((requested_time, requested_time_text))) =
+        (service, date, requested_time)
+    else {
+        return Err(Problem::new(Code::MissingFields));
+    };
+    let details = PatientDetails {
+        patient_name: patient_name.into(),
+        phone: phone_text.into(),
+        email,
+        birth_date,
+        gender,
+        treatment_type,
+        notes: notes.map(Into::into),
+        admin_note: None,
+        unread_wish: None,
+    };
+    Ok(BookingForm { details, phone, service, date, requested_time, requested_time_text })
 }
 
-fn requested_time(field: RequestedTimeField) -> Result<(RequestedTime, String), Problem> {
-    match field {
-        RequestedTimeField::Start(start) => {
-            let time: ClockTime =
-                start.trim().parse().map_err(|_| Problem::field(Code::InvalidTime, "time_slot_start"))?;
-            Ok((RequestedTime::At(time), time.to_string()))
-        }
-        RequestedTimeField::Text(text) => {
-            let text = text::line("preferred_time", text, MAX_REQUESTED_TIME)?;
-            Ok((RequestedTime::Text(text.clone()), text))
-        }
-        RequestedTimeField::Period(period) => {
-            let period: Period = parse_value(&period, Code::InvalidPeriod, "period")?;
-            Ok((RequestedTime::Period(period), period.korean().to_owned()))
+/// The most precise field for the time that the form contains, with the text that the response repeats.
+fn requested_time(form: &mut Form) -> Option<(RequestedTime, String)> {
+    if form.has("time_slot_start") {
+        let start = form.parsed("time_slot_start", Code::InvalidTime, None, |text| text.parse().ok());
+        if let Some(start) = start {
+            let start: ClockTime = start;
+            return Some((RequestedTime::At(start), start.to_string()));
         }
     }
-}
-
-fn parse_value<T: std::str::FromStr>(text: &str, code: Code, field: &'static str) -> Result<T, Problem> {
-    text.trim().parse().map_err(|_| Problem::field(code, field))
-}
-
-fn date(field: &'static str, text: &str) -> Result<NaiveDate, Problem> {
-    query::parse_date(text.trim()).ok_or_else(|| Problem::field(Code::InvalidDateFormat, field))
+    if let Some(text) = form.text("preferred_time", value::REQUESTED_TIME) {
+        return Some((RequestedTime::Text(text.clone().into()), text.into()));
+    }
+    let period = form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
+    let chosen = period.map(|period: Period| (RequestedTime::Period(period), period.korean().to_owned()));
+    let is_wrong = form.is_wrong("time_slot_start") || form.is_wrong("period");
+    if is_wrong { chosen } else { form.required("preferred_time", chosen) }
 }
 
 /// A valid phone number.
-pub(in crate::public) fn phone(text: &str) -> Result<Phone, Problem> {
-    let text = Some(text.trim()).filter(|text| text.len() <= MAX_PHONE);
+pub(in crate::public) fn phone(text: &str) -> Result<Phone, FieldFault> {
+    let text = Some(text.trim()).filter(|text| value::PHONE.check(text).is_ok());
     let phone = text.and_then(|text| Phone::parse(text).ok());
-    phone.ok_or_else(|| Problem::field(Code::InvalidPhone, "phone"))
+    phone.ok_or_else(|| FieldFault::new("phone", Code::InvalidPhone))
 }
 
 /// A valid birth date, not in the future.
-pub(in crate::public) fn birth_date(text: &str, today: NaiveDate) -> Result<NaiveDate, Problem> {
-    use chrono::Datelike;
-    let birth_date = date("birth_date", text)?;
-    if birth_date > today || birth_date.year() < FIRST_BIRTH_YEAR {
-        return Err(Problem::field(Code::InvalidDateFormat, "birth_date"));
-    }
-    Ok(birth_date)
-}
-
-fn email(text: Option<String>) -> Result<Option<String>, Problem> {
-    let Some(text) = text.as_deref().map(str::trim) else { return Ok(None) };
-    if text::is_email(text) {
-        Ok(Some(text.to_owned()))
-    } else {
-        Err(Problem::field(Code::InvalidEmail, "email"))
-    }
+pub(in crate::public) fn birth_date(text: &str, today: NaiveDate) -> Result<NaiveDate, FieldFault> {
+    let allowed = value::birth_dates(today);
+    let fault = || FieldFault {
+        range: Some(allowed.range()),
+        ..FieldFault::new("birth_date", Code::InvalidDateFormat)
+    };
+    parse_date(text.trim()).filter(|date| allowed.contains(*date)).ok_or_else(fault)
 }

@@ -2,18 +2,13 @@
 
 use daybook_commands::ReservationChange;
 use daybook_domain::requested_time::{self, ParsedTime};
+use daybook_domain::value;
 use daybook_domain::{ClockTime, RuleSet, Status};
 use daybook_projections::query::Reservation;
 
 use crate::problem::{Code, Details, Problem};
 use crate::request::json::Object;
 use crate::request::text;
-
-/// Longest note, in characters.
-const MAX_NOTE: usize = 2000;
-
-/// Longest reason, in characters.
-const MAX_REASON: usize = 500;
 
 /// The body of a PATCH.
 pub(super) struct PatchRequest {
@@ -27,8 +22,8 @@ impl PatchRequest {
     pub(super) fn parse(mut body: Object) -> Result<Self, Problem> {
         let status = body.text("status")?;
         let invalid = |_| Problem::field(Code::InvalidStatus, "status");
-        let reason = body.text("reason")?.map(|reason| text::prose("reason", reason, MAX_REASON));
-        let note = body.text("adminNotes")?.map(|note| text::prose("adminNotes", note, MAX_NOTE));
+        let reason = body.text("reason")?.map(|reason| text::checked("reason", reason, value::REASON));
+        let note = body.text("adminNotes")?.map(|note| text::checked("adminNotes", note, value::NOTES));
         let request = Self {
             status: status.map(|status| status.trim().parse().map_err(invalid)).transpose()?,
             start: start(&mut body)?,

@@ -36,6 +36,7 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     check_reason("--override", arguments.overridden.as_deref())?;
     check_reason("--reason", arguments.reason.as_deref())?;
+    check_reason("--approver", arguments.approver.as_deref())?;
     // Gates are measured on views that are up to date, with or without a running service.
     let outcome = with_engine(settings, IfMissing::Refused, async |backend| {
         advance(settings, backend, &arguments).await

@@ -6,7 +6,8 @@
 mod report;
 
 use clap::{Args, Subcommand};
-use daybook_domain::routing::{ChecklistItem, RoutingRejection};
+use daybook_domain::routing::ChecklistItem;
+use daybook_domain::value;
 use daybook_migration::checklist;
 use daybook_migration::contacts::{self, Role, UnknownRole};
 
@@ -110,9 +111,7 @@ async fn mark_done(settings: &Settings, arguments: DoneArguments) -> anyhow::Res
         let how = report::how_to(item);
         return Err(UsageError(format!("{item} cannot be recorded by hand: `{how}` records it")).into());
     }
-    if evidence.trim().is_empty() {
-        return Err(UsageError(format!("--evidence: {}", RoutingRejection::ReasonMissing)).into());
-    }
+    UsageError::check_text("--evidence", &evidence, value::EVIDENCE)?;
     confirmation
         .require(format!("This records {item} as done. The event log keeps the record for good."))
         .await?;
@@ -172,6 +171,9 @@ fn parse_entry(text: &str) -> Result<Entry, String> {
     if name.is_empty() {
         return Err("the name is empty".to_owned());
     }
+    for text in [Some(&name), reach.as_ref()].into_iter().flatten() {
+        value::CONTACT.check(text).map_err(|range| format!("a contact has {range}"))?;
+    }
     if role.needs_reach() && reach.is_none() {
         return Err(format!("{role} needs a way to be reached: {role}=NAME,NUMBER"));
     }
@@ -197,9 +199,15 @@ mod tests {
             parse_entry("rollback-authority=Dr. Lee"),
             entry(Role::RollbackAuthority, "Dr. Lee", None)
         );
-        for wrong in
-            ["database-admin", "database-admin=", "database-admin=Kim", "boss=Kim,1", "application-owner=,1"]
-        {
+        for wrong in [
+            "database-admin",
+            "database-admin=",
+            "database-admin=Kim",
+            "boss=Kim,1",
+            "application-owner=,1",
+            "database-admin=\u{200b},1",
+            "database-admin=Kim,\u{1b}1",
+        ] {
             assert!(parse_entry(wrong).is_err(), "{wrong}");
         }
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use daybook_domain::ReadModel;
+use daybook_domain::value;
 use daybook_migration::RestorationProof;
 use daybook_migration::workflow::Restored;
 
@@ -33,6 +34,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
                 .to_owned(),
         )
         .into());
+    }
+    if let Some(reason) = &reason {
+        UsageError::check_text("--reason", reason, value::ROUTING_REASON)?;
     }
     let what = format!(
         "This builds the {model} view from the whole log and compares it with the dynamic view, which continues to answer \

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::RoutingRejection;
+use daybook_domain::value;
 use daybook_migration::RetirementRecord;
 use daybook_migration::workflow::Retire;
 
@@ -35,9 +36,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if model == ReadModel::Dynamic {
         return Err(UsageError(RoutingRejection::OnlyLegacyRetires.to_string()).into());
     }
-    if reason.trim().is_empty() {
-        return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
-    }
+    UsageError::check_text("--reason", &reason, value::ROUTING_REASON)?;
     let what = format!(
         "This retires the {model} view if both views are equal and the dynamic view answers everybody. All generations of \
          the {model} view are dropped, named past ones too. Only the dynamic rules decide bookings then, and reads cannot be \

@@ -1,9 +1,8 @@
 //! `daybook reads set` and `reads rollback`: one event each, followed by every process within a second.
 
 use clap::Args;
-use daybook_domain::routing::{
-    DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand, RoutingRejection,
-};
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand};
+use daybook_domain::value;
 use daybook_event_log::Position;
 use serde::Serialize;
 
@@ -71,9 +70,7 @@ async fn change(
     command: RoutingCommand,
     arguments: ChangeArguments,
 ) -> anyhow::Result<Exit> {
-    if arguments.reason.trim().is_empty() {
-        return Err(UsageError(format!("--reason: {}", RoutingRejection::ReasonMissing)).into());
-    }
+    UsageError::check_text("--reason", &arguments.reason, value::ROUTING_REASON)?;
     arguments.confirmation.require(what).await?;
     let changed =
         with_backend(settings, IfMissing::Refused, async |backend| record(backend, command).await).await?;

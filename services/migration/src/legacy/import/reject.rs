@@ -1,6 +1,6 @@
 //! Rejected rows: the place, the column and the reason. Never contains a field's text, which may name a patient.
 
-use daybook_domain::ReservationId;
+use daybook_domain::{ReservationId, value};
 use serde::Serialize;
 
 /// A row that was not imported.
@@ -57,6 +57,12 @@ pub enum Reason {
     NotADate,
     #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000")]
     NotATimestamp,
+    #[error("the date is not between {} and {}", value::CLINIC_DAYS.first, value::CLINIC_DAYS.last)]
+    OutsideCalendar,
+    #[error(
+        "the text shows nothing, or it contains control characters (such as NUL) or characters that reverse its direction"
+    )]
+    NotVisibleText,
     #[error("the old system has no such value")]
     UnknownWord,
     #[error("the text is not a phone number")]

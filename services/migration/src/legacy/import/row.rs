@@ -5,8 +5,8 @@ use daybook_domain::phone::Phone;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
 use daybook_vault::PatientDetails;
 
-use super::MAX_ROW_BYTES;
 use super::reject::{Place, Reason, Reject};
+use super::{MAX_ROW_BYTES, row_values};
 
 /// The columns of the old table.
 pub(super) const COLUMNS: [&str; 17] = [
@@ -79,7 +79,8 @@ impl LegacyRow {
     }
 }
 
-type Fault = (&'static str, Reason);
+/// A column and what is wrong with it.
+pub(super) type Fault = (&'static str, Reason);
 
 impl RawRow {
     /// Length of the texts.
@@ -105,7 +106,8 @@ impl RawRow {
         if self.size_bytes() > MAX_ROW_BYTES {
             return Err(Reject { place, field: None, reason: Reason::TooLong });
         }
-        self.parse_fields().map_err(|(field, reason)| Reject { place, field: Some(field), reason })
+        let parsed = self.parse_fields().and_then(|row| row_values::check(&row).map(|()| row));
+        parsed.map_err(|(field, reason)| Reject { place, field: Some(field), reason })
     }
 
     fn parse_fields(&mut self) -> Result<LegacyRow, Fault> {
@@ -242,10 +244,37 @@ mod tests {
             ("createdAt", "2025-03-11", Reason::NotATimestamp),
             ("createdAt", "2025-03-11 25:00:00", Reason::NotATimestamp),
             ("service", "TELEPORT", Reason::UnknownWord),
+            ("patientName", "No\0body", Reason::NotVisibleText),
+            ("patientName", "\u{200b}", Reason::NotVisibleText),
+            ("patientName", "\u{202e}ydoboN", Reason::NotVisibleText),
+            ("phone", "010-0000-0001\0", Reason::NotAPhoneNumber),
+            ("email", "a\0@b.kr", Reason::NotVisibleText),
+            ("preferredTime", "10:00\0", Reason::NotVisibleText),
+            ("notes", "a\0b", Reason::NotVisibleText),
+            ("adminNotes", "\u{1b}[2J", Reason::NotVisibleText),
+            ("statusChangedBy", "a\0b", Reason::NotVisibleText),
+            ("preferredDate", "0000-01-01", Reason::OutsideCalendar),
+            ("preferredDate", "2200-01-01", Reason::OutsideCalendar),
+            ("birthDate", "0000-01-01 00:00:00", Reason::OutsideCalendar),
+            ("createdAt", "0000-01-01 00:00:00", Reason::OutsideCalendar),
+            ("updatedAt", "2025-03-11 23:59:60.999999", Reason::OutsideCalendar),
+            ("statusChangedAt", "9999-12-31 00:00:00", Reason::OutsideCalendar),
         ];
         for (column, text, reason) in cases {
             let reject = row_with(column, text).parse().err().unwrap();
             assert_eq!(reject, Reject { place: Place::Line(7), field: Some(column), reason }, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_and_texts_of_several_lines_are_taken_from_the_old_system() {
+        for (column, text) in [
+            ("notes", "메모\n".repeat(1000)),
+            ("preferredTime", "저녁,\n\"퇴근\" 후".to_owned()),
+            ("patientName", "김".repeat(200)),
+            ("statusChangedBy", " ".to_owned()),
+        ] {
+            assert!(row_with(column, &text).parse().is_ok(), "{column}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 
 use chrono::NaiveDate;
 use daybook_domain::requested_time::Ambiguity;
+use daybook_domain::value::is_visible;
 use daybook_domain::{ReservationId, Status};
 
 use super::Decision;
@@ -52,16 +53,22 @@ pub fn write_file<'a>(mut output: impl Write, rows: impl IntoIterator<Item = Fil
         .from_writer(output);
     for row in rows {
         let (date, weekday) = (row.date.to_string(), row.date.format("%a").to_string());
-        let text = escape_formula(row.text);
+        let (service, text) = (escape_formula(row.service), escape_formula(row.text));
         let (status, reason) = (row.status.as_str(), row.reason.as_str());
-        writer.write_record([row.reservation, &date, &weekday, row.service, status, &text, reason, ""])?;
+        writer.write_record([row.reservation, &date, &weekday, &service, status, &text, reason, ""])?;
     }
     writer.flush()
 }
 
-/// Spreadsheets run a text that starts like this as a formula, and patients wrote it.
+/// Starts of a formula, also in the full width that spreadsheets convert.
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// Spreadsheets run a text that starts like this as a formula, and patients wrote it. Some pass over blanks before it, and
+/// a line break or a tab can put the rest of the text into a cell of its own.
 fn escape_formula(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+    let first_visible = text.chars().find(|c| is_visible(*c));
+    let is_formula = first_visible.is_some_and(|first| FORMULA_STARTS.contains(&first));
+    if is_formula || text.starts_with(['\t', '\r', '\n']) { format!("'{text}").into() } else { text.into() }
 }
 
 /// Reads a corrected file: the decision of each row, or what is wrong with the row. Blocks.
@@ -118,6 +125,26 @@ mod tests {
     fn a_text_that_a_spreadsheet_would_carry_out_is_written_as_a_text() {
         let formula = "=HYPERLINK(\"http://example.com\")";
         assert!(written(formula).contains("\"'=HYPERLINK(\"\"http://example.com\"\")\""));
+        for start in [
+            "=",
+            "+",
+            "-",
+            "@",
+            "＝",
+            "＋",
+            "－",
+            "＠",
+            "\t",
+            "\r",
+            "\n",
+            " =",
+            "\u{3000}＝",
+            "\u{feff}@",
+            "\n\u{200b}-",
+        ] {
+            let text = format!("{start}1");
+            assert!(written(&text).contains(&format!("\"'{text}\"")), "{text:?}");
+        }
         assert!(written("2시").contains(",\"Fri\",") && written("2시").contains(",\"2시\","));
     }
 

@@ -1,6 +1,7 @@
 //! `daybook projection parked discard`: every view leaves out an event that can never be applied.
 
 use clap::Args;
+use daybook_domain::value;
 use daybook_event_log::Position;
 use daybook_projections::parked::{self, Discard, RetryReport};
 
@@ -29,6 +30,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if reason.trim().is_empty() {
         return Err(UsageError("--reason is empty; say why the event is left out".to_owned()).into());
     }
+    UsageError::check_text("--reason", &reason, value::ROUTING_REASON)?;
     let what = format!(
         "This leaves the event at position {position} out of every view for good, including views that are built later. Events that \
          wait for it are applied. The event stays in the log, but no view will show its contents."

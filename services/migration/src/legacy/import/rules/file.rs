@@ -6,6 +6,7 @@ use std::ops::Range;
 use daybook_domain::ClockTime;
 use daybook_domain::requested_time::{self, MAX_REQUESTED_TIME_LENGTH};
 use daybook_domain::time::Period;
+use daybook_domain::value;
 use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 use toml::Spanned;
@@ -150,6 +151,14 @@ fn name(text: &str) -> Result<Box<str>, String> {
     Ok(text.into())
 }
 
+/// A rule that nobody can read as it is written would match what nobody expects.
+fn visible(text: &str) -> Result<&str, String> {
+    match value::RULE.check(text) {
+        Ok(()) => Ok(text),
+        Err(range) => Err(format!("it needs {range}")),
+    }
+}
+
 fn whole_text(text: &str) -> Result<String, String> {
     let canonical = requested_time::canonical(text);
     if canonical.is_empty() || canonical.len() > MAX_REQUESTED_TIME_LENGTH {
@@ -157,6 +166,7 @@ fn whole_text(text: &str) -> Result<String, String> {
             "a text has 1 to {MAX_REQUESTED_TIME_LENGTH} bytes; blank texts always go to review"
         ));
     }
+    visible(&canonical)?;
     Ok(canonical)
 }
 
@@ -165,6 +175,7 @@ fn compiled(pattern: &str) -> Result<Regex, String> {
     if pattern.is_empty() || pattern.len() > MAX_PATTERN_BYTES {
         return Err(format!("a pattern has 1 to {MAX_PATTERN_BYTES} bytes"));
     }
+    visible(pattern)?;
     let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_COMPILED_BYTES).build();
     let compiled = compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$")));
     compiled.map_err(|error| format!("this is not a valid regular expression: {error}"))

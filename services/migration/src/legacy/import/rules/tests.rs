@@ -74,6 +74,14 @@ fn a_fault_names_line_rule_and_field() {
             rule("pattern = \"a)|(b\"\nmeans = \"09:00\""),
             "line 4, rule \"a\", `pattern`: this is not a valid regular",
         ),
+        (
+            rule("text = \"점심\\u200b\\u202e\"\nmeans = \"09:00\""),
+            "line 4, rule \"a\", `text`: it needs 1 to 500 visible characters",
+        ),
+        (
+            rule("pattern = \"\\u0000\"\nmeans = \"09:00\""),
+            "line 4, rule \"a\", `pattern`: it needs 1 to 500",
+        ),
         (rule("pattern = \"x{999}{999}\"\nmeans = \"09:00\""), "line 4, rule \"a\", `pattern`"),
         (
             rule("text = \"x\"\npattern = \"x\"\nmeans = \"09:00\""),

@@ -1,0 +1,136 @@
+//! The wrong fields of a request, in a form that programs can read.
+
+use std::borrow::Cow;
+
+use daybook_domain::value::{Dates, Fault, Faults, Moments, Numbers, Range, Text};
+use serde::{Serialize, Serializer};
+
+use super::{Code, Details, Problem};
+
+/// A wrong or missing field.
+#[derive(Debug, Serialize)]
+pub(crate) struct FieldFault {
+    /// The field's name, with its place in a list.
+    pub(crate) field: Cow<'static, str>,
+    #[serde(serialize_with = "code")]
+    pub(crate) code: Code,
+    #[serde(flatten, serialize_with = "bounds")]
+    pub(crate) range: Option<Range>,
+}
+
+/// All wrong fields of a request. What the older keys say belongs to the missing fields, or else to the first wrong one.
+#[derive(Debug, Serialize)]
+pub(crate) struct FieldFaults {
+    /// All missing fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    details: FaultList,
+}
+
+#[derive(Debug, Serialize)]
+struct FaultList {
+    fields: Vec<FieldFault>,
+}
+
+/// A range in words and, if it has two bounds, as values.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Bounds<Bound> {
+    rule: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<Bound>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Bound>,
+}
+
+fn code<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.as_str())
+}
+
+fn bounds<S: Serializer>(range: &Option<Range>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(range) = range else { return serializer.serialize_none() };
+    let rule = range.to_string();
+    match *range {
+        Range::Numbers(Numbers { min, max, .. }) => {
+            Bounds { rule, min: Some(min), max: Some(max) }.serialize(serializer)
+        }
+        Range::Text(Text { min, max, .. }) | Range::Word { min, max, .. } => {
+            Bounds { rule, min: Some(min), max: Some(max) }.serialize(serializer)
+        }
+        Range::Dates(Dates { first, last }) | Range::Moments(Moments { first, last }) => {
+            Bounds { rule, min: Some(first), max: Some(last) }.serialize(serializer)
+        }
+        Range::Starts | Range::Relation(_) => {
+            Bounds::<u32> { rule, min: None, max: None }.serialize(serializer)
+        }
+    }
+}
+
+impl FieldFault {
+    /// A field that a text of its own describes.
+    pub(crate) fn new(field: &'static str, code: Code) -> Self {
+        Self { field: field.into(), code, range: None }
+    }
+
+    /// A field whose value is outside its range.
+    pub(crate) fn out_of_range(field: impl Into<Cow<'static, str>>, range: Range) -> Self {
+        let code = if matches!(range, Range::Text(_)) { Code::InvalidText } else { Code::InvalidField };
+        Self { field: field.into(), code, range: Some(range) }
+    }
+}
+
+impl FieldFaults {
+    /// The faults, at least one.
+    pub(crate) fn list(&self) -> &[FieldFault] {
+        &self.details.fields
+    }
+}
+
+impl Problem {
+    /// Wrong fields, at least one.
+    pub(crate) fn with_faults(faults: Vec<FieldFault>) -> Self {
+        let missing = faults.iter().filter(|fault| fault.code == Code::MissingFields);
+        let missing: Vec<_> = missing.map(|fault| fault.field.clone()).collect();
+        let first = faults.first().filter(|_| missing.is_empty());
+        let code = first.map_or(Code::MissingFields, |fault| fault.code);
+        let (field, range) = (first.map(|fault| fault.field.clone()), first.and_then(|fault| fault.range));
+        let rule = range.map(|range| range.to_string());
+        let details = FaultList { fields: faults };
+        Self::with(code, Details::Fields(FieldFaults { fields: missing, field, rule, details }))
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(code: Code, field: &'static str) -> Self {
+        FieldFault::new(field, code).into()
+    }
+
+    /// One field whose value is outside its range.
+    pub(crate) fn out_of_range(field: &'static str, range: Range) -> Self {
+        FieldFault::out_of_range(field, range).into()
+    }
+
+    /// Required fields that the request does not contain.
+    pub(crate) fn missing_fields(fields: Vec<&'static str>) -> Self {
+        let missing = |field| FieldFault::new(field, Code::MissingFields);
+        Self::with_faults(fields.into_iter().map(missing).collect())
+    }
+}
+
+impl From<FieldFault> for Problem {
+    fn from(fault: FieldFault) -> Self {
+        Self::with_faults(vec![fault])
+    }
+}
+
+impl From<Faults> for Problem {
+    fn from(faults: Faults) -> Self {
+        let faults = faults.into_inner().into_iter();
+        Self::with_faults(
+            faults.map(|Fault { field, range }| FieldFault::out_of_range(field, range)).collect(),
+        )
+    }
+}

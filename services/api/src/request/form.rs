@@ -1,0 +1,234 @@
+//! Reads the fields of a form one by one and collects every wrong one, so that a client can mark all of them at once.
+
+use std::borrow::Cow;
+
+use actix_web::web::Payload;
+use chrono::NaiveDate;
+use daybook_domain::value::{Dates, Numbers, Range, Text};
+use serde_json::Value;
+
+use super::json::Object;
+use super::query::parse_date;
+use crate::problem::{Code, FieldFault, Problem};
+
+/// A form, and what is wrong with it so far. A field that is wrong reads as none, like a missing one.
+#[derive(Debug)]
+pub(crate) struct Form {
+    object: Object,
+    faults: Vec<FieldFault>,
+    /// The place of a row in a list, with a dot: `slots[1].`.
+    path: String,
+}
+
+impl Form {
+    /// Reads the body of a request.
+    pub(crate) async fn read(payload: Payload) -> Result<Self, Problem> {
+        Ok(Self::new(Object::read(payload).await?))
+    }
+
+    pub(crate) const fn new(object: Object) -> Self {
+        Self { object, faults: Vec::new(), path: String::new() }
+    }
+
+    /// Adds a wrong field.
+    pub(crate) fn fault(&mut self, field: &'static str, code: Code, range: Option<Range>) {
+        self.faults.push(FieldFault { field: self.name(field), code, range });
+    }
+
+    /// Fails if any field was wrong or missing.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Problem::with_faults(self.faults)) }
+    }
+
+    /// A field that must be there: if it is none, and not wrong, it is missing.
+    pub(crate) fn required<T>(&mut self, field: &'static str, value: Option<T>) -> Option<T> {
+        if value.is_none() && !self.is_wrong(field) {
+            self.fault(field, Code::MissingFields, None);
+        }
+        value
+    }
+
+    /// Whether the field was wrong.
+    pub(crate) fn is_wrong(&self, field: &'static str) -> bool {
+        let name = self.name(field);
+        self.faults.iter().any(|fault| fault.field == name)
+    }
+
+    /// Whether the form has the field, blank or not.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.object.has(field)
+    }
+
+    /// Whether a change removes the field's value: it is null.
+    pub(crate) fn removes(&self, field: &str) -> bool {
+        self.object.has_null(field)
+    }
+
+    /// Refuses null in fields of a change whose values cannot be removed.
+    pub(crate) fn keep(&mut self, fields: &[&'static str]) {
+        for field in fields {
+            if self.removes(field) {
+                self.fault(field, Code::InvalidJson, None);
+            }
+        }
+    }
+
+    /// A string, not checked. A blank one is none.
+    pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
+        match self.object.text(field) {
+            Ok(text) => text,
+            Err(_) => self.wrong(field, Code::InvalidJson, None),
+        }
+    }
+
+    /// A text in its range. A blank one is none.
+    pub(crate) fn text(&mut self, field: &'static str, allowed: Text) -> Option<Box<str>> {
+        let text = self.string(field)?;
+        self.checked(field, &text, allowed).then(|| text.into())
+    }
+
+    /// Checks a text that was read already.
+    pub(crate) fn checked(&mut self, field: &'static str, text: &str, allowed: Text) -> bool {
+        let checked = allowed.check(text);
+        if let Err(range) = checked {
+            self.fault(field, Code::InvalidText, Some(range));
+        }
+        checked.is_ok()
+    }
+
+    /// A string that `parse` understands.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        field: &'static str,
+        code: Code,
+        range: Option<Range>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.string(field)?;
+        parse(text.trim()).or_else(|| self.wrong(field, code, range))
+    }
+
+    /// The value of a check outside the form, or none with its fault.
+    pub(crate) fn accept<T>(&mut self, checked: Result<T, FieldFault>) -> Option<T> {
+        checked.map_err(|fault| self.faults.push(fault)).ok()
+    }
+
+    /// A whole number in its range.
+    pub(crate) fn number(&mut self, field: &'static str, allowed: Numbers) -> Option<u32> {
+        match self.object.take(field)? {
+            Value::Number(number) => {
+                let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+                let number = number.filter(|number| allowed.check(*number).is_ok());
+                number.or_else(|| self.wrong(field, Code::InvalidField, Some(allowed.range())))
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                self.wrong(field, Code::InvalidJson, None)
+            }
+        }
+    }
+
+    /// A yes or no.
+    pub(crate) fn flag(&mut self, field: &'static str) -> Option<bool> {
+        let value = self.object.take(field)?;
+        value.as_bool().or_else(|| self.wrong(field, Code::InvalidJson, None))
+    }
+
+    /// A date, written as `YYYY-MM-DD`, in its range.
+    pub(crate) fn date(&mut self, field: &'static str, allowed: Dates) -> Option<NaiveDate> {
+        let date = self.parsed(field, Code::InvalidDateFormat, Some(allowed.range()), parse_date)?;
+        if allowed.contains(date) {
+            Some(date)
+        } else {
+            self.wrong(field, Code::InvalidField, Some(allowed.range()))
+        }
+    }
+
+    /// The rows of a list, each read as a form. A wrong row is left out.
+    pub(crate) fn rows<T>(
+        &mut self,
+        field: &'static str,
+        mut read: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(rows) = self.object.take(field)? else {
+            return self.wrong(field, Code::InvalidJson, None);
+        };
+        let mut values = Vec::with_capacity(rows.len());
+        for (index, row) in rows.into_iter().enumerate() {
+            let path = format!("{}{field}[{index}]", self.path);
+            let Some(object) = Object::from_value(row) else {
+                self.faults.push(FieldFault { field: path.into(), code: Code::InvalidJson, range: None });
+                continue;
+            };
+            let mut row = Self { object, faults: std::mem::take(&mut self.faults), path: format!("{path}.") };
+            values.extend(read(&mut row));
+            self.faults = row.faults;
+        }
+        Some(values)
+    }
+
+    fn wrong<T>(&mut self, field: &'static str, code: Code, range: Option<Range>) -> Option<T> {
+        self.fault(field, code, range);
+        None
+    }
+
+    fn name(&self, field: &'static str) -> Cow<'static, str> {
+        if self.path.is_empty() { field.into() } else { format!("{}{field}", self.path).into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use daybook_domain::value;
+    use serde_json::json;
+
+    use super::*;
+
+    fn form(body: Value) -> Form {
+        Form::new(Object::from_value(body).unwrap())
+    }
+
+    #[test]
+    fn null_removes_a_value_only_where_a_change_may_remove_it() {
+        let mut change = form(json!({"kept": null, "removed": null, "other": 1}));
+        change.keep(&["kept", "other", "missing"]);
+        assert!(change.removes("removed") && !change.removes("other") && !change.removes("missing"));
+        assert!(change.is_wrong("kept") && !change.is_wrong("removed") && !change.is_wrong("missing"));
+    }
+
+    #[test]
+    fn every_wrong_field_is_collected_in_the_order_of_reading() {
+        let mut form = form(json!({
+            "name": "\u{200b}", "price": -1, "seats": 2.5, "active": "yes", "day": "0000-01-01", "blank": " ",
+            "rows": [{"seats": 0}, 7, {"seats": 3}]
+        }));
+        assert_eq!(form.text("name", value::SERVICE_NAME), None);
+        assert_eq!(form.number("price", value::PRICE), None);
+        assert_eq!(form.number("seats", value::MAX_CONCURRENT), None);
+        assert_eq!(form.flag("active"), None);
+        assert_eq!(form.date("day", value::CLINIC_DAYS), None);
+        let blank = form.text("blank", value::REASON);
+        assert_eq!(form.required("blank", blank), None);
+        let name: Option<Box<str>> = None;
+        assert_eq!(form.required("name", name), None, "wrong, and so not missing");
+        let rows = form.rows("rows", |row| row.number("seats", value::MAX_CONCURRENT));
+        assert_eq!(rows, Some(vec![3]));
+        let faults: Vec<String> =
+            form.faults.iter().map(|fault| format!("{} {}", fault.field, fault.code.as_str())).collect();
+        assert_eq!(
+            faults,
+            [
+                "name INVALID_TEXT",
+                "price INVALID_FIELD",
+                "seats INVALID_FIELD",
+                "active INVALID_JSON",
+                "day INVALID_FIELD",
+                "blank MISSING_FIELDS",
+                "rows[0].seats INVALID_FIELD",
+                "rows[1] INVALID_JSON"
+            ]
+        );
+        assert_eq!(form.finish().unwrap_err().code(), Code::MissingFields);
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
+use daybook_domain::time::ClinicNow;
 use daybook_event_log::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -134,7 +135,7 @@ impl Worker {
         let (catalog, hours) = (self.context.catalog.state(), self.context.hours.state());
         let instant = self.context.clock.now();
         let retired = self.context.routing.state().retired.as_ref().map(|retired| retired.model);
-        let now = self.context.zone.local(instant);
+        let now = ClinicNow { instant, zone: self.context.zone };
         let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
         let batches = pending.iter().map(|(batch, _)| batch);
         decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant))

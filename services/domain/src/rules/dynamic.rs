@@ -15,18 +15,20 @@ pub(super) fn check(
 ) -> Result<(), Rejection> {
     check_fits(day, placement, total)?;
     check_daily_minutes(day, total)?;
-    match placement {
-        SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {
-            match minutes_left(day, Some(*period)) {
-                left if left >= total => Ok(()),
-                left => Err(Rejection::PeriodFull { period: *period, left }),
-            }
+    let period = match placement {
+        // Of the service's own hours: the hours of another service may call this time otherwise.
+        SlotAssignment::At { start, period } => {
+            let booking = Interval::from_start(day.clock().instant(*start), total);
+            Some(stretch_at(day, booking).map_or(*period, |stretch| stretch.slot.period))
         }
+        SlotAssignment::Period(period) => Some(*period),
         // A booking under review gets its time later, so its minutes only have to fit somewhere in the day.
-        SlotAssignment::Review(_) => match minutes_left(day, None) {
-            left if left >= total => Ok(()),
-            left => Err(Rejection::DayFull { left }),
-        },
+        SlotAssignment::Review(_) => None,
+    };
+    match (minutes_left(day, period), period) {
+        (left, _) if left >= total => Ok(()),
+        (left, Some(period)) => Err(Rejection::PeriodFull { period, left }),
+        (left, None) => Err(Rejection::DayFull { left }),
     }
 }
 

@@ -137,6 +137,14 @@ fn seats_of_one_service_and_shared_seats_are_counted_apart_along_a_booking() {
 }
 
 #[test]
+fn the_hours_of_another_service_do_not_decide_in_which_half_a_booking_is() {
+    let other = ClinicSlot { period: Period::Afternoon, ..of_service(slot("08:00", "13:00"), SKIN) };
+    let clinic = Clinic::on("2026-12-15", ClinicZone::SEOUL).open([slot("09:00", "12:00"), other]);
+    assert_eq!(clinic.check(BOTOX, at("10:00"), Dynamic), Ok(()));
+    assert_eq!(clinic.offered(BOTOX, Dynamic).len(), 5);
+}
+
+#[test]
 fn a_stretch_to_midnight_offers_and_takes_only_what_ends_by_midnight() {
     for rules in RuleSet::ALL {
         let clinic = Clinic::on("2026-12-20", ClinicZone::SEOUL).open([slot("20:00", "24:00")]);

@@ -1,12 +1,12 @@
 //! The rules that decide whether a booking is possible. They also produce the list of free time slots.
 //!
-//! The [`common`] rules apply to every booking: the clinic is open, the time is not closed, and no seat is booked twice.
-//! Then one rule set applies: [`legacy`] limits the number of bookings per day, [`dynamic`] limits minutes. Nothing here
+//! The common rules (`bookable`) apply to every booking: the clinic is open, the time is not closed, and no seat is booked
+//! twice. Then one rule set applies: `legacy` limits the number of bookings per day, `dynamic` limits minutes. Nothing here
 //! may depend on which view a client reads; callers choose the [`RuleSet`]. All calculations are in time that passes
 //! ([`crate::time::Interval`]), so that they hold on a day on which the clocks change.
 
+mod bookable;
 mod bookings;
-mod common;
 mod dynamic;
 mod legacy;
 mod search;
@@ -38,6 +38,7 @@ pub struct Day<'a> {
 }
 
 impl<'a> Day<'a> {
+    /// The day of a schedule, with the clinic's clock on it.
     pub fn new(schedule: &'a DaySchedule, hours: &'a Hours, now: ClinicNow) -> Self {
         Self { schedule, hours, now, clock: now.zone.day_clock(schedule.date) }
     }
@@ -83,6 +84,6 @@ pub fn check_move(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> R
 /// Checks a candidate against the common rules only: the clinic is open and a seat is free.
 pub fn check_common(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
     let service_day = ServiceDay::for_candidate(day, candidate);
-    common::check_open(&service_day, candidate.placement, candidate.total_minutes)?;
-    common::check_seat(&service_day, candidate.placement, candidate.total_minutes)
+    bookable::check_open(&service_day, candidate.placement, candidate.total_minutes)?;
+    bookable::check_seat(&service_day, candidate.placement, candidate.total_minutes)
 }

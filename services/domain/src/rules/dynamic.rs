@@ -1,7 +1,7 @@
 //! The dynamic rule set: treatment and buffer fit into the clinic hours, and the period, the day and the service have
 //! enough minutes left. It never counts bookings; that is the legacy rule set.
 
-use super::common::{stretch_at, stretches_of};
+use super::bookable::{stretch_at, stretches_of};
 use super::service_day::ServiceDay;
 use crate::hours::ClinicSlot;
 use crate::schedule::{Rejection, SlotAssignment};

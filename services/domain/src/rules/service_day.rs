@@ -2,7 +2,7 @@
 
 use super::bookings::Bookings;
 use super::stretch::{Closed, Stretch};
-use super::{Candidate, Day, check_date, common, dynamic, legacy};
+use super::{Candidate, Day, bookable, check_date, dynamic, legacy};
 use crate::catalog::Service;
 use crate::id::ReservationId;
 use crate::schedule::{Rejection, SlotAssignment};
@@ -48,7 +48,7 @@ impl<'a> ServiceDay<'a> {
         rules: RuleSet,
     ) -> Result<(), Rejection> {
         check_date(self.day.schedule.date, self.day.now.today())?;
-        common::check_not_passed(self, placement, total)?;
+        bookable::check_not_passed(self, placement, total)?;
         self.check(placement, total, rules)
     }
 
@@ -59,11 +59,11 @@ impl<'a> ServiceDay<'a> {
         total: Minutes,
         rules: RuleSet,
     ) -> Result<(), Rejection> {
-        common::check_open(self, placement, total)?;
+        bookable::check_open(self, placement, total)?;
         match rules {
             RuleSet::Legacy => legacy::check(self),
             RuleSet::Dynamic => dynamic::check(self, placement, total),
         }?;
-        common::check_seat(self, placement, total)
+        bookable::check_seat(self, placement, total)
     }
 }

@@ -423,21 +423,25 @@ impl Rebuild {
         Ok(())
     }
 
-    /// Drops the oldest kept generations of each view beyond the number to keep.
+    /// Drops the oldest kept generations of each view beyond the number to keep. One that may still be read is left to the
+    /// next rebuild, or waited for if none is to be kept.
     async fn drop_old(&self) -> Result<(), ViewError> {
+        if self.keep == 0 {
+            tokio::time::sleep(LAST_READERS).await;
+        }
         let client = self.client().await?;
-        let mut by_model: BTreeMap<ReadModel, Vec<Generation>> = BTreeMap::new();
+        let mut by_model: BTreeMap<ReadModel, Vec<(Generation, bool)>> = BTreeMap::new();
         for status in generation::list(&client).await? {
             let since = status.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
-            let unread = since.is_some_and(|since| since > LAST_READERS);
-            if status.state == GenerationState::Kept && unread {
-                by_model.entry(status.generation.model).or_default().push(status.generation);
+            let unread = since.is_some_and(|since| since >= LAST_READERS);
+            if status.state == GenerationState::Kept {
+                by_model.entry(status.generation.model).or_default().push((status.generation, unread));
             }
         }
         // One connection per view: most of the time is spent deleting files.
-        let drop_all = async |kept: &Vec<Generation>| {
+        let drop_all = async |kept: &Vec<(Generation, bool)>| {
             let client = self.client().await?;
-            for old in kept.iter().rev().skip(self.keep) {
+            for (old, _) in kept.iter().rev().skip(self.keep).filter(|(_, unread)| *unread) {
                 tables::drop_generation(&client, *old).await?;
             }
             Ok::<_, ViewError>(())

@@ -24,6 +24,7 @@ macro_rules! contract {
             an_append_is_read_back_as_it_was_written,
             a_stream_that_exists_is_not_started_again,
             a_revision_other_than_the_last_conflicts,
+            an_append_conflicts_if_a_stream_it_depends_on_has_moved,
             the_same_append_again_is_answered_as_the_first_time,
             the_same_append_at_the_same_moment_is_answered_alike,
             other_ids_at_the_same_place_conflict,

@@ -10,7 +10,8 @@ const MAX_ATTEMPTS: u32 = 6;
 /// The first and the longest delay between attempts. Together the delays cover a quick restart of the database.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(75), Duration::from_millis(1200));
 
-/// Appends events together with the new keys that they are sealed with. Repeats the append if its result is unknown.
+/// Appends events together with the new keys that they are sealed with, if other streams still end where the decision read
+/// them to. Repeats the append if its result is unknown.
 ///
 /// An append at an exact revision is idempotent, so repeating it with the same ids is safe. After one unknown result, an
 /// unreachable log does not prove that nothing was appended, so the result stays unknown until an attempt is answered.
@@ -20,13 +21,14 @@ pub(crate) async fn append(
     expected: Expected,
     events: Vec<NewEvent>,
     keys: Vec<NewKey>,
+    others: Vec<(StreamName, Expected)>,
 ) -> Result<Appended, AppendError> {
     let (mut unknown, mut backoff) = (None, Backoff::between(DELAYS.0, DELAYS.1));
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(backoff.next_wait()).await;
         }
-        match log.append_with_keys(stream, expected, events.clone(), keys.clone()).await {
+        match log.append_if(stream, expected, events.clone(), keys.clone(), others.clone()).await {
             Err(AppendError::Unknown(source)) => unknown = Some(source),
             Err(AppendError::Unavailable(source)) if unknown.is_some() => unknown = Some(source),
             result => return result,

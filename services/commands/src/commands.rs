@@ -14,6 +14,7 @@ use daybook_domain::hours::Hours;
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::Routing;
 use daybook_domain::schedule::DaySchedule;
+use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClinicZone, SubjectId};
 use daybook_event_log::EventLog;
 use daybook_vault::Vault;
@@ -86,9 +87,14 @@ impl Commands {
         self.0.streams.routing.state()
     }
 
+    /// The current instant and the clinic's zone.
+    pub fn now(&self) -> ClinicNow {
+        ClinicNow { instant: self.0.context.clock.now(), zone: self.0.context.zone }
+    }
+
     /// The current local time in the clinic's zone.
     pub fn now_local(&self) -> NaiveDateTime {
-        self.0.context.zone.local(self.0.context.clock.now())
+        self.now().local()
     }
 
     /// The subject of a phone number.

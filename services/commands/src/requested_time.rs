@@ -41,11 +41,21 @@ impl RequestedTime {
             Self::At(time) => InterpretedTime::without_text(ParsedTime::At(time)),
             Self::Period(period) => InterpretedTime::without_text(ParsedTime::Period(period)),
             Self::Text(text) => {
+                if let Some(time) = first_hour(&text) {
+                    return InterpretedTime::without_text(ParsedTime::At(time));
+                }
                 let parsed_time = requested_time::parse(&text);
                 InterpretedTime::from_text(text, parsed_time, parsed_time)
             }
         }
     }
+}
+
+/// A time of the first hour as the lists of free times write it, `00:MM`. In rows of the old system such a text is often a
+/// placeholder, so the grammar leaves it to review; a client that books it wants it.
+fn first_hour(text: &str) -> Option<ClockTime> {
+    let time: ClockTime = text.trim().parse().ok()?;
+    (time.minutes() < 60).then_some(time)
 }
 
 impl InterpretedTime {
@@ -77,6 +87,14 @@ mod tests {
         assert_eq!((time.plain_text.as_deref(), time.sealed_text), (Some("오후 2시"), None));
         let time = RequestedTime::Text("김철수 저녁".to_owned()).interpret();
         assert_eq!((time.plain_text, time.sealed_text.as_deref()), (None, Some("김철수 저녁")));
+    }
+
+    #[test]
+    fn a_time_of_the_first_hour_can_be_asked_for() {
+        let time = RequestedTime::Text("00:30".to_owned()).interpret();
+        assert_eq!(time.parsed_time, ParsedTime::At("00:30".parse().unwrap()));
+        let time = RequestedTime::Text("24:00".to_owned()).interpret();
+        assert_eq!(time.parsed_time, ParsedTime::Ambiguous(Ambiguity::ImpossibleTime));
     }
 
     #[test]

@@ -95,6 +95,12 @@ impl<A: Aggregate> CachedAggregate<A> {
         Arc::clone(&self.cached.read().unwrap_or_else(PoisonError::into_inner).state)
     }
 
+    /// The cached state and where its stream ended when it was read.
+    pub(crate) fn state_at(&self) -> (Arc<A>, (StreamName, Expected)) {
+        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&cached.state), (A::stream(), Expected::after(cached.head)))
+    }
+
     fn head(&self) -> (Expected, Position) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
         (Expected::after(cached.head), cached.position)
@@ -113,7 +119,7 @@ impl<A: Aggregate> CachedAggregate<A> {
     }
 
     /// Reads and applies the events after the known revision.
-    async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
+    pub(crate) async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
         let mut events = log.read_stream(&A::stream(), self.head().0.first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
             self.ingest(&recorded)?;
@@ -184,7 +190,7 @@ impl<A: Aggregate> CachedAggregate<A> {
                 .map(|event| encode(EventId(Uuid::now_v7()), &A::into_event(event), &metadata))
                 .collect();
             let events = batch.len();
-            match append(log, &A::stream(), expected, batch, Vec::new()).await {
+            match append(log, &A::stream(), expected, batch, Vec::new(), Vec::new()).await {
                 Ok(appended) => {
                     // Reading them back keeps one path for applying events. The command has succeeded even if this
                     // fails, and the follower will apply the events too.

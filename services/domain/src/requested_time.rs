@@ -36,7 +36,7 @@ vocabulary! {
         Empty = "EMPTY",
         /// An hour from 1 to 6 without a marker.
         AmbiguousHour = "AMBIGUOUS_HOUR",
-        /// A time that does not exist, or midnight.
+        /// A time that does not exist, or an hour of 0 without a marker.
         ImpossibleTime = "IMPOSSIBLE_TIME",
         /// Two parts contradict each other, such as 오전 14시.
         Contradiction = "CONTRADICTION",

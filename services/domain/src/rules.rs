@@ -1,24 +1,30 @@
 //! The rules that decide whether a booking is possible. They also produce the list of free time slots.
 //!
-//! The rules in [`seats`] apply to every booking: the clinic is open, the time is not closed, and no seat is booked
-//! twice. Then one rule set applies: [`legacy`] limits the number of bookings per day, [`dynamic`] limits minutes. Nothing
-//! here may depend on which view a client reads; callers choose the [`RuleSet`].
+//! The common rules (`bookable`) apply to every booking: the clinic is open, the time is not closed, and no seat is booked
+//! twice. Then one rule set applies: `legacy` limits the number of bookings per day, `dynamic` limits minutes. Nothing here
+//! may depend on which view a client reads; callers choose the [`RuleSet`]. All calculations are in time that passes
+//! ([`crate::time::Interval`]), so that they hold on a day on which the clocks change.
 
-pub mod dynamic;
-pub mod legacy;
+mod bookable;
+mod bookings;
+mod dynamic;
+mod legacy;
 mod search;
-pub mod seats;
+mod service_day;
+mod stretch;
 
-use chrono::NaiveDateTime;
+use chrono::{Days, NaiveDate};
 
 use crate::catalog::Service;
 use crate::hours::Hours;
 use crate::id::ReservationId;
-use crate::schedule::{Booking, DaySchedule, Rejection, SlotAssignment};
-use crate::time::Minutes;
+use crate::schedule::{DaySchedule, MAX_DAYS_AHEAD, Rejection, SlotAssignment};
+use crate::time::{ClinicNow, DayClock, Minutes};
 use crate::vocabulary::RuleSet;
 
-pub use search::{MAX_ALTERNATIVES, TimeSlot, period_refusal, time_slots};
+use service_day::ServiceDay;
+
+pub use search::{MAX_ALTERNATIVES, TimeSlot, time_slots};
 
 /// The clinic day that a candidate is checked against.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +33,15 @@ pub struct Day<'a> {
     pub schedule: &'a DaySchedule,
     /// The clinic's weekly hours.
     pub hours: &'a Hours,
-    /// The current local time in the clinic's zone.
-    pub now: NaiveDateTime,
+    pub now: ClinicNow,
+    clock: DayClock,
+}
+
+impl<'a> Day<'a> {
+    /// The day of a schedule, with the clinic's clock on it.
+    pub fn new(schedule: &'a DaySchedule, hours: &'a Hours, now: ClinicNow) -> Self {
+        Self { schedule, hours, now, clock: now.zone.day_clock(schedule.date) }
+    }
 }
 
 /// A booking to check.
@@ -43,38 +56,34 @@ pub struct Candidate<'a> {
     pub ignoring: Option<&'a ReservationId>,
 }
 
-/// Checks a candidate against the common rules and one rule set.
-pub fn check(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
-    seats::check_open(day, candidate)?;
-    check_rule_set(day, candidate, rules)?;
-    match seats::check_seat(day, candidate) {
-        Err(Rejection::SlotTaken { .. }) => {
-            Err(Rejection::SlotTaken { alternatives: search::alternatives(day, candidate, rules) })
-        }
-        other => other,
+/// Checks that bookings can be made on a date: it has not passed and is not too far ahead.
+pub fn check_date(date: NaiveDate, today: NaiveDate) -> Result<(), Rejection> {
+    if date < today {
+        return Err(Rejection::DatePassed);
     }
+    match today.checked_add_days(Days::new(MAX_DAYS_AHEAD)) {
+        Some(last) if date > last => Err(Rejection::DateTooFarAhead),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Checks a request for a new booking, which cannot be in the past: exactly what the list of free times shows.
+pub fn check_request(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
+    let service_day = ServiceDay::for_candidate(day, candidate);
+    let result = service_day.check_request(candidate.placement, candidate.total_minutes, rules);
+    result.map_err(|rejection| search::with_alternatives(rejection, &service_day, candidate, rules))
+}
+
+/// Checks another time for a booking against the common rules and one rule set. A time that has passed is possible.
+pub fn check_move(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
+    let service_day = ServiceDay::for_candidate(day, candidate);
+    let result = service_day.check(candidate.placement, candidate.total_minutes, rules);
+    result.map_err(|rejection| search::with_alternatives(rejection, &service_day, candidate, rules))
 }
 
 /// Checks a candidate against the common rules only: the clinic is open and a seat is free.
 pub fn check_common(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    seats::check_open(day, candidate)?;
-    seats::check_seat(day, candidate)
-}
-
-fn check_rule_set(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
-    match rules {
-        RuleSet::Legacy => legacy::check(day, candidate),
-        RuleSet::Dynamic => dynamic::check(day, candidate),
-    }
-}
-
-impl Day<'_> {
-    /// The bookings that hold a seat, without the one that is being moved.
-    fn holding<'b>(&'b self, candidate: &'b Candidate<'_>) -> impl Iterator<Item = &'b Booking> {
-        self.schedule
-            .bookings()
-            .filter(|(id, _)| candidate.ignoring != Some(*id))
-            .map(|(_, booking)| booking)
-            .filter(|booking| booking.status.holds_seat())
-    }
+    let service_day = ServiceDay::for_candidate(day, candidate);
+    bookable::check_open(&service_day, candidate.placement, candidate.total_minutes)?;
+    bookable::check_seat(&service_day, candidate.placement, candidate.total_minutes)
 }

@@ -1,15 +1,21 @@
 //! Clinic time: the zone, times of day, spans, and the two halves of a day.
 //!
-//! All times of a booking are local to the clinic and lie within one day. No other module converts instants to clinic days
-//! or calculates with minutes of a day, and nothing here reads a clock.
+//! All times of a booking are local to the clinic and lie within one day. No other module converts between instants and
+//! clinic days or calculates with minutes of a day, and nothing here reads a clock. [`Span`] is what the clock shows,
+//! [`Interval`] the time that passes.
+
+mod day_clock;
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::vocabulary;
+
+use day_clock::ClockChange;
+pub use day_clock::{DayClock, Instant, Interval};
 
 /// A duration in minutes.
 pub type Minutes = u32;
@@ -38,6 +44,51 @@ impl ClinicZone {
     /// The same with the zone's offset and abbreviation.
     pub fn at(self, instant: DateTime<Utc>) -> DateTime<chrono_tz::Tz> {
         instant.with_timezone(&self.0)
+    }
+
+    /// How the clock runs on a day.
+    ///
+    /// No zone is more than 16 hours from UTC and none changes its clock twice within a week, so what happens between the
+    /// ends of this window is at most one change.
+    pub fn day_clock(self, date: NaiveDate) -> DayClock {
+        const FARTHEST: i64 = 16 * 60 * 60;
+        let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
+        let (mut before, mut after) =
+            (midnight - FARTHEST, midnight + i64::from(DAY_MINUTES) * 60 + FARTHEST);
+        let (offset, offset_after) = (self.offset_at(before), self.offset_at(after));
+        if offset == offset_after {
+            return DayClock { midnight, offset, change: None };
+        }
+        while before + 1 < after {
+            let middle = before.midpoint(after);
+            if self.offset_at(middle) == offset { before = middle } else { after = middle }
+        }
+        DayClock { midnight, offset, change: Some(ClockChange { at: after, offset: offset_after }) }
+    }
+
+    /// How far the clock is ahead of UTC at an instant, in seconds.
+    fn offset_at(self, timestamp: i64) -> i64 {
+        let utc = DateTime::from_timestamp(timestamp, 0).unwrap_or_default().naive_utc();
+        i64::from(self.0.offset_from_utc_datetime(&utc).fix().local_minus_utc())
+    }
+}
+
+/// The current instant and the zone of the clinic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClinicNow {
+    pub instant: DateTime<Utc>,
+    pub zone: ClinicZone,
+}
+
+impl ClinicNow {
+    /// The local date and time.
+    pub fn local(self) -> NaiveDateTime {
+        self.zone.local(self.instant)
+    }
+
+    /// The clinic's current date.
+    pub fn today(self) -> NaiveDate {
+        self.local().date()
     }
 }
 
@@ -71,10 +122,8 @@ impl ClockTime {
         if hour < 24 && minute < 60 { Some(Self((hour * 60 + minute) as u16)) } else { None }
     }
 
-    /// The time of a local date and time, without seconds.
-    pub fn from_local(local: NaiveDateTime) -> Self {
-        Self((local.hour() * 60 + local.minute()) as u16)
-    }
+    /// The end of a day, `24:00`.
+    pub const MIDNIGHT: Self = Self(DAY_MINUTES as u16);
 
     /// Minutes since midnight.
     pub const fn minutes(self) -> Minutes {
@@ -98,7 +147,7 @@ impl FromStr for ClockTime {
         let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0')).ok_or(InvalidClockTime);
         let (hour, minute) = (digit(h1)? * 10 + digit(h2)?, digit(m1)? * 10 + digit(m2)?);
         match (hour, minute) {
-            (24, 0) => Ok(Self(DAY_MINUTES as u16)),
+            (24, 0) => Ok(Self::MIDNIGHT),
             _ => Self::new(hour, minute).ok_or(InvalidClockTime),
         }
     }
@@ -142,7 +191,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span of `minutes` from `start`, cut at midnight.
+    /// What the clock shows during the `minutes` from `start` on an ordinary day, cut at midnight. For display: the rules
+    /// calculate with an [`Interval`], which is not cut.
     pub const fn from_start(start: ClockTime, minutes: Minutes) -> Self {
         Self { start, end: start.plus(minutes) }
     }
@@ -155,11 +205,6 @@ impl Span {
     /// Whether a time lies in the span.
     pub fn contains(self, time: ClockTime) -> bool {
         self.start <= time && time < self.end
-    }
-
-    /// Whether another span lies completely in this one.
-    pub fn encloses(self, other: Self) -> bool {
-        self.start <= other.start && other.end <= self.end
     }
 
     /// Whether the spans have a minute in common.

@@ -1,7 +1,7 @@
 //! The day schedule, as given/when/then: earlier commands, a command, and its events or rejection. No log, no clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::NaiveDate;
 use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
 use daybook_domain::hours::{Hours, first_hours};
 use daybook_domain::requested_time::{self, Ambiguity};
@@ -11,9 +11,10 @@ use daybook_domain::schedule::{
     CloseTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ReservationChange, ReviewedTime,
     ScheduleCommand, ScheduleEvent, SlotAssignment, decide,
 };
-use daybook_domain::time::Span;
+use daybook_domain::time::{ClinicNow, Span};
 use daybook_domain::{
-    ClosureId, KeyId, Period, ReadModel, ReservationId, RuleSet, Sealed, ServiceId, Status, SubjectId,
+    ClinicZone, ClosureId, KeyId, Period, ReadModel, ReservationId, RuleSet, Sealed, ServiceId, Status,
+    SubjectId,
 };
 use proptest::prelude::*;
 
@@ -21,7 +22,7 @@ use proptest::prelude::*;
 struct Clinic {
     catalog: Catalog,
     hours: Hours,
-    now: NaiveDateTime,
+    now: ClinicNow,
     schedule: DaySchedule,
     retired: Option<ReadModel>,
 }
@@ -39,7 +40,7 @@ impl Clinic {
             hours.decide(set).unwrap().iter().for_each(|event| hours.evolve(event));
         }
         let date: NaiveDate = date.parse().unwrap();
-        let now = "2026-11-20T10:00:00".parse().unwrap();
+        let now = ClinicNow { instant: "2026-11-20T01:00:00Z".parse().unwrap(), zone: ClinicZone::SEOUL };
         Self { catalog, hours, now, schedule: DaySchedule::empty(date), retired: None }
     }
 
@@ -163,7 +164,7 @@ fn after_the_retirement_of_the_legacy_view_only_the_dynamic_rules_decide() {
 fn no_list_of_free_times_contains_a_time_at_which_the_treatment_does_not_fit() {
     let clinic = Clinic::on(MONDAY);
     let service = clinic.catalog.get(&ServiceId::parse(SKIN).unwrap()).unwrap();
-    let day = Day { schedule: &clinic.schedule, hours: &clinic.hours, now: clinic.now };
+    let day = Day::new(&clinic.schedule, &clinic.hours, clinic.now);
     for rules in RuleSet::ALL {
         let starts: Vec<String> =
             time_slots(&day, service, rules).iter().map(|slot| slot.start.to_string()).collect();

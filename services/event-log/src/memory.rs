@@ -12,8 +12,8 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::port::{
-    AppendCheck, AppendError, Appended, Connection, EventLog, Expected, Filter, NewEvent, Position,
-    ReadError, RecordedEvent, RecordedStream, Revision, StreamName, check_append,
+    AppendCheck, AppendError, Appended, Connection, EventLog, Expected, Filter, InvalidAppend, NewEvent,
+    NewKey, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName, check_append,
 };
 
 /// Events that it can hold.
@@ -74,16 +74,21 @@ impl Events {
         stream: &StreamName,
         expected: Expected,
         events: Vec<NewEvent>,
+        others: &[(StreamName, Expected)],
     ) -> Result<Appended, AppendError> {
         let last = self.last_revision(stream);
         let conflict = Err(AppendError::RevisionConflict { expected, actual: last });
-        match expected.check(events.len(), last) {
-            AppendCheck::AtEnd if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
+        let moved = others.iter().find(|(other, end)| self.last_revision(other) != end.last());
+        match (expected.check(events.len(), last), moved) {
+            (AppendCheck::AtEnd, Some((other, end))) => {
+                Err(AppendError::RevisionConflict { expected: *end, actual: self.last_revision(other) })
+            }
+            (AppendCheck::AtEnd, None) if self.all.len() + events.len() > MAX_MEMORY_EVENTS => {
                 Err(AppendError::Unavailable(Box::new(Full)))
             }
-            AppendCheck::AtEnd => Ok(self.push(stream, expected, events)),
-            AppendCheck::MaybeRecorded => self.find(stream, expected, &events).map_or(conflict, Ok),
-            AppendCheck::Conflict => conflict,
+            (AppendCheck::AtEnd, None) => Ok(self.push(stream, expected, events)),
+            (AppendCheck::MaybeRecorded, _) => self.find(stream, expected, &events).map_or(conflict, Ok),
+            (AppendCheck::Conflict, _) => conflict,
         }
     }
 
@@ -132,9 +137,27 @@ impl EventLog for MemoryLog {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
+        self.append_if(stream, expected, events, Vec::new(), Vec::new()).await
+    }
+
+    fn checks_other_streams(&self) -> bool {
+        true
+    }
+
+    async fn append_if(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        keys: Vec<NewKey>,
+        others: Vec<(StreamName, Expected)>,
+    ) -> Result<Appended, AppendError> {
         check_append(expected, &events)?;
+        if !keys.is_empty() {
+            return Err(AppendError::Invalid(InvalidAppend::KeysNotKept));
+        }
         let mut log = self.lock();
-        let appended = log.append(stream, expected, events)?;
+        let appended = log.append(stream, expected, events, &others)?;
         self.head.send_if_modified(|head| {
             std::mem::replace(head, appended.position.max(*head)) < appended.position
         });

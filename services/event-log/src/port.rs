@@ -73,6 +73,26 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
         }
     }
 
+    /// Whether [`Self::append_if`] looks at other streams.
+    fn checks_other_streams(&self) -> bool {
+        false
+    }
+
+    /// Like [`Self::append_with_keys`], if in the same commit the other streams end where they are expected to. If one
+    /// does not, that is a conflict.
+    ///
+    /// A log that cannot look at other streams ignores them, see [`Self::checks_other_streams`].
+    async fn append_if(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        keys: Vec<NewKey>,
+        _others: Vec<(StreamName, Expected)>,
+    ) -> Result<Appended, AppendError> {
+        self.append_with_keys(stream, expected, events, keys).await
+    }
+
     /// Events of one stream from a revision (inclusive), in order. A stream that does not exist is empty.
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError>;
 

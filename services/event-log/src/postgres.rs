@@ -115,8 +115,25 @@ impl EventLog for PostgresLog {
         events: Vec<NewEvent>,
         keys: Vec<NewKey>,
     ) -> Result<Appended, AppendError> {
+        self.append_if(stream, expected, events, keys, Vec::new()).await
+    }
+
+    /// The writer reads the ends of streams under the lock that every append takes.
+    fn checks_other_streams(&self) -> bool {
+        true
+    }
+
+    async fn append_if(
+        &self,
+        stream: &StreamName,
+        expected: Expected,
+        events: Vec<NewEvent>,
+        keys: Vec<NewKey>,
+        others: Vec<(StreamName, Expected)>,
+    ) -> Result<Appended, AppendError> {
         let bytes = check_append(expected, &events)?;
-        self.writer.append(group::Append { stream: stream.clone(), expected, events, keys, bytes }).await
+        let append = group::Append { stream: stream.clone(), expected, others, events, keys, bytes };
+        self.writer.append(append).await
     }
 
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {

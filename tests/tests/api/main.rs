@@ -4,6 +4,7 @@
 mod admin;
 mod bad_input;
 mod booking;
+mod boundaries;
 mod check;
 mod client;
 mod closures;

@@ -4,8 +4,10 @@
 
 use chrono::NaiveDate;
 use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
+use daybook_domain::hours::ClinicHoursSet;
 use daybook_domain::schedule::Rejection;
-use daybook_domain::{Period, RuleSet};
+use daybook_domain::time::DayOfWeek;
+use daybook_domain::{Event, Period, RuleSet};
 use futures_util::future::join_all;
 
 use crate::clinic::{Clinic, Process, tuesday, wanted};
@@ -107,4 +109,24 @@ async fn conflicting_processes_decide_again_until_everything_is_booked() {
     for date in dates {
         assert_eq!(processes[0].schedule_events(date).await.len(), starts.len());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_process_closes_a_day_the_other_sells_nothing_after_it() {
+    let (clinic, one) = Clinic::set_up().await;
+    let other = clinic.process().await;
+    let dates: Vec<NaiveDate> = (0..20).map(|week| tuesday() + chrono::Days::new(7 * week)).collect();
+    let asked = (0..).zip(&dates).map(|(patient, date)| {
+        let (commands, wanted) = (other.commands.clone(), wanted(patient, BOTOX, *date, "10:00"));
+        tokio::spawn(async move { commands.request(wanted, crate::clinic::public()).await })
+    });
+    let asked: Vec<_> = asked.collect();
+    let closed = ClinicHoursSet { day_of_week: DayOfWeek::from_date(tuesday()), slots: vec![] };
+    one.commands.set_hours(closed, crate::clinic::staff()).await.unwrap();
+    let accepted =
+        join_all(asked).await.into_iter().filter(|answer| answer.as_ref().unwrap().is_ok()).count();
+    let events = one.all_events().await;
+    let closed = events.iter().rposition(|event| matches!(event, Event::Hours(_))).unwrap();
+    let booked = events.iter().rposition(|event| matches!(event, Event::Schedule(_)));
+    assert!(booked.is_none_or(|booked| booked < closed), "{accepted} bookings");
 }

@@ -1,7 +1,7 @@
 //! Kept generations, and dry runs that write nothing.
 
 use daybook_domain::ReadModel;
-use daybook_projections::{Generation, GenerationState, ViewError, generation};
+use daybook_projections::{Generation, GenerationState, Rebuild, ViewError, generation};
 use daybook_tests::clinic::Clinic;
 
 use crate::history::{TestRng, contents, live, run_random_steps};
@@ -40,6 +40,16 @@ async fn a_kept_generation_catches_up_and_serves_again() {
     assert!(verdict.agrees(), "{verdict:?}");
     clinic.rebuild().promote_again(SECOND, &|_| {}).await.unwrap();
     assert_eq!(live(&clinic, ReadModel::Legacy).await, SECOND);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_former_generation_is_left_if_none_is_to_be_kept() {
+    let clinic = Clinic::open().await.unwrap();
+    let rebuild = Rebuild::new(clinic.log.clone(), clinic.vault.clone(), clinic.pool.clone(), 0);
+    rebuild.run(&[ReadModel::Legacy], &|_| {}).await.unwrap();
+    let legacy =
+        states(&clinic).await.into_iter().filter(|(generation, _)| generation.model == ReadModel::Legacy);
+    assert_eq!(legacy.collect::<Vec<_>>(), [(SECOND, GenerationState::Live)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 //! The start times of a day as booking clients see them, calculated by the rule set that would decide a booking.
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::NaiveDate;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day, TimeSlot};
-use daybook_domain::schedule::{MAX_DAYS_AHEAD, Rejection};
+use daybook_domain::schedule::Rejection;
+use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClockTime, Period, ReadModel};
 use daybook_projections::Question;
 use daybook_projections::query::{Days, QueryResult};
@@ -78,7 +79,7 @@ pub(super) struct Availability {
 impl Availability {
     pub(super) fn calculate(day: &Day<'_>, service: &Service, read_model: ReadModel) -> Self {
         let slots = rules::time_slots(day, service, read_model.into());
-        let slots: Vec<_> = slots.into_iter().map(|slot| TimeSlotResponse::new(slot, service)).collect();
+        let slots: Vec<_> = slots.into_iter().map(TimeSlotResponse::from).collect();
         let available = slots.iter().filter(|slot| slot.available).count();
         Self { slots, available }
     }
@@ -89,8 +90,8 @@ impl Availability {
     }
 }
 
-impl TimeSlotResponse {
-    fn new(slot: TimeSlot, service: &Service) -> Self {
+impl From<TimeSlot> for TimeSlotResponse {
+    fn from(slot: TimeSlot) -> Self {
         let available = slot.refusal.is_none();
         let remaining = if available { slot.capacity.saturating_sub(slot.taken) } else { 0 };
         let closed = match slot.refusal {
@@ -99,7 +100,7 @@ impl TimeSlotResponse {
         };
         Self {
             time: slot.start,
-            end_time: slot.start.plus(service.total_minutes()),
+            end_time: slot.end,
             period: slot.period,
             available,
             remaining,
@@ -118,9 +119,9 @@ pub(super) async fn read_day(
     state: &State,
     context: &RequestContext,
     date: NaiveDate,
-    now: NaiveDateTime,
+    now: ClinicNow,
 ) -> Result<QueryResult<Days>, Problem> {
-    if is_beyond_horizon(date, now) {
+    if rules::check_date(date, now.today()) == Err(Rejection::DateTooFarAhead) {
         return Err(Problem::new(Code::DateTooFar));
     }
     let route = context.route(state, None).await?;
@@ -128,16 +129,10 @@ pub(super) async fn read_day(
     Ok(state.queries.days(route.generation, date, date).await?)
 }
 
-/// Whether a day is too far ahead for bookings.
-pub(super) fn is_beyond_horizon(date: NaiveDate, now: NaiveDateTime) -> bool {
-    let last = now.date().checked_add_days(chrono::Days::new(MAX_DAYS_AHEAD));
-    last.is_some_and(|last| date > last)
-}
-
 /// One day of a query result, as the rules need it.
-pub(super) fn day(days: &Days, date: NaiveDate, now: NaiveDateTime) -> Option<Day<'_>> {
+pub(super) fn day(days: &Days, date: NaiveDate, now: ClinicNow) -> Option<Day<'_>> {
     let sheet = days.sheets.get(&date)?;
-    Some(Day { schedule: &sheet.book, hours: &days.hours, now })
+    Some(Day::new(&sheet.book, &days.hours, now))
 }
 
 /// Whether the clinic has hours for this service on a day.

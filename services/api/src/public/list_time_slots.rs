@@ -39,7 +39,7 @@ pub(crate) async fn list_time_slots(
     let query = Query::from_request(&request)?;
     let service = required("service", query.text("service"))?;
     let date = required("date", query.date("date")?)?;
-    let now = state.commands.now_local();
+    let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
     let service = active_service(&days.value.catalog, service)?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;

@@ -52,7 +52,7 @@ pub(crate) async fn show_availability(
     let date = required("date", query.date("date")?)?;
     let (service_type, service) = (query.text("serviceType"), query.text("service"));
     let service = required("serviceType", service_type.or(service))?;
-    let now = state.commands.now_local();
+    let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
     let service = active_service(&days.value.catalog, service)?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;

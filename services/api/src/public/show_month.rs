@@ -69,7 +69,7 @@ pub(crate) async fn show_month(
     let year = required("year", query.read("year", Code::InvalidDate, allowed_year)?)?;
     let month: u32 = required("month", query.read("month", Code::InvalidDate, |text| text.parse().ok())?)?;
     let (first, last) = month_of(year, month).ok_or_else(|| Problem::field(Code::InvalidDate, "month"))?;
-    let now = state.commands.now_local();
+    let now = state.commands.now();
     let route = context.route(&state, None).await?;
     context.sample_shadow_read(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
@@ -92,7 +92,7 @@ fn month_of(year: i32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
 /// A start time is free if any of the services can be booked at it.
 fn day_response(day: &Day<'_>, services: &[&Service], read_model: ReadModel) -> DayResponse {
     let mut starts: BTreeMap<ClockTime, bool> = BTreeMap::new();
-    if !availability::is_beyond_horizon(day.schedule.date, day.now) && day.schedule.date >= day.now.date() {
+    if rules::check_date(day.schedule.date, day.now.today()).is_ok() {
         for slot in services.iter().flat_map(|service| rules::time_slots(day, service, read_model.into())) {
             *starts.entry(slot.start).or_default() |= slot.refusal.is_none();
         }

@@ -119,7 +119,7 @@ pub(super) fn range(range: &Range) -> String {
         Range::Text(Text { min, max, lines: Lines::One }) => format!("보이는 문자 {min}~{max}자, 한 줄"),
         Range::Text(Text { min, max, lines: Lines::Many }) => format!("보이는 문자 {min}~{max}자"),
         Range::Word { min, max, characters } => format!("{characters} 문자 {min}~{max}자"),
-        Range::Starts => "01:00~23:59".to_owned(),
+        Range::Starts => "00:00~23:59".to_owned(),
         Range::Relation(relation) => match relation {
             Relation::LaterThanStart => "시작 시간보다 늦은 시간",
             Relation::NotBeforeFirstDate => "effectiveFrom 이후의 날짜",

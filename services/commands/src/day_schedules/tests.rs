@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use daybook_domain::catalog::first_services;
-use daybook_domain::hours::first_hours;
+use daybook_domain::catalog::{CatalogCommand, first_services};
+use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::requested_time::ParsedTime;
 use daybook_domain::schedule::{Rejection, RequestReservation, ReservationChange, ScheduleEvent};
+use daybook_domain::time::DayOfWeek;
 use daybook_domain::{Actor, Event, KeyId, RuleSet, Sealed, ServiceId, Status, SubjectId};
 use daybook_event_log::memory::MemoryLog;
 use daybook_event_log::port::MAX_APPEND_BYTES;
@@ -213,6 +214,31 @@ async fn an_idle_worker_ends() {
     let messages = schedules.worker(monday());
     timeout(Duration::from_secs(3600), messages.closed()).await.expect("the worker ends");
     assert_eq!(schedules.read(monday(), DaySchedule::len).await.unwrap(), 1, "a new worker starts");
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_know_the_hours_were_closed_sells_nothing() {
+    let log = Arc::new(MemoryLog::new());
+    let schedules = process(log.clone()).await;
+    schedules.execute(monday(), request(1, "10:00")).await.unwrap();
+    let hours = CachedAggregate::<Hours>::new();
+    let closed = ClinicHoursSet { day_of_week: DayOfWeek::from_date(monday()), slots: vec![] };
+    hours.change(&*log, vec![closed], &Origin::from_actor(Actor::system()), Fixed.now()).await.unwrap();
+    // Nothing follows the log here, so this process learns of it only by the conflict.
+    let refused = schedules.execute(monday(), request(2, "11:00")).await;
+    assert!(matches!(refused, Err(CommandError::Rejected(Rejection::ClinicClosed))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_does_not_know_a_service_was_switched_off_sells_nothing() {
+    let log = Arc::new(MemoryLog::new());
+    let schedules = process(log.clone()).await;
+    schedules.execute(monday(), request(1, "10:00")).await.unwrap();
+    let catalog = CachedAggregate::<Catalog>::new();
+    let off = CatalogCommand::DeactivateService(ServiceId::parse("srv_other_consultation").unwrap());
+    catalog.change(&*log, vec![off], &Origin::from_actor(Actor::system()), Fixed.now()).await.unwrap();
+    let refused = schedules.execute(monday(), request(2, "11:00")).await;
+    assert!(matches!(refused, Err(CommandError::Rejected(Rejection::ServiceInactive))), "{refused:?}");
 }
 
 /// A log that appends but loses a number of answers.

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
-use daybook_event_log::AppendError;
+use daybook_domain::time::ClinicNow;
+use daybook_event_log::{AppendError, Expected, Position, StreamName};
+use futures_util::TryStreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -22,6 +24,9 @@ const MAX_GROUP: usize = 64;
 
 /// Maximum number of decisions on a group after conflicts with other processes.
 const MAX_CONFLICTS: u32 = 8;
+
+/// After this time the cached aggregates know what other processes had appended before.
+const FOLLOWED: Duration = Duration::from_secs(2);
 
 /// How long an idle worker keeps its schedule.
 const IDLE: Duration = Duration::from_secs(300);
@@ -110,17 +115,24 @@ impl Worker {
             self.loaded.catch_up(&*log).await?;
         }
         for _ in 0..MAX_CONFLICTS {
-            let GroupDecision { decisions, events, keys, .. } = self.decide(pending);
+            let (GroupDecision { decisions, events, keys, .. }, basis) = self.decide(pending);
             if events.is_empty() && is_fresh {
                 return Ok(decisions);
             }
             if !events.is_empty() {
-                match append(&*log, &self.loaded.stream, self.loaded.expected(), events, keys).await {
+                let expected = self.loaded.expected();
+                match append(&*log, &self.loaded.stream, expected, events, keys, basis.clone()).await {
                     Ok(appended) => {
                         self.loaded.set_head(appended);
+                        if !log.checks_other_streams() {
+                            tokio::spawn(report_if_late(Arc::clone(&self.context), basis, appended.position));
+                        }
                         return Ok(decisions);
                     }
-                    Err(AppendError::RevisionConflict { .. }) => {}
+                    Err(AppendError::RevisionConflict { .. }) => {
+                        self.context.catalog.catch_up(&*log).await?;
+                        self.context.hours.catch_up(&*log).await?;
+                    }
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -130,14 +142,18 @@ impl Worker {
         Err(CommandError::Contended)
     }
 
-    fn decide(&self, pending: &VecDeque<PendingBatch>) -> GroupDecision {
-        let (catalog, hours) = (self.context.catalog.state(), self.context.hours.state());
+    /// Decides the waiting batches, and returns the ends of the other streams that the decisions depend on.
+    fn decide(&self, pending: &VecDeque<PendingBatch>) -> (GroupDecision, Vec<(StreamName, Expected)>) {
+        let (catalog, catalog_end) = self.context.catalog.state_at();
+        let (hours, hours_end) = self.context.hours.state_at();
         let instant = self.context.clock.now();
         let retired = self.context.routing.state().retired.as_ref().map(|retired| retired.model);
-        let now = self.context.zone.local(instant);
+        let now = ClinicNow { instant, zone: self.context.zone };
         let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
         let batches = pending.iter().map(|(batch, _)| batch);
-        decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant))
+        let decided =
+            decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant));
+        (decided, vec![catalog_end, hours_end])
     }
 
     /// Applies a durable decision and returns the booking that the caller asked for.
@@ -154,6 +170,29 @@ impl Worker {
         let other_verdict = events.iter().find_map(other_verdict);
         let position = self.loaded.position;
         Ok(BatchOutcome { position, booking, repeated: events.is_empty(), other_verdict })
+    }
+}
+
+/// Logs decisions that came after a change of the catalog or the hours that they did not know. EventStoreDB cannot refuse
+/// them, because an append looks at one stream.
+async fn report_if_late(context: Arc<WorkerContext>, basis: Vec<(StreamName, Expected)>, decided: Position) {
+    tokio::time::sleep(FOLLOWED).await;
+    let ends = [context.catalog.state_at().1, context.hours.state_at().1];
+    for (stream, end) in basis.into_iter().filter(|end| !ends.contains(end)) {
+        let next = match context.log.read_stream(&stream, end.first_revision()).await {
+            Ok(mut events) => events.try_next().await,
+            Err(error) => Err(error),
+        };
+        match next {
+            Ok(Some(change)) if change.position < decided => {
+                let (revision, changed) = (change.revision.get(), change.position);
+                tracing::warn!(%stream, revision, %changed, %decided, "bookings were decided before a change was known; compare them with it");
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%stream, %decided, %error, "it is not known whether bookings were decided before a change was known");
+            }
+        }
     }
 }
 

@@ -99,7 +99,9 @@ fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Ambiguity>
     if bare && marker.is_none() {
         return Err(Ambiguity::NotATime);
     }
-    if hour == 0 || hour > 23 || minute > 59 {
+    // Without a marker, midnight is more often a placeholder than a time.
+    let is_midnight = hour == 0 && marker != Some(Period::Morning);
+    if is_midnight || hour > 23 || minute > 59 {
         return Err(Ambiguity::ImpossibleTime);
     }
     let hour = match (marker, hour) {

@@ -1,85 +1,62 @@
 //! The dynamic rule set: treatment and buffer fit into the clinic hours, and the period, the day and the service have
 //! enough minutes left. It never counts bookings; that is the legacy rule set.
 
-use super::{Candidate, Day, seats};
-use crate::schedule::{Booking, Rejection, SlotAssignment};
-use crate::time::{Minutes, Period};
+use super::bookable::{stretch_at, stretches_of};
+use super::service_day::ServiceDay;
+use crate::hours::ClinicSlot;
+use crate::schedule::{Rejection, SlotAssignment};
+use crate::time::{Interval, Minutes, Period};
 
 /// Checks all rules of this set.
-pub fn check(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    check_fits(day, candidate)?;
-    check_daily_minutes(day, candidate)?;
-    match candidate.placement {
-        SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {
-            check_period(day, candidate, *period)
+pub(super) fn check(
+    day: &ServiceDay<'_>,
+    placement: &SlotAssignment,
+    total: Minutes,
+) -> Result<(), Rejection> {
+    check_fits(day, placement, total)?;
+    check_daily_minutes(day, total)?;
+    let period = match placement {
+        // Of the service's own hours: the hours of another service may call this time otherwise.
+        SlotAssignment::At { start, period } => {
+            let booking = Interval::from_start(day.clock().instant(*start), total);
+            Some(stretch_at(day, booking).map_or(*period, |stretch| stretch.slot.period))
         }
-        SlotAssignment::Review(_) => check_day(day, candidate),
-    }
-}
-
-/// Treatment and buffer have to end before the clinic slot does. A booking for a half-day has to fit into one of its slots.
-fn check_fits(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    let needed = candidate.total_minutes;
-    let left = match candidate.placement {
-        SlotAssignment::At { start, .. } => seats::seat_slot(day, &candidate.service.id, *start)
-            .map(|slot| slot.span.end.minutes().saturating_sub(start.minutes())),
-        SlotAssignment::Period(period) => {
-            open_slots(day, candidate, Some(*period)).map(|(minutes, _)| minutes).max()
-        }
-        SlotAssignment::Review(_) => return Ok(()),
+        SlotAssignment::Period(period) => Some(*period),
+        // A booking under review gets its time later, so its minutes only have to fit somewhere in the day.
+        SlotAssignment::Review(_) => None,
     };
-    match left.unwrap_or(0) {
-        left if left >= needed => Ok(()),
-        left => Err(Rejection::DoesNotFit { needed, left }),
+    match (minutes_left(day, period), period) {
+        (left, _) if left >= total => Ok(()),
+        (left, Some(period)) => Err(Rejection::PeriodFull { period, left }),
+        (left, None) => Err(Rejection::DayFull { left }),
     }
 }
 
-/// Minutes and seats of the clinic slots that the candidate may use.
-fn open_slots<'a>(
-    day: &'a Day<'_>,
-    candidate: &'a Candidate<'_>,
-    period: Option<Period>,
-) -> impl Iterator<Item = (Minutes, u32)> {
-    day.hours
-        .on(day.schedule.date)
-        .filter(move |slot| {
-            slot.admits(&candidate.service.id) && period.is_none_or(|period| period == slot.period)
+/// Treatment and buffer have to end before the clinic slot does. Without a time, the common rules have found one.
+fn check_fits(day: &ServiceDay<'_>, placement: &SlotAssignment, total: Minutes) -> Result<(), Rejection> {
+    let Some(start) = placement.start() else { return Ok(()) };
+    let booking = Interval::from_start(day.clock().instant(start), total);
+    let left = stretch_at(day, booking)
+        .map_or(0, |stretch| Interval { start: booking.start, end: stretch.whole.end }.minutes());
+    if left >= total { Ok(()) } else { Err(Rejection::DoesNotFit { needed: total, left }) }
+}
+
+/// The minutes that are neither closed nor booked in a half, or in the day, over all seats.
+fn minutes_left(day: &ServiceDay<'_>, period: Option<Period>) -> Minutes {
+    let open: Vec<(Interval, &ClinicSlot)> = stretches_of(day, period)
+        .flat_map(|stretch| {
+            let parts = stretch.starts.without(day.closed.iter().map(|closed| closed.interval));
+            parts.into_iter().map(|part| (part, stretch.slot))
         })
-        .map(|slot| (slot.span.minutes(), slot.max_concurrent))
+        .collect();
+    let capacity: Minutes = open.iter().map(|(part, slot)| part.minutes() * slot.max_concurrent).sum();
+    capacity.saturating_sub(day.bookings.minutes(open.into_iter(), period))
 }
 
-fn capacity(day: &Day<'_>, candidate: &Candidate<'_>, period: Option<Period>) -> Minutes {
-    open_slots(day, candidate, period).map(|(minutes, seats)| minutes * seats).sum()
-}
-
-fn check_period(day: &Day<'_>, candidate: &Candidate<'_>, period: Period) -> Result<(), Rejection> {
-    let booked: Minutes = day
-        .holding(candidate)
-        .filter(|booking| booking.placement.period() == Some(period))
-        .map(|booking| booking.total_minutes)
-        .sum();
-    match capacity(day, candidate, Some(period)).saturating_sub(booked) {
-        left if left >= candidate.total_minutes => Ok(()),
-        left => Err(Rejection::PeriodFull { period, left }),
-    }
-}
-
-/// A booking under review gets its time later, so its minutes only have to fit somewhere in the day.
-fn check_day(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    let booked: Minutes = day.holding(candidate).map(|booking| booking.total_minutes).sum();
-    match capacity(day, candidate, None).saturating_sub(booked) {
-        left if left >= candidate.total_minutes => Ok(()),
-        left => Err(Rejection::DayFull { left }),
-    }
-}
-
-fn check_daily_minutes(day: &Day<'_>, candidate: &Candidate<'_>) -> Result<(), Rejection> {
-    let limit =
-        candidate.service.limit.filter(|limit| limit.is_active).and_then(|limit| limit.daily_limit_minutes);
-    let Some(limit) = limit else { return Ok(()) };
-    let own = |booking: &&Booking| booking.service == candidate.service.id;
-    let consumed: Minutes = day.holding(candidate).filter(own).map(|booking| booking.total_minutes).sum();
-    let requested = candidate.total_minutes;
+fn check_daily_minutes(day: &ServiceDay<'_>, requested: Minutes) -> Result<(), Rejection> {
+    let limit = day.service.limit.filter(|limit| limit.is_active);
+    let Some(limit) = limit.and_then(|limit| limit.daily_limit_minutes) else { return Ok(()) };
+    let consumed = day.bookings.own_minutes;
     if consumed.saturating_add(requested) <= limit {
         Ok(())
     } else {

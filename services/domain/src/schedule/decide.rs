@@ -2,8 +2,6 @@
 //!
 //! It never reads a clock, an id source or a view; all of that comes in through the command and the context.
 
-use chrono::{Days, NaiveDateTime};
-
 use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationImported,
@@ -11,16 +9,16 @@ use super::event::{
     ReservationRescheduled, ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed,
     TimeReopened,
 };
-use super::limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
+use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, DaySchedule};
-use super::values::{check_closure, check_requested_time, check_row, is_start};
-use crate::catalog::{Catalog, Service};
+use super::values::{check_closure, check_requested_time, check_row, check_start};
+use crate::catalog::Catalog;
 use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
 use crate::rules::{self, Candidate, Day};
-use crate::time::ClockTime;
+use crate::time::{ClinicNow, ClockTime};
 use crate::vocabulary::{ReadModel, RuleSet, Status};
 
 /// The state outside the day schedule that a decision depends on.
@@ -29,8 +27,7 @@ pub struct DecisionContext<'a> {
     /// The clinic's services.
     pub catalog: &'a Catalog,
     pub hours: &'a Hours,
-    /// The current local time in the clinic's zone.
-    pub now: NaiveDateTime,
+    pub now: ClinicNow,
     /// The view that is retired, whose rule set no longer applies.
     pub retired: Option<ReadModel>,
 }
@@ -84,12 +81,18 @@ fn decide_request(
     }
     check_capacity(schedule)?;
     check_requested_time(request.requested_time.as_deref())?;
-    check_calendar(schedule, &placement, context.now)?;
+    check_start(&placement)?;
+    rules::check_date(schedule.date, context.now.today())?;
     let service = context.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
     if !service.is_active {
         return Err(Rejection::ServiceInactive);
     }
-    let (judged_by, other_verdict) = evaluate(schedule, service, &placement, None, request.rules, context)?;
+    let candidate =
+        Candidate { service, total_minutes: service.total_minutes(), placement: &placement, ignoring: None };
+    let day = Day::new(schedule, context.hours, context.now);
+    let (judged_by, other) = context.rule_sets(request.rules);
+    rules::check_request(&day, &candidate, judged_by)?;
+    let refusal = other.and_then(|other| rules::check_request(&day, &candidate, other).err());
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,
@@ -99,7 +102,7 @@ fn decide_request(
         wish: request.requested_time,
         placement,
         judged_by,
-        other_verdict,
+        other_verdict: refusal.map(|rejection| rejection.code().into()),
     })])
 }
 
@@ -199,7 +202,7 @@ fn decide_review(
         ReviewedTime::At(start) => SlotAssignment::at(start, context.hours, schedule.date),
         ReviewedTime::Period(period) => SlotAssignment::Period(period),
     };
-    check_not_after_midnight(&placement)?;
+    check_start(&placement)?;
     if booking.placement == placement {
         return Ok(None);
     }
@@ -207,7 +210,7 @@ fn decide_review(
         return Err(Rejection::TimeNotReviewable);
     }
     let takes_seat = placement.start().is_some() && booking.status.holds_seat();
-    if takes_seat && schedule.date >= context.now.date() {
+    if takes_seat && schedule.date >= context.now.today() {
         let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
         let candidate = Candidate {
             service,
@@ -215,7 +218,7 @@ fn decide_review(
             placement: &placement,
             ignoring: Some(reservation),
         };
-        rules::check_common(&Day { schedule, hours: context.hours, now: context.now }, &candidate)?;
+        rules::check_common(&Day::new(schedule, context.hours, context.now), &candidate)?;
     }
     Ok(Some(placement))
 }
@@ -251,7 +254,7 @@ fn decide_move(
     context: &DecisionContext<'_>,
 ) -> Result<Option<SlotAssignment>, Rejection> {
     let placement = SlotAssignment::at(start, context.hours, schedule.date);
-    check_not_after_midnight(&placement)?;
+    check_start(&placement)?;
     if booking.placement == placement {
         return Ok(None);
     }
@@ -259,34 +262,18 @@ fn decide_move(
         return Err(Rejection::NotMovable(booking.status));
     }
     // A time that staff enter after the day is over is a fact, so it is not rejected for capacity.
-    if schedule.date >= context.now.date() {
+    if schedule.date >= context.now.today() {
         let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
-        evaluate(schedule, service, &placement, Some((reservation, booking)), rules, context)?;
+        let candidate = Candidate {
+            service,
+            total_minutes: booking.total_minutes,
+            placement: &placement,
+            ignoring: Some(reservation),
+        };
+        let (rules, _) = context.rule_sets(rules);
+        rules::check_move(&Day::new(schedule, context.hours, context.now), &candidate, rules)?;
     }
     Ok(Some(placement))
-}
-
-/// Evaluates the common rules and the requested rule set, or the remaining one after a retirement. Returns the rule set
-/// that decided, and the code with which the other one would have rejected the booking.
-fn evaluate(
-    schedule: &DaySchedule,
-    service: &Service,
-    placement: &SlotAssignment,
-    moving: Option<(&ReservationId, &Booking)>,
-    requested: RuleSet,
-    context: &DecisionContext<'_>,
-) -> Result<(RuleSet, Option<Box<str>>), Rejection> {
-    let (judged_by, other) = context.rule_sets(requested);
-    let day = Day { schedule, hours: context.hours, now: context.now };
-    let candidate = Candidate {
-        service,
-        total_minutes: moving.map_or(service.total_minutes(), |(_, booking)| booking.total_minutes),
-        placement,
-        ignoring: moving.map(|(id, _)| id),
-    };
-    rules::check(&day, &candidate, judged_by)?;
-    let refusal = other.and_then(|other| rules::check(&day, &candidate, other).err());
-    Ok((judged_by, refusal.map(|rejection| rejection.code().into())))
 }
 
 fn decide_closure(
@@ -330,34 +317,6 @@ fn check_version(booking: &Booking, expected: Option<u32>) -> Result<(), Rejecti
         Some(expected) if expected != booking.version => {
             Err(Rejection::VersionMismatch { expected, actual: booking.version })
         }
-        _ => Ok(()),
-    }
-}
-
-fn check_calendar(
-    schedule: &DaySchedule,
-    placement: &SlotAssignment,
-    now: NaiveDateTime,
-) -> Result<(), Rejection> {
-    let today = now.date();
-    if schedule.date < today {
-        return Err(Rejection::DatePassed);
-    }
-    if today.checked_add_days(Days::new(MAX_DAYS_AHEAD)).is_some_and(|last| schedule.date > last) {
-        return Err(Rejection::DateTooFarAhead);
-    }
-    check_not_after_midnight(placement)?;
-    match placement.start() {
-        Some(start) if schedule.date == today && start <= ClockTime::from_local(now) => {
-            Err(Rejection::TimePassed)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_not_after_midnight(placement: &SlotAssignment) -> Result<(), Rejection> {
-    match placement.start() {
-        Some(start) if !is_start(start) => Err(Rejection::OutsideHours),
         _ => Ok(()),
     }
 }

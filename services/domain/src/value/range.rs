@@ -72,7 +72,7 @@ impl fmt::Display for Range {
             Self::Word { min, max, characters } => {
                 write!(formatter, "{min} to {max} characters of {characters}")
             }
-            Self::Starts => formatter.write_str("01:00 to 23:59"),
+            Self::Starts => formatter.write_str("00:00 to 23:59"),
             Self::Relation(relation) => formatter.write_str(match relation {
                 Relation::LaterThanStart => "later than the start",
                 Relation::NotBeforeFirstDate => "not before effectiveFrom",

@@ -9,8 +9,8 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 /// Why an append was not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The stream does not end at the expected revision. Nothing was appended: read the new events and decide
-    /// again.
+    /// The stream, or another one that the append depends on, does not end at the expected revision. Nothing was
+    /// appended: read the new events and decide again.
     #[error("the stream was expected {expected}, but it {}", describe_actual(*actual))]
     RevisionConflict {
         /// Where the writer expected the stream to end.

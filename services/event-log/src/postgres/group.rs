@@ -37,9 +37,18 @@ pub(super) const GROUP_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) struct Append {
     pub(super) stream: StreamName,
     pub(super) expected: Expected,
+    /// Where other streams have to end.
+    pub(super) others: Vec<(StreamName, Expected)>,
     pub(super) events: Vec<NewEvent>,
     pub(super) keys: Vec<NewKey>,
     pub(super) bytes: usize,
+}
+
+impl Append {
+    /// The streams whose ends decide it.
+    fn streams(&self) -> impl Iterator<Item = &StreamName> {
+        std::iter::once(&self.stream).chain(self.others.iter().map(|(other, _)| other))
+    }
 }
 
 /// The outcome of one append.
@@ -191,7 +200,8 @@ impl WriteSession {
     /// First round trip. The lock is a statement of its own, so that the next one sees all that others
     /// committed.
     async fn begin(&self, appends: &[&Append]) -> Result<StreamHeads, PostgresError> {
-        let mut streams: Vec<&str> = appends.iter().map(|append| append.stream.as_str()).collect();
+        let streams = appends.iter().flat_map(|append| append.streams());
+        let mut streams: Vec<&str> = streams.map(StreamName::as_str).collect();
         streams.sort_unstable();
         streams.dedup();
         let client = &self.session.client;

@@ -54,6 +54,26 @@ pub(crate) async fn a_revision_other_than_the_last_conflicts(log: Log) {
     assert_eq!(right.revision, revision(3));
 }
 
+pub(crate) async fn an_append_conflicts_if_a_stream_it_depends_on_has_moved(log: Log) {
+    let append_if = async |events: &[NewEvent], expected, other_end| {
+        let others = vec![(page(1), other_end)];
+        log.append_if(&page(0), expected, events.to_vec(), Vec::new(), others).await
+    };
+    let first = events(1);
+    let appended = append_if(&first, Expected::NoStream, Expected::NoStream).await.unwrap();
+    append(&*log, &page(1), &events(2)).await;
+    let again = append_if(&first, Expected::NoStream, Expected::NoStream).await.unwrap();
+    assert_eq!(again, appended, "what is recorded stays recorded");
+    let late = append_if(&events(1), Expected::Exact(revision(0)), Expected::NoStream).await;
+    if log.checks_other_streams() {
+        assert_conflict(late, Expected::NoStream, Some(1));
+        let next = append_if(&events(1), Expected::Exact(revision(0)), Expected::Exact(revision(1))).await;
+        assert_eq!(next.unwrap().revision, revision(1));
+    } else {
+        assert_eq!(late.unwrap().revision, revision(1), "this log looks at one stream only");
+    }
+}
+
 pub(crate) async fn the_same_append_again_is_answered_as_the_first_time(log: Log) {
     let (first, second) = (events(2), events(2));
     let first_time = log.append(&page(0), Expected::NoStream, first.clone()).await.unwrap();

@@ -24,7 +24,8 @@ pub(in crate::cli) struct Arguments {
     /// Write nothing: read and fold the log, and report duration, rows and events that cannot be applied
     #[arg(long)]
     dry_run: bool,
-    /// Number of former generations of each view to keep; a kept one can be promoted again
+    /// Number of former generations of each view to keep; a kept one can be promoted again. With 0 the command waits 30
+    /// seconds for the last reads of the replaced one, and drops it
     #[arg(long, value_name = "NUMBER", default_value_t = KEEP)]
     keep: usize,
     /// Memory limit in MiB; with less memory the log is read more often

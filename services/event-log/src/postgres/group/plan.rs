@@ -9,7 +9,9 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use super::{Append, AppendResult};
-use crate::port::{AppendCheck, AppendError, Appended, Category, EventId, Position, Revision};
+use crate::port::{
+    AppendCheck, AppendError, Appended, Category, EventId, Expected, Position, Revision, StreamName,
+};
 use crate::postgres::error::PostgresError;
 use crate::postgres::heads::Announcement;
 use crate::postgres::row::JsonText;
@@ -36,11 +38,14 @@ impl StreamHeads {
 
     /// Whether it includes all streams of a group.
     pub(super) fn covers(&self, appends: &[&Append]) -> bool {
-        appends.iter().all(|append| self.last.contains_key(append.stream.as_str()))
+        appends
+            .iter()
+            .flat_map(|append| append.streams())
+            .all(|stream| self.last.contains_key(stream.as_str()))
     }
 
-    fn last_revision(&self, append: &Append) -> Option<Revision> {
-        self.last.get(append.stream.as_str()).copied().flatten()
+    fn last_revision(&self, stream: &StreamName) -> Option<Revision> {
+        self.last.get(stream.as_str()).copied().flatten()
     }
 }
 
@@ -121,11 +126,13 @@ impl<'a> Plan<'a> {
 
     /// Decides an append. Returns `None` if the events at its place have to be compared first.
     pub(super) fn decide(&mut self, append: &'a Append) -> Option<AppendResult> {
-        let actual = self.heads.last_revision(append);
-        match append.expected.check(append.events.len(), actual) {
-            AppendCheck::AtEnd => Some(Ok(self.push(append))),
-            AppendCheck::MaybeRecorded => None,
-            AppendCheck::Conflict => Some(conflict(append, actual)),
+        let actual = self.heads.last_revision(&append.stream);
+        let moved = append.others.iter().find(|(other, end)| self.heads.last_revision(other) != end.last());
+        match (append.expected.check(append.events.len(), actual), moved) {
+            (AppendCheck::AtEnd, None) => Some(Ok(self.push(append))),
+            (AppendCheck::AtEnd, Some((other, end))) => Some(conflict(*end, self.heads.last_revision(other))),
+            (AppendCheck::MaybeRecorded, _) => None,
+            (AppendCheck::Conflict, _) => Some(conflict(append.expected, actual)),
         }
     }
 
@@ -162,7 +169,7 @@ impl<'a> Plan<'a> {
             && recorded.iter().zip(&append.events).all(|(recorded, event)| recorded.id == event.id);
         match recorded.last().filter(|_| same) {
             Some(last) => Ok(Appended { position: at(last.position), revision: last.revision }),
-            None => conflict(append, self.heads.last_revision(append)),
+            None => conflict(append.expected, self.heads.last_revision(&append.stream)),
         }
     }
 
@@ -206,6 +213,6 @@ fn at(position: i64) -> Position {
     Position::from_parts(position, position).unwrap_or_default()
 }
 
-fn conflict(append: &Append, actual: Option<Revision>) -> AppendResult {
-    Err(AppendError::RevisionConflict { expected: append.expected, actual })
+const fn conflict(expected: Expected, actual: Option<Revision>) -> AppendResult {
+    Err(AppendError::RevisionConflict { expected, actual })
 }

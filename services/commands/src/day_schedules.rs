@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::routing::Routing;
-use daybook_domain::schedule::{Booking, DaySchedule, ScheduleCommand};
+use daybook_domain::schedule::{Booking, DaySchedule, DecisionContext, ScheduleCommand};
 use daybook_domain::{ClinicZone, ReservationId};
 use daybook_event_log::{EventLog, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
@@ -48,6 +48,17 @@ pub(crate) struct WorkerContext {
     pub(crate) routing: Arc<CachedAggregate<Routing>>,
     pub(crate) zone: ClinicZone,
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl WorkerContext {
+    /// Calls a function with the state outside the schedule that decisions depend on now, and the current instant.
+    fn decide<T>(&self, decide: impl FnOnce(&DecisionContext<'_>, DateTime<Utc>) -> T) -> T {
+        let (catalog, hours) = (self.catalog.state(), self.hours.state());
+        let instant = self.clock.now();
+        let retired = self.routing.state().retired.as_ref().map(|retired| retired.model);
+        let now = self.zone.local(instant);
+        decide(&DecisionContext { catalog: &catalog, hours: &hours, now, retired }, instant)
+    }
 }
 
 /// The commands of one caller for one day. They succeed together or not at all.
@@ -134,6 +145,19 @@ impl DaySchedules {
         });
         self.send(date, WorkerMessage::Read(read)).await?;
         wait(result).await?
+    }
+
+    /// Whether commands would cause an event now, decided against the current schedule. Appends nothing.
+    pub(crate) async fn would_change(
+        &self,
+        date: NaiveDate,
+        commands: Vec<ScheduleCommand>,
+    ) -> Result<bool, CommandError> {
+        let context = Arc::clone(&self.context);
+        let decide = move |schedule: &DaySchedule| {
+            context.decide(|decisions, _| group::decide_batch(schedule, &commands, decisions))
+        };
+        Ok(!self.read(date, decide).await??.is_empty())
     }
 
     async fn send(&self, date: NaiveDate, message: WorkerMessage) -> Result<(), CommandError> {

@@ -100,7 +100,7 @@ async fn close(clinic: &Clinic, rng: &mut TestRng, origin: Origin) -> Result<(),
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
     let date = rng.pick(&DATES).parse().unwrap();
-    let (id, _) = clinic.commands.close_time(date, closure, origin.clone()).await?;
+    let id = clinic.commands.close_time(date, closure, origin.clone()).await?.id;
     if rng.below(2) == 0 {
         clinic.commands.reopen_time(date, id, origin).await?;
     }

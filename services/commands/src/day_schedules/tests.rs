@@ -67,6 +67,8 @@ fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
         requested_time: None,
         parsed_time: ParsedTime::At(start.parse().unwrap()),
         rules: RuleSet::Dynamic,
+        fingerprint: None,
+        is_keyed: false,
     };
     batch(number, vec![ScheduleCommand::Request(request)])
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
+use daybook_domain::schedule::{Rejection, ScheduleEvent};
 use daybook_event_log::AppendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -131,13 +131,10 @@ impl Worker {
     }
 
     fn decide(&self, pending: &VecDeque<PendingBatch>) -> GroupDecision {
-        let (catalog, hours) = (self.context.catalog.state(), self.context.hours.state());
-        let instant = self.context.clock.now();
-        let retired = self.context.routing.state().retired.as_ref().map(|retired| retired.model);
-        let now = self.context.zone.local(instant);
-        let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
         let batches = pending.iter().map(|(batch, _)| batch);
-        decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant))
+        self.context.decide(|context, instant| {
+            decide_group(&self.loaded.schedule, batches, context, |batch| batch.origin.metadata(instant))
+        })
     }
 
     /// Applies a durable decision and returns the booking that the caller asked for.

@@ -11,8 +11,8 @@ mod ledger;
 use std::collections::BTreeMap;
 
 use daybook_domain::ReadModel;
-use daybook_event_log::codec::EVENT_TYPES;
 use daybook_event_log::RecordedEvent;
+use daybook_event_log::codec::EVENT_TYPES;
 use sha2::{Digest as _, Sha256};
 
 use crate::control::ids::FOLD_VERSION;

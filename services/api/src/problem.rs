@@ -15,7 +15,7 @@ use std::time::Duration;
 use daybook_projections::ViewError;
 
 pub(crate) use code::Code;
-pub(crate) use details::{DailyMinutes, Details};
+pub(crate) use details::{DailyMinutes, Details, UnknownName};
 
 /// The underlying error, for the log.
 type Cause = Box<dyn Error + Send + Sync>;
@@ -45,6 +45,11 @@ impl Problem {
         Self::with(Code::MissingFields, Details::Fields { fields })
     }
 
+    /// Fields or query parameters that the endpoint does not have.
+    pub(crate) fn unknown<'n>(code: Code, names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self::with(code, Details::Unknown { fields: UnknownName::all(names) })
+    }
+
     /// A problem with one field of the request.
     pub(crate) const fn field(code: Code, field: &'static str) -> Self {
         Self::with(code, Details::Field { field })
@@ -65,6 +70,11 @@ impl Problem {
     pub(crate) fn is_view_failure(&self) -> bool {
         let view_error = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<ViewError>());
         self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn details(&self) -> &Details {
+        &self.details
     }
 
     pub(crate) const fn code(&self) -> Code {

@@ -68,9 +68,18 @@ pub(crate) struct CommandBatch {
     pub(crate) commands: Vec<ScheduleCommand>,
     /// A new key that their texts are sealed with, to be appended with the events.
     pub(crate) new_key: Option<NewKey>,
-    /// The reservation whose booking the caller wants to see afterwards.
-    pub(crate) reservation: Option<ReservationId>,
+    /// What the caller wants to see afterwards.
+    pub(crate) shown: Shown,
     pub(crate) origin: Origin,
+}
+
+/// The part of a schedule that a caller wants to see.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    Nothing,
+    /// The booking of a reservation.
+    Booking(ReservationId),
+    Schedule,
 }
 
 /// The outcome of a batch.
@@ -78,8 +87,10 @@ pub(crate) struct CommandBatch {
 pub(crate) struct BatchOutcome {
     /// A view at this position shows the effect.
     pub(crate) position: Position,
-    /// The booking after the batch, if the batch names a reservation.
+    /// The booking after the batch, if the caller wants to see one.
     pub(crate) booking: Option<Booking>,
+    /// The whole schedule after the batch, if the caller wants to see it.
+    pub(crate) schedule: Option<DaySchedule>,
     /// Whether there was no event, because the effect existed already.
     pub(crate) repeated: bool,
     /// The rejection code of the rule set that did not decide.

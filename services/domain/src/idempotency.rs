@@ -96,6 +96,9 @@ mod tests {
     fn a_key_that_several_attempts_claimed_is_never_released() {
         let claimed = KeyState::default().claim(ONE).unwrap();
         let shared = after(&[claimed.clone(), claimed]);
-        assert_eq!((shared.release(), shared.claim(ONE), shared.claim(OTHER)), (None, Ok(None), Err(KeyReused)));
+        assert_eq!(
+            (shared.release(), shared.claim(ONE), shared.claim(OTHER)),
+            (None, Ok(None), Err(KeyReused))
+        );
     }
 }

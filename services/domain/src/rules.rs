@@ -5,6 +5,7 @@
 //! here may depend on which view a client reads; callers choose the [`RuleSet`].
 
 pub mod dynamic;
+pub mod impact;
 pub mod legacy;
 mod search;
 pub mod seats;

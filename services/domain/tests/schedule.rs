@@ -13,8 +13,8 @@ use daybook_domain::schedule::{
 };
 use daybook_domain::time::Span;
 use daybook_domain::{
-    ClosureId, KeyId, Period, ReadModel, RequestFingerprint, ReservationId, RuleSet, Sealed, ServiceId, Status,
-    SubjectId,
+    ClosureId, KeyId, Period, ReadModel, RequestFingerprint, ReservationId, RuleSet, Sealed, ServiceId,
+    Status, SubjectId,
 };
 use proptest::prelude::*;
 
@@ -431,7 +431,8 @@ fn an_outcome_is_recorded_only_once_the_start_has_come() {
 
 #[test]
 fn a_text_is_read_before_its_booking_is_confirmed_and_a_half_day_needs_no_time() {
-    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy)).given(request(2, BOTOX, "오후", Legacy));
+    let mut clinic =
+        Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy)).given(request(2, BOTOX, "오후", Legacy));
     assert_eq!(clinic.when(change(1, ReservationChange::Confirm)), Err(Rejection::TimeNotRead));
     assert!(clinic.when(change(2, ReservationChange::Confirm)).is_ok());
     assert!(clinic.when(review(1, ReviewedTime::Period(Period::Afternoon))).is_ok());
@@ -465,7 +466,8 @@ fn with_fingerprint(command: ScheduleCommand, byte: u8, is_keyed: bool) -> Sched
 #[test]
 fn an_equal_request_without_a_key_is_a_double_click_while_the_first_is_pending() {
     for text in ["오후", "14:00", "2시"] {
-        let asked = |number, byte, is_keyed| with_fingerprint(request(number, BOTOX, text, Legacy), byte, is_keyed);
+        let asked =
+            |number, byte, is_keyed| with_fingerprint(request(number, BOTOX, text, Legacy), byte, is_keyed);
         let mut clinic = Clinic::on(MONDAY).given(asked(1, 1, false));
         assert_eq!(clinic.when(asked(2, 1, false)), Err(Rejection::AlreadyRequested(id(1))), "{text}");
         assert_eq!(clinic.when(asked(1, 1, false)), Ok(vec![]), "by the first one's id");

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod admin;
+mod answers;
 mod bad_input;
 mod booking;
 mod check;
 mod client;
 mod closures;
+mod concerned;
 mod guardrails;
 mod health;
 mod migration;
@@ -15,3 +17,4 @@ mod request;
 mod routing;
 mod search;
 mod staff;
+mod unknown_input;

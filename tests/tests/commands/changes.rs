@@ -45,7 +45,7 @@ async fn several_changes_succeed_together_or_not_at_all() {
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let changes = vec![
         ReservationChange::Confirm,
-        ReservationChange::MarkNoShow,
+        ReservationChange::WriteAdminNote("called back".to_owned()),
         ReservationChange::Reject { reason: None },
     ];
     let refused = process.commands.change_all(tuesday(), id.clone(), None, changes, staff()).await;

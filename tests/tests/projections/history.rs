@@ -61,6 +61,8 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
         base_price: None,
     };
     clinic.commands.change_catalog(CatalogCommand::DefineService(scalp), desk()).await.unwrap();
+    // Outcomes are recorded by a process whose clock shows a time after all days.
+    let later = clinic.commands_at("2026-12-31T01:00:00Z").await.unwrap();
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
         let name = *rng.pick(&STAFF);
@@ -78,7 +80,10 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
             6..9 if !booked.is_empty() => {
                 let (date, reservation) = rng.pick(&booked).clone();
                 let change = change(rng);
-                clinic.commands.change(date, reservation, None, change, origin).await.map(|_| ())
+                let is_outcome =
+                    matches!(change, ReservationChange::Complete | ReservationChange::MarkNoShow);
+                let commands = if is_outcome { &later } else { &clinic.commands };
+                commands.change(date, reservation, None, change, origin).await.map(|_| ())
             }
             9 => close(clinic, rng, origin).await,
             10 => clinic.commands.change_catalog(catalog_change(rng), origin).await.map(|_| ()),
@@ -127,7 +132,7 @@ fn booking(rng: &mut TestRng) -> NewReservation {
 fn change(rng: &mut TestRng) -> ReservationChange {
     let start = rng.pick(&STARTS).parse().unwrap();
     let rules = *rng.pick(&RuleSet::ALL);
-    match rng.below(15) {
+    match rng.below(16) {
         0..3 => ReservationChange::Confirm,
         3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
         4 | 14 => ReservationChange::MarkNoShow,
@@ -136,6 +141,7 @@ fn change(rng: &mut TestRng) -> ReservationChange {
         7 => ReservationChange::AssignTime { start, rules },
         8 | 9 => ReservationChange::Complete,
         10 => ReservationChange::Reject { reason: None },
+        15 => ReservationChange::CorrectCompletion { reason: "다른 환자".into() },
         11 => ReservationChange::ReviewTime(ReviewedTime::Period(
             *rng.pick(&[Period::Morning, Period::Afternoon]),
         )),

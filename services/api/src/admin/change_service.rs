@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::catalog;
 use super::define_service::{MAX_DESCRIPTION, MAX_LINE};
 use crate::problem::Problem;
+use crate::request::query::required;
 use crate::request::text::{optional_line, optional_prose};
 use crate::request::{RequestContext, json};
 use crate::staff::Role;
@@ -17,11 +18,17 @@ use crate::state::State;
 #[serde(rename_all = "camelCase")]
 struct ChangeServiceRequest {
     id: Option<String>,
+    #[serde(default, deserialize_with = "json::given")]
     name: Option<String>,
-    name_en: Option<String>,
-    description: Option<String>,
+    #[serde(default, deserialize_with = "json::removable")]
+    name_en: Option<Option<String>>,
+    #[serde(default, deserialize_with = "json::removable")]
+    description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "json::given")]
     duration_minutes: Option<u32>,
+    #[serde(default, deserialize_with = "json::given")]
     buffer_minutes: Option<u32>,
+    #[serde(default, deserialize_with = "json::given")]
     is_active: Option<bool>,
 }
 
@@ -45,17 +52,19 @@ impl ChangeServiceRequest {
         let id = || service.id.clone();
         let mut commands = Vec::new();
         if self.name.is_some() || self.name_en.is_some() || self.description.is_some() {
-            let name = optional_line("name", self.name, MAX_LINE)?;
             commands.push(CatalogCommand::RenameService(ServiceRenamed {
                 service: id(),
-                name: name.unwrap_or_else(|| service.name.clone()),
+                name: match self.name {
+                    None => service.name.clone(),
+                    name => required("name", optional_line("name", name, MAX_LINE)?)?,
+                },
                 name_en: match self.name_en {
                     None => service.name_en.clone(),
-                    name_en => optional_line("nameEn", name_en, MAX_LINE)?,
+                    Some(name_en) => optional_line("nameEn", name_en, MAX_LINE)?,
                 },
                 description: match self.description {
                     None => service.description.clone(),
-                    description => optional_prose("description", description, MAX_DESCRIPTION)?,
+                    Some(description) => optional_prose("description", description, MAX_DESCRIPTION)?,
                 },
             }));
         }

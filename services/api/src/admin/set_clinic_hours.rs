@@ -3,11 +3,13 @@
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot};
+use daybook_domain::rules::impact;
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::clinic_hours::ClinicHoursResponse;
+use crate::concerned::{AffectedBookings, Concerned};
 use crate::problem::{Code, Problem};
 use crate::request::{RequestContext, json};
 use crate::response;
@@ -42,6 +44,15 @@ struct ClinicSlotRequest {
     effective_until: Option<NaiveDate>,
 }
 
+#[derive(Serialize)]
+struct SetClinicHoursResponse {
+    #[serde(flatten)]
+    hours: ClinicHoursResponse,
+    /// The open bookings that no longer fit into the hours.
+    #[serde(flatten)]
+    affected: AffectedBookings,
+}
+
 /// Sets the hours of one weekday. No slots mean closed.
 pub(crate) async fn set_clinic_hours(
     state: web::Data<State>,
@@ -57,9 +68,19 @@ pub(crate) async fn set_clinic_hours(
     }
     let slots = slots.into_iter().zip(1..).map(|(slot, number)| slot.into_slot(day_of_week, number));
     let hours = ClinicHoursSet { day_of_week, slots: slots.collect::<Result<_, _>>()? };
-    let origin = context.origin(staff.actor(), None);
+    let (origin, before) = (context.origin(staff.actor(), None), state.commands.hours());
     let position = state.execute(|commands| async move { commands.set_hours(hours, origin).await }).await?;
-    response::recorded(None, position, &ClinicHoursResponse::from(&*state.commands.hours()))
+    let (after, now) = (state.commands.hours(), state.commands.now_local());
+    let concerned = state.days_after(position).await.map(|days| {
+        Concerned::in_days(&days, |schedule, id, booking| {
+            DayOfWeek::from_date(schedule.date) == day_of_week
+                && catalog.get(&booking.service).is_some_and(|service| {
+                    impact::is_hit_by_hours(schedule, (&before, &after), service, (id, booking), now)
+                })
+        })
+    });
+    let (hours, affected) = (ClinicHoursResponse::from(&*after), concerned.into());
+    response::recorded(None, position, &SetClinicHoursResponse { hours, affected })
 }
 
 impl ClinicSlotRequest {

@@ -2,10 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::catalog::{CatalogCommand, Service, ServiceLimitSet};
+use daybook_domain::rules::impact;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::{self, FieldChange, ServiceLimitResponse};
 use super::define_service::MAX_DESCRIPTION;
+use crate::concerned::{AffectedBookings, Concerned};
 use crate::problem::{Code, Problem};
 use crate::request::query::required;
 use crate::request::text::optional_prose;
@@ -20,8 +22,11 @@ use crate::state::State;
 struct SetServiceLimitRequest {
     service_id: Option<String>,
     service_type: Option<String>,
+    #[serde(default, deserialize_with = "json::given")]
     daily_limit: Option<u32>,
-    daily_limit_minutes: Option<u32>,
+    #[serde(default, deserialize_with = "json::removable")]
+    daily_limit_minutes: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "json::given")]
     is_active: Option<bool>,
     reason: Option<String>,
 }
@@ -31,9 +36,12 @@ struct SetServiceLimitResponse {
     success: bool,
     limit: ServiceLimitResponse,
     changes: Vec<FieldChange>,
+    /// The open bookings of the days that the new limit makes too full.
+    #[serde(flatten)]
+    affected: AffectedBookings,
 }
 
-/// Sets the limit of one service. A missing field keeps its value.
+/// Sets the limit of one service. A missing field keeps its value, and `dailyLimitMinutes: null` removes that limit.
 pub(crate) async fn set_service_limit(
     state: web::Data<State>,
     context: RequestContext,
@@ -49,9 +57,17 @@ pub(crate) async fn set_service_limit(
     let commands = vec![CatalogCommand::SetServiceLimit(request.into_limit(before)?)];
     let position = catalog::execute(&state, &context, &staff, commands).await?;
     let after = state.commands.catalog();
-    let limit = ServiceLimitResponse::from(catalog::required_service(&after, Some(before.id.as_str()))?);
+    let service = catalog::required_service(&after, Some(before.id.as_str()))?;
+    let limit = ServiceLimitResponse::from(service);
     let changes = catalog::field_changes(&ServiceLimitResponse::from(before), &limit);
-    response::recorded(None, position, &SetServiceLimitResponse { success: true, limit, changes })
+    let concerned = state.days_after(position).await.map(|days| {
+        Concerned::in_days(&days, |schedule, _, booking| {
+            let is_open = booking.status.is_open() && booking.service == service.id;
+            is_open && impact::is_over_limit(schedule, before, service)
+        })
+    });
+    let body = SetServiceLimitResponse { success: true, limit, changes, affected: concerned.into() };
+    response::recorded(None, position, &body)
 }
 
 impl SetServiceLimitRequest {
@@ -61,7 +77,8 @@ impl SetServiceLimitRequest {
         }
         let current = service.limit;
         let daily_limit = self.daily_limit.or(current.map(|limit| limit.daily_limit));
-        let minutes = self.daily_limit_minutes.or(current.and_then(|limit| limit.daily_limit_minutes));
+        let current_minutes = current.and_then(|limit| limit.daily_limit_minutes);
+        let minutes = self.daily_limit_minutes.unwrap_or(current_minutes);
         Ok(ServiceLimitSet {
             service: service.id.clone(),
             daily_limit: required("dailyLimit", daily_limit)?,

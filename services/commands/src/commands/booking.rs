@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Commands;
 use super::keyed::KeyedRequest;
-use crate::day_schedules::{BatchOutcome, CommandBatch};
+use crate::day_schedules::{BatchOutcome, CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
 use crate::origin::Origin;
@@ -111,7 +111,7 @@ impl Commands {
         let batch = |command: &RequestReservation, origin| CommandBatch {
             commands: vec![ScheduleCommand::Request(command.clone())],
             new_key: new_key.clone(),
-            reservation: Some(command.reservation.clone()),
+            shown: Shown::Booking(command.reservation.clone()),
             origin,
         };
         if let Some(keyed) = keyed {
@@ -156,7 +156,8 @@ impl Commands {
             ScheduleCommand::Change { reservation: reservation.clone(), expected_version, change }
         });
         let commands = commands.collect();
-        let batch = CommandBatch { commands, new_key: None, reservation: Some(reservation.clone()), origin };
+        let batch =
+            CommandBatch { commands, new_key: None, shown: Shown::Booking(reservation.clone()), origin };
         booked(reservation, self.day_schedules().execute(date, batch).await?)
     }
 
@@ -200,7 +201,7 @@ impl Commands {
 }
 
 fn booked(reservation: ReservationId, outcome: BatchOutcome) -> Result<BookingOutcome, CommandError> {
-    let BatchOutcome { position, booking, repeated, other_verdict } = outcome;
+    let BatchOutcome { position, booking, repeated, other_verdict, .. } = outcome;
     let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
     Ok(BookingOutcome { reservation, booking, position, repeated, other_verdict })
 }

@@ -11,7 +11,7 @@ use daybook_event_log::Position;
 use uuid::Uuid;
 
 use super::Commands;
-use crate::day_schedules::CommandBatch;
+use crate::day_schedules::{CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
@@ -38,7 +38,7 @@ pub struct ClosureOutcome {
     pub is_active: bool,
     /// A view at this position shows the closure.
     pub position: Position,
-    /// The day with its bookings, at that position or later.
+    /// The day with its bookings, at that position.
     pub schedule: DaySchedule,
 }
 
@@ -101,18 +101,20 @@ impl Commands {
             let options = [service.as_ref().map(ServiceId::as_str), reason.as_deref()];
             let options = options.map(|text| (text.is_some().to_string(), text.unwrap_or_default()));
             let options = options.iter().flat_map(|(is_given, text)| [is_given.as_str(), text]);
-            let parts: Vec<&[u8]> = texts.iter().map(String::as_str).chain(options).map(str::as_bytes).collect();
+            let parts: Vec<&[u8]> =
+                texts.iter().map(String::as_str).chain(options).map(str::as_bytes).collect();
             let fingerprint = self.fingerprint(CLOSURE, &parts);
             self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint)
         });
         let closure = Closure { span, service: service.clone(), reason: reason.clone() };
         let close = ScheduleCommand::CloseTime(CloseTime { closure: id.clone(), span, service, reason });
-        let batch = CommandBatch { commands: vec![close], new_key: None, reservation: None, origin };
-        let position = match keyed {
-            Some(keyed) => self.execute_keyed(&keyed, date, batch).await?.position,
-            None => self.day_schedules().execute(date, batch).await?.position,
+        let batch = CommandBatch { commands: vec![close], new_key: None, shown: Shown::Schedule, origin };
+        let outcome = match keyed {
+            Some(keyed) => self.execute_keyed(&keyed, date, batch).await?,
+            None => self.day_schedules().execute(date, batch).await?,
         };
-        let schedule = self.day_schedule(date).await?;
+        let (position, schedule) = (outcome.position, outcome.schedule);
+        let schedule = schedule.unwrap_or_else(|| DaySchedule::empty(date));
         let is_active = schedule.closure(&id).is_some();
         Ok(ClosureOutcome { id, closure, is_active, position, schedule })
     }
@@ -169,7 +171,7 @@ impl Commands {
         command: ScheduleCommand,
         origin: Origin,
     ) -> Result<Recorded, CommandError> {
-        let batch = CommandBatch { commands: vec![command], new_key: None, reservation: None, origin };
+        let batch = CommandBatch { commands: vec![command], new_key: None, shown: Shown::Nothing, origin };
         let outcome = self.day_schedules().execute(date, batch).await?;
         Ok(Recorded { position: outcome.position, is_repeated: outcome.repeated })
     }

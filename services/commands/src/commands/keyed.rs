@@ -14,9 +14,7 @@ use chrono::NaiveDate;
 use daybook_domain::idempotency::{IdempotencyEvent, KeyReused, KeyState};
 use daybook_domain::schedule::Rejection;
 use daybook_domain::{Event, RequestFingerprint};
-use daybook_event_log::{
-    AppendError, EventId, Expected, NewEvent, Revision, StreamName, decode, encode,
-};
+use daybook_event_log::{AppendError, EventId, Expected, NewEvent, Revision, StreamName, decode, encode};
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
@@ -45,7 +43,8 @@ struct Claim {
 impl Commands {
     /// Hashes everything that a request asks for. `kind` names the command.
     pub(super) fn fingerprint(&self, kind: &str, parts: &[&[u8]]) -> RequestFingerprint {
-        let parts: Vec<&[u8]> = [b"request", kind.as_bytes()].into_iter().chain(parts.iter().copied()).collect();
+        let parts: Vec<&[u8]> =
+            [b"request", kind.as_bytes()].into_iter().chain(parts.iter().copied()).collect();
         RequestFingerprint::from_bytes(self.vault().request_hash(&parts))
     }
 
@@ -70,9 +69,11 @@ impl Commands {
         batch: CommandBatch,
     ) -> Result<BatchOutcome, CommandError> {
         for _ in 0..MAX_CONFLICTS {
+            let trial = self.day_schedules().would_change(date, batch.commands.clone()).await;
+            // Read after the trial: if another request's effect is what rejects this one, its claim is there.
             let (state, expected) = self.key_state(&request.stream).await?;
             let claimed = state.claim(request.fingerprint).map_err(|KeyReused| Rejection::KeyReused)?;
-            let is_new = self.day_schedules().would_change(date, batch.commands.clone()).await?;
+            let is_new = trial?;
             // Without a claim to make, the effect is there, or the key is this request's for good.
             let Some(claimed) = claimed.filter(|_| is_new) else {
                 return self.day_schedules().execute(date, batch).await;

@@ -55,7 +55,7 @@ fn id(number: u32) -> ReservationId {
 
 fn batch(number: u32, commands: Vec<ScheduleCommand>) -> CommandBatch {
     let origin = Origin::from_actor(Actor::public());
-    CommandBatch { commands, new_key: None, reservation: Some(id(number)), origin }
+    CommandBatch { commands, new_key: None, shown: Shown::Booking(id(number)), origin }
 }
 
 fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {

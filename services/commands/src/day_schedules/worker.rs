@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::group::{Decision, GroupDecision, decide_group};
 use super::loaded_schedule::LoadedSchedule;
-use super::{BatchOutcome, BatchResult, CommandBatch, WorkerContext, WorkerMessage};
+use super::{BatchOutcome, BatchResult, CommandBatch, Shown, WorkerContext, WorkerMessage};
 use crate::append::append;
 use crate::error::CommandError;
 
@@ -141,16 +141,17 @@ impl Worker {
     fn apply(&mut self, decision: Decision, batch: CommandBatch) -> BatchResult {
         let events = decision?;
         self.loaded.apply(&events);
-        let booking = match batch.reservation {
-            Some(id) => {
+        let (booking, schedule) = match batch.shown {
+            Shown::Nothing => (None, None),
+            Shown::Booking(id) => {
                 let booking = self.loaded.schedule.booking(&id).cloned();
-                Some(booking.ok_or(Rejection::ReservationNotFound(id))?)
+                (Some(booking.ok_or(Rejection::ReservationNotFound(id))?), None)
             }
-            None => None,
+            Shown::Schedule => (None, Some(self.loaded.schedule.clone())),
         };
         let other_verdict = events.iter().find_map(other_verdict);
         let position = self.loaded.position;
-        Ok(BatchOutcome { position, booking, repeated: events.is_empty(), other_verdict })
+        Ok(BatchOutcome { position, booking, schedule, repeated: events.is_empty(), other_verdict })
     }
 }
 

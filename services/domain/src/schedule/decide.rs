@@ -7,10 +7,9 @@ use chrono::{Days, NaiveDateTime};
 use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationCompletionCorrected,
-    ReservationConfirmed, ReservationImported,
-    ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected, ReservationRequested,
-    ReservationRescheduled, ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed,
-    TimeReopened,
+    ReservationConfirmed, ReservationImported, ReservationNoShowCorrected, ReservationNoShowMarked,
+    ReservationRejected, ReservationRequested, ReservationRescheduled, ReservationTimeAssigned,
+    ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
 };
 use super::limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
 use super::rejection::Rejection;
@@ -117,9 +116,8 @@ fn is_same_request(own: &Booking, request: &RequestReservation) -> bool {
 /// shares a number is not affected.
 fn double_click<'s>(schedule: &'s DaySchedule, request: &RequestReservation) -> Option<&'s ReservationId> {
     let fingerprint = request.fingerprint.filter(|_| !request.is_keyed)?;
-    let is_equal = |booking: &Booking| {
-        booking.status == Status::Pending && booking.fingerprint == Some(fingerprint)
-    };
+    let is_equal =
+        |booking: &Booking| booking.status == Status::Pending && booking.fingerprint == Some(fingerprint);
     schedule.bookings().find(|(_, booking)| is_equal(booking)).map(|(id, _)| id)
 }
 
@@ -181,7 +179,10 @@ fn decide_change(
             ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
         }
         CorrectCompletion { reason } => {
-            ScheduleEvent::ReservationCompletionCorrected(ReservationCompletionCorrected { reservation, reason })
+            ScheduleEvent::ReservationCompletionCorrected(ReservationCompletionCorrected {
+                reservation,
+                reason,
+            })
         }
         Reschedule { start, rules } => {
             let placement = decide_move(schedule, &reservation, booking, start, rules, context)?;

@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::record;
 use super::{RetirementSteps, position};
 use crate::MigrationError;
-use daybook_projections::{FOLD_VERSION, ViewError, changes_views};
 use daybook_projections::control::generation;
 use daybook_projections::read::routing::read_history;
 use daybook_projections::rebuild::{Listener, RebuildReport};
+use daybook_projections::{FOLD_VERSION, ViewError, changes_views};
 
 /// The evidence that a restored view is correct, besides its comparison with the other view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

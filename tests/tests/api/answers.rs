@@ -39,6 +39,7 @@ async fn a_key_with_another_body_is_refused_whatever_differs() {
         let unknown_and_reordered = form_with(json!({"utm_source": "naver"}));
         let again = book_with_key(&app, "tap-1", &unknown_and_reordered).await.ok();
         assert_eq!(again.json, first.json, "fields that the form does not have count for nothing");
+        app.clinic.wait_for_views().await.unwrap();
         let listed = get(&app, "/api/reservations?date=2026-12-01").await.ok();
         assert_eq!(listed.json["pagination"]["total"], 1);
         let next_day = get(&app, "/api/reservations?date=2026-12-02").await.ok();

@@ -9,7 +9,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, Serv
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::time::Span;
-use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId};
+use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId, Status};
 use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::postgres::TestDatabase;
@@ -79,11 +79,15 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
             }
             6..9 if !booked.is_empty() => {
                 let (date, reservation) = rng.pick(&booked).clone();
-                let change = change(rng);
-                let is_outcome =
-                    matches!(change, ReservationChange::Complete | ReservationChange::MarkNoShow);
-                let commands = if is_outcome { &later } else { &clinic.commands };
-                commands.change(date, reservation, None, change, origin).await.map(|_| ())
+                let mut outcome = Ok(());
+                for change in with_what_it_corrects(change(rng)) {
+                    let is_outcome =
+                        matches!(change, ReservationChange::Complete | ReservationChange::MarkNoShow);
+                    let commands = if is_outcome { &later } else { &clinic.commands };
+                    let changed = commands.change(date, reservation.clone(), None, change, origin.clone());
+                    outcome = changed.await.map(|_| ());
+                }
+                outcome
             }
             9 => close(clinic, rng, origin).await,
             10 => clinic.commands.change_catalog(catalog_change(rng), origin).await.map(|_| ()),
@@ -147,6 +151,19 @@ fn change(rng: &mut TestRng) -> ReservationChange {
         )),
         12 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
         _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", rng.below(100))),
+    }
+}
+
+/// A correction after the changes that it undoes, because few random bookings have just the right status.
+fn with_what_it_corrects(change: ReservationChange) -> Vec<ReservationChange> {
+    use ReservationChange::{Complete, Confirm, MarkNoShow};
+    let corrected = change.corrected_status();
+    if corrected == Some(Status::NoShow) {
+        vec![MarkNoShow, change]
+    } else if corrected == Some(Status::Completed) {
+        vec![Confirm, Complete, change]
+    } else {
+        vec![change]
     }
 }
 

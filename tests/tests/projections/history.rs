@@ -156,12 +156,11 @@ fn change(rng: &mut TestRng) -> ReservationChange {
 
 /// A correction after the changes that it undoes, because few random bookings have just the right status.
 fn with_what_it_corrects(change: ReservationChange) -> Vec<ReservationChange> {
-    use ReservationChange::{Complete, Confirm, MarkNoShow};
     let corrected = change.corrected_status();
     if corrected == Some(Status::NoShow) {
-        vec![MarkNoShow, change]
+        vec![ReservationChange::MarkNoShow, change]
     } else if corrected == Some(Status::Completed) {
-        vec![Confirm, Complete, change]
+        vec![ReservationChange::Confirm, ReservationChange::Complete, change]
     } else {
         vec![change]
     }

@@ -29,7 +29,7 @@ pub use control::leader::{self, Leader, Process, Role};
 pub use live::engine::{Batch, Batches, Engine};
 pub use live::parked;
 pub use projection::canonical::Digest;
-pub use projection::change::ERASED;
+pub use projection::change::{ERASED, changes_views};
 pub use read::lag::{Lag, LagRule, MAX_COUNTED_LAG, ViewHealth};
 pub use read::query;
 pub use read::question::Question;

@@ -92,6 +92,15 @@ impl Clinic {
         Ok(Self { database, log, pool, vault, commands, stop: watch::channel(false).0 })
     }
 
+    /// The write side of another process, with this time on its clock.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or the time is invalid.
+    pub async fn commands_at(&self, time: &str) -> anyhow::Result<Commands> {
+        let settings = Settings { zone: ClinicZone::SEOUL, clock: Arc::new(FixedClock(time.parse()?)) };
+        Ok(Commands::open(self.log.clone(), self.vault.clone(), settings).await?)
+    }
+
     /// Starts an engine, which stops with the clinic.
     pub fn start_engine(&self) {
         tokio::spawn(self.engine("clinic").run(self.stop.subscribe()));

@@ -195,7 +195,7 @@ impl Interpreter {
                 self.forgotten.extend(keys);
                 ViewChange::Forget { subject }
             }
-            Event::Routing(_) => ViewChange::Nothing,
+            Event::Routing(_) | Event::Idempotency(_) => ViewChange::Nothing,
         })
     }
 
@@ -240,6 +240,9 @@ impl Interpreter {
             ScheduleEvent::ReservationCompleted(e) => status_changed(e.reservation, Status::Completed, meta),
             ScheduleEvent::ReservationNoShowMarked(e) => status_changed(e.reservation, Status::NoShow, meta),
             ScheduleEvent::ReservationNoShowCorrected(e) => {
+                status_changed(e.reservation, Status::Confirmed, meta)
+            }
+            ScheduleEvent::ReservationCompletionCorrected(e) => {
                 status_changed(e.reservation, Status::Confirmed, meta)
             }
             ScheduleEvent::ReservationRescheduled(e) => ViewChange::Change {
@@ -393,10 +396,9 @@ enum Content {
 }
 
 impl DecodedEvent {
-    /// Decodes an event. If that fails, interpreting it returns the error. Routing events do not change a view and are
-    /// not decoded.
+    /// Decodes an event. If that fails, interpreting it returns the error. Events that change no view are not decoded.
     pub(crate) fn read(recorded: &RecordedEvent) -> Self {
-        if recorded.stream.category() == Category::Routing {
+        if !changes_views(recorded.stream.category()) {
             return Self::skipped(recorded);
         }
         let content = match codec::decode_for_view(recorded) {
@@ -446,9 +448,16 @@ impl DecodedEvent {
             | Event::Catalog(_)
             | Event::Hours(_)
             | Event::Routing(_)
-            | Event::Privacy(_) => None,
+            | Event::Privacy(_)
+            | Event::Idempotency(_) => None,
         }
     }
+}
+
+/// Whether views contain anything of a category's events. Routing and idempotency keys are the write side's and the
+/// router's own.
+pub fn changes_views(category: Category) -> bool {
+    !matches!(category, Category::Routing | Category::Idempotency)
 }
 
 fn millis(at: DateTime<Utc>) -> NaiveDateTime {

@@ -11,6 +11,7 @@
 
 mod admin;
 mod application;
+mod concerned;
 mod health;
 mod metrics;
 #[cfg(feature = "migration")]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use daybook_projections::ViewError;
 
 pub(crate) use code::Code;
-pub(crate) use details::{DailyMinutes, Details};
+pub(crate) use details::{DailyMinutes, Details, UnknownName};
 pub(crate) use field_faults::FieldFault;
 
 /// The underlying error, for the log.
@@ -42,6 +42,11 @@ impl Problem {
         Self { code, details, retry_after: None, cause: None }
     }
 
+    /// Fields or query parameters that the endpoint does not have.
+    pub(crate) fn unknown<'n>(code: Code, names: impl IntoIterator<Item = &'n str>) -> Self {
+        Self::with(code, Details::Unknown { fields: UnknownName::all(names) })
+    }
+
     /// A failure inside Daybook.
     pub(crate) fn caused(code: Code, cause: impl Into<Cause>) -> Self {
         Self { code, details: Details::Nothing {}, retry_after: None, cause: Some(cause.into()) }
@@ -57,6 +62,11 @@ impl Problem {
     pub(crate) fn is_view_failure(&self) -> bool {
         let view_error = self.cause.as_ref().and_then(|cause| cause.downcast_ref::<ViewError>());
         self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn details(&self) -> &Details {
+        &self.details
     }
 
     pub(crate) const fn code(&self) -> Code {

@@ -34,6 +34,7 @@ use daybook_projections::{Route, ViewError};
 use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
+use query::Query;
 use read_recorder::ReadRecorder;
 use request_id::RequestId;
 
@@ -57,6 +58,7 @@ pub(crate) struct RequestContext {
 
 impl RequestContext {
     fn from_request(request: &HttpRequest) -> Result<Self, Problem> {
+        Query::check(request)?;
         let headers = request.headers();
         let id = request.extensions().get::<RequestId>().copied();
         Ok(Self {

@@ -9,6 +9,7 @@
 mod en;
 mod ko;
 
+use daybook_domain::Status;
 use daybook_domain::value::Range;
 
 use crate::problem::{Code, Details, FieldFault};
@@ -26,6 +27,8 @@ pub(crate) enum Language {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
     ReservationReceived,
+    /// The state of a reservation that a repeated request has found.
+    ReservationStands(Status),
     ReservationChanged,
     ManyTimesFree,
     FewTimesFree,
@@ -132,7 +135,7 @@ mod tests {
             let placeholders = |text: &str| text.matches('{').count();
             assert_eq!(placeholders(korean), placeholders(english), "{code:?} has the same placeholders");
         }
-        for notice in Notice::ALL {
+        for notice in Notice::ALL.into_iter().chain(Status::ALL.map(Notice::ReservationStands)) {
             assert_ne!(super::notice(Language::Korean, notice), super::notice(Language::English, notice));
         }
     }

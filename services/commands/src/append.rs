@@ -10,6 +10,9 @@ const MAX_ATTEMPTS: u32 = 6;
 /// The first and the longest delay between attempts. Together the delays cover a quick restart of the database.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(75), Duration::from_millis(1200));
 
+/// Where other streams ended when a decision read them.
+pub(crate) type StreamEnds = Vec<(StreamName, Expected)>;
+
 /// Appends events together with the new keys that they are sealed with, if other streams still end where the decision read
 /// them to. Repeats the append if its result is unknown.
 ///
@@ -21,7 +24,7 @@ pub(crate) async fn append(
     expected: Expected,
     events: Vec<NewEvent>,
     keys: Vec<NewKey>,
-    others: Vec<(StreamName, Expected)>,
+    others: StreamEnds,
 ) -> Result<Appended, AppendError> {
     let (mut unknown, mut backoff) = (None, Backoff::between(DELAYS.0, DELAYS.1));
     for attempt in 0..MAX_ATTEMPTS {

@@ -3,6 +3,7 @@
 mod booking;
 mod clinic;
 mod forget;
+mod keyed;
 mod sealing;
 mod values;
 
@@ -20,7 +21,7 @@ use daybook_event_log::EventLog;
 use daybook_vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
-pub use clinic::{NewClosure, Recorded, SeedOutcome};
+pub use clinic::{ClosureOutcome, NewClosure, Recorded, SeedOutcome};
 pub use forget::ForgetOutcome;
 
 use crate::clock::Clock;
@@ -102,7 +103,8 @@ impl Commands {
         self.0.vault.subject(phone)
     }
 
-    /// The current schedule of a day, from the log. For tests and tools; queries read a view.
+    /// The current schedule of a day, from the log. For commands that say whom they concern, tests and tools; queries read
+    /// a view.
     pub async fn day_schedule(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {
         self.0.day_schedules.read(date, DaySchedule::clone).await
     }

@@ -11,16 +11,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::routing::Routing;
-use daybook_domain::schedule::{Booking, DaySchedule, ScheduleCommand};
+use daybook_domain::schedule::{Booking, DaySchedule, DecisionContext, ScheduleCommand};
+use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClinicZone, ReservationId};
 use daybook_event_log::{EventLog, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::append::StreamEnds;
 use crate::clock::Clock;
 use crate::error::CommandError;
 use crate::origin::Origin;
@@ -50,6 +52,20 @@ pub(crate) struct WorkerContext {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+impl WorkerContext {
+    /// Calls a function with the state outside the schedule that decisions depend on now, and the current instant. Returns
+    /// its result, and where the streams of that state end.
+    fn decide<T>(&self, decide: impl FnOnce(&DecisionContext<'_>, DateTime<Utc>) -> T) -> (T, StreamEnds) {
+        let (catalog, catalog_end) = self.catalog.state_at();
+        let (hours, hours_end) = self.hours.state_at();
+        let instant = self.clock.now();
+        let retired = self.routing.state().retired.as_ref().map(|retired| retired.model);
+        let now = ClinicNow { instant, zone: self.zone };
+        let decided = decide(&DecisionContext { catalog: &catalog, hours: &hours, now, retired }, instant);
+        (decided, vec![catalog_end, hours_end])
+    }
+}
+
 /// The commands of one caller for one day. They succeed together or not at all.
 #[derive(Debug)]
 pub(crate) struct CommandBatch {
@@ -57,9 +73,18 @@ pub(crate) struct CommandBatch {
     pub(crate) commands: Vec<ScheduleCommand>,
     /// A new key that their texts are sealed with, to be appended with the events.
     pub(crate) new_key: Option<NewKey>,
-    /// The reservation whose booking the caller wants to see afterwards.
-    pub(crate) reservation: Option<ReservationId>,
+    /// What the caller wants to see afterwards.
+    pub(crate) shown: Shown,
     pub(crate) origin: Origin,
+}
+
+/// The part of a schedule that a caller wants to see.
+#[derive(Debug, Clone)]
+pub(crate) enum Shown {
+    Nothing,
+    /// The booking of a reservation.
+    Booking(ReservationId),
+    Schedule,
 }
 
 /// The outcome of a batch.
@@ -67,8 +92,10 @@ pub(crate) struct CommandBatch {
 pub(crate) struct BatchOutcome {
     /// A view at this position shows the effect.
     pub(crate) position: Position,
-    /// The booking after the batch, if the batch names a reservation.
+    /// The booking after the batch, if the caller wants to see one.
     pub(crate) booking: Option<Booking>,
+    /// The whole schedule after the batch, if the caller wants to see it.
+    pub(crate) schedule: Option<DaySchedule>,
     /// Whether there was no event, because the effect existed already.
     pub(crate) repeated: bool,
     /// The rejection code of the rule set that did not decide.
@@ -134,6 +161,19 @@ impl DaySchedules {
         });
         self.send(date, WorkerMessage::Read(read)).await?;
         wait(result).await?
+    }
+
+    /// Whether commands would cause an event now, decided against the current schedule. Appends nothing.
+    pub(crate) async fn would_change(
+        &self,
+        date: NaiveDate,
+        commands: Vec<ScheduleCommand>,
+    ) -> Result<bool, CommandError> {
+        let context = Arc::clone(&self.context);
+        let decide = move |schedule: &DaySchedule| {
+            context.decide(|decisions, _| group::decide_batch(schedule, &commands, decisions)).0
+        };
+        Ok(!self.read(date, decide).await??.is_empty())
     }
 
     async fn send(&self, date: NaiveDate, message: WorkerMessage) -> Result<(), CommandError> {

@@ -119,7 +119,7 @@ impl FollowedStreams {
                     return Ok(forgotten.keys);
                 }
             }
-            Category::Daybook => {}
+            Category::Daybook | Category::Idempotency => {}
         }
         Ok(vec![])
     }

@@ -20,8 +20,8 @@ mod singleton_stream;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
-    BookingOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded, ReservationChange,
-    SeedOutcome, Settings,
+    BookingOutcome, ClosureOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded,
+    ReservationChange, SeedOutcome, Settings,
 };
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};

@@ -36,6 +36,15 @@ pub struct InterpretedTime {
 }
 
 impl RequestedTime {
+    /// Its form and its content, for fingerprints. Storage format.
+    pub(crate) fn canonical(&self) -> (&'static str, String) {
+        match self {
+            Self::Text(text) => ("text", text.clone()),
+            Self::Period(period) => ("period", period.as_str().to_owned()),
+            Self::At(time) => ("at", time.to_string()),
+        }
+    }
+
     pub(crate) fn interpret(self) -> InterpretedTime {
         match self {
             Self::At(time) => InterpretedTime::without_text(ParsedTime::At(time)),

@@ -2,6 +2,7 @@
 
 use crate::catalog::CatalogEvent;
 use crate::hours::HoursEvent;
+use crate::idempotency::IdempotencyEvent;
 use crate::privacy::PrivacyEvent;
 use crate::routing::RoutingEvent;
 use crate::schedule::ScheduleEvent;
@@ -19,4 +20,6 @@ pub enum Event {
     Routing(RoutingEvent),
     /// Stream `privacy-main`.
     Privacy(PrivacyEvent),
+    /// Stream `idempotency-<hash of a key>`.
+    Idempotency(IdempotencyEvent),
 }

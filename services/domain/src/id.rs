@@ -90,56 +90,71 @@ text_id! {
     HoursId
 }
 
-/// A patient: the first 16 bytes of a keyed hash of the normalised phone number.
-///
-/// It distinguishes patients without identifying them.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "Box<str>", into = "String")]
-pub struct SubjectId([u8; 16]);
+macro_rules! keyed_hash {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "Box<str>", into = "String")]
+        pub struct $name([u8; 16]);
 
-impl SubjectId {
-    /// Creates an id from the first 16 bytes of the keyed hash.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
+        impl $name {
+            /// Creates an id from the first 16 bytes of the keyed hash.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
 
-    /// The bytes of the hash.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
+            /// The bytes of the hash.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
 
-    /// Parses 32 hexadecimal digits.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        // A UUID without dashes has the same form, and its parser is fast.
-        let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
-        Uuid::try_parse_ascii(digits).map(|number| Self(number.into_bytes())).map_err(|_| InvalidId)
-    }
+            /// Parses 32 hexadecimal digits.
+            pub fn parse(text: &str) -> Result<Self, InvalidId> {
+                // A UUID without dashes has the same form, and its parser is fast.
+                let digits: &[u8; 32] = text.as_bytes().try_into().map_err(|_| InvalidId)?;
+                Uuid::try_parse_ascii(digits).map(|number| Self(number.into_bytes())).map_err(|_| InvalidId)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(formatter, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl TryFrom<Box<str>> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: Box<str>) -> Result<Self, InvalidId> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(hash: $name) -> Self {
+                hash.to_string()
+            }
+        }
+    };
 }
 
-impl fmt::Display for SubjectId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
-    }
+keyed_hash! {
+    /// A patient: the first 16 bytes of a keyed hash of the normalised phone number.
+    ///
+    /// It distinguishes patients without identifying them.
+    SubjectId
 }
-
-impl fmt::Debug for SubjectId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "SubjectId({self})")
-    }
-}
-
-impl TryFrom<Box<str>> for SubjectId {
-    type Error = InvalidId;
-
-    fn try_from(text: Box<str>) -> Result<Self, InvalidId> {
-        Self::parse(&text)
-    }
-}
-
-impl From<SubjectId> for String {
-    fn from(subject: SubjectId) -> Self {
-        subject.to_string()
-    }
+keyed_hash! {
+    /// A whole request: the first 16 bytes of a keyed hash of everything that it asks for.
+    ///
+    /// Equal requests have equal fingerprints, and a fingerprint tells nothing about its request.
+    RequestFingerprint
 }
 
 /// The cause of an event: `public`, `system`, `environment`, `import`, or the name in a staff member's token.

@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod event;
 pub mod hours;
 pub mod id;
+pub mod idempotency;
 pub mod phone;
 pub mod privacy;
 pub mod requested_time;
@@ -24,7 +25,7 @@ pub mod value;
 pub mod vocabulary;
 
 pub use event::Event;
-pub use id::{Actor, ClosureId, HoursId, ReservationId, ServiceId, SubjectId};
+pub use id::{Actor, ClosureId, HoursId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 pub use sealed::{KeyId, Sealed};
 pub use time::{ClinicZone, ClockTime, Minutes, Period};
 pub use vocabulary::{Gender, LegacyService, ReadModel, RuleSet, Status, TreatmentType};

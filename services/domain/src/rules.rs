@@ -8,6 +8,7 @@
 mod bookable;
 mod bookings;
 mod dynamic;
+pub mod impact;
 mod legacy;
 mod search;
 mod service_day;

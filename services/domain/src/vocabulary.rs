@@ -104,6 +104,11 @@ impl Status {
             Self::Cancelled | Self::Rejected => false,
         }
     }
+
+    /// Whether the appointment is still to come, so that a change of the clinic's hours or services concerns it.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Confirmed)
+    }
 }
 
 vocabulary! {

@@ -1,7 +1,7 @@
 //! The day schedule, as given/when/then: earlier commands, a command, and its events or rejection. No log, no clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
 use daybook_domain::hours::{Hours, first_hours};
 use daybook_domain::requested_time::{self, Ambiguity};
@@ -18,6 +18,11 @@ use daybook_domain::{
 };
 use proptest::prelude::*;
 
+#[path = "schedule/statuses.rs"]
+mod statuses;
+
+use statuses::status_changes;
+
 /// A clinic with its first services and hours, and the schedule of one day.
 struct Clinic {
     catalog: Catalog,
@@ -28,6 +33,11 @@ struct Clinic {
 }
 
 const MONDAY: &str = "2026-11-30";
+
+fn in_seoul(local: NaiveDateTime) -> ClinicNow {
+    let instant = local.and_utc() - chrono::TimeDelta::hours(9);
+    ClinicNow { instant, zone: ClinicZone::SEOUL }
+}
 
 impl Clinic {
     fn on(date: &str) -> Self {
@@ -40,7 +50,7 @@ impl Clinic {
             hours.decide(set).unwrap().iter().for_each(|event| hours.evolve(event));
         }
         let date: NaiveDate = date.parse().unwrap();
-        let now = ClinicNow { instant: "2026-11-20T01:00:00Z".parse().unwrap(), zone: ClinicZone::SEOUL };
+        let now = in_seoul("2026-11-20T10:00:00".parse().unwrap());
         Self { catalog, hours, now, schedule: DaySchedule::empty(date), retired: None }
     }
 
@@ -54,6 +64,14 @@ impl Clinic {
         let events = decide(&self.schedule, command, &context)?;
         events.iter().for_each(|event| self.schedule.evolve(event));
         Ok(events)
+    }
+
+    /// Outcomes are recorded in the evening of the day, everything else days before.
+    fn set_clock_for(&mut self, command: &ScheduleCommand) {
+        let is_outcome = matches!(command, ScheduleCommand::Change { change, .. }
+            if matches!(change, ReservationChange::Complete | ReservationChange::MarkNoShow));
+        let time = if is_outcome { self.schedule.date.and_hms_opt(23, 0, 0) } else { None };
+        self.now = in_seoul(time.unwrap_or_else(|| "2026-11-20T10:00:00".parse().unwrap()));
     }
 
     #[track_caller]
@@ -93,6 +111,8 @@ fn request(number: u32, service: &str, text: &str, rules: RuleSet) -> ScheduleCo
         requested_time: Some(text.into()),
         parsed_time: requested_time::parse(text),
         rules,
+        fingerprint: None,
+        is_keyed: false,
     })
 }
 
@@ -350,53 +370,6 @@ fn a_moved_booking_does_not_conflict_with_its_own_old_slot() {
     assert_eq!(clinic.when(moved), Ok(vec![]));
 }
 
-#[test]
-fn the_status_changes_only_along_the_transition_table() {
-    let changes = || {
-        [
-            ReservationChange::Confirm,
-            ReservationChange::Reject { reason: None },
-            ReservationChange::Cancel { reason: None },
-            ReservationChange::Complete,
-            ReservationChange::MarkNoShow,
-            ReservationChange::CorrectNoShow { reason: sealed() },
-        ]
-    };
-    let allowed = [
-        (Status::Pending, [true, true, true, false, false, false]),
-        (Status::Confirmed, [false, false, true, true, true, false]),
-        (Status::NoShow, [false, false, false, false, false, true]),
-        (Status::Cancelled, [false; 6]),
-        (Status::Completed, [false; 6]),
-        (Status::Rejected, [false; 6]),
-    ];
-    let path = |status| match status {
-        Status::Pending => vec![],
-        Status::Confirmed => vec![ReservationChange::Confirm],
-        Status::Cancelled => vec![ReservationChange::Cancel { reason: None }],
-        Status::Completed => vec![ReservationChange::Confirm, ReservationChange::Complete],
-        Status::NoShow => vec![ReservationChange::Confirm, ReservationChange::MarkNoShow],
-        Status::Rejected => vec![ReservationChange::Reject { reason: None }],
-    };
-    for (from, expected) in allowed {
-        for (to, causes_event) in changes().into_iter().zip(expected) {
-            let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Legacy));
-            for step in path(from) {
-                clinic = clinic.given(change(1, step));
-            }
-            let (target, outcome) = (to.target_status().unwrap(), clinic.when(change(1, to.clone())));
-            match outcome {
-                Ok(events) if causes_event => assert_eq!(events.len(), 1),
-                Ok(events) => assert!(events.is_empty() && from == target, "{from} -> {to:?}"),
-                Err(rejection) => {
-                    assert!(!causes_event, "{from} -> {to:?}");
-                    assert_eq!(rejection, Rejection::TransitionNotAllowed { from, to: target });
-                }
-            }
-        }
-    }
-}
-
 /// Any command of a random history.
 fn any_command() -> impl Strategy<Value = ScheduleCommand> {
     let texts = prop::sample::select(vec![
@@ -405,13 +378,7 @@ fn any_command() -> impl Strategy<Value = ScheduleCommand> {
     let services = prop::sample::select(vec![BOTOX, SKIN, "srv_other_consultation"]);
     let times = prop::sample::select(vec!["09:00", "09:40", "10:10", "14:30", "15:00"]);
     let rule_sets = prop::sample::select(RuleSet::ALL.to_vec());
-    let status_changes = prop::sample::select(vec![
-        ReservationChange::Confirm,
-        ReservationChange::Cancel { reason: None },
-        ReservationChange::MarkNoShow,
-        ReservationChange::CorrectNoShow { reason: sealed() },
-        ReservationChange::Reject { reason: None },
-    ]);
+    let status_changes = prop::sample::select(status_changes());
     prop_oneof![
         4 => (0u32..40, services, texts, rule_sets.clone()).prop_map(|(n, service, text, rules)| request(n, service, text, rules)),
         2 => (0u32..40, status_changes).prop_map(|(n, status_change)| change(n, status_change)),
@@ -444,6 +411,7 @@ proptest! {
         monday.slots.iter_mut().for_each(|slot| slot.max_concurrent = seats);
         clinic.hours.decide(monday).unwrap().iter().for_each(|event| clinic.hours.evolve(event));
         for command in commands {
+            clinic.set_clock_for(&command);
             let _ = clinic.when(command);
             prop_assert!(busiest_minute(&clinic.schedule) <= seats as usize);
         }
@@ -453,6 +421,7 @@ proptest! {
     fn a_repeated_command_causes_no_event(commands in prop::collection::vec(any_command(), 1..60)) {
         let mut clinic = Clinic::on(MONDAY);
         for command in commands {
+            clinic.set_clock_for(&command);
             if clinic.when(command.clone()).is_ok() {
                 prop_assert_eq!(clinic.when(command), Ok(vec![]));
             }

@@ -122,6 +122,30 @@ impl SubjectHash {
     }
 }
 
+/// Hashes requests and idempotency keys, so that the log can compare them without holding them.
+#[derive(Clone)]
+pub(crate) struct RequestHash(Hmac<Sha256>);
+
+impl RequestHash {
+    /// `subject_key` never changes, and neither does what is derived from it.
+    pub(crate) fn new(subject_key: &DataKey) -> Self {
+        Self(mac(&subject_key.derive("requests")))
+    }
+
+    /// The first 16 bytes of the hash. Each part is hashed with its length, so different parts never give the same bytes.
+    pub(crate) fn hash(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mut mac = self.0.clone();
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let hash: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut first = [0; 16];
+        first.iter_mut().zip(hash).for_each(|(byte, hashed)| *byte = hashed);
+        first
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -184,6 +208,14 @@ mod tests {
             hash.subject(&phone("010-0000-0001")),
             SubjectHash::new(&key(2)).subject(&phone("010-0000-0001"))
         );
+    }
+
+    #[test]
+    fn a_request_hash_depends_on_the_key_and_on_where_each_part_ends() {
+        let hash = |byte, parts: &[&[u8]]| RequestHash::new(&key(byte)).hash(parts);
+        assert_eq!(hash(1, &[b"ab", b"c"]), hash(1, &[b"ab", b"c"]));
+        assert_ne!(hash(1, &[b"ab", b"c"]), hash(1, &[b"a", b"bc"]));
+        assert_ne!(hash(1, &[b"ab", b"c"]), hash(2, &[b"ab", b"c"]));
     }
 
     #[test]

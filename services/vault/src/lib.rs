@@ -25,7 +25,7 @@ use daybook_domain::{KeyId, ReservationId, Sealed, SubjectId};
 use deadpool_postgres::Pool;
 
 use cache::Cache;
-use crypto::SubjectHash;
+use crypto::{RequestHash, SubjectHash};
 use live_keys::{KeyLookup, SubjectKey};
 use store::{LiveKey, Store};
 
@@ -52,20 +52,27 @@ pub struct Vault {
     cache: Arc<Mutex<Cache>>,
     lookup: KeyLookup,
     subjects: SubjectHash,
+    requests: RequestHash,
 }
 
 impl Vault {
     /// A vault in a migrated database. Must be called inside a Tokio runtime.
     pub fn new(pool: Pool, keys: Arc<dyn KeyProvider>) -> Self {
-        let subjects = SubjectHash::new(&keys.subject_key());
+        let subject_key = keys.subject_key();
+        let (subjects, requests) = (SubjectHash::new(&subject_key), RequestHash::new(&subject_key));
         let store = Store::new(pool, keys);
         let lookup = KeyLookup::start(store.clone());
-        Self { store, cache: Arc::default(), lookup, subjects }
+        Self { store, cache: Arc::default(), lookup, subjects, requests }
     }
 
     /// The subject of a phone number. It depends only on the number and the master key.
     pub fn subject(&self, phone: &Phone) -> SubjectId {
         self.subjects.subject(phone)
+    }
+
+    /// A keyed hash of the parts of a request. It depends only on them and the master key, and reveals nothing of them.
+    pub fn request_hash(&self, parts: &[&[u8]]) -> [u8; 16] {
+        self.requests.hash(parts)
     }
 
     /// Seals a text with a live key of the subject. If there is none, creates and stores one first.

@@ -163,6 +163,7 @@ impl InventedHistory {
             placement,
             judged_by: RuleSet::Legacy,
             other_verdict: None,
+            fingerprint: None,
         })
     }
 

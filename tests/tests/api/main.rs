@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod admin;
+mod answers;
 mod bad_input;
 mod booking;
 mod boundaries;
 mod check;
 mod client;
 mod closures;
+mod concerned;
 mod guardrails;
 mod health;
 mod migration;
@@ -16,4 +18,5 @@ mod request;
 mod routing;
 mod search;
 mod staff;
+mod unknown_input;
 mod values;

@@ -1,7 +1,10 @@
 //! Staff routes: tokens and roles, reading, filtering and changing reservations with `If-Match`.
 
+use chrono::TimeDelta;
 use daybook_api::Role;
+use daybook_domain::ReadModel;
 use daybook_tests::app::App;
+use daybook_tests::clinic::{Clinic, desk, request};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -185,15 +188,42 @@ async fn only_allowed_transitions_happen_and_a_refusal_names_both_statuses() {
     );
     patch(&app, &id, json!({"status": "CONFIRMED"})).await.ok();
     assert_eq!(patch(&app, &id, json!({"status": "PENDING"})).await.code(), "INVALID_TRANSITION");
-    patch(&app, &id, json!({"status": "NO_SHOW"})).await.ok();
-    assert_eq!(patch(&app, &id, json!({"status": "CONFIRMED"})).await.code(), "REASON_REQUIRED");
-    let corrected = patch(&app, &id, json!({"status": "CONFIRMED", "reason": "늦게 도착"})).await.ok();
-    assert_eq!(corrected.json["reservation"]["status"], "CONFIRMED");
-    patch(&app, &id, json!({"status": "COMPLETED"})).await.ok();
-    for wrong in ["CONFIRMED", "CANCELLED", "REJECTED", "NO_SHOW", "PENDING"] {
-        let refused = patch(&app, &id, json!({"status": wrong, "reason": "x"})).await;
-        assert_eq!(refused.code(), "INVALID_TRANSITION", "{wrong}");
+    for too_early in ["COMPLETED", "NO_SHOW"] {
+        let refused = patch(&app, &id, json!({"status": too_early})).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (409, "NOT_BEGUN"), "{too_early}");
+        assert_eq!(refused.json["status"], too_early);
     }
+}
+
+/// An application after the day of a booking, which is confirmed.
+async fn after_a_confirmed_booking() -> (App, String) {
+    let mut clinic = Clinic::open().await.unwrap();
+    let wanted = request(1, "srv_skin_care", "2026-12-01", "10:00", ReadModel::Legacy);
+    let id = clinic.commands.request(wanted, desk()).await.unwrap().reservation;
+    clinic.commands = clinic.commands_at("2026-12-02T01:00:00Z").await.unwrap();
+    clinic.wait_for_views().await.unwrap();
+    let app = App::with_clinic(clinic, TimeDelta::zero()).await.unwrap();
+    patch(&app, id.as_str(), json!({"status": "CONFIRMED"})).await.ok();
+    (app, id.as_str().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_corrected_with_a_reason_and_a_missed_appointment_can_be_cancelled() {
+    let (app, id) = after_a_confirmed_booking().await;
+    for outcome in ["NO_SHOW", "COMPLETED", "NO_SHOW"] {
+        patch(&app, &id, json!({"status": outcome})).await.ok();
+        assert_eq!(patch(&app, &id, json!({"timeSlotStart": "14:00"})).await.code(), "NOT_MOVABLE");
+        assert_eq!(patch(&app, &id, json!({"status": "CONFIRMED"})).await.code(), "REASON_REQUIRED");
+        for wrong in ["PENDING", "REJECTED", if outcome == "NO_SHOW" { "COMPLETED" } else { "CANCELLED" }] {
+            let refused = patch(&app, &id, json!({"status": wrong})).await;
+            assert_eq!(refused.code(), "INVALID_TRANSITION", "{outcome} -> {wrong}");
+        }
+        let corrected = patch(&app, &id, json!({"status": "CONFIRMED", "reason": "늦게 도착"})).await.ok();
+        assert_eq!(corrected.json["reservation"]["status"], "CONFIRMED");
+    }
+    patch(&app, &id, json!({"status": "NO_SHOW"})).await.ok();
+    let cancelled = patch(&app, &id, json!({"status": "CANCELLED"})).await.ok();
+    assert_eq!(cancelled.json["reservation"]["status"], "CANCELLED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +247,7 @@ async fn an_invalid_patch_is_refused() {
     let head = app.clinic.log.head().await.unwrap();
     for (body, code) in [
         (json!({}), "NOTHING_TO_CHANGE"),
-        (json!({"unheard": "of"}), "NOTHING_TO_CHANGE"),
+        (json!({"unheard": "of"}), "UNKNOWN_FIELDS"),
         (json!({"status": "PENDING"}), "NOTHING_TO_CHANGE"),
         (json!({"status": "confirmed"}), "INVALID_STATUS"),
         (json!({"status": 1}), "INVALID_JSON"),

@@ -45,7 +45,7 @@ async fn several_changes_succeed_together_or_not_at_all() {
     let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
     let changes = vec![
         ReservationChange::Confirm,
-        ReservationChange::MarkNoShow,
+        ReservationChange::WriteAdminNote("called back".to_owned()),
         ReservationChange::Reject { reason: None },
     ];
     let refused = process.commands.change_all(tuesday(), id.clone(), None, changes, staff()).await;
@@ -97,7 +97,7 @@ async fn a_closed_time_cannot_be_booked_until_it_is_reopened() {
     let other = clinic.process().await;
     let span = Span { start: "09:00".parse().unwrap(), end: "12:00".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("training".into()) };
-    let (closure, _) = process.commands.close_time(tuesday(), closure, staff()).await.unwrap();
+    let closure = process.commands.close_time(tuesday(), closure, staff()).await.unwrap().id;
     let refused = other.book(wanted(1, BOTOX, tuesday(), "10:00")).await;
     let Err(CommandError::Rejected(Rejection::TimeClosed { reason })) = refused else {
         panic!("{refused:?}")

@@ -75,7 +75,7 @@ fn unless_rejected<T>(answer: Result<T, CommandError>) -> Option<T> {
 /// Makes a booking and its changes. Returns the booking's ID if the booking was accepted.
 async fn run(commands: Commands, date: NaiveDate, patient: u32, plan: BookingPlan) -> Option<ReservationId> {
     let request = NewReservation {
-        key: Some(IdempotencyKey::parse("the-one").unwrap()),
+        key: Some(IdempotencyKey::parse(&format!("{date}-{patient}")).unwrap()),
         requested_time: RequestedTime::At(plan.start),
         rules: plan.rules,
         ..wanted(patient, plan.service, date, "")

@@ -135,7 +135,7 @@ async fn closures_services_and_hours_are_audited() {
     let clinic = Clinic::open().await.unwrap();
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: None };
-    let (id, _) = clinic.commands.close_time(day(), closure, desk()).await.unwrap();
+    let id = clinic.commands.close_time(day(), closure, desk()).await.unwrap().id;
     clinic.commands.reopen_time(day(), id.clone(), desk()).await.unwrap();
     clinic.wait_for_views().await.unwrap();
     assert!(audit(&clinic).await.iter().all(Audit::agrees));

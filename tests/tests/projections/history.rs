@@ -9,7 +9,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, Serv
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::time::Span;
-use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId};
+use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId, Status};
 use daybook_projections::{Generation, generation};
 use daybook_tests::clinic::{Clinic, desk, request};
 use daybook_tests::postgres::TestDatabase;
@@ -61,6 +61,8 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
         base_price: None,
     };
     clinic.commands.change_catalog(CatalogCommand::DefineService(scalp), desk()).await.unwrap();
+    // Outcomes are recorded by a process whose clock shows a time after all days.
+    let later = clinic.commands_at("2026-12-31T01:00:00Z").await.unwrap();
     let mut booked: Vec<(chrono::NaiveDate, ReservationId)> = Vec::new();
     for _ in 0..steps {
         let name = *rng.pick(&STAFF);
@@ -77,8 +79,15 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
             }
             6..9 if !booked.is_empty() => {
                 let (date, reservation) = rng.pick(&booked).clone();
-                let change = change(rng);
-                clinic.commands.change(date, reservation, None, change, origin).await.map(|_| ())
+                let mut outcome = Ok(());
+                for change in with_what_it_corrects(change(rng)) {
+                    let is_outcome =
+                        matches!(change, ReservationChange::Complete | ReservationChange::MarkNoShow);
+                    let commands = if is_outcome { &later } else { &clinic.commands };
+                    let changed = commands.change(date, reservation.clone(), None, change, origin.clone());
+                    outcome = changed.await.map(|_| ());
+                }
+                outcome
             }
             9 => close(clinic, rng, origin).await,
             10 => clinic.commands.change_catalog(catalog_change(rng), origin).await.map(|_| ()),
@@ -100,7 +109,7 @@ async fn close(clinic: &Clinic, rng: &mut TestRng, origin: Origin) -> Result<(),
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
     let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
     let date = rng.pick(&DATES).parse().unwrap();
-    let (id, _) = clinic.commands.close_time(date, closure, origin.clone()).await?;
+    let id = clinic.commands.close_time(date, closure, origin.clone()).await?.id;
     if rng.below(2) == 0 {
         clinic.commands.reopen_time(date, id, origin).await?;
     }
@@ -127,7 +136,7 @@ fn booking(rng: &mut TestRng) -> NewReservation {
 fn change(rng: &mut TestRng) -> ReservationChange {
     let start = rng.pick(&STARTS).parse().unwrap();
     let rules = *rng.pick(&RuleSet::ALL);
-    match rng.below(15) {
+    match rng.below(16) {
         0..3 => ReservationChange::Confirm,
         3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
         4 | 14 => ReservationChange::MarkNoShow,
@@ -136,11 +145,24 @@ fn change(rng: &mut TestRng) -> ReservationChange {
         7 => ReservationChange::AssignTime { start, rules },
         8 | 9 => ReservationChange::Complete,
         10 => ReservationChange::Reject { reason: None },
+        15 => ReservationChange::CorrectCompletion { reason: "다른 환자".into() },
         11 => ReservationChange::ReviewTime(ReviewedTime::Period(
             *rng.pick(&[Period::Morning, Period::Afternoon]),
         )),
         12 => ReservationChange::ReviewTime(ReviewedTime::At(start)),
         _ => ReservationChange::WriteAdminNote(format!("전화 확인 {}", rng.below(100))),
+    }
+}
+
+/// A correction after the changes that it undoes, because few random bookings have just the right status.
+fn with_what_it_corrects(change: ReservationChange) -> Vec<ReservationChange> {
+    let corrected = change.corrected_status();
+    if corrected == Some(Status::NoShow) {
+        vec![ReservationChange::MarkNoShow, change]
+    } else if corrected == Some(Status::Completed) {
+        vec![ReservationChange::Confirm, ReservationChange::Complete, change]
+    } else {
+        vec![change]
     }
 }
 

@@ -80,7 +80,8 @@ turns (kind, status) AS (
            ('ReservationCancelled', 'CANCELLED'),
            ('ReservationCompleted', 'COMPLETED'),
            ('ReservationNoShowMarked', 'NO_SHOW'),
-           ('ReservationNoShowCorrected', 'CONFIRMED')
+           ('ReservationNoShowCorrected', 'CONFIRMED'),
+           ('ReservationCompletionCorrected', 'CONFIRMED')
 ),
 change AS (
     SELECT event.*, turns.status

@@ -24,7 +24,7 @@ use difference::{Rows, first_difference};
 const ORACLE: &str = include_str!("legacy_oracle.sql");
 
 /// Event types that affect a row of the view. The histories must contain all of them.
-const COVERED: [&str; 13] = [
+const COVERED: [&str; 14] = [
     "ReservationRequested",
     "ReservationImported",
     "ReservationReimported",
@@ -34,6 +34,7 @@ const COVERED: [&str; 13] = [
     "ReservationCompleted",
     "ReservationNoShowMarked",
     "ReservationNoShowCorrected",
+    "ReservationCompletionCorrected",
     "ReservationRescheduled",
     "ReservationTimeAssigned",
     "AdminNoteWritten",

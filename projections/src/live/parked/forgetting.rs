@@ -105,9 +105,12 @@ fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<Reservatio
         Event::Schedule(ScheduleEvent::ReservationReimported(e)) if e.subject == subject => {
             Some(e.reservation)
         }
-        Event::Schedule(_) | Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {
-            None
-        }
+        Event::Schedule(_)
+        | Event::Catalog(_)
+        | Event::Hours(_)
+        | Event::Routing(_)
+        | Event::Privacy(_)
+        | Event::Idempotency(_) => None,
     };
     events.iter().filter_map(booked).collect()
 }

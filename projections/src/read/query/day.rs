@@ -294,6 +294,7 @@ impl BookingRow {
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status: self.status,
             version: self.version,
+            fingerprint: None,
         })
     }
 }

@@ -4,6 +4,7 @@ mod list;
 mod review;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::{LegacyService, ReadModel, ReservationId, Status, SubjectId};
 use deadpool_postgres::Transaction;
 use serde::Serialize;
@@ -70,6 +71,9 @@ pub struct Reservation {
     /// then.
     #[serde(skip)]
     pub is_text_overruled: bool,
+    /// Whether its time is a text that a person has to read.
+    #[serde(skip)]
+    pub needs_review: bool,
 }
 
 /// The same columns from either view, with a time by a clinic-specific rule represented alike. The reservation's own
@@ -213,6 +217,15 @@ fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewErr
     let of_service = |part: usize| service.get(part).copied().flatten();
     let subject: Uuid = row.try_get(24)?;
     let version: i32 = row.try_get(23)?;
+    let preferred_time: String = row.try_get(9)?;
+    let (period, time_slot_start): (Option<String>, Option<String>) = (row.try_get(10)?, row.try_get(11)?);
+    let is_text_overruled = row.try_get(25)?;
+    let needs_review = match generation.model {
+        ReadModel::Dynamic => period.is_none() && time_slot_start.is_none(),
+        ReadModel::Legacy => {
+            is_text_overruled || matches!(requested_time::parse(&preferred_time), ParsedTime::Ambiguous(_))
+        }
+    };
     Ok(Reservation {
         id: row.try_get(1)?,
         patient_name: row.try_get(2)?,
@@ -222,9 +235,9 @@ fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewErr
         gender: row.try_get(6)?,
         treatment_type: row.try_get(7)?,
         preferred_date: row.try_get(8)?,
-        preferred_time: row.try_get(9)?,
-        period: row.try_get(10)?,
-        time_slot_start: row.try_get(11)?,
+        preferred_time,
+        period,
+        time_slot_start,
         time_slot_end: row.try_get(12)?,
         service: legacy_service.or(of_service(3)).and_then(|service| service.parse().ok()),
         service_id: of_service(0).map(str::to_owned),
@@ -240,6 +253,7 @@ fn reservation(row: &Row, generation: Generation) -> Result<Reservation, ViewErr
         status_changed_by: row.try_get(22)?,
         version: version.unsigned_abs(),
         subject: SubjectId::from_bytes(*subject.as_bytes()),
-        is_text_overruled: row.try_get(25)?,
+        is_text_overruled,
+        needs_review,
     })
 }

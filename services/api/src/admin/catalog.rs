@@ -7,6 +7,7 @@ use daybook_event_log::Position;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::concerned::{Concerned, ConcernedBooking};
 use crate::problem::{Code, Problem};
 use crate::public::find_service;
 use crate::request::RequestContext;
@@ -131,8 +132,12 @@ struct ServiceChangeResponse {
     success: bool,
     service: ServiceResponse,
     changes: Vec<FieldChange>,
-    /// Part of the old system's contract. Always empty: a change of a service has no other effects.
-    cascade_effects: [(); 0],
+    /// Part of the old system's contract: the open bookings of a service that was switched off. Null while no view has
+    /// reached the change.
+    cascade_effects: Option<Vec<ConcernedBooking>>,
+    /// How many there are, if there are any: the list has an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cascade_effect_count: Option<usize>,
 }
 
 /// Executes commands about one service and responds with the fields that they changed. `before` is none for a new service.
@@ -144,13 +149,24 @@ pub(super) async fn change(
     before: Option<&Service>,
     commands: Vec<CatalogCommand>,
 ) -> Result<HttpResponse, Problem> {
+    let is_switched_off =
+        commands.iter().any(|command| matches!(command, CatalogCommand::DeactivateService(_)));
     let position = execute(state, context, staff, commands).await?;
+    let concerned = match is_switched_off {
+        true => state.days_after(position).await.map(|days| {
+            Concerned::in_days(&days, |_, _, booking| booking.status.is_open() && booking.service == *id)
+        }),
+        false => Some(Concerned::default()),
+    };
     let service = ServiceResponse::from(required_service(&state.commands.catalog(), Some(id.as_str()))?);
     let changes = match before {
         Some(before) => field_changes(&ServiceResponse::from(before), &service),
         None => field_changes(&json!({}), &service),
     };
-    let body = ServiceChangeResponse { success: true, service, changes, cascade_effects: [] };
+    let (count, cascade_effects) = concerned.map(|Concerned { count, listed }| (count, listed)).unzip();
+    let cascade_effect_count = count.filter(|count| *count > 0);
+    let body =
+        ServiceChangeResponse { success: true, service, changes, cascade_effects, cascade_effect_count };
     response::recorded(None, position, &body)
 }
 

@@ -4,11 +4,14 @@ use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours};
+use daybook_domain::rules::impact;
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::value::{self, Range, Relation};
 use daybook_domain::{ClockTime, HoursId, Period, ServiceId};
+use serde::Serialize;
 
 use super::clinic_hours::ClinicHoursResponse;
+use crate::concerned::{AffectedBookings, Concerned};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
@@ -23,6 +26,15 @@ const DEFAULT_INTERVAL: u32 = 30;
 /// Default number of bookings at the same time. Source: the old system's table.
 const DEFAULT_CONCURRENT: u32 = 1;
 
+#[derive(Serialize)]
+struct SetClinicHoursResponse {
+    #[serde(flatten)]
+    hours: ClinicHoursResponse,
+    /// The open bookings that no longer fit into the hours.
+    #[serde(flatten)]
+    affected: AffectedBookings,
+}
+
 /// Sets the hours of one weekday. No slots mean closed.
 pub(crate) async fn set_clinic_hours(
     state: web::Data<State>,
@@ -31,11 +43,21 @@ pub(crate) async fn set_clinic_hours(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let form = Form::read(payload).await?;
-    let hours = hours(form, &state.commands.catalog(), &state.commands.hours())?;
-    let origin = context.origin(staff.actor(), None);
+    let (catalog, before) = (state.commands.catalog(), state.commands.hours());
+    let hours = hours(Form::read(payload).await?, &catalog, &before)?;
+    let (origin, day_of_week) = (context.origin(staff.actor(), None), hours.day_of_week);
     let position = state.execute(|commands| async move { commands.set_hours(hours, origin).await }).await?;
-    response::recorded(None, position, &ClinicHoursResponse::from(&*state.commands.hours()))
+    let (after, now) = (state.commands.hours(), state.commands.now());
+    let concerned = state.days_after(position).await.map(|days| {
+        Concerned::in_days(&days, |schedule, id, booking| {
+            DayOfWeek::from_date(schedule.date) == day_of_week
+                && catalog.get(&booking.service).is_some_and(|service| {
+                    impact::is_hit_by_hours(schedule, (&before, &after), service, (id, booking), now)
+                })
+        })
+    });
+    let (hours, affected) = (ClinicHoursResponse::from(&*after), concerned.into());
+    response::recorded(None, position, &SetClinicHoursResponse { hours, affected })
 }
 
 fn hours(mut form: Form, catalog: &Catalog, current: &Hours) -> Result<ClinicHoursSet, Problem> {

@@ -50,6 +50,9 @@ impl SetReadModelRequest {
                     .map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
                 Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
             }
+            "rollback" if self.dynamic_percentage.is_some() => {
+                Err(Problem::unknown(Code::UnknownFields, ["dynamicPercentage"]))
+            }
             "rollback" => Ok(RoutingCommand::RollBackReads(ReadsRolledBack { reason })),
             _ => Err(Problem::field(Code::InvalidAction, "action")),
         }

@@ -2,10 +2,12 @@
 
 use actix_web::{HttpResponse, web};
 use daybook_domain::catalog::{CatalogCommand, Service, ServiceLimitSet};
+use daybook_domain::rules::impact;
 use daybook_domain::value;
 use serde::Serialize;
 
 use super::catalog::{self, FieldChange, ServiceLimitResponse};
+use crate::concerned::{AffectedBookings, Concerned};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
@@ -20,6 +22,9 @@ struct SetServiceLimitResponse {
     success: bool,
     limit: ServiceLimitResponse,
     changes: Vec<FieldChange>,
+    /// The open bookings of the days that the new limit makes too full.
+    #[serde(flatten)]
+    affected: AffectedBookings,
 }
 
 /// Sets the limit of one service. A missing field keeps its value, and `dailyLimitMinutes: null` removes that limit.
@@ -38,9 +43,17 @@ pub(crate) async fn set_service_limit(
     let commands = vec![CatalogCommand::SetServiceLimit(limit(form, before)?)];
     let position = catalog::execute(&state, &context, &staff, commands).await?;
     let after = state.commands.catalog();
-    let limit = ServiceLimitResponse::from(catalog::required_service(&after, Some(before.id.as_str()))?);
+    let service = catalog::required_service(&after, Some(before.id.as_str()))?;
+    let limit = ServiceLimitResponse::from(service);
     let changes = catalog::field_changes(&ServiceLimitResponse::from(before), &limit);
-    response::recorded(None, position, &SetServiceLimitResponse { success: true, limit, changes })
+    let concerned = state.days_after(position).await.map(|days| {
+        Concerned::in_days(&days, |schedule, _, booking| {
+            let is_open = booking.status.is_open() && booking.service == service.id;
+            is_open && impact::is_over_limit(schedule, before, service)
+        })
+    });
+    let body = SetServiceLimitResponse { success: true, limit, changes, affected: concerned.into() };
+    response::recorded(None, position, &body)
 }
 
 fn limit(mut form: Form, service: &Service) -> Result<ServiceLimitSet, Problem> {

@@ -86,6 +86,10 @@ fn parse(request: ChangeRequest) -> Result<Change, Problem> {
             Ok(Change::Advance { stage, overridden, reason })
         }
         "rollback" => {
+            let foreign = [("override", &request.overridden), ("approver", &request.approver)];
+            if let Some((name, _)) = foreign.into_iter().find(|(_, text)| text.is_some()) {
+                return Err(Problem::unknown(Code::UnknownFields, [name]));
+            }
             let reason = required_reason(request.reason)?;
             Ok(Change::RollBack { stage: stage.unwrap_or(Stage::Legacy), reason })
         }

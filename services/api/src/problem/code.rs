@@ -50,6 +50,8 @@ codes! {
     InvalidStage = "INVALID_STAGE", "Invalid stage";
     ReasonRequired = "REASON_REQUIRED", "Reason required";
     NothingToChange = "NOTHING_TO_CHANGE", "Nothing to change";
+    UnknownFields = "UNKNOWN_FIELDS", "Unknown fields";
+    UnknownParameters = "UNKNOWN_PARAMETERS", "Unknown query parameters";
     // The client.
     Unauthenticated = "UNAUTHENTICATED", "Unauthenticated";
     Forbidden = "FORBIDDEN", "Forbidden";
@@ -75,6 +77,9 @@ codes! {
     VersionMismatch = "VERSION_MISMATCH", "Version mismatch";
     InvalidTransition = "INVALID_TRANSITION", "Invalid transition";
     NotMovable = "NOT_MOVABLE", "Not movable";
+    NotBegun = "NOT_BEGUN", "Not begun";
+    TimeNotRead = "TIME_NOT_READ", "Time not read";
+    AlreadyRequested = "ALREADY_REQUESTED", "Already requested";
     ClosureNotFound = "CLOSURE_NOT_FOUND", "Closure not found";
     ClosureEmpty = "CLOSURE_EMPTY", "Closure empty";
     // Admin.

@@ -52,6 +52,7 @@ impl From<Rejection> for Problem {
             }
             Rejection::ScheduleFull => Self::new(Code::DayScheduleFull),
             Rejection::KeyReused => Self::new(Code::IdempotencyKeyReused),
+            Rejection::AlreadyRequested(_) => Self::new(Code::AlreadyRequested),
             Rejection::ReservationNotFound(_) => Self::new(Code::ReservationNotFound),
             Rejection::VersionMismatch { expected, actual } => {
                 Self::with(Code::VersionMismatch, Details::Version { expected, actual })
@@ -59,6 +60,8 @@ impl From<Rejection> for Problem {
             Rejection::TransitionNotAllowed { from, to } => {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
+            Rejection::NotBegun { to } => Self::with(Code::NotBegun, Details::Status { status: to }),
+            Rejection::TimeNotRead => Self::field(Code::TimeNotRead, "preferredTime"),
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
             Rejection::TimeNotReviewable => {
                 Self::out_of_range("preferredTime", Range::Relation(Relation::Reviewable))

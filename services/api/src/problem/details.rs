@@ -15,6 +15,10 @@ pub(crate) enum Details {
     Nothing {},
     /// All wrong and missing fields.
     Fields(FieldFaults),
+    /// Names from the client, shortened to what [`UnknownName`] allows.
+    Unknown {
+        fields: Vec<UnknownName>,
+    },
     Header {
         header: &'static str,
     },
@@ -82,6 +86,27 @@ pub(crate) enum Details {
     },
 }
 
+/// The name of a field or parameter that the client made up. Names are repeated, because the client has to find the wrong
+/// one; contents never are.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct UnknownName(String);
+
+impl UnknownName {
+    /// Longest name, in characters.
+    const MAX_LENGTH: usize = 64;
+
+    /// Most names in one response.
+    const MAX_NAMES: usize = 20;
+
+    /// The first names, without the characters that no name of a field has.
+    pub(crate) fn all<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Self> {
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let shorten = |name: &str| Self(name.chars().filter(is_plain).take(Self::MAX_LENGTH).collect());
+        names.into_iter().take(Self::MAX_NAMES).map(shorten).collect()
+    }
+}
+
 /// The use of a service's minutes of one day.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -100,6 +125,10 @@ impl Details {
         match self {
             // Each wrong field has a text of its own.
             Self::Nothing {} | Self::Fields(_) | Self::Suggested { .. } | Self::Closed { .. } => vec![],
+            Self::Unknown { fields } => {
+                let names: Vec<&str> = fields.iter().map(|UnknownName(name)| name.as_str()).collect();
+                vec![("{fields}", names.join(", "))]
+            }
             Self::Header { header } => vec![("{header}", (*header).to_owned())],
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],

@@ -51,6 +51,8 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::InvalidStage
         | Code::ReasonRequired
         | Code::NothingToChange
+        | Code::UnknownFields
+        | Code::UnknownParameters
         | Code::UnknownService
         | Code::ServiceInactive
         | Code::DateInPast
@@ -71,6 +73,9 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::DayScheduleFull
         | Code::InvalidTransition
         | Code::NotMovable
+        | Code::NotBegun
+        | Code::TimeNotRead
+        | Code::AlreadyRequested
         | Code::ValueTaken
         | Code::CatalogFull
         | Code::SlotIdTaken

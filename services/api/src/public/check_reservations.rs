@@ -8,10 +8,11 @@ use std::time::Instant;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
-use daybook_domain::Status;
+use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::Phone;
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
+use daybook_domain::{ServiceId, Status};
 use daybook_projections::Question;
 use daybook_projections::query::Reservation;
 use serde::Serialize;
@@ -24,6 +25,7 @@ use crate::request::json::Object;
 use crate::request::query::Query;
 use crate::response;
 use crate::state::State;
+use crate::texts::Language;
 
 /// The age in days up to which reservations are shown.
 const DAYS_BACK: i64 = 90;
@@ -51,6 +53,8 @@ struct OwnReservation {
     preferred_date: NaiveDate,
     preferred_time: Option<String>,
     created_at: String,
+    #[serde(rename = "needsReview", skip_serializing_if = "std::ops::Not::not")]
+    needs_review: bool,
 }
 
 /// Lists the reservations of the last 90 days, newest first.
@@ -79,7 +83,9 @@ pub(crate) async fn check_reservations(
     context.sample_shadow_read(&state, || Some(Question::Patient { subject, since, most: MAX_READ }));
     let found = state.queries.reservations_of(route.generation, subject, since, MAX_READ).await?;
     let own = found.value.iter().filter(|reservation| reservation.birth_date == Some(birth_date));
-    let reservations: Vec<OwnReservation> = own.take(MAX_SHOWN).map(OwnReservation::from).collect();
+    let (catalog, language) = (state.commands.catalog(), context.language);
+    let shown = own.take(MAX_SHOWN).map(|reservation| OwnReservation::new(reservation, &catalog, language));
+    let reservations: Vec<OwnReservation> = shown.collect();
     response::from_view(
         &found,
         &OwnReservationsResponse { success: true, count: reservations.len(), reservations },
@@ -108,8 +114,17 @@ fn credentials(
     }
 }
 
-impl From<&Reservation> for OwnReservation {
-    fn from(reservation: &Reservation) -> Self {
+impl OwnReservation {
+    /// The service has the name under which it was booked; in English, its present one.
+    fn new(reservation: &Reservation, catalog: &Catalog, language: Language) -> Self {
+        let english = || {
+            let id = ServiceId::parse(reservation.service_id.as_deref()?).ok()?;
+            catalog.get(&id)?.name_en.as_deref().map(str::to_owned)
+        };
+        let service_name = match language {
+            Language::Korean => None,
+            Language::English => english(),
+        };
         // An unreadable time text may contain personal details, so it is not shown.
         let preferred_time = match requested_time::parse(&reservation.preferred_time) {
             ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
@@ -120,10 +135,11 @@ impl From<&Reservation> for OwnReservation {
             patient_name: mask::name(&reservation.patient_name),
             status: reservation.status,
             service: reservation.service_code.clone(),
-            service_name: reservation.service_name.clone(),
+            service_name: service_name.or_else(|| reservation.service_name.clone()),
             preferred_date: reservation.preferred_date,
             preferred_time,
             created_at: crate::staff::format_utc(reservation.created_at),
+            needs_review: reservation.needs_review,
         }
     }
 }

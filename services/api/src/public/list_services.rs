@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::catalog::Service;
 use serde::Serialize;
 
+use super::find_service::service_name;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::query::Query;
@@ -35,11 +36,10 @@ struct ServiceResponse<'a> {
 
 impl<'a> ServiceResponse<'a> {
     fn new(service: &'a Service, language: Language) -> Self {
-        let english = service.name_en.as_deref().filter(|_| language == Language::English);
         Self {
             id: service.id.as_str(),
             code: &service.code,
-            name: english.unwrap_or(&service.name),
+            name: service_name(service, language),
             description: service.description.as_deref(),
             category: service.category.as_deref(),
             duration_minutes: service.duration,

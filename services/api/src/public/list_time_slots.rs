@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::availability::{self, Availability, TimeSlotResponse};
-use super::find_service::active_service;
+use super::find_service::{active_service, service_name};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::query::{Query, required};
@@ -50,7 +50,7 @@ pub(crate) async fn list_time_slots(
     let metadata = Metadata {
         date,
         service: &service.code,
-        service_name: &service.name,
+        service_name: service_name(service, context.language),
         total_slots: slots.len(),
         available_slots: available,
         booked_slots: slots.len() - available,

@@ -2,10 +2,14 @@
 
 pub(super) mod booking_form;
 
+use std::borrow::Cow;
+
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_commands::{BookingOutcome, CommandError, NewReservation};
+use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{Actor, ReadModel, Status};
 use serde::Serialize;
 
@@ -28,7 +32,10 @@ struct BookedReservation<'a> {
     id: &'a str,
     status: Status,
     preferred_date: NaiveDate,
-    preferred_time: &'a str,
+    preferred_time: Cow<'a, str>,
+    /// Whether a person at the clinic has to read the requested time before it counts.
+    #[serde(rename = "needsReview", skip_serializing_if = "std::ops::Not::not")]
+    needs_review: bool,
 }
 
 /// Books. The rule set of the model that the patient is routed to decides. Responds once the booking is recorded.
@@ -47,7 +54,7 @@ pub(crate) async fn post_reservation(
         phone: form.phone,
         service: form.service,
         date: form.date,
-        requested_time: form.requested_time,
+        requested_time: form.requested_time.clone(),
         rules: read_model.into(),
     };
     let origin = context.origin(Actor::public(), Some(read_model));
@@ -58,11 +65,35 @@ pub(crate) async fn post_reservation(
         id: outcome.reservation.as_str(),
         status: outcome.booking.status,
         preferred_date: form.date,
-        preferred_time: &form.requested_time_text,
+        preferred_time: recorded_time(
+            outcome.booking.placement,
+            &form.requested_time,
+            &form.requested_time_text,
+        ),
+        needs_review: matches!(outcome.booking.placement, SlotAssignment::Review(_)),
     };
-    let message = notice(context.language, Notice::ReservationReceived);
+    let status = outcome.booking.status;
+    let stands =
+        if outcome.repeated { Notice::ReservationStands(status) } else { Notice::ReservationReceived };
+    let message = notice(context.language, stands);
     let body = BookingResponse { success: true, reservation, message };
     response::recorded(Some(read_model), outcome.position, &body)
+}
+
+/// The time of the booking as it is now: in the client's words unless it has another time meanwhile.
+fn recorded_time<'t>(placement: SlotAssignment, requested: &RequestedTime, text: &'t str) -> Cow<'t, str> {
+    let parsed = match requested {
+        RequestedTime::Text(text) => requested_time::parse(text),
+        RequestedTime::Period(period) => ParsedTime::Period(*period),
+        RequestedTime::At(start) => ParsedTime::At(*start),
+    };
+    let is_as_requested = match (placement, parsed) {
+        (SlotAssignment::At { start, .. }, ParsedTime::At(requested)) => start == requested,
+        (SlotAssignment::Period(period), ParsedTime::Period(requested)) => period == requested,
+        (SlotAssignment::Review(_), ParsedTime::Ambiguous(_)) => true,
+        (SlotAssignment::At { .. } | SlotAssignment::Period(_) | SlotAssignment::Review(_), _) => false,
+    };
+    if is_as_requested { text.into() } else { placement.legacy_text().unwrap_or_default().into() }
 }
 
 fn count(state: &State, read_model: ReadModel, outcome: &Result<BookingOutcome, CommandError>) {

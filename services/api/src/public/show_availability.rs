@@ -8,7 +8,7 @@ use daybook_domain::schedule::Booking;
 use serde::Serialize;
 
 use super::availability::{self, Availability, AvailabilityLevel, TimeSlotResponse};
-use super::find_service::active_service;
+use super::find_service::{active_service, service_name};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::query::{Query, required};
@@ -73,7 +73,7 @@ fn slots_form<'a>(
     AvailabilityResponse {
         date: day.schedule.date,
         service_type: &service.code,
-        service_name: &service.name,
+        service_name: service_name(service, language),
         available: availability.available > 0,
         available_slots: availability.available,
         total_slots: availability.slots.len(),

@@ -2,7 +2,7 @@
 //! anything from the client.
 
 macro_rules! endpoints {
-    ($($endpoint:ident = $template:literal, $methods:literal;)+) => {
+    ($($endpoint:ident = $template:literal, $methods:literal, [$($parameter:literal),*];)+) => {
         /// One endpoint.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[cfg_attr(not(feature = "migration"), allow(dead_code, reason = "some addresses belong to the migration"))]
@@ -18,29 +18,34 @@ macro_rules! endpoints {
             pub(crate) const fn methods(self) -> &'static str {
                 match self { $(Self::$endpoint => $methods),+ }
             }
+
+            /// The query parameters of all its methods. Others are refused.
+            pub(crate) const fn parameters(self) -> &'static [&'static str] {
+                match self { $(Self::$endpoint => &[$($parameter),*]),+ }
+            }
         }
     };
 }
 
 endpoints! {
-    PublicReservations = "/api/public/reservations", "POST";
-    PublicServices = "/api/public/services", "GET";
-    TimeSlots = "/api/public/reservations/time-slots", "GET";
-    Availability = "/api/public/reservations/availability", "GET";
-    MonthStatus = "/api/public/reservation-status", "GET";
-    Check = "/api/public/reservations/check", "GET, POST";
-    Reservations = "/api/reservations", "GET";
-    Reservation = "/api/reservations/{id}", "GET, PATCH";
-    ManualClose = "/api/admin/manual-close", "GET, POST, DELETE";
-    Services = "/api/admin/services", "GET, POST, PATCH, DELETE, PUT";
-    ServiceLimits = "/api/admin/service-limits", "GET, PUT, PATCH";
-    ClinicHours = "/api/admin/clinic-hours", "GET, PUT";
-    ReadModel = "/api/admin/read-model", "GET, POST";
-    Migration = "/api/admin/migration", "GET, POST";
-    MigrationPlan = "/api/admin/migration/plan", "GET";
-    Guardrails = "/api/admin/guardrails", "GET";
-    Livez = "/livez", "GET";
-    Readyz = "/readyz", "GET";
-    Metrics = "/metrics", "GET";
-    Unknown = "unknown", "";
+    PublicReservations = "/api/public/reservations", "POST", [];
+    PublicServices = "/api/public/services", "GET", ["code", "active"];
+    TimeSlots = "/api/public/reservations/time-slots", "GET", ["service", "date"];
+    Availability = "/api/public/reservations/availability", "GET", ["date", "serviceType", "service"];
+    MonthStatus = "/api/public/reservation-status", "GET", ["year", "month", "service"];
+    Check = "/api/public/reservations/check", "GET, POST", ["phone", "birth_date"];
+    Reservations = "/api/reservations", "GET", ["date", "status", "department", "search", "period", "page", "limit"];
+    Reservation = "/api/reservations/{id}", "GET, PATCH", [];
+    ManualClose = "/api/admin/manual-close", "GET, POST, DELETE", ["id", "date"];
+    Services = "/api/admin/services", "GET, POST, PATCH, DELETE, PUT", ["id"];
+    ServiceLimits = "/api/admin/service-limits", "GET, PUT, PATCH", [];
+    ClinicHours = "/api/admin/clinic-hours", "GET, PUT", [];
+    ReadModel = "/api/admin/read-model", "GET, POST", [];
+    Migration = "/api/admin/migration", "GET, POST", [];
+    MigrationPlan = "/api/admin/migration/plan", "GET", ["to"];
+    Guardrails = "/api/admin/guardrails", "GET", [];
+    Livez = "/livez", "GET", [];
+    Readyz = "/readyz", "GET", [];
+    Metrics = "/metrics", "GET", [];
+    Unknown = "unknown", "", [];
 }

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use daybook_domain::value::{Dates, Numbers, Range, Text};
 use serde_json::Value;
 
-use super::json::Object;
+use super::json::{self, Object};
 use super::query::parse_date;
 use crate::problem::{Code, FieldFault, Problem};
 
@@ -16,6 +16,8 @@ use crate::problem::{Code, FieldFault, Problem};
 pub(crate) struct Form {
     object: Object,
     faults: Vec<FieldFault>,
+    /// Fields of rows that nothing has read.
+    unknown: Vec<String>,
     /// The place of a row in a list, with a dot: `slots[1].`.
     path: String,
 }
@@ -27,7 +29,7 @@ impl Form {
     }
 
     pub(crate) const fn new(object: Object) -> Self {
-        Self { object, faults: Vec::new(), path: String::new() }
+        Self { object, faults: Vec::new(), unknown: Vec::new(), path: String::new() }
     }
 
     /// Adds a wrong field.
@@ -35,9 +37,16 @@ impl Form {
         self.faults.push(FieldFault { field: self.name(field), code, range });
     }
 
-    /// Fails if any field was wrong or missing.
+    /// Fails if any field was wrong or missing, or if the form has a field that nothing has read.
     pub(crate) fn finish(self) -> Result<(), Problem> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Problem::with_faults(self.faults)) }
+        let unknown: Vec<String> = self.object.unknown().map(str::to_owned).chain(self.unknown).collect();
+        check_faults(self.faults)?;
+        json::refuse_unknown(unknown.iter().map(String::as_str))
+    }
+
+    /// Fails if any field was wrong or missing. The old public routes ignore fields that they do not know.
+    pub(crate) fn finish_ignoring_unknown(self) -> Result<(), Problem> {
+        check_faults(self.faults)
     }
 
     /// A field that must be there: if it is none, and not wrong, it is missing.
@@ -159,9 +168,11 @@ impl Form {
                 self.faults.push(FieldFault { field: path.into(), code: Code::InvalidJson, range: None });
                 continue;
             };
-            let mut row = Self { object, faults: std::mem::take(&mut self.faults), path: format!("{path}.") };
+            let mut row = Self { path: format!("{path}."), ..Self::new(object) };
             values.extend(read(&mut row));
-            self.faults = row.faults;
+            self.unknown.extend(row.object.unknown().map(|field| format!("{}{field}", row.path)));
+            self.unknown.append(&mut row.unknown);
+            self.faults.append(&mut row.faults);
         }
         Some(values)
     }
@@ -174,6 +185,10 @@ impl Form {
     fn name(&self, field: &'static str) -> Cow<'static, str> {
         if self.path.is_empty() { field.into() } else { format!("{}{field}", self.path).into() }
     }
+}
+
+fn check_faults(faults: Vec<FieldFault>) -> Result<(), Problem> {
+    if faults.is_empty() { Ok(()) } else { Err(Problem::with_faults(faults)) }
 }
 
 #[cfg(test)]
@@ -195,6 +210,15 @@ mod tests {
         change.keep(&["kept", "other", "missing"]);
         assert!(change.removes("removed") && !change.removes("other") && !change.removes("missing"));
         assert!(change.is_wrong("kept") && !change.is_wrong("removed") && !change.is_wrong("missing"));
+    }
+
+    #[test]
+    fn a_field_that_nothing_has_read_is_refused_by_its_place() {
+        let mut strict = form(json!({"rows": [{"seats": 1, "colour": "red"}], "version": 3}));
+        strict.rows("rows", |row| row.number("seats", value::MAX_CONCURRENT));
+        assert_eq!(strict.finish().unwrap_err().code(), Code::UnknownFields);
+        let lenient = form(json!({"version": 3}));
+        assert!(lenient.finish_ignoring_unknown().is_ok());
     }
 
     #[test]

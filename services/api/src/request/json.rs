@@ -49,6 +49,23 @@ impl Object {
         self.0.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// Takes out a text that a change may remove: none if the field is missing, blank if it is null or blank.
+    pub(crate) fn replacement(&mut self, field: &'static str) -> Result<Option<String>, Problem> {
+        let is_given = self.0.contains_key(field);
+        let text = self.text(field)?;
+        Ok(is_given.then(|| text.unwrap_or_default()))
+    }
+
+    /// The names of the fields that nothing has taken out.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Refuses fields that nothing has taken out.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        refuse_unknown(self.unknown())
+    }
+
     /// Takes out a string. A missing, null or blank field is none.
     pub(crate) fn text(&mut self, field: &'static str) -> Result<Option<String>, Problem> {
         match self.0.remove(field) {
@@ -61,10 +78,40 @@ impl Object {
     }
 }
 
-/// Reads and parses a body of a fixed type.
+/// Reads and parses a body of a fixed type. Fields that the type does not have are refused by name, at any depth.
 pub(crate) async fn read<T: DeserializeOwned>(payload: Payload) -> Result<T, Problem> {
     let Object(fields) = Object::read(payload).await?;
-    serde_json::from_value(Value::Object(fields)).map_err(|_| Problem::new(Code::InvalidJson))
+    typed(fields)
+}
+
+fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Problem> {
+    let mut unknown = Vec::new();
+    let parsed = serde_ignored::deserialize(Value::Object(fields), |path| unknown.push(path.to_string()));
+    let parsed = parsed.map_err(|_| Problem::new(Code::InvalidJson))?;
+    refuse_unknown(unknown.iter().map(String::as_str)).map(|()| parsed)
+}
+
+/// Refuses fields, if there are any.
+pub(super) fn refuse_unknown<'n>(names: impl Iterator<Item = &'n str>) -> Result<(), Problem> {
+    let mut names = names.peekable();
+    match names.peek() {
+        Some(_) => Err(Problem::unknown(Code::UnknownFields, names)),
+        None => Ok(()),
+    }
+}
+
+/// A field of a partial change that may be left out but not null: null would say that the value is removed.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A field of a partial change that may be left out, or null to remove its value.
+pub(crate) fn removable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A value without duplicate keys.
@@ -154,6 +201,36 @@ mod tests {
         for body in wrong {
             assert!(Object::parse(body).is_err(), "{}", String::from_utf8_lossy(body));
         }
+    }
+
+    #[test]
+    fn unknown_fields_are_named_at_any_depth_without_their_contents() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only parsed")]
+        struct Outer {
+            a: u8,
+            inner: Vec<Inner>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only parsed")]
+        struct Inner {
+            b: Option<u8>,
+        }
+        let read = |body: &str| typed::<Outer>(Object::parse(body.as_bytes()).unwrap().0);
+        assert!(read(r#"{"a":1,"inner":[{"b":2},{}]}"#).is_ok());
+        let refused = read(r#"{"a":1,"inner":[{},{"c<script>":"010-0000-0000"}],"version":3}"#).unwrap_err();
+        let named = crate::texts::message(crate::texts::Language::English, refused.code(), refused.details());
+        assert!(named.contains("inner.1.cscript, version") && !named.contains("0000"), "{named}");
+    }
+
+    #[test]
+    fn a_text_that_is_taken_away_differs_from_one_that_is_not_mentioned() {
+        let mut object = Object::parse(br#"{"a":"x","b":" ","c":null,"d":1}"#).unwrap();
+        let mut taken = |field| object.replacement(field).unwrap();
+        assert_eq!(taken("a").as_deref(), Some("x"));
+        assert_eq!((taken("b").as_deref(), taken("c").as_deref()), (Some(""), Some("")));
+        assert_eq!(taken("missing"), None);
+        assert_eq!(object.finish().unwrap_err().code(), Code::UnknownFields, "d");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
 
+use super::endpoint::Endpoint;
 use crate::problem::{Code, Problem};
 
 /// Longest query string, in bytes.
@@ -16,6 +17,21 @@ impl Query {
     /// Parses them.
     pub(crate) fn from_request(request: &HttpRequest) -> Result<Self, Problem> {
         Self::parse(request.query_string())
+    }
+
+    /// Refuses parameters that the endpoint does not have: the client has to know that they have no effect.
+    pub(crate) fn check(request: &HttpRequest) -> Result<(), Problem> {
+        let Some(endpoint) = request.app_data::<Endpoint>().filter(|_| !request.query_string().is_empty())
+        else {
+            return Ok(());
+        };
+        let Self(parameters) = Self::from_request(request)?;
+        let names = parameters.iter().map(|(name, _)| name.as_str());
+        let mut unknown = names.filter(|name| !endpoint.parameters().contains(name)).peekable();
+        match unknown.peek() {
+            Some(_) => Err(Problem::unknown(Code::UnknownParameters, unknown)),
+            None => Ok(()),
+        }
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::token::Staff;
 use crate::problem::{Code, Problem};
+use crate::request::query::Query;
 use crate::state::State;
 
 impl FromRequest for Staff {
@@ -15,7 +16,8 @@ impl FromRequest for Staff {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(request).ok_or_else(|| Problem::new(Code::Unauthenticated)))
+        let staff = identify(request).ok_or_else(|| Problem::new(Code::Unauthenticated));
+        ready(staff.and_then(|staff| Query::check(request).map(|()| staff)))
     }
 }
 

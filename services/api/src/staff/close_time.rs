@@ -2,15 +2,16 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_commands::NewClosure;
-use daybook_domain::schedule::Booking;
-use daybook_domain::{ClockTime, ReservationId, ServiceId, Status};
-use daybook_projections::query::{Days, QueryResult};
+use daybook_commands::{ClosureOutcome, NewClosure};
+use daybook_domain::ReadModel;
+use daybook_domain::rules::impact;
+use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
 
 use super::closure::{ClosureRequest, ClosureResponse};
 use super::role::Role;
 use super::token::Staff;
+use crate::concerned::{Concerned, ConcernedBooking};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
@@ -18,31 +19,24 @@ use crate::response;
 use crate::state::State;
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct CloseTimeResponse<'a> {
     success: bool,
     closure: ClosureResponse<'a>,
-    conflicts: Vec<Conflict<'a>>,
+    conflicts: Vec<ConcernedBooking>,
+    /// How many there are, if there are any: the list has an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict_count: Option<usize>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ConflictsResponse<'a> {
+struct ConflictsResponse {
     success: bool,
     date: NaiveDate,
     has_conflict: bool,
     conflict_count: usize,
-    conflicts: Vec<Conflict<'a>>,
-}
-
-/// A booking that overlaps a closure.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Conflict<'a> {
-    id: &'a ReservationId,
-    status: Status,
-    service_id: &'a ServiceId,
-    start_time: ClockTime,
-    end_time: ClockTime,
+    conflicts: Vec<ConcernedBooking>,
 }
 
 /// Closes time to new bookings. Existing bookings stay and are listed as conflicts.
@@ -59,12 +53,22 @@ pub(crate) async fn close_time(
     let days = state.queries.days(route.generation, date, date).await?;
     let closure = request.into_closure(&days.value, context.idempotency_key.clone())?;
     match action.as_deref() {
-        None | Some("close" | "create") => close(&state, &context, &staff, &days, date, closure).await,
+        None | Some("close" | "create") => {
+            close(&state, &context, &staff, days.generation.model, date, closure).await
+        }
         Some("check-conflict") => {
-            let conflicts = conflicts(&days.value, date, &closure);
-            let conflict_count = conflicts.len();
-            let has_conflict = conflict_count > 0;
-            let body = ConflictsResponse { success: true, date, has_conflict, conflict_count, conflicts };
+            let schedule =
+                state.execute(move |commands| async move { commands.day_schedule(date).await }).await?;
+            let NewClosure { span, service, reason, .. } = closure;
+            let closure = Closure { span, service, reason };
+            let Concerned { count, listed } = conflicts(&state, &schedule, &closure);
+            let body = ConflictsResponse {
+                success: true,
+                date,
+                has_conflict: count > 0,
+                conflict_count: count,
+                conflicts: listed,
+            };
             response::from_view(&days, &body)
         }
         Some(_) => Err(Problem::field(Code::InvalidAction, "action")),
@@ -75,15 +79,14 @@ async fn close(
     state: &State,
     context: &RequestContext,
     staff: &Staff,
-    days: &QueryResult<Days>,
+    model: ReadModel,
     date: NaiveDate,
     closure: NewClosure,
 ) -> Result<HttpResponse, Problem> {
-    let (model, actor) = (days.generation.model, staff.actor());
-    let (new, origin) = (closure.clone(), context.origin(actor.clone(), Some(model)));
-    let (id, position) =
-        state.execute(|commands| async move { commands.close_time(date, new, origin).await }).await?;
-    let conflicts = conflicts(&days.value, date, &closure);
+    let (actor, origin) = (staff.actor(), context.origin(staff.actor(), Some(model)));
+    let ClosureOutcome { id, closure, is_active, position, schedule } =
+        state.execute(|commands| async move { commands.close_time(date, closure, origin).await }).await?;
+    let Concerned { count, listed } = conflicts(state, &schedule, &closure);
     let closure = ClosureResponse {
         id: id.as_str(),
         date,
@@ -92,29 +95,15 @@ async fn close(
         service_id: closure.service.as_ref(),
         reason: closure.reason.as_deref(),
         created_by: actor.as_str(),
+        is_active: (!is_active).then_some(false),
     };
-    response::recorded(Some(model), position, &CloseTimeResponse { success: true, closure, conflicts })
+    let conflict_count = (count > 0).then_some(count);
+    let body = CloseTimeResponse { success: true, closure, conflicts: listed, conflict_count };
+    response::recorded(Some(model), position, &body)
 }
 
-/// The bookings that overlap a closure, in the order of the day.
-fn conflicts<'a>(days: &'a Days, date: NaiveDate, closure: &NewClosure) -> Vec<Conflict<'a>> {
-    let bookings = days.sheets.get(&date).into_iter().flat_map(|sheet| sheet.book.bookings());
-    let mut conflicts: Vec<Conflict<'a>> = bookings.filter_map(|entry| conflict(entry, closure)).collect();
-    conflicts.sort_by(|a, b| (a.start_time, a.id).cmp(&(b.start_time, b.id)));
-    conflicts
-}
-
-fn conflict<'a>(
-    (id, booking): (&'a ReservationId, &'a Booking),
-    closure: &NewClosure,
-) -> Option<Conflict<'a>> {
-    let is_affected = closure.service.as_ref().is_none_or(|only| *only == booking.service);
-    let occupied = booking.occupied().filter(|span| is_affected && span.overlaps(closure.span))?;
-    Some(Conflict {
-        id,
-        status: booking.status,
-        service_id: &booking.service,
-        start_time: occupied.start,
-        end_time: occupied.end,
-    })
+/// The bookings in a closure, from the log: a booking of a moment ago is among them.
+fn conflicts(state: &State, schedule: &DaySchedule, closure: &Closure) -> Concerned {
+    let hours = state.commands.hours();
+    Concerned::on_day(schedule, |booking| impact::is_hit_by_closure(schedule, &hours, closure, booking))
 }

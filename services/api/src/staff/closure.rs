@@ -96,6 +96,9 @@ pub(super) struct ClosureResponse<'a> {
     pub(super) service_id: Option<&'a ServiceId>,
     pub(super) reason: Option<&'a str>,
     pub(super) created_by: &'a str,
+    /// False in the answer to a repeated request whose closure was lifted meanwhile; otherwise left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is_active: Option<bool>,
 }
 
 impl<'a> ClosureResponse<'a> {
@@ -108,6 +111,7 @@ impl<'a> ClosureResponse<'a> {
             service_id: closed.closure.service.as_ref(),
             reason: closed.closure.reason.as_deref(),
             created_by: &closed.created_by,
+            is_active: None,
         }
     }
 }

@@ -65,12 +65,11 @@ async fn change(
     let read_model = context.routed_model(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
-    let mut is_no_show = found.status == Status::NoShow;
-    // CONFIRMED after a no-show is a correction with a reason. The view may lag behind the day schedule, so a rejection that
-    // shows another status is retried once.
-    let mut may_retry = true;
+    // CONFIRMED after an outcome is a correction with a reason. The view may lag behind the day schedule, so a rejection
+    // that shows another status is retried once.
+    let (mut status, mut may_retry) = (found.status, true);
     loop {
-        let changes = patch.changes(found, is_no_show, read_model.into())?;
+        let changes = patch.changes(found, status, read_model.into())?;
         let (date, id) = (found.preferred_date, id.clone());
         let origin = context.origin(staff.actor(), Some(read_model));
         let change = state.execute(|commands| async move {
@@ -78,9 +77,9 @@ async fn change(
         });
         match change.await {
             Err(CommandError::Rejected(Rejection::TransitionNotAllowed { from, to: Status::Confirmed }))
-                if may_retry && (from == Status::NoShow) != is_no_show =>
+                if may_retry && from != status =>
             {
-                (is_no_show, may_retry) = (from == Status::NoShow, false);
+                (status, may_retry) = (from, false);
             }
             outcome => return Ok(outcome?),
         }

@@ -34,6 +34,9 @@ pub(super) struct ReservationResponse<'a> {
     status_changed_at: String,
     status_changed_by: Option<&'a str>,
     version: u32,
+    /// Whether a person has to read the requested time.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    needs_review: bool,
 }
 
 impl<'a> From<&'a Reservation> for ReservationResponse<'a> {
@@ -58,12 +61,14 @@ impl<'a> From<&'a Reservation> for ReservationResponse<'a> {
             estimated_duration: reservation.estimated_duration,
             status: reservation.status,
             notes: reservation.notes.as_deref(),
-            admin_notes: reservation.admin_notes.as_deref(),
+            // A note that was taken away is recorded as an empty one.
+            admin_notes: reservation.admin_notes.as_deref().filter(|note| !note.is_empty()),
             created_at: format_utc(reservation.created_at),
             updated_at: format_utc(reservation.updated_at),
             status_changed_at: format_utc(reservation.status_changed_at),
             status_changed_by: reservation.status_changed_by.as_deref(),
             version: reservation.version,
+            needs_review: reservation.needs_review,
         }
     }
 }

@@ -1,12 +1,23 @@
 //! The English texts.
 
 use super::Notice;
+use daybook_domain::Status;
+
 use crate::problem::Code;
 
 pub(super) const fn notice(notice: Notice) -> &'static str {
     match notice {
-        Notice::ReservationReceived => {
+        Notice::ReservationReceived | Notice::ReservationStands(Status::Pending) => {
             "Your reservation request has been received. The clinic will confirm it."
+        }
+        Notice::ReservationStands(Status::Confirmed) => "This reservation is confirmed.",
+        Notice::ReservationStands(Status::Cancelled) => {
+            "This reservation was cancelled. To book again, send a new request."
+        }
+        Notice::ReservationStands(Status::Completed) => "This appointment has taken place.",
+        Notice::ReservationStands(Status::NoShow) => "This appointment was missed.",
+        Notice::ReservationStands(Status::Rejected) => {
+            "The clinic could not accept this reservation. Please choose another time."
         }
         Notice::ReservationChanged => "The reservation has been changed.",
         Notice::ManyTimesFree => "Reservations can be made.",
@@ -55,6 +66,10 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "Send a reason for this change.",
         Code::NothingToChange => "The request contains no change.",
+        Code::UnknownFields => "The body has fields that this request does not know: {fields}. Remove them.",
+        Code::UnknownParameters => {
+            "The URL has query parameters that this request does not know: {fields}. Remove them."
+        }
         Code::Unauthenticated => "Please sign in and send a valid token.",
         Code::Forbidden => "You do not have permission to do this. Please ask an administrator.",
         Code::RateLimited => "Too many requests. Please wait a moment and try again.",
@@ -72,11 +87,16 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "This service is fully booked on this day. Please choose another day.",
         Code::DayScheduleFull => "This day accepts no more reservations. Please choose another day.",
-        Code::IdempotencyKeyReused => "This idempotency key belongs to another reservation. Use a new key.",
+        Code::IdempotencyKeyReused => "This idempotency key belongs to another request. Use a new key.",
+        Code::AlreadyRequested => "The same request is already pending. The clinic will confirm it.",
         Code::ReservationNotFound => "The reservation was not found. Please check its id.",
         Code::VersionMismatch => "Somebody else has changed the reservation. Please reload it and try again.",
         Code::InvalidTransition => "The status cannot change from {from} to {to}. Please reload.",
         Code::NotMovable => "The time of a reservation that is {status} cannot be changed. Please reload it.",
+        Code::NotBegun => "A reservation can be {status} only once its time has come. Try again then.",
+        Code::TimeNotRead => {
+            "The requested time is a text that has to be read first. Send timeSlotStart, or a half-day as preferredTime."
+        }
         Code::ClosureNotFound => "The closure was not found. Please check its id and date.",
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
         Code::ValueTaken => "Another service has this {field}. Please choose a different value.",

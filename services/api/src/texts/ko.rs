@@ -3,11 +3,24 @@
 use daybook_domain::value::{Dates, Lines, Moments, Numbers, Range, Relation, Text, Unit};
 
 use super::Notice;
+use daybook_domain::Status;
+
 use crate::problem::Code;
 
 pub(super) const fn notice(notice: Notice) -> &'static str {
     match notice {
-        Notice::ReservationReceived => "예약 신청이 접수되었습니다. 병원에서 확인 후 연락드리겠습니다.",
+        Notice::ReservationReceived | Notice::ReservationStands(Status::Pending) => {
+            "예약 신청이 접수되었습니다. 병원에서 확인 후 연락드리겠습니다."
+        }
+        Notice::ReservationStands(Status::Confirmed) => "확정된 예약입니다.",
+        Notice::ReservationStands(Status::Cancelled) => {
+            "취소된 예약입니다. 다시 예약하시려면 새로 신청해 주세요."
+        }
+        Notice::ReservationStands(Status::Completed) => "진료가 완료된 예약입니다.",
+        Notice::ReservationStands(Status::NoShow) => "방문하지 않으신 예약입니다.",
+        Notice::ReservationStands(Status::Rejected) => {
+            "병원에서 접수하지 못한 예약입니다. 다른 시간을 선택해 주세요."
+        }
         Notice::ReservationChanged => "예약이 변경되었습니다.",
         Notice::ManyTimesFree => "예약이 가능합니다.",
         Notice::FewTimesFree => "예약 가능한 시간이 얼마 남지 않았습니다.",
@@ -59,6 +72,10 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
+        Code::UnknownFields => "알 수 없는 항목이 있습니다: {fields}. 해당 항목을 제외하고 다시 보내 주세요.",
+        Code::UnknownParameters => {
+            "알 수 없는 조회 조건이 있습니다: {fields}. 해당 조건을 제외하고 다시 보내 주세요."
+        }
         Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
         Code::Forbidden => "이 작업을 할 권한이 없습니다. 관리자에게 문의해 주세요.",
         Code::RateLimited => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
@@ -76,11 +93,18 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
         Code::DayScheduleFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
-        Code::IdempotencyKeyReused => "이미 다른 예약에 사용된 멱등성 키입니다. 새 키로 다시 보내 주세요.",
+        Code::IdempotencyKeyReused => "이미 다른 요청에 사용된 멱등성 키입니다. 새 키로 다시 보내 주세요.",
+        Code::AlreadyRequested => {
+            "같은 예약 신청이 이미 접수되어 있습니다. 병원에서 확인 후 연락드리겠습니다."
+        }
         Code::ReservationNotFound => "예약을 찾을 수 없습니다. 예약 번호를 확인해 주세요.",
         Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
         Code::InvalidTransition => INVALID_TRANSITION,
         Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
+        Code::NotBegun => "예약 시간이 지나야 {status} 상태로 변경할 수 있습니다. 나중에 다시 시도해 주세요.",
+        Code::TimeNotRead => {
+            "희망 시간을 먼저 확인해 주세요. timeSlotStart 또는 preferredTime(오전/오후)을 함께 입력해 주세요."
+        }
         Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. ID와 날짜를 확인해 주세요.",
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
         Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
@@ -127,6 +151,7 @@ pub(super) fn range(range: &Range) -> String {
             Relation::KnownService => "시술 목록에 있는 시술",
             Relation::OldService => "기존 시스템의 시술",
             Relation::Reviewable => "읽을 수 없었던 희망 시간만 검토할 수 있음",
+            Relation::HoldsReason => "거절, 취소, 정정에만 입력할 수 있음",
         }
         .to_owned(),
     }

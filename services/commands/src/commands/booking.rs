@@ -3,18 +3,22 @@
 use chrono::NaiveDate;
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::{self, Booking, Rejection, RequestReservation, ScheduleCommand};
-use daybook_domain::{ReservationId, RuleSet, ServiceId, SubjectId};
+use daybook_domain::{RequestFingerprint, ReservationId, RuleSet, ServiceId, SubjectId};
 use daybook_event_log::{NewKey, Position};
 use daybook_vault::PatientDetails;
 use uuid::Uuid;
 
 use super::Commands;
+use super::keyed::KeyedRequest;
 use super::values::{check_changes, check_request};
-use crate::day_schedules::{BatchOutcome, CommandBatch};
+use crate::day_schedules::{BatchOutcome, CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
 use crate::origin::Origin;
 use crate::requested_time::RequestedTime;
+
+/// The kind of a request for a booking, in fingerprints and keys. Storage format.
+const BOOKING: &str = "booking";
 
 /// A change to a booking whose free text is not sealed yet.
 pub type ReservationChange = schedule::ReservationChange<String>;
@@ -52,7 +56,7 @@ pub struct BookingOutcome {
 }
 
 impl Commands {
-    /// Books. A repeated request with the same key finds the first booking.
+    /// Books. A repeated request with the same key finds the first booking, and so does a double click without a key.
     pub async fn request(
         &self,
         request: NewReservation,
@@ -64,24 +68,66 @@ impl Commands {
             Some(key) => named_reservation(key, subject, request.date),
             None => reservation_from(Uuid::now_v7()),
         };
+        let fingerprint = self.fingerprint_of(&request, subject);
         let time = request.requested_time.interpret();
         let details = PatientDetails { unread_wish: time.sealed_text.map(Into::into), ..request.details };
         let (details, key) = self.seal_details(subject, &reservation, &details).await?;
-        let command = ScheduleCommand::Request(RequestReservation {
+        let command = RequestReservation {
             details,
-            reservation: reservation.clone(),
+            reservation,
             subject,
             service: request.service,
             requested_time: time.plain_text,
             parsed_time: time.parsed_time,
             rules: request.rules,
-        });
+            fingerprint: Some(fingerprint),
+            is_keyed: request.key.is_some(),
+        };
         let new_key = key.as_ref().map(|key| key.row().clone());
-        let outcome = self.execute(request.date, reservation, vec![command], new_key, origin).await?;
+        let keyed = request.key.map(|key| self.keyed(BOOKING, "", &key, fingerprint));
+        let outcome = self.book(request.date, command, keyed, new_key, origin).await?;
         if !outcome.repeated {
             key.into_iter().for_each(|key| self.vault().adopt(key));
         }
         Ok(outcome)
+    }
+
+    /// Everything that the patient sees in the form. The rule set is not part of it: it depends on the routing of the day.
+    fn fingerprint_of(&self, request: &NewReservation, subject: SubjectId) -> RequestFingerprint {
+        let details = request.details.to_text();
+        let (date, (form, time)) = (request.date.to_string(), request.requested_time.canonical());
+        let texts = [details.as_str(), request.service.as_str(), &date, form, &time];
+        let parts: Vec<&[u8]> =
+            std::iter::once(&subject.as_bytes()[..]).chain(texts.into_iter().map(str::as_bytes)).collect();
+        self.fingerprint(BOOKING, &parts)
+    }
+
+    async fn book(
+        &self,
+        date: NaiveDate,
+        command: RequestReservation,
+        keyed: Option<KeyedRequest>,
+        new_key: Option<NewKey>,
+        origin: Origin,
+    ) -> Result<BookingOutcome, CommandError> {
+        let batch = |command: &RequestReservation, origin| CommandBatch {
+            commands: vec![ScheduleCommand::Request(command.clone())],
+            new_key: new_key.clone(),
+            shown: Shown::Booking(command.reservation.clone()),
+            origin,
+        };
+        if let Some(keyed) = keyed {
+            let outcome = self.execute_keyed(&keyed, date, batch(&command, origin)).await?;
+            return booked(command.reservation, outcome);
+        }
+        match self.day_schedules().execute(date, batch(&command, origin.clone())).await {
+            // The double click asks for the first click's booking by its id, and so gets it as it is now.
+            Err(CommandError::Rejected(Rejection::AlreadyRequested(pending))) => {
+                let again = RequestReservation { reservation: pending.clone(), ..command };
+                booked(pending, self.day_schedules().execute(date, batch(&again, origin)).await?)
+            }
+            outcome => booked(command.reservation, outcome?),
+        }
     }
 
     /// Changes a booking. If `expected_version` is set, the booking must still have it.
@@ -113,22 +159,9 @@ impl Commands {
             ScheduleCommand::Change { reservation: reservation.clone(), expected_version, change }
         });
         let commands = commands.collect();
-        self.execute(date, reservation, commands, None, origin).await
-    }
-
-    async fn execute(
-        &self,
-        date: NaiveDate,
-        reservation: ReservationId,
-        commands: Vec<ScheduleCommand>,
-        new_key: Option<NewKey>,
-        origin: Origin,
-    ) -> Result<BookingOutcome, CommandError> {
-        let batch = CommandBatch { commands, new_key, reservation: Some(reservation.clone()), origin };
-        let BatchOutcome { position, booking, repeated, other_verdict } =
-            self.day_schedules().execute(date, batch).await?;
-        let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
-        Ok(BookingOutcome { reservation, booking, position, repeated, other_verdict })
+        let batch =
+            CommandBatch { commands, new_key: None, shown: Shown::Booking(reservation.clone()), origin };
+        booked(reservation, self.day_schedules().execute(date, batch).await?)
     }
 
     /// Seals the free text of changes with the key of the booking's subject, which never changes.
@@ -168,4 +201,10 @@ impl Commands {
             .await?;
         subject.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()).into())
     }
+}
+
+fn booked(reservation: ReservationId, outcome: BatchOutcome) -> Result<BookingOutcome, CommandError> {
+    let BatchOutcome { position, booking, repeated, other_verdict, .. } = outcome;
+    let booking = booking.ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
+    Ok(BookingOutcome { reservation, booking, position, repeated, other_verdict })
 }

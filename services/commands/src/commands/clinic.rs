@@ -4,14 +4,14 @@ use chrono::NaiveDate;
 use daybook_domain::catalog::{CatalogCommand, first_services};
 use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::routing::{RolloutOpened, RoutingCommand};
-use daybook_domain::schedule::{CloseTime, ScheduleCommand};
+use daybook_domain::schedule::{CloseTime, Closure, DaySchedule, ScheduleCommand};
 use daybook_domain::time::Span;
 use daybook_domain::{Actor, ClosureId, ServiceId};
 use daybook_event_log::Position;
 use uuid::Uuid;
 
 use super::Commands;
-use crate::day_schedules::CommandBatch;
+use crate::day_schedules::{CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
@@ -28,6 +28,22 @@ pub struct NewClosure {
     /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
 }
+
+/// A closure after a command.
+#[derive(Debug, Clone)]
+pub struct ClosureOutcome {
+    pub id: ClosureId,
+    pub closure: Closure,
+    /// Whether it is in force. A repeated request finds a closure that was removed meanwhile.
+    pub is_active: bool,
+    /// A view at this position shows the closure.
+    pub position: Position,
+    /// The day with its bookings, at that position.
+    pub schedule: DaySchedule,
+}
+
+/// The kind of a request to close time, in fingerprints and keys. Storage format.
+const CLOSURE: &str = "closure";
 
 /// A command that was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +90,33 @@ impl Commands {
         date: NaiveDate,
         request: NewClosure,
         origin: Origin,
-    ) -> Result<(ClosureId, Position), CommandError> {
-        let closure = match &request.key {
+    ) -> Result<ClosureOutcome, CommandError> {
+        let NewClosure { key, span, service, reason } = request;
+        let id = match &key {
             Some(key) => named_closure(key, date),
             None => closure_from(Uuid::now_v7()),
         };
-        let NewClosure { span, service, reason, .. } = request;
-        let close = ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service, reason });
-        let position = self.execute_one(date, close, origin).await?.position;
-        Ok((closure, position))
+        let keyed = key.map(|key| {
+            let texts = [date.to_string(), span.start.to_string(), span.end.to_string()];
+            let options = [service.as_ref().map(ServiceId::as_str), reason.as_deref()];
+            let options = options.map(|text| (text.is_some().to_string(), text.unwrap_or_default()));
+            let options = options.iter().flat_map(|(is_given, text)| [is_given.as_str(), text]);
+            let parts: Vec<&[u8]> =
+                texts.iter().map(String::as_str).chain(options).map(str::as_bytes).collect();
+            let fingerprint = self.fingerprint(CLOSURE, &parts);
+            self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint)
+        });
+        let closure = Closure { span, service: service.clone(), reason: reason.clone() };
+        let close = ScheduleCommand::CloseTime(CloseTime { closure: id.clone(), span, service, reason });
+        let batch = CommandBatch { commands: vec![close], new_key: None, shown: Shown::Schedule, origin };
+        let outcome = match keyed {
+            Some(keyed) => self.execute_keyed(&keyed, date, batch).await?,
+            None => self.day_schedules().execute(date, batch).await?,
+        };
+        let (position, schedule) = (outcome.position, outcome.schedule);
+        let schedule = schedule.unwrap_or_else(|| DaySchedule::empty(date));
+        let is_active = schedule.closure(&id).is_some();
+        Ok(ClosureOutcome { id, closure, is_active, position, schedule })
     }
 
     /// Removes a closure.
@@ -137,7 +171,7 @@ impl Commands {
         command: ScheduleCommand,
         origin: Origin,
     ) -> Result<Recorded, CommandError> {
-        let batch = CommandBatch { commands: vec![command], new_key: None, reservation: None, origin };
+        let batch = CommandBatch { commands: vec![command], new_key: None, shown: Shown::Nothing, origin };
         let outcome = self.day_schedules().execute(date, batch).await?;
         Ok(Recorded { position: outcome.position, is_repeated: outcome.repeated })
     }

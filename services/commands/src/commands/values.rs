@@ -38,6 +38,7 @@ pub(super) fn check_changes(changes: &[ReservationChange<String>]) -> Result<(),
             | ReservationChange::Complete
             | ReservationChange::MarkNoShow
             | ReservationChange::CorrectNoShow { .. }
+            | ReservationChange::CorrectCompletion { .. }
             | ReservationChange::Reschedule { .. }
             | ReservationChange::AssignTime { .. }
             | ReservationChange::ReviewTime(_) => ("reason", value::REASON),

@@ -74,7 +74,7 @@ pub(super) fn decide_group<'b>(
     group
 }
 
-fn decide_batch(
+pub(super) fn decide_batch(
     schedule: &DaySchedule,
     commands: &[ScheduleCommand],
     context: &DecisionContext<'_>,

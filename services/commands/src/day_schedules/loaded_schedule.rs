@@ -53,7 +53,11 @@ impl LoadedSchedule {
         match decode(recorded)?.0 {
             Event::Schedule(event) => self.schedule.evolve(&event),
             // These belong to other streams and say nothing about a day.
-            Event::Catalog(_) | Event::Hours(_) | Event::Routing(_) | Event::Privacy(_) => {}
+            Event::Catalog(_)
+            | Event::Hours(_)
+            | Event::Routing(_)
+            | Event::Privacy(_)
+            | Event::Idempotency(_) => {}
         }
         self.head = Some(recorded.revision);
         self.position = recorded.position;

@@ -56,7 +56,7 @@ fn id(number: u32) -> ReservationId {
 
 fn batch(number: u32, commands: Vec<ScheduleCommand>) -> CommandBatch {
     let origin = Origin::from_actor(Actor::public());
-    CommandBatch { commands, new_key: None, reservation: Some(id(number)), origin }
+    CommandBatch { commands, new_key: None, shown: Shown::Booking(id(number)), origin }
 }
 
 fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
@@ -68,6 +68,8 @@ fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
         requested_time: None,
         parsed_time: ParsedTime::At(start.parse().unwrap()),
         rules: RuleSet::Dynamic,
+        fingerprint: None,
+        is_keyed: false,
     };
     batch(number, vec![ScheduleCommand::Request(request)])
 }

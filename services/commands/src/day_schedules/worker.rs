@@ -6,17 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use daybook_domain::schedule::{DecisionContext, Rejection, ScheduleEvent};
-use daybook_domain::time::ClinicNow;
-use daybook_event_log::{AppendError, Expected, Position, StreamName};
+use daybook_domain::schedule::{Rejection, ScheduleEvent};
+use daybook_event_log::{AppendError, Position};
 use futures_util::TryStreamExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::group::{Decision, GroupDecision, decide_group};
 use super::loaded_schedule::LoadedSchedule;
-use super::{BatchOutcome, BatchResult, CommandBatch, WorkerContext, WorkerMessage};
-use crate::append::append;
+use super::{BatchOutcome, BatchResult, CommandBatch, Shown, WorkerContext, WorkerMessage};
+use crate::append::{StreamEnds, append};
 use crate::error::CommandError;
 
 /// Maximum number of messages taken at once.
@@ -143,39 +142,34 @@ impl Worker {
     }
 
     /// Decides the waiting batches, and returns the ends of the other streams that the decisions depend on.
-    fn decide(&self, pending: &VecDeque<PendingBatch>) -> (GroupDecision, Vec<(StreamName, Expected)>) {
-        let (catalog, catalog_end) = self.context.catalog.state_at();
-        let (hours, hours_end) = self.context.hours.state_at();
-        let instant = self.context.clock.now();
-        let retired = self.context.routing.state().retired.as_ref().map(|retired| retired.model);
-        let now = ClinicNow { instant, zone: self.context.zone };
-        let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
+    fn decide(&self, pending: &VecDeque<PendingBatch>) -> (GroupDecision, StreamEnds) {
         let batches = pending.iter().map(|(batch, _)| batch);
-        let decided =
-            decide_group(&self.loaded.schedule, batches, &context, |batch| batch.origin.metadata(instant));
-        (decided, vec![catalog_end, hours_end])
+        self.context.decide(|context, instant| {
+            decide_group(&self.loaded.schedule, batches, context, |batch| batch.origin.metadata(instant))
+        })
     }
 
     /// Applies a durable decision and returns the booking that the caller asked for.
     fn apply(&mut self, decision: Decision, batch: CommandBatch) -> BatchResult {
         let events = decision?;
         self.loaded.apply(&events);
-        let booking = match batch.reservation {
-            Some(id) => {
+        let (booking, schedule) = match batch.shown {
+            Shown::Nothing => (None, None),
+            Shown::Booking(id) => {
                 let booking = self.loaded.schedule.booking(&id).cloned();
-                Some(booking.ok_or(Rejection::ReservationNotFound(id))?)
+                (Some(booking.ok_or(Rejection::ReservationNotFound(id))?), None)
             }
-            None => None,
+            Shown::Schedule => (None, Some(self.loaded.schedule.clone())),
         };
         let other_verdict = events.iter().find_map(other_verdict);
         let position = self.loaded.position;
-        Ok(BatchOutcome { position, booking, repeated: events.is_empty(), other_verdict })
+        Ok(BatchOutcome { position, booking, schedule, repeated: events.is_empty(), other_verdict })
     }
 }
 
 /// Logs decisions that came after a change of the catalog or the hours that they did not know. EventStoreDB cannot refuse
 /// them, because an append looks at one stream.
-async fn report_if_late(context: Arc<WorkerContext>, basis: Vec<(StreamName, Expected)>, decided: Position) {
+async fn report_if_late(context: Arc<WorkerContext>, basis: StreamEnds, decided: Position) {
     tokio::time::sleep(FOLLOWED).await;
     let ends = [context.catalog.state_at().1, context.hours.state_at().1];
     for (stream, end) in basis.into_iter().filter(|end| !ends.contains(end)) {

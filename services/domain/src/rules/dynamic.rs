@@ -33,7 +33,11 @@ pub(super) fn check(
 }
 
 /// Treatment and buffer have to end before the clinic slot does. Without a time, the common rules have found one.
-fn check_fits(day: &ServiceDay<'_>, placement: &SlotAssignment, total: Minutes) -> Result<(), Rejection> {
+pub(super) fn check_fits(
+    day: &ServiceDay<'_>,
+    placement: &SlotAssignment,
+    total: Minutes,
+) -> Result<(), Rejection> {
     let Some(start) = placement.start() else { return Ok(()) };
     let booking = Interval::from_start(day.clock().instant(start), total);
     let left = stretch_at(day, booking)

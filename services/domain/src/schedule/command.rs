@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::event::ReservationImported;
-use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
+use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::requested_time::ParsedTime;
 use crate::sealed::Sealed;
 use crate::time::{ClockTime, Period, Span};
@@ -48,6 +48,10 @@ pub struct RequestReservation {
     pub parsed_time: ParsedTime,
     /// The rule set that decides.
     pub rules: RuleSet,
+    /// The whole request, so that a repetition is told from another request.
+    pub fingerprint: Option<RequestFingerprint>,
+    /// Whether an idempotency key names the request. Without one, an equal pending request is taken for a double click.
+    pub is_keyed: bool,
 }
 
 /// A change to a booking. Free text is sealed when the domain decides; callers write it as a `String`.
@@ -67,6 +71,10 @@ pub enum ReservationChange<Text = Sealed> {
     /// Record that the patient did not appear.
     MarkNoShow,
     CorrectNoShow {
+        reason: Text,
+    },
+    /// Undo a completion that was recorded by mistake.
+    CorrectCompletion {
         reason: Text,
     },
     /// Move it to another time of the same day.
@@ -106,6 +114,7 @@ impl<Text> ReservationChange<Text> {
             Self::Complete => "complete",
             Self::MarkNoShow => "mark_no_show",
             Self::CorrectNoShow { .. } => "correct_no_show",
+            Self::CorrectCompletion { .. } => "correct_completion",
             Self::Reschedule { .. } => "reschedule",
             Self::AssignTime { .. } => "assign_time",
             Self::ReviewTime(_) => "review_time",
@@ -116,7 +125,9 @@ impl<Text> ReservationChange<Text> {
     /// The status it leads to, if it changes the status.
     pub const fn target_status(&self) -> Option<Status> {
         match self {
-            Self::Confirm | Self::CorrectNoShow { .. } => Some(Status::Confirmed),
+            Self::Confirm | Self::CorrectNoShow { .. } | Self::CorrectCompletion { .. } => {
+                Some(Status::Confirmed)
+            }
             Self::Reject { .. } => Some(Status::Rejected),
             Self::Cancel { .. } => Some(Status::Cancelled),
             Self::Complete => Some(Status::Completed),
@@ -128,11 +139,28 @@ impl<Text> ReservationChange<Text> {
         }
     }
 
+    /// The status that it undoes, if it is a correction.
+    pub const fn corrected_status(&self) -> Option<Status> {
+        match self {
+            Self::CorrectNoShow { .. } => Some(Status::NoShow),
+            Self::CorrectCompletion { .. } => Some(Status::Completed),
+            Self::Confirm
+            | Self::Reject { .. }
+            | Self::Cancel { .. }
+            | Self::Complete
+            | Self::MarkNoShow
+            | Self::Reschedule { .. }
+            | Self::AssignTime { .. }
+            | Self::ReviewTime(_)
+            | Self::WriteAdminNote(_) => None,
+        }
+    }
+
     /// The free text, if it has any.
     pub const fn text(&self) -> Option<&Text> {
         match self {
             Self::Reject { reason } | Self::Cancel { reason } => reason.as_ref(),
-            Self::CorrectNoShow { reason } => Some(reason),
+            Self::CorrectNoShow { reason } | Self::CorrectCompletion { reason } => Some(reason),
             Self::WriteAdminNote(note) => Some(note),
             Self::Confirm
             | Self::Complete
@@ -152,6 +180,7 @@ impl<Text> ReservationChange<Text> {
             Self::Complete => ReservationChange::Complete,
             Self::MarkNoShow => ReservationChange::MarkNoShow,
             Self::CorrectNoShow { .. } => ReservationChange::CorrectNoShow { reason: text? },
+            Self::CorrectCompletion { .. } => ReservationChange::CorrectCompletion { reason: text? },
             Self::Reschedule { start, rules } => ReservationChange::Reschedule { start, rules },
             Self::AssignTime { start, rules } => ReservationChange::AssignTime { start, rules },
             Self::ReviewTime(time) => ReservationChange::ReviewTime(time),

@@ -4,15 +4,15 @@
 
 use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
-    AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationConfirmed, ReservationImported,
-    ReservationNoShowCorrected, ReservationNoShowMarked, ReservationRejected, ReservationRequested,
-    ReservationRescheduled, ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed,
-    TimeReopened,
+    AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationCompletionCorrected,
+    ReservationConfirmed, ReservationImported, ReservationNoShowCorrected, ReservationNoShowMarked,
+    ReservationRejected, ReservationRequested, ReservationRescheduled, ReservationTimeAssigned,
+    ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
 };
 use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
-use super::state::{Booking, DaySchedule};
+use super::state::{Booking, Closure, DaySchedule};
 use super::values::{check_closure, check_requested_time, check_row, check_start};
 use crate::catalog::Catalog;
 use crate::hours::Hours;
@@ -76,8 +76,10 @@ fn decide_request(
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     let placement = SlotAssignment::from_parsed(request.parsed_time, context.hours, schedule.date);
     if let Some(own) = schedule.booking(&request.reservation) {
-        let same = own.subject == request.subject && own.service == request.service;
-        return if same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
+        return if is_same_request(own, &request) { Ok(vec![]) } else { Err(Rejection::KeyReused) };
+    }
+    if let Some(pending) = double_click(schedule, &request) {
+        return Err(Rejection::AlreadyRequested(pending.clone()));
     }
     check_capacity(schedule)?;
     check_requested_time(request.requested_time.as_deref())?;
@@ -103,7 +105,25 @@ fn decide_request(
         placement,
         judged_by,
         other_verdict: refusal.map(|rejection| rejection.code().into()),
+        fingerprint: request.fingerprint,
     })])
+}
+
+/// A booking that an older release made has no fingerprint; patient and service are what it can be compared by.
+fn is_same_request(own: &Booking, request: &RequestReservation) -> bool {
+    match (own.fingerprint, request.fingerprint) {
+        (Some(own), Some(request)) => own == request,
+        (None, _) | (_, None) => own.subject == request.subject && own.service == request.service,
+    }
+}
+
+/// The pending booking of an equal request. It differs in nothing, not even in the patient's name, so a family that
+/// shares a number is not affected.
+fn double_click<'s>(schedule: &'s DaySchedule, request: &RequestReservation) -> Option<&'s ReservationId> {
+    let fingerprint = request.fingerprint.filter(|_| !request.is_keyed)?;
+    let is_equal =
+        |booking: &Booking| booking.status == Status::Pending && booking.fingerprint == Some(fingerprint);
+    schedule.bookings().find(|(_, booking)| is_equal(booking)).map(|(id, _)| id)
 }
 
 fn decide_import(
@@ -143,18 +163,18 @@ fn decide_change(
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
     use ReservationChange::{
-        AssignTime, Cancel, Complete, Confirm, CorrectNoShow, MarkNoShow, Reject, Reschedule, ReviewTime,
-        WriteAdminNote,
+        AssignTime, Cancel, Complete, Confirm, CorrectCompletion, CorrectNoShow, MarkNoShow, Reject,
+        Reschedule, ReviewTime, WriteAdminNote,
     };
     if let Some(target) = change.target_status() {
-        let is_correction = matches!(change, CorrectNoShow { .. });
-        match transition(booking.status, target, is_correction) {
+        match transition(booking.status, target, change.corrected_status()) {
             Transition::Allowed => {}
             Transition::AlreadyThere => return Ok(vec![]),
             Transition::NotAllowed => {
                 return Err(Rejection::TransitionNotAllowed { from: booking.status, to: target });
             }
         }
+        check_time_for(schedule, booking, &change, context)?;
     }
     let event = match change {
         Confirm => ScheduleEvent::ReservationConfirmed(ReservationConfirmed { reservation }),
@@ -166,6 +186,12 @@ fn decide_change(
         MarkNoShow => ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation }),
         CorrectNoShow { reason } => {
             ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected { reservation, reason })
+        }
+        CorrectCompletion { reason } => {
+            ScheduleEvent::ReservationCompletionCorrected(ReservationCompletionCorrected {
+                reservation,
+                reason,
+            })
         }
         Reschedule { start, rules } => {
             let placement = decide_move(schedule, &reservation, booking, start, rules, context)?;
@@ -230,17 +256,55 @@ enum Transition {
     NotAllowed,
 }
 
-/// The transition table. A status that has no row here is final.
-fn transition(from: Status, to: Status, is_correction: bool) -> Transition {
+/// The transition table. A status that has no row here is final. `corrected` is the status that a correction undoes.
+fn transition(from: Status, to: Status, corrected: Option<Status>) -> Transition {
     use Status::{Cancelled, Completed, Confirmed, NoShow, Pending, Rejected};
     match (from, to) {
         (from, to) if from == to => Transition::AlreadyThere,
-        // A no-show is undone only by a correction, which has a reason, and a correction undoes nothing else.
-        (from, _) if is_correction != (from == NoShow) => Transition::NotAllowed,
+        // An outcome is undone only by its own correction, which has a reason.
+        (Completed | NoShow, Confirmed) if corrected == Some(from) => Transition::Allowed,
+        (_, _) if corrected.is_some() => Transition::NotAllowed,
+        // Staff cancel a missed appointment so that others can book the rest of its time.
         (Pending, Confirmed | Rejected | Cancelled)
         | (Confirmed, Completed | Cancelled | NoShow)
-        | (NoShow, Confirmed) => Transition::Allowed,
+        | (NoShow, Cancelled) => Transition::Allowed,
         (Pending | Confirmed | NoShow | Cancelled | Completed | Rejected, _) => Transition::NotAllowed,
+    }
+}
+
+/// Checks a change of status against the clock and the slot: no outcome before the start, and no confirmation of a text
+/// that nobody has read.
+fn check_time_for(
+    schedule: &DaySchedule,
+    booking: &Booking,
+    change: &ReservationChange,
+    context: &DecisionContext<'_>,
+) -> Result<(), Rejection> {
+    let is_unread = matches!(booking.placement, SlotAssignment::Review(_));
+    if is_unread && matches!(change, ReservationChange::Confirm) {
+        return Err(Rejection::TimeNotRead);
+    }
+    match change.target_status() {
+        Some(to @ (Status::Completed | Status::NoShow)) if !has_begun(schedule, booking, context) => {
+            Err(Rejection::NotBegun { to })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a booking's time has come: its start, the start of its half-day, or else its day.
+fn has_begun(schedule: &DaySchedule, booking: &Booking, context: &DecisionContext<'_>) -> bool {
+    let start = match booking.placement {
+        SlotAssignment::At { start, .. } => Some(start),
+        SlotAssignment::Period(period) => {
+            let slots = context.hours.on(schedule.date).filter(|slot| slot.period == period);
+            slots.map(|slot| slot.span.start).min()
+        }
+        SlotAssignment::Review(_) => None,
+    };
+    match start {
+        Some(start) => context.now.zone.day_clock(schedule.date).instant(start) <= context.now.instant.into(),
+        None => schedule.date <= context.now.today(),
     }
 }
 
@@ -258,7 +322,7 @@ fn decide_move(
     if booking.placement == placement {
         return Ok(None);
     }
-    if !booking.status.holds_seat() {
+    if !booking.status.is_open() {
         return Err(Rejection::NotMovable(booking.status));
     }
     // A time that staff enter after the day is over is a fact, so it is not rejected for capacity.
@@ -281,8 +345,11 @@ fn decide_closure(
     command: CloseTime,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    if schedule.closure(&command.closure).is_some() {
-        return Ok(vec![]);
+    let recorded = schedule.closure(&command.closure).or_else(|| schedule.lifted(&command.closure));
+    if let Some(recorded) = recorded {
+        let CloseTime { span, service, reason, .. } = command;
+        let is_same = *recorded == Closure { span, service, reason };
+        return if is_same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
     check_capacity(schedule)?;
     check_closure(&command, schedule.date)?;

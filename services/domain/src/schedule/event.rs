@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slot_assignment::SlotAssignment;
 use crate::catalog::Service;
-use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
+use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::sealed::Sealed;
 use crate::time::{Minutes, Span};
 use crate::vocabulary::{LegacyService, RuleSet, Status};
@@ -28,6 +28,7 @@ pub enum ScheduleEvent {
     ReservationCompleted(ReservationCompleted),
     ReservationNoShowMarked(ReservationNoShowMarked),
     ReservationNoShowCorrected(ReservationNoShowCorrected),
+    ReservationCompletionCorrected(ReservationCompletionCorrected),
     ReservationRescheduled(ReservationRescheduled),
     ReservationTimeAssigned(ReservationTimeAssigned),
     AdminNoteWritten(AdminNoteWritten),
@@ -63,6 +64,7 @@ impl ScheduleEvent {
             Self::ReservationCompleted(e) => StatusChanged(&e.reservation, Status::Completed),
             Self::ReservationNoShowMarked(e) => StatusChanged(&e.reservation, Status::NoShow),
             Self::ReservationNoShowCorrected(e) => StatusChanged(&e.reservation, Status::Confirmed),
+            Self::ReservationCompletionCorrected(e) => StatusChanged(&e.reservation, Status::Confirmed),
             Self::ReservationRescheduled(e) => Rescheduled(&e.reservation, e.placement),
             Self::ReservationTimeAssigned(e) => Rescheduled(&e.reservation, e.placement),
             Self::AdminNoteWritten(e) => ScheduleEffect::NoteWritten(e),
@@ -141,6 +143,9 @@ pub struct ReservationRequested {
     pub judged_by: RuleSet,
     /// The rejection code of the other rule set, if it would have rejected the booking.
     pub other_verdict: Option<Box<str>>,
+    /// The request that it answers. `None` in events that older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<RequestFingerprint>,
 }
 
 /// A booking of the old system at the time of the import. A repeated import keeps a slot that was decided in Daybook
@@ -203,6 +208,13 @@ pub struct ReservationNoShowMarked {
 /// A no-show was undone; the booking is confirmed again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationNoShowCorrected {
+    pub reservation: ReservationId,
+    pub reason: Sealed,
+}
+
+/// A completion that was recorded by mistake was undone; the booking is confirmed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationCompletionCorrected {
     pub reservation: ReservationId,
     pub reason: Sealed,
 }

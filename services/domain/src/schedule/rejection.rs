@@ -81,8 +81,11 @@ pub enum Rejection {
     #[error("the day has {} bookings and closures, which is the maximum", super::limits::MAX_DAY_ENTRIES)]
     ScheduleFull,
     /// The idempotency key belongs to a different request.
-    #[error("the idempotency key was used for another booking")]
+    #[error("the idempotency key was used for another request")]
     KeyReused,
+    /// An equal request without a key is pending already, as this reservation.
+    #[error("the same request is pending as {0}")]
+    AlreadyRequested(ReservationId),
     /// There is no reservation with this id on this day.
     #[error("there is no reservation {0}")]
     ReservationNotFound(ReservationId),
@@ -97,6 +100,12 @@ pub enum Rejection {
     /// The status cannot change in this way.
     #[error("the status of a reservation cannot change from {from} to {to}")]
     TransitionNotAllowed { from: Status, to: Status },
+    /// The appointment has not begun, so nothing is known about its outcome.
+    #[error("a reservation can be {to} only once its time has come")]
+    NotBegun { to: Status },
+    /// The requested time is a text that nobody has read yet.
+    #[error("the requested time has to be read before the reservation is confirmed")]
+    TimeNotRead,
     /// A reservation with this status cannot get another time.
     #[error("a reservation with the status {0} cannot be moved to another time")]
     NotMovable(Status),
@@ -135,9 +144,12 @@ impl Rejection {
             Self::DailyMinutesReached { .. } => "DAILY_MINUTES_REACHED",
             Self::ScheduleFull => "PAGE_FULL",
             Self::KeyReused => "KEY_REUSED",
+            Self::AlreadyRequested(_) => "ALREADY_REQUESTED",
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
             Self::VersionMismatch { .. } => "VERSION_MISMATCH",
             Self::TransitionNotAllowed { .. } => "TRANSITION_NOT_ALLOWED",
+            Self::NotBegun { .. } => "NOT_BEGUN",
+            Self::TimeNotRead => "TIME_NOT_READ",
             Self::NotMovable(_) => "NOT_MOVABLE",
             Self::TimeNotReviewable => "WISH_UNDERSTOOD",
             Self::ClosureNotFound(_) => "CLOSURE_NOT_FOUND",

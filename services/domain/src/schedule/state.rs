@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSnapshot};
 use super::slot_assignment::SlotAssignment;
-use crate::id::{ClosureId, ReservationId, ServiceId, SubjectId};
+use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
 use crate::vocabulary::Status;
 
@@ -17,6 +17,8 @@ pub struct DaySchedule {
     pub date: NaiveDate,
     bookings: HashMap<ReservationId, Booking>,
     closures: BTreeMap<ClosureId, Closure>,
+    /// Closures that were removed, so that a repeated request does not close the time again.
+    lifted: BTreeMap<ClosureId, Closure>,
 }
 
 /// The part of a reservation that the rules need.
@@ -33,6 +35,8 @@ pub struct Booking {
     pub status: Status,
     /// Number of events that it stands for, from 1.
     pub version: u32,
+    /// The request that it answers; `None` if it was imported, read from a view, or made by an older release.
+    pub fingerprint: Option<RequestFingerprint>,
 }
 
 impl Booking {
@@ -45,6 +49,7 @@ impl Booking {
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status,
             version: 1,
+            fingerprint: None,
         }
     }
 
@@ -82,7 +87,7 @@ impl Closure {
 impl DaySchedule {
     /// A schedule without entries.
     pub fn empty(date: NaiveDate) -> Self {
-        Self { date, bookings: HashMap::new(), closures: BTreeMap::new() }
+        Self { date, bookings: HashMap::new(), closures: BTreeMap::new(), lifted: BTreeMap::new() }
     }
 
     /// A schedule from the rows of a view, so that searches use the rules that decide bookings.
@@ -91,7 +96,8 @@ impl DaySchedule {
         bookings: impl IntoIterator<Item = (ReservationId, Booking)>,
         closures: impl IntoIterator<Item = (ClosureId, Closure)>,
     ) -> Self {
-        Self { date, bookings: bookings.into_iter().collect(), closures: closures.into_iter().collect() }
+        let (bookings, closures) = (bookings.into_iter().collect(), closures.into_iter().collect());
+        Self { date, bookings, closures, lifted: BTreeMap::new() }
     }
 
     /// The booking with this id.
@@ -107,6 +113,11 @@ impl DaySchedule {
     /// The closure with this id.
     pub fn closure(&self, id: &ClosureId) -> Option<&Closure> {
         self.closures.get(id)
+    }
+
+    /// The closure that had this id before it was removed.
+    pub fn lifted(&self, id: &ClosureId) -> Option<&Closure> {
+        self.lifted.get(id)
     }
 
     /// All closures in effect.
@@ -129,6 +140,7 @@ impl DaySchedule {
         match event.effect() {
             ScheduleEffect::Requested(e) => {
                 let booking = Booking::new(e.subject, &e.service, e.placement, Status::Pending);
+                let booking = Booking { fingerprint: e.fingerprint, ..booking };
                 self.bookings.insert(e.reservation.clone(), booking);
             }
             ScheduleEffect::Imported(e) => {
@@ -147,7 +159,7 @@ impl DaySchedule {
                 self.closures.insert(e.closure.clone(), closure);
             }
             ScheduleEffect::Reopened(closure) => {
-                self.closures.remove(closure);
+                self.lifted.extend(self.closures.remove_entry(closure));
             }
         }
     }

@@ -17,7 +17,7 @@ pub enum Range {
         max: usize,
         characters: &'static str,
     },
-    /// A start of a treatment: the old free-text column has no spelling for other times.
+    /// A start of a treatment.
     Starts,
     Relation(Relation),
 }
@@ -37,6 +37,8 @@ pub enum Relation {
     OldService,
     /// Only a time text that could not be read is reviewed.
     Reviewable,
+    /// A reason belongs to the changes whose events hold one.
+    HoldsReason,
 }
 
 /// What a number counts.
@@ -80,6 +82,7 @@ impl fmt::Display for Range {
                 Relation::KnownService => "a service of the catalog with its old value",
                 Relation::OldService => "a service of the old system",
                 Relation::Reviewable => "only a time text that could not be read can be reviewed",
+                Relation::HoldsReason => "only for a rejection, a cancellation or a correction",
             }),
         }
     }

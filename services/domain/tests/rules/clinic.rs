@@ -114,6 +114,8 @@ impl Clinic {
             requested_time: None,
             parsed_time,
             rules,
+            fingerprint: None,
+            is_keyed: false,
         })
     }
 

@@ -5,6 +5,7 @@
 use daybook_domain::Event;
 use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
+use daybook_domain::idempotency::IdempotencyEvent;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::RoutingEvent;
 use daybook_domain::schedule::ScheduleEvent;
@@ -69,6 +70,7 @@ event_types! {
         "ReservationCompleted" v 1 => ReservationCompleted,
         "ReservationNoShowMarked" v 1 => ReservationNoShowMarked,
         "ReservationNoShowCorrected" v 1 => ReservationNoShowCorrected,
+        "ReservationCompletionCorrected" v 1 => ReservationCompletionCorrected,
         "ReservationRescheduled" v 1 => ReservationRescheduled,
         "ReservationTimeAssigned" v 1 => ReservationTimeAssigned,
         "AdminNoteWritten" v 1 => AdminNoteWritten,
@@ -102,6 +104,10 @@ event_types! {
     }
     Privacy(PrivacyEvent) {
         "SubjectForgotten" v 1 => SubjectForgotten,
+    }
+    Idempotency(IdempotencyEvent) {
+        "IdempotencyKeyClaimed" v 1 => KeyClaimed,
+        "IdempotencyKeyReleased" v 1 => KeyReleased,
     }
 }
 

@@ -18,11 +18,14 @@ pub enum Category {
     Routing,
     /// Patients who asked to be forgotten.
     Privacy,
+    /// Idempotency keys, one stream for each.
+    Idempotency,
 }
 
 impl Category {
     /// Every category, in the order of their declaration.
-    pub const ALL: [Self; 5] = [Self::Daybook, Self::Catalog, Self::Hours, Self::Routing, Self::Privacy];
+    pub const ALL: [Self; 6] =
+        [Self::Daybook, Self::Catalog, Self::Hours, Self::Routing, Self::Privacy, Self::Idempotency];
 
     /// The text before the `-`.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Category {
             Self::Hours => "hours",
             Self::Routing => "routing",
             Self::Privacy => "privacy",
+            Self::Idempotency => "idempotency",
         }
     }
 
@@ -77,6 +81,11 @@ impl StreamName {
     /// Patients who asked to be forgotten.
     pub fn privacy() -> Self {
         Self("privacy-main".into())
+    }
+
+    /// An idempotency key, by a keyed hash of it.
+    pub fn idempotency(key: &[u8; 16]) -> Self {
+        Self(format!("{}-{:032x}", Category::Idempotency.as_str(), u128::from_be_bytes(*key)).into())
     }
 
     /// Parses `category-name` with a known category: at most 64 of `a-z`, `A-Z`, `0-9`, `-`, `_`, `.`.

@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::catalog::*;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
+use daybook_domain::idempotency::{IdempotencyEvent, KeyClaimed, KeyReleased};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::requested_time::Ambiguity;
 use daybook_domain::routing::{
@@ -17,8 +18,8 @@ use daybook_domain::schedule::event::*;
 use daybook_domain::schedule::slot_assignment::SlotAssignment;
 use daybook_domain::time::{DayOfWeek, Span};
 use daybook_domain::{
-    ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, ReservationId, RuleSet,
-    Sealed, ServiceId, Status, SubjectId,
+    ClockTime, ClosureId, Event, HoursId, KeyId, LegacyService, Period, ReadModel, RequestFingerprint,
+    ReservationId, RuleSet, Sealed, ServiceId, Status, SubjectId,
 };
 use uuid::Uuid;
 
@@ -72,7 +73,7 @@ fn snapshot() -> ServiceSnapshot {
 /// Returns one event of each type.
 pub(crate) fn all() -> Vec<Event> {
     let families = [entered(), settled(), moved_and_closed(), services(), service_changes()];
-    families.into_iter().flatten().chain(hours()).chain(routing()).chain(privacy()).collect()
+    families.into_iter().flatten().chain(hours()).chain(routing()).chain(privacy()).chain(keys()).collect()
 }
 
 fn entered() -> Vec<Event> {
@@ -86,6 +87,7 @@ fn entered() -> Vec<Event> {
         placement: at_two(),
         judged_by: RuleSet::Legacy,
         other_verdict: Some("TIME_SLOT_FULL".into()),
+        fingerprint: None,
     };
     let imported = ReservationImported {
         reservation: reservation(),
@@ -128,6 +130,10 @@ fn settled() -> Vec<Event> {
         ScheduleEvent::ReservationCompleted(ReservationCompleted { reservation: id() }),
         ScheduleEvent::ReservationNoShowMarked(ReservationNoShowMarked { reservation: id() }),
         ScheduleEvent::ReservationNoShowCorrected(ReservationNoShowCorrected {
+            reservation: id(),
+            reason: sealed(),
+        }),
+        ScheduleEvent::ReservationCompletionCorrected(ReservationCompletionCorrected {
             reservation: id(),
             reason: sealed(),
         }),
@@ -307,4 +313,12 @@ fn privacy() -> Vec<Event> {
         subject: subject(),
         keys: vec![key()],
     }))]
+}
+
+fn keys() -> Vec<Event> {
+    let fingerprint = RequestFingerprint::parse("ffeeddccbbaa99887766554433221100").unwrap();
+    vec![
+        Event::Idempotency(IdempotencyEvent::KeyClaimed(KeyClaimed { fingerprint })),
+        Event::Idempotency(IdempotencyEvent::KeyReleased(KeyReleased {})),
+    ]
 }

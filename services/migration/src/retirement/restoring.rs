@@ -2,18 +2,17 @@
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{ViewRestored, ViewRetired};
-use daybook_event_log::{Category, EventLog, Filter, Position};
+use daybook_event_log::{EventLog, Filter, Position};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::record;
 use super::{RetirementSteps, position};
 use crate::MigrationError;
-use daybook_projections::FOLD_VERSION;
-use daybook_projections::ViewError;
 use daybook_projections::control::generation;
 use daybook_projections::read::routing::read_history;
 use daybook_projections::rebuild::{Listener, RebuildReport};
+use daybook_projections::{FOLD_VERSION, ViewError, changes_views};
 
 /// The evidence that a restored view is correct, besides its comparison with the other view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,14 +100,14 @@ impl RetirementSteps<'_> {
     }
 }
 
-/// Whether a part of the log has only routing events, such as the retirement itself. Views do not contain those.
+/// Whether a part of the log has nothing that views contain, such as the retirement itself.
 async fn is_unchanged(log: &dyn EventLog, after: Position, to: Position) -> Result<bool, ViewError> {
     let mut events = log.read_all(after, &Filter::all()).await?;
     while let Some(event) = events.try_next().await? {
         if event.position > to {
             break;
         }
-        if event.stream.category() != Category::Routing {
+        if changes_views(event.stream.category()) {
             return Ok(false);
         }
     }

@@ -67,6 +67,7 @@ fn plain_event(recorded: &RecordedEvent, decryptor: &Decryptor) -> anyhow::Resul
         | ScheduleEvent::ReservationRejected(_)
         | ScheduleEvent::ReservationNoShowMarked(_)
         | ScheduleEvent::ReservationNoShowCorrected(_)
+        | ScheduleEvent::ReservationCompletionCorrected(_)
         | ScheduleEvent::ReservationRescheduled(_)
         | ScheduleEvent::ReservationTimeAssigned(_)
         | ScheduleEvent::TimeClosed(_)

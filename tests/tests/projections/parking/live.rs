@@ -86,7 +86,7 @@ async fn assert_new_leaders_park_nothing_twice(
     let patients = [3, 4, 9];
     engine.stop().await;
     for patient in patients {
-        change(clinic, patient, &booked[patient as usize], ReservationChange::Complete).await;
+        change(clinic, patient, &booked[patient as usize], ReservationChange::Cancel { reason: None }).await;
     }
     let (second, third) = (RunningEngine::start(clinic, "second"), RunningEngine::start(clinic, "third"));
     clinic.wait_for_views().await.unwrap();

@@ -91,7 +91,7 @@ async fn a_dry_run_lists_every_failing_event_and_counts_those_that_wait() {
     for patient in 0..9 {
         let id = book(&clinic, patient, None).await;
         change(&clinic, patient, &id, ReservationChange::Confirm).await;
-        change(&clinic, patient, &id, ReservationChange::Complete).await;
+        change(&clinic, patient, &id, ReservationChange::Cancel { reason: None }).await;
         let events = events_of(&clinic, &id).await;
         match patient {
             2 => expected.push(events[1]),

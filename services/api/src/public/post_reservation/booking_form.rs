@@ -54,7 +54,7 @@ pub(super) fn parse(body: Object, catalog: &Catalog, today: NaiveDate) -> Result
     let email =
         form.parsed("email", Code::InvalidEmail, None, |text| text::is_email(text).then(|| text.into()));
     let notes = form.text("notes", value::NOTES);
-    form.finish()?;
+    form.finish_ignoring_unknown()?;
     let (Some(patient_name), Some(phone), Some(phone_text)) = (name, phone, phone_text) else {
         return Err(Problem::new(Code::MissingFields));
     };

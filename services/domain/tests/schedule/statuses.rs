@@ -1,0 +1,197 @@
+//! Statuses and repetitions: what may follow what, when, and which request is the same as an earlier one.
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::schedule::{
+    CloseTime, Rejection, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand,
+};
+use daybook_domain::{ClosureId, Period, RequestFingerprint, RuleSet, Status};
+use proptest::prelude::*;
+
+use super::{BOTOX, Clinic, MONDAY, change, id, import, request, review, sealed, span};
+use RuleSet::{Dynamic, Legacy};
+
+/// All changes that lead to a status.
+pub(super) fn status_changes() -> Vec<ReservationChange> {
+    vec![
+        ReservationChange::Confirm,
+        ReservationChange::Reject { reason: None },
+        ReservationChange::Cancel { reason: None },
+        ReservationChange::Complete,
+        ReservationChange::MarkNoShow,
+        ReservationChange::CorrectNoShow { reason: sealed() },
+        ReservationChange::CorrectCompletion { reason: sealed() },
+    ]
+}
+
+#[test]
+fn the_status_changes_only_along_the_transition_table() {
+    let allowed = [
+        (Status::Pending, [true, true, true, false, false, false, false]),
+        (Status::Confirmed, [false, false, true, true, true, false, false]),
+        (Status::NoShow, [false, false, true, false, false, true, false]),
+        (Status::Cancelled, [false; 7]),
+        (Status::Completed, [false, false, false, false, false, false, true]),
+        (Status::Rejected, [false; 7]),
+    ];
+    for (from, expected) in allowed {
+        for (to, causes_event) in status_changes().into_iter().zip(expected) {
+            let clinic = Clinic { now: in_seoul(after("2026-12-01")), ..Clinic::on(MONDAY) };
+            let command = import(&clinic, 1, "10:00", from);
+            let mut clinic = clinic.given(command);
+            let (target, outcome) = (to.target_status().unwrap(), clinic.when(change(1, to.clone())));
+            match outcome {
+                Ok(events) if causes_event => assert_eq!(events.len(), 1),
+                Ok(events) => assert!(events.is_empty() && from == target, "{from} -> {to:?}"),
+                Err(rejection) => {
+                    assert!(!causes_event, "{from} -> {to:?}");
+                    assert_eq!(rejection, Rejection::TransitionNotAllowed { from, to: target });
+                }
+            }
+        }
+    }
+}
+
+fn after(date: &str) -> NaiveDateTime {
+    date.parse::<NaiveDate>().unwrap().and_hms_opt(0, 0, 0).unwrap()
+}
+
+#[test]
+fn an_outcome_is_recorded_only_once_the_start_has_come() {
+    let (morning, half_day) = (MONDAY.to_owned() + "T08:59:59", MONDAY.to_owned() + "T09:00:00");
+    for (text, too_early, in_time) in [
+        ("10:00", MONDAY.to_owned() + "T09:59:59", MONDAY.to_owned() + "T10:00:00"),
+        ("오전", morning, half_day),
+        ("오후", MONDAY.to_owned() + "T13:59:00", MONDAY.to_owned() + "T14:00:00"),
+        // Nobody knows when: its day has to come.
+        ("점심 후", "2026-11-29T23:59:59".to_owned(), MONDAY.to_owned() + "T00:00:00"),
+    ] {
+        for (outcome, to) in [
+            (ReservationChange::Complete, Status::Completed),
+            (ReservationChange::MarkNoShow, Status::NoShow),
+        ] {
+            let clinic = Clinic { now: in_seoul(too_early.parse().unwrap()), ..Clinic::on(MONDAY) };
+            let command = import(&clinic, 1, text, Status::Confirmed);
+            let mut clinic = clinic.given(command);
+            assert_eq!(clinic.when(change(1, outcome.clone())), Err(Rejection::NotBegun { to }), "{text}");
+            clinic.now = in_seoul(in_time.parse().unwrap());
+            assert_eq!(clinic.when(change(1, outcome)).unwrap().len(), 1, "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_text_is_read_before_its_booking_is_confirmed_and_a_half_day_needs_no_time() {
+    let mut clinic =
+        Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy)).given(request(2, BOTOX, "오후", Legacy));
+    assert_eq!(clinic.when(change(1, ReservationChange::Confirm)), Err(Rejection::TimeNotRead));
+    assert!(clinic.when(change(2, ReservationChange::Confirm)).is_ok());
+    assert!(clinic.when(review(1, ReviewedTime::Period(Period::Afternoon))).is_ok());
+    assert!(clinic.when(change(1, ReservationChange::Confirm)).is_ok());
+}
+
+#[test]
+fn a_booking_that_is_over_gets_no_other_time() {
+    for status in [Status::Completed, Status::NoShow, Status::Cancelled, Status::Rejected] {
+        for text in ["10:00", "오전", "점심 후"] {
+            let clinic = Clinic::on(MONDAY);
+            let command = import(&clinic, 1, text, status);
+            let mut clinic = clinic.given(command);
+            let start = "14:00".parse().unwrap();
+            for moved in [
+                ReservationChange::Reschedule { start, rules: Dynamic },
+                ReservationChange::AssignTime { start, rules: Dynamic },
+            ] {
+                assert_eq!(clinic.when(change(1, moved)), Err(Rejection::NotMovable(status)), "{text}");
+            }
+        }
+    }
+}
+
+fn with_fingerprint(command: ScheduleCommand, byte: u8, is_keyed: bool) -> ScheduleCommand {
+    let ScheduleCommand::Request(request) = command else { panic!("{command:?}") };
+    let fingerprint = Some(RequestFingerprint::from_bytes([byte; 16]));
+    ScheduleCommand::Request(RequestReservation { fingerprint, is_keyed, ..request })
+}
+
+#[test]
+fn an_equal_request_without_a_key_is_a_double_click_while_the_first_is_pending() {
+    for text in ["오후", "14:00", "2시"] {
+        let asked =
+            |number, byte, is_keyed| with_fingerprint(request(number, BOTOX, text, Legacy), byte, is_keyed);
+        let mut clinic = Clinic::on(MONDAY).given(asked(1, 1, false));
+        assert_eq!(clinic.when(asked(2, 1, false)), Err(Rejection::AlreadyRequested(id(1))), "{text}");
+        assert_eq!(clinic.when(asked(1, 1, false)), Ok(vec![]), "by the first one's id");
+        // A family's other member, and a request that its key names, are requests of their own.
+        for own in [asked(3, 2, false), asked(4, 1, true)] {
+            assert!(!matches!(clinic.when(own), Err(Rejection::AlreadyRequested(_))), "{text}");
+        }
+        let mut clinic = Clinic::on(MONDAY).given(asked(1, 1, false));
+        clinic = clinic.given(change(1, ReservationChange::Cancel { reason: None }));
+        assert!(clinic.when(asked(2, 1, false)).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_reservation_id_belongs_to_one_request() {
+    let first = with_fingerprint(request(1, BOTOX, "10:00", Legacy), 1, true);
+    let mut clinic = Clinic::on(MONDAY).given(first.clone());
+    assert_eq!(clinic.when(first), Ok(vec![]));
+    let other = with_fingerprint(request(1, BOTOX, "11:00", Legacy), 2, true);
+    assert_eq!(clinic.when(other), Err(Rejection::KeyReused));
+}
+
+#[test]
+fn a_closure_id_belongs_to_one_request_even_after_it_was_removed() {
+    let closure = ClosureId::parse("c1").unwrap();
+    let close = |end| {
+        let span = span("10:00", end);
+        ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service: None, reason: None })
+    };
+    let mut clinic = Clinic::on(MONDAY).given(close("11:00"));
+    for _ in 0..2 {
+        assert_eq!(clinic.when(close("11:00")), Ok(vec![]));
+        assert_eq!(clinic.when(close("12:00")), Err(Rejection::KeyReused));
+        let _ = clinic.when(ScheduleCommand::ReopenTime(closure.clone()));
+    }
+    assert!(clinic.schedule.closure(&closure).is_none(), "a repeated request closes nothing again");
+}
+
+/// The status that a change may lead to, written down once more without the table.
+fn is_sensible(from: Status, to: &ReservationChange, is_unread: bool, has_begun: bool) -> bool {
+    match to {
+        ReservationChange::Confirm => from == Status::Pending && !is_unread,
+        ReservationChange::Reject { .. } => from == Status::Pending,
+        ReservationChange::Cancel { .. } => {
+            [Status::Pending, Status::Confirmed, Status::NoShow].contains(&from)
+        }
+        ReservationChange::Complete | ReservationChange::MarkNoShow => from == Status::Confirmed && has_begun,
+        ReservationChange::CorrectNoShow { .. } => from == Status::NoShow,
+        ReservationChange::CorrectCompletion { .. } => from == Status::Completed,
+        other => panic!("{other:?} changes no status"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_status_changes_only_to_one_that_makes_sense_at_that_moment(
+        from in prop::sample::select(Status::ALL.to_vec()),
+        to in prop::sample::select(status_changes()),
+        (text, begins) in prop::sample::select(vec![("10:00", 600), ("오전", 540), ("오후", 840), ("2시", 0)]),
+        minutes in -2880i64..2880,
+    ) {
+        let now = in_seoul(after(MONDAY) + chrono::TimeDelta::minutes(minutes));
+        let clinic = Clinic { now, ..Clinic::on(MONDAY) };
+        let command = import(&clinic, 1, text, from);
+        let mut clinic = clinic.given(command);
+        let allowed = is_sensible(from, &to, text == "2시", minutes >= begins);
+        let outcome = clinic.when(change(1, to.clone()));
+        let status = clinic.schedule.booking(&id(1)).unwrap().status;
+        if allowed {
+            prop_assert_eq!(outcome.unwrap().len(), 1);
+            prop_assert_eq!(Some(status), to.target_status());
+        } else {
+            prop_assert!(outcome.map_or(true, |events| events.is_empty()));
+            prop_assert_eq!(status, from);
+        }
+    }
+}

@@ -23,6 +23,7 @@ mod migration;
 mod outages;
 mod parked_events;
 mod paused_leader;
+mod poisoned_log;
 mod private_postgres;
 mod projection_process;
 mod proofs;

@@ -8,6 +8,7 @@
 mod batch_build;
 mod discarding;
 mod dry_run;
+mod erasure;
 mod loading;
 mod memory_budget;
 mod passes;
@@ -44,6 +45,7 @@ use crate::store::tables::{self, Indexes};
 
 pub use discarding::DiscardReport;
 pub use dry_run::{DryRun, DryRunView};
+pub use erasure::{ErasureReport, RewriteReport};
 use memory_budget::MemoryBudget;
 pub use memory_budget::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;

@@ -283,6 +283,11 @@ impl ViewError {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
     }
 
+    /// Whether another transaction wrote the same rows at the same time: a retry succeeds.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if is_in_class(code, &["40"]))
+    }
+
     /// Whether the object belongs to another role, or is not the kind of object that Daybook creates.
     pub(crate) fn is_about_anothers(&self) -> bool {
         let anothers = [SqlState::INSUFFICIENT_PRIVILEGE, SqlState::WRONG_OBJECT_TYPE];

@@ -141,6 +141,10 @@ impl Rebuild {
             generation::mark_past(&transaction, *generation, name.as_str()).await?;
         }
         transaction.commit().await?;
+        // From now on a forgetting finds them. Those before had no effect on what this read.
+        for generation in generations {
+            self.erase_in(*generation).await?;
+        }
         let parked = FailingEvents::parked_in(&client, generations).await?;
         Ok(PastReport {
             name: name.clone(),

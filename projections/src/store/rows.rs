@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chrono::NaiveDate;
+use daybook_domain::SubjectId;
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use futures_util::SinkExt;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
-use crate::projection::change::ViewChange;
+use crate::projection::change::{ERASED, ViewChange};
 use crate::projection::closure::ClosureRow;
 use crate::projection::day_digests::{DayDigest, DayDigests, add, remove};
 use crate::projection::fold::Fold;
@@ -25,6 +26,26 @@ use crate::projection::row::ReservationRow;
 pub async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     Ok(snapshot.start().await?)
+}
+
+/// A transaction that sees one consistent state of the database and fails if a row that it writes has changed since.
+pub(crate) async fn writing_snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+    Ok(client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?)
+}
+
+/// The number of reservations of these patients that are not erased.
+pub(crate) async fn count_named(
+    client: &impl GenericClient,
+    generation: Generation,
+    subjects: &[SubjectId],
+) -> Result<u64, ViewError> {
+    let subjects: Vec<Uuid> = subjects.iter().map(|subject| Uuid::from_bytes(*subject.as_bytes())).collect();
+    let sql = format!(
+        r#"SELECT count(*) FROM {}.reservations WHERE subject = ANY($1)
+           AND ("patientName" <> $2 OR phone <> $2 OR num_nonnulls(email, "birthDate", notes, "adminNotes") > 0)"#,
+        generation.schema()
+    );
+    Ok(client.query_one(&sql, &[&subjects, &ERASED]).await?.try_get::<_, i64>(0)?.unsigned_abs())
 }
 
 /// Applies changes to a generation's tables within a transaction. Returns the reference data after them.

@@ -9,6 +9,7 @@ mod client;
 mod compatibility;
 mod consistent_routing;
 mod crashes;
+mod forgetting;
 mod full_migration;
 mod guardrails;
 mod import;

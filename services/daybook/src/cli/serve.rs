@@ -67,7 +67,7 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         }
         None => backend.rebuild().refresh_people().await,
     }
-    name_parked(backend).await?;
+    finish_erasures(backend).await?;
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {
         log: Arc::clone(&backend.log),
@@ -89,8 +89,10 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     Application::build(api, parts).map_err(name_the_setting)
 }
 
-/// Names what the live views lack.
-async fn name_parked(backend: &Backend) -> anyhow::Result<()> {
+/// Completes the erasure of patients where a `forget` was interrupted, and names what the views lack.
+async fn finish_erasures(backend: &Backend) -> anyhow::Result<()> {
+    let erased = backend.rebuild().erase_forgotten().await;
+    erased.context("forgotten patients could not be erased from kept views")?;
     let groups = parked::list(&backend.pool.get().await?).await?;
     let live = groups.iter().filter(|group| group.state == GenerationState::Live);
     for group in live.take(MAX_PARKED_LINES) {

@@ -37,7 +37,7 @@ pub use read::router::{Route, Router};
 pub use read::snapshot::{DatabaseSummary, Snapshot, ViewSummary};
 pub use read::views::{Serving, Views};
 pub use rebuild::{
-    DEFAULT_MEMORY_BYTES, DryRun, DryRunView, FailingEvent, FailingEvents, GenerationName,
-    InvalidGenerationName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILING_EVENTS, PastReport, Phase,
-    PointInTime, Progress, Rebuild, RebuildReport,
+    DEFAULT_MEMORY_BYTES, DiscardReport, DryRun, DryRunView, ErasureReport, FailingEvent, FailingEvents,
+    GenerationName, InvalidGenerationName, KEEP, LEAST_MEMORY_BYTES, Listener, MAX_FAILING_EVENTS,
+    PastReport, Phase, PointInTime, Progress, Rebuild, RebuildReport, RewriteReport,
 };

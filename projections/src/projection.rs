@@ -12,3 +12,4 @@ pub(crate) mod histories;
 pub(crate) mod interpret;
 pub(crate) mod reference;
 pub(crate) mod row;
+pub(crate) mod storable;

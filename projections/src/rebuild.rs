@@ -5,8 +5,10 @@
 //! goes live with an update of one row. Readers never see a half-built view, and a failed rebuild does not touch the
 //! live one.
 
+mod batch_build;
+mod discarding;
 mod dry_run;
-mod failing_event;
+mod erasure;
 mod loading;
 mod memory_budget;
 mod passes;
@@ -27,21 +29,23 @@ use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use daybook_vault::Vault;
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use futures_util::StreamExt;
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, try_join_all};
 use serde::Serialize;
 
 use crate::control::error::{ViewError, describe};
 use crate::control::ids::{Generation, GenerationState};
 use crate::control::{generation, locks};
 use crate::live::parked;
-use crate::live::projector::Projector;
+use crate::live::projector::{FailurePolicy, Projector};
 use crate::projection::canonical::Digest;
 use crate::projection::histories::Histories;
 use crate::read::routing;
 use crate::store::published_schemas;
 use crate::store::tables::{self, Indexes};
 
+pub use discarding::DiscardReport;
 pub use dry_run::{DryRun, DryRunView};
+pub use erasure::{ErasureReport, RewriteReport};
 use memory_budget::MemoryBudget;
 pub use memory_budget::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;
@@ -89,6 +93,8 @@ pub struct RebuildReport {
     /// Whether it was compared with the other view.
     pub compared: bool,
     pub seconds: BTreeMap<&'static str, f64>,
+    /// Events that the new generations lack, because they cannot be applied.
+    pub parked: FailingEvents,
     /// Whether the plain-named schemas already show the new generation.
     pub people_views_refreshed: bool,
 }
@@ -101,12 +107,13 @@ pub struct Rebuild {
     pool: Pool,
     keep: usize,
     memory_bytes: usize,
+    policy: FailurePolicy,
 }
 
 impl Rebuild {
     /// A rebuild over a log and the views' database. `keep` former generations of each view are kept.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, keep: usize) -> Self {
-        Self { log, vault, pool, keep, memory_bytes: DEFAULT_MEMORY_BYTES }
+        Self { log, vault, pool, keep, memory_bytes: DEFAULT_MEMORY_BYTES, policy: FailurePolicy::AsLive }
     }
 
     /// Limits the memory. With less memory the log is read more often; too little memory never fails a rebuild.
@@ -115,8 +122,15 @@ impl Rebuild {
         Self { memory_bytes, ..self }
     }
 
+    /// Parks every event that cannot be applied. Otherwise a rebuild parks only those that the live generation has parked,
+    /// and stops at any other: no live view loses an event by a rebuild.
+    #[must_use]
+    pub fn parking(self) -> Self {
+        Self { policy: FailurePolicy::Park, ..self }
+    }
+
     /// Builds the views that have no live generation, as on first start, and returns what it built. A retired view does
-    /// not count as missing.
+    /// not count as missing. Events that cannot be applied are parked: a view without them is better than none.
     ///
     /// If another process is rebuilding, this waits for it.
     pub async fn missing(&self) -> Result<Option<RebuildReport>, ViewError> {
@@ -129,7 +143,7 @@ impl Rebuild {
             if missing.is_empty() {
                 return Ok(None);
             }
-            match self.run(&missing, &|_| {}).await {
+            match self.clone().parking().run(&missing, &|_| {}).await {
                 Err(ViewError::RebuildUnderWay) if since.elapsed() < OTHER_REBUILD_WAIT => {
                     tokio::time::sleep(OTHER_REBUILD_PAUSE).await;
                 }
@@ -213,17 +227,12 @@ impl Rebuild {
         generations: &[Generation],
         built: Result<T, ViewError>,
     ) -> Result<T, ViewError> {
-        let built = match built {
-            // PostgreSQL does not say which event's value it rejected during a COPY.
-            Err(error) if error.refused_value().is_some() => {
-                Err(failing_event::find(self, generations, error).await)
-            }
-            built => built,
-        };
         if let Err(error) = &built {
             for generation in generations {
                 parked::record_failure(client, *generation, error).await?;
                 generation::mark_failed(client, *generation).await?;
+                // Nobody will read its rows, and they hold patients' details.
+                tables::drop(client, *generation).await?;
             }
         }
         built
@@ -244,9 +253,26 @@ impl Rebuild {
         report
     }
 
-    /// Fills new generations with all events up to a position and creates their keys and indexes. Returns the histories
-    /// of the last pass, to be freed by the caller.
+    /// Fills new generations with all events up to a position: from histories, or batch by batch if an event cannot be
+    /// applied. Returns the histories of the last pass, to be freed by the caller.
     async fn fill(
+        &self,
+        generations: &[Generation],
+        position: Position,
+        clock: &mut PhaseClock<'_>,
+    ) -> Result<Option<Arc<Histories>>, ViewError> {
+        let error = match self.fill_from_histories(generations, position, clock).await {
+            Err(error) if batch_build::may_go_on(self, generations, &error).await? => error,
+            outcome => return outcome,
+        };
+        tracing::warn!(error = %describe(&error), "an event cannot be applied; building the views batch by batch");
+        clock.start(Phase::Loading);
+        batch_build::fill(self, generations, position, clock).await?;
+        Ok(None)
+    }
+
+    /// Fills new generations from histories and creates their keys and indexes.
+    async fn fill_from_histories(
         &self,
         generations: &[Generation],
         position: Position,
@@ -255,7 +281,10 @@ impl Rebuild {
         let mut passes = Passes::new(self.source(position).await?);
         clock.start(Phase::Reading);
         let first = passes.next(clock);
-        let (mut next, ()) = try_join(first, loading::create(&self.pool, generations)).await?;
+        // Both to their end: a statement goes on in the server when nobody waits for it any more.
+        let (first, created) = join(first, loading::create(&self.pool, generations)).await;
+        created?;
+        let mut next = first?;
         let mut last = None;
         while let Some(histories) = next {
             clock.start(Phase::Loading);
@@ -265,7 +294,7 @@ impl Rebuild {
                 last = Some(histories);
                 break;
             }
-            finished(loading::release(histories)).await;
+            finished(loading::release(histories)).await?;
             clock.start(Phase::Reading);
             next = passes.next(clock).await?;
         }
@@ -303,6 +332,7 @@ impl Rebuild {
         self.catch_up(&mut projector, generations).await?;
         clock.start(Phase::Promoting);
         let promoted = promotion::promote(self, &mut projector, generations).await?;
+        let parked = FailingEvents::parked_in(&self.client().await?, generations).await?;
         let people_views_refreshed = published_schemas::refresh(&self.pool, generations).await;
         if people_views_refreshed {
             self.drop_old().await?;
@@ -315,6 +345,7 @@ impl Rebuild {
             digests: promoted.digests,
             compared: promoted.compared,
             seconds: clock.finish(),
+            parked,
             people_views_refreshed,
         })
     }
@@ -394,7 +425,8 @@ impl Rebuild {
             }
             count += batch.len();
             let mut client = self.client().await?;
-            projector.move_building(client.transaction().await?, generations, &batch).await?;
+            let transaction = client.transaction().await?;
+            projector.move_building(transaction, generations, &batch, self.policy).await?;
         }
     }
 

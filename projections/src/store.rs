@@ -4,4 +4,5 @@ pub(crate) mod copy;
 pub mod published_schemas;
 pub mod rows;
 pub mod runbook_schema;
+pub(crate) mod space;
 pub mod tables;

@@ -78,7 +78,8 @@ pub async fn compare(
     Ok(run(log, vault, pool, comparison).await?.0)
 }
 
-/// Compares two generations in full and, if they match, creates a proof of their contents.
+/// Compares two generations in full and, if they match, creates a proof of their contents. A generation that lacks events
+/// of the log has none.
 pub async fn prove(
     log: &dyn EventLog,
     vault: &Vault,
@@ -87,7 +88,7 @@ pub async fn prove(
 ) -> Result<(Verdict, Option<Proof>), ViewError> {
     let comparison = Comparison { mode: Mode::Full, generations };
     let (verdict, row_digests) = run(log, vault, pool, comparison).await?;
-    if !verdict.agrees() {
+    if !verdict.agrees() || !verdict.parked.is_empty() {
         return Ok((verdict, None));
     }
     let events = count_events(log, verdict.position).await?;
@@ -150,7 +151,10 @@ async fn compare_in(
     let trails = trail::read(log, vault, interpreter, (pair.position, &skipped), &found.suspects).await?;
     let explain = |suspect: &Suspect| suspect.explain(pair, trails.get(&*suspect.reservation), &reference);
     let differences = found.suspects.iter().map(explain).collect();
-    Ok((Verdict::new(pair, mode, &found, differences), found.row_digests))
+    let mut parked = parked::list(snapshot).await?;
+    parked.retain(|group| pair.generations.contains(&group.first.generation));
+    parked.truncate(MAX_DIFFERENCES);
+    Ok((Verdict::new(pair, mode, &found, differences, parked), found.row_digests))
 }
 
 /// Events that either generation left out.

@@ -126,6 +126,9 @@ pub enum ViewError {
          fix the cause, then run `daybook projection parked retry`"
     )]
     AlreadyApplied { position: Position, generation: Generation },
+    /// Code of this release panicked on an event. The panic's message is in the process's log.
+    #[error("this release failed with a panic while it applied events")]
+    Panicked,
     /// A wait reached its time limit.
     #[error("waited {seconds} s for {what}")]
     TimedOut { what: &'static str, seconds: u64 },
@@ -146,6 +149,18 @@ pub enum EventFault {
     /// PostgreSQL rejects a value of its row. The server's message is left out because it may quote the row.
     #[error("PostgreSQL rejects a value of its row (SQLSTATE {})", .0.code())]
     Refused(SqlState),
+    /// A value that no view can hold. The code is the one with which PostgreSQL rejects it.
+    #[error("{what}, which PostgreSQL rejects (SQLSTATE {})", .code.code())]
+    Unstorable { what: &'static str, code: SqlState },
+    /// The row that it changes cannot be read.
+    #[error("the row that it changes has an unknown format")]
+    Row,
+    /// Code of this release panics on it.
+    #[error("this release fails on it with a panic, which is a bug")]
+    Panicked,
+    /// The cause as recorded when it was parked.
+    #[error("{0}")]
+    Recorded(Box<str>),
 }
 
 impl EventFault {
@@ -153,7 +168,13 @@ impl EventFault {
     /// not the event's fault. Neither is a key that cannot be unwrapped: with a wrong master key that affects every event.
     pub(crate) const fn is_permanent(&self) -> bool {
         match self {
-            Self::Decode(_) | Self::Details | Self::Refused(_) => true,
+            Self::Decode(_)
+            | Self::Details
+            | Self::Refused(_)
+            | Self::Unstorable { .. }
+            | Self::Row
+            | Self::Panicked
+            | Self::Recorded(_) => true,
             Self::Sealed(VaultError::UnknownKey(_) | VaultError::NotAuthentic(_)) => true,
             Self::Sealed(
                 VaultError::Store(_)
@@ -234,16 +255,37 @@ impl ViewError {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if missing.contains(code))
     }
 
-    /// The code with which PostgreSQL rejected a value: class 22 (data exception) or 23 (integrity constraint). Only these
-    /// can be an event's fault.
-    pub(crate) fn refused_value(&self) -> Option<&SqlState> {
-        let Self::Database(PostgresError::Refused { code, .. }) = self else { return None };
-        ["22", "23"].iter().any(|class| code.code().starts_with(class)).then_some(code)
+    /// Whether an event is certainly the cause, so that a retry fails in the same way: PostgreSQL rejected a value (class 21,
+    /// 22, 23 or 54), or code panicked.
+    pub(crate) fn is_an_events(&self) -> bool {
+        if let Self::Database(PostgresError::Refused { code, .. }) = self {
+            return is_in_class(code, &["21", "22", "23", "54"]);
+        }
+        matches!(self, Self::Panicked)
+    }
+
+    /// The fault of an event whose application failed with this error, if it can be an event's fault at all. An outage
+    /// never is: connections, and the SQLSTATE classes 08 (connection), 25 (such as a read-only server), 53 and 58
+    /// (resources, system) and 57P (shutdown).
+    pub(crate) fn as_fault(&self) -> Option<EventFault> {
+        if let Self::Database(PostgresError::Refused { code, .. }) = self {
+            let is_outage = is_in_class(code, &["08", "25", "53", "57P", "58"]);
+            return (!is_outage).then(|| EventFault::Refused(code.clone()));
+        }
+        if matches!(self, Self::Row { .. }) {
+            return Some(EventFault::Row);
+        }
+        matches!(self, Self::Panicked).then_some(EventFault::Panicked)
     }
 
     /// Whether a lock was not available within its timeout: somebody is reading the tables that were to change.
     pub fn is_lock_timeout(&self) -> bool {
         matches!(self, Self::Database(PostgresError::Refused { code, .. }) if *code == SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    /// Whether another transaction wrote the same rows at the same time: a retry succeeds.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(PostgresError::Refused { code, .. }) if is_in_class(code, &["40"]))
     }
 
     /// Whether the object belongs to another role, or is not the kind of object that Daybook creates.
@@ -257,7 +299,7 @@ impl ViewError {
     /// the SQLSTATE classes 08 (connection), 40 (rollback), 53 and 58 (resources, system) and 57P (shutdown).
     pub fn is_the_views_fault(&self) -> bool {
         if let Self::Database(PostgresError::Refused { code, .. }) = self {
-            return !["08", "40", "53", "57P", "58"].iter().any(|class| code.code().starts_with(class));
+            return !is_in_class(code, &["08", "40", "53", "57P", "58"]);
         }
         matches!(self, Self::NotLive { .. } | Self::Row { .. })
     }
@@ -269,6 +311,10 @@ impl ViewError {
         matches!(error, PostgresError::Connection(_))
             || matches!(error, PostgresError::Refused { code, .. } if code.code().starts_with("57P"))
     }
+}
+
+fn is_in_class(code: &SqlState, classes: &[&str]) -> bool {
+    classes.iter().any(|class| code.code().starts_with(class))
 }
 
 #[cfg(test)]

@@ -136,6 +136,17 @@ pub(crate) async fn parked(
     Ok(generations.iter().copied().map(parked).collect())
 }
 
+/// Streams of which a generation applies nothing more: an event that the whole stream waits for is parked.
+pub(crate) async fn held_up_streams(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<Vec<String>, ViewError> {
+    let sql = "SELECT DISTINCT held_up FROM control.parked_events WHERE model = $1 AND number = $2 AND held_up = stream
+               ORDER BY held_up";
+    let rows = client.query(sql, &[&generation.model.as_str(), &generation.number]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 /// Kept generations with parked events, their checkpoints locked as in [`hold_live`].
 pub(crate) async fn hold_kept_with_parked(
     client: &impl GenericClient,

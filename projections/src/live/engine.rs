@@ -19,6 +19,7 @@ use crate::control::error::{ViewError, describe};
 use crate::control::generation::{self, GenerationStatus};
 use crate::control::ids::{Epoch, Generation};
 use crate::control::leader::{self, Candidate, Heartbeat, Process, Role, Session};
+use crate::live::parked::Mode;
 use crate::live::projector::Projector;
 pub use batch::{Batch, Batches};
 use batch::{BatchSize, EventFeed};
@@ -31,6 +32,29 @@ const LEADER_CHECK: Duration = Duration::from_secs(1);
 
 /// First and longest pause after a failure before the engine starts again from the checkpoint.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(2));
+
+/// Failures of one batch after which the event that causes them is looked for, whatever PostgreSQL's error is. With the
+/// pauses between them this takes a few seconds, which a lock or a restart of the server usually does not last.
+const TRIES: u32 = 8;
+
+/// Failures of the batch after one position, by one process.
+#[derive(Debug, Default)]
+struct Failures {
+    after: Option<Position>,
+    count: u32,
+}
+
+impl Failures {
+    fn record(&mut self, after: Position) {
+        self.count = if self.after == Some(after) { self.count.saturating_add(1) } else { 1 };
+        self.after = Some(after);
+    }
+
+    /// How to apply the batch after a position.
+    fn mode(&self, after: Position) -> Mode {
+        if self.after == Some(after) && self.count >= TRIES { Mode::Isolated } else { Mode::Whole }
+    }
+}
 
 /// Keeps the live generations up to date with the log.
 #[derive(Debug, Clone)]
@@ -63,10 +87,11 @@ impl Engine {
     /// cannot be updated falls behind, which readiness and metrics show.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::between(PAUSES.0, PAUSES.1);
+        let mut failures = Failures::default();
         while !*stop.borrow() {
             let since = Instant::now();
             let Err(error) = tokio::select! {
-                outcome = self.lead() => outcome,
+                outcome = self.lead(&mut failures) => outcome,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             self.become_known(Role::Standby);
@@ -82,14 +107,14 @@ impl Engine {
     }
 
     /// Becomes the leader and then keeps the views up to date until something fails.
-    async fn lead(&self) -> Result<Infallible, ViewError> {
+    async fn lead(&self, failures: &mut Failures) -> Result<Infallible, ViewError> {
         let mut session = self.become_leader().await?;
         let epoch = session.epoch();
         let heartbeat = Heartbeat::open(&self.pool, epoch).await?;
         tracing::info!(%epoch, "this process is the leader and keeps the views up to date");
         self.become_known(Role::Leader(epoch));
         let outcome = tokio::select! {
-            outcome = self.keep_up(&mut session) => outcome,
+            outcome = self.keep_up(&mut session, failures) => outcome,
             outcome = heartbeat.run() => outcome,
         };
         drop((session, heartbeat));
@@ -113,9 +138,9 @@ impl Engine {
     }
 
     /// Projects. Starts again from the checkpoint if a promotion changed the live generations.
-    async fn keep_up(&self, session: &mut Session) -> Result<Infallible, ViewError> {
+    async fn keep_up(&self, session: &mut Session, failures: &mut Failures) -> Result<Infallible, ViewError> {
         loop {
-            match self.project(session).await {
+            match self.project(session, failures).await {
                 Ok(()) | Err(ViewError::Overtaken { .. }) => sleep(PAUSES.0).await,
                 Err(error) => return Err(error),
             }
@@ -123,7 +148,7 @@ impl Engine {
     }
 
     /// Applies batches from the checkpoint on until the live generations change.
-    async fn project(&self, session: &mut Session) -> Result<(), ViewError> {
+    async fn project(&self, session: &mut Session, failures: &mut Failures) -> Result<(), ViewError> {
         let transaction = session.begin().await?;
         let statuses = generation::live(&transaction).await?;
         let Some(start) = statuses.iter().map(|status| status.position).min() else {
@@ -144,11 +169,17 @@ impl Engine {
             let Some(first) = first else { return Ok(()) };
             let mut batch = vec![first?];
             intake.fill(&mut batch, &size, next_stop(&statuses, projector.position()))?;
-            let since = Instant::now();
-            tokio::select! {
-                applied = projector.move_live(session, &batch) => applied?,
+            let (since, after) = (Instant::now(), projector.position());
+            let applied = tokio::select! {
+                applied = projector.move_live(session, &batch, failures.mode(after)) => applied,
                 never = intake.fetch_ahead() => match never {},
+            };
+            if let Err(error) = &applied
+                && error.as_fault().is_some()
+            {
+                failures.record(after);
             }
+            applied?;
             size.adjust(batch.len(), since.elapsed());
             self.batches.report(batch.len(), since.elapsed());
             if statuses.iter().any(|status| status.position == projector.position()) {

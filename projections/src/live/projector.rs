@@ -16,8 +16,7 @@ use crate::control::generation::{self, GenerationStatus};
 use crate::control::ids::{Epoch, Generation, SkippedPositions};
 use crate::control::leader::Session;
 use crate::control::notify::commit_and_announce;
-use crate::live::parked::{self, BatchApplier, Mode, ParkingEntry, before_fault};
-use crate::projection::blocked_keys::BlockedKeys;
+use crate::live::parked::{self, BatchApplier, Mode, ParkingEntry};
 use crate::projection::change::Interpreter;
 use crate::projection::interpret::{InterpretedEvent, interpret, resume};
 use crate::projection::reference::Reference;
@@ -30,6 +29,15 @@ pub(crate) struct Projector {
     views: HashMap<Generation, View>,
     discarded: SkippedPositions,
     position: Position,
+}
+
+/// What a build does with an event that cannot be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailurePolicy {
+    /// Parks it if the live generation of the view has parked it too, and stops otherwise.
+    AsLive,
+    /// Parks it.
+    Park,
 }
 
 /// A generation's state at the projector's position. Each generation has its own reference data, because one may have
@@ -85,11 +93,12 @@ impl Projector {
         &mut self,
         session: &mut Session,
         recorded: &[RecordedEvent],
+        mode: Mode,
     ) -> Result<(), ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded, &self.discarded).await?;
         let last = recorded.last().map_or(self.position, |event| event.position);
-        let moved = match self.try_live(session, &batch, last, Mode::Whole).await {
-            Err(error) if error.refused_value().is_some() => {
+        let moved = match self.try_live(session, &batch, last, mode).await {
+            Err(error) if mode == Mode::Whole && error.is_an_events() => {
                 self.try_live(session, &batch, last, Mode::Parts).await?
             }
             outcome => outcome?,
@@ -131,8 +140,8 @@ impl Projector {
         Ok(moved)
     }
 
-    /// Applies a batch to generations that are being built and that nobody else advances. Stops at the first event that
-    /// one of them cannot apply.
+    /// Applies a batch to generations that are being built and that nobody else advances. Events that one of them cannot
+    /// apply are parked there, or end the build, as the policy says.
     ///
     /// No epoch fences this: a rebuild may run in any process, beside the leader. The rebuild lock keeps it alone,
     /// nobody reads its rows, and it promotes only with the live checkpoints locked. The leader has then either
@@ -142,20 +151,23 @@ impl Projector {
         mut transaction: Transaction<'_>,
         targets: &[Generation],
         recorded: &[RecordedEvent],
+        policy: FailurePolicy,
     ) -> Result<(), ViewError> {
         let batch = interpret(&mut self.interpreter, &self.vault, recorded, &self.discarded).await?;
         let last = recorded.last().map_or(self.position, |event| event.position);
-        let (sound, fault) = before_fault(batch);
         let mut moved = Vec::new();
         for generation in targets.iter().copied() {
-            let View { reference, .. } = self.view(generation)?;
-            let mut applier = BatchApplier::new(generation, reference.clone(), BlockedKeys::default());
-            applier.apply_all(&mut transaction, &sound).await?;
+            let View { reference, parked } = self.view(generation)?;
+            let mut applier =
+                BatchApplier::with_parked(&transaction, generation, reference.clone(), *parked).await?;
+            applier.apply_events(&mut transaction, &batch, Mode::Isolated).await?;
             self.advance(&transaction, generation, last, None).await?;
-            let (reference, parked, _) = applier.park(&transaction, 0).await?;
+            let (reference, parked, entries) = applier.park(&transaction, *parked).await?;
+            if policy == FailurePolicy::AsLive {
+                parked::check_parked_live(&transaction, generation, &entries).await?;
+            }
             moved.push((generation, View { reference, parked }));
         }
-        fault?;
         commit_and_announce(transaction).await?;
         self.position = last;
         self.views.extend(moved);

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SubsecRound, Utc};
@@ -381,7 +382,7 @@ impl<T: ?Sized + Eq + Hash> SharedValues<T> {
 pub(crate) struct DecodedEvent {
     pub(crate) position: Position,
     pub(crate) stream: StreamName,
-    revision: Revision,
+    pub(crate) revision: Revision,
     content: Content,
 }
 
@@ -401,13 +402,15 @@ impl DecodedEvent {
         if !changes_views(recorded.stream.category()) {
             return Self::skipped(recorded);
         }
-        let content = match codec::decode_for_view(recorded) {
-            Ok(decoded) => Content::Event(Box::new(decoded)),
-            Err(fault) => Content::Faulty {
-                kind: (&*recorded.event_type).into(),
-                fault: fault.into(),
-                blocking_key: BlockingKey::from_undecodable(recorded),
-            },
+        let faulty = |fault| Content::Faulty {
+            kind: (&*recorded.event_type).into(),
+            fault,
+            blocking_key: BlockingKey::from_undecodable(recorded),
+        };
+        let content = match catch_unwind(|| codec::decode_for_view(recorded)) {
+            Ok(Ok(decoded)) => Content::Event(Box::new(decoded)),
+            Ok(Err(fault)) => faulty(fault.into()),
+            Err(_panic) => faulty(EventFault::Panicked),
         };
         Self { content, ..Self::skipped(recorded) }
     }
@@ -433,6 +436,14 @@ impl DecodedEvent {
             Content::Event(decoded) => BlockingKey::from_event(&decoded.0, &self.stream, self.revision),
             Content::Nothing => None,
             Content::Faulty { blocking_key, .. } => Some(blocking_key.clone()),
+        }
+    }
+
+    /// Its type as stored, if it can be decoded and changes anything.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.content {
+            Content::Event(decoded) => codec::event_type_of(&decoded.0).as_str(),
+            Content::Nothing | Content::Faulty { .. } => "",
         }
     }
 

@@ -1,5 +1,7 @@
 //! Interprets recorded events, a batch at a time. The keys of a batch are fetched at once.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use daybook_domain::KeyId;
 use daybook_event_log::{Category, EventLog, Filter, Position, RecordedEvent, RecordedStream};
 use daybook_vault::Vault;
@@ -9,6 +11,7 @@ use crate::control::error::{EventFault, ViewError};
 use crate::control::ids::{BlockingKey, SkippedPositions};
 use crate::projection::change::{DecodedEvent, Interpreter, ViewChange};
 use crate::projection::reference::Reference;
+use crate::projection::storable;
 
 /// An event and its change, or why it cannot be applied.
 #[derive(Debug)]
@@ -19,7 +22,8 @@ pub(crate) struct InterpretedEvent<'a> {
     pub(crate) outcome: Result<ViewChange, EventFault>,
 }
 
-/// Interprets events in the order of the log. Discarded events change nothing.
+/// Interprets events in the order of the log and checks that views can hold their values. Discarded events change
+/// nothing.
 ///
 /// Fails only if the keys cannot be read, which is no event's fault.
 pub(crate) async fn interpret<'a>(
@@ -35,10 +39,12 @@ pub(crate) async fn interpret<'a>(
     let mut interpreted = Vec::with_capacity(decoded.len());
     for (recorded, decoded) in decoded {
         let blocking_key = decoded.blocking_key();
-        let outcome = match interpreter.interpret(decoded, &decryptor) {
-            Ok(change) => Ok(change),
-            Err(ViewError::Event { source, .. }) if source.is_permanent() => Err(source),
-            Err(error) => return Err(error),
+        let interpreted_one = || interpreter.interpret(decoded, &decryptor);
+        let outcome = match catch_unwind(AssertUnwindSafe(interpreted_one)) {
+            Ok(Ok(change)) => storable::check(&change).map(|()| change),
+            Ok(Err(ViewError::Event { source, .. })) if source.is_permanent() => Err(source),
+            Ok(Err(error)) => return Err(error),
+            Err(_panic) => Err(EventFault::Panicked),
         };
         interpreted.push(InterpretedEvent { recorded, blocking_key, outcome });
     }
@@ -71,7 +77,7 @@ pub(crate) async fn read_until(
 }
 
 /// The state with which to continue after a position, without some of the events: an interpreter that knows what was
-/// forgotten, and the reference data.
+/// forgotten, and the reference data. Values are not checked: a view has applied these events.
 pub(crate) async fn resume(
     log: &dyn EventLog,
     vault: &Vault,

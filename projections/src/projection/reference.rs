@@ -36,6 +36,11 @@ struct LimitNote {
     updated_by: Box<str>,
 }
 
+/// The id of the row of a service's limit.
+pub(crate) fn limit_id(service: &Service) -> String {
+    format!("limit_{}", service.code.to_lowercase())
+}
+
 fn touch<K: Ord>(times: &mut BTreeMap<K, Times>, key: K, at: NaiveDateTime) {
     times.entry(key).or_insert(Times { created_at: at, updated_at: at }).updated_at = at;
 }
@@ -77,10 +82,25 @@ impl Reference {
         }
     }
 
+    /// The services of which a view has a row, in their order.
+    pub(crate) fn services(&self, model: ReadModel) -> impl Iterator<Item = &Service> {
+        let is_shown = move |service: &&Service| model == ReadModel::Dynamic || service.legacy.is_some();
+        self.catalog.in_order().into_iter().filter(is_shown)
+    }
+
+    /// The opening hours of the week.
+    pub(crate) fn opening_hours(&self) -> impl Iterator<Item = &ClinicSlot> {
+        self.hours.week().map(|(_, slot)| slot)
+    }
+
+    /// Why a service's limit was set.
+    pub(crate) fn limit_reason(&self, service: &Service) -> Option<&str> {
+        self.limits.get(&service.id)?.reason.as_deref()
+    }
+
     /// The rows of a view's reference tables as JSON for `json_populate_recordset`.
     pub(crate) fn tables(&self, model: ReadModel) -> Result<Vec<TableRows>, serde_json::Error> {
-        let shown = |service: &&Service| model == ReadModel::Dynamic || service.legacy.is_some();
-        let services: Vec<&Service> = self.catalog.in_order().into_iter().filter(shown).collect();
+        let services: Vec<&Service> = self.services(model).collect();
         let service_rows: Vec<ServiceRow<'_>> = services
             .iter()
             .filter_map(|service| Some(ServiceRow::new(service, *self.services.get(&service.id)?)))
@@ -176,7 +196,7 @@ impl<'a> LimitRow<'a> {
     fn new(service: &'a Service, note: &'a LimitNote) -> Option<Self> {
         let limit = service.limit?;
         Some(Self {
-            id: format!("limit_{}", service.code.to_lowercase()),
+            id: limit_id(service),
             service_type: service.legacy,
             service_id: &service.id,
             is_active: limit.is_active,

@@ -72,6 +72,15 @@ impl Views {
         generation::building(&self.pool.get().await?).await
     }
 
+    /// Streams of which a view applies nothing more, because an event of theirs is parked.
+    pub async fn held_up_streams(&self, model: ReadModel) -> Result<Vec<String>, ViewError> {
+        let serving = self.serving();
+        match serving.get(model).filter(|status| status.parked > 0) {
+            Some(status) => generation::held_up_streams(&self.pool.get().await?, status.generation).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// How far a view is behind the log.
     pub async fn lag(
         &self,

@@ -76,12 +76,12 @@ impl Rebuild {
             let histories = Arc::new(histories);
             for view in &mut views {
                 match view.view {
-                    ReadModel::Legacy => view.add::<LegacyRow>(&histories).await,
-                    ReadModel::Dynamic => view.add::<DynamicRow>(&histories).await,
+                    ReadModel::Legacy => view.add::<LegacyRow>(&histories).await?,
+                    ReadModel::Dynamic => view.add::<DynamicRow>(&histories).await?,
                 }
             }
             // The next pass needs the memory.
-            finished(release(histories)).await;
+            finished(release(histories)).await?;
             clock.start(Phase::Reading);
         }
         let (events, position) = (clock.events, passes.end());
@@ -101,7 +101,7 @@ impl DryRunView {
     }
 
     /// Builds the rows of a pass as for the database, and counts them.
-    async fn add<R: ReservationRow>(&mut self, histories: &Arc<Histories>) {
+    async fn add<R: ReservationRow>(&mut self, histories: &Arc<Histories>) -> Result<(), ViewError> {
         let (sender, mut parts) = mpsc::channel::<Bytes>(WAITING_PARTS);
         let writing = spawn_blocking({
             let histories = Arc::clone(histories);
@@ -112,6 +112,7 @@ impl DryRunView {
         }
         self.reservations += histories.len();
         self.closures += histories.closures().len();
-        self.digest = self.digest.with(day_digests::total(&finished(writing).await));
+        self.digest = self.digest.with(day_digests::total(&finished(writing).await?));
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use daybook_event_log::Position;
 use deadpool_postgres::{Client, Pool};
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{join, join_all, try_join_all};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -46,8 +46,9 @@ pub(super) async fn load(
 ) -> Result<(), ViewError> {
     let legacy = load_one::<LegacyRow>(pool, generations, histories);
     let dynamic = load_one::<DynamicRow>(pool, generations, histories);
-    try_join(legacy, dynamic).await?;
-    Ok(())
+    // Both to their end, because the tables may be created again if one fails.
+    let (legacy, dynamic) = join(legacy, dynamic).await;
+    legacy.and(dynamic)
 }
 
 async fn load_one<R: ReservationRow>(
@@ -75,7 +76,7 @@ async fn load_reservations<R: ReservationRow>(
     let (sender, parts) = mpsc::channel(WAITING_PARTS);
     let writing = spawn_blocking(move || write_out::<R>(&histories, &sender));
     rows::copy_in::<R>(client, generation, parts).await?;
-    Ok(finished(writing).await)
+    finished(writing).await
 }
 
 /// Writes histories as rows of a view for [`rows::copy_in`], and returns their day digests. Blocks. Stops early if the
@@ -121,8 +122,8 @@ pub(super) async fn index(
     generations: &[Generation],
     indexes: Indexes,
 ) -> Result<(), ViewError> {
-    try_join_all(generations.iter().map(|generation| index_one(pool, *generation, indexes))).await?;
-    Ok(())
+    let indexing = generations.iter().map(|generation| index_one(pool, *generation, indexes));
+    join_all(indexing).await.into_iter().collect()
 }
 
 async fn index_one(pool: &Pool, generation: Generation, indexes: Indexes) -> Result<(), ViewError> {

@@ -11,7 +11,7 @@ use daybook_event_log::{EventLog, Filter, Position, codec};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::{Listener, PhaseClock, ProgressRecorder, Rebuild, loading};
+use super::{FailingEvents, Listener, PhaseClock, ProgressRecorder, Rebuild, loading};
 use crate::control::error::ViewError;
 use crate::control::generation;
 use crate::control::ids::{Generation, GenerationState};
@@ -74,8 +74,12 @@ pub struct PastReport {
     pub position: Position,
     pub events: u64,
     pub reservations: u64,
+    /// Reservations of each generation. They differ if the views lack different events.
+    pub reservations_each: Vec<u64>,
     /// Digest of each one's reservations, in the order of the generations.
     pub digests: Vec<Digest>,
+    /// Events that they lack, because they cannot be applied.
+    pub parked: FailingEvents,
     pub seconds: std::collections::BTreeMap<&'static str, f64>,
 }
 
@@ -91,7 +95,9 @@ impl Rebuild {
         name: &GenerationName,
         progress: Listener<'_>,
     ) -> Result<PastReport, ViewError> {
-        self.alone(self.build_past(models, until, name, progress)).await
+        // Such a generation never serves, so an event that it lacks is no reason to do without it.
+        let parking = self.clone().parking();
+        parking.alone(parking.build_past(models, until, name, progress)).await
     }
 
     async fn build_past(
@@ -127,21 +133,28 @@ impl Rebuild {
         drop(record);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let (mut digests, mut reservations) = (Vec::new(), 0);
+        let (mut digests, mut reservations_each) = (Vec::new(), Vec::new());
         for generation in generations {
             let days = rows::read_digests(&transaction, *generation).await?;
-            reservations = day_digests::reservations(&days);
+            reservations_each.push(day_digests::reservations(&days));
             digests.push(day_digests::total(&days));
             generation::mark_past(&transaction, *generation, name.as_str()).await?;
         }
         transaction.commit().await?;
+        // From now on a forgetting finds them. Those before had no effect on what this read.
+        for generation in generations {
+            self.erase_in(*generation).await?;
+        }
+        let parked = FailingEvents::parked_in(&client, generations).await?;
         Ok(PastReport {
             name: name.clone(),
             generations: generations.to_vec(),
             position,
             events: clock.events,
-            reservations,
+            reservations: reservations_each.last().copied().unwrap_or_default(),
+            reservations_each,
             digests,
+            parked,
             seconds: clock.finish(),
         })
     }

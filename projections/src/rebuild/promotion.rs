@@ -11,7 +11,8 @@ use crate::control::error::ViewError;
 use crate::control::generation::{self, GenerationStatus};
 use crate::control::ids::{Generation, GenerationState};
 use crate::control::notify::commit_and_announce;
-use crate::live::projector::Projector;
+use crate::live::parked;
+use crate::live::projector::{FailurePolicy, Projector};
 use crate::projection::canonical::Digest;
 use crate::projection::day_digests;
 use crate::read::settled::settled_snapshot;
@@ -42,25 +43,46 @@ pub(super) async fn promote(
     let position = projector.position();
     let mut digests = BTreeMap::new();
     let mut compared_with = None;
+    let mut compared = false;
     let mut reservations = 0;
     for generation in serving_after(&live, generations, position) {
         let days = rows::read_digests(&transaction, generation).await?;
+        let parked = parked::positions(&transaction, generation).await?;
         reservations = day_digests::reservations(&days);
         digests.insert(generation.to_string(), day_digests::total(&days));
         match &compared_with {
-            Some(other) if *other != days => return Err(ViewError::Differs(generation)),
-            Some(_) | None => compared_with = Some(days),
+            // Views that lack different events cannot be equal.
+            Some((_, other)) if *other != parked => {}
+            Some((other, _)) if *other != days => return Err(ViewError::Differs(generation)),
+            Some(_) => compared = true,
+            None => compared_with = Some((days, parked)),
         }
     }
-    check_whole(&transaction, generations).await?;
+    if rebuild.policy == FailurePolicy::AsLive {
+        check_as_whole_as_live(&transaction, generations).await?;
+    }
     for generation in generations {
         generation::promote(&transaction, *generation).await?;
     }
     commit_and_announce(transaction).await?;
-    Ok(Promoted { position, reservations, compared: digests.len() > 1, digests })
+    Ok(Promoted { position, reservations, compared, digests })
 }
 
-/// Checks that nothing is parked: an incomplete view must not go live.
+/// Checks that new generations lack no event that the live ones have, which may have been retried meanwhile.
+async fn check_as_whole_as_live(
+    client: &impl GenericClient,
+    generations: &[Generation],
+) -> Result<(), ViewError> {
+    for generation in generations.iter().copied() {
+        let events = parked::count_not_parked_live(client, generation).await?;
+        if events > 0 {
+            return Err(ViewError::Parked { generation, events });
+        }
+    }
+    Ok(())
+}
+
+/// Checks that nothing is parked in a kept generation: it does not serve in place of a whole one.
 pub(super) async fn check_whole(
     client: &impl GenericClient,
     generations: &[Generation],

@@ -78,13 +78,13 @@ pub(super) async fn read(
     // Keys are stored before the events that need them, so the keys of all events up to the end exist by now.
     let decrypting = async {
         let keys = keys(source).await?;
-        finished(spawn_blocking(move || decrypt_all(to_decrypt, &decrypted, &keys, interpreter))).await
+        finished(spawn_blocking(move || decrypt_all(to_decrypt, &decrypted, &keys, interpreter))).await?
     };
     // A stage that fails returns the error; the others then end early without input or without a receiver.
-    let (sent, (), decrypted) =
+    let (sent, decoded, decrypted) =
         join3(send_all(events, recorded, to, clock), finished(decoding), decrypting).await;
     let histories = finished(gathering).await;
-    sent.and(decrypted).map(|()| histories)
+    sent.and(decoded).and(decrypted).and(histories)
 }
 
 /// All keys, loaded once for all passes.
@@ -97,9 +97,12 @@ async fn keys(source: &mut ReplaySource) -> Result<Arc<Decryptor>, ViewError> {
     Ok(Arc::clone(source.keys.insert(keys)))
 }
 
-/// Waits for a thread and resumes its panic, if any.
-pub(super) async fn finished<T>(thread: JoinHandle<T>) -> T {
-    thread.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+/// Waits for a thread.
+///
+/// # Errors
+/// [`ViewError::Panicked`] if it panicked.
+pub(super) async fn finished<T>(thread: JoinHandle<T>) -> Result<T, ViewError> {
+    thread.await.map_err(|_panic| ViewError::Panicked)
 }
 
 /// Sends events up to a position and reports the progress.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chrono::NaiveDate;
+use daybook_domain::SubjectId;
 use deadpool_postgres::{Client, GenericClient, Transaction};
 use futures_util::SinkExt;
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 use crate::projection::canonical::Digest;
-use crate::projection::change::ViewChange;
+use crate::projection::change::{ERASED, ViewChange};
 use crate::projection::closure::ClosureRow;
 use crate::projection::day_digests::{DayDigest, DayDigests, add, remove};
 use crate::projection::fold::Fold;
@@ -25,6 +26,26 @@ use crate::projection::row::ReservationRow;
 pub async fn snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
     let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     Ok(snapshot.start().await?)
+}
+
+/// A transaction that sees one consistent state of the database and fails if a row that it writes has changed since.
+pub(crate) async fn writing_snapshot(client: &mut Client) -> Result<Transaction<'_>, ViewError> {
+    Ok(client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?)
+}
+
+/// The number of reservations of these patients that are not erased.
+pub(crate) async fn count_named(
+    client: &impl GenericClient,
+    generation: Generation,
+    subjects: &[SubjectId],
+) -> Result<u64, ViewError> {
+    let subjects: Vec<Uuid> = subjects.iter().map(|subject| Uuid::from_bytes(*subject.as_bytes())).collect();
+    let sql = format!(
+        r#"SELECT count(*) FROM {}.reservations WHERE subject = ANY($1)
+           AND ("patientName" <> $2 OR phone <> $2 OR num_nonnulls(email, "birthDate", notes, "adminNotes") > 0)"#,
+        generation.schema()
+    );
+    Ok(client.query_one(&sql, &[&subjects, &ERASED]).await?.try_get::<_, i64>(0)?.unsigned_abs())
 }
 
 /// Applies changes to a generation's tables within a transaction. Returns the reference data after them.
@@ -140,14 +161,35 @@ pub(crate) async fn write_rows<R: ReservationRow>(
 
 /// `INSERT … ON CONFLICT DO UPDATE` of rows given as one JSON array.
 fn upsert(table: &str, columns: &[&str], generation: Generation) -> String {
+    let rows = format!("json_populate_recordset(NULL::{}.{table}, $1::text::json)", generation.schema());
+    upsert_from(&rows, table, columns, generation)
+}
+
+fn upsert_from(rows: &str, table: &str, columns: &[&str], generation: Generation) -> String {
     let schema = generation.schema();
     let names = columns.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
     let values = columns.iter().map(|name| format!("excluded.\"{name}\"")).collect::<Vec<_>>().join(", ");
     format!(
-        "INSERT INTO {schema}.{table} ({names})
-         SELECT {names} FROM json_populate_recordset(NULL::{schema}.{table}, $1::text::json)
+        "INSERT INTO {schema}.{table} ({names}) SELECT {names} FROM {rows}
          ON CONFLICT (id) DO UPDATE SET ({names}) = ROW ({values})"
     )
+}
+
+/// Writes the reference data, and one row of each other table, again as they are, with the statements that events use.
+/// Fails if the view takes no writes at all. Rows with one id are left out: they may be why an event fails.
+pub(crate) async fn rewrite<R: ReservationRow>(
+    transaction: &Transaction<'_>,
+    generation: Generation,
+    reference: &Reference,
+    other_than: &str,
+) -> Result<(), ViewError> {
+    write_reference(transaction, generation, reference).await?;
+    for (table, columns) in [("reservations", R::COLUMNS), ("manual_time_closures", CLOSURE_COLUMNS)] {
+        let schema = generation.schema();
+        let rows = format!("(SELECT * FROM {schema}.{table} WHERE id <> $1 LIMIT 1) AS one");
+        transaction.execute(&upsert_from(&rows, table, columns, generation), &[&other_than]).await?;
+    }
+    write_digests(transaction, generation, &DayDigests::new()).await
 }
 
 const CLOSURE_COLUMNS: &[&str] = &[

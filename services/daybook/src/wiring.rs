@@ -172,6 +172,11 @@ impl Backend {
         self.server.private().map(|server| Supervisor::start(server, self.config.clone()))
     }
 
+    /// Whether the database server belongs to this installation alone.
+    pub const fn is_private(&self) -> bool {
+        self.server.is_private()
+    }
+
     /// A command line that connects to the database. It contains no password.
     pub fn connect_hint(&self) -> &str {
         self.server.connect_hint()

@@ -4,5 +4,6 @@
 mod damage;
 mod discarding;
 mod live;
+mod poison;
 mod rebuilding;
 mod retries;

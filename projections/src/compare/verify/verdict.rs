@@ -11,6 +11,7 @@ use super::declared::Declared;
 use super::difference::Difference;
 use super::row_comparison::RowComparison;
 use crate::control::ids::{FOLD_VERSION, Generation};
+use crate::live::parked::BlockedGroup;
 use crate::projection::canonical::Digest;
 use crate::projection::day_digests::{differing_days, reservations, total, union};
 
@@ -51,6 +52,9 @@ pub struct Verdict {
     pub differences: Vec<Difference>,
     /// Declared differences, if all rows of both views were compared.
     pub declared: Option<Declared>,
+    /// What the two generations lack, because an event cannot be applied. Both may lack the same and so agree.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<BlockedGroup>,
 }
 
 impl Verdict {
@@ -59,6 +63,7 @@ impl Verdict {
         mode: Mode,
         found: &RowComparison,
         differences: Vec<Difference>,
+        parked: Vec<BlockedGroup>,
     ) -> Self {
         let days = found.days.each_ref();
         Self {
@@ -74,6 +79,7 @@ impl Verdict {
             differing: found.differing,
             differences,
             declared: found.declared,
+            parked,
         }
     }
 

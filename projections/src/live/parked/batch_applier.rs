@@ -1,16 +1,20 @@
 //! Applies a batch to one generation and separates the events that cannot be applied.
 //!
 //! When PostgreSQL rejects a value, it does not say which event it came from. The batch is then applied again in parts,
-//! each with a savepoint, until the event is found. A lost connection, a timeout or another leader ends the batch:
-//! these are no event's fault and must never park one.
+//! each with a savepoint, until the event is found. Whether any other failure is an event's fault shows in what the view
+//! still takes: it is if the same event fails twice while the view's own rows can be written again. A lost connection,
+//! an outage or another leader ends the batch: these are no event's fault and must never park one.
+
+use std::panic::AssertUnwindSafe;
 
 use daybook_domain::ReadModel;
 use daybook_event_log::{Position, RecordedEvent};
 use deadpool_postgres::Transaction;
+use futures_util::FutureExt;
 
 use super::MAX_PARKED;
 use super::records::{self, ParkingEntry};
-use crate::control::error::{EventFault, ViewError, describe};
+use crate::control::error::{ViewError, describe};
 use crate::control::ids::{BlockingKey, Generation};
 use crate::projection::blocked_keys::BlockedKeys;
 use crate::projection::change::ViewChange;
@@ -18,6 +22,7 @@ use crate::projection::interpret::InterpretedEvent;
 use crate::projection::reference::Reference;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
+use crate::projection::storable::evolve_reference;
 use crate::store::rows;
 
 /// How to apply a batch.
@@ -25,8 +30,10 @@ use crate::store::rows;
 pub(crate) enum Mode {
     /// As a whole: a rejected value ends the transaction.
     Whole,
-    /// In parts, until the events with rejected values are found.
+    /// In parts, until the events with rejected values are found. Any other failure ends the transaction.
     Parts,
+    /// In parts, whatever the failure is, unless it is an outage. For a batch that has failed again and again.
+    Isolated,
 }
 
 /// Applies events to one generation.
@@ -36,14 +43,12 @@ pub(crate) struct BatchApplier {
     reference: Reference,
     blocked: BlockedKeys,
     entries: Vec<ParkingEntry>,
-    /// The error of the first event with a rejected value.
-    rejected: Option<ViewError>,
 }
 
 impl BatchApplier {
     /// For a generation with this reference data and these blocked keys.
     pub(crate) const fn new(generation: Generation, reference: Reference, blocked: BlockedKeys) -> Self {
-        Self { generation, reference, blocked, entries: Vec::new(), rejected: None }
+        Self { generation, reference, blocked, entries: Vec::new() }
     }
 
     /// For a generation with this many parked events.
@@ -74,35 +79,66 @@ impl BatchApplier {
                 self.apply(transaction, &part).await?;
                 continue;
             }
-            let savepoint = transaction.transaction().await?;
-            match self.apply(&savepoint, &part).await {
-                Ok(()) => savepoint.commit().await?,
-                Err(error) => {
-                    let code = error.refused_value().cloned().ok_or(error)?;
-                    savepoint.rollback().await?;
-                    if let [event] = *part {
-                        let fault = EventFault::Refused(code);
-                        self.park_event(event, describe(&fault));
-                        self.rejected.get_or_insert_with(|| ViewError::from_event(event.recorded, fault));
-                    } else {
-                        let later = part.split_off(part.len() / 2);
-                        parts.extend([later, part]);
-                    }
+            let Err(error) = self.try_apply(transaction, &part).await? else { continue };
+            if mode == Mode::Parts && !error.is_an_events() {
+                return Err(error);
+            }
+            let is_certain = error.is_an_events();
+            let fault = error.as_fault().ok_or(error)?;
+            if let [event] = *part {
+                if is_certain || self.fails_alone(transaction, event).await? {
+                    self.park_event(event, describe(&fault));
                 }
+            } else {
+                let later = part.split_off(part.len() / 2);
+                parts.extend([later, part]);
             }
         }
         Ok(())
     }
 
-    /// Like [`Self::apply_events`] in parts, but fails with the first rejected value. Events that only wait do not fail
-    /// it.
-    pub(crate) async fn apply_all(
+    /// Applies a part and returns why it failed, with the transaction as it was before.
+    async fn try_apply(
         &mut self,
         transaction: &mut Transaction<'_>,
-        events: &[InterpretedEvent<'_>],
-    ) -> Result<(), ViewError> {
-        self.apply_events(transaction, events, Mode::Parts).await?;
-        self.rejected.take().map_or(Ok(()), Err)
+        part: &[&InterpretedEvent<'_>],
+    ) -> Result<Result<(), ViewError>, ViewError> {
+        let savepoint = transaction.transaction().await?;
+        let applied = self.apply(&savepoint, part).await;
+        match &applied {
+            Ok(()) => savepoint.commit().await?,
+            // Without a fault the transaction has to end anyway.
+            Err(error) if error.as_fault().is_some() => savepoint.rollback().await?,
+            Err(_) => {}
+        }
+        Ok(applied)
+    }
+
+    /// Whether an event fails again, alone. If not, it is applied now.
+    ///
+    /// # Errors
+    /// The view does not even take the rows that it has, so the event is not the cause.
+    async fn fails_alone(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        event: &InterpretedEvent<'_>,
+    ) -> Result<bool, ViewError> {
+        let savepoint = transaction.transaction().await?;
+        let other_than = event.blocking_key.as_ref().map_or("", BlockingKey::as_str);
+        match self.generation.model {
+            ReadModel::Legacy => {
+                rows::rewrite::<LegacyRow>(&savepoint, self.generation, &self.reference, other_than).await?;
+            }
+            ReadModel::Dynamic => {
+                rows::rewrite::<DynamicRow>(&savepoint, self.generation, &self.reference, other_than).await?;
+            }
+        }
+        savepoint.rollback().await?;
+        match self.try_apply(transaction, &[event]).await? {
+            Ok(()) => Ok(false),
+            Err(error) if error.as_fault().is_some() => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes the events that are blocked or known to fail.
@@ -110,7 +146,20 @@ impl BatchApplier {
         &mut self,
         part: Vec<&'p InterpretedEvent<'e>>,
     ) -> Vec<&'p InterpretedEvent<'e>> {
-        part.into_iter().filter(|event| !self.is_parked(event)).collect()
+        let mut reference = None;
+        part.into_iter().filter(|event| !self.is_parked(event) && self.fits(event, &mut reference)).collect()
+    }
+
+    /// Parks a change of the catalog or the hours if the view cannot hold what results. `reference` is the reference data
+    /// after the events before it, once it is needed.
+    fn fits(&mut self, event: &InterpretedEvent<'_>, reference: &mut Option<Reference>) -> bool {
+        let Ok(change @ (ViewChange::Catalog { .. } | ViewChange::Hours { .. })) = &event.outcome else {
+            return true;
+        };
+        let reference = reference.get_or_insert_with(|| self.reference.clone());
+        let Err(fault) = evolve_reference(reference, change, &[self.generation.model]) else { return true };
+        self.park_event(event, describe(&fault));
+        false
     }
 
     fn is_parked(&mut self, event: &InterpretedEvent<'_>) -> bool {
@@ -151,13 +200,26 @@ impl BatchApplier {
         }
         let before = self.reference.clone();
         let generation = self.generation;
-        self.reference = match generation.model {
-            ReadModel::Legacy => rows::apply::<LegacyRow>(transaction, generation, &changes, before).await?,
-            ReadModel::Dynamic => {
-                rows::apply::<DynamicRow>(transaction, generation, &changes, before).await?
+        let applying = async {
+            match generation.model {
+                ReadModel::Legacy => {
+                    rows::apply::<LegacyRow>(transaction, generation, &changes, before).await
+                }
+                ReadModel::Dynamic => {
+                    rows::apply::<DynamicRow>(transaction, generation, &changes, before).await
+                }
             }
         };
+        // A panic would end the engine, and with it both views, without a word.
+        let applied = AssertUnwindSafe(applying).catch_unwind().await;
+        self.reference = applied.unwrap_or(Err(ViewError::Panicked))?;
         Ok(())
+    }
+
+    /// The error of the first event that failed.
+    pub(super) fn failure(&self) -> Option<ViewError> {
+        let failed = self.entries.iter().filter(|entry| entry.cause.is_some());
+        failed.min_by_key(|entry| entry.position).map(ParkingEntry::error)
     }
 
     /// Positions of the events that were not applied.
@@ -183,16 +245,6 @@ impl BatchApplier {
         }
         Ok((reference, parked, entries))
     }
-}
-
-/// The events before the first one known to fail, and its error.
-pub(crate) fn before_fault(
-    mut events: Vec<InterpretedEvent<'_>>,
-) -> (Vec<InterpretedEvent<'_>>, Result<(), ViewError>) {
-    let sound = events.iter().position(|event| event.outcome.is_err()).unwrap_or(events.len());
-    let faulty = events.split_off(sound).into_iter().next();
-    let fault = faulty.and_then(|event| Some(ViewError::from_event(event.recorded, event.outcome.err()?)));
-    (events, fault.map_or(Ok(()), Err))
 }
 
 /// Logs what was parked, after the commit: each failed event, and the number of waiting ones.

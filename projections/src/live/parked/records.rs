@@ -6,7 +6,7 @@ use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
 use super::{BlockedGroup, Discard, ParkedEvent};
-use crate::control::error::{ViewError, describe};
+use crate::control::error::{EventFault, ViewError, describe};
 use crate::control::generation::read_position;
 use crate::control::ids::{BlockingKey, EventPlace, Generation, GenerationState, SkippedPositions};
 use crate::projection::blocked_keys::BlockedKeys;
@@ -56,7 +56,7 @@ pub async fn list(client: &impl GenericClient) -> Result<Vec<BlockedGroup>, View
 }
 
 /// All parked events of a generation, in the order of the log.
-pub(super) async fn parked_in(
+pub(crate) async fn parked_in(
     client: &impl GenericClient,
     generation: Generation,
 ) -> Result<Vec<ParkedEvent>, ViewError> {
@@ -146,6 +146,66 @@ impl ParkingEntry {
         let (position, stream, revision, kind) = (*position, stream.clone(), *revision, (**kind).into());
         Self { position, stream, revision, kind, held_up, cause }
     }
+
+    /// The error for an event that cannot be applied.
+    pub(super) fn error(&self) -> ViewError {
+        let Self { position, stream, revision, kind, held_up: _, cause } = self.clone();
+        let source = EventFault::Recorded(cause.unwrap_or_default().into());
+        ViewError::Event { position, stream, revision, kind, source }
+    }
+}
+
+/// Fails with the first of these events that failed and that the live generation of the view has not parked.
+///
+/// # Errors
+/// [`ViewError::Event`].
+pub(crate) async fn check_parked_live(
+    client: &impl GenericClient,
+    generation: Generation,
+    entries: &[ParkingEntry],
+) -> Result<(), ViewError> {
+    let mut failed: Vec<&ParkingEntry> = entries.iter().filter(|entry| entry.cause.is_some()).collect();
+    failed.sort_by_key(|entry| entry.position);
+    for entry in failed {
+        if !is_parked_live(client, generation.model, entry.position).await? {
+            return Err(entry.error());
+        }
+    }
+    Ok(())
+}
+
+/// Whether the live generation of a view has parked the event at a position.
+pub(crate) async fn is_parked_live(
+    client: &impl GenericClient,
+    model: ReadModel,
+    position: Position,
+) -> Result<bool, ViewError> {
+    let (commit, prepare) = position.to_parts();
+    let sql = "SELECT EXISTS (SELECT FROM control.parked_events p JOIN control.generations g USING (model, number)
+               WHERE g.state = 'live' AND p.model = $1 AND p.commit_position = $2 AND p.prepare_position = $3)";
+    Ok(client.query_one(sql, &[&model.as_str(), &commit, &prepare]).await?.try_get(0)?)
+}
+
+/// The number of events that failed in a generation and that the live generation of its view has not parked.
+pub(crate) async fn count_not_parked_live(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<u64, ViewError> {
+    let sql = "SELECT count(*) FROM control.parked_events p
+               WHERE p.model = $1 AND p.number = $2 AND p.cause IS NOT NULL AND NOT EXISTS
+                   (SELECT FROM control.parked_events l JOIN control.generations g USING (model, number)
+                    WHERE g.state = 'live' AND l.model = p.model AND l.commit_position = p.commit_position
+                      AND l.prepare_position = p.prepare_position)";
+    let row = client.query_one(sql, &[&generation.model.as_str(), &generation.number]).await?;
+    Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+}
+
+/// Positions of all parked events of a generation.
+pub(crate) async fn positions(
+    client: &impl GenericClient,
+    generation: Generation,
+) -> Result<SkippedPositions, ViewError> {
+    Ok(parked_in(client, generation).await?.into_iter().map(|event| event.position).collect())
 }
 
 /// Parks events. An event that is already parked gets the new cause.

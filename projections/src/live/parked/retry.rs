@@ -10,7 +10,7 @@ use deadpool_postgres::{Pool, Transaction};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
-use super::batch_applier::{BatchApplier, Mode, before_fault};
+use super::batch_applier::{BatchApplier, Mode};
 use super::{ParkedEvent, forgetting, records};
 use crate::control::error::ViewError;
 use crate::control::generation::{self, GenerationStatus};
@@ -54,6 +54,13 @@ pub struct Discard {
     pub actor: Actor,
     /// The reason. It is stored in plain text, so it must not contain a patient's name.
     pub reason: String,
+}
+
+/// What to do with an event that a live generation has applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IfApplied {
+    Refuse,
+    Discard,
 }
 
 /// What to do if an event fails again.
@@ -120,27 +127,43 @@ pub async fn discard(
 ) -> Result<Vec<RetryReport>, ViewError> {
     let mut client = pool.get().await?;
     let mut transaction = client.transaction().await?;
-    let outcome = discard_within(&mut transaction, log, vault, position, discard).await;
-    let mended = end(transaction, outcome).await?;
-    tracing::warn!(%position, actor = discard.actor.as_str(), "the event is discarded: no view will apply it");
-    Ok(mended)
+    let context = (log, vault, IfApplied::Refuse);
+    let outcome = discard_within(&mut transaction, context, position, discard).await;
+    Ok(end(transaction, outcome).await?.0)
+}
+
+/// As [`discard`], also if live generations have applied the event. Returns these too: they have to be rebuilt.
+pub(crate) async fn discard_applied(
+    log: &dyn EventLog,
+    vault: &Vault,
+    pool: &Pool,
+    position: Position,
+    discard: &Discard,
+) -> Result<(Vec<RetryReport>, Vec<Generation>), ViewError> {
+    let mut client = pool.get().await?;
+    let mut transaction = client.transaction().await?;
+    let context = (log, vault, IfApplied::Discard);
+    let outcome = discard_within(&mut transaction, context, position, discard).await;
+    end(transaction, outcome).await
 }
 
 async fn discard_within(
     transaction: &mut Transaction<'_>,
-    log: &dyn EventLog,
-    vault: &Vault,
+    (log, vault, if_applied): (&dyn EventLog, &Vault, IfApplied),
     position: Position,
     discard: &Discard,
-) -> Result<Vec<RetryReport>, ViewError> {
+) -> Result<(Vec<RetryReport>, Vec<Generation>), ViewError> {
     keep_rebuilds_away(transaction).await?;
     let statuses = hold(transaction).await?;
     let parked = records::find_at(transaction, position).await?;
     let failed = parked.iter().find(|event| event.cause.is_some()).ok_or(ViewError::NotParked(position))?;
     let is_parked_in = |generation| parked.iter().any(|event| event.generation == generation);
     let live = statuses.iter().filter(|status| status.state == GenerationState::Live);
-    if let Some(holder) = live.map(|status| status.generation).find(|live| !is_parked_in(*live)) {
-        return Err(ViewError::AlreadyApplied { position, generation: holder });
+    let holders: Vec<&GenerationStatus> = live.filter(|live| !is_parked_in(live.generation)).collect();
+    let is_refused =
+        |holder: &&&GenerationStatus| if_applied == IfApplied::Refuse || holder.position < position;
+    if let Some(holder) = holders.iter().find(is_refused) {
+        return Err(ViewError::AlreadyApplied { position, generation: holder.generation });
     }
     records::insert_discard(transaction, failed, discard).await?;
     let context = RetryContext { log, vault, discarded: records::discarded(transaction).await? };
@@ -160,7 +183,8 @@ async fn discard_within(
             }
         }
     }
-    Ok(mended)
+    tracing::warn!(%position, actor = discard.actor.as_str(), "the event is discarded: no view will apply it");
+    Ok((mended, holders.into_iter().map(|holder| holder.generation).collect()))
 }
 
 /// Ends the transaction and waits for that, because its locks block the next caller.
@@ -218,13 +242,9 @@ impl RetryContext<'_> {
         forgetting::late(transaction, self.log, generation, status.position, &mut events).await?;
         forgetting::add(&mut events, &forgotten);
         let mut applier = BatchApplier::new(generation, reference, blocked);
-        match on_failure {
-            OnFailure::GiveUp => {
-                let (sound, fault) = before_fault(events);
-                applier.apply_all(transaction, &sound).await?;
-                fault?;
-            }
-            OnFailure::KeepParked => applier.apply_events(transaction, &events, Mode::Parts).await?,
+        applier.apply_events(transaction, &events, Mode::Isolated).await?;
+        if let (OnFailure::GiveUp, Some(error)) = (on_failure, applier.failure()) {
+            return Err(error);
         }
         let still_parked: HashSet<Position> = applier.parked_positions().collect();
         let applied: Vec<Position> = selected

@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RolloutPercentage, Routing};
 use daybook_event_log::{Connection, Position};
-use daybook_projections::{Lag, LagRule, ViewHealth, describe};
+use daybook_projections::{Lag, LagRule, ViewError, ViewHealth, describe};
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -34,7 +34,22 @@ struct Check {
     lag: Option<LagReport>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     connection: Option<Connection>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    parked: Option<ParkedReport>,
 }
+
+/// What a view lacks because it cannot apply an event. Reads and bookings continue, so the process stays ready.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ParkedReport {
+    parked_events: u64,
+    /// Streams of which the view shows nothing newer, such as the clinic's hours.
+    held_up_streams: Vec<String>,
+    next: &'static str,
+}
+
+/// The command that shows parked events and how to go on.
+const NEXT: &str = "daybook projection parked list";
 
 /// The lag of a view and its limits.
 #[derive(Serialize)]
@@ -49,7 +64,7 @@ struct LagReport {
 }
 
 impl Check {
-    const FAILED: Self = Self { ok: false, position: None, lag: None, connection: None };
+    const FAILED: Self = Self { ok: false, position: None, lag: None, connection: None, parked: None };
 }
 
 /// Reports the result of each check. The cause of a failure goes to the log, never into the response.
@@ -106,9 +121,15 @@ async fn log(state: &State) -> Check {
 
 async fn view(state: &State, model: ReadModel) -> Check {
     let (views, now) = (state.router.views(), state.clock.now());
-    let lag = tokio::time::timeout(CHECK_DEADLINE, views.lag(model, &*state.log, now)).await;
-    match lag {
-        Ok(Ok(lag)) => check_lag(state.settings.lag_rule, lag),
+    let checks =
+        async { Ok((views.lag(model, &*state.log, now).await?, views.held_up_streams(model).await?)) };
+    let found: Result<Result<_, ViewError>, _> = tokio::time::timeout(CHECK_DEADLINE, checks).await;
+    match found {
+        Ok(Ok((lag, held_up_streams))) => {
+            let parked_events = views.serving().get(model).map_or(0, |status| status.parked);
+            let parked = ParkedReport { parked_events, held_up_streams, next: NEXT };
+            Check { parked: (parked_events > 0).then_some(parked), ..check_lag(state.settings.lag_rule, lag) }
+        }
         Ok(Err(error)) => {
             tracing::warn!(%model, error = %describe(&error), "could not read the lag of a view");
             Check::FAILED
@@ -130,7 +151,7 @@ fn check_lag(rule: LagRule, lag: Lag) -> Check {
         limit_events: rule.events,
         limit_seconds: rule.still.as_secs_f64(),
     };
-    Check { ok: health.is_well(), position: Some(lag.position), lag: Some(report), connection: None }
+    Check { ok: health.is_well(), position: Some(lag.position), lag: Some(report), ..Check::FAILED }
 }
 
 #[cfg(test)]

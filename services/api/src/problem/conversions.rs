@@ -197,6 +197,7 @@ impl From<ViewError> for Problem {
             | ViewError::NotBlocked(_)
             | ViewError::AlreadyApplied { .. }
             | ViewError::Differs(_)
+            | ViewError::Panicked
             | ViewError::Plan => (Code::Internal, None),
         };
         let problem = Self::caused(code, error);

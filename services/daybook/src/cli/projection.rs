@@ -3,7 +3,7 @@
 mod audit;
 mod drop;
 mod list;
-mod parked;
+pub(super) mod parked;
 mod promote;
 mod rebuild;
 mod report;

@@ -9,8 +9,9 @@ use daybook_api::{Application, ApplicationError, Parts};
 use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutingCommand;
+use daybook_projections::parked::{self, ParkedEvent};
 use daybook_projections::query::Queries;
-use daybook_projections::{Batches, Router, Views};
+use daybook_projections::{Batches, GenerationState, Router, Views};
 
 use super::signals::Signals;
 use crate::exit::Exit;
@@ -44,6 +45,9 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
     served.map(|()| Exit::Done)
 }
 
+/// Most parked events that are named at the start.
+const MAX_PARKED_LINES: usize = 20;
+
 /// Creates a new clinic, builds missing views, and binds the port.
 async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
     let seeded =
@@ -63,6 +67,7 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         }
         None => backend.rebuild().refresh_people().await,
     }
+    finish_erasures(backend).await?;
     let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
     let parts = Parts {
         log: Arc::clone(&backend.log),
@@ -82,6 +87,22 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     #[cfg(feature = "migration")]
     let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)
+}
+
+/// Completes the erasure of patients where a `forget` was interrupted, and names what the views lack.
+async fn finish_erasures(backend: &Backend) -> anyhow::Result<()> {
+    let erased = backend.rebuild().erase_forgotten().await;
+    erased.context("forgotten patients could not be erased from kept views")?;
+    let groups = parked::list(&backend.pool.get().await?).await?;
+    let live = groups.iter().filter(|group| group.state == GenerationState::Live);
+    for group in live.take(MAX_PARKED_LINES) {
+        let ParkedEvent { generation, position, stream, held_up, cause, .. } = &group.first;
+        tracing::warn!(
+            %generation, %position, %stream, %held_up, waiting = group.waiting, cause = cause.as_deref(),
+            "the view lacks a parked event and those that wait for it; run `daybook projection parked show {position}`"
+        );
+    }
+    Ok(())
 }
 
 /// Follows the flags of the old system if they changed since the last start.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use chrono::Utc;
 use clap::Args;
 use daybook_projections::store::runbook_schema;
-use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader};
+use daybook_projections::{GenerationState, GenerationStatus, Views, generation, leader, parked};
 
 use crate::cli::reads::Reads;
 use crate::exit::Exit;
@@ -17,6 +17,9 @@ use crate::service_address;
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_backend};
 use report::{KeepingUp, Listening, Report, View};
+
+/// Most blocked reservations and streams in the report.
+const MAX_PARKED_GROUPS: usize = 20;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -38,6 +41,9 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     for status in generation::list(&backend.pool.get().await?).await? {
         views.push(read_view(backend, &serving, status).await?);
     }
+    let mut parked_events = parked::list(&backend.pool.get().await?).await?;
+    parked_events.retain(|group| group.state == GenerationState::Live);
+    parked_events.truncate(MAX_PARKED_GROUPS);
     let is_runbook_there = runbook_schema::exists(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -49,6 +55,7 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         head: backend.log.head().await?,
         leader: leader::current(&backend.pool.get().await?).await?,
         views,
+        parked_events,
         connect: backend.connect_hint().to_owned(),
         connect_runbook: is_runbook_there.then(|| backend.runbook_hint().to_owned()),
     })

@@ -73,6 +73,11 @@ impl DatabaseServer {
         &self.runbook_hint
     }
 
+    /// Whether it is a private server.
+    pub(super) const fn is_private(&self) -> bool {
+        self.private.is_some()
+    }
+
     /// The private server, for its supervisor.
     pub(super) fn private(&self) -> Option<SharedPrivate> {
         self.private.clone()

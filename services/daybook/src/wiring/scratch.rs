@@ -80,22 +80,47 @@ impl Scratch {
     /// # Errors
     /// When another one is in use, or the account may not create databases.
     pub async fn create(backend: &Backend, purpose: Purpose) -> anyhow::Result<Self> {
+        let Some(scratch) = Self::find(backend, purpose).await? else {
+            bail!("another `{}` is running; wait until it has finished", purpose.command());
+        };
+        scratch.drop_database().await?;
+        let sql = format!("CREATE DATABASE {} TEMPLATE template0", scratch.name);
+        scratch.keeper.batch_execute(&sql).await.map_err(|error| explain(purpose, error))?;
+        Ok(scratch)
+    }
+
+    /// The place of it, locked; none if another command uses it.
+    async fn find(backend: &Backend, purpose: Purpose) -> anyhow::Result<Option<Self>> {
         let (keeper, connection) = backend.config.connect(NoTls).await?;
         // It ends with the session.
         tokio::spawn(connection);
         let sql = "SELECT pg_try_advisory_lock($1), (SELECT oid FROM pg_database WHERE datname = current_database())";
         let row = keeper.query_one(sql, &[&purpose.lock()]).await?;
         if !row.try_get::<_, bool>(0)? {
-            bail!("another `{}` is running; wait until it has finished", purpose.command());
+            return Ok(None);
         }
         let name = format!("{}{}", purpose.prefix(), row.try_get::<_, u32>(1)?);
         let mut config = backend.config.clone();
         config.dbname(&name);
-        let scratch = Self { name, config, keeper };
-        scratch.drop_database().await?;
-        let sql = format!("CREATE DATABASE {} TEMPLATE template0", scratch.name);
-        scratch.keeper.batch_execute(&sql).await.map_err(|error| explain(purpose, error))?;
-        Ok(scratch)
+        Ok(Some(Self { name, config, keeper }))
+    }
+
+    /// Drops what killed commands left: the views in it hold patients' details. Leaves those in use alone.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn drop_leftovers(backend: &Backend) -> anyhow::Result<()> {
+        for purpose in [Purpose::Restore, Purpose::Rehearsal] {
+            let client = backend.pool.get().await?;
+            let sql = "SELECT EXISTS (SELECT FROM pg_database d, pg_database own
+                       WHERE own.datname = current_database() AND d.datname = $1 || own.oid)";
+            if client.query_one(sql, &[&purpose.prefix()]).await?.try_get(0)?
+                && let Some(scratch) = Self::find(backend, purpose).await?
+            {
+                scratch.remove().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Its name in the server.

@@ -7,7 +7,7 @@ use daybook_domain::schedule::{
 use daybook_domain::{ClosureId, Period, RequestFingerprint, RuleSet, Status};
 use proptest::prelude::*;
 
-use super::{BOTOX, Clinic, MONDAY, change, id, import, request, review, sealed, span};
+use super::{BOTOX, Clinic, MONDAY, change, id, import, in_seoul, request, review, sealed, span};
 use RuleSet::{Dynamic, Legacy};
 
 /// All changes that lead to a status.

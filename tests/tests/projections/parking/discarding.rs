@@ -13,10 +13,15 @@ use super::damage::*;
 /// The key of the rebuild lock.
 const REBUILD_LOCK: i64 = i64::from_be_bytes(*b"dayview\x02");
 
+/// A decision to discard.
+pub(super) fn decision() -> Discard {
+    Discard { actor: Actor::named("cli:tester"), reason: "nobody can read it".into() }
+}
+
 pub(super) async fn discard(clinic: &Clinic, position: i64) -> Result<Vec<RetryReport>, ViewError> {
     let position = Position::from_parts(position, position).unwrap();
-    let discard = Discard { actor: Actor::named("cli:tester"), reason: "nobody can read it".into() };
-    parked::discard(&*clinic.log, &fresh_vault(clinic.pool.clone()), &clinic.pool, position, &discard).await
+    let vault = fresh_vault(clinic.pool.clone());
+    parked::discard(&*clinic.log, &vault, &clinic.pool, position, &decision()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

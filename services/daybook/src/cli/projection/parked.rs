@@ -5,8 +5,11 @@ mod list;
 mod outcome;
 mod retry;
 mod show;
+mod standing;
 
 use clap::Subcommand;
+
+pub(in crate::cli) use standing::{describe_failing, describe_parked};
 
 use crate::exit::Exit;
 use crate::settings::Settings;
@@ -26,8 +29,8 @@ pub(in crate::cli) enum Command {
 
 const EFFECT: &str = "\
 The event stays in the log. Live views, rebuilds and comparisons leave it out from now on. An event can be discarded only if \
-every live view that has reached it parked it, or if a rebuild stopped at it. control.discarded_events records who discarded \
-it, when and why.";
+a view parked it or a rebuild stopped at it, and if every live view has reached it. A live view that has applied it is rebuilt \
+without it. control.discarded_events records who discarded it, when and why.";
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {

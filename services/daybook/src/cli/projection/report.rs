@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use daybook_migration::workflow::WorkflowProgress;
 use daybook_projections::{PastReport, Phase, Progress, RebuildReport};
 
+use super::parked::describe_failing;
 use crate::output::{Align, ProgressBar, Table, counted, seconds};
 
 /// Shows the progress of a rebuild.
@@ -58,8 +59,13 @@ pub(super) fn describe(report: &RebuildReport) -> String {
         table.row([generation.clone(), digest.to_string(), if new { "new" } else { "" }.to_owned()]);
     }
     put(table.to_string().trim_end().to_owned());
-    if !report.compared {
+    if !report.compared && report.digests.len() > 1 {
+        put("Not compared: the views do not lack the same events.".to_owned());
+    } else if !report.compared {
         put("Not compared: there is no other view.".to_owned());
+    }
+    if let Some(parked) = describe_failing(&report.parked) {
+        put(parked);
     }
     if !report.people_views_refreshed {
         put("The schemas `legacy`, `dynamic` and `runbook` may still show the former generation,\nbecause a session reads them.".to_owned());
@@ -82,5 +88,8 @@ pub(super) fn describe_past(report: &PastReport, connect_hint: &str) -> String {
     }
     // Writing into a String cannot fail.
     let _ = write!(text, "{table}");
+    if let Some(parked) = describe_failing(&report.parked) {
+        let _ = write!(text, "\n{parked}");
+    }
     text
 }

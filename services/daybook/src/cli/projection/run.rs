@@ -59,6 +59,8 @@ async fn build_views(
             }
             None => rebuild.refresh_people().await,
         }
+        let erased = rebuild.erase_forgotten().await;
+        erased.context("forgotten patients could not be erased from kept views")?;
         Ok(())
     };
     futures_util::future::try_join(build, print_role_changes(role, format)).await?;

@@ -61,6 +61,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     arguments.format.print(&report::VerdictReport::from(&verdict), || report::describe(&verdict))?;
     match (&arguments.proof, proof) {
         (Some(file), Some(proof)) => proof::write(file, &proof, arguments.force)?,
+        (Some(_), None) if verdict.agrees() => {
+            say("No proof was written, because the views lack parked events.")
+        }
         (Some(_), None) => say("No proof was written, because the views differ."),
         (None, _) => {}
     }

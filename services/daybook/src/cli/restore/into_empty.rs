@@ -16,6 +16,7 @@ use super::restore_dumps;
 use crate::cli::backup::folder::{Backup, LOG_FILE};
 use crate::cli::backup::tools::Tools;
 use crate::cli::events::verify_export;
+use crate::cli::projection::parked::describe_failing;
 use crate::cli::projection::show_rebuild_progress;
 use crate::error::UsageError;
 use crate::exit::Exit;
@@ -134,7 +135,11 @@ async fn check_and_build(
     let models: Vec<_> = backend.commands.routing().in_use().collect();
     let views = match log.difference {
         None => Some(
-            backend.rebuild().run(&models, &|progress| show_rebuild_progress(progress_bar, progress)).await?,
+            backend
+                .rebuild()
+                .parking()
+                .run(&models, &|progress| show_rebuild_progress(progress_bar, progress))
+                .await?,
         ),
         Some(_) => None,
     };
@@ -156,12 +161,14 @@ fn describe(report: &RestoreReport, agrees: bool) -> String {
         );
     }
     let reservations = report.views.as_ref().map_or(0, |views| views.reservations);
-    format!(
-        "`{}` is restored: {} up to position {}, and {} in the rebuilt views.\n\
-         Next: daybook serve",
+    let restored = format!(
+        "`{}` is restored: {} up to position {}, and {} in the rebuilt views.\n",
         report.backup,
         counted(report.log.events, "event", "events"),
         report.log.position,
         counted(reservations, "reservation", "reservations"),
-    )
+    );
+    let parked = report.views.as_ref().and_then(|views| describe_failing(&views.parked));
+    let parked = parked.map_or_else(String::new, |parked| parked + "\n");
+    restored + &parked + "Next: daybook serve"
 }

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use daybook_domain::ClinicZone;
 use daybook_event_log::Position;
 use daybook_event_log::portable::{Compared, Difference};
-use daybook_projections::{Digest, ViewSummary};
+use daybook_projections::{Digest, FailingEvents, ViewSummary};
 use serde::Serialize;
 
 use crate::cli::backup::folder::Backup;
+use crate::cli::projection::parked::describe_failing;
 use crate::output::{Align, Table, counted, grouped, seconds, timestamp};
 
 /// What was found.
@@ -31,6 +32,8 @@ pub(super) struct VerifyReport {
     /// The restored log against the export.
     log: Compared,
     views: Vec<VerifiedView>,
+    /// Events that the views lack, because they cannot be applied.
+    pub(super) parked: FailingEvents,
     pub(super) seconds: BTreeMap<&'static str, f64>,
     /// Position of the event that records the verification; none if anything differs.
     pub(super) recorded_at: Option<Position>,
@@ -77,6 +80,7 @@ impl VerifyReport {
             ends_there,
             log,
             views,
+            parked: FailingEvents::default(),
             seconds,
             recorded_at: None,
         }
@@ -95,6 +99,7 @@ pub(super) fn describe(report: &VerifyReport, zone: ClinicZone) -> String {
     )];
     lines.extend(describe_log(report));
     lines.push(describe_views(&report.views));
+    lines.extend(describe_failing(&report.parked));
     let steps = report
         .seconds
         .iter()

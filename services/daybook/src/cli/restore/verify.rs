@@ -10,7 +10,9 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::ChecklistItem;
 use daybook_event_log::portable::{Compared, Progress};
 use daybook_event_log::{EventLog, Position};
-use daybook_projections::{Digest, FOLD_VERSION, GenerationName, PastReport, PointInTime, ViewSummary};
+use daybook_projections::{
+    Digest, FOLD_VERSION, FailingEvents, GenerationName, PastReport, PointInTime, ViewSummary,
+};
 
 use super::report::{VerifiedView, VerifyReport, describe};
 use super::restore_dumps;
@@ -139,9 +141,11 @@ async fn verify(
     let compared = compare(&*restored.log, backup, progress_bar).await?;
     let is_same_log = restored.first_event().await? == Some(backup.manifest.log.first_event);
     steps.took("comparing_the_log");
-    let views = build(&restored, backup, &compared, progress_bar).await?;
+    let (views, parked) = build(&restored, backup, &compared, progress_bar).await?;
     steps.took("building_the_views");
-    Ok(VerifyReport::new(backup, is_same_log, compared, views, steps.seconds))
+    let mut report = VerifyReport::new(backup, is_same_log, compared, views, steps.seconds);
+    report.parked = parked.unwrap_or_default();
+    Ok(report)
 }
 
 async fn compare(
@@ -163,21 +167,24 @@ async fn build(
     backup: &Backup,
     compared: &Compared,
     progress_bar: &ProgressBar,
-) -> anyhow::Result<Vec<VerifiedView>> {
+) -> anyhow::Result<(Vec<VerifiedView>, Option<FailingEvents>)> {
     let name: GenerationName = NAME.parse()?;
     let mut by_position: BTreeMap<Position, Vec<&ViewSummary>> = BTreeMap::new();
     for held in &backup.manifest.views {
         by_position.entry(held.position).or_default().push(held);
     }
-    let mut views = Vec::new();
+    let (mut views, mut parked) = (Vec::new(), None);
     for (position, held) in by_position {
         let until = place_in(restored, backup, compared, position)?;
         let models: Vec<ReadModel> = held.iter().map(|held| held.generation.model).collect();
         let on_progress = |progress| show_rebuild_progress(progress_bar, progress);
         let built = restored.rebuild().past(&models, PointInTime::Position(until), &name, &on_progress).await;
-        views.extend(pair(&held, &built.context("the views could not be built from the restored log")?));
+        let built = built.context("the views could not be built from the restored log")?;
+        views.extend(pair(&held, &built));
+        // The last one is at the highest position and lacks what the others lack.
+        parked = Some(built.parked);
     }
-    Ok(views)
+    Ok((views, parked))
 }
 
 /// A position of the backup as a position of the restored log. A dump keeps positions; an export knows only its end.
@@ -200,11 +207,11 @@ fn place_in(
 }
 
 fn pair(held: &[&ViewSummary], built: &PastReport) -> Vec<VerifiedView> {
-    let digests = held.iter().zip(&built.digests);
-    let view = |(held, digest): (&&ViewSummary, &Digest)| VerifiedView {
+    let restored = built.reservations_each.iter().zip(&built.digests);
+    let view = |(held, (reservations, digest)): (&&ViewSummary, (&u64, &Digest))| VerifiedView {
         held: (*held).clone(),
-        restored_reservations: built.reservations,
+        restored_reservations: *reservations,
         restored_digest: *digest,
     };
-    digests.map(view).collect()
+    held.iter().zip(restored).map(view).collect()
 }

@@ -6,11 +6,13 @@ use std::net::SocketAddr;
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{ObservedFlags, Stage};
 use daybook_event_log::Position;
+use daybook_projections::parked::BlockedGroup;
 use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LAG, ViewHealth};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::leader::describe_leader;
+use crate::cli::projection::parked::describe_parked;
 use crate::cli::reads::{Reads, describe_flags};
 use crate::output::{Align, Table, counted, grouped, seconds, wrap};
 use crate::row_counts::RowCounts;
@@ -30,6 +32,8 @@ pub(super) struct Report {
     /// The leader of the views, or the last one.
     pub(super) leader: Option<Leader>,
     pub(super) views: Vec<View>,
+    /// What live views lack, because an event cannot be applied; the first of them.
+    pub(super) parked_events: Vec<BlockedGroup>,
     pub(super) connect: String,
     /// The same with the tables of the runbook under their plain names, once they exist.
     pub(super) connect_runbook: Option<String>,
@@ -111,6 +115,10 @@ impl Report {
         } else {
             put("");
             put(&self.table().to_string());
+        }
+        if let Some(parked) = describe_parked(&self.parked_events) {
+            put("");
+            put(&parked);
         }
         put("");
         put(&format!("Connect to the database: {}", self.connect));

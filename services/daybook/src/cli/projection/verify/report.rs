@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use daybook_projections::{Days, Declared, Difference, Mode, Verdict, WrittenBy};
 use serde::Serialize;
 
+use crate::cli::projection::parked::describe_parked;
 use crate::output::{Align, Table, counted, grouped};
 
 #[derive(Serialize)]
@@ -34,6 +35,7 @@ pub(super) fn describe(verdict: &Verdict) -> String {
         ));
     }
     lines.extend(verdict.declared.as_ref().map(describe_declared));
+    lines.extend(describe_parked(&verdict.parked));
     lines.extend(verdict.differences.iter().map(describe_difference));
     lines.join("\n")
 }

@@ -114,8 +114,8 @@ async fn answer(
             let page = query::list_in(snapshot, generation, filter).await?.value;
             (answer.reservations, answer.total) = (page.items, Some(page.total));
         }
-        Question::Patient { subject, since, most } => {
-            answer.reservations = query::of_subject_in(snapshot, generation, *subject, *since, *most).await?;
+        Question::Patient { subjects, since, most } => {
+            answer.reservations = query::of_subject_in(snapshot, generation, subjects, *since, *most).await?;
         }
         Question::Days { from, to } => {
             answer.parts = days::parts(&query::days_in(snapshot, generation, *from, *to).await?);

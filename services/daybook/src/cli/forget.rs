@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use clap::Args;
 use daybook_commands::Origin;
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region};
 use daybook_event_log::Position;
 use serde::Serialize;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ struct Report {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let phone = read_phone(arguments.phone).await?;
+    let phone = read_phone(settings.region, arguments.phone).await?;
     arguments.confirmation.require(CHANGE).await?;
     let report =
         with_engine(settings, IfMissing::Refused, async |backend| forget(backend, &phone).await).await?;
@@ -72,7 +72,7 @@ fn describe(report: &Report) -> String {
     format!("{keys} destroyed at position {}; {views} the patient's details.", report.position)
 }
 
-async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
+async fn read_phone(region: Region, given: Option<String>) -> anyhow::Result<Phone> {
     let text = match given {
         Some(text) => text,
         None => {
@@ -80,7 +80,8 @@ async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
             ask(question).await.context("the phone number could not be read from standard input")?
         }
     };
-    Phone::parse(&text).map_err(|error| UsageError(format!("--phone or standard input: {error}")).into())
+    let refused = |error| UsageError(format!("--phone or standard input: {error}"));
+    Ok(Phone::parse_in(region, &text).map_err(refused)?)
 }
 
 #[cfg(test)]
@@ -91,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_phone_number_is_refused_and_not_shown() {
-        let error = read_phone(Some("010-hunter2".to_owned())).await.unwrap_err();
+        let error = read_phone(Region::default(), Some("010-hunter2".to_owned())).await.unwrap_err();
         let shown = format!("{error:#} {error:?}");
         assert!(shown.contains("--phone") && !shown.contains("hunter2"), "{shown}");
     }

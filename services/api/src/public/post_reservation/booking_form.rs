@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
 use daybook_vault::PatientDetails;
 
@@ -21,7 +21,7 @@ const MAX_NOTES: usize = 2000;
 /// Longest text of a requested time, in characters.
 const MAX_REQUESTED_TIME: usize = 200;
 
-/// Longest phone number with separators, in bytes.
+/// Longest phone number with separators, in characters.
 const MAX_PHONE: usize = 40;
 
 /// Earliest year of birth.
@@ -59,16 +59,21 @@ enum RequestedTimeField {
 }
 
 /// Parses the form.
-pub(super) fn parse(mut body: Object, catalog: &Catalog, today: NaiveDate) -> Result<BookingForm, Problem> {
+pub(super) fn parse(
+    mut body: Object,
+    region: Region,
+    catalog: &Catalog,
+    today: NaiveDate,
+) -> Result<BookingForm, Problem> {
     let fields = required_fields(&mut body)?;
     let date = date("preferred_date", &fields.preferred_date)?;
     let service = find_service(catalog, fields.service.trim()).map(|service| service.id.clone());
     let (requested_time, requested_time_text) = requested_time(fields.requested_time)?;
     Ok(BookingForm {
-        phone: phone(&fields.phone)?,
+        phone: phone(region, &fields.phone)?,
         details: PatientDetails {
             patient_name: text::line("patient_name", fields.patient_name.trim().to_owned(), MAX_NAME)?.into(),
-            phone: fields.phone.trim().into(),
+            phone: without_invisible(fields.phone.trim()).into(),
             email: email(body.text("email")?)?.map(Into::into),
             birth_date: birth_date(&fields.birth_date, today)?,
             gender: parse_value::<Gender>(&fields.gender, Code::InvalidGender, "gender")?,
@@ -150,9 +155,9 @@ fn date(field: &'static str, text: &str) -> Result<NaiveDate, Problem> {
 }
 
 /// A valid phone number.
-pub(in crate::public) fn phone(text: &str) -> Result<Phone, Problem> {
-    let text = Some(text.trim()).filter(|text| text.len() <= MAX_PHONE);
-    let phone = text.and_then(|text| Phone::parse(text).ok());
+pub(in crate::public) fn phone(region: Region, text: &str) -> Result<Phone, Problem> {
+    let fits = text.trim().chars().nth(MAX_PHONE).is_none();
+    let phone = fits.then(|| Phone::parse_in(region, text).ok()).flatten();
     phone.ok_or_else(|| Problem::field(Code::InvalidPhone, "phone"))
 }
 

@@ -11,6 +11,7 @@
 
 mod admin;
 mod application;
+mod freshness;
 mod health;
 mod metrics;
 #[cfg(feature = "migration")]

@@ -9,9 +9,6 @@ use super::written::Written;
 /// Most digits of a number within its town. A longer one without the region's prefix has lost it, as in a spreadsheet.
 const LONGEST_LOCAL_NUMBER: usize = 8;
 
-/// The calling code whose numbers dial 011, and not 00, before another calling code.
-const NORTH_AMERICA: u16 = 1;
-
 /// A number of the region or of another one.
 pub(super) enum Reading {
     Own(String),
@@ -26,13 +23,11 @@ impl Reading {
         if *is_international {
             return read(region, &format!("+{digits}"));
         }
-        let dialled = read(region, digits);
-        if matches!(dialled, Some(Self::Own(_))) {
-            return dialled;
+        if let Some(Self::Own(number)) = read(region, digits) {
+            return Some(Self::Own(number));
         }
-        let prefix = if region.calling_code() == NORTH_AMERICA { "011" } else { "00" };
-        let abroad = digits.strip_prefix(prefix).and_then(|rest| read(region, &format!("+{rest}")));
-        abroad.or(dialled)
+        let abroad = |prefix: &&str| digits.strip_prefix(prefix).map(|rest| format!("+{rest}"));
+        region.international_prefixes().iter().filter_map(abroad).find_map(|text| read(region, &text))
     }
 
     pub(super) fn normal(self) -> String {
@@ -47,20 +42,25 @@ fn read(region: Region, text: &str) -> Option<Reading> {
     if number.code().value() != region.calling_code() {
         return Some(Reading::Foreign(number.format().mode(Mode::E164).to_string()));
     }
-    let normal = digits(&number.format().mode(Mode::National).to_string());
+    let national = number.format().mode(Mode::National).to_string();
+    let normal: String = national.chars().filter(char::is_ascii_digit).collect();
     let lacks_prefix = number.code().source() == Source::Default && normal.len() > text.len();
     (!lacks_prefix || text.len() > LONGEST_LOCAL_NUMBER).then_some(Reading::Own(normal))
 }
 
 /// An existing number, without the prefix of a carrier.
 fn parse(region: Region, text: &str) -> Option<PhoneNumber> {
-    let number = phonenumber::parse(Some(region.id()), text).ok().filter(PhoneNumber::is_valid)?;
+    let plan = if text.starts_with('+') { origin(region, text)? } else { region };
+    let number = phonenumber::parse(Some(plan.id()), text).ok().filter(PhoneNumber::is_valid)?;
     match number.carrier() {
-        Some(_) => phonenumber::parse(Some(region.id()), number.format().mode(Mode::E164).to_string()).ok(),
+        Some(_) => parse(region, &number.format().mode(Mode::E164).to_string()),
         None => Some(number),
     }
 }
 
-pub(super) fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+/// The region of an international number. The library drops the prefix of the region that it is given, which another
+/// region's number may begin with.
+fn origin(region: Region, text: &str) -> Option<Region> {
+    let code = phonenumber::parse(None, text).ok()?.code().value();
+    if code == region.calling_code() { Some(region) } else { Region::of_calling_code(code) }
 }

@@ -30,6 +30,23 @@ impl Region {
         DATABASE.by_id(self.0.as_ref()).map_or(0, |plan| plan.country_code())
     }
 
+    /// The main region of a calling code.
+    pub(super) fn of_calling_code(code: u16) -> Option<Self> {
+        DATABASE.region(&code)?.first()?.parse().map(Self).ok()
+    }
+
+    /// What is dialled before another calling code. The carriers' prefixes of Korea follow `00`, which a number there may
+    /// have been written with.
+    pub(super) fn international_prefixes(self) -> &'static [&'static str] {
+        match self.calling_code() {
+            1 => &["011"],
+            61 => &["0011"],
+            81 => &["010"],
+            82 => &["00", "001", "002", "005", "006", "008", "009"],
+            _ => &["00"],
+        }
+    }
+
     /// What is dialled before a number within the region: 0 in Korea, nothing in some regions.
     pub(super) fn trunk_prefix(self) -> &'static str {
         DATABASE.by_id(self.0.as_ref()).and_then(|plan| plan.national_prefix()).unwrap_or_default()

@@ -15,6 +15,14 @@ async fn a_booking_is_seen_at_once_by_a_client_of_another_process() {
     let clinic = Installation::open().await.unwrap();
     let (one, other) = (clinic.serve().await.unwrap(), clinic.serve().await.unwrap());
     let client = client();
+    // The views of a new clinic need a moment until they follow the log.
+    let first =
+        send(client.post(one.url(RESERVATIONS)).json(&form(ROUNDS * 2, SERVICE, working_day(40), "09:00")));
+    let position = first.await.unwrap().ok().position;
+    for service in [&one, &other] {
+        let services = client.get(service.url("/api/public/services")).header("daybook-at-least", &position);
+        send(services).await.unwrap().ok();
+    }
     for round in 0..2 * ROUNDS {
         let day = working_day(round);
         let (booked_at, read_at) = if round % 2 == 0 { (&one, &other) } else { (&other, &one) };

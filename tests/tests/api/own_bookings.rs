@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::client::{app_on, app_that_falls_behind, book, form_with, get, reservation_id, send, send_json};
+use crate::client::{
+    app_in_step, app_that_falls_behind, book, form_with, get, reservation_id, send, send_json,
+};
 use reqwest::Method;
 
 /// A working day of December 2026.
@@ -16,7 +18,7 @@ fn day(number: usize) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seat_just_taken_is_no_longer_free_and_a_change_is_listed_at_once() {
     for model in ["legacy", "dynamic"] {
-        let app = app_on(model).await;
+        let app = app_in_step(model).await;
         for number in 0..14 {
             let date = day(number);
             let fields = json!({"preferred_date": date, "preferred_time": "09:00", "phone": format!("010-1234-{number:04}")});

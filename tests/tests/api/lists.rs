@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{
-    Response, app_on, book, form_with, reservation_id, send, send_json, set_share, staff_request,
+    Response, app_in_step, book, form_with, reservation_id, send, send_json, set_share, staff_request,
 };
 
 async fn list(app: &App, query: &[(&str, &str)]) -> Response {
@@ -28,7 +28,7 @@ async fn booked(app: &App, fields: Value) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_search_ignores_separators_widths_accents_case_blanks_and_composition() {
-    let app = app_on("legacy").await;
+    let app = app_in_step("legacy").await;
     let people = [
         ("나래솔", "010-6000-0003", "09:00"),
         // Decomposed, as some systems send Hangul.
@@ -79,7 +79,7 @@ async fn the_search_ignores_separators_widths_accents_case_blanks_and_compositio
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_patient_is_not_found_by_the_number() {
-    let app = app_on("dynamic").await;
+    let app = app_in_step("dynamic").await;
     booked(&app, json!({"phone": "82-10-6000-0003"})).await;
     assert_eq!(total(&app, &[("search", "010-6000-0003")]).await, 1);
     let phone = daybook_domain::phone::Phone::parse("010-6000-0003").unwrap();
@@ -93,7 +93,7 @@ async fn a_forgotten_patient_is_not_found_by_the_number() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_period_is_that_of_the_clinic_slot_under_both_models() {
-    let app = app_on("legacy").await;
+    let app = app_in_step("legacy").await;
     // 2026-12-05 is a Saturday, whose only slot is a morning that ends at 13:00.
     let bookings = [
         ("2026-12-05", "preferred_time", "12:00", "MORNING"),
@@ -139,7 +139,7 @@ async fn the_period_is_that_of_the_clinic_slot_under_both_models() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_by_cursor_repeat_and_miss_nothing_while_bookings_come_and_change() {
-    let app = app_on("legacy").await;
+    let app = app_in_step("legacy").await;
     let times = ["09:00", "10:00", "11:00", "14:00", "15:00", "16:00"];
     let fields = |date: &str, number: usize| {
         json!({"preferred_date": date, "preferred_time": times[number],
@@ -182,7 +182,7 @@ async fn pages_by_cursor_repeat_and_miss_nothing_while_bookings_come_and_change(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_text_than_a_cursor_is_refused() {
-    let app = app_on("legacy").await;
+    let app = app_in_step("legacy").await;
     let long = "a".repeat(400);
     for query in [
         [("cursor", "next"), ("limit", "3")],

@@ -63,7 +63,7 @@ mod tests {
         let cursor = Cursor { page: 2, position: Position::START, after };
         assert_eq!(Cursor::parse(&cursor.to_text()), Some(cursor.clone()));
         let long = "a".repeat(MAX_LENGTH + 1);
-        for wrong in ["", "!", "MQ", &cursor.to_text()[1..], &format!("{}x", cursor.to_text()), &long] {
+        for wrong in ["", "!", "MQ", &cursor.to_text()[1..], &format!("{}!", cursor.to_text()), &long] {
             assert_eq!(Cursor::parse(wrong), None, "{wrong}");
         }
     }

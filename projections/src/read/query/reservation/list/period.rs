@@ -29,7 +29,7 @@ pub(super) async fn add(
     let (start, half) = match generation.model {
         ReadModel::Dynamic => (r#"r."timeSlotStart""#, "r.period::text"),
         ReadModel::Legacy => {
-            let said = Said::read(conditions, snapshot, generation).await?;
+            let said = ParsedTexts::read(conditions, snapshot, generation).await?;
             let join = r#"LEFT JOIN unnest({1}::text[], {2}::text[], {3}::text[]) AS said(text, start, half)
                 ON r."readAs" IS NULL AND said.text = r."preferredTime""#;
             conditions.join =
@@ -48,13 +48,13 @@ pub(super) async fn add(
 
 /// The different texts of requested times, as far as they name a time or a half of the day.
 #[derive(Default)]
-struct Said {
+struct ParsedTexts {
     texts: Vec<String>,
     starts: Vec<Option<String>>,
     halves: Vec<Option<&'static str>>,
 }
 
-impl Said {
+impl ParsedTexts {
     async fn read(
         conditions: &Conditions,
         snapshot: &Transaction<'_>,

@@ -25,7 +25,7 @@ pub use batch::{Batch, Batches};
 use batch::{BatchSize, EventFeed};
 
 /// How often the leader looks for a live view while there is none.
-const NO_VIEW_PAUSE: Duration = Duration::from_millis(500);
+const NO_VIEW_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often an idle leader checks that it still leads and which generations are live.
 const LEADER_CHECK: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ use crate::control::ids::Generation;
 
 pub use day::days_in;
 pub use day::{ClosedTime, DayView, Days};
-pub use reservation::{ListFilter, Page, Reservation, Unread};
+pub use reservation::{ListFilter, Page, Reservation, RowKey, Search, Unread};
 pub use reservation::{by_ids_in, list_in, of_subject_in};
 
 use pipelined_pool::PipelinedPool;

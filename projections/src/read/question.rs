@@ -15,7 +15,8 @@ pub enum Question {
     DayList(ListFilter),
     /// A patient's latest reservations.
     Patient {
-        subject: SubjectId,
+        /// All subjects of the patient.
+        subjects: Vec<SubjectId>,
         /// Made at this moment or later.
         since: NaiveDateTime,
         /// Maximum number of reservations.
@@ -29,10 +30,9 @@ pub enum Question {
 }
 
 impl Question {
-    /// A page of a list that both views can answer alike: of one day, and filtered neither by half-day nor by service.
+    /// A page of a list that both views can answer alike: of one day, and not filtered by service.
     pub fn list(filter: &ListFilter) -> Option<Self> {
-        let ListFilter { date, period, service_code, .. } = filter;
-        let comparable = date.is_some() && period.is_none() && service_code.is_none();
+        let comparable = filter.date.is_some() && filter.service_code.is_none();
         comparable.then(|| Self::DayList(filter.clone()))
     }
 }
@@ -46,10 +46,10 @@ mod tests {
     #[test]
     fn only_lists_that_both_views_can_answer_alike_are_compared() {
         let day = ListFilter { date: NaiveDate::from_ymd_opt(2026, 12, 1), ..ListFilter::default() };
-        assert!(Question::list(&day).is_some());
         let by_period = ListFilter { period: Some(Period::Morning), ..day.clone() };
+        assert!(Question::list(&day).is_some() && Question::list(&by_period).is_some());
         let by_service = ListFilter { service_code: Some("SKIN_CARE".to_owned()), ..day };
-        for filter in [by_period, by_service, ListFilter::default()] {
+        for filter in [by_service, ListFilter::default()] {
             assert!(Question::list(&filter).is_none(), "{filter:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::ReadModel;
-use daybook_event_log::{EventLog, Filter, codec};
+use daybook_event_log::{EventLog, Filter, Position, codec};
 use deadpool_postgres::Pool;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
@@ -35,6 +35,10 @@ impl Serving {
         self.live.iter().find(|status| status.generation.model == model)
     }
 
+    fn have_reached(&self, position: Position) -> bool {
+        self.live.iter().all(|status| status.position >= position)
+    }
+
     /// All live generations.
     pub fn live(&self) -> &[GenerationStatus] {
         &self.live
@@ -60,6 +64,18 @@ impl Views {
     /// The live generations.
     pub fn serving(&self) -> Arc<Serving> {
         self.serving.borrow().clone()
+    }
+
+    /// Whether all live generations have reached a position.
+    pub fn have_reached(&self, position: Position) -> bool {
+        self.serving.borrow().have_reached(position)
+    }
+
+    /// Waits until all live generations have reached a position. Returns whether they did in time.
+    pub async fn reach(&self, position: Position, patience: Duration) -> bool {
+        let mut serving = self.serving.clone();
+        let reached = serving.wait_for(|serving| serving.have_reached(position));
+        matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
     }
 
     /// Waits for a change or for the deadline. Returns whether there was a change.

@@ -73,7 +73,11 @@ impl Application {
                 .wrap_fn(move |request, service| {
                     let middleware = RequestMiddleware::begin(&middleware_state, &request);
                     let response = service.call(request);
-                    async move { response.await.map(|response| middleware.end(response)) }
+                    async move {
+                        let response = response.await?;
+                        middleware.await_views(&response).await;
+                        Ok(middleware.end(response))
+                    }
                 })
                 .configure(routes::configure)
         })

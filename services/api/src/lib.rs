@@ -12,6 +12,7 @@
 mod admin;
 mod application;
 mod concerned;
+mod freshness;
 mod health;
 mod metrics;
 #[cfg(feature = "migration")]

@@ -79,8 +79,18 @@ impl RequestContext {
         state: &State,
         subject: Option<&RoutedSubject>,
     ) -> Result<Route, Problem> {
+        self.route_from(state, subject, None).await
+    }
+
+    /// Like [`Self::route`], for a request that continues what a view answered at a position.
+    pub(crate) async fn route_from(
+        &self,
+        state: &State,
+        subject: Option<&RoutedSubject>,
+        position: Option<Position>,
+    ) -> Result<Route, Problem> {
         let subject = subject.or(self.client.as_ref());
-        let route = match self.at_least {
+        let route = match self.at_least.max(position) {
             None => state.router.choose(subject),
             Some(position) => {
                 state.router.choose_with(subject, position, state.settings.at_least_patience).await

@@ -13,10 +13,10 @@ use crate::problem::{Code, Problem};
 pub(crate) const READ_MODEL: HeaderName = HeaderName::from_static("daybook-read-model");
 
 /// The generation that was read.
-const GENERATION: HeaderName = HeaderName::from_static("daybook-generation");
+pub(crate) const GENERATION: HeaderName = HeaderName::from_static("daybook-generation");
 
 /// The position of the view that was read; after a write, the position that a later read must have reached to show it.
-const POSITION: HeaderName = HeaderName::from_static("daybook-position");
+pub(crate) const POSITION: HeaderName = HeaderName::from_static("daybook-position");
 
 /// First capacity of a body in bytes: enough for one reservation without growing the buffer.
 const INITIAL_CAPACITY: usize = 1024;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_commands::{Clock, Commands};
+use daybook_domain::phone::Region;
 use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
 use daybook_projections::{Batches, LagRule, Router};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub jwt_secret: JwtSecret,
     /// When the lag of a view makes the process not ready.
     pub lag_rule: LagRule,
+    /// The region whose phone numbers are written without a calling code.
+    pub region: Region,
     /// How long a request waits for the position in `Daybook-At-Least`.
     pub at_least_patience: Duration,
     /// How long requests in flight may take to finish on shutdown.
@@ -49,6 +52,7 @@ impl Settings {
             listen,
             jwt_secret,
             lag_rule: LagRule::USUAL,
+            region: Region::default(),
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,

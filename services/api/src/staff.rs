@@ -8,6 +8,7 @@ mod closure;
 mod find_reservation;
 mod get_reservation;
 mod list_closures;
+mod list_cursor;
 mod list_reservations;
 mod patch_reservation;
 mod reopen_time;

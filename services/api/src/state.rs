@@ -8,6 +8,7 @@ use daybook_projections::Router;
 use daybook_projections::query::Queries;
 use tokio::runtime::Handle;
 
+use crate::freshness::Freshness;
 use crate::metrics::Metrics;
 #[cfg(feature = "migration")]
 use crate::migration::start::{MigrationState, start};
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
+    pub(crate) freshness: Freshness,
     pub(crate) metrics: Metrics,
     /// What observes reads; none without the migration.
     pub(crate) observer: Option<Box<dyn ReadObserver>>,
@@ -67,6 +69,7 @@ impl State {
             #[cfg(not(feature = "migration"))]
             observer: None,
             checks: CheckLimiter::default(),
+            freshness: Freshness::default(),
             metrics,
             runtime: Handle::current(),
         }

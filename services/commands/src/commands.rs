@@ -103,6 +103,11 @@ impl Commands {
         self.0.vault.subject(phone)
     }
 
+    /// The subject of a phone number first, then those under which earlier releases recorded other spellings of it.
+    pub fn subjects(&self, phone: &Phone) -> Vec<SubjectId> {
+        self.0.vault.subjects(phone)
+    }
+
     /// The current schedule of a day, from the log. For commands that say whom they concern, tests and tools; queries read
     /// a view.
     pub async fn day_schedule(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {

@@ -19,6 +19,7 @@ use daybook_api::JwtSecret;
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
 use daybook_domain::ClinicZone;
+use daybook_domain::phone::Region;
 use daybook_domain::routing::FlagsObserved;
 #[cfg(feature = "migration")]
 use daybook_domain::routing::{Limits, RolloutPercentage};
@@ -82,6 +83,8 @@ pub struct Settings {
     pub event_store: EventStore,
     /// The zone in which the clinic keeps its book.
     pub zone: ClinicZone,
+    /// The region whose phone numbers are written without a calling code.
+    pub region: Region,
     /// The master key, where it was given.
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
@@ -106,6 +109,7 @@ impl Settings {
     /// The first invalid option.
     pub fn parse(options: Options) -> Result<Self, SettingsError> {
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
+        let region = given(options.region).map(|code| Region::from_str(&code)).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
         let jwt_secret = given(options.jwt_secret).map(|text| JwtSecret::parse(&text)).transpose();
@@ -115,6 +119,7 @@ impl Settings {
             database: parse_database(given(options.database_url))?,
             event_store: parse_event_store(given(options.event_store_url).as_deref())?,
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
+            region: region.map_err(SettingsError::Region)?.unwrap_or_default(),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
             #[cfg(feature = "migration")]

@@ -1,37 +1,78 @@
-//! Phone numbers in one normal form, so that a patient is recognised whatever separators were typed. A number must never
+//! Phone numbers in one normal form, so that a patient is recognised however the number was written. A number must never
 //! appear in a log line, so `Debug` hides it.
+//!
+//! A subject is a hash of the normal form, and it is stored for good. A number therefore keeps the form that it always
+//! had: that of the region as people dial it there, another one with a `+`. [`Phone::former`] has the forms that earlier
+//! releases made of other spellings.
+
+mod former;
+mod reading;
+mod region;
+mod written;
 
 use std::fmt;
+
+pub use region::{Region, UnknownRegion};
+pub use written::without_invisible;
+
+use reading::Reading;
+use written::Written;
 
 /// The text is not a phone number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a phone number has 8 to 15 digits, such as 010-1234-5678 or +82 10 1234 5678")]
 pub struct InvalidPhone;
 
-/// A phone number in its normal form: digits only, Korean numbers with a leading zero, others with a `+`.
+/// A phone number in its normal form.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Phone(String);
+pub struct Phone {
+    normal: Box<str>,
+    region: Region,
+}
 
 impl Phone {
-    /// Parses a number with the usual separators.
+    /// Parses a number as it is written in the default region.
+    ///
+    /// # Errors
+    /// As [`Self::parse_in`].
     pub fn parse(text: &str) -> Result<Self, InvalidPhone> {
-        let text = text.trim();
-        let (international, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
-        let separator = |c: char| matches!(c, '-' | ' ' | '.' | '(' | ')');
-        let digits: String = rest.chars().filter(|c| !separator(*c)).collect();
-        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(InvalidPhone);
-        }
-        Ok(Self(match (international, digits.strip_prefix("82")) {
-            (true, Some(national)) => format!("0{}", national.trim_start_matches('0')),
-            (true, None) => format!("+{digits}"),
-            (false, _) => digits,
-        }))
+        Self::parse_in(Region::default(), text)
     }
 
-    /// The normal form.
+    /// Parses a number as it is written in a region. A number that does not exist there is a number all the same, if it
+    /// has 8 to 15 digits: earlier systems accepted it.
+    ///
+    /// # Errors
+    /// The text is not a number.
+    pub fn parse_in(region: Region, text: &str) -> Result<Self, InvalidPhone> {
+        let written = Written::read(text).ok_or(InvalidPhone)?;
+        let normal = match Reading::of(region, &written) {
+            Some(reading) => reading.normal(),
+            None => former::form(&written).ok_or(InvalidPhone)?,
+        };
+        Ok(Self { normal: normal.into(), region })
+    }
+
+    /// The normal form: digits as they are dialled in the region, other numbers with a `+`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.normal
+    }
+
+    /// The forms that earlier releases made of other spellings of this number. Subjects that they stored are hashes of
+    /// these.
+    pub fn former(&self) -> Vec<Self> {
+        let is_same = |form: &String| Self::parse_in(self.region, form).as_ref() == Ok(self);
+        let forms = former::candidates(self.region, &self.normal).into_iter();
+        forms
+            .filter(|form| **form != *self.normal && is_same(form))
+            .map(|form| Self { normal: form.into(), region: self.region })
+            .collect()
+    }
+
+    /// The texts by which a part of a number, as it was written, is found among digits: with the region's prefix and with
+    /// its calling code. None for a text that is not digits and separators.
+    pub fn search_digits(region: Region, part: &str) -> Vec<String> {
+        Written::read_part(part).map(|written| former::spellings(region, &written)).unwrap_or_default()
     }
 }
 
@@ -43,26 +84,189 @@ impl fmt::Debug for Phone {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn normal(region: &str, text: &str) -> Option<String> {
+        Phone::parse_in(region.parse().unwrap(), text).ok().map(|phone| phone.as_str().to_owned())
+    }
 
     #[test]
     fn all_spellings_of_a_number_have_one_normal_form() {
-        for text in
-            ["010-1234-5678", "01012345678", " 010 1234 5678 ", "+82 10-1234-5678", "+82 (0)10 1234 5678"]
-        {
-            assert_eq!(Phone::parse(text).unwrap().as_str(), "01012345678", "{text}");
+        let spellings = "010-7711-1234|01077111234| 010 7711 1234 |+82 10-7711-1234|+82 (0)10 7711 1234|82-10-7711-1234|\
+            821077111234|82 010 7711 1234|0082 10 7711 1234|0082-010-7711-1234|001-82-10-7711-1234|002 82 10 7711 1234|\
+            00700 82 10 7711 1234|10-7711-1234|1077111234|+010-7711-1234|０１０-７７１１-１２３４|＋82 10 7711 1234|\
+            010–7711–1234|010—7711—1234|010−7711−1234|010‐7711‐1234|010ー7711ー1234|010~7711~1234|010.7711.1234|\
+            010/7711/1234|(010) 7711-1234|[010]7711 1234|010,7711,1234|010·7711·1234|'010-7711-1234|=\"010-7711-1234\"|\
+            tel:010-7711-1234|TEL:+82-10-7711-1234|tel:+82-10-7711-1234;ext=12|010-7711-1234 ext. 12|\
+            010-7711-1234 x12|010-7711-1234#12|010-7711-1234 내선 12|0821077111234";
+        let invisible = [
+            "010\u{a0}7711\u{a0}1234",
+            "010\u{3000}7711\u{3000}1234",
+            "\u{200b}010-7711-1234\u{feff}",
+            "\u{202a}010-7711-1234\u{202c}",
+            "\u{2066}010\u{2011}7711\u{2011}1234\u{2069}\u{200e}",
+            "010-7711-1234\n",
+        ];
+        for text in spellings.split('|').chain(invisible) {
+            assert_eq!(normal("KR", text).as_deref(), Some("01077111234"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn other_numbers_of_a_region_are_dialled_as_they_are_there() {
+        let numbers = [
+            ("KR", "02-123-4567", "021234567"),
+            ("KR", "+82 2 123 4567", "021234567"),
+            ("KR", "31-123-4567", "0311234567"),
+            ("KR", "1588-1234", "15881234"),
+            ("KR", "+82 1588 1234", "15881234"),
+            ("KR", "070-1234-5678", "07012345678"),
+            ("KR", "+1 650 253 0000", "+16502530000"),
+            ("KR", "001 1 650 253 0000", "+16502530000"),
+            ("KR", "0081 90 1234 5678", "+819012345678"),
+            ("KR", "001 81 90 1234 5678", "+819012345678"),
+            ("KR", "+44 (0)20 7946 0958", "+442079460958"),
+            ("US", "+82 10-7711-1234", "+821077111234"),
+            ("US", "(650) 253-0000", "6502530000"),
+            ("US", "+1 650 253 0000", "6502530000"),
+            ("US", "1-650-253-0000", "6502530000"),
+            ("US", "011 82 10 7711 1234", "+821077111234"),
+            ("JP", "+81 90-1234-5678", "09012345678"),
+            ("IT", "+39 06 6982 0000", "0669820000"),
+        ];
+        for (region, text, expected) in numbers {
+            assert_eq!(normal(region, text).as_deref(), Some(expected), "{region} {text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_may_be_a_local_one_gets_no_prefix() {
+        assert_eq!(normal("KR", "2123-4567").as_deref(), Some("21234567"));
+        assert_ne!(normal("KR", "2123-4567"), normal("KR", "02-123-4567"));
+    }
+
+    #[test]
+    fn a_number_that_does_not_exist_keeps_its_digits() {
+        let numbers = [
+            ("12345678", "12345678"),
+            ("123456789012345", "123456789012345"),
+            ("00000000", "00000000"),
+            ("+999 1234 5678", "+99912345678"),
+            ("010-1234-56789", "010123456789"),
+            ("+82 10-1234-56789", "010123456789"),
+        ];
+        for (text, expected) in numbers {
+            assert_eq!(normal("KR", text).as_deref(), Some(expected), "{text}");
         }
     }
 
     #[test]
     fn other_texts_are_rejected() {
-        for text in ["", "010", "call me", "010-1234-567a", "1234567890123456", "01012345678; drop"] {
-            assert_eq!(Phone::parse(text), Err(InvalidPhone), "{text}");
+        for text in [
+            "",
+            "010",
+            "call me",
+            "010-1234-567a",
+            "1234567890123456",
+            "01012345678; drop",
+            "010-hunter2",
+            "0000",
+            "1-800-FLOWERS",
+            "010-0000-0008/010-0000-0009",
+            "1.0E+09",
+            "010-0000-001O",
+            "없음",
+            "-",
+            "010-7711-1234\0",
+            "010-7711\n-1234",
+            "+82 +82 10 7711 1234",
+            "ext 12",
+            "+",
+        ] {
+            assert_eq!(Phone::parse(text), Err(InvalidPhone), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_region_is_a_country_code() {
+        assert_eq!("kr".parse(), Ok(Region::default()));
+        assert_eq!("US".parse::<Region>().unwrap().to_string(), "US");
+        for wrong in ["", "K", "KOR", "XX", "82"] {
+            assert!(wrong.parse::<Region>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_former_forms_are_those_of_spellings_that_are_read_as_the_number() {
+        let former = |text| Phone::parse(text).unwrap().former();
+        let forms: Vec<_> = former("010-7711-1234").iter().map(|phone| phone.as_str().to_owned()).collect();
+        for form in [
+            "821077111234",
+            "8201077111234",
+            "00821077111234",
+            "001821077111234",
+            "1077111234",
+            "+01077111234",
+        ] {
+            assert!(forms.iter().any(|known| known == form), "{form} in {forms:?}");
+        }
+        assert!(forms.len() < 32, "{forms:?}");
+        assert!(former("12345678").is_empty(), "nobody wrote this number in another way");
+        assert!(!former("+1 650 253 0000").is_empty());
+    }
+
+    #[test]
+    fn a_part_of_a_number_is_found_with_the_prefix_and_with_the_calling_code() {
+        let found = |part| Phone::search_digits(Region::default(), part);
+        assert_eq!(found("7711-12"), ["771112"]);
+        assert_eq!(found("010-77"), ["01077", "821077", "8201077"]);
+        assert_eq!(found("+82 10-77"), ["821077", "01077", "821077", "8201077"]);
+        assert_eq!(found("０１０"), ["010", "8210", "82010"]);
+        assert!(found("kim").is_empty() && found("").is_empty());
     }
 
     #[test]
     fn debug_hides_the_number() {
         assert_eq!(format!("{:?}", Phone::parse("01012345678").unwrap()), "Phone(..)");
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_that_an_earlier_release_took_is_taken_and_found(text in r"\+?[-0-9 .()]{8,22}") {
+            let before = earlier(&text);
+            let now = Phone::parse(&text);
+            prop_assert!(before.is_none() || now.is_ok());
+            if let (Some(before), Ok(now)) = (before, now) {
+                let forms = now.former();
+                let known = forms.iter().chain([&now]).any(|phone| phone.as_str() == before);
+                let again = Phone::parse(&before).map(|phone| phone == now);
+                prop_assert!(known || again == Ok(false), "{text}: {before} is not among the forms of {}", now.as_str());
+            }
+        }
+
+        #[test]
+        fn the_normal_form_is_read_as_itself(text in r"(\+|00|001)?(82|1|44)?0?[0-9]{8,12}") {
+            // Zeros after +82 were dropped, whatever was left.
+            if let Ok(phone) = Phone::parse(&text) && phone.as_str().len() >= 8 {
+                prop_assert_eq!(Phone::parse(phone.as_str()), Ok(phone));
+            }
+        }
+    }
+
+    /// The normal form as releases made it before they knew numbering plans.
+    fn earlier(text: &str) -> Option<String> {
+        let text = text.trim();
+        let (international, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
+        let digits: String = rest.chars().filter(|c| !matches!(c, '-' | ' ' | '.' | '(' | ')')).collect();
+        if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(match (international, digits.strip_prefix("82")) {
+            (true, Some(national)) => format!("0{}", national.trim_start_matches('0')),
+            (true, None) => format!("+{digits}"),
+            (false, _) => digits,
+        })
     }
 }

@@ -3,8 +3,7 @@
 //! Both views are queried again in one snapshot, by the queries that serve clients. If they stand at different positions,
 //! nothing is compared. Answers are reduced to canonical facts, so that declared differences (see
 //! [`daybook_projections::Declared`]) do not count. Not compared, because the views differ there by design: free times (the
-//! views limit them by count and by minutes), lists by period (the enum view has only the text), and lists by service (the
-//! enum view shows some services as another). The data from which free times are computed is compared instead.
+//! views limit them by count and by minutes), and lists by service (the enum view shows some services as another). The data from which free times are computed is compared instead.
 //! Nothing here may write to a view, and no stored or displayed text may contain patient data.
 
 mod canonical;
@@ -114,8 +113,8 @@ async fn answer(
             let page = query::list_in(snapshot, generation, filter).await?.value;
             (answer.reservations, answer.total) = (page.items, Some(page.total));
         }
-        Question::Patient { subject, since, most } => {
-            answer.reservations = query::of_subject_in(snapshot, generation, *subject, *since, *most).await?;
+        Question::Patient { subjects, since, most } => {
+            answer.reservations = query::of_subject_in(snapshot, generation, subjects, *since, *most).await?;
         }
         Question::Days { from, to } => {
             answer.parts = days::parts(&query::days_in(snapshot, generation, *from, *to).await?);

@@ -75,6 +75,12 @@ impl Vault {
         self.requests.hash(parts)
     }
 
+    /// The subject of a phone number first, then those under which earlier releases recorded other spellings of it.
+    pub fn subjects(&self, phone: &Phone) -> Vec<SubjectId> {
+        let former = phone.former();
+        std::iter::once(phone).chain(&former).map(|phone| self.subject(phone)).collect()
+    }
+
     /// Seals a text with a live key of the subject. If there is none, creates and stores one first.
     ///
     /// The context binds the text to its place, such as a reservation's id: it opens only with the same

@@ -12,6 +12,7 @@ mod golden;
 mod http;
 mod json_keys;
 mod key_paths;
+mod spellings;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -22,6 +22,7 @@ mod log_restarts;
 mod migrate_check;
 mod migration;
 mod outages;
+mod own_bookings;
 mod parked_events;
 mod paused_leader;
 mod poisoned_log;

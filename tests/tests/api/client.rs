@@ -98,6 +98,19 @@ pub(crate) async fn app_on(model: &str) -> App {
     app
 }
 
+/// The same, once its views keep up: they have applied an event since the start, and the application knows it.
+pub(crate) async fn app_in_step(model: &str) -> App {
+    let app = app_on(model).await;
+    for percent in [50.0, if model == "dynamic" { 100.0 } else { 0.0 }] {
+        set_share(&app, percent).await;
+    }
+    let head = app.clinic.log.head().await.unwrap().to_string();
+    let request = staff_request(&app, Role::Admin, Method::GET, "/api/reservations");
+    let wait = || send(request.try_clone().unwrap().header("daybook-at-least", &head));
+    while wait().await.status != 200 {}
+    app
+}
+
 /// The application for a clinic without an engine, whose views do not advance. Its clock is ahead by `ahead`.
 pub(crate) async fn app_that_falls_behind(ahead: TimeDelta) -> App {
     let clinic = daybook_tests::clinic::Clinic::without_views().await.unwrap();

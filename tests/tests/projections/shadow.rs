@@ -39,7 +39,7 @@ async fn questions(client: &Client) -> Vec<Question> {
         let subject = SubjectId::from_bytes(*subject.as_bytes());
         let date: chrono::NaiveDate = row.get(2);
         questions.push(Question::Reservation(ReservationId::parse(id).unwrap()));
-        questions.push(Question::Patient { subject, since, most: 200 });
+        questions.push(Question::Patient { subjects: vec![subject], since, most: 200 });
         let list = ListFilter { date: Some(date), limit: 100, ..ListFilter::default() };
         questions.push(Question::list(&list).unwrap());
         questions.push(Question::Days { from: date, to: date });
@@ -85,7 +85,7 @@ async fn every_query_finds_its_planted_fault_without_naming_a_patient() {
     let list = ListFilter { date: Some(date), limit: 100, ..ListFilter::default() };
     let since = chrono::NaiveDateTime::default();
     let (by_id, by_day) = (Question::Reservation(own), Question::list(&list).unwrap());
-    let by_patient = Question::Patient { subject, since, most: 200 };
+    let by_patient = Question::Patient { subjects: vec![subject], since, most: 200 };
     let by_times = Question::Days { from: date, to: date };
     // The planted fault, the field that shows it, whether its value may be shown, and whether free times depend on it.
     let faults = [

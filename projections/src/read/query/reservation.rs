@@ -17,7 +17,7 @@ use crate::control::error::ViewError;
 use crate::control::ids::Generation;
 
 pub use list::list_in;
-pub use list::{ListFilter, Page};
+pub use list::{ListFilter, Page, RowKey, Search};
 pub use review::Unread;
 
 /// A reservation as a view shows it. Fields that only the other view has are none.
@@ -137,7 +137,7 @@ const BY_SUBJECT: Query = Query {
     name: "reservations_by_subject",
     text: |generation| {
         let condition =
-            r#"WHERE r.subject = $1 AND r."createdAt" >= $2 ORDER BY r."createdAt" DESC, r.id LIMIT $3"#;
+            r#"WHERE r.subject = ANY($1) AND r."createdAt" >= $2 ORDER BY r."createdAt" DESC, r.id LIMIT $3"#;
         select(generation, condition)
     },
 };
@@ -157,16 +157,16 @@ impl Queries {
         Ok(reservations.map(|mut found| found.pop()))
     }
 
-    /// A patient's latest reservations created since a time, newest first.
+    /// A patient's latest reservations created since a time, newest first. A patient may have several subjects.
     pub async fn reservations_of(
         &self,
         generation: Generation,
-        subject: SubjectId,
+        subjects: &[SubjectId],
         since: NaiveDateTime,
         most: i64,
     ) -> Result<QueryResult<Vec<Reservation>>, ViewError> {
-        let subject = Uuid::from_bytes(*subject.as_bytes());
-        let rows = self.connections.ask(&BY_SUBJECT, generation, &[&subject, &since, &most]).await?;
+        let subjects = uuids(subjects);
+        let rows = self.connections.ask(&BY_SUBJECT, generation, &[&subjects, &since, &most]).await?;
         answer(&rows, generation)
     }
 }
@@ -186,13 +186,17 @@ pub async fn by_ids_in(
 pub async fn of_subject_in(
     snapshot: &Transaction<'_>,
     generation: Generation,
-    subject: SubjectId,
+    subjects: &[SubjectId],
     since: NaiveDateTime,
     most: i64,
 ) -> Result<Vec<Reservation>, ViewError> {
-    let subject = Uuid::from_bytes(*subject.as_bytes());
+    let subjects = uuids(subjects);
     let statement = snapshot.prepare_cached(&(BY_SUBJECT.text)(generation)).await?;
-    Ok(answer(&snapshot.query(&statement, &[&subject, &since, &most]).await?, generation)?.value)
+    Ok(answer(&snapshot.query(&statement, &[&subjects, &since, &most]).await?, generation)?.value)
+}
+
+fn uuids(subjects: &[SubjectId]) -> Vec<Uuid> {
+    subjects.iter().map(|subject| Uuid::from_bytes(*subject.as_bytes())).collect()
 }
 
 fn answer(rows: &[Row], generation: Generation) -> Result<QueryResult<Vec<Reservation>>, ViewError> {

@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use daybook_domain::catalog::Catalog;
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{ServiceId, Status};
@@ -72,7 +72,8 @@ pub(crate) async fn check_reservations(
         let text = |name| query.text(name).map(str::to_owned);
         (text("phone"), text("birth_date"))
     };
-    let (phone, birth_date) = credentials(phone, birth_date, state.commands.now_local())?;
+    let region = state.settings.region;
+    let (phone, birth_date) = credentials(region, phone, birth_date, state.commands.now_local())?;
     let subject = state.commands.subject(&phone);
     let peer = request.peer_addr().map(|address| address.ip());
     if let Err(pause) = state.checks.check(peer, subject, Instant::now()) {
@@ -80,8 +81,9 @@ pub(crate) async fn check_reservations(
     }
     let route = context.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
-    context.sample_shadow_read(&state, || Some(Question::Patient { subject, since, most: MAX_READ }));
-    let found = state.queries.reservations_of(route.generation, subject, since, MAX_READ).await?;
+    let subjects = state.commands.subjects(&phone);
+    let found = state.queries.reservations_of(route.generation, &subjects, since, MAX_READ).await?;
+    context.sample_shadow_read(&state, || Some(Question::Patient { subjects, since, most: MAX_READ }));
     let own = found.value.iter().filter(|reservation| reservation.birth_date == Some(birth_date));
     let (catalog, language) = (state.commands.catalog(), context.language);
     let shown = own.take(MAX_SHOWN).map(|reservation| OwnReservation::new(reservation, &catalog, language));
@@ -93,13 +95,15 @@ pub(crate) async fn check_reservations(
 }
 
 fn credentials(
+    region: Region,
     phone: Option<String>,
     birth_date: Option<String>,
     now: NaiveDateTime,
 ) -> Result<(Phone, NaiveDate), Problem> {
     match (phone, birth_date) {
         (Some(phone), Some(birth_date)) => {
-            match (booking_form::phone(&phone), booking_form::birth_date(&birth_date, now.date())) {
+            let birth_date = booking_form::birth_date(&birth_date, now.date());
+            match (booking_form::phone(region, &phone), birth_date) {
                 (Ok(phone), Ok(birth_date)) => Ok((phone, birth_date)),
                 (phone, birth_date) => {
                     Err(Problem::with_faults(phone.err().into_iter().chain(birth_date.err()).collect()))

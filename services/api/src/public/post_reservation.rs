@@ -45,7 +45,8 @@ pub(crate) async fn post_reservation(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let body = Object::read(payload).await?;
-    let form = booking_form::parse(body, &state.commands.catalog(), state.commands.now_local().date())?;
+    let (region, today) = (state.settings.region, state.commands.now_local().date());
+    let form = booking_form::parse(body, region, &state.commands.catalog(), today)?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
     let read_model = context.routed_model(&state, Some(&patient));
     let reservation = NewReservation {

@@ -34,7 +34,7 @@ endpoints! {
     Availability = "/api/public/reservations/availability", "GET", ["date", "serviceType", "service"];
     MonthStatus = "/api/public/reservation-status", "GET", ["year", "month", "service"];
     Check = "/api/public/reservations/check", "GET, POST", ["phone", "birth_date"];
-    Reservations = "/api/reservations", "GET", ["date", "status", "department", "search", "period", "page", "limit"];
+    Reservations = "/api/reservations", "GET", ["date", "status", "department", "search", "period", "page", "limit", "cursor"];
     Reservation = "/api/reservations/{id}", "GET, PATCH", [];
     ManualClose = "/api/admin/manual-close", "GET, POST, DELETE", ["id", "date"];
     Services = "/api/admin/services", "GET, POST, PATCH, DELETE, PUT", ["id"];

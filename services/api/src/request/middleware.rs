@@ -18,7 +18,7 @@ use super::read_recorder::ReadRecorder;
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
-use crate::response::READ_MODEL;
+use crate::response::{GENERATION, POSITION, READ_MODEL};
 use crate::state::State;
 
 /// Keeps browsers from guessing another content type.
@@ -54,6 +54,20 @@ impl RequestMiddleware {
             recorder,
             view_failed: false,
             _in_flight: in_flight,
+        }
+    }
+
+    /// Waits a limited time until the views show what a command recorded: a client that lists at once finds its booking,
+    /// whatever process and view answers.
+    pub(crate) async fn await_views(&self, response: &ServiceResponse) {
+        let headers = response.headers();
+        // A response from a view names its generation.
+        if headers.contains_key(GENERATION) {
+            return;
+        }
+        let position = headers.get(POSITION).and_then(|value| value.to_str().ok()?.parse().ok());
+        if let Some(position) = position {
+            self.state.freshness.wait(self.state.router.views(), position).await;
         }
     }
 

@@ -151,6 +151,8 @@ pub(super) fn range(range: &Range) -> String {
             Relation::KnownService => "시술 목록에 있는 시술",
             Relation::OldService => "기존 시스템의 시술",
             Relation::Reviewable => "읽을 수 없었던 희망 시간만 검토할 수 있음",
+            Relation::NoCursor => "cursor 없이만 사용 가능",
+            Relation::NextCursor => "목록의 nextCursor 값",
             Relation::HoldsReason => "거절, 취소, 정정에만 입력할 수 있음",
         }
         .to_owned(),

@@ -23,17 +23,24 @@ pub struct ForgetOutcome {
 }
 
 impl Commands {
-    /// Destroys a patient's keys, so that nobody can read the sealed details again.
+    /// Destroys a patient's keys, so that nobody can read the sealed details again. Bookings under former spellings of the
+    /// number have subjects and keys of their own, and all of them are forgotten in one append.
     pub async fn forget(&self, phone: &Phone, origin: Origin) -> Result<ForgetOutcome, CommandError> {
         let subject = self.subject(phone);
-        let keys = self.vault().live_keys(subject).await?;
+        let mut forgotten = Vec::new();
+        for subject in self.subjects(phone) {
+            let keys = self.vault().live_keys(subject).await?;
+            if !keys.is_empty() {
+                forgotten.push(SubjectForgotten { subject, keys });
+            }
+        }
+        let keys: Vec<KeyId> = forgotten.iter().flat_map(|forgotten| forgotten.keys.clone()).collect();
         if keys.is_empty() {
             return Ok(ForgetOutcome { subject, keys, position: self.log().head().await? });
         }
-        let forgotten = SubjectForgotten { subject, keys: keys.clone() };
         let now = self.0.context.clock.now();
         let erasure_log = &self.0.streams.erasure_log;
-        let recorded = erasure_log.change(self.log(), vec![forgotten], &origin, now).await?;
+        let recorded = erasure_log.change(self.log(), forgotten, &origin, now).await?;
         self.vault().destroy(&keys).await?;
         Ok(ForgetOutcome { subject, keys, position: recorded.position })
     }

@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal};
 use anyhow::Context;
 use clap::Args;
 use daybook_commands::Origin;
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region};
 use daybook_event_log::Position;
 use daybook_projections::{ErasureReport, Generation, RewriteReport};
 use serde::Serialize;
@@ -52,7 +52,7 @@ struct Report {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let phone = read_phone(arguments.phone).await?;
+    let phone = read_phone(settings.region, arguments.phone).await?;
     arguments.confirmation.require(CHANGE).await?;
     let is_rewriting = !arguments.without_rewrite;
     let report = with_engine(settings, IfMissing::Refused, async |backend| {
@@ -120,7 +120,7 @@ fn names(generations: &[Generation]) -> String {
     generations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
+async fn read_phone(region: Region, given: Option<String>) -> anyhow::Result<Phone> {
     let text = match given {
         Some(text) => text,
         None => {
@@ -128,7 +128,8 @@ async fn read_phone(given: Option<String>) -> anyhow::Result<Phone> {
             ask(question).await.context("the phone number could not be read from standard input")?
         }
     };
-    Phone::parse(&text).map_err(|error| UsageError(format!("--phone or standard input: {error}")).into())
+    let refused = |error| UsageError(format!("--phone or standard input: {error}"));
+    Ok(Phone::parse_in(region, &text).map_err(refused)?)
 }
 
 #[cfg(test)]
@@ -139,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_phone_number_is_refused_and_not_shown() {
-        let error = read_phone(Some("010-hunter2".to_owned())).await.unwrap_err();
+        let error = read_phone(Region::default(), Some("010-hunter2".to_owned())).await.unwrap_err();
         let shown = format!("{error:#} {error:?}");
         assert!(shown.contains("--phone") && !shown.contains("hunter2"), "{shown}");
     }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use daybook_api::{Application, ApplicationError, Parts};
 use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
+use daybook_domain::phone::Region;
 use daybook_domain::routing::RoutingCommand;
 use daybook_projections::parked::{self, ParkedEvent};
 use daybook_projections::query::Queries;
@@ -83,7 +84,10 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
             read_stats: daybook_migration::read_stats::ReadStatsStore::new(backend.pool.clone()),
         },
     };
+    // The first booking should not wait for the numbering plans.
+    tokio::task::spawn_blocking(Region::load);
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
+    let api = daybook_api::Settings { region: settings.region, ..api };
     #[cfg(feature = "migration")]
     let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)

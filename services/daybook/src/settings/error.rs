@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 
+use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
 use daybook_event_log::eventstore::InvalidConnectionString;
@@ -35,6 +36,8 @@ pub enum SettingsError {
     EventStore,
     #[error("--timezone (DAYBOOK_TIMEZONE) cannot be used")]
     Timezone(#[source] UnknownZone),
+    #[error("--region (DAYBOOK_REGION) cannot be used")]
+    Region(#[source] UnknownRegion),
     /// Not a master key.
     #[error(
         "--master-key (DAYBOOK_MASTER_KEY) is not a key; use 64 hexadecimal digits, such as `openssl rand -hex 32` prints"

@@ -44,6 +44,11 @@ pub struct Options {
     #[arg(long, env = "DAYBOOK_TIMEZONE", global = true, hide_short_help = true, value_name = "ZONE")]
     pub timezone: Option<String>,
 
+    /// Region whose phone numbers are written without a calling code, as a country code; set it before the first booking
+    /// [default: KR]
+    #[arg(long, env = "DAYBOOK_REGION", global = true, hide_short_help = true, value_name = "COUNTRY")]
+    pub region: Option<String>,
+
     /// Key that wraps the keys of patients' details: 64 hexadecimal digits, or base64 of 32 bytes
     /// [default: generated once, kept in the data dir]
     #[arg(

@@ -23,7 +23,7 @@ fn the_default_is_a_private_clinic_in_seoul() {
     assert_eq!(settings.listen.to_string(), DEFAULT_LISTEN);
     assert_eq!(settings.data_dir, PathBuf::from(DEFAULT_DATA_DIR));
     assert!(matches!(settings.database, Database::Private));
-    assert_eq!(settings.zone, ClinicZone::SEOUL);
+    assert_eq!((settings.zone, settings.region), (ClinicZone::SEOUL, Region::default()));
     assert_eq!(settings.log_format, LogFormat::Text);
     assert!(settings.check_jwt_secret().is_ok() && settings.check_master_key().is_ok());
 }
@@ -59,6 +59,7 @@ fn an_invalid_setting_is_refused_with_its_option_and_variable() {
         (["--event-store-url", "esdb://"], "EVENT_STORE_URL"),
         (["--event-store-url", "sqlite"], "EVENT_STORE_URL"),
         (["--timezone", "Seoul"], "DAYBOOK_TIMEZONE"),
+        (["--region", "Korea"], "DAYBOOK_REGION"),
         (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
         (["--jwt-secret", "short"], "DAYBOOK_JWT_SECRET"),
         (["--log-format", "xml"], "DAYBOOK_LOG_FORMAT"),

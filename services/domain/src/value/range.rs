@@ -37,6 +37,10 @@ pub enum Relation {
     OldService,
     /// Only a time text that could not be read is reviewed.
     Reviewable,
+    /// A list starts at a page or at a cursor.
+    NoCursor,
+    /// A cursor comes from a list.
+    NextCursor,
     /// A reason belongs to the changes whose events hold one.
     HoldsReason,
 }
@@ -82,6 +86,8 @@ impl fmt::Display for Range {
                 Relation::KnownService => "a service of the catalog with its old value",
                 Relation::OldService => "a service of the old system",
                 Relation::Reviewable => "only a time text that could not be read can be reviewed",
+                Relation::NoCursor => "only without a cursor",
+                Relation::NextCursor => "the nextCursor of a list",
                 Relation::HoldsReason => "only for a rejection, a cancellation or a correction",
             }),
         }

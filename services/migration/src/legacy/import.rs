@@ -32,6 +32,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 use daybook_commands::{CommandError, Commands};
+use daybook_domain::phone::Region;
 use tokio::sync::mpsc;
 
 pub use analysis::{
@@ -147,6 +148,8 @@ pub struct ImportRun {
     /// The clinic's own rules for requested times. They apply to new and changed texts and to texts that could not be parsed
     /// before. They never move a slot that is already assigned.
     pub rules: Rules,
+    /// The region whose phone numbers are written without a calling code.
+    pub region: Region,
 }
 
 impl ImportRun {

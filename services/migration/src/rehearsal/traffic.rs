@@ -156,7 +156,7 @@ fn question(sample: &SampledReservation, number: u64) -> Question {
             ..ListFilter::default()
         }),
         2 => Question::Patient {
-            subject: sample.subject,
+            subjects: vec![sample.subject],
             since: DateTime::UNIX_EPOCH.naive_utc(),
             most: PAGE_SIZE,
         },
@@ -179,8 +179,8 @@ async fn answer(
             let page = queries.list(generation, filter).await?.value;
             page.total > PAGE_SIZE || page.items.iter().any(|reservation| reservation.id == id)
         }
-        Question::Patient { subject, since, most } => {
-            let found = queries.reservations_of(generation, *subject, *since, *most).await?.value;
+        Question::Patient { subjects, since, most } => {
+            let found = queries.reservations_of(generation, subjects, *since, *most).await?.value;
             found.len() as i64 == PAGE_SIZE || found.iter().any(|reservation| reservation.id == id)
         }
         Question::Days { from, to } => {

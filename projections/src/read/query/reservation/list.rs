@@ -2,8 +2,11 @@
 //!
 //! The SQL consists of fixed texts only: search terms are parameters.
 
-use chrono::NaiveDate;
-use daybook_domain::{Period, ReadModel, Status};
+mod period;
+mod search;
+
+use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::{Period, ReadModel, ReservationId, Status};
 use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::types::ToSql;
@@ -14,6 +17,8 @@ use crate::control::ids::Generation;
 use crate::read::query::{Queries, QueryResult, with_position};
 use crate::store::rows;
 
+pub use search::Search;
+
 /// The filter of the staff's list. Each condition narrows it.
 #[derive(Debug, Clone, Default)]
 #[allow(missing_docs, reason = "the names of these fields say what they are")]
@@ -21,14 +26,23 @@ pub struct ListFilter {
     pub date: Option<NaiveDate>,
     pub status: Option<Status>,
     pub service_code: Option<String>,
-    /// The half of the day, which only the dynamic view knows.
+    /// The period of the clinic slot that contains the time, by the present hours.
     pub period: Option<Period>,
-    /// A part of the name or the phone number.
-    pub search: Option<String>,
+    pub search: Option<Search>,
+    /// The list begins after this row.
+    pub after: Option<RowKey>,
     /// Rows to skip.
     pub offset: i64,
     /// Most rows to return.
     pub limit: i64,
+}
+
+/// The place of a row in a list: the values that order it, which are the same in both views and never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowKey {
+    pub date: NaiveDate,
+    pub created_at: NaiveDateTime,
+    pub id: ReservationId,
 }
 
 /// A page of a list.
@@ -37,6 +51,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Rows in the whole list.
     pub total: i64,
+    /// The last row of the page, if more follow.
+    pub next: Option<RowKey>,
 }
 
 impl Queries {
@@ -58,63 +74,106 @@ pub async fn list_in(
     generation: Generation,
     filter: &ListFilter,
 ) -> Result<QueryResult<Page<Reservation>>, ViewError> {
-    let (condition, parameters) = conditions(generation, filter);
-    let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| &**value as _).collect();
+    let mut conditions = Conditions::of(generation, filter);
+    if let Some(period) = filter.period {
+        period::add(&mut conditions, snapshot, generation, period).await?;
+    }
+    let condition = conditions.sql();
     let counted = format!("SELECT count(*) AS total FROM {{schema}}.reservations r {condition}");
     let counted = with_position(generation, &counted.replace("{schema}", &generation.schema()));
-    let order = format!(r#"{condition} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#);
-    let paged = format!("{order} LIMIT {} OFFSET {}", filter.limit.max(0), filter.offset.max(0));
-    let total: i64 = snapshot.query_one(&counted, &parameters).await?.try_get("total")?;
-    let rows = snapshot.query(&select(generation, &paged), &parameters).await?;
-    Ok(answer(&rows, generation)?.map(|items| Page { items, total }))
+    let total: i64 = snapshot.query_one(&counted, &conditions.parameters()).await?.try_get("total")?;
+    if let Some(after) = &filter.after {
+        conditions.add_after(after);
+    }
+    let order = format!(r#"{} ORDER BY r."preferredDate" DESC, r."createdAt" DESC, r.id"#, conditions.sql());
+    let limit = filter.limit.max(0);
+    // One row more shows whether another page follows.
+    let paged = format!("{order} LIMIT {} OFFSET {}", limit.saturating_add(1), filter.offset.max(0));
+    let rows = snapshot.query(&select(generation, &paged), &conditions.parameters()).await?;
+    let found = answer(&rows, generation)?;
+    Ok(found.map(|items| page(items, total, usize::try_from(limit).unwrap_or(usize::MAX))))
+}
+
+fn page(mut items: Vec<Reservation>, total: i64, limit: usize) -> Page<Reservation> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let key = |last: &Reservation| {
+        let id = ReservationId::parse(last.id.as_str()).ok()?;
+        Some(RowKey { date: last.preferred_date, created_at: last.created_at, id })
+    };
+    let next = items.last().filter(|_| more).and_then(key);
+    Page { items, total, next }
+}
+
+type Parameter = Box<dyn ToSql + Sync + Send>;
+
+/// The conditions of a list as SQL, and their parameters.
+#[derive(Default)]
+struct Conditions {
+    /// What the rows are joined with.
+    join: String,
+    texts: Vec<String>,
+    parameters: Vec<Parameter>,
+}
+
+impl Conditions {
+    /// All conditions but the period, which may have to read texts first.
+    fn of(generation: Generation, filter: &ListFilter) -> Self {
+        let mut conditions = Self::default();
+        if let Some(date) = filter.date {
+            conditions.add(r#"r."preferredDate" = {1}"#, [Box::new(date)]);
+        }
+        if let Some(status) = filter.status {
+            conditions
+                .add(r#"r.status = {1}::text::{schema}."ReservationStatus""#, [Box::new(status.as_str())]);
+        }
+        if let Some(code) = &filter.service_code {
+            conditions.add(services_of_code(generation.model), [Box::new(code.clone())]);
+        }
+        if let Some(search) = &filter.search {
+            search::add(&mut conditions, search);
+        }
+        conditions
+    }
+
+    /// Adds a condition whose parameters are `{1}`, `{2}` and so on.
+    fn add<const N: usize>(&mut self, condition: &str, parameters: [Parameter; N]) {
+        let text = self.bind(condition, parameters);
+        self.texts.push(text);
+    }
+
+    fn bind<const N: usize>(&mut self, text: &str, parameters: [Parameter; N]) -> String {
+        let mut text = text.to_owned();
+        for (place, parameter) in parameters.into_iter().enumerate() {
+            self.parameters.push(parameter);
+            text = text.replace(&format!("{{{}}}", place + 1), &format!("${}", self.parameters.len()));
+        }
+        text
+    }
+
+    fn add_after(&mut self, after: &RowKey) {
+        let condition = r#"r."preferredDate" <= {1} AND ((r."preferredDate", r."createdAt") < ({1}, {2})
+            OR (r."preferredDate", r."createdAt") = ({1}, {2}) AND r.id > {3})"#;
+        let id = after.id.as_str().to_owned();
+        self.add(condition, [Box::new(after.date), Box::new(after.created_at), Box::new(id)]);
+    }
+
+    fn sql(&self) -> String {
+        let texts: Vec<&str> = std::iter::once("true").chain(self.texts.iter().map(String::as_str)).collect();
+        format!("{} WHERE {}", self.join, texts.join(" AND "))
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.parameters.iter().map(|value| &**value as _).collect()
+    }
 }
 
 /// The condition for the code of the service.
 const fn services_of_code(model: ReadModel) -> &'static str {
     match model {
         ReadModel::Legacy => {
-            r#"r.service IN (SELECT s."serviceType" FROM {schema}.services s WHERE s.code = {n})"#
+            r#"r.service IN (SELECT s."serviceType" FROM {schema}.services s WHERE s.code = {1})"#
         }
-        ReadModel::Dynamic => r#"r."serviceId" IN (SELECT s.id FROM {schema}.services s WHERE s.code = {n})"#,
+        ReadModel::Dynamic => r#"r."serviceId" IN (SELECT s.id FROM {schema}.services s WHERE s.code = {1})"#,
     }
-}
-
-type Parameter = Box<dyn ToSql + Sync + Send>;
-
-/// The conditions of a list as SQL, and their parameters.
-fn conditions(generation: Generation, filter: &ListFilter) -> (String, Vec<Parameter>) {
-    let mut texts: Vec<String> = vec!["true".to_owned()];
-    let mut parameters: Vec<Parameter> = Vec::new();
-    let mut add = |condition: &str, value: Parameter| {
-        parameters.push(value);
-        texts.push(condition.replace("{n}", &format!("${}", parameters.len())));
-    };
-    if let Some(date) = filter.date {
-        add(r#"r."preferredDate" = {n}"#, Box::new(date));
-    }
-    if let Some(status) = filter.status {
-        add(r#"r.status = {n}::text::{schema}."ReservationStatus""#, Box::new(status.as_str()));
-    }
-    if let Some(code) = &filter.service_code {
-        add(services_of_code(generation.model), Box::new(code.clone()));
-    }
-    match (filter.period, generation.model) {
-        (Some(period), ReadModel::Dynamic) => {
-            add(r#"r.period = {n}::text::{schema}."Period""#, Box::new(period.as_str()))
-        }
-        (Some(period), ReadModel::Legacy) => {
-            // The enum view only has the text: a word for the half-day, or a clock time within it.
-            let pattern = match period {
-                Period::Morning => r"(오전|am|a\.m|morning|^\s*(0?[7-9]|1[01])\s*(:|시))",
-                Period::Afternoon => r"(오후|pm|p\.m|afternoon|^\s*(1[2-9]|2[0-3])\s*(:|시))",
-            };
-            add(r#"r."preferredTime" ~* {n}"#, Box::new(pattern));
-        }
-        (None, _) => {}
-    }
-    if let Some(text) = &filter.search {
-        let pattern = format!("%{}%", text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_"));
-        add(r#"(r."patientName" ILIKE {n} OR r.phone ILIKE {n})"#, Box::new(pattern));
-    }
-    (format!("WHERE {}", texts.join(" AND ")), parameters)
 }

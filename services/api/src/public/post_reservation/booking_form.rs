@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::value;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
 use daybook_vault::PatientDetails;
@@ -28,14 +28,19 @@ pub(super) struct BookingForm {
 }
 
 /// Parses the form. A problem names every wrong field.
-pub(super) fn parse(body: Object, catalog: &Catalog, today: NaiveDate) -> Result<BookingForm, Problem> {
+pub(super) fn parse(
+    body: Object,
+    region: Region,
+    catalog: &Catalog,
+    today: NaiveDate,
+) -> Result<BookingForm, Problem> {
     let mut form = Form::new(body);
     let name = form.string("patient_name").map(|name| name.trim().to_owned());
     let name = form.required("patient_name", name);
     let name = name.filter(|name| form.checked("patient_name", name, value::PATIENT_NAME));
     let phone_text = form.string("phone").map(|text| text.trim().to_owned());
     let phone_text = form.required("phone", phone_text);
-    let phone = phone_text.as_deref().and_then(|text| form.accept(phone(text)));
+    let phone = phone_text.as_deref().and_then(|text| form.accept(phone(region, text)));
     let birth_date_text = form.string("birth_date");
     let birth_date_text = form.required("birth_date", birth_date_text);
     let birth_date = birth_date_text.and_then(|text| form.accept(birth_date(&text, today)));
@@ -68,7 +73,7 @@ pub(super) fn parse(body: Object, catalog: &Catalog, today: NaiveDate) -> Result
     };
     let details = PatientDetails {
         patient_name: patient_name.into(),
-        phone: phone_text.into(),
+        phone: without_invisible(&phone_text).into(),
         email,
         birth_date,
         gender,
@@ -99,9 +104,9 @@ fn requested_time(form: &mut Form) -> Option<(RequestedTime, String)> {
 }
 
 /// A valid phone number.
-pub(in crate::public) fn phone(text: &str) -> Result<Phone, FieldFault> {
-    let text = Some(text.trim()).filter(|text| value::PHONE.check(text).is_ok());
-    let phone = text.and_then(|text| Phone::parse(text).ok());
+pub(in crate::public) fn phone(region: Region, text: &str) -> Result<Phone, FieldFault> {
+    let fits = value::PHONE.check(&without_invisible(text.trim())).is_ok();
+    let phone = fits.then(|| Phone::parse_in(region, text).ok()).flatten();
     phone.ok_or_else(|| FieldFault::new("phone", Code::InvalidPhone))
 }
 

@@ -58,7 +58,8 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let source = Source::open(arguments.source)?;
-    let import = ImportRun { rules: arguments.rules.read()?, ..ImportRun::default() };
+    let import =
+        ImportRun { rules: arguments.rules.read()?, region: settings.region, ..ImportRun::default() };
     if let Some(file) = &arguments.html {
         check_free(file, arguments.force)?;
     }

@@ -47,7 +47,8 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { source, since, old_wins, is_final, rules, dry_run, confirmation, format } = arguments;
-    let import_run = ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()? };
+    let import_run =
+        ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()?, region: settings.region };
     let source = Source::open(source)?;
     if dry_run {
         return preview(settings, source, &import_run, format).await;

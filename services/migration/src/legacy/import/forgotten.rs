@@ -38,6 +38,11 @@ impl Forgotten {
         Ok(())
     }
 
+    /// Whether nobody was forgotten.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_subject.is_empty()
+    }
+
     /// Erased details for a row that existed when its patient was forgotten; `None` for other rows. A booking made later
     /// keeps its details.
     pub(super) fn erased(&self, subject: SubjectId, created_at: DateTime<Utc>) -> Option<Sealed> {

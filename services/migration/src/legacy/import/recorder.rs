@@ -14,6 +14,7 @@ use super::ImportError;
 use super::forgotten::Forgotten;
 use super::prepared_row::{Outcome, PreparedRow, RowSummary};
 use super::reject::Reason;
+use super::row::LegacyRow;
 
 /// Rows that are appended concurrently.
 pub(super) const MAX_CONCURRENT_ROWS: usize = 512;
@@ -49,14 +50,22 @@ impl<'a> Recorder<'a> {
     ) -> Result<Encryptor, ImportError> {
         self.forgotten.catch_up(self.commands.log()).await?;
         let subjects: HashSet<SubjectId> = rows
-            .map(|prepared| (self.commands.subject(&prepared.row.phone), prepared.row.created_at))
-            .filter(|(subject, created_at)| self.forgotten.erased(*subject, *created_at).is_none())
-            .map(|(subject, _)| subject)
+            .filter(|prepared| self.erased(&prepared.row).is_none())
+            .map(|prepared| self.commands.subject(&prepared.row.phone))
             .collect();
         let subjects: Vec<SubjectId> = subjects.into_iter().collect();
         let encryptor = self.commands.vault().keys_for(&subjects).await?;
         self.forgotten.catch_up(self.commands.log()).await?;
         Ok(encryptor)
+    }
+
+    /// Erased details for a row of a patient who was forgotten, under this spelling of the number or a former one.
+    fn erased(&self, row: &LegacyRow) -> Option<Sealed> {
+        if self.forgotten.is_empty() {
+            return None;
+        }
+        let subjects = self.commands.subjects(&row.phone);
+        subjects.into_iter().find_map(|subject| self.forgotten.erased(subject, row.created_at))
     }
 
     async fn append_one(
@@ -88,8 +97,7 @@ impl<'a> Recorder<'a> {
         let PreparedRow { row, service, slot, time } = prepared;
         let subject =
             erased.as_ref().map_or_else(|| self.commands.subject(&row.phone), |(subject, _)| *subject);
-        let erased =
-            erased.map(|(_, details)| details).or_else(|| self.forgotten.erased(subject, row.created_at));
+        let erased = erased.map(|(_, details)| details).or_else(|| self.erased(row));
         let details = match erased {
             Some(erased) => erased,
             None => {

@@ -1,7 +1,7 @@
 //! A row of the old `reservations` table, as text and parsed. Later code relies on the parsed values and never sees the text.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use daybook_domain::phone::Phone;
+use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
 use daybook_vault::PatientDetails;
 
@@ -101,23 +101,23 @@ impl RawRow {
         ReservationId::parse(self.text("id")?).ok()
     }
 
-    pub(super) fn parse(mut self) -> Result<LegacyRow, Reject> {
+    pub(super) fn parse(mut self, region: Region) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();
         if self.size_bytes() > MAX_ROW_BYTES {
             return Err(Reject { place, field: None, reason: Reason::TooLong });
         }
-        let parsed = self.parse_fields().and_then(|row| row_values::check(&row).map(|()| row));
+        let parsed = self.parse_fields(region).and_then(|row| row_values::check(&row).map(|()| row));
         parsed.map_err(|(field, reason)| Reject { place, field: Some(field), reason })
     }
 
-    fn parse_fields(&mut self) -> Result<LegacyRow, Fault> {
+    fn parse_fields(&mut self, region: Region) -> Result<LegacyRow, Fault> {
         let phone_text = self.required("phone")?;
         Ok(LegacyRow {
             place: self.place.clone(),
             id: self.parsed("id", Reason::NotAnId, |text| ReservationId::parse(text).ok())?,
             patient_name: self.required("patientName")?,
-            phone: Phone::parse(&phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
-            phone_text,
+            phone: Phone::parse_in(region, &phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
+            phone_text: without_invisible(&phone_text),
             email: self.optional("email"),
             birth_date: self.parsed("birthDate", Reason::NotATimestamp, birth_date)?,
             gender: self.word("gender")?,
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_row_of_the_old_table_is_parsed() {
-        let row = row_with("gender", "FEMALE").parse().ok().unwrap();
+        let row = row_with("gender", "FEMALE").parse(Region::default()).ok().unwrap();
         assert_eq!(row.birth_date.to_string(), "1982-04-05");
         assert_eq!(row.created_at.to_rfc3339(), "2025-03-11T22:24:00.001+00:00");
         assert_eq!((row.preferred_time.as_str(), row.email), ("", None));
@@ -261,7 +261,7 @@ mod tests {
             ("statusChangedAt", "9999-12-31 00:00:00", Reason::OutsideCalendar),
         ];
         for (column, text, reason) in cases {
-            let reject = row_with(column, text).parse().err().unwrap();
+            let reject = row_with(column, text).parse(Region::default()).err().unwrap();
             assert_eq!(reject, Reject { place: Place::Line(7), field: Some(column), reason }, "{text:?}");
         }
     }
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_row_is_bounded() {
-        let reject = row_with("notes", &"x".repeat(MAX_ROW_BYTES)).parse().err().unwrap();
+        let reject = row_with("notes", &"x".repeat(MAX_ROW_BYTES)).parse(Region::default()).err().unwrap();
         assert_eq!((reject.field, reject.reason), (None, Reason::TooLong));
     }
 }

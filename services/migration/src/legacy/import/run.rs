@@ -137,7 +137,7 @@ impl<'a> Run<'a> {
     /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
     fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
         let id = row.as_ref().ok().and_then(RawRow::id);
-        match row.and_then(RawRow::parse) {
+        match row.and_then(|row| row.parse(self.options.region)) {
             Ok(row) => {
                 let next_since = row.updated_at - SINCE_MARGIN;
                 self.report.next_since = self.report.next_since.max(Some(next_since));

@@ -1,0 +1,70 @@
+//! The normal forms of earlier releases, which knew one calling code and no numbering plan. Subjects are hashes of them, so
+//! [`form`] never changes.
+
+use super::region::Region;
+use super::written::Written;
+
+/// Digits of a number.
+const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
+
+/// Prefixes before a calling code where people dial one instead of `+`. Those that another region uses are dropped,
+/// because the number does not read as itself with them.
+const INTERNATIONAL_PREFIXES: [&str; 11] =
+    ["", "00", "001", "002", "005", "006", "008", "009", "010", "011", "0011"];
+
+/// The form of digits as they were written.
+pub(super) fn form(written: &Written) -> Option<String> {
+    let Written { is_international, digits } = written;
+    if !DIGITS.contains(&digits.len()) {
+        return None;
+    }
+    Some(match (is_international, digits.strip_prefix("82")) {
+        (true, Some(national)) => format!("0{}", national.trim_start_matches('0')),
+        (true, None) => format!("+{digits}"),
+        (false, _) => digits.clone(),
+    })
+}
+
+/// Forms that may have been made of other spellings of a number in its normal form.
+pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    let mut add = |is_international, digits: String| {
+        if let Some(form) = form(&Written { is_international, digits })
+            && !forms.contains(&form)
+        {
+            forms.push(form);
+        }
+    };
+    if let Some(foreign) = normal.strip_prefix('+') {
+        INTERNATIONAL_PREFIXES.iter().for_each(|prefix| add(false, format!("{prefix}{foreign}")));
+        return forms;
+    }
+    let code = region.calling_code();
+    let significant = normal.strip_prefix(region.trunk_prefix()).unwrap_or(normal);
+    for number in [significant, normal] {
+        for prefix in INTERNATIONAL_PREFIXES {
+            add(false, format!("{prefix}{code}{number}"));
+        }
+        add(true, format!("{code}{number}"));
+        add(true, number.to_owned());
+        add(false, number.to_owned());
+    }
+    forms
+}
+
+/// The texts by which a part of a number is found among the digits of any spelling: as written, and with the region's
+/// prefix and calling code in place of each other.
+pub(super) fn spellings(region: Region, part: &Written) -> Vec<String> {
+    let (code, trunk) = (region.calling_code().to_string(), region.trunk_prefix());
+    let mut texts = vec![part.digits.clone()];
+    let rest = match part.digits.strip_prefix(&code) {
+        Some(rest) if part.is_international => Some(rest.strip_prefix(trunk).unwrap_or(rest)),
+        _ if !trunk.is_empty() => part.digits.strip_prefix(trunk),
+        _ => None,
+    };
+    if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+        texts.extend([format!("{trunk}{rest}"), format!("{code}{rest}"), format!("{code}{trunk}{rest}")]);
+    }
+    texts.dedup();
+    texts
+}

@@ -1,0 +1,66 @@
+//! A number that exists, according to the numbering plans of the region and of the world.
+
+use phonenumber::country::Source;
+use phonenumber::{Mode, PhoneNumber};
+
+use super::region::Region;
+use super::written::Written;
+
+/// Most digits of a number within its town. A longer one without the region's prefix has lost it, as in a spreadsheet.
+const LONGEST_LOCAL_NUMBER: usize = 8;
+
+/// A number of the region or of another one.
+pub(super) enum Reading {
+    Own(String),
+    Foreign(String),
+}
+
+impl Reading {
+    /// The number that a text stands for; none if there is no such number. Numbers of the region come first: `0082` is the
+    /// calling code after `00`, although 008 is a carrier's prefix in Korea.
+    pub(super) fn of(region: Region, written: &Written) -> Option<Self> {
+        let Written { is_international, digits } = written;
+        if *is_international {
+            return read(region, &format!("+{digits}"));
+        }
+        if let Some(Self::Own(number)) = read(region, digits) {
+            return Some(Self::Own(number));
+        }
+        let abroad = |prefix: &&str| digits.strip_prefix(prefix).map(|rest| format!("+{rest}"));
+        region.international_prefixes().iter().filter_map(abroad).find_map(|text| read(region, &text))
+    }
+
+    pub(super) fn normal(self) -> String {
+        match self {
+            Self::Own(number) | Self::Foreign(number) => number,
+        }
+    }
+}
+
+fn read(region: Region, text: &str) -> Option<Reading> {
+    let number = parse(region, text)?;
+    if number.code().value() != region.calling_code() {
+        return Some(Reading::Foreign(number.format().mode(Mode::E164).to_string()));
+    }
+    let national = number.format().mode(Mode::National).to_string();
+    let normal: String = national.chars().filter(char::is_ascii_digit).collect();
+    let lacks_prefix = number.code().source() == Source::Default && normal.len() > text.len();
+    (!lacks_prefix || text.len() > LONGEST_LOCAL_NUMBER).then_some(Reading::Own(normal))
+}
+
+/// An existing number, without the prefix of a carrier.
+fn parse(region: Region, text: &str) -> Option<PhoneNumber> {
+    let plan = if text.starts_with('+') { origin(region, text)? } else { region };
+    let number = phonenumber::parse(Some(plan.id()), text).ok().filter(PhoneNumber::is_valid)?;
+    match number.carrier() {
+        Some(_) => parse(region, &number.format().mode(Mode::E164).to_string()),
+        None => Some(number),
+    }
+}
+
+/// The region of an international number. The library drops the prefix of the region that it is given, which another
+/// region's number may begin with.
+fn origin(region: Region, text: &str) -> Option<Region> {
+    let code = phonenumber::parse(None, text).ok()?.code().value();
+    if code == region.calling_code() { Some(region) } else { Region::of_calling_code(code) }
+}

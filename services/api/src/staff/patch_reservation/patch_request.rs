@@ -49,7 +49,7 @@ impl PatchRequest {
         is_no_show: bool,
         rules: RuleSet,
     ) -> Result<Vec<ReservationChange>, Problem> {
-        let start = self.start.map(|start| match requested_time::parse(&found.preferred_time) {
+        let start = self.start.map(|start| match requested_time::parse_stored(&found.preferred_time) {
             ParsedTime::At(_) => ReservationChange::Reschedule { start, rules },
             ParsedTime::Period(_) | ParsedTime::Ambiguous(_) => {
                 ReservationChange::AssignTime { start, rules }

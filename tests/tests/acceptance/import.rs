@@ -173,3 +173,50 @@ async fn identical_texts_are_decided_together() {
     let left = review_list(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_in_which_no_row_came_in_fails_and_says_what_the_file_is() {
+    let clinic = Installation::open().await.unwrap();
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    let file = clinic.data_dir().join("export.csv");
+    let name = file.to_str().unwrap();
+    let header = std::fs::read_to_string(EXPORT).unwrap().lines().next().unwrap().to_owned();
+    let row = |phone: &str| {
+        format!(
+            "row-1,한여울,{phone},,1990-01-02 00:00:00,MALE,FIRST_VISIT,2025-03-28,10:00,PENDING,,,\
+             2025-03-01 00:00:00,2025-03-01 00:00:00,SKIN_CARE,2025-03-01 00:00:00,"
+        )
+    };
+    let analyze = ["import", "analyze", "--csv", name];
+    let preview = ["import", "run", "--csv", name, "--dry-run"];
+    let run = ["import", "run", "--csv", name, "--yes"];
+    let refused = [
+        (Vec::new(), "the file is empty"),
+        (b"\xef\xbb\xbf".to_vec(), "has no header"),
+        (b"PK\x03\x04[Content_Types].xml".to_vec(), "Excel workbook"),
+    ];
+    for (bytes, reason) in refused {
+        std::fs::write(&file, bytes).unwrap();
+        for command in [&analyze[..], &preview, &run] {
+            let output = clinic.run(command).await.unwrap();
+            assert_eq!(output.code, Some(1), "{command:?}: {}", output.stderr);
+            assert!(output.stderr.contains(reason), "{}", output.stderr);
+        }
+    }
+    for text in [format!("{header}\n"), format!("{header}\n{}\n", row("none"))] {
+        std::fs::write(&file, text).unwrap();
+        for command in [&analyze[..], &preview, &run] {
+            let output = clinic.run(command).await.unwrap();
+            assert_eq!(output.code, Some(1), "{command:?}: {}", output.stderr);
+            assert!(output.stdout.contains("NO ROW CAME IN"), "{}", output.stdout);
+            let json = clinic.run(&[command, &["--json"]].concat()).await.unwrap();
+            assert_eq!(json.code, Some(1));
+            assert!(json.stdout.contains("NOTHING_CAME_IN"), "{}", json.stdout);
+        }
+    }
+    std::fs::write(&file, format!("{header}\n{}\n", row("010-5550-0001")).replace(',', ";")).unwrap();
+    let output = clinic.run(&run).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let said = "Every row is in Daybook: 1 row.\nThe file is UTF-8 text, separated by semicolons.";
+    assert!(output.stdout.starts_with(said), "{}", output.stdout);
+}

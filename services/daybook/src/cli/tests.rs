@@ -81,6 +81,8 @@ const MIGRATION_COMMANDS: &[&str] = &[
     "import run --csv reservations.csv --dry-run --rules times.toml --json",
     "import run --csv reservations.csv --dry-run --final --old-wins",
     "import analyze --csv reservations.csv",
+    "import analyze --csv reservations.csv --separator ; --encoding cp949 --dates local",
+    "import run --csv reservations.csv --separator tab --dates utc --yes",
     "import analyze --from postgresql://clinic@db/old --rules times.toml --samples --json",
     "import analyze --csv reservations.csv --html report.html --force",
     "migrate check --phase 2",

@@ -5,8 +5,8 @@ use clap::Args;
 use daybook_migration::import::ImportRun;
 use daybook_migration::import::{ImportReport, Reconciliation};
 
-use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
-use super::source::{RulesArguments, Source, SourceArguments};
+use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run, exit};
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::row_counts::RowCounts;
@@ -17,6 +17,8 @@ use crate::wiring::{Backend, IfMissing, with_backend_if_begun, with_engine};
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
+    #[command(flatten)]
+    reading: ReadingArguments,
     /// Only rows changed since this time, such as 2026-11-20T03:00:00Z. Each run prints the value for the next. A row whose
     /// `updatedAt` was not set is missed
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
@@ -46,9 +48,11 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { source, since, old_wins, is_final, rules, dry_run, confirmation, format } = arguments;
-    let import_run = ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()? };
-    let source = Source::open(source)?;
+    let Arguments { source, reading, since, old_wins, is_final, rules, dry_run, confirmation, format } =
+        arguments;
+    let dates = reading.dates(settings.zone);
+    let import_run = ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()?, dates };
+    let source = Source::open(source, &reading)?;
     if dry_run {
         return preview(settings, source, &import_run, format).await;
     }
@@ -57,7 +61,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, &import_run).await)
             .await?;
     format.print(&report, || describe(&report))?;
-    Ok(exit(report.is_clean))
+    Ok(exit(&report.import, report.is_clean))
 }
 
 fn describe_change(source: &Source, import_run: &ImportRun) -> String {
@@ -81,10 +85,6 @@ fn is_clean(import: &ImportReport) -> Option<bool> {
     import.reconciliation.as_ref().map(Reconciliation::is_clean)
 }
 
-fn exit(is_clean: Option<bool>) -> Exit {
-    if is_clean == Some(false) { Exit::Failed } else { Exit::Done }
-}
-
 /// Reports what a run would do, with the exit code that it would have.
 async fn preview(
     settings: &Settings,
@@ -103,7 +103,7 @@ async fn preview(
     .await?;
     let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
     format.print(&report, || describe_dry_run(&report))?;
-    Ok(exit(report.is_clean))
+    Ok(exit(&report.import, report.is_clean))
 }
 
 /// Imports, and waits until both views show the result.

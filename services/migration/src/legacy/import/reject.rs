@@ -14,7 +14,7 @@ pub struct Reject {
 }
 
 /// Where a row is in its source.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// First line of the record in the file, from 1, including the header.
@@ -47,16 +47,29 @@ pub enum Reason {
     UnclosedQuote,
     #[error("the row is longer than {} bytes", super::MAX_ROW_BYTES)]
     TooLong,
-    #[error("the text is not UTF-8")]
+    #[error("the text is not UTF-8, or not valid in the encoding of the file")]
     NotUtf8,
+    #[error("the line repeats the header; remove it")]
+    HeaderAgain,
     #[error("the field must not be empty")]
     Missing,
+    #[error(
+        "the field holds the NULL of an export tool and must not be empty; a person of this name is Null"
+    )]
+    NullWord,
+    #[error("the text contains a NUL character")]
+    NulCharacter,
     #[error("the text is not a valid id")]
     NotAnId,
     #[error("the text is not a date such as 2025-03-28")]
     NotADate,
-    #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000")]
+    #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000 or 2025-03-11T22:24:00+09:00")]
     NotATimestamp,
+    /// See `DateRule`.
+    #[error(
+        "the date is a moment at midnight of the clinic, which is the day before in UTC; add --dates local, or --dates utc if the day before is right"
+    )]
+    DayInDoubt,
     #[error("the old system has no such value")]
     UnknownWord,
     #[error("the text is not a phone number")]
@@ -81,4 +94,7 @@ pub enum Reason {
     NotADecision,
     #[error("the day has reached its maximum number of entries")]
     DayFull,
+    /// A rule of the domain that this crate does not know refused it.
+    #[error("Daybook cannot record these values")]
+    NotRecordable,
 }

@@ -3,7 +3,7 @@
 
 mod update;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook_commands::{Commands, InterpretedTime};
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
@@ -29,12 +29,13 @@ const SINCE_MARGIN: TimeDelta = TimeDelta::minutes(10);
 pub(super) async fn run(
     mut run: Run<'_>,
     mut chunks: mpsc::Receiver<Chunk>,
-    mut inspect: impl FnMut(&RawRow),
+    mut inspect: impl FnMut(&RawRow, Option<DateTime<Utc>>),
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
     while let Some(chunk) = chunks.recv().await {
-        let Chunk { rows, rows_total, source_bytes, .. } = chunk;
-        rows.iter().flatten().for_each(&mut inspect);
+        let Chunk { rows, rows_total, source_bytes, as_of, file, .. } = chunk;
+        (run.as_of, run.report.file) = (as_of, file);
+        rows.iter().flatten().for_each(|row| inspect(row, as_of));
         run.import(rows).await?;
         let rows = run.report.read + run.report.passed_over;
         progress(Progress { rows, rows_total, source_bytes });
@@ -49,6 +50,8 @@ pub(super) struct Run<'a> {
     index: ImportIndex,
     target: Target<'a>,
     report: ImportReport,
+    /// When the source was read or exported.
+    as_of: Option<DateTime<Utc>>,
 }
 
 /// Where a run puts its rows.
@@ -94,7 +97,7 @@ impl<'a> Run<'a> {
             Some(commands) => ImportIndex::read(commands).await?,
             None => ImportIndex::default(),
         };
-        Ok(Self { options, reference_data, index, target, report: ImportReport::default() })
+        Ok(Self { options, reference_data, index, target, report: ImportReport::default(), as_of: None })
     }
 
     async fn finish(self) -> Result<ImportReport, ImportError> {
@@ -104,6 +107,7 @@ impl<'a> Run<'a> {
             // The rows of a rehearsal still have to be imported.
             Target::Nowhere(_) => options.since,
         };
+        report.conclude(options.since.is_none());
         if options.reconcile {
             let log_after = match target {
                 Target::Log(Recorder { commands, .. }) => Some(ImportIndex::read(commands).await?),
@@ -137,10 +141,13 @@ impl<'a> Run<'a> {
     /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
     fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
         let id = row.as_ref().ok().and_then(RawRow::id);
-        match row.and_then(RawRow::parse) {
+        match row.and_then(|row| row.parse(self.options.dates)) {
             Ok(row) => {
-                let next_since = row.updated_at - SINCE_MARGIN;
-                self.report.next_since = self.report.next_since.max(Some(next_since));
+                // A moment after the export is wrong, and would hide every change until then from the next run.
+                if self.as_of.is_none_or(|as_of| row.updated_at <= as_of) {
+                    let next_since = row.updated_at.checked_sub_signed(SINCE_MARGIN);
+                    self.report.next_since = self.report.next_since.max(next_since);
+                }
                 if self.options.since.is_some_and(|since| row.updated_at < since) {
                     self.report.passed_over += 1;
                     return None;

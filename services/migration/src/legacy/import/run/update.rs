@@ -126,6 +126,9 @@ impl Recorder<'_> {
         match self.commands.execute_one(date, command, self.origin.clone()).await {
             Ok(recorded) => Ok(Some(Outcome::Updated(Some(recorded.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
+            Err(CommandError::Rejected(_)) => {
+                Ok(Some(Outcome::Rejected(reimport.prepared.row.rejected_whole(Reason::NotRecordable))))
+            }
             Err(error) => Err(error.into()),
         }
     }

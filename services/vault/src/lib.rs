@@ -68,6 +68,12 @@ impl Vault {
         self.subjects.subject(phone)
     }
 
+    /// A keyed hash of a digest, which nobody without the master key can compute. It can be stored where the digest itself
+    /// would let somebody verify a guess.
+    pub fn keyed_digest(&self, digest: &[u8]) -> [u8; 16] {
+        self.subjects.keyed_digest(digest)
+    }
+
     /// Seals a text with a live key of the subject. If there is none, creates and stores one first.
     ///
     /// The context binds the text to its place, such as a reservation's id: it opens only with the same

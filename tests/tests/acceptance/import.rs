@@ -220,3 +220,60 @@ async fn an_import_in_which_no_row_came_in_fails_and_says_what_the_file_is() {
     let said = "Every row is in Daybook: 1 row.\nThe file is UTF-8 text, separated by semicolons.";
     assert!(output.stdout.starts_with(said), "{}", output.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_rows_are_decided_one_by_one_until_the_final_run_is_complete() {
+    let (old, system) = legacy_system::start(1).await;
+    let clinic = Installation::open().await.unwrap();
+    let url = old.url();
+    let last = ["import", "run", "--from", &url, "--final", "--yes", "--json"];
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(0));
+    let ids = system
+        .query("SELECT id FROM reservations WHERE status = 'COMPLETED' ORDER BY id LIMIT 2", &[])
+        .await
+        .unwrap();
+    let (gone, odd): (String, String) = (ids[0].get(0), ids[1].get(0));
+    system.execute("DELETE FROM reservations WHERE id = $1", &[&gone]).await.unwrap();
+    system.execute("UPDATE reservations SET phone = 'none' WHERE id = $1", &[&odd]).await.unwrap();
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let decide = async |id: &str, how: &str| {
+        let from = ["--from", &url, "--reason", "as agreed", "--yes", "--json"];
+        clinic.run(&[&["import", "resolve", "decide", id, how], &from[..]].concat()).await.unwrap()
+    };
+    let wrong = decide(&odd, "--keep-ours").await;
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("use --leave-out"), "{}", wrong.stderr);
+    assert_eq!(decide("nobody", "--leave-out").await.code, Some(2));
+    for (id, how) in [(&odd, "--leave-out"), (&gone, "--keep-ours")] {
+        let output = decide(id, how).await;
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+    }
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    let report = output.json().unwrap();
+    assert_eq!(
+        (&report["is_clean"], &report["resolved"], &report["views"][0]["parked"]),
+        (&json!(true), &json!(1), &json!(0))
+    );
+    let listed = clinic.run(&["import", "resolve", "list", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    // A view that could not apply a row is not complete, until it is applied after all.
+    let database = clinic.connect().await.unwrap();
+    let refuse =
+        r#"ALTER TABLE legacy_1.reservations ADD CONSTRAINT refuse CHECK (notes IS DISTINCT FROM 'refused')"#;
+    database.batch_execute(refuse).await.unwrap();
+    let change = "UPDATE reservations SET notes = 'refused' WHERE id = (SELECT max(id) FROM reservations)";
+    system.batch_execute(change).await.unwrap();
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stdout);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let parked = |report: &Value| report["views"].as_array().unwrap().iter().any(|view| view["parked"] != 0);
+    assert!(report["is_clean"] == false && parked(&report), "{report}");
+    database.batch_execute("ALTER TABLE legacy_1.reservations DROP CONSTRAINT refuse").await.unwrap();
+    let retry = clinic.run(&["projection", "parked", "retry", "--all", "--yes"]).await.unwrap();
+    assert_eq!(retry.code, Some(0), "{}", retry.stderr);
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(0));
+    let withdraw = ["import", "resolve", "withdraw", &gone, "--yes"];
+    assert_eq!(clinic.run(&withdraw).await.unwrap().code, Some(0));
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(1), "it is open again");
+}

@@ -12,6 +12,8 @@ mod forgotten;
 mod live;
 #[path = "takeover/own_rules.rs"]
 mod own_rules;
+#[path = "takeover/resolutions.rs"]
+mod resolutions;
 
 use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};

@@ -23,6 +23,7 @@ mod recorder;
 mod reference_data;
 mod reject;
 mod report;
+pub mod resolution;
 mod row;
 mod row_contents;
 mod rules;
@@ -46,6 +47,7 @@ pub use report::{Conflict, ImportReport, MAX_REJECTS_LISTED, Progress, Verdict};
 pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use reference_data::ReferenceData;
+use resolution::Resolutions;
 use row::RawRow;
 use run::Run;
 
@@ -185,6 +187,8 @@ pub struct ImportRun {
     pub rules: Rules,
     /// How dates are read that were exported as moments.
     pub dates: DateRule,
+    /// The operator's decisions about rows that cannot be reconciled.
+    pub resolutions: Resolutions,
 }
 
 impl ImportRun {

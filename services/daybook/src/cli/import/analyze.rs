@@ -12,6 +12,7 @@ use daybook_migration::import::ImportRun;
 use daybook_migration::import::{Analysis, Samples};
 
 use super::report::exit;
+use super::resolve::recorded_resolutions;
 use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
 use crate::atomic_file::{AtomicFile, check_free};
 use crate::exit::Exit;
@@ -70,6 +71,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let name = source.name();
     let analysis = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
+        let import = ImportRun { resolutions: recorded_resolutions(backend).await?, ..import };
         source
             .read("reading", async |source, report_progress| {
                 import.analyze(commands, source, samples, report_progress).await

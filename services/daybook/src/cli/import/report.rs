@@ -42,6 +42,8 @@ pub(super) struct ViewHolds {
     pub(super) generation: Generation,
     #[serde(flatten)]
     pub(super) counts: RowCounts,
+    /// Events that it could not apply, and those that wait for them.
+    pub(super) parked: u64,
 }
 
 /// Fails if no row came in, or if the final run leaves something open.
@@ -57,7 +59,7 @@ pub(super) fn exit(import: &ImportReport, is_clean: Option<bool>) -> Exit {
 pub(super) fn describe(report: &Report) -> String {
     let mut sections = vec![verdict(&report.import)];
     sections.extend(import_sections(&report.import));
-    sections.push(views(report).to_string());
+    sections.push(views(report));
     sections.extend(next_since(&report.import));
     join(&sections)
 }
@@ -145,6 +147,7 @@ fn numbers(import: &ImportReport) -> Table {
     let seldom = [
         ("changed in both systems, equal", import.agreeing),
         ("changed in both systems, in conflict", import.conflicts),
+        ("kept or left out as decided", import.resolved),
         ("unchanged since --since", import.passed_over),
     ];
     for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
@@ -166,7 +169,8 @@ fn conflicts(import: &ImportReport) -> String {
     push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
     text.push_str(
         "Daybook's version stays. Make both systems agree, or run again with --old-wins to take\n\
-         the version of the old system.",
+         the version of the old system. To keep Daybook's version of a row for good:\n\
+         daybook import resolve decide ID --keep-ours",
     );
     text
 }
@@ -223,19 +227,26 @@ fn rejects(import: &ImportReport) -> String {
     text
 }
 
-fn views(report: &Report) -> Table {
+fn views(report: &Report) -> String {
     let mut table = Table::new(&[
         ("view", Align::Left),
         ("services", Align::Right),
         ("clinic hours", Align::Right),
         ("reservations", Align::Right),
+        ("parked events", Align::Right),
     ]);
-    for ViewHolds { generation, counts } in &report.views {
+    for ViewHolds { generation, counts, parked } in &report.views {
         let counts = [counts.services, counts.clinic_hours, counts.reservations];
         let cells = counts.map(|count| grouped(count.unsigned_abs()));
-        table.row([generation.to_string()].into_iter().chain(cells));
+        table.row([generation.to_string()].into_iter().chain(cells).chain([grouped(*parked)]));
     }
-    table
+    let mut text = table.to_string();
+    if report.views.iter().any(|view| view.parked > 0) {
+        text.push_str(
+            "Parked events are recorded, but NOT in that view. Next: daybook projection parked list",
+        );
+    }
+    text
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use daybook_migration::import::ImportRun;
 use daybook_migration::import::{ImportReport, Reconciliation};
 
 use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run, exit};
+use super::resolve::recorded_resolutions;
 use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
@@ -51,14 +52,15 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let Arguments { source, reading, since, old_wins, is_final, rules, dry_run, confirmation, format } =
         arguments;
     let dates = reading.dates(settings.zone);
-    let import_run = ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()?, dates };
+    let rules = rules.read()?;
+    let import_run = ImportRun { since, old_wins, reconcile: is_final, rules, dates, ..ImportRun::default() };
     let source = Source::open(source, &reading)?;
     if dry_run {
-        return preview(settings, source, &import_run, format).await;
+        return preview(settings, source, import_run, format).await;
     }
     confirmation.require(describe_change(&source, &import_run)).await?;
     let report =
-        with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, &import_run).await)
+        with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, import_run).await)
             .await?;
     format.print(&report, || describe(&report))?;
     Ok(exit(&report.import, report.is_clean))
@@ -89,11 +91,12 @@ fn is_clean(import: &ImportReport) -> Option<bool> {
 async fn preview(
     settings: &Settings,
     source: Source,
-    import_run: &ImportRun,
+    import_run: ImportRun,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let import = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
+        let import_run = ImportRun { resolutions: recorded_resolutions(backend).await?, ..import_run };
         source
             .read("counting", async |source, report_progress| {
                 import_run.rehearse(commands, source, report_progress).await
@@ -107,12 +110,13 @@ async fn preview(
 }
 
 /// Imports, and waits until both views show the result.
-async fn import(backend: &Backend, source: Source, import_run: &ImportRun) -> anyhow::Result<Report> {
+async fn import(backend: &Backend, source: Source, import_run: ImportRun) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     // The catalog maps enum values to services, so a new clinic needs one first.
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;
     let commands = &backend.commands;
+    let import_run = ImportRun { resolutions: recorded_resolutions(Some(backend)).await?, ..import_run };
     let import = source
         .read("importing", async |source, report_progress| {
             import_run.run(commands, source, report_progress).await
@@ -126,7 +130,9 @@ async fn import(backend: &Backend, source: Source, import_run: &ImportRun) -> an
     for status in backend.views_at(position).await? {
         let generation = status.generation;
         let counts = RowCounts::read(&backend.pool.get().await?, generation).await?;
-        views.extend(counts.map(|counts| ViewHolds { generation, counts }));
+        let parked = status.parked;
+        views.extend(counts.map(|counts| ViewHolds { generation, counts, parked }));
     }
-    Ok(Report { is_clean: is_clean(&import), import, views })
+    let is_complete = views.iter().all(|view| view.parked == 0);
+    Ok(Report { is_clean: is_clean(&import).map(|is_clean| is_clean && is_complete), import, views })
 }

@@ -47,15 +47,13 @@ pub enum Reason {
     UnclosedQuote,
     #[error("the row is longer than {} bytes", super::MAX_ROW_BYTES)]
     TooLong,
-    #[error("the text is not UTF-8, or not valid in the encoding of the file")]
+    #[error("the text is not valid in the encoding of the file")]
     NotUtf8,
     #[error("the line repeats the header; remove it")]
     HeaderAgain,
     #[error("the field must not be empty")]
     Missing,
-    #[error(
-        "the field holds the NULL of an export tool and must not be empty; a person of this name is Null"
-    )]
+    #[error("the NULL of an export tool; a person of this name is written Null")]
     NullWord,
     #[error("the text contains a NUL character")]
     NulCharacter,
@@ -63,12 +61,10 @@ pub enum Reason {
     NotAnId,
     #[error("the text is not a date such as 2025-03-28")]
     NotADate,
-    #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000 or 2025-03-11T22:24:00+09:00")]
+    #[error("the text is not a timestamp such as 2025-03-11 22:24:00.000")]
     NotATimestamp,
-    /// See `DateRule`.
-    #[error(
-        "the date is a moment at midnight of the clinic, which is the day before in UTC; add --dates local, or --dates utc if the day before is right"
-    )]
+    /// The moment is midnight of the clinic and another day in UTC.
+    #[error("the day depends on the zone; add --dates local or --dates utc")]
     DayInDoubt,
     #[error("the old system has no such value")]
     UnknownWord,

@@ -1,6 +1,6 @@
 //! The report of an import: counts, conflicts and rejected rows. Never contains a field's text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::requested_time::Ambiguity;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::csv::FileFormat;
 use super::reconcile::{MAX_LISTED, Reconciliation};
 use super::reject::Reject;
+use super::resolution::OpenItem;
 
 /// Rejected rows that a report lists. Further ones are only counted.
 pub const MAX_REJECTS_LISTED: usize = 100_000;
@@ -62,6 +63,8 @@ pub struct ImportReport {
     pub conflicts: u64,
     /// At most [`MAX_LISTED`].
     pub conflict_list: Vec<Conflict>,
+    /// Rows in conflict or rejected, about which the operator has decided.
+    pub resolved: u64,
     pub rejected: u64,
     /// At most [`MAX_REJECTS_LISTED`].
     pub rejects: Vec<Reject>,
@@ -75,6 +78,9 @@ pub struct ImportReport {
     /// rehearsal returns its own `since`. Rows whose `updatedAt` lies after the export do not count.
     pub next_since: Option<DateTime<Utc>>,
     pub reconciliation: Option<Reconciliation>,
+    /// What is open about the rows in conflict and the rejected rows with an id; at most [`MAX_REJECTS_LISTED`].
+    #[serde(skip)]
+    pub open_items: HashMap<ReservationId, OpenItem>,
     /// A view that has passed this position shows the whole import; `None` if nothing was appended.
     pub position: Option<Position>,
 }
@@ -102,6 +108,12 @@ impl ImportReport {
     /// Rows that need a review.
     pub fn review_total(&self) -> u64 {
         self.review.values().sum()
+    }
+
+    pub(super) fn add_open(&mut self, reservation: &ReservationId, item: OpenItem) {
+        if self.open_items.len() < MAX_REJECTS_LISTED {
+            self.open_items.entry(reservation.clone()).or_insert(item);
+        }
     }
 
     pub(super) fn add_conflict(&mut self, conflict: Conflict) {

@@ -182,7 +182,8 @@ impl RawRow {
     fn required(&mut self, column: &'static str) -> Result<String, Fault> {
         let text = self.optional(column).filter(|text| !text.trim().is_empty());
         let text = text.ok_or((column, Reason::Missing))?;
-        if is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
+        // An id is never NULL in a table, so the word is an id.
+        if column != "id" && is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
     }
 
     fn parsed<T>(

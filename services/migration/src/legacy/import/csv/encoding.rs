@@ -122,15 +122,22 @@ impl<R: Read> Decoded<R> {
 
     /// Decodes some bytes; `false` at the end of the file.
     fn step(&mut self) -> io::Result<bool> {
-        if self.raw.is_empty() {
+        let is_korean = self.encoding == EUC_KR;
+        if self.raw.is_empty() || is_korean {
             self.fill(WINDOW_BYTES)?;
         }
         let is_last = self.raw.is_empty();
         let before = self.text.len();
         if let Some(decoder) = &mut self.decoder {
-            decode(decoder, &self.raw, is_last, &mut self.text);
-            self.raw.clear();
+            let length = if is_korean { whole_lines(&self.raw, self.has_ended) } else { self.raw.len() };
+            let raw: Vec<u8> = self.raw.drain(..length).collect();
+            if is_korean {
+                decode_lines(decoder, &raw, &mut self.text);
+            } else {
+                decode(decoder, &raw, false, &mut self.text);
+            }
             if is_last {
+                decode(decoder, &[], true, &mut self.text);
                 // A decoder must not be used after its end.
                 self.decoder = None;
             }
@@ -175,6 +182,26 @@ fn decode(decoder: &mut Decoder, mut raw: &[u8], is_last: bool, text: &mut Vec<u
             DecoderResult::Malformed(..) => text.push(UNDECODABLE),
         }
     }
+}
+
+/// Decodes CP949. Where exports were joined, a line may be UTF-8. In CP949 it may be valid too, as other characters, so none of
+/// its characters is taken.
+fn decode_lines(decoder: &mut Decoder, raw: &[u8], text: &mut Vec<u8>) {
+    for line in raw.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+        let is_utf_8 =
+            std::str::from_utf8(line).is_ok_and(|line| line.contains(|letter| matches!(letter, '가'..='힣')));
+        if is_utf_8 {
+            text.extend(line.iter().map(|byte| if byte.is_ascii() { *byte } else { UNDECODABLE }));
+        } else {
+            decode(decoder, line, false, text);
+        }
+    }
+}
+
+/// The length of the lines that are read as a whole.
+fn whole_lines(raw: &[u8], has_ended: bool) -> usize {
+    let end = raw.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+    end.filter(|_| !has_ended).map_or(raw.len(), |end| end + 1)
 }
 
 /// UTF-16 without a mark: the header's ASCII characters have a zero byte each.
@@ -265,6 +292,16 @@ mod tests {
         let text = read(&cp949, None).0;
         assert!(text.starts_with(TEXT.as_bytes()) && text.ends_with(b"\n"), "{text:?}");
         assert!(text.contains(&UNDECODABLE), "{text:?}");
+    }
+
+    #[test]
+    fn a_line_in_utf_8_within_cp949_is_not_read_as_other_characters() {
+        let (before, after) = (EUC_KR.encode(TEXT).0, EUC_KR.encode("5,새봄\n").0);
+        let joined = [&before, "4,가온별\n".as_bytes(), &after];
+        let text = read(&joined.concat(), None).0;
+        let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+        assert!(lines[4].starts_with(b"4,") && std::str::from_utf8(lines[4]).is_err(), "{text:?}");
+        assert_eq!(lines[5], "5,새봄".as_bytes());
     }
 
     #[test]

@@ -61,10 +61,11 @@ pub fn format(text: &str) -> Option<TimeFormat> {
 /// Parses a requested time. A text that may also mean something else, such as `12.25`, `2030` or a range that ends before
 /// it starts, is ambiguous.
 pub fn parse(text: &str) -> ParsedTime {
-    match parse_stored(text) {
-        ParsedTime::At(_) if doubt::is_doubtful(text) => ParsedTime::Ambiguous(Ambiguity::NotATime),
-        parsed_time => parsed_time,
+    let parsed_time = parse_stored(text);
+    if matches!(parsed_time, ParsedTime::At(_)) && doubt::is_doubtful(text) {
+        return ParsedTime::Ambiguous(Ambiguity::NotATime);
     }
+    parsed_time
 }
 
 /// Parses the text of a recorded booking. It accepts what earlier releases accepted, so that a booking that was recorded

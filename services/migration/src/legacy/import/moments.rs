@@ -46,10 +46,9 @@ impl DateRule {
 
     /// A birth date. The old system stores it as a moment, whose time of day means nothing if it is not a midnight.
     pub(super) fn birth_date(self, text: &str) -> Result<NaiveDate, Reason> {
-        let day = self.read(text).map_err(|reason| match reason {
-            Reason::NotADate => Reason::NotATimestamp,
-            other => other,
-        })?;
+        let not_a_moment =
+            |reason: Reason| if reason == Reason::NotADate { Reason::NotATimestamp } else { reason };
+        let day = self.read(text).map_err(not_a_moment)?;
         day.or_else(|| moment(text).map(|moment| moment.date_naive())).ok_or(Reason::NotATimestamp)
     }
 

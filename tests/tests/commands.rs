@@ -10,6 +10,8 @@ mod changes;
 mod clinic;
 #[path = "commands/first_start.rs"]
 mod first_start;
+#[path = "commands/foreign_exports.rs"]
+mod foreign_exports;
 #[path = "commands/forgetting.rs"]
 mod forgetting;
 #[path = "commands/histories.rs"]

@@ -72,7 +72,7 @@ pub enum Time<'a> {
 impl<'a> Time<'a> {
     /// Parses the old free-text column.
     pub fn from_text(text: &'a str) -> Self {
-        match requested_time::parse(text) {
+        match requested_time::parse_stored(text) {
             ParsedTime::At(_) if is_plain(text) => Self::At(text.into()),
             ParsedTime::At(start) => Self::At(start.to_string().into()),
             ParsedTime::Period(period) => Self::Period(period),

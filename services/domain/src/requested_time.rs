@@ -4,6 +4,7 @@
 //! read on the 24-hour clock and hours 1 to 6 are ambiguous. Ambiguous and unreadable texts go to review; the parser must
 //! never fall back to a default. A text parses only if every character of it belongs to the grammar.
 
+mod doubt;
 mod format;
 mod grammar;
 mod shape;
@@ -57,8 +58,19 @@ pub fn format(text: &str) -> Option<TimeFormat> {
     }
 }
 
-/// Parses a requested time.
+/// Parses a requested time. A text that may also mean something else, such as `12.25`, `2030` or a range that ends before
+/// it starts, is ambiguous.
 pub fn parse(text: &str) -> ParsedTime {
+    let parsed_time = parse_stored(text);
+    if matches!(parsed_time, ParsedTime::At(_)) && doubt::is_doubtful(text) {
+        return ParsedTime::Ambiguous(Ambiguity::NotATime);
+    }
+    parsed_time
+}
+
+/// Parses the text of a recorded booking. It accepts what earlier releases accepted, so that a booking that was recorded
+/// with the time of a doubtful text keeps that time in every view.
+pub fn parse_stored(text: &str) -> ParsedTime {
     if text.trim().is_empty() {
         return ParsedTime::Ambiguous(Ambiguity::Empty);
     }
@@ -82,6 +94,7 @@ mod tests {
             let by_grammar = token::tokenize(&text).and_then(|tokens| grammar::parse(&tokens));
             assert_eq!(grammar::parse_clock_text(text.as_bytes()), Some(by_grammar), "{text}");
         }
+        assert_eq!(parse("09:00"), parse_stored("09:00"));
         for other in ["9:00", "09:00 ", "09.00", "0a:00", "오전 9시"] {
             assert_eq!(grammar::parse_clock_text(other.as_bytes()), None, "{other}");
         }

@@ -70,8 +70,9 @@ impl Vault {
         self.subjects.subject(phone)
     }
 
-    /// A keyed hash of the parts of a request. It depends only on them and the master key, and reveals nothing of them.
-    pub fn request_hash(&self, parts: &[&[u8]]) -> [u8; 16] {
+    /// A keyed hash of some parts. It depends only on them and the master key, so it can be stored where nobody may verify a
+    /// guess.
+    pub fn keyed_hash(&self, parts: &[&[u8]]) -> [u8; 16] {
         self.requests.hash(parts)
     }
 

@@ -173,3 +173,107 @@ async fn identical_texts_are_decided_together() {
     let left = review_list(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_in_which_no_row_came_in_fails_and_says_what_the_file_is() {
+    let clinic = Installation::open().await.unwrap();
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    let file = clinic.data_dir().join("export.csv");
+    let name = file.to_str().unwrap();
+    let header = std::fs::read_to_string(EXPORT).unwrap().lines().next().unwrap().to_owned();
+    let row = |phone: &str| {
+        format!(
+            "row-1,한여울,{phone},,1990-01-02 00:00:00,MALE,FIRST_VISIT,2025-03-28,10:00,PENDING,,,\
+             2025-03-01 00:00:00,2025-03-01 00:00:00,SKIN_CARE,2025-03-01 00:00:00,"
+        )
+    };
+    let analyze = ["import", "analyze", "--csv", name];
+    let preview = ["import", "run", "--csv", name, "--dry-run"];
+    let run = ["import", "run", "--csv", name, "--yes"];
+    let refused = [
+        (Vec::new(), "the file is empty"),
+        (b"\xef\xbb\xbf".to_vec(), "has no header"),
+        (b"PK\x03\x04[Content_Types].xml".to_vec(), "Excel workbook"),
+    ];
+    for (bytes, reason) in refused {
+        std::fs::write(&file, bytes).unwrap();
+        for command in [&analyze[..], &preview, &run] {
+            let output = clinic.run(command).await.unwrap();
+            assert_eq!(output.code, Some(1), "{command:?}: {}", output.stderr);
+            assert!(output.stderr.contains(reason), "{}", output.stderr);
+        }
+    }
+    for text in [format!("{header}\n"), format!("{header}\n{}\n", row("none"))] {
+        std::fs::write(&file, text).unwrap();
+        for command in [&analyze[..], &preview, &run] {
+            let output = clinic.run(command).await.unwrap();
+            assert_eq!(output.code, Some(1), "{command:?}: {}", output.stderr);
+            assert!(output.stdout.contains("NO ROW CAME IN"), "{}", output.stdout);
+            let json = clinic.run(&[command, &["--json"]].concat()).await.unwrap();
+            assert_eq!(json.code, Some(1));
+            assert!(json.stdout.contains("NOTHING_CAME_IN"), "{}", json.stdout);
+        }
+    }
+    std::fs::write(&file, format!("{header}\n{}\n", row("010-5550-0001")).replace(',', ";")).unwrap();
+    let output = clinic.run(&run).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    let said = "Every row is in Daybook: 1 row.\nThe file is UTF-8 text, separated by semicolons.";
+    assert!(output.stdout.starts_with(said), "{}", output.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_rows_are_decided_one_by_one_until_the_final_run_is_complete() {
+    let (old, system) = legacy_system::start(1).await;
+    let clinic = Installation::open().await.unwrap();
+    let url = old.url();
+    let last = ["import", "run", "--from", &url, "--final", "--yes", "--json"];
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(0));
+    let ids = system
+        .query("SELECT id FROM reservations WHERE status = 'COMPLETED' ORDER BY id LIMIT 2", &[])
+        .await
+        .unwrap();
+    let (gone, odd): (String, String) = (ids[0].get(0), ids[1].get(0));
+    system.execute("DELETE FROM reservations WHERE id = $1", &[&gone]).await.unwrap();
+    system.execute("UPDATE reservations SET phone = 'none' WHERE id = $1", &[&odd]).await.unwrap();
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stderr);
+    let decide = async |id: &str, how: &str| {
+        let from = ["--from", &url, "--reason", "as agreed", "--yes", "--json"];
+        clinic.run(&[&["import", "resolve", "decide", id, how], &from[..]].concat()).await.unwrap()
+    };
+    let wrong = decide(&odd, "--keep-ours").await;
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("use --leave-out"), "{}", wrong.stderr);
+    assert_eq!(decide("nobody", "--leave-out").await.code, Some(2));
+    for (id, how) in [(&odd, "--leave-out"), (&gone, "--keep-ours")] {
+        let output = decide(id, how).await;
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+    }
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(0), "{}", output.stdout);
+    let report = output.json().unwrap();
+    assert_eq!(
+        (&report["is_clean"], &report["resolved"], &report["views"][0]["parked"]),
+        (&json!(true), &json!(1), &json!(0))
+    );
+    let listed = clinic.run(&["import", "resolve", "list", "--json"]).await.unwrap().json().unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    // A view that could not apply a row is not complete, until it is applied after all.
+    let database = clinic.connect().await.unwrap();
+    let refuse =
+        r#"ALTER TABLE legacy_1.reservations ADD CONSTRAINT refuse CHECK (notes IS DISTINCT FROM 'refused')"#;
+    database.batch_execute(refuse).await.unwrap();
+    let change = "UPDATE reservations SET notes = 'refused' WHERE id = (SELECT max(id) FROM reservations)";
+    system.batch_execute(change).await.unwrap();
+    let output = clinic.run(&last).await.unwrap();
+    assert_eq!(output.code, Some(1), "{}", output.stdout);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let parked = |report: &Value| report["views"].as_array().unwrap().iter().any(|view| view["parked"] != 0);
+    assert!(report["is_clean"] == false && parked(&report), "{report}");
+    database.batch_execute("ALTER TABLE legacy_1.reservations DROP CONSTRAINT refuse").await.unwrap();
+    let retry = clinic.run(&["projection", "parked", "retry", "--all", "--yes"]).await.unwrap();
+    assert_eq!(retry.code, Some(0), "{}", retry.stderr);
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(0));
+    let withdraw = ["import", "resolve", "withdraw", &gone, "--yes"];
+    assert_eq!(clinic.run(&withdraw).await.unwrap().code, Some(0));
+    assert_eq!(clinic.run(&last).await.unwrap().code, Some(1), "it is open again");
+}

@@ -14,6 +14,8 @@ mod live;
 mod outside_ranges;
 #[path = "takeover/own_rules.rs"]
 mod own_rules;
+#[path = "takeover/resolutions.rs"]
+mod resolutions;
 
 use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};

@@ -61,7 +61,7 @@ fn preferred_time(contents: &NewReservation) -> SmolStr {
 
 /// Whether readers of the free-text column would read a text as this assignment.
 fn says(typed: &str, placement: &SlotAssignment) -> bool {
-    match (requested_time::parse(typed), placement) {
+    match (requested_time::parse_stored(typed), placement) {
         (ParsedTime::At(said), SlotAssignment::At { start, .. }) => said == *start,
         (ParsedTime::Period(said), SlotAssignment::Period(period)) => said == *period,
         (ParsedTime::Ambiguous(_), SlotAssignment::Review(_)) => true,

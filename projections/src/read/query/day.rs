@@ -272,7 +272,7 @@ impl BookingRow {
             (Some(start), None) => SlotAssignment::at(start, hours, self.date),
             (None, Some(period)) => SlotAssignment::Period(period),
             (None, None) => SlotAssignment::from_parsed(
-                requested_time::parse(self.text.as_deref().unwrap_or_default()),
+                requested_time::parse_stored(self.text.as_deref().unwrap_or_default()),
                 hours,
                 self.date,
             ),

@@ -130,7 +130,7 @@ impl OwnReservation {
             Language::English => english(),
         };
         // An unreadable time text may contain personal details, so it is not shown.
-        let preferred_time = match requested_time::parse(&reservation.preferred_time) {
+        let preferred_time = match requested_time::parse_stored(&reservation.preferred_time) {
             ParsedTime::At(_) | ParsedTime::Period(_) => Some(reservation.preferred_time.clone()),
             ParsedTime::Ambiguous(_) => None,
         };

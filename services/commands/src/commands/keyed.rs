@@ -45,7 +45,7 @@ impl Commands {
     pub(super) fn fingerprint(&self, kind: &str, parts: &[&[u8]]) -> RequestFingerprint {
         let parts: Vec<&[u8]> =
             [b"request", kind.as_bytes()].into_iter().chain(parts.iter().copied()).collect();
-        RequestFingerprint::from_bytes(self.vault().request_hash(&parts))
+        RequestFingerprint::from_bytes(self.vault().keyed_hash(&parts))
     }
 
     /// `owner` is who chose the key: keys of different owners, and of different commands, are different keys.
@@ -57,7 +57,7 @@ impl Commands {
         fingerprint: RequestFingerprint,
     ) -> KeyedRequest {
         let parts = [b"key", kind.as_bytes(), owner.as_bytes(), key.as_str().as_bytes()];
-        let stream = StreamName::idempotency(&self.vault().request_hash(&parts));
+        let stream = StreamName::idempotency(&self.vault().keyed_hash(&parts));
         KeyedRequest { stream, fingerprint }
     }
 

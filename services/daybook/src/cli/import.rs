@@ -2,6 +2,7 @@
 
 mod analyze;
 mod report;
+mod resolve;
 mod review;
 mod run;
 mod source;
@@ -18,6 +19,9 @@ pub(super) enum Command {
     Analyze(analyze::Arguments),
     /// Import new and changed reservations; can be repeated
     Run(run::Arguments),
+    /// Decide about rows that an import cannot reconcile, so that the final run can end
+    #[command(subcommand)]
+    Resolve(resolve::Command),
     /// Decide appointment times that could not be read
     #[command(subcommand)]
     Review(review::Command),
@@ -27,6 +31,7 @@ pub(super) async fn run(settings: &Settings, command: Command) -> anyhow::Result
     match command {
         Command::Analyze(arguments) => analyze::run(settings, arguments).await,
         Command::Run(arguments) => run::run(settings, arguments).await,
+        Command::Resolve(command) => resolve::run(settings, command).await,
         Command::Review(command) => review::run(settings, command).await,
     }
 }

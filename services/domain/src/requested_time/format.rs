@@ -5,7 +5,7 @@ use super::token::Token;
 /// The format of a requested time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TimeFormat {
-    /// `09:30`, `9.30`
+    /// `09:30`, `14.30`
     Clock,
     /// `9:30 AM`, `오후 2:30`
     ClockWithMarker,
@@ -48,6 +48,7 @@ impl TimeFormat {
         let digits = tokens.iter().find_map(|token| match token {
             Token::Number { digits, .. } => Some(*digits),
             Token::Separator
+            | Token::Point
             | Token::Hour
             | Token::Minute
             | Token::Half
@@ -55,7 +56,7 @@ impl TimeFormat {
             | Token::RangeSign
             | Token::Anytime => None,
         });
-        let (hour, clock) = (any(|token| *token == Token::Hour), any(|token| *token == Token::Separator));
+        let (hour, clock) = (any(|token| *token == Token::Hour), any(|token| token.separates()));
         match (digits, hour, clock, marked) {
             (None, ..) => Self::HalfDay,
             (Some(_), true, _, true) => Self::HourWithMarker,

@@ -6,20 +6,20 @@ use super::{Ambiguity, ParsedTime};
 use crate::time::{ClockTime, Period};
 
 /// Hours that may be morning or afternoon without a marker.
-const AMBIGUOUS_HOURS: std::ops::RangeInclusive<u32> = 1..=6;
+pub(super) const AMBIGUOUS_HOURS: std::ops::RangeInclusive<u32> = 1..=6;
 
 /// One end of a range, or the whole text.
 #[derive(Debug, Clone, Copy)]
-struct Part {
-    marker: Option<Period>,
-    clock: Option<Clock>,
+pub(super) struct Part {
+    pub(super) marker: Option<Period>,
+    pub(super) clock: Option<Clock>,
 }
 
 /// Hour and minute as written.
 #[derive(Debug, Clone, Copy)]
-struct Clock {
-    hour: u32,
-    minute: u32,
+pub(super) struct Clock {
+    pub(super) hour: u32,
+    pub(super) minute: u32,
     /// Whether it is a number alone, which is a time only with a marker.
     bare: bool,
 }
@@ -53,7 +53,7 @@ pub(super) fn parse(tokens: &[Token]) -> Result<ParsedTime, Ambiguity> {
     }
 }
 
-fn parse_part(tokens: &[Token]) -> Result<Part, Ambiguity> {
+pub(super) fn parse_part(tokens: &[Token]) -> Result<Part, Ambiguity> {
     let (before, rest) = match tokens {
         [Token::Marker(period), rest @ ..] => (Some(*period), rest),
         rest => (None, rest),
@@ -72,18 +72,18 @@ fn parse_part(tokens: &[Token]) -> Result<Part, Ambiguity> {
 }
 
 fn parse_clock(tokens: &[Token]) -> Result<Clock, Ambiguity> {
-    use Token::{Half, Hour, Minute, Number, Separator};
+    use Token::{Half, Hour, Minute, Number, Point, Separator};
     let (hour, minute, bare) = match tokens {
         [Number { value, digits: 4 }] => (value / 100, value % 100, false),
         [Number { value, .. }] => (*value, 0, true),
-        [Number { value: hour, .. }, Separator, Number { value: minute, digits: 2 }] => {
+        [Number { value: hour, .. }, Separator | Point, Number { value: minute, digits: 2 }] => {
             (*hour, *minute, false)
         }
         [
             Number { value: hour, .. },
-            Separator,
+            Separator | Point,
             Number { value: minute, digits: 2 },
-            Separator,
+            Separator | Point,
             Number { value: 0..=59, digits: 2 },
         ] => (*hour, *minute, false),
         [Number { value: hour, .. }, Hour] => (*hour, 0, false),
@@ -94,7 +94,7 @@ fn parse_clock(tokens: &[Token]) -> Result<Clock, Ambiguity> {
     Ok(Clock { hour, minute, bare })
 }
 
-fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Ambiguity> {
+pub(super) fn resolve(clock: Clock, marker: Option<Period>) -> Result<ClockTime, Ambiguity> {
     let Clock { hour, minute, bare } = clock;
     if bare && marker.is_none() {
         return Err(Ambiguity::NotATime);

@@ -11,8 +11,10 @@ use crate::time::Period;
 pub(super) enum Token {
     /// Consecutive digits: their value and their number.
     Number { value: u32, digits: usize },
-    /// `:` or `.` between numbers.
+    /// `:` between numbers.
     Separator,
+    /// `.` between numbers. It may also be part of a date.
+    Point,
     /// 시
     Hour,
     /// 분
@@ -25,6 +27,13 @@ pub(super) enum Token {
     RangeSign,
     /// Words that do not narrow a half-day: 중, 아무때나.
     Anytime,
+}
+
+impl Token {
+    /// Whether it stands between an hour and its minutes.
+    pub(super) const fn separates(self) -> bool {
+        matches!(self, Self::Separator | Self::Point)
+    }
 }
 
 /// All words. A word comes before its own prefixes.
@@ -45,7 +54,7 @@ const WORDS: [(&str, Token); 18] = [
     ("분", Token::Minute),
     ("반", Token::Half),
     (":", Token::Separator),
-    (".", Token::Separator),
+    (".", Token::Point),
     ("~", Token::RangeSign),
 ];
 

@@ -15,6 +15,7 @@ pub(crate) mod csv;
 mod forgotten;
 mod import_index;
 mod imported_state;
+mod moments;
 mod postgres;
 mod prepared_row;
 mod reconcile;
@@ -22,6 +23,7 @@ mod recorder;
 mod reference_data;
 mod reject;
 mod report;
+pub mod resolution;
 mod row;
 mod row_contents;
 mod row_values;
@@ -39,12 +41,15 @@ pub use analysis::{
     Analysis, Anomaly, AnomalyKind, Change, FormatOutcome, FormatReport, Interpretation, MAX_FORMATS,
     MAX_PLACES, MAX_SAMPLES, ReadBy, RuleReport, Sample, Samples,
 };
+pub use csv::{CsvOptions, FileFormat, FileKind, Separator, TextEncoding};
+pub use moments::{DateRule, DayZone};
 pub use reconcile::{ListedReservation, MAX_LISTED, Reconciliation, ReservationList};
 pub use reject::{Place, Reason, Reject};
-pub use report::{Conflict, ImportReport, MAX_REJECTS_LISTED, Progress};
+pub use report::{Conflict, ImportReport, MAX_REJECTS_LISTED, Progress, Verdict};
 pub use rules::{MAX_RULES, MAX_RULES_BYTES, Rules, RulesError};
 
 use reference_data::ReferenceData;
+use resolution::Resolutions;
 use row::RawRow;
 use run::Run;
 
@@ -67,10 +72,20 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 pub enum ImportError {
     #[error("the file could not be read")]
     Read(#[source] io::Error),
+    #[error("the file is empty; export the table again, with its column names in the first line")]
+    Empty,
+    #[error("the file has no header; its first line must name the columns")]
+    NoHeader,
+    #[error("the file is {kind}")]
+    NotCsv { kind: FileKind },
     #[error("the first line of the file is not a readable CSV header")]
     HeaderUnreadable,
-    #[error("the file lacks {}; its first line must name these columns", columns.join(", "))]
-    ColumnsMissing { columns: Vec<&'static str> },
+    #[error("the file lacks {}; its first line must name these columns{}", columns.join(", "), foreign_header(columns.len(), *of))]
+    ColumnsMissing {
+        columns: Vec<&'static str>,
+        /// Number of all columns.
+        of: usize,
+    },
     #[error("the first line of the file names the column {column} twice")]
     ColumnTwice { column: &'static str },
     #[error("the reservations could not be read from the old system's database")]
@@ -88,6 +103,11 @@ pub enum ImportError {
     ReaderEnded(#[source] tokio::task::JoinError),
 }
 
+/// What else may be wrong if not a single column was found.
+const fn foreign_header(missing: usize, of: usize) -> &'static str {
+    if missing == of { "; it names none of the columns. Options: --separator, --encoding" } else { "" }
+}
+
 impl<E: Into<CommandError>> From<E> for ImportError {
     fn from(error: E) -> Self {
         Self::Command(error.into())
@@ -103,6 +123,10 @@ struct Chunk {
     source_bytes: Option<u64>,
     /// `None` if the source cannot tell.
     rows_total: Option<u64>,
+    /// No row of the source was written later.
+    as_of: Option<DateTime<Utc>>,
+    /// How the file is written; `None` if the source is not a file.
+    file: Option<FileFormat>,
 }
 
 impl Chunk {
@@ -118,16 +142,31 @@ impl Chunk {
 
 /// The source of an import.
 pub enum Source {
-    /// A CSV export: a header with the old table's column names in any order, then one reservation per record.
-    Csv(Box<dyn io::Read + Send>),
+    Csv(CsvSource),
     /// The old system's live database, read in one snapshot.
     Postgres(Box<tokio_postgres::Config>),
 }
 
+/// A CSV export: a header with the old table's column names in any order, then one reservation per record.
+pub struct CsvSource {
+    reader: Box<dyn io::Read + Send>,
+    options: CsvOptions,
+    exported_by: DateTime<Utc>,
+}
+
 impl Source {
-    /// A CSV export.
+    /// A CSV export that has just been made.
     pub fn csv(reader: impl io::Read + Send + 'static) -> Self {
-        Self::Csv(Box::new(reader))
+        Self::csv_as(reader, CsvOptions::default(), Utc::now())
+    }
+
+    /// A CSV export that was complete at a moment.
+    pub fn csv_as(
+        reader: impl io::Read + Send + 'static,
+        options: CsvOptions,
+        exported_by: DateTime<Utc>,
+    ) -> Self {
+        Self::Csv(CsvSource { reader: Box::new(reader), options, exported_by })
     }
 
     /// The old system's live database.
@@ -150,6 +189,10 @@ pub struct ImportRun {
     pub rules: Rules,
     /// The region whose phone numbers are written without a calling code.
     pub region: Region,
+    /// How dates are read that were exported as moments.
+    pub dates: DateRule,
+    /// The operator's decisions about rows that cannot be reconciled.
+    pub resolutions: Resolutions,
 }
 
 impl ImportRun {
@@ -160,7 +203,7 @@ impl ImportRun {
         source: Source,
         progress: OnProgress<'_>,
     ) -> Result<ImportReport, ImportError> {
-        self.process(source, Run::recording(commands, self).await?, |_| {}, progress).await
+        self.process(source, Run::recording(commands, self).await?, |_, _| {}, progress).await
     }
 
     /// Reports the result that a run would have, and appends nothing. `commands` is `None` for a new clinic.
@@ -171,7 +214,7 @@ impl ImportRun {
         progress: OnProgress<'_>,
     ) -> Result<ImportReport, ImportError> {
         let run = Run::rehearsal(commands, ReferenceData::current_or_initial(commands), self).await?;
-        self.process(source, run, |_| {}, progress).await
+        self.process(source, run, |_, _| {}, progress).await
     }
 
     /// Analyzes a source and the result that a run would have. Appends nothing.
@@ -183,9 +226,10 @@ impl ImportRun {
         progress: OnProgress<'_>,
     ) -> Result<Analysis, ImportError> {
         let reference_data = ReferenceData::current_or_initial(commands);
-        let mut tally = analysis::Tally::new(&self.rules, reference_data.clone(), samples);
+        let now = commands.map_or_else(|| self.dates.clinic.local(Utc::now()), Commands::now_local);
+        let mut tally = analysis::Tally::new(&self.rules, self.dates, reference_data.clone(), samples, now);
         let run = Run::rehearsal(commands, reference_data, self).await?;
-        let report = self.process(source, run, |row| tally.add(row), progress).await?;
+        let report = self.process(source, run, |row, as_of| tally.add(row, as_of), progress).await?;
         Ok(tally.into_analysis(report))
     }
 
@@ -194,13 +238,15 @@ impl ImportRun {
         &self,
         source: Source,
         run: Run<'_>,
-        inspect: impl FnMut(&RawRow),
+        inspect: impl FnMut(&RawRow, Option<DateTime<Utc>>),
         progress: OnProgress<'_>,
     ) -> Result<ImportReport, ImportError> {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
         match source {
-            Source::Csv(reader) => {
-                let reading = tokio::task::spawn_blocking(move || csv::read_chunks(reader, &sender));
+            Source::Csv(CsvSource { reader, options, exported_by }) => {
+                let reading = tokio::task::spawn_blocking(move || {
+                    csv::read_chunks(reader, options, exported_by, &sender)
+                });
                 let report = run::run(run, chunks, inspect, progress).await?;
                 reading.await.map_err(ImportError::ReaderEnded)??;
                 Ok(report)

@@ -48,7 +48,7 @@ impl PatchRequest {
         from: Status,
         rules: RuleSet,
     ) -> Result<Vec<ReservationChange>, Problem> {
-        let time = self.time.map(|time| match (time, requested_time::parse(&found.preferred_time)) {
+        let time = self.time.map(|time| match (time, requested_time::parse_stored(&found.preferred_time)) {
             (ReviewedTime::At(start), ParsedTime::At(_)) => ReservationChange::Reschedule { start, rules },
             (ReviewedTime::At(start), ParsedTime::Period(_) | ParsedTime::Ambiguous(_)) => {
                 ReservationChange::AssignTime { start, rules }

@@ -11,7 +11,9 @@ use clap::Args;
 use daybook_migration::import::ImportRun;
 use daybook_migration::import::{Analysis, Samples};
 
-use super::source::{RulesArguments, Source, SourceArguments};
+use super::report::exit;
+use super::resolve::recorded_resolutions;
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
 use crate::atomic_file::{AtomicFile, check_free};
 use crate::exit::Exit;
 use crate::output::{Format, say};
@@ -42,6 +44,8 @@ pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
     #[command(flatten)]
+    reading: ReadingArguments,
+    #[command(flatten)]
     rules: RulesArguments,
     /// Also show samples of texts that the built-in rules cannot read; they may name patients
     #[arg(long)]
@@ -57,9 +61,10 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let source = Source::open(arguments.source)?;
-    let import =
-        ImportRun { rules: arguments.rules.read()?, region: settings.region, ..ImportRun::default() };
+    let source = Source::open(arguments.source, &arguments.reading)?;
+    let dates = arguments.reading.dates(settings.zone);
+    let (rules, region) = (arguments.rules.read()?, settings.region);
+    let import = ImportRun { rules, region, dates, ..ImportRun::default() };
     if let Some(file) = &arguments.html {
         check_free(file, arguments.force)?;
     }
@@ -67,6 +72,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let name = source.name();
     let analysis = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
+        let import = ImportRun { resolutions: recorded_resolutions(backend).await?, ..import };
         source
             .read("reading", async |source, report_progress| {
                 import.analyze(commands, source, samples, report_progress).await
@@ -78,7 +84,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
         write_page(file, &html::page(&name, &analysis)?)?;
     }
     arguments.format.print(&analysis, || text::describe(&analysis))?;
-    Ok(Exit::Done)
+    Ok(exit(&analysis.run, None))
 }
 
 fn write_page(file: &Path, page: &str) -> anyhow::Result<()> {

@@ -4,10 +4,11 @@ mod reconciliation;
 
 use std::fmt::Write as _;
 
-use daybook_migration::import::ImportReport;
+use daybook_migration::import::{ImportReport, Verdict};
 use daybook_projections::Generation;
 use serde::Serialize;
 
+use crate::exit::Exit;
 use crate::output::{Align, Table, counted, grouped};
 use crate::row_counts::RowCounts;
 
@@ -41,21 +42,71 @@ pub(super) struct ViewHolds {
     pub(super) generation: Generation,
     #[serde(flatten)]
     pub(super) counts: RowCounts,
+    /// Events that it could not apply, and those that wait for them.
+    pub(super) parked: u64,
+}
+
+/// Fails if no row came in, or if the final run leaves something open.
+pub(super) fn exit(import: &ImportReport, is_clean: Option<bool>) -> Exit {
+    if import.verdict == Verdict::NothingCameIn || is_clean == Some(false) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
 }
 
 /// For people.
 pub(super) fn describe(report: &Report) -> String {
-    let mut sections = import_sections(&report.import);
-    sections.push(views(report).to_string());
+    let mut sections = vec![verdict(&report.import)];
+    sections.extend(import_sections(&report.import));
+    sections.push(views(report));
     sections.extend(next_since(&report.import));
     join(&sections)
 }
 
 /// The preview, for people.
 pub(super) fn describe_dry_run(report: &DryRun) -> String {
-    let mut sections = vec!["Nothing was recorded. An import would do this:".to_owned()];
+    let mut sections = vec![preview(&report.import)];
     sections.extend(import_sections(&report.import));
     join(&sections)
+}
+
+/// The outcome of a preview.
+pub(super) fn preview(import: &ImportReport) -> String {
+    format!("Nothing was recorded. An import would do this:\n{}", verdict(import))
+}
+
+/// The outcome in a sentence, and what to do about it.
+fn verdict(import: &ImportReport) -> String {
+    let (read, rejected) = (counted(import.read, "row", "rows"), counted(import.rejected, "row", "rows"));
+    let sentence = match import.verdict {
+        Verdict::NothingCameIn if import.rejected == 0 => {
+            "NO ROW CAME IN: the source has no rows.\nNext: export the table again, then daybook import analyze"
+                .to_owned()
+        }
+        Verdict::NothingCameIn => format!(
+            "NO ROW CAME IN: {read} read, all rejected. The reasons are below.\n\
+             Next: export the table again, or add an option that a reason names"
+        ),
+        Verdict::RowsRejected => format!(
+            "REJECTED, and not in Daybook: {rejected} of {}. In Daybook: {}.\n\
+             Next: mend what the reasons name, and import again",
+            grouped(import.read),
+            grouped(import.accepted()),
+        ),
+        Verdict::Conflicts => format!(
+            "Every row is in Daybook: {read}. Changed in both systems: {}.",
+            grouped(import.conflicts)
+        ),
+        Verdict::AllIn if import.read == 0 => "No row has changed since that time.".to_owned(),
+        Verdict::AllIn => format!("Every row is in Daybook: {read}."),
+    };
+    match import.file {
+        Some(file) => {
+            format!("{sentence}\nThe file is {} text, separated by {}.", file.encoding, file.separator)
+        }
+        None => sentence,
+    }
 }
 
 /// The sections that a run and a preview share.
@@ -96,6 +147,7 @@ fn numbers(import: &ImportReport) -> Table {
     let seldom = [
         ("changed in both systems, equal", import.agreeing),
         ("changed in both systems, in conflict", import.conflicts),
+        ("kept or left out as decided", import.resolved),
         ("unchanged since --since", import.passed_over),
     ];
     for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
@@ -117,7 +169,8 @@ fn conflicts(import: &ImportReport) -> String {
     push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
     text.push_str(
         "Daybook's version stays. Make both systems agree, or run again with --old-wins to take\n\
-         the version of the old system.",
+         the version of the old system. To keep Daybook's version of a row for good:\n\
+         daybook import resolve decide ID --keep-ours",
     );
     text
 }
@@ -132,6 +185,9 @@ fn push_unlisted(text: &mut String, all: u64, listed: usize) {
 }
 
 fn next_since(import: &ImportReport) -> Option<String> {
+    if import.verdict == Verdict::NothingCameIn {
+        return None;
+    }
     let since = import.next_since?.to_rfc3339();
     Some(format!(
         "Next, while the old system is in use: daybook import run --since {since}\n\
@@ -171,19 +227,26 @@ fn rejects(import: &ImportReport) -> String {
     text
 }
 
-fn views(report: &Report) -> Table {
+fn views(report: &Report) -> String {
     let mut table = Table::new(&[
         ("view", Align::Left),
         ("services", Align::Right),
         ("clinic hours", Align::Right),
         ("reservations", Align::Right),
+        ("parked events", Align::Right),
     ]);
-    for ViewHolds { generation, counts } in &report.views {
+    for ViewHolds { generation, counts, parked } in &report.views {
         let counts = [counts.services, counts.clinic_hours, counts.reservations];
         let cells = counts.map(|count| grouped(count.unsigned_abs()));
-        table.row([generation.to_string()].into_iter().chain(cells));
+        table.row([generation.to_string()].into_iter().chain(cells).chain([grouped(*parked)]));
     }
-    table
+    let mut text = table.to_string();
+    if report.views.iter().any(|view| view.parked > 0) {
+        text.push_str(
+            "Parked events are recorded, but NOT in that view. Next: daybook projection parked list",
+        );
+    }
+    text
 }
 
 #[cfg(test)]
@@ -204,10 +267,27 @@ mod tests {
             review: [(Ambiguity::AmbiguousHour, 1)].into(),
             ..ImportReport::default()
         };
+        let import = ImportReport { verdict: Verdict::RowsRejected, ..import };
+        assert_eq!(exit(&import, None), Exit::Done);
         let text = describe(&Report { import, is_clean: None, views: vec![] });
+        assert!(text.starts_with("REJECTED, and not in Daybook: 2 rows of 4. In Daybook: 2."), "{text}");
         let lines = ["line 7    phone   the text is not a phone number", "and 1 more row", "AMBIGUOUS_HOUR"];
         for line in lines {
             assert!(text.contains(line), "{line}: {text}");
+        }
+    }
+    #[test]
+    fn an_import_in_which_no_row_came_in_says_so_first_and_fails() {
+        let empty = ImportReport::default();
+        let all_rejected = ImportReport { read: 7, rejected: 7, ..ImportReport::default() };
+        for (import, first) in
+            [(empty, "the source has no rows"), (all_rejected, "7 rows read, all rejected")]
+        {
+            assert_eq!(exit(&import, None), Exit::Failed);
+            assert_eq!(exit(&import, Some(true)), Exit::Failed);
+            let text = describe(&Report { import: import.clone(), is_clean: None, views: vec![] });
+            assert!(text.starts_with("NO ROW CAME IN") && text.contains(first), "{text}");
+            assert!(preview(&import).contains("NO ROW CAME IN"));
         }
     }
 }

@@ -9,6 +9,8 @@ mod list;
 mod queue;
 mod report;
 
+pub(super) use decide::parse_id;
+
 use clap::Subcommand;
 
 use crate::exit::Exit;

@@ -5,8 +5,9 @@ use clap::Args;
 use daybook_migration::import::ImportRun;
 use daybook_migration::import::{ImportReport, Reconciliation};
 
-use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run};
-use super::source::{RulesArguments, Source, SourceArguments};
+use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run, exit};
+use super::resolve::recorded_resolutions;
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::row_counts::RowCounts;
@@ -17,6 +18,8 @@ use crate::wiring::{Backend, IfMissing, with_backend_if_begun, with_engine};
 pub(in crate::cli) struct Arguments {
     #[command(flatten)]
     source: SourceArguments,
+    #[command(flatten)]
+    reading: ReadingArguments,
     /// Only rows changed since this time, such as 2026-11-20T03:00:00Z. Each run prints the value for the next. A row whose
     /// `updatedAt` was not set is missed
     #[arg(long, value_name = "TIME", value_parser = parse_since)]
@@ -46,19 +49,21 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { source, since, old_wins, is_final, rules, dry_run, confirmation, format } = arguments;
+    let Arguments { source, reading, since, old_wins, is_final, rules, dry_run, confirmation, format } =
+        arguments;
+    let (rules, region, dates) = (rules.read()?, settings.region, reading.dates(settings.zone));
     let import_run =
-        ImportRun { since, old_wins, reconcile: is_final, rules: rules.read()?, region: settings.region };
-    let source = Source::open(source)?;
+        ImportRun { since, old_wins, reconcile: is_final, rules, region, dates, ..ImportRun::default() };
+    let source = Source::open(source, &reading)?;
     if dry_run {
-        return preview(settings, source, &import_run, format).await;
+        return preview(settings, source, import_run, format).await;
     }
     confirmation.require(describe_change(&source, &import_run)).await?;
     let report =
-        with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, &import_run).await)
+        with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, import_run).await)
             .await?;
     format.print(&report, || describe(&report))?;
-    Ok(exit(report.is_clean))
+    Ok(exit(&report.import, report.is_clean))
 }
 
 fn describe_change(source: &Source, import_run: &ImportRun) -> String {
@@ -82,19 +87,16 @@ fn is_clean(import: &ImportReport) -> Option<bool> {
     import.reconciliation.as_ref().map(Reconciliation::is_clean)
 }
 
-fn exit(is_clean: Option<bool>) -> Exit {
-    if is_clean == Some(false) { Exit::Failed } else { Exit::Done }
-}
-
 /// Reports what a run would do, with the exit code that it would have.
 async fn preview(
     settings: &Settings,
     source: Source,
-    import_run: &ImportRun,
+    import_run: ImportRun,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let import = with_backend_if_begun(settings, async |backend| {
         let commands = backend.map(|backend| &backend.commands);
+        let import_run = ImportRun { resolutions: recorded_resolutions(backend).await?, ..import_run };
         source
             .read("counting", async |source, report_progress| {
                 import_run.rehearse(commands, source, report_progress).await
@@ -104,16 +106,17 @@ async fn preview(
     .await?;
     let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
     format.print(&report, || describe_dry_run(&report))?;
-    Ok(exit(report.is_clean))
+    Ok(exit(&report.import, report.is_clean))
 }
 
 /// Imports, and waits until both views show the result.
-async fn import(backend: &Backend, source: Source, import_run: &ImportRun) -> anyhow::Result<Report> {
+async fn import(backend: &Backend, source: Source, import_run: ImportRun) -> anyhow::Result<Report> {
     backend.check_views_not_ahead().await?;
     // The catalog maps enum values to services, so a new clinic needs one first.
     backend.commands.seed().await?;
     backend.rebuild().missing().await?;
     let commands = &backend.commands;
+    let import_run = ImportRun { resolutions: recorded_resolutions(Some(backend)).await?, ..import_run };
     let import = source
         .read("importing", async |source, report_progress| {
             import_run.run(commands, source, report_progress).await
@@ -127,7 +130,9 @@ async fn import(backend: &Backend, source: Source, import_run: &ImportRun) -> an
     for status in backend.views_at(position).await? {
         let generation = status.generation;
         let counts = RowCounts::read(&backend.pool.get().await?, generation).await?;
-        views.extend(counts.map(|counts| ViewHolds { generation, counts }));
+        let parked = status.parked;
+        views.extend(counts.map(|counts| ViewHolds { generation, counts, parked }));
     }
-    Ok(Report { is_clean: is_clean(&import), import, views })
+    let is_complete = views.iter().all(|view| view.parked == 0);
+    Ok(Report { is_clean: is_clean(&import).map(|is_clean| is_clean && is_complete), import, views })
 }

@@ -7,9 +7,13 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use clap::Args;
-use daybook_migration::import::ImportError;
-use daybook_migration::import::{self, MAX_RULES_BYTES, OnProgress, Progress, Rules};
+use daybook_domain::ClinicZone;
+use daybook_migration::import::{
+    self, CsvOptions, DateRule, DayZone, ImportError, MAX_RULES_BYTES, OnProgress, Progress, Rules,
+    Separator, TextEncoding,
+};
 
 use crate::error::UsageError;
 use crate::output::ProgressBar;
@@ -24,6 +28,47 @@ pub(super) struct SourceArguments {
     /// Live PostgreSQL of the old system; it is only read
     #[arg(long, value_name = "URL")]
     from: Option<String>,
+}
+
+/// How to read what the source leaves open.
+#[derive(Args)]
+pub(super) struct ReadingArguments {
+    /// Character between the fields of --csv: `,`, `;`, `|`, `tab` or another one. It is found from the header otherwise
+    #[arg(long, value_name = "CHARACTER", value_parser = parse_separator, conflicts_with = "from")]
+    separator: Option<Separator>,
+    /// Encoding of --csv, such as utf-8, cp949 or utf-16le. It is found from the text otherwise
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding, conflicts_with = "from")]
+    encoding: Option<TextEncoding>,
+    /// Zone of dates that were exported as moments, such as birth dates: `local` if the old system stored midnight of the
+    /// clinic, `utc` if it stored midnight of UTC. Without it, a row whose day depends on it is rejected
+    #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
+    dates: Option<DayZone>,
+}
+
+impl ReadingArguments {
+    pub(super) const fn dates(&self, clinic: ClinicZone) -> DateRule {
+        DateRule { clinic, zone: self.dates }
+    }
+
+    const fn csv_options(&self) -> CsvOptions {
+        CsvOptions { encoding: self.encoding, separator: self.separator }
+    }
+}
+
+fn parse_separator(text: &str) -> Result<Separator, String> {
+    Separator::parse(text).ok_or_else(|| "use one character such as ; or the word tab".to_owned())
+}
+
+fn parse_encoding(text: &str) -> Result<TextEncoding, String> {
+    TextEncoding::by_label(text).ok_or_else(|| "use a name such as utf-8, cp949 or utf-16le".to_owned())
+}
+
+fn parse_zone(text: &str) -> Result<DayZone, String> {
+    match text {
+        "utc" => Ok(DayZone::Utc),
+        "local" => Ok(DayZone::Local),
+        _ => Err("use utc or local".to_owned()),
+    }
 }
 
 #[derive(Args)]
@@ -48,19 +93,22 @@ impl RulesArguments {
 }
 
 pub(super) enum Source {
-    Csv { file: File, path: PathBuf, size_bytes: u64 },
+    Csv { file: File, path: PathBuf, size_bytes: u64, exported_by: DateTime<Utc>, options: CsvOptions },
     Postgres(Box<tokio_postgres::Config>),
 }
 
 impl Source {
-    pub(super) fn open(arguments: SourceArguments) -> anyhow::Result<Self> {
+    pub(super) fn open(arguments: SourceArguments, reading: &ReadingArguments) -> anyhow::Result<Self> {
         let Some(path) = arguments.csv else {
             let url = arguments.from.unwrap_or_default();
             return Ok(Self::Postgres(Box::new(parse_connection("--from", &url)?)));
         };
         let opened = File::open(&path).and_then(|file| file.metadata().map(|found| (file, found)));
         let (file, found) = opened.with_context(|| format!("cannot read `{}` (--csv)", path.display()))?;
-        Ok(Self::Csv { file, path, size_bytes: found.len() })
+        // The export was complete when the file was written last. A copy may be younger, but is never older.
+        let exported_by =
+            found.modified().map_or_else(|_| Utc::now(), |modified| Utc::now().min(modified.into()));
+        Ok(Self::Csv { file, path, size_bytes: found.len(), exported_by, options: reading.csv_options() })
     }
 
     /// The name of the source, without user, host or password.
@@ -81,7 +129,9 @@ impl Source {
     ) -> anyhow::Result<T> {
         let progress_bar = ProgressBar::new("rows");
         let (source, size_bytes) = match self {
-            Self::Csv { file, size_bytes, .. } => (import::Source::Csv(Box::new(file)), Some(size_bytes)),
+            Self::Csv { file, size_bytes, exported_by, options, .. } => {
+                (import::Source::csv_as(file, options, exported_by), Some(size_bytes))
+            }
             Self::Postgres(config) => (import::Source::Postgres(config), None),
         };
         let on_progress = move |progress: Progress| {

@@ -8,9 +8,11 @@ mod anomalies;
 mod formats;
 mod own_rules;
 mod reading;
+mod seats;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::{LegacyService, Status};
 use serde::Serialize;
@@ -20,6 +22,7 @@ pub use formats::{FormatOutcome, FormatReport, MAX_FORMATS, MAX_SAMPLES, Sample}
 pub use own_rules::{Change, RuleReport};
 pub use reading::{Interpretation, ReadBy};
 
+use super::moments::{self, DateRule};
 use super::reference_data::ReferenceData;
 use super::report::ImportReport;
 use super::row::RawRow;
@@ -27,6 +30,10 @@ use super::rules::Rules;
 use anomalies::Anomalies;
 use formats::Formats;
 use own_rules::OwnRules;
+use seats::FutureSeats;
+
+/// Columns with moments that lie in the past when a row is exported.
+const MOMENTS: [&str; 3] = ["createdAt", "updatedAt", "statusChangedAt"];
 
 /// Which texts an analysis shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +72,22 @@ pub(super) struct Tally<'a> {
     statuses: BTreeMap<Status, u64>,
     anomalies: Anomalies,
     own_rules: OwnRules,
+    dates: DateRule,
+    seats: FutureSeats,
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(rules: &'a Rules, reference_data: ReferenceData, samples: Samples) -> Self {
+    pub(super) fn new(
+        rules: &'a Rules,
+        dates: DateRule,
+        reference_data: ReferenceData,
+        samples: Samples,
+        now: NaiveDateTime,
+    ) -> Self {
         Self {
             rules,
+            dates,
+            seats: FutureSeats::new(now),
             reference_data,
             rows: 0,
             formats: Formats::new(samples),
@@ -81,25 +98,36 @@ impl<'a> Tally<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, row: &RawRow) {
+    pub(super) fn add(&mut self, row: &RawRow, as_of: Option<DateTime<Utc>>) {
         self.rows += 1;
-        count(&mut self.services, row.text("service"));
-        count(&mut self.statuses, row.text("status"));
+        count(&mut self.services, row.word("service"));
+        count(&mut self.statuses, row.word("status"));
+        for column in MOMENTS {
+            let moment = row.text(column).and_then(moments::moment);
+            if moment.zip(as_of).is_some_and(|(moment, as_of)| moment > as_of) {
+                self.anomalies.count(AnomalyKind::AfterExport, Some(column), &row.place);
+            }
+        }
         let typed = row.text("preferredTime");
         let text = typed.unwrap_or_default();
         let reading = self.rules.read(text);
         let by = ReadBy::new(text, &reading, self.rules);
-        self.formats.add(text, by, &reading, row.preferred_date());
+        let date = row.preferred_date(self.dates);
+        self.formats.add(text, by, &reading, date);
         self.own_rules.add(&reading);
         self.anomalies.check_text(typed, &row.place);
-        if let Some(date) = row.preferred_date() {
+        if let Some(date) = date {
             let hours = &self.reference_data.hours;
             let slot = SlotAssignment::from_parsed(reading.parsed, hours, date);
             self.anomalies.check_hours(hours, date, &slot, &row.place);
+            self.seats.add(row, date, slot, &self.reference_data);
         }
     }
 
     pub(super) fn into_analysis(mut self, run: ImportReport) -> Analysis {
+        for place in self.seats.taken_twice(&self.reference_data) {
+            self.anomalies.count(AnomalyKind::SeatTakenTwice, Some("preferredTime"), &place);
+        }
         run.rejects.iter().for_each(|reject| self.anomalies.add_reject(reject));
         let (formats, rows_of_other_formats) = self.formats.into_reports(self.rows);
         Analysis {
@@ -115,8 +143,8 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn count<T: std::str::FromStr + Ord>(counts: &mut BTreeMap<T, u64>, word: Option<&str>) {
-    if let Some(value) = word.and_then(|word| word.parse().ok()) {
+fn count<T: Ord>(counts: &mut BTreeMap<T, u64>, word: Option<T>) {
+    if let Some(value) = word {
         *counts.entry(value).or_default() += 1;
     }
 }

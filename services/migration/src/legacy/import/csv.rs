@@ -3,21 +3,36 @@
 //! The `csv` crate cannot do two things that an import needs. After an unclosed quotation mark it consumes everything up to
 //! the next one, while this reader loses only that line. And it does not tell PostgreSQL's NULL (an empty field) from an empty
 //! text (`""`).
+//!
+//! Encoding, separator and line ends are found from the start of the file. A file that is no CSV is named for what it is.
+
+mod dialect;
+mod encoding;
+mod file_kind;
+mod header;
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-use super::reject::{Place, Reason, Reject};
+use super::reject::{Reason, Reject};
 use super::row::{COLUMNS, RawRow};
 use super::{Chunk, ImportError, MAX_ROW_BYTES};
+use encoding::Decoded;
+use header::Header;
+
+pub use dialect::{CsvOptions, FileFormat, Separator};
+pub use encoding::TextEncoding;
+pub use file_kind::FileKind;
+pub(crate) use header::Texts;
 
 /// Notes contain line breaks, but only a few.
 const MAX_RECORD_LINES: usize = 64;
 
-/// Some programs write it at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+/// Programs of old systems end a file with it.
+const END_OF_FILE: u8 = 0x1a;
 
 /// `None` is NULL.
 type Field = Option<Vec<u8>>;
@@ -32,7 +47,7 @@ struct Line {
 
 impl Line {
     fn is_blank(&self) -> bool {
-        !self.is_too_long && self.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+        !self.is_too_long && self.bytes.iter().all(|byte| matches!(*byte, b'\r' | b'\n' | END_OF_FILE))
     }
 
     /// Whether the line opens a quoted field that it does not close, or closes one that it did not open.
@@ -49,16 +64,57 @@ struct Record {
 
 /// The records of a file.
 struct Records<R> {
-    input: BufReader<R>,
+    input: BufReader<Decoded<R>>,
+    line_end: u8,
+    separator: Separator,
+    given_separator: Option<Separator>,
     /// Lines of a broken record, to be read again.
     ahead: VecDeque<Line>,
     lines: u64,
-    bytes: u64,
 }
 
 impl<R: Read> Records<R> {
-    fn new(input: R) -> Self {
-        Self { input: BufReader::new(input), ahead: VecDeque::new(), lines: 0, bytes: 0 }
+    /// Finds the encoding and the line ends of a file, and refuses one that is no CSV.
+    fn open(input: R, options: CsvOptions) -> Result<Self, ImportError> {
+        let mut input = Decoded::open(input, options.encoding)?;
+        let start = input.preview(MAX_ROW_BYTES).map_err(ImportError::Read)?;
+        if let Some(kind) = file_kind::by_text(start) {
+            return Err(ImportError::NotCsv { kind });
+        }
+        Ok(Self {
+            line_end: dialect::line_end(start),
+            input: BufReader::new(input),
+            separator: Separator::COMMA,
+            given_separator: options.separator,
+            ahead: VecDeque::new(),
+            lines: 0,
+        })
+    }
+
+    /// Skips a line that names the separator. Returns the separator that is given or named.
+    fn start(&mut self) -> io::Result<Option<Separator>> {
+        let Some(line) = self.next_line()? else { return Ok(self.given_separator) };
+        let named = dialect::named_separator(&line.bytes);
+        if named.is_none() {
+            self.ahead.push_front(line);
+        }
+        Ok(self.given_separator.or(named))
+    }
+
+    /// Looks at the first line that is not blank.
+    fn first_line(&mut self, look: impl FnOnce(&[u8]) -> Separator) -> io::Result<Separator> {
+        while let Some(line) = self.next_line()? {
+            if !line.is_blank() {
+                let separator = look(&line.bytes);
+                self.ahead.push_front(line);
+                return Ok(separator);
+            }
+        }
+        Ok(Separator::COMMA)
+    }
+
+    fn format(&self) -> FileFormat {
+        FileFormat { encoding: self.input.get_ref().encoding().name(), separator: self.separator }
     }
 
     /// `width` is the required number of fields, if known.
@@ -77,7 +133,7 @@ impl<R: Read> Records<R> {
         let mut lines = vec![first];
         let mut fields = Err(Reason::UnclosedQuote);
         if self.read_until_closed(&mut lines)? {
-            fields = read_fields(&lines, width);
+            fields = read_fields(&lines, self.separator.byte(), width);
         }
         if fields.is_err() && lines.len() > 1 {
             // A stray quotation mark is more likely than a broken record of several lines, so only its line is lost.
@@ -113,9 +169,8 @@ impl<R: Read> Records<R> {
         let mut bytes = Vec::new();
         let mut is_too_long = false;
         loop {
-            let read = (&mut self.input).take(MAX_ROW_BYTES as u64).read_until(b'\n', &mut bytes)?;
-            self.bytes += read as u64;
-            if read < MAX_ROW_BYTES || bytes.last() == Some(&b'\n') {
+            let read = (&mut self.input).take(MAX_ROW_BYTES as u64).read_until(self.line_end, &mut bytes)?;
+            if read < MAX_ROW_BYTES || bytes.last() == Some(&self.line_end) {
                 break;
             }
             // Skips the rest of the line piece by piece.
@@ -127,19 +182,15 @@ impl<R: Read> Records<R> {
         } else if bytes.is_empty() {
             return Ok(None);
         }
-        if self.lines == 0 && bytes.starts_with(BYTE_ORDER_MARK) {
-            bytes.drain(..BYTE_ORDER_MARK.len());
-        }
         self.lines += 1;
         Ok(Some(Line { number: self.lines, bytes, is_too_long }))
     }
 }
 
-fn read_fields(lines: &[Line], width: Option<usize>) -> Result<Vec<Field>, Reason> {
+fn read_fields(lines: &[Line], separator: u8, width: Option<usize>) -> Result<Vec<Field>, Reason> {
     let record: Vec<u8> = lines.iter().flat_map(|line| line.bytes.iter().copied()).collect();
-    let record = record.strip_suffix(b"\n").unwrap_or(&record);
-    let record = record.strip_suffix(b"\r").unwrap_or(record);
-    let fields = split(record).ok_or(Reason::MisplacedQuote)?;
+    let end = record.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    let fields = split(record.get(..end).unwrap_or_default(), separator).ok_or(Reason::MisplacedQuote)?;
     match width {
         Some(width) if width != fields.len() => Err(Reason::WrongNumberOfFields),
         Some(_) | None => Ok(fields),
@@ -147,25 +198,25 @@ fn read_fields(lines: &[Line], width: Option<usize>) -> Result<Vec<Field>, Reaso
 }
 
 /// Splits a record into fields; `None` for a misplaced quotation mark.
-fn split(record: &[u8]) -> Option<Vec<Field>> {
+fn split(record: &[u8], separator: u8) -> Option<Vec<Field>> {
     let mut fields = Vec::new();
     let mut rest = record;
     loop {
         let (field, after) = match rest {
             [b'"', quoted @ ..] => take_quoted(quoted)?,
-            plain => take_plain(plain)?,
+            plain => take_plain(plain, separator)?,
         };
         fields.push(field);
         match after {
             [] => return Some(fields),
-            [b',', more @ ..] => rest = more,
+            [byte, more @ ..] if *byte == separator => rest = more,
             [_, ..] => return None,
         }
     }
 }
 
-fn take_plain(text: &[u8]) -> Option<(Field, &[u8])> {
-    let length = text.iter().position(|byte| *byte == b',').unwrap_or(text.len());
+fn take_plain(text: &[u8], separator: u8) -> Option<(Field, &[u8])> {
+    let length = text.iter().position(|byte| *byte == separator).unwrap_or(text.len());
     let (field, after) = text.split_at_checked(length)?;
     if field.contains(&b'"') {
         return None;
@@ -191,67 +242,13 @@ fn take_quoted(mut text: &[u8]) -> Option<(Field, &[u8])> {
     }
 }
 
-/// The index of each column in a record.
-struct Header<const N: usize> {
-    columns: [&'static str; N],
-    width: usize,
-    indexes: [usize; N],
-}
-
-impl<const N: usize> Header<N> {
-    fn read<R: Read>(records: &mut Records<R>, columns: [&'static str; N]) -> Result<Self, ImportError> {
-        let record = records.next(None).map_err(ImportError::Read)?;
-        let fields = record.and_then(|record| record.fields.ok()).ok_or(ImportError::HeaderUnreadable)?;
-        let names: Vec<Vec<u8>> = fields.into_iter().map(Option::unwrap_or_default).collect();
-        Self::from_names(columns, &names)
-    }
-
-    fn from_names(columns: [&'static str; N], names: &[Vec<u8>]) -> Result<Self, ImportError> {
-        let mut indexes = [0; N];
-        let mut missing = Vec::new();
-        for (index, column) in indexes.iter_mut().zip(columns) {
-            let mut found = names.iter().enumerate().filter(|(_, name)| *name == column.as_bytes());
-            match (found.next(), found.next()) {
-                (Some((first, _)), None) => *index = first,
-                (Some(_), Some(_)) => return Err(ImportError::ColumnTwice { column }),
-                (None, _) => missing.push(column),
-            }
-        }
-        if missing.is_empty() {
-            Ok(Self { columns, width: names.len(), indexes })
-        } else {
-            Err(ImportError::ColumnsMissing { columns: missing })
-        }
-    }
-
-    fn row(&self, record: Record) -> Result<Texts<N>, Reject> {
-        let place = Place::Line(record.line);
-        let reject = |field, reason| Reject { place: place.clone(), field, reason };
-        let mut fields = record.fields.map_err(|reason| reject(None, reason))?;
-        let mut texts = [const { None }; N];
-        for ((text, index), column) in texts.iter_mut().zip(self.indexes).zip(self.columns) {
-            if let Some(bytes) = fields.get_mut(index).and_then(Option::take) {
-                let read = String::from_utf8(bytes);
-                *text = Some(read.map_err(|_| reject(Some(column), Reason::NotUtf8))?);
-            }
-        }
-        Ok(Texts { place, texts })
-    }
-}
-
-/// The texts of a record, by column.
-pub(crate) struct Texts<const N: usize> {
-    pub(crate) place: Place,
-    pub(crate) texts: [Option<String>; N],
-}
-
 /// Reads some columns of a small file. Blocks.
 pub(crate) fn read_all<const N: usize>(
     input: impl Read,
     columns: [&'static str; N],
     max_rows: usize,
 ) -> Result<Vec<Result<Texts<N>, Reject>>, ImportError> {
-    let mut records = Records::new(input);
+    let mut records = Records::open(input, CsvOptions::default())?;
     let header = Header::read(&mut records, columns)?;
     let mut rows = Vec::new();
     while let Some(record) = records.next(Some(header.width)).map_err(ImportError::Read)? {
@@ -264,20 +261,26 @@ pub(crate) fn read_all<const N: usize>(
 }
 
 /// Sends all rows of a file until the receiver is gone. Blocks.
-pub(super) fn read_chunks(input: impl Read, chunks: &mpsc::Sender<Chunk>) -> Result<(), ImportError> {
-    let mut records = Records::new(input);
+pub(super) fn read_chunks(
+    input: impl Read,
+    options: CsvOptions,
+    exported_by: DateTime<Utc>,
+    chunks: &mpsc::Sender<Chunk>,
+) -> Result<(), ImportError> {
+    let mut records = Records::open(input, options)?;
     let header = Header::read(&mut records, COLUMNS)?;
     loop {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk { as_of: Some(exported_by), ..Chunk::default() };
         while !chunk.is_full() {
             match records.next(Some(header.width)).map_err(ImportError::Read)? {
                 Some(record) => {
-                    chunk.add(header.row(record).map(|Texts { place, texts }| RawRow { place, texts }))
+                    chunk.add(header.row(record).map(|Texts { place, texts }| RawRow::new(place, texts)));
                 }
                 None => break,
             }
         }
-        chunk.source_bytes = Some(records.bytes);
+        chunk.file = Some(records.format());
+        chunk.source_bytes = Some(records.input.get_ref().bytes_read());
         let is_last = chunk.rows.is_empty();
         if is_last || chunks.blocking_send(chunk).is_err() {
             return Ok(());

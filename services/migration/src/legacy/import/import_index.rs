@@ -69,6 +69,8 @@ pub(super) enum RowOutcome {
     Agreeing,
     /// Changed in another way in Daybook.
     Conflicting,
+    /// As before, but the operator decided that it stays so.
+    Resolved,
     Rejected,
 }
 

@@ -12,10 +12,13 @@ use super::reject::{Place, Reason, Reject};
 use super::row::{COLUMNS, RawRow};
 use super::{Chunk, ImportError};
 
-/// One snapshot for the count and the rows, with dates in the parser's format.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL datestyle = 'ISO, YMD'";
+/// One snapshot for the count and the rows, with dates in the parser's format and moments in UTC, whatever their column's
+/// type and the server's settings are.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'";
 
-const COUNT: &str = r#"SELECT count(*) FROM reservations WHERE $1::timestamp IS NULL OR "updatedAt" >= $1"#;
+const COUNT: &str =
+    r#"SELECT count(*), now() FROM reservations WHERE $1::timestamp IS NULL OR "updatedAt" >= $1"#;
 
 const SELECT: &str = include_str!("select_legacy_reservations.sql");
 
@@ -41,15 +44,17 @@ async fn read(
     chunks: &mpsc::Sender<Chunk>,
 ) -> Result<(), tokio_postgres::Error> {
     client.batch_execute(BEGIN).await?;
-    let rows_total = u64::try_from(client.query_one(COUNT, &[&since]).await?.try_get::<_, i64>(0)?).ok();
+    let counted = client.query_one(COUNT, &[&since]).await?;
+    let (rows_total, as_of) = (u64::try_from(counted.try_get::<_, i64>(0)?).ok(), Some(counted.try_get(1)?));
+    let empty = || Chunk { rows_total, as_of, ..Chunk::default() };
     let mut rows = pin!(client.query_raw(SELECT, [since]).await?);
-    let mut chunk = Chunk { rows_total, ..Chunk::default() };
+    let mut chunk = empty();
     let mut number = 0;
     while let Some(row) = rows.try_next().await? {
         number += 1;
         chunk.add(raw_row(&row, number));
         if chunk.is_full() {
-            let full = std::mem::replace(&mut chunk, Chunk { rows_total, ..Chunk::default() });
+            let full = std::mem::replace(&mut chunk, empty());
             if chunks.send(full).await.is_err() {
                 return Ok(());
             }
@@ -71,5 +76,5 @@ fn raw_row(row: &Row, number: u64) -> Result<RawRow, Reject> {
             reason: Reason::NotUtf8,
         })?;
     }
-    Ok(RawRow { place, texts })
+    Ok(RawRow::new(place, texts))
 }

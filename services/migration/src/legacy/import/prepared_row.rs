@@ -9,6 +9,7 @@ use daybook_event_log::Position;
 use super::reject::Reject;
 use super::report::Conflict;
 use super::row::LegacyRow;
+use super::row_contents::RowHash;
 
 /// A valid row, ready to be appended.
 pub(super) struct PreparedRow {
@@ -21,7 +22,7 @@ pub(super) struct PreparedRow {
 impl PreparedRow {
     /// The row with the slot that the reservation has in Daybook.
     pub(super) fn summary(&self, slot: SlotAssignment) -> RowSummary {
-        RowSummary { id: self.row.id.clone(), status: self.row.status, slot }
+        RowSummary { id: self.row.id.clone(), status: self.row.status, slot, hash: None }
     }
 }
 
@@ -30,6 +31,8 @@ pub(super) struct RowSummary {
     pub(super) id: ReservationId,
     pub(super) status: Status,
     pub(super) slot: SlotAssignment,
+    /// Of a row that was compared with the log.
+    pub(super) hash: Option<RowHash>,
 }
 
 /// The outcome of a valid row. Positions are `None` in a rehearsal.
@@ -39,5 +42,7 @@ pub(super) enum Outcome {
     AlreadyThere,
     Agreeing,
     Conflict(Conflict),
+    /// A conflict about which the operator has decided.
+    Resolved,
     Rejected(Reject),
 }

@@ -6,6 +6,8 @@ use daybook_domain::{ReservationId, Status};
 use serde::Serialize;
 
 use super::import_index::{ImportIndex, LoggedReservation, RowOutcome, SeenRow};
+use super::report::ImportReport;
+use super::resolution::{OpenItem, Resolutions};
 
 /// Conflicts, and reservations of each [`ReservationList`], that a report lists. Further ones are only counted.
 pub const MAX_LISTED: usize = 100_000;
@@ -26,6 +28,8 @@ pub struct Reconciliation {
     pub conflicts: u64,
     /// The import report has the reasons.
     pub rejected: u64,
+    /// Rows in conflict or rejected, about which the operator has decided.
+    pub resolved: u64,
     /// Rows that should be in the log but are not.
     pub only_in_old_system: ReservationList,
     /// Rows that differ from the log for no known reason.
@@ -36,6 +40,8 @@ pub struct Reconciliation {
     pub only_in_daybook: ReservationList,
     /// Imported reservations that the source no longer has, cancelled or rejected in Daybook too. They need no action.
     pub only_in_daybook_called_off: u64,
+    /// Imported reservations that the source no longer has, and that the operator decided to keep.
+    pub only_in_daybook_resolved: u64,
     pub booked_in_daybook: u64,
 }
 
@@ -69,12 +75,13 @@ impl Reconciliation {
     /// Compares the rows of a run with the log after it. A rehearsal has no such log: its reconciliation assumes that
     /// everything is appended that a run would append.
     pub(super) fn new(
-        source_rows: u64,
-        rejected: u64,
+        report: &ImportReport,
         run: &ImportIndex,
         log_after: Option<&ImportIndex>,
+        resolutions: &Resolutions,
     ) -> Self {
-        let mut account = Self { source_rows, rejected, ..Self::default() };
+        let ImportReport { read: source_rows, rejected, resolved, .. } = *report;
+        let mut account = Self { source_rows, rejected, resolved, ..Self::default() };
         let log = log_after.unwrap_or(run);
         for (id, row) in run.seen_rows() {
             match (log_after, row.outcome) {
@@ -86,11 +93,11 @@ impl Reconciliation {
                 _ => account.add_row(id, row, log.get(id)),
             }
         }
-        account.add_log(run, log);
+        account.add_log(run, log, resolutions);
         account
     }
 
-    fn add_log(&mut self, run: &ImportIndex, log: &ImportIndex) {
+    fn add_log(&mut self, run: &ImportIndex, log: &ImportIndex, resolutions: &Resolutions) {
         for (id, logged) in log.logged() {
             self.reservations += 1;
             match logged.last_import {
@@ -99,6 +106,7 @@ impl Reconciliation {
                 Some(_) if matches!(logged.status, Status::Cancelled | Status::Rejected) => {
                     self.only_in_daybook_called_off += 1;
                 }
+                Some(_) if resolutions.cover(id, &OpenItem::Missing) => self.only_in_daybook_resolved += 1,
                 Some(_) => self.only_in_daybook.add(id, Some(logged)),
             }
         }
@@ -112,7 +120,7 @@ impl Reconciliation {
         let is_equal = last_import.is_some_and(|last_import| row.equals(last_import));
         match (row.outcome, logged) {
             // Counted by the run, because a rejected row may have no id.
-            (RowOutcome::Rejected, _) => {}
+            (RowOutcome::Rejected | RowOutcome::Resolved, _) => {}
             (_, None) => self.only_in_old_system.add(id, None),
             (RowOutcome::Imported, _) if is_equal => self.imported += 1,
             (RowOutcome::Updated, _) if is_equal => self.brought_up_to_date += 1,
@@ -131,6 +139,7 @@ impl Reconciliation {
             + self.agreeing
             + self.conflicts
             + self.rejected
+            + self.resolved
             + self.only_in_old_system.count
             + self.unexplained.count
     }

@@ -82,6 +82,8 @@ impl<'a> Recorder<'a> {
             Err(CommandError::Rejected(Rejection::ScheduleFull)) => {
                 Outcome::Rejected(row.rejected("preferredDate", Reason::DayFull))
             }
+            // One row that the domain refuses must not stop the others.
+            Err(CommandError::Rejected(_)) => Outcome::Rejected(row.rejected_whole(Reason::NotRecordable)),
             Err(error) => return Err(error.into()),
         };
         Ok((prepared.summary(prepared.slot), outcome))

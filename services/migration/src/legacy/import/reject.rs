@@ -14,7 +14,7 @@ pub struct Reject {
 }
 
 /// Where a row is in its source.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// First line of the record in the file, from 1, including the header.
@@ -47,10 +47,16 @@ pub enum Reason {
     UnclosedQuote,
     #[error("the row is longer than {} bytes", super::MAX_ROW_BYTES)]
     TooLong,
-    #[error("the text is not UTF-8")]
+    #[error("the text is not valid in the encoding of the file")]
     NotUtf8,
+    #[error("the line repeats the header; remove it")]
+    HeaderAgain,
     #[error("the field must not be empty")]
     Missing,
+    #[error("the NULL of an export tool; a person of this name is written Null")]
+    NullWord,
+    #[error("the text contains a NUL character")]
+    NulCharacter,
     #[error("the text is not a valid id")]
     NotAnId,
     #[error("the text is not a date such as 2025-03-28")]
@@ -63,6 +69,9 @@ pub enum Reason {
         "the text shows nothing, or it contains control characters (such as NUL) or characters that reverse its direction"
     )]
     NotVisibleText,
+    /// The moment is midnight of the clinic and another day in UTC.
+    #[error("the day depends on the zone; add --dates local or --dates utc")]
+    DayInDoubt,
     #[error("the old system has no such value")]
     UnknownWord,
     #[error("the text is not a phone number")]
@@ -87,4 +96,7 @@ pub enum Reason {
     NotADecision,
     #[error("the day has reached its maximum number of entries")]
     DayFull,
+    /// A rule of the domain that this crate does not know refused it.
+    #[error("Daybook cannot record these values")]
+    NotRecordable,
 }

@@ -1,6 +1,6 @@
 //! The report of an import: counts, conflicts and rejected rows. Never contains a field's text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::requested_time::Ambiguity;
@@ -8,8 +8,10 @@ use daybook_domain::{Period, ReservationId, Status};
 use daybook_event_log::Position;
 use serde::Serialize;
 
+use super::csv::FileFormat;
 use super::reconcile::{MAX_LISTED, Reconciliation};
 use super::reject::Reject;
+use super::resolution::OpenItem;
 
 /// Rejected rows that a report lists. Further ones are only counted.
 pub const MAX_REJECTS_LISTED: usize = 100_000;
@@ -24,9 +26,27 @@ pub struct Progress {
     pub source_bytes: Option<u64>,
 }
 
+/// What a run comes to, in one word.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verdict {
+    /// The source has no rows, or every row was rejected.
+    #[default]
+    NothingCameIn,
+    /// Some rows are not in Daybook.
+    RowsRejected,
+    /// Every row is in Daybook, but some were changed in both systems.
+    Conflicts,
+    /// Every row is in Daybook. It may not have changed since the given time.
+    AllIn,
+}
+
 /// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ImportReport {
+    pub verdict: Verdict,
+    /// How the file is written; `None` if the source is not a file, or a file without rows.
+    pub file: Option<FileFormat>,
     /// Imported, updated, already there, agreeing, conflicting and rejected rows together.
     pub read: u64,
     /// Rows that were skipped because they had not changed since the given time. Not part of `read`.
@@ -43,6 +63,8 @@ pub struct ImportReport {
     pub conflicts: u64,
     /// At most [`MAX_LISTED`].
     pub conflict_list: Vec<Conflict>,
+    /// Rows in conflict or rejected, about which the operator has decided.
+    pub resolved: u64,
     pub rejected: u64,
     /// At most [`MAX_REJECTS_LISTED`].
     pub rejects: Vec<Reject>,
@@ -53,17 +75,45 @@ pub struct ImportReport {
     /// Rows that need a review, by reason.
     pub review: BTreeMap<Ambiguity, u64>,
     /// The `since` for the next run, so that it reads only rows changed after this one; `None` if no row was read. A
-    /// rehearsal returns its own `since`.
+    /// rehearsal returns its own `since`. Rows whose `updatedAt` lies after the export do not count.
     pub next_since: Option<DateTime<Utc>>,
     pub reconciliation: Option<Reconciliation>,
+    /// What is open about the rows in conflict and the rejected rows with an id; at most [`MAX_REJECTS_LISTED`].
+    #[serde(skip)]
+    pub open_items: HashMap<ReservationId, OpenItem>,
     /// A view that has passed this position shows the whole import; `None` if nothing was appended.
     pub position: Option<Position>,
 }
 
 impl ImportReport {
+    /// Rows that are in Daybook, or would be after a rehearsal.
+    pub const fn accepted(&self) -> u64 {
+        self.read.saturating_sub(self.rejected)
+    }
+
+    /// `is_complete` tells whether the source was to be read as a whole: then it has to have rows.
+    pub(super) const fn conclude(&mut self, is_complete: bool) {
+        let has_no_rows = is_complete && self.read + self.passed_over == 0;
+        self.verdict = if has_no_rows || (self.rejected > 0 && self.accepted() == 0) {
+            Verdict::NothingCameIn
+        } else if self.rejected > 0 {
+            Verdict::RowsRejected
+        } else if self.conflicts > 0 {
+            Verdict::Conflicts
+        } else {
+            Verdict::AllIn
+        };
+    }
+
     /// Rows that need a review.
     pub fn review_total(&self) -> u64 {
         self.review.values().sum()
+    }
+
+    pub(super) fn add_open(&mut self, reservation: &ReservationId, item: OpenItem) {
+        if self.open_items.len() < MAX_REJECTS_LISTED {
+            self.open_items.entry(reservation.clone()).or_insert(item);
+        }
     }
 
     pub(super) fn add_conflict(&mut self, conflict: Conflict) {

@@ -1,10 +1,11 @@
 //! A row of the old `reservations` table, as text and parsed. Later code relies on the parsed values and never sees the text.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
 use daybook_vault::PatientDetails;
 
+use super::moments::{DateRule, moment};
 use super::reject::{Place, Reason, Reject};
 use super::{MAX_ROW_BYTES, row_values};
 
@@ -28,6 +29,13 @@ pub(super) const COLUMNS: [&str; 17] = [
     "statusChangedAt",
     "statusChangedBy",
 ];
+
+/// The columns that may be NULL, and the requested time, which patients left empty.
+const NULLABLE: [&str; 5] = ["email", "preferredTime", "notes", "adminNotes", "statusChangedBy"];
+
+/// How export tools write NULL. `Null` is left out, because it is a surname.
+const NULL_WORDS: [&str; 9] =
+    ["NULL", "null", "\\N", "(null)", "(NULL)", "[NULL]", "[null]", "<null>", "<NULL>"];
 
 /// An unparsed row: the text of each of [`COLUMNS`], `None` for NULL.
 pub(super) struct RawRow {
@@ -63,6 +71,10 @@ impl LegacyRow {
         Reject { place: self.place.clone(), field: Some(field), reason }
     }
 
+    pub(super) fn rejected_whole(&self, reason: Reason) -> Reject {
+        Reject { place: self.place.clone(), field: None, reason }
+    }
+
     /// The details to seal, with the text of the requested time if that must not be stored in plain.
     pub(super) fn details(&self, sealed_time: Option<&str>) -> PatientDetails {
         PatientDetails {
@@ -83,6 +95,16 @@ impl LegacyRow {
 pub(super) type Fault = (&'static str, Reason);
 
 impl RawRow {
+    /// A row in which the NULL of an export tool is no text.
+    pub(super) fn new(place: Place, mut texts: [Option<String>; COLUMNS.len()]) -> Self {
+        for (column, text) in COLUMNS.iter().zip(&mut texts) {
+            if NULLABLE.contains(column) && text.as_deref().is_some_and(is_null_word) {
+                *text = None;
+            }
+        }
+        Self { place, texts }
+    }
+
     /// Length of the texts.
     pub(super) fn size_bytes(&self) -> usize {
         self.texts.iter().flatten().map(String::len).sum()
@@ -93,24 +115,37 @@ impl RawRow {
         self.texts.get(place)?.as_deref()
     }
 
-    pub(super) fn preferred_date(&self) -> Option<NaiveDate> {
-        self.text("preferredDate").and_then(date)
+    /// The value of a column that holds one of a few words.
+    pub(super) fn word<T: std::str::FromStr>(&self, column: &'static str) -> Option<T> {
+        self.text(column)?.trim().parse().ok()
+    }
+
+    pub(super) fn preferred_date(&self, dates: DateRule) -> Option<NaiveDate> {
+        dates.day(self.text("preferredDate")?).ok()
     }
 
     pub(super) fn id(&self) -> Option<ReservationId> {
-        ReservationId::parse(self.text("id")?).ok()
+        ReservationId::parse(self.text("id")?.trim()).ok()
     }
 
-    pub(super) fn parse(mut self, region: Region) -> Result<LegacyRow, Reject> {
+    pub(super) fn parse(mut self, region: Region, dates: DateRule) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();
         if self.size_bytes() > MAX_ROW_BYTES {
             return Err(Reject { place, field: None, reason: Reason::TooLong });
         }
-        let parsed = self.parse_fields(region).and_then(|row| row_values::check(&row).map(|()| row));
+        let parsed = self.check_storable().and_then(|()| self.parse_fields(region, dates));
+        let parsed = parsed.and_then(|row| row_values::check(&row).map(|()| row));
         parsed.map_err(|(field, reason)| Reject { place, field: Some(field), reason })
     }
 
-    fn parse_fields(&mut self, region: Region) -> Result<LegacyRow, Fault> {
+    /// PostgreSQL cannot store a NUL character in a text.
+    fn check_storable(&self) -> Result<(), Fault> {
+        let has_nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
+        let column = COLUMNS.iter().zip(&self.texts).find(|(_, text)| has_nul(text));
+        column.map_or(Ok(()), |(column, _)| Err((*column, Reason::NulCharacter)))
+    }
+
+    fn parse_fields(&mut self, region: Region, dates: DateRule) -> Result<LegacyRow, Fault> {
         let phone_text = self.required("phone")?;
         Ok(LegacyRow {
             place: self.place.clone(),
@@ -119,19 +154,19 @@ impl RawRow {
             phone: Phone::parse_in(region, &phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
             phone_text: without_invisible(&phone_text),
             email: self.optional("email"),
-            birth_date: self.parsed("birthDate", Reason::NotATimestamp, birth_date)?,
-            gender: self.word("gender")?,
-            treatment_type: self.word("treatmentType")?,
-            preferred_date: self.parsed("preferredDate", Reason::NotADate, date)?,
+            birth_date: self.date("birthDate", |text| dates.birth_date(text))?,
+            gender: self.required_word("gender")?,
+            treatment_type: self.required_word("treatmentType")?,
+            preferred_date: self.date("preferredDate", |text| dates.day(text))?,
             // Patients sent empty texts, and some exports write these like NULL.
             preferred_time: self.take("preferredTime").unwrap_or_default(),
-            status: self.word("status")?,
+            status: self.required_word("status")?,
             notes: self.optional("notes"),
             admin_notes: self.optional("adminNotes"),
-            created_at: self.parsed("createdAt", Reason::NotATimestamp, timestamp)?,
-            updated_at: self.parsed("updatedAt", Reason::NotATimestamp, timestamp)?,
-            service: self.word("service")?,
-            status_changed_at: self.parsed("statusChangedAt", Reason::NotATimestamp, timestamp)?,
+            created_at: self.parsed("createdAt", Reason::NotATimestamp, moment)?,
+            updated_at: self.parsed("updatedAt", Reason::NotATimestamp, moment)?,
+            service: self.required_word("service")?,
+            status_changed_at: self.parsed("statusChangedAt", Reason::NotATimestamp, moment)?,
             status_changed_by: self.optional("statusChangedBy"),
         })
     }
@@ -147,7 +182,10 @@ impl RawRow {
     }
 
     fn required(&mut self, column: &'static str) -> Result<String, Fault> {
-        self.optional(column).ok_or((column, Reason::Missing))
+        let text = self.optional(column).filter(|text| !text.trim().is_empty());
+        let text = text.ok_or((column, Reason::Missing))?;
+        // An id is never NULL in a table, so the word is an id.
+        if column != "id" && is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
     }
 
     fn parsed<T>(
@@ -156,35 +194,24 @@ impl RawRow {
         reason: Reason,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, Fault> {
-        parse(&self.required(column)?).ok_or((column, reason))
+        parse(self.required(column)?.trim()).ok_or((column, reason))
     }
 
-    fn word<T: std::str::FromStr>(&mut self, column: &'static str) -> Result<T, Fault> {
+    fn date(
+        &mut self,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Result<NaiveDate, Reason>,
+    ) -> Result<NaiveDate, Fault> {
+        read(&self.required(column)?).map_err(|reason| (column, reason))
+    }
+
+    fn required_word<T: std::str::FromStr>(&mut self, column: &'static str) -> Result<T, Fault> {
         self.parsed(column, Reason::UnknownWord, |text| text.parse().ok())
     }
 }
 
-/// PostgreSQL writes ten characters. The standard parser would also accept `2025-3-8` and `+12025-01-01`.
-fn date(text: &str) -> Option<NaiveDate> {
-    let shape = |(place, byte): (usize, u8)| match place {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    };
-    if text.len() == 10 && text.bytes().enumerate().all(shape) { text.parse().ok() } else { None }
-}
-
-/// The old system writes UTC without a zone.
-fn timestamp(text: &str) -> Option<DateTime<Utc>> {
-    let (day, time) = text.split_at_checked(10)?;
-    let time = time.strip_prefix([' ', 'T'])?;
-    let is_plain = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.'));
-    let time = NaiveTime::parse_from_str(time, "%H:%M:%S%.f").ok().filter(|_| is_plain)?;
-    Some(date(day)?.and_time(time).and_utc())
-}
-
-/// The old system stores the day as a timestamp with a meaningless time of day.
-fn birth_date(text: &str) -> Option<NaiveDate> {
-    date(text).or_else(|| timestamp(text).map(|instant| instant.date_naive()))
+fn is_null_word(text: &str) -> bool {
+    NULL_WORDS.contains(&text.trim())
 }
 
 #[cfg(test)]
@@ -213,16 +240,22 @@ mod tests {
         "admin@clinic.example",
     ];
 
+    impl RawRow {
+        fn parse_plain(self) -> Result<LegacyRow, Reject> {
+            self.parse(Region::default(), DateRule::default())
+        }
+    }
+
     fn row_with(column: &str, text: &str) -> RawRow {
         let place = COLUMNS.iter().position(|name| *name == column).unwrap();
         let mut texts = ROW.map(|text| Some(text.to_owned()));
         texts[place] = Some(text.to_owned());
-        RawRow { place: Place::Line(7), texts }
+        RawRow::new(Place::Line(7), texts)
     }
 
     #[test]
     fn a_row_of_the_old_table_is_parsed() {
-        let row = row_with("gender", "FEMALE").parse(Region::default()).ok().unwrap();
+        let row = row_with("gender", "FEMALE").parse_plain().ok().unwrap();
         assert_eq!(row.birth_date.to_string(), "1982-04-05");
         assert_eq!(row.created_at.to_rfc3339(), "2025-03-11T22:24:00.001+00:00");
         assert_eq!((row.preferred_time.as_str(), row.email), ("", None));
@@ -235,6 +268,12 @@ mod tests {
             ("id", "a b", Reason::NotAnId),
             ("id", "", Reason::Missing),
             ("patientName", "", Reason::Missing),
+            ("patientName", " ", Reason::Missing),
+            ("patientName", "NULL", Reason::NullWord),
+            ("status", "\\N", Reason::NullWord),
+            ("patientName", "a\0b", Reason::NulCharacter),
+            ("notes", "\0", Reason::NulCharacter),
+            ("birthDate", "1982-04-04 15:00:00", Reason::DayInDoubt),
             ("phone", "call me", Reason::NotAPhoneNumber),
             ("birthDate", "5 April 1982", Reason::NotATimestamp),
             ("gender", "female", Reason::UnknownWord),
@@ -261,7 +300,7 @@ mod tests {
             ("statusChangedAt", "9999-12-31 00:00:00", Reason::OutsideCalendar),
         ];
         for (column, text, reason) in cases {
-            let reject = row_with(column, text).parse(Region::default()).err().unwrap();
+            let reject = row_with(column, text).parse_plain().err().unwrap();
             assert_eq!(reject, Reject { place: Place::Line(7), field: Some(column), reason }, "{text:?}");
         }
     }
@@ -274,13 +313,37 @@ mod tests {
             ("patientName", "김".repeat(200)),
             ("statusChangedBy", " ".to_owned()),
         ] {
-            assert!(row_with(column, &text).parse().is_ok(), "{column}");
+            assert!(row_with(column, &text).parse_plain().is_ok(), "{column}");
         }
     }
 
     #[test]
+    fn the_null_of_an_export_tool_is_no_text_of_a_patient() {
+        for word in NULL_WORDS {
+            for column in ["email", "notes", "adminNotes", "statusChangedBy"] {
+                let row = row_with(column, word).parse_plain().ok().unwrap();
+                let texts = [row.email, row.notes, row.admin_notes];
+                assert_eq!(texts, [None, None, None], "{column} {word}");
+                assert_eq!(row.status_changed_by.is_none(), column == "statusChangedBy", "{column} {word}");
+            }
+            assert_eq!(row_with("preferredTime", word).text("preferredTime"), None, "{word}");
+        }
+        let row = row_with("patientName", "Null").parse_plain().ok().unwrap();
+        assert_eq!(row.patient_name, "Null", "a surname");
+        assert_eq!(row_with("notes", "N/A").parse_plain().ok().unwrap().notes.as_deref(), Some("N/A"));
+    }
+
+    #[test]
+    fn blanks_around_a_word_or_a_date_do_not_matter() {
+        let row = row_with("status", " PENDING ").parse_plain().ok().unwrap();
+        assert_eq!(row.status, Status::Pending);
+        let row = row_with("preferredDate", "2025-03-28 ").parse_plain().ok().unwrap();
+        assert_eq!(row.preferred_date.to_string(), "2025-03-28");
+    }
+
+    #[test]
     fn a_row_is_bounded() {
-        let reject = row_with("notes", &"x".repeat(MAX_ROW_BYTES)).parse(Region::default()).err().unwrap();
+        let reject = row_with("notes", &"x".repeat(MAX_ROW_BYTES)).parse_plain().err().unwrap();
         assert_eq!((reject.field, reject.reason), (None, Reason::TooLong));
     }
 }

@@ -39,6 +39,12 @@ pub(super) struct Personal {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowHash([u8; 16]);
 
+impl RowHash {
+    pub(super) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl RowContents {
     pub(super) fn from_row(row: &LegacyRow) -> Self {
         Self {

@@ -3,8 +3,9 @@
 
 mod update;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook_commands::{Commands, InterpretedTime};
+use daybook_domain::ReservationId;
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
 use tokio::sync::mpsc;
@@ -17,8 +18,9 @@ use super::recorder::Recorder;
 use super::reference_data::ReferenceData;
 use super::reject::{Reason, Reject};
 use super::report::{ImportReport, Progress};
+use super::resolution::OpenItem;
 use super::row::{LegacyRow, RawRow};
-use super::row_contents::RowContents;
+use super::row_contents::{RowContents, RowHash};
 use super::{Chunk, ImportError, ImportRun, OnProgress};
 
 /// Overlap between two runs: a transaction of the old system may commit later than its timestamp says, and clocks may
@@ -29,12 +31,13 @@ const SINCE_MARGIN: TimeDelta = TimeDelta::minutes(10);
 pub(super) async fn run(
     mut run: Run<'_>,
     mut chunks: mpsc::Receiver<Chunk>,
-    mut inspect: impl FnMut(&RawRow),
+    mut inspect: impl FnMut(&RawRow, Option<DateTime<Utc>>),
     progress: OnProgress<'_>,
 ) -> Result<ImportReport, ImportError> {
     while let Some(chunk) = chunks.recv().await {
-        let Chunk { rows, rows_total, source_bytes, .. } = chunk;
-        rows.iter().flatten().for_each(&mut inspect);
+        let Chunk { rows, rows_total, source_bytes, as_of, file, .. } = chunk;
+        (run.as_of, run.report.file) = (as_of, file);
+        rows.iter().flatten().for_each(|row| inspect(row, as_of));
         run.import(rows).await?;
         let rows = run.report.read + run.report.passed_over;
         progress(Progress { rows, rows_total, source_bytes });
@@ -49,6 +52,8 @@ pub(super) struct Run<'a> {
     index: ImportIndex,
     target: Target<'a>,
     report: ImportReport,
+    /// When the source was read or exported.
+    as_of: Option<DateTime<Utc>>,
 }
 
 /// Where a run puts its rows.
@@ -94,7 +99,7 @@ impl<'a> Run<'a> {
             Some(commands) => ImportIndex::read(commands).await?,
             None => ImportIndex::default(),
         };
-        Ok(Self { options, reference_data, index, target, report: ImportReport::default() })
+        Ok(Self { options, reference_data, index, target, report: ImportReport::default(), as_of: None })
     }
 
     async fn finish(self) -> Result<ImportReport, ImportError> {
@@ -104,12 +109,13 @@ impl<'a> Run<'a> {
             // The rows of a rehearsal still have to be imported.
             Target::Nowhere(_) => options.since,
         };
+        report.conclude(options.since.is_none());
         if options.reconcile {
             let log_after = match target {
                 Target::Log(Recorder { commands, .. }) => Some(ImportIndex::read(commands).await?),
                 Target::Nowhere(_) => None,
             };
-            let account = Reconciliation::new(report.read, report.rejected, &index, log_after.as_ref());
+            let account = Reconciliation::new(&report, &index, log_after.as_ref(), &options.resolutions);
             report.reconciliation = Some(account);
         }
         Ok(report)
@@ -137,10 +143,13 @@ impl<'a> Run<'a> {
     /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
     fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
         let id = row.as_ref().ok().and_then(RawRow::id);
-        match row.and_then(|row| row.parse(self.options.region)) {
+        match row.and_then(|row| row.parse(self.options.region, self.options.dates)) {
             Ok(row) => {
-                let next_since = row.updated_at - SINCE_MARGIN;
-                self.report.next_since = self.report.next_since.max(Some(next_since));
+                // A moment after the export is wrong, and would hide every change until then from the next run.
+                if self.as_of.is_none_or(|as_of| row.updated_at <= as_of) {
+                    let next_since = row.updated_at.checked_sub_signed(SINCE_MARGIN);
+                    self.report.next_since = self.report.next_since.max(next_since);
+                }
                 if self.options.since.is_some_and(|since| row.updated_at < since) {
                     self.report.passed_over += 1;
                     return None;
@@ -149,9 +158,9 @@ impl<'a> Run<'a> {
                 Some(row)
             }
             Err(reject) => {
-                id.into_iter().for_each(|id| self.index.add_invalid(id));
                 self.report.read += 1;
-                self.report.add_reject(reject);
+                self.reject(id.as_ref(), None, reject);
+                id.into_iter().for_each(|id| self.index.add_invalid(id));
                 None
             }
         }
@@ -167,7 +176,7 @@ impl<'a> Run<'a> {
         let service = self.reference_data.catalog.by_legacy(row.service).map(ServiceSnapshot::from);
         let Some(service) = service else {
             self.index.add_invalid(row.id.clone());
-            self.report.add_reject(row.rejected("service", Reason::UnknownService));
+            self.reject(Some(&row.id), None, row.rejected("service", Reason::UnknownService));
             return Ok(());
         };
         let reading = self.options.rules.read(&row.preferred_time);
@@ -175,15 +184,32 @@ impl<'a> Run<'a> {
         let hours = &self.reference_data.hours;
         let slot = SlotAssignment::from_parsed(time.parsed_time, hours, row.preferred_date);
         let is_parsed = !matches!(slot, SlotAssignment::Review(_));
-        let row_match = self.index.classify(&row.id, &RowContents::from_row(&row), is_parsed)?;
+        let contents = RowContents::from_row(&row);
+        let row_match = self.index.classify(&row.id, &contents, is_parsed)?;
         let prepared = PreparedRow { row, service, slot, time };
         match row_match {
             RowMatch::New => new.push(prepared),
             RowMatch::Changed => changed.push(prepared),
             RowMatch::Unchanged(slot) => self.count(&prepared.summary(slot), Outcome::AlreadyThere),
-            RowMatch::Rejected(reason) => self.report.add_reject(prepared.row.rejected("id", reason)),
+            RowMatch::Rejected(reason) => {
+                let row = &prepared.row;
+                self.reject(Some(&row.id), Some(&contents.hash()), row.rejected("id", reason));
+            }
         }
         Ok(())
+    }
+
+    /// Counts a rejected row, unless the operator decided to leave it out. `row` is the hash of one that can be read.
+    fn reject(&mut self, id: Option<&ReservationId>, row: Option<&RowHash>, reject: Reject) {
+        if let Some(id) = id {
+            let item = OpenItem::rejected(&reject, self.target.commands().zip(row));
+            if self.options.resolutions.cover(id, &item) {
+                self.report.resolved += 1;
+                return;
+            }
+            self.report.add_open(id, item);
+        }
+        self.report.add_reject(reject);
     }
 
     fn count(&mut self, row: &RowSummary, outcome: Outcome) {
@@ -211,15 +237,17 @@ impl<'a> Run<'a> {
                 report.add_conflict(conflict);
                 RowOutcome::Conflicting
             }
+            Outcome::Resolved => {
+                report.resolved += 1;
+                RowOutcome::Resolved
+            }
             Outcome::Rejected(reject) => {
-                report.add_reject(reject);
-                RowOutcome::Rejected
+                self.reject(Some(&row.id), row.hash.as_ref(), reject);
+                return self.index.set_outcome(&row.id, RowOutcome::Rejected);
             }
         };
         self.index.set_outcome(&row.id, outcome);
-        if outcome == RowOutcome::Rejected {
-            return;
-        }
+        let report = &mut self.report;
         *report.by_status.entry(row.status).or_default() += 1;
         match row.slot {
             SlotAssignment::At { period, .. } | SlotAssignment::Period(period) => {

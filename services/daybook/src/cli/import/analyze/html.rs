@@ -46,8 +46,11 @@ struct HtmlTable {
 pub(super) fn page(source: &str, analysis: &Analysis) -> askama::Result<String> {
     let run = &analysis.run;
     let summary = format!(
-        "Source: {source}. Rows: {}; {} would be imported, {} are imported already, {} would be rejected. Nothing was \
+        "Source: {source}{}. Rows: {}; {} would be imported, {} are imported already, {} would be rejected. Nothing was \
          recorded.",
+        run.file
+            .map(|file| format!(", {} text, separated by {}", file.encoding, file.separator))
+            .unwrap_or_default(),
         grouped(run.read),
         grouped(run.imported),
         grouped(run.already_there),

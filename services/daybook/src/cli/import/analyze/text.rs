@@ -7,7 +7,7 @@ use std::fmt::Display;
 use daybook_migration::import::{Analysis, Anomaly, FormatReport};
 
 use super::idle_rules;
-use crate::cli::import::report::{import_sections, join};
+use crate::cli::import::report::{import_sections, join, preview};
 use crate::output::{Align, Table, counted, grouped, printable};
 
 pub(super) fn describe(analysis: &Analysis) -> String {
@@ -20,7 +20,7 @@ pub(super) fn describe(analysis: &Analysis) -> String {
     if !analysis.anomalies.is_empty() {
         sections.push(anomalies(&analysis.anomalies));
     }
-    sections.push("Nothing was recorded. An import would do this:".to_owned());
+    sections.push(preview(&analysis.run));
     sections.extend(import_sections(&analysis.run));
     join(&sections)
 }

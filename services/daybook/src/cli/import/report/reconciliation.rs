@@ -28,6 +28,7 @@ fn rows(account: &Reconciliation) -> Table {
         ("changed in both systems, equal", account.agreeing),
         ("changed in both systems, in conflict", account.conflicts),
         ("rejected", account.rejected),
+        ("kept or left out as decided", account.resolved),
         ("only in the old system", account.only_in_old_system.count),
         ("different in Daybook without a recorded reason", account.unexplained.count),
         ("sum", account.accounted_for()),
@@ -41,12 +42,15 @@ fn rows(account: &Reconciliation) -> Table {
 
 fn reservations(account: &Reconciliation) -> Table {
     let mut table = Table::new(&[("reservations in Daybook", Align::Left), ("reservations", Align::Right)]);
-    let beside =
-        account.only_in_daybook.count + account.only_in_daybook_called_off + account.booked_in_daybook;
+    let beside = account.only_in_daybook.count
+        + account.only_in_daybook_called_off
+        + account.only_in_daybook_resolved
+        + account.booked_in_daybook;
     let reservations = [
         ("with a row in the old system", account.reservations.saturating_sub(beside)),
         ("imported, missing in the old system", account.only_in_daybook.count),
         ("imported, missing there, cancelled here", account.only_in_daybook_called_off),
+        ("imported, missing there, kept as decided", account.only_in_daybook_resolved),
         ("booked in Daybook", account.booked_in_daybook),
         ("sum", account.reservations),
     ];
@@ -79,6 +83,7 @@ fn verdict(account: &Reconciliation) -> &'static str {
     "Every row is reconciled, but not all are equal. Reservations missing in the old system stay\n\
      in Daybook: cancel them if they were deleted there on purpose. A row that could not be read\n\
      may be one of the missing ones.\n\
+     What cannot be mended: daybook import resolve decide ID\n\
      Next: resolve the differences, then daybook import run --final"
 }
 

@@ -34,6 +34,10 @@ pub enum AnomalyKind {
     EmptyTime,
     ClosedDay,
     OutsideHours,
+    /// More bookings than seats on a day to come.
+    SeatTakenTwice,
+    /// The row is imported, but does not count for the `since` of the next run.
+    AfterExport,
     #[serde(untagged)]
     Rejected(Reason),
 }
@@ -45,6 +49,8 @@ impl std::fmt::Display for AnomalyKind {
             Self::EmptyTime => "the requested time is blank",
             Self::ClosedDay => "the clinic is closed on that weekday",
             Self::OutsideHours => "the time is outside the clinic's hours",
+            Self::SeatTakenTwice => "more bookings than seats at a time to come",
+            Self::AfterExport => "the moment lies after the export",
             Self::Rejected(reason) => return reason.fmt(formatter),
         })
     }
@@ -90,7 +96,7 @@ impl Anomalies {
         self.count(AnomalyKind::Rejected(reject.reason), reject.field, &reject.place);
     }
 
-    fn count(&mut self, what: AnomalyKind, field: Option<&'static str>, place: &Place) {
+    pub(super) fn count(&mut self, what: AnomalyKind, field: Option<&'static str>, place: &Place) {
         let counted = self.0.entry((what, field)).or_default();
         counted.rows += 1;
         if counted.places.len() < MAX_PLACES {

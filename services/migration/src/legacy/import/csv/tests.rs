@@ -5,12 +5,17 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::legacy::import::reject::Place;
 
 type Texts = Result<Vec<Option<String>>, Reason>;
 
+fn open(text: &[u8]) -> Records<&[u8]> {
+    Records::open(text, CsvOptions::default()).ok().unwrap()
+}
+
 /// Line and fields, or line and reason, of each record after the header.
 fn read(text: &[u8]) -> Vec<(u64, Texts)> {
-    let mut records = Records::new(text);
+    let mut records = open(text);
     let width = records.next(None).unwrap().unwrap().fields.unwrap().len();
     let mut all = Vec::new();
     while let Some(record) = records.next(Some(width)).unwrap() {
@@ -86,7 +91,7 @@ fn an_endless_line_is_skipped_and_reading_continues() {
 #[test]
 fn a_byte_order_mark_is_not_part_of_a_name() {
     let text = format!("\u{feff}\"id\",{}\n", COLUMNS.get(1..).unwrap().join(","));
-    assert_eq!(Header::read(&mut Records::new(text.as_bytes()), COLUMNS).ok().unwrap().indexes[0], 0);
+    assert_eq!(Header::read(&mut open(text.as_bytes()), COLUMNS).ok().unwrap().indexes[0], 0);
 }
 
 #[test]
@@ -97,8 +102,75 @@ fn columns_are_found_in_any_order_and_missing_ones_are_named() {
     names.push(b"id".to_vec());
     assert!(matches!(Header::from_names(COLUMNS, &names), Err(ImportError::ColumnTwice { column: "id" })));
     names.retain(|name| name != b"id" && name != b"phone");
+    names.push(b" Phone Number".to_vec());
     let Err(missing) = Header::from_names(COLUMNS, &names) else { panic!("columns are missing") };
     assert_eq!(missing.to_string(), "the file lacks id, phone; its first line must name these columns");
+}
+
+#[test]
+fn names_may_differ_in_case_blanks_and_quotation_marks() {
+    let folded = |name: &str| match name {
+        "id" => " ID ".to_owned(),
+        "patientName" => "patient_name".to_owned(),
+        "phone" => "`phone`".to_owned(),
+        other => other.to_uppercase(),
+    };
+    let names: Vec<Vec<u8>> = COLUMNS.iter().map(|name| folded(name).into_bytes()).collect();
+    assert_eq!(Header::from_names(COLUMNS, &names).ok().unwrap().indexes[16], 16);
+    let twice = [names, vec![b"Id".to_vec()]].concat();
+    assert!(matches!(Header::from_names(COLUMNS, &twice), Err(ImportError::ColumnTwice { column: "id" })));
+}
+
+/// Rows of the first two columns, and the separator.
+fn two_columns(text: &[u8]) -> (Vec<[Option<String>; 2]>, Separator) {
+    let mut records = open(text);
+    let header = Header::read(&mut records, ["id", "phone"]).ok().unwrap();
+    let mut rows = Vec::new();
+    while let Some(record) = records.next(Some(header.width)).unwrap() {
+        rows.push(header.row(record).ok().unwrap().texts);
+    }
+    (rows, records.separator)
+}
+
+#[test]
+fn separators_and_line_ends_are_found_from_the_file() {
+    let text = "id,phone\n1,\"2,3\"\n4,5\n";
+    for (separator, name) in [(";", "semicolons"), ("\t", "tabs"), ("|", "`|`"), (",", "commas")] {
+        for line_end in ["\n", "\r\n", "\r", "\r\r\n"] {
+            let text = text.replace("\"2,3\"", "\"2 3\"").replace(',', separator).replace('\n', line_end);
+            let named = format!("sep={separator}{line_end}{text}");
+            for text in [text, named] {
+                let (rows, found) = two_columns(text.as_bytes());
+                let texts = |a: &str, b: &str| [Some(a.to_owned()), Some(b.to_owned())];
+                assert_eq!(rows, [texts("1", "2 3"), texts("4", "5")], "{text:?}");
+                assert_eq!(found.to_string(), name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_header_in_the_middle_is_rejected_by_line() {
+    let mut records = open(b"id,phone\n1,2\n\xef\xbb\xbfid,phone\n3,4\n");
+    let header = Header::read(&mut records, ["id", "phone"]).ok().unwrap();
+    let mut reasons = Vec::new();
+    while let Some(record) = records.next(Some(header.width)).unwrap() {
+        reasons.push((record.line, header.row(record).err().map(|reject| reject.reason)));
+    }
+    assert_eq!(reasons, [(2, None), (3, Some(Reason::HeaderAgain)), (4, None)]);
+}
+
+#[test]
+fn a_file_without_a_header_is_refused() {
+    let refused = |text: &[u8]| {
+        let opened = Records::open(text, CsvOptions::default());
+        opened.and_then(|mut records| Header::read(&mut records, COLUMNS)).err().unwrap().to_string()
+    };
+    for text in ["\u{feff}", "\n\n", "\r\n"] {
+        assert!(refused(text.as_bytes()).contains("has no header"), "{text:?}");
+    }
+    assert!(refused(b"").contains("empty"));
+    assert!(refused(b"a,b\n1,2").contains("names none of the columns"));
 }
 
 #[test]
@@ -106,7 +178,7 @@ fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
     let mut text = COLUMNS.join(",").into_bytes();
     text.extend_from_slice(b"\nid,\xff\xfe,");
     text.extend_from_slice(&b",".repeat(COLUMNS.len() - 3));
-    let mut records = Records::new(text.as_slice());
+    let mut records = open(text.as_slice());
     let header = Header::read(&mut records, COLUMNS).ok().unwrap();
     let record = records.next(Some(header.width)).unwrap().unwrap();
     let reject = header.row(record).err().unwrap();
@@ -133,7 +205,7 @@ proptest! {
 
     #[test]
     fn no_bytes_stop_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
-        let mut records = Records::new(bytes.as_slice());
+        let Ok(mut records) = Records::open(bytes.as_slice(), CsvOptions::default()) else { return Ok(()) };
         let mut last = 0;
         while let Some(record) = records.next(Some(3)).unwrap() {
             prop_assert!(record.line > last, "each record starts on a line of its own");

@@ -15,11 +15,13 @@ use super::{Run, Target};
 use crate::legacy::import::ImportError;
 use crate::legacy::import::compare::{Verdict, compare};
 use crate::legacy::import::imported_state::{self, ImportedState};
-use crate::legacy::import::prepared_row::{Outcome, PreparedRow};
+use crate::legacy::import::prepared_row::{Outcome, PreparedRow, RowSummary};
 use crate::legacy::import::recorder::{MAX_CONCURRENT_ROWS, Recorder};
 use crate::legacy::import::reject::Reason;
 use crate::legacy::import::report::Conflict;
-use crate::legacy::import::row_contents::RowContents;
+use crate::legacy::import::resolution::OpenItem;
+use crate::legacy::import::row::LegacyRow;
+use crate::legacy::import::row_contents::{RowContents, RowHash};
 
 /// Comparisons of one row, which is compared again if the reservation changes meanwhile.
 const MAX_COMPARISONS: u32 = 8;
@@ -72,18 +74,29 @@ impl Run<'_> {
     /// Returns the row if it has to be imported again, and counts it otherwise.
     fn compare<'r>(&mut self, prepared: &'r PreparedRow, state: ImportedState) -> Option<Reimport<'r>> {
         let row = &prepared.row;
-        let outcome = match compare(&RowContents::from_row(row), prepared.slot, &state, self.options.old_wins)
-        {
+        let contents = RowContents::from_row(row);
+        let outcome = match compare(&contents, prepared.slot, &state, self.options.old_wins) {
             Verdict::Changed(slot) => return Some(Reimport { prepared, state, slot }),
             Verdict::Unchanged => Outcome::AlreadyThere,
             Verdict::Agrees => Outcome::Agreeing,
             Verdict::Older => Outcome::Rejected(row.rejected("updatedAt", Reason::OlderThanTaken)),
-            Verdict::Conflict(fields) => {
-                Outcome::Conflict(Conflict { reservation: row.id.clone(), date: row.preferred_date, fields })
-            }
+            Verdict::Conflict(fields) => self.conflict(row, &contents.hash(), fields),
         };
-        self.count(&prepared.summary(state.slot), outcome);
+        let summary = RowSummary { hash: Some(contents.hash()), ..prepared.summary(state.slot) };
+        self.count(&summary, outcome);
         None
+    }
+
+    /// A conflict, unless the operator has decided about this very row.
+    fn conflict(&mut self, row: &LegacyRow, hash: &RowHash, fields: Vec<&'static str>) -> Outcome {
+        if let Some(commands) = self.target.commands() {
+            let item = OpenItem::conflict(commands, hash);
+            if self.options.resolutions.cover(&row.id, &item) {
+                return Outcome::Resolved;
+            }
+            self.report.add_open(&row.id, item);
+        }
+        Outcome::Conflict(Conflict { reservation: row.id.clone(), date: row.preferred_date, fields })
     }
 
     /// Returns the rows that have to be compared again.
@@ -126,6 +139,9 @@ impl Recorder<'_> {
         match self.commands.execute_one(date, command, self.origin.clone()).await {
             Ok(recorded) => Ok(Some(Outcome::Updated(Some(recorded.position)))),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
+            Err(CommandError::Rejected(_)) => {
+                Ok(Some(Outcome::Rejected(reimport.prepared.row.rejected_whole(Reason::NotRecordable))))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -80,9 +80,6 @@ fn decide_request(
     if let Some(own) = schedule.booking(&request.reservation) {
         return if is_same_request(own, &request) { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
-    if let Some(pending) = double_click(schedule, &request) {
-        return Err(Rejection::AlreadyRequested(pending.clone()));
-    }
     check_capacity(schedule)?;
     check_calendar(schedule, &placement, context.now)?;
     let service = context.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
@@ -90,6 +87,10 @@ fn decide_request(
         return Err(Rejection::ServiceInactive);
     }
     let (judged_by, other_verdict) = evaluate(schedule, service, &placement, None, request.rules, context)?;
+    // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does.
+    if let Some(pending) = double_click(schedule, &request) {
+        return Err(Rejection::AlreadyRequested(pending.clone()));
+    }
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,

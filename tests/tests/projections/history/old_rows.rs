@@ -64,7 +64,7 @@ pub(super) async fn import_rows(clinic: &Clinic, rng: &mut TestRng) -> Vec<(Naiv
     let report = takeover.run(&clinic.commands, Source::csv(export), &|_| {}).await.unwrap();
     assert_eq!(report.read, u64::from(ROWS));
     for row in &rows {
-        if rng.below(3) == 0 {
+        if rng.below(2) == 0 {
             // Many are rejected: finished reservations are not moved, and parsed times are not reviewed.
             let _ = clinic.commands.change(row.date, row.id.clone(), None, decided_slot(rng), desk()).await;
         }
@@ -75,7 +75,7 @@ pub(super) async fn import_rows(clinic: &Clinic, rng: &mut TestRng) -> Vec<(Naiv
 /// A slot that staff decide. Later rows with the same requested time must not change it.
 fn decided_slot(rng: &mut TestRng) -> ReservationChange {
     let start = rng.pick(&STARTS).parse().unwrap();
-    match rng.below(3) {
+    match rng.below(5) {
         0 => ReservationChange::ReviewTime(ReviewedTime::Period(
             *rng.pick(&[Period::Morning, Period::Afternoon]),
         )),

@@ -170,7 +170,10 @@ fn is_sensible(from: Status, to: &ReservationChange, is_unread: bool, has_begun:
         ReservationChange::Complete | ReservationChange::MarkNoShow => from == Status::Confirmed && has_begun,
         ReservationChange::CorrectNoShow { .. } => from == Status::NoShow,
         ReservationChange::CorrectCompletion { .. } => from == Status::Completed,
-        other => panic!("{other:?} changes no status"),
+        ReservationChange::Reschedule { .. }
+        | ReservationChange::AssignTime { .. }
+        | ReservationChange::ReviewTime(_)
+        | ReservationChange::WriteAdminNote(_) => panic!("{to:?} changes no status"),
     }
 }
 

@@ -39,6 +39,13 @@ const DAILY_LIMIT_EXCEEDED: &str =
     "Only {remaining} minutes are left for this service on this day. Please choose another day.";
 const TIME_SLOT_TOO_SHORT: &str =
     "The treatment would end after closing time. Please choose an earlier time.";
+const UNKNOWN_PARAMETERS: &str =
+    "The URL has query parameters that this request does not know: {fields}. Remove them.";
+const TIME_NOT_READ: &str = "The requested time is a text that has to be read first. Send timeSlotStart, or a half-day as preferredTime.";
+const VIEW_RETIRED: &str =
+    "The legacy view is retired. To restore it, run `daybook projection restore legacy`.";
+const OUTCOME_UNKNOWN: &str =
+    "The request may or may not have taken effect. Please send it again with the same idempotency key.";
 
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
@@ -67,9 +74,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ReasonRequired => "Send a reason for this change.",
         Code::NothingToChange => "The request contains no change.",
         Code::UnknownFields => "The body has fields that this request does not know: {fields}. Remove them.",
-        Code::UnknownParameters => {
-            "The URL has query parameters that this request does not know: {fields}. Remove them."
-        }
+        Code::UnknownParameters => UNKNOWN_PARAMETERS,
         Code::Unauthenticated => "Please sign in and send a valid token.",
         Code::Forbidden => "You do not have permission to do this. Please ask an administrator.",
         Code::RateLimited => "Too many requests. Please wait a moment and try again.",
@@ -94,9 +99,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidTransition => "The status cannot change from {from} to {to}. Please reload.",
         Code::NotMovable => "The time of a reservation that is {status} cannot be changed. Please reload it.",
         Code::NotBegun => "A reservation can be {status} only once its time has come. Try again then.",
-        Code::TimeNotRead => {
-            "The requested time is a text that has to be read first. Send timeSlotStart, or a half-day as preferredTime."
-        }
+        Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "The closure was not found. Please check its id and date.",
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
         Code::ValueTaken => "Another service has this {field}. Please choose a different value.",
@@ -107,18 +110,14 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::SlotIdTaken => SLOT_ID_TAKEN,
         Code::HoursOverlap => "The hours {first} and {second} overlap. Please correct the times.",
         Code::ForcedListFull => "The list of forced subjects is full. Release a subject first.",
-        Code::ViewRetired => {
-            "The legacy view is retired. To restore it, run `daybook projection restore legacy`."
-        }
+        Code::ViewRetired => VIEW_RETIRED,
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
         Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
         Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",
-        Code::OutcomeUnknown => {
-            "The request may or may not have taken effect. Please send it again with the same idempotency key."
-        }
+        Code::OutcomeUnknown => OUTCOME_UNKNOWN,
         Code::Internal => "An internal error occurred. Please contact us with the request id.",
     }
 }

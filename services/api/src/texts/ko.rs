@@ -43,6 +43,15 @@ const DAILY_LIMIT_EXCEEDED: &str =
     "해당 날짜에 이 시술의 남은 시간은 {remaining}분입니다. 다른 날짜를 선택해 주세요.";
 const TIME_SLOT_TOO_SHORT: &str =
     "진료 종료 전에 시술을 마칠 수 없는 시간입니다. 더 이른 시간을 선택해 주세요.";
+const INVALID_STATUS: &str =
+    "상태는 PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중에서 선택해 주세요.";
+const UNKNOWN_PARAMETERS: &str =
+    "알 수 없는 조회 조건이 있습니다: {fields}. 해당 조건을 제외하고 다시 보내 주세요.";
+const ALREADY_REQUESTED: &str = "같은 예약 신청이 이미 접수되어 있습니다. 병원에서 확인 후 연락드리겠습니다.";
+const TIME_NOT_READ: &str =
+    "희망 시간을 먼저 확인해 주세요. timeSlotStart 또는 preferredTime(오전/오후)을 함께 입력해 주세요.";
+const VIEW_RETIRED: &str =
+    "기존 조회 모델이 폐기되었습니다. 복원하려면 `daybook projection restore legacy` 명령을 실행해 주세요.";
 
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
@@ -64,18 +73,14 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidEmail => "이메일 주소가 올바르지 않습니다. 수정하거나 비워 두세요.",
         Code::InvalidGender => "성별은 MALE(남성) 또는 FEMALE(여성)을 선택해 주세요.",
         Code::InvalidTreatmentType => "FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.",
-        Code::InvalidStatus => {
-            "상태는 PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중에서 선택해 주세요."
-        }
+        Code::InvalidStatus => INVALID_STATUS,
         Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
         Code::InvalidPercentage => "비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
         Code::UnknownFields => "알 수 없는 항목이 있습니다: {fields}. 해당 항목을 제외하고 다시 보내 주세요.",
-        Code::UnknownParameters => {
-            "알 수 없는 조회 조건이 있습니다: {fields}. 해당 조건을 제외하고 다시 보내 주세요."
-        }
+        Code::UnknownParameters => UNKNOWN_PARAMETERS,
         Code::Unauthenticated => "로그인이 필요합니다. 다시 로그인해 주세요.",
         Code::Forbidden => "이 작업을 할 권한이 없습니다. 관리자에게 문의해 주세요.",
         Code::RateLimited => "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
@@ -94,17 +99,13 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
         Code::DayScheduleFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
         Code::IdempotencyKeyReused => "이미 다른 요청에 사용된 멱등성 키입니다. 새 키로 다시 보내 주세요.",
-        Code::AlreadyRequested => {
-            "같은 예약 신청이 이미 접수되어 있습니다. 병원에서 확인 후 연락드리겠습니다."
-        }
+        Code::AlreadyRequested => ALREADY_REQUESTED,
         Code::ReservationNotFound => "예약을 찾을 수 없습니다. 예약 번호를 확인해 주세요.",
         Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
         Code::InvalidTransition => INVALID_TRANSITION,
         Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
         Code::NotBegun => "예약 시간이 지나야 {status} 상태로 변경할 수 있습니다. 나중에 다시 시도해 주세요.",
-        Code::TimeNotRead => {
-            "희망 시간을 먼저 확인해 주세요. timeSlotStart 또는 preferredTime(오전/오후)을 함께 입력해 주세요."
-        }
+        Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. ID와 날짜를 확인해 주세요.",
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
         Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
@@ -113,9 +114,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::SlotIdTaken => SLOT_ID_TAKEN,
         Code::HoursOverlap => "{first}, {second}의 진료 시간이 서로 겹칩니다. 시간을 수정해 주세요.",
         Code::ForcedListFull => "강제 지정 목록이 가득 찼습니다. 먼저 다른 대상을 해제해 주세요.",
-        Code::ViewRetired => {
-            "기존 조회 모델이 폐기되었습니다. 복원하려면 `daybook projection restore legacy` 명령을 실행해 주세요."
-        }
+        Code::ViewRetired => VIEW_RETIRED,
         Code::StageOutOfOrder => STAGE_OUT_OF_ORDER,
         Code::GatesNotMet => GATES_NOT_MET,
         Code::RetirementRefused => RETIREMENT_REFUSED,

@@ -78,9 +78,6 @@ fn decide_request(
     if let Some(own) = schedule.booking(&request.reservation) {
         return if is_same_request(own, &request) { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
-    if let Some(pending) = double_click(schedule, &request) {
-        return Err(Rejection::AlreadyRequested(pending.clone()));
-    }
     check_capacity(schedule)?;
     check_requested_time(request.requested_time.as_deref())?;
     check_start(&placement)?;
@@ -95,6 +92,10 @@ fn decide_request(
     let (judged_by, other) = context.rule_sets(request.rules);
     rules::check_request(&day, &candidate, judged_by)?;
     let refusal = other.and_then(|other| rules::check_request(&day, &candidate, other).err());
+    // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does.
+    if let Some(pending) = double_click(schedule, &request) {
+        return Err(Rejection::AlreadyRequested(pending.clone()));
+    }
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,

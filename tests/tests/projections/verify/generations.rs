@@ -50,7 +50,7 @@ async fn two_generations_of_one_view_are_compared_at_their_common_position() {
 async fn a_lagging_generation_is_compared_with_a_past_generation_of_the_other() {
     let clinic = rebuilt().await;
     let stays_at = clinic.wait_for_views().await.unwrap();
-    let new_reservation = request(900, "srv_wrinkle_botox", "2026-12-08", "09:00", ReadModel::Legacy);
+    let new_reservation = request(900, "srv_body_care", "2026-12-08", "09:00", ReadModel::Legacy);
     clinic.commands.request(new_reservation, desk()).await.unwrap();
     assert!(clinic.wait_for_views().await.unwrap() > stays_at);
     for names in [["legacy_1", "legacy_2"], ["dynamic_1", "legacy_1"]] {

@@ -14,7 +14,7 @@ pub(crate) enum Details {
     /// No additional fields.
     Nothing {},
     /// All wrong and missing fields.
-    Fields(FieldFaults),
+    Fields(Box<FieldFaults>),
     /// Names from the client, shortened to what [`UnknownName`] allows.
     Unknown {
         fields: Vec<UnknownName>,

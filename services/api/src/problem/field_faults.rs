@@ -100,7 +100,8 @@ impl Problem {
         let (field, range) = (first.map(|fault| fault.field.clone()), first.and_then(|fault| fault.range));
         let rule = range.map(|range| range.to_string());
         let details = FaultList { fields: faults };
-        Self::with(code, Details::Fields(FieldFaults { fields: missing, field, rule, details }))
+        let faults = FieldFaults { fields: missing, field, rule, details };
+        Self::with(code, Details::Fields(Box::new(faults)))
     }
 
     /// One wrong field.

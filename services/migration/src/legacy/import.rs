@@ -35,6 +35,7 @@ use std::io;
 use chrono::{DateTime, Utc};
 use daybook_commands::{CommandError, Commands};
 use daybook_domain::phone::Region;
+use daybook_domain::time::ClinicNow;
 use tokio::sync::mpsc;
 
 pub use analysis::{
@@ -226,7 +227,8 @@ impl ImportRun {
         progress: OnProgress<'_>,
     ) -> Result<Analysis, ImportError> {
         let reference_data = ReferenceData::current_or_initial(commands);
-        let now = commands.map_or_else(|| self.dates.clinic.local(Utc::now()), Commands::now_local);
+        let now = commands
+            .map_or_else(|| ClinicNow { instant: Utc::now(), zone: self.dates.clinic }, Commands::now);
         let mut tally = analysis::Tally::new(&self.rules, self.dates, reference_data.clone(), samples, now);
         let run = Run::rehearsal(commands, reference_data, self).await?;
         let report = self.process(source, run, |row, as_of| tally.add(row, as_of), progress).await?;

@@ -12,8 +12,9 @@ mod seats;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::time::ClinicNow;
 use daybook_domain::{LegacyService, Status};
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ impl<'a> Tally<'a> {
         dates: DateRule,
         reference_data: ReferenceData,
         samples: Samples,
-        now: NaiveDateTime,
+        now: ClinicNow,
     ) -> Self {
         Self {
             rules,

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::NaiveDate;
 use daybook_domain::ReservationId;
 use daybook_domain::SubjectId;
 use daybook_domain::catalog::Service;
-use daybook_domain::rules::{Candidate, Day, seats};
-use daybook_domain::schedule::{Booking, DaySchedule, SlotAssignment};
+use daybook_domain::rules::{Candidate, Day, check_common};
+use daybook_domain::schedule::{Booking, DaySchedule, Rejection, SlotAssignment};
+use daybook_domain::time::ClinicNow;
 
 use crate::legacy::import::reference_data::ReferenceData;
 use crate::legacy::import::reject::Place;
@@ -19,13 +20,13 @@ const MAX_BOOKINGS: usize = 200_000;
 
 /// Bookings of days from today on that hold a seat.
 pub(super) struct FutureSeats {
-    now: NaiveDateTime,
+    now: ClinicNow,
     days: BTreeMap<NaiveDate, HashMap<ReservationId, (Booking, Place)>>,
     bookings: usize,
 }
 
 impl FutureSeats {
-    pub(super) fn new(now: NaiveDateTime) -> Self {
+    pub(super) fn new(now: ClinicNow) -> Self {
         Self { now, days: BTreeMap::new(), bookings: 0 }
     }
 
@@ -36,7 +37,7 @@ impl FutureSeats {
         placement: SlotAssignment,
         data: &ReferenceData,
     ) {
-        if date < self.now.date() || placement.start().is_none() || self.bookings >= MAX_BOOKINGS {
+        if date < self.now.today() || placement.start().is_none() || self.bookings >= MAX_BOOKINGS {
             return;
         }
         let status = row.word("status").filter(|status: &daybook_domain::Status| status.holds_seat());
@@ -50,6 +51,7 @@ impl FutureSeats {
             is_reviewable: false,
             status,
             version: 1,
+            fingerprint: None,
         };
         self.bookings += 1;
         // Of several rows with one id, a run imports the first one.
@@ -62,7 +64,7 @@ impl FutureSeats {
         for (date, bookings) in self.days {
             let entries = bookings.iter().map(|(id, (booking, _))| (id.clone(), booking.clone()));
             let schedule = DaySchedule::from_bookings(date, entries, []);
-            let day = Day { schedule: &schedule, hours: &data.hours, now: self.now };
+            let day = Day::new(&schedule, &data.hours, self.now);
             let is_taken = |id: &ReservationId, booking: &Booking| {
                 let service = data.catalog.get(&booking.service);
                 service.is_some_and(|service| has_no_seat(&day, id, booking, service))
@@ -87,7 +89,5 @@ fn has_no_seat(day: &Day<'_>, id: &ReservationId, booking: &Booking, service: &S
         placement: &booking.placement,
         ignoring: Some(id),
     };
-    let start = booking.placement.start();
-    start.is_some_and(|start| seats::seat_slot(day, &service.id, start).is_some())
-        && seats::check_seat(day, &candidate).is_err()
+    matches!(check_common(day, &candidate), Err(Rejection::SlotTaken { .. }))
 }

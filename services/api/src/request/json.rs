@@ -100,20 +100,6 @@ pub(super) fn refuse_unknown<'n>(names: impl Iterator<Item = &'n str>) -> Result
     }
 }
 
-/// A field of a partial change that may be left out but not null: null would say that the value is removed.
-pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// A field of a partial change that may be left out, or null to remove its value.
-pub(crate) fn removable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
 /// A value without duplicate keys.
 struct Strict(Value);
 

@@ -104,9 +104,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
         Code::ValueTaken => "Another service has this {field}. Please choose a different value.",
         Code::OrderIncomplete => "The order must contain each service exactly once. Please reload the list.",
-        Code::CatalogFull => {
-            "The clinic has the largest possible number of services. Please change one of them."
-        }
+        Code::CatalogFull => "The clinic cannot have more services. Please change an existing one.",
         Code::SlotIdTaken => SLOT_ID_TAKEN,
         Code::HoursOverlap => "The hours {first} and {second} overlap. Please correct the times.",
         Code::ForcedListFull => "The list of forced subjects is full. Release a subject first.",

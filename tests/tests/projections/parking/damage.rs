@@ -73,6 +73,8 @@ pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> 
         requested_time: Some(time.into()),
         parsed_time: requested_time::parse(time),
         rules: wanted.rules,
+        fingerprint: None,
+        is_keyed: false,
     });
     clinic.commands.execute_one(date, command, desk()).await.unwrap();
     reservation

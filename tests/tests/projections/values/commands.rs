@@ -206,7 +206,7 @@ pub(super) async fn execute(
             commands.change_all(date, reservation, version, changes, origin).await?;
         }
         Command::Close(date, closure) => {
-            return Ok(Some(Made::Closure(date, commands.close_time(date, closure, origin).await?.0)));
+            return Ok(Some(Made::Closure(date, commands.close_time(date, closure, origin).await?.id)));
         }
         Command::Schedule(date, command) => {
             let closed = match &command {

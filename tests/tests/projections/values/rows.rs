@@ -78,6 +78,8 @@ pub(super) fn sealed_request(rng: &mut TestRng) -> SealedCommand {
             requested_time: is_plain.then(|| text.into()),
             parsed_time,
             rules,
+            fingerprint: None,
+            is_keyed: false,
         })
     });
     SealedCommand { date, reservation, subject_phone: phone(rng), details, make }

@@ -64,11 +64,6 @@ impl Problem {
         self.code == Code::Internal || view_error.is_some_and(ViewError::is_the_views_fault)
     }
 
-    #[cfg(test)]
-    pub(crate) const fn details(&self) -> &Details {
-        &self.details
-    }
-
     pub(crate) const fn code(&self) -> Code {
         self.code
     }

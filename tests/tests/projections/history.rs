@@ -31,7 +31,7 @@ impl TestRng {
         ((self.0 >> 33) as u32) % limit
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u32) as usize]
     }
 }
@@ -137,7 +137,7 @@ fn change(rng: &mut TestRng) -> ReservationChange {
     let start = rng.pick(&STARTS).parse().unwrap();
     let rules = *rng.pick(&RuleSet::ALL);
     match rng.below(16) {
-        0..2 => ReservationChange::Confirm,
+        0 | 1 => ReservationChange::Confirm,
         3 => ReservationChange::Cancel { reason: Some("사정이 생김".into()) },
         4 | 14 => ReservationChange::MarkNoShow,
         5 => ReservationChange::CorrectNoShow { reason: "늦게 도착".into() },

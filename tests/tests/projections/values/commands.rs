@@ -209,9 +209,10 @@ pub(super) async fn execute(
             return Ok(Some(Made::Closure(date, commands.close_time(date, closure, origin).await?.id)));
         }
         Command::Schedule(date, command) => {
-            let closed = match &command {
-                ScheduleCommand::CloseTime(close) => Some(Made::Closure(date, close.closure.clone())),
-                _ => None,
+            let closed = if let ScheduleCommand::CloseTime(close) = &command {
+                Some(Made::Closure(date, close.closure.clone()))
+            } else {
+                None
             };
             commands.execute_one(date, command, origin).await?;
             return Ok(closed);

@@ -60,7 +60,7 @@ async fn staff_admin_and_migration_routes_name_the_fields_they_do_not_know() {
             json!({"serviceId": "srv_skin_care", "dailyLimit": 5, "limit": 5}),
             "limit",
         ),
-        (put, "/api/admin/clinic-hours", json!({"dayOfWeek": 0, "slots": [slot]}), "slots.0.totalMinutes"),
+        (put, "/api/admin/clinic-hours", json!({"dayOfWeek": 0, "slots": [slot]}), "slots[0].totalMinutes"),
         (
             post.clone(),
             "/api/admin/read-model",

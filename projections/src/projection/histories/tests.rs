@@ -43,7 +43,7 @@ fn folded<R: ReservationRow>(history: &Golden) -> Vec<String> {
 
 fn comes_to_the_same<R: ReservationRow>(history: &Golden) {
     let folded = folded::<R>(history);
-    assert!(folded.len() > 3);
+    assert!(!folded.is_empty());
     assert_eq!(texts(histories_of(history, PageRange::ALL).rows::<R>()), folded);
 }
 

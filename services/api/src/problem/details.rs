@@ -101,7 +101,7 @@ impl UnknownName {
 
     /// The first names, without the characters that no name of a field has.
     pub(crate) fn all<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Self> {
-        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']');
         let shorten = |name: &str| Self(name.chars().filter(is_plain).take(Self::MAX_LENGTH).collect());
         names.into_iter().take(Self::MAX_NAMES).map(shorten).collect()
     }

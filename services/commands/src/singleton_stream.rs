@@ -15,7 +15,7 @@ use daybook_event_log::{
     decode, encode,
 };
 use futures_util::TryStreamExt;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -99,6 +99,11 @@ impl<A: Aggregate> CachedAggregate<A> {
     pub(crate) fn state_at(&self) -> (Arc<A>, (StreamName, Expected)) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(&cached.state), (A::stream(), Expected::after(cached.head)))
+    }
+
+    /// Keeps the commands of this process from changing the stream while the guard lives.
+    pub(crate) async fn hold(&self) -> MutexGuard<'_, ()> {
+        self.command_lock.lock().await
     }
 
     fn head(&self) -> (Expected, Position) {

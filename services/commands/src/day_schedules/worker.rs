@@ -24,6 +24,9 @@ const MAX_GROUP: usize = 64;
 /// Maximum number of decisions on a group after conflicts with other processes.
 const MAX_CONFLICTS: u32 = 8;
 
+/// After this many conflicts, the catalog and the hours are held while a group is decided and appended.
+const HOLDING_FROM: u32 = 4;
+
 /// After this time the cached aggregates know what other processes had appended before.
 const FOLLOWED: Duration = Duration::from_secs(2);
 
@@ -108,12 +111,23 @@ impl Worker {
         &mut self,
         pending: &VecDeque<PendingBatch>,
     ) -> Result<Vec<Decision>, CommandError> {
-        let log = Arc::clone(&self.context.log);
+        let context = Arc::clone(&self.context);
+        let log = Arc::clone(&context.log);
         let mut is_fresh = !self.loaded.is_loaded;
         if is_fresh {
             self.loaded.catch_up(&*log).await?;
         }
+        let mut conflicts = 0;
         for _ in 0..MAX_CONFLICTS {
+            // Changes of the catalog or the hours in quick succession must not keep bookings from being decided.
+            let _held = match conflicts >= HOLDING_FROM {
+                true => Some((context.catalog.hold().await, context.hours.hold().await)),
+                false => None,
+            };
+            if conflicts > 0 {
+                context.catalog.catch_up(&*log).await?;
+                context.hours.catch_up(&*log).await?;
+            }
             let (GroupDecision { decisions, events, keys, .. }, basis) = self.decide(pending);
             if events.is_empty() && is_fresh {
                 return Ok(decisions);
@@ -128,10 +142,7 @@ impl Worker {
                         }
                         return Ok(decisions);
                     }
-                    Err(AppendError::RevisionConflict { .. }) => {
-                        self.context.catalog.catch_up(&*log).await?;
-                        self.context.hours.catch_up(&*log).await?;
-                    }
+                    Err(AppendError::RevisionConflict { .. }) => conflicts += 1,
                     Err(error) => return Err(error.into()),
                 }
             }

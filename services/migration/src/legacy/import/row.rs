@@ -306,6 +306,29 @@ mod tests {
     }
 
     #[test]
+    fn every_spelling_of_a_number_is_one_patient() {
+        let spellings = [
+            "010-0000-0001",
+            "01000000001",
+            "+82 10-0000-0001",
+            "+821000000001",
+            "82-10-0000-0001",
+            "0082-10-0000-0001",
+            "1000000001",
+            "\u{ff10}\u{ff11}\u{ff10}-0000-0001",
+            "010\u{2013}0000\u{2013}0001",
+            "010\u{a0}0000\u{a0}0001",
+            "'010-0000-0001",
+            "=\"010-0000-0001\"",
+            "010-0000-0001\n",
+        ];
+        for text in spellings {
+            let row = row_with("phone", text).parse_plain();
+            assert_eq!(row.ok().unwrap().phone.as_str(), "01000000001", "{text:?}");
+        }
+    }
+
+    #[test]
     fn long_texts_and_texts_of_several_lines_are_taken_from_the_old_system() {
         for (column, text) in [
             ("notes", "메모\n".repeat(1000)),

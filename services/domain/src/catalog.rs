@@ -2,15 +2,22 @@
 //!
 //! Stream `catalog-main`, the consistency boundary for unique codes. It never knows about bookings.
 
+mod change;
 mod command;
+mod definition;
 mod event;
 mod seed;
 mod state;
 
-pub use command::{CatalogCommand, CatalogRejection, ServiceDraft, check_code};
+pub use change::{LimitChange, ServiceChange};
+pub use command::{CatalogCommand, CatalogRejection, ServiceDraft};
+pub use definition::check_code;
 pub use event::{
     CatalogEvent, ServiceActivated, ServiceDeactivated, ServiceDefined, ServiceLimitSet, ServiceRenamed,
     ServiceRetimed, ServicesReordered,
 };
 pub use seed::first_services;
 pub use state::{Catalog, Limit, Service};
+
+#[cfg(test)]
+mod tests;

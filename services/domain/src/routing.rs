@@ -372,8 +372,12 @@ mod tests {
         });
         assert_eq!(routing(0.0).decide(set), Err(RoutingRejection::ReasonMissing));
         assert_eq!(RolloutPercentage::from_percent(12.34).map(u16::from), Ok(1234));
-        for wrong in [-1.0, 100.01, 0.001, f64::NAN] {
+        for wrong in [-1.0, 100.01, 0.001, 1e-9, -1e-9, 12.340_000_1, 99.999_999_9, f64::NAN, f64::INFINITY] {
             assert_eq!(RolloutPercentage::from_percent(wrong), Err(InvalidRolloutPercentage), "{wrong}");
+        }
+        for hundredths in 0..=BUCKETS {
+            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+            assert_eq!(text.parse::<RolloutPercentage>().map(u16::from), Ok(hundredths), "{text}");
         }
     }
 }

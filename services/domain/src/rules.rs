@@ -25,7 +25,7 @@ use crate::vocabulary::RuleSet;
 
 use service_day::ServiceDay;
 
-pub use search::{MAX_ALTERNATIVES, TimeSlot, time_slots};
+pub use search::{DayCount, MAX_ALTERNATIVES, TimeSlot, day_count, time_slots};
 
 /// The clinic day that a candidate is checked against.
 #[derive(Debug, Clone, Copy)]

@@ -118,6 +118,7 @@ pub const TABLE: &[(&str, Range)] = &[
     ("day of the week", DAY_OF_WEEK.range()),
     ("slots of a weekday", SLOTS_PER_DAY.range()),
     ("services of a clinic", SERVICES.range()),
+    ("rollout percentage", Range::Percentage),
     ("clinic day", CLINIC_DAYS.range()),
     ("moment of the old system", MOMENTS.range()),
 ];

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use chrono::{NaiveDate, NaiveDateTime};
-use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceLimitSet, first_services};
+use daybook_domain::catalog::{Catalog, CatalogCommand, ServiceDraft, ServiceLimitSet, first_services};
 use daybook_domain::hours::{Hours, first_hours};
 use daybook_domain::requested_time::{self, Ambiguity};
 use daybook_domain::rules::{Day, time_slots};
@@ -141,6 +141,24 @@ fn a_seat_is_booked_once_under_either_rule_set() {
             "a booking ends after its buffer"
         );
     }
+}
+
+#[test]
+fn the_legacy_rules_accept_no_booking_of_a_service_that_the_legacy_view_cannot_show() {
+    let mut clinic = Clinic::on(MONDAY);
+    let Some(CatalogCommand::DefineService(botox)) = first_services().into_iter().next() else { panic!() };
+    let (service, code, legacy) = (ServiceId::parse("srv_laser").unwrap(), "LASER".into(), None);
+    let laser = CatalogCommand::DefineService(ServiceDraft { service, code, legacy, ..botox });
+    clinic.catalog.decide(laser).unwrap().iter().for_each(|event| clinic.catalog.evolve(event));
+    let refused = clinic.when(request(1, "srv_laser", "10:30", Legacy));
+    assert_eq!(refused, Err(Rejection::ServiceNotOffered));
+    assert_eq!(clinic.when(request(1, "srv_laser", "10:30", Dynamic)).unwrap().len(), 1);
+    // A repeated request finds its booking, and staff can move it, whatever its patient is routed to by then.
+    assert_eq!(clinic.when(request(1, "srv_laser", "10:30", Legacy)), Ok(vec![]));
+    let moved = ReservationChange::Reschedule { start: "11:00".parse().unwrap(), rules: Legacy };
+    assert_eq!(clinic.when(change(1, moved)).unwrap().len(), 1);
+    clinic.retired = Some(ReadModel::Legacy);
+    assert_eq!(clinic.when(request(2, "srv_laser", "14:00", Legacy)).unwrap().len(), 1);
 }
 
 #[test]

@@ -53,17 +53,27 @@ pub struct Limit {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     services: BTreeMap<ServiceId, Service>,
+    /// Why the limits are as they are.
+    limit_reasons: BTreeMap<ServiceId, Box<str>>,
 }
 
 impl Catalog {
     /// A catalog from the rows of a view, so that searches use the rules that decide bookings.
     pub fn from_services(services: impl IntoIterator<Item = Service>) -> Self {
-        Self { services: services.into_iter().map(|service| (service.id.clone(), service)).collect() }
+        let services = services.into_iter().map(|service| (service.id.clone(), service)).collect();
+        Self { services, limit_reasons: BTreeMap::new() }
     }
 
     /// The service with this id.
     pub fn get(&self, id: &ServiceId) -> Option<&Service> {
         self.services.get(id)
+    }
+
+    /// The service that somebody names by its id or its code. An id counts first: in old logs, a code can be the id of
+    /// another service.
+    pub fn find(&self, id_or_code: &str) -> Option<&Service> {
+        let by_id = ServiceId::parse(id_or_code).ok().and_then(|id| self.get(&id));
+        by_id.or_else(|| self.by_code(id_or_code))
     }
 
     /// The service with this code.
@@ -74,6 +84,11 @@ impl Catalog {
     /// The service with this value of the old enum.
     pub fn by_legacy(&self, legacy: LegacyService) -> Option<&Service> {
         self.services.values().find(|service| service.legacy == Some(legacy))
+    }
+
+    /// The reason of a service's limit, if one was given. A catalog from a view has none.
+    pub fn limit_reason(&self, id: &ServiceId) -> Option<&str> {
+        self.limit_reasons.get(id).map(|reason| &**reason)
     }
 
     /// All services in display order.
@@ -117,13 +132,19 @@ impl Catalog {
                     self.change(id, |service| service.display_order = place);
                 }
             }
-            CatalogEvent::ServiceLimitSet(e) => self.change(&e.service, |service| {
-                service.limit = Some(Limit {
-                    daily_limit: e.daily_limit,
-                    daily_limit_minutes: e.daily_limit_minutes,
-                    is_active: e.is_active,
+            CatalogEvent::ServiceLimitSet(e) => {
+                match e.reason.clone() {
+                    Some(reason) => self.limit_reasons.insert(e.service.clone(), reason),
+                    None => self.limit_reasons.remove(&e.service),
+                };
+                self.change(&e.service, |service| {
+                    service.limit = Some(Limit {
+                        daily_limit: e.daily_limit,
+                        daily_limit_minutes: e.daily_limit_minutes,
+                        is_active: e.is_active,
+                    });
                 });
-            }),
+            }
         }
     }
 

@@ -30,14 +30,15 @@ impl RolloutPercentage {
     /// 100 %: everybody.
     pub const ALL: Self = Self(BUCKETS);
 
-    /// Converts from percent, with at most two decimals.
+    /// Converts from percent, with at most two decimals. Whatever a percentage cannot hold exactly is refused, so that
+    /// nobody gets another one than was asked for.
     pub fn from_percent(percent: f64) -> Result<Self, InvalidRolloutPercentage> {
-        let hundredths = percent * 100.0;
-        let whole = hundredths.round();
-        if !(0.0..=f64::from(BUCKETS)).contains(&whole) || (hundredths - whole).abs() > 1e-6 {
+        let hundredths = (percent * 100.0).round();
+        if !(0.0..=f64::from(BUCKETS)).contains(&hundredths) {
             return Err(InvalidRolloutPercentage);
         }
-        Ok(Self(whole as u16))
+        let share = Self(hundredths as u16);
+        if share.as_percent() == percent { Ok(share) } else { Err(InvalidRolloutPercentage) }
     }
 
     /// Converts to percent.

@@ -3,7 +3,7 @@
 //! It never refuses a change, and it uses the rules that decide bookings.
 
 use super::service_day::ServiceDay;
-use super::{Candidate, Day, check_common, dynamic};
+use super::{Candidate, Day, check_common, dynamic, legacy};
 use crate::catalog::Service;
 use crate::hours::{ClinicSlot, Hours};
 use crate::id::ReservationId;
@@ -81,6 +81,6 @@ fn is_over(schedule: &DaySchedule, service: &Service) -> bool {
         schedule.bookings().map(|(_, booking)| booking).filter(holds)
     };
     let minutes: u32 = own().map(|booking| booking.total_minutes).fold(0, u32::saturating_add);
-    own().count() > limit.daily_limit as usize
+    legacy::daily_limit(service).is_some_and(|limit| own().count() > limit as usize)
         || limit.daily_limit_minutes.is_some_and(|limit| minutes > limit)
 }

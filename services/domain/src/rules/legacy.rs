@@ -4,18 +4,21 @@
 //! because the old system does not know such a service.
 
 use super::service_day::ServiceDay;
+use crate::catalog::Service;
 use crate::schedule::Rejection;
 
 /// Checks that the day has fewer bookings of the service than its daily limit.
 pub(super) fn check(day: &ServiceDay<'_>) -> Result<(), Rejection> {
-    match day.service.limit {
-        Some(limit) if limit.is_active && day.service.legacy.is_some() => {
-            if day.bookings.own_count < limit.daily_limit as usize {
-                Ok(())
-            } else {
-                Err(Rejection::DailyCountReached { limit: limit.daily_limit })
-            }
+    match daily_limit(day.service) {
+        Some(limit) if day.bookings.own_count >= limit as usize => {
+            Err(Rejection::DailyCountReached { limit })
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
+}
+
+/// The number of bookings to which these rules limit a service on each day, if they do.
+pub(super) fn daily_limit(service: &Service) -> Option<u32> {
+    let limit = service.limit.filter(|limit| limit.is_active && service.legacy.is_some());
+    limit.map(|limit| limit.daily_limit)
 }

@@ -2,9 +2,9 @@
 
 use super::bookings::Seats;
 use super::service_day::ServiceDay;
-use super::{Candidate, Day};
+use super::{Candidate, Day, legacy};
 use crate::catalog::Service;
-use crate::schedule::{Rejection, SlotAssignment};
+use crate::schedule::{Booking, Rejection, SlotAssignment};
 use crate::time::{ClockTime, Instant, Interval, Minutes, Period};
 use crate::vocabulary::RuleSet;
 
@@ -25,6 +25,35 @@ pub struct TimeSlot {
     pub taken: u32,
     /// Why the slot cannot be booked; `None` if it can.
     pub refusal: Option<Rejection>,
+}
+
+/// The bookings of a service on a day, and how many more it can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayCount {
+    /// Bookings that hold a seat.
+    pub booked: usize,
+    /// The daily limit of the rule set, or else the number of start times.
+    pub limit: usize,
+    /// What is left: 0 exactly if no start time can be booked.
+    pub left: usize,
+}
+
+/// Counts a day for a service by the rule set that decides its bookings: the dynamic rules do not count bookings, so by
+/// those each free start time counts.
+pub fn day_count(day: &Day<'_>, service: &Service, rules: RuleSet) -> DayCount {
+    let slots = time_slots(day, service, rules);
+    let free = slots.iter().filter(|slot| slot.refusal.is_none()).count();
+    let is_own = |booking: &Booking| booking.service == service.id && booking.status.holds_seat();
+    let booked = day.schedule.bookings().filter(|(_, booking)| is_own(booking)).count();
+    let daily_limit = match rules {
+        RuleSet::Legacy => legacy::daily_limit(service).map(|limit| limit as usize),
+        RuleSet::Dynamic => None,
+    };
+    match daily_limit {
+        Some(limit) if free > 0 => DayCount { booked, limit, left: limit.saturating_sub(booked) },
+        Some(limit) => DayCount { booked, limit, left: 0 },
+        None => DayCount { booked, limit: slots.len(), left: free },
+    }
 }
 
 /// Returns all start times of a day for a service, sorted, each with whether it can be booked.

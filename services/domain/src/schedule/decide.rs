@@ -86,10 +86,13 @@ fn decide_request(
     if !service.is_active {
         return Err(Rejection::ServiceInactive);
     }
+    let (judged_by, other) = context.rule_sets(request.rules);
+    if judged_by == RuleSet::Legacy && service.legacy.is_none() {
+        return Err(Rejection::ServiceNotOffered);
+    }
     let candidate =
         Candidate { service, total_minutes: service.total_minutes(), placement: &placement, ignoring: None };
     let day = Day::new(schedule, context.hours, context.now);
-    let (judged_by, other) = context.rule_sets(request.rules);
     rules::check_request(&day, &candidate, judged_by)?;
     let refusal = other.and_then(|other| rules::check_request(&day, &candidate, other).err());
     // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does.

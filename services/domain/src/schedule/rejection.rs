@@ -16,6 +16,9 @@ pub enum Rejection {
     ServiceNotFound,
     #[error("the service cannot be booked any more")]
     ServiceInactive,
+    /// The legacy view cannot show a service without an old value, so its rule set accepts no booking of it.
+    #[error("the legacy read model does not have this service")]
+    ServiceNotOffered,
     /// The date is in the past.
     #[error("the date has passed")]
     DatePassed,
@@ -130,6 +133,7 @@ impl Rejection {
             Self::OutOfRange(_) => "OUT_OF_RANGE",
             Self::ServiceNotFound => "SERVICE_NOT_FOUND",
             Self::ServiceInactive => "SERVICE_INACTIVE",
+            Self::ServiceNotOffered => "SERVICE_NOT_OFFERED",
             Self::DatePassed => "DATE_PASSED",
             Self::DateTooFarAhead => "DATE_TOO_FAR_AHEAD",
             Self::TimePassed => "TIME_PASSED",

@@ -19,6 +19,8 @@ pub enum Range {
     },
     /// A start of a treatment.
     Starts,
+    /// A percentage of the rollout.
+    Percentage,
     Relation(Relation),
 }
 
@@ -37,6 +39,8 @@ pub enum Relation {
     OldService,
     /// Only a time text that could not be read is reviewed.
     Reviewable,
+    /// An order has all services, each at one place.
+    EachServiceOnce,
     /// A list starts at a page or at a cursor.
     NoCursor,
     /// A cursor comes from a list.
@@ -79,6 +83,7 @@ impl fmt::Display for Range {
                 write!(formatter, "{min} to {max} characters of {characters}")
             }
             Self::Starts => formatter.write_str("00:00 to 23:59"),
+            Self::Percentage => formatter.write_str("0 to 100 in steps of 0.01"),
             Self::Relation(relation) => formatter.write_str(match relation {
                 Relation::LaterThanStart => "later than the start",
                 Relation::NotBeforeFirstDate => "not before effectiveFrom",
@@ -86,6 +91,7 @@ impl fmt::Display for Range {
                 Relation::KnownService => "a service of the catalog with its old value",
                 Relation::OldService => "a service of the old system",
                 Relation::Reviewable => "only a time text that could not be read can be reviewed",
+                Relation::EachServiceOnce => "each service exactly once",
                 Relation::NoCursor => "only without a cursor",
                 Relation::NextCursor => "the nextCursor of a list",
                 Relation::HoldsReason => "only for a rejection, a cancellation or a correction",

@@ -197,3 +197,15 @@ fn what_is_left_of_today_has_to_be_open() {
         assert_eq!(clinic.check(BOTOX, AFTERNOON, rules), CLOSED, "{rules:?}");
     }
 }
+
+#[test]
+fn the_daily_limit_in_bookings_counts_under_the_legacy_rules_only() {
+    let mut clinic = tuesday().limit(BOTOX, 1, None);
+    clinic.book(BOTOX, at("09:00"), Dynamic).unwrap();
+    let legacy = clinic.counted(BOTOX, Legacy);
+    assert_eq!((legacy.booked, legacy.limit, legacy.left), (1, 1, 0));
+    let dynamic = clinic.counted(BOTOX, Dynamic);
+    let free = clinic.offered(BOTOX, Dynamic).len();
+    assert_eq!((dynamic.booked, dynamic.limit, dynamic.left), (1, clinic.listed(BOTOX, Dynamic).len(), free));
+    assert!(free > 0);
+}

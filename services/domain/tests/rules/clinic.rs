@@ -1,10 +1,10 @@
 //! A clinic with a zone, hours of its own and one day of bookings.
 
 use chrono::NaiveDate;
-use daybook_domain::catalog::{Catalog, Service, first_services};
+use daybook_domain::catalog::{Catalog, CatalogCommand, Service, ServiceLimitSet, first_services};
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours};
 use daybook_domain::requested_time::ParsedTime;
-use daybook_domain::rules::{Day, TimeSlot, time_slots};
+use daybook_domain::rules::{Day, DayCount, TimeSlot, day_count, time_slots};
 use daybook_domain::schedule::{
     CloseTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ScheduleCommand, ScheduleEvent,
     decide,
@@ -76,6 +76,21 @@ impl Clinic {
         self
     }
 
+    /// Limits a service to a number of bookings and of minutes per day.
+    pub(crate) fn limit(
+        mut self,
+        service: &str,
+        daily_limit: u32,
+        daily_limit_minutes: Option<u32>,
+    ) -> Self {
+        let service = service_id(service);
+        let limit =
+            ServiceLimitSet { service, daily_limit, daily_limit_minutes, is_active: true, reason: None };
+        let events = self.catalog.decide(CatalogCommand::SetServiceLimit(limit)).unwrap();
+        events.iter().for_each(|event| self.catalog.evolve(event));
+        self
+    }
+
     pub(crate) fn at(mut self, instant: &str) -> Self {
         self.now.instant = instant.parse().unwrap();
         self
@@ -140,6 +155,10 @@ impl Clinic {
 
     pub(crate) fn listed(&self, service: &str, rules: RuleSet) -> Vec<TimeSlot> {
         time_slots(&Day::new(&self.schedule, &self.hours, self.now), self.service(service), rules)
+    }
+
+    pub(crate) fn counted(&self, service: &str, rules: RuleSet) -> DayCount {
+        day_count(&Day::new(&self.schedule, &self.hours, self.now), self.service(service), rules)
     }
 
     /// The starts that the list shows as free.

@@ -109,9 +109,14 @@ fn assert_seats_suffice(clinic: &Clinic, slots: &[ClinicSlot]) -> Result<(), Tes
     Ok(())
 }
 
+/// What is offered can be booked and nothing else, and the count of the day says whether anything is.
 fn assert_search_is_write(clinic: &Clinic, service: &str) -> Result<(), TestCaseError> {
     for rules in RuleSet::ALL {
-        for slot in clinic.listed(service, rules) {
+        let (listed, count) = (clinic.listed(service, rules), clinic.counted(service, rules));
+        let is_bookable = listed.iter().any(|slot| slot.refusal.is_none());
+        prop_assert_eq!(count.left > 0, is_bookable, "{} {:?}: {:?}", service, rules, count);
+        prop_assert!(count.left <= count.limit, "{:?}", count);
+        for slot in listed {
             let outcome = clinic.check(service, ParsedTime::At(slot.start), rules);
             let is_offered = slot.refusal.is_none();
             prop_assert_eq!(is_offered, outcome.is_ok(), "{} {:?}: {:?}", slot.start, rules, outcome);
@@ -154,6 +159,12 @@ fn assert_halves_are_open_if_some_start_is(clinic: &Clinic, service: &str) -> Re
     Ok(())
 }
 
+/// A daily limit in bookings and in minutes, for some of the services.
+fn any_limits() -> impl Strategy<Value = Vec<(&'static str, u32, Option<u32>)>> {
+    let limit = (prop::sample::select(SERVICES.to_vec()), 0u32..4, prop::option::of(0u32..300));
+    prop::collection::vec(limit, 0..3)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
@@ -162,9 +173,13 @@ proptest! {
         slots in any_hours(),
         // Just before a multiple of five minutes, as all other times are such multiples.
         now in prop::option::of((0i64..288).prop_map(|five| five * 5 - 1)),
+        limits in any_limits(),
         steps in prop::collection::vec(any_step(), 1..40),
     ) {
         let mut clinic = Clinic::on(DATE, ClinicZone::SEOUL).open(slots.clone());
+        for (service, daily_limit, minutes) in limits {
+            clinic = clinic.limit(service, daily_limit, minutes);
+        }
         if let Some(minute) = now {
             let midnight = "2026-12-14T15:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
             clinic.now.instant = midnight + chrono::TimeDelta::minutes(minute);

@@ -27,3 +27,4 @@ pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
 pub use origin::Origin;
 pub use requested_time::{InterpretedTime, RequestedTime};
+pub use singleton_stream::ChangeOutcome;

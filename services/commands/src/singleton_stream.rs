@@ -66,12 +66,16 @@ struct CachedState<A> {
 }
 
 /// The outcome of commands on a singleton stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ChangeOutcome {
+#[derive(Debug, Clone)]
+pub struct ChangeOutcome<State> {
     /// A view at this position shows the effect.
-    pub(crate) position: Position,
+    pub position: Position,
     /// Number of appended events.
-    pub(crate) events: usize,
+    pub events: usize,
+    /// The state that the commands were decided against.
+    pub before: Arc<State>,
+    /// The same with their effect, and without any later change.
+    pub after: Arc<State>,
 }
 
 /// Whether an event could be applied.
@@ -106,9 +110,10 @@ impl<A: Aggregate> CachedAggregate<A> {
         self.command_lock.lock().await
     }
 
-    fn head(&self) -> (Expected, Position) {
+    /// The cached state, the revision after which the next event goes, and the position of the last one.
+    fn current(&self) -> (Arc<A>, Expected, Position) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
-        (Expected::after(cached.head), cached.position)
+        (Arc::clone(&cached.state), Expected::after(cached.head), cached.position)
     }
 
     /// Applies an event from the follower, after reading any missing events before it.
@@ -125,7 +130,7 @@ impl<A: Aggregate> CachedAggregate<A> {
 
     /// Reads and applies the events after the known revision.
     pub(crate) async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
-        let mut events = log.read_stream(&A::stream(), self.head().0.first_revision()).await?;
+        let mut events = log.read_stream(&A::stream(), self.current().1.first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
             self.ingest(&recorded)?;
         }
@@ -156,7 +161,7 @@ impl<A: Aggregate> CachedAggregate<A> {
         commands: Vec<A::Command>,
         origin: &Origin,
         now: DateTime<Utc>,
-    ) -> Result<ChangeOutcome, CommandError> {
+    ) -> Result<ChangeOutcome<A>, CommandError> {
         self.change_if(log, commands, origin, now, |_| true).await
     }
 
@@ -167,7 +172,7 @@ impl<A: Aggregate> CachedAggregate<A> {
         commands: Vec<A::Command>,
         origin: &Origin,
         now: DateTime<Utc>,
-    ) -> Result<ChangeOutcome, CommandError> {
+    ) -> Result<ChangeOutcome<A>, CommandError> {
         self.change_if(log, commands, origin, now, |expected| expected == Expected::NoStream).await
     }
 
@@ -178,16 +183,17 @@ impl<A: Aggregate> CachedAggregate<A> {
         origin: &Origin,
         now: DateTime<Utc>,
         applies: impl Fn(Expected) -> bool,
-    ) -> Result<ChangeOutcome, CommandError> {
+    ) -> Result<ChangeOutcome<A>, CommandError> {
         let _guard = timeout(LOCK_DEADLINE, self.command_lock.lock())
             .await
             .map_err(|_elapsed| CommandError::Contended)?;
         for _ in 0..MAX_CONFLICTS {
             self.catch_up(log).await?;
-            let (expected, position) = self.head();
-            let events = if applies(expected) { self.decide(&commands)? } else { vec![] };
+            let (before, expected, position) = self.current();
+            let commands = if applies(expected) { &*commands } else { &[] };
+            let (events, after) = Self::decide(&before, commands)?;
             if events.is_empty() {
-                return Ok(ChangeOutcome { position, events: 0 });
+                return Ok(ChangeOutcome { position, events: 0, after: Arc::clone(&before), before });
             }
             let metadata = origin.metadata(now);
             let batch: Vec<NewEvent> = events
@@ -202,7 +208,8 @@ impl<A: Aggregate> CachedAggregate<A> {
                     if let Err(error) = self.catch_up(log).await {
                         tracing::warn!(stream = %A::stream(), %error, "a change of this process was recorded but could not be read back yet");
                     }
-                    return Ok(ChangeOutcome { position: appended.position, events });
+                    let (position, after) = (appended.position, Arc::new(after));
+                    return Ok(ChangeOutcome { position, events, before, after });
                 }
                 Err(AppendError::RevisionConflict { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -211,15 +218,16 @@ impl<A: Aggregate> CachedAggregate<A> {
         Err(CommandError::Contended)
     }
 
-    fn decide(&self, commands: &[A::Command]) -> Result<Vec<A::Event>, CommandError> {
-        let mut state = (*self.state()).clone();
+    /// The events of commands, each decided against the state that the earlier ones leave, and the state after all.
+    fn decide(before: &A, commands: &[A::Command]) -> Result<(Vec<A::Event>, A), CommandError> {
+        let mut state = before.clone();
         let mut events = Vec::new();
         for command in commands {
             let caused = state.decide(command.clone())?;
             caused.iter().for_each(|event| state.evolve(event));
             events.extend(caused);
         }
-        Ok(events)
+        Ok((events, state))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Commands of the clinic's staff: services, hours, closures, routing, and the first start. Bookings are elsewhere.
 
 use chrono::NaiveDate;
-use daybook_domain::catalog::{CatalogCommand, first_services};
-use daybook_domain::hours::{ClinicHoursSet, first_hours};
+use daybook_domain::catalog::{Catalog, CatalogCommand, first_services};
+use daybook_domain::hours::{ClinicHoursSet, Hours, first_hours};
 use daybook_domain::routing::{RolloutOpened, RoutingCommand};
 use daybook_domain::schedule::{CloseTime, Closure, DaySchedule, ScheduleCommand};
 use daybook_domain::time::Span;
@@ -15,6 +15,7 @@ use crate::day_schedules::{CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
+use crate::singleton_stream::ChangeOutcome;
 
 /// A request to close a span of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,20 +130,24 @@ impl Commands {
         Ok(self.execute_one(date, ScheduleCommand::ReopenTime(closure), origin).await?.position)
     }
 
-    /// Changes the catalog. Returns the position of its last event, even if there was nothing to change.
+    /// Changes the catalog. Without anything to change, the outcome has the position of its last event.
     pub async fn change_catalog(
         &self,
         command: CatalogCommand,
         origin: Origin,
-    ) -> Result<Position, CommandError> {
+    ) -> Result<ChangeOutcome<Catalog>, CommandError> {
         let now = self.0.context.clock.now();
-        Ok(self.0.streams.catalog.change(self.log(), vec![command], &origin, now).await?.position)
+        self.0.streams.catalog.change(self.log(), vec![command], &origin, now).await
     }
 
-    /// Sets the hours of one weekday. Returns the position of the last event, even if there was nothing to change.
-    pub async fn set_hours(&self, command: ClinicHoursSet, origin: Origin) -> Result<Position, CommandError> {
+    /// Sets the hours of one weekday. Without anything to change, the outcome has the position of the last event.
+    pub async fn set_hours(
+        &self,
+        command: ClinicHoursSet,
+        origin: Origin,
+    ) -> Result<ChangeOutcome<Hours>, CommandError> {
         let now = self.0.context.clock.now();
-        Ok(self.0.streams.hours.change(self.log(), vec![command], &origin, now).await?.position)
+        self.0.streams.hours.change(self.log(), vec![command], &origin, now).await
     }
 
     /// Changes the routing. Returns the position of its last event, even if there was nothing to change.

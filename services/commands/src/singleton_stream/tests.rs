@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use daybook_domain::Actor;
-use daybook_domain::catalog::{Catalog, CatalogCommand, first_services};
+use daybook_domain::catalog::{
+    Catalog, CatalogCommand, CatalogRejection, ServiceChange, ServiceDraft, first_services,
+};
 use daybook_domain::routing::{ReadsRolledBack, Routing, RoutingCommand};
 use daybook_event_log::memory::MemoryLog;
 use futures_util::future::join_all;
@@ -78,6 +80,59 @@ async fn commands_of_several_processes_are_decided_one_after_the_other() {
     let events: Vec<_> = events.try_collect().await.unwrap();
     let kinds: Vec<&str> = events.iter().skip(12).map(|recorded| &*recorded.event_type).collect();
     assert!(!kinds.is_empty() && kinds.windows(2).all(|pair| pair[0] != pair[1]), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn parallel_changes_of_one_service_each_report_the_state_they_were_decided_against() {
+    let log = MemoryLog::new();
+    let (origin, now) = (origin(), now());
+    let processes: Vec<CachedAggregate<Catalog>> = (0..2).map(|_| CachedAggregate::new()).collect();
+    processes[0].initialize(&log, first_services(), &origin, now).await.unwrap();
+    let id = || daybook_domain::ServiceId::parse("srv_skin_care").unwrap();
+    let change = |number: u32| {
+        let name = Some(format!("이름 {number}").into());
+        let name_en = Some(Some(format!("name {number}").into()));
+        let change = ServiceChange { name, name_en, duration: Some(30 + number), ..ServiceChange::none(id()) };
+        vec![CatalogCommand::ChangeService(change)]
+    };
+    let (first, second) = (&processes[0], &processes[1]);
+    let changes = (0..8).map(|n| [first, second][n as usize % 2].change(&log, change(n), &origin, now));
+    let outcomes: Vec<_> = join_all(changes).await.into_iter().map(Result::unwrap).collect();
+    let numbers = |catalog: &Catalog| {
+        let service = catalog.get(&id()).unwrap();
+        let last = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
+        [last(&service.name), last(service.name_en.as_deref().unwrap()), (service.duration - 30).to_string()]
+    };
+    let mut reached = vec![numbers(&outcomes[0].before)];
+    let mut in_order: Vec<_> = outcomes.iter().collect();
+    in_order.sort_by_key(|outcome| outcome.position);
+    for outcome in in_order {
+        assert_eq!(outcome.events, 2, "names and times in one append");
+        let [before, after] = [numbers(&outcome.before), numbers(&outcome.after)];
+        assert_eq!(reached.last(), Some(&before), "it was decided after the one before it");
+        assert!(after.windows(2).all(|pair| pair[0] == pair[1]), "mixed: {after:?}");
+        reached.push(after);
+    }
+}
+
+#[tokio::test]
+async fn two_definitions_of_one_code_at_the_same_time_make_one_service() {
+    let log = MemoryLog::new();
+    let processes: Vec<CachedAggregate<Catalog>> = (0..4).map(|_| CachedAggregate::new()).collect();
+    let (origin, now) = (origin(), now());
+    let Some(CatalogCommand::DefineService(first)) = first_services().into_iter().next() else { panic!() };
+    let define = |number: u32| {
+        let (service, code) = (daybook_domain::ServiceId::parse("srv_laser").unwrap(), "LASER".into());
+        let draft = ServiceDraft { service, code, legacy: None, duration: 30 + number, ..first.clone() };
+        vec![CatalogCommand::DefineService(draft)]
+    };
+    let defined = (0..).zip(&processes).map(|(n, cached)| cached.change(&log, define(n), &origin, now));
+    let outcomes = join_all(defined).await;
+    let refused = |outcome: &Result<_, CommandError>| {
+        matches!(outcome, Err(CommandError::Catalog(CatalogRejection::CodeTaken(_))))
+    };
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(outcomes.iter().filter(|outcome| refused(outcome)).count(), 3);
 }
 
 #[tokio::test]

@@ -89,11 +89,16 @@ impl Router {
 
     /// Chooses for a subject.
     pub fn choose(&self, subject: Option<&RoutedSubject>) -> Result<Route, ViewError> {
-        self.choose_at(subject).map(|(route, _)| route)
+        self.choose_at(subject, None).map(|(route, _)| route)
     }
 
-    fn choose_at(&self, subject: Option<&RoutedSubject>) -> Result<(Route, Position), ViewError> {
-        let (model, because) = self.history.borrow().routing.choose(subject);
+    fn choose_at(
+        &self,
+        subject: Option<&RoutedSubject>,
+        only: Option<ReadModel>,
+    ) -> Result<(Route, Position), ViewError> {
+        let (chosen, because) = self.history.borrow().routing.choose(subject);
+        let model = only.unwrap_or(chosen);
         let serving = self.views.serving();
         let status = serving.get(model).ok_or(ViewError::NotLive { model })?;
         Ok((Route { generation: status.generation, because }, status.position))
@@ -107,10 +112,31 @@ impl Router {
         at_least: Position,
         patience: Duration,
     ) -> Result<Route, ViewError> {
+        self.choose_among(subject, None, at_least, patience).await
+    }
+
+    /// Chooses one model, whatever the routing is, for a question that only this one can answer. Waits like
+    /// [`Self::choose_with`].
+    pub async fn choose_only(
+        &self,
+        model: ReadModel,
+        at_least: Position,
+        patience: Duration,
+    ) -> Result<Route, ViewError> {
+        self.choose_among(None, Some(model), at_least, patience).await
+    }
+
+    async fn choose_among(
+        &self,
+        subject: Option<&RoutedSubject>,
+        only: Option<ReadModel>,
+        at_least: Position,
+        patience: Duration,
+    ) -> Result<Route, ViewError> {
         let deadline = tokio::time::Instant::now() + patience;
         let mut views = self.views.clone();
         loop {
-            let (route, position) = self.choose_at(subject)?;
+            let (route, position) = self.choose_at(subject, only)?;
             if position >= at_least {
                 return Ok(route);
             }

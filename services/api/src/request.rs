@@ -96,6 +96,28 @@ impl RequestContext {
                 state.router.choose_with(subject, position, state.settings.at_least_patience).await
             }
         };
+        self.record(state, route, subject)
+    }
+
+    /// Chooses the dynamic view, whatever the routing is, for a question that the legacy view cannot answer. A response that
+    /// continues another one waits for its position.
+    pub(crate) async fn route_to_dynamic(
+        &self,
+        state: &State,
+        position: Option<Position>,
+    ) -> Result<Route, Problem> {
+        let position = self.at_least.max(position).unwrap_or(Position::START);
+        let patience = state.settings.at_least_patience;
+        let route = state.router.choose_only(ReadModel::Dynamic, position, patience).await;
+        self.record(state, route, None)
+    }
+
+    fn record(
+        &self,
+        state: &State,
+        route: Result<Route, ViewError>,
+        subject: Option<&RoutedSubject>,
+    ) -> Result<Route, Problem> {
         if let Err(ViewError::NotLive { model }) = route {
             // The guardrails count a view that is not live as one that fails the request.
             self.recorder.record_route(model, RoutingReason::NoSubject, None);
@@ -123,6 +145,24 @@ impl RequestContext {
         self.recorder.record_route(model, reason, subject);
         state.metrics.routed(model, reason);
         model
+    }
+
+    /// Chooses the rule set that decides a new booking: that of the model to which the patient is routed.
+    ///
+    /// A service that the legacy view cannot show is offered by the dynamic view only. A client that is routed to the
+    /// dynamic view has seen it, so the rules of its offer decide, whoever the patient is.
+    pub(crate) fn booking_model(
+        &self,
+        state: &State,
+        patient: &RoutedSubject,
+        is_in_both_views: bool,
+    ) -> ReadModel {
+        let routing = state.router.routing();
+        let of_patient = routing.choose(Some(patient)).0;
+        let of_client = routing.choose(self.client.as_ref()).0;
+        let by_client =
+            !is_in_both_views && (of_patient, of_client) == (ReadModel::Legacy, ReadModel::Dynamic);
+        self.routed_model(state, Some(patient).filter(|_| !by_client))
     }
 
     /// The metadata of the events that a command of this request records.

@@ -78,7 +78,10 @@ fn field_messages(language: Language, faults: &[FieldFault]) -> String {
     let mut by_code: Vec<(Code, Vec<&FieldFault>)> = Vec::new();
     for fault in faults {
         // Only the texts with a list of fields have room for several.
-        let is_listed = matches!(fault.code, Code::MissingFields | Code::InvalidField | Code::InvalidText);
+        let is_listed = matches!(
+            fault.code,
+            Code::MissingFields | Code::InvalidField | Code::InvalidText | Code::InvalidJson
+        );
         match by_code.iter_mut().find(|(code, _)| is_listed && *code == fault.code) {
             Some((_, same)) => same.push(fault),
             None => by_code.push((fault.code, vec![fault])),
@@ -95,7 +98,10 @@ fn field_messages(language: Language, faults: &[FieldFault]) -> String {
         let fields = list(", ", &|fault| fault.field.to_string());
         let parameters =
             vec![("{field}", fields.clone()), ("{fields}", fields), ("{rules}", list("; ", &rule))];
-        fill(template(language, *code), parameters)
+        // The text of a body that cannot be parsed names no field.
+        let template =
+            if *code == Code::InvalidJson { wrong_types(language) } else { template(language, *code) };
+        fill(template, parameters)
     };
     by_code.iter().map(sentence).collect::<Vec<_>>().join(" ")
 }
@@ -104,6 +110,13 @@ const fn template(language: Language, code: Code) -> &'static str {
     match language {
         Language::Korean => ko::message(code),
         Language::English => en::message(code),
+    }
+}
+
+const fn wrong_types(language: Language) -> &'static str {
+    match language {
+        Language::Korean => ko::WRONG_TYPES,
+        Language::English => en::WRONG_TYPES,
     }
 }
 
@@ -138,6 +151,15 @@ mod tests {
         for notice in Notice::ALL.into_iter().chain(Status::ALL.map(Notice::ReservationStands)) {
             assert_ne!(super::notice(Language::Korean, notice), super::notice(Language::English, notice));
         }
+    }
+
+    #[test]
+    fn a_korean_rule_has_no_english_words() {
+        for (value, range) in value::TABLE {
+            let rule = ko::range(range);
+            assert!(!rule.contains(" and ") && !rule.contains(" to "), "{value}: {rule}");
+        }
+        assert_eq!(ko::range(&value::SERVICE_CODE), "A-Z, _ 문자 2~50자");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Both views are queried again in one snapshot, by the queries that serve clients. If they stand at different positions,
 //! nothing is compared. Answers are reduced to canonical facts, so that declared differences (see
 //! [`daybook_projections::Declared`]) do not count. Not compared, because the views differ there by design: free times (the
-//! views limit them by count and by minutes), and lists by service (the enum view shows some services as another). The data from which free times are computed is compared instead.
+//! views limit them by count and by minutes), and lists by a service that the enum view shows as another one. The data
+//! from which free times are computed is compared instead.
 //! Nothing here may write to a view, and no stored or displayed text may contain patient data.
 
 mod canonical;

@@ -20,6 +20,7 @@ mod reading;
 mod request;
 mod routing;
 mod search;
+mod services;
 mod staff;
 mod unknown_input;
 mod values;

@@ -121,7 +121,7 @@ async fn a_routing_change_needs_a_reason_and_is_in_force_when_the_response_arriv
         (json!({"action": "rollback", "reason": "  "}), "REASON_REQUIRED"),
         (json!({"action": "set", "reason": "x"}), "MISSING_FIELDS"),
         (json!({"action": "set", "dynamicPercentage": 101, "reason": "x"}), "INVALID_PERCENTAGE"),
-        (json!({"action": "set", "dynamicPercentage": "50", "reason": "x"}), "INVALID_JSON"),
+        (json!({"action": "set", "dynamicPercentage": "50", "reason": "x"}), "INVALID_PERCENTAGE"),
         (json!({"action": "explode", "reason": "x"}), "INVALID_ACTION"),
         (json!({"reason": "x"}), "MISSING_FIELDS"),
     ] {

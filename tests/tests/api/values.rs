@@ -156,7 +156,7 @@ async fn a_service_names_every_wrong_field_and_a_price_fits_its_column() {
             "legacyServiceType: a service of the old system",
             "category: 1 to 100 visible characters on one line",
             "bufferMinutes: 0 to 60 minutes",
-            "basePrice: -",
+            "basePrice: 0 to 2147483647 won",
         ]
     );
     let change = json!({"id": "srv_skin_care", "durationMinutes": 481, "bufferMinutes": 4_294_967_296_u64});

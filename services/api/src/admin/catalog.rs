@@ -1,17 +1,15 @@
 //! Services and limits in admin responses, and the execution of catalog commands.
 
 use actix_web::HttpResponse;
+use daybook_commands::ChangeOutcome;
 use daybook_domain::ServiceId;
 use daybook_domain::catalog::{Catalog, CatalogCommand, Limit, Service};
-use daybook_event_log::Position;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::concerned::{Concerned, ConcernedBooking};
 use crate::problem::{Code, Problem};
-use crate::public::find_service;
 use crate::request::RequestContext;
-use crate::request::query::required;
 use crate::response;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -64,16 +62,19 @@ pub(super) struct ServiceLimitResponse {
     daily_limit: Option<u32>,
     daily_limit_minutes: Option<u32>,
     is_active: bool,
+    /// Why it was set.
+    reason: Option<Box<str>>,
 }
 
-impl From<&Service> for ServiceLimitResponse {
-    fn from(service: &Service) -> Self {
+impl ServiceLimitResponse {
+    pub(super) fn new(catalog: &Catalog, service: &Service) -> Self {
         Self {
             service_id: service.id.clone(),
             service_type: service.code.clone(),
             daily_limit: service.limit.map(|limit| limit.daily_limit),
             daily_limit_minutes: service.limit.and_then(|limit: Limit| limit.daily_limit_minutes),
             is_active: service.limit.is_some_and(|limit| limit.is_active),
+            reason: catalog.limit_reason(&service.id).map(Into::into),
         }
     }
 }
@@ -96,34 +97,24 @@ pub(super) fn field_changes(before: &impl Serialize, after: &impl Serialize) -> 
     after.as_object().into_iter().flatten().filter_map(change).collect()
 }
 
-/// The service with the id or code in the request's field `id`.
-pub(super) fn required_service<'a>(
+/// The service that a field of the request names by id or by code.
+pub(super) fn named_service<'a>(
     catalog: &'a Catalog,
-    id_or_code: Option<&str>,
+    (field, id_or_code): (&'static str, &str),
 ) -> Result<&'a Service, Problem> {
-    let id_or_code = required("id", id_or_code.map(str::trim))?;
-    find_service(catalog, id_or_code).ok_or_else(|| Problem::new(Code::ServiceNotFound))
+    catalog.find(id_or_code.trim()).ok_or_else(|| Problem::field(Code::ServiceNotFound, field))
 }
 
-/// Executes commands in order, after checking that all of them are accepted by the current catalog. Returns the position
-/// of the last one.
+/// Executes a command.
 pub(super) async fn execute(
     state: &State,
     context: &RequestContext,
     staff: &Staff,
-    commands: Vec<CatalogCommand>,
-) -> Result<Position, Problem> {
-    let mut catalog = Catalog::clone(&state.commands.catalog());
-    for command in &commands {
-        catalog.decide(command.clone())?.iter().for_each(|event| catalog.evolve(event));
-    }
-    let mut position = None;
-    for command in commands {
-        let origin = context.origin(staff.actor(), None);
-        let change = state.execute(|commands| async move { commands.change_catalog(command, origin).await });
-        position = Some(change.await?);
-    }
-    position.ok_or_else(|| Problem::new(Code::NothingToChange))
+    command: CatalogCommand,
+) -> Result<ChangeOutcome<Catalog>, Problem> {
+    let origin = context.origin(staff.actor(), None);
+    let change = state.execute(|commands| async move { commands.change_catalog(command, origin).await });
+    Ok(change.await?)
 }
 
 #[derive(Serialize)]
@@ -140,27 +131,34 @@ struct ServiceChangeResponse {
     cascade_effect_count: Option<usize>,
 }
 
-/// Executes commands about one service and responds with the fields that they changed. `before` is none for a new service.
+/// What a command about one service does to its bookings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It can be booked no more, so its open bookings are listed.
+    SwitchesOff,
+    None,
+}
+
+/// Executes a command about one service and responds with the fields that it changed, from the state that it was decided
+/// against. A new service had none.
 pub(super) async fn change(
     state: &State,
     context: &RequestContext,
     staff: &Staff,
     id: &ServiceId,
-    before: Option<&Service>,
-    commands: Vec<CatalogCommand>,
+    (command, effect): (CatalogCommand, Effect),
 ) -> Result<HttpResponse, Problem> {
-    let is_switched_off =
-        commands.iter().any(|command| matches!(command, CatalogCommand::DeactivateService(_)));
-    let position = execute(state, context, staff, commands).await?;
-    let concerned = match is_switched_off {
-        true => state.days_after(position).await.map(|days| {
+    let ChangeOutcome { position, before, after, .. } = execute(state, context, staff, command).await?;
+    let concerned = match effect {
+        Effect::SwitchesOff => state.days_after(position).await.map(|days| {
             Concerned::in_days(&days, |_, _, booking| booking.status.is_open() && booking.service == *id)
         }),
-        false => Some(Concerned::default()),
+        Effect::None => Some(Concerned::default()),
     };
-    let service = ServiceResponse::from(required_service(&state.commands.catalog(), Some(id.as_str()))?);
-    let changes = match before {
-        Some(before) => field_changes(&ServiceResponse::from(before), &service),
+    let changed = |catalog: &Catalog| catalog.get(id).map(ServiceResponse::from);
+    let service = changed(&after).ok_or_else(|| Problem::new(Code::ServiceNotFound))?;
+    let changes = match changed(&before) {
+        Some(before) => field_changes(&before, &service),
         None => field_changes(&json!({}), &service),
     };
     let (count, cascade_effects) = concerned.map(|Concerned { count, listed }| (count, listed)).unzip();

@@ -3,10 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::catalog::CatalogCommand;
 
-use super::catalog;
+use super::catalog::{self, Effect};
 use crate::problem::Problem;
 use crate::request::RequestContext;
-use crate::request::query::Query;
+use crate::request::query::{Query, required};
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
@@ -21,7 +21,8 @@ pub(crate) async fn deactivate_service(
     staff.require(Role::Admin)?;
     let query = Query::from_request(&request)?;
     let catalog = state.commands.catalog();
-    let service = catalog::required_service(&catalog, query.text("id"))?;
-    let commands = vec![CatalogCommand::DeactivateService(service.id.clone())];
-    catalog::change(&state, &context, &staff, &service.id, Some(service), commands).await
+    let id = required("id", query.text("id"))?;
+    let id = &catalog::named_service(&catalog, ("id", id))?.id;
+    let command = (CatalogCommand::DeactivateService(id.clone()), Effect::SwitchesOff);
+    catalog::change(&state, &context, &staff, id, command).await
 }

@@ -5,7 +5,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceDraft, check_code};
 use daybook_domain::value::{self, Range, Relation};
 use daybook_domain::{LegacyService, ServiceId};
 
-use super::catalog;
+use super::catalog::{self, Effect};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
@@ -26,7 +26,8 @@ pub(crate) async fn define_service(
     staff.require(Role::Admin)?;
     let draft = draft(Form::read(payload).await?)?;
     let id = draft.service.clone();
-    catalog::change(&state, &context, &staff, &id, None, vec![CatalogCommand::DefineService(draft)]).await
+    let command = (CatalogCommand::DefineService(draft), Effect::None);
+    catalog::change(&state, &context, &staff, &id, command).await
 }
 
 fn draft(mut form: Form) -> Result<ServiceDraft, Problem> {

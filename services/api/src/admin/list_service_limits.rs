@@ -22,6 +22,8 @@ pub(crate) async fn list_service_limits(
     staff: Staff,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let limits = state.commands.catalog().in_order().into_iter().map(ServiceLimitResponse::from).collect();
+    let catalog = state.commands.catalog();
+    let limit = |service| ServiceLimitResponse::new(&catalog, service);
+    let limits = catalog.in_order().into_iter().map(limit).collect();
     response::json(&ServiceLimitsResponse { success: true, limits })
 }

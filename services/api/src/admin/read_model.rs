@@ -11,7 +11,7 @@ use daybook_projections::Generation;
 use serde::Serialize;
 
 use crate::metrics::{REASONS, reason};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::request::text;
 use crate::state::State;
 
@@ -80,9 +80,9 @@ impl ReadModelResponse {
     }
 }
 
-/// The reason that every routing change needs.
+/// The reason that a rollback needs.
 pub(crate) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
-    optional_reason("reason", reason)?.ok_or_else(|| Problem::new(Code::ReasonRequired))
+    optional_reason("reason", reason)?.ok_or_else(|| Problem::reason_required(value::ROUTING_REASON))
 }
 
 /// An optional reason or name. A blank one counts as none.

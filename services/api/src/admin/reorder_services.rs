@@ -1,23 +1,19 @@
 //! `PUT /api/admin/services`: sets the display order of all services.
 
 use actix_web::{HttpResponse, web};
+use daybook_commands::ChangeOutcome;
 use daybook_domain::ServiceId;
 use daybook_domain::catalog::CatalogCommand;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::catalog::{self, ServiceResponse};
 use crate::problem::Problem;
-use crate::request::{RequestContext, json};
+use crate::request::RequestContext;
+use crate::request::form::Form;
 use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
-
-#[derive(Deserialize)]
-struct ReorderServicesRequest {
-    /// All services, first to last.
-    order: Vec<ServiceId>,
-}
 
 #[derive(Serialize)]
 struct ReorderServicesResponse {
@@ -42,11 +38,9 @@ pub(crate) async fn reorder_services(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let ReorderServicesRequest { order } = json::read(payload).await?;
-    let before = state.commands.catalog();
-    let commands = vec![CatalogCommand::ReorderServices(order)];
-    let position = catalog::execute(&state, &context, &staff, commands).await?;
-    let after = state.commands.catalog();
+    let command = CatalogCommand::ReorderServices(order(Form::read(payload).await?)?);
+    let ChangeOutcome { position, before, after, .. } =
+        catalog::execute(&state, &context, &staff, command).await?;
     let changes = after.in_order().into_iter().filter_map(|service| {
         let (from, to) = (before.get(&service.id)?.display_order, service.display_order);
         (from != to).then(|| OrderChange { id: service.id.clone(), from, to })
@@ -54,4 +48,12 @@ pub(crate) async fn reorder_services(
     let changes = changes.collect();
     let services = after.in_order().into_iter().map(ServiceResponse::from).collect();
     response::recorded(None, position, &ReorderServicesResponse { success: true, services, changes })
+}
+
+/// All services, first to last.
+fn order(mut form: Form) -> Result<Vec<ServiceId>, Problem> {
+    let order = form.ids("order", |text| ServiceId::parse(text).ok());
+    let order = form.required("order", order);
+    form.finish()?;
+    order.ok_or_else(|| Problem::missing_fields(vec!["order"]))
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
+use daybook_commands::ChangeOutcome;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours};
 use daybook_domain::rules::impact;
@@ -43,11 +44,12 @@ pub(crate) async fn set_clinic_hours(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let (catalog, before) = (state.commands.catalog(), state.commands.hours());
-    let hours = hours(Form::read(payload).await?, &catalog, &before)?;
+    let catalog = state.commands.catalog();
+    let hours = hours(Form::read(payload).await?, &catalog, &state.commands.hours())?;
     let (origin, day_of_week) = (context.origin(staff.actor(), None), hours.day_of_week);
-    let position = state.execute(|commands| async move { commands.set_hours(hours, origin).await }).await?;
-    let (after, now) = (state.commands.hours(), state.commands.now());
+    let set = state.execute(|commands| async move { commands.set_hours(hours, origin).await });
+    let ChangeOutcome { position, before, after, .. } = set.await?;
+    let now = state.commands.now();
     let concerned = state.days_after(position).await.map(|days| {
         Concerned::in_days(&days, |schedule, id, booking| {
             DayOfWeek::from_date(schedule.date) == day_of_week
@@ -100,7 +102,7 @@ fn slot_form(row: &mut Form, catalog: &Catalog) -> Option<SlotForm> {
     }
     let slot_interval = row.number("slotInterval", value::SLOT_INTERVAL).unwrap_or(DEFAULT_INTERVAL);
     let max_concurrent = row.number("maxConcurrent", value::MAX_CONCURRENT).unwrap_or(DEFAULT_CONCURRENT);
-    let known = |text: &str| ServiceId::parse(text).ok().filter(|id| catalog.get(id).is_some());
+    let known = |text: &str| catalog.find(text).map(|service| service.id.clone());
     let service = row.parsed("serviceId", Code::UnknownService, None, known);
     let effective_from = row.date("effectiveFrom", value::CLINIC_DAYS);
     let effective_until = row.date("effectiveUntil", value::CLINIC_DAYS);

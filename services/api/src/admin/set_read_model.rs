@@ -2,24 +2,34 @@
 //! recorded.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RolloutPercentage, RoutingCommand};
-use serde::Deserialize;
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand};
+use daybook_domain::value;
 
-use super::read_model::{ReadModelResponse, required_reason, wait_until_in_force};
+use super::read_model::{ReadModelResponse, wait_until_in_force};
 use crate::problem::{Code, Problem};
+use crate::request::RequestContext;
+use crate::request::form::Form;
 use crate::request::query::required;
-use crate::request::{RequestContext, json};
 use crate::response;
 use crate::staff::Role;
 use crate::staff::token::Staff;
 use crate::state::State;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SetReadModelRequest {
-    action: Option<String>,
-    dynamic_percentage: Option<f64>,
-    reason: Option<String>,
+/// What a request does to the routing.
+#[derive(Clone, Copy)]
+enum Action {
+    Set,
+    RollBack,
+}
+
+impl Action {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "set" => Some(Self::Set),
+            "rollback" => Some(Self::RollBack),
+            _ => None,
+        }
+    }
 }
 
 /// Changes the routing. Responds once this process applies the change.
@@ -30,8 +40,7 @@ pub(crate) async fn set_read_model(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let request: SetReadModelRequest = json::read(payload).await?;
-    let (command, origin) = (request.into_command()?, context.origin(staff.actor(), None));
+    let (command, origin) = (command(Form::read(payload).await?)?, context.origin(staff.actor(), None));
     let change = state.execute(|commands| async move { commands.change_routing(command, origin).await });
     let position = change.await?;
     let routing = state.commands.routing();
@@ -39,22 +48,28 @@ pub(crate) async fn set_read_model(
     response::recorded(None, position, &ReadModelResponse::read(&state, &routing).await)
 }
 
-impl SetReadModelRequest {
-    fn into_command(self) -> Result<RoutingCommand, Problem> {
-        let action = required("action", self.action)?;
-        let reason = required_reason(self.reason)?;
-        match action.as_str() {
-            "set" => {
-                let percent = required("dynamicPercentage", self.dynamic_percentage)?;
-                let share = RolloutPercentage::from_percent(percent)
-                    .map_err(|_| Problem::field(Code::InvalidPercentage, "dynamicPercentage"))?;
-                Ok(RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason }))
-            }
-            "rollback" if self.dynamic_percentage.is_some() => {
-                Err(Problem::unknown(Code::UnknownFields, ["dynamicPercentage"]))
-            }
-            "rollback" => Ok(RoutingCommand::RollBackReads(ReadsRolledBack { reason })),
-            _ => Err(Problem::field(Code::InvalidAction, "action")),
+/// The action comes first: it says which fields the request has.
+fn command(mut form: Form) -> Result<RoutingCommand, Problem> {
+    let action = required("action", form.string("action"))?;
+    let action = Action::parse(action.trim()).ok_or_else(|| Problem::field(Code::InvalidAction, "action"))?;
+    let share = match action {
+        Action::Set => {
+            let share = form.percentage("dynamicPercentage");
+            form.required("dynamicPercentage", share)
         }
+        Action::RollBack => None,
+    };
+    let reason = form.text("reason", value::ROUTING_REASON);
+    if reason.is_none() && !form.is_wrong("reason") {
+        form.fault("reason", Code::ReasonRequired, Some(value::ROUTING_REASON.range()));
     }
+    form.finish()?;
+    let reason = reason.ok_or_else(|| Problem::reason_required(value::ROUTING_REASON))?;
+    Ok(match action {
+        Action::Set => {
+            let share = required("dynamicPercentage", share)?;
+            RoutingCommand::SetDynamicShare(DynamicShareSet { share, reason })
+        }
+        Action::RollBack => RoutingCommand::RollBackReads(ReadsRolledBack { reason }),
+    })
 }

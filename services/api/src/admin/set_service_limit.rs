@@ -1,9 +1,10 @@
 //! `PUT|PATCH /api/admin/service-limits`: sets the daily limit of a service.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::catalog::{CatalogCommand, Service, ServiceLimitSet};
+use daybook_commands::ChangeOutcome;
+use daybook_domain::catalog::{CatalogCommand, LimitChange};
 use daybook_domain::rules::impact;
-use daybook_domain::value;
+use daybook_domain::{ServiceId, value};
 use serde::Serialize;
 
 use super::catalog::{self, FieldChange, ServiceLimitResponse};
@@ -36,45 +37,40 @@ pub(crate) async fn set_service_limit(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
     let mut form = Form::read(payload).await?;
-    let (by_id, by_code) = (form.string("serviceId"), form.string("serviceType"));
-    let id_or_code = required("serviceId", by_id.or(by_code))?;
-    let catalog = state.commands.catalog();
-    let before = catalog::required_service(&catalog, Some(&id_or_code))?;
-    let commands = vec![CatalogCommand::SetServiceLimit(limit(form, before)?)];
-    let position = catalog::execute(&state, &context, &staff, commands).await?;
-    let after = state.commands.catalog();
-    let service = catalog::required_service(&after, Some(before.id.as_str()))?;
-    let limit = ServiceLimitResponse::from(service);
-    let changes = catalog::field_changes(&ServiceLimitResponse::from(before), &limit);
+    let (field, id_or_code) = required("serviceId", form.either("serviceId", "serviceType"))?;
+    let id = catalog::named_service(&state.commands.catalog(), (field, &id_or_code))?.id.clone();
+    let command = CatalogCommand::ChangeServiceLimit(limit_change(form, id.clone())?);
+    let ChangeOutcome { position, before, after, .. } =
+        catalog::execute(&state, &context, &staff, command).await?;
+    let (Some(old), Some(new)) = (before.get(&id), after.get(&id)) else {
+        return Err(Problem::field(Code::ServiceNotFound, field));
+    };
+    let limit = ServiceLimitResponse::new(&after, new);
+    let changes = catalog::field_changes(&ServiceLimitResponse::new(&before, old), &limit);
     let concerned = state.days_after(position).await.map(|days| {
         Concerned::in_days(&days, |schedule, _, booking| {
-            let is_open = booking.status.is_open() && booking.service == service.id;
-            is_open && impact::is_over_limit(schedule, before, service)
+            let is_open = booking.status.is_open() && booking.service == id;
+            is_open && impact::is_over_limit(schedule, old, new)
         })
     });
     let body = SetServiceLimitResponse { success: true, limit, changes, affected: concerned.into() };
     response::recorded(None, position, &body)
 }
 
-fn limit(mut form: Form, service: &Service) -> Result<ServiceLimitSet, Problem> {
+fn limit_change(mut form: Form, service: ServiceId) -> Result<LimitChange, Problem> {
     form.keep(&["dailyLimit", "isActive"]);
     let removes_minutes = form.removes("dailyLimitMinutes");
-    let daily_limit = form.number("dailyLimit", value::DAILY_LIMIT);
     let minutes = form.number("dailyLimitMinutes", value::DAILY_LIMIT_MINUTES);
-    let is_active = form.flag("isActive");
-    let reason = form.text("reason", value::DESCRIPTION);
+    let change = LimitChange {
+        service,
+        daily_limit: form.number("dailyLimit", value::DAILY_LIMIT),
+        daily_limit_minutes: (removes_minutes || minutes.is_some()).then_some(minutes),
+        is_active: form.flag("isActive"),
+        reason: form.text("reason", value::DESCRIPTION),
+    };
     form.finish()?;
-    if daily_limit.is_none() && minutes.is_none() && is_active.is_none() && !removes_minutes {
+    if change == LimitChange::none(change.service.clone()) {
         return Err(Problem::new(Code::NothingToChange));
     }
-    let current = service.limit;
-    let daily_limit = daily_limit.or(current.map(|limit| limit.daily_limit));
-    let kept_minutes = current.and_then(|limit| limit.daily_limit_minutes).filter(|_| !removes_minutes);
-    Ok(ServiceLimitSet {
-        service: service.id.clone(),
-        daily_limit: required("dailyLimit", daily_limit)?,
-        daily_limit_minutes: minutes.or(kept_minutes),
-        is_active: is_active.or(current.map(|limit| limit.is_active)).unwrap_or(true),
-        reason,
-    })
+    Ok(change)
 }

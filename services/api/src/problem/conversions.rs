@@ -8,10 +8,10 @@ use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
 use daybook_domain::schedule::Rejection;
-use daybook_domain::value::{Range, Relation};
+use daybook_domain::value::{self, Range, Relation, Text};
 use daybook_projections::ViewError;
 
-use super::{Code, DailyMinutes, Details, Problem};
+use super::{Code, DailyMinutes, Details, FieldFault, Problem};
 
 /// Retry after this, when other requests were faster.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
@@ -23,9 +23,9 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
             Rejection::OutOfRange(faults) => faults.into(),
-            Rejection::ServiceNotFound | Rejection::ClosureServiceNotFound(_) => {
-                Self::new(Code::UnknownService)
-            }
+            Rejection::ServiceNotFound
+            | Rejection::ServiceNotOffered
+            | Rejection::ClosureServiceNotFound(_) => Self::new(Code::UnknownService),
             Rejection::ServiceInactive => Self::new(Code::ServiceInactive),
             Rejection::DatePassed => Self::new(Code::DateInPast),
             Rejection::DateTooFarAhead => Self::new(Code::DateTooFar),
@@ -67,7 +67,7 @@ impl From<Rejection> for Problem {
                 Self::out_of_range("preferredTime", Range::Relation(Relation::Reviewable))
             }
             Rejection::ClosureNotFound(_) => Self::new(Code::ClosureNotFound),
-            Rejection::ClosureEmpty => Self::new(Code::ClosureEmpty),
+            Rejection::ClosureEmpty => Self::closure_empty(),
         }
     }
 }
@@ -87,6 +87,28 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// A closure that does not end after it starts.
+    pub(crate) fn closure_empty() -> Self {
+        let range = Some(Range::Relation(Relation::LaterThanStart));
+        FieldFault { range, ..FieldFault::new("endTime", Code::ClosureEmpty) }.into()
+    }
+
+    /// A change without its reason.
+    pub(crate) fn reason_required(allowed: Text) -> Self {
+        let range = Some(allowed.range());
+        FieldFault { range, ..FieldFault::new("reason", Code::ReasonRequired) }.into()
+    }
+
+    /// Names the field with the service, as the client wrote it. The rejection itself does not know it.
+    pub(crate) fn with_service_field(self, field: &'static str) -> Self {
+        match self.code {
+            code @ (Code::UnknownService | Code::ServiceInactive) => Self::field(code, field),
+            _ => self,
+        }
+    }
+}
+
 fn slot_full(suggested_times: Vec<daybook_domain::ClockTime>) -> Problem {
     Problem::with(Code::TimeSlotFull, Details::Suggested { suggested_times })
 }
@@ -100,7 +122,11 @@ impl From<CatalogRejection> for Problem {
             CatalogRejection::ServiceNotFound(_) => Self::new(Code::ServiceNotFound),
             CatalogRejection::OutOfRange(faults) => faults.into(),
             CatalogRejection::CatalogFull => Self::new(Code::CatalogFull),
-            CatalogRejection::OrderIncomplete => Self::new(Code::OrderIncomplete),
+            CatalogRejection::OrderIncomplete => {
+                let range = Some(Range::Relation(Relation::EachServiceOnce));
+                FieldFault { range, ..FieldFault::new("order", Code::OrderIncomplete) }.into()
+            }
+            CatalogRejection::LimitMissing => Self::missing_fields(vec!["dailyLimit"]),
         }
     }
 }
@@ -110,10 +136,10 @@ impl From<HoursRejection> for Problem {
         match rejection {
             HoursRejection::HoursOverlap { first, second } => {
                 let slots = [first.to_string(), second.to_string()];
-                Self::with(Code::HoursOverlap, Details::Overlap { slots })
+                Self::with(Code::HoursOverlap, Details::Overlap { field: "slots", slots })
             }
             HoursRejection::SlotIdTaken { id, day_of_week } => {
-                Self::with(Code::SlotIdTaken, Details::SlotId { id, day_of_week })
+                Self::with(Code::SlotIdTaken, Details::SlotId { field: "slots", id, day_of_week })
             }
             HoursRejection::OutOfRange(faults) => faults.into(),
         }
@@ -124,7 +150,7 @@ impl From<RoutingRejection> for Problem {
     fn from(rejection: RoutingRejection) -> Self {
         match rejection {
             RoutingRejection::OutOfRange { field, range } => Self::out_of_range(field, range),
-            RoutingRejection::ReasonMissing => Self::new(Code::ReasonRequired),
+            RoutingRejection::ReasonMissing => Self::reason_required(value::ROUTING_REASON),
             RoutingRejection::ForcedListFull => Self::new(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::new(Code::ViewRetired),
             RoutingRejection::StageOutOfOrder { at, wanted } => {

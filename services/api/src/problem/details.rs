@@ -76,12 +76,14 @@ pub(crate) enum Details {
     },
     /// A row of clinic hours that has the id of another one.
     SlotId {
+        field: &'static str,
         id: HoursId,
         /// The weekday of the other one, from 0 (Sunday).
         day_of_week: u8,
     },
     /// Two rows of clinic hours that overlap.
     Overlap {
+        field: &'static str,
         slots: [String; 2],
     },
 }
@@ -145,10 +147,10 @@ impl Details {
                 vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
             }
             Self::Obstacle { obstacle } => vec![("{obstacle}", obstacle.clone())],
-            Self::SlotId { id, day_of_week } => {
+            Self::SlotId { id, day_of_week, .. } => {
                 vec![("{id}", id.to_string()), ("{day}", day_of_week.to_string())]
             }
-            Self::Overlap { slots: [first, second] } => {
+            Self::Overlap { slots: [first, second], .. } => {
                 vec![("{first}", first.clone()), ("{second}", second.clone())]
             }
         }

@@ -64,6 +64,7 @@ fn bounds<S: Serializer>(range: &Option<Range>, serializer: S) -> Result<S::Ok, 
         Range::Dates(Dates { first, last }) | Range::Moments(Moments { first, last }) => {
             Bounds { rule, min: Some(first), max: Some(last) }.serialize(serializer)
         }
+        Range::Percentage => Bounds { rule, min: Some(0), max: Some(100) }.serialize(serializer),
         Range::Starts | Range::Relation(_) => {
             Bounds::<u32> { rule, min: None, max: None }.serialize(serializer)
         }

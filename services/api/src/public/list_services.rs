@@ -69,7 +69,7 @@ pub(crate) async fn list_services(
     let services: Vec<ServiceResponse<'_>> =
         found.map(|service| ServiceResponse::new(service, context.language)).collect();
     if code.is_some() && services.is_empty() {
-        return Err(Problem::new(Code::ServiceNotFound));
+        return Err(Problem::field(Code::ServiceNotFound, "code"));
     }
     response::from_view(&catalog, &ServicesResponse { success: true, count: services.len(), services })
 }

@@ -41,7 +41,7 @@ pub(crate) async fn list_time_slots(
     let date = required("date", query.date("date")?)?;
     let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
-    let service = active_service(&days.value.catalog, service)?;
+    let service = active_service(&days.value.catalog, ("service", service))?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
     if !availability::is_open(&day, service) {
         return Err(Problem::new(Code::NoClinicHours));

@@ -46,9 +46,11 @@ pub(crate) async fn post_reservation(
 ) -> Result<HttpResponse, Problem> {
     let body = Object::read(payload).await?;
     let (region, today) = (state.settings.region, state.commands.now_local().date());
-    let form = booking_form::parse(body, region, &state.commands.catalog(), today)?;
+    let catalog = state.commands.catalog();
+    let form = booking_form::parse(body, region, &catalog, today)?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
-    let read_model = context.routed_model(&state, Some(&patient));
+    let is_in_both_views = catalog.get(&form.service).is_some_and(|service| service.legacy.is_some());
+    let read_model = context.booking_model(&state, &patient, is_in_both_views);
     let reservation = NewReservation {
         key: context.idempotency_key.clone(),
         details: form.details,
@@ -61,7 +63,8 @@ pub(crate) async fn post_reservation(
     let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
     count(&state, read_model, &outcome);
-    let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date))?;
+    let outcome = outcome
+        .map_err(|error| Problem::from(error).with_date(form.date).with_service_field(form.service_field))?;
     let reservation = BookedReservation {
         id: outcome.reservation.as_str(),
         status: outcome.booking.status,

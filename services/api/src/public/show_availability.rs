@@ -3,8 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_domain::catalog::Service;
-use daybook_domain::rules::Day;
-use daybook_domain::schedule::Booking;
+use daybook_domain::rules::{self, Day, DayCount};
 use serde::Serialize;
 
 use super::availability::{self, Availability, AvailabilityLevel, TimeSlotResponse};
@@ -50,17 +49,20 @@ pub(crate) async fn show_availability(
 ) -> Result<HttpResponse, Problem> {
     let query = Query::from_request(&request)?;
     let date = required("date", query.date("date")?)?;
-    let (service_type, service) = (query.text("serviceType"), query.text("service"));
+    let parameter = |name: &'static str| query.text(name).map(|text| (name, text));
+    let (service_type, service) = (parameter("serviceType"), parameter("service"));
     let service = required("serviceType", service_type.or(service))?;
     let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
     let service = active_service(&days.value.catalog, service)?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
-    let availability = Availability::calculate(&day, service, days.generation.model);
+    let model = days.generation.model;
     if service_type.is_some() {
+        let availability = Availability::calculate(&day, service, model);
         return response::from_view(&days, &slots_form(availability, service, &day, context.language));
     }
-    response::from_view(&days, &count_form(&availability, service, &day, context.language))
+    let count = rules::day_count(&day, service, model.into());
+    response::from_view(&days, &count_form(count, service, &day, context.language))
 }
 
 fn slots_form<'a>(
@@ -83,23 +85,19 @@ fn slots_form<'a>(
     }
 }
 
-/// Without an active limit, the number of slots is the limit. Without a free slot, nothing remains.
 fn count_form(
-    availability: &Availability,
+    DayCount { booked, limit, left }: DayCount,
     service: &Service,
     day: &Day<'_>,
     language: Language,
 ) -> AvailabilityCountResponse {
-    let holds_seat = |booking: &Booking| booking.service == service.id && booking.status.holds_seat();
-    let current_count = day.schedule.bookings().filter(|(_, booking)| holds_seat(booking)).count();
-    let active_limit = service.limit.filter(|limit| limit.is_active);
-    let limit = active_limit.map_or(availability.slots.len(), |limit| limit.daily_limit as usize);
-    let remaining = match (availability.available, active_limit) {
-        (0, _) => 0,
-        (_, Some(_)) => limit.saturating_sub(current_count),
-        (available, None) => available,
-    };
-    let level = AvailabilityLevel::from_counts(remaining, limit);
-    let message = notice(language, level.notice(availability::is_open(day, service)));
-    AvailabilityCountResponse { available: remaining > 0, remaining, current_count, limit, level, message }
+    let level = AvailabilityLevel::from_counts(left, limit);
+    AvailabilityCountResponse {
+        available: left > 0,
+        remaining: left,
+        current_count: booked,
+        limit,
+        level,
+        message: notice(language, level.notice(availability::is_open(day, service))),
+    }
 }

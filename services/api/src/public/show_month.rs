@@ -74,7 +74,7 @@ pub(crate) async fn show_month(
     context.sample_shadow_read(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
     let services: Vec<&Service> = match query.text("service") {
-        Some(service) => vec![active_service(&days.value.catalog, service)?],
+        Some(service) => vec![active_service(&days.value.catalog, ("service", service))?],
         None => days.value.catalog.in_order().into_iter().filter(|service| service.is_active).collect(),
     };
     let dates = days.value.sheets.keys();

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use actix_web::web::Payload;
 use chrono::NaiveDate;
-use daybook_domain::value::{Dates, Numbers, Range, Text};
+use daybook_domain::routing::RolloutPercentage;
+use daybook_domain::value::{self, Dates, Numbers, Range, Text};
 use serde_json::Value;
 
 use super::json::{self, Object};
@@ -90,6 +91,16 @@ impl Form {
         }
     }
 
+    /// What one of two fields says, with the name of that field: a service by its id or by its code.
+    pub(crate) fn either(
+        &mut self,
+        first: &'static str,
+        second: &'static str,
+    ) -> Option<(&'static str, String)> {
+        let (one, other) = (self.string(first), self.string(second));
+        one.map(|text| (first, text)).or(other.map(|text| (second, text)))
+    }
+
     /// A text in its range. A blank one is none.
     pub(crate) fn text(&mut self, field: &'static str, allowed: Text) -> Option<Box<str>> {
         let text = self.string(field)?;
@@ -131,9 +142,16 @@ impl Form {
                 number.or_else(|| self.wrong(field, Code::InvalidField, Some(allowed.range())))
             }
             Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                self.wrong(field, Code::InvalidJson, None)
+                self.wrong(field, Code::InvalidJson, Some(allowed.range()))
             }
         }
+    }
+
+    /// A percentage of the rollout.
+    pub(crate) fn percentage(&mut self, field: &'static str) -> Option<RolloutPercentage> {
+        let percent = self.object.take(field)?.as_f64();
+        let share = percent.and_then(|percent| RolloutPercentage::from_percent(percent).ok());
+        share.or_else(|| self.wrong(field, Code::InvalidPercentage, Some(Range::Percentage)))
     }
 
     /// A yes or no.
@@ -177,6 +195,31 @@ impl Form {
         Some(values)
     }
 
+    /// The ids of a list. A wrong one is left out.
+    pub(crate) fn ids<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(items) = self.object.take(field)? else {
+            return self.wrong(field, Code::InvalidJson, None);
+        };
+        let mut ids = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let fault = match item.as_str().map(&parse) {
+                Some(Some(id)) => {
+                    ids.push(id);
+                    continue;
+                }
+                Some(None) => (Code::InvalidField, Some(value::ID)),
+                None => (Code::InvalidJson, None),
+            };
+            let (field, (code, range)) = (format!("{}{field}[{index}]", self.path).into(), fault);
+            self.faults.push(FieldFault { field, code, range });
+        }
+        Some(ids)
+    }
+
     fn wrong<T>(&mut self, field: &'static str, code: Code, range: Option<Range>) -> Option<T> {
         self.fault(field, code, range);
         None
@@ -195,7 +238,6 @@ fn check_faults(faults: Vec<FieldFault>) -> Result<(), Problem> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use daybook_domain::value;
     use serde_json::json;
 
     use super::*;
@@ -219,6 +261,33 @@ mod tests {
         assert_eq!(strict.finish().unwrap_err().code(), Code::UnknownFields);
         let lenient = form(json!({"version": 3}));
         assert!(lenient.finish_ignoring_unknown().is_ok());
+    }
+
+    #[test]
+    fn a_percentage_and_the_ids_of_a_list_name_what_is_wrong() {
+        let mut form =
+            form(json!({"share": 12.34, "tiny": 1e-9, "text": "5", "order": ["a", 1, "b c", null]}));
+        assert!(form.percentage("share").is_some());
+        assert_eq!((form.percentage("tiny"), form.percentage("text")), (None, None));
+        let ids = form.ids("order", |text| (!text.contains(' ')).then(|| text.to_owned()));
+        assert_eq!(ids, Some(vec!["a".to_owned()]));
+        let faults: Vec<String> =
+            form.faults.iter().map(|fault| format!("{} {}", fault.field, fault.code.as_str())).collect();
+        let expected = [
+            "tiny INVALID_PERCENTAGE",
+            "text INVALID_PERCENTAGE",
+            "order[1] INVALID_JSON",
+            "order[2] INVALID_FIELD",
+            "order[3] INVALID_JSON",
+        ];
+        assert_eq!(faults, expected);
+    }
+
+    #[test]
+    fn one_of_two_fields_is_named_as_the_client_wrote_it() {
+        let mut form = form(json!({"service": "SKIN_CARE"}));
+        assert_eq!(form.either("serviceId", "service"), Some(("service", "SKIN_CARE".to_owned())));
+        assert!(form.finish().is_ok());
     }
 
     #[test]

@@ -8,11 +8,11 @@ use daybook_domain::rules::impact;
 use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
 
-use super::closure::{ClosureRequest, ClosureResponse};
+use super::closure::{Action, ClosureRequest, ClosureResponse};
 use super::role::Role;
 use super::token::Staff;
 use crate::concerned::{Concerned, ConcernedBooking};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::response;
@@ -48,15 +48,14 @@ pub(crate) async fn close_time(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
     let request = ClosureRequest::parse(Form::read(payload).await?)?;
-    let (date, action) = (request.date, request.action.clone());
+    let (date, action) = (request.date, request.action);
     let route = context.route(&state, Some(staff.subject())).await?;
     let days = state.queries.days(route.generation, date, date).await?;
-    let closure = request.into_closure(&days.value, context.idempotency_key.clone())?;
-    match action.as_deref() {
-        None | Some("close" | "create") => {
-            close(&state, &context, &staff, days.generation.model, date, closure).await
-        }
-        Some("check-conflict") => {
+    let catalog = state.commands.catalog();
+    let closure = request.into_closure(&days.value, &catalog, context.idempotency_key.clone())?;
+    match action {
+        Action::Close => close(&state, &context, &staff, days.generation.model, date, closure).await,
+        Action::CheckConflict => {
             let schedule =
                 state.execute(move |commands| async move { commands.day_schedule(date).await }).await?;
             let NewClosure { span, service, reason, .. } = closure;
@@ -71,7 +70,6 @@ pub(crate) async fn close_time(
             };
             response::from_view(&days, &body)
         }
-        Some(_) => Err(Problem::field(Code::InvalidAction, "action")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use daybook_commands::{IdempotencyKey, NewClosure};
+use daybook_domain::catalog::Catalog;
 use daybook_domain::time::Span;
 use daybook_domain::value;
 use daybook_domain::{ClockTime, Period, ServiceId};
@@ -9,7 +10,6 @@ use daybook_projections::query::{ClosedTime, Days};
 use serde::Serialize;
 
 use crate::problem::{Code, Problem};
-use crate::public::find_service;
 use crate::request::form::Form;
 
 /// The length in minutes of a closure without an end: one step of the clinic's slots.
@@ -19,10 +19,29 @@ const SLOT_MINUTES: u32 = 30;
 pub(super) struct ClosureRequest {
     pub(super) date: NaiveDate,
     time: ClosedSpan,
-    /// Id or code.
-    service: Option<String>,
+    /// Id or code, with the field that names it.
+    service: Option<(&'static str, String)>,
     reason: Option<Box<str>>,
-    pub(super) action: Option<String>,
+    pub(super) action: Action,
+}
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Action {
+    #[default]
+    Close,
+    /// Only to list the bookings in the time.
+    CheckConflict,
+}
+
+impl Action {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "close" | "create" => Some(Self::Close),
+            "check-conflict" => Some(Self::CheckConflict),
+            _ => None,
+        }
+    }
 }
 
 /// The requested time: a span, or a half-day of the clinic's hours.
@@ -33,6 +52,7 @@ enum ClosedSpan {
 
 impl ClosureRequest {
     pub(super) fn parse(mut form: Form) -> Result<Self, Problem> {
+        let action = form.parsed("action", Code::InvalidAction, None, Action::parse).unwrap_or_default();
         let date = form.date("date", value::CLINIC_DAYS);
         let date = form.required("date", date);
         let start: Option<ClockTime> =
@@ -46,31 +66,32 @@ impl ClosureRequest {
             (None, _, None) => None,
         };
         let time = if form.is_wrong("period") { time } else { form.required("startTime", time) };
-        let (by_id, by_code) = (form.string("serviceId"), form.string("service"));
+        let service = form.either("serviceId", "service");
         let reason = form.text("reason", value::REASON);
-        let action = form.string("action");
         form.finish()?;
         let (Some(date), Some(time)) = (date, time) else { return Err(Problem::new(Code::MissingFields)) };
-        Ok(Self { date, time, service: by_id.or(by_code), reason, action })
+        Ok(Self { date, time, service, reason, action })
     }
 
-    /// Resolves the service and the period with a view of the day.
+    /// Resolves the period with a view of the day, and the service with the catalog: a service that the view lacks can be
+    /// closed too.
     pub(super) fn into_closure(
         self,
         days: &Days,
+        catalog: &Catalog,
         key: Option<IdempotencyKey>,
     ) -> Result<NewClosure, Problem> {
         let span = match self.time {
-            ClosedSpan::Span(span) if span.start >= span.end => return Err(Problem::new(Code::ClosureEmpty)),
+            ClosedSpan::Span(span) if span.start >= span.end => return Err(Problem::closure_empty()),
             ClosedSpan::Span(span) => span,
             ClosedSpan::Period(period) => {
                 period_span(days, self.date, period).ok_or_else(|| Problem::new(Code::NoClinicHours))?
             }
         };
-        let service = match self.service.as_deref().map(str::trim) {
-            Some(text) => {
-                let found = find_service(&days.catalog, text).map(|service| service.id.clone());
-                Some(found.ok_or_else(|| Problem::field(Code::UnknownService, "serviceId"))?)
+        let service = match self.service {
+            Some((field, text)) => {
+                let found = catalog.find(text.trim()).map(|service| service.id.clone());
+                Some(found.ok_or_else(|| Problem::field(Code::UnknownService, field))?)
             }
             None => None,
         };

@@ -68,10 +68,15 @@ pub(crate) async fn list_reservations(
     let position = cursor.as_ref().map(|cursor| cursor.position);
     let after = cursor.map(|cursor| cursor.after);
     let offset = if after.is_some() { 0 } else { (page - 1) * limit };
-    let filter = ListFilter { offset, limit, after, ..filter(&state, &query)? };
+    let (found, is_told_apart) = department(&state, &query)?;
+    let filter = ListFilter { offset, limit, after, service_code: found, ..filter(&state, &query)? };
     // Another view must not lack rows that the last page's view had.
-    let route = context.route_from(&state, Some(staff.subject()), position).await?;
-    context.sample_shadow_read(&state, || Question::list(&filter));
+    let route = if is_told_apart {
+        context.sample_shadow_read(&state, || Question::list(&filter));
+        context.route_from(&state, Some(staff.subject()), position).await?
+    } else {
+        context.route_to_dynamic(&state, position).await?
+    };
     let found = state.queries.list(route.generation, &filter).await?;
     let total = found.value.total;
     let next = found.value.next.clone();
@@ -103,15 +108,27 @@ fn search(state: &State, text: String) -> Search {
     }
 }
 
-fn filter(state: &State, query: &Query) -> Result<ListFilter, Problem> {
-    let search_text = |text: &str| {
-        let fits = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
-        (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+fn search_text(text: &str) -> Option<String> {
+    let fits = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// The code of the service whose reservations are listed, and whether both views can tell them from the others.
+fn department(state: &State, query: &Query) -> Result<(Option<String>, bool), Problem> {
+    let Some(text) = query.read("department", Code::InvalidText, search_text)? else {
+        return Ok((None, true));
     };
+    let catalog = state.commands.catalog();
+    Ok(match catalog.find(&text) {
+        Some(service) => (Some(service.code.clone().into()), catalog.is_told_apart_by_legacy_view(service)),
+        None => (Some(text), true),
+    })
+}
+
+fn filter(state: &State, query: &Query) -> Result<ListFilter, Problem> {
     Ok(ListFilter {
         date: query.date("date")?,
         status: query.read("status", Code::InvalidStatus, |text| text.parse().ok())?,
-        service_code: query.read("department", Code::InvalidText, search_text)?,
         period: query.read("period", Code::InvalidPeriod, |text| text.parse().ok())?,
         search: query.read("search", Code::InvalidText, search_text)?.map(|text| search(state, text)),
         ..ListFilter::default()

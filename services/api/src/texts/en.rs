@@ -28,6 +28,9 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
 }
 
 // Texts that are too long for one line below.
+pub(super) const WRONG_TYPES: &str = "Please correct the types of these values: {rules}.";
+const VALUE_TAKEN: &str =
+    "A service has this {field} already. Change that service with PATCH, or choose a different value.";
 const INVALID_STAGE: &str =
     "Unknown stage. Use legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired.";
 const STAGE_OUT_OF_ORDER: &str =
@@ -69,7 +72,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidTreatmentType => "Please choose FIRST_VISIT or FOLLOW_UP.",
         Code::InvalidStatus => "Please choose PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED.",
         Code::InvalidAction => "Unknown action. Check the request.",
-        Code::InvalidPercentage => "Use a percentage from 0 to 100 in steps of 0.01.",
+        Code::InvalidPercentage => "{field}: Use a percentage from 0 to 100 in steps of 0.01.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "Send a reason for this change.",
         Code::NothingToChange => "The request contains no change.",
@@ -102,7 +105,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "The closure was not found. Please check its id and date.",
         Code::ClosureEmpty => "A closure must end after it starts. Please correct the times.",
-        Code::ValueTaken => "Another service has this {field}. Please choose a different value.",
+        Code::ValueTaken => VALUE_TAKEN,
         Code::OrderIncomplete => "The order must contain each service exactly once. Please reload the list.",
         Code::CatalogFull => "The clinic cannot have more services. Please change an existing one.",
         Code::SlotIdTaken => SLOT_ID_TAKEN,

@@ -30,6 +30,9 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
 }
 
 // Texts that are too long for one line below.
+pub(super) const WRONG_TYPES: &str = "다음 항목의 값의 종류를 확인해 주세요: {rules}";
+const VALUE_TAKEN: &str =
+    "{field} 값을 이미 사용하는 시술이 있습니다. PATCH로 해당 시술을 변경하거나 다른 값을 입력해 주세요.";
 const INVALID_STAGE: &str =
     "단계는 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요.";
 const STAGE_OUT_OF_ORDER: &str =
@@ -75,7 +78,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidTreatmentType => "FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.",
         Code::InvalidStatus => INVALID_STATUS,
         Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
-        Code::InvalidPercentage => "비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
+        Code::InvalidPercentage => "{field}: 비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
@@ -108,7 +111,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. ID와 날짜를 확인해 주세요.",
         Code::ClosureEmpty => "마감 종료 시간은 시작 시간보다 늦어야 합니다. 시간을 수정해 주세요.",
-        Code::ValueTaken => "{field} 값을 다른 시술이 사용하고 있습니다. 다른 값을 입력해 주세요.",
+        Code::ValueTaken => VALUE_TAKEN,
         Code::OrderIncomplete => "모든 시술을 한 번씩 포함해야 합니다. 목록을 새로고침해 주세요.",
         Code::CatalogFull => "등록할 수 있는 시술 수를 초과했습니다. 기존 시술을 수정해 주세요.",
         Code::SlotIdTaken => SLOT_ID_TAKEN,
@@ -141,8 +144,12 @@ pub(super) fn range(range: &Range) -> String {
         Range::Moments(Moments { first, last }) => format!("{first}~{last}의 시각(윤초 제외)"),
         Range::Text(Text { min, max, lines: Lines::One }) => format!("보이는 문자 {min}~{max}자, 한 줄"),
         Range::Text(Text { min, max, lines: Lines::Many }) => format!("보이는 문자 {min}~{max}자"),
-        Range::Word { min, max, characters } => format!("{characters} 문자 {min}~{max}자"),
+        // The list of characters is in English, where the last one follows an "and".
+        Range::Word { min, max, characters } => {
+            format!("{} 문자 {min}~{max}자", characters.replace(" and ", ", "))
+        }
         Range::Starts => "00:00~23:59".to_owned(),
+        Range::Percentage => "0~100, 0.01 단위".to_owned(),
         Range::Relation(relation) => match relation {
             Relation::LaterThanStart => "시작 시간보다 늦은 시간",
             Relation::NotBeforeFirstDate => "effectiveFrom 이후의 날짜",
@@ -150,6 +157,7 @@ pub(super) fn range(range: &Range) -> String {
             Relation::KnownService => "시술 목록에 있는 시술",
             Relation::OldService => "기존 시스템의 시술",
             Relation::Reviewable => "읽을 수 없었던 희망 시간만 검토할 수 있음",
+            Relation::EachServiceOnce => "모든 시술을 한 번씩",
             Relation::NoCursor => "cursor 없이만 사용 가능",
             Relation::NextCursor => "목록의 nextCursor 값",
             Relation::HoldsReason => "거절, 취소, 정정에만 입력할 수 있음",

@@ -92,7 +92,8 @@ async fn parallel_changes_of_one_service_each_report_the_state_they_were_decided
     let change = |number: u32| {
         let name = Some(format!("이름 {number}").into());
         let name_en = Some(Some(format!("name {number}").into()));
-        let change = ServiceChange { name, name_en, duration: Some(30 + number), ..ServiceChange::none(id()) };
+        let change =
+            ServiceChange { name, name_en, duration: Some(30 + number), ..ServiceChange::none(id()) };
         vec![CatalogCommand::ChangeService(change)]
     };
     let (first, second) = (&processes[0], &processes[1]);

@@ -71,6 +71,13 @@ impl ServiceChange {
     }
 }
 
+impl LimitChange {
+    /// A change of nothing.
+    pub const fn none(service: ServiceId) -> Self {
+        Self { service, daily_limit: None, daily_limit_minutes: None, is_active: None, reason: None }
+    }
+}
+
 impl Catalog {
     /// The events of a change, after all of its values are checked.
     pub(super) fn change_service(&self, change: ServiceChange) -> Result<Vec<CatalogEvent>, No> {

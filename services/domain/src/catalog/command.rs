@@ -62,7 +62,9 @@ pub enum CatalogRejection {
     #[error("the enum value {0} belongs to another service")]
     LegacyValueTaken(LegacyService),
     /// The id belongs to another service as its id or its code.
-    #[error("the id {0} belongs to another service as its id or code; change that service, or use another id")]
+    #[error(
+        "the id {0} belongs to another service as its id or code; change that service, or use another id"
+    )]
     IdTaken(ServiceId),
     /// There is no service with this id.
     #[error("there is no service {0}")]
@@ -160,12 +162,7 @@ impl Catalog {
     }
 }
 
-pub(super) fn check_names(
-    checks: &mut Checks,
-    name: &str,
-    name_en: Option<&str>,
-    description: Option<&str>,
-) {
+pub(super) fn check_names(checks: &mut Checks, name: &str, name_en: Option<&str>, description: Option<&str>) {
     checks
         .check("name", value::SERVICE_NAME.check(name))
         .check_some("nameEn", name_en, |text| value::SERVICE_LABEL.check(text))

@@ -86,6 +86,16 @@ impl Catalog {
         self.services.values().find(|service| service.legacy == Some(legacy))
     }
 
+    /// Whether the legacy view can tell the bookings of a service from those of others. It shows the bookings of all services
+    /// without an old value as those of `OTHER_CONSULTATION`.
+    pub fn is_told_apart_by_legacy_view(&self, service: &Service) -> bool {
+        match service.legacy {
+            None => false,
+            Some(LegacyService::OtherConsultation) => self.services.values().all(|own| own.legacy.is_some()),
+            Some(_) => true,
+        }
+    }
+
     /// The reason of a service's limit, if one was given. A catalog from a view has none.
     pub fn limit_reason(&self, id: &ServiceId) -> Option<&str> {
         self.limit_reasons.get(id).map(|reason| &**reason)

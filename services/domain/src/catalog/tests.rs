@@ -60,7 +60,8 @@ fn all_wrong_values_of_a_service_are_named_with_their_ranges() {
         base_price: Some(3_000_000_000),
         ..draft
     };
-    let Err(CatalogRejection::OutOfRange(faults)) = Catalog::default().decide(CatalogCommand::DefineService(wrong))
+    let Err(CatalogRejection::OutOfRange(faults)) =
+        Catalog::default().decide(CatalogCommand::DefineService(wrong))
     else {
         panic!("the service was defined");
     };
@@ -82,7 +83,10 @@ fn durations_and_orders_out_of_range_are_rejected() {
     assert!(retime(9, 10).is_err() && retime(481, 10).is_err() && retime(30, 61).is_err());
     assert_eq!(retime(90, 0).unwrap().len(), 1);
     let twice = vec![id("srv_skin_care"), id("srv_skin_care")];
-    assert_eq!(catalog.decide(CatalogCommand::ReorderServices(twice)), Err(CatalogRejection::OrderIncomplete));
+    assert_eq!(
+        catalog.decide(CatalogCommand::ReorderServices(twice)),
+        Err(CatalogRejection::OrderIncomplete)
+    );
 }
 
 fn applied(mut catalog: Catalog, command: CatalogCommand) -> Catalog {
@@ -153,7 +157,8 @@ fn a_service_is_found_by_its_id_before_a_code_of_another_one() {
     let pair = [("BODY_CARE", "SWAPPED"), ("srv_x", "srv_skin_care")];
     for (service, code) in pair {
         // As only a log of an earlier release holds them.
-        let old = Catalog::default().decide(define(ServiceDraft { service: id(service), ..laser() })).unwrap();
+        let old =
+            Catalog::default().decide(define(ServiceDraft { service: id(service), ..laser() })).unwrap();
         let [CatalogEvent::ServiceDefined(defined)] = &*old else { panic!("{old:?}") };
         let defined = ServiceDefined { code: code.into(), ..defined.clone() };
         catalog.evolve(&CatalogEvent::ServiceDefined(defined));
@@ -197,15 +202,28 @@ fn a_change_of_several_values_is_decided_as_a_whole() {
 fn what_a_change_leaves_out_stays_as_the_deciding_state_has_it() {
     // Two requests that were made of the same state; the second is decided after the first.
     let first = ServiceChange { name: Some("새 이름".into()), ..ServiceChange::none(id("srv_skin_care")) };
-    let second = ServiceChange { name_en: Some(Some("New".into())), ..ServiceChange::none(id("srv_skin_care")) };
+    let second =
+        ServiceChange { name_en: Some(Some("New".into())), ..ServiceChange::none(id("srv_skin_care")) };
     let catalog = [first, second].map(CatalogCommand::ChangeService).into_iter().fold(seeded(), applied);
     let service = catalog.by_code("SKIN_CARE").unwrap();
     assert_eq!((&*service.name, service.name_en.as_deref()), ("새 이름", Some("New")));
 }
 
+#[test]
+fn the_legacy_view_tells_services_apart_by_their_old_values() {
+    let told_apart = |catalog: &Catalog| -> Vec<Box<str>> {
+        let services = catalog.in_order().into_iter();
+        let services = services.filter(|service| catalog.is_told_apart_by_legacy_view(service));
+        services.map(|service| service.code.clone()).collect()
+    };
+    assert_eq!(told_apart(&seeded()).len(), 6);
+    let codes = told_apart(&applied(seeded(), define(laser())));
+    assert_eq!(codes.len(), 5);
+    assert!(!codes.contains(&"LASER".into()) && !codes.contains(&"OTHER_CONSULTATION".into()));
+}
+
 fn limit_change(service: &str) -> LimitChange {
-    let (daily_limit, daily_limit_minutes, is_active, reason) = (None, None, None, None);
-    LimitChange { service: id(service), daily_limit, daily_limit_minutes, is_active, reason }
+    LimitChange::none(id(service))
 }
 
 #[test]

@@ -77,12 +77,7 @@ impl Clinic {
     }
 
     /// Limits a service to a number of bookings and of minutes per day.
-    pub(crate) fn limit(
-        mut self,
-        service: &str,
-        daily_limit: u32,
-        daily_limit_minutes: Option<u32>,
-    ) -> Self {
+    pub(crate) fn limit(mut self, service: &str, daily_limit: u32, daily_limit_minutes: Option<u32>) -> Self {
         let service = service_id(service);
         let limit =
             ServiceLimitSet { service, daily_limit, daily_limit_minutes, is_active: true, reason: None };

@@ -9,7 +9,6 @@ use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
 use daybook_vault::PatientDetails;
 
 use crate::problem::{Code, FieldFault, Problem};
-use crate::public::find_service;
 use crate::request::form::Form;
 use crate::request::json::Object;
 use crate::request::query::parse_date;
@@ -21,6 +20,8 @@ pub(super) struct BookingForm {
     pub(super) details: PatientDetails,
     pub(super) phone: Phone,
     pub(super) service: ServiceId,
+    /// The field that names it.
+    pub(super) service_field: &'static str,
     pub(super) date: NaiveDate,
     pub(super) requested_time: RequestedTime,
     /// The requested time as the response repeats it.
@@ -48,10 +49,10 @@ pub(super) fn parse(
     let gender = form.required("gender", gender);
     let treatment = form.parsed("treatment_type", Code::InvalidTreatmentType, None, |text| text.parse().ok());
     let treatment: Option<TreatmentType> = form.required("treatment_type", treatment);
-    let (by_id, by_code) = (form.string("service_id"), form.string("service"));
-    let service = form.required("service", by_id.or(by_code)).and_then(|text| {
-        let found = find_service(catalog, text.trim()).map(|service| service.id.clone());
-        form.accept(found.ok_or_else(|| FieldFault::new("service", Code::UnknownService)))
+    let named = form.either("service_id", "service");
+    let service = form.required("service", named).and_then(|(field, text)| {
+        let found = catalog.find(text.trim()).map(|service| (service.id.clone(), field));
+        form.accept(found.ok_or_else(|| FieldFault::new(field, Code::UnknownService)))
     });
     let date = form.parsed("preferred_date", Code::InvalidDateFormat, None, parse_date);
     let date = form.required("preferred_date", date);
@@ -66,7 +67,7 @@ pub(super) fn parse(
     let (Some(birth_date), Some(gender), Some(treatment_type)) = (birth_date, gender, treatment) else {
         return Err(Problem::new(Code::MissingFields));
     };
-    let (Some(service), Some(date), Some((requested_time, requested_time_text))) =
+    let (Some((service, service_field)), Some(date), Some((requested_time, requested_time_text))) =
         (service, date, requested_time)
     else {
         return Err(Problem::new(Code::MissingFields));
@@ -82,7 +83,7 @@ pub(super) fn parse(
         admin_note: None,
         unread_wish: None,
     };
-    Ok(BookingForm { details, phone, service, date, requested_time, requested_time_text })
+    Ok(BookingForm { details, phone, service, service_field, date, requested_time, requested_time_text })
 }
 
 /// The most precise field for the time that the form contains, with the text that the response repeats.

@@ -67,7 +67,7 @@ impl PatchRequest {
 
     fn status_change(&self, to: Status, from: Status) -> Result<Option<ReservationChange>, Problem> {
         let reason = self.reason.clone();
-        let required = |reason: Option<String>| reason.ok_or_else(|| Problem::new(Code::ReasonRequired));
+        let required = |reason: Option<String>| reason.ok_or_else(|| Problem::reason_required(value::REASON));
         Ok(Some(match to {
             // No transition leads back to PENDING, but a booking that is still PENDING needs no change.
             Status::Pending if from == Status::Pending => return Ok(None),

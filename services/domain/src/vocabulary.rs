@@ -71,9 +71,14 @@ vocabulary! {
         RemovalProcedure = "REMOVAL_PROCEDURE",
         /// 바디케어
         BodyCare = "BODY_CARE",
-        /// 기타 상담. The legacy view also uses it for services without an enum value.
+        /// 기타 상담. See [`LegacyService::FOR_NEW_SERVICES`].
         OtherConsultation = "OTHER_CONSULTATION",
     }
+}
+
+impl LegacyService {
+    /// What the legacy view shows for a service without an enum value.
+    pub const FOR_NEW_SERVICES: Self = Self::OtherConsultation;
 }
 
 vocabulary! {

@@ -80,6 +80,17 @@ impl Clinic {
         self
     }
 
+    /// With a service that has no old value.
+    fn with_laser(mut self) -> Self {
+        let Some(CatalogCommand::DefineService(botox)) = first_services().into_iter().next() else {
+            panic!("the first services start with a definition")
+        };
+        let (service, code, legacy) = (ServiceId::parse("srv_laser").unwrap(), "LASER".into(), None);
+        let laser = CatalogCommand::DefineService(ServiceDraft { service, code, legacy, ..botox });
+        self.catalog.decide(laser).unwrap().iter().for_each(|event| self.catalog.evolve(event));
+        self
+    }
+
     fn limit(mut self, service: &str, daily_limit: u32, daily_limit_minutes: Option<u32>) -> Self {
         let set = ServiceLimitSet {
             service: ServiceId::parse(service).unwrap(),
@@ -145,11 +156,7 @@ fn a_seat_is_booked_once_under_either_rule_set() {
 
 #[test]
 fn the_legacy_rules_accept_no_booking_of_a_service_that_the_legacy_view_cannot_show() {
-    let mut clinic = Clinic::on(MONDAY);
-    let Some(CatalogCommand::DefineService(botox)) = first_services().into_iter().next() else { panic!() };
-    let (service, code, legacy) = (ServiceId::parse("srv_laser").unwrap(), "LASER".into(), None);
-    let laser = CatalogCommand::DefineService(ServiceDraft { service, code, legacy, ..botox });
-    clinic.catalog.decide(laser).unwrap().iter().for_each(|event| clinic.catalog.evolve(event));
+    let mut clinic = Clinic::on(MONDAY).with_laser();
     let refused = clinic.when(request(1, "srv_laser", "10:30", Legacy));
     assert_eq!(refused, Err(Rejection::ServiceNotOffered));
     assert_eq!(clinic.when(request(1, "srv_laser", "10:30", Dynamic)).unwrap().len(), 1);
@@ -159,6 +166,21 @@ fn the_legacy_rules_accept_no_booking_of_a_service_that_the_legacy_view_cannot_s
     assert_eq!(clinic.when(change(1, moved)).unwrap().len(), 1);
     clinic.retired = Some(ReadModel::Legacy);
     assert_eq!(clinic.when(request(2, "srv_laser", "14:00", Legacy)).unwrap().len(), 1);
+}
+
+#[test]
+fn the_legacy_limit_counts_what_the_legacy_view_shows() {
+    let other = "srv_other_consultation";
+    let mut clinic = Clinic::on(MONDAY).limit(other, 1, None).with_laser();
+    clinic.when(request(1, "srv_laser", "09:00", Dynamic)).unwrap();
+    let refused = clinic.when(request(2, other, "10:30", Legacy));
+    assert_eq!(
+        refused,
+        Err(Rejection::DailyCountReached { limit: 1 }),
+        "the other one is shown as this service"
+    );
+    assert_eq!(clinic.when(request(2, other, "10:30", Dynamic)).unwrap().len(), 1);
+    assert_eq!(clinic.when(request(3, BOTOX, "14:00", Legacy)).unwrap().len(), 1);
 }
 
 #[test]

@@ -176,7 +176,7 @@ impl ReservationRow for DynamicRow {
             date: self.preferred_date,
             service: reference
                 .legacy_value(&self.service_id)
-                .unwrap_or(LegacyService::OtherConsultation)
+                .unwrap_or(LegacyService::FOR_NEW_SERVICES)
                 .as_str(),
             minutes: self.estimated_duration,
             time: self.time(),

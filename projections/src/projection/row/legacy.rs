@@ -47,7 +47,7 @@ pub(crate) struct LegacyRow {
 }
 
 /// How the enum view shows a service without an enum value.
-const NO_ENUM_VALUE: LegacyService = LegacyService::OtherConsultation;
+const NO_ENUM_VALUE: LegacyService = LegacyService::FOR_NEW_SERVICES;
 
 /// The free-text column: the original text, or else a time or half-day, never an invented time. If staff assigned
 /// another time, the original text is replaced.

@@ -280,15 +280,22 @@ impl BookingRow {
     }
 
     /// The booking as the rules need it; none if the id of its service is invalid.
-    fn booking(&self, by_enum: &HashMap<&str, &ServiceId>, hours: &Hours) -> Option<Booking> {
+    fn booking(
+        &self,
+        by_enum: &HashMap<&str, &ServiceId>,
+        catalog: &Catalog,
+        hours: &Hours,
+    ) -> Option<Booking> {
         let service = match by_enum.get(self.service.as_str()) {
             Some(id) => (*id).clone(),
             None => ServiceId::parse(self.service.as_str()).ok()?,
         };
         let placement = self.slot_assignment(hours);
+        let old_value = catalog.get(&service).and_then(|service| service.legacy);
         Some(Booking {
             subject: SubjectId::from_bytes(*self.subject.as_bytes()),
             service,
+            shown_as: old_value.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: self.minutes,
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
@@ -325,7 +332,7 @@ fn sheets(
         in_order.iter().filter_map(|service| Some((service.legacy?.as_str(), &service.id))).collect();
     let mut booked: BTreeMap<NaiveDate, Vec<(ReservationId, Booking)>> = BTreeMap::new();
     for row in bookings {
-        let booking = row.booking(&by_enum, hours)?;
+        let booking = row.booking(&by_enum, catalog, hours)?;
         booked.entry(row.date).or_default().push((row.id, booking));
     }
     let mut closed: BTreeMap<NaiveDate, Vec<ClosedTime>> = BTreeMap::new();

@@ -60,10 +60,11 @@ pub(crate) async fn set_service_limit(
 fn limit_change(mut form: Form, service: ServiceId) -> Result<LimitChange, Problem> {
     form.keep(&["dailyLimit", "isActive"]);
     let removes_minutes = form.removes("dailyLimitMinutes");
+    let daily_limit = form.number("dailyLimit", value::DAILY_LIMIT);
     let minutes = form.number("dailyLimitMinutes", value::DAILY_LIMIT_MINUTES);
     let change = LimitChange {
         service,
-        daily_limit: form.number("dailyLimit", value::DAILY_LIMIT),
+        daily_limit,
         daily_limit_minutes: (removes_minutes || minutes.is_some()).then_some(minutes),
         is_active: form.flag("isActive"),
         reason: form.text("reason", value::DESCRIPTION),

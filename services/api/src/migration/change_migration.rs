@@ -71,12 +71,17 @@ pub(super) async fn change_migration(
 }
 
 fn parse(request: ChangeRequest) -> Result<Change, Problem> {
+    // The action comes first: it says which fields the request has.
+    let action = required("action", request.action.as_deref())?;
+    if !matches!(action, "advance" | "rollback") {
+        return Err(Problem::field(Code::InvalidAction, "action"));
+    }
     let stage = request.stage.as_deref().map(|name| Stage::parse(name.trim()));
     if stage == Some(None) {
         return Err(Problem::field(Code::InvalidStage, "stage"));
     }
     let stage = stage.flatten();
-    match required("action", request.action.as_deref())? {
+    match action {
         "advance" => {
             let stage = required("stage", stage)?;
             let reason = optional_reason("reason", request.reason)?;
@@ -85,7 +90,7 @@ fn parse(request: ChangeRequest) -> Result<Change, Problem> {
                 optional_reason("override", request.overridden)?.map(|reason| Override { reason, approver });
             Ok(Change::Advance { stage, overridden, reason })
         }
-        "rollback" => {
+        _ => {
             let foreign = [("override", &request.overridden), ("approver", &request.approver)];
             if let Some((name, _)) = foreign.into_iter().find(|(_, text)| text.is_some()) {
                 return Err(Problem::unknown(Code::UnknownFields, [name]));
@@ -93,7 +98,6 @@ fn parse(request: ChangeRequest) -> Result<Change, Problem> {
             let reason = required_reason(request.reason)?;
             Ok(Change::RollBack { stage: stage.unwrap_or(Stage::Legacy), reason })
         }
-        _ => Err(Problem::field(Code::InvalidAction, "action")),
     }
 }
 

@@ -84,9 +84,8 @@ impl ClosureRequest {
         let span = match self.time {
             ClosedSpan::Span(span) if span.start >= span.end => return Err(Problem::closure_empty()),
             ClosedSpan::Span(span) => span,
-            ClosedSpan::Period(period) => {
-                period_span(days, self.date, period).ok_or_else(|| Problem::new(Code::NoClinicHours))?
-            }
+            ClosedSpan::Period(period) => period_span(days, self.date, period)
+                .ok_or_else(|| Problem::field(Code::NoClinicHours, "period"))?,
         };
         let service = match self.service {
             Some((field, text)) => {

@@ -91,7 +91,7 @@ impl Catalog {
     pub fn is_told_apart_by_legacy_view(&self, service: &Service) -> bool {
         match service.legacy {
             None => false,
-            Some(LegacyService::OtherConsultation) => self.services.values().all(|own| own.legacy.is_some()),
+            Some(LegacyService::FOR_NEW_SERVICES) => self.services.values().all(|own| own.legacy.is_some()),
             Some(_) => true,
         }
     }

@@ -1,7 +1,7 @@
 //! What the bookings of a day leave to a service: seats at each moment, minutes of each half, its own daily numbers.
 
-use super::Day;
 use super::stretch::Stretch;
+use super::{Day, legacy};
 use crate::catalog::Service;
 use crate::hours::ClinicSlot;
 use crate::id::{ReservationId, ServiceId};
@@ -19,8 +19,8 @@ pub(super) struct Bookings {
     half_days: [Minutes; 2],
     /// Minutes of bookings whose time is under review.
     under_review: Minutes,
-    /// Number of bookings of this service.
-    pub(super) own_count: usize,
+    /// Number of bookings of this service as the old system would count them.
+    pub(super) old_value_count: usize,
     /// Minutes of bookings of this service.
     pub(super) own_minutes: Minutes,
 }
@@ -49,8 +49,10 @@ impl Bookings {
         let has_own_seats = day.hours.on(day.schedule.date).any(|slot| slot.service.is_some());
         let others = day.schedule.bookings().filter(|(id, _)| ignoring != Some(*id));
         for (_, booking) in others.filter(|(_, booking)| booking.status.holds_seat()) {
+            if legacy::counts_for(service, booking) {
+                bookings.old_value_count += 1;
+            }
             if booking.service == service.id {
-                bookings.own_count += 1;
                 bookings.own_minutes = bookings.own_minutes.saturating_add(booking.total_minutes);
             }
             match booking.placement {

@@ -76,11 +76,13 @@ pub fn is_over_limit(schedule: &DaySchedule, before: &Service, after: &Service) 
 
 fn is_over(schedule: &DaySchedule, service: &Service) -> bool {
     let Some(limit) = service.limit.filter(|limit| limit.is_active) else { return false };
-    let own = || {
-        let holds = |booking: &&Booking| booking.service == service.id && booking.status.holds_seat();
-        schedule.bookings().map(|(_, booking)| booking).filter(holds)
+    let held = || {
+        let bookings = schedule.bookings().map(|(_, booking)| booking);
+        bookings.filter(|booking| booking.status.holds_seat())
     };
-    let minutes: u32 = own().map(|booking| booking.total_minutes).fold(0, u32::saturating_add);
-    legacy::daily_limit(service).is_some_and(|limit| own().count() > limit as usize)
+    let count = held().filter(|booking| legacy::counts_for(service, booking)).count();
+    let own = held().filter(|booking| booking.service == service.id);
+    let minutes: u32 = own.map(|booking| booking.total_minutes).fold(0, u32::saturating_add);
+    legacy::daily_limit(service).is_some_and(|limit| count > limit as usize)
         || limit.daily_limit_minutes.is_some_and(|limit| minutes > limit)
 }

@@ -43,8 +43,12 @@ pub struct DayCount {
 pub fn day_count(day: &Day<'_>, service: &Service, rules: RuleSet) -> DayCount {
     let slots = time_slots(day, service, rules);
     let free = slots.iter().filter(|slot| slot.refusal.is_none()).count();
-    let is_own = |booking: &Booking| booking.service == service.id && booking.status.holds_seat();
-    let booked = day.schedule.bookings().filter(|(_, booking)| is_own(booking)).count();
+    let is_own = |booking: &Booking| match rules {
+        RuleSet::Legacy if service.legacy.is_some() => legacy::counts_for(service, booking),
+        RuleSet::Legacy | RuleSet::Dynamic => booking.service == service.id,
+    };
+    let bookings = day.schedule.bookings().map(|(_, booking)| booking);
+    let booked = bookings.filter(|booking| booking.status.holds_seat() && is_own(booking)).count();
     let daily_limit = match rules {
         RuleSet::Legacy => legacy::daily_limit(service).map(|limit| limit as usize),
         RuleSet::Dynamic => None,

@@ -8,7 +8,7 @@ use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSn
 use super::slot_assignment::SlotAssignment;
 use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::time::{Minutes, Span};
-use crate::vocabulary::Status;
+use crate::vocabulary::{LegacyService, Status};
 
 /// One clinic day.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,8 @@ pub struct DaySchedule {
 pub struct Booking {
     pub subject: SubjectId,
     pub service: ServiceId,
+    /// The value of the old enum that the legacy view shows for its service.
+    pub shown_as: LegacyService,
     /// Treatment plus buffer.
     pub total_minutes: Minutes,
     /// Its slot in the day.
@@ -44,6 +46,7 @@ impl Booking {
         Self {
             subject,
             service: service.id.clone(),
+            shown_as: service.legacy.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: service.total_minutes(),
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),

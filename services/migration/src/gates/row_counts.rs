@@ -39,7 +39,7 @@ pub(super) struct RowCounts {
 }
 
 /// What the legacy view shows for a service that has no enum value.
-const NO_ENUM_VALUE: &str = LegacyService::OtherConsultation.as_str();
+const NO_ENUM_VALUE: &str = LegacyService::FOR_NEW_SERVICES.as_str();
 
 const COUNTS: &str = r#"
     count(d.id) AS dynamic,

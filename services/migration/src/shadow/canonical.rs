@@ -14,7 +14,7 @@ fn canonical(reservation: &Reservation, model: ReadModel) -> CanonicalReservatio
     CanonicalReservation {
         id: &reservation.id,
         date: reservation.preferred_date,
-        service: reservation.service.unwrap_or(LegacyService::OtherConsultation).as_str(),
+        service: reservation.service.unwrap_or(LegacyService::FOR_NEW_SERVICES).as_str(),
         minutes: reservation.estimated_duration,
         time: time(reservation, model),
         status: reservation.status.as_str(),

@@ -52,7 +52,7 @@ fn booking_part(
     let value = catalog.get(&booking.service).and_then(|service| service.legacy);
     let fields = vec![
         shown("date", date),
-        shown("service", value.unwrap_or(LegacyService::OtherConsultation)),
+        shown("service", value.unwrap_or(LegacyService::FOR_NEW_SERVICES)),
         shown("minutes", booking.total_minutes),
         shown("time", time(&booking.placement)),
         shown("status", booking.status),

@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use daybook_domain::ReservationId;
-use daybook_domain::SubjectId;
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::{Candidate, Day, check_common};
 use daybook_domain::schedule::{Booking, DaySchedule, Rejection, SlotAssignment};
 use daybook_domain::time::ClinicNow;
+use daybook_domain::{LegacyService, ReservationId, SubjectId};
 
 use crate::legacy::import::reference_data::ReferenceData;
 use crate::legacy::import::reject::Place;
@@ -46,6 +45,7 @@ impl FutureSeats {
         let booking = Booking {
             subject: SubjectId::from_bytes([0; 16]),
             service: service.id.clone(),
+            shown_as: service.legacy.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: service.total_minutes(),
             placement,
             is_reviewable: false,

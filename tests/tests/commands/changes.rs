@@ -4,7 +4,7 @@
 
 use daybook_commands::{CommandError, NewClosure, NewReservation, RequestedTime, ReservationChange};
 use daybook_domain::requested_time::Ambiguity;
-use daybook_domain::schedule::{Rejection, ScheduleEvent, SlotAssignment};
+use daybook_domain::schedule::{ClosedTime, Rejection, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Span;
 use daybook_domain::{ReservationId, RuleSet, Status};
 use daybook_vault::PatientDetails;
@@ -96,7 +96,12 @@ async fn a_closed_time_cannot_be_booked_until_it_is_reopened() {
     let (clinic, process) = Clinic::set_up().await;
     let other = clinic.process().await;
     let span = Span { start: "09:00".parse().unwrap(), end: "12:00".parse().unwrap() };
-    let closure = NewClosure { key: None, span, service: None, reason: Some("training".into()) };
+    let closure = NewClosure {
+        key: None,
+        time: ClosedTime::Span(span),
+        service: None,
+        reason: Some("training".into()),
+    };
     let closure = process.commands.close_time(tuesday(), closure, staff()).await.unwrap().id;
     let refused = other.book(wanted(1, BOTOX, tuesday(), "10:00")).await;
     let Err(CommandError::Rejected(Rejection::TimeClosed { reason })) = refused else {

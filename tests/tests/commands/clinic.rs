@@ -155,6 +155,7 @@ pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -
         service: ServiceId::parse(service).unwrap(),
         date,
         requested_time: RequestedTime::Text(text.to_owned()),
+        stated_period: None,
         rules: RuleSet::Dynamic,
     }
 }

@@ -9,7 +9,7 @@ use daybook_commands::{
     BookingOutcome, CommandError, IdempotencyKey, NewClosure, NewReservation, RequestedTime,
     ReservationChange,
 };
-use daybook_domain::schedule::{Rejection, ScheduleEvent};
+use daybook_domain::schedule::{ClosedTime, Rejection, ScheduleEvent};
 use daybook_domain::time::Span;
 use daybook_domain::{Event, Period, RuleSet, ServiceId, Status};
 use daybook_event_log::EventLog;
@@ -129,7 +129,7 @@ async fn the_log_holds_neither_keys_nor_requests_in_plain() {
 fn closing(key: &str, start: &str, end: &str, reason: Option<&str>) -> NewClosure {
     let span = Span { start: start.parse().unwrap(), end: end.parse().unwrap() };
     let key = Some(IdempotencyKey::parse(key).unwrap());
-    NewClosure { key, span, service: None, reason: reason.map(Into::into) }
+    NewClosure { key, time: ClosedTime::Span(span), service: None, reason: reason.map(Into::into) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

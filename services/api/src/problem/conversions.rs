@@ -8,16 +8,19 @@ use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
 use daybook_domain::schedule::Rejection;
-use daybook_domain::value::{Range, Relation};
+use daybook_domain::value::{self, Range, Relation};
 use daybook_projections::ViewError;
 
-use super::{Code, DailyMinutes, Details, Problem};
+use super::{Code, DailyMinutes, Details, FieldFault, Problem};
 
 /// Retry after this, when other requests were faster.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Retry after this, when the log or a view is unavailable.
 const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(5);
+
+/// The rule of an end.
+const LATER_THAN_START: Range = Range::Relation(Relation::LaterThanStart);
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
@@ -32,6 +35,7 @@ impl From<Rejection> for Problem {
             Rejection::TimePassed => Self::new(Code::TimeInPast),
             Rejection::ClinicClosed => Self::new(Code::NoClinicHours),
             Rejection::OutsideHours => Self::new(Code::OutsideClinicHours),
+            Rejection::OtherPeriod => Self::contradiction("preferred_time", "period"),
             Rejection::DoesNotFit { .. } => Self::new(Code::TimeSlotTooShort),
             Rejection::TimeClosed { reason } => {
                 let closed = Details::Closed { is_manual_closed: true, closure_reason: reason };
@@ -60,6 +64,7 @@ impl From<Rejection> for Problem {
             Rejection::TransitionNotAllowed { from, to } => {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
+            Rejection::StatusStands { status } => Self::with(Code::StatusStands, Details::Status { status }),
             Rejection::NotBegun { to } => Self::with(Code::NotBegun, Details::Status { status: to }),
             Rejection::TimeNotRead => Self::field(Code::TimeNotRead, "preferredTime"),
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
@@ -67,7 +72,9 @@ impl From<Rejection> for Problem {
                 Self::out_of_range("preferredTime", Range::Relation(Relation::Reviewable))
             }
             Rejection::ClosureNotFound(_) => Self::new(Code::ClosureNotFound),
-            Rejection::ClosureEmpty => Self::new(Code::ClosureEmpty),
+            Rejection::ClosureEmpty => {
+                FieldFault::new("endTime", Code::ClosureEmpty).with_range(LATER_THAN_START).into()
+            }
         }
     }
 }
@@ -124,7 +131,9 @@ impl From<RoutingRejection> for Problem {
     fn from(rejection: RoutingRejection) -> Self {
         match rejection {
             RoutingRejection::OutOfRange { field, range } => Self::out_of_range(field, range),
-            RoutingRejection::ReasonMissing => Self::new(Code::ReasonRequired),
+            RoutingRejection::ReasonMissing => FieldFault::new("reason", Code::ReasonRequired)
+                .with_range(value::ROUTING_REASON.range())
+                .into(),
             RoutingRejection::ForcedListFull => Self::new(Code::ForcedListFull),
             RoutingRejection::LegacyRetired => Self::new(Code::ViewRetired),
             RoutingRejection::StageOutOfOrder { at, wanted } => {

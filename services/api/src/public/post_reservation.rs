@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
-use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::schedule::{Rejection, SlotAssignment};
 use daybook_domain::{Actor, ReadModel, Status};
 use serde::Serialize;
 
@@ -49,28 +49,29 @@ pub(crate) async fn post_reservation(
     let form = booking_form::parse(body, region, &state.commands.catalog(), today)?;
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
     let read_model = context.routed_model(&state, Some(&patient));
+    let (fields, time) = (form.fields(), form.requested_time);
     let reservation = NewReservation {
         key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
         service: form.service,
         date: form.date,
-        requested_time: form.requested_time.clone(),
+        requested_time: time.requested_time.clone(),
+        stated_period: time.stated_period,
         rules: read_model.into(),
     };
     let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
     count(&state, read_model, &outcome);
-    let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date))?;
+    let outcome = outcome.map_err(|error| match error {
+        CommandError::Rejected(Rejection::OtherPeriod) => fields.other_period(),
+        error => Problem::from(error).with_date(form.date).in_fields(&fields),
+    })?;
     let reservation = BookedReservation {
         id: outcome.reservation.as_str(),
         status: outcome.booking.status,
         preferred_date: form.date,
-        preferred_time: recorded_time(
-            outcome.booking.placement,
-            &form.requested_time,
-            &form.requested_time_text,
-        ),
+        preferred_time: recorded_time(outcome.booking.placement, &time.requested_time, &time.text),
         needs_review: matches!(outcome.booking.placement, SlotAssignment::Review(_)),
     };
     let status = outcome.booking.status;

@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 
 use super::body;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldFault, Format, Problem};
 
 /// A JSON object whose fields are taken out one by one.
 #[derive(Debug)]
@@ -29,6 +29,11 @@ impl Object {
         }
     }
 
+    /// An object of texts.
+    pub(super) fn from_texts(texts: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(texts.into_iter().map(|(name, text)| (name, Value::String(text))).collect())
+    }
+
     /// An object that is part of a body.
     pub(crate) fn from_value(value: Value) -> Option<Self> {
         if let Value::Object(fields) = value { Some(Self(fields)) } else { None }
@@ -44,26 +49,23 @@ impl Object {
         self.0.get(field).is_some_and(Value::is_null)
     }
 
+    /// Whether there is a field that is null or a blank text.
+    pub(crate) fn has_blank(&self, field: &str) -> bool {
+        self.0.get(field).is_some_and(|value| match value {
+            Value::Null => true,
+            Value::String(text) => text.trim().is_empty(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        })
+    }
+
     /// Whether there is a field that is not null.
     pub(crate) fn has(&self, field: &str) -> bool {
         self.0.get(field).is_some_and(|value| !value.is_null())
     }
 
-    /// Takes out a text that a change may remove: none if the field is missing, blank if it is null or blank.
-    pub(crate) fn replacement(&mut self, field: &'static str) -> Result<Option<String>, Problem> {
-        let is_given = self.0.contains_key(field);
-        let text = self.text(field)?;
-        Ok(is_given.then(|| text.unwrap_or_default()))
-    }
-
     /// The names of the fields that nothing has taken out.
     pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
-    }
-
-    /// Refuses fields that nothing has taken out.
-    pub(crate) fn finish(self) -> Result<(), Problem> {
-        refuse_unknown(self.unknown())
     }
 
     /// Takes out a string. A missing, null or blank field is none.
@@ -72,7 +74,7 @@ impl Object {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok((!text.trim().is_empty()).then_some(text)),
             Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Err(Problem::field(Code::InvalidJson, field))
+                Err(FieldFault::new(field, Code::InvalidJson).with_format(Format::Text).into())
             }
         }
     }
@@ -207,16 +209,6 @@ mod tests {
         let refused = read(r#"{"a":1,"inner":[{},{"c<script>":"010-0000-0000"}],"version":3}"#).unwrap_err();
         let named = crate::texts::message(crate::texts::Language::English, refused.code(), refused.details());
         assert!(named.contains("inner.1.cscript, version") && !named.contains("0000"), "{named}");
-    }
-
-    #[test]
-    fn a_text_that_is_taken_away_differs_from_one_that_is_not_mentioned() {
-        let mut object = Object::parse(br#"{"a":"x","b":" ","c":null,"d":1}"#).unwrap();
-        let mut taken = |field| object.replacement(field).unwrap();
-        assert_eq!(taken("a").as_deref(), Some("x"));
-        assert_eq!((taken("b").as_deref(), taken("c").as_deref()), (Some(""), Some("")));
-        assert_eq!(taken("missing"), None);
-        assert_eq!(object.finish().unwrap_err().code(), Code::UnknownFields, "d");
     }
 
     #[test]

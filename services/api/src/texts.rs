@@ -69,14 +69,14 @@ pub(crate) const fn notice(language: Language, notice: Notice) -> &'static str {
 
 /// The text of a problem.
 pub(crate) fn message(language: Language, code: Code, details: &Details) -> String {
-    match details {
-        Details::Fields(faults) => field_messages(language, faults.list()),
-        Details::Header { header, rule } => {
-            let parameters = vec![("{header}", (*header).to_owned()), ("{rule}", self::rule(language, rule))];
-            fill(template(language, code), parameters)
-        }
-        _ => fill(template(language, code), details.parameters()),
+    if let Details::Fields(faults) = details {
+        return field_messages(language, faults.list());
     }
+    let mut parameters = details.parameters();
+    if let Details::Header { rule, .. } = details {
+        parameters.push(("{rule}", self::rule(language, rule)));
+    }
+    fill(template(language, code), parameters)
 }
 
 /// A rule in words.
@@ -84,8 +84,8 @@ pub(crate) fn rule(language: Language, rule: &Rule) -> String {
     match (language, rule) {
         (Language::Korean, Rule::Range(range)) => ko::range(range),
         (Language::English, Rule::Range(range)) => range.to_string(),
-        (Language::Korean, Rule::Format(format)) => ko::format(*format),
-        (Language::English, Rule::Format(format)) => en::format(*format),
+        (Language::Korean, Rule::Format(format)) => ko::format(*format).into_owned(),
+        (Language::English, Rule::Format(format)) => en::format(*format).into_owned(),
     }
 }
 

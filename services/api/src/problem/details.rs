@@ -109,16 +109,14 @@ impl Details {
     /// The values of the placeholders of a message.
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
-            // The words of their rules depend on the language.
-            Self::Nothing {}
-            | Self::Fields(_)
-            | Self::Header { .. }
-            | Self::Suggested { .. }
-            | Self::Closed { .. } => vec![],
+            // Each wrong field has a text of its own.
+            Self::Nothing {} | Self::Fields(_) | Self::Suggested { .. } | Self::Closed { .. } => vec![],
             Self::Unknown { fields } => {
                 let names: Vec<&str> = fields.iter().map(|UnknownName(name)| name.as_str()).collect();
                 vec![("{fields}", names.join(", "))]
             }
+            // The words of its rule depend on the language.
+            Self::Header { header, .. } => vec![("{header}", (*header).to_owned())],
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],
             Self::Transition { from, to } => vec![("{from}", from.to_string()), ("{to}", to.to_string())],

@@ -8,10 +8,13 @@ pub(crate) enum Format {
     /// A value has to be there.
     Present,
     Text,
+    Number,
     WholeNumber,
     Flag,
     List,
     Object,
+    /// The type that the documentation of the field says.
+    OwnType,
     /// A change may leave it out, but neither null nor a blank text removes it.
     Filled,
     /// A change may leave it out, but null does not remove it.
@@ -48,28 +51,33 @@ pub(crate) enum Format {
     Position,
 }
 
+/// The forms that fields with these problems should have.
+const FORMS: [(Code, Format); 20] = [
+    (Code::MissingFields, Format::Present),
+    (Code::ReasonRequired, Format::Present),
+    (Code::InvalidDateFormat, Format::Date),
+    (Code::InvalidDate, Format::Date),
+    (Code::InvalidTime, Format::Time),
+    (Code::InvalidPeriod, Format::Period),
+    (Code::InvalidPhone, Format::Phone),
+    (Code::InvalidEmail, Format::Email),
+    (Code::InvalidGender, Format::Gender),
+    (Code::InvalidTreatmentType, Format::TreatmentType),
+    (Code::InvalidStatus, Format::Status),
+    (Code::InvalidPercentage, Format::Percentage),
+    (Code::InvalidStage, Format::Stage),
+    (Code::UnknownService, Format::ListedService),
+    (Code::ServiceInactive, Format::BookableService),
+    (Code::DateInPast, Format::BookableDay),
+    (Code::DateTooFar, Format::BookableDay),
+    (Code::TimeInPast, Format::FutureTime),
+    (Code::NoClinicHours, Format::OpenDay),
+    (Code::OutsideClinicHours, Format::OpenTime),
+];
+
 impl Format {
-    /// The form that fields with this problem should have.
-    pub(super) const fn of(code: Code) -> Option<Self> {
-        Some(match code {
-            Code::MissingFields | Code::ReasonRequired => Self::Present,
-            Code::InvalidDateFormat | Code::InvalidDate => Self::Date,
-            Code::InvalidTime => Self::Time,
-            Code::InvalidPeriod => Self::Period,
-            Code::InvalidPhone => Self::Phone,
-            Code::InvalidEmail => Self::Email,
-            Code::InvalidGender => Self::Gender,
-            Code::InvalidTreatmentType => Self::TreatmentType,
-            Code::InvalidStatus => Self::Status,
-            Code::InvalidPercentage => Self::Percentage,
-            Code::InvalidStage => Self::Stage,
-            Code::UnknownService => Self::ListedService,
-            Code::ServiceInactive => Self::BookableService,
-            Code::DateInPast | Code::DateTooFar => Self::BookableDay,
-            Code::TimeInPast => Self::FutureTime,
-            Code::NoClinicHours => Self::OpenDay,
-            Code::OutsideClinicHours => Self::OpenTime,
-            _ => return None,
-        })
+    /// The form that a field with this problem should have, if it is the same on every route.
+    pub(super) fn of(code: Code) -> Option<Self> {
+        FORMS.into_iter().find(|(own, _)| *own == code).map(|(_, format)| format)
     }
 }

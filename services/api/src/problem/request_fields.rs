@@ -24,13 +24,17 @@ impl RequestFields {
     }
 
     fn of(&self, code: Code) -> Option<&'static str> {
-        match code {
-            Code::DateInPast | Code::DateTooFar | Code::NoClinicHours => Some(self.date),
-            Code::TimeInPast | Code::OutsideClinicHours => Some(self.time),
-            Code::UnknownService | Code::ServiceInactive => Some(self.service),
-            Code::ReasonRequired => Some("reason"),
-            _ => None,
-        }
+        let fields = [
+            (Code::DateInPast, self.date),
+            (Code::DateTooFar, self.date),
+            (Code::NoClinicHours, self.date),
+            (Code::TimeInPast, self.time),
+            (Code::OutsideClinicHours, self.time),
+            (Code::UnknownService, self.service),
+            (Code::ServiceInactive, self.service),
+            (Code::ReasonRequired, "reason"),
+        ];
+        fields.into_iter().find(|(own, _)| *own == code).map(|(_, field)| field)
     }
 }
 

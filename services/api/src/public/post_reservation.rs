@@ -63,10 +63,10 @@ pub(crate) async fn post_reservation(
     let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
     count(&state, read_model, &outcome);
-    let outcome = outcome.map_err(|error| match error {
-        CommandError::Rejected(Rejection::OtherPeriod) => fields.other_period(),
-        error => Problem::from(error).with_date(form.date).in_fields(&fields),
-    })?;
+    if let Err(CommandError::Rejected(Rejection::OtherPeriod)) = outcome {
+        return Err(fields.other_period());
+    }
+    let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date).in_fields(&fields))?;
     let reservation = BookedReservation {
         id: outcome.reservation.as_str(),
         status: outcome.booking.status,

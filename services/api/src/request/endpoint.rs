@@ -1,6 +1,8 @@
 //! The endpoints of the API. Metrics and logs name a request by the template of its endpoint, which never contains
 //! anything from the client.
 
+use actix_web::http::Method;
+
 macro_rules! endpoints {
     ($($endpoint:ident = $template:literal, $methods:literal, [$($parameter:literal),*];)+) => {
         /// One endpoint.
@@ -25,6 +27,18 @@ macro_rules! endpoints {
             }
         }
     };
+}
+
+impl Endpoint {
+    /// The query parameters of one of its methods. On the others they would have no effect.
+    pub(super) fn parameters_of(self, method: &Method) -> &'static [&'static str] {
+        match (self, method) {
+            (Self::ManualClose, &Method::GET) => &["date"],
+            (Self::ManualClose, &Method::DELETE) | (Self::Services, &Method::DELETE) => self.parameters(),
+            (Self::Check, &Method::POST) | (Self::ManualClose | Self::Services, _) => &[],
+            (_, _) => self.parameters(),
+        }
+    }
 }
 
 endpoints! {

@@ -87,10 +87,41 @@ pub(crate) async fn read<T: DeserializeOwned>(payload: Payload) -> Result<T, Pro
 }
 
 fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Problem> {
+    let faults = wrong_types::<T>(&fields);
+    if !faults.is_empty() {
+        return Err(Problem::with_faults(faults));
+    }
     let mut unknown = Vec::new();
     let parsed = serde_ignored::deserialize(Value::Object(fields), |path| unknown.push(path.to_string()));
     let parsed = parsed.map_err(|_| Problem::new(Code::InvalidJson))?;
     refuse_unknown(unknown.iter().map(String::as_str)).map(|()| parsed)
+}
+
+/// The fields whose values have another type: each is parsed alone, which tells nothing if a field beside it is required.
+fn wrong_types<T: DeserializeOwned>(fields: &Map<String, Value>) -> Vec<FieldFault> {
+    let parse = |fields| serde_json::from_value::<T>(Value::Object(fields));
+    if fields.len() > 1 && parse(Map::new()).is_err() {
+        return vec![];
+    }
+    let alone = |(field, value): (&String, &Value)| {
+        let error = parse(Map::from_iter([(field.clone(), value.clone())])).err()?;
+        let fault = FieldFault::new(field.clone(), Code::InvalidJson);
+        Some(fault.with_format(expected(&error.to_string())))
+    };
+    fields.iter().filter_map(alone).collect()
+}
+
+/// The type that serde expected. Its message is not repeated, because it quotes the value.
+fn expected(message: &str) -> Format {
+    let types = [
+        ("a string", Format::Text),
+        ("f64", Format::Number),
+        ("u32", Format::WholeNumber),
+        ("a boolean", Format::Flag),
+        ("a sequence", Format::List),
+    ];
+    let found = types.into_iter().find(|(name, _)| message.ends_with(&format!("expected {name}")));
+    found.map_or(Format::OwnType, |(_, format)| format)
 }
 
 /// Refuses fields, if there are any.
@@ -209,6 +240,26 @@ mod tests {
         let refused = read(r#"{"a":1,"inner":[{},{"c<script>":"010-0000-0000"}],"version":3}"#).unwrap_err();
         let named = crate::texts::message(crate::texts::Language::English, refused.code(), refused.details());
         assert!(named.contains("inner.1.cscript, version") && !named.contains("0000"), "{named}");
+    }
+
+    #[test]
+    fn every_field_of_another_type_is_named_with_its_type() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only parsed")]
+        struct Body {
+            action: Option<String>,
+            share: Option<f64>,
+            count: Option<u32>,
+            order: Option<Vec<String>>,
+        }
+        let body = br#"{"action":1,"share":"010-1234-5678 expected f64","count":-1,"order":{},"more":1}"#;
+        let refused = typed::<Body>(Object::parse(body).unwrap().0).unwrap_err();
+        let named = crate::texts::message(crate::texts::Language::English, refused.code(), refused.details());
+        assert_eq!(
+            named,
+            "Please correct the types of these values: action: a text; count: a whole number; \
+             order: a list; share: a number."
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Query {
         };
         let Self(parameters) = Self::from_request(request)?;
         let names = parameters.iter().map(|(name, _)| name.as_str());
-        let mut unknown = names.filter(|name| !endpoint.parameters().contains(name)).peekable();
+        let known = endpoint.parameters_of(request.method());
+        let mut unknown = names.filter(|name| !known.contains(name)).peekable();
         match unknown.peek() {
             Some(_) => Err(Problem::unknown(Code::UnknownParameters, unknown)),
             None => Ok(()),

@@ -1,5 +1,7 @@
 //! The English texts.
 
+use std::borrow::Cow;
+
 use super::Notice;
 use daybook_domain::Status;
 
@@ -64,7 +66,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidQuery => "The query string is not valid. Send each parameter once.",
         Code::InvalidHeader => "The {header} header is not valid ({rule}). Correct it or leave it out.",
         Code::MissingFields => "Required fields are missing: {fields}.",
-        Code::InvalidField => "Please correct these values: {rules}.",
+        Code::InvalidField | Code::InvalidAction => "Please correct these values: {rules}.",
         Code::InvalidText => "Please correct these texts: {rules}.",
         Code::InvalidDateFormat => "{field} is not a valid date. Please write it as YYYY-MM-DD.",
         Code::InvalidDate => "{field} is not a valid date. Please choose another one.",
@@ -75,7 +77,6 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidGender => "Please choose MALE or FEMALE for {field}.",
         Code::InvalidTreatmentType => "Please choose FIRST_VISIT or FOLLOW_UP for {field}.",
         Code::InvalidStatus => INVALID_STATUS,
-        Code::InvalidAction => "Please correct these values: {rules}.",
         Code::InvalidPercentage => "Use a percentage from 0 to 100 in steps of 0.01 for {field}.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "Send a reason for this change.",
@@ -129,21 +130,17 @@ pub(super) const fn message(code: Code) -> &'static str {
 }
 
 /// A form in words.
-pub(super) fn format(format: Format) -> String {
-    match format {
-        Format::OneOf(words) => format!("one of {words}"),
-        Format::Agreeing(other) => format!("the same as {other}, or only one of the two"),
-        other => fixed(other).to_owned(),
-    }
-}
-
-const fn fixed(format: Format) -> &'static str {
-    match format {
+pub(super) fn format(format: Format) -> Cow<'static, str> {
+    let fixed = match format {
+        Format::OneOf(words) => return format!("one of {words}").into(),
+        Format::Agreeing(other) => return format!("the same as {other}, or only one of the two").into(),
         Format::Present => "required",
         Format::Text => "a text",
+        Format::Number => "a number",
+        Format::OwnType => "a value of its type",
         Format::WholeNumber => "a whole number",
         Format::Flag => "true or false",
-        Format::List => "a list of objects",
+        Format::List => "a list",
         Format::Object => "an object",
         Format::Filled => "neither null nor blank",
         Format::NotNull => "not null",
@@ -167,6 +164,6 @@ const fn fixed(format: Format) -> &'static str {
         Format::Once => "only once",
         Format::EntityTag => "one ETag such as \"v3\", or *",
         Format::Position => "the Daybook-Position of a response",
-        Format::OneOf(_) | Format::Agreeing(_) => "",
-    }
+    };
+    fixed.into()
 }

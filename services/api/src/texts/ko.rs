@@ -1,5 +1,7 @@
 //! The Korean texts. Booking clients display them unchanged.
 
+use std::borrow::Cow;
+
 use daybook_domain::value::{Dates, Lines, Moments, Numbers, Range, Relation, Text, Unit};
 
 use super::Notice;
@@ -56,6 +58,7 @@ const VIEW_RETIRED: &str =
 
 /// The text for fields that have the wrong type in JSON.
 pub(super) const WRONG_TYPES: &str = "다음 항목의 값의 종류를 확인해 주세요: {rules}";
+const INVALID_TREATMENT_TYPE: &str = "{field} 항목은 FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.";
 const STATUS_STANDS: &str =
     "이미 {status} 상태이며 기록된 사유는 변경되지 않습니다. 새로고침하거나 사유 없이 다시 보내 주세요.";
 
@@ -69,7 +72,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidQuery => "조회 조건이 올바르지 않습니다. 각 항목을 한 번씩만 입력해 주세요.",
         Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다({rule}). 수정하거나 제외해 주세요.",
         Code::MissingFields => "다음 항목을 입력해 주세요: {fields}",
-        Code::InvalidField => "다음 항목의 값을 확인해 주세요: {rules}",
+        Code::InvalidField | Code::InvalidAction => "다음 항목의 값을 확인해 주세요: {rules}",
         Code::InvalidText => "다음 항목의 내용을 확인해 주세요: {rules}",
         Code::InvalidDateFormat => "{field} 날짜가 올바르지 않습니다. YYYY-MM-DD 형식으로 입력해 주세요.",
         Code::InvalidDate => "{field} 날짜가 올바르지 않습니다. 다른 날짜를 선택해 주세요.",
@@ -78,11 +81,8 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::InvalidPhone => "전화번호가 올바르지 않습니다. 010-1234-5678과 같이 입력해 주세요.",
         Code::InvalidEmail => "이메일 주소가 올바르지 않습니다. 수정하거나 비워 두세요.",
         Code::InvalidGender => "{field} 항목은 MALE(남성) 또는 FEMALE(여성)을 선택해 주세요.",
-        Code::InvalidTreatmentType => {
-            "{field} 항목은 FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요."
-        }
+        Code::InvalidTreatmentType => INVALID_TREATMENT_TYPE,
         Code::InvalidStatus => INVALID_STATUS,
-        Code::InvalidAction => "다음 항목의 값을 확인해 주세요: {rules}",
         Code::InvalidPercentage => "{field} 항목은 0에서 100까지 0.01 단위로 입력해 주세요.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
@@ -168,21 +168,17 @@ pub(super) fn range(range: &Range) -> String {
 }
 
 /// A form in words.
-pub(super) fn format(format: Format) -> String {
-    match format {
-        Format::OneOf(words) => format!("{words} 중 하나"),
-        Format::Agreeing(other) => format!("{other} 값과 같거나 둘 중 하나만 입력"),
-        other => fixed(other).to_owned(),
-    }
-}
-
-const fn fixed(format: Format) -> &'static str {
-    match format {
+pub(super) fn format(format: Format) -> Cow<'static, str> {
+    let fixed = match format {
+        Format::OneOf(words) => return format!("{words} 중 하나").into(),
+        Format::Agreeing(other) => return format!("{other} 값과 같거나 둘 중 하나만 입력").into(),
         Format::Present => "필수 항목",
         Format::Text => "문자열",
+        Format::Number => "숫자",
+        Format::OwnType => "항목에 맞는 종류의 값",
         Format::WholeNumber => "정수",
         Format::Flag => "true 또는 false",
-        Format::List => "객체 목록",
+        Format::List => "목록",
         Format::Object => "객체",
         Format::Filled => "빈 값이나 null은 사용할 수 없음",
         Format::NotNull => "null은 사용할 수 없음",
@@ -206,6 +202,6 @@ const fn fixed(format: Format) -> &'static str {
         Format::Once => "한 번만 사용 가능",
         Format::EntityTag => "\"v3\"과 같은 ETag 하나 또는 *",
         Format::Position => "응답의 Daybook-Position 값",
-        Format::OneOf(_) | Format::Agreeing(_) => "",
-    }
+    };
+    fixed.into()
 }

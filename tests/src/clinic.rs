@@ -212,6 +212,7 @@ pub fn request(patient: u32, service: &str, date: &str, text: &str, model: ReadM
         service: ServiceId::parse(service).expect("a valid service id"),
         date: date.parse().expect("a valid date"),
         requested_time: RequestedTime::Text(text.to_owned()),
+        stated_period: None,
         rules: model.into(),
     }
 }

@@ -205,7 +205,8 @@ mod tests {
     fn closed(date: NaiveDate, reason: Option<&str>, recorded: NaiveDateTime) -> ViewChange {
         let span = Span { start: "14:00".parse().unwrap(), end: "15:00".parse().unwrap() };
         let closure = ClosureId::parse("c-1").unwrap();
-        let closed = TimeClosed { closure, date, span, service: None, reason: reason.map(Into::into) };
+        let reason = reason.map(Into::into);
+        let closed = TimeClosed { closure, date, span, service: None, reason, fingerprint: None };
         ViewChange::Close { closed, meta: meta(recorded) }
     }
 

@@ -70,8 +70,8 @@ impl Application {
             let middleware_state = state.clone();
             App::new()
                 .app_data(state.clone())
-                .wrap_fn(move |request, service| {
-                    let middleware = RequestMiddleware::begin(&middleware_state, &request);
+                .wrap_fn(move |mut request, service| {
+                    let middleware = RequestMiddleware::begin(&middleware_state, &mut request);
                     let response = service.call(request);
                     async move {
                         let response = response.await?;

@@ -7,7 +7,9 @@ mod code;
 mod conversions;
 mod details;
 mod field_faults;
+mod format;
 pub(crate) mod http;
+mod request_fields;
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +19,9 @@ use daybook_projections::ViewError;
 
 pub(crate) use code::Code;
 pub(crate) use details::{DailyMinutes, Details, UnknownName};
-pub(crate) use field_faults::FieldFault;
+pub(crate) use field_faults::{FieldFault, Rule};
+pub(crate) use format::Format;
+pub(crate) use request_fields::RequestFields;
 
 /// The underlying error, for the log.
 type Cause = Box<dyn Error + Send + Sync>;

@@ -13,6 +13,7 @@ mod show_availability;
 mod show_month;
 
 pub(crate) use check_reservations::check_reservations;
+pub(crate) use find_service::service_field;
 pub(crate) use list_services::list_services;
 pub(crate) use list_time_slots::list_time_slots;
 pub(crate) use post_reservation::post_reservation;

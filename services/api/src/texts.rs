@@ -10,9 +10,8 @@ mod en;
 mod ko;
 
 use daybook_domain::Status;
-use daybook_domain::value::Range;
 
-use crate::problem::{Code, Details, FieldFault};
+use crate::problem::{Code, Details, FieldFault, Rule};
 
 /// A language that responses are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +29,8 @@ pub(crate) enum Notice {
     /// The state of a reservation that a repeated request has found.
     ReservationStands(Status),
     ReservationChanged,
+    /// Everything that a change asks for is there already.
+    ReservationUnchanged,
     ManyTimesFree,
     FewTimesFree,
     FullyBooked,
@@ -47,9 +48,10 @@ impl Language {
 
 impl Notice {
     #[cfg(test)]
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ReservationReceived,
         Self::ReservationChanged,
+        Self::ReservationUnchanged,
         Self::ManyTimesFree,
         Self::FewTimesFree,
         Self::FullyBooked,
@@ -70,60 +72,67 @@ pub(crate) fn message(language: Language, code: Code, details: &Details) -> Stri
     if let Details::Fields(faults) = details {
         return field_messages(language, faults.list());
     }
-    fill(template(language, code), details.parameters())
+    let mut parameters = details.parameters();
+    if let Details::Header { rule, .. } = details {
+        parameters.push(("{rule}", self::rule(language, rule)));
+    }
+    fill(template(language, code), parameters)
 }
 
-/// The texts of all wrong fields. Fields with the same problem share a sentence.
+/// A rule in words.
+pub(crate) fn rule(language: Language, rule: &Rule) -> String {
+    match (language, rule) {
+        (Language::Korean, Rule::Range(range)) => ko::range(range),
+        (Language::English, Rule::Range(range)) => range.to_string(),
+        (Language::Korean, Rule::Format(format)) => ko::format(*format).into_owned(),
+        (Language::English, Rule::Format(format)) => en::format(*format).into_owned(),
+    }
+}
+
+/// The texts of all wrong fields. Fields with the same problem share a sentence if it has room for a list.
 fn field_messages(language: Language, faults: &[FieldFault]) -> String {
-    let mut by_code: Vec<(Code, Vec<&FieldFault>)> = Vec::new();
+    let mut sentences: Vec<(&str, Vec<&FieldFault>)> = Vec::new();
     for fault in faults {
-        // Only the texts with a list of fields have room for several.
-        let is_listed = matches!(
-            fault.code,
-            Code::MissingFields | Code::InvalidField | Code::InvalidText | Code::InvalidJson
-        );
-        match by_code.iter_mut().find(|(code, _)| is_listed && *code == fault.code) {
+        let template = field_template(language, fault.code);
+        let is_list = template.contains("{rules}") || template.contains("{fields}");
+        match sentences.iter_mut().find(|(other, _)| is_list && *other == template) {
             Some((_, same)) => same.push(fault),
-            None => by_code.push((fault.code, vec![fault])),
+            None => sentences.push((template, vec![fault])),
         }
     }
-    let sentence = |(code, faults): &(Code, Vec<&FieldFault>)| {
-        let list = |separator, text: &dyn Fn(&FieldFault) -> String| {
-            faults.iter().map(|fault| text(fault)).collect::<Vec<_>>().join(separator)
-        };
-        let rule = |fault: &FieldFault| match &fault.range {
-            Some(range) => format!("{}: {}", fault.field, words(language, range)),
-            None => fault.field.to_string(),
-        };
-        let fields = list(", ", &|fault| fault.field.to_string());
-        let parameters =
-            vec![("{field}", fields.clone()), ("{fields}", fields), ("{rules}", list("; ", &rule))];
-        // The text of a body that cannot be parsed names no field.
-        let template =
-            if *code == Code::InvalidJson { wrong_types(language) } else { template(language, *code) };
-        fill(template, parameters)
+    let sentences = sentences.iter().map(|(template, faults)| sentence(language, template, faults));
+    sentences.collect::<Vec<_>>().join(" ")
+}
+
+fn sentence(language: Language, template: &str, faults: &[&FieldFault]) -> String {
+    let with_rule = |fault: &&FieldFault| match &fault.rule {
+        Some(rule) => format!("{}: {}", fault.field, self::rule(language, rule)),
+        None => fault.field.to_string(),
     };
-    by_code.iter().map(sentence).collect::<Vec<_>>().join(" ")
+    let fields = faults.iter().map(|fault| fault.field.as_ref()).collect::<Vec<_>>().join(", ");
+    let rules = faults.iter().map(with_rule).collect::<Vec<_>>().join("; ");
+    // A text of its own has no room for a range.
+    let has_range = faults.iter().any(|fault| matches!(fault.rule, Some(Rule::Range(_))));
+    let suffix =
+        if has_range && !template.contains("{rules}") { format!(" {rules}.") } else { String::new() };
+    let parameters = vec![("{field}", fields.clone()), ("{fields}", fields), ("{rules}", rules)];
+    fill(template, parameters) + &suffix
+}
+
+/// The template for wrong fields. Codes that also stand for a whole body or query have a text of their own there.
+const fn field_template(language: Language, code: Code) -> &'static str {
+    match (language, code) {
+        (_, Code::InvalidQuery) => template(language, Code::InvalidField),
+        (Language::Korean, Code::InvalidJson) => ko::WRONG_TYPES,
+        (Language::English, Code::InvalidJson) => en::WRONG_TYPES,
+        (_, code) => template(language, code),
+    }
 }
 
 const fn template(language: Language, code: Code) -> &'static str {
     match language {
         Language::Korean => ko::message(code),
         Language::English => en::message(code),
-    }
-}
-
-const fn wrong_types(language: Language) -> &'static str {
-    match language {
-        Language::Korean => ko::WRONG_TYPES,
-        Language::English => en::WRONG_TYPES,
-    }
-}
-
-fn words(language: Language, range: &Range) -> String {
-    match language {
-        Language::Korean => ko::range(range),
-        Language::English => range.to_string(),
     }
 }
 

@@ -13,7 +13,9 @@ pub mod slot_assignment;
 pub mod state;
 mod values;
 
-pub use command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
+pub use command::{
+    CloseTime, ClosedTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand,
+};
 pub use decide::{DecisionContext, decide};
 pub use event::ScheduleEvent;
 pub use limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};

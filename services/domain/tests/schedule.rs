@@ -8,8 +8,8 @@ use daybook_domain::requested_time::{self, Ambiguity};
 use daybook_domain::rules::{Day, time_slots};
 use daybook_domain::schedule::event::{ReservationImported, ServiceSnapshot};
 use daybook_domain::schedule::{
-    CloseTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ReservationChange, ReviewedTime,
-    ScheduleCommand, ScheduleEvent, SlotAssignment, decide,
+    CloseTime, ClosedTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ReservationChange,
+    ReviewedTime, ScheduleCommand, ScheduleEvent, SlotAssignment, decide,
 };
 use daybook_domain::time::{ClinicNow, Span};
 use daybook_domain::{
@@ -124,6 +124,7 @@ fn request(number: u32, service: &str, text: &str, rules: RuleSet) -> ScheduleCo
         rules,
         fingerprint: None,
         is_keyed: false,
+        stated_period: None,
     })
 }
 
@@ -272,9 +273,10 @@ fn a_closed_time_cannot_be_booked_until_it_is_reopened() {
     let closure = ClosureId::parse("c1").unwrap();
     let close = CloseTime {
         closure: closure.clone(),
-        span: span("10:00", "11:00"),
+        time: ClosedTime::Span(span("10:00", "11:00")),
         service: None,
         reason: Some("training".into()),
+        fingerprint: None,
     };
     let mut clinic = Clinic::on(MONDAY).given(ScheduleCommand::CloseTime(close));
     let refused = clinic.when(request(1, BOTOX, "09:30", Legacy));
@@ -364,9 +366,10 @@ fn first_entry(date: &str) -> ScheduleCommand {
     let closure = ClosureId::parse("c1").unwrap();
     ScheduleCommand::CloseTime(CloseTime {
         closure,
-        span: span("10:00", "11:00"),
+        time: ClosedTime::Span(span("10:00", "11:00")),
         service: None,
         reason: None,
+        fingerprint: None,
     })
 }
 

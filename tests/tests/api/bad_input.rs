@@ -143,16 +143,16 @@ async fn a_body_that_is_too_large_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_malformed_header_is_refused_by_name() {
     let app = spawn_app().await.unwrap();
-    for (header, value) in [
-        ("Idempotency-Key", "two words".to_owned()),
-        ("Idempotency-Key", "x".repeat(201)),
-        ("Daybook-Client", "x".repeat(101)),
-        ("Daybook-At-Least", "soon".to_owned()),
+    for (header, value, rule) in [
+        ("Idempotency-Key", "two words".to_owned(), "1 to 200 characters of visible ASCII"),
+        ("Idempotency-Key", "x".repeat(201), "1 to 200 characters of visible ASCII"),
+        ("Daybook-Client", "x".repeat(101), "1 to 100 characters of visible ASCII"),
+        ("Daybook-At-Least", "soon".to_owned(), "the Daybook-Position of a response"),
     ] {
         let head = app.clinic.log.head().await.unwrap();
         let refused = send(app.post(BOOKING).header(header, value).json(&form())).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, "INVALID_HEADER"));
-        assert_eq!(refused.json["header"], header);
+        assert_eq!((&refused.json["header"], &refused.json["rule"]), (&json!(header), &json!(rule)));
         assert_eq!(app.clinic.log.head().await.unwrap(), head);
     }
 }

@@ -132,6 +132,15 @@ async fn every_route_refuses_query_parameters_that_it_does_not_know() {
         assert_eq!(refused.json["fields"], json!(["from", "to"]), "{method} {path}");
         assert!(!refused.json.to_string().contains("1234"), "no content is repeated");
     }
+    for (method, path) in [
+        (Method::POST, "/api/public/reservations/check?phone=010-1234-5678"),
+        (Method::GET, "/api/admin/manual-close?date=2026-12-01&id=x"),
+        (Method::POST, "/api/admin/manual-close?date=2026-12-01"),
+        (Method::PATCH, "/api/admin/services?id=srv_skin_care"),
+    ] {
+        let refused = send(staff_request(&app, Role::Admin, method.clone(), path).json(&form())).await;
+        assert_eq!(refused.code(), "UNKNOWN_PARAMETERS", "{method} {path}: it belongs to another method");
+    }
     assert_eq!(send(app.get("/livez?verbose")).await.status, 200, "probes may add what they like");
 }
 

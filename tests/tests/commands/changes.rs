@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use daybook_commands::{CommandError, NewClosure, NewReservation, RequestedTime, ReservationChange};
+use daybook_commands::{
+    BookingOutcome, CommandError, NewClosure, NewReservation, RequestedTime, ReservationChange,
+};
 use daybook_domain::requested_time::Ambiguity;
-use daybook_domain::schedule::{Rejection, ScheduleEvent, SlotAssignment};
+use daybook_domain::schedule::{ClosedTime, Rejection, ScheduleEvent, SlotAssignment};
 use daybook_domain::time::Span;
 use daybook_domain::{ReservationId, RuleSet, Status};
 use daybook_vault::PatientDetails;
 
-use crate::clinic::{Clinic, public, staff, tuesday, wanted};
+use crate::clinic::{Clinic, phone, public, staff, tuesday, wanted};
 
 const BOTOX: &str = "srv_wrinkle_botox";
 
@@ -92,11 +94,50 @@ async fn an_empty_text_goes_to_review_and_a_clock_time_needs_no_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_reason_stays_and_a_repeated_request_with_it_changes_nothing() {
+    let (clinic, process) = Clinic::set_up().await;
+    let id = process.book(wanted(1, BOTOX, tuesday(), "10:00")).await.unwrap().reservation;
+    let cancel = async |process: &Process, reason: Option<&str>| {
+        let change = ReservationChange::Cancel { reason: reason.map(str::to_owned) };
+        let note = ReservationChange::WriteAdminNote("a note".to_owned());
+        process.commands.change_all(tuesday(), id.clone(), None, vec![change, note], staff()).await
+    };
+    let other = clinic.process().await;
+    let (one, two) = tokio::join!(cancel(&process, Some("ill")), cancel(&other, Some("moved away")));
+    let [refused] = [&one, &two].into_iter().filter(|outcome| outcome.is_err()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{one:?} {two:?}")
+    };
+    let stands = |outcome: &Result<BookingOutcome, CommandError>| {
+        let stands = Rejection::StatusStands { status: Status::Cancelled };
+        matches!(outcome, Err(CommandError::Rejected(rejection)) if *rejection == stands)
+    };
+    assert!(stands(refused), "{refused:?}");
+    assert_eq!(
+        process.schedule_events(tuesday()).await.len(),
+        3,
+        "nothing of the refused request is recorded"
+    );
+    let recorded = process.commands.reason(tuesday(), &id).await.unwrap().unwrap();
+    assert_eq!(recorded, if one.is_ok() { "ill" } else { "moved away" });
+    for reason in [None, Some(&*recorded)] {
+        assert_eq!(cancel(&other, reason).await.unwrap().booking.status, Status::Cancelled);
+    }
+    process.commands.forget(&phone(1), staff()).await.unwrap();
+    assert!(stands(&cancel(&process, Some(&recorded)).await), "an erased reason is no longer known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_closed_time_cannot_be_booked_until_it_is_reopened() {
     let (clinic, process) = Clinic::set_up().await;
     let other = clinic.process().await;
     let span = Span { start: "09:00".parse().unwrap(), end: "12:00".parse().unwrap() };
-    let closure = NewClosure { key: None, span, service: None, reason: Some("training".into()) };
+    let closure = NewClosure {
+        key: None,
+        time: ClosedTime::Span(span),
+        service: None,
+        reason: Some("training".into()),
+    };
     let closure = process.commands.close_time(tuesday(), closure, staff()).await.unwrap().id;
     let refused = other.book(wanted(1, BOTOX, tuesday(), "10:00")).await;
     let Err(CommandError::Rejected(Rejection::TimeClosed { reason })) = refused else {

@@ -16,6 +16,7 @@ use daybook_domain::{
 };
 use daybook_event_log::postgres::{Options, migrate};
 use daybook_event_log::{EventLog, Filter, Position, PostgresLog, Revision, StreamName, decode};
+use daybook_tests::clinic::FixedClock;
 use daybook_tests::postgres::TestDatabase;
 use daybook_vault::{MasterKey, Opened, PatientDetails, Vault, sealing_context};
 use futures_util::TryStreamExt;
@@ -76,9 +77,18 @@ impl Clinic {
 
     /// Starts a process.
     pub(crate) async fn process(&self) -> Process {
+        self.process_with(Arc::new(TestClock)).await
+    }
+
+    /// Starts a process with this time on its clock.
+    pub(crate) async fn process_at(&self, now: &str) -> Process {
+        self.process_with(Arc::new(FixedClock(now.parse().unwrap()))).await
+    }
+
+    async fn process_with(&self, clock: Arc<dyn Clock>) -> Process {
         let log = Arc::new(PostgresLog::connect(self.database.config(), Options::default()).await.unwrap());
         let vault = Vault::new(log.pool().clone(), Arc::new(MasterKey::parse(MASTER_KEY).unwrap()));
-        let settings = Settings { zone: ClinicZone::SEOUL, clock: Arc::new(TestClock) };
+        let settings = Settings { zone: ClinicZone::SEOUL, clock };
         let commands = Commands::open(log.clone(), vault.clone(), settings).await.unwrap();
         Process { commands, log, vault }
     }
@@ -155,6 +165,7 @@ pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -
         service: ServiceId::parse(service).unwrap(),
         date,
         requested_time: RequestedTime::Text(text.to_owned()),
+        stated_period: None,
         rules: RuleSet::Dynamic,
     }
 }

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use daybook_commands::{
-    BookingOutcome, CommandError, IdempotencyKey, NewClosure, NewReservation, RequestedTime,
+    BookingOutcome, CommandError, IdempotencyKey, NewClosure, NewReservation, Origin, RequestedTime,
     ReservationChange,
 };
-use daybook_domain::schedule::{Rejection, ScheduleEvent};
+use daybook_domain::catalog::{CatalogCommand, ServiceRenamed, ServiceRetimed};
+use daybook_domain::hours::{ClinicHoursSet, first_hours};
+use daybook_domain::schedule::{ClosedTime, Rejection, ScheduleEvent};
 use daybook_domain::time::Span;
-use daybook_domain::{Event, Period, RuleSet, ServiceId, Status};
+use daybook_domain::{Actor, Event, Period, RuleSet, ServiceId, Status};
 use daybook_event_log::EventLog;
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -129,7 +131,7 @@ async fn the_log_holds_neither_keys_nor_requests_in_plain() {
 fn closing(key: &str, start: &str, end: &str, reason: Option<&str>) -> NewClosure {
     let span = Span { start: start.parse().unwrap(), end: end.parse().unwrap() };
     let key = Some(IdempotencyKey::parse(key).unwrap());
-    NewClosure { key, span, service: None, reason: reason.map(Into::into) }
+    NewClosure { key, time: ClosedTime::Span(span), service: None, reason: reason.map(Into::into) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,6 +152,58 @@ async fn a_key_belongs_to_one_closure_and_a_repeated_request_does_not_close_agai
     let again = again.await.unwrap();
     assert_eq!((&again.id, again.is_active), (&first.id, false));
     assert!(restarted.commands.day_schedule(tuesday()).await.unwrap().closures().next().is_none());
+}
+
+/// Takes away everything that the requests of the test below depend on.
+async fn change_the_clinic(process: &Process) {
+    let service = || ServiceId::parse(BOTOX).unwrap();
+    let renamed =
+        ServiceRenamed { service: service(), name: "다른 이름".into(), name_en: None, description: None };
+    for change in [
+        CatalogCommand::RenameService(renamed),
+        CatalogCommand::RetimeService(ServiceRetimed { service: service(), duration: 480, buffer: 60 }),
+        CatalogCommand::DeactivateService(service()),
+    ] {
+        process.commands.change_catalog(change, staff()).await.unwrap();
+    }
+    for day in first_hours() {
+        process.commands.set_hours(ClinicHoursSet { slots: vec![], ..day }, staff()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_request_finds_what_it_recorded_whatever_has_changed_in_the_clinic() {
+    let (clinic, process) = Clinic::set_up().await;
+    let request = |period| NewReservation { stated_period: period, ..keyed("k1", 1, BOTOX, "10:00") };
+    let morning = || request(Some(Period::Morning));
+    let booked = process.book(morning()).await.unwrap();
+    let half =
+        |period| NewClosure { time: ClosedTime::Period(period), ..closing("k2", "00:00", "00:00", None) };
+    let closed = process.commands.close_time(tuesday(), half(Period::Afternoon), staff()).await.unwrap();
+    change_the_clinic(&process).await;
+    let later = clinic.process_at("2026-12-03T01:00:00Z").await;
+    let head = later.log.head().await.unwrap();
+    let again = later.book(morning()).await.unwrap();
+    assert_eq!((again.reservation, again.repeated), (booked.reservation, true));
+    let again = later.commands.close_time(tuesday(), half(Period::Afternoon), staff()).await.unwrap();
+    assert_eq!((again.id, again.closure), (closed.id, closed.closure));
+    assert!(is_reused(&later.book(request(None)).await), "another request");
+    let other = later.commands.close_time(tuesday(), half(Period::Morning), staff()).await;
+    assert!(is_reused(&other), "{other:?}");
+    assert_eq!(later.log.head().await.unwrap(), head);
+    let fresh = NewReservation { key: None, ..morning() };
+    assert!(matches!(later.book(fresh).await, Err(CommandError::Rejected(Rejection::DatePassed))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_member_of_staff_does_not_stand_for_another_half_day() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let half =
+        |period| NewClosure { time: ClosedTime::Period(period), ..closing("k1", "00:00", "00:00", None) };
+    process.commands.close_time(tuesday(), half(Period::Morning), staff()).await.unwrap();
+    let colleague = Origin::from_actor(Actor::named("colleague@clinic.example"));
+    let other = process.commands.close_time(tuesday(), half(Period::Afternoon), colleague).await;
+    assert!(is_reused(&other), "{other:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

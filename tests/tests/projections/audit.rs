@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use daybook_commands::{NewClosure, ReservationChange};
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::ClosedTime;
 use daybook_domain::time::Span;
 use daybook_domain::{ReadModel, ReservationId};
 use daybook_projections::audit::{Audit, Fault, Repair, RowFinding};
@@ -134,7 +135,7 @@ async fn surplus_and_misplaced_rows_are_reported() {
 async fn closures_services_and_hours_are_audited() {
     let clinic = Clinic::open().await.unwrap();
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
-    let closure = NewClosure { key: None, span, service: None, reason: None };
+    let closure = NewClosure { key: None, time: ClosedTime::Span(span), service: None, reason: None };
     let id = clinic.commands.close_time(day(), closure, desk()).await.unwrap().id;
     clinic.commands.reopen_time(day(), id.clone(), desk()).await.unwrap();
     clinic.wait_for_views().await.unwrap();

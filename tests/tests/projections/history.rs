@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use daybook_commands::{CommandError, NewClosure, NewReservation, Origin, RequestedTime, ReservationChange};
 use daybook_domain::catalog::{CatalogCommand, ServiceDraft, ServiceRenamed, ServiceRetimed};
 use daybook_domain::phone::Phone;
-use daybook_domain::schedule::ReviewedTime;
+use daybook_domain::schedule::{ClosedTime, ReviewedTime};
 use daybook_domain::time::Span;
 use daybook_domain::{Actor, Period, ReadModel, ReservationId, RuleSet, ServiceId, Status};
 use daybook_projections::{Generation, generation};
@@ -107,7 +107,8 @@ pub(crate) async fn run_random_steps(clinic: &Clinic, rng: &mut TestRng, steps: 
 /// Closes part of a day, and sometimes reopens it.
 async fn close(clinic: &Clinic, rng: &mut TestRng, origin: Origin) -> Result<(), CommandError> {
     let span = Span { start: "17:00".parse().unwrap(), end: "17:30".parse().unwrap() };
-    let closure = NewClosure { key: None, span, service: None, reason: Some("회의".into()) };
+    let closure =
+        NewClosure { key: None, time: ClosedTime::Span(span), service: None, reason: Some("회의".into()) };
     let date = rng.pick(&DATES).parse().unwrap();
     let id = clinic.commands.close_time(date, closure, origin.clone()).await?.id;
     if rng.below(2) == 0 {

@@ -300,6 +300,7 @@ impl BookingRow {
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status: self.status,
+            status_reason: None,
             version: self.version,
             fingerprint: None,
         })
@@ -338,7 +339,7 @@ fn sheets(
     let mut closed: BTreeMap<NaiveDate, Vec<ClosedTime>> = BTreeMap::new();
     for row in closures {
         let span = Span { start: row.start_time, end: row.end_time };
-        let closure = Closure { span, service: row.service_id, reason: row.reason };
+        let closure = Closure { span, service: row.service_id, reason: row.reason, fingerprint: None };
         closed.entry(row.date).or_default().push(ClosedTime {
             id: row.id,
             closure,

@@ -77,6 +77,7 @@ codes! {
     VersionMismatch = "VERSION_MISMATCH", "Version mismatch";
     InvalidTransition = "INVALID_TRANSITION", "Invalid transition";
     NotMovable = "NOT_MOVABLE", "Not movable";
+    StatusStands = "STATUS_STANDS", "Status stands";
     NotBegun = "NOT_BEGUN", "Not begun";
     TimeNotRead = "TIME_NOT_READ", "Time not read";
     AlreadyRequested = "ALREADY_REQUESTED", "Already requested";
@@ -93,7 +94,7 @@ codes! {
     StageOutOfOrder = "STAGE_OUT_OF_ORDER", "Stage out of order";
     GatesNotMet = "GATES_SHUT", "Gates not met";
     RetirementRefused = "RETIREMENT_REFUSED", "Retirement refused";
-// Failures inside Daybook.
+    // Failures inside Daybook.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";
     Unavailable = "UNAVAILABLE", "Unavailable";

@@ -19,6 +19,9 @@ const BUSY_PAUSE: Duration = Duration::from_secs(1);
 /// Retry after this, when the log or a view is unavailable.
 const UNAVAILABLE_PAUSE: Duration = Duration::from_secs(5);
 
+/// The rule of an end.
+const LATER_THAN_START: Range = Range::Relation(Relation::LaterThanStart);
+
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
@@ -32,6 +35,7 @@ impl From<Rejection> for Problem {
             Rejection::TimePassed => Self::new(Code::TimeInPast),
             Rejection::ClinicClosed => Self::new(Code::NoClinicHours),
             Rejection::OutsideHours => Self::new(Code::OutsideClinicHours),
+            Rejection::OtherPeriod => Self::contradiction("preferred_time", "period"),
             Rejection::DoesNotFit { .. } => Self::new(Code::TimeSlotTooShort),
             Rejection::TimeClosed { reason } => {
                 let closed = Details::Closed { is_manual_closed: true, closure_reason: reason };
@@ -60,6 +64,7 @@ impl From<Rejection> for Problem {
             Rejection::TransitionNotAllowed { from, to } => {
                 Self::with(Code::InvalidTransition, Details::Transition { from, to })
             }
+            Rejection::StatusStands { status } => Self::with(Code::StatusStands, Details::Status { status }),
             Rejection::NotBegun { to } => Self::with(Code::NotBegun, Details::Status { status: to }),
             Rejection::TimeNotRead => Self::field(Code::TimeNotRead, "preferredTime"),
             Rejection::NotMovable(status) => Self::with(Code::NotMovable, Details::Status { status }),
@@ -67,7 +72,9 @@ impl From<Rejection> for Problem {
                 Self::out_of_range("preferredTime", Range::Relation(Relation::Reviewable))
             }
             Rejection::ClosureNotFound(_) => Self::new(Code::ClosureNotFound),
-            Rejection::ClosureEmpty => Self::closure_empty(),
+            Rejection::ClosureEmpty => {
+                FieldFault::new("endTime", Code::ClosureEmpty).with_range(LATER_THAN_START).into()
+            }
         }
     }
 }
@@ -88,24 +95,9 @@ impl Problem {
 }
 
 impl Problem {
-    /// A closure that does not end after it starts.
-    pub(crate) fn closure_empty() -> Self {
-        let range = Some(Range::Relation(Relation::LaterThanStart));
-        FieldFault { range, ..FieldFault::new("endTime", Code::ClosureEmpty) }.into()
-    }
-
     /// A change without its reason.
     pub(crate) fn reason_required(allowed: Text) -> Self {
-        let range = Some(allowed.range());
-        FieldFault { range, ..FieldFault::new("reason", Code::ReasonRequired) }.into()
-    }
-
-    /// Names the field with the service, as the client wrote it. The rejection itself does not know it.
-    pub(crate) fn with_service_field(self, field: &'static str) -> Self {
-        match self.code {
-            code @ (Code::UnknownService | Code::ServiceInactive) => Self::field(code, field),
-            _ => self,
-        }
+        FieldFault::new("reason", Code::ReasonRequired).with_range(allowed.range()).into()
     }
 }
 
@@ -123,8 +115,8 @@ impl From<CatalogRejection> for Problem {
             CatalogRejection::OutOfRange(faults) => faults.into(),
             CatalogRejection::CatalogFull => Self::new(Code::CatalogFull),
             CatalogRejection::OrderIncomplete => {
-                let range = Some(Range::Relation(Relation::EachServiceOnce));
-                FieldFault { range, ..FieldFault::new("order", Code::OrderIncomplete) }.into()
+                let range = Range::Relation(Relation::EachServiceOnce);
+                FieldFault::new("order", Code::OrderIncomplete).with_range(range).into()
             }
             CatalogRejection::LimitMissing => Self::missing_fields(vec!["dailyLimit"]),
         }

@@ -5,7 +5,7 @@ use daybook_domain::routing::{Gate, GateResult, Stage};
 use daybook_domain::{ClockTime, HoursId, Minutes, Status};
 use serde::Serialize;
 
-use super::field_faults::FieldFaults;
+use super::field_faults::{FieldFaults, Rule};
 
 /// The fields of an error body besides `error`, `message`, `code` and `requestId`.
 #[derive(Debug, Serialize)]
@@ -16,25 +16,21 @@ pub(crate) enum Details {
     /// All wrong and missing fields.
     Fields(Box<FieldFaults>),
     /// Names from the client, shortened to what [`UnknownName`] allows.
-    Unknown {
-        fields: Vec<UnknownName>,
-    },
+    Unknown { fields: Vec<UnknownName> },
     Header {
         header: &'static str,
+        #[serde(flatten)]
+        rule: Rule,
     },
     /// The size limit of a body.
-    Size {
-        max_bytes: usize,
-    },
+    Size { max_bytes: usize },
     /// Free times to choose instead of a taken one.
     Suggested {
         /// At most three of the same period, nearest first.
         suggested_times: Vec<ClockTime>,
     },
     /// A service's minutes of the day are used up.
-    Minutes {
-        details: DailyMinutes,
-    },
+    Minutes { details: DailyMinutes },
     /// Staff closed the time.
     Closed {
         is_manual_closed: bool,
@@ -42,14 +38,9 @@ pub(crate) enum Details {
         closure_reason: Option<Box<str>>,
     },
     /// A status change that is not in the transition table.
-    Transition {
-        from: Status,
-        to: Status,
-    },
+    Transition { from: Status, to: Status },
     /// The status of a booking that cannot be moved.
-    Status {
-        status: Status,
-    },
+    Status { status: Status },
     /// The booking has changed since the client read it.
     Version {
         /// The version that the client sent.
@@ -58,10 +49,7 @@ pub(crate) enum Details {
         actual: u32,
     },
     /// A stage that does not follow the current one.
-    Order {
-        at: Stage,
-        wanted: Stage,
-    },
+    Order { at: Stage, wanted: Stage },
     /// Gates before a stage that are not met.
     Gates {
         stage: Stage,
@@ -82,10 +70,7 @@ pub(crate) enum Details {
         day_of_week: u8,
     },
     /// Two rows of clinic hours that overlap.
-    Overlap {
-        field: &'static str,
-        slots: [String; 2],
-    },
+    Overlap { field: &'static str, slots: [String; 2] },
 }
 
 /// The name of a field or parameter that the client made up. Names are repeated, because the client has to find the wrong
@@ -131,7 +116,8 @@ impl Details {
                 let names: Vec<&str> = fields.iter().map(|UnknownName(name)| name.as_str()).collect();
                 vec![("{fields}", names.join(", "))]
             }
-            Self::Header { header } => vec![("{header}", (*header).to_owned())],
+            // The words of its rule depend on the language.
+            Self::Header { header, .. } => vec![("{header}", (*header).to_owned())],
             Self::Size { max_bytes } => vec![("{max_bytes}", max_bytes.to_string())],
             Self::Minutes { details } => vec![("{remaining}", details.remaining_minutes.to_string())],
             Self::Transition { from, to } => vec![("{from}", from.to_string()), ("{to}", to.to_string())],

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use daybook_domain::value::{Dates, Fault, Faults, Moments, Numbers, Range, Text};
 use serde::{Serialize, Serializer};
 
-use super::{Code, Details, Problem};
+use super::{Code, Details, Format, Problem};
+use crate::texts::{self, Language};
 
 /// A wrong or missing field.
 #[derive(Debug, Serialize)]
@@ -15,7 +16,14 @@ pub(crate) struct FieldFault {
     #[serde(serialize_with = "code")]
     pub(crate) code: Code,
     #[serde(flatten, serialize_with = "bounds")]
-    pub(crate) range: Option<Range>,
+    pub(crate) rule: Option<Rule>,
+}
+
+/// What a value has to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rule {
+    Range(Range),
+    Format(Format),
 }
 
 /// All wrong fields of a request. What the older keys say belongs to the missing fields, or else to the first wrong one.
@@ -51,10 +59,23 @@ fn code<S: Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(code.as_str())
 }
 
-fn bounds<S: Serializer>(range: &Option<Range>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(range) = range else { return serializer.serialize_none() };
-    let rule = range.to_string();
-    match *range {
+fn bounds<S: Serializer>(rule: &Option<Rule>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(rule) = rule else { return serializer.serialize_none() };
+    rule.serialize(serializer)
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rule = texts::rule(Language::English, self);
+        match self {
+            Self::Range(range) => range_with_bounds(rule, *range, serializer),
+            Self::Format(_) => Bounds::<u32> { rule, min: None, max: None }.serialize(serializer),
+        }
+    }
+}
+
+fn range_with_bounds<S: Serializer>(rule: String, range: Range, serializer: S) -> Result<S::Ok, S::Error> {
+    match range {
         Range::Numbers(Numbers { min, max, .. }) => {
             Bounds { rule, min: Some(min), max: Some(max) }.serialize(serializer)
         }
@@ -72,15 +93,25 @@ fn bounds<S: Serializer>(range: &Option<Range>, serializer: S) -> Result<S::Ok, 
 }
 
 impl FieldFault {
-    /// A field that a text of its own describes.
-    pub(crate) fn new(field: &'static str, code: Code) -> Self {
-        Self { field: field.into(), code, range: None }
+    /// A field with the form that belongs to the code.
+    pub(crate) fn new(field: impl Into<Cow<'static, str>>, code: Code) -> Self {
+        Self { field: field.into(), code, rule: Format::of(code).map(Rule::Format) }
+    }
+
+    /// The same with a range instead of a form.
+    pub(crate) fn with_range(self, range: Range) -> Self {
+        Self { rule: Some(Rule::Range(range)), ..self }
+    }
+
+    /// The same with another form.
+    pub(crate) fn with_format(self, format: Format) -> Self {
+        Self { rule: Some(Rule::Format(format)), ..self }
     }
 
     /// A field whose value is outside its range.
     pub(crate) fn out_of_range(field: impl Into<Cow<'static, str>>, range: Range) -> Self {
         let code = if matches!(range, Range::Text(_)) { Code::InvalidText } else { Code::InvalidField };
-        Self { field: field.into(), code, range: Some(range) }
+        Self { field: field.into(), code, rule: Some(Rule::Range(range)) }
     }
 }
 
@@ -96,10 +127,11 @@ impl Problem {
     pub(crate) fn with_faults(faults: Vec<FieldFault>) -> Self {
         let missing = faults.iter().filter(|fault| fault.code == Code::MissingFields);
         let missing: Vec<_> = missing.map(|fault| fault.field.clone()).collect();
-        let first = faults.first().filter(|_| missing.is_empty());
+        // A missing field comes first: nothing can be decided without it.
+        let first = faults.iter().find(|fault| fault.code == Code::MissingFields).or(faults.first());
         let code = first.map_or(Code::MissingFields, |fault| fault.code);
-        let (field, range) = (first.map(|fault| fault.field.clone()), first.and_then(|fault| fault.range));
-        let rule = range.map(|range| range.to_string());
+        let (field, rule) = (first.map(|fault| fault.field.clone()), first.and_then(|fault| fault.rule));
+        let rule = rule.map(|rule| texts::rule(Language::English, &rule));
         let details = FaultList { fields: faults };
         let faults = FieldFaults { fields: missing, field, rule, details };
         Self::with(code, Details::Fields(Box::new(faults)))

@@ -73,6 +73,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::DayScheduleFull
         | Code::InvalidTransition
         | Code::NotMovable
+        | Code::StatusStands
         | Code::NotBegun
         | Code::TimeNotRead
         | Code::AlreadyRequested
@@ -96,12 +97,14 @@ pub(crate) const fn status(code: Code) -> StatusCode {
 
 /// The response for a problem.
 pub(crate) fn response(problem: &Problem, language: Language, request_id: RequestId) -> HttpResponse {
+    let usual = problem.usual_details();
+    let details = usual.as_ref().unwrap_or(&problem.details);
     let body = ProblemResponse {
         error: problem.code.title(),
-        message: texts::message(language, problem.code, &problem.details),
+        message: texts::message(language, problem.code, details),
         code: problem.code.as_str(),
         request_id,
-        details: &problem.details,
+        details,
     };
     let mut response = HttpResponse::build(status(problem.code));
     if let Some(pause) = problem.retry_after {

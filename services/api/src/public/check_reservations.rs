@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
+use chrono::{NaiveDate, TimeDelta};
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::{Phone, Region};
 use daybook_domain::requested_time::{self, ParsedTime};
@@ -21,8 +21,7 @@ use super::mask;
 use super::post_reservation::booking_form;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::json::Object;
-use crate::request::query::Query;
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 use crate::texts::Language;
@@ -64,16 +63,11 @@ pub(crate) async fn check_reservations(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let (phone, birth_date) = if *request.method() == Method::POST {
-        let mut body = Object::read(payload).await?;
-        (body.text("phone")?, body.text("birth_date")?)
-    } else {
-        let query = Query::from_request(&request)?;
-        let text = |name| query.text(name).map(str::to_owned);
-        (text("phone"), text("birth_date"))
+    let form = match *request.method() {
+        Method::POST => Form::read(payload).await?,
+        _ => Form::from_query(&request)?,
     };
-    let region = state.settings.region;
-    let (phone, birth_date) = credentials(region, phone, birth_date, state.commands.now_local())?;
+    let (phone, birth_date) = credentials(form, state.settings.region, state.commands.now_local().date())?;
     let subject = state.commands.subject(&phone);
     let peer = request.peer_addr().map(|address| address.ip());
     if let Err(pause) = state.checks.check(peer, subject, Instant::now()) {
@@ -94,28 +88,15 @@ pub(crate) async fn check_reservations(
     )
 }
 
-fn credentials(
-    region: Region,
-    phone: Option<String>,
-    birth_date: Option<String>,
-    now: NaiveDateTime,
-) -> Result<(Phone, NaiveDate), Problem> {
-    match (phone, birth_date) {
-        (Some(phone), Some(birth_date)) => {
-            let birth_date = booking_form::birth_date(&birth_date, now.date());
-            match (booking_form::phone(region, &phone), birth_date) {
-                (Ok(phone), Ok(birth_date)) => Ok((phone, birth_date)),
-                (phone, birth_date) => {
-                    Err(Problem::with_faults(phone.err().into_iter().chain(birth_date.err()).collect()))
-                }
-            }
-        }
-        (phone, birth_date) => {
-            let missing = [("phone", phone.is_none()), ("birth_date", birth_date.is_none())];
-            let fields = missing.into_iter().filter(|(_, is_missing)| *is_missing).map(|(name, _)| name);
-            Err(Problem::missing_fields(fields.collect()))
-        }
-    }
+fn credentials(mut form: Form, region: Region, today: NaiveDate) -> Result<(Phone, NaiveDate), Problem> {
+    let phone = form.string("phone");
+    let phone = form.required("phone", phone);
+    let phone = phone.and_then(|text| form.accept(booking_form::phone(region, &text)));
+    let birth_date = form.string("birth_date");
+    let birth_date = form.required("birth_date", birth_date);
+    let birth_date = birth_date.and_then(|text| form.accept(booking_form::birth_date(&text, today)));
+    form.finish_ignoring_unknown()?;
+    phone.zip(birth_date).ok_or_else(|| Problem::new(Code::MissingFields))
 }
 
 impl OwnReservation {

@@ -5,9 +5,9 @@ use daybook_domain::catalog::Service;
 use serde::Serialize;
 
 use super::find_service::service_name;
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Format, Problem};
 use crate::request::RequestContext;
-use crate::request::query::Query;
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 use crate::texts::Language;
@@ -57,13 +57,18 @@ pub(crate) async fn list_services(
     context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::from_request(&request)?;
-    let code = query.text("code");
-    let only_active = query.read("active", Code::InvalidQuery, flag)?.unwrap_or(true);
+    let mut form = Form::from_query(&request)?;
+    let code = form.string("code");
+    let only_active = match form.string("active").as_deref() {
+        None | Some("true" | "1") => true,
+        Some("false" | "0") => false,
+        Some(_) => form.wrong_form("active", Code::InvalidQuery, Format::Flag).unwrap_or(true),
+    };
+    form.finish_ignoring_unknown()?;
     let route = context.route(&state, None).await?;
     let catalog = state.queries.catalog(route.generation).await?;
     let matches = |service: &&Service| {
-        (service.is_active || !only_active) && code.is_none_or(|code| *service.code == *code)
+        (service.is_active || !only_active) && code.as_deref().is_none_or(|code| *service.code == *code)
     };
     let found = catalog.value.in_order().into_iter().filter(matches);
     let services: Vec<ServiceResponse<'_>> =
@@ -72,12 +77,4 @@ pub(crate) async fn list_services(
         return Err(Problem::field(Code::ServiceNotFound, "code"));
     }
     response::from_view(&catalog, &ServicesResponse { success: true, count: services.len(), services })
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
 }

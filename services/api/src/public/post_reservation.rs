@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
-use daybook_domain::schedule::SlotAssignment;
+use daybook_domain::schedule::{Rejection, SlotAssignment};
 use daybook_domain::{Actor, ReadModel, Status};
 use serde::Serialize;
 
@@ -51,29 +51,29 @@ pub(crate) async fn post_reservation(
     let patient = RoutedSubject::patient(state.commands.subject(&form.phone));
     let is_in_both_views = catalog.get(&form.service).is_some_and(|service| service.legacy.is_some());
     let read_model = context.booking_model(&state, &patient, is_in_both_views);
+    let (fields, time) = (form.fields(), form.requested_time);
     let reservation = NewReservation {
         key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
         service: form.service,
         date: form.date,
-        requested_time: form.requested_time.clone(),
+        requested_time: time.requested_time.clone(),
+        stated_period: time.stated_period,
         rules: read_model.into(),
     };
     let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
     count(&state, read_model, &outcome);
-    let outcome = outcome
-        .map_err(|error| Problem::from(error).with_date(form.date).with_service_field(form.service_field))?;
+    if let Err(CommandError::Rejected(Rejection::OtherPeriod)) = outcome {
+        return Err(fields.other_period());
+    }
+    let outcome = outcome.map_err(|error| Problem::from(error).with_date(form.date).in_fields(&fields))?;
     let reservation = BookedReservation {
         id: outcome.reservation.as_str(),
         status: outcome.booking.status,
         preferred_date: form.date,
-        preferred_time: recorded_time(
-            outcome.booking.placement,
-            &form.requested_time,
-            &form.requested_time_text,
-        ),
+        preferred_time: recorded_time(outcome.booking.placement, &time.requested_time, &time.text),
         needs_review: matches!(outcome.booking.placement, SlotAssignment::Review(_)),
     };
     let status = outcome.booking.status;

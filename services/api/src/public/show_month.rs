@@ -7,6 +7,7 @@ use chrono::{Months, NaiveDate};
 use daybook_domain::catalog::Service;
 use daybook_domain::rules::{self, Day};
 use daybook_domain::schedule::Booking;
+use daybook_domain::value::{Numbers, Unit};
 use daybook_domain::{ClockTime, ReadModel, ServiceId};
 use daybook_projections::Question;
 use serde::Serialize;
@@ -15,12 +16,15 @@ use super::availability;
 use super::find_service::active_service;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::{Query, required};
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 
 /// Allowed years.
-const YEARS: std::ops::RangeInclusive<i32> = 2000..=2100;
+const YEARS: Numbers = Numbers { min: 2000, max: 2100, unit: Unit::Count };
+
+/// The months of a year.
+const MONTHS: Numbers = Numbers { min: 1, max: 12, unit: Unit::Count };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -52,7 +56,7 @@ struct Summary {
 #[derive(Serialize)]
 struct MonthResponse {
     success: bool,
-    year: i32,
+    year: u32,
     month: u32,
     days: Vec<DayResponse>,
     summary: Summary,
@@ -64,16 +68,18 @@ pub(crate) async fn show_month(
     context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::from_request(&request)?;
-    let allowed_year = |text: &str| text.parse().ok().filter(|year| YEARS.contains(year));
-    let year = required("year", query.read("year", Code::InvalidDate, allowed_year)?)?;
-    let month: u32 = required("month", query.read("month", Code::InvalidDate, |text| text.parse().ok())?)?;
-    let (first, last) = month_of(year, month).ok_or_else(|| Problem::field(Code::InvalidDate, "month"))?;
+    let mut form = Form::from_query(&request)?;
+    let year = number(&mut form, "year", YEARS);
+    let month = number(&mut form, "month", MONTHS);
+    let service = form.string("service");
+    form.finish_ignoring_unknown()?;
+    let (year, month) = year.zip(month).ok_or_else(|| Problem::new(Code::MissingFields))?;
+    let (first, last) = month_of(year, month).ok_or_else(|| Problem::new(Code::InvalidDate))?;
     let now = state.commands.now();
     let route = context.route(&state, None).await?;
     context.sample_shadow_read(&state, || Some(Question::Days { from: first, to: last }));
     let days = state.queries.days(route.generation, first, last).await?;
-    let services: Vec<&Service> = match query.text("service") {
+    let services: Vec<&Service> = match service.as_deref() {
         Some(service) => vec![active_service(&days.value.catalog, ("service", service))?],
         None => days.value.catalog.in_order().into_iter().filter(|service| service.is_active).collect(),
     };
@@ -84,8 +90,15 @@ pub(crate) async fn show_month(
     response::from_view(&days, &MonthResponse { success: true, year, month, days: month_days, summary })
 }
 
-fn month_of(year: i32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
-    let first = NaiveDate::from_ymd_opt(year, month, 1)?;
+/// A parameter that has to be there.
+fn number(form: &mut Form, name: &'static str, allowed: Numbers) -> Option<u32> {
+    let in_range = |text: &str| text.parse().ok().filter(|number| allowed.check(*number).is_ok());
+    let number = form.parsed(name, Code::InvalidDate, Some(allowed.range()), in_range);
+    form.required(name, number)
+}
+
+fn month_of(year: u32, month: u32) -> Option<(NaiveDate, NaiveDate)> {
+    let first = NaiveDate::from_ymd_opt(year.try_into().ok()?, month, 1)?;
     Some((first, first.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 

@@ -1,6 +1,8 @@
 //! The endpoints of the API. Metrics and logs name a request by the template of its endpoint, which never contains
 //! anything from the client.
 
+use actix_web::http::Method;
+
 macro_rules! endpoints {
     ($($endpoint:ident = $template:literal, $methods:literal, [$($parameter:literal),*];)+) => {
         /// One endpoint.
@@ -27,25 +29,37 @@ macro_rules! endpoints {
     };
 }
 
+impl Endpoint {
+    /// The query parameters of one of its methods. On the others they would have no effect.
+    pub(super) fn parameters_of(self, method: &Method) -> &'static [&'static str] {
+        match (self, method) {
+            (Self::ManualClose, &Method::GET) => &["date"],
+            (Self::ManualClose, &Method::DELETE) | (Self::Services, &Method::DELETE) => self.parameters(),
+            (Self::Check, &Method::POST) | (Self::ManualClose | Self::Services, _) => &[],
+            (_, _) => self.parameters(),
+        }
+    }
+}
+
 endpoints! {
     PublicReservations = "/api/public/reservations", "POST", [];
-    PublicServices = "/api/public/services", "GET", ["code", "active"];
-    TimeSlots = "/api/public/reservations/time-slots", "GET", ["service", "date"];
-    Availability = "/api/public/reservations/availability", "GET", ["date", "serviceType", "service"];
-    MonthStatus = "/api/public/reservation-status", "GET", ["year", "month", "service"];
-    Check = "/api/public/reservations/check", "GET, POST", ["phone", "birth_date"];
-    Reservations = "/api/reservations", "GET", ["date", "status", "department", "search", "period", "page", "limit", "cursor"];
-    Reservation = "/api/reservations/{id}", "GET, PATCH", [];
-    ManualClose = "/api/admin/manual-close", "GET, POST, DELETE", ["id", "date"];
-    Services = "/api/admin/services", "GET, POST, PATCH, DELETE, PUT", ["id"];
-    ServiceLimits = "/api/admin/service-limits", "GET, PUT, PATCH", [];
-    ClinicHours = "/api/admin/clinic-hours", "GET, PUT", [];
-    ReadModel = "/api/admin/read-model", "GET, POST", [];
-    Migration = "/api/admin/migration", "GET, POST", [];
-    MigrationPlan = "/api/admin/migration/plan", "GET", ["to"];
-    Guardrails = "/api/admin/guardrails", "GET", [];
-    Livez = "/livez", "GET", [];
-    Readyz = "/readyz", "GET", [];
-    Metrics = "/metrics", "GET", [];
+    PublicServices = "/api/public/services", "GET, HEAD", ["code", "active"];
+    TimeSlots = "/api/public/reservations/time-slots", "GET, HEAD", ["service", "date"];
+    Availability = "/api/public/reservations/availability", "GET, HEAD", ["date", "serviceType", "service"];
+    MonthStatus = "/api/public/reservation-status", "GET, HEAD", ["year", "month", "service"];
+    Check = "/api/public/reservations/check", "GET, HEAD, POST", ["phone", "birth_date"];
+    Reservations = "/api/reservations", "GET, HEAD", ["date", "status", "department", "search", "period", "page", "limit", "cursor"];
+    Reservation = "/api/reservations/{id}", "GET, HEAD, PATCH", [];
+    ManualClose = "/api/admin/manual-close", "GET, HEAD, POST, DELETE", ["id", "date"];
+    Services = "/api/admin/services", "GET, HEAD, POST, PATCH, DELETE, PUT", ["id"];
+    ServiceLimits = "/api/admin/service-limits", "GET, HEAD, PUT, PATCH", [];
+    ClinicHours = "/api/admin/clinic-hours", "GET, HEAD, PUT", [];
+    ReadModel = "/api/admin/read-model", "GET, HEAD, POST", [];
+    Migration = "/api/admin/migration", "GET, HEAD, POST", [];
+    MigrationPlan = "/api/admin/migration/plan", "GET, HEAD", ["to"];
+    Guardrails = "/api/admin/guardrails", "GET, HEAD", [];
+    Livez = "/livez", "GET, HEAD", [];
+    Readyz = "/readyz", "GET, HEAD", [];
+    Metrics = "/metrics", "GET, HEAD", [];
     Unknown = "unknown", "", [];
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use chrono::NaiveDate;
 use daybook_domain::routing::RolloutPercentage;
@@ -9,8 +10,8 @@ use daybook_domain::value::{self, Dates, Numbers, Range, Text};
 use serde_json::Value;
 
 use super::json::{self, Object};
-use super::query::parse_date;
-use crate::problem::{Code, FieldFault, Problem};
+use super::query::{Query, parse_date};
+use crate::problem::{Code, FieldFault, Format, Problem};
 
 /// A form, and what is wrong with it so far. A field that is wrong reads as none, like a missing one.
 #[derive(Debug)]
@@ -24,6 +25,11 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Reads the query of a request.
+    pub(crate) fn from_query(request: &HttpRequest) -> Result<Self, Problem> {
+        Ok(Self::new(Query::from_request(request)?.into_object()))
+    }
+
     /// Reads the body of a request.
     pub(crate) async fn read(payload: Payload) -> Result<Self, Problem> {
         Ok(Self::new(Object::read(payload).await?))
@@ -35,7 +41,8 @@ impl Form {
 
     /// Adds a wrong field.
     pub(crate) fn fault(&mut self, field: &'static str, code: Code, range: Option<Range>) {
-        self.faults.push(FieldFault { field: self.name(field), code, range });
+        let fault = FieldFault::new(self.name(field), code);
+        self.faults.push(range.into_iter().fold(fault, FieldFault::with_range));
     }
 
     /// Fails if any field was wrong or missing, or if the form has a field that nothing has read.
@@ -78,16 +85,37 @@ impl Form {
     pub(crate) fn keep(&mut self, fields: &[&'static str]) {
         for field in fields {
             if self.removes(field) {
-                self.fault(field, Code::InvalidJson, None);
+                self.wrong_form::<()>(field, Code::InvalidJson, Format::NotNull);
             }
         }
+    }
+
+    /// Refuses null and blank texts in fields of a change whose values cannot be removed.
+    pub(crate) fn keep_filled(&mut self, fields: &[&'static str]) {
+        for field in fields {
+            if self.object.has_blank(field) {
+                self.wrong_form::<()>(field, Code::InvalidField, Format::Filled);
+            }
+        }
+    }
+
+    /// Refuses two fields that say different things.
+    pub(crate) fn contradiction(&mut self, one: &'static str, other: &'static str) {
+        self.faults.extend(FieldFault::contradiction(one, other));
+    }
+
+    /// A text that a change may remove: none if the field is missing, blank if it is null or blank.
+    pub(crate) fn replacement(&mut self, field: &'static str, allowed: Text) -> Option<String> {
+        let is_given = self.has(field) || self.removes(field);
+        let text = self.string(field).unwrap_or_default();
+        (is_given && !self.is_wrong(field) && self.checked(field, &text, allowed)).then_some(text)
     }
 
     /// A string, not checked. A blank one is none.
     pub(crate) fn string(&mut self, field: &'static str) -> Option<String> {
         match self.object.text(field) {
             Ok(text) => text,
-            Err(_) => self.wrong(field, Code::InvalidJson, None),
+            Err(_) => self.wrong_form(field, Code::InvalidJson, Format::Text),
         }
     }
 
@@ -157,7 +185,7 @@ impl Form {
     /// A yes or no.
     pub(crate) fn flag(&mut self, field: &'static str) -> Option<bool> {
         let value = self.object.take(field)?;
-        value.as_bool().or_else(|| self.wrong(field, Code::InvalidJson, None))
+        value.as_bool().or_else(|| self.wrong_form(field, Code::InvalidJson, Format::Flag))
     }
 
     /// A date, written as `YYYY-MM-DD`, in its range.
@@ -177,13 +205,14 @@ impl Form {
         mut read: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Value::Array(rows) = self.object.take(field)? else {
-            return self.wrong(field, Code::InvalidJson, None);
+            return self.wrong_form(field, Code::InvalidJson, Format::List);
         };
         let mut values = Vec::with_capacity(rows.len());
         for (index, row) in rows.into_iter().enumerate() {
             let path = format!("{}{field}[{index}]", self.path);
             let Some(object) = Object::from_value(row) else {
-                self.faults.push(FieldFault { field: path.into(), code: Code::InvalidJson, range: None });
+                let fault = FieldFault::new(path, Code::InvalidJson).with_format(Format::Object);
+                self.faults.push(fault);
                 continue;
             };
             let mut row = Self { path: format!("{path}."), ..Self::new(object) };
@@ -202,26 +231,28 @@ impl Form {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Value::Array(items) = self.object.take(field)? else {
-            return self.wrong(field, Code::InvalidJson, None);
+            return self.wrong_form(field, Code::InvalidJson, Format::List);
         };
         let mut ids = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let fault = match item.as_str().map(&parse) {
-                Some(Some(id)) => {
-                    ids.push(id);
-                    continue;
-                }
-                Some(None) => (Code::InvalidField, Some(value::ID)),
-                None => (Code::InvalidJson, None),
-            };
-            let (field, (code, range)) = (format!("{}{field}[{index}]", self.path).into(), fault);
-            self.faults.push(FieldFault { field, code, range });
+            let name = format!("{}{field}[{index}]", self.path);
+            match item.as_str().map(&parse) {
+                Some(Some(id)) => ids.push(id),
+                Some(None) => self.faults.push(FieldFault::out_of_range(name, value::ID)),
+                None => self.faults.push(FieldFault::new(name, Code::InvalidJson).with_format(Format::Text)),
+            }
         }
         Some(ids)
     }
 
     fn wrong<T>(&mut self, field: &'static str, code: Code, range: Option<Range>) -> Option<T> {
         self.fault(field, code, range);
+        None
+    }
+
+    /// Adds a wrong field with the form that it should have.
+    pub(crate) fn wrong_form<T>(&mut self, field: &'static str, code: Code, format: Format) -> Option<T> {
+        self.faults.push(FieldFault::new(self.name(field), code).with_format(format));
         None
     }
 
@@ -252,6 +283,21 @@ mod tests {
         change.keep(&["kept", "other", "missing"]);
         assert!(change.removes("removed") && !change.removes("other") && !change.removes("missing"));
         assert!(change.is_wrong("kept") && !change.is_wrong("removed") && !change.is_wrong("missing"));
+    }
+
+    #[test]
+    fn neither_null_nor_a_blank_text_removes_a_value_that_has_to_stay() {
+        let mut change = form(json!({"a": null, "b": " ", "c": "x", "d": 0}));
+        change.keep_filled(&["a", "b", "c", "d", "e"]);
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(|field| change.is_wrong(field)),
+            [true, true, false, false, false]
+        );
+        assert_eq!(change.replacement("a", value::NOTES).as_deref(), Some(""));
+        assert_eq!(
+            (change.replacement("e", value::NOTES), change.replacement("d", value::NOTES)),
+            (None, None)
+        );
     }
 
     #[test]

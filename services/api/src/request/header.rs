@@ -1,40 +1,81 @@
 //! Parses request headers. A malformed header is refused, never ignored: the client has to know that it has no effect.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use daybook_commands::IdempotencyKey;
 use daybook_domain::routing::RoutedSubject;
+use daybook_domain::value::Range;
 use daybook_event_log::Position;
 
-use crate::problem::{Code, Details, Problem};
+use crate::problem::{Code, Details, Format, Problem, Rule};
 
 /// A known request header. `name` is parsed once, because parsing costs more than the lookup.
 struct RequestHeader {
     name: HeaderName,
     /// The spelling in problems.
     display_name: &'static str,
+    /// What its value has to be.
+    rule: Rule,
+}
+
+impl RequestHeader {
+    const fn new(name: HeaderName, display_name: &'static str, rule: Rule) -> Self {
+        Self { name, display_name, rule }
+    }
+
+    fn problem(&self, rule: Rule) -> Problem {
+        Problem::with(Code::InvalidHeader, Details::Header { header: self.display_name, rule })
+    }
+
+    /// The only value. Of two, nobody can tell which one counts.
+    fn only<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Problem> {
+        let mut values = headers.get_all(&self.name);
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(self.problem(Rule::Format(Format::Once))),
+            None => Ok(first),
+        }
+    }
+}
+
+/// Visible ASCII characters, at most this many.
+const fn ascii(max: usize) -> Rule {
+    Rule::Range(Range::Word { min: 1, max, characters: "visible ASCII" })
 }
 
 /// Names the client, for routing.
 static CLIENT: RequestHeader =
-    RequestHeader { name: HeaderName::from_static("daybook-client"), display_name: "Daybook-Client" };
+    RequestHeader::new(HeaderName::from_static("daybook-client"), "Daybook-Client", ascii(MAX_CLIENT_LENGTH));
 
 /// The position that the answering view must have reached.
-static AT_LEAST: RequestHeader =
-    RequestHeader { name: HeaderName::from_static("daybook-at-least"), display_name: "Daybook-At-Least" };
+static AT_LEAST: RequestHeader = RequestHeader::new(
+    HeaderName::from_static("daybook-at-least"),
+    "Daybook-At-Least",
+    Rule::Format(Format::Position),
+);
 
 /// The idempotency key.
-static IDEMPOTENCY_KEY: RequestHeader =
-    RequestHeader { name: HeaderName::from_static("idempotency-key"), display_name: "Idempotency-Key" };
+static IDEMPOTENCY_KEY: RequestHeader = RequestHeader::new(
+    HeaderName::from_static("idempotency-key"),
+    "Idempotency-Key",
+    ascii(IdempotencyKey::MAX_LENGTH),
+);
 
 /// The version that a change is based on.
-static IF_MATCH: RequestHeader = RequestHeader { name: header::IF_MATCH, display_name: "If-Match" };
+static IF_MATCH: RequestHeader =
+    RequestHeader::new(header::IF_MATCH, "If-Match", Rule::Format(Format::EntityTag));
+
+/// The token of a member of staff.
+static AUTHORIZATION: RequestHeader =
+    RequestHeader::new(header::AUTHORIZATION, "Authorization", Rule::Format(Format::Once));
 
 /// Longest client name, in bytes.
 const MAX_CLIENT_LENGTH: usize = 100;
 
-/// The text of a header, if there is one.
+/// The text of a header for tracing, if there is exactly one.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    let mut values = headers.get_all(name);
+    let first = values.next().and_then(|value| value.to_str().ok());
+    first.filter(|_| values.next().is_none())
 }
 
 /// Parses a header, if there is one.
@@ -43,10 +84,14 @@ fn parse<T>(
     header: &RequestHeader,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, Problem> {
-    let Some(value) = headers.get(&header.name) else { return Ok(None) };
+    let Some(value) = header.only(headers)? else { return Ok(None) };
     let parsed = value.to_str().ok().and_then(parse);
-    let problem = || Problem::with(Code::InvalidHeader, Details::Header { header: header.display_name });
-    parsed.map(Some).ok_or_else(problem)
+    parsed.map(Some).ok_or_else(|| header.problem(header.rule))
+}
+
+/// The credentials, if there are any that are text.
+pub(crate) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    Ok(AUTHORIZATION.only(headers)?.and_then(|value| value.to_str().ok()))
 }
 
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
@@ -93,6 +138,17 @@ mod tests {
         assert_eq!(parse_version(&entity_tag(7)), Some(7));
         for wrong in ["v7", "\"7\"", "\"v\"", "\"v+7\"", "\"v99999999999\"", "W/\"v7\""] {
             assert_eq!(parse_version(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_occurs_twice_is_refused_even_with_equal_values() {
+        for header in [&CLIENT, &AT_LEAST, &IDEMPOTENCY_KEY, &IF_MATCH, &AUTHORIZATION] {
+            let mut headers = HeaderMap::new();
+            headers.append(header.name.clone(), HeaderValue::from_static("*"));
+            assert!(header.only(&headers).is_ok_and(|value| value.is_some()), "{}", header.display_name);
+            headers.append(header.name.clone(), HeaderValue::from_static("*"));
+            assert!(header.only(&headers).is_err(), "{}", header.display_name);
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct RequestMiddleware {
     state: web::Data<State>,
     id: RequestId,
     started: Instant,
+    /// The method as a metric label.
+    method: &'static str,
     recorder: Rc<ReadRecorder>,
     /// Whether the request failed because of the view that answered it.
     view_failed: bool,
@@ -40,8 +42,13 @@ pub(crate) struct RequestMiddleware {
 }
 
 impl RequestMiddleware {
-    /// Starts a request: gives it an id and counts it as in flight.
-    pub(crate) fn begin(state: &web::Data<State>, request: &ServiceRequest) -> Self {
+    /// Starts a request: gives it an id and counts it as in flight. HEAD is answered by the handler of GET; the server
+    /// leaves the body out.
+    pub(crate) fn begin(state: &web::Data<State>, request: &mut ServiceRequest) -> Self {
+        let method = method(request.method());
+        if *request.method() == Method::HEAD {
+            request.head_mut().method = Method::GET;
+        }
         let id = RequestId::from_headers(request.headers());
         let recorder = Rc::<ReadRecorder>::default();
         request.extensions_mut().insert(id);
@@ -51,6 +58,7 @@ impl RequestMiddleware {
             state: state.clone(),
             id,
             started: Instant::now(),
+            method,
             recorder,
             view_failed: false,
             _in_flight: in_flight,
@@ -123,8 +131,7 @@ impl RequestMiddleware {
     fn count(&self, response: &ServiceResponse, endpoint: Endpoint) {
         let seconds = self.started.elapsed().as_secs_f64();
         let (route, status) = (endpoint.template(), response.status());
-        let method = method(response.request().method());
-        let model = model(response);
+        let (method, model) = (self.method, model(response));
         self.state
             .metrics
             .request_answered(&Request { route, method, status: class(status), model }, seconds);

@@ -4,7 +4,8 @@ use actix_web::{HttpRequest, web};
 use chrono::NaiveDate;
 
 use super::endpoint::Endpoint;
-use crate::problem::{Code, Problem};
+use super::json::Object;
+use crate::problem::{Code, FieldFault, Format, Problem};
 
 /// Longest query string, in bytes.
 const MAX_QUERY_LENGTH: usize = 4096;
@@ -16,7 +17,9 @@ pub(crate) struct Query(Vec<(String, String)>);
 impl Query {
     /// Parses them.
     pub(crate) fn from_request(request: &HttpRequest) -> Result<Self, Problem> {
-        Self::parse(request.query_string())
+        let query = Self::parse(request.query_string())?;
+        let known = request.app_data::<Endpoint>().map_or(&[][..], |endpoint| endpoint.parameters());
+        query.check_repeated(known).map(|()| query)
     }
 
     /// Refuses parameters that the endpoint does not have: the client has to know that they have no effect.
@@ -27,7 +30,8 @@ impl Query {
         };
         let Self(parameters) = Self::from_request(request)?;
         let names = parameters.iter().map(|(name, _)| name.as_str());
-        let mut unknown = names.filter(|name| !endpoint.parameters().contains(name)).peekable();
+        let known = endpoint.parameters_of(request.method());
+        let mut unknown = names.filter(|name| !known.contains(name)).peekable();
         match unknown.peek() {
             Some(_) => Err(Problem::unknown(Code::UnknownParameters, unknown)),
             None => Ok(()),
@@ -40,12 +44,25 @@ impl Query {
             return Err(invalid());
         }
         let pairs = web::Query::<Vec<(String, String)>>::from_query(text).map_err(|_| invalid())?;
-        let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(invalid());
-        }
         Ok(Self(pairs.into_inner()))
+    }
+
+    /// Refuses parameters that occur twice, because one of the two would have no effect.
+    fn check_repeated(&self, known: &[&'static str]) -> Result<(), Problem> {
+        let is_repeated = |name: &str| self.0.iter().filter(|(own, _)| own == name).count() > 1;
+        let fault = |name| FieldFault::new(name, Code::InvalidQuery).with_format(Format::Once);
+        let repeated = known.iter().copied().filter(|name| is_repeated(name));
+        let faults: Vec<FieldFault> = repeated.map(fault).collect();
+        match faults.is_empty() {
+            false => Err(Problem::with_faults(faults)),
+            true if self.0.iter().any(|(name, _)| is_repeated(name)) => Err(Problem::new(Code::InvalidQuery)),
+            true => Ok(()),
+        }
+    }
+
+    /// The parameters as an object of texts without the blanks around them.
+    pub(super) fn into_object(self) -> Object {
+        Object::from_texts(self.0.into_iter().map(|(name, text)| (name, text.trim().to_owned())))
     }
 
     /// A parameter; none if it is missing or blank.
@@ -93,7 +110,9 @@ mod tests {
     fn a_parameter_occurs_once_and_blank_counts_as_none() {
         let query = Query::parse("a=1&b=%20&c=%EA%B9%80").unwrap();
         assert_eq!((query.text("a"), query.text("b"), query.text("c")), (Some("1"), None, Some("김")));
-        assert!(Query::parse("a=1&a=2").is_err());
+        assert!(query.check_repeated(&["a", "b"]).is_ok());
+        let repeated = Query::parse("a=1&a=2&b=1").unwrap();
+        assert!(repeated.check_repeated(&["a"]).is_err() && repeated.check_repeated(&["b"]).is_err());
         assert!(Query::parse(&"a".repeat(5000)).is_err());
     }
 

@@ -3,11 +3,11 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::token::Staff;
 use crate::problem::{Code, Problem};
+use crate::request::header;
 use crate::request::query::Query;
 use crate::state::State;
 
@@ -16,15 +16,19 @@ impl FromRequest for Staff {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let staff = identify(request).ok_or_else(|| Problem::new(Code::Unauthenticated));
+        let staff =
+            identify(request).and_then(|staff| staff.ok_or_else(|| Problem::new(Code::Unauthenticated)));
         ready(staff.and_then(|staff| Query::check(request).map(|()| staff)))
     }
 }
 
-fn identify(request: &HttpRequest) -> Option<Staff> {
-    let state = request.app_data::<web::Data<State>>()?;
-    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_once(' ')?;
-    let token = scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())?;
-    state.tokens.verify(token, state.clock.now())
+/// The owner of a valid token; none without one.
+fn identify(request: &HttpRequest) -> Result<Option<Staff>, Problem> {
+    let Some(credentials) = header::authorization(request.headers())? else { return Ok(None) };
+    let state = request.app_data::<web::Data<State>>();
+    let token = credentials.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let verify = |(state, (_, token)): (&web::Data<State>, (&str, &str))| {
+        state.tokens.verify(token.trim(), state.clock.now())
+    };
+    Ok(state.zip(token).and_then(verify))
 }

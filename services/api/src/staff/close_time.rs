@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
 use daybook_commands::{ClosureOutcome, NewClosure};
-use daybook_domain::ReadModel;
 use daybook_domain::rules::impact;
 use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
@@ -12,7 +11,7 @@ use super::closure::{Action, ClosureRequest, ClosureResponse};
 use super::role::Role;
 use super::token::Staff;
 use crate::concerned::{Concerned, ConcernedBooking};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::response;
@@ -47,40 +46,48 @@ pub(crate) async fn close_time(
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let request = ClosureRequest::parse(Form::read(payload).await?)?;
-    let (date, action) = (request.date, request.action);
-    let route = context.route(&state, Some(staff.subject())).await?;
-    let days = state.queries.days(route.generation, date, date).await?;
-    let catalog = state.commands.catalog();
-    let closure = request.into_closure(&days.value, &catalog, context.idempotency_key.clone())?;
-    match action {
-        Action::Close => close(&state, &context, &staff, days.generation.model, date, closure).await,
-        Action::CheckConflict => {
-            let schedule =
-                state.execute(move |commands| async move { commands.day_schedule(date).await }).await?;
-            let NewClosure { span, service, reason, .. } = closure;
-            let closure = Closure { span, service, reason };
-            let Concerned { count, listed } = conflicts(&state, &schedule, &closure);
-            let body = ConflictsResponse {
-                success: true,
-                date,
-                has_conflict: count > 0,
-                conflict_count: count,
-                conflicts: listed,
-            };
-            response::from_view(&days, &body)
-        }
-    }
+    let request = ClosureRequest::parse(Form::read(payload).await?, &state.commands.catalog())?;
+    let fields = request.fields();
+    let response = match request.action {
+        Action::Close => close(&state, &context, &staff, request).await,
+        Action::CheckConflict => check_conflict(&state, &context, &staff, request).await,
+    };
+    response.map_err(|problem| problem.in_fields(&fields))
 }
 
+async fn check_conflict(
+    state: &State,
+    context: &RequestContext,
+    staff: &Staff,
+    request: ClosureRequest,
+) -> Result<HttpResponse, Problem> {
+    let ClosureRequest { date, time, service, reason, .. } = request;
+    let route = context.route(state, Some(staff.subject())).await?;
+    let days = state.queries.days(route.generation, date, date).await?;
+    let span = time.span(&days.value.hours, date).ok_or_else(|| Problem::new(Code::NoClinicHours))?;
+    let closure = Closure { span, service, reason, fingerprint: None };
+    let schedule = state.execute(move |commands| async move { commands.day_schedule(date).await }).await?;
+    let Concerned { count, listed } = conflicts(state, &schedule, &closure);
+    let body = ConflictsResponse {
+        success: true,
+        date,
+        has_conflict: count > 0,
+        conflict_count: count,
+        conflicts: listed,
+    };
+    response::from_view(&days, &body)
+}
+
+/// Needs no view: a repeated request is answered even if the hours or the views are no longer what they were.
 async fn close(
     state: &State,
     context: &RequestContext,
     staff: &Staff,
-    model: ReadModel,
-    date: NaiveDate,
-    closure: NewClosure,
+    request: ClosureRequest,
 ) -> Result<HttpResponse, Problem> {
+    let ClosureRequest { date, time, service, reason, .. } = request;
+    let closure = NewClosure { key: context.idempotency_key.clone(), time, service, reason };
+    let model = context.routed_model(state, Some(staff.subject()));
     let (actor, origin) = (staff.actor(), context.origin(staff.actor(), Some(model)));
     let ClosureOutcome { id, closure, is_active, position, schedule } =
         state.execute(|commands| async move { commands.close_time(date, closure, origin).await }).await?;

@@ -1,16 +1,20 @@
 //! Closures in staff requests and responses.
 
 use chrono::NaiveDate;
-use daybook_commands::{IdempotencyKey, NewClosure};
 use daybook_domain::catalog::Catalog;
+use daybook_domain::schedule::ClosedTime;
 use daybook_domain::time::Span;
-use daybook_domain::value;
-use daybook_domain::{ClockTime, Period, ServiceId};
-use daybook_projections::query::{ClosedTime, Days};
+use daybook_domain::value::{self, Range, Relation};
+use daybook_domain::{ClockTime, ServiceId};
+use daybook_projections::query;
 use serde::Serialize;
 
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Format, Problem, RequestFields};
+use crate::public::service_field;
 use crate::request::form::Form;
+
+/// The words for `action`.
+const ACTIONS: &str = "close, create, check-conflict";
 
 /// The length in minutes of a closure without an end: one step of the clinic's slots.
 const SLOT_MINUTES: u32 = 30;
@@ -18,91 +22,74 @@ const SLOT_MINUTES: u32 = 30;
 /// A request to close time.
 pub(super) struct ClosureRequest {
     pub(super) date: NaiveDate,
-    time: ClosedSpan,
-    /// Id or code, with the field that names it.
-    service: Option<(&'static str, String)>,
-    reason: Option<Box<str>>,
+    pub(super) time: ClosedTime,
+    pub(super) service: Option<ServiceId>,
+    /// The field that names the service.
+    service_field: &'static str,
+    pub(super) reason: Option<Box<str>>,
     pub(super) action: Action,
 }
 
-/// What a request asks for.
-#[derive(Debug, Clone, Copy, Default)]
+/// What to do with the requested time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    #[default]
     Close,
-    /// Only to list the bookings in the time.
+    /// Only list the bookings in it.
     CheckConflict,
 }
 
-impl Action {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "close" | "create" => Some(Self::Close),
-            "check-conflict" => Some(Self::CheckConflict),
-            _ => None,
-        }
-    }
-}
-
-/// The requested time: a span, or a half-day of the clinic's hours.
-enum ClosedSpan {
-    Span(Span),
-    Period(Period),
-}
-
 impl ClosureRequest {
-    pub(super) fn parse(mut form: Form) -> Result<Self, Problem> {
-        let action = form.parsed("action", Code::InvalidAction, None, Action::parse).unwrap_or_default();
+    pub(super) fn parse(mut form: Form, catalog: &Catalog) -> Result<Self, Problem> {
         let date = form.date("date", value::CLINIC_DAYS);
         let date = form.required("date", date);
-        let start: Option<ClockTime> =
-            form.parsed("startTime", Code::InvalidTime, None, |text| text.parse().ok());
-        let end = form.parsed("endTime", Code::InvalidTime, None, |text| text.parse().ok());
-        let period = form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
-        let time = match (start, end, period) {
-            (Some(start), Some(end), _) => Some(ClosedSpan::Span(Span { start, end })),
-            (Some(start), None, _) => Some(ClosedSpan::Span(Span::from_start(start, SLOT_MINUTES))),
-            (None, _, Some(period)) => Some(ClosedSpan::Period(period)),
-            (None, _, None) => None,
-        };
-        let time = if form.is_wrong("period") { time } else { form.required("startTime", time) };
-        let service = form.either("serviceId", "service");
+        let time = closed_time(&mut form);
+        let service = service_field(&mut form, catalog, "serviceId", "service");
         let reason = form.text("reason", value::REASON);
+        let action = match form.string("action").as_deref() {
+            None | Some("close" | "create") => Some(Action::Close),
+            Some("check-conflict") => Some(Action::CheckConflict),
+            Some(_) => form.wrong_form("action", Code::InvalidAction, Format::OneOf(ACTIONS)),
+        };
         form.finish()?;
-        let (Some(date), Some(time)) = (date, time) else { return Err(Problem::new(Code::MissingFields)) };
-        Ok(Self { date, time, service, reason, action })
+        let (Some(date), Some(time), Some(action)) = (date, time, action) else {
+            return Err(Problem::new(Code::MissingFields));
+        };
+        let (service, service_field) = service.unzip();
+        let service_field = service_field.unwrap_or("serviceId");
+        Ok(Self { date, time, service, service_field, reason, action })
     }
 
-    /// Resolves the period with a view of the day, and the service with the catalog: a service that the view lacks can be
-    /// closed too.
-    pub(super) fn into_closure(
-        self,
-        days: &Days,
-        catalog: &Catalog,
-        key: Option<IdempotencyKey>,
-    ) -> Result<NewClosure, Problem> {
-        let span = match self.time {
-            ClosedSpan::Span(span) if span.start >= span.end => return Err(Problem::closure_empty()),
-            ClosedSpan::Span(span) => span,
-            ClosedSpan::Period(period) => period_span(days, self.date, period)
-                .ok_or_else(|| Problem::field(Code::NoClinicHours, "period"))?,
+    /// What the request calls the values that are decided.
+    pub(super) const fn fields(&self) -> RequestFields {
+        let time = match self.time {
+            ClosedTime::Span(_) => "startTime",
+            ClosedTime::Period(_) => "period",
         };
-        let service = match self.service {
-            Some((field, text)) => {
-                let found = catalog.find(text.trim()).map(|service| service.id.clone());
-                Some(found.ok_or_else(|| Problem::field(Code::UnknownService, field))?)
-            }
-            None => None,
-        };
-        Ok(NewClosure { key, span, service, reason: self.reason })
+        RequestFields { date: "date", time, period: "period", service: self.service_field }
     }
 }
 
-/// From the first to the last minute of a period's hours.
-fn period_span(days: &Days, date: NaiveDate, period: Period) -> Option<Span> {
-    let spans = || days.hours.on(date).filter(|slot| slot.period == period).map(|slot| slot.span);
-    let start = spans().map(|span| span.start).min()?;
-    Some(Span { start, end: spans().map(|span| span.end).max()? })
+/// The time to close: a span or a half-day, never both, because nobody can tell which one is meant.
+fn closed_time(form: &mut Form) -> Option<ClosedTime> {
+    for field in ["startTime", "endTime"] {
+        if form.has("period") && form.has(field) {
+            form.contradiction("period", field);
+        }
+    }
+    let start: Option<ClockTime> =
+        form.parsed("startTime", Code::InvalidTime, None, |text| text.parse().ok());
+    let end = form.parsed("endTime", Code::InvalidTime, None, |text| text.parse().ok());
+    let period = form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
+    let time = match (start, end, period) {
+        (Some(start), Some(end), _) => Some(ClosedTime::Span(Span { start, end })),
+        (Some(start), None, _) => Some(ClosedTime::Span(Span::from_start(start, SLOT_MINUTES))),
+        (None, _, Some(period)) => Some(ClosedTime::Period(period)),
+        (None, _, None) => None,
+    };
+    if start.zip(end).is_some_and(|(start, end)| start >= end) {
+        form.fault("endTime", Code::ClosureEmpty, Some(Range::Relation(Relation::LaterThanStart)));
+    }
+    if form.is_wrong("period") { time } else { form.required("startTime", time) }
 }
 
 /// A closure that is in force.
@@ -122,7 +109,7 @@ pub(super) struct ClosureResponse<'a> {
 }
 
 impl<'a> ClosureResponse<'a> {
-    pub(super) fn new(date: NaiveDate, closed: &'a ClosedTime) -> Self {
+    pub(super) fn new(date: NaiveDate, closed: &'a query::ClosedTime) -> Self {
         Self {
             id: closed.id.as_str(),
             date,

@@ -20,8 +20,18 @@ use crate::state::State;
 struct GetReservationResponse<'a> {
     success: bool,
     reservation: ReservationResponse<'a>,
+    #[serde(flatten)]
+    changed: Option<Changed>,
+}
+
+/// What a response to a change says besides the reservation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Changed {
+    pub(super) message: &'static str,
+    /// The recorded reason of the status.
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<&'static str>,
+    pub(super) status_reason: Option<String>,
 }
 
 /// Shows a reservation.
@@ -52,12 +62,12 @@ pub(super) fn reservation_id(request: &HttpRequest) -> Result<ReservationId, Pro
 pub(super) fn reservation_response<T>(
     result: &QueryResult<T>,
     reservation: &Reservation,
-    message: Option<&'static str>,
+    changed: Option<Changed>,
 ) -> Result<HttpResponse, Problem> {
     let body = GetReservationResponse {
         success: true,
         reservation: ReservationResponse::from(reservation),
-        message,
+        changed,
     };
     let mut response = response::from_view(result, &body)?;
     let tag = entity_tag(reservation.version).try_into();

@@ -2,14 +2,15 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
+use daybook_domain::value;
 use serde::Serialize;
 
 use super::closure::ClosureResponse;
 use super::role::Role;
 use super::token::Staff;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::{Query, required};
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 
@@ -28,7 +29,11 @@ pub(crate) async fn list_closures(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let date = required("date", Query::from_request(&request)?.date("date")?)?;
+    let mut form = Form::from_query(&request)?;
+    let date = form.date("date", value::CLINIC_DAYS);
+    let date = form.required("date", date);
+    form.finish_ignoring_unknown()?;
+    let date = date.ok_or_else(|| Problem::new(Code::MissingFields))?;
     let route = context.route(&state, Some(staff.subject())).await?;
     let days = state.queries.days(route.generation, date, date).await?;
     let closed = days.value.sheets.get(&date).into_iter().flat_map(|sheet| &sheet.closed);

@@ -4,7 +4,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::phone::Phone;
-use daybook_domain::value::{Numbers, Range, Relation, Unit};
+use daybook_domain::value::{self, Numbers, Range, Relation, Text, Unit};
 use daybook_projections::Question;
 use daybook_projections::query::{ListFilter, Search};
 use serde::Serialize;
@@ -15,21 +15,22 @@ use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::Query;
+use crate::request::form::Form;
+use crate::request::query::parse_date;
 use crate::response;
 use crate::state::State;
 
-/// Most reservations per page.
-const MAX_LIMIT: i64 = 100;
+/// Reservations per page.
+const LIMITS: Numbers = Numbers { min: 1, max: 100, unit: Unit::Count };
 
 /// Default number of reservations per page.
 const DEFAULT_LIMIT: i64 = 20;
 
-/// Highest page number.
-const MAX_PAGE: i64 = 100_000;
+/// Page numbers.
+const PAGES: Numbers = Numbers { min: 1, max: 100_000, unit: Unit::Count };
 
-/// Longest search text, in characters.
-const MAX_SEARCH: usize = 100;
+/// A text to search for.
+const SEARCH: Text = Text::line(1, 100);
 
 #[derive(Serialize)]
 struct ReservationsResponse<'a> {
@@ -58,18 +59,18 @@ pub(crate) async fn list_reservations(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Editor)?;
-    let query = Query::from_request(&request)?;
-    let cursor = cursor(&query)?;
-    let page = match &cursor {
-        Some(cursor) => cursor.page,
-        None => number(&query, "page", 1, 1..=MAX_PAGE)?,
-    };
-    let limit = number(&query, "limit", DEFAULT_LIMIT, 1..=MAX_LIMIT)?;
+    let mut form = Form::from_query(&request)?;
+    let cursor = cursor(&mut form);
+    let page = number(&mut form, "page", PAGES);
+    let page = cursor.as_ref().map(|cursor| cursor.page).or(page).unwrap_or(1);
+    let limit = number(&mut form, "limit", LIMITS).unwrap_or(DEFAULT_LIMIT);
+    let filter = filter(&state, &mut form);
+    let (service_code, is_told_apart) = department(&state, text(&mut form, "department"));
+    form.finish_ignoring_unknown()?;
     let position = cursor.as_ref().map(|cursor| cursor.position);
     let after = cursor.map(|cursor| cursor.after);
     let offset = if after.is_some() { 0 } else { (page - 1) * limit };
-    let (found, is_told_apart) = department(&state, &query)?;
-    let filter = ListFilter { offset, limit, after, service_code: found, ..filter(&state, &query)? };
+    let filter = ListFilter { offset, limit, after, service_code, ..filter };
     // Another view must not lack rows that the last page's view had.
     let route = if is_told_apart {
         context.sample_shadow_read(&state, || Question::list(&filter));
@@ -88,13 +89,12 @@ pub(crate) async fn list_reservations(
 }
 
 /// The cursor, which replaces the page.
-fn cursor(query: &Query) -> Result<Option<Cursor>, Problem> {
-    let Some(text) = query.text("cursor") else { return Ok(None) };
-    let refused = |field, relation| Problem::out_of_range(field, Range::Relation(relation));
-    if query.text("page").is_some() {
-        return Err(refused("page", Relation::NoCursor));
+fn cursor(form: &mut Form) -> Option<Cursor> {
+    if form.has("cursor") && form.has("page") {
+        form.fault("page", Code::InvalidField, Some(Range::Relation(Relation::NoCursor)));
     }
-    Cursor::parse(text).map(Some).ok_or_else(|| refused("cursor", Relation::NextCursor))
+    let next = Range::Relation(Relation::NextCursor);
+    form.parsed("cursor", Code::InvalidField, Some(next), Cursor::parse)
 }
 
 /// A part of a name or a number. A whole number also finds bookings under its former spellings.
@@ -108,43 +108,35 @@ fn search(state: &State, text: String) -> Search {
     }
 }
 
-fn search_text(text: &str) -> Option<String> {
-    let fits = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
-    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+fn filter(state: &State, form: &mut Form) -> ListFilter {
+    ListFilter {
+        date: form.parsed("date", Code::InvalidDate, Some(value::CLINIC_DAYS.range()), parse_date),
+        status: form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok()),
+        period: form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok()),
+        search: text(form, "search").map(|text| search(state, text)),
+        ..ListFilter::default()
+    }
 }
 
 /// The code of the service whose reservations are listed, and whether both views can tell them from the others.
-fn department(state: &State, query: &Query) -> Result<(Option<String>, bool), Problem> {
-    let Some(text) = query.read("department", Code::InvalidText, search_text)? else {
-        return Ok((None, true));
-    };
+fn department(state: &State, text: Option<String>) -> (Option<String>, bool) {
     let catalog = state.commands.catalog();
-    Ok(match catalog.find(&text) {
+    match text.as_deref().and_then(|text| catalog.find(text)) {
         Some(service) => (Some(service.code.clone().into()), catalog.is_told_apart_by_legacy_view(service)),
-        None => (Some(text), true),
-    })
+        None => (text, true),
+    }
 }
 
-fn filter(state: &State, query: &Query) -> Result<ListFilter, Problem> {
-    Ok(ListFilter {
-        date: query.date("date")?,
-        status: query.read("status", Code::InvalidStatus, |text| text.parse().ok())?,
-        period: query.read("period", Code::InvalidPeriod, |text| text.parse().ok())?,
-        search: query.read("search", Code::InvalidText, search_text)?.map(|text| search(state, text)),
-        ..ListFilter::default()
-    })
+/// A text to look for. Even one without a visible character may be part of a name.
+fn text(form: &mut Form, name: &'static str) -> Option<String> {
+    let is_allowed = |text: &str| {
+        let fits = text.chars().take(SEARCH.max + 1).count() <= SEARCH.max;
+        (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    };
+    form.parsed(name, Code::InvalidText, Some(SEARCH.range()), is_allowed)
 }
 
-fn number(
-    query: &Query,
-    name: &'static str,
-    default: i64,
-    allowed: std::ops::RangeInclusive<i64>,
-) -> Result<i64, Problem> {
-    let Some(text) = query.text(name) else { return Ok(default) };
-    let number = text.parse().ok().filter(|number| allowed.contains(number));
-    let bound = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-    let (min, max) = (bound(*allowed.start()), bound(*allowed.end()));
-    let range = Numbers { min, max, unit: Unit::Count }.range();
-    number.ok_or_else(|| Problem::out_of_range(name, range))
+fn number(form: &mut Form, name: &'static str, allowed: Numbers) -> Option<i64> {
+    let in_range = |text: &str| text.parse().ok().filter(|number| allowed.check(*number).is_ok());
+    form.parsed(name, Code::InvalidField, Some(allowed.range()), in_range).map(i64::from)
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use self::patch_request::PatchRequest;
 use super::find_reservation::find_reservation;
-use super::get_reservation::{reservation_id, reservation_response};
+use super::get_reservation::{Changed, reservation_id, reservation_response};
 use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
@@ -27,7 +27,8 @@ use crate::texts::{Notice, notice};
 struct ChangedReservationResponse<'a> {
     success: bool,
     reservation: ReservationSummary<'a>,
-    message: &'static str,
+    #[serde(flatten)]
+    changed: Changed,
 }
 
 /// A changed reservation as the command returned it, without a view.
@@ -50,8 +51,14 @@ pub(crate) async fn patch_reservation(
     let (id, expected_version) = (reservation_id(&request)?, if_match(request.headers())?);
     let patch = PatchRequest::parse(Object::read(payload).await?)?;
     let found = find_reservation(&state, &context, &staff, &id).await?;
-    let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await?;
-    show(&state, &context, &staff, &id, &outcome).await
+    let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await;
+    let outcome = outcome.map_err(|problem| problem.in_fields(&patch.fields()))?;
+    // The change is recorded, so a reason that cannot be read now is only left out.
+    let status_reason = match patch.has_status() {
+        true => state.commands.reason(found.preferred_date, &id).await.ok().flatten(),
+        false => None,
+    };
+    show(&state, &context, &staff, &outcome, status_reason).await
 }
 
 async fn change(
@@ -65,21 +72,29 @@ async fn change(
     let read_model = context.routed_model(state, Some(staff.subject()));
     let id =
         ReservationId::parse(found.id.as_str()).map_err(|error| Problem::caused(Code::Internal, error))?;
-    // CONFIRMED after an outcome is a correction with a reason. The view may lag behind the day schedule, so a rejection
-    // that shows another status is retried once.
-    let (mut status, mut may_retry) = (found.status, true);
+    // The view may lag behind the day schedule. CONFIRMED after an outcome is a correction with a reason, so a rejection
+    // that shows another status is retried once. A note that stands is not written again, at the version of the view.
+    let is_current = expected_version.is_none_or(|version| version == found.version);
+    let (mut status, mut may_retry, mut keeps_note) =
+        (found.status, true, is_current && patch.keeps_note(found));
     loop {
-        let changes = patch.changes(found, status, read_model.into())?;
+        let changes = patch.changes(found, status, read_model.into(), keeps_note)?;
+        let expected = expected_version.or(keeps_note.then_some(found.version));
         let (date, id) = (found.preferred_date, id.clone());
         let origin = context.origin(staff.actor(), Some(read_model));
-        let change = state.execute(|commands| async move {
-            commands.change_all(date, id, expected_version, changes, origin).await
+        let outcome = state.execute(|commands| async move {
+            commands.change_all(date, id, expected, changes, origin).await
         });
-        match change.await {
+        match outcome.await {
             Err(CommandError::Rejected(Rejection::TransitionNotAllowed { from, to: Status::Confirmed }))
                 if may_retry && from != status =>
             {
                 (status, may_retry) = (from, false);
+            }
+            Err(CommandError::Rejected(Rejection::VersionMismatch { .. }))
+                if keeps_note && expected_version.is_none() =>
+            {
+                keeps_note = false;
             }
             outcome => return Ok(outcome?),
         }
@@ -92,21 +107,23 @@ async fn show(
     state: &State,
     context: &RequestContext,
     staff: &Staff,
-    id: &ReservationId,
     outcome: &BookingOutcome,
+    status_reason: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    let (subject, patience) = (staff.subject(), state.settings.at_least_patience);
-    let message = notice(context.language, Notice::ReservationChanged);
+    let (subject, patience, id) = (staff.subject(), state.settings.at_least_patience, &outcome.reservation);
+    let is_changed = if outcome.repeated { Notice::ReservationUnchanged } else { Notice::ReservationChanged };
+    let message = notice(context.language, is_changed);
     if let Ok(route) = state.router.choose_with(Some(subject), outcome.position, patience).await
         && let Ok(found) = state.queries.reservation(route.generation, id).await
         && let Some(reservation) = &found.value
     {
-        return reservation_response(&found, reservation, Some(message));
+        return reservation_response(&found, reservation, Some(Changed { message, status_reason }));
     }
     let booking = &outcome.booking;
     let reservation =
         ReservationSummary { id: id.as_str(), status: booking.status, version: booking.version };
-    let body = ChangedReservationResponse { success: true, reservation, message };
+    let changed = Changed { message, status_reason };
+    let body = ChangedReservationResponse { success: true, reservation, changed };
     let mut response = response::recorded(None, outcome.position, &body)?;
     if let Ok(tag) = entity_tag(booking.version).try_into() {
         response.headers_mut().insert(ETAG, tag);

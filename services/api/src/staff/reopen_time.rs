@@ -1,14 +1,14 @@
 //! `DELETE /api/admin/manual-close?id=&date=`: lifts a closure.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use daybook_domain::ClosureId;
+use daybook_domain::{ClosureId, value};
 use serde::Serialize;
 
 use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::{Query, required};
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 
@@ -26,12 +26,15 @@ pub(crate) async fn reopen_time(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Role::Admin)?;
-    let query = Query::from_request(&request)?;
-    let (id, date) = (required("id", query.text("id"))?, required("date", query.date("date")?)?);
-    let closure = ClosureId::parse(id).map_err(|_| Problem::new(Code::ClosureNotFound))?;
+    let mut form = Form::from_query(&request)?;
+    let (id, date) = (form.string("id"), form.date("date", value::CLINIC_DAYS));
+    let (id, date) = (form.required("id", id), form.required("date", date));
+    form.finish_ignoring_unknown()?;
+    let (id, date) = id.zip(date).ok_or_else(|| Problem::new(Code::MissingFields))?;
+    let closure = ClosureId::parse(&*id).map_err(|_| Problem::new(Code::ClosureNotFound))?;
     let model = context.routed_model(&state, Some(staff.subject()));
     let origin = context.origin(staff.actor(), Some(model));
     let reopen = state.execute(|commands| async move { commands.reopen_time(date, closure, origin).await });
     let position = reopen.await?;
-    response::recorded(Some(model), position, &ReopenTimeResponse { success: true, id })
+    response::recorded(Some(model), position, &ReopenTimeResponse { success: true, id: &id })
 }

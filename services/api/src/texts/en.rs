@@ -1,9 +1,11 @@
 //! The English texts.
 
+use std::borrow::Cow;
+
 use super::Notice;
 use daybook_domain::Status;
 
-use crate::problem::Code;
+use crate::problem::{Code, Format};
 
 pub(super) const fn notice(notice: Notice) -> &'static str {
     match notice {
@@ -19,6 +21,7 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
         Notice::ReservationStands(Status::Rejected) => {
             "The clinic could not accept this reservation. Please choose another time."
         }
+        Notice::ReservationUnchanged => "Nothing had to be changed. The reservation is as requested.",
         Notice::ReservationChanged => "The reservation has been changed.",
         Notice::ManyTimesFree => "Reservations can be made.",
         Notice::FewTimesFree => "Only a few times are left.",
@@ -32,7 +35,9 @@ pub(super) const WRONG_TYPES: &str = "Please correct the types of these values: 
 const VALUE_TAKEN: &str =
     "A service has this {field} already. Change that service with PATCH, or choose a different value.";
 const INVALID_STAGE: &str =
-    "Unknown stage. Use legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired.";
+    "Use legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired for {field}.";
+const INVALID_STATUS: &str =
+    "Please choose PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED for {field}.";
 const STAGE_OUT_OF_ORDER: &str =
     "The migration is at stage {at}, so {wanted} cannot be entered next. See the plan.";
 const GATES_NOT_MET: &str = "Gates of stage {stage} are not met: {gates}. Try again when they are met, or send an override with a reason.";
@@ -50,6 +55,9 @@ const VIEW_RETIRED: &str =
 const OUTCOME_UNKNOWN: &str =
     "The request may or may not have taken effect. Please send it again with the same idempotency key.";
 
+/// The text for fields that have the wrong type in JSON.
+const STATUS_STANDS: &str = "The reservation is {status} already, and what is recorded as its reason stays. Reload it, or repeat the request without a reason.";
+
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "This path does not exist. Check the URL.",
@@ -58,21 +66,20 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::BodyTimeout => "The request body did not arrive in time. Please send it again.",
         Code::InvalidJson => "The body is not valid JSON, or a value has the wrong type. Please check it.",
         Code::InvalidQuery => "The query string is not valid. Send each parameter once.",
-        Code::InvalidHeader => "The {header} header is not valid. Correct it or leave it out.",
+        Code::InvalidHeader => "The {header} header is not valid ({rule}). Correct it or leave it out.",
         Code::MissingFields => "Required fields are missing: {fields}.",
-        Code::InvalidField => "Please correct these values: {rules}.",
+        Code::InvalidField | Code::InvalidAction => "Please correct these values: {rules}.",
         Code::InvalidText => "Please correct these texts: {rules}.",
         Code::InvalidDateFormat => "{field} is not a valid date. Please write it as YYYY-MM-DD.",
         Code::InvalidDate => "{field} is not a valid date. Please choose another one.",
         Code::InvalidTime => "{field} is not a valid time. Please write it as HH:MM.",
-        Code::InvalidPeriod => "Please choose MORNING or AFTERNOON.",
+        Code::InvalidPeriod => "Please choose MORNING or AFTERNOON for {field}.",
         Code::InvalidPhone => "This phone number is not valid. Please write it like 010-1234-5678.",
         Code::InvalidEmail => "This e-mail address is not valid. Please correct it or leave it out.",
-        Code::InvalidGender => "Please choose MALE or FEMALE.",
-        Code::InvalidTreatmentType => "Please choose FIRST_VISIT or FOLLOW_UP.",
-        Code::InvalidStatus => "Please choose PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED.",
-        Code::InvalidAction => "Unknown action. Check the request.",
-        Code::InvalidPercentage => "{field}: Use a percentage from 0 to 100 in steps of 0.01.",
+        Code::InvalidGender => "Please choose MALE or FEMALE for {field}.",
+        Code::InvalidTreatmentType => "Please choose FIRST_VISIT or FOLLOW_UP for {field}.",
+        Code::InvalidStatus => INVALID_STATUS,
+        Code::InvalidPercentage => "Use a percentage from 0 to 100 in steps of 0.01 for {field}.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "Send a reason for this change.",
         Code::NothingToChange => "The request contains no change.",
@@ -101,6 +108,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::VersionMismatch => "Somebody else has changed the reservation. Please reload it and try again.",
         Code::InvalidTransition => "The status cannot change from {from} to {to}. Please reload.",
         Code::NotMovable => "The time of a reservation that is {status} cannot be changed. Please reload it.",
+        Code::StatusStands => STATUS_STANDS,
         Code::NotBegun => "A reservation can be {status} only once its time has come. Try again then.",
         Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "The closure was not found. Please check its id and date.",
@@ -121,4 +129,43 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::OutcomeUnknown => OUTCOME_UNKNOWN,
         Code::Internal => "An internal error occurred. Please contact us with the request id.",
     }
+}
+
+/// A form in words.
+pub(super) fn format(format: Format) -> Cow<'static, str> {
+    let fixed = match format {
+        Format::OneOf(words) => return format!("one of {words}").into(),
+        Format::Agreeing(other) => return format!("the same as {other}, or only one of the two").into(),
+        Format::Present => "required",
+        Format::Text => "a text",
+        Format::Number => "a number",
+        Format::OwnType => "a value of its type",
+        Format::WholeNumber => "a whole number",
+        Format::Flag => "true or false",
+        Format::List => "a list",
+        Format::Object => "an object",
+        Format::Filled => "neither null nor blank",
+        Format::NotNull => "not null",
+        Format::Date => "a date as YYYY-MM-DD",
+        Format::Time => "a time as HH:MM",
+        Format::ReadableTime => "a clock time or a half-day",
+        Format::Period => "MORNING or AFTERNOON",
+        Format::Phone => "a phone number such as 010-1234-5678",
+        Format::Email => "an address such as name@example.com",
+        Format::Gender => "MALE or FEMALE",
+        Format::TreatmentType => "FIRST_VISIT or FOLLOW_UP",
+        Format::Status => "PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW or REJECTED",
+        Format::Percentage => "0 to 100 in steps of 0.01",
+        Format::Stage => "legacy, shadow, canary-5, canary-25, canary-50, dynamic or retired",
+        Format::ListedService => "a service of the list",
+        Format::BookableService => "a service that can be booked",
+        Format::BookableDay => "today or up to 366 days ahead",
+        Format::OpenDay => "a day with clinic hours",
+        Format::OpenTime => "within the clinic hours",
+        Format::FutureTime => "later than now",
+        Format::Once => "only once",
+        Format::EntityTag => "one ETag such as \"v3\", or *",
+        Format::Position => "the Daybook-Position of a response",
+    };
+    fixed.into()
 }

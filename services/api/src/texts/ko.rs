@@ -1,11 +1,13 @@
 //! The Korean texts. Booking clients display them unchanged.
 
+use std::borrow::Cow;
+
 use daybook_domain::value::{Dates, Lines, Moments, Numbers, Range, Relation, Text, Unit};
 
 use super::Notice;
 use daybook_domain::Status;
 
-use crate::problem::Code;
+use crate::problem::{Code, Format};
 
 pub(super) const fn notice(notice: Notice) -> &'static str {
     match notice {
@@ -21,6 +23,7 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
         Notice::ReservationStands(Status::Rejected) => {
             "병원에서 접수하지 못한 예약입니다. 다른 시간을 선택해 주세요."
         }
+        Notice::ReservationUnchanged => "이미 요청하신 상태입니다. 변경된 내용이 없습니다.",
         Notice::ReservationChanged => "예약이 변경되었습니다.",
         Notice::ManyTimesFree => "예약이 가능합니다.",
         Notice::FewTimesFree => "예약 가능한 시간이 얼마 남지 않았습니다.",
@@ -34,7 +37,7 @@ pub(super) const WRONG_TYPES: &str = "다음 항목의 값의 종류를 확인�
 const VALUE_TAKEN: &str =
     "{field} 값을 이미 사용하는 시술이 있습니다. PATCH로 해당 시술을 변경하거나 다른 값을 입력해 주세요.";
 const INVALID_STAGE: &str =
-    "단계는 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요.";
+    "{field} 항목은 legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중에서 선택해 주세요.";
 const STAGE_OUT_OF_ORDER: &str =
     "현재 {at} 단계에서 {wanted} 단계로 바로 이동할 수 없습니다. 전환 계획을 확인해 주세요.";
 const GATES_NOT_MET: &str = "{stage} 단계의 진입 조건이 충족되지 않았습니다: {gates}. 조건 충족 후 다시 시도하거나 예외 사유(override)를 입력해 주세요.";
@@ -47,7 +50,7 @@ const DAILY_LIMIT_EXCEEDED: &str =
 const TIME_SLOT_TOO_SHORT: &str =
     "진료 종료 전에 시술을 마칠 수 없는 시간입니다. 더 이른 시간을 선택해 주세요.";
 const INVALID_STATUS: &str =
-    "상태는 PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중에서 선택해 주세요.";
+    "{field} 항목은 PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중에서 선택해 주세요.";
 const UNKNOWN_PARAMETERS: &str =
     "알 수 없는 조회 조건이 있습니다: {fields}. 해당 조건을 제외하고 다시 보내 주세요.";
 const ALREADY_REQUESTED: &str = "같은 예약 신청이 이미 접수되어 있습니다. 병원에서 확인 후 연락드리겠습니다.";
@@ -55,6 +58,11 @@ const TIME_NOT_READ: &str =
     "희망 시간을 먼저 확인해 주세요. timeSlotStart 또는 preferredTime(오전/오후)을 함께 입력해 주세요.";
 const VIEW_RETIRED: &str =
     "기존 조회 모델이 폐기되었습니다. 복원하려면 `daybook projection restore legacy` 명령을 실행해 주세요.";
+
+/// The text for fields that have the wrong type in JSON.
+const INVALID_TREATMENT_TYPE: &str = "{field} 항목은 FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.";
+const STATUS_STANDS: &str =
+    "이미 {status} 상태이며 기록된 사유는 변경되지 않습니다. 새로고침하거나 사유 없이 다시 보내 주세요.";
 
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
@@ -64,21 +72,20 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::BodyTimeout => "요청이 제시간에 도착하지 않았습니다. 다시 보내 주세요.",
         Code::InvalidJson => "요청 형식이 올바르지 않습니다. JSON의 형식과 값의 종류를 확인해 주세요.",
         Code::InvalidQuery => "조회 조건이 올바르지 않습니다. 각 항목을 한 번씩만 입력해 주세요.",
-        Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다. 수정하거나 제외해 주세요.",
+        Code::InvalidHeader => "{header} 헤더가 올바르지 않습니다({rule}). 수정하거나 제외해 주세요.",
         Code::MissingFields => "다음 항목을 입력해 주세요: {fields}",
-        Code::InvalidField => "다음 항목의 값을 확인해 주세요: {rules}",
+        Code::InvalidField | Code::InvalidAction => "다음 항목의 값을 확인해 주세요: {rules}",
         Code::InvalidText => "다음 항목의 내용을 확인해 주세요: {rules}",
         Code::InvalidDateFormat => "{field} 날짜가 올바르지 않습니다. YYYY-MM-DD 형식으로 입력해 주세요.",
         Code::InvalidDate => "{field} 날짜가 올바르지 않습니다. 다른 날짜를 선택해 주세요.",
         Code::InvalidTime => "{field} 시간이 올바르지 않습니다. HH:MM 형식으로 입력해 주세요.",
-        Code::InvalidPeriod => "MORNING(오전) 또는 AFTERNOON(오후)을 선택해 주세요.",
+        Code::InvalidPeriod => "{field} 항목은 MORNING(오전) 또는 AFTERNOON(오후)을 선택해 주세요.",
         Code::InvalidPhone => "전화번호가 올바르지 않습니다. 010-1234-5678과 같이 입력해 주세요.",
         Code::InvalidEmail => "이메일 주소가 올바르지 않습니다. 수정하거나 비워 두세요.",
-        Code::InvalidGender => "성별은 MALE(남성) 또는 FEMALE(여성)을 선택해 주세요.",
-        Code::InvalidTreatmentType => "FIRST_VISIT(초진) 또는 FOLLOW_UP(재진)을 선택해 주세요.",
+        Code::InvalidGender => "{field} 항목은 MALE(남성) 또는 FEMALE(여성)을 선택해 주세요.",
+        Code::InvalidTreatmentType => INVALID_TREATMENT_TYPE,
         Code::InvalidStatus => INVALID_STATUS,
-        Code::InvalidAction => "알 수 없는 작업입니다. 요청을 확인해 주세요.",
-        Code::InvalidPercentage => "{field}: 비율은 0에서 100까지 0.01 단위로 입력해 주세요.",
+        Code::InvalidPercentage => "{field} 항목은 0에서 100까지 0.01 단위로 입력해 주세요.",
         Code::InvalidStage => INVALID_STAGE,
         Code::ReasonRequired => "변경 사유를 입력해 주세요.",
         Code::NothingToChange => "변경할 내용이 없습니다. 변경할 항목을 입력해 주세요.",
@@ -107,6 +114,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::VersionMismatch => "다른 사용자가 예약을 변경했습니다. 새로고침 후 다시 시도해 주세요.",
         Code::InvalidTransition => INVALID_TRANSITION,
         Code::NotMovable => "{status} 상태의 예약은 시간을 변경할 수 없습니다. 새로고침 후 확인해 주세요.",
+        Code::StatusStands => STATUS_STANDS,
         Code::NotBegun => "예약 시간이 지나야 {status} 상태로 변경할 수 있습니다. 나중에 다시 시도해 주세요.",
         Code::TimeNotRead => TIME_NOT_READ,
         Code::ClosureNotFound => "마감 내역을 찾을 수 없습니다. ID와 날짜를 확인해 주세요.",
@@ -164,4 +172,43 @@ pub(super) fn range(range: &Range) -> String {
         }
         .to_owned(),
     }
+}
+
+/// A form in words.
+pub(super) fn format(format: Format) -> Cow<'static, str> {
+    let fixed = match format {
+        Format::OneOf(words) => return format!("{words} 중 하나").into(),
+        Format::Agreeing(other) => return format!("{other} 값과 같거나 둘 중 하나만 입력").into(),
+        Format::Present => "필수 항목",
+        Format::Text => "문자열",
+        Format::Number => "숫자",
+        Format::OwnType => "항목에 맞는 종류의 값",
+        Format::WholeNumber => "정수",
+        Format::Flag => "true 또는 false",
+        Format::List => "목록",
+        Format::Object => "객체",
+        Format::Filled => "빈 값이나 null은 사용할 수 없음",
+        Format::NotNull => "null은 사용할 수 없음",
+        Format::Date => "YYYY-MM-DD 형식의 날짜",
+        Format::Time => "HH:MM 형식의 시간",
+        Format::ReadableTime => "시각 또는 오전/오후",
+        Format::Period => "MORNING 또는 AFTERNOON",
+        Format::Phone => "010-1234-5678과 같은 전화번호",
+        Format::Email => "name@example.com과 같은 주소",
+        Format::Gender => "MALE 또는 FEMALE",
+        Format::TreatmentType => "FIRST_VISIT 또는 FOLLOW_UP",
+        Format::Status => "PENDING, CONFIRMED, CANCELLED, COMPLETED, NO_SHOW, REJECTED 중 하나",
+        Format::Percentage => "0~100, 0.01 단위",
+        Format::Stage => "legacy, shadow, canary-5, canary-25, canary-50, dynamic, retired 중 하나",
+        Format::ListedService => "시술 목록에 있는 시술",
+        Format::BookableService => "예약할 수 있는 시술",
+        Format::BookableDay => "오늘부터 366일 이내",
+        Format::OpenDay => "진료 시간이 있는 날짜",
+        Format::OpenTime => "진료 시간 이내",
+        Format::FutureTime => "현재 이후의 시간",
+        Format::Once => "한 번만 사용 가능",
+        Format::EntityTag => "\"v3\"과 같은 ETag 하나 또는 *",
+        Format::Position => "응답의 Daybook-Position 값",
+    };
+    fixed.into()
 }

@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 use daybook_domain::phone::Phone;
-use daybook_domain::schedule::{self, Booking, Rejection, RequestReservation, ScheduleCommand};
-use daybook_domain::{RequestFingerprint, ReservationId, RuleSet, ServiceId, SubjectId};
+use daybook_domain::schedule::{self, Booking, DaySchedule, Rejection, RequestReservation, ScheduleCommand};
+use daybook_domain::{Period, RequestFingerprint, ReservationId, RuleSet, ServiceId, SubjectId};
 use daybook_event_log::{NewKey, Position};
-use daybook_vault::PatientDetails;
+use daybook_vault::{PatientDetails, sealing_context};
 use uuid::Uuid;
 
 use super::Commands;
@@ -37,6 +37,8 @@ pub struct NewReservation {
     pub date: NaiveDate,
     /// The requested time as the client sent it.
     pub requested_time: RequestedTime,
+    /// The half-day that the client sent beside a clock time.
+    pub stated_period: Option<Period>,
     /// The rule set that decides.
     pub rules: RuleSet,
 }
@@ -82,6 +84,7 @@ impl Commands {
             rules: request.rules,
             fingerprint: Some(fingerprint),
             is_keyed: request.key.is_some(),
+            stated_period: request.stated_period,
         };
         let new_key = key.as_ref().map(|key| key.row().clone());
         let keyed = request.key.map(|key| self.keyed(BOOKING, "", &key, fingerprint));
@@ -97,8 +100,9 @@ impl Commands {
         let details = request.details.to_text();
         let (date, (form, time)) = (request.date.to_string(), request.requested_time.canonical());
         let texts = [details.as_str(), request.service.as_str(), &date, form, &time];
+        let texts = texts.into_iter().chain(request.stated_period.map(Period::as_str));
         let parts: Vec<&[u8]> =
-            std::iter::once(&subject.as_bytes()[..]).chain(texts.into_iter().map(str::as_bytes)).collect();
+            std::iter::once(&subject.as_bytes()[..]).chain(texts.map(str::as_bytes)).collect();
         self.fingerprint(BOOKING, &parts)
     }
 
@@ -142,7 +146,8 @@ impl Commands {
         self.change_all(date, reservation, expected_version, vec![change], origin).await
     }
 
-    /// Makes several changes to one booking in one append: all of them or none.
+    /// Makes several changes to one booking in one append: all of them or none. A change to the status that the booking has
+    /// already is refused if it gives another reason, because the recorded one stays.
     pub async fn change_all(
         &self,
         date: NaiveDate,
@@ -152,7 +157,43 @@ impl Commands {
         origin: Origin,
     ) -> Result<BookingOutcome, CommandError> {
         check_changes(&changes)?;
-        let changes = self.seal_changes(date, &reservation, changes).await?;
+        let reason = changes.iter().filter(|change| change.target_status().is_some()).find_map(|c| c.text());
+        let reason = reason.cloned();
+        let again: Vec<_> = changes.iter().cloned().map(ReservationChange::without_reason).collect();
+        let change = |changes, origin| self.try_change(date, &reservation, expected_version, changes, origin);
+        match (change(changes, origin.clone()).await, reason) {
+            (Err(CommandError::Rejected(Rejection::StatusStands { .. })), Some(reason))
+                if self.reason(date, &reservation).await?.is_some_and(|recorded| recorded == reason) =>
+            {
+                change(again, origin).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// The recorded reason of a booking's status, if there is one that can still be read.
+    pub async fn reason(
+        &self,
+        date: NaiveDate,
+        reservation: &ReservationId,
+    ) -> Result<Option<String>, CommandError> {
+        let id = reservation.clone();
+        let read = move |schedule: &DaySchedule| schedule.booking(&id)?.status_reason.clone();
+        match self.day_schedules().read(date, read).await? {
+            Some(sealed) => Ok(self.vault().open(&sealed, sealing_context(reservation)).await?.text()),
+            None => Ok(None),
+        }
+    }
+
+    async fn try_change(
+        &self,
+        date: NaiveDate,
+        reservation: &ReservationId,
+        expected_version: Option<u32>,
+        changes: Vec<ReservationChange>,
+        origin: Origin,
+    ) -> Result<BookingOutcome, CommandError> {
+        let changes = self.seal_changes(date, reservation, changes).await?;
         // The first change raises the version, so only that one can check it.
         let versions = std::iter::once(expected_version).chain(std::iter::repeat(None));
         let commands = changes.into_iter().zip(versions).map(|(change, expected_version)| {
@@ -161,7 +202,15 @@ impl Commands {
         let commands = commands.collect();
         let batch =
             CommandBatch { commands, new_key: None, shown: Shown::Booking(reservation.clone()), origin };
-        booked(reservation, self.day_schedules().execute(date, batch).await?)
+        let is_empty = batch.commands.is_empty();
+        let outcome = booked(reservation.clone(), self.day_schedules().execute(date, batch).await?)?;
+        // Without a change there is no command that could have checked the version.
+        match expected_version.filter(|expected| is_empty && *expected != outcome.booking.version) {
+            Some(expected) => {
+                Err(Rejection::VersionMismatch { expected, actual: outcome.booking.version }.into())
+            }
+            None => Ok(outcome),
+        }
     }
 
     /// Seals the free text of changes with the key of the booking's subject, which never changes.

@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use daybook_domain::catalog::{Catalog, CatalogCommand, first_services};
 use daybook_domain::hours::{ClinicHoursSet, Hours, first_hours};
 use daybook_domain::routing::{RolloutOpened, RoutingCommand};
-use daybook_domain::schedule::{CloseTime, Closure, DaySchedule, ScheduleCommand};
+use daybook_domain::schedule::{CloseTime, ClosedTime, Closure, DaySchedule, Rejection, ScheduleCommand};
 use daybook_domain::time::Span;
-use daybook_domain::{Actor, ClosureId, ServiceId};
+use daybook_domain::{Actor, ClosureId, RequestFingerprint, ServiceId};
 use daybook_event_log::Position;
 use uuid::Uuid;
 
@@ -22,8 +22,8 @@ use crate::singleton_stream::ChangeOutcome;
 pub struct NewClosure {
     /// The caller's name for the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
-    /// The closed time.
-    pub span: Span,
+    /// The time to close.
+    pub time: ClosedTime,
     /// The service it applies to; `None` for all.
     pub service: Option<ServiceId>,
     /// A reason that booking clients see.
@@ -34,6 +34,7 @@ pub struct NewClosure {
 #[derive(Debug, Clone)]
 pub struct ClosureOutcome {
     pub id: ClosureId,
+    /// As it was recorded first.
     pub closure: Closure,
     /// Whether it is in force. A repeated request finds a closure that was removed meanwhile.
     pub is_active: bool,
@@ -85,30 +86,23 @@ impl Commands {
         })
     }
 
-    /// Closes a span of a day to new bookings.
+    /// Closes a part of a day to new bookings. A repeated request with the same key finds the first closure.
     pub async fn close_time(
         &self,
         date: NaiveDate,
         request: NewClosure,
         origin: Origin,
     ) -> Result<ClosureOutcome, CommandError> {
-        let NewClosure { key, span, service, reason } = request;
+        let NewClosure { key, time, service, reason } = request;
         let id = match &key {
             Some(key) => named_closure(key, date),
             None => closure_from(Uuid::now_v7()),
         };
-        let keyed = key.map(|key| {
-            let texts = [date.to_string(), span.start.to_string(), span.end.to_string()];
-            let options = [service.as_ref().map(ServiceId::as_str), reason.as_deref()];
-            let options = options.map(|text| (text.is_some().to_string(), text.unwrap_or_default()));
-            let options = options.iter().flat_map(|(is_given, text)| [is_given.as_str(), text]);
-            let parts: Vec<&[u8]> =
-                texts.iter().map(String::as_str).chain(options).map(str::as_bytes).collect();
-            let fingerprint = self.fingerprint(CLOSURE, &parts);
-            self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint)
-        });
-        let closure = Closure { span, service: service.clone(), reason: reason.clone() };
-        let close = ScheduleCommand::CloseTime(CloseTime { closure: id.clone(), span, service, reason });
+        let fingerprint = self.closure_fingerprint(date, time, service.as_ref(), reason.as_deref());
+        let keyed = key.map(|key| self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint));
+        let fingerprint = keyed.is_some().then_some(fingerprint);
+        let close =
+            ScheduleCommand::CloseTime(CloseTime { closure: id.clone(), time, service, reason, fingerprint });
         let batch = CommandBatch { commands: vec![close], new_key: None, shown: Shown::Schedule, origin };
         let outcome = match keyed {
             Some(keyed) => self.execute_keyed(&keyed, date, batch).await?,
@@ -117,7 +111,29 @@ impl Commands {
         let (position, schedule) = (outcome.position, outcome.schedule);
         let schedule = schedule.unwrap_or_else(|| DaySchedule::empty(date));
         let is_active = schedule.closure(&id).is_some();
+        let closure = schedule.closure(&id).or_else(|| schedule.lifted(&id)).cloned();
+        let closure = closure.ok_or_else(|| Rejection::ClosureNotFound(id.clone()))?;
         Ok(ClosureOutcome { id, closure, is_active, position, schedule })
+    }
+
+    /// The closure as it was asked for. What the hours or a view make of it may be something else by the time it is repeated.
+    fn closure_fingerprint(
+        &self,
+        date: NaiveDate,
+        time: ClosedTime,
+        service: Option<&ServiceId>,
+        reason: Option<&str>,
+    ) -> RequestFingerprint {
+        let [first, second] = match time {
+            ClosedTime::Span(Span { start, end }) => [start.to_string(), end.to_string()],
+            ClosedTime::Period(period) => ["period".to_owned(), period.as_str().to_owned()],
+        };
+        let texts = [date.to_string(), first, second];
+        let options = [service.map(ServiceId::as_str), reason];
+        let options = options.map(|text| (text.is_some().to_string(), text.unwrap_or_default()));
+        let options = options.iter().flat_map(|(is_given, text)| [is_given.as_str(), text]);
+        let parts: Vec<&[u8]> = texts.iter().map(String::as_str).chain(options).map(str::as_bytes).collect();
+        self.fingerprint(CLOSURE, &parts)
     }
 
     /// Removes a closure.

@@ -70,6 +70,7 @@ fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
         rules: RuleSet::Dynamic,
         fingerprint: None,
         is_keyed: false,
+        stated_period: None,
     };
     batch(number, vec![ScheduleCommand::Request(request)])
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use chrono::NaiveDate;
+
 use super::event::ReservationImported;
+use crate::hours::Hours;
 use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::requested_time::ParsedTime;
 use crate::sealed::Sealed;
@@ -52,6 +55,8 @@ pub struct RequestReservation {
     pub fingerprint: Option<RequestFingerprint>,
     /// Whether an idempotency key names the request. Without one, an equal pending request is taken for a double click.
     pub is_keyed: bool,
+    /// The half-day that the request names beside a clock time. It must be that of the clock time.
+    pub stated_period: Option<Period>,
 }
 
 /// A change to a booking. Free text is sealed when the domain decides; callers write it as a `String`.
@@ -171,6 +176,22 @@ impl<Text> ReservationChange<Text> {
         }
     }
 
+    /// The same change of status without its reason, for a booking that has the status already.
+    pub fn without_reason(self) -> Self {
+        match self {
+            Self::Reject { .. } => Self::Reject { reason: None },
+            Self::Cancel { .. } => Self::Cancel { reason: None },
+            Self::CorrectNoShow { .. } | Self::CorrectCompletion { .. } => Self::Confirm,
+            Self::Confirm
+            | Self::Complete
+            | Self::MarkNoShow
+            | Self::Reschedule { .. }
+            | Self::AssignTime { .. }
+            | Self::ReviewTime(_)
+            | Self::WriteAdminNote(_) => self,
+        }
+    }
+
     /// The same change with another form of its text. `None` if it needs a text and `text` is none.
     pub fn with_text<Other>(self, text: Option<Other>) -> Option<ReservationChange<Other>> {
         Some(match self {
@@ -201,10 +222,33 @@ impl<Text> fmt::Debug for ReservationChange<Text> {
 pub struct CloseTime {
     /// Derived from the idempotency key if there is one.
     pub closure: ClosureId,
-    /// The closed time.
-    pub span: Span,
+    /// The time to close.
+    pub time: ClosedTime,
     /// The service it applies to; `None` for all.
     pub service: Option<ServiceId>,
     /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
+    /// The whole request as it was sent, if it may be repeated.
+    pub fingerprint: Option<RequestFingerprint>,
+}
+
+/// The time that a request closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosedTime {
+    Span(Span),
+    /// The clinic's hours of a half-day, as they are when the closure is decided.
+    Period(Period),
+}
+
+impl ClosedTime {
+    /// The span on a date; `None` if the clinic has no hours in the half-day.
+    pub fn span(self, hours: &Hours, date: NaiveDate) -> Option<Span> {
+        let period = match self {
+            Self::Span(span) => return Some(span),
+            Self::Period(period) => period,
+        };
+        let spans = || hours.on(date).filter(|slot| slot.period == period).map(|slot| slot.span);
+        let start = spans().map(|span| span.start).min()?;
+        Some(Span { start, end: spans().map(|span| span.end).max()? })
+    }
 }

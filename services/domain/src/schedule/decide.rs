@@ -13,12 +13,12 @@ use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, Closure, DaySchedule};
-use super::values::{check_closure, check_requested_time, check_row, check_start};
+use super::values::{check_closure, check_requested_time, check_row, check_start, check_stated_period};
 use crate::catalog::Catalog;
 use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
 use crate::rules::{self, Candidate, Day};
-use crate::time::{ClinicNow, ClockTime};
+use crate::time::{ClinicNow, ClockTime, Span};
 use crate::vocabulary::{ReadModel, RuleSet, Status};
 
 /// The state outside the day schedule that a decision depends on.
@@ -81,6 +81,7 @@ fn decide_request(
     check_capacity(schedule)?;
     check_requested_time(request.requested_time.as_deref())?;
     check_start(&placement)?;
+    check_stated_period(&placement, request.stated_period)?;
     rules::check_date(schedule.date, context.now.today())?;
     let service = context.catalog.get(&request.service).ok_or(Rejection::ServiceNotFound)?;
     if !service.is_active {
@@ -173,7 +174,9 @@ fn decide_change(
     if let Some(target) = change.target_status() {
         match transition(booking.status, target, change.corrected_status()) {
             Transition::Allowed => {}
-            Transition::AlreadyThere => return Ok(vec![]),
+            Transition::AlreadyThere if keeps_reason(booking, &change) => return Ok(vec![]),
+            // Only the vault can tell whether the recorded reason is the same one.
+            Transition::AlreadyThere => return Err(Rejection::StatusStands { status: target }),
             Transition::NotAllowed => {
                 return Err(Rejection::TransitionNotAllowed { from: booking.status, to: target });
             }
@@ -251,6 +254,11 @@ fn decide_review(
         rules::check_common(&Day::new(schedule, context.hours, context.now), &candidate)?;
     }
     Ok(Some(placement))
+}
+
+/// Whether a change to the status that a booking has already says nothing else about its reason.
+fn keeps_reason(booking: &Booking, change: &ReservationChange) -> bool {
+    change.text().is_none_or(|reason| booking.status_reason.as_ref() == Some(reason))
 }
 
 /// The result of looking up a change of status.
@@ -349,15 +357,16 @@ fn decide_closure(
     command: CloseTime,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
+    let span = command.time.span(context.hours, schedule.date);
     let recorded = schedule.closure(&command.closure).or_else(|| schedule.lifted(&command.closure));
     if let Some(recorded) = recorded {
-        let CloseTime { span, service, reason, .. } = command;
-        let is_same = *recorded == Closure { span, service, reason };
+        let is_same = is_same_closure(recorded, &command, span);
         return if is_same { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
     check_capacity(schedule)?;
     check_closure(&command, schedule.date)?;
-    if command.span.minutes() == 0 {
+    let span = span.ok_or(Rejection::ClinicClosed)?;
+    if span.minutes() == 0 {
         return Err(Rejection::ClosureEmpty);
     }
     if let Some(unknown) = command.service.as_ref().filter(|id| context.catalog.get(id).is_none()) {
@@ -366,10 +375,24 @@ fn decide_closure(
     Ok(vec![ScheduleEvent::TimeClosed(TimeClosed {
         closure: command.closure,
         date: schedule.date,
-        span: command.span,
+        span,
         service: command.service,
         reason: command.reason,
+        fingerprint: command.fingerprint,
     })])
+}
+
+/// Requests are compared as they were sent, because the hours of a half-day change. A closure of an older release has no
+/// fingerprint; its contents are what it can be compared by.
+fn is_same_closure(recorded: &Closure, command: &CloseTime, span: Option<Span>) -> bool {
+    match (recorded.fingerprint, command.fingerprint) {
+        (Some(own), Some(request)) => own == request,
+        (None, _) | (_, None) => {
+            Some(recorded.span) == span
+                && recorded.service == command.service
+                && recorded.reason == command.reason
+        }
+    }
 }
 
 fn decide_reopening(schedule: &DaySchedule, closure: ClosureId) -> Result<Vec<ScheduleEvent>, Rejection> {

@@ -85,6 +85,27 @@ impl ScheduleEvent {
         }
     }
 
+    /// The reason of a change of status, if one was given.
+    pub const fn reason(&self) -> Option<&Sealed> {
+        match self {
+            Self::ReservationRejected(e) => e.reason.as_ref(),
+            Self::ReservationCancelled(e) => e.reason.as_ref(),
+            Self::ReservationNoShowCorrected(e) => Some(&e.reason),
+            Self::ReservationCompletionCorrected(e) => Some(&e.reason),
+            Self::ReservationRequested(_)
+            | Self::ReservationImported(_)
+            | Self::ReservationReimported(_)
+            | Self::ReservationConfirmed(_)
+            | Self::ReservationCompleted(_)
+            | Self::ReservationNoShowMarked(_)
+            | Self::ReservationRescheduled(_)
+            | Self::ReservationTimeAssigned(_)
+            | Self::AdminNoteWritten(_)
+            | Self::TimeClosed(_)
+            | Self::TimeReopened(_) => None,
+        }
+    }
+
     /// The reservation it belongs to; `None` for closures.
     pub const fn reservation(&self) -> Option<&ReservationId> {
         match self.target() {
@@ -251,6 +272,9 @@ pub struct TimeClosed {
     pub service: Option<ServiceId>,
     /// Booking clients see it.
     pub reason: Option<Box<str>>,
+    /// The request that it answers. `None` if it had no key, and in events that older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<RequestFingerprint>,
 }
 
 /// A closure was removed.

@@ -34,6 +34,9 @@ pub enum Rejection {
     /// The clinic is open on this day, but not at this time.
     #[error("the time is outside the clinic's hours")]
     OutsideHours,
+    /// The request names a half-day that does not contain its clock time.
+    #[error("the time is in the other half of the day")]
+    OtherPeriod,
     /// Treatment and buffer would end after the clinic hours.
     #[error("the treatment takes {needed} minutes, but only {left} are left")]
     DoesNotFit {
@@ -103,6 +106,9 @@ pub enum Rejection {
     /// The status cannot change in this way.
     #[error("the status of a reservation cannot change from {from} to {to}")]
     TransitionNotAllowed { from: Status, to: Status },
+    /// The reservation has the status already, with another reason or none. What is recorded stays.
+    #[error("the reservation is {status} already, and its recorded reason stays")]
+    StatusStands { status: Status },
     /// The appointment has not begun, so nothing is known about its outcome.
     #[error("a reservation can be {to} only once its time has come")]
     NotBegun { to: Status },
@@ -139,6 +145,7 @@ impl Rejection {
             Self::TimePassed => "TIME_PASSED",
             Self::ClinicClosed => "CLINIC_CLOSED",
             Self::OutsideHours => "OUTSIDE_HOURS",
+            Self::OtherPeriod => "OTHER_PERIOD",
             Self::DoesNotFit { .. } => "DOES_NOT_FIT",
             Self::TimeClosed { .. } => "TIME_CLOSED",
             Self::SlotTaken { .. } => "SLOT_TAKEN",
@@ -152,6 +159,7 @@ impl Rejection {
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",
             Self::VersionMismatch { .. } => "VERSION_MISMATCH",
             Self::TransitionNotAllowed { .. } => "TRANSITION_NOT_ALLOWED",
+            Self::StatusStands { .. } => "STATUS_STANDS",
             Self::NotBegun { .. } => "NOT_BEGUN",
             Self::TimeNotRead => "TIME_NOT_READ",
             Self::NotMovable(_) => "NOT_MOVABLE",

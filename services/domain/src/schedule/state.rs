@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSnapshot};
 use super::slot_assignment::SlotAssignment;
 use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
+use crate::sealed::Sealed;
 use crate::time::{Minutes, Span};
 use crate::vocabulary::{LegacyService, Status};
 
@@ -35,6 +36,8 @@ pub struct Booking {
     /// Whether its requested time could not be parsed when it was recorded, so that a person may set its meaning.
     pub is_reviewable: bool,
     pub status: Status,
+    /// The reason of the last change of status, if one was given.
+    pub status_reason: Option<Sealed>,
     /// Number of events that it stands for, from 1.
     pub version: u32,
     /// The request that it answers; `None` if it was imported, read from a view, or made by an older release.
@@ -51,6 +54,7 @@ impl Booking {
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status,
+            status_reason: None,
             version: 1,
             fingerprint: None,
         }
@@ -78,6 +82,8 @@ pub struct Closure {
     pub service: Option<ServiceId>,
     /// A reason that booking clients see.
     pub reason: Option<Box<str>>,
+    /// The request that it answers; `None` if it had no key, was read from a view, or is of an older release.
+    pub fingerprint: Option<RequestFingerprint>,
 }
 
 impl Closure {
@@ -152,13 +158,21 @@ impl DaySchedule {
             ScheduleEffect::Reimported(e) => self.change(&e.reservation, |booking| {
                 *booking = Booking { version: booking.version, ..Booking::imported(e) };
             }),
-            ScheduleEffect::StatusChanged(id, status) => self.change(id, |booking| booking.status = status),
+            ScheduleEffect::StatusChanged(id, status) => self.change(id, |booking| {
+                booking.status = status;
+                booking.status_reason = event.reason().cloned();
+            }),
             ScheduleEffect::Rescheduled(id, placement) => {
                 self.change(id, |booking| booking.placement = placement);
             }
             ScheduleEffect::NoteWritten(e) => self.change(&e.reservation, |_| {}),
             ScheduleEffect::Closed(e) => {
-                let closure = Closure { span: e.span, service: e.service.clone(), reason: e.reason.clone() };
+                let closure = Closure {
+                    span: e.span,
+                    service: e.service.clone(),
+                    reason: e.reason.clone(),
+                    fingerprint: e.fingerprint,
+                };
                 self.closures.insert(e.closure.clone(), closure);
             }
             ScheduleEffect::Reopened(closure) => {

@@ -7,7 +7,7 @@ use super::event::ReservationImported;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use crate::catalog::Catalog;
-use crate::time::DAY_MINUTES;
+use crate::time::{DAY_MINUTES, Period};
 use crate::value::{self, Checks, Range, Relation, Text};
 
 /// Checks that a treatment can start at the time of a slot: `24:00` belongs to the next day.
@@ -16,6 +16,15 @@ pub(super) fn check_start(placement: &SlotAssignment) -> Result<(), Rejection> {
         Some(start) if start.minutes() >= DAY_MINUTES => Err(Rejection::OutsideHours),
         _ => Ok(()),
     }
+}
+
+/// Checks that a half-day which is named beside a clock time contains it. A text that nobody has read is not compared.
+pub(super) fn check_stated_period(
+    placement: &SlotAssignment,
+    stated: Option<Period>,
+) -> Result<(), Rejection> {
+    let is_other = stated.is_some() && placement.period().is_some_and(|period| stated != Some(period));
+    if is_other { Err(Rejection::OtherPeriod) } else { Ok(()) }
 }
 
 /// Checks the text of a requested time that the event holds in plain.
@@ -78,9 +87,10 @@ mod tests {
     use super::*;
     use crate::catalog::first_services;
     use crate::id::{ClosureId, ReservationId, SubjectId};
+    use crate::schedule::ClosedTime;
     use crate::schedule::event::ServiceSnapshot;
     use crate::sealed::{KeyId, Sealed};
-    use crate::time::{Period, Span};
+    use crate::time::Span;
     use crate::vocabulary::{LegacyService, Status};
 
     fn catalog() -> Catalog {
@@ -141,7 +151,9 @@ mod tests {
         let check = |date: &str, reason: &str| {
             let span = Span { start: "10:00".parse().unwrap(), end: "11:00".parse().unwrap() };
             let closure = ClosureId::parse("c1").unwrap();
-            let closure = CloseTime { closure, span, service: None, reason: Some(reason.into()) };
+            let time = ClosedTime::Span(span);
+            let closure =
+                CloseTime { closure, time, service: None, reason: Some(reason.into()), fingerprint: None };
             check_closure(&closure, date.parse().unwrap()).map_err(|rejection| rejection.to_string())
         };
         assert_eq!(check("2026-12-01", "점검\n오후"), Ok(()));

@@ -6,8 +6,8 @@ use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours};
 use daybook_domain::requested_time::ParsedTime;
 use daybook_domain::rules::{Day, DayCount, TimeSlot, day_count, time_slots};
 use daybook_domain::schedule::{
-    CloseTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ScheduleCommand, ScheduleEvent,
-    decide,
+    CloseTime, ClosedTime, DaySchedule, DecisionContext, Rejection, RequestReservation, ScheduleCommand,
+    ScheduleEvent, decide,
 };
 use daybook_domain::time::{ClinicNow, DayOfWeek, Span};
 use daybook_domain::{
@@ -94,7 +94,9 @@ impl Clinic {
     pub(crate) fn close(mut self, span: Span, service: Option<&str>) -> Self {
         let closure = ClosureId::parse(format!("c{}", self.schedule.len())).unwrap();
         let service = service.map(service_id);
-        let command = ScheduleCommand::CloseTime(CloseTime { closure, span, service, reason: None });
+        let time = ClosedTime::Span(span);
+        let command =
+            ScheduleCommand::CloseTime(CloseTime { closure, time, service, reason: None, fingerprint: None });
         self.execute(command).unwrap();
         self
     }
@@ -126,6 +128,7 @@ impl Clinic {
             rules,
             fingerprint: None,
             is_keyed: false,
+            stated_period: None,
         })
     }
 

@@ -1,13 +1,15 @@
 //! Statuses and repetitions: what may follow what, when, and which request is the same as an earlier one.
 
 use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::hours::first_hours;
 use daybook_domain::schedule::{
-    CloseTime, Rejection, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand,
+    CloseTime, ClosedTime, DaySchedule, Rejection, RequestReservation, ReservationChange, ReviewedTime,
+    ScheduleCommand,
 };
-use daybook_domain::{ClosureId, Period, RequestFingerprint, RuleSet, Status};
+use daybook_domain::{ClosureId, Period, RequestFingerprint, RuleSet, Sealed, Status};
 use proptest::prelude::*;
 
-use super::{BOTOX, Clinic, MONDAY, change, id, import, in_seoul, request, review, sealed, span};
+use super::{BOTOX, Clinic, MONDAY, at, change, id, import, in_seoul, request, review, sealed, span};
 use RuleSet::{Dynamic, Legacy};
 
 /// All changes that lead to a status.
@@ -42,6 +44,7 @@ fn the_status_changes_only_along_the_transition_table() {
             match outcome {
                 Ok(events) if causes_event => assert_eq!(events.len(), 1),
                 Ok(events) => assert!(events.is_empty() && from == target, "{from} -> {to:?}"),
+                Err(Rejection::StatusStands { status }) => assert_eq!((status, status), (from, target)),
                 Err(rejection) => {
                     assert!(!causes_event, "{from} -> {to:?}");
                     assert_eq!(rejection, Rejection::TransitionNotAllowed { from, to: target });
@@ -147,8 +150,14 @@ fn a_reservation_id_belongs_to_one_request() {
 fn a_closure_id_belongs_to_one_request_even_after_it_was_removed() {
     let closure = ClosureId::parse("c1").unwrap();
     let close = |end| {
-        let span = span("10:00", end);
-        ScheduleCommand::CloseTime(CloseTime { closure: closure.clone(), span, service: None, reason: None })
+        let (closure, time) = (closure.clone(), ClosedTime::Span(span("10:00", end)));
+        ScheduleCommand::CloseTime(CloseTime {
+            closure,
+            time,
+            service: None,
+            reason: None,
+            fingerprint: None,
+        })
     };
     let mut clinic = Clinic::on(MONDAY).given(close("11:00"));
     for _ in 0..2 {
@@ -157,6 +166,77 @@ fn a_closure_id_belongs_to_one_request_even_after_it_was_removed() {
         let _ = clinic.when(ScheduleCommand::ReopenTime(closure.clone()));
     }
     assert!(clinic.schedule.closure(&closure).is_none(), "a repeated request closes nothing again");
+}
+
+#[test]
+fn a_half_day_that_was_closed_is_found_again_after_its_hours_have_changed() {
+    let asked = |period, byte| {
+        ScheduleCommand::CloseTime(CloseTime {
+            closure: ClosureId::parse("c1").unwrap(),
+            time: ClosedTime::Period(period),
+            service: None,
+            reason: None,
+            fingerprint: Some(RequestFingerprint::from_bytes([byte; 16])),
+        })
+    };
+    let mut clinic = Clinic::on(MONDAY).given(asked(Period::Morning, 1));
+    let recorded = clinic.schedule.closures().next().unwrap().span;
+    assert_eq!(recorded, span("09:00", "12:00"));
+    let mut monday = first_hours().remove(0);
+    monday.slots.clear();
+    clinic.hours.decide(monday).unwrap().iter().for_each(|event| clinic.hours.evolve(event));
+    assert_eq!(clinic.when(asked(Period::Morning, 1)), Ok(vec![]));
+    assert_eq!(clinic.when(asked(Period::Afternoon, 2)), Err(Rejection::KeyReused));
+    assert_eq!(
+        Clinic { schedule: DaySchedule::empty(clinic.schedule.date), ..clinic }
+            .when(asked(Period::Morning, 1)),
+        Err(Rejection::ClinicClosed)
+    );
+}
+
+#[test]
+fn a_status_that_is_reached_keeps_its_reason() {
+    let reason = |text: &str| Sealed { ciphertext: text.into(), ..sealed() };
+    let cancel = |reason| change(1, ReservationChange::Cancel { reason });
+    let stands = |status| Err(Rejection::StatusStands { status });
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "10:00", Legacy));
+    clinic = clinic.given(cancel(Some(reason("ill"))));
+    assert_eq!(clinic.when(cancel(None)), Ok(vec![]), "a repeated request may leave the reason out");
+    assert_eq!(clinic.when(cancel(Some(reason("ill")))), Ok(vec![]));
+    assert_eq!(clinic.when(cancel(Some(reason("moved away")))), stands(Status::Cancelled));
+    assert_eq!(clinic.schedule.booking(&id(1)).unwrap().status_reason, Some(reason("ill")));
+    let command = import(&clinic, 2, "14:00", Status::Confirmed);
+    clinic = clinic.given(command);
+    let correct = change(2, ReservationChange::CorrectNoShow { reason: reason("came late") });
+    assert_eq!(clinic.when(correct), stands(Status::Confirmed), "no reason was recorded");
+}
+
+#[test]
+fn a_half_day_beside_a_clock_time_has_to_contain_it() {
+    let asked = |text: &str, period| {
+        let ScheduleCommand::Request(request) = request(1, BOTOX, text, Legacy) else { panic!("{text}") };
+        ScheduleCommand::Request(RequestReservation { stated_period: Some(period), ..request })
+    };
+    for (text, period, is_right) in [
+        ("10:00", Period::Morning, true),
+        ("10:00", Period::Afternoon, false),
+        ("14:00", Period::Afternoon, true),
+        ("14:00", Period::Morning, false),
+        ("2시", Period::Morning, true),
+    ] {
+        let outcome = Clinic::on(MONDAY).when(asked(text, period));
+        assert_eq!(outcome.is_ok(), is_right, "{text} {period:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn the_review_of_a_rejected_text_takes_no_seat_and_changes_no_status() {
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy));
+    clinic = clinic.given(change(1, ReservationChange::Reject { reason: None }));
+    clinic = clinic.given(request(2, BOTOX, "14:00", Legacy));
+    assert_eq!(clinic.when(review(1, at("14:00"))).unwrap().len(), 1);
+    let booking = clinic.schedule.booking(&id(1)).unwrap();
+    assert_eq!((booking.status, booking.occupied()), (Status::Rejected, None));
 }
 
 /// The status that a change may lead to, written down once more without the table.

@@ -150,6 +150,7 @@ fn moved_and_closed() -> Vec<Event> {
         span: Span { start: clock("16:00"), end: clock("24:00") },
         service: Some(service()),
         reason: Some("training".into()),
+        fingerprint: None,
     };
     let morning = SlotAssignment::Period(Period::Morning);
     [

@@ -48,8 +48,16 @@ pub(super) async fn book(environment: &RehearsalEnvironment) -> Result<Booking, 
         let routed = RoutedSubject::patient(subject);
         let (model, _) = environment.router.routing().choose(Some(&routed));
         let requested_time = RequestedTime::At(start);
-        let reservation =
-            NewReservation { key: None, details, phone, service, date, requested_time, rules: model.into() };
+        let reservation = NewReservation {
+            key: None,
+            details,
+            phone,
+            service,
+            date,
+            requested_time,
+            stated_period: None,
+            rules: model.into(),
+        };
         let booked = match environment.commands.request(reservation, environment.origin.clone()).await {
             Err(CommandError::Rejected(_)) => continue,
             outcome => outcome?,

@@ -75,6 +75,7 @@ pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> 
         rules: wanted.rules,
         fingerprint: None,
         is_keyed: false,
+        stated_period: None,
     });
     clinic.commands.execute_one(date, command, desk()).await.unwrap();
     reservation

@@ -8,7 +8,7 @@ use daybook_domain::catalog::CatalogCommand;
 use daybook_domain::hours::ClinicHoursSet;
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::RoutingCommand;
-use daybook_domain::schedule::{CloseTime, ReviewedTime, ScheduleCommand};
+use daybook_domain::schedule::{CloseTime, ClosedTime, ReviewedTime, ScheduleCommand};
 use daybook_domain::time::Span;
 use daybook_domain::{Actor, ClosureId, Period, ReadModel, ReservationId, RuleSet, ServiceId, value};
 use daybook_migration::import::{ImportRun, Source};
@@ -170,10 +170,14 @@ fn close(rng: &mut TestRng) -> Command {
     let reason = optional_text(rng, value::REASON).map(Into::into);
     if rng.below(2) == 0 {
         let key = is_hostile(rng).then(|| IdempotencyKey::parse(&id(rng, "key", 20)).unwrap());
-        return Command::Close(day, NewClosure { key, span, service, reason });
+        return Command::Close(day, NewClosure { key, time: ClosedTime::Span(span), service, reason });
     }
     let closure = closure_id(rng);
-    Command::Schedule(day, ScheduleCommand::CloseTime(CloseTime { closure, span, service, reason }))
+    let time = ClosedTime::Span(span);
+    Command::Schedule(
+        day,
+        ScheduleCommand::CloseTime(CloseTime { closure, time, service, reason, fingerprint: None }),
+    )
 }
 
 fn reopen(rng: &mut TestRng, known: &Known) -> Command {

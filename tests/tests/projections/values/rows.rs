@@ -80,6 +80,7 @@ pub(super) fn sealed_request(rng: &mut TestRng) -> SealedCommand {
             rules,
             fingerprint: None,
             is_keyed: false,
+            stated_period: None,
         })
     });
     SealedCommand { date, reservation, subject_phone: phone(rng), details, make }

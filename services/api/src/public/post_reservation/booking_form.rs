@@ -4,11 +4,13 @@ use chrono::NaiveDate;
 use daybook_commands::RequestedTime;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::phone::{Phone, Region, without_invisible};
+use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::value;
 use daybook_domain::{ClockTime, Gender, Period, ServiceId, TreatmentType};
 use daybook_vault::PatientDetails;
 
-use crate::problem::{Code, FieldFault, Problem};
+use crate::problem::{Code, FieldFault, Problem, RequestFields};
+use crate::public::service_field;
 use crate::request::form::Form;
 use crate::request::json::Object;
 use crate::request::query::parse_date;
@@ -23,9 +25,27 @@ pub(super) struct BookingForm {
     /// The field that names it.
     pub(super) service_field: &'static str,
     pub(super) date: NaiveDate,
+    pub(super) requested_time: TimeFields,
+}
+
+/// The time fields of a form. The most precise one counts.
+#[derive(Debug)]
+pub(super) struct TimeFields {
     pub(super) requested_time: RequestedTime,
     /// The requested time as the response repeats it.
-    pub(super) requested_time_text: String,
+    pub(super) text: String,
+    /// A half-day beside a clock time.
+    pub(super) stated_period: Option<Period>,
+    /// The name of the field that counts, and of the one with the half-day.
+    names: [&'static str; 2],
+}
+
+impl BookingForm {
+    /// What the form calls the values that are decided.
+    pub(super) const fn fields(&self) -> RequestFields {
+        let [time, period] = self.requested_time.names;
+        RequestFields { date: "preferred_date", time, period, service: self.service_field }
+    }
 }
 
 /// Parses the form. A problem names every wrong field.
@@ -49,16 +69,12 @@ pub(super) fn parse(
     let gender = form.required("gender", gender);
     let treatment = form.parsed("treatment_type", Code::InvalidTreatmentType, None, |text| text.parse().ok());
     let treatment: Option<TreatmentType> = form.required("treatment_type", treatment);
-    let named = form.either("service_id", "service");
-    let service = form.required("service", named).and_then(|(field, text)| {
-        let found = catalog.find(text.trim()).map(|service| (service.id.clone(), field));
-        form.accept(found.ok_or_else(|| FieldFault::new(field, Code::UnknownService)))
-    });
+    let service = service_field(&mut form, catalog, "service_id", "service");
+    let service = if form.is_wrong("service_id") { service } else { form.required("service", service) };
     let date = form.parsed("preferred_date", Code::InvalidDateFormat, None, parse_date);
     let date = form.required("preferred_date", date);
     let requested_time = requested_time(&mut form);
-    let email =
-        form.parsed("email", Code::InvalidEmail, None, |text| text::is_email(text).then(|| text.into()));
+    let email = form.string("email").and_then(|text| form.accept(email(text.trim())).map(Into::into));
     let notes = form.text("notes", value::NOTES);
     form.finish_ignoring_unknown()?;
     let (Some(patient_name), Some(phone), Some(phone_text)) = (name, phone, phone_text) else {
@@ -67,8 +83,7 @@ pub(super) fn parse(
     let (Some(birth_date), Some(gender), Some(treatment_type)) = (birth_date, gender, treatment) else {
         return Err(Problem::new(Code::MissingFields));
     };
-    let (Some((service, service_field)), Some(date), Some((requested_time, requested_time_text))) =
-        (service, date, requested_time)
+    let (Some((service, service_field)), Some(date), Some(requested_time)) = (service, date, requested_time)
     else {
         return Err(Problem::new(Code::MissingFields));
     };
@@ -83,40 +98,64 @@ pub(super) fn parse(
         admin_note: None,
         unread_wish: None,
     };
-    Ok(BookingForm { details, phone, service, service_field, date, requested_time, requested_time_text })
+    Ok(BookingForm { details, phone, service, service_field, date, requested_time })
 }
 
-/// The most precise field for the time that the form contains, with the text that the response repeats.
-fn requested_time(form: &mut Form) -> Option<(RequestedTime, String)> {
-    if form.has("time_slot_start") {
-        let start = form.parsed("time_slot_start", Code::InvalidTime, None, |text| text.parse().ok());
-        if let Some(start) = start {
-            let start: ClockTime = start;
-            return Some((RequestedTime::At(start), start.to_string()));
+/// The most precise field for the time that the form contains. Less precise ones must not contradict it; whether a
+/// half-day contains a clock time depends on the clinic's hours, so the day schedule decides that.
+fn requested_time(form: &mut Form) -> Option<TimeFields> {
+    let (at, spelled, half) = ("time_slot_start", "preferred_time", "period");
+    let start: Option<ClockTime> = form.parsed(at, Code::InvalidTime, None, |text| text.parse().ok());
+    let text = form.text(spelled, value::REQUESTED_TIME);
+    let period: Option<Period> = form.parsed(half, Code::InvalidPeriod, None, |text| text.parse().ok());
+    let named = text.as_deref().map(requested_time::parse);
+    let (named_start, named_period) = match named {
+        Some(ParsedTime::At(start)) => (Some(start), None),
+        Some(ParsedTime::Period(period)) => (None, Some(period)),
+        Some(ParsedTime::Ambiguous(_)) | None => (None, None),
+    };
+    if start.zip(named_start).is_some_and(|(start, named)| start != named) {
+        form.contradiction(at, spelled);
+    }
+    if named_period.zip(period).is_some_and(|(named, period)| named != period) {
+        form.contradiction(spelled, half);
+    }
+    let (requested_time, repeated, time) = match (start, text, period) {
+        (Some(start), ..) => (RequestedTime::At(start), start.to_string(), at),
+        (None, Some(text), _) => (RequestedTime::Text(text.clone().into()), text.into(), spelled),
+        (None, None, Some(period)) => (RequestedTime::Period(period), period.korean().to_owned(), half),
+        (None, None, None) => {
+            if ![at, spelled, half].into_iter().any(|field| form.is_wrong(field)) {
+                form.fault(spelled, Code::MissingFields, None);
+            }
+            return None;
         }
+    };
+    let has_clock_time = start.or(named_start).is_some();
+    let stated_period = period.or(named_period).filter(|_| has_clock_time);
+    let names = [time, if period.is_some() { half } else { spelled }];
+    Some(TimeFields { requested_time, text: repeated, stated_period, names })
+}
+
+/// A valid e-mail address.
+fn email(text: &str) -> Result<String, FieldFault> {
+    let fault = || FieldFault::new("email", Code::InvalidEmail);
+    match value::EMAIL.check(text) {
+        Err(range) if text.chars().count() > value::EMAIL.max => Err(fault().with_range(range)),
+        Ok(()) | Err(_) => text::is_email(text).then(|| text.into()).ok_or_else(fault),
     }
-    if let Some(text) = form.text("preferred_time", value::REQUESTED_TIME) {
-        return Some((RequestedTime::Text(text.clone().into()), text.into()));
-    }
-    let period = form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok());
-    let chosen = period.map(|period: Period| (RequestedTime::Period(period), period.korean().to_owned()));
-    let is_wrong = form.is_wrong("time_slot_start") || form.is_wrong("period");
-    if is_wrong { chosen } else { form.required("preferred_time", chosen) }
 }
 
 /// A valid phone number.
 pub(in crate::public) fn phone(region: Region, text: &str) -> Result<Phone, FieldFault> {
-    let fits = value::PHONE.check(&without_invisible(text.trim())).is_ok();
-    let phone = fits.then(|| Phone::parse_in(region, text).ok()).flatten();
-    phone.ok_or_else(|| FieldFault::new("phone", Code::InvalidPhone))
+    let fault = || FieldFault::new("phone", Code::InvalidPhone);
+    value::PHONE.check(&without_invisible(text.trim())).map_err(|range| fault().with_range(range))?;
+    Phone::parse_in(region, text).map_err(|_| fault())
 }
 
 /// A valid birth date, not in the future.
 pub(in crate::public) fn birth_date(text: &str, today: NaiveDate) -> Result<NaiveDate, FieldFault> {
     let allowed = value::birth_dates(today);
-    let fault = || FieldFault {
-        range: Some(allowed.range()),
-        ..FieldFault::new("birth_date", Code::InvalidDateFormat)
-    };
+    let fault = || FieldFault::new("birth_date", Code::InvalidDateFormat).with_range(allowed.range());
     parse_date(text.trim()).filter(|date| allowed.contains(*date)).ok_or_else(fault)
 }

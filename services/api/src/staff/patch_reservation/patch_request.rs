@@ -7,37 +7,51 @@ use daybook_domain::value::{self, Range, Relation};
 use daybook_domain::{RuleSet, Status};
 use daybook_projections::query::Reservation;
 
-use crate::problem::{Code, Details, Problem};
+use crate::problem::{Code, Details, FieldFault, Format, Problem, RequestFields};
+use crate::request::form::Form;
 use crate::request::json::Object;
-use crate::request::text;
 
 /// The body of a PATCH.
 pub(super) struct PatchRequest {
     status: Option<Status>,
     time: Option<ReviewedTime>,
+    /// Whether the time is in `timeSlotStart`.
+    has_start: bool,
     /// Empty if the note is taken away.
     note: Option<String>,
     reason: Option<String>,
 }
 
 impl PatchRequest {
-    pub(super) fn parse(mut body: Object) -> Result<Self, Problem> {
-        let status = body.text("status")?;
-        let invalid = |_| Problem::field(Code::InvalidStatus, "status");
-        let reason = body.text("reason")?.map(|reason| text::checked("reason", reason, value::REASON));
-        let note =
-            body.replacement("adminNotes")?.map(|note| text::checked("adminNotes", note, value::NOTES));
-        let request = Self {
-            status: status.map(|status| status.trim().parse().map_err(invalid)).transpose()?,
-            time: time(&mut body)?,
-            note: note.transpose()?,
-            reason: reason.transpose()?,
-        };
-        body.finish()?;
-        if request.status.is_none() && request.time.is_none() && request.note.is_none() {
+    pub(super) fn parse(body: Object) -> Result<Self, Problem> {
+        let mut form = Form::new(body);
+        form.keep_filled(&["status", "timeSlotStart", "preferredTime", "reason"]);
+        let status = form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok());
+        let has_start = form.has("timeSlotStart");
+        let time = time(&mut form);
+        let note = form.replacement("adminNotes", value::NOTES);
+        let reason = form.text("reason", value::REASON).map(String::from);
+        form.finish()?;
+        if status.is_none() && time.is_none() && note.is_none() {
             return Err(Problem::new(Code::NothingToChange));
         }
-        Ok(request)
+        Ok(Self { status, time, has_start, note, reason })
+    }
+
+    /// Whether the note is the one that a view shows already, or none is to be taken away.
+    pub(super) fn keeps_note(&self, found: &Reservation) -> bool {
+        self.note.as_deref().is_some_and(|note| note == found.admin_notes.as_deref().unwrap_or_default())
+    }
+
+    /// Whether it asks for a status.
+    pub(super) const fn has_status(&self) -> bool {
+        self.status.is_some()
+    }
+
+    /// What the request calls the values that are decided.
+    pub(super) const fn fields(&self) -> RequestFields {
+        let time = if self.has_start { "timeSlotStart" } else { "preferredTime" };
+        RequestFields { date: time, time, period: "preferredTime", service: "serviceId" }
     }
 
     /// The changes to a reservation as a view shows it. The time comes first, so that a booking has its time when it is
@@ -47,6 +61,7 @@ impl PatchRequest {
         found: &Reservation,
         from: Status,
         rules: RuleSet,
+        keeps_note: bool,
     ) -> Result<Vec<ReservationChange>, Problem> {
         let time = self.time.map(|time| match (time, requested_time::parse_stored(&found.preferred_time)) {
             (ReviewedTime::At(start), ParsedTime::At(_)) => ReservationChange::Reschedule { start, rules },
@@ -61,13 +76,16 @@ impl PatchRequest {
         };
         self.check_reason(from)?;
         let note = self.note.clone().map(ReservationChange::WriteAdminNote);
-        let changes: Vec<ReservationChange> = [time, status, note].into_iter().flatten().collect();
-        if changes.is_empty() { Err(Problem::new(Code::NothingToChange)) } else { Ok(changes) }
+        let changes: Vec<ReservationChange> =
+            [time, status, note.filter(|_| !keeps_note)].into_iter().flatten().collect();
+        let is_empty = changes.is_empty() && !keeps_note;
+        if is_empty { Err(Problem::new(Code::NothingToChange)) } else { Ok(changes) }
     }
 
     fn status_change(&self, to: Status, from: Status) -> Result<Option<ReservationChange>, Problem> {
         let reason = self.reason.clone();
-        let required = |reason: Option<String>| reason.ok_or_else(|| Problem::reason_required(value::REASON));
+        let missing = || FieldFault::new("reason", Code::ReasonRequired).with_range(value::REASON.range());
+        let required = |reason: Option<String>| reason.ok_or_else(missing);
         Ok(Some(match to {
             // No transition leads back to PENDING, but a booking that is still PENDING needs no change.
             Status::Pending if from == Status::Pending => return Ok(None),
@@ -80,6 +98,11 @@ impl PatchRequest {
             Status::Confirmed if from == Status::Completed => {
                 ReservationChange::CorrectCompletion { reason: required(reason)? }
             }
+            // A correction that is repeated: its reason has to be the recorded one.
+            Status::Confirmed if from == Status::Confirmed => match reason {
+                Some(reason) => ReservationChange::CorrectNoShow { reason },
+                None => ReservationChange::Confirm,
+            },
             Status::Confirmed => ReservationChange::Confirm,
             Status::Cancelled => ReservationChange::Cancel { reason },
             Status::Rejected => ReservationChange::Reject { reason },
@@ -93,7 +116,12 @@ impl PatchRequest {
         use Status::{Completed, Confirmed, NoShow, Pending};
         let holds_none = match self.status {
             None => true,
-            Some(to) => matches!((from, to), (Pending, Confirmed) | (Confirmed, Completed | NoShow)),
+            Some(to) => matches!(
+                (from, to),
+                (Pending, Pending | Confirmed)
+                    | (Confirmed | Completed, Completed)
+                    | (Confirmed | NoShow, NoShow)
+            ),
         };
         if self.reason.is_some() && holds_none {
             return Err(Problem::out_of_range("reason", Range::Relation(Relation::HoldsReason)));
@@ -104,18 +132,20 @@ impl PatchRequest {
 
 /// The new time: `timeSlotStart`, or else the text `preferredTime`, which must name a clock time or a half-day. If both are
 /// given, they must agree.
-fn time(body: &mut Object) -> Result<Option<ReviewedTime>, Problem> {
-    let invalid = |field| Problem::field(Code::InvalidTime, field);
-    let text = match body.text("preferredTime")?.as_deref().map(requested_time::parse) {
-        None => None,
-        Some(ParsedTime::At(start)) => Some(ReviewedTime::At(start)),
-        Some(ParsedTime::Period(period)) => Some(ReviewedTime::Period(period)),
-        Some(ParsedTime::Ambiguous(_)) => return Err(invalid("preferredTime")),
-    };
-    let Some(start) = body.text("timeSlotStart")? else { return Ok(text) };
-    let start = ReviewedTime::At(start.trim().parse().map_err(|_| invalid("timeSlotStart"))?);
-    match text {
-        Some(other) if other != start => Err(invalid("preferredTime")),
-        Some(_) | None => Ok(Some(start)),
+fn time(form: &mut Form) -> Option<ReviewedTime> {
+    let text =
+        match form.text("preferredTime", value::REQUESTED_TIME).map(|text| requested_time::parse(&text)) {
+            None => None,
+            Some(ParsedTime::At(start)) => Some(ReviewedTime::At(start)),
+            Some(ParsedTime::Period(period)) => Some(ReviewedTime::Period(period)),
+            Some(ParsedTime::Ambiguous(_)) => {
+                form.wrong_form("preferredTime", Code::InvalidTime, Format::ReadableTime)
+            }
+        };
+    let start = form.parsed("timeSlotStart", Code::InvalidTime, None, |text| text.parse().ok());
+    let start = start.map(ReviewedTime::At);
+    if start.zip(text).is_some_and(|(start, text)| start != text) {
+        form.contradiction("timeSlotStart", "preferredTime");
     }
+    start.or(text)
 }

@@ -50,6 +50,7 @@ impl FutureSeats {
             placement,
             is_reviewable: false,
             status,
+            status_reason: None,
             version: 1,
             fingerprint: None,
         };

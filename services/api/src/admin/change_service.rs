@@ -8,7 +8,7 @@ use super::catalog;
 use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::request::form::Form;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -19,7 +19,7 @@ pub(crate) async fn change_service(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let mut form = Form::read(payload).await?;
     let catalog = state.commands.catalog();
     let service = catalog::required_service(&catalog, form.string("id").as_deref())?;

@@ -9,7 +9,7 @@ use super::catalog::{self, ServiceResponse};
 use crate::problem::Problem;
 use crate::request::{RequestContext, json};
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -41,7 +41,7 @@ pub(crate) async fn reorder_services(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let ReorderServicesRequest { order } = json::read(payload).await?;
     let before = state.commands.catalog();
     let commands = vec![CatalogCommand::ReorderServices(order)];

@@ -10,7 +10,7 @@ use crate::problem::{Code, Problem};
 use crate::request::query::required;
 use crate::request::{RequestContext, json};
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -29,7 +29,7 @@ pub(crate) async fn set_read_model(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Rollout)?;
     let request: SetReadModelRequest = json::read(payload).await?;
     let (command, origin) = (request.into_command()?, context.origin(staff.actor(), None));
     let change = state.execute(|commands| async move { commands.change_routing(command, origin).await });

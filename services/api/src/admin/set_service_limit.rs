@@ -13,7 +13,7 @@ use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::request::query::required;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -34,7 +34,7 @@ pub(crate) async fn set_service_limit(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let mut form = Form::read(payload).await?;
     let (by_id, by_code) = (form.string("serviceId"), form.string("serviceType"));
     let id_or_code = required("serviceId", by_id.or(by_code))?;

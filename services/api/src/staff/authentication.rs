@@ -21,7 +21,8 @@ impl FromRequest for Staff {
     }
 }
 
-fn identify(request: &HttpRequest) -> Option<Staff> {
+/// The member of staff who sends the request; none without a valid token.
+pub(crate) fn identify(request: &HttpRequest) -> Option<Staff> {
     let state = request.app_data::<web::Data<State>>()?;
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_once(' ')?;

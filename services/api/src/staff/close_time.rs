@@ -9,7 +9,7 @@ use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
 
 use super::closure::{ClosureRequest, ClosureResponse};
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::concerned::{Concerned, ConcernedBooking};
 use crate::problem::{Code, Problem};
@@ -46,7 +46,7 @@ pub(crate) async fn close_time(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let request = ClosureRequest::parse(Form::read(payload).await?)?;
     let (date, action) = (request.date, request.action.clone());
     let route = context.route(&state, Some(staff.subject())).await?;

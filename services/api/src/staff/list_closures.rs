@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::closure::ClosureResponse;
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::problem::Problem;
 use crate::request::RequestContext;
@@ -27,7 +27,7 @@ pub(crate) async fn list_closures(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let date = required("date", Query::from_request(&request)?.date("date")?)?;
     let route = context.route(&state, Some(staff.subject())).await?;
     let days = state.queries.days(route.generation, date, date).await?;

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::ClosureId;
 use serde::Serialize;
 
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -25,7 +25,7 @@ pub(crate) async fn reopen_time(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let query = Query::from_request(&request)?;
     let (id, date) = (required("id", query.text("id"))?, required("date", query.date("date")?)?);
     let closure = ClosureId::parse(id).map_err(|_| Problem::new(Code::ClosureNotFound))?;

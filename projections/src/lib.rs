@@ -19,6 +19,7 @@ pub use compare::verify::{
     GenerationValue, MAX_DAYS, MAX_DIFFERENCES, Mode, Proof, ProofDay, ProofError, ProofView, Verdict,
     WrittenBy, check_proof, compare, prove, verify,
 };
+pub use control::clock::{ClockDifference, MAX_CLOCK_DIFFERENCE};
 pub use control::error::{EventFault, ViewError, describe};
 pub use control::generation::{self, GenerationStatus};
 pub use control::ids::{

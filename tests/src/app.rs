@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_api::{
-    Application, ApplicationError, JwtSecret, MigrationParts, Parts, Role, Settings, StaffName, StopHandle,
-    Watching, issue_token,
+    Application, ApplicationError, JwtSecret, MigrationParts, Parts, Permission, Role, Settings, StaffName,
+    StopHandle, TokenOrder, TokenRules, TrustedProxies, Watching, issue_token,
 };
 use daybook_domain::routing::Limits;
 use daybook_migration::read_stats::ReadStatsStore;
@@ -81,6 +81,16 @@ impl App {
         Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { watching, ..settings }).await
     }
 
+    /// Starts the application behind a proxy on this machine, whose `X-Forwarded-For` counts.
+    ///
+    /// # Errors
+    /// If a component cannot be opened.
+    pub async fn behind_proxy(clinic: Clinic) -> anyhow::Result<Self> {
+        let trusted_proxies: TrustedProxies = "127.0.0.1".parse()?;
+        Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { trusted_proxies, ..settings })
+            .await
+    }
+
     async fn start(
         clinic: Clinic,
         ahead: TimeDelta,
@@ -116,6 +126,11 @@ impl App {
         let (address, stop) = (format!("http://{}", application.address()), application.stop_handle());
         let running = tokio::spawn(application.run_until_stopped());
         Ok(Self { clinic, client: reqwest::Client::new(), address, stop, running })
+    }
+
+    /// The address that the application listens on, as host and port.
+    pub fn address(&self) -> &str {
+        self.address.trim_start_matches("http://")
     }
 
     /// Builds a request to a path.
@@ -161,6 +176,19 @@ impl Drop for App {
 /// # Errors
 /// If the name is invalid or signing fails.
 pub fn token(name: &str, role: Role) -> anyhow::Result<String> {
+    narrow_token(name, role, None)
+}
+
+/// Like [`token`], with these permissions of the role only.
+///
+/// # Errors
+/// If the name is invalid or signing fails.
+pub fn narrow_token(name: &str, role: Role, only: Option<Vec<Permission>>) -> anyhow::Result<String> {
     let now: DateTime<Utc> = NOW.parse()?;
-    Ok(issue_token(&JwtSecret::parse(JWT_SECRET)?, StaffName::parse(name)?, role, now + TimeDelta::hours(1))?)
+    let permissions = only.map(Vec::into_boxed_slice);
+    let order = TokenOrder {
+        permissions,
+        ..TokenOrder::new(StaffName::parse(name)?, role, now + TimeDelta::hours(1))
+    };
+    Ok(issue_token(&JwtSecret::parse(JWT_SECRET)?, &TokenRules::default(), order, now)?)
 }

@@ -129,6 +129,9 @@ pub enum ViewError {
     /// Code of this release panicked on an event. The panic's message is in the process's log.
     #[error("this release failed with a panic while it applied events")]
     Panicked,
+    /// The server hangs, or cannot be reached.
+    #[error("the views' database did not answer a read within {seconds} s")]
+    Unanswered { seconds: u64 },
     /// A wait reached its time limit.
     #[error("waited {seconds} s for {what}")]
     TimedOut { what: &'static str, seconds: u64 },

@@ -11,6 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 use tokio_postgres::{AsyncMessage, Config, NoTls};
 
+use crate::control::clock::ClockDifference;
 use crate::control::error::{ViewError, describe};
 use crate::control::generation::{self, GenerationStatus};
 use crate::control::notify;
@@ -64,6 +65,11 @@ impl Views {
     /// The live generations.
     pub fn serving(&self) -> Arc<Serving> {
         self.serving.borrow().clone()
+    }
+
+    /// How far the clock of this machine is ahead of the database's.
+    pub async fn clock_difference(&self) -> Result<ClockDifference, ViewError> {
+        ClockDifference::measure(&self.pool).await
     }
 
     /// Whether all live generations have reached a position.

@@ -75,6 +75,7 @@ impl Application {
                     let response = service.call(request);
                     async move {
                         let response = response.await?;
+                        middleware.handled();
                         middleware.await_views(&response).await;
                         Ok(middleware.end(response))
                     }

@@ -33,5 +33,9 @@ pub use application::{Application, ApplicationError, StopHandle};
 pub use daybook_migration::guardrails::Watching;
 #[cfg(feature = "migration")]
 pub use migration::MigrationParts;
+pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
 pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
-pub use staff::{InvalidStaffName, Role, StaffName, TokenError, issue_token};
+pub use staff::{
+    InvalidStaffName, Permission, Role, StaffName, TokenError, TokenOrder, TokenRules, UnknownPermission,
+    issue_token,
+};

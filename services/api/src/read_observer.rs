@@ -14,7 +14,20 @@ pub(crate) trait ReadObserver: Debug + Send + Sync {
     /// Takes a sampled read that was answered, with the template of its path and the model that answered.
     fn offer(&self, question: Question, route: &'static str, model: ReadModel, routing: &Routing);
 
-    /// Counts a request that a model answered, or that its client gave up, after so many seconds. A subject whose
-    /// percentage decided is given as a hash.
-    fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool);
+    /// Counts a request that a model answered, or that its client gave up.
+    fn answered(&self, read: &AnsweredRead);
+}
+
+/// A request that a model answered, or that its client gave up. It holds no id, only hashes.
+#[derive(Debug)]
+pub(crate) struct AnsweredRead {
+    pub(crate) model: ReadModel,
+    /// The subject, if the rollout percentage decided.
+    pub(crate) by_share: Option<u64>,
+    /// The client's network, or the subject if the network is not known.
+    pub(crate) source: u64,
+    /// The time that the model took. The client's time to send the request and to read the response is not in it.
+    pub(crate) seconds: f64,
+    /// Whether the view failed.
+    pub(crate) failed: bool,
 }

@@ -5,6 +5,8 @@
 //! would agree with neither.
 
 pub(crate) mod body;
+pub(crate) mod budget;
+pub(crate) mod client_network;
 pub(crate) mod endpoint;
 pub(crate) mod form;
 pub(crate) mod header;
@@ -126,6 +128,11 @@ impl RequestContext {
         self.recorder.record_route(route.model(), route.because, subject);
         state.metrics.routed(route.model(), route.because);
         Ok(route)
+    }
+
+    /// Ends the time that counts for the view, if the handler waits for something else afterwards.
+    pub(crate) fn view_answered(&self) {
+        self.recorder.record_answer();
     }
 
     /// If this read is sampled, records the question that the other view answers too, once the response is on its way.

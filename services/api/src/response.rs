@@ -1,7 +1,7 @@
 //! JSON responses with the headers that name the view and position they came from.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
+use actix_web::http::header::{ContentType, HeaderMap, HeaderName, HeaderValue};
 use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 use daybook_projections::query::QueryResult;
@@ -59,6 +59,12 @@ pub(crate) fn recorded(
     }
     headers.insert(POSITION, value(&position)?);
     Ok(response)
+}
+
+/// Removes the names of the view: strangers must not learn who is led where.
+pub(crate) fn hide_view(headers: &mut HeaderMap) {
+    headers.remove(READ_MODEL);
+    headers.remove(GENERATION);
 }
 
 const fn model(model: ReadModel) -> HeaderValue {

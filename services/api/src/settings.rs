@@ -12,6 +12,9 @@ use daybook_event_log::EventLog;
 use daybook_projections::query::Queries;
 use daybook_projections::{Batches, LagRule, Router};
 
+use crate::request::client_network::TrustedProxies;
+use crate::staff::TokenRules;
+
 #[cfg(feature = "migration")]
 use crate::migration::start::MigrationParts;
 #[cfg(feature = "migration")]
@@ -24,10 +27,14 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The secret that staff tokens are signed with.
     pub jwt_secret: JwtSecret,
+    /// Which tokens are accepted.
+    pub token_rules: TokenRules,
     /// When the lag of a view makes the process not ready.
     pub lag_rule: LagRule,
     /// The region whose phone numbers are written without a calling code.
     pub region: Region,
+    /// The proxies that may say on whose behalf they ask.
+    pub trusted_proxies: TrustedProxies,
     /// How long a request waits for the position in `Daybook-At-Least`.
     pub at_least_patience: Duration,
     /// How long requests in flight may take to finish on shutdown.
@@ -51,8 +58,10 @@ impl Settings {
         Self {
             listen,
             jwt_secret,
+            token_rules: TokenRules::default(),
             lag_rule: LagRule::USUAL,
             region: Region::default(),
+            trusted_proxies: TrustedProxies::default(),
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,

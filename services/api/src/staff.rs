@@ -3,6 +3,7 @@
 //! Every handler takes a [`token::Staff`], which exists only for a request with a valid token.
 
 mod authentication;
+mod claims;
 mod close_time;
 mod closure;
 mod find_reservation;
@@ -11,11 +12,13 @@ mod list_closures;
 mod list_cursor;
 mod list_reservations;
 mod patch_reservation;
+mod permission;
 mod reopen_time;
 mod reservation_response;
 mod role;
 pub(crate) mod token;
 
+pub(crate) use authentication::identify;
 pub(crate) use close_time::close_time;
 pub(crate) use get_reservation::get_reservation;
 pub(crate) use list_closures::list_closures;
@@ -24,5 +27,7 @@ pub(crate) use patch_reservation::patch_reservation;
 pub(crate) use reopen_time::reopen_time;
 pub(crate) use reservation_response::format_utc;
 
+pub use claims::{TokenOrder, TokenRules};
+pub use permission::{Permission, UnknownPermission};
 pub use role::{InvalidStaffName, Role, StaffName};
 pub use token::{TokenError, issue_token};

@@ -24,7 +24,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::output::say;
-use crate::settings::{Options, Settings};
+use crate::settings::{Options, Settings, secrets_on_command_line};
 use crate::{error, logging};
 
 /// How long background work may take after a command has ended: an interrupted start of the private PostgreSQL has to finish
@@ -88,12 +88,15 @@ enum Command {
 
 /// Runs the command that the command line and the environment ask for.
 pub fn run() -> Exit {
-    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
+    let parsed = command().try_get_matches().and_then(|matches| {
+        let exposed = secrets_on_command_line(&matches);
+        Ok((Cli::from_arg_matches(&matches)?, exposed))
+    });
+    let (cli, exposed) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return explain(&error),
     };
-    match execute(cli) {
+    match execute(cli, &exposed) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = error::exit_for(&error);
@@ -125,8 +128,8 @@ fn explain(error: &clap::Error) -> Exit {
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
-fn execute(cli: Cli) -> anyhow::Result<Exit> {
-    let settings = Settings::parse(cli.options)?;
+fn execute(cli: Cli, exposed: &[String]) -> anyhow::Result<Exit> {
+    let settings = Settings::parse(cli.options.read_secret_files()?)?;
     let usual_filter = match cli.command {
         Command::Serve | Command::Projection(projection::Command::Run(_)) => logging::SERVICE_FILTER,
         Command::Status(_)
@@ -141,6 +144,11 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Import(_) | Command::Migrate(_) => logging::COMMAND_FILTER,
     };
     logging::start(settings.log_format, settings.log_filter.as_deref().unwrap_or(usual_filter))?;
+    for option in exposed {
+        tracing::warn!(
+            "everybody on this machine can read {option} in the list of processes; use the variable or a file"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(cli.command.run(&settings));
     runtime.shutdown_timeout(BACKGROUND_PATIENCE);

@@ -1,10 +1,11 @@
 //! Settings: parsed from options and environment variables, with defaults.
 //!
-//! It must never open, create or connect to anything, or show a secret.
+//! It must never create or connect to anything, open a file other than a secret's, or show a secret.
 
 mod error;
 mod flags;
 mod options;
+mod secret_files;
 #[cfg(feature = "migration")]
 mod soak;
 
@@ -15,9 +16,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use daybook_api::JwtSecret;
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
+use daybook_api::{JwtSecret, TokenRules, TrustedProxies};
 use daybook_domain::ClinicZone;
 use daybook_domain::phone::Region;
 use daybook_domain::routing::FlagsObserved;
@@ -31,6 +32,7 @@ use tokio_postgres::Config;
 
 pub use error::SettingsError;
 pub use options::Options;
+pub use secret_files::secrets_on_command_line;
 
 /// Default address.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -76,6 +78,8 @@ pub enum LogFormat {
 pub struct Settings {
     /// Where the service listens.
     pub listen: SocketAddr,
+    /// The proxies that may say on whose behalf they ask.
+    pub trusted_proxies: TrustedProxies,
     /// The folder of the private PostgreSQL and of secrets that were not given.
     pub data_dir: PathBuf,
     pub database: Database,
@@ -89,6 +93,8 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
+    /// Which staff tokens are accepted.
+    pub token_rules: TokenRules,
     /// How long each stage of the migration has to last.
     #[cfg(feature = "migration")]
     pub soak: SoakTimes,
@@ -110,11 +116,13 @@ impl Settings {
     pub fn parse(options: Options) -> Result<Self, SettingsError> {
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
         let region = given(options.region).map(|code| Region::from_str(&code)).transpose();
+        let proxies = given(options.trusted_proxies).map(|list| list.parse()).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
         let jwt_secret = given(options.jwt_secret).map(|text| JwtSecret::parse(&text)).transpose();
         Ok(Self {
             listen: parse_listen(given(options.listen))?,
+            trusted_proxies: proxies.map_err(SettingsError::TrustedProxies)?.unwrap_or_default(),
             data_dir: data_dir.into(),
             database: parse_database(given(options.database_url))?,
             event_store: parse_event_store(given(options.event_store_url).as_deref())?,
@@ -122,6 +130,11 @@ impl Settings {
             region: region.map_err(SettingsError::Region)?.unwrap_or_default(),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
             jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            token_rules: TokenRules {
+                audience: given(options.token_audience).map(Into::into),
+                issuer: given(options.token_issuer).map(Into::into),
+                max_lifetime: parse_token_lifetime(given(options.token_max_lifetime))?,
+            },
             #[cfg(feature = "migration")]
             soak: soak::parse(given(options.soak).as_deref())?,
             flags: flags::parse(
@@ -230,6 +243,12 @@ fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
 #[cfg(feature = "migration")]
 fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
     text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
+}
+
+fn parse_token_lifetime(text: Option<String>) -> Result<Duration, SettingsError> {
+    let Some(text) = text else { return Ok(TokenRules::MAX_LIFETIME) };
+    let lifetime = humantime::parse_duration(&text).ok().filter(|lifetime| !lifetime.is_zero());
+    lifetime.ok_or(SettingsError::TokenMaxLifetime(text))
 }
 
 fn parse_log_format(text: Option<String>) -> Result<LogFormat, SettingsError> {

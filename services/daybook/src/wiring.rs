@@ -7,6 +7,7 @@ mod empty_database;
 mod engine;
 mod log;
 mod master_key;
+mod pinned;
 mod scratch;
 mod supervisor;
 
@@ -20,7 +21,9 @@ use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::{EventLog, Position};
 #[cfg(feature = "migration")]
 use daybook_migration::{GateSettings, Gates, Migration, Retirement, Workflows};
-use daybook_projections::{Auditor, GenerationStatus, KEEP, Rebuild, ViewError, generation};
+use daybook_projections::{
+    Auditor, ClockDifference, GenerationStatus, KEEP, MAX_CLOCK_DIFFERENCE, Rebuild, ViewError, generation,
+};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
@@ -82,8 +85,9 @@ impl Backend {
         apply_migrations(&config).await.with_context(|| server.describe_failure())?;
         let pool = create_pool(&config, PoolSize::default())?;
         let keys = master_key::open(settings, &pool).await?;
-        let vault = Vault::new(pool.clone(), Arc::new(keys));
+        let vault = Vault::new(pool.clone(), Arc::new(keys.clone()));
         master_key::check(&vault, &pool).await?;
+        pinned::check(settings, &keys, &pool).await?;
         let log = log::open(settings, &config, &pool).await?;
         let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
         let commands = Commands::open(Arc::clone(&log), vault.clone(), clock).await?;
@@ -116,6 +120,26 @@ impl Backend {
     /// The view that is ahead, and the next command.
     pub async fn check_views_not_ahead(&self) -> anyhow::Result<()> {
         log::check_views_not_ahead(&self.log, &self.pool).await
+    }
+
+    /// Refuses a clock that differs from the database's: events would have the wrong time, and soak times would be met early.
+    ///
+    /// # Errors
+    /// The difference.
+    pub async fn check_clock(&self) -> anyhow::Result<()> {
+        let difference = ClockDifference::measure(&self.pool).await?;
+        if difference.is_too_large() {
+            let (apart, direction) = (
+                difference.ahead.abs(),
+                if difference.ahead.num_seconds() > 0 { "ahead of" } else { "behind" },
+            );
+            anyhow::bail!(
+                "the clock of this machine is {} s {direction} the database's; set both by NTP, to within {} s",
+                apart.num_seconds(),
+                MAX_CLOCK_DIFFERENCE.num_seconds()
+            );
+        }
+        Ok(())
     }
 
     /// The identity of the log; none while it is empty.

@@ -20,6 +20,9 @@ mod schema;
 mod wakeup;
 mod writer;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use deadpool_postgres::Pool;
 use tokio_postgres::Config;
@@ -60,6 +63,8 @@ pub struct PostgresLog {
     pool: Pool,
     writer: writer::Writer,
     wakeup: wakeup::Wakeup,
+    /// Whether the last append did not reach the disk.
+    last_append_failed: Arc<AtomicBool>,
 }
 
 impl PostgresLog {
@@ -71,7 +76,7 @@ impl PostgresLog {
         let head = reader::head(&pool).await?;
         let wakeup = wakeup::Wakeup::start(config.clone(), head);
         let writer = writer::Writer::start(config.clone(), wakeup.clone());
-        Ok(Self { config, pool, writer, wakeup })
+        Ok(Self { config, pool, writer, wakeup, last_append_failed: Arc::default() })
     }
 
     /// How often an announcement woke a follower. For tests and benchmarks of the cost of following.
@@ -133,7 +138,12 @@ impl EventLog for PostgresLog {
     ) -> Result<Appended, AppendError> {
         let bytes = check_append(expected, &events)?;
         let append = group::Append { stream: stream.clone(), expected, others, events, keys, bytes };
-        self.writer.append(append).await
+        let appended = self.writer.append(append).await;
+        let failed = matches!(appended, Err(AppendError::Unavailable(_) | AppendError::Unknown(_)));
+        if failed || appended.is_ok() {
+            self.last_append_failed.store(failed, Ordering::Relaxed);
+        }
+        appended
     }
 
     async fn read_stream(&self, stream: &StreamName, from: Revision) -> Result<RecordedStream, ReadError> {
@@ -162,6 +172,12 @@ impl EventLog for PostgresLog {
     }
 
     async fn check_writable(&self) -> Result<(), ReadError> {
-        reader::check_writable(&self.pool).await.map_err(PostgresError::into_read)
+        reader::check_writable(&self.pool).await.map_err(PostgresError::into_read)?;
+        if self.last_append_failed.load(Ordering::Relaxed) {
+            // The disk may be full. Without appends, only a trial tells when there is room again.
+            reader::try_to_write(&self.pool).await.map_err(PostgresError::into_read)?;
+            self.last_append_failed.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }

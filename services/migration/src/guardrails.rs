@@ -2,6 +2,7 @@
 //!
 //! The domain decides whether a limit is exceeded.
 
+mod by_source;
 mod guard;
 pub mod read_stats;
 mod traffic_window;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use daybook_domain::routing::{Limits, RolloutPercentage};
 
 pub use guard::{Evaluation, Guard, GuardObserver, LastEvaluation};
-pub use traffic_window::TrafficWindow;
+pub use traffic_window::{Request, TrafficWindow};
 
 /// How reads are monitored while both views answer them.
 #[derive(Debug, Clone, Copy)]

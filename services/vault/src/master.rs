@@ -67,6 +67,12 @@ impl MasterKey {
         self.0.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// 16 hexadecimal digits by which to recognise the key. They do not tell it.
+    pub fn fingerprint(&self) -> String {
+        let derived = self.0.derive("fingerprint");
+        derived.as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     fn wrapping_key(&self) -> DataKey {
         self.0.derive("wrap")
     }

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc, Weekday};
+use daybook_api::{JwtSecret, Role, StaffName, TokenOrder, TokenRules, issue_token};
+use daybook_tests::app::JWT_SECRET;
 use daybook_tests::process::Service;
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -54,9 +57,18 @@ impl Response {
     }
 }
 
-/// A client that keeps its connections open.
+/// A client that keeps its connections open. Its token lets it see which view answers public routes.
 pub(crate) fn client() -> Client {
-    Client::builder().timeout(RESPONSE_TIMEOUT).build().unwrap()
+    let (secret, name) = (JwtSecret::parse(JWT_SECRET).unwrap(), StaffName::parse("observer").unwrap());
+    let now = Utc::now();
+    let order = TokenOrder::new(name, Role::Editor, now + TimeDelta::hours(1));
+    let token = issue_token(&secret, &TokenRules::default(), order, now).unwrap();
+    let headers = [(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())];
+    Client::builder()
+        .timeout(RESPONSE_TIMEOUT)
+        .default_headers(headers.into_iter().collect())
+        .build()
+        .unwrap()
 }
 
 /// Sends a request and reads the whole response.

@@ -5,12 +5,14 @@ use daybook_tests::app::spawn_app;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::client::{app_on, book, form, form_with, get, reservation_id, send, send_json, staff_request};
+use crate::client::{
+    app_on, book, form, form_with, get, observed, reservation_id, send, send_json, staff_request,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_gets_the_old_response_and_appears_in_both_views() {
     let app = spawn_app().await.unwrap();
-    let booked = book(&app, &form()).await.ok();
+    let booked = send(observed(app.post("/api/public/reservations").json(&form()))).await.ok();
     insta::assert_json_snapshot!(booked.json, {".reservation.id" => "[id]"});
     assert_eq!(
         (booked.header("daybook-read-model"), booked.position()),

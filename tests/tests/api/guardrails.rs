@@ -15,6 +15,8 @@ use daybook_tests::clinic::{Clinic, PATIENCE};
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::client::{get, send, send_json, set_share, staff_request};
 
@@ -247,6 +249,49 @@ async fn the_verdict_is_inconclusive_without_traffic_and_fine_with_good_traffic(
     assert!(subjects.abs_diff(CLIENTS as u64) <= 2, "{subjects}");
     let shown = get(&app, "/api/admin/read-model").await.ok().json;
     assert_eq!((&shown["rolledBack"], &shown["dynamicPercentage"]), (&json!(false), &json!(50.0)));
+}
+
+/// How long a slow client takes to send its body: longer than the latency limit, which a busy machine keeps.
+const SLOW: Duration = Duration::from_millis(2500);
+const SLOW_LIMIT_MS: f64 = 2000.0;
+
+/// Looks up a patient's reservations with a body whose second half comes late.
+async fn look_up_slowly(app: &App, n: usize) {
+    let body = json!({"phone": format!("010-3000-{n:04}"), "birth_date": "1990-01-01"}).to_string();
+    let (first, second) = body.split_at(20);
+    let head = "POST /api/public/reservations/check HTTP/1.1\r\nHost: clinic\r\nConnection: close\r\n";
+    let mut stream = TcpStream::connect(app.address()).await.unwrap();
+    let length = body.len();
+    let begun = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{first}");
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    tokio::time::sleep(SLOW).await;
+    stream.write_all(second.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_send_slowly_or_ask_for_a_position_of_the_future_trip_nothing() {
+    let watching = watching(0.0, SLOW_LIMIT_MS);
+    let app = App::with_guardrails(Clinic::open().await.unwrap(), watching).await.unwrap();
+    set_share(&app, 100.0).await;
+    windows_pass(&app, 1).await;
+    let (behind, app) = ("9".repeat(15), &app);
+    let slow = (0..CLIENTS).map(|n| look_up_slowly(app, n));
+    let impatient = (0..CLIENTS).map(|n| {
+        let request = app.get("/api/public/services").header("Daybook-At-Least", &behind);
+        async move { send(request.header("Daybook-Client", format!("client-{n}"))).await }
+    });
+    let (_, refused) =
+        tokio::join!(futures_util::future::join_all(slow), futures_util::future::join_all(impatient));
+    assert!(refused.iter().all(|response| response.code() == "VIEW_BEHIND"), "{}", refused[0].json);
+    windows_pass(app, 2).await;
+    let judged = get(app, GUARDRAILS).await.ok().json;
+    // Refused positions are no requests of the view.
+    let dynamic = &judged["lastWindows"]["dynamic"];
+    assert_eq!((&judged["judgement"], &dynamic["requests"]), (&json!("fine"), &json!(CLIENTS)), "{judged}");
+    assert_eq!(get(app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
 }
 
 #[tokio::test(flavor = "multi_thread")]

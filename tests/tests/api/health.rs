@@ -51,6 +51,26 @@ async fn a_process_with_a_stalled_view_is_not_ready_and_names_the_view() {
     assert!(text.contains("daybook_view_still_seconds{model=\"legacy\"} 60"), "{text}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_whose_view_cannot_be_read_is_not_ready_and_its_reads_end() {
+    let app = app_on("legacy").await;
+    let mut client = app.clinic.database.connect().await.unwrap();
+    let locked = client.transaction().await.unwrap();
+    locked.batch_execute("LOCK legacy_1.services IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let begun = std::time::Instant::now();
+    let not_ready = send(app.get("/readyz")).await;
+    assert_eq!(not_ready.status, 503);
+    assert_eq!(not_ready.json["checks"]["legacy"]["reason"], "the view did not answer in time");
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+    let read = send(app.get("/api/public/services")).await;
+    assert_eq!((read.status.as_u16(), read.code()), (503, "UNAVAILABLE"));
+    locked.rollback().await.unwrap();
+    send(app.get("/readyz")).await.ok();
+    client.batch_execute("ALTER TABLE legacy_1.services RENAME TO away").await.unwrap();
+    let not_ready = send(app.get("/readyz")).await;
+    assert_eq!(not_ready.json["checks"]["legacy"]["reason"], "the view cannot be read", "{}", not_ready.json);
+}
+
 /// Waits until `/readyz` responds with this status.
 async fn until_readyz_is(app: &App, status: u16) {
     let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;

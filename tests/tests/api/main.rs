@@ -16,6 +16,7 @@ mod lists;
 mod migration;
 mod one_patient;
 mod own_bookings;
+mod permissions;
 mod reading;
 mod repeated;
 mod request;

@@ -11,13 +11,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{
-    app_on, book, form, form_with, get, reservation_id, send, send_json, set_share, staff_request,
+    app_on, book, form, form_with, get, observed, reservation_id, send, send_json, set_share, staff_request,
 };
 
 const READ_MODEL: &str = "/api/admin/read-model";
 
 async fn model_of(app: &App, client: &str) -> String {
-    let response = send(app.get("/api/public/services").header("Daybook-Client", client)).await.ok();
+    let response =
+        send(observed(app.get("/api/public/services").header("Daybook-Client", client))).await.ok();
     response.header("daybook-read-model").to_owned()
 }
 
@@ -54,6 +55,25 @@ async fn every_response_names_its_model_generation_and_position() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_learn_which_view_answers() {
+    let app = app_on("dynamic").await;
+    let booked = book(&app, &form()).await.ok();
+    assert!(!booked.header("daybook-position").is_empty(), "clients read their own writes by the position");
+    for request in [
+        app.get("/api/public/services"),
+        app.get("/api/public/services").bearer_auth("forged"),
+        app.get("/api/public/reservation-status?year=2026&month=12").header("Daybook-Client", "kiosk-1"),
+        app.get("/api/public/reservations/check?phone=01012345678&birth_date=1990-01-01"),
+        app.post("/api/public/reservations").json(&form_with(json!({"preferred_time": "11:00"}))),
+        app.post("/api/public/reservations").json(&json!({})),
+    ] {
+        let response = send(request).await;
+        let shown = (response.header("daybook-read-model"), response.header("daybook-generation"));
+        assert_eq!(shown, ("", ""), "{}", response.json);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_client_gets_one_model_and_a_higher_percentage_only_adds_clients() {
     let app = app_on("legacy").await;
     assert!(dynamic_clients(&app).await.is_empty());
@@ -65,12 +85,12 @@ async fn one_client_gets_one_model_and_a_higher_percentage_only_adds_clients() {
     let more = dynamic_clients(&app).await;
     assert!(quarter.is_subset(&more) && quarter.len() < more.len());
     assert_eq!(
-        send(app.get("/api/public/services")).await.header("daybook-read-model"),
+        send(observed(app.get("/api/public/services"))).await.header("daybook-read-model"),
         "legacy",
         "no subject"
     );
     set_share(&app, 100.0).await;
-    assert_eq!(send(app.get("/api/public/services")).await.header("daybook-read-model"), "dynamic");
+    assert_eq!(send(observed(app.get("/api/public/services"))).await.header("daybook-read-model"), "dynamic");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +203,8 @@ async fn routing_changes_under_load_fail_no_request_and_mix_no_models() {
                 let mut answered = 0_u32;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     let path = "/api/public/services";
-                    let seen = send(app.get(path).header("Daybook-Client", format!("c{n}"))).await.ok();
+                    let seen =
+                        send(observed(app.get(path).header("Daybook-Client", format!("c{n}")))).await.ok();
                     let (model, generation) =
                         (seen.header("daybook-read-model"), seen.header("daybook-generation"));
                     assert_eq!(generation, format!("{model}_1"));
@@ -206,7 +227,7 @@ async fn routing_changes_under_load_fail_no_request_and_mix_no_models() {
 async fn the_model_that_decided_is_recorded_with_the_booking() {
     use futures_util::StreamExt;
     let app = app_on("dynamic").await;
-    let booked = book(&app, &form()).await.ok();
+    let booked = send(observed(app.post("/api/public/reservations").json(&form()))).await.ok();
     assert_eq!(booked.header("daybook-read-model"), "dynamic");
     let page = daybook_event_log::StreamName::page("2026-12-01".parse().unwrap());
     let mut events = app.clinic.log.read_stream(&page, daybook_event_log::Revision::FIRST).await.unwrap();

@@ -5,10 +5,10 @@ use daybook_tests::app::App;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Response, app_on, book, form, form_with, send, send_json};
+use crate::client::{Response, app_on, book, form, form_with, observed, send, send_json};
 
 async fn get_public(app: &App, path: &str) -> Response {
-    send(app.get(&format!("/api/public/{path}"))).await.ok()
+    send(observed(app.get(&format!("/api/public/{path}")))).await.ok()
 }
 
 /// A clinic with one booking, on December 1 at 10:00.

@@ -119,3 +119,16 @@ async fn a_stopping_leader_hands_over_and_the_epoch_rises() {
     stop.send_replace(true);
     running.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_row_of_the_leader_is_written_again() {
+    let clinic = Clinic::open().await.unwrap();
+    book(&clinic, 1).await;
+    clinic.wait_for_views().await.unwrap();
+    let first = wait_for_leader(&clinic, |leader| leader.holds_lock).await;
+    clinic.database.connect().await.unwrap().execute("DELETE FROM control.leader", &[]).await.unwrap();
+    book(&clinic, 2).await;
+    clinic.wait_for_views().await.unwrap();
+    let next = wait_for_leader(&clinic, |leader| leader.holds_lock).await;
+    assert!(next.epoch > first.epoch, "{first:?} {next:?}");
+}

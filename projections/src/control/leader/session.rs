@@ -65,6 +65,15 @@ impl Candidate {
     /// Records this process as the leader under the next epoch. The caller holds the lock.
     pub(crate) async fn lead(mut self, process: &Process) -> Result<Session, ViewError> {
         let transaction = self.0.transaction().await?;
+        // If somebody deleted the row, its epochs are unknown. Those of a clock in milliseconds are higher than any count.
+        transaction
+            .execute(
+                "INSERT INTO control.leader (epoch, host, pid, backend_pid, since, beat_at)
+                 VALUES (extract(epoch FROM clock_timestamp()) * 1000, '', 0, 0, clock_timestamp(), clock_timestamp())
+                 ON CONFLICT DO NOTHING",
+                &[],
+            )
+            .await?;
         // The strongest lock: the update alone would not wait for a batch that has locked the epoch.
         transaction.execute("SELECT FROM control.leader FOR UPDATE", &[]).await?;
         let row = transaction

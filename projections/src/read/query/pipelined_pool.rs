@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use daybook_domain::ReadModel;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row, Statement};
 
@@ -28,6 +30,13 @@ const MAX_STATEMENTS: usize = 256;
 
 /// How often a query is repeated on a new connection after a lost one.
 const RETRIES: usize = 3;
+
+/// How long the server works on a read, or waits for a lock, before it gives up.
+pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long a read waits for the server in all: longer than [`STATEMENT_DEADLINE`], so that only a server that does not
+/// answer at all reaches it.
+pub(super) const READ_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Pause before such a retry.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
@@ -53,12 +62,12 @@ pub(super) struct PipelinedPool(Arc<ConnectionsByView>);
 
 #[derive(Debug)]
 struct ConnectionsByView {
-    legacy: Vec<PipelinedConnection>,
-    dynamic: Vec<PipelinedConnection>,
+    legacy: [PipelinedConnection; LANES],
+    dynamic: [PipelinedConnection; LANES],
 }
 
 impl ConnectionsByView {
-    fn get(&self, model: ReadModel) -> &[PipelinedConnection] {
+    const fn get(&self, model: ReadModel) -> &[PipelinedConnection; LANES] {
         match model {
             ReadModel::Legacy => &self.legacy,
             ReadModel::Dynamic => &self.dynamic,
@@ -76,6 +85,7 @@ struct PipelinedConnection {
 
 struct Connected {
     client: Client,
+    driver: AbortHandle,
     statements: RwLock<HashMap<(Generation, &'static str), Statement>>,
 }
 
@@ -94,22 +104,22 @@ impl PipelinedPool {
             connecting: Mutex::new(()),
             places: Semaphore::new(MAX_IN_FLIGHT),
         };
-        let connections = || (0..LANES).map(|_| connection()).collect();
+        let connections = || std::array::from_fn(|_| connection());
         Self(Arc::new(ConnectionsByView { legacy: connections(), dynamic: connections() }))
     }
 
-    /// Runs a query. After a lost connection it reconnects and repeats the query, which only reads.
+    /// Runs a query within [`READ_DEADLINE`]. After a lost connection it reconnects and repeats the query, which only reads.
     pub(super) async fn ask(
         &self,
         query: &Query,
         generation: Generation,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, ViewError> {
+        let deadline = Instant::now() + READ_DEADLINE;
         let mut tries_left = RETRIES;
         loop {
-            let turn = TURN.with(|turn| *turn);
-            let Some(connection) = self.0.get(generation.model).get(turn % LANES) else { continue };
-            match connection.ask(query, generation, parameters).await {
+            let connection = self.connection(generation.model);
+            match connection.ask(query, generation, parameters, deadline).await {
                 Err(error) if tries_left > 0 && error.is_lost_connection() => {
                     tries_left -= 1;
                     tokio::time::sleep(RETRY_PAUSE).await;
@@ -118,6 +128,33 @@ impl PipelinedPool {
             }
         }
     }
+
+    /// The connection of this thread.
+    fn connection(&self, model: ReadModel) -> &PipelinedConnection {
+        let connections = self.0.get(model);
+        // The index is always in range.
+        TURN.with(|turn| connections.get(*turn % LANES)).unwrap_or(&connections[0])
+    }
+}
+
+/// Gives up a read that the server does not answer.
+pub(super) async fn within_deadline<T>(
+    read: impl Future<Output = Result<T, ViewError>>,
+) -> Result<T, ViewError> {
+    until(Instant::now() + READ_DEADLINE, read).await
+}
+
+async fn until<T>(
+    deadline: Instant,
+    read: impl Future<Output = Result<T, ViewError>>,
+) -> Result<T, ViewError> {
+    let answered = tokio::time::timeout_at(deadline, read).await;
+    answered.unwrap_or(Err(ViewError::Unanswered { seconds: READ_DEADLINE.as_secs() }))
+}
+
+/// The statement that sets [`STATEMENT_DEADLINE`], for a session or with `LOCAL` for a transaction.
+pub(super) fn set_statement_deadline(scope: &str) -> String {
+    format!("SET {scope} statement_timeout = {}", STATEMENT_DEADLINE.as_millis())
 }
 
 impl PipelinedConnection {
@@ -126,12 +163,29 @@ impl PipelinedConnection {
         query: &Query,
         generation: Generation,
         parameters: &[&(dyn ToSql + Sync)],
+        deadline: Instant,
     ) -> Result<Vec<Row>, ViewError> {
-        // The semaphore is never closed.
-        let _place = self.places.acquire().await;
-        let connected = self.connected().await?;
-        let statement = connected.statement(query, generation).await?;
-        Ok(connected.client.query(&statement, parameters).await?)
+        let (_place, connected) = until(deadline, async {
+            // The semaphore is never closed.
+            let place = self.places.acquire().await;
+            Ok((place, self.connected().await?))
+        })
+        .await?;
+        let answered = until(deadline, connected.ask(query, generation, parameters)).await;
+        if let Err(ViewError::Unanswered { .. }) = answered {
+            // What waits behind this query on the connection would wait as long again.
+            self.discard(&connected);
+        }
+        answered
+    }
+
+    /// Closes a connection, so that queries in flight see a lost connection.
+    fn discard(&self, hanging: &Arc<Connected>) {
+        hanging.driver.abort();
+        let mut connected = self.connected.write().unwrap_or_else(PoisonError::into_inner);
+        if connected.as_ref().is_some_and(|current| Arc::ptr_eq(current, hanging)) {
+            *connected = None;
+        }
     }
 
     fn current(&self) -> Option<Arc<Connected>> {
@@ -149,14 +203,25 @@ impl PipelinedConnection {
         }
         let (client, connection) = self.database.connect(NoTls).await?;
         // It ends with the client; a lost connection is noticed by the next query.
-        tokio::spawn(connection);
-        let connected = Arc::new(Connected { client, statements: RwLock::new(HashMap::new()) });
+        let driver = tokio::spawn(connection).abort_handle();
+        client.batch_execute(&set_statement_deadline("SESSION")).await?;
+        let connected = Arc::new(Connected { client, driver, statements: RwLock::new(HashMap::new()) });
         *self.connected.write().unwrap_or_else(PoisonError::into_inner) = Some(connected.clone());
         Ok(connected)
     }
 }
 
 impl Connected {
+    async fn ask(
+        &self,
+        query: &Query,
+        generation: Generation,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, ViewError> {
+        let statement = self.statement(query, generation).await?;
+        Ok(self.client.query(&statement, parameters).await?)
+    }
+
     async fn statement(&self, query: &Query, generation: Generation) -> Result<Statement, ViewError> {
         let key = (generation, query.name);
         if let Some(statement) = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(&key) {

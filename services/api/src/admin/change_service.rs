@@ -9,7 +9,7 @@ use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::request::query::required;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -20,7 +20,7 @@ pub(crate) async fn change_service(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let mut form = Form::read(payload).await?;
     let id = required("id", form.string("id"))?;
     let catalog = state.commands.catalog();

@@ -7,7 +7,7 @@ use super::catalog::{self, Effect};
 use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::request::query::{Query, required};
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -18,7 +18,7 @@ pub(crate) async fn deactivate_service(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let query = Query::from_request(&request)?;
     let catalog = state.commands.catalog();
     let id = required("id", query.text("id"))?;

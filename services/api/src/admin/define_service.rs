@@ -9,7 +9,7 @@ use super::catalog::{self, Effect};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -23,7 +23,7 @@ pub(crate) async fn define_service(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let draft = draft(Form::read(payload).await?)?;
     let id = draft.service.clone();
     let command = (CatalogCommand::DefineService(draft), Effect::None);

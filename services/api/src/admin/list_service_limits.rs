@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::catalog::ServiceLimitResponse;
 use crate::problem::Problem;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -21,7 +21,7 @@ pub(crate) async fn list_service_limits(
     state: web::Data<State>,
     staff: Staff,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let catalog = state.commands.catalog();
     let limit = |service| ServiceLimitResponse::new(&catalog, service);
     let limits = catalog.in_order().into_iter().map(limit).collect();

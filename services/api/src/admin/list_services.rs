@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::catalog::ServiceResponse;
 use crate::problem::Problem;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -19,7 +19,7 @@ struct ServicesResponse {
 
 /// Lists the services in display order.
 pub(crate) async fn list_services(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let catalog = state.commands.catalog();
     let services: Vec<_> = catalog.in_order().into_iter().map(ServiceResponse::from).collect();
     response::json(&ServicesResponse { success: true, count: services.len(), services })

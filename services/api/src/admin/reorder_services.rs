@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -37,7 +37,7 @@ pub(crate) async fn reorder_services(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let command = CatalogCommand::ReorderServices(order(Form::read(payload).await?)?);
     let ChangeOutcome { position, before, after, .. } =
         catalog::execute(&state, &context, &staff, command).await?;

@@ -17,7 +17,7 @@ use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -43,7 +43,7 @@ pub(crate) async fn set_clinic_hours(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let catalog = state.commands.catalog();
     let hours = hours(Form::read(payload).await?, &catalog, &state.commands.hours())?;
     let (origin, day_of_week) = (context.origin(staff.actor(), None), hours.day_of_week);

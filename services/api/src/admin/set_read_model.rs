@@ -11,7 +11,7 @@ use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::request::query::required;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -39,7 +39,7 @@ pub(crate) async fn set_read_model(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Rollout)?;
     let (command, origin) = (command(Form::read(payload).await?)?, context.origin(staff.actor(), None));
     let change = state.execute(|commands| async move { commands.change_routing(command, origin).await });
     let position = change.await?;

@@ -14,7 +14,7 @@ use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::request::query::required;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -35,7 +35,7 @@ pub(crate) async fn set_service_limit(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Catalog)?;
     let mut form = Form::read(payload).await?;
     let (field, id_or_code) = required("serviceId", form.either("serviceId", "serviceType"))?;
     let id = catalog::named_service(&state.commands.catalog(), (field, &id_or_code))?.id.clone();

@@ -5,12 +5,12 @@ use actix_web::{HttpResponse, web};
 use super::read_model::ReadModelResponse;
 use crate::problem::Problem;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
 /// Shows the routing.
 pub(crate) async fn show_read_model(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Editor)?;
+    staff.require(Permission::Read)?;
     response::json(&ReadModelResponse::read(&state, &state.router.routing()).await)
 }

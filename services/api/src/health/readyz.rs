@@ -1,5 +1,5 @@
-//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends and every view that requests can be
-//! routed to is up to date or advancing.
+//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, every view that requests can be
+//! routed to can be read and is up to date or advancing, and the clock of this machine is that of the database.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use actix_web::{HttpResponse, web};
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RolloutPercentage, Routing};
 use daybook_event_log::{Connection, Position};
-use daybook_projections::{Lag, LagRule, ViewError, ViewHealth, describe};
+use daybook_projections::{ClockDifference, Lag, LagRule, ViewError, ViewHealth, describe};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -36,6 +37,12 @@ struct Check {
     connection: Option<Connection>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     parked: Option<ParkedReport>,
+    /// Seconds by which the clock of this machine is ahead of the database's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_ahead_seconds: Option<ClockDifference>,
+    /// Why the check failed, without the details that the log has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
 }
 
 /// What a view lacks because it cannot apply an event. Reads and bookings continue, so the process stays ready.
@@ -64,15 +71,28 @@ struct LagReport {
 }
 
 impl Check {
-    const FAILED: Self = Self { ok: false, position: None, lag: None, connection: None, parked: None };
+    const FAILED: Self = Self {
+        ok: false,
+        position: None,
+        lag: None,
+        connection: None,
+        parked: None,
+        clock_ahead_seconds: None,
+        reason: None,
+    };
+
+    const fn failed(reason: &'static str) -> Self {
+        Self { reason: Some(reason), ..Self::FAILED }
+    }
 }
 
 /// Reports the result of each check. The cause of a failure goes to the log, never into the response.
 pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let mut checks = BTreeMap::from([("log", log(&state).await)]);
-    for model in routable(&state.router.routing()) {
-        checks.insert(model.as_str(), view(&state, model).await);
-    }
+    let models = routable(&state.router.routing());
+    let views = join_all(models.into_iter().map(async |model| (model.as_str(), view(&state, model).await)));
+    let (log, clock, views) = tokio::join!(log(&state), clock(&state), views);
+    let mut checks: BTreeMap<_, _> = views.into_iter().collect();
+    checks.extend([("log", log), ("clock", clock)]);
     let ready = checks.values().all(|check| check.ok);
     let status = if ready { "ready" } else { "not ready" };
     let mut response = response::json(&ReadinessResponse { status, checks })?;
@@ -105,24 +125,45 @@ async fn log(state: &State) -> Check {
         state.log.head().await
     };
     let outcome = tokio::time::timeout(CHECK_DEADLINE, checks).await;
-    let failed = Check { connection: Some(state.log.connection()), ..Check::FAILED };
-    match outcome {
-        Ok(Ok(head)) => Check { ok: true, position: Some(head), ..failed },
+    let check = match outcome {
+        Ok(Ok(head)) => Check { ok: true, position: Some(head), ..Check::FAILED },
         Ok(Err(error)) => {
             tracing::warn!(error = %describe(&error), "the event log does not accept appends");
-            failed
+            Check::failed("the event log does not accept appends")
         }
         Err(_) => {
             tracing::warn!("the event log did not answer in time");
-            failed
+            Check::failed("the event log did not answer in time")
         }
+    };
+    Check { connection: Some(state.log.connection()), ..check }
+}
+
+async fn clock(state: &State) -> Check {
+    match tokio::time::timeout(CHECK_DEADLINE, state.router.views().clock_difference()).await {
+        Ok(Ok(difference)) if difference.is_too_large() => Check {
+            clock_ahead_seconds: Some(difference),
+            ..Check::failed("the clock of this machine differs from the database's")
+        },
+        Ok(Ok(_)) => Check { ok: true, ..Check::FAILED },
+        Ok(Err(error)) => {
+            tracing::warn!(error = %describe(&error), "the clock of the views' database could not be read");
+            Check::failed("the views' database cannot be read")
+        }
+        Err(_) => Check::failed("the views' database did not answer in time"),
     }
 }
 
 async fn view(state: &State, model: ReadModel) -> Check {
     let (views, now) = (state.router.views(), state.clock.now());
-    let checks =
-        async { Ok((views.lag(model, &*state.log, now).await?, views.held_up_streams(model).await?)) };
+    let checks = async {
+        if let Some(status) = views.serving().get(model) {
+            // Reads every table of the view.
+            let today = state.commands.now_local().date();
+            state.queries.days(status.generation, today, today).await?;
+        }
+        Ok((views.lag(model, &*state.log, now).await?, views.held_up_streams(model).await?))
+    };
     let found: Result<Result<_, ViewError>, _> = tokio::time::timeout(CHECK_DEADLINE, checks).await;
     match found {
         Ok(Ok((lag, held_up_streams))) => {
@@ -131,12 +172,12 @@ async fn view(state: &State, model: ReadModel) -> Check {
             Check { parked: (parked_events > 0).then_some(parked), ..check_lag(state.settings.lag_rule, lag) }
         }
         Ok(Err(error)) => {
-            tracing::warn!(%model, error = %describe(&error), "could not read the lag of a view");
-            Check::FAILED
+            tracing::warn!(%model, error = %describe(&error), "a view cannot be read");
+            Check::failed("the view cannot be read")
         }
         Err(_) => {
-            tracing::warn!(%model, "could not read the lag of a view in time");
-            Check::FAILED
+            tracing::warn!(%model, "a view did not answer in time");
+            Check::failed("the view did not answer in time")
         }
     }
 }
@@ -151,7 +192,8 @@ fn check_lag(rule: LagRule, lag: Lag) -> Check {
         limit_events: rule.events,
         limit_seconds: rule.still.as_secs_f64(),
     };
-    Check { ok: health.is_well(), position: Some(lag.position), lag: Some(report), ..Check::FAILED }
+    let reason = (!health.is_well()).then_some("the view lacks events and does not advance");
+    Check { ok: health.is_well(), position: Some(lag.position), lag: Some(report), reason, ..Check::FAILED }
 }
 
 #[cfg(test)]

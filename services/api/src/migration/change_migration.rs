@@ -21,7 +21,7 @@ use crate::problem::{Code, Details, Problem};
 use crate::request::query::required;
 use crate::request::{RequestContext, json};
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -52,8 +52,11 @@ pub(super) async fn change_migration(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Rollout)?;
     let change = parse(json::read(payload).await?)?;
+    if let Change::Advance { overridden: Some(_), .. } = &change {
+        staff.require(Permission::Override)?;
+    }
     let origin = context.origin(staff.actor(), None);
     let running = state.spawn(apply(Arc::clone(&state), change, origin));
     let finished = match tokio::time::timeout(RESPONSE_TIMEOUT, running).await {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::Routing;
-use daybook_migration::guardrails::TrafficWindow;
+use daybook_migration::guardrails::{Request, TrafficWindow};
 use daybook_migration::shadow::{Read, Sampler};
 use daybook_projections::Question;
 
-use crate::read_observer::ReadObserver;
+use crate::read_observer::{AnsweredRead, ReadObserver};
 
 #[derive(Debug)]
 pub(crate) struct Observer {
@@ -25,7 +25,8 @@ impl ReadObserver for Observer {
         self.sampler.offer(Read { question, route, model }, routing);
     }
 
-    fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool) {
-        self.window.answered(model, by_share, seconds, failed);
+    fn answered(&self, read: &AnsweredRead) {
+        let AnsweredRead { model, by_share, source, seconds, failed } = *read;
+        self.window.answered(model, by_share, Request { source, seconds, failed });
     }
 }

@@ -11,7 +11,7 @@ use super::body::Next;
 use crate::problem::{Code, Problem};
 use crate::request::query::Query;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -80,7 +80,7 @@ pub(super) async fn plan_migration(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::Rollout)?;
     let to = Query::from_request(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
     let plan = state.migration.workflows.migration().plan(to, state.clock.now()).await?;
     response::json(&Body::from(plan))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::metrics::verdict_name;
 use crate::problem::Problem;
 use crate::response;
-use crate::staff::Role;
+use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
 
@@ -57,7 +57,7 @@ struct ShownModelStats {
 
 /// Responds with the limits and the last evaluation.
 pub(super) async fn show_guardrails(state: web::Data<State>, staff: Staff) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Editor)?;
+    staff.require(Permission::Read)?;
     let (watching, evaluation) = (&state.settings.watching, state.migration.evaluation.get());
     let evaluation = evaluation.as_ref();
     response::json(&Body {

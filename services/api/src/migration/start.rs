@@ -1,6 +1,7 @@
 //! Starts what the migration runs beside the routes: shadow reads and guardrails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use daybook_commands::Commands;
 use daybook_migration::Workflows;
@@ -44,7 +45,8 @@ pub(crate) fn start(
 ) -> (MigrationState, Observer) {
     let MigrationParts { workflows, shadow, read_stats } = parts;
     let (shadow_metrics, guard_metrics) = metrics::register(metrics.registry_mut());
-    let (window, evaluation) = (Arc::<TrafficWindow>::default(), LastEvaluation::default());
+    let slow_after = Duration::from_secs_f64(settings.limits.latency_ms / 1000.0);
+    let (window, evaluation) = (Arc::new(TrafficWindow::new(slow_after)), LastEvaluation::default());
     let sampler =
         Sampler::start(settings.sample, shadow.clone(), Arc::clone(&window), Arc::new(shadow_metrics));
     let guard = Guard {

@@ -191,6 +191,7 @@ impl From<ViewError> for Problem {
             ViewError::TimedOut { .. } => (Code::ViewBehind, Some(BUSY_PAUSE)),
             ViewError::RebuildUnderWay => (Code::Busy, Some(UNAVAILABLE_PAUSE)),
             ViewError::Database(_)
+            | ViewError::Unanswered { .. }
             | ViewError::Log(_)
             | ViewError::NotLive { .. }
             | ViewError::Retired { .. } => (Code::Unavailable, Some(UNAVAILABLE_PAUSE)),

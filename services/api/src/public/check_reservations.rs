@@ -1,9 +1,9 @@
 //! `GET|POST /api/public/reservations/check`: a patient's own reservations, by phone number **and** birth date.
 //!
 //! A phone number alone reveals nothing: an unknown patient, a wrong birth date and a patient without reservations get the
-//! same response after the same work. Clients should prefer POST, because URLs end up in proxy logs.
+//! same response after the same time. Clients should prefer POST, because URLs end up in proxy logs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -21,6 +21,7 @@ use super::mask;
 use super::post_reservation::booking_form;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
+use crate::request::client_network::ClientNetwork;
 use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
@@ -34,6 +35,10 @@ const MAX_SHOWN: usize = 10;
 
 /// Most reservations that are read for a phone number, which a family may share.
 const MAX_READ: i64 = 200;
+
+/// Time until the response. A lookup takes a few milliseconds, and more for a number that is known; this is longer than
+/// either.
+const RESPONSE_TIME: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
 struct OwnReservationsResponse {
@@ -69,10 +74,10 @@ pub(crate) async fn check_reservations(
     };
     let (phone, birth_date) = credentials(form, state.settings.region, state.commands.now_local().date())?;
     let subject = state.commands.subject(&phone);
-    let peer = request.peer_addr().map(|address| address.ip());
-    if let Err(pause) = state.checks.check(peer, subject, Instant::now()) {
-        return Err(Problem::new(Code::RateLimited).retry_after(pause));
-    }
+    let network = ClientNetwork::find(&request, &state.settings.trusted_proxies);
+    let admitted = state.checks.admit(network, subject, Instant::now());
+    let admitted = admitted.map_err(|pause| Problem::new(Code::RateLimited).retry_after(pause))?;
+    let answer_at = tokio::time::Instant::now() + RESPONSE_TIME;
     let route = context.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
     let subjects = state.commands.subjects(&phone);
@@ -82,10 +87,14 @@ pub(crate) async fn check_reservations(
     let (catalog, language) = (state.commands.catalog(), context.language);
     let shown = own.take(MAX_SHOWN).map(|reservation| OwnReservation::new(reservation, &catalog, language));
     let reservations: Vec<OwnReservation> = shown.collect();
-    response::from_view(
-        &found,
-        &OwnReservationsResponse { success: true, count: reservations.len(), reservations },
-    )
+    if !reservations.is_empty() {
+        state.checks.found(admitted, Instant::now());
+    }
+    let body = OwnReservationsResponse { success: true, count: reservations.len(), reservations };
+    let response = response::from_view(&found, &body);
+    context.view_answered();
+    tokio::time::sleep_until(answer_at).await;
+    response
 }
 
 fn credentials(mut form: Form, region: Region, today: NaiveDate) -> Result<(Phone, NaiveDate), Problem> {

@@ -21,6 +21,11 @@ macro_rules! endpoints {
                 match self { $(Self::$endpoint => $methods),+ }
             }
 
+            /// Whether everybody may ask, without a token.
+            pub(crate) fn is_public(self) -> bool {
+                self.template().starts_with("/api/public/")
+            }
+
             /// The query parameters of all its methods. Others are refused.
             pub(crate) const fn parameters(self) -> &'static [&'static str] {
                 match self { $(Self::$endpoint => &[$($parameter),*]),+ }

@@ -12,13 +12,16 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest, web};
 use daybook_projections::describe;
 
+use super::client_network::ClientNetwork;
 use super::endpoint::Endpoint;
 use super::language;
-use super::read_recorder::ReadRecorder;
+use super::read_recorder::{self, ReadRecorder};
 use super::request_id::{REQUEST_ID, RequestId};
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
-use crate::response::{GENERATION, POSITION, READ_MODEL};
+use crate::read_observer::AnsweredRead;
+use crate::response::{self, GENERATION, POSITION, READ_MODEL};
+use crate::staff::identify;
 use crate::state::State;
 
 /// Keeps browsers from guessing another content type.
@@ -36,6 +39,7 @@ pub(crate) struct RequestMiddleware {
     /// The method as a metric label.
     method: &'static str,
     recorder: Rc<ReadRecorder>,
+    network: Option<ClientNetwork>,
     /// Whether the request failed because of the view that answered it.
     view_failed: bool,
     _in_flight: InFlight,
@@ -54,15 +58,22 @@ impl RequestMiddleware {
         request.extensions_mut().insert(id);
         request.extensions_mut().insert(Rc::clone(&recorder));
         let in_flight = state.metrics.start_request();
+        let network = ClientNetwork::find(request.request(), &state.settings.trusted_proxies);
         Self {
             state: state.clone(),
             id,
             started: Instant::now(),
             method,
             recorder,
+            network,
             view_failed: false,
             _in_flight: in_flight,
         }
+    }
+
+    /// The handler is done: neither waiting for the views nor writing to a slow client is the time of the view that answered.
+    pub(crate) fn handled(&self) {
+        self.recorder.record_answer();
     }
 
     /// Waits a limited time until the views show what a command recorded: a client that lists at once finds its booking,
@@ -94,6 +105,9 @@ impl RequestMiddleware {
         }
         self.count(&response, endpoint);
         self.offer(&response, endpoint);
+        if endpoint.is_public() && !matches!(identify(response.request()), Ok(Some(_))) {
+            response::hide_view(response.headers_mut());
+        }
         response
     }
 
@@ -140,13 +154,20 @@ impl RequestMiddleware {
     }
 }
 
-/// A request whose client hung up counts too, with the time until then.
+/// A request whose client hung up counts too, with the time that the view had until then.
 impl Drop for RequestMiddleware {
     fn drop(&mut self) {
-        if let (Some(routed), Some(observer)) = (self.recorder.routed(), &self.state.observer) {
-            let seconds = self.started.elapsed().as_secs_f64();
-            observer.answered(routed.model, routed.by_share, seconds, self.view_failed);
-        }
+        let (Some(routed), Some(observer)) = (self.recorder.routed(), &self.state.observer) else { return };
+        let network = self.network.filter(|network| network.is_public());
+        let source = network.map(read_recorder::hash).or(routed.subject);
+        observer.answered(&AnsweredRead {
+            model: routed.model,
+            by_share: routed.by_share,
+            // Without a network and a subject, each request stands for a client.
+            source: source.unwrap_or_else(|| read_recorder::hash(self.id.uuid())),
+            seconds: self.recorder.duration().as_secs_f64(),
+            failed: self.view_failed,
+        });
     }
 }
 

@@ -1,10 +1,11 @@
-//! Records, for one request, the view that it was routed to and the question for a shadow read.
+//! Records, for one request, the view that it was routed to, how long that took to answer, and the question for a shadow read.
 //!
 //! The middleware reads the record after the response, or after the client has hung up. Recording never delays a response.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::{Duration, Instant};
 
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{RoutedSubject, RoutingReason};
@@ -16,12 +17,16 @@ pub(crate) struct RoutedRead {
     pub(crate) model: ReadModel,
     /// A hash of the subject, if the rollout percentage decided.
     pub(crate) by_share: Option<u64>,
+    /// A hash of the subject.
+    pub(crate) subject: Option<u64>,
 }
 
 /// The record of one request.
 #[derive(Default)]
 pub(crate) struct ReadRecorder {
     routed: Cell<Option<RoutedRead>>,
+    begun: Cell<Option<Instant>>,
+    answered: Cell<Option<Instant>>,
     question: RefCell<Option<Question>>,
 }
 
@@ -39,12 +44,26 @@ impl ReadRecorder {
         reason: RoutingReason,
         subject: Option<&RoutedSubject>,
     ) {
-        let by_share = subject.filter(|_| reason == RoutingReason::Percentage).map(|subject| {
-            let mut hasher = DefaultHasher::new();
-            subject.hash(&mut hasher);
-            hasher.finish()
-        });
-        self.routed.set(Some(RoutedRead { model, by_share }));
+        let subject = subject.map(hash);
+        let by_share = subject.filter(|_| reason == RoutingReason::Percentage);
+        self.routed.set(Some(RoutedRead { model, by_share, subject }));
+        if self.begun.get().is_none() {
+            self.begun.set(Some(Instant::now()));
+        }
+    }
+
+    /// The view has answered: what follows, such as writing to a slow client, is not its time. Only the first call counts.
+    pub(crate) fn record_answer(&self) {
+        if self.answered.get().is_none() {
+            self.answered.set(Some(Instant::now()));
+        }
+    }
+
+    /// The time from the route, when the whole request had been read, to the answer, or until now if there was none.
+    pub(crate) fn duration(&self) -> Duration {
+        let now = Instant::now();
+        let (begun, answered) = (self.begun.get().unwrap_or(now), self.answered.get().unwrap_or(now));
+        answered.saturating_duration_since(begun)
     }
 
     /// Records a question for the other view.
@@ -61,4 +80,11 @@ impl ReadRecorder {
     pub(crate) fn take_question(&self) -> Option<Question> {
         self.question.take()
     }
+}
+
+/// A hash of an id, which does not tell the id.
+pub(super) fn hash(id: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }

@@ -23,7 +23,7 @@ impl FromRequest for Staff {
 }
 
 /// The owner of a valid token; none without one.
-fn identify(request: &HttpRequest) -> Result<Option<Staff>, Problem> {
+pub(crate) fn identify(request: &HttpRequest) -> Result<Option<Staff>, Problem> {
     let Some(credentials) = header::authorization(request.headers())? else { return Ok(None) };
     let state = request.app_data::<web::Data<State>>();
     let token = credentials.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));

@@ -8,7 +8,7 @@ use daybook_domain::schedule::{Closure, DaySchedule};
 use serde::Serialize;
 
 use super::closure::{Action, ClosureRequest, ClosureResponse};
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::concerned::{Concerned, ConcernedBooking};
 use crate::problem::{Code, Problem};
@@ -45,7 +45,7 @@ pub(crate) async fn close_time(
     staff: Staff,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let request = ClosureRequest::parse(Form::read(payload).await?, &state.commands.catalog())?;
     let fields = request.fields();
     let response = match request.action {

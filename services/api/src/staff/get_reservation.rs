@@ -7,8 +7,8 @@ use daybook_projections::Question;
 use daybook_projections::query::{QueryResult, Reservation};
 use serde::Serialize;
 
+use super::permission::Permission;
 use super::reservation_response::ReservationResponse;
-use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -41,7 +41,7 @@ pub(crate) async fn get_reservation(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Editor)?;
+    staff.require(Permission::Read)?;
     let id = reservation_id(&request)?;
     let route = context.route(&state, Some(staff.subject())).await?;
     context.sample_shadow_read(&state, || Some(Question::Reservation(id.clone())));

@@ -6,7 +6,7 @@ use daybook_domain::value;
 use serde::Serialize;
 
 use super::closure::ClosureResponse;
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -28,7 +28,7 @@ pub(crate) async fn list_closures(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let mut form = Form::from_query(&request)?;
     let date = form.date("date", value::CLINIC_DAYS);
     let date = form.required("date", date);

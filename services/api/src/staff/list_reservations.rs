@@ -10,8 +10,8 @@ use daybook_projections::query::{ListFilter, Search};
 use serde::Serialize;
 
 use super::list_cursor::Cursor;
+use super::permission::Permission;
 use super::reservation_response::ReservationResponse;
-use super::role::Role;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -58,7 +58,7 @@ pub(crate) async fn list_reservations(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Editor)?;
+    staff.require(Permission::Read)?;
     let mut form = Form::from_query(&request)?;
     let cursor = cursor(&mut form);
     let page = number(&mut form, "page", PAGES);

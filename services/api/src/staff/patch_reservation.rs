@@ -13,7 +13,7 @@ use serde::Serialize;
 use self::patch_request::PatchRequest;
 use super::find_reservation::find_reservation;
 use super::get_reservation::{Changed, reservation_id, reservation_response};
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -47,12 +47,13 @@ pub(crate) async fn patch_reservation(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let (id, expected_version) = (reservation_id(&request)?, if_match(request.headers())?);
     let patch = PatchRequest::parse(Object::read(payload).await?)?;
     let found = find_reservation(&state, &context, &staff, &id).await?;
     let outcome = change(&state, &context, &staff, &found, expected_version, &patch).await;
     let outcome = outcome.map_err(|problem| problem.in_fields(&patch.fields()))?;
+    context.view_answered();
     // The change is recorded, so a reason that cannot be read now is only left out.
     let status_reason = match patch.has_status() {
         true => state.commands.reason(found.preferred_date, &id).await.ok().flatten(),

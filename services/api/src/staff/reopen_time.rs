@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::{ClosureId, value};
 use serde::Serialize;
 
-use super::role::Role;
+use super::permission::Permission;
 use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
@@ -25,7 +25,7 @@ pub(crate) async fn reopen_time(
     staff: Staff,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    staff.require(Role::Admin)?;
+    staff.require(Permission::FrontDesk)?;
     let mut form = Form::from_query(&request)?;
     let (id, date) = (form.string("id"), form.date("date", value::CLINIC_DAYS));
     let (id, date) = (form.required("id", id), form.required("date", date));

@@ -1,24 +1,20 @@
-//! Staff tokens: JWT, HS256, with `sub`, `role` and `exp`. Verified tokens are cached until they expire.
+//! Staff tokens: JWT, HS256, with the claims in `claims`. Verified tokens are cached, and their times are checked each time.
 //!
 //! A token is never logged, and a response never says why a token is not valid.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use daybook_domain::Actor;
 use daybook_domain::routing::RoutedSubject;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use serde::{Deserialize, Serialize};
 
-use super::role::{Role, StaffName};
+use super::claims::{Claims, TokenOrder, TokenRules};
+use super::permission::{Grant, Permission};
 use crate::problem::{Code, Problem};
 use crate::settings::JwtSecret;
-
-/// Allowed clock difference to the issuer of a token.
-const LEEWAY: Duration = Duration::from_secs(30);
 
 /// Longest token, in bytes.
 const MAX_TOKEN_LENGTH: usize = 4096;
@@ -26,36 +22,26 @@ const MAX_TOKEN_LENGTH: usize = 4096;
 /// Most cached tokens. A full cache is cleared.
 const MAX_CACHED: usize = 4096;
 
-#[derive(Serialize, Deserialize)]
-struct Claims {
-    sub: StaffName,
-    role: Role,
-    /// Seconds since 1970.
-    exp: u64,
-}
-
 /// A member of staff with a valid token.
 #[derive(Debug, Clone)]
 pub(crate) struct Staff(Arc<Identity>);
 
 #[derive(Debug)]
 struct Identity {
-    name: StaffName,
-    role: Role,
+    claims: Claims,
+    grant: Grant,
     subject: RoutedSubject,
-    /// Seconds since 1970.
-    expires: u64,
 }
 
 impl Staff {
-    /// Requires this role or a higher one.
-    pub(crate) fn require(&self, role: Role) -> Result<(), Problem> {
-        if self.0.role >= role { Ok(()) } else { Err(Problem::new(Code::Forbidden)) }
+    /// Requires a permission.
+    pub(crate) fn require(&self, permission: Permission) -> Result<(), Problem> {
+        if self.0.grant.allows(permission) { Ok(()) } else { Err(Problem::new(Code::Forbidden)) }
     }
 
     /// The actor of the events that this member of staff causes.
     pub(crate) fn actor(&self) -> Actor {
-        Actor::named(self.0.name.as_str())
+        Actor::named(self.0.claims.sub.as_str())
     }
 
     /// The subject for routing.
@@ -68,17 +54,18 @@ impl Staff {
 pub(crate) struct Tokens {
     key: DecodingKey,
     validation: Validation,
+    rules: TokenRules,
     cached: RwLock<HashMap<Box<str>, Staff>>,
 }
 
 impl Tokens {
-    pub(crate) fn new(secret: &JwtSecret) -> Self {
+    pub(crate) fn new(secret: &JwtSecret, rules: TokenRules) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
-        // `verify` checks `exp` itself, so that cached and new tokens expire by the same clock.
+        // `Claims` checks these itself, so that cached and new tokens are judged by the same rules and clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         let key = DecodingKey::from_secret(secret.as_bytes());
-        Self { key, validation, cached: RwLock::default() }
+        Self { key, validation, rules, cached: RwLock::default() }
     }
 
     /// The owner of a token; none if it is not valid.
@@ -91,14 +78,19 @@ impl Tokens {
             Some(staff) => staff,
             None => self.decode(token)?,
         };
-        let latest = staff.0.expires.saturating_add(LEEWAY.as_secs());
-        (now.timestamp().unsigned_abs() <= latest).then_some(staff)
+        staff.0.claims.is_in_force(&self.rules, now).then_some(staff)
     }
 
     fn decode(&self, token: &str) -> Option<Staff> {
-        let Claims { sub, role, exp } = decode::<Claims>(token, &self.key, &self.validation).ok()?.claims;
-        let subject = RoutedSubject::client(sub.as_str());
-        let staff = Staff(Arc::new(Identity { name: sub, role, subject, expires: exp }));
+        let decoded = decode::<Claims>(token, &self.key, &self.validation).ok()?;
+        // Daybook knows no extension, so it does not know a critical one.
+        let (header, claims) = (decoded.header, decoded.claims);
+        if header.crit.is_some() || !claims.is_meant_for(&self.rules) {
+            return None;
+        }
+        let subject = RoutedSubject::client(claims.sub.as_str());
+        let grant = Grant { role: claims.role, only: claims.permissions.clone() };
+        let staff = Staff(Arc::new(Identity { claims, grant, subject }));
         let mut cache = self.cached.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= MAX_CACHED {
             cache.clear();
@@ -119,19 +111,18 @@ impl fmt::Debug for Tokens {
 #[error("could not sign the token")]
 pub struct TokenError(#[from] jsonwebtoken::errors::Error);
 
-/// Issues a token for a member of staff, valid until `expires`.
+/// Issues a token that satisfies the rules.
 ///
 /// # Errors
 /// If the token cannot be signed.
 pub fn issue_token(
     secret: &JwtSecret,
-    name: StaffName,
-    role: Role,
-    expires: DateTime<Utc>,
+    rules: &TokenRules,
+    order: TokenOrder,
+    now: DateTime<Utc>,
 ) -> Result<String, TokenError> {
-    let claims = Claims { sub: name, role, exp: u64::try_from(expires.timestamp()).unwrap_or(0) };
     let key = EncodingKey::from_secret(secret.as_bytes());
-    Ok(encode(&Header::new(Algorithm::HS256), &claims, &key)?)
+    Ok(encode(&Header::new(Algorithm::HS256), &Claims::issue(rules, order, now), &key)?)
 }
 
 #[cfg(test)]
@@ -141,6 +132,7 @@ mod tests {
     use chrono::TimeDelta;
     use serde_json::json;
 
+    use super::super::role::{Role, StaffName};
     use super::*;
 
     fn secret(letter: &str) -> JwtSecret {
@@ -148,24 +140,34 @@ mod tests {
     }
 
     fn token(secret: &JwtSecret, expires: DateTime<Utc>) -> String {
-        issue_token(secret, StaffName::parse("desk").unwrap(), Role::Admin, expires).unwrap()
+        let name = StaffName::parse("desk").unwrap();
+        let order = TokenOrder::new(name, Role::Admin, expires);
+        issue_token(secret, &TokenRules::default(), order, Utc::now()).unwrap()
+    }
+
+    fn tokens() -> Tokens {
+        Tokens::new(&secret("s"), TokenRules::default())
+    }
+
+    fn sign(header: &Header, claims: &serde_json::Value) -> String {
+        encode(header, claims, &EncodingKey::from_secret(secret("s").as_bytes())).unwrap()
     }
 
     #[test]
     fn a_token_is_valid_until_it_expires_even_if_it_is_cached() {
-        let (tokens, now) = (Tokens::new(&secret("s")), Utc::now());
+        let (tokens, now) = (tokens(), Utc::now());
         let text = token(&secret("s"), now + TimeDelta::minutes(5));
         for _ in 0..2 {
             let staff = tokens.verify(&text, now).unwrap();
-            assert!(staff.require(Role::Editor).is_ok() && staff.require(Role::Admin).is_ok());
-            assert!(staff.require(Role::SuperAdmin).is_err());
+            assert!(staff.require(Permission::Read).is_ok() && staff.require(Permission::FrontDesk).is_ok());
+            assert!(staff.require(Permission::Privacy).is_err());
             assert!(tokens.verify(&text, now + TimeDelta::minutes(6)).is_none());
         }
     }
 
     #[test]
     fn a_token_that_is_unsigned_or_signed_with_another_secret_is_not_valid() {
-        let (tokens, now) = (Tokens::new(&secret("s")), Utc::now());
+        let (tokens, now) = (tokens(), Utc::now());
         let later = now + TimeDelta::minutes(5);
         assert!(tokens.verify(&token(&secret("t"), later), now).is_none());
         // Header {"alg":"none"}, claims {"sub":"desk","role":"ADMIN","exp":9999999999}, no signature.
@@ -176,21 +178,24 @@ mod tests {
 
     #[test]
     fn a_token_needs_a_name_a_role_and_an_expiry() {
-        let tokens = Tokens::new(&secret("s"));
-        let sign = |claims: serde_json::Value| {
-            let key = EncodingKey::from_secret(secret("s").as_bytes());
-            encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap()
-        };
+        let tokens = tokens();
         let now = Utc::now();
         let exp = now.timestamp() + 60;
-        assert!(tokens.verify(&sign(json!({"sub":"desk","role":"EDITOR","exp":exp})), now).is_some());
+        let (plain, whole) = (Header::new(Algorithm::HS256), json!({"sub":"desk","role":"EDITOR","exp":exp}));
+        assert!(tokens.verify(&sign(&plain, &whole), now).is_some());
+        let critical = Header { crit: Some(vec!["b64".into()]), ..plain.clone() };
+        assert!(tokens.verify(&sign(&critical, &whole), now).is_none());
+        let other = Header::new(Algorithm::HS384);
+        assert!(tokens.verify(&sign(&other, &whole), now).is_none());
         for claims in [
             json!({"role":"EDITOR","exp":exp}),
             json!({"sub":"","role":"EDITOR","exp":exp}),
             json!({"sub":"desk","role":"OWNER","exp":exp}),
             json!({"sub":"desk","role":"EDITOR"}),
+            json!({"sub":"desk","role":"EDITOR","exp":exp,"aud":"billing"}),
+            json!({"sub":"desk","role":"EDITOR","exp":exp,"permissions":["everything"]}),
         ] {
-            assert!(tokens.verify(&sign(claims.clone()), now).is_none(), "{claims}");
+            assert!(tokens.verify(&sign(&plain, &claims), now).is_none(), "{claims}");
         }
     }
 }

@@ -35,6 +35,7 @@ pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
 /// Serves until a signal comes, and always stops the engine.
 async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
+    backend.check_clock().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let application = tokio::select! {
@@ -87,7 +88,9 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     // The first booking should not wait for the numbering plans.
     tokio::task::spawn_blocking(Region::load);
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
-    let api = daybook_api::Settings { region: settings.region, ..api };
+    let trusted_proxies = settings.trusted_proxies.clone();
+    let token_rules = settings.token_rules.clone();
+    let api = daybook_api::Settings { region: settings.region, trusted_proxies, token_rules, ..api };
     #[cfg(feature = "migration")]
     let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)

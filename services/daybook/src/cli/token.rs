@@ -1,11 +1,14 @@
 //! `daybook token`: issues a token for the staff API, signed with the secret of this installation.
+//!
+//! Whoever runs it has the secret, so it needs no permission.
 
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::Args;
-use daybook_api::{Role, StaffName, issue_token};
+use daybook_api::{Permission, Role, StaffName, TokenOrder, TokenRules, issue_token};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::exit::Exit;
 use crate::output::Format;
@@ -16,13 +19,17 @@ use crate::settings::Settings;
 const MIN_TTL: Duration = Duration::from_secs(1);
 
 /// Longest lifetime of a token: a token cannot be revoked.
-const MAX_TTL: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+const MAX_TTL: Duration = TokenRules::MAX_LIFETIME;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Permissions: EDITOR reads, ADMIN also changes, SUPER_ADMIN may do everything
+    /// EDITOR reads, ADMIN also changes, SUPER_ADMIN may do everything
     #[arg(long, value_parser = parse_role)]
     role: Role,
+    /// Permissions of the role that the token has, separated by commas: read, desk, catalog, rollout, override, privacy
+    /// [default: all of the role]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = |text: &str| text.trim().parse::<Permission>())]
+    permissions: Option<Vec<Permission>>,
     /// Name of the staff member; changes are recorded under it
     #[arg(long, value_name = "NAME", value_parser = |text: &str| StaffName::parse(text))]
     subject: StaffName,
@@ -36,15 +43,21 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct Issued {
     token: String,
+    /// The claim `jti`.
+    id: Uuid,
     expires_at: DateTime<Utc>,
 }
 
 pub(super) fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
     let secret = secrets::jwt_secret(settings)?;
-    let expires_at = (Utc::now() + arguments.ttl).trunc_subsecs(0);
-    let token = issue_token(&secret, arguments.subject, arguments.role, expires_at)?;
-    let issued = Issued { token, expires_at };
+    let now = Utc::now();
+    let expires_at = (now + arguments.ttl).trunc_subsecs(0);
+    let permissions = arguments.permissions.map(Vec::into_boxed_slice);
+    let order = TokenOrder { permissions, ..TokenOrder::new(arguments.subject, arguments.role, expires_at) };
+    let id = order.id;
+    let token = issue_token(&secret, &settings.token_rules, order, now)?;
+    let issued = Issued { token, id, expires_at };
     arguments.format.print(&issued, || issued.token.clone())?;
     Ok(Exit::Done)
 }

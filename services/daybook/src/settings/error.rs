@@ -2,8 +2,11 @@
 //!
 //! No text shows a secret or a URL: a URL may contain a password.
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use daybook_api::InvalidTrustedProxies;
 use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
@@ -20,6 +23,8 @@ pub enum SettingsError {
         "--listen (DAYBOOK_LISTEN) is {0:?}; use an address and a port such as 127.0.0.1:8080 or [::1]:8080"
     )]
     Listen(String),
+    #[error("--trusted-proxies (DAYBOOK_TRUSTED_PROXIES) cannot be used")]
+    TrustedProxies(#[source] InvalidTrustedProxies),
     /// Not a connection string.
     #[error(
         "{0} is not a PostgreSQL connection string; use one such as postgresql://user@host:5432/database"
@@ -48,6 +53,20 @@ pub enum SettingsError {
         "--jwt-secret (DAYBOOK_JWT_SECRET) is too short; use 32 bytes or more, such as `openssl rand -hex 32` prints"
     )]
     JwtSecret,
+    #[error("{0} is given by a value and by a file; use one of them")]
+    SecretTwice(&'static str),
+    #[error("cannot read {}, the file with {option}", path.display())]
+    SecretFile {
+        option: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} is empty; it should contain {option}", path.display())]
+    SecretFileEmpty { option: &'static str, path: PathBuf },
+    /// Not a duration.
+    #[error("--token-max-lifetime (DAYBOOK_TOKEN_MAX_LIFETIME) is {0:?}; use a duration such as 12h or 30d")]
+    TokenMaxLifetime(String),
     /// Not soak times.
     #[cfg(feature = "migration")]
     #[error(

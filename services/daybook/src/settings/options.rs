@@ -5,6 +5,8 @@
 
 use clap::Args;
 
+use super::secret_files::SecretFiles;
+
 /// The settings as they were written.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Settings")]
@@ -12,6 +14,17 @@ pub struct Options {
     /// Address to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "DAYBOOK_LISTEN", global = true, hide_short_help = true, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
+
+    /// Proxies whose `X-Forwarded-For` names the client, as addresses and networks such as 10.0.0.5,192.168.0.0/16; limits on
+    /// strangers count by that address [default: none]
+    #[arg(
+        long,
+        env = "DAYBOOK_TRUSTED_PROXIES",
+        global = true,
+        hide_short_help = true,
+        value_name = "NETWORKS"
+    )]
+    pub trusted_proxies: Option<String>,
 
     /// Folder of the private PostgreSQL and of generated secrets [default: .daybook]
     #[arg(long, env = "DAYBOOK_DATA_DIR", global = true, hide_short_help = true, value_name = "FOLDER")]
@@ -71,6 +84,27 @@ pub struct Options {
         hide_env_values = true
     )]
     pub jwt_secret: Option<String>,
+
+    #[command(flatten)]
+    pub secret_files: SecretFiles,
+
+    /// Audience that staff tokens must name [default: none, or `daybook`]
+    #[arg(long, env = "DAYBOOK_TOKEN_AUDIENCE", global = true, hide_short_help = true, value_name = "NAME")]
+    pub token_audience: Option<String>,
+
+    /// Issuer that staff tokens must name [default: any]
+    #[arg(long, env = "DAYBOOK_TOKEN_ISSUER", global = true, hide_short_help = true, value_name = "NAME")]
+    pub token_issuer: Option<String>,
+
+    /// Longest time from the issue of a staff token to its expiry; longer ones are refused [default: 366d]
+    #[arg(
+        long,
+        env = "DAYBOOK_TOKEN_MAX_LIFETIME",
+        global = true,
+        hide_short_help = true,
+        value_name = "DURATION"
+    )]
+    pub token_max_lifetime: Option<String>,
 
     /// Soak times: how long each stage of the migration has to last before the next, such as canary-5=24h,stability=14d. Other
     /// stages keep their default

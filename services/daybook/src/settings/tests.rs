@@ -4,6 +4,7 @@
 
 use clap::{Args, Command, FromArgMatches};
 
+use super::secret_files::SecretFiles;
 use super::*;
 
 const URL: &str = "postgresql://clinic:hunter2@db.example:5432/clinic";
@@ -54,6 +55,8 @@ fn an_empty_value_counts_as_unset() {
 fn an_invalid_setting_is_refused_with_its_option_and_variable() {
     let cases = [
         (["--listen", "8080"], "DAYBOOK_LISTEN"),
+        (["--trusted-proxies", "proxy"], "DAYBOOK_TRUSTED_PROXIES"),
+        (["--token-max-lifetime", "0s"], "DAYBOOK_TOKEN_MAX_LIFETIME"),
         (["--database-url", "mysql://x"], "DATABASE_URL"),
         (["--database-url", "host"], "DATABASE_URL"),
         (["--event-store-url", "esdb://"], "EVENT_STORE_URL"),
@@ -145,4 +148,32 @@ fn secrets_may_be_generated_on_loopback() {
         let settings = parse(&["--listen", listen, "--database-url", URL]).unwrap();
         assert!(settings.check_jwt_secret().is_ok() && settings.check_master_key().is_ok(), "{listen}");
     }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_and_is_given_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, format!("{}\n", "s".repeat(32))).unwrap();
+    let options = |jwt_secret: Option<&str>, file: &std::path::Path| Options {
+        jwt_secret: jwt_secret.map(str::to_owned),
+        secret_files: SecretFiles { jwt_secret_file: Some(file.to_owned()), ..SecretFiles::default() },
+        ..Options::default()
+    };
+    let settings = Settings::parse(options(None, &path).read_secret_files().unwrap()).unwrap();
+    assert!(settings.jwt_secret.is_some());
+    let error = |options: Options| options.read_secret_files().err().unwrap().to_string();
+    let twice = error(options(Some("another"), &path));
+    assert!(twice.contains("DAYBOOK_JWT_SECRET") && !twice.contains("another"), "{twice}");
+    std::fs::write(&path, " \n").unwrap();
+    assert!(error(options(None, &path)).contains("is empty"));
+    assert!(error(options(None, &folder.path().join("none"))).contains("cannot read"));
+}
+
+#[test]
+fn a_secret_on_the_command_line_is_noticed() {
+    let command =
+        Options::augment_args(Command::new("daybook")).mut_args(|argument| argument.env(None::<&str>));
+    let matches = command.try_get_matches_from(["daybook", "--jwt-secret", "s", "--listen", "x"]).unwrap();
+    assert_eq!(secrets_on_command_line(&matches), ["--jwt-secret"]);
 }

@@ -26,6 +26,10 @@ pub struct ModelReadStats {
     pub requests: u64,
     /// Requests that failed because of the service.
     pub failed: u64,
+    /// Failed requests of the one client that had the most. In a sum of windows, at least as many as one client had.
+    pub failed_most: u64,
+    /// Requests above the latency limit of the one client that had the most, summed alike.
+    pub slow_most: u64,
     /// The durations of the requests.
     pub durations: Durations,
     /// Subjects that were routed by percentage, counted once per window.
@@ -79,7 +83,8 @@ pub struct Breach {
 
 /// Evaluates the guardrails for the dynamic view.
 ///
-/// A single mismatch proves a fault, so mismatches count whatever the number of requests.
+/// A single mismatch proves a fault, so mismatches count whatever the number of requests. Errors and latency exceed a limit
+/// only if they do so without the client that had the most: one client alone never trips a guardrail.
 pub fn evaluate(stats: &ReadStats, limits: &Limits) -> GuardrailVerdict {
     if let Some(breach) = mismatches(stats, limits) {
         return GuardrailVerdict::Tripped(breach);
@@ -98,6 +103,16 @@ impl ModelReadStats {
     /// Percentage of failed requests; `None` without requests.
     pub fn failed_percent(&self) -> Option<f64> {
         percent(self.failed, self.requests)
+    }
+
+    /// Percentage of failed requests without the client that had the most.
+    fn failed_percent_of_others(&self) -> Option<f64> {
+        percent(self.failed.saturating_sub(self.failed_most), self.requests.saturating_sub(self.failed_most))
+    }
+
+    /// Upper bound of the 99th percentile without the client that had the most slow requests.
+    fn p99_ms_of_others(&self) -> Option<f64> {
+        self.durations.without_slowest(self.slow_most).bound_ms(PERCENTILE)
     }
 
     /// Upper bound of the 99th percentile of the durations, in milliseconds.
@@ -140,8 +155,9 @@ fn mismatches(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
 
 fn errors(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
     let found = stats.dynamic.failed_percent()?;
+    let of_others = stats.dynamic.failed_percent_of_others()?;
     let exceeded =
-        found > limits.errors_percent && is_worse(found, stats, limits, ModelReadStats::failed_percent);
+        of_others > limits.errors_percent && is_worse(found, stats, limits, ModelReadStats::failed_percent);
     let ModelReadStats { failed, requests, .. } = stats.dynamic;
     exceeded.then(|| Breach {
         guardrail: Guardrail::Errors,
@@ -153,7 +169,8 @@ fn errors(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
 
 fn latency(stats: &ReadStats, limits: &Limits) -> Option<Breach> {
     let found = stats.dynamic.p99_ms()?;
-    let exceeded = found > limits.latency_ms && is_worse(found, stats, limits, ModelReadStats::p99_ms);
+    let of_others = stats.dynamic.p99_ms_of_others()?;
+    let exceeded = of_others > limits.latency_ms && is_worse(found, stats, limits, ModelReadStats::p99_ms);
     exceeded.then(|| Breach {
         guardrail: Guardrail::Latency,
         model: ReadModel::Dynamic,

@@ -50,6 +50,20 @@ pub(super) async fn check_writable(pool: &Pool) -> Result<(), PostgresError> {
     }
 }
 
+/// Writes as many bytes as a large append, and takes them back.
+pub(super) async fn try_to_write(pool: &Pool) -> Result<(), PostgresError> {
+    within(READ_DEADLINE, async {
+        let mut client = connection(pool).await?;
+        let transaction = client.transaction().await?;
+        // Random digits, which compression cannot make small.
+        let sql = "CREATE TEMPORARY TABLE daybook_trial ON COMMIT DROP AS
+                   SELECT gen_random_uuid() FROM generate_series(1, 10000)";
+        transaction.batch_execute(sql).await?;
+        Ok::<_, PostgresError>(transaction.rollback().await?)
+    })
+    .await
+}
+
 async fn query(
     pool: &Pool,
     sql: &str,

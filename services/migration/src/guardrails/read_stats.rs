@@ -57,8 +57,8 @@ impl ReadStatsStore {
     pub async fn write(&self, process: Uuid, length: Duration, windows: &[Window]) -> Result<(), ViewError> {
         let sql = "
             INSERT INTO control.read_windows (process, model, started_at, ended_at, requests, failed, p99_ms, durations,
-                by_share, subjects, compared, mismatched)
-            SELECT $1, $2, moment - make_interval(secs => $3), moment, $4, $5, $6, $7, $8, $9, $10, $11
+                by_share, subjects, compared, mismatched, failed_most, slow_most)
+            SELECT $1, $2, moment - make_interval(secs => $3), moment, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
             FROM clock_timestamp() AS moment";
         let mut client = self.pool.get().await?;
         let transaction = client.transaction().await?;
@@ -80,6 +80,8 @@ impl ReadStatsStore {
                         &number(sum.subjects),
                         &number(sum.compared),
                         &number(sum.mismatched),
+                        &number(sum.failed_most),
+                        &number(sum.slow_most),
                     ],
                 )
                 .await?;
@@ -91,7 +93,7 @@ impl ReadStatsStore {
     /// Sums the windows of this length of all processes that began within `since`: earlier ones belong to another routing.
     pub async fn recent(&self, length: Duration, since: Duration) -> Result<RecentReadStats, ViewError> {
         let sql = "
-            SELECT process, model, requests, failed, durations, subjects, compared, mismatched,
+            SELECT process, model, requests, failed, failed_most, slow_most, durations, subjects, compared, mismatched,
                    ended_at > clock_timestamp() - make_interval(secs => $1) * 2 AS is_last
             FROM control.read_windows
             WHERE ended_at > clock_timestamp() - make_interval(secs => $1) * $2
@@ -134,6 +136,8 @@ fn read_sum(row: &Row) -> Result<ModelReadStats, ViewError> {
     Ok(ModelReadStats {
         requests: count("requests")?,
         failed: count("failed")?,
+        failed_most: count("failed_most")?,
+        slow_most: count("slow_most")?,
         durations: Durations::from_counts(durations.into_iter().map(i64::unsigned_abs)),
         subjects: count("subjects")?,
         compared: count("compared")?,
@@ -152,6 +156,8 @@ fn add(stats: &mut ReadStats, model: ReadModel, more: &ModelReadStats) {
     };
     sum.requests += more.requests;
     sum.failed += more.failed;
+    sum.failed_most += more.failed_most;
+    sum.slow_most += more.slow_most;
     sum.durations.add(&more.durations);
     sum.subjects += more.subjects;
     sum.compared += more.compared;

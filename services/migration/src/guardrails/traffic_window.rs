@@ -5,7 +5,9 @@
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use super::by_source::BySource;
 use super::read_stats::Window;
 use daybook_domain::ReadModel;
 use daybook_domain::routing::{Durations, ModelReadStats};
@@ -14,16 +16,31 @@ use daybook_domain::routing::{Durations, ModelReadStats};
 const SUBJECT_WORDS: usize = 1024;
 
 /// The counts of the current window.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TrafficWindow {
     legacy: Counts,
     dynamic: Counts,
+    /// Requests that took longer than this are slow.
+    slow_after: Duration,
+}
+
+/// A request that was answered or cancelled.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// A hash of where it came from.
+    pub source: u64,
+    /// How long the model took.
+    pub seconds: f64,
+    /// Whether the model failed.
+    pub failed: bool,
 }
 
 #[derive(Debug)]
 struct Counts {
     durations: [AtomicU64; Durations::BUCKETS],
     failed: AtomicU64,
+    failed_by_source: BySource,
+    slow_by_source: BySource,
     by_share: AtomicU64,
     subjects: [AtomicU64; SUBJECT_WORDS],
     compared: AtomicU64,
@@ -35,6 +52,8 @@ impl Default for Counts {
         Self {
             durations: array::from_fn(|_| AtomicU64::default()),
             failed: AtomicU64::default(),
+            failed_by_source: BySource::default(),
+            slow_by_source: BySource::default(),
             by_share: AtomicU64::default(),
             subjects: array::from_fn(|_| AtomicU64::default()),
             compared: AtomicU64::default(),
@@ -44,15 +63,24 @@ impl Default for Counts {
 }
 
 impl TrafficWindow {
-    /// Counts a request that was answered or cancelled after this many seconds. `by_share` is the hash of the subject if the
-    /// percentage routed the request.
-    pub fn answered(&self, model: ReadModel, by_share: Option<u64>, seconds: f64, failed: bool) {
+    /// A window that calls requests slow after this time.
+    pub fn new(slow_after: Duration) -> Self {
+        Self { legacy: Counts::default(), dynamic: Counts::default(), slow_after }
+    }
+
+    /// Counts a request. `by_share` is the hash of the subject if the percentage routed the request.
+    pub fn answered(&self, model: ReadModel, by_share: Option<u64>, request: Request) {
+        let Request { source, seconds, failed } = request;
         let counts = self.counts(model);
         if let Some(count) = counts.durations.get(Durations::bucket(seconds)) {
             add(count);
         }
         if failed {
             add(&counts.failed);
+            counts.failed_by_source.add(source);
+        }
+        if seconds > self.slow_after.as_secs_f64() {
+            counts.slow_by_source.add(source);
         }
         if let Some(subject) = by_share {
             add(&counts.by_share);
@@ -98,6 +126,8 @@ impl Counts {
         let sum = ModelReadStats {
             requests: durations.counts().iter().sum(),
             failed: take(&self.failed),
+            failed_most: self.failed_by_source.take_most(),
+            slow_most: self.slow_by_source.take_most(),
             durations,
             subjects: subjects(set_bits),
             compared: take(&self.compared),
@@ -134,12 +164,20 @@ mod tests {
         Some(hasher.finish())
     }
 
+    fn windows() -> TrafficWindow {
+        TrafficWindow::new(Duration::from_millis(500))
+    }
+
+    fn request(source: u64, seconds: f64, failed: bool) -> Request {
+        Request { source, seconds, failed }
+    }
+
     #[test]
     fn a_window_counts_what_came_since_the_previous_one() {
-        let windows = TrafficWindow::default();
-        windows.answered(ReadModel::Dynamic, hash(1), 0.003, false);
-        windows.answered(ReadModel::Dynamic, hash(1), 0.004, true);
-        windows.answered(ReadModel::Legacy, None, 0.1, false);
+        let windows = windows();
+        windows.answered(ReadModel::Dynamic, hash(1), request(1, 0.003, false));
+        windows.answered(ReadModel::Dynamic, hash(1), request(1, 0.004, true));
+        windows.answered(ReadModel::Legacy, None, request(1, 0.1, false));
         windows.compared(ReadModel::Legacy, true);
         let [legacy, dynamic] = windows.take();
         let sum = &dynamic.sum;
@@ -154,11 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn a_window_counts_the_requests_of_the_source_that_failed_most_and_of_the_one_that_was_slowest() {
+        let windows = windows();
+        for (source, seconds, failed) in [(1, 0.6, true), (1, 0.6, true), (2, 0.6, false), (2, 0.4, true)] {
+            windows.answered(ReadModel::Dynamic, None, request(source, seconds, failed));
+        }
+        windows.answered(ReadModel::Dynamic, None, request(3, 0.7, false));
+        windows.answered(ReadModel::Dynamic, None, request(2, 0.8, false));
+        windows.answered(ReadModel::Dynamic, None, request(2, 0.8, false));
+        let [legacy, dynamic] = windows.take().map(|window| window.sum);
+        assert_eq!((dynamic.failed, dynamic.failed_most, dynamic.slow_most), (3, 2, 3));
+        assert_eq!((legacy.failed_most, legacy.slow_most), (0, 0));
+        let [_, empty] = windows.take().map(|window| window.sum);
+        assert_eq!((empty.failed_most, empty.slow_most), (0, 0));
+    }
+
+    #[test]
     fn subjects_are_counted_to_within_one_percent_however_many_requests_they_send() {
-        let windows = TrafficWindow::default();
+        let windows = windows();
         for number in [100_u64, 5_000, 100_000] {
             for subject in (0..number).chain(0..number) {
-                windows.answered(ReadModel::Dynamic, hash(subject), 0.001, false);
+                windows.answered(ReadModel::Dynamic, hash(subject), request(subject, 0.001, false));
             }
             let [_, dynamic] = windows.take();
             let off = dynamic.sum.subjects.abs_diff(number);

@@ -10,7 +10,7 @@ use anyhow::Context;
 use chrono::{TimeDelta, Utc};
 use daybook_api::{
     Application, ApplicationError, JwtSecret, MigrationParts, Parts, Role, Settings, StaffName, StopHandle,
-    issue_token,
+    TokenOrder, TokenRules, issue_token,
 };
 use daybook_commands::SystemClock;
 use daybook_domain::ReservationId;
@@ -36,8 +36,10 @@ pub(in crate::bench) struct Server {
 impl Server {
     pub(in crate::bench) async fn start(clinic: &Clinic) -> anyhow::Result<Self> {
         let secret = JwtSecret::parse(JWT_SECRET)?;
-        let expires = Utc::now() + TimeDelta::hours(1);
-        let token = issue_token(&secret, StaffName::parse("desk@clinic.example")?, Role::Editor, expires)?;
+        let now = Utc::now();
+        let name = StaffName::parse("desk@clinic.example")?;
+        let order = TokenOrder::new(name, Role::Editor, now + TimeDelta::hours(1));
+        let token = issue_token(&secret, &TokenRules::default(), order, now)?;
         let parts = Parts {
             log: clinic.log.clone(),
             commands: clinic.commands.clone(),

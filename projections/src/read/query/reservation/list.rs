@@ -14,6 +14,7 @@ use tokio_postgres::types::ToSql;
 use super::{Reservation, answer, select};
 use crate::control::error::ViewError;
 use crate::control::ids::Generation;
+use crate::read::query::pipelined_pool::{set_statement_deadline, within_deadline};
 use crate::read::query::{Queries, QueryResult, with_position};
 use crate::store::rows;
 
@@ -62,9 +63,13 @@ impl Queries {
         generation: Generation,
         filter: &ListFilter,
     ) -> Result<QueryResult<Page<Reservation>>, ViewError> {
-        let mut client = self.pool.get().await?;
-        let snapshot = rows::snapshot(&mut client).await?;
-        list_in(&snapshot, generation, filter).await
+        within_deadline(async {
+            let mut client = self.pool.get().await?;
+            let snapshot = rows::snapshot(&mut client).await?;
+            snapshot.batch_execute(&set_statement_deadline("LOCAL")).await?;
+            list_in(&snapshot, generation, filter).await
+        })
+        .await
     }
 }
 

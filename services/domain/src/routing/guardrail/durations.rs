@@ -44,6 +44,17 @@ impl Durations {
         self.0.iter_mut().zip(&others.0).for_each(|(count, more)| *count += more);
     }
 
+    /// The histogram without this many of the slowest requests.
+    pub fn without_slowest(&self, mut number: u64) -> Self {
+        let mut counts = self.0.clone();
+        for count in counts.iter_mut().rev() {
+            let taken = number.min(*count);
+            *count -= taken;
+            number -= taken;
+        }
+        Self::from_counts(counts)
+    }
+
     /// The upper bound of a percentile in milliseconds, at most 1.19 times the exact value. `None` without requests.
     pub fn bound_ms(&self, percent: f64) -> Option<f64> {
         let all: u64 = self.0.iter().sum();

@@ -51,6 +51,26 @@ fn a_problem_of_both_views_trips_nothing() {
 }
 
 #[test]
+fn one_client_alone_trips_nothing() {
+    // 5 % of all requests failed or were slow, and all of those are of one client.
+    let mut one = view(950, 0, 20.0);
+    one.durations.add(&view(50, 0, 2500.0).durations);
+    let one = ModelReadStats { requests: 1000, failed: 50, failed_most: 50, slow_most: 50, ..one };
+    assert_eq!(verdict(&stats(view(3000, 0, 20.0), one.clone())), GuardrailVerdict::Fine);
+    assert_eq!(verdict(&stats(ModelReadStats::default(), view_of_one(300))), GuardrailVerdict::Fine);
+    // Two clients had as many each.
+    let failing = ModelReadStats { failed_most: 25, slow_most: 50, ..one.clone() };
+    assert_trips(&stats(view(3000, 0, 20.0), failing), Guardrail::Errors);
+    let slow = ModelReadStats { failed_most: 50, slow_most: 25, ..one };
+    assert_trips(&stats(view(3000, 0, 20.0), slow), Guardrail::Latency);
+}
+
+/// Statistics of a view that one client asked, whose requests all were slow and failed.
+fn view_of_one(requests: u64) -> ModelReadStats {
+    ModelReadStats { failed_most: requests, slow_most: requests, ..view(requests, requests, 2500.0) }
+}
+
+#[test]
 fn too_few_requests_are_inconclusive_even_if_all_failed() {
     for few in [ModelReadStats::default(), view(199, 199, 9000.0)] {
         let (found, required) = (few.requests, 200);

@@ -1,0 +1,169 @@
+//! The network that a request came from: what limits on strangers count.
+//!
+//! `X-Forwarded-For` counts only if the peer is a trusted proxy, because everybody else can write whatever they like into it.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
+use ipnet::IpNet;
+
+/// Bits of an IPv6 address that name a subscriber's network. A subscriber changes the other 64 at will.
+const IPV6_NETWORK_BITS: u32 = 64;
+
+/// The proxies that may say on whose behalf they ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Box<[IpNet]>);
+
+/// The text is not a list of addresses and networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "trusted proxies are addresses or networks, separated by commas, such as 10.0.0.5,192.168.0.0/16,fd00::/8"
+)]
+pub struct InvalidTrustedProxies;
+
+impl FromStr for TrustedProxies {
+    type Err = InvalidTrustedProxies;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTrustedProxies> {
+        let parse = |part: &str| match part.parse::<IpAddr>() {
+            Ok(address) => Ok(IpNet::from(address)),
+            Err(_) => part.parse().map_err(|_| InvalidTrustedProxies),
+        };
+        text.split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+impl TrustedProxies {
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// An IPv4 address, or the /64 of an IPv6 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ClientNetwork(IpAddr);
+
+impl ClientNetwork {
+    /// The network of the client; none if the server does not know the peer's address.
+    pub(crate) fn find(request: &HttpRequest, proxies: &TrustedProxies) -> Option<Self> {
+        Some(Self::behind(request.peer_addr()?.ip(), request.headers(), proxies))
+    }
+
+    /// Each proxy appends the address it was asked from, so the list is read from its end. The first address that is no
+    /// trusted proxy is the client; what stands before it was written by the client.
+    fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+        let mut client = peer.to_canonical();
+        let lists: Vec<_> =
+            headers.get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
+        let mut forwarded = lists.iter().rev().flat_map(|list| list.rsplit(','));
+        while proxies.trusts(client)
+            && let Some(address) = forwarded.next().and_then(|text| text.trim().parse::<IpAddr>().ok())
+        {
+            client = address.to_canonical();
+        }
+        Self::from(client)
+    }
+
+    /// Whether the address can stand for one client. A private address may be a proxy that is not in the list of trusted ones,
+    /// so it may stand for everybody.
+    pub(crate) const fn is_public(self) -> bool {
+        match self.0 {
+            IpAddr::V4(address) => {
+                !(address.is_loopback() || address.is_private() || address.is_link_local())
+            }
+            IpAddr::V6(address) => {
+                !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local())
+            }
+        }
+    }
+}
+
+impl From<IpAddr> for ClientNetwork {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) if address.is_loopback() => address.into(),
+            IpAddr::V6(address) => {
+                Ipv6Addr::from_bits(address.to_bits() >> IPV6_NETWORK_BITS << IPV6_NETWORK_BITS).into()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn network(peer: &str, forwarded: &[&str], proxies: &str) -> ClientNetwork {
+        let mut headers = HeaderMap::new();
+        for list in forwarded {
+            headers.append(X_FORWARDED_FOR, HeaderValue::from_str(list).unwrap());
+        }
+        ClientNetwork::behind(peer.parse().unwrap(), &headers, &proxies.parse().unwrap())
+    }
+
+    fn address(text: &str) -> ClientNetwork {
+        ClientNetwork::from(text.parse::<IpAddr>().unwrap())
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_can_name_another_client() {
+        let proxies = "10.0.0.0/8, 127.0.0.1, fd00::/8";
+        for (peer, forwarded, proxies, client) in [
+            ("203.0.113.9", vec!["198.51.100.1"], proxies, "203.0.113.9"),
+            ("203.0.113.9", vec!["198.51.100.1"], "", "203.0.113.9"),
+            ("10.0.0.5", vec!["198.51.100.1"], proxies, "198.51.100.1"),
+            ("10.0.0.5", vec![], proxies, "10.0.0.5"),
+            // The client wrote the first address itself.
+            ("10.0.0.5", vec!["192.0.2.1, 198.51.100.1, 10.9.9.9"], proxies, "198.51.100.1"),
+            ("10.0.0.5", vec!["192.0.2.1", "198.51.100.1"], proxies, "198.51.100.1"),
+            ("::ffff:10.0.0.5", vec!["::ffff:198.51.100.1"], proxies, "198.51.100.1"),
+            ("10.0.0.5", vec!["198.51.100.1, scribble"], proxies, "10.0.0.5"),
+            ("fd00::5", vec!["2001:db8:1:2:3::4"], proxies, "2001:db8:1:2::"),
+        ] {
+            assert_eq!(network(peer, &forwarded, proxies), address(client), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_subscriber_are_one_network() {
+        assert_eq!(address("2001:db8:1:2::3"), address("2001:db8:1:2:ffff::9"));
+        assert_ne!(address("2001:db8:1:2::3"), address("2001:db8:1:3::3"));
+        assert_ne!(address("198.51.100.1"), address("198.51.100.2"));
+    }
+
+    #[test]
+    fn a_private_address_may_be_a_proxy() {
+        for private in [
+            "::1",
+            "127.0.0.1",
+            "::ffff:127.0.0.1",
+            "10.1.2.3",
+            "172.17.0.1",
+            "192.168.1.9",
+            "fd00::5",
+            "fe80::1",
+        ] {
+            assert!(!address(private).is_public(), "{private}");
+        }
+        assert!(address("198.51.100.1").is_public() && address("2001:db8::1").is_public());
+    }
+
+    #[test]
+    fn a_list_of_proxies_with_anything_else_is_refused() {
+        for wrong in ["proxy", "10.0.0.0/33", "10.0.0.1;10.0.0.2"] {
+            assert_eq!(wrong.parse::<TrustedProxies>(), Err(InvalidTrustedProxies), "{wrong}");
+        }
+    }
+}

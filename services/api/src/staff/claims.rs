@@ -1,0 +1,211 @@
+//! The claims of a staff token, and the rules they have to satisfy whatever key signed them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::permission::Permission;
+use super::role::{Role, StaffName};
+
+/// Allowed clock difference to the issuer of a token.
+const LEEWAY: u64 = 30;
+
+/// The audience and the issuer of tokens that Daybook issues itself.
+const DAYBOOK: &str = "daybook";
+
+/// Which tokens are accepted.
+#[derive(Debug, Clone)]
+pub struct TokenRules {
+    /// The audience that a token must name. Without it, a token may name none, or `daybook`.
+    pub audience: Option<Box<str>>,
+    /// The issuer that a token must name. Without it, any or none.
+    pub issuer: Option<Box<str>>,
+    /// Longest time between the issue of a token and its expiry.
+    pub max_lifetime: Duration,
+}
+
+impl TokenRules {
+    /// Default of `max_lifetime`.
+    pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+}
+
+impl Default for TokenRules {
+    fn default() -> Self {
+        Self { audience: None, issuer: None, max_lifetime: Self::MAX_LIFETIME }
+    }
+}
+
+/// What a token says. Times are seconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub(super) sub: StaffName,
+    pub(super) role: Role,
+    pub(super) exp: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iat: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    iss: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    aud: Option<Audience>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) jti: Option<Box<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) permissions: Option<Box<[Permission]>>,
+}
+
+/// One audience or several.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(Box<str>),
+    Several(Box<[Box<str>]>),
+}
+
+impl Audience {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => &**one == audience,
+            Self::Several(several) => several.iter().any(|one| &**one == audience),
+        }
+    }
+}
+
+impl Claims {
+    /// The claims of a token that Daybook issues itself.
+    pub(super) fn issue(rules: &TokenRules, order: TokenOrder, now: DateTime<Utc>) -> Self {
+        let TokenOrder { name, role, permissions, expires, id } = order;
+        let named = |given: &Option<Box<str>>| given.clone().unwrap_or_else(|| DAYBOOK.into());
+        Self {
+            sub: name,
+            role,
+            exp: seconds(expires),
+            nbf: None,
+            iat: Some(seconds(now)),
+            iss: Some(named(&rules.issuer)),
+            aud: Some(Audience::One(named(&rules.audience))),
+            jti: Some(id.to_string().into()),
+            permissions,
+        }
+    }
+
+    /// Whether the token is meant for this installation.
+    pub(super) fn is_meant_for(&self, rules: &TokenRules) -> bool {
+        let audience = match (&self.aud, &rules.audience) {
+            (None, required) => required.is_none(),
+            (Some(named), required) => named.names(required.as_deref().unwrap_or(DAYBOOK)),
+        };
+        audience && rules.issuer.as_ref().is_none_or(|required| self.iss.as_ref() == Some(required))
+    }
+
+    /// Whether the token is valid now. A token without its time of issue counts as issued now.
+    pub(super) fn is_in_force(&self, rules: &TokenRules, now: DateTime<Utc>) -> bool {
+        let now = seconds(now);
+        let (begins, issued) = (self.nbf.unwrap_or(0), self.iat.unwrap_or(now));
+        begins.max(issued) <= now.saturating_add(LEEWAY)
+            && now <= self.exp.saturating_add(LEEWAY)
+            && self.exp.saturating_sub(issued) <= rules.max_lifetime.as_secs()
+    }
+}
+
+/// A token to issue.
+#[derive(Debug)]
+pub struct TokenOrder {
+    /// The member of staff.
+    pub name: StaffName,
+    pub role: Role,
+    /// The permissions of the role that the token has; all without a list.
+    pub permissions: Option<Box<[Permission]>>,
+    pub expires: DateTime<Utc>,
+    /// Names the token, to revoke it.
+    pub id: Uuid,
+}
+
+impl TokenOrder {
+    /// A token with all permissions of the role.
+    pub fn new(name: StaffName, role: Role, expires: DateTime<Utc>) -> Self {
+        Self { name, role, permissions: None, expires, id: Uuid::now_v7() }
+    }
+}
+
+fn seconds(moment: DateTime<Utc>) -> u64 {
+    u64::try_from(moment.timestamp()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use chrono::TimeDelta;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn claims(others: Value) -> Claims {
+        let mut all = json!({"sub": "desk", "role": "ADMIN", "exp": NOW + 3600});
+        all.as_object_mut().unwrap().extend(others.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    fn is_valid(others: Value, rules: &TokenRules) -> bool {
+        let (claims, now) = (claims(others), DateTime::from_timestamp(NOW, 0).unwrap());
+        claims.is_meant_for(rules) && claims.is_in_force(rules, now)
+    }
+
+    #[test]
+    fn a_token_begins_ends_and_has_a_longest_lifetime() {
+        let year = 366 * 24 * 3600;
+        for (others, valid) in [
+            (json!({}), true),
+            (json!({"exp": NOW - 30}), true),
+            (json!({"exp": NOW - 31}), false),
+            (json!({"nbf": NOW + 30}), true),
+            (json!({"nbf": NOW + 31}), false),
+            (json!({"iat": NOW + 31}), false),
+            (json!({"exp": NOW + year}), true),
+            (json!({"exp": NOW + year + 1}), false),
+            (json!({"exp": NOW + 60, "iat": NOW - year}), false),
+            (json!({"exp": u64::MAX}), false),
+        ] {
+            assert_eq!(is_valid(others.clone(), &TokenRules::default()), valid, "{others}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_somebody_else_is_not_valid() {
+        let any = TokenRules::default();
+        let named = |text: &str| Some(Box::<str>::from(text));
+        let own =
+            TokenRules { audience: named("clinic"), issuer: named("https://login.example"), ..any.clone() };
+        for (others, by_any, by_own) in [
+            (json!({}), true, false),
+            (json!({"aud": "daybook"}), true, false),
+            (json!({"aud": "billing"}), false, false),
+            (json!({"aud": ["billing", "daybook"], "iss": "daybook"}), true, false),
+            (json!({"aud": ["billing", "clinic"], "iss": "https://login.example"}), false, true),
+            (json!({"aud": "clinic", "iss": "https://evil.example"}), false, false),
+            (json!({"aud": "clinic"}), false, false),
+            (json!({"aud": []}), false, false),
+        ] {
+            assert_eq!(is_valid(others.clone(), &any), by_any, "{others}");
+            assert_eq!(is_valid(others.clone(), &own), by_own, "{others}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_our_own_satisfies_its_own_rules() {
+        let now = DateTime::from_timestamp(NOW, 0).unwrap();
+        let own = TokenRules { audience: Some("clinic".into()), issuer: None, ..TokenRules::default() };
+        for rules in [TokenRules::default(), own] {
+            let name = StaffName::parse("desk").unwrap();
+            let expires = now + TimeDelta::hours(8);
+            let claims = Claims::issue(&rules, TokenOrder::new(name, Role::Editor, expires), now);
+            assert!(claims.is_meant_for(&rules) && claims.is_in_force(&rules, now));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Secrets from files, as container platforms mount them. The command line of a process can be read by everybody on the
+//! machine, and its environment is inherited.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, parser::ValueSource};
+
+use super::SettingsError;
+use super::options::Options;
+
+/// The options that hold a secret.
+const SECRETS: [&str; 4] = ["database_url", "event_store_url", "master_key", "jwt_secret"];
+
+/// Files that hold the secrets of other options.
+#[derive(Args, Default)]
+pub struct SecretFiles {
+    /// File with --database-url
+    #[arg(long, env = "DATABASE_URL_FILE", global = true, hide_short_help = true, value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+
+    /// File with --event-store-url
+    #[arg(long, env = "EVENT_STORE_URL_FILE", global = true, hide_short_help = true, value_name = "FILE")]
+    pub event_store_url_file: Option<PathBuf>,
+
+    /// File with --master-key
+    #[arg(long, env = "DAYBOOK_MASTER_KEY_FILE", global = true, hide_short_help = true, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+
+    /// File with --jwt-secret
+    #[arg(long, env = "DAYBOOK_JWT_SECRET_FILE", global = true, hide_short_help = true, value_name = "FILE")]
+    pub jwt_secret_file: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the secrets that are in files.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is empty, or if a secret is given twice.
+    pub fn read_secret_files(mut self) -> Result<Self, SettingsError> {
+        let files = std::mem::take(&mut self.secret_files);
+        for (option, file, value) in [
+            ("--database-url (DATABASE_URL)", files.database_url_file, &mut self.database_url),
+            ("--event-store-url (EVENT_STORE_URL)", files.event_store_url_file, &mut self.event_store_url),
+            ("--master-key (DAYBOOK_MASTER_KEY)", files.master_key_file, &mut self.master_key),
+            ("--jwt-secret (DAYBOOK_JWT_SECRET)", files.jwt_secret_file, &mut self.jwt_secret),
+        ] {
+            let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) else { continue };
+            if value.as_ref().is_some_and(|text| !text.trim().is_empty()) {
+                return Err(SettingsError::SecretTwice(option));
+            }
+            let read = fs::read_to_string(&path);
+            let text =
+                read.map_err(|source| SettingsError::SecretFile { option, path: path.clone(), source })?;
+            if text.trim().is_empty() {
+                return Err(SettingsError::SecretFileEmpty { option, path });
+            }
+            *value = Some(text);
+        }
+        Ok(self)
+    }
+}
+
+/// The options whose secret was written on the command line.
+pub fn secrets_on_command_line(matches: &ArgMatches) -> Vec<String> {
+    let written = |id: &&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    SECRETS.into_iter().filter(written).map(|id| format!("--{}", id.replace('_', "-"))).collect()
+}

@@ -20,20 +20,26 @@ run: ## Start the service, on a private PostgreSQL if DATABASE_URL is not set
 	@[ -n "$$DATABASE_URL" ] || $(MAKE) --no-print-directory postgres
 	$(CARGO) run --release -- serve
 
-# The service without the migration is built by itself, because Cargo unites the features of one build.
+# The service without the migration is built by itself, because Cargo unites the features of one build. The other packages
+# only make Cargo select the same features of libraries as for the whole workspace, so that nothing is compiled twice.
+CORE := --package daybook-core-tests --features daybook-core-tests/alone \
+    --package daybook-commands --package daybook-log-server
+
+# Most tests wait, for PostgreSQL's disk and for processes, so more of them run at a time than there are cores.
+test: export RUST_TEST_THREADS ?= 4
 test: postgres ## Run all tests, on a private PostgreSQL
 	$(CARGO) test --workspace
-	$(CARGO) test --package daybook-core-tests --features alone
+	$(CARGO) test $(CORE) --test core
 
 # Advisories are not part of `check`: their database is fetched over the network, and a check of the tree should give the
 # same result offline and tomorrow. `make audit` checks them.
 check: deny-tool ## Check formatting, lints, documentation, house style, fold versions, licences and sources
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --package daybook-core-tests --features alone --all-targets -- -D warnings
+	$(CARGO) clippy $(CORE) --all-targets -- -D warnings
 	$(CARGO) doc --workspace --no-deps
 	$(CARGO) test --package daybook-tests --test tidy
-	$(CARGO) test --package daybook-projections --lib fingerprint
+	$(CARGO) test --package daybook-tests --package daybook-projections --lib fingerprint
 	$(DENY) check bans licenses sources
 
 audit: deny-tool ## Check dependencies for known vulnerabilities (fetches the advisory database)

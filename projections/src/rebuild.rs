@@ -9,6 +9,7 @@ mod batch_build;
 mod discarding;
 mod dry_run;
 mod erasure;
+mod former;
 mod loading;
 mod memory_budget;
 mod passes;
@@ -23,13 +24,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use daybook_domain::ReadModel;
 use daybook_event_log::{EventLog, Filter, Position, RecordedEvent};
 use daybook_vault::Vault;
 use deadpool_postgres::{Client, ClientWrapper, Object, Pool};
 use futures_util::StreamExt;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::join;
 use serde::Serialize;
 
 use crate::control::error::{ViewError, describe};
@@ -45,7 +45,7 @@ use crate::store::tables::{self, Indexes};
 
 pub use discarding::DiscardReport;
 pub use dry_run::{DryRun, DryRunView};
-pub use erasure::{ErasureReport, RewriteReport};
+pub use erasure::{ErasureReport, FORGET_GRACE, RewriteReport};
 use memory_budget::MemoryBudget;
 pub use memory_budget::{DEFAULT_MEMORY_BYTES, LEAST_MEMORY_BYTES};
 use passes::Passes;
@@ -106,6 +106,7 @@ pub struct Rebuild {
     vault: Vault,
     pool: Pool,
     keep: usize,
+    last_readers: Duration,
     memory_bytes: usize,
     policy: FailurePolicy,
 }
@@ -113,7 +114,15 @@ pub struct Rebuild {
 impl Rebuild {
     /// A rebuild over a log and the views' database. `keep` former generations of each view are kept.
     pub fn new(log: Arc<dyn EventLog>, vault: Vault, pool: Pool, keep: usize) -> Self {
-        Self { log, vault, pool, keep, memory_bytes: DEFAULT_MEMORY_BYTES, policy: FailurePolicy::AsLive }
+        let (memory_bytes, policy) = (DEFAULT_MEMORY_BYTES, FailurePolicy::AsLive);
+        Self { log, vault, pool, keep, last_readers: LAST_READERS, memory_bytes, policy }
+    }
+
+    /// Sets how long a replaced generation may still be read before it is dropped. With a shorter time than
+    /// [`LAST_READERS`], reads in progress may fail.
+    #[must_use]
+    pub fn with_last_readers(self, last_readers: Duration) -> Self {
+        Self { last_readers, ..self }
     }
 
     /// Limits the memory. With less memory the log is read more often; too little memory never fails a rebuild.
@@ -452,34 +461,6 @@ impl Rebuild {
                 GenerationState::Live | GenerationState::Kept | GenerationState::Past => {}
             }
         }
-        Ok(())
-    }
-
-    /// Drops the oldest kept generations of each view beyond the number to keep. One that may still be read is left to the
-    /// next rebuild, or waited for if none is to be kept.
-    async fn drop_old(&self) -> Result<(), ViewError> {
-        if self.keep == 0 {
-            tokio::time::sleep(LAST_READERS).await;
-        }
-        let client = self.client().await?;
-        let mut by_model: BTreeMap<ReadModel, Vec<(Generation, bool)>> = BTreeMap::new();
-        for status in generation::list(&client).await? {
-            let since = status.replaced_at.map(|at| (Utc::now() - at).to_std().unwrap_or_default());
-            let unread = since.is_some_and(|since| since >= LAST_READERS);
-            if status.state == GenerationState::Kept {
-                by_model.entry(status.generation.model).or_default().push((status.generation, unread));
-            }
-        }
-        // One connection per view: most of the time is spent deleting files.
-        let drop_all = async |kept: &Vec<(Generation, bool)>| {
-            let client = self.client().await?;
-            for (old, _) in kept.iter().rev().skip(self.keep).filter(|(_, unread)| *unread) {
-                tables::drop_generation(&client, *old).await?;
-            }
-            Ok::<_, ViewError>(())
-        };
-        drop(client);
-        try_join_all(by_model.values().map(drop_all)).await?;
         Ok(())
     }
 

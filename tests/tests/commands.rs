@@ -20,6 +20,8 @@ mod histories;
 mod import;
 #[path = "commands/keys.rs"]
 mod keys;
+#[path = "commands/late.rs"]
+mod late;
 #[path = "commands/seats.rs"]
 mod seats;
 #[path = "commands/secrecy.rs"]

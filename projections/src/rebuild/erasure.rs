@@ -4,6 +4,8 @@
 //! Everything is derived from the log and from each generation's position, so an interrupted erasure is completed by
 //! the next one, and a repeated one changes nothing. What was booked after a forgetting stays.
 
+mod completion;
+
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::{Event, ReadModel, SubjectId};
 use daybook_event_log::{Category, Filter, Position, codec};
@@ -20,6 +22,8 @@ use crate::projection::interpret::resume;
 use crate::projection::row::dynamic::DynamicRow;
 use crate::projection::row::legacy::LegacyRow;
 use crate::store::{rows, space, tables};
+
+pub use completion::FORGET_GRACE;
 
 /// How often an erasure is attempted beside a promotion that writes the same rows.
 const TRIES: u32 = 10;
@@ -83,7 +87,8 @@ impl Rebuild {
         loop {
             tries_left -= 1;
             match self.try_to_erase_in(generation).await {
-                Err(error) if error.is_conflict() && tries_left > 0 => {}
+                // A rebuild may also drop a former generation at that moment. The next attempt finds that it is gone.
+                Err(error) if tries_left > 0 && (error.is_conflict() || error.is_missing_table()) => {}
                 outcome => return outcome,
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daybook_event_log::port::DependentAppend;
 use daybook_event_log::{AppendError, Appended, Backoff, EventLog, Expected, NewEvent, NewKey, StreamName};
 
 /// Maximum number of attempts.
@@ -26,12 +27,13 @@ pub(crate) async fn append(
     keys: Vec<NewKey>,
     others: StreamEnds,
 ) -> Result<Appended, AppendError> {
+    let append = DependentAppend { stream: stream.clone(), expected, events, keys, others };
     let (mut unknown, mut backoff) = (None, Backoff::between(DELAYS.0, DELAYS.1));
     for attempt in 0..MAX_ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(backoff.next_wait()).await;
         }
-        match log.append_if(stream, expected, events.clone(), keys.clone(), others.clone()).await {
+        match log.append_if(append.clone()).await {
             Err(AppendError::Unknown(source)) => unknown = Some(source),
             Err(AppendError::Unavailable(source)) if unknown.is_some() => unknown = Some(source),
             result => return result,

@@ -16,8 +16,8 @@ use daybook_domain::phone::Phone;
 use daybook_domain::routing::Routing;
 use daybook_domain::schedule::DaySchedule;
 use daybook_domain::time::ClinicNow;
-use daybook_domain::{ClinicZone, SubjectId};
-use daybook_event_log::EventLog;
+use daybook_domain::{ClinicZone, Event, SubjectId};
+use daybook_event_log::{EventLog, Metadata, RecordedEvent};
 use daybook_vault::Vault;
 
 pub use booking::{BookingOutcome, NewReservation, ReservationChange};
@@ -26,6 +26,7 @@ pub use forget::ForgetOutcome;
 
 use crate::clock::Clock;
 use crate::day_schedules::{DaySchedules, WorkerContext};
+use crate::decoder::{Discards, EventDecoder};
 use crate::error::CommandError;
 use crate::follower::{FollowedStreams, Follower};
 
@@ -59,7 +60,26 @@ impl Commands {
         vault: Vault,
         settings: Settings,
     ) -> Result<Self, CommandError> {
-        let streams = FollowedStreams::new();
+        Self::open_with(log, vault, settings, EventDecoder::default()).await
+    }
+
+    /// The same, leaving out events that cannot be decoded and are discarded.
+    pub async fn open_without(
+        log: Arc<dyn EventLog>,
+        vault: Vault,
+        settings: Settings,
+        discards: Arc<dyn Discards>,
+    ) -> Result<Self, CommandError> {
+        Self::open_with(log, vault, settings, EventDecoder::new(discards)).await
+    }
+
+    async fn open_with(
+        log: Arc<dyn EventLog>,
+        vault: Vault,
+        settings: Settings,
+        decoder: EventDecoder,
+    ) -> Result<Self, CommandError> {
+        let streams = FollowedStreams::new(&decoder);
         let follower = streams.clone().start(Arc::clone(&log), vault.clone()).await?;
         let context = Arc::new(WorkerContext {
             log,
@@ -68,6 +88,7 @@ impl Commands {
             routing: Arc::clone(&streams.routing),
             zone: settings.zone,
             clock: settings.clock,
+            decoder,
         });
         let day_schedules = DaySchedules::new(Arc::clone(&context));
         Ok(Self(Arc::new(Inner { vault, context, streams, day_schedules, _follower: follower })))
@@ -112,6 +133,11 @@ impl Commands {
     /// a view.
     pub async fn day_schedule(&self, date: NaiveDate) -> Result<DaySchedule, CommandError> {
         self.0.day_schedules.read(date, DaySchedule::clone).await
+    }
+
+    /// Decodes an event of the log; `None` if it cannot be decoded and is discarded.
+    pub async fn decode(&self, recorded: &RecordedEvent) -> Result<Option<(Event, Metadata)>, CommandError> {
+        self.0.context.decoder.decode(recorded).await
     }
 
     /// The event log.

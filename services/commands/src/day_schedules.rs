@@ -18,12 +18,14 @@ use daybook_domain::routing::Routing;
 use daybook_domain::schedule::{Booking, DaySchedule, DecisionContext, ScheduleCommand};
 use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClinicZone, ReservationId};
-use daybook_event_log::{EventLog, NewKey, Position};
+use daybook_event_log::codec::ReferenceRevisions;
+use daybook_event_log::{EventLog, Metadata, NewKey, Position};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::append::StreamEnds;
 use crate::clock::Clock;
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::origin::Origin;
 use crate::singleton_stream::CachedAggregate;
@@ -50,19 +52,37 @@ pub(crate) struct WorkerContext {
     pub(crate) routing: Arc<CachedAggregate<Routing>>,
     pub(crate) zone: ClinicZone,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) decoder: EventDecoder,
 }
 
 impl WorkerContext {
-    /// Calls a function with the state outside the schedule that decisions depend on now, and the current instant. Returns
-    /// its result, and where the streams of that state end.
-    fn decide<T>(&self, decide: impl FnOnce(&DecisionContext<'_>, DateTime<Utc>) -> T) -> (T, StreamEnds) {
+    /// Calls a function with the state outside the schedule that decisions depend on now, and with what the metadata of their
+    /// events records. Returns its result, and where the streams of that state end.
+    fn decide<T>(&self, decide: impl FnOnce(&DecisionContext<'_>, DecisionRecord) -> T) -> (T, StreamEnds) {
         let (catalog, catalog_end) = self.catalog.state_at();
         let (hours, hours_end) = self.hours.state_at();
         let instant = self.clock.now();
         let retired = self.routing.state().retired.as_ref().map(|retired| retired.model);
         let now = ClinicNow { instant, zone: self.zone };
-        let decided = decide(&DecisionContext { catalog: &catalog, hours: &hours, now, retired }, instant);
+        let revisions = || ReferenceRevisions { catalog: catalog_end.1.last(), hours: hours_end.1.last() };
+        let against = (!self.log.checks_other_streams()).then(revisions);
+        let context = DecisionContext { catalog: &catalog, hours: &hours, now, retired };
+        let decided = decide(&context, DecisionRecord { instant, against });
         (decided, vec![catalog_end, hours_end])
+    }
+}
+
+/// What the events of a decision record about it, besides their origin.
+#[derive(Debug, Clone, Copy)]
+struct DecisionRecord {
+    instant: DateTime<Utc>,
+    /// Only where the log cannot compare the streams on append.
+    against: Option<ReferenceRevisions>,
+}
+
+impl DecisionRecord {
+    fn metadata(self, origin: &Origin) -> Metadata {
+        Metadata { decided_against: self.against, ..origin.metadata(self.instant) }
     }
 }
 

@@ -45,7 +45,9 @@ pub enum CommandError {
     #[error("the vault failed")]
     Vault(#[source] Arc<VaultError>),
     /// The log contains an event that this release cannot decode.
-    #[error("the event log contains an event that this release cannot decode")]
+    #[error(
+        "the event log contains an event that this release cannot decode; use the release that wrote it, or leave it out: daybook projection parked list"
+    )]
     Codec(#[source] Arc<DecodeError>),
     /// The log contains invalid data, or received an invalid append.
     #[error("the event log is corrupt or was used incorrectly")]

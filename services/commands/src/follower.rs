@@ -11,11 +11,12 @@ use daybook_domain::hours::Hours;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::routing::Routing;
 use daybook_domain::{Event, KeyId};
-use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, RecordedEvent, decode};
+use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, RecordedEvent};
 use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::singleton_stream::{CachedAggregate, ErasureLog};
 
@@ -35,6 +36,7 @@ pub(crate) struct FollowedStreams {
     pub(crate) hours: Arc<CachedAggregate<Hours>>,
     pub(crate) routing: Arc<CachedAggregate<Routing>>,
     pub(crate) erasure_log: Arc<CachedAggregate<ErasureLog>>,
+    decoder: EventDecoder,
 }
 
 /// The background task. It ends when this is dropped.
@@ -49,12 +51,13 @@ impl Drop for Follower {
 
 impl FollowedStreams {
     /// The state before anything was read.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(decoder: &EventDecoder) -> Self {
         Self {
-            catalog: Arc::new(CachedAggregate::new()),
-            hours: Arc::new(CachedAggregate::new()),
-            routing: Arc::new(CachedAggregate::new()),
-            erasure_log: Arc::new(CachedAggregate::new()),
+            catalog: Arc::new(CachedAggregate::with(decoder.clone())),
+            hours: Arc::new(CachedAggregate::with(decoder.clone())),
+            routing: Arc::new(CachedAggregate::with(decoder.clone())),
+            erasure_log: Arc::new(CachedAggregate::with(decoder.clone())),
+            decoder: decoder.clone(),
         }
     }
 
@@ -108,14 +111,33 @@ impl FollowedStreams {
     }
 
     /// Applies one event and returns the keys that it requires to destroy.
+    ///
+    /// One that cannot be decoded is left to an operator, who decides on it with a running program. Until then every command
+    /// on its stream fails, because it reads the stream first.
     async fn ingest(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
+        match self.apply(recorded, log).await {
+            Err(CommandError::Codec(error)) => {
+                let RecordedEvent { stream, position, event_type, .. } = recorded;
+                tracing::error!(
+                    %stream, %position, %event_type, %error,
+                    "an event cannot be decoded, so commands on its stream fail; use the release that wrote it, or run \
+                     `daybook projection parked discard {position}`"
+                );
+                Ok(vec![])
+            }
+            applied => applied,
+        }
+    }
+
+    async fn apply(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
         match recorded.stream.category() {
             Category::Catalog => self.catalog.follow(recorded, log).await?,
             Category::Hours => self.hours.follow(recorded, log).await?,
             Category::Routing => self.routing.follow(recorded, log).await?,
             Category::Privacy => {
                 self.erasure_log.follow(recorded, log).await?;
-                if let Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)) = decode(recorded)?.0 {
+                let event = self.decoder.decode(recorded).await?;
+                if let Some((Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)), _)) = event {
                     return Ok(forgotten.keys);
                 }
             }

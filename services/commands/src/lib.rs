@@ -11,9 +11,11 @@ mod append;
 mod clock;
 mod commands;
 mod day_schedules;
+mod decoder;
 mod error;
 mod follower;
 mod ids;
+mod late_bookings;
 mod origin;
 mod requested_time;
 mod singleton_stream;
@@ -23,8 +25,10 @@ pub use commands::{
     BookingOutcome, ClosureOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded,
     ReservationChange, SeedOutcome, Settings,
 };
+pub use decoder::Discards;
 pub use error::{CommandError, Source};
 pub use ids::{IdempotencyKey, InvalidIdempotencyKey};
+pub use late_bookings::{LateBooking, MissedChange};
 pub use origin::Origin;
 pub use requested_time::{InterpretedTime, RequestedTime};
 pub use singleton_stream::ChangeOutcome;

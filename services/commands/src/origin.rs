@@ -35,6 +35,7 @@ impl Origin {
             causation_id: self.causation,
             traceparent: self.traceparent.clone(),
             read_model: self.read_model,
+            decided_against: None,
         }
     }
 }

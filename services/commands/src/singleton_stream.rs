@@ -11,8 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use daybook_domain::Event;
 use daybook_event_log::{
-    AppendError, EventId, EventLog, Expected, NewEvent, Position, RecordedEvent, Revision, StreamName,
-    decode, encode,
+    AppendError, EventId, EventLog, Expected, NewEvent, Position, RecordedEvent, Revision, StreamName, encode,
 };
 use futures_util::TryStreamExt;
 use tokio::sync::{Mutex, MutexGuard};
@@ -22,6 +21,7 @@ use uuid::Uuid;
 pub(crate) use aggregates::ErasureLog;
 
 use crate::append::append;
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::origin::Origin;
 
@@ -55,6 +55,7 @@ pub(crate) struct CachedAggregate<A> {
     cached: RwLock<CachedState<A>>,
     /// Held by one command at a time, because parallel commands of one process would only conflict.
     command_lock: Mutex<()>,
+    decoder: EventDecoder,
 }
 
 /// The state up to a revision.
@@ -88,10 +89,16 @@ enum Ingested {
 }
 
 impl<A: Aggregate> CachedAggregate<A> {
-    /// The state before anything was read.
+    /// The state before anything was read, leaving nothing out.
+    #[cfg(test)]
     pub(crate) fn new() -> Self {
+        Self::with(EventDecoder::default())
+    }
+
+    /// The state before anything was read.
+    pub(crate) fn with(decoder: EventDecoder) -> Self {
         let cached = CachedState { state: Arc::default(), head: None, position: Position::START };
-        Self { cached: RwLock::new(cached), command_lock: Mutex::new(()) }
+        Self { cached: RwLock::new(cached), command_lock: Mutex::new(()), decoder }
     }
 
     /// The cached state, which may be slightly behind the log.
@@ -122,7 +129,7 @@ impl<A: Aggregate> CachedAggregate<A> {
         recorded: &RecordedEvent,
         log: &dyn EventLog,
     ) -> Result<(), CommandError> {
-        match self.ingest(recorded)? {
+        match self.ingest(recorded).await? {
             Ingested::Applied => Ok(()),
             Ingested::AfterGap => self.catch_up(log).await,
         }
@@ -132,20 +139,20 @@ impl<A: Aggregate> CachedAggregate<A> {
     pub(crate) async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
         let mut events = log.read_stream(&A::stream(), self.current().1.first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
-            self.ingest(&recorded)?;
+            self.ingest(&recorded).await?;
         }
         Ok(())
     }
 
-    fn ingest(&self, recorded: &RecordedEvent) -> Result<Ingested, CommandError> {
-        let event = decode(recorded)?.0;
+    async fn ingest(&self, recorded: &RecordedEvent) -> Result<Ingested, CommandError> {
+        let event = self.decoder.decode(recorded).await?;
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
         let next = Expected::after(cached.head).first_revision();
         if recorded.revision > next {
             return Ok(Ingested::AfterGap);
         }
         if recorded.revision == next {
-            if let Some(event) = A::from_event(event) {
+            if let Some(event) = event.and_then(|(event, _)| A::from_event(event)) {
                 Arc::make_mut(&mut cached.state).evolve(&event);
             }
             cached.head = Some(recorded.revision);

@@ -7,6 +7,7 @@ mod events;
 mod forget;
 #[cfg(feature = "migration")]
 mod import;
+mod late_bookings;
 mod leader;
 #[cfg(feature = "migration")]
 mod migrate;

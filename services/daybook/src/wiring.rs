@@ -3,6 +3,7 @@
 //! It must never decide anything about bookings or views.
 
 mod database;
+mod discards;
 mod empty_database;
 mod engine;
 mod log;
@@ -38,6 +39,7 @@ pub use supervisor::Supervisor;
 
 use crate::settings::Settings;
 use database::DatabaseServer;
+use discards::DiscardedEvents;
 
 /// How long a command waits for the views to show its changes.
 pub const VIEWS_PATIENCE: Duration = Duration::from_secs(120);
@@ -90,7 +92,8 @@ impl Backend {
         pinned::check(settings, &keys, &pool).await?;
         let log = log::open(settings, &config, &pool).await?;
         let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
-        let commands = Commands::open(Arc::clone(&log), vault.clone(), clock).await?;
+        let discards = Arc::new(DiscardedEvents(pool.clone()));
+        let commands = Commands::open_without(Arc::clone(&log), vault.clone(), clock, discards).await?;
         Ok(Self { log, pool, config, vault, commands, server })
     }
 

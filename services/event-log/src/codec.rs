@@ -11,7 +11,7 @@ use daybook_domain::Event;
 
 use crate::port::{EventId, EventType, NewEvent, RecordedEvent};
 
-pub use metadata::{Metadata, Recording, TraceParent};
+pub use metadata::{Metadata, Recording, ReferenceRevisions, TraceParent};
 pub use table::{EVENT_TYPES, EventSchema, event_type_of};
 pub use upcast::{UpcastStep, Upcaster};
 

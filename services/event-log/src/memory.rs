@@ -12,8 +12,9 @@ use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::port::{
-    AppendCheck, AppendError, Appended, Connection, EventLog, Expected, Filter, InvalidAppend, NewEvent,
-    NewKey, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName, check_append,
+    AppendCheck, AppendError, Appended, Connection, DependentAppend, EventLog, Expected, Filter,
+    InvalidAppend, NewEvent, Position, ReadError, RecordedEvent, RecordedStream, Revision, StreamName,
+    check_append,
 };
 
 /// Events that it can hold.
@@ -137,27 +138,21 @@ impl EventLog for MemoryLog {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
-        self.append_if(stream, expected, events, Vec::new(), Vec::new()).await
+        self.append_if(DependentAppend::alone(stream, expected, events)).await
     }
 
     fn checks_other_streams(&self) -> bool {
         true
     }
 
-    async fn append_if(
-        &self,
-        stream: &StreamName,
-        expected: Expected,
-        events: Vec<NewEvent>,
-        keys: Vec<NewKey>,
-        others: Vec<(StreamName, Expected)>,
-    ) -> Result<Appended, AppendError> {
+    async fn append_if(&self, append: DependentAppend) -> Result<Appended, AppendError> {
+        let DependentAppend { stream, expected, events, keys, others } = append;
         check_append(expected, &events)?;
         if !keys.is_empty() {
             return Err(AppendError::Invalid(InvalidAppend::KeysNotKept));
         }
         let mut log = self.lock();
-        let appended = log.append(stream, expected, events, &others)?;
+        let appended = log.append(&stream, expected, events, &others)?;
         self.head.send_if_modified(|head| {
             std::mem::replace(head, appended.position.max(*head)) < appended.position
         });

@@ -37,6 +37,25 @@ pub const MAX_APPEND_BYTES: usize = 1024 * 1024 - 64 * 1024;
 /// Events that one append may hold.
 pub const MAX_APPEND_EVENTS: usize = 1000;
 
+/// An append with new keys that also depends on where other streams end.
+#[derive(Debug, Clone)]
+pub struct DependentAppend {
+    pub stream: StreamName,
+    pub expected: Expected,
+    pub events: Vec<NewEvent>,
+    /// The new keys that the events are sealed with.
+    pub keys: Vec<NewKey>,
+    /// The other streams, and where each has to end.
+    pub others: Vec<(StreamName, Expected)>,
+}
+
+impl DependentAppend {
+    /// An append that depends on its own stream only.
+    pub fn alone(stream: &StreamName, expected: Expected, events: Vec<NewEvent>) -> Self {
+        Self { stream: stream.clone(), expected, events, keys: Vec::new(), others: Vec::new() }
+    }
+}
+
 /// An append-only log of events: each stream is ordered, and so are all streams together.
 #[async_trait]
 pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
@@ -82,15 +101,9 @@ pub trait EventLog: Send + Sync + std::fmt::Debug + 'static {
     /// does not, that is a conflict.
     ///
     /// A log that cannot look at other streams ignores them, see [`Self::checks_other_streams`].
-    async fn append_if(
-        &self,
-        stream: &StreamName,
-        expected: Expected,
-        events: Vec<NewEvent>,
-        keys: Vec<NewKey>,
-        _others: Vec<(StreamName, Expected)>,
-    ) -> Result<Appended, AppendError> {
-        self.append_with_keys(stream, expected, events, keys).await
+    async fn append_if(&self, append: DependentAppend) -> Result<Appended, AppendError> {
+        let DependentAppend { stream, expected, events, keys, others: _ } = append;
+        self.append_with_keys(&stream, expected, events, keys).await
     }
 
     /// Events of one stream from a revision (inclusive), in order. A stream that does not exist is empty.

@@ -28,8 +28,8 @@ use deadpool_postgres::Pool;
 use tokio_postgres::Config;
 
 use crate::port::{
-    AppendError, Appended, Connection, EventLog, Expected, Filter, NewEvent, NewKey, Position, ReadError,
-    RecordedStream, Revision, StreamName, check_append,
+    AppendError, Appended, Connection, DependentAppend, EventLog, Expected, Filter, NewEvent, NewKey,
+    Position, ReadError, RecordedStream, Revision, StreamName, check_append,
 };
 
 pub use connection::{PoolSize, create_pool};
@@ -105,7 +105,7 @@ impl EventLog for PostgresLog {
         expected: Expected,
         events: Vec<NewEvent>,
     ) -> Result<Appended, AppendError> {
-        self.append_with_keys(stream, expected, events, Vec::new()).await
+        self.append_if(DependentAppend::alone(stream, expected, events)).await
     }
 
     /// The table of keys is in the same database.
@@ -120,7 +120,7 @@ impl EventLog for PostgresLog {
         events: Vec<NewEvent>,
         keys: Vec<NewKey>,
     ) -> Result<Appended, AppendError> {
-        self.append_if(stream, expected, events, keys, Vec::new()).await
+        self.append_if(DependentAppend { keys, ..DependentAppend::alone(stream, expected, events) }).await
     }
 
     /// The writer reads the ends of streams under the lock that every append takes.
@@ -128,16 +128,10 @@ impl EventLog for PostgresLog {
         true
     }
 
-    async fn append_if(
-        &self,
-        stream: &StreamName,
-        expected: Expected,
-        events: Vec<NewEvent>,
-        keys: Vec<NewKey>,
-        others: Vec<(StreamName, Expected)>,
-    ) -> Result<Appended, AppendError> {
+    async fn append_if(&self, append: DependentAppend) -> Result<Appended, AppendError> {
+        let DependentAppend { stream, expected, events, keys, others } = append;
         let bytes = check_append(expected, &events)?;
-        let append = group::Append { stream: stream.clone(), expected, others, events, keys, bytes };
+        let append = group::Append { stream, expected, others, events, keys, bytes };
         let appended = self.writer.append(append).await;
         let failed = matches!(appended, Err(AppendError::Unavailable(_) | AppendError::Unknown(_)));
         if failed || appended.is_ok() {

@@ -52,6 +52,27 @@ async fn a_later_start_keeps_the_changes_of_staff() {
     assert_eq!(later.commands.catalog().get(&service).unwrap().limit.unwrap().daily_limit, 3);
 }
 
+/// An operator discards such an event with a running program, so the program has to come up; nothing is sold meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_write_side_opens_with_an_unknown_event_in_every_followed_stream_and_decides_nothing() {
+    let (clinic, process) = Clinic::set_up().await;
+    process.book(wanted(1, "srv_skin_care", tuesday(), "10:00")).await.unwrap();
+    let plant = "
+        INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
+        SELECT (SELECT max(position) + 1 FROM event_log.events),
+               (SELECT coalesce(max(revision) + 1, 0) FROM event_log.events WHERE stream = $1),
+               gen_random_uuid(), $1, 'ClinicTeleported', '{}', (SELECT metadata FROM event_log.events LIMIT 1)";
+    let client = clinic.database.connect().await.unwrap();
+    for stream in ["catalog-main", "hours-main", "routing-main", "privacy-main"] {
+        client.execute(plant, &[&stream]).await.unwrap();
+    }
+    let later = clinic.process().await;
+    let refused = later.book(wanted(2, "srv_skin_care", tuesday(), "11:00")).await;
+    assert!(matches!(refused, Err(CommandError::Codec(_))), "{refused:?}");
+    let seeded = later.commands.seed().await;
+    assert!(matches!(seeded, Err(CommandError::Codec(_))), "{seeded:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_one_process_takes_effect_in_the_other() {
     let (clinic, one) = Clinic::set_up().await;

@@ -1,11 +1,14 @@
 //! Forgotten patients are erased from generations that do not advance, also after an interrupted command and beside a
 //! rebuild.
 
+use std::time::Duration;
+
 use chrono::NaiveDate;
 use daybook_domain::ReadModel;
 use daybook_domain::phone::Phone;
-use daybook_projections::{GenerationName, PointInTime, generation};
-use daybook_tests::clinic::{Clinic, desk, request};
+use daybook_projections::{GenerationName, PointInTime, Role, generation, leader};
+use daybook_tests::clinic::{Clinic, PATIENCE, desk, request};
+use tokio::sync::watch;
 
 /// The phone number of the patients of [`request`].
 fn phone(patient: u32) -> Phone {
@@ -81,6 +84,43 @@ async fn an_interrupted_forgetting_is_completed_and_later_bookings_stay() {
     assert!(verdict.agrees(), "{verdict:?}");
 }
 
+/// A command is killed after its event while the service runs: the leader completes it, at once when it begins to lead and for
+/// every later forgetting.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_completes_an_interrupted_forgetting() {
+    let clinic = Clinic::open().await.unwrap();
+    book(&clinic, 1, 1).await;
+    book(&clinic, 2, 2).await;
+    clinic.wait_for_views().await.unwrap();
+    clinic.rebuild().run(&ReadModel::ALL, &|_| {}).await.unwrap();
+    clinic.commands.forget(&phone(1), desk()).await.unwrap();
+    clinic.wait_for_views().await.unwrap();
+    let kept = ["dynamic_1", "legacy_1"].map(|name| (name.to_owned(), 1));
+    assert_eq!(shown_in(&clinic, 1).await, kept);
+
+    let role = watch::Sender::new(Some(Role::Standby));
+    let completion = tokio::spawn(clinic.rebuild().complete_erasures(role.subscribe(), Duration::ZERO));
+    tokio::task::yield_now().await;
+    assert_eq!(shown_in(&clinic, 1).await, kept, "a standby leaves it to the leader");
+    let epoch = leader::current(&clinic.pool.get().await.unwrap()).await.unwrap().unwrap().epoch;
+    role.send_replace(Some(Role::Leader(epoch)));
+    wait_until_erased(&clinic, 1).await;
+    assert_eq!(shown_in(&clinic, 2).await.len(), 4, "nobody else is erased");
+    clinic.commands.forget(&phone(2), desk()).await.unwrap();
+    wait_until_erased(&clinic, 2).await;
+    drop(role);
+    completion.abort();
+}
+
+async fn wait_until_erased(clinic: &Clinic, patient: u32) {
+    let erased = async {
+        while !shown_in(clinic, patient).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, erased).await.unwrap();
+}
+
 /// A rebuild has read the keys before they are destroyed, and writes its rows afterwards.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_rebuild_brings_details_back_that_are_forgotten_meanwhile() {
@@ -92,7 +132,8 @@ async fn no_rebuild_brings_details_back_that_are_forgotten_meanwhile() {
     let then = clinic.wait_for_views().await.unwrap();
     for round in 0..10 {
         let name = name(&format!("round_{round}"));
-        let rebuild = clinic.rebuild();
+        // Former generations are dropped at once, beside the erasure in them.
+        let rebuild = clinic.rebuild().with_last_readers(Duration::ZERO);
         let until = PointInTime::Position(then);
         let building = async {
             rebuild.past(&ReadModel::ALL, until, &name, &|_| {}).await.unwrap();

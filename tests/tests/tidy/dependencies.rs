@@ -51,6 +51,9 @@ const ALLOWED: [(&str, &[&str]); 13] = [
     ("daybook-peer-cqrs-es", &[]),
 ];
 
+/// The manifest of this crate, whose features a build of the program or of this crate alone selects.
+const OWN_MANIFEST: &str = include_str!("../../Cargo.toml");
+
 /// Uses that the table does not allow; nothing for a file that is no crate's manifest.
 pub(crate) fn check(file: &Path, manifest: &str) -> Vec<Finding> {
     let Some((line, package)) = package(file, manifest) else { return Vec::new() };
@@ -63,7 +66,41 @@ pub(crate) fn check(file: &Path, manifest: &str) -> Vec<Finding> {
     };
     let outside = uses(manifest).into_iter().filter(|(_, used)| !allowed.contains(&used.as_str()));
     let remedy = |used: &str| format!("`{package}` must not use `{used}`; move the code to where it may");
-    outside.map(|(line, used)| finding(line, remedy(&used))).collect()
+    let mut findings: Vec<Finding> = outside.map(|(line, used)| finding(line, remedy(&used))).collect();
+    findings.extend(features_of_tests_only(manifest).map(|line| {
+        Finding {
+            file: file.to_owned(),
+            line,
+            rule: "one set of features",
+            remedy: "select the same features in [dependencies] of tests/Cargo.toml; \
+            otherwise all crates are compiled a second time for the program"
+                .to_owned(),
+        }
+    }));
+    findings
+}
+
+/// The lines of dev-dependencies with features that `daybook-tests` does not select. Cargo unites the features of dev-dependencies
+/// only for tests, so a crate with another feature, and every crate above it, would be compiled again for the program.
+fn features_of_tests_only(manifest: &str) -> impl Iterator<Item = usize> {
+    let selected = |own: &Entry<'_>, feature: &str| {
+        in_sections(OWN_MANIFEST).any(|entry| {
+            entry.section == "dependencies"
+                && entry.key == own.key
+                && features(entry.value).any(|one| one == feature)
+        })
+    };
+    in_sections(manifest)
+        .filter(|entry| entry.section == "dev-dependencies")
+        .filter(move |entry| features(entry.value).any(|feature| !selected(entry, feature)))
+        .map(|entry| entry.line)
+}
+
+/// The features in a value such as `{ workspace = true, features = ["fs", "net"] }`.
+fn features(value: &str) -> impl Iterator<Item = &str> {
+    let list = value.split_once("features").and_then(|(_, rest)| rest.split_once('[')?.1.split_once(']'));
+    let names = list.map_or("", |(names, _)| names).split(',');
+    names.map(|name| name.trim().trim_matches('"')).filter(|name| !name.is_empty())
 }
 
 fn package(file: &Path, manifest: &str) -> Option<(usize, String)> {
@@ -152,6 +189,18 @@ mod tests {
         }
         assert_eq!(lines("daybook-commands", "[dependencies.daybook-api]\npath = \"../api\"\n"), [3]);
         assert_eq!(lines("daybook-commands", "[dependencies.web]\npackage = \"daybook-api\"\n"), [4]);
+    }
+
+    #[test]
+    fn features_that_only_one_crates_tests_select_are_found() {
+        let lines_for = |features| {
+            lines(
+                "daybook-vault",
+                &format!("[dev-dependencies]\ntokio = {{ workspace = true, features = [{features}] }}\n"),
+            )
+        };
+        assert_eq!(lines_for("\"test-util\""), [0; 0]);
+        assert_eq!(lines_for("\"test-util\", \"tracing\""), [4]);
     }
 
     #[test]

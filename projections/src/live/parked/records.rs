@@ -115,6 +115,13 @@ pub(crate) async fn discarded(client: &impl GenericClient) -> Result<SkippedPosi
     rows.iter().map(read_position).collect()
 }
 
+/// Whether the event at a position is discarded.
+pub async fn is_discarded(client: &impl GenericClient, position: Position) -> Result<bool, ViewError> {
+    let sql = "SELECT EXISTS (SELECT FROM control.discarded_events WHERE commit_position = $1 AND prepare_position = $2)";
+    let (commit, prepare) = position.to_parts();
+    Ok(client.query_one(sql, &[&commit, &prepare]).await?.try_get(0)?)
+}
+
 /// Places of discarded events, which are valid in an exported log too.
 pub(crate) async fn list_discarded(client: &impl GenericClient) -> Result<Vec<EventPlace>, ViewError> {
     let sql =

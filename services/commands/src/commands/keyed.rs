@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use daybook_domain::idempotency::{IdempotencyEvent, KeyReused, KeyState};
 use daybook_domain::schedule::Rejection;
 use daybook_domain::{Event, RequestFingerprint};
-use daybook_event_log::{AppendError, EventId, Expected, NewEvent, Revision, StreamName, decode, encode};
+use daybook_event_log::{AppendError, EventId, Expected, NewEvent, Revision, StreamName, encode};
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ impl Commands {
         let (mut state, mut last) = (KeyState::default(), None);
         let mut events = self.log().read_stream(stream, Revision::FIRST).await?;
         while let Some(recorded) = events.try_next().await? {
-            if let Event::Idempotency(event) = decode(&recorded)?.0 {
+            if let Some((Event::Idempotency(event), _)) = self.decode(&recorded).await? {
                 state.evolve(&event);
             }
             last = Some(recorded.revision);

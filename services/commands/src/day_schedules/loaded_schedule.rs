@@ -3,11 +3,10 @@
 use chrono::NaiveDate;
 use daybook_domain::Event;
 use daybook_domain::schedule::{DaySchedule, ScheduleEvent};
-use daybook_event_log::{
-    Appended, EventLog, Expected, Position, RecordedEvent, Revision, StreamName, decode,
-};
+use daybook_event_log::{Appended, EventLog, Expected, Position, RecordedEvent, Revision, StreamName};
 use futures_util::TryStreamExt;
 
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 
 /// A day schedule and where it stands in the log.
@@ -40,28 +39,35 @@ impl LoadedSchedule {
     }
 
     /// Reads and applies the events after the known revision.
-    pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), CommandError> {
+    pub(super) async fn catch_up(
+        &mut self,
+        log: &dyn EventLog,
+        decoder: &EventDecoder,
+    ) -> Result<(), CommandError> {
         let mut events = log.read_stream(&self.stream, self.expected().first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
-            self.ingest(&recorded)?;
+            self.ingest(&recorded, decoder.decode(&recorded).await?.map(|(event, _)| event));
         }
         self.is_loaded = true;
         Ok(())
     }
 
-    fn ingest(&mut self, recorded: &RecordedEvent) -> Result<(), CommandError> {
-        match decode(recorded)?.0 {
-            Event::Schedule(event) => self.schedule.evolve(&event),
+    /// Applies an event; `None` if it is left out.
+    fn ingest(&mut self, recorded: &RecordedEvent, event: Option<Event>) {
+        match event {
+            Some(Event::Schedule(event)) => self.schedule.evolve(&event),
             // These belong to other streams and say nothing about a day.
-            Event::Catalog(_)
-            | Event::Hours(_)
-            | Event::Routing(_)
-            | Event::Privacy(_)
-            | Event::Idempotency(_) => {}
+            Some(
+                Event::Catalog(_)
+                | Event::Hours(_)
+                | Event::Routing(_)
+                | Event::Privacy(_)
+                | Event::Idempotency(_),
+            )
+            | None => {}
         }
         self.head = Some(recorded.revision);
         self.position = recorded.position;
-        Ok(())
     }
 
     /// Applies events of this worker's own append.

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod discarded;
+mod late;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
@@ -40,13 +43,19 @@ fn monday() -> NaiveDate {
 
 /// The day schedules of one process, for a clinic with its first services and hours.
 async fn process(log: Arc<dyn EventLog>) -> Arc<DaySchedules> {
-    let (catalog, hours) = (Arc::new(CachedAggregate::new()), Arc::new(CachedAggregate::new()));
+    process_without(log, EventDecoder::default()).await
+}
+
+/// The same, leaving out what the decoder leaves out.
+async fn process_without(log: Arc<dyn EventLog>, decoder: EventDecoder) -> Arc<DaySchedules> {
+    let catalog = Arc::new(CachedAggregate::with(decoder.clone()));
+    let hours = Arc::new(CachedAggregate::with(decoder.clone()));
     let origin = Origin::from_actor(Actor::system());
     catalog.initialize(&*log, first_services(), &origin, Fixed.now()).await.unwrap();
     hours.initialize(&*log, first_hours(), &origin, Fixed.now()).await.unwrap();
     let routing = Arc::new(CachedAggregate::new());
-    let context =
-        WorkerContext { log, catalog, hours, routing, zone: ClinicZone::SEOUL, clock: Arc::new(Fixed) };
+    let (zone, clock) = (ClinicZone::SEOUL, Arc::new(Fixed));
+    let context = WorkerContext { log, catalog, hours, routing, zone, clock, decoder };
     Arc::new(DaySchedules::new(Arc::new(context)))
 }
 

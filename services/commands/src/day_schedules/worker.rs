@@ -74,7 +74,7 @@ impl Worker {
             }
         }
         if !reads.is_empty() {
-            let caught_up = self.loaded.catch_up(&*self.context.log).await;
+            let caught_up = self.loaded.catch_up(&*self.context.log, &self.context.decoder).await;
             for read in reads {
                 read(caught_up.as_ref().map(|()| &self.loaded.schedule).map_err(Clone::clone));
             }
@@ -115,7 +115,7 @@ impl Worker {
         let log = Arc::clone(&context.log);
         let mut is_fresh = !self.loaded.is_loaded;
         if is_fresh {
-            self.loaded.catch_up(&*log).await?;
+            self.loaded.catch_up(&*log, &context.decoder).await?;
         }
         let mut conflicts = 0;
         for _ in 0..MAX_CONFLICTS {
@@ -146,7 +146,7 @@ impl Worker {
                     Err(error) => return Err(error.into()),
                 }
             }
-            self.loaded.catch_up(&*log).await?;
+            self.loaded.catch_up(&*log, &context.decoder).await?;
             is_fresh = true;
         }
         Err(CommandError::Contended)
@@ -155,8 +155,8 @@ impl Worker {
     /// Decides the waiting batches, and returns the ends of the other streams that the decisions depend on.
     fn decide(&self, pending: &VecDeque<PendingBatch>) -> (GroupDecision, StreamEnds) {
         let batches = pending.iter().map(|(batch, _)| batch);
-        self.context.decide(|context, instant| {
-            decide_group(&self.loaded.schedule, batches, context, |batch| batch.origin.metadata(instant))
+        self.context.decide(|context, record| {
+            decide_group(&self.loaded.schedule, batches, context, |batch| record.metadata(&batch.origin))
         })
     }
 
@@ -191,7 +191,7 @@ async fn report_if_late(context: Arc<WorkerContext>, basis: StreamEnds, decided:
         match next {
             Ok(Some(change)) if change.position < decided => {
                 let (revision, changed) = (change.revision.get(), change.position);
-                tracing::warn!(%stream, revision, %changed, %decided, "bookings were decided before a change was known; compare them with it");
+                tracing::warn!(%stream, revision, %changed, %decided, "bookings were decided before a change was known; `daybook status` lists those that it concerns");
             }
             Ok(_) => {}
             Err(error) => {

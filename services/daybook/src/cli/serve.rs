@@ -42,6 +42,7 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
         application = prepare(settings, backend, engine.batches()) => application?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
+    let _completion = engine.complete_erasures(backend.rebuild());
     let served = serve_until_signal(settings, application, signals).await;
     engine.stop().await;
     served.map(|()| Exit::Done)

@@ -44,6 +44,11 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
     let mut parked_events = parked::list(&backend.pool.get().await?).await?;
     parked_events.retain(|group| group.state == GenerationState::Live);
     parked_events.truncate(MAX_PARKED_GROUPS);
+    // A log that compares the streams on append accepts no late booking.
+    let late_bookings = match backend.log.checks_other_streams() {
+        true => Vec::new(),
+        false => backend.commands.late_bookings().await?,
+    };
     let is_runbook_there = runbook_schema::exists(&backend.pool.get().await?).await?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -56,6 +61,7 @@ async fn read(settings: &Settings, backend: &Backend) -> anyhow::Result<Report> 
         leader: leader::current(&backend.pool.get().await?).await?,
         views,
         parked_events,
+        late_bookings,
         connect: backend.connect_hint().to_owned(),
         connect_runbook: is_runbook_there.then(|| backend.runbook_hint().to_owned()),
     })

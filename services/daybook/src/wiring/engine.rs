@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_event_log::EventLog;
-use daybook_projections::{Batches, Engine, Process, Role};
+use daybook_projections::rebuild::FORGET_GRACE;
+use daybook_projections::{Batches, Engine, Process, Rebuild, Role};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::sync::watch;
@@ -40,6 +41,11 @@ impl RunningEngine {
         self.batches.clone()
     }
 
+    /// Completes erasures that a killed command leaves, in the leader, until the result is dropped.
+    pub fn complete_erasures(&self, rebuild: Rebuild) -> ErasureCompletion {
+        ErasureCompletion(tokio::spawn(rebuild.complete_erasures(self.role(), FORGET_GRACE)))
+    }
+
     /// Stops it and waits for the current batch, but not longer than `STOP_PATIENCE`: an aborted batch is not committed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -48,6 +54,16 @@ impl RunningEngine {
                 "the engine did not stop in time and was aborted; its last batch was not committed"
             );
         }
+    }
+}
+
+/// The task that completes erasures. It ends when this is dropped.
+#[derive(Debug)]
+pub struct ErasureCompletion(JoinHandle<()>);
+
+impl Drop for ErasureCompletion {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

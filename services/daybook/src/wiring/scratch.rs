@@ -19,6 +19,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
 
+use super::discards::DiscardedEvents;
 use super::{Backend, RunningEngine, apply_migrations, log, master_key};
 use crate::settings::Settings;
 
@@ -184,7 +185,8 @@ impl Restored {
     /// When the log cannot be read.
     pub async fn commands(&self, settings: &Settings) -> anyhow::Result<Commands> {
         let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
-        Ok(Commands::open(Arc::clone(&self.log), self.vault.clone(), clock).await?)
+        let discards = Arc::new(DiscardedEvents(self.pool.clone()));
+        Ok(Commands::open_without(Arc::clone(&self.log), self.vault.clone(), clock, discards).await?)
     }
 
     /// Starts the engine that keeps its views up to date.

@@ -4,7 +4,7 @@
 
 use super::service_day::ServiceDay;
 use super::{Candidate, Day, check_common, dynamic, legacy};
-use crate::catalog::Service;
+use crate::catalog::{Catalog, Service};
 use crate::hours::{ClinicSlot, Hours};
 use crate::id::ReservationId;
 use crate::schedule::{Booking, Closure, DaySchedule, SlotAssignment};
@@ -67,6 +67,26 @@ pub fn is_hit_by_hours(
         check_common(&day, &candidate).is_ok() && ends_in_time()
     };
     booking.status.is_open() && fits(before) && !fits(after)
+}
+
+/// Whether a booking was possible with a catalog and hours, and no longer is with later ones: its service is switched off,
+/// the day exceeds the service's limits, or it does not fit into the hours.
+pub fn is_hit_by_change(
+    schedule: &DaySchedule,
+    before: (&Catalog, &Hours),
+    after: (&Catalog, &Hours),
+    (id, booking): (&ReservationId, &Booking),
+    now: ClinicNow,
+) -> bool {
+    if !booking.status.is_open() {
+        return false;
+    }
+    let Some(service) = before.0.get(&booking.service) else { return false };
+    let Some(changed) = after.0.get(&booking.service) else { return true };
+    let is_switched_off = service.is_active && !changed.is_active;
+    is_switched_off
+        || is_over_limit(schedule, service, changed)
+        || is_hit_by_hours(schedule, (before.1, after.1), changed, (id, booking), now)
 }
 
 /// Whether a day was within the limits of a service before a change and is no longer.

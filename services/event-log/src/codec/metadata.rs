@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::SchemaVersion;
+use crate::port::Revision;
 use daybook_domain::{Actor, ReadModel};
 
 /// Metadata of an event.
@@ -24,6 +25,17 @@ pub struct Metadata {
     pub traceparent: Option<TraceParent>,
     /// The read model that the client had seen.
     pub read_model: Option<ReadModel>,
+    /// What the decision knew of other streams, if the log could not check it on append.
+    pub decided_against: Option<ReferenceRevisions>,
+}
+
+/// The last revisions of the catalog and the hours that a decision knew; `None` for a stream without events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceRevisions {
+    /// Of `catalog-main`.
+    pub catalog: Option<Revision>,
+    /// Of `hours-main`.
+    pub hours: Option<Revision>,
 }
 
 /// The part of the metadata that views show.
@@ -71,6 +83,8 @@ struct Stored {
     traceparent: Option<TraceParent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_model: Option<ReadModel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decided_against: Option<ReferenceRevisions>,
 }
 
 /// The part of [`Stored`] that a view needs. Skipping the rest halves the time.
@@ -128,6 +142,7 @@ impl Metadata {
             causation_id: None,
             traceparent: None,
             read_model: None,
+            decided_against: None,
         }
     }
 
@@ -141,6 +156,7 @@ impl Metadata {
             causation_id: self.causation_id,
             traceparent: self.traceparent.clone(),
             read_model: self.read_model,
+            decided_against: self.decided_against,
         };
         serde_json::to_vec(&stored).expect("serializing metadata to memory cannot fail")
     }
@@ -154,6 +170,7 @@ impl Metadata {
             causation_id: stored.causation_id,
             traceparent: stored.traceparent,
             read_model: stored.read_model,
+            decided_against: stored.decided_against,
         };
         Ok((stored.schema_version, metadata))
     }
@@ -186,6 +203,21 @@ mod tests {
         let recording = Recording { recorded_at: at, actor: metadata.actor };
         assert_eq!(Recording::read(newer).unwrap(), (SchemaVersion(7), recording.clone()));
         assert_eq!(Recording::read_head(newer), Some((SchemaVersion(7), recording)));
+    }
+
+    #[test]
+    fn the_revisions_of_a_decision_are_kept_and_may_be_missing() {
+        let at = DateTime::from_timestamp_micros(1_796_083_200_123_456).unwrap();
+        let known = ReferenceRevisions { catalog: Some(Revision::FIRST.plus(7)), hours: None };
+        let metadata = Metadata { decided_against: Some(known), ..Metadata::new(Actor::public(), at) };
+        let bytes = metadata.write(SchemaVersion(1));
+        let text = std::str::from_utf8(&bytes).unwrap();
+        assert!(text.ends_with(r#","decided_against":{"catalog":7,"hours":null}}"#), "{text}");
+        assert_eq!(Metadata::read(&bytes).unwrap(), (SchemaVersion(1), metadata.clone()));
+        let recording = Recording { recorded_at: at, actor: Actor::public() };
+        assert_eq!(Recording::read_head(&bytes), Some((SchemaVersion(1), recording)));
+        let older = br#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"public"}"#;
+        assert_eq!(Metadata::read(older).unwrap().1.decided_against, None);
     }
 
     #[test]

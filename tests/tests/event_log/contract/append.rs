@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use daybook_event_log::port::{InvalidAppend, MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
+use daybook_event_log::port::{DependentAppend, InvalidAppend, MAX_APPEND_BYTES, MAX_APPEND_EVENTS};
 use daybook_event_log::{AppendError, EventLog, Expected, NewEvent, Revision};
 use futures_util::future::join_all;
 
@@ -57,7 +57,8 @@ pub(crate) async fn a_revision_other_than_the_last_conflicts(log: Log) {
 pub(crate) async fn an_append_conflicts_if_a_stream_it_depends_on_has_moved(log: Log) {
     let append_if = async |events: &[NewEvent], expected, other_end| {
         let others = vec![(page(1), other_end)];
-        log.append_if(&page(0), expected, events.to_vec(), Vec::new(), others).await
+        let append = DependentAppend::alone(&page(0), expected, events.to_vec());
+        log.append_if(DependentAppend { others, ..append }).await
     };
     let first = events(1);
     let appended = append_if(&first, Expected::NoStream, Expected::NoStream).await.unwrap();

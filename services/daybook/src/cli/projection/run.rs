@@ -34,6 +34,7 @@ async fn keep_up(backend: &Backend, signals: &mut Signals, format: Format) -> an
     backend.check_views_not_ahead().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
+    let _completion = engine.complete_erasures(backend.rebuild());
     let outcome = tokio::select! {
         outcome = build_views(backend, engine.role(), format) => outcome,
         () = signals.next() => {

@@ -6,6 +6,7 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
+use daybook_commands::LateBooking;
 use daybook_projections::{Comparison, Generation, Mode, Proof, Verdict, compare, prove};
 
 use crate::atomic_file::check_free;
@@ -57,8 +58,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     }
     let mode = if arguments.quick { Mode::Quick } else { Mode::Full };
     let wants_proof = arguments.proof.is_some();
-    let (verdict, proof) = compare_or_prove(settings, Comparison { mode, generations }, wants_proof).await?;
-    arguments.format.print(&report::VerdictReport::from(&verdict), || report::describe(&verdict))?;
+    let Compared { verdict, proof, late_bookings } =
+        compare_or_prove(settings, Comparison { mode, generations }, wants_proof).await?;
+    let report = report::VerdictReport::new(&verdict, &late_bookings);
+    arguments.format.print(&report, || report.describe())?;
     match (&arguments.proof, proof) {
         (Some(file), Some(proof)) => proof::write(file, &proof, arguments.force)?,
         (Some(_), None) if verdict.agrees() => {
@@ -80,17 +83,27 @@ fn pair(generations: &[Generation]) -> Result<Option<[Generation; 2]>, UsageErro
     }
 }
 
+/// The result of a comparison, and what the log accepted too late.
+struct Compared {
+    verdict: Verdict,
+    proof: Option<Proof>,
+    late_bookings: Vec<LateBooking>,
+}
+
 async fn compare_or_prove(
     settings: &Settings,
     comparison: Comparison,
     wants_proof: bool,
-) -> anyhow::Result<(Verdict, Option<Proof>)> {
+) -> anyhow::Result<Compared> {
     with_engine(settings, IfMissing::Refused, async |backend| {
         let (log, vault, pool) = (&*backend.log, &backend.vault, &backend.pool);
-        Ok(match wants_proof {
+        let (verdict, proof) = match wants_proof {
             true => prove(log, vault, pool, comparison.generations).await?,
             false => (compare(log, vault, pool, comparison).await?, None),
-        })
+        };
+        // Whatever the log: this one may have been imported from one that does not compare streams on append.
+        let late_bookings = backend.commands.late_bookings().await?;
+        Ok(Compared { verdict, proof, late_bookings })
     })
     .await
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use daybook_commands::LateBooking;
 use daybook_domain::ClinicZone;
 use daybook_domain::routing::{ObservedFlags, Stage};
 use daybook_event_log::Position;
@@ -11,6 +12,7 @@ use daybook_projections::{GenerationStatus, Lag, LagRule, Leader, MAX_COUNTED_LA
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::late_bookings;
 use crate::cli::leader::describe_leader;
 use crate::cli::projection::parked::describe_parked;
 use crate::cli::reads::{Reads, describe_flags};
@@ -34,6 +36,8 @@ pub(super) struct Report {
     pub(super) views: Vec<View>,
     /// What live views lack, because an event cannot be applied; the first of them.
     pub(super) parked_events: Vec<BlockedGroup>,
+    /// Open bookings that a change concerns which their decision did not know.
+    pub(super) late_bookings: Vec<LateBooking>,
     pub(super) connect: String,
     /// The same with the tables of the runbook under their plain names, once they exist.
     pub(super) connect_runbook: Option<String>,
@@ -119,6 +123,10 @@ impl Report {
         if let Some(parked) = describe_parked(&self.parked_events) {
             put("");
             put(&parked);
+        }
+        if let Some(late) = late_bookings::describe(&self.late_bookings) {
+            put("");
+            put(&late);
         }
         put("");
         put(&format!("Connect to the database: {}", self.connect));

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use daybook_commands::Commands;
 use daybook_domain::privacy::PrivacyEvent;
 use daybook_domain::{Event, KeyId, Sealed, SubjectId};
-use daybook_event_log::{EventLog, Revision, StreamName, decode};
+use daybook_event_log::{Revision, StreamName};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
@@ -24,12 +25,12 @@ impl Forgotten {
     }
 
     /// Reads the new events.
-    pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), ImportError> {
-        let mut events = log.read_stream(&StreamName::privacy(), self.next).await?;
+    pub(super) async fn catch_up(&mut self, commands: &Commands) -> Result<(), ImportError> {
+        let mut events = commands.log().read_stream(&StreamName::privacy(), self.next).await?;
         while let Some(recorded) = events.try_next().await? {
             self.next = recorded.revision.next();
-            let (event, metadata) = decode(&recorded)?;
-            if let Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)) = event
+            let decoded = commands.decode(&recorded).await?;
+            if let Some((Event::Privacy(PrivacyEvent::SubjectForgotten(forgotten)), metadata)) = decoded
                 && let Some(key) = forgotten.keys.last()
             {
                 self.by_subject.insert(forgotten.subject, (metadata.recorded_at, *key));

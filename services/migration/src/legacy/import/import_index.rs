@@ -10,7 +10,7 @@ use daybook_commands::Commands;
 use daybook_domain::schedule::event::ScheduleEffect;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Status};
-use daybook_event_log::{Category, Filter, Position, decode};
+use daybook_event_log::{Category, Filter, Position};
 use futures_util::TryStreamExt;
 
 use super::ImportError;
@@ -98,7 +98,7 @@ impl ImportIndex {
         let mut events = commands.log().read_all(Position::START, &filter).await?;
         let mut batch = Vec::with_capacity(BATCH_EVENTS);
         while let Some(recorded) = events.try_next().await? {
-            if let Event::Schedule(event) = decode(&recorded)?.0 {
+            if let Some((Event::Schedule(event), _)) = commands.decode(&recorded).await? {
                 batch.push(event);
             }
             if batch.len() >= BATCH_EVENTS {

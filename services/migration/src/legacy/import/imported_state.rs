@@ -9,7 +9,7 @@ use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::event::ScheduleEffect;
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Sealed, Status};
-use daybook_event_log::{EventLog, Revision, StreamName, decode};
+use daybook_event_log::{Revision, StreamName};
 use daybook_vault::{Decryptor, Opened, PatientDetails, sealing_context};
 use futures_util::TryStreamExt;
 
@@ -64,7 +64,7 @@ pub(super) async fn read(
     date: NaiveDate,
     wanted: &HashSet<ReservationId>,
 ) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
-    let events = read_events(commands.log(), date, wanted).await?;
+    let events = read_events(commands, date, wanted).await?;
     let keys: Vec<_> = events.iter().filter_map(sealed).map(|sealed| sealed.key).collect();
     let decryptor = commands.vault().prefetch(&keys).await?;
     let mut states = HashMap::new();
@@ -75,14 +75,14 @@ pub(super) async fn read(
 }
 
 async fn read_events(
-    log: &dyn EventLog,
+    commands: &Commands,
     date: NaiveDate,
     wanted: &HashSet<ReservationId>,
 ) -> Result<Vec<ScheduleEvent>, ImportError> {
-    let mut recorded = log.read_stream(&StreamName::page(date), Revision::FIRST).await?;
+    let mut recorded = commands.log().read_stream(&StreamName::page(date), Revision::FIRST).await?;
     let mut events = Vec::new();
     while let Some(recorded) = recorded.try_next().await? {
-        if let Event::Schedule(event) = decode(&recorded)?.0
+        if let Some((Event::Schedule(event), _)) = commands.decode(&recorded).await?
             && event.reservation().is_some_and(|id| wanted.contains(id))
         {
             events.push(event);

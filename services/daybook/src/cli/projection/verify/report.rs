@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use daybook_commands::LateBooking;
 use daybook_projections::{Days, Declared, Difference, Mode, Verdict, WrittenBy};
 use serde::Serialize;
 
+use crate::cli::late_bookings;
 use crate::cli::projection::parked::describe_parked;
 use crate::output::{Align, Table, counted, grouped};
 
@@ -14,30 +16,35 @@ pub(super) struct VerdictReport<'a> {
     kept_digests_agree: bool,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    /// Open bookings that a change concerns which their decision did not know. Both views show them alike.
+    late_bookings: &'a [LateBooking],
 }
 
-impl<'a> From<&'a Verdict> for VerdictReport<'a> {
-    fn from(verdict: &'a Verdict) -> Self {
-        Self { agrees: verdict.agrees(), kept_digests_agree: verdict.wrong_digests.is_empty(), verdict }
+impl<'a> VerdictReport<'a> {
+    pub(super) fn new(verdict: &'a Verdict, late_bookings: &'a [LateBooking]) -> Self {
+        let kept_digests_agree = verdict.wrong_digests.is_empty();
+        Self { agrees: verdict.agrees(), kept_digests_agree, verdict, late_bookings }
     }
-}
 
-/// The verdict, for people.
-pub(super) fn describe(verdict: &Verdict) -> String {
-    let mut lines = vec![conclusion(verdict), digests(verdict).to_string().trim_end().to_owned()];
-    if !verdict.differing_days.is_empty() {
-        lines.push(format!("Days that differ: {}.", name_days(&verdict.differing_days)));
+    /// The report, for people.
+    pub(super) fn describe(&self) -> String {
+        let verdict = self.verdict;
+        let mut lines = vec![conclusion(verdict), digests(verdict).to_string().trim_end().to_owned()];
+        if !verdict.differing_days.is_empty() {
+            lines.push(format!("Days that differ: {}.", name_days(&verdict.differing_days)));
+        }
+        if !verdict.wrong_digests.is_empty() {
+            lines.push(format!(
+                "Days whose stored digest does not match their rows: {}.\nNext: daybook projection rebuild all",
+                name_days(&verdict.wrong_digests)
+            ));
+        }
+        lines.extend(verdict.declared.as_ref().map(describe_declared));
+        lines.extend(describe_parked(&verdict.parked));
+        lines.extend(late_bookings::describe(self.late_bookings));
+        lines.extend(verdict.differences.iter().map(describe_difference));
+        lines.join("\n")
     }
-    if !verdict.wrong_digests.is_empty() {
-        lines.push(format!(
-            "Days whose stored digest does not match their rows: {}.\nNext: daybook projection rebuild all",
-            name_days(&verdict.wrong_digests)
-        ));
-    }
-    lines.extend(verdict.declared.as_ref().map(describe_declared));
-    lines.extend(describe_parked(&verdict.parked));
-    lines.extend(verdict.differences.iter().map(describe_difference));
-    lines.join("\n")
 }
 
 fn conclusion(verdict: &Verdict) -> String {

@@ -4,7 +4,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::phone::Phone;
-use daybook_domain::value::{Numbers, Range, Relation, Unit};
+use daybook_domain::value::{Numbers, Range, Relation, Unit, is_visible};
 use daybook_projections::Question;
 use daybook_projections::query::{ListFilter, Search};
 use serde::Serialize;
@@ -108,12 +108,14 @@ fn filter(state: &State, query: &Query) -> Result<ListFilter, Problem> {
         let fits = text.chars().take(MAX_SEARCH + 1).count() <= MAX_SEARCH;
         (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
     };
+    // A text in which nothing shows would be a part of every name.
+    let shown_text = |text: &str| search_text(text).filter(|text| text.chars().any(is_visible));
     Ok(ListFilter {
         date: query.date("date")?,
         status: query.read("status", Code::InvalidStatus, |text| text.parse().ok())?,
         service_code: query.read("department", Code::InvalidText, search_text)?,
         period: query.read("period", Code::InvalidPeriod, |text| text.parse().ok())?,
-        search: query.read("search", Code::InvalidText, search_text)?.map(|text| search(state, text)),
+        search: query.read("search", Code::InvalidText, shown_text)?.map(|text| search(state, text)),
         ..ListFilter::default()
     })
 }

@@ -469,9 +469,9 @@ impl DecodedEvent {
             Event::Schedule(ScheduleEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationImported(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationReimported(e)) => Some(e.details.key),
-            Event::Schedule(
-                ScheduleEvent::ReservationMovedOut(e) | ScheduleEvent::ReservationMovedIn(e),
-            ) => Some(e.row.details.key),
+            Event::Schedule(ScheduleEvent::ReservationMovedOut(e) | ScheduleEvent::ReservationMovedIn(e)) => {
+                Some(e.row.details.key)
+            }
             Event::Schedule(ScheduleEvent::AdminNoteWritten(e)) => Some(e.note.key),
             Event::Schedule(_)
             | Event::Catalog(_)

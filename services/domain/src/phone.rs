@@ -12,8 +12,8 @@ mod written;
 
 use std::fmt;
 
-pub use region::{Region, UnknownRegion};
 pub use crate::value::without_ignorable as without_invisible;
+pub use region::{Region, UnknownRegion};
 
 use reading::Reading;
 use written::Written;

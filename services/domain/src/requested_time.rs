@@ -102,7 +102,9 @@ mod tests {
 
     #[test]
     fn characters_that_nobody_sees_do_not_make_a_time_unreadable_and_stay_in_other_texts() {
-        for c in ['\u{200b}', '\u{feff}', '\u{ad}', '\u{200e}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{e0041}'] {
+        for c in
+            ['\u{200b}', '\u{feff}', '\u{ad}', '\u{200e}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{e0041}']
+        {
             for text in [format!("10:00{c}"), format!("{c}오전{c} 10{c}시 "), format!("1{c}0:30")] {
                 let shown = without_invisible(text.clone());
                 assert!(!matches!(parse(&shown), ParsedTime::Ambiguous(_)) && !shown.contains(c), "{text:?}");

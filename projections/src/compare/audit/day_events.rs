@@ -114,7 +114,10 @@ async fn moved_elsewhere(
     for (id, moved) in last_moves {
         let stream = log.read_stream(&StreamName::page(moved.row.date), Revision::FIRST).await?;
         let arrivals = read_until(stream, until).await?;
-        if arrivals.iter().any(|event| !skipped.holds(event.position) && moved_in(event).as_ref() == Some(&moved)) {
+        if arrivals
+            .iter()
+            .any(|event| !skipped.holds(event.position) && moved_in(event).as_ref() == Some(&moved))
+        {
             gone.insert(id.as_str().to_owned());
         }
     }

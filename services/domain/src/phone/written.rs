@@ -10,8 +10,7 @@ const MAX_EXTENSION_DIGITS: usize = 7;
 
 /// Words before an extension. It does not identify a patient, because it is left out as often as not. A word comes before
 /// its own prefixes.
-const EXTENSION_WORDS: [&str; 9] =
-    ["extension", "extn", "ext", "내선번호", "내선", "교환", "구내", "x", "#"];
+const EXTENSION_WORDS: [&str; 9] = ["extension", "extn", "ext", "내선번호", "내선", "교환", "구내", "x", "#"];
 
 /// Codes that are dialled before a number to hide or to show the caller's own: `*23#`, `#31#`.
 pub(super) const CALLER_ID_CODES: [&str; 2] = ["23", "31"];
@@ -110,7 +109,8 @@ fn bracketed(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn is_note(text: &str) -> bool {
-    text.chars().any(char::is_alphabetic) && !text.chars().any(|c| c.is_numeric() || c.is_control() || c == '+')
+    text.chars().any(char::is_alphabetic)
+        && !text.chars().any(|c| c.is_numeric() || c.is_control() || c == '+')
 }
 
 /// The number of a `tel:` address (RFC 3966). A local number is one in its context, such as `+82`.

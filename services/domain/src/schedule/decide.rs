@@ -5,9 +5,9 @@
 use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationCompletionCorrected,
-    ReservationConfirmed, ReservationImported, ReservationMoved, ReservationNoShowCorrected, ReservationNoShowMarked,
-    ReservationRejected, ReservationRequested, ReservationRescheduled, ReservationTimeAssigned,
-    ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
+    ReservationConfirmed, ReservationImported, ReservationMoved, ReservationNoShowCorrected,
+    ReservationNoShowMarked, ReservationRejected, ReservationRequested, ReservationRescheduled,
+    ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
 };
 use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;

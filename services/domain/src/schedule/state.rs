@@ -89,7 +89,13 @@ impl Closure {
 impl DaySchedule {
     /// A schedule without entries.
     pub fn empty(date: NaiveDate) -> Self {
-        Self { date, bookings: HashMap::new(), closures: BTreeMap::new(), lifted: BTreeMap::new(), moved_out: HashMap::new() }
+        Self {
+            date,
+            bookings: HashMap::new(),
+            closures: BTreeMap::new(),
+            lifted: BTreeMap::new(),
+            moved_out: HashMap::new(),
+        }
     }
 
     /// A schedule from the rows of a view, so that searches use the rules that decide bookings.

@@ -94,7 +94,11 @@ pub fn is_visible(c: char) -> bool {
     // Braille without a dot has a width, but no glyph.
     let is_filler = c == '\u{2800}';
     let is_private = matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..);
-    !is_filler && !is_private && !is_ignorable(c) && !c.is_whitespace() && c.width().is_some_and(|width| width > 0)
+    !is_filler
+        && !is_private
+        && !is_ignorable(c)
+        && !c.is_whitespace()
+        && c.width().is_some_and(|width| width > 0)
 }
 
 /// Whether nothing is shown for a character: the code points that Unicode lets a screen ignore by default, and a byte order

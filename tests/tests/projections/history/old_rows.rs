@@ -51,7 +51,8 @@ means = "REVIEW"
 before = true
 "#;
 
-const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
+/// The header of an export.
+pub(crate) const HEADER: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,\
     notes,adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
 
 /// Imports some rows. Returns their days and ids; some may have existed before.

@@ -198,7 +198,8 @@ fn push_unlisted(text: &mut String, all: u64, listed: usize) {
 }
 
 fn next_since(import: &ImportReport) -> Option<String> {
-    if import.verdict == Verdict::NothingCameIn {
+    // The reconciliation of the final run has its own next step.
+    if import.verdict == Verdict::NothingCameIn || import.reconciliation.is_some() {
         return None;
     }
     let since = import.next_since?.to_rfc3339();

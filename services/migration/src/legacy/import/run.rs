@@ -6,8 +6,8 @@ mod update;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use daybook_commands::{Commands, InterpretedTime};
 use daybook_domain::ReservationId;
-use daybook_domain::schedule::{ScheduleCommand, SlotAssignment};
 use daybook_domain::schedule::event::ServiceSnapshot;
+use daybook_domain::schedule::{ScheduleCommand, SlotAssignment};
 use daybook_domain::time::ClinicNow;
 use tokio::sync::mpsc;
 

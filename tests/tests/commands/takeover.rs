@@ -102,10 +102,13 @@ impl Migration {
     async fn date(&self, id: &str) -> chrono::NaiveDate {
         let events = self.process.all_events().await;
         let date = |event: &Event| {
-            let row = match event {
-                Event::Schedule(ScheduleEvent::ReservationImported(row)) => row,
-                Event::Schedule(ScheduleEvent::ReservationMovedIn(moved)) => &moved.row,
-                _ => return None,
+            let Event::Schedule(event) = event else { return None };
+            let row = if let ScheduleEvent::ReservationMovedIn(moved) = event {
+                &moved.row
+            } else if let ScheduleEvent::ReservationImported(row) = event {
+                row
+            } else {
+                return None;
             };
             (row.reservation.as_str() == id).then_some(row.date)
         };

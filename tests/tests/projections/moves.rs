@@ -29,10 +29,11 @@ async fn import(clinic: &Clinic, date: &str, time: &str) -> ImportReport {
 async fn last_row(clinic: &Clinic) -> ReservationImported {
     let events = clinic.log.read_all(Position::START, &Filter::all()).await.unwrap();
     let events: Vec<_> = events.try_collect().await.unwrap();
-    let row = |event| match decode(event).unwrap().0 {
-        Event::Schedule(ScheduleEvent::ReservationImported(row)) => Some(row),
-        Event::Schedule(ScheduleEvent::ReservationMovedIn(moved)) => Some(moved.row),
-        _ => None,
+    let row = |event| {
+        let Event::Schedule(ScheduleEvent::ReservationMovedIn(moved)) = decode(event).unwrap().0 else {
+            return None;
+        };
+        Some(moved.row)
     };
     events.iter().rev().find_map(row).unwrap()
 }

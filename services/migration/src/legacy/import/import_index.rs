@@ -149,14 +149,10 @@ impl ImportIndex {
     }
 
     fn note_move(&mut self, event: &ScheduleEvent) {
-        match event.effect() {
-            ScheduleEffect::MovedOut(e) => {
-                self.begun_moves.insert(e.row.reservation.clone(), e.clone());
-            }
-            ScheduleEffect::MovedIn(e) => {
-                self.begun_moves.remove(&e.row.reservation);
-            }
-            _ => {}
+        if let ScheduleEffect::MovedOut(e) = event.effect() {
+            self.begun_moves.insert(e.row.reservation.clone(), e.clone());
+        } else if let ScheduleEffect::MovedIn(e) = event.effect() {
+            self.begun_moves.remove(&e.row.reservation);
         }
     }
 

@@ -105,14 +105,13 @@ fn apply(
     decryptor: &Decryptor,
 ) -> Result<(), ImportError> {
     let Some(id) = event.reservation() else { return Ok(()) };
-    let arrived = match event.effect() {
-        ScheduleEffect::Imported(e) => Some((e, 1)),
-        ScheduleEffect::MovedIn(e) => Some((&e.row, e.version)),
-        _ => None,
-    };
-    if let Some((row, version)) = arrived {
-        let state = ImportedState::from_event(row.clone(), open_details(decryptor, row)?);
-        states.insert(id.clone(), ImportedState { version, ..state });
+    if let ScheduleEffect::Imported(row) = event.effect() {
+        states.insert(id.clone(), ImportedState::from_event(row.clone(), open_details(decryptor, row)?));
+        return Ok(());
+    }
+    if let ScheduleEffect::MovedIn(e) = event.effect() {
+        let state = ImportedState::from_event(e.row.clone(), open_details(decryptor, &e.row)?);
+        states.insert(id.clone(), ImportedState { version: e.version, ..state });
         return Ok(());
     }
     let Some(state) = states.get_mut(id) else { return Ok(()) };
@@ -163,9 +162,11 @@ pub(super) fn open_details(
 
 /// The row that an event contains, if it is a first or a repeated import or a move to another day.
 pub(super) const fn imported(event: &ScheduleEvent) -> Option<&ReservationImported> {
-    match event.effect() {
-        ScheduleEffect::Imported(row) | ScheduleEffect::Reimported(row) => Some(row),
-        ScheduleEffect::MovedOut(moved) | ScheduleEffect::MovedIn(moved) => Some(&moved.row),
-        _ => None,
+    if let ScheduleEffect::Imported(row) | ScheduleEffect::Reimported(row) = event.effect() {
+        Some(row)
+    } else if let ScheduleEffect::MovedOut(moved) | ScheduleEffect::MovedIn(moved) = event.effect() {
+        Some(&moved.row)
+    } else {
+        None
     }
 }

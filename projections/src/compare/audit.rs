@@ -2,8 +2,8 @@
 //!
 //! A view's rows show how many events it has applied: a reservation's version is their number, and a closure stands for
 //! one event, or two once it is lifted. So a day's events are counted in the log without decoding them, and in the view
-//! with one sum. Only if the two differ are the day's events decoded and folded as in a rebuild, which shows which
-//! reservations lack which events.
+//! with one sum. A reservation that arrives from another day brings the number of its earlier events along. Only if the
+//! two differ are the day's events decoded and folded as in a rebuild, which shows which reservations lack which events.
 //!
 //! The audit cannot see faults that leave the counts right: a wrong value in a field, or as many events applied twice
 //! as were skipped on the same day. [`crate::compare::verify`] finds those. The audit never writes; [`Auditor::repair`]

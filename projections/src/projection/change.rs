@@ -13,7 +13,7 @@ use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
 use daybook_domain::schedule::event::{
-    ReservationImported, ReservationRequested, ServiceSnapshot, TimeClosed,
+    ReservationImported, ReservationMoved, ReservationRequested, ServiceSnapshot, TimeClosed,
 };
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{ClosureId, Event, KeyId, ReservationId, Sealed, Status, SubjectId};
@@ -125,6 +125,8 @@ pub(crate) struct NewReservation {
     pub(crate) updated_at: NaiveDateTime,
     pub(crate) status_changed_at: NaiveDateTime,
     pub(crate) status_changed_by: Option<SmolStr>,
+    /// 1, unless it was moved here from another day.
+    pub(crate) version: u32,
 }
 
 /// A change to a reservation.
@@ -235,6 +237,13 @@ impl Interpreter {
                 let change = Change::Reimported(Box::new(self.reimported(&e, decryptor)?));
                 ViewChange::Change { reservation: e.reservation, change, meta }
             }
+            // The row stays under its old day until the same contents arrive on the new one, so that every reader sees
+            // it once.
+            ScheduleEvent::ReservationMovedOut(_) => ViewChange::Nothing,
+            ScheduleEvent::ReservationMovedIn(e) => {
+                let contents = Box::new(self.moved(&e, decryptor)?);
+                ViewChange::Create { reservation: e.row.reservation, contents }
+            }
             ScheduleEvent::ReservationConfirmed(e) => status_changed(e.reservation, Status::Confirmed, meta),
             ScheduleEvent::ReservationRejected(e) => status_changed(e.reservation, Status::Rejected, meta),
             ScheduleEvent::ReservationCancelled(e) => status_changed(e.reservation, Status::Cancelled, meta),
@@ -287,6 +296,7 @@ impl Interpreter {
             updated_at: at,
             status_changed_at: at,
             status_changed_by: None,
+            version: 1,
         })
     }
 
@@ -311,6 +321,7 @@ impl Interpreter {
             updated_at: millis(e.updated_at),
             status_changed_at: millis(e.status_changed_at),
             status_changed_by: e.status_changed_by.as_deref().map(SmolStr::from),
+            version: 1,
         })
     }
 
@@ -322,6 +333,10 @@ impl Interpreter {
         // Older events lack this flag. At that time only a person could assign a time that contradicts the text.
         let is_assigned_by_staff = e.is_placed_here.unwrap_or(true);
         Ok(NewReservation { is_assigned_by_staff, ..self.imported(e, decryptor)? })
+    }
+
+    fn moved(&mut self, e: &ReservationMoved, decryptor: &Decryptor) -> Result<NewReservation, EventFault> {
+        Ok(NewReservation { version: e.version, ..self.imported(&e.row, decryptor)? })
     }
 
     fn details(
@@ -454,6 +469,9 @@ impl DecodedEvent {
             Event::Schedule(ScheduleEvent::ReservationRequested(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationImported(e)) => Some(e.details.key),
             Event::Schedule(ScheduleEvent::ReservationReimported(e)) => Some(e.details.key),
+            Event::Schedule(ScheduleEvent::ReservationMovedOut(e) | ScheduleEvent::ReservationMovedIn(e)) => {
+                Some(e.row.details.key)
+            }
             Event::Schedule(ScheduleEvent::AdminNoteWritten(e)) => Some(e.note.key),
             Event::Schedule(_)
             | Event::Catalog(_)

@@ -44,7 +44,14 @@ pub(crate) struct Histories {
     /// For each forgotten patient, the number of forgettings before.
     forgotten: HashMap<SubjectId, Vec<u32>>,
     forgettings: u32,
+    homes: Homes,
+    /// Whether the homes were given: the moves that this pass reads are not all.
+    has_homes: bool,
 }
+
+/// The last day of each reservation that was moved to another day: its row belongs to that day's pass. The first pass
+/// reads all moves, and the others are given them.
+pub(crate) type Homes = HashMap<SmolStr, StreamName>;
 
 /// The events of one reservation.
 #[derive(Debug)]
@@ -65,8 +72,34 @@ struct HistoryStep {
 }
 
 impl Histories {
+    /// Histories of a later pass.
+    pub(crate) fn with_homes(homes: Homes) -> Self {
+        Self { homes, has_homes: true, ..Self::default() }
+    }
+
+    /// Where the moved reservations are, as far as this pass knows.
+    pub(crate) fn homes(&self) -> Homes {
+        self.homes.clone()
+    }
+
+    /// Leaves out the reservations whose row belongs to a day of another pass.
+    pub(crate) fn leave_moved_out(&mut self) {
+        let Self { by_id, homes, days, .. } = self;
+        if !homes.is_empty() {
+            by_id.retain(|id, history| {
+                homes.get(id).is_none_or(|home| days.stream(history.day) == Some(home))
+            });
+        }
+    }
+
     /// Applies a change. A change of a missing reservation has no effect: an event is never rejected.
     pub(crate) fn apply(&mut self, DecodedChange { stream, change }: DecodedChange) {
+        if let ViewChange::Create { reservation, contents } = &change
+            && contents.version > 1
+            && !self.has_homes
+        {
+            self.homes.insert(reservation.as_str().into(), stream.clone());
+        }
         if !self.days.includes(&stream) {
             self.days.skip(&stream);
             return;

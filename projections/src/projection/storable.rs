@@ -81,7 +81,7 @@ fn check_contents(contents: &NewReservation) -> Result<(), EventFault> {
         check_date(details.birth_date)?;
     }
     let ServiceSnapshot { id: _, code, legacy: _, name, duration, buffer } = &*contents.service;
-    check_numbers([duration.checked_add(*buffer).unwrap_or(u32::MAX)])?;
+    check_numbers([duration.checked_add(*buffer).unwrap_or(u32::MAX), contents.version])?;
     let changed_by = contents.status_changed_by.as_deref();
     check_texts([Some(&**code), Some(&**name), contents.requested_time.as_deref(), changed_by])?;
     check_date(contents.date)?;

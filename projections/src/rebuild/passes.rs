@@ -10,27 +10,32 @@ use daybook_event_log::{PageRange, Position};
 use super::PhaseClock;
 use super::replay::{self, ReplaySource};
 use crate::control::error::ViewError;
-use crate::projection::histories::Histories;
+use crate::projection::histories::{Histories, Homes};
 
 /// The remaining passes.
 #[derive(Debug)]
 pub(super) struct Passes {
     source: ReplaySource,
     to_come: VecDeque<PageRange>,
+    /// None before the first pass.
+    homes: Option<Homes>,
     done: usize,
 }
 
 impl Passes {
     /// Passes over all days.
     pub(super) fn new(source: ReplaySource) -> Self {
-        Self { source, to_come: VecDeque::from([PageRange::ALL]), done: 0 }
+        Self { source, to_come: VecDeque::from([PageRange::ALL]), homes: None, done: 0 }
     }
 
     /// Runs the next pass; none if all days are done.
     pub(super) async fn next(&mut self, clock: &mut PhaseClock<'_>) -> Result<Option<Histories>, ViewError> {
         let Some(range) = self.to_come.pop_front() else { return Ok(None) };
         clock.begin_pass(self.done, self.to_come.len());
-        let histories = replay::read(&mut self.source, range, clock).await?;
+        let homes = self.homes.take();
+        let mut histories = replay::read(&mut self.source, range, homes, clock).await?;
+        self.homes = Some(histories.homes());
+        histories.leave_moved_out();
         self.done += 1;
         if let Some(cut) = histories.remainder() {
             let left = cut.ranges(self.source.memory.for_histories(), range.until);

@@ -19,13 +19,16 @@ use super::rebuild_interpreter::{FailureLog, RebuildInterpreter};
 use crate::control::error::ViewError;
 use crate::control::ids::SkippedPositions;
 use crate::projection::change::{DecodedChange, DecodedEvent};
-use crate::projection::histories::Histories;
+use crate::projection::histories::{Histories, Homes};
 
 /// Events that are passed between threads at once.
 const CHUNK_EVENTS: usize = 512;
 
 /// Most chunks that wait for each thread.
 const WAITING_CHUNKS: usize = 20;
+
+/// The type of the event with which a reservation comes to another day, as stored.
+const MOVED_IN: &str = "ReservationMovedIn";
 
 /// The input of a replay.
 #[derive(Debug, Clone)]
@@ -60,6 +63,7 @@ struct Chunk<T> {
 pub(super) async fn read(
     source: &mut ReplaySource,
     pages: PageRange,
+    homes: Option<Homes>,
     clock: &mut PhaseClock<'_>,
 ) -> Result<Histories, ViewError> {
     let events = source.log.read_all(Position::START, &Filter::all().with_pages(pages)).await?;
@@ -72,7 +76,7 @@ pub(super) async fn read(
         move || decode_all(to_decode, &decoded, &selected)
     });
     let memory = source.memory.clone();
-    let gathering = spawn_blocking(move || build_histories(to_gather, &memory, &selected));
+    let gathering = spawn_blocking(move || build_histories(to_gather, homes, &memory, &selected));
     let to = source.to;
     let interpreter = RebuildInterpreter::new(source.discarded.clone(), source.failures.clone());
     // Keys are stored before the events that need them, so the keys of all events up to the end exist by now.
@@ -138,7 +142,8 @@ fn decode_all(
         let bounds = selected.get().bounds();
         let mut chunk = Chunk { events: Vec::with_capacity(recorded.len()), skipped: Vec::new() };
         for recorded in recorded {
-            if bounds.matches(&recorded.stream) {
+            // A move tells the days that are included that a row is no longer theirs.
+            if bounds.matches(&recorded.stream) || &*recorded.event_type == MOVED_IN {
                 chunk.events.push(DecodedEvent::read(&recorded));
             } else {
                 chunk.skipped.push(recorded.stream);
@@ -168,10 +173,11 @@ fn decrypt_all(
 
 fn build_histories(
     mut chunks: mpsc::Receiver<Chunk<DecodedChange>>,
+    homes: Option<Homes>,
     memory: &MemoryBudget,
     selected: &SelectedDays,
 ) -> Histories {
-    let mut histories = Histories::default();
+    let mut histories = homes.map(Histories::with_homes).unwrap_or_default();
     while let Some(chunk) = chunks.blocking_recv() {
         chunk.events.into_iter().for_each(|changes| histories.apply(changes));
         chunk.skipped.iter().for_each(|page| histories.skip(page));

@@ -265,7 +265,25 @@ pub(crate) async fn add_digests(
         sum.reservations += day.reservations;
         sum.digest = sum.digest.with(day.digest);
     }
-    write_digests(transaction, generation, &sums).await
+    let (empty, used): (DayDigests, DayDigests) =
+        sums.into_iter().partition(|(_, day)| *day == DayDigest::default());
+    delete_digests(transaction, generation, &empty).await?;
+    write_digests(transaction, generation, &used).await
+}
+
+/// Deletes the digests of days whose last reservation was moved to another day: a rebuild writes none.
+async fn delete_digests(
+    client: &impl GenericClient,
+    generation: Generation,
+    days: &DayDigests,
+) -> Result<(), ViewError> {
+    if days.is_empty() {
+        return Ok(());
+    }
+    let dates: Vec<NaiveDate> = days.keys().copied().collect();
+    let sql = format!("DELETE FROM {}.day_digests WHERE date = ANY($1)", generation.schema());
+    client.execute(&sql, &[&dates]).await?;
+    Ok(())
 }
 
 /// Inserts or replaces day digests.

@@ -118,6 +118,10 @@ impl DecidedDay {
                 self.decisions.remove(&row.reservation);
                 return;
             }
+            ScheduleEffect::MovedOut(moved) | ScheduleEffect::MovedIn(moved) => {
+                self.decisions.remove(&moved.row.reservation);
+                return;
+            }
             ScheduleEffect::StatusChanged(..)
             | ScheduleEffect::NoteWritten(_)
             | ScheduleEffect::Closed(_)

@@ -50,6 +50,7 @@ impl RequestedTime {
             Self::At(time) => InterpretedTime::without_text(ParsedTime::At(time)),
             Self::Period(period) => InterpretedTime::without_text(ParsedTime::Period(period)),
             Self::Text(text) => {
+                let text = requested_time::without_invisible(text);
                 if let Some(time) = first_hour(&text) {
                     return InterpretedTime::without_text(ParsedTime::At(time));
                 }
@@ -96,6 +97,12 @@ mod tests {
         assert_eq!((time.plain_text.as_deref(), time.sealed_text), (Some("오후 2시"), None));
         let time = RequestedTime::Text("김철수 저녁".to_owned()).interpret();
         assert_eq!((time.plain_text, time.sealed_text.as_deref()), (None, Some("김철수 저녁")));
+    }
+
+    #[test]
+    fn a_time_beside_a_character_that_nobody_sees_is_read() {
+        let time = RequestedTime::Text("10:00\u{200b}".to_owned()).interpret();
+        assert_eq!((time.plain_text.as_deref(), time.sealed_text), (Some("10:00"), None));
     }
 
     #[test]

@@ -12,8 +12,8 @@ mod written;
 
 use std::fmt;
 
+pub use crate::value::without_ignorable as without_invisible;
 pub use region::{Region, UnknownRegion};
-pub use written::without_invisible;
 
 use reading::Reading;
 use written::Written;
@@ -62,11 +62,26 @@ impl Phone {
     /// these.
     pub fn former(&self) -> Vec<Self> {
         let is_same = |form: &String| Self::parse_in(self.region, form).as_ref() == Ok(self);
-        let forms = former::candidates(self.region, &self.normal).into_iter();
+        let forms = former::candidates(self.region, &self.normal).into_iter().filter(is_same);
+        let misspelt = self.misspelt();
         forms
-            .filter(|form| **form != *self.normal && is_same(form))
+            .chain(misspelt)
+            .filter(|form| **form != *self.normal)
             .map(|form| Self { normal: form.into(), region: self.region })
             .collect()
+    }
+
+    /// Forms of spellings that no plan has, unless they are the form of another number.
+    fn misspelt(&self) -> Vec<String> {
+        let exists = |text: &str| {
+            Written::read(text).and_then(|written| Reading::of(self.region, &written)).map(Reading::normal)
+        };
+        if exists(&self.normal).is_none() {
+            return Vec::new();
+        }
+        let mut forms = former::misspelt(self.region, &self.normal);
+        forms.retain(|form| exists(form).is_none_or(|normal| *normal == *self.normal));
+        forms
     }
 
     /// The texts by which a part of a number, as it was written, is found among digits: with the region's prefix and with
@@ -100,7 +115,12 @@ mod tests {
             010–7711–1234|010—7711—1234|010−7711−1234|010‐7711‐1234|010ー7711ー1234|010~7711~1234|010.7711.1234|\
             010/7711/1234|(010) 7711-1234|[010]7711 1234|010,7711,1234|010·7711·1234|'010-7711-1234|=\"010-7711-1234\"|\
             tel:010-7711-1234|TEL:+82-10-7711-1234|tel:+82-10-7711-1234;ext=12|010-7711-1234 ext. 12|\
-            010-7711-1234 x12|010-7711-1234#12|010-7711-1234 내선 12|0821077111234";
+            010-7711-1234 x12|010-7711-1234#12|010-7711-1234 내선 12|0821077111234|#31#010-7711-1234|*23#01077111234|\
+            *31# 010 7711 1234|#31#+82 10 7711 1234|010-7711-1234 내선번호 3|010-7711-1234 교환 3|010-7711-1234;ext=3|\
+            tel:10-7711-1234;phone-context=+82|tel:010-7711-1234;phone-context=clinic.example|010-7711-1234 (엄마)|\
+            010-7711-1234（어머니 댁）|[집] 010-7711-1234|010-7711-1234(M)|82 82 10 7711 1234|+82 82 10-7711-1234|\
+            +82 (0)10-7711-1234|+82-010-7711-1234|00755 82 10 7711 1234|+0082 10 7711 1234|\
+            ٠١٠-٧٧١١-١٢٣٤|๐๑๐-๗๗๑๑-๑๒๓๔|𝟎𝟏𝟎-𝟕𝟕𝟏𝟏-𝟏𝟐𝟑𝟒";
         let invisible = [
             "010\u{a0}7711\u{a0}1234",
             "010\u{3000}7711\u{3000}1234",
@@ -128,6 +148,8 @@ mod tests {
             ("KR", "0081 90 1234 5678", "+819012345678"),
             ("KR", "001 81 90 1234 5678", "+819012345678"),
             ("KR", "+44 (0)20 7946 0958", "+442079460958"),
+            ("KR", "+01 650 253 0000", "+16502530000"),
+            ("KR", "tel:123-4567;phone-context=+82-2", "021234567"),
             ("US", "+82 10-7711-1234", "+821077111234"),
             ("US", "(650) 253-0000", "6502530000"),
             ("US", "+1 650 253 0000", "6502530000"),
@@ -182,6 +204,12 @@ mod tests {
             "010-7711-1234\0",
             "010-7711\n-1234",
             "+82 +82 10 7711 1234",
+            "010-7711-1234²",
+            "010-7711-123④",
+            "010-7711-1234 엄마",
+            "010-7711-1234 (엄마 2)",
+            "공일공-7711-1234",
+            "#31#",
             "ext 12",
             "+",
         ] {
@@ -209,12 +237,17 @@ mod tests {
             "001821077111234",
             "1077111234",
             "+01077111234",
+            "3101077111234",
+            "2301077111234",
+            "82821077111234",
+            "0821077111234",
         ] {
             assert!(forms.iter().any(|known| known == form), "{form} in {forms:?}");
         }
         assert!(forms.len() < 32, "{forms:?}");
         assert!(former("12345678").is_empty(), "nobody wrote this number in another way");
-        assert!(!former("+1 650 253 0000").is_empty());
+        let foreign = former("+1 650 253 0000");
+        assert!(foreign.iter().any(|phone| phone.as_str() == "016502530000"), "written +01 650 …");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod token;
 use serde::{Deserialize, Serialize};
 
 use crate::time::{ClockTime, Period};
+use crate::value::without_ignorable;
 use crate::vocabulary::vocabulary;
 
 pub use format::TimeFormat;
@@ -68,6 +69,17 @@ pub fn parse(text: &str) -> ParsedTime {
     parsed_time
 }
 
+/// A text without the characters that nobody sees, if that makes it readable: they came with a time that was copied. Any
+/// other text is as it was written.
+pub fn without_invisible(text: String) -> String {
+    if text.is_ascii() {
+        return text;
+    }
+    let shown = without_ignorable(&text);
+    let is_read = |text: &str| !matches!(parse(text), ParsedTime::Ambiguous(_));
+    if shown != text && is_read(&shown) { shown } else { text }
+}
+
 /// Parses the text of a recorded booking. It accepts what earlier releases accepted, so that a booking that was recorded
 /// with the time of a doubtful text keeps that time in every view.
 pub fn parse_stored(text: &str) -> ParsedTime {
@@ -87,6 +99,22 @@ pub fn parse_stored(text: &str) -> ParsedTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_that_nobody_sees_do_not_make_a_time_unreadable_and_stay_in_other_texts() {
+        for c in
+            ['\u{200b}', '\u{feff}', '\u{ad}', '\u{200e}', '\u{2060}', '\u{3164}', '\u{fe0f}', '\u{e0041}']
+        {
+            for text in [format!("10:00{c}"), format!("{c}오전{c} 10{c}시 "), format!("1{c}0:30")] {
+                let shown = without_invisible(text.clone());
+                assert!(!matches!(parse(&shown), ParsedTime::Ambiguous(_)) && !shown.contains(c), "{text:?}");
+                assert_eq!(parse_stored(&shown), parse(&shown));
+            }
+            let other = format!("퇴근 후{c}");
+            assert_eq!(without_invisible(other.clone()), other);
+        }
+        assert_eq!(without_invisible("10:00 👩\u{200d}⚕\u{fe0f}".to_owned()), "10:00 👩\u{200d}⚕\u{fe0f}");
+    }
 
     #[test]
     fn the_fast_path_for_clock_times_agrees_with_the_grammar() {

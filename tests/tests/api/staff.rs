@@ -81,6 +81,8 @@ async fn the_list_is_filtered_by_each_parameter_and_paged() {
         ("period=NIGHT", "INVALID_PERIOD"),
         ("date=today", "INVALID_DATE"),
         ("search=a%00", "INVALID_TEXT"),
+        ("search=%E2%80%8B", "INVALID_TEXT"),
+        ("search=%E3%85%A4%CC%81", "INVALID_TEXT"),
     ] {
         let refused = get(&app, &format!("/api/reservations?{query}")).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, code), "{query}");

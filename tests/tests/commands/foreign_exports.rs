@@ -316,6 +316,75 @@ async fn an_older_file_limits_the_next_since_to_its_own_age() {
     assert!(report.next_since.unwrap() < exported_by, "{report:?}");
 }
 
+/// Cells of foreign exports that are taken as what they are.
+const TAKEN: [(&str, &str); 24] = [
+    ("preferredDate", " 2025-10-14 "),
+    ("preferredDate", "2025-10-14 00:00:00"),
+    ("preferredDate", "2025-10-14T00:00:00.000Z"),
+    ("preferredDate", "1900-01-01"),
+    ("birthDate", "1969-12-31 00:00:00"),
+    ("createdAt", "2025-10-01T05:06:07Z"),
+    ("createdAt", "2025-10-01 14:06:07+09"),
+    ("createdAt", "2025-10-01T14:06:07.008+0900"),
+    ("updatedAt", "2025-10-01 05:06:07.008009010"),
+    ("phone", "010-5550-0701 (이모)"),
+    ("phone", "[회사] 02-555-0702 내선 31"),
+    ("phone", "#31#010-5550-0703"),
+    ("phone", "tel:+82-10-5550-0704;ext=9"),
+    ("phone", "+82 (0)10 5550 0705"),
+    ("phone", "00700 82 10 5550 0706"),
+    ("phone", "010,5550,0707"),
+    ("phone", "=\"\"010-5550-0708\"\""),
+    ("phone", "010-5550-0709\n"),
+    ("patientName", "\u{1112}\u{1161}\u{11ab}여울"),
+    ("patientName", " 한여울"),
+    ("preferredTime", "오후 3시\u{200b}"),
+    ("notes", "가족\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}"),
+    ("email", "[NULL]"),
+    ("statusChangedBy", "\\N"),
+];
+
+/// Cells that are rejected, with the reason.
+const REJECTED: [(&str, &str, Reason); 22] = [
+    ("preferredDate", "2025/10/14", Reason::NotADate),
+    ("preferredDate", "2025. 10. 14.", Reason::NotADate),
+    ("preferredDate", "45944", Reason::NotADate),
+    ("preferredDate", "10/14/2025", Reason::NotADate),
+    ("preferredDate", "infinity", Reason::NotADate),
+    ("preferredDate", "9999-12-31", Reason::OutsideCalendar),
+    ("birthDate", "2190-05-06 00:00:00", Reason::BornLater),
+    ("birthDate", "1984-02-29 15:00:00", Reason::DayInDoubt),
+    ("createdAt", "2025-10-01", Reason::NotATimestamp),
+    ("createdAt", "45931.2125", Reason::NotATimestamp),
+    ("createdAt", "2025-10-01 오후 2:06:07", Reason::NotATimestamp),
+    ("updatedAt", "2025-10-01 23:59:60", Reason::NotATimestamp),
+    ("updatedAt", "-infinity", Reason::NotATimestamp),
+    ("phone", "010-5550-0710/010-5550-0711", Reason::NotAPhoneNumber),
+    ("phone", "1.06E+09", Reason::NotAPhoneNumber),
+    ("phone", "010-5550-071O", Reason::NotAPhoneNumber),
+    ("phone", "010-5550-0712²", Reason::NotAPhoneNumber),
+    ("phone", "0000", Reason::NotAPhoneNumber),
+    ("patientName", "NULL", Reason::NullWord),
+    ("patientName", "한\u{e0041}여울", Reason::NotVisibleText),
+    ("notes", "\u{fff9}주\u{fffa}석\u{fffb}", Reason::NotVisibleText),
+    ("adminNotes", "\u{85}", Reason::NotVisibleText),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_cell_is_taken_as_what_it_is_or_rejected_by_line_with_its_reason() {
+    let quoted =
+        |text: &str| if text.contains([',', '\n', '"']) { format!("\"{text}\"") } else { text.to_owned() };
+    let rows = TAKEN.iter().copied().chain(REJECTED.iter().map(|(column, text, _)| (*column, *text)));
+    let rows =
+        rows.enumerate().map(|(number, (column, text))| row(&number.to_string(), &[(column, &quoted(text))]));
+    let (_clinic, process) = Clinic::set_up().await;
+    let report = run(&process, file(&rows.collect::<Vec<_>>())).await;
+    let found: Vec<_> =
+        report.rejects.iter().map(|reject| (reject.field.unwrap_or_default(), reject.reason)).collect();
+    assert_eq!(found, REJECTED.map(|(column, _, reason)| (column, reason)));
+    assert_eq!((report.imported, report.review_total()), (TAKEN.len() as u64, 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_bookings_on_one_seat_of_a_day_to_come_are_an_anomaly() {
     // A Monday in the far future, with one seat.

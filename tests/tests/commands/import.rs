@@ -187,21 +187,6 @@ async fn broken_lines_are_rejected_by_number_and_the_rest_is_imported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_was_moved_to_another_day_since_is_not_booked_twice() {
-    let (_clinic, process) = Clinic::set_up().await;
-    import_text(&process, EXPORT).await;
-    let mut lines = EXPORT.lines();
-    let (header, row) = (lines.next().unwrap(), lines.next().unwrap());
-    let date =
-        csv::Reader::from_reader(format!("{header}\n{row}\n").as_bytes()).records().next().unwrap().unwrap()
-            [7]
-        .to_owned();
-    let report = import_text(&process, format!("{header}\n{}\n", row.replace(&date, "2026-12-01"))).await;
-    let moved = Reject { place: Place::Line(2), field: Some("id"), reason: Reason::OnAnotherDay };
-    assert_eq!((report.imported, report.rejects), (0, vec![moved]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_no_export_is_refused_with_what_it_lacks() {
     let (_clinic, process) = Clinic::set_up().await;
     for (text, lacks) in [("", "the file is empty"), ("a,b\n1,2\n", "lacks id, patientName, phone")] {

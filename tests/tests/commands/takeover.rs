@@ -10,6 +10,8 @@ mod conflicts;
 mod forgotten;
 #[path = "takeover/live.rs"]
 mod live;
+#[path = "takeover/moves.rs"]
+mod moves;
 #[path = "takeover/outside_ranges.rs"]
 mod outside_ranges;
 #[path = "takeover/own_rules.rs"]
@@ -56,8 +58,7 @@ impl Migration {
     /// same report.
     async fn appended(&self, takeover: &ImportRun) -> (ImportReport, Vec<(String, String)>) {
         let before = self.process.all_events().await.len();
-        let source = Source::postgres(self.old.config());
-        let reckoned = takeover.rehearse(Some(&self.process.commands), source, &silent).await.unwrap();
+        let reckoned = self.rehearsed(takeover).await;
         assert_eq!(self.process.all_events().await.len(), before, "a rehearsal appends nothing");
         let report = self.run(takeover).await;
         assert_eq!(reckoned, ImportReport { position: None, next_since: takeover.since, ..report.clone() });
@@ -69,6 +70,12 @@ impl Migration {
         let mut appended: Vec<(String, String)> = events.iter().map(named).collect();
         appended.sort();
         (report, appended)
+    }
+
+    /// The report that a run would have.
+    async fn rehearsed(&self, takeover: &ImportRun) -> ImportReport {
+        let source = Source::postgres(self.old.config());
+        takeover.rehearse(Some(&self.process.commands), source, &silent).await.unwrap()
     }
 
     /// Changes the old system by hand. Returns the IDs of the changed rows.
@@ -95,10 +102,17 @@ impl Migration {
     async fn date(&self, id: &str) -> chrono::NaiveDate {
         let events = self.process.all_events().await;
         let date = |event: &Event| {
-            let Event::Schedule(ScheduleEvent::ReservationImported(e)) = event else { return None };
-            (e.reservation.as_str() == id).then_some(e.date)
+            let Event::Schedule(event) = event else { return None };
+            let row = if let ScheduleEvent::ReservationMovedIn(moved) = event {
+                &moved.row
+            } else if let ScheduleEvent::ReservationImported(row) = event {
+                row
+            } else {
+                return None;
+            };
+            (row.reservation.as_str() == id).then_some(row.date)
         };
-        events.iter().find_map(date).unwrap()
+        events.iter().rev().find_map(date).unwrap()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random histories of a clinic, and the contents of a generation's tables.
 
-mod old_rows;
+pub(crate) mod old_rows;
 
 use std::collections::BTreeMap;
 

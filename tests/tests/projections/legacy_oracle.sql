@@ -36,9 +36,9 @@ destroyed AS (
 ),
 
 -- The first event of each reservation. A request is pending and has no actor; an import has the status of its row. A
--- repeated import replaces the earlier state: previous events are contained in it or have no effect.
+-- repeated import, on the same day or on another one, replaces the earlier state: previous events are contained in it or have no effect.
 requested AS (
-    SELECT id, position, payload,
+    SELECT id, position, kind, payload,
            true AS is_request,
            'PENDING' AS status,
            recorded_at AS created_at,
@@ -49,7 +49,7 @@ requested AS (
     WHERE kind = 'ReservationRequested'
 ),
 imported AS (
-    SELECT id, position, payload,
+    SELECT id, position, kind, payload,
            false AS is_request,
            payload ->> 'status' AS status,
            date_trunc('milliseconds', (payload ->> 'created_at')::timestamptz AT TIME ZONE 'UTC') AS created_at,
@@ -58,7 +58,7 @@ imported AS (
                AS status_changed_at,
            payload ->> 'status_changed_by' AS status_changed_by
     FROM event
-    WHERE kind IN ('ReservationImported', 'ReservationReimported')
+    WHERE kind IN ('ReservationImported', 'ReservationReimported', 'ReservationMovedIn')
 ),
 entered AS (
     SELECT DISTINCT ON (id) entry.*,
@@ -91,7 +91,8 @@ change AS (
 ),
 counted AS (
     SELECT id, count(*) AS changes
-    FROM (SELECT id FROM change UNION ALL SELECT id FROM event WHERE kind = 'ReservationReimported') AS each
+    FROM (SELECT id FROM change UNION ALL SELECT id FROM event
+          WHERE kind IN ('ReservationReimported', 'ReservationMovedIn')) AS each
     GROUP BY id
 ),
 later AS (
@@ -118,7 +119,7 @@ moved AS (
     ORDER BY move.id, move.position DESC
 ),
 -- A reservation that was moved before a repeated import keeps its slot as long as its typed text in the old system is
--- unchanged: at the move, and at each import since. For sealed texts only the event can tell.
+-- unchanged: at the move, and at each import since, and it stays on that day. For sealed texts only the event can tell.
 stayed AS (
     SELECT id FROM entered
     WHERE (payload ->> 'is_placed_here')::boolean AND payload ->> 'wish' IS NULL
@@ -131,7 +132,8 @@ stayed AS (
            ORDER BY before.position DESC LIMIT 1) = entered.payload ->> 'wish'
       AND NOT EXISTS (SELECT FROM imported AS since
                       WHERE since.id = move.id AND since.position > move.position
-                        AND since.payload ->> 'wish' IS DISTINCT FROM entered.payload ->> 'wish')
+                        AND (since.kind = 'ReservationMovedIn'
+                             OR since.payload ->> 'wish' IS DISTINCT FROM entered.payload ->> 'wish'))
 ),
 noted AS (
     SELECT DISTINCT ON (id) id, position, payload #>> '{note,key}' AS key

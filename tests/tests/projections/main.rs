@@ -10,6 +10,7 @@ mod kept_generations;
 mod leadership;
 mod memory;
 mod migration;
+mod moves;
 mod oracle;
 mod own_rules;
 mod parking;

@@ -24,10 +24,11 @@ use difference::{Rows, first_difference};
 const ORACLE: &str = include_str!("legacy_oracle.sql");
 
 /// Event types that affect a row of the view. The histories must contain all of them.
-const COVERED: [&str; 14] = [
+const COVERED: [&str; 15] = [
     "ReservationRequested",
     "ReservationImported",
     "ReservationReimported",
+    "ReservationMovedIn",
     "ReservationConfirmed",
     "ReservationRejected",
     "ReservationCancelled",

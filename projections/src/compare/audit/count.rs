@@ -1,9 +1,12 @@
-//! Counts the log's events by day and effect, and a view's rows by day. Nothing here decodes an event.
+//! Counts the log's events by day and effect, and a view's rows by day. Only moves to another day are decoded.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
-use daybook_event_log::{EventLog, Filter, Position, RecordedEvent, StreamName};
+use daybook_domain::Event;
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::ReservationMoved;
+use daybook_event_log::{EventLog, Filter, Position, RecordedEvent, StreamName, decode};
 use deadpool_postgres::Transaction;
 use futures_util::TryStreamExt;
 use serde::Serialize;
@@ -35,8 +38,22 @@ impl DayCounts {
             "ReservationRequested" | "ReservationImported" => self.entered += 1,
             "TimeClosed" => self.closed += 1,
             "TimeReopened" => self.reopened += 1,
+            // The row stays until it arrives, and [`LogCounts`] then takes it off this day with all its events.
+            "ReservationMovedOut" | "ReservationMovedIn" => {}
             _ => self.changed += 1,
         }
+    }
+
+    /// A row that came with its earlier events.
+    fn move_in(&mut self, version: u32) {
+        self.entered += 1;
+        self.changed += i64::from(version) - 1;
+    }
+
+    /// The same row leaves the other day, where it was an event younger.
+    fn move_out(&mut self, version: u32) {
+        self.entered -= 1;
+        self.changed -= i64::from(version) - 2;
     }
 
     /// The sum of all.
@@ -98,6 +115,21 @@ fn take(streams: &mut HashMap<StreamName, DayCounts>, event: &RecordedEvent) {
     match streams.get_mut(&event.stream) {
         Some(counts) => counts.take(&event.event_type),
         None => streams.entry(event.stream.clone()).or_default().take(&event.event_type),
+    }
+    if let Some(moved) = moved_in(event) {
+        streams.entry(event.stream.clone()).or_default().move_in(moved.version);
+        streams.entry(StreamName::page(moved.moved_from)).or_default().move_out(moved.version);
+    }
+}
+
+/// The arrival of a reservation on another day. One that cannot be decoded is parked.
+pub(super) fn moved_in(event: &RecordedEvent) -> Option<ReservationMoved> {
+    if &*event.event_type != "ReservationMovedIn" {
+        return None;
+    }
+    match decode(event) {
+        Ok((Event::Schedule(ScheduleEvent::ReservationMovedIn(moved)), _)) => Some(moved),
+        Ok(_) | Err(_) => None,
     }
 }
 

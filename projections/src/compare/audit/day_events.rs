@@ -1,12 +1,16 @@
 //! A day derived from its stream alone: its events and the forgettings up to a position, folded as in a rebuild.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use chrono::NaiveDate;
-use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName};
+use daybook_domain::schedule::ScheduleEvent;
+use daybook_domain::schedule::event::ReservationMoved;
+use daybook_domain::{Event, ReservationId};
+use daybook_event_log::{EventLog, Position, RecordedEvent, Revision, StreamName, decode};
 use daybook_vault::Vault;
 
-use super::count::SkippedEvents;
+use super::count::{SkippedEvents, moved_in};
 use crate::control::error::ViewError;
 use crate::projection::change::{Interpreter, ViewChange};
 use crate::projection::fold::Fold;
@@ -37,6 +41,7 @@ impl DayEvents {
     ) -> Result<Self, ViewError> {
         let mut recorded =
             read_until(log.read_stream(&StreamName::page(date), Revision::FIRST).await?, until).await?;
+        let gone = moved_elsewhere(log, &recorded, until, skipped).await?;
         recorded.extend_from_slice(privacy);
         recorded.retain(|event| !skipped.holds(event.position));
         recorded.sort_by_key(|event| event.position);
@@ -46,7 +51,9 @@ impl DayEvents {
             kind: (*event.event_type).into(),
             change,
         };
-        Ok(Self(recorded.into_iter().zip(changes).map(step).collect()))
+        let steps = recorded.into_iter().zip(changes).map(step);
+        let is_here = |step: &DayEvent| step.change.reservation().is_none_or(|id| !gone.contains(id));
+        Ok(Self(steps.filter(is_here).collect()))
     }
 
     /// All of them folded.
@@ -81,6 +88,44 @@ fn fold<'a, R: ReservationRow>(steps: impl Iterator<Item = &'a DayEvent>, refere
     let mut fold = Fold::new(reference.clone());
     steps.for_each(|step| fold.apply(&step.change));
     fold
+}
+
+/// The reservations of a day that have arrived on another one by now.
+async fn moved_elsewhere(
+    log: &dyn EventLog,
+    day: &[RecordedEvent],
+    until: Position,
+    skipped: &SkippedEvents,
+) -> Result<BTreeSet<String>, ViewError> {
+    let mut last_moves: BTreeMap<ReservationId, ReservationMoved> = BTreeMap::new();
+    for event in day.iter().filter(|event| is_move(event) && !skipped.holds(event.position)) {
+        match decode(event) {
+            Ok((Event::Schedule(ScheduleEvent::ReservationMovedOut(moved)), _)) => {
+                last_moves.insert(moved.row.reservation.clone(), moved);
+            }
+            Ok((Event::Schedule(ScheduleEvent::ReservationMovedIn(moved)), _)) => {
+                last_moves.remove(&moved.row.reservation);
+            }
+            // One that cannot be decoded is parked.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let mut gone = BTreeSet::new();
+    for (id, moved) in last_moves {
+        let stream = log.read_stream(&StreamName::page(moved.row.date), Revision::FIRST).await?;
+        let arrivals = read_until(stream, until).await?;
+        if arrivals
+            .iter()
+            .any(|event| !skipped.holds(event.position) && moved_in(event).as_ref() == Some(&moved))
+        {
+            gone.insert(id.as_str().to_owned());
+        }
+    }
+    Ok(gone)
+}
+
+fn is_move(event: &RecordedEvent) -> bool {
+    matches!(&*event.event_type, "ReservationMovedOut" | "ReservationMovedIn")
 }
 
 /// The forgettings up to a position.

@@ -117,16 +117,21 @@ pub(super) async fn date_of(
     id: &ReservationId,
 ) -> Result<NaiveDate, ViewError> {
     let mut events = log.read_all(Position::START, &Filter::categories([Category::Daybook])).await?;
+    let mut date = None;
     while let Some(event) = events.try_next().await? {
         // An event that cannot be decoded is parked and creates nothing.
         let entered = match decode(&event) {
             Ok((Event::Schedule(ScheduleEvent::ReservationRequested(e)), _)) => e.reservation == *id,
             Ok((Event::Schedule(ScheduleEvent::ReservationImported(e)), _)) => e.reservation == *id,
+            Ok((Event::Schedule(ScheduleEvent::ReservationMovedIn(e)), _)) => e.row.reservation == *id,
             Ok(_) | Err(_) => false,
         };
-        if let Some(date) = event.stream.page_date().filter(|_| entered) {
-            return Ok(date);
+        if entered {
+            date = event.stream.page_date().or(date);
         }
+    }
+    if let Some(date) = date {
+        return Ok(date);
     }
     let sql = format!(r#"SELECT "preferredDate" FROM {}.reservations WHERE id = $1"#, generation.schema());
     match client.query_opt(&sql, &[&id.as_str()]).await? {

@@ -105,6 +105,9 @@ fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<Reservatio
         Event::Schedule(ScheduleEvent::ReservationReimported(e)) if e.subject == subject => {
             Some(e.reservation)
         }
+        Event::Schedule(ScheduleEvent::ReservationMovedIn(e)) if e.row.subject == subject => {
+            Some(e.row.reservation)
+        }
         Event::Schedule(_)
         | Event::Catalog(_)
         | Event::Hours(_)

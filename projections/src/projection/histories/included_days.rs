@@ -1,7 +1,8 @@
 //! The days that a pass includes: the size of each, where to cut when they are too large, and what is left for the next
 //! passes.
 //!
-//! It must never divide a day: all events of a reservation are in one stream, and its row needs all of them.
+//! It must never divide a day: a reservation's row needs all its events since it came to its day, and these are in one
+//! stream.
 
 use std::collections::BTreeMap;
 
@@ -72,6 +73,11 @@ impl IncludedDays {
             self.bytes += bytes;
             self.events += 1;
         }
+    }
+
+    /// The stream of a day.
+    pub(super) fn stream(&self, day: u32) -> Option<&StreamName> {
+        self.by_name.get_index(day as usize).map(|(name, _)| name)
     }
 
     pub(super) const fn bytes(&self) -> usize {

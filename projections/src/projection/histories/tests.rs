@@ -22,8 +22,8 @@ fn changes(history: &Golden, pages: PageRange) -> Vec<DecodedChange> {
         .collect()
 }
 
-fn histories_of(history: &Golden, pages: PageRange) -> Histories {
-    let mut histories = Histories::default();
+fn histories_of(history: &Golden, pages: PageRange, homes: Option<Homes>) -> Histories {
+    let mut histories = homes.map(Histories::with_homes).unwrap_or_default();
     changes(history, pages).into_iter().for_each(|changes| histories.apply(changes));
     histories
 }
@@ -44,7 +44,7 @@ fn folded<R: ReservationRow>(history: &Golden) -> Vec<String> {
 fn comes_to_the_same<R: ReservationRow>(history: &Golden) {
     let folded = folded::<R>(history);
     assert!(!folded.is_empty());
-    assert_eq!(texts(histories_of(history, PageRange::ALL).rows::<R>()), folded);
+    assert_eq!(texts(histories_of(history, PageRange::ALL, None).rows::<R>()), folded);
 }
 
 #[test]
@@ -60,8 +60,10 @@ fn later_passes_include_the_days_that_a_cut_left() {
     for history in golden() {
         let mut to_come = vec![PageRange::ALL];
         let (mut rows, mut closures, mut passes) = (Vec::new(), Vec::new(), 0);
+        let mut homes = None;
         while let Some(pages) = to_come.pop() {
-            let mut histories = histories_of(&history, pages);
+            let mut histories = histories_of(&history, pages, homes);
+            homes = Some(histories.homes());
             let bytes = histories.bytes();
             let mut days = Vec::new();
             while let Some(day) = histories.drop_later_half() {
@@ -75,6 +77,7 @@ fn later_passes_include_the_days_that_a_cut_left() {
                     .map(|remainder| remainder.ranges(usize::MAX, pages.until))
                     .unwrap_or_default(),
             );
+            histories.leave_moved_out();
             rows.extend(texts(histories.rows::<LegacyRow>()));
             closures.extend(histories.closures().map(|row| row.id.clone()));
             passes += 1;
@@ -84,7 +87,7 @@ fn later_passes_include_the_days_that_a_cut_left() {
         assert_eq!(passes, pages.len(), "a pass for every page");
         rows.sort();
         assert_eq!(rows, folded::<LegacyRow>(&history), "every row in exactly one pass");
-        let whole = histories_of(&history, PageRange::ALL);
+        let whole = histories_of(&history, PageRange::ALL, None);
         closures.sort();
         assert_eq!(closures, whole.closures().map(|row| row.id.clone()).collect::<Vec<_>>());
     }
@@ -96,7 +99,7 @@ fn a_forgotten_patient_is_erased_up_to_the_forgetting_and_later_data_is_shown() 
         for event in 0..history.events.len() {
             let part =
                 Golden { events: history.events[..=event].to_vec(), decryptor: history.decryptor.clone() };
-            let rows = texts(histories_of(&part, PageRange::ALL).rows::<DynamicRow>());
+            let rows = texts(histories_of(&part, PageRange::ALL, None).rows::<DynamicRow>());
             assert_eq!(rows, folded::<DynamicRow>(&part), "after event {event}");
         }
     }

@@ -119,7 +119,7 @@ impl ReservationRow for DynamicRow {
             time_slot_start: None,
             time_slot_end: None,
             subject: Uuid::from_bytes(*contents.subject.as_bytes()),
-            version: 1,
+            version: contents.version as i32,
         };
         row.place(&contents.placement);
         row

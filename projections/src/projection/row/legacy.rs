@@ -132,7 +132,7 @@ impl ReservationRow for LegacyRow {
             status_changed_at: contents.status_changed_at,
             status_changed_by: contents.status_changed_by.clone(),
             subject: Uuid::from_bytes(*contents.subject.as_bytes()),
-            version: 1,
+            version: contents.version as i32,
             minutes: contents.service.total_minutes() as i32,
         }
     }

@@ -4,7 +4,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use daybook_domain::phone::Phone;
-use daybook_domain::value::{self, Numbers, Range, Relation, Text, Unit};
+use daybook_domain::value::{self, Numbers, Range, Relation, Text, Unit, is_visible};
 use daybook_projections::Question;
 use daybook_projections::query::{ListFilter, Search};
 use serde::Serialize;
@@ -113,7 +113,7 @@ fn filter(state: &State, form: &mut Form) -> ListFilter {
         date: form.parsed("date", Code::InvalidDate, Some(value::CLINIC_DAYS.range()), parse_date),
         status: form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok()),
         period: form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok()),
-        search: text(form, "search").map(|text| search(state, text)),
+        search: shown_text(form, "search").map(|text| search(state, text)),
         ..ListFilter::default()
     }
 }
@@ -127,13 +127,20 @@ fn department(state: &State, text: Option<String>) -> (Option<String>, bool) {
     }
 }
 
-/// A text to look for. Even one without a visible character may be part of a name.
+/// A text to look for.
 fn text(form: &mut Form, name: &'static str) -> Option<String> {
-    let is_allowed = |text: &str| {
-        let fits = text.chars().take(SEARCH.max + 1).count() <= SEARCH.max;
-        (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
-    };
-    form.parsed(name, Code::InvalidText, Some(SEARCH.range()), is_allowed)
+    form.parsed(name, Code::InvalidText, Some(SEARCH.range()), search_text)
+}
+
+/// The same, for a part of a name. One in which nothing shows would be a part of every name.
+fn shown_text(form: &mut Form, name: &'static str) -> Option<String> {
+    let shown = |text: &str| search_text(text).filter(|text| text.chars().any(is_visible));
+    form.parsed(name, Code::InvalidText, Some(SEARCH.range()), shown)
+}
+
+fn search_text(text: &str) -> Option<String> {
+    let fits = text.chars().take(SEARCH.max + 1).count() <= SEARCH.max;
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
 fn number(form: &mut Form, name: &'static str, allowed: Numbers) -> Option<i64> {

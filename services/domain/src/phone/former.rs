@@ -2,7 +2,7 @@
 //! [`form`] never changes.
 
 use super::region::Region;
-use super::written::Written;
+use super::written::{CALLER_ID_CODES, Written};
 
 /// Digits of a number.
 const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
@@ -14,7 +14,7 @@ const INTERNATIONAL_PREFIXES: [&str; 11] =
 
 /// The form of digits as they were written.
 pub(super) fn form(written: &Written) -> Option<String> {
-    let Written { is_international, digits } = written;
+    let Written { is_international, digits, .. } = written;
     if !DIGITS.contains(&digits.len()) {
         return None;
     }
@@ -29,7 +29,7 @@ pub(super) fn form(written: &Written) -> Option<String> {
 pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
     let mut forms = Vec::new();
     let mut add = |is_international, digits: String| {
-        if let Some(form) = form(&Written { is_international, digits })
+        if let Some(form) = form(&Written { is_international, has_plus: is_international, digits })
             && !forms.contains(&form)
         {
             forms.push(form);
@@ -49,6 +49,25 @@ pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
         add(true, number.to_owned());
         add(false, number.to_owned());
     }
+    forms
+}
+
+/// Forms that were made of spellings that no numbering plan has: with a code that hides the caller, with the calling code
+/// twice, and with a zero before another region's calling code. They may be anybody's only if they are a number.
+pub(super) fn misspelt(region: Region, normal: &str) -> Vec<String> {
+    let foreign = normal.strip_prefix('+');
+    let mut forms: Vec<String> =
+        CALLER_ID_CODES.iter().map(|code| format!("{code}{}", foreign.unwrap_or(normal))).collect();
+    match foreign {
+        Some(foreign) => forms.push(format!("0{foreign}")),
+        None => {
+            let (code, trunk) = (region.calling_code(), region.trunk_prefix());
+            let significant = normal.strip_prefix(trunk).unwrap_or(normal);
+            forms.push(format!("{code}{code}{significant}"));
+            forms.push(format!("0{code}{significant}"));
+        }
+    }
+    forms.retain(|form| DIGITS.contains(&form.len()));
     forms
 }
 

@@ -19,8 +19,18 @@ impl Reading {
     /// The number that a text stands for; none if there is no such number. Numbers of the region come first: `0082` is the
     /// calling code after `00`, although 008 is a carrier's prefix in Korea.
     pub(super) fn of(region: Region, written: &Written) -> Option<Self> {
-        let Written { is_international, digits } = written;
-        if *is_international {
+        let Written { is_international, has_plus, digits } = written;
+        Self::of_digits(region, *is_international, digits).or_else(|| {
+            let code = region.calling_code().to_string();
+            let once = digits.strip_prefix(&code).filter(|rest| rest.starts_with(&code));
+            // A calling code twice, or a zero between the `+` and the calling code.
+            let zeroless = digits.strip_prefix('0').filter(|_| *has_plus);
+            once.or(zeroless).and_then(|rest| read(region, &format!("+{rest}")))
+        })
+    }
+
+    fn of_digits(region: Region, is_international: bool, digits: &str) -> Option<Self> {
+        if is_international {
             return read(region, &format!("+{digits}"));
         }
         if let Some(Self::Own(number)) = read(region, digits) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-use super::event::ReservationImported;
+use super::event::{ReservationImported, ReservationMoved};
 use crate::hours::Hours;
 use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::requested_time::ParsedTime;
@@ -25,6 +25,16 @@ pub enum ScheduleCommand {
         /// The version that the row was compared with. The booking must still have it.
         expected_version: u32,
     },
+    /// Take a booking that the old system moved to another day off this day.
+    MoveOut {
+        /// The booking as the old system has it now, on its new day.
+        row: ReservationImported,
+        /// The version that the row was compared with. The booking must still have it.
+        expected_version: u32,
+    },
+    /// Put a booking that was taken off another day on this day. Not rejected for capacity, and not because of the number
+    /// of entries either: it has no other day any more.
+    MoveIn(ReservationMoved),
     Change {
         reservation: ReservationId,
         /// If set, the version that the booking must still have.

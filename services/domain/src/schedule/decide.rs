@@ -5,9 +5,9 @@
 use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationCompletionCorrected,
-    ReservationConfirmed, ReservationImported, ReservationNoShowCorrected, ReservationNoShowMarked,
-    ReservationRejected, ReservationRequested, ReservationRescheduled, ReservationTimeAssigned,
-    ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
+    ReservationConfirmed, ReservationImported, ReservationMoved, ReservationNoShowCorrected,
+    ReservationNoShowMarked, ReservationRejected, ReservationRequested, ReservationRescheduled,
+    ReservationTimeAssigned, ScheduleEvent, ServiceSnapshot, TimeClosed, TimeReopened,
 };
 use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
@@ -57,6 +57,10 @@ pub fn decide(
         ScheduleCommand::Reimport { row, expected_version } => {
             decide_reimport(schedule, row, expected_version, context)
         }
+        ScheduleCommand::MoveOut { row, expected_version } => {
+            decide_move_out(schedule, row, expected_version, context)
+        }
+        ScheduleCommand::MoveIn(moved) => decide_move_in(schedule, moved, context),
         ScheduleCommand::Change { reservation, expected_version, change } => {
             let booking = schedule
                 .booking(&reservation)
@@ -136,7 +140,8 @@ fn decide_import(
     imported: ReservationImported,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    if schedule.booking(&imported.reservation).is_some() {
+    let (id, booking) = (&imported.reservation, schedule.booking(&imported.reservation));
+    if booking.is_some() || schedule.moved_out(id).is_some() {
         return Ok(vec![]);
     }
     check_capacity(schedule)?;
@@ -158,6 +163,38 @@ fn decide_reimport(
     check_version(booking, Some(compared_with))?;
     check_row(&row, schedule.date, context.catalog)?;
     Ok(vec![ScheduleEvent::ReservationReimported(row)])
+}
+
+/// Decides the move, at exactly the version that was compared. Everything that could refuse the arrival is checked here,
+/// because the booking is on neither day in between.
+fn decide_move_out(
+    schedule: &DaySchedule,
+    row: ReservationImported,
+    compared_with: u32,
+    context: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
+    let booking = schedule
+        .booking(&row.reservation)
+        .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
+    check_version(booking, Some(compared_with))?;
+    check_row(&row, row.date, context.catalog)?;
+    let version = booking.version.saturating_add(1);
+    Ok(vec![ScheduleEvent::ReservationMovedOut(ReservationMoved { row, moved_from: schedule.date, version })])
+}
+
+/// A booking that has arrived, or has moved on since, arrives once.
+fn decide_move_in(
+    schedule: &DaySchedule,
+    moved: ReservationMoved,
+    context: &DecisionContext<'_>,
+) -> Result<Vec<ScheduleEvent>, Rejection> {
+    let id = &moved.row.reservation;
+    let has_moved_on = schedule.moved_out(id).is_some_and(|version| version >= moved.version);
+    if schedule.booking(id).is_some() || has_moved_on {
+        return Ok(vec![]);
+    }
+    check_row(&moved.row, schedule.date, context.catalog)?;
+    Ok(vec![ScheduleEvent::ReservationMovedIn(moved)])
 }
 
 fn decide_change(

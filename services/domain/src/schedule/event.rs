@@ -22,6 +22,10 @@ pub enum ScheduleEvent {
     ReservationImported(ReservationImported),
     /// An imported booking changed in the old system and was imported again.
     ReservationReimported(ReservationImported),
+    /// An imported booking leaves this day, because the old system moved it to another one.
+    ReservationMovedOut(ReservationMoved),
+    /// An imported booking comes to this day from another one.
+    ReservationMovedIn(ReservationMoved),
     ReservationConfirmed(ReservationConfirmed),
     ReservationRejected(ReservationRejected),
     ReservationCancelled(ReservationCancelled),
@@ -43,6 +47,8 @@ pub enum ScheduleEffect<'e> {
     Requested(&'e ReservationRequested),
     Imported(&'e ReservationImported),
     Reimported(&'e ReservationImported),
+    MovedOut(&'e ReservationMoved),
+    MovedIn(&'e ReservationMoved),
     StatusChanged(&'e ReservationId, Status),
     Rescheduled(&'e ReservationId, SlotAssignment),
     NoteWritten(&'e AdminNoteWritten),
@@ -58,6 +64,8 @@ impl ScheduleEvent {
             Self::ReservationRequested(e) => ScheduleEffect::Requested(e),
             Self::ReservationImported(e) => ScheduleEffect::Imported(e),
             Self::ReservationReimported(e) => ScheduleEffect::Reimported(e),
+            Self::ReservationMovedOut(e) => ScheduleEffect::MovedOut(e),
+            Self::ReservationMovedIn(e) => ScheduleEffect::MovedIn(e),
             Self::ReservationConfirmed(e) => StatusChanged(&e.reservation, Status::Confirmed),
             Self::ReservationRejected(e) => StatusChanged(&e.reservation, Status::Rejected),
             Self::ReservationCancelled(e) => StatusChanged(&e.reservation, Status::Cancelled),
@@ -78,6 +86,7 @@ impl ScheduleEvent {
         match self.effect() {
             ScheduleEffect::Requested(e) => Ok(&e.reservation),
             ScheduleEffect::Imported(e) | ScheduleEffect::Reimported(e) => Ok(&e.reservation),
+            ScheduleEffect::MovedOut(e) | ScheduleEffect::MovedIn(e) => Ok(&e.row.reservation),
             ScheduleEffect::StatusChanged(id, _) | ScheduleEffect::Rescheduled(id, _) => Ok(id),
             ScheduleEffect::NoteWritten(e) => Ok(&e.reservation),
             ScheduleEffect::Closed(e) => Err(&e.closure),
@@ -92,7 +101,9 @@ impl ScheduleEvent {
             Self::ReservationCancelled(e) => e.reason.as_ref(),
             Self::ReservationNoShowCorrected(e) => Some(&e.reason),
             Self::ReservationCompletionCorrected(e) => Some(&e.reason),
-            Self::ReservationRequested(_)
+            Self::ReservationMovedOut(_)
+            | Self::ReservationMovedIn(_)
+            | Self::ReservationRequested(_)
             | Self::ReservationImported(_)
             | Self::ReservationReimported(_)
             | Self::ReservationConfirmed(_)
@@ -192,6 +203,19 @@ pub struct ReservationImported {
     pub updated_at: DateTime<Utc>,
     pub status_changed_at: DateTime<Utc>,
     pub status_changed_by: Option<Box<str>>,
+}
+
+/// A booking of the old system that was moved to another day there. The stream of the day that it leaves and that of the
+/// day that it comes to hold the same contents, so that a move that stopped between the two can be completed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationMoved {
+    /// The booking on its new day.
+    #[serde(flatten)]
+    pub row: ReservationImported,
+    /// The day that it leaves.
+    pub moved_from: NaiveDate,
+    /// Its version on the new day. It goes on from the version on the old day, so no two states of a booking share one.
+    pub version: u32,
 }
 
 /// The clinic accepted the booking.

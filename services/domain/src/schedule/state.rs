@@ -20,6 +20,8 @@ pub struct DaySchedule {
     closures: BTreeMap<ClosureId, Closure>,
     /// Closures that were removed, so that a repeated request does not close the time again.
     lifted: BTreeMap<ClosureId, Closure>,
+    /// Bookings that were moved to another day, with their first version there.
+    moved_out: HashMap<ReservationId, u32>,
 }
 
 /// The part of a reservation that the rules need.
@@ -38,7 +40,7 @@ pub struct Booking {
     pub status: Status,
     /// The reason of the last change of status, if one was given.
     pub status_reason: Option<Sealed>,
-    /// Number of events that it stands for, from 1.
+    /// Number of events that it stands for, from 1, on this day and on those that it was moved from.
     pub version: u32,
     /// The request that it answers; `None` if it was imported, read from a view, or made by an older release.
     pub fingerprint: Option<RequestFingerprint>,
@@ -96,7 +98,13 @@ impl Closure {
 impl DaySchedule {
     /// A schedule without entries.
     pub fn empty(date: NaiveDate) -> Self {
-        Self { date, bookings: HashMap::new(), closures: BTreeMap::new(), lifted: BTreeMap::new() }
+        Self {
+            date,
+            bookings: HashMap::new(),
+            closures: BTreeMap::new(),
+            lifted: BTreeMap::new(),
+            moved_out: HashMap::new(),
+        }
     }
 
     /// A schedule from the rows of a view, so that searches use the rules that decide bookings.
@@ -106,7 +114,7 @@ impl DaySchedule {
         closures: impl IntoIterator<Item = (ClosureId, Closure)>,
     ) -> Self {
         let (bookings, closures) = (bookings.into_iter().collect(), closures.into_iter().collect());
-        Self { date, bookings, closures, lifted: BTreeMap::new() }
+        Self { bookings, closures, ..Self::empty(date) }
     }
 
     /// The booking with this id.
@@ -117,6 +125,11 @@ impl DaySchedule {
     /// All bookings, in arbitrary order.
     pub fn bookings(&self) -> impl Iterator<Item = (&ReservationId, &Booking)> {
         self.bookings.iter()
+    }
+
+    /// The first version that a booking had on the day to which it was moved; `None` if it was never moved away.
+    pub fn moved_out(&self, id: &ReservationId) -> Option<u32> {
+        self.moved_out.get(id).copied()
     }
 
     /// The closure with this id.
@@ -162,6 +175,14 @@ impl DaySchedule {
                 booking.status = status;
                 booking.status_reason = event.reason().cloned();
             }),
+            ScheduleEffect::MovedOut(e) => {
+                self.bookings.remove(&e.row.reservation);
+                self.moved_out.insert(e.row.reservation.clone(), e.version);
+            }
+            ScheduleEffect::MovedIn(e) => {
+                let booking = Booking { version: e.version, ..Booking::imported(&e.row) };
+                self.bookings.insert(e.row.reservation.clone(), booking);
+            }
             ScheduleEffect::Rescheduled(id, placement) => {
                 self.change(id, |booking| booking.placement = placement);
             }

@@ -64,6 +64,8 @@ event_types! {
         "ReservationRequested" v 1 => ReservationRequested,
         "ReservationImported" v 1 => ReservationImported,
         "ReservationReimported" v 1 => ReservationReimported,
+        "ReservationMovedOut" v 1 => ReservationMovedOut,
+        "ReservationMovedIn" v 1 => ReservationMovedIn,
         "ReservationConfirmed" v 1 => ReservationConfirmed,
         "ReservationRejected" v 1 => ReservationRejected,
         "ReservationCancelled" v 1 => ReservationCancelled,

@@ -112,10 +112,21 @@ fn entered() -> Vec<Event> {
         updated_at: instant("2025-03-06T07:08:09.123Z"),
         ..imported.clone()
     };
+    let moved = ReservationMoved {
+        row: ReservationImported {
+            date: day() + chrono::TimeDelta::days(3),
+            is_placed_here: Some(false),
+            ..reimported.clone()
+        },
+        moved_from: day(),
+        version: 3,
+    };
     let entered = [
         ScheduleEvent::ReservationRequested(requested),
         ScheduleEvent::ReservationImported(imported),
         ScheduleEvent::ReservationReimported(reimported),
+        ScheduleEvent::ReservationMovedOut(moved.clone()),
+        ScheduleEvent::ReservationMovedIn(moved),
     ];
     entered.map(Event::Schedule).into()
 }

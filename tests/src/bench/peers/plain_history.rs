@@ -64,6 +64,8 @@ fn plain_event(recorded: &RecordedEvent, decryptor: &Decryptor) -> anyhow::Resul
         ScheduleEvent::ReservationCompleted(e) => (e.reservation, None),
         ScheduleEvent::ReservationImported(_)
         | ScheduleEvent::ReservationReimported(_)
+        | ScheduleEvent::ReservationMovedOut(_)
+        | ScheduleEvent::ReservationMovedIn(_)
         | ScheduleEvent::ReservationRejected(_)
         | ScheduleEvent::ReservationNoShowMarked(_)
         | ScheduleEvent::ReservationNoShowCorrected(_)

@@ -3,7 +3,7 @@
 use daybook_commands::ReservationChange;
 use daybook_domain::{Actor, ReservationId, Status};
 use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolutions};
-use daybook_migration::import::{ImportReport, ImportRun, Reason};
+use daybook_migration::import::{ImportReport, ImportRun, Reason, Verdict};
 
 use super::Migration;
 use crate::clinic::staff;
@@ -84,6 +84,38 @@ async fn a_rejected_row_is_left_out_for_that_reason_only_and_comes_in_once_it_is
     migration.change("UPDATE reservations SET \"patientName\" = '한여울' WHERE id = 'odd'").await;
     let report = migration.finish().await;
     assert_eq!((report.imported, report.resolved), (1, 0));
+    assert!(report.reconciliation.unwrap().is_clean());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conflicts_and_bad_and_deleted_rows_are_decided_one_by_one_until_nothing_is_open() {
+    let migration = Migration::begun().await;
+    let ids = migration.ids("status = 'PENDING'").await;
+    let [conflict, moved, bad, unborn, deleted, ..] = &ids[..] else { panic!() };
+    for row in [conflict, moved] {
+        migration.confirm_here(row).await;
+    }
+    let changes = [
+        format!("status = 'REJECTED' WHERE id = '{conflict}'"),
+        format!("\"preferredDate\" = '2026-12-24' WHERE id = '{moved}'"),
+        format!("phone = 'none' WHERE id = '{bad}'"),
+        format!("\"birthDate\" = '2190-01-01' WHERE id = '{unborn}'"),
+    ];
+    for change in changes {
+        migration.change(&format!("UPDATE reservations SET {change}")).await;
+    }
+    migration.change(&format!("DELETE FROM reservations WHERE id = '{deleted}'")).await;
+    let rows = [conflict, moved, bad, unborn, deleted];
+    for (decided, row) in rows.into_iter().enumerate() {
+        let report = migration.finish().await;
+        let account = report.reconciliation.unwrap();
+        let open = account.conflicts + account.rejected + account.only_in_daybook.count;
+        assert_eq!((open as usize, account.is_clean()), (rows.len() - decided, false), "{account:?}");
+        let item = report.open_items.get(&id(row)).cloned().unwrap_or(OpenItem::Missing);
+        migration.decide(row, &item).await;
+    }
+    let report = migration.finish().await;
+    assert_eq!((report.verdict, report.resolved), (Verdict::AllIn, 4));
     assert!(report.reconciliation.unwrap().is_clean());
 }
 

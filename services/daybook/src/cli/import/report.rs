@@ -57,7 +57,7 @@ pub(super) fn exit(import: &ImportReport, is_clean: Option<bool>) -> Exit {
 
 /// For people.
 pub(super) fn describe(report: &Report) -> String {
-    let mut sections = vec![verdict(&report.import)];
+    let mut sections = vec![verdict(&report.import, false)];
     sections.extend(import_sections(&report.import));
     sections.push(views(report));
     sections.extend(next_since(&report.import));
@@ -73,33 +73,45 @@ pub(super) fn describe_dry_run(report: &DryRun) -> String {
 
 /// The outcome of a preview.
 pub(super) fn preview(import: &ImportReport) -> String {
-    format!("Nothing was recorded. An import would do this:\n{}", verdict(import))
+    format!("Nothing was recorded. An import would do this:\n{}", verdict(import, true))
 }
 
-/// The outcome in a sentence, and what to do about it.
-fn verdict(import: &ImportReport) -> String {
+/// The outcome in a sentence, and what to do about it. In a preview it has not come about.
+fn verdict(import: &ImportReport, is_preview: bool) -> String {
+    let (is, came) = if is_preview { ("would be", "WOULD COME") } else { ("is", "CAME") };
     let (read, rejected) = (counted(import.read, "row", "rows"), counted(import.rejected, "row", "rows"));
+    let (in_daybook, not_in_daybook) = if is_preview {
+        ("Would be in Daybook", "Would be REJECTED")
+    } else {
+        ("In Daybook", "REJECTED, and not in Daybook")
+    };
+    let decided = match import.resolved {
+        0 => String::new(),
+        rows => format!(", but for {} kept or left out as decided", grouped(rows)),
+    };
     let sentence = match import.verdict {
         Verdict::NothingCameIn if import.rejected == 0 => {
-            "NO ROW CAME IN: the source has no rows.\nNext: export the table again, then daybook import analyze"
-                .to_owned()
+            format!(
+                "NO ROW {came} IN: the source has no rows.\n\
+                 Next: export the table again, then daybook import analyze"
+            )
         }
         Verdict::NothingCameIn => format!(
-            "NO ROW CAME IN: {read} read, all rejected. The reasons are below.\n\
+            "NO ROW {came} IN: {read} read, all rejected. The reasons are below.\n\
              Next: export the table again, or add an option that a reason names"
         ),
         Verdict::RowsRejected => format!(
-            "REJECTED, and not in Daybook: {rejected} of {}. In Daybook: {}.\n\
+            "{not_in_daybook}: {rejected} of {}. {in_daybook}: {}.\n\
              Next: mend what the reasons name, and import again",
             grouped(import.read),
-            grouped(import.accepted()),
+            grouped(import.accepted().saturating_sub(import.resolved)),
         ),
         Verdict::Conflicts => format!(
-            "Every row is in Daybook: {read}. Changed in both systems: {}.",
+            "Every row {is} in Daybook{decided}: {read}. Changed in both systems: {}.",
             grouped(import.conflicts)
         ),
         Verdict::AllIn if import.read == 0 => "No row has changed since that time.".to_owned(),
-        Verdict::AllIn => format!("Every row is in Daybook: {read}."),
+        Verdict::AllIn => format!("Every row {is} in Daybook{decided}: {read}."),
     };
     match import.file {
         Some(file) => {
@@ -145,6 +157,7 @@ fn numbers(import: &ImportReport) -> Table {
         ("rejected", import.rejected),
     ];
     let seldom = [
+        ("moved to another day", import.moved),
         ("changed in both systems, equal", import.agreeing),
         ("changed in both systems, in conflict", import.conflicts),
         ("kept or left out as decided", import.resolved),
@@ -185,7 +198,8 @@ fn push_unlisted(text: &mut String, all: u64, listed: usize) {
 }
 
 fn next_since(import: &ImportReport) -> Option<String> {
-    if import.verdict == Verdict::NothingCameIn {
+    // The reconciliation of the final run has its own next step.
+    if import.verdict == Verdict::NothingCameIn || import.reconciliation.is_some() {
         return None;
     }
     let since = import.next_since?.to_rfc3339();
@@ -287,7 +301,21 @@ mod tests {
             assert_eq!(exit(&import, Some(true)), Exit::Failed);
             let text = describe(&Report { import: import.clone(), is_clean: None, views: vec![] });
             assert!(text.starts_with("NO ROW CAME IN") && text.contains(first), "{text}");
-            assert!(preview(&import).contains("NO ROW CAME IN"));
+            assert!(preview(&import).contains("NO ROW WOULD COME IN"));
         }
+    }
+
+    #[test]
+    fn a_preview_does_not_say_that_rows_are_in_and_decided_rows_are_named() {
+        let all = ImportReport { read: 3, imported: 3, verdict: Verdict::AllIn, ..ImportReport::default() };
+        let preview = preview(&all);
+        assert!(preview.contains("Every row would be in Daybook: 3 rows."), "{preview}");
+        assert!(verdict(&all, false).starts_with("Every row is in Daybook: 3 rows."));
+        let decided = ImportReport { resolved: 2, ..all.clone() };
+        let said = "Every row is in Daybook, but for 2 kept or left out as decided: 3 rows.";
+        assert!(verdict(&decided, false).starts_with(said));
+        let some = ImportReport { read: 4, rejected: 1, verdict: Verdict::RowsRejected, ..all };
+        let said = "Would be REJECTED: 1 row of 4. Would be in Daybook: 3.";
+        assert!(verdict(&some, true).starts_with(said), "{}", verdict(&some, true));
     }
 }

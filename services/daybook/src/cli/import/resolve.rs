@@ -96,8 +96,8 @@ async fn decide(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exi
     }
     let decision = if decision.keep_ours { Decision::KeepOurs } else { Decision::LeaveOut };
     let source = Source::open(source, &reading)?;
-    let dates = reading.dates(settings.zone);
-    let run = ImportRun { reconcile: true, rules: rules.read()?, dates, ..ImportRun::default() };
+    let (rules, region, dates) = (rules.read()?, settings.region, reading.dates(settings.zone));
+    let run = ImportRun { reconcile: true, rules, region, dates, ..ImportRun::default() };
     let what = match decision {
         Decision::KeepOurs => "keeps what Daybook has",
         Decision::LeaveOut => "leaves the row out of Daybook",

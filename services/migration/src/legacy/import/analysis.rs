@@ -13,6 +13,7 @@ mod seats;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use daybook_domain::requested_time::without_invisible;
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::time::ClinicNow;
 use daybook_domain::{LegacyService, Status};
@@ -110,11 +111,11 @@ impl<'a> Tally<'a> {
             }
         }
         let typed = row.text("preferredTime");
-        let text = typed.unwrap_or_default();
-        let reading = self.rules.read(text);
-        let by = ReadBy::new(text, &reading, self.rules);
+        let text = without_invisible(typed.unwrap_or_default().to_owned());
+        let reading = self.rules.read(&text);
+        let by = ReadBy::new(&text, &reading, self.rules);
         let date = row.preferred_date(self.dates);
-        self.formats.add(text, by, &reading, date);
+        self.formats.add(&text, by, &reading, date);
         self.own_rules.add(&reading);
         self.anomalies.check_text(typed, &row.place);
         if let Some(date) = date {

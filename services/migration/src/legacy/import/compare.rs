@@ -8,6 +8,9 @@ use daybook_domain::schedule::SlotAssignment;
 use super::imported_state::ImportedState;
 use super::row_contents::{BOOKKEEPING, RowContents};
 
+/// The column with the day of a row.
+const DATE: &str = "preferredDate";
+
 /// The decision about a row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -43,19 +46,21 @@ pub(super) fn compare(
     if state.is_changed_here && (fields.is_empty() || is_same_change(row, slot, state)) {
         return Verdict::Agrees;
     }
-    let loses_slot = state.is_placed_here && slot != state.slot;
+    // A time that was decided here was decided for that day.
+    let loses_slot = state.is_placed_here && (slot != state.slot || differing.contains(&DATE));
     if (state.is_changed_here || loses_slot) && !old_wins {
         return Verdict::Conflict(fields);
     }
     Verdict::Changed(slot)
 }
 
-/// An unchanged requested time keeps its slot, unless it can be parsed now and could not be before.
+/// An unchanged requested time keeps its slot on its day, unless it can be parsed now and could not be before.
 fn wanted_slot(differing: &[&str], parsed_slot: SlotAssignment, state: &ImportedState) -> SlotAssignment {
     let is_newly_parsed = matches!(state.slot, SlotAssignment::Review(_))
         && !matches!(parsed_slot, SlotAssignment::Review(_))
         && state.contents.personal.is_some();
-    if differing.contains(&"preferredTime") || is_newly_parsed { parsed_slot } else { state.slot }
+    let is_another_time = differing.iter().any(|column| ["preferredTime", DATE].contains(column));
+    if is_another_time || is_newly_parsed { parsed_slot } else { state.slot }
 }
 
 /// Whether the row equals the reservation in Daybook, apart from bookkeeping columns.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use daybook_commands::Commands;
-use daybook_domain::schedule::event::ScheduleEffect;
+use daybook_domain::schedule::event::{ReservationMoved, ScheduleEffect};
 use daybook_domain::schedule::{ScheduleEvent, SlotAssignment};
 use daybook_domain::{Event, ReservationId, Status};
 use daybook_event_log::{Category, Filter, Position};
@@ -26,7 +26,11 @@ const BATCH_EVENTS: usize = 2000;
 
 /// Reservations of the log and of the run.
 #[derive(Default)]
-pub(super) struct ImportIndex(HashMap<ReservationId, Reservation>);
+pub(super) struct ImportIndex {
+    reservations: HashMap<ReservationId, Reservation>,
+    /// Moves to another day that were begun: the reservation left its old day and has not arrived. It counts as arrived.
+    begun_moves: HashMap<ReservationId, ReservationMoved>,
+}
 
 #[derive(Default)]
 struct Reservation {
@@ -65,6 +69,8 @@ pub(super) enum RowOutcome {
     Unchanged,
     Imported,
     Updated,
+    /// Moved to another day, with whatever else changed.
+    Moved,
     /// Changed in the same way in Daybook.
     Agreeing,
     /// Changed in another way in Daybook.
@@ -86,7 +92,8 @@ pub(super) enum RowMatch {
     New,
     /// Equal to the last import. Contains the current slot.
     Unchanged(SlotAssignment),
-    Changed,
+    /// Contains the day on which the reservation is in Daybook.
+    Changed(NaiveDate),
     Rejected(Reason),
 }
 
@@ -113,6 +120,7 @@ impl ImportIndex {
         let keys: Vec<_> = events.iter().filter_map(imported).map(|e| e.details.key).collect();
         let decryptor = commands.vault().prefetch(&keys).await?;
         for event in events {
+            self.note_move(&event);
             if let Some(e) = imported(&event) {
                 let contents = RowContents::from_event(e, open_details(&decryptor, e)?);
                 let is_erased = contents.personal.is_none();
@@ -125,7 +133,7 @@ impl ImportIndex {
                 self.insert(e.reservation, logged)?;
             } else if let Some(logged) = event
                 .reservation()
-                .and_then(|id| self.0.get_mut(id))
+                .and_then(|id| self.reservations.get_mut(id))
                 .and_then(|reservation| reservation.logged.as_mut())
             {
                 if let ScheduleEffect::StatusChanged(_, status) = event.effect() {
@@ -140,13 +148,26 @@ impl ImportIndex {
         Ok(())
     }
 
+    fn note_move(&mut self, event: &ScheduleEvent) {
+        if let ScheduleEffect::MovedOut(e) = event.effect() {
+            self.begun_moves.insert(e.row.reservation.clone(), e.clone());
+        } else if let ScheduleEffect::MovedIn(e) = event.effect() {
+            self.begun_moves.remove(&e.row.reservation);
+        }
+    }
+
+    /// Moves to another day that an earlier run began and did not complete.
+    pub(super) const fn begun_moves(&self) -> &HashMap<ReservationId, ReservationMoved> {
+        &self.begun_moves
+    }
+
     fn insert(&mut self, id: ReservationId, logged: LoggedReservation) -> Result<(), ImportError> {
-        self.0.insert(id, Reservation { logged: Some(logged), seen: None });
+        self.reservations.insert(id, Reservation { logged: Some(logged), seen: None });
         self.check_size()
     }
 
     fn check_size(&self) -> Result<(), ImportError> {
-        if self.0.len() > MAX_RESERVATIONS {
+        if self.reservations.len() > MAX_RESERVATIONS {
             return Err(ImportError::TooManyRows { limit: MAX_RESERVATIONS });
         }
         Ok(())
@@ -160,13 +181,13 @@ impl ImportIndex {
         contents: &RowContents,
         is_parsed: bool,
     ) -> Result<RowMatch, ImportError> {
-        let reservation = self.0.entry(id.clone()).or_default();
+        let reservation = self.reservations.entry(id.clone()).or_default();
         let mut row = SeenRow {
             hash: contents.hash(),
             hash_without_personal: contents.without_personal().hash(),
             outcome: RowOutcome::Unchanged,
         };
-        let row_match = reservation.classify(&row, contents.date, is_parsed);
+        let row_match = reservation.classify(&row, is_parsed);
         if matches!(row_match, RowMatch::Rejected(_)) {
             row.outcome = RowOutcome::Rejected;
         }
@@ -180,51 +201,48 @@ impl ImportIndex {
     pub(super) fn add_invalid(&mut self, id: ReservationId) {
         let none = RowHash::default();
         let row = SeenRow { hash: none, hash_without_personal: none, outcome: RowOutcome::Rejected };
-        self.0.entry(id).or_default().seen.get_or_insert(row);
+        self.reservations.entry(id).or_default().seen.get_or_insert(row);
     }
 
     pub(super) fn set_outcome(&mut self, id: &ReservationId, outcome: RowOutcome) {
-        if let Some(row) = self.0.get_mut(id).and_then(|reservation| reservation.seen.as_mut()) {
+        if let Some(row) = self.reservations.get_mut(id).and_then(|reservation| reservation.seen.as_mut()) {
             row.outcome = outcome;
         }
     }
 
     /// All reservations of the log.
     pub(super) fn logged(&self) -> impl Iterator<Item = (&ReservationId, &LoggedReservation)> {
-        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.logged.as_ref()?)))
+        self.reservations.iter().filter_map(|(id, reservation)| Some((id, reservation.logged.as_ref()?)))
     }
 
     /// One reservation of the log.
     pub(super) fn get(&self, id: &ReservationId) -> Option<&LoggedReservation> {
-        self.0.get(id)?.logged.as_ref()
+        self.reservations.get(id)?.logged.as_ref()
     }
 
     /// All rows that the run has read.
     pub(super) fn seen_rows(&self) -> impl Iterator<Item = (&ReservationId, &SeenRow)> {
-        self.0.iter().filter_map(|(id, reservation)| Some((id, reservation.seen.as_ref()?)))
+        self.reservations.iter().filter_map(|(id, reservation)| Some((id, reservation.seen.as_ref()?)))
     }
 
     pub(super) fn has_seen(&self, id: &ReservationId) -> bool {
-        self.0.get(id).is_some_and(|reservation| reservation.seen.is_some())
+        self.reservations.get(id).is_some_and(|reservation| reservation.seen.is_some())
     }
 }
 
 impl Reservation {
-    fn classify(&self, row: &SeenRow, date: NaiveDate, is_parsed: bool) -> RowMatch {
+    fn classify(&self, row: &SeenRow, is_parsed: bool) -> RowMatch {
         if self.seen.is_some() {
             return RowMatch::Rejected(Reason::DuplicateId);
         }
         let Some(logged) = &self.logged else { return RowMatch::New };
         let Some(last_import) = &logged.last_import else { return RowMatch::Rejected(Reason::BookedHere) };
-        if logged.date != date {
-            return RowMatch::Rejected(Reason::OnAnotherDay);
-        }
         let awaits_review = matches!(last_import.slot, SlotAssignment::Review(_));
         let can_leave_review = awaits_review && is_parsed && !last_import.is_erased;
         if row.equals(last_import) && !can_leave_review {
             RowMatch::Unchanged(last_import.slot)
         } else {
-            RowMatch::Changed
+            RowMatch::Changed(logged.date)
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn read(
     let keys: Vec<_> = events.iter().filter_map(sealed).map(|sealed| sealed.key).collect();
     let decryptor = commands.vault().prefetch(&keys).await?;
     let mut states = HashMap::new();
-    for event in events {
+    for event in &events {
         apply(&mut states, event, &decryptor)?;
     }
     Ok(states)
@@ -101,15 +101,20 @@ fn sealed(event: &ScheduleEvent) -> Option<&Sealed> {
 
 fn apply(
     states: &mut HashMap<ReservationId, ImportedState>,
-    event: ScheduleEvent,
+    event: &ScheduleEvent,
     decryptor: &Decryptor,
 ) -> Result<(), ImportError> {
-    if let ScheduleEvent::ReservationImported(e) = event {
-        let details = open_details(decryptor, &e)?;
-        states.insert(e.reservation.clone(), ImportedState::from_event(e, details));
+    let Some(id) = event.reservation() else { return Ok(()) };
+    if let ScheduleEffect::Imported(row) = event.effect() {
+        states.insert(id.clone(), ImportedState::from_event(row.clone(), open_details(decryptor, row)?));
         return Ok(());
     }
-    let Some(state) = event.reservation().and_then(|id| states.get_mut(id)) else { return Ok(()) };
+    if let ScheduleEffect::MovedIn(e) = event.effect() {
+        let state = ImportedState::from_event(e.row.clone(), open_details(decryptor, &e.row)?);
+        states.insert(id.clone(), ImportedState { version: e.version, ..state });
+        return Ok(());
+    }
+    let Some(state) = states.get_mut(id) else { return Ok(()) };
     match event.effect() {
         ScheduleEffect::StatusChanged(_, status) => {
             state.status = status;
@@ -124,8 +129,13 @@ fn apply(
             state.is_changed_here = true;
         }
         ScheduleEffect::Reimported(e) => state.reimport(e.clone(), open_details(decryptor, e)?),
+        ScheduleEffect::MovedOut(_) => {
+            states.remove(id);
+            return Ok(());
+        }
         ScheduleEffect::Requested(_)
         | ScheduleEffect::Imported(_)
+        | ScheduleEffect::MovedIn(_)
         | ScheduleEffect::Closed(_)
         | ScheduleEffect::Reopened(_) => return Ok(()),
     }
@@ -150,10 +160,12 @@ pub(super) fn open_details(
     Ok(text.and_then(|text| PatientDetails::from_text(&text)))
 }
 
-/// The event, if it is a first or a repeated import.
+/// The row that an event contains, if it is a first or a repeated import or a move to another day.
 pub(super) const fn imported(event: &ScheduleEvent) -> Option<&ReservationImported> {
-    if let ScheduleEvent::ReservationImported(e) | ScheduleEvent::ReservationReimported(e) = event {
-        Some(e)
+    if let ScheduleEffect::Imported(row) | ScheduleEffect::Reimported(row) = event.effect() {
+        Some(row)
+    } else if let ScheduleEffect::MovedOut(moved) | ScheduleEffect::MovedIn(moved) = event.effect() {
+        Some(&moved.row)
     } else {
         None
     }

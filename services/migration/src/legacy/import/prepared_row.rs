@@ -1,5 +1,6 @@
 //! A parsed row with its service and slot, and the outcome of importing it.
 
+use chrono::NaiveDate;
 use daybook_commands::InterpretedTime;
 use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
@@ -26,6 +27,13 @@ impl PreparedRow {
     }
 }
 
+/// A row that differs from its last import.
+pub(super) struct ChangedRow {
+    pub(super) prepared: PreparedRow,
+    /// The day on which the reservation is in Daybook.
+    pub(super) logged_day: NaiveDate,
+}
+
 /// The values by which a report counts a row.
 pub(super) struct RowSummary {
     pub(super) id: ReservationId,
@@ -39,6 +47,7 @@ pub(super) struct RowSummary {
 pub(super) enum Outcome {
     Imported(Option<Position>),
     Updated(Option<Position>),
+    Moved(Option<Position>),
     AlreadyThere,
     Agreeing,
     Conflict(Conflict),

@@ -22,6 +22,8 @@ pub struct Reconciliation {
     pub imported: u64,
     /// Rows that this run updated, and that the log holds unchanged.
     pub brought_up_to_date: u64,
+    /// Rows that this run moved to another day, and that the log holds unchanged.
+    pub moved: u64,
     /// Rows changed in the same way in both systems.
     pub agreeing: u64,
     /// Rows changed in different ways in the two systems.
@@ -90,6 +92,7 @@ impl Reconciliation {
                     account.reservations += 1;
                 }
                 (None, RowOutcome::Updated) => account.brought_up_to_date += 1,
+                (None, RowOutcome::Moved) => account.moved += 1,
                 _ => account.add_row(id, row, log.get(id)),
             }
         }
@@ -124,6 +127,7 @@ impl Reconciliation {
             (_, None) => self.only_in_old_system.add(id, None),
             (RowOutcome::Imported, _) if is_equal => self.imported += 1,
             (RowOutcome::Updated, _) if is_equal => self.brought_up_to_date += 1,
+            (RowOutcome::Moved, _) if is_equal => self.moved += 1,
             (RowOutcome::Agreeing, _) => self.agreeing += 1,
             (RowOutcome::Conflicting, _) if !is_equal => self.conflicts += 1,
             (_, Some(_)) if is_equal => self.equal += 1,
@@ -136,6 +140,7 @@ impl Reconciliation {
         self.equal
             + self.imported
             + self.brought_up_to_date
+            + self.moved
             + self.agreeing
             + self.conflicts
             + self.rejected

@@ -65,8 +65,10 @@ pub enum Reason {
     NotATimestamp,
     #[error("the date is not between {} and {}", value::CLINIC_DAYS.first, value::CLINIC_DAYS.last)]
     OutsideCalendar,
+    #[error("the birth date is after today; correct it in the old system")]
+    BornLater,
     #[error(
-        "the text shows nothing, or it contains control characters (such as NUL) or characters that reverse its direction"
+        "the text shows nothing, or it contains control characters, or others that are not seen but change what is"
     )]
     NotVisibleText,
     /// The moment is midnight of the clinic and another day in UTC.
@@ -80,11 +82,6 @@ pub enum Reason {
     UnknownService,
     #[error("an earlier row has the same id")]
     DuplicateId,
-    /// The row was moved to another day in the old system after it had been imported.
-    #[error(
-        "it was imported for another day before; cancel it in Daybook and book the new day, or move it back in the old system"
-    )]
-    OnAnotherDay,
     /// The export is old, or the row was changed back in the old system.
     #[error(
         "a newer state of the row was imported before; use a newer export, or add --old-wins if it was changed back"

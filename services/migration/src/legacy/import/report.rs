@@ -47,7 +47,7 @@ pub struct ImportReport {
     pub verdict: Verdict,
     /// How the file is written; `None` if the source is not a file, or a file without rows.
     pub file: Option<FileFormat>,
-    /// Imported, updated, already there, agreeing, conflicting and rejected rows together.
+    /// Imported, updated, moved, already there, agreeing, conflicting and rejected rows together.
     pub read: u64,
     /// Rows that were skipped because they had not changed since the given time. Not part of `read`.
     pub passed_over: u64,
@@ -55,6 +55,8 @@ pub struct ImportReport {
     pub imported: u64,
     /// Rows that were imported before and had changed.
     pub updated: u64,
+    /// Rows that were imported before and were moved to another day there, whatever else changed.
+    pub moved: u64,
     /// Rows that were imported before and had not changed.
     pub already_there: u64,
     /// Rows that had changed, and were changed in Daybook in the same way.

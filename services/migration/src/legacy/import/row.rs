@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::phone::{Phone, Region, without_invisible};
+use daybook_domain::requested_time::without_invisible as without_invisible_in_time;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
 use daybook_vault::PatientDetails;
 
@@ -128,21 +129,20 @@ impl RawRow {
         ReservationId::parse(self.text("id")?.trim()).ok()
     }
 
-    pub(super) fn parse(mut self, region: Region, dates: DateRule) -> Result<LegacyRow, Reject> {
+    /// Parses the row as of a day of the clinic.
+    pub(super) fn parse(
+        mut self,
+        region: Region,
+        dates: DateRule,
+        today: NaiveDate,
+    ) -> Result<LegacyRow, Reject> {
         let place = self.place.clone();
         if self.size_bytes() > MAX_ROW_BYTES {
             return Err(Reject { place, field: None, reason: Reason::TooLong });
         }
-        let parsed = self.check_storable().and_then(|()| self.parse_fields(region, dates));
-        let parsed = parsed.and_then(|row| row_values::check(&row).map(|()| row));
+        let parsed = self.parse_fields(region, dates);
+        let parsed = parsed.and_then(|row| row_values::check(&row, today).map(|()| row));
         parsed.map_err(|(field, reason)| Reject { place, field: Some(field), reason })
-    }
-
-    /// PostgreSQL cannot store a NUL character in a text.
-    fn check_storable(&self) -> Result<(), Fault> {
-        let has_nul = |text: &Option<String>| text.as_deref().is_some_and(|text| text.contains('\0'));
-        let column = COLUMNS.iter().zip(&self.texts).find(|(_, text)| has_nul(text));
-        column.map_or(Ok(()), |(column, _)| Err((*column, Reason::NulCharacter)))
     }
 
     fn parse_fields(&mut self, region: Region, dates: DateRule) -> Result<LegacyRow, Fault> {
@@ -153,36 +153,39 @@ impl RawRow {
             patient_name: self.required("patientName")?,
             phone: Phone::parse_in(region, &phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
             phone_text: without_invisible(&phone_text),
-            email: self.optional("email"),
+            email: self.optional("email")?,
             birth_date: self.date("birthDate", |text| dates.birth_date(text))?,
             gender: self.required_word("gender")?,
             treatment_type: self.required_word("treatmentType")?,
             preferred_date: self.date("preferredDate", |text| dates.day(text))?,
             // Patients sent empty texts, and some exports write these like NULL.
-            preferred_time: self.take("preferredTime").unwrap_or_default(),
+            preferred_time: self.take("preferredTime")?.map(without_invisible_in_time).unwrap_or_default(),
             status: self.required_word("status")?,
-            notes: self.optional("notes"),
-            admin_notes: self.optional("adminNotes"),
+            notes: self.optional("notes")?,
+            admin_notes: self.optional("adminNotes")?,
             created_at: self.parsed("createdAt", Reason::NotATimestamp, moment)?,
             updated_at: self.parsed("updatedAt", Reason::NotATimestamp, moment)?,
             service: self.required_word("service")?,
             status_changed_at: self.parsed("statusChangedAt", Reason::NotATimestamp, moment)?,
-            status_changed_by: self.optional("statusChangedBy"),
+            status_changed_by: self.optional("statusChangedBy")?,
         })
     }
 
-    fn take(&mut self, column: &'static str) -> Option<String> {
-        let place = COLUMNS.iter().position(|name| *name == column)?;
-        self.texts.get_mut(place)?.take()
+    /// Takes the text of a column. PostgreSQL cannot store a NUL character in one.
+    fn take(&mut self, column: &'static str) -> Result<Option<String>, Fault> {
+        let place = COLUMNS.iter().position(|name| *name == column);
+        let text = place.and_then(|place| self.texts.get_mut(place)?.take());
+        let has_nul = text.as_deref().is_some_and(|text| text.contains('\0'));
+        if has_nul { Err((column, Reason::NulCharacter)) } else { Ok(text) }
     }
 
     /// An empty text counts as NULL.
-    fn optional(&mut self, column: &'static str) -> Option<String> {
-        self.take(column).filter(|text| !text.is_empty())
+    fn optional(&mut self, column: &'static str) -> Result<Option<String>, Fault> {
+        Ok(self.take(column)?.filter(|text| !text.is_empty()))
     }
 
     fn required(&mut self, column: &'static str) -> Result<String, Fault> {
-        let text = self.optional(column).filter(|text| !text.trim().is_empty());
+        let text = self.optional(column)?.filter(|text| !text.trim().is_empty());
         let text = text.ok_or((column, Reason::Missing))?;
         // An id is never NULL in a table, so the word is an id.
         if column != "id" && is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
@@ -242,7 +245,7 @@ mod tests {
 
     impl RawRow {
         fn parse_plain(self) -> Result<LegacyRow, Reject> {
-            self.parse(Region::default(), DateRule::default())
+            self.parse(Region::default(), DateRule::default(), "2026-11-30".parse().unwrap())
         }
     }
 
@@ -294,6 +297,8 @@ mod tests {
             ("statusChangedBy", "a\0b", Reason::NulCharacter),
             ("preferredDate", "0000-01-01", Reason::NotADate),
             ("preferredDate", "2200-01-01", Reason::OutsideCalendar),
+            ("birthDate", "2026-12-01 00:00:00", Reason::BornLater),
+            ("birthDate", "1899-12-31 00:00:00", Reason::OutsideCalendar),
             ("birthDate", "0000-01-01 00:00:00", Reason::NotATimestamp),
             ("createdAt", "0000-01-01 00:00:00", Reason::NotATimestamp),
             ("updatedAt", "2025-03-11 23:59:60.999999", Reason::NotATimestamp),
@@ -362,6 +367,15 @@ mod tests {
         assert_eq!(row.status, Status::Pending);
         let row = row_with("preferredDate", "2025-03-28 ").parse_plain().ok().unwrap();
         assert_eq!(row.preferred_date.to_string(), "2025-03-28");
+    }
+
+    #[test]
+    fn a_row_holds_a_time_as_it_is_seen_and_a_name_as_it_was_written() {
+        let row = row_with("preferredTime", "10:00\u{200b}").parse_plain().ok().unwrap();
+        assert_eq!(row.preferred_time, "10:00");
+        let row = row_with("patientName", " 한여울 ").parse_plain().ok().unwrap();
+        assert_eq!(row.patient_name, " 한여울 ");
+        assert!(row_with("birthDate", "2026-11-30 00:00:00").parse_plain().is_ok(), "born today");
     }
 
     #[test]

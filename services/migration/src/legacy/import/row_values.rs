@@ -1,6 +1,7 @@
 //! The ranges of a row's values. The old system had no limits for the length of a text, so only the size of the whole row
 //! limits it here.
 
+use chrono::NaiveDate;
 use daybook_domain::value::{self, Text};
 
 use super::reject::Reason;
@@ -12,7 +13,7 @@ const fn optional(allowed: Text) -> Text {
 }
 
 /// Checks the values of a row that was parsed.
-pub(super) fn check(row: &LegacyRow) -> Result<(), Fault> {
+pub(super) fn check(row: &LegacyRow, today: NaiveDate) -> Result<(), Fault> {
     let texts: [(&'static str, Option<&str>, Text); 7] = [
         ("patientName", Some(&row.patient_name), value::PATIENT_NAME),
         ("phone", Some(&row.phone_text), value::PHONE),
@@ -27,6 +28,9 @@ pub(super) fn check(row: &LegacyRow) -> Result<(), Fault> {
         if text.is_some_and(|text| allowed.check_characters(text.trim()).is_err()) {
             return Err((column, Reason::NotVisibleText));
         }
+    }
+    if row.birth_date > today {
+        return Err(("birthDate", Reason::BornLater));
     }
     for (column, date) in [("birthDate", row.birth_date), ("preferredDate", row.preferred_date)] {
         value::CLINIC_DAYS.check(date).map_err(|_| (column, Reason::OutsideCalendar))?;

@@ -3,16 +3,17 @@
 
 mod update;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use daybook_commands::{Commands, InterpretedTime};
 use daybook_domain::ReservationId;
-use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
+use daybook_domain::schedule::{ScheduleCommand, SlotAssignment};
+use daybook_domain::time::ClinicNow;
 use tokio::sync::mpsc;
 
 use super::capacity::Capacity;
 use super::import_index::{ImportIndex, RowMatch, RowOutcome};
-use super::prepared_row::{Outcome, PreparedRow, RowSummary};
+use super::prepared_row::{ChangedRow, Outcome, PreparedRow, RowSummary};
 use super::reconcile::Reconciliation;
 use super::recorder::Recorder;
 use super::reference_data::ReferenceData;
@@ -78,7 +79,20 @@ impl<'a> Run<'a> {
         options: &'a ImportRun,
     ) -> Result<Self, ImportError> {
         let reference_data = ReferenceData { catalog: commands.catalog(), hours: commands.hours() };
-        Self::new(options, reference_data, Target::Log(Recorder::new(commands))).await
+        let mut run = Self::new(options, reference_data, Target::Log(Recorder::new(commands))).await?;
+        run.complete_moves(commands).await?;
+        Ok(run)
+    }
+
+    /// Completes the moves to another day that an earlier run began. Until then the views show them on their old day.
+    async fn complete_moves(&mut self, commands: &Commands) -> Result<(), ImportError> {
+        let Target::Log(recorder) = &self.target else { return Ok(()) };
+        for moved in self.index.begun_moves().values() {
+            let (date, command) = (moved.row.date, ScheduleCommand::MoveIn(moved.clone()));
+            let recorded = commands.execute_one(date, command, recorder.origin.clone()).await?;
+            self.report.position = self.report.position.max(Some(recorded.position));
+        }
+        Ok(())
     }
 
     /// A run that appends nothing. `commands` is `None` for a new clinic.
@@ -140,10 +154,17 @@ impl<'a> Run<'a> {
         self.update(changed).await
     }
 
+    /// The clinic's day.
+    fn today(&self) -> NaiveDate {
+        let of_new_clinic = || ClinicNow { instant: Utc::now(), zone: self.options.dates.clinic };
+        self.target.commands().map_or_else(of_new_clinic, Commands::now).today()
+    }
+
     /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
     fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
         let id = row.as_ref().ok().and_then(RawRow::id);
-        match row.and_then(|row| row.parse(self.options.region, self.options.dates)) {
+        let today = self.today();
+        match row.and_then(|row| row.parse(self.options.region, self.options.dates, today)) {
             Ok(row) => {
                 // A moment after the export is wrong, and would hide every change until then from the next run.
                 if self.as_of.is_none_or(|as_of| row.updated_at <= as_of) {
@@ -171,7 +192,7 @@ impl<'a> Run<'a> {
         &mut self,
         row: LegacyRow,
         new: &mut Vec<PreparedRow>,
-        changed: &mut Vec<PreparedRow>,
+        changed: &mut Vec<ChangedRow>,
     ) -> Result<(), ImportError> {
         let service = self.reference_data.catalog.by_legacy(row.service).map(ServiceSnapshot::from);
         let Some(service) = service else {
@@ -189,7 +210,10 @@ impl<'a> Run<'a> {
         let prepared = PreparedRow { row, service, slot, time };
         match row_match {
             RowMatch::New => new.push(prepared),
-            RowMatch::Changed => changed.push(prepared),
+            RowMatch::Changed(logged_day) => changed.push(ChangedRow { prepared, logged_day }),
+            RowMatch::Unchanged(slot) if self.index.begun_moves().contains_key(&prepared.row.id) => {
+                self.count(&prepared.summary(slot), Outcome::Moved(None));
+            }
             RowMatch::Unchanged(slot) => self.count(&prepared.summary(slot), Outcome::AlreadyThere),
             RowMatch::Rejected(reason) => {
                 let row = &prepared.row;
@@ -224,6 +248,11 @@ impl<'a> Run<'a> {
                 report.updated += 1;
                 report.position = report.position.max(position);
                 RowOutcome::Updated
+            }
+            Outcome::Moved(position) => {
+                report.moved += 1;
+                report.position = report.position.max(position);
+                RowOutcome::Moved
             }
             Outcome::AlreadyThere => {
                 report.already_there += 1;

@@ -141,6 +141,11 @@ mod tests {
             "\u{3000}＝",
             "\u{feff}@",
             "\n\u{200b}-",
+            "\u{ad}=",
+            "\u{3164}=",
+            "\u{e0041}+",
+            "\u{f8ff}=",
+            "\u{301}@",
         ] {
             let text = format!("{start}1");
             assert!(written(&text).contains(&format!("\"'{text}\"")), "{text:?}");

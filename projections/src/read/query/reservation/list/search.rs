@@ -18,11 +18,12 @@ pub struct Search {
     pub subjects: Vec<SubjectId>,
 }
 
-/// A text without case, accents, widths and repeated blanks. Hangul and digits, which most names consist of, are as they
+/// A text without case, accents, widths, repeated blanks and characters that nobody sees. Hangul and digits, which most names consist of, are as they
 /// are.
 const FOLDED: &str = r"CASE WHEN {text} ~ '^[가-힣0-9]+( [가-힣0-9]+)*$' THEN {text} ELSE
     lower(normalize(regexp_replace(regexp_replace(normalize({text}, NFKD),
-        '[\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060\ufeff]', '', 'g'), '\s+', ' ', 'g'), NFKC)) END";
+        '[\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]',
+        '', 'g'), '\s+', ' ', 'g'), NFKC)) END";
 
 /// The digits of a number.
 const DIGITS: &str = "CASE WHEN r.phone ~ '^[-0-9]*$' THEN replace(r.phone, '-', '')

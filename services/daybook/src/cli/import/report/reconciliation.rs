@@ -25,6 +25,7 @@ fn rows(account: &Reconciliation) -> Table {
         ("equal", account.equal),
         ("imported by this run, equal now", account.imported),
         ("updated by this run, equal now", account.brought_up_to_date),
+        ("moved to another day by this run, equal now", account.moved),
         ("changed in both systems, equal", account.agreeing),
         ("changed in both systems, in conflict", account.conflicts),
         ("rejected", account.rejected),

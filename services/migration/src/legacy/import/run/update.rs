@@ -6,16 +6,18 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::NaiveDate;
 use daybook_commands::CommandError;
 use daybook_domain::ReservationId;
-use daybook_domain::schedule::event::ReservationImported;
-use daybook_domain::schedule::{Rejection, ScheduleCommand, SlotAssignment};
+use daybook_domain::schedule::event::{ReservationImported, ReservationMoved};
+use daybook_domain::schedule::{MAX_DAY_ENTRIES, Rejection, ScheduleCommand, SlotAssignment};
+use daybook_event_log::Position;
 use daybook_vault::Encryptor;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Run, Target};
 use crate::legacy::import::ImportError;
+use crate::legacy::import::capacity::Capacity;
 use crate::legacy::import::compare::{Verdict, compare};
 use crate::legacy::import::imported_state::{self, ImportedState};
-use crate::legacy::import::prepared_row::{Outcome, PreparedRow, RowSummary};
+use crate::legacy::import::prepared_row::{ChangedRow, Outcome, PreparedRow, RowSummary};
 use crate::legacy::import::recorder::{MAX_CONCURRENT_ROWS, Recorder};
 use crate::legacy::import::reject::Reason;
 use crate::legacy::import::report::Conflict;
@@ -31,27 +33,31 @@ const MAX_CONCURRENT_DAYS: usize = 8;
 
 /// A row to import again.
 struct Reimport<'r> {
-    prepared: &'r PreparedRow,
+    row: &'r ChangedRow,
     state: ImportedState,
     slot: SlotAssignment,
 }
 
 impl Run<'_> {
     /// Compares rows and imports them again where necessary.
-    pub(super) async fn update(&mut self, rows: Vec<PreparedRow>) -> Result<(), ImportError> {
-        let mut remaining: Vec<&PreparedRow> = rows.iter().collect();
+    pub(super) async fn update(&mut self, rows: Vec<ChangedRow>) -> Result<(), ImportError> {
+        let mut remaining: Vec<&ChangedRow> = rows.iter().collect();
         for _ in 0..MAX_COMPARISONS {
             if remaining.is_empty() {
                 return Ok(());
             }
             let mut states = self.states(&remaining).await?;
             let mut reimports = Vec::new();
-            for prepared in remaining {
-                let Some(state) = states.remove(&prepared.row.id) else {
-                    // The index read it from the log, which never loses an event.
-                    return Err(Rejection::ReservationNotFound(prepared.row.id.clone()).into());
-                };
-                reimports.extend(self.compare(prepared, state));
+            for row in remaining {
+                let PreparedRow { row: LegacyRow { id, .. }, .. } = &row.prepared;
+                match states.remove(id) {
+                    Some(state) => reimports.extend(self.compare(row, state)),
+                    None if self.would_have_arrived(id) => {
+                        self.count(&row.prepared.summary(row.prepared.slot), Outcome::Moved(None));
+                    }
+                    // Another run has moved it to another day meanwhile.
+                    None => return Err(Rejection::ReservationNotFound(id.clone()).into()),
+                }
             }
             remaining = self.reimport(reimports).await?;
         }
@@ -60,23 +66,29 @@ impl Run<'_> {
 
     async fn states(
         &self,
-        rows: &[&PreparedRow],
+        rows: &[&ChangedRow],
     ) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
         let Some(commands) = self.target.commands() else { return Ok(HashMap::new()) };
         let mut days: BTreeMap<NaiveDate, HashSet<ReservationId>> = BTreeMap::new();
-        for PreparedRow { row, .. } in rows {
-            days.entry(row.preferred_date).or_default().insert(row.id.clone());
+        for ChangedRow { prepared, logged_day } in rows {
+            days.entry(*logged_day).or_default().insert(prepared.row.id.clone());
         }
         let read = |(date, ids)| async move { imported_state::read(commands, date, &ids).await };
         stream::iter(days).map(read).buffer_unordered(MAX_CONCURRENT_DAYS).try_concat().await
     }
 
+    /// Whether a run would first have completed the move of a reservation, which a rehearsal does not.
+    fn would_have_arrived(&self, id: &ReservationId) -> bool {
+        matches!(self.target, Target::Nowhere(_)) && self.index.begun_moves().contains_key(id)
+    }
+
     /// Returns the row if it has to be imported again, and counts it otherwise.
-    fn compare<'r>(&mut self, prepared: &'r PreparedRow, state: ImportedState) -> Option<Reimport<'r>> {
+    fn compare<'r>(&mut self, changed: &'r ChangedRow, state: ImportedState) -> Option<Reimport<'r>> {
+        let prepared = &changed.prepared;
         let row = &prepared.row;
         let contents = RowContents::from_row(row);
         let outcome = match compare(&contents, prepared.slot, &state, self.options.old_wins) {
-            Verdict::Changed(slot) => return Some(Reimport { prepared, state, slot }),
+            Verdict::Changed(slot) => return Some(Reimport { row: changed, state, slot }),
             Verdict::Unchanged => Outcome::AlreadyThere,
             Verdict::Agrees => Outcome::Agreeing,
             Verdict::Older => Outcome::Rejected(row.rejected("updatedAt", Reason::OlderThanTaken)),
@@ -103,26 +115,55 @@ impl Run<'_> {
     async fn reimport<'r>(
         &mut self,
         reimports: Vec<Reimport<'r>>,
-    ) -> Result<Vec<&'r PreparedRow>, ImportError> {
+    ) -> Result<Vec<&'r ChangedRow>, ImportError> {
         let outcomes = match &mut self.target {
             Target::Log(recorder) => recorder.reimport(&reimports).await?,
-            Target::Nowhere(_) => reimports.iter().map(|_| Some(Outcome::Updated(None))).collect(),
+            Target::Nowhere(capacity) => rehearse(capacity, &reimports).await?,
         };
         let mut remaining = Vec::new();
-        for (Reimport { prepared, slot, .. }, outcome) in reimports.into_iter().zip(outcomes) {
+        for (Reimport { row, slot, .. }, outcome) in reimports.into_iter().zip(outcomes) {
             match outcome {
-                Some(outcome) => self.count(&prepared.summary(slot), outcome),
-                None => remaining.push(prepared),
+                Some(outcome) => self.count(&row.prepared.summary(slot), outcome),
+                None => remaining.push(row),
             }
         }
         Ok(remaining)
     }
 }
 
+impl Reimport<'_> {
+    /// Whether the row moved to another day.
+    fn is_move(&self) -> bool {
+        self.row.logged_day != self.row.prepared.row.preferred_date
+    }
+
+    fn day_full(&self) -> Outcome {
+        Outcome::Rejected(self.row.prepared.row.rejected("preferredDate", Reason::DayFull))
+    }
+}
+
+/// The outcomes that an append would have.
+async fn rehearse(
+    capacity: &mut Capacity<'_>,
+    reimports: &[Reimport<'_>],
+) -> Result<Vec<Option<Outcome>>, ImportError> {
+    let mut outcomes = Vec::with_capacity(reimports.len());
+    for reimport in reimports {
+        outcomes.push(Some(if !reimport.is_move() {
+            Outcome::Updated(None)
+        } else if capacity.take(reimport.row.prepared.row.preferred_date).await? {
+            Outcome::Moved(None)
+        } else {
+            reimport.day_full()
+        }));
+    }
+    Ok(outcomes)
+}
+
 impl Recorder<'_> {
     async fn reimport(&mut self, reimports: &[Reimport<'_>]) -> Result<Vec<Option<Outcome>>, ImportError> {
         let with_details = reimports.iter().filter(|reimport| reimport.state.contents.personal.is_some());
-        let encryptor = self.encryptor(with_details.map(|reimport| reimport.prepared)).await?;
+        let encryptor = self.encryptor(with_details.map(|reimport| &reimport.row.prepared)).await?;
         let appends = reimports.iter().map(|reimport| self.reimport_one(reimport, &encryptor));
         stream::iter(appends).buffered(MAX_CONCURRENT_ROWS).try_collect().await
     }
@@ -134,16 +175,41 @@ impl Recorder<'_> {
         encryptor: &Encryptor,
     ) -> Result<Option<Outcome>, ImportError> {
         let row = self.seal_again(reimport, encryptor)?;
-        let date = row.date;
-        let command = ScheduleCommand::Reimport { row, expected_version: reimport.state.version };
-        match self.commands.execute_one(date, command, self.origin.clone()).await {
-            Ok(recorded) => Ok(Some(Outcome::Updated(Some(recorded.position)))),
+        let recorded = if reimport.is_move() {
+            if self.commands.day_schedule(row.date).await?.len() >= MAX_DAY_ENTRIES {
+                return Ok(Some(reimport.day_full()));
+            }
+            self.move_to_another_day(reimport, row).await.map(Outcome::Moved)
+        } else {
+            let (date, expected_version) = (row.date, reimport.state.version);
+            let command = ScheduleCommand::Reimport { row, expected_version };
+            let recorded = self.commands.execute_one(date, command, self.origin.clone()).await;
+            recorded.map(|recorded| Outcome::Updated(Some(recorded.position)))
+        };
+        match recorded {
+            Ok(outcome) => Ok(Some(outcome)),
             Err(CommandError::Rejected(Rejection::VersionMismatch { .. })) => Ok(None),
             Err(CommandError::Rejected(_)) => {
-                Ok(Some(Outcome::Rejected(reimport.prepared.row.rejected_whole(Reason::NotRecordable))))
+                let row = &reimport.row.prepared.row;
+                Ok(Some(Outcome::Rejected(row.rejected_whole(Reason::NotRecordable))))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The append to the old day decides. If the run ends before the one to the new day, the next run makes it up.
+    async fn move_to_another_day(
+        &self,
+        reimport: &Reimport<'_>,
+        row: ReservationImported,
+    ) -> Result<Option<Position>, CommandError> {
+        let (moved_from, expected_version) = (reimport.row.logged_day, reimport.state.version);
+        let (date, version) = (row.date, expected_version.saturating_add(1));
+        let left = ScheduleCommand::MoveOut { row: row.clone(), expected_version };
+        self.commands.execute_one(moved_from, left, self.origin.clone()).await?;
+        let arrived = ScheduleCommand::MoveIn(ReservationMoved { row, moved_from, version });
+        let recorded = self.commands.execute_one(date, arrived, self.origin.clone()).await?;
+        Ok(Some(recorded.position))
     }
 
     fn seal_again(
@@ -151,7 +217,7 @@ impl Recorder<'_> {
         reimport: &Reimport<'_>,
         encryptor: &Encryptor,
     ) -> Result<ReservationImported, ImportError> {
-        let Reimport { prepared, state, slot } = reimport;
+        let Reimport { row: ChangedRow { prepared, .. }, state, slot } = reimport;
         let before = &state.event;
         let is_erased = state.contents.personal.is_none();
         let erased = is_erased.then(|| (before.subject, before.details.clone()));
@@ -159,7 +225,8 @@ impl Recorder<'_> {
         // A forgotten patient's text does not come back.
         let wish = if is_erased { before.wish.clone() } else { row.wish.clone() };
         let differing = RowContents::from_row(&prepared.row).differing(&state.contents);
-        let is_placed_here = Some(state.is_placed_here && !differing.contains(&"preferredTime"));
+        let is_same_time = !differing.contains(&"preferredTime") && !reimport.is_move();
+        let is_placed_here = Some(state.is_placed_here && is_same_time);
         Ok(ReservationImported { placement: *slot, is_placed_here, wish, ..row })
     }
 }

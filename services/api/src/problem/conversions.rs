@@ -107,7 +107,7 @@ impl From<CatalogRejection> for Problem {
             CatalogRejection::ServiceNotFound(_) => Self::new(Code::ServiceNotFound),
             CatalogRejection::OutOfRange(faults) => faults.into(),
             CatalogRejection::CatalogFull => Self::new(Code::CatalogFull),
-            CatalogRejection::OrderIncomplete => Self::new(Code::OrderIncomplete),
+            CatalogRejection::OrderIncomplete => Self::field(Code::OrderIncomplete, "order"),
         }
     }
 }

@@ -183,11 +183,11 @@ async fn a_booking_form_names_missing_and_wrong_fields_together() {
         faults(&refused),
         [
             "patient_name: 1 to 100 visible characters on one line",
-            "phone: -",
+            "phone: required",
             "birth_date: 1900-01-01 to 2026-11-20",
-            "gender: -",
-            "service: -",
-            "email: -",
+            "gender: MALE or FEMALE",
+            "service: a service of the list",
+            "email: an address such as name@example.com",
             "notes: 0 to 2000 visible characters on any number of lines",
         ]
     );
@@ -195,7 +195,10 @@ async fn a_booking_form_names_missing_and_wrong_fields_together() {
     assert!(message.contains("다음 항목을 입력해 주세요: phone"), "{message}");
     let check = json!({"phone": "call me", "birth_date": "2030-01-01"});
     let refused = send(app.post("/api/public/reservations/check").json(&check)).await;
-    assert_eq!(faults(&refused), ["phone: -", "birth_date: 1900-01-01 to 2026-11-20"]);
+    assert_eq!(
+        faults(&refused),
+        ["phone: a phone number such as 010-1234-5678", "birth_date: 1900-01-01 to 2026-11-20"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -185,6 +185,7 @@ async fn a_wrong_field_of_a_staff_form_is_named_with_its_rule() {
         (&patch, SERVICES, with(&skin, "isActive", json!("secret")), "isActive"),
         (&patch, SERVICES, with(&skin, "name", Value::Null), "name"),
         (&put, SERVICES, json!({"order": "secret"}), "order"),
+        (&put, SERVICES, json!({"order": []}), "order"),
         (&patch, LIMITS, with(&limit, "dailyLimit", json!(1001)), "dailyLimit"),
         (&patch, LIMITS, with(&limit, "isActive", json!(1)), "isActive"),
         (&put, HOURS, json!({"dayOfWeek": 7, "slots": []}), "dayOfWeek"),
@@ -200,6 +201,8 @@ async fn a_wrong_field_of_a_staff_form_is_named_with_its_rule() {
         (&post, READ_MODEL, with(&set, "reason", Value::Null), "reason"),
         (&post, READ_MODEL, with(&set, "reason", json!("secret\n")), "reason"),
         (&post, MIGRATION, with(&advance, "stage", json!("secret")), "stage"),
+        (&post, READ_MODEL, with(&set, "action", json!("secret")), "action"),
+        (&post, MIGRATION, with(&advance, "action", json!("secret")), "action"),
         (&post, MIGRATION, with(&advance, "action", json!(1)), "action"),
         (&post, MIGRATION, json!({"action": "rollback"}), "reason"),
     ] {

@@ -11,7 +11,7 @@ use daybook_domain::time::Span;
 use daybook_domain::{ReservationId, RuleSet, Status};
 use daybook_vault::PatientDetails;
 
-use crate::clinic::{Clinic, phone, public, staff, tuesday, wanted};
+use crate::clinic::{Clinic, Process, phone, public, staff, tuesday, wanted};
 
 const BOTOX: &str = "srv_wrinkle_botox";
 

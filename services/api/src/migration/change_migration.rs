@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::body::Body;
 use crate::admin::read_model::{optional_reason, required_reason};
-use crate::problem::{Code, Details, Problem};
+use crate::problem::{Code, Details, FieldFault, Format, Problem};
 use crate::request::query::required;
 use crate::request::{RequestContext, json};
 use crate::response;
@@ -36,6 +36,9 @@ struct ChangeRequest {
     overridden: Option<String>,
     approver: Option<String>,
 }
+
+/// The words for `action`.
+const ACTIONS: &str = "advance, rollback";
 
 /// How long a change may take until this process routes by it.
 const IN_FORCE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,7 +80,8 @@ fn parse(request: ChangeRequest) -> Result<Change, Problem> {
     // The action comes first: it says which fields the request has.
     let action = required("action", request.action.as_deref())?;
     if !matches!(action, "advance" | "rollback") {
-        return Err(Problem::field(Code::InvalidAction, "action"));
+        let fault = FieldFault::new("action", Code::InvalidAction).with_format(Format::OneOf(ACTIONS));
+        return Err(fault.into());
     }
     let stage = request.stage.as_deref().map(|name| Stage::parse(name.trim()));
     if stage == Some(None) {

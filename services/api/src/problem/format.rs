@@ -39,6 +39,9 @@ pub(crate) enum Format {
     OpenDay,
     OpenTime,
     FutureTime,
+    /// One of the actions of the route.
+    KnownAction,
+    EachServiceOnce,
     /// One of these words.
     OneOf(&'static str),
     /// Does not say anything else than the other field.
@@ -52,7 +55,7 @@ pub(crate) enum Format {
 }
 
 /// The forms that fields with these problems should have.
-const FORMS: [(Code, Format); 20] = [
+const FORMS: [(Code, Format); 22] = [
     (Code::MissingFields, Format::Present),
     (Code::ReasonRequired, Format::Present),
     (Code::InvalidDateFormat, Format::Date),
@@ -64,6 +67,7 @@ const FORMS: [(Code, Format); 20] = [
     (Code::InvalidGender, Format::Gender),
     (Code::InvalidTreatmentType, Format::TreatmentType),
     (Code::InvalidStatus, Format::Status),
+    (Code::InvalidAction, Format::KnownAction),
     (Code::InvalidPercentage, Format::Percentage),
     (Code::InvalidStage, Format::Stage),
     (Code::UnknownService, Format::ListedService),
@@ -73,6 +77,7 @@ const FORMS: [(Code, Format); 20] = [
     (Code::TimeInPast, Format::FutureTime),
     (Code::NoClinicHours, Format::OpenDay),
     (Code::OutsideClinicHours, Format::OpenTime),
+    (Code::OrderIncomplete, Format::EachServiceOnce),
 ];
 
 impl Format {

@@ -198,6 +198,12 @@ impl Form {
         }
     }
 
+    /// A date in a query: a date that is no day of the calendar and one outside its range are the same problem.
+    pub(crate) fn date_parameter(&mut self, name: &'static str, allowed: Dates) -> Option<NaiveDate> {
+        let in_range = |text: &str| parse_date(text).filter(|date| allowed.contains(*date));
+        self.parsed(name, Code::InvalidDate, Some(allowed.range()), in_range)
+    }
+
     /// The rows of a list, each read as a form. A wrong row is left out.
     pub(crate) fn rows<T>(
         &mut self,
@@ -287,13 +293,13 @@ mod tests {
 
     #[test]
     fn neither_null_nor_a_blank_text_removes_a_value_that_has_to_stay() {
-        let mut change = form(json!({"a": null, "b": " ", "c": "x", "d": 0}));
+        let mut change = form(json!({"a": null, "b": " ", "c": "x", "d": 0, "note": null}));
         change.keep_filled(&["a", "b", "c", "d", "e"]);
         assert_eq!(
             ["a", "b", "c", "d", "e"].map(|field| change.is_wrong(field)),
             [true, true, false, false, false]
         );
-        assert_eq!(change.replacement("a", value::NOTES).as_deref(), Some(""));
+        assert_eq!(change.replacement("note", value::NOTES).as_deref(), Some(""));
         assert_eq!(
             (change.replacement("e", value::NOTES), change.replacement("d", value::NOTES)),
             (None, None)

@@ -30,7 +30,7 @@ pub(crate) async fn list_closures(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::FrontDesk)?;
     let mut form = Form::from_query(&request)?;
-    let date = form.date("date", value::CLINIC_DAYS);
+    let date = form.date_parameter("date", value::CLINIC_DAYS);
     let date = form.required("date", date);
     form.finish_ignoring_unknown()?;
     let date = date.ok_or_else(|| Problem::new(Code::MissingFields))?;

@@ -16,7 +16,6 @@ use super::token::Staff;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
-use crate::request::query::parse_date;
 use crate::response;
 use crate::state::State;
 
@@ -110,7 +109,7 @@ fn search(state: &State, text: String) -> Search {
 
 fn filter(state: &State, form: &mut Form) -> ListFilter {
     ListFilter {
-        date: form.parsed("date", Code::InvalidDate, Some(value::CLINIC_DAYS.range()), parse_date),
+        date: form.date_parameter("date", value::CLINIC_DAYS),
         status: form.parsed("status", Code::InvalidStatus, None, |text| text.parse().ok()),
         period: form.parsed("period", Code::InvalidPeriod, None, |text| text.parse().ok()),
         search: shown_text(form, "search").map(|text| search(state, text)),

@@ -27,8 +27,10 @@ pub(crate) async fn reopen_time(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::FrontDesk)?;
     let mut form = Form::from_query(&request)?;
-    let (id, date) = (form.string("id"), form.date("date", value::CLINIC_DAYS));
-    let (id, date) = (form.required("id", id), form.required("date", date));
+    let id = form.string("id");
+    let id = form.required("id", id);
+    let date = form.date_parameter("date", value::CLINIC_DAYS);
+    let date = form.required("date", date);
     form.finish_ignoring_unknown()?;
     let (id, date) = id.zip(date).ok_or_else(|| Problem::new(Code::MissingFields))?;
     let closure = ClosureId::parse(&*id).map_err(|_| Problem::new(Code::ClosureNotFound))?;

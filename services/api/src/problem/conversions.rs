@@ -102,9 +102,10 @@ impl Problem {
 
     /// Names the field with the service, as the client wrote it. The rejection itself does not know it.
     pub(crate) fn with_service_field(self, field: &'static str) -> Self {
-        match self.code {
-            code @ (Code::UnknownService | Code::ServiceInactive) => Self::field(code, field),
-            _ => self,
+        if matches!(self.code, Code::UnknownService | Code::ServiceInactive) {
+            Self::field(self.code, field)
+        } else {
+            self
         }
     }
 }

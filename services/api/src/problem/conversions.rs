@@ -92,9 +92,7 @@ impl Problem {
         }
         self
     }
-}
 
-impl Problem {
     /// A change without its reason.
     pub(crate) fn reason_required(allowed: Text) -> Self {
         FieldFault::new("reason", Code::ReasonRequired).with_range(allowed.range()).into()

@@ -345,7 +345,7 @@ const TAKEN: [(&str, &str); 24] = [
 ];
 
 /// Cells that are rejected, with the reason.
-const REJECTED: [(&str, &str, Reason); 22] = [
+const REJECTED: [(&str, &str, Reason); 23] = [
     ("preferredDate", "2025/10/14", Reason::NotADate),
     ("preferredDate", "2025. 10. 14.", Reason::NotADate),
     ("preferredDate", "45944", Reason::NotADate),
@@ -367,6 +367,7 @@ const REJECTED: [(&str, &str, Reason); 22] = [
     ("patientName", "NULL", Reason::NullWord),
     ("patientName", "한\u{e0041}여울", Reason::NotVisibleText),
     ("notes", "\u{fff9}주\u{fffa}석\u{fffb}", Reason::NotVisibleText),
+    ("patientName", "한여울\u{b}", Reason::NotVisibleText),
     ("adminNotes", "\u{85}", Reason::NotVisibleText),
 ];
 

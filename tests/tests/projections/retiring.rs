@@ -101,12 +101,13 @@ async fn next_day(clinic: &mut Clinic, day: i64) {
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
 }
 
-/// Bookings of a quiet day under either rule set, of services with and without an enum value.
+/// Bookings of a quiet day under either rule set, of services with and without an enum value; the latter only under the
+/// dynamic rules.
 async fn book_a_day(clinic: &Clinic, day: u32, date: &str) {
     let scalp = ServiceId::parse("srv_scalp").unwrap();
     clinic.commands.change_catalog(CatalogCommand::ActivateService(scalp), desk()).await.unwrap();
     let bookings = [
-        ("srv_scalp", "09:00", ReadModel::Legacy),
+        ("srv_scalp", "09:00", ReadModel::Dynamic),
         ("srv_body_care", "10:00", ReadModel::Dynamic),
         ("srv_scalp", "오후", ReadModel::Dynamic),
         ("srv_body_care", "전화 주세요", ReadModel::Legacy),

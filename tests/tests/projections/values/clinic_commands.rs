@@ -1,7 +1,7 @@
 //! Generated commands on the catalog, the hours and the routing.
 
 use daybook_domain::catalog::{
-    CatalogCommand, ServiceDraft, ServiceLimitSet, ServiceRenamed, ServiceRetimed,
+    CatalogCommand, LimitChange, ServiceChange, ServiceDraft, ServiceLimitSet, ServiceRenamed, ServiceRetimed,
 };
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot};
 use daybook_domain::routing::{
@@ -16,7 +16,15 @@ use super::hostile::{id, is_hostile, number, optional_date, optional_text, text,
 use crate::history::TestRng;
 
 pub(super) fn catalog(rng: &mut TestRng) -> CatalogCommand {
-    match rng.below(10) {
+    match rng.below(12) {
+        10 => CatalogCommand::ChangeService(service_change(rng)),
+        11 => CatalogCommand::ChangeServiceLimit(LimitChange {
+            service: service(rng),
+            daily_limit: some(rng, |rng| number(rng, value::DAILY_LIMIT)),
+            daily_limit_minutes: some(rng, |rng| some(rng, |rng| number(rng, value::DAILY_LIMIT_MINUTES))),
+            is_active: some(rng, |rng| rng.below(2) == 0),
+            reason: optional_text(rng, value::DESCRIPTION).map(Into::into),
+        }),
         0 | 1 => CatalogCommand::DefineService(draft(rng)),
         2 => CatalogCommand::RenameService(ServiceRenamed {
             service: service(rng),
@@ -49,6 +57,22 @@ pub(super) fn catalog(rng: &mut TestRng) -> CatalogCommand {
             reason: optional_text(rng, value::DESCRIPTION).map(Into::into),
         }),
     }
+}
+
+fn service_change(rng: &mut TestRng) -> ServiceChange {
+    ServiceChange {
+        service: service(rng),
+        name: some(rng, |rng| text(rng, value::SERVICE_NAME).into()),
+        name_en: some(rng, |rng| optional_text(rng, value::SERVICE_LABEL).map(Into::into)),
+        description: some(rng, |rng| optional_text(rng, value::DESCRIPTION).map(Into::into)),
+        duration: some(rng, |rng| number(rng, value::DURATION)),
+        buffer: some(rng, |rng| number(rng, value::BUFFER)),
+        is_active: some(rng, |rng| rng.below(2) == 0),
+    }
+}
+
+fn some<T>(rng: &mut TestRng, value: impl FnOnce(&mut TestRng) -> T) -> Option<T> {
+    (rng.below(2) == 0).then(|| value(rng))
 }
 
 fn draft(rng: &mut TestRng) -> ServiceDraft {

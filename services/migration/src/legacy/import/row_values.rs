@@ -12,6 +12,11 @@ const fn optional(allowed: Text) -> Text {
     Text { min: 0, ..allowed }
 }
 
+/// Spaces and the line breaks of a form, but no other control characters, which count as whitespace too.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() && (!c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+}
+
 /// Checks the values of a row that was parsed.
 pub(super) fn check(row: &LegacyRow, today: NaiveDate) -> Result<(), Fault> {
     let texts: [(&'static str, Option<&str>, Text); 7] = [
@@ -25,7 +30,7 @@ pub(super) fn check(row: &LegacyRow, today: NaiveDate) -> Result<(), Fault> {
     ];
     for (column, text, allowed) in texts {
         // Old forms kept blanks and line breaks at the ends, which nobody sees.
-        if text.is_some_and(|text| allowed.check_characters(text.trim()).is_err()) {
+        if text.is_some_and(|text| allowed.check_characters(text.trim_matches(is_blank)).is_err()) {
             return Err((column, Reason::NotVisibleText));
         }
     }

@@ -48,14 +48,14 @@ impl<'a> Recorder<'a> {
         &mut self,
         rows: impl Iterator<Item = &'r PreparedRow>,
     ) -> Result<Encryptor, ImportError> {
-        self.forgotten.catch_up(&self.commands).await?;
+        self.forgotten.catch_up(self.commands).await?;
         let subjects: HashSet<SubjectId> = rows
             .filter(|prepared| self.erased(&prepared.row).is_none())
             .map(|prepared| self.commands.subject(&prepared.row.phone))
             .collect();
         let subjects: Vec<SubjectId> = subjects.into_iter().collect();
         let encryptor = self.commands.vault().keys_for(&subjects).await?;
-        self.forgotten.catch_up(&self.commands).await?;
+        self.forgotten.catch_up(self.commands).await?;
         Ok(encryptor)
     }
 

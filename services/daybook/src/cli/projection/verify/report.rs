@@ -17,7 +17,12 @@ pub(super) struct VerdictReport<'a> {
     #[serde(flatten)]
     verdict: &'a Verdict,
     /// Open bookings that a change concerns which their decision did not know. Both views show them alike.
+    #[serde(skip_serializing_if = "is_empty")]
     late_bookings: &'a [LateBooking],
+}
+
+fn is_empty(late: &&[LateBooking]) -> bool {
+    late.is_empty()
 }
 
 impl<'a> VerdictReport<'a> {

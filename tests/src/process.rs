@@ -19,7 +19,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use self::output::Output;
 pub use self::program::program;
@@ -30,6 +30,10 @@ use crate::postgres::TestDatabase;
 
 /// The time limit for a command, a start or a stop. The machine may be busy with other tests.
 const PROCESS_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a restarted log server may wait for its port.
+const PORT_PATIENCE: Duration = Duration::from_secs(20);
+const PORT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The environment variables that a process inherits. Others from a developer's shell could change its behaviour.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "USER", "LANG", "DAYBOOK_POSTGRES_BIN"];
@@ -161,8 +165,16 @@ impl Installation {
         };
         let (port, store) = (server.address().port(), server.store().clone());
         server.stop().await;
-        let options = LogServerOptions { port, store, ..LogServerOptions::default() };
-        self.log_host = Some(LogHost::Server(LogServer::start(options).await?));
+        // A connection of another test may have taken the port for a moment.
+        let deadline = Instant::now() + PORT_PATIENCE;
+        let server = loop {
+            let options = LogServerOptions { port, store: store.clone(), ..LogServerOptions::default() };
+            match LogServer::start(options).await {
+                Err(_) if Instant::now() < deadline => sleep(PORT_PAUSE).await,
+                started => break started?,
+            }
+        };
+        self.log_host = Some(LogHost::Server(server));
         Ok(())
     }
 

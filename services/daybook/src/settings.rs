@@ -245,10 +245,10 @@ fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
     text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
 }
 
-fn parse_token_lifetime(text: Option<String>) -> Result<Duration, SettingsError> {
-    let Some(text) = text else { return Ok(TokenRules::MAX_LIFETIME) };
+fn parse_token_lifetime(text: Option<String>) -> Result<Option<Duration>, SettingsError> {
+    let Some(text) = text else { return Ok(None) };
     let lifetime = humantime::parse_duration(&text).ok().filter(|lifetime| !lifetime.is_zero());
-    lifetime.ok_or(SettingsError::TokenMaxLifetime(text))
+    lifetime.map(Some).ok_or(SettingsError::TokenMaxLifetime(text))
 }
 
 fn parse_log_format(text: Option<String>) -> Result<LogFormat, SettingsError> {

@@ -84,6 +84,11 @@ async fn an_operator_lists_retries_and_discards_a_parked_event() {
     assert_eq!(verdict["agrees"], true, "{verdict}");
     service.kill().await.unwrap();
     assert_booked_without_it(&clinic).await;
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup");
+    let backup = backup.to_str().unwrap();
+    clinic.run(&["backup", backup, "--json"]).await.unwrap().json().unwrap();
+    clinic.run(&["restore", backup, "--verify", "--json"]).await.unwrap().json().unwrap();
 }
 
 /// The day of the discarded event is booked again after a restart.

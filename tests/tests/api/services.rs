@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Response, app_on, book, form, form_with, get, send, send_json, set_share};
+use crate::client::{Response, app_on, book, form, form_with, get, observed, send, send_json, set_share};
 
 const SERVICES: &str = "/api/admin/services";
 const LIMITS: &str = "/api/admin/service-limits";
@@ -108,7 +108,7 @@ async fn a_service_that_only_the_dynamic_view_has_is_offered_and_booked_there_al
         let time = if is_offered.0 { free.next().unwrap_or("afternoon") } else { "afternoon" };
         let form = form_with(json!({"service": "LASER", "phone": phone, "preferred_time": time}));
         let booked = app.post("/api/public/reservations").header("Daybook-Client", &client).json(&form);
-        let booked = send(booked).await;
+        let booked = send(observed(booked)).await;
         if is_offered == (true, 200) {
             offered_to += 1;
             assert_eq!(booked.ok().header("daybook-read-model"), "dynamic", "whoever the patient is");
@@ -157,10 +157,10 @@ async fn the_counts_of_a_day_follow_the_rules_that_decide() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_error_about_one_field_names_it_as_the_client_wrote_it_with_its_rule() {
-    let app = app_on("legacy").await;
-    let head = app.clinic.log.head().await.unwrap();
+/// A wrong request: its method, path and body, and the code, field and rule of its error.
+type WrongRequest = (Method, &'static str, Value, &'static str, &'static str, Option<&'static str>);
+
+fn wrong_requests() -> Vec<WrongRequest> {
     let percent = |value: Value| json!({"action": "set", "dynamicPercentage": value, "reason": "x"});
     let steps = Some("0 to 100 in steps of 0.01");
     let reason = Some("1 to 500 visible characters on one line");
@@ -170,14 +170,22 @@ async fn an_error_about_one_field_names_it_as_the_client_wrote_it_with_its_rule(
         body
     };
     let slot = json!({"period": "MORNING", "startTime": "09:00", "endTime": "10:00", "serviceId": "NONE"});
-    let cases = [
+    let listed = Some("a service of the list");
+    vec![
         (Method::POST, READ_MODEL, percent(json!(1e-9)), "INVALID_PERCENTAGE", "dynamicPercentage", steps),
         (Method::POST, READ_MODEL, percent(json!("5")), "INVALID_PERCENTAGE", "dynamicPercentage", steps),
         (Method::POST, READ_MODEL, percent(json!(100.01)), "INVALID_PERCENTAGE", "dynamicPercentage", steps),
-        (Method::POST, READ_MODEL, json!({"action": "x"}), "INVALID_ACTION", "action", None),
+        (
+            Method::POST,
+            READ_MODEL,
+            json!({"action": "x"}),
+            "INVALID_ACTION",
+            "action",
+            Some("one of set, rollback"),
+        ),
         (Method::POST, READ_MODEL, json!({"action": "rollback"}), "REASON_REQUIRED", "reason", reason),
-        (Method::PUT, SERVICES, json!({"order": [1]}), "INVALID_JSON", "order[0]", None),
-        (Method::PUT, SERVICES, json!({"order": "all"}), "INVALID_JSON", "order", None),
+        (Method::PUT, SERVICES, json!({"order": [1]}), "INVALID_JSON", "order[0]", Some("a text")),
+        (Method::PUT, SERVICES, json!({"order": "all"}), "INVALID_JSON", "order", Some("a list")),
         (
             Method::PUT,
             SERVICES,
@@ -194,15 +202,15 @@ async fn an_error_about_one_field_names_it_as_the_client_wrote_it_with_its_rule(
             "endTime",
             Some("later than the start"),
         ),
-        (Method::POST, CLOSE, closed(json!({"service": "NONE"})), "UNKNOWN_SERVICE", "service", None),
-        (Method::POST, CLOSE, closed(json!({"serviceId": "NONE"})), "UNKNOWN_SERVICE", "serviceId", None),
+        (Method::POST, CLOSE, closed(json!({"service": "NONE"})), "UNKNOWN_SERVICE", "service", listed),
+        (Method::POST, CLOSE, closed(json!({"serviceId": "NONE"})), "UNKNOWN_SERVICE", "serviceId", listed),
         (
             Method::PUT,
             HOURS,
             json!({"dayOfWeek": 0, "slots": [slot]}),
             "UNKNOWN_SERVICE",
             "slots[0].serviceId",
-            None,
+            listed,
         ),
         (Method::PUT, LIMITS, json!({"serviceType": "NONE"}), "SERVICE_NOT_FOUND", "serviceType", None),
         (Method::PATCH, SERVICES, json!({"id": "NONE", "name": "이름"}), "SERVICE_NOT_FOUND", "id", None),
@@ -214,8 +222,14 @@ async fn an_error_about_one_field_names_it_as_the_client_wrote_it_with_its_rule(
             "dailyLimit",
             Some("0 to 1000"),
         ),
-    ];
-    for (method, path, body, code, field, rule) in cases {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_about_one_field_names_it_as_the_client_wrote_it_with_its_rule() {
+    let app = app_on("legacy").await;
+    let head = app.clinic.log.head().await.unwrap();
+    for (method, path, body, code, field, rule) in wrong_requests() {
         let refused = send_json(&app, method.clone(), path, &body).await;
         let seen = (refused.code(), refused.json["field"].as_str(), refused.json["rule"].as_str());
         assert_eq!(seen, (code, Some(field), rule), "{method} {path} {body}: {}", refused.json);

@@ -6,7 +6,7 @@ use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand};
 use daybook_domain::value;
 
 use super::read_model::{ReadModelResponse, wait_until_in_force};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldFault, Format, Problem};
 use crate::request::RequestContext;
 use crate::request::form::Form;
 use crate::request::query::required;
@@ -14,6 +14,9 @@ use crate::response;
 use crate::staff::Permission;
 use crate::staff::token::Staff;
 use crate::state::State;
+
+/// The words for `action`.
+const ACTIONS: &str = "set, rollback";
 
 /// What a request does to the routing.
 #[derive(Clone, Copy)]
@@ -51,7 +54,8 @@ pub(crate) async fn set_read_model(
 /// The action comes first: it says which fields the request has.
 fn command(mut form: Form) -> Result<RoutingCommand, Problem> {
     let action = required("action", form.string("action"))?;
-    let action = Action::parse(action.trim()).ok_or_else(|| Problem::field(Code::InvalidAction, "action"))?;
+    let unknown = || FieldFault::new("action", Code::InvalidAction).with_format(Format::OneOf(ACTIONS));
+    let action = Action::parse(action.trim()).ok_or_else(unknown)?;
     let share = match action {
         Action::Set => {
             let share = form.percentage("dynamicPercentage");

@@ -39,9 +39,6 @@ pub(crate) enum Format {
     OpenDay,
     OpenTime,
     FutureTime,
-    /// One of the actions of the route.
-    KnownAction,
-    EachServiceOnce,
     /// One of these words.
     OneOf(&'static str),
     /// Does not say anything else than the other field.
@@ -55,7 +52,7 @@ pub(crate) enum Format {
 }
 
 /// The forms that fields with these problems should have.
-const FORMS: [(Code, Format); 22] = [
+const FORMS: [(Code, Format); 20] = [
     (Code::MissingFields, Format::Present),
     (Code::ReasonRequired, Format::Present),
     (Code::InvalidDateFormat, Format::Date),
@@ -67,7 +64,6 @@ const FORMS: [(Code, Format); 22] = [
     (Code::InvalidGender, Format::Gender),
     (Code::InvalidTreatmentType, Format::TreatmentType),
     (Code::InvalidStatus, Format::Status),
-    (Code::InvalidAction, Format::KnownAction),
     (Code::InvalidPercentage, Format::Percentage),
     (Code::InvalidStage, Format::Stage),
     (Code::UnknownService, Format::ListedService),
@@ -77,7 +73,6 @@ const FORMS: [(Code, Format); 22] = [
     (Code::TimeInPast, Format::FutureTime),
     (Code::NoClinicHours, Format::OpenDay),
     (Code::OutsideClinicHours, Format::OpenTime),
-    (Code::OrderIncomplete, Format::EachServiceOnce),
 ];
 
 impl Format {

@@ -16,25 +16,20 @@ const LEEWAY: u64 = 30;
 const DAYBOOK: &str = "daybook";
 
 /// Which tokens are accepted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TokenRules {
     /// The audience that a token must name. Without it, a token may name none, or `daybook`.
     pub audience: Option<Box<str>>,
     /// The issuer that a token must name. Without it, any or none.
     pub issuer: Option<Box<str>>,
-    /// Longest time between the issue of a token and its expiry.
-    pub max_lifetime: Duration,
+    /// Longest time between the issue of a token and its expiry. Without it, [`Self::MAX_LIFETIME`] for a token that says
+    /// when it was issued; those of earlier releases do not.
+    pub max_lifetime: Option<Duration>,
 }
 
 impl TokenRules {
-    /// Default of `max_lifetime`.
+    /// Longest lifetime, unless the rules have another.
     pub const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-}
-
-impl Default for TokenRules {
-    fn default() -> Self {
-        Self { audience: None, issuer: None, max_lifetime: Self::MAX_LIFETIME }
-    }
 }
 
 /// What a token says. Times are seconds since 1970.
@@ -101,13 +96,18 @@ impl Claims {
         audience && rules.issuer.as_ref().is_none_or(|required| self.iss.as_ref() == Some(required))
     }
 
-    /// Whether the token is valid now. A token without its time of issue counts as issued now.
+    /// Whether the token is valid now.
     pub(super) fn is_in_force(&self, rules: &TokenRules, now: DateTime<Utc>) -> bool {
         let now = seconds(now);
-        let (begins, issued) = (self.nbf.unwrap_or(0), self.iat.unwrap_or(now));
-        begins.max(issued) <= now.saturating_add(LEEWAY)
+        let begins = self.nbf.max(self.iat).unwrap_or(0);
+        let max_lifetime = match (rules.max_lifetime, self.iat) {
+            (Some(most), _) => most.as_secs(),
+            (None, Some(_)) => TokenRules::MAX_LIFETIME.as_secs(),
+            (None, None) => u64::MAX,
+        };
+        begins <= now.saturating_add(LEEWAY)
             && now <= self.exp.saturating_add(LEEWAY)
-            && self.exp.saturating_sub(issued) <= rules.max_lifetime.as_secs()
+            && self.exp.saturating_sub(self.iat.unwrap_or(now)) <= max_lifetime
     }
 }
 
@@ -167,13 +167,17 @@ mod tests {
             (json!({"nbf": NOW + 30}), true),
             (json!({"nbf": NOW + 31}), false),
             (json!({"iat": NOW + 31}), false),
-            (json!({"exp": NOW + year}), true),
-            (json!({"exp": NOW + year + 1}), false),
+            (json!({"exp": NOW + year, "iat": NOW}), true),
+            (json!({"exp": NOW + year + 1, "iat": NOW}), false),
             (json!({"exp": NOW + 60, "iat": NOW - year}), false),
-            (json!({"exp": u64::MAX}), false),
+            (json!({"exp": u64::MAX, "iat": NOW}), false),
+            // A token of an earlier release does not say when it was issued.
+            (json!({"exp": NOW + 2 * year}), true),
         ] {
             assert_eq!(is_valid(others.clone(), &TokenRules::default()), valid, "{others}");
         }
+        let strict = TokenRules { max_lifetime: Some(Duration::from_secs(3600)), ..TokenRules::default() };
+        assert!(is_valid(json!({}), &strict) && !is_valid(json!({"exp": NOW + 3601}), &strict));
     }
 
     #[test]

@@ -163,8 +163,6 @@ pub(super) fn format(format: Format) -> Cow<'static, str> {
         Format::OpenDay => "a day with clinic hours",
         Format::OpenTime => "within the clinic hours",
         Format::FutureTime => "later than now",
-        Format::KnownAction => "an action of this route",
-        Format::EachServiceOnce => "each service exactly once",
         Format::Once => "only once",
         Format::EntityTag => "one ETag such as \"v3\", or *",
         Format::Position => "the Daybook-Position of a response",

@@ -206,8 +206,6 @@ pub(super) fn format(format: Format) -> Cow<'static, str> {
         Format::OpenDay => "진료 시간이 있는 날짜",
         Format::OpenTime => "진료 시간 이내",
         Format::FutureTime => "현재 이후의 시간",
-        Format::KnownAction => "이 주소에서 지원하는 작업",
-        Format::EachServiceOnce => "모든 시술을 한 번씩",
         Format::Once => "한 번만 사용 가능",
         Format::EntityTag => "\"v3\"과 같은 ETag 하나 또는 *",
         Format::Position => "응답의 Daybook-Position 값",

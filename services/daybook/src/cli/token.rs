@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use chrono::{DateTime, SubsecRound, Utc};
 use clap::Args;
 use daybook_api::{Permission, Role, StaffName, TokenOrder, TokenRules, issue_token};
@@ -51,6 +52,10 @@ struct Issued {
 pub(super) fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
     let secret = secrets::jwt_secret(settings)?;
+    if let Some(longest) = settings.token_rules.max_lifetime.filter(|longest| arguments.ttl > *longest) {
+        let longest = humantime::format_duration(longest);
+        bail!("--ttl is longer than --token-max-lifetime (DAYBOOK_TOKEN_MAX_LIFETIME), which is {longest}");
+    }
     let now = Utc::now();
     let expires_at = (now + arguments.ttl).trunc_subsecs(0);
     let permissions = arguments.permissions.map(Vec::into_boxed_slice);

@@ -96,7 +96,8 @@ pub struct Options {
     #[arg(long, env = "DAYBOOK_TOKEN_ISSUER", global = true, hide_short_help = true, value_name = "NAME")]
     pub token_issuer: Option<String>,
 
-    /// Longest time from the issue of a staff token to its expiry; longer ones are refused [default: 366d]
+    /// Longest time from the issue of a staff token to its expiry; longer ones are refused [default: 366d, for tokens that say
+    /// when they were issued]
     #[arg(
         long,
         env = "DAYBOOK_TOKEN_MAX_LIFETIME",

@@ -1,8 +1,8 @@
 //! Events as a log sees them: an id, a type name, and bytes it never reads.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -26,6 +26,12 @@ impl fmt::Display for EventId {
     }
 }
 
+/// Names from files that were kept, see [`EventType::stored`].
+static STORED_NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+/// Most such names.
+const MAX_STORED_NAMES: usize = 1000;
+
 /// Name of an event type as stored, such as `ReservationRequested`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventType(&'static str);
@@ -34,6 +40,26 @@ impl EventType {
     /// The product's names are in the codec's table. Tests of a log may use others.
     pub const fn named(name: &'static str) -> Self {
         Self(name)
+    }
+
+    /// A name in a file, which may be of another release. It is kept for the rest of the process, so there is a bound of 1000
+    /// names. `None` beyond it, and for a text that is no name: 1 to 100 characters of a-z, A-Z, 0-9, '-', '_', '.' and '$'.
+    pub fn stored(name: &str) -> Option<Self> {
+        let mut names = STORED_NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(name) {
+            return Some(Self(known));
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.$".contains(&byte);
+        if name.is_empty()
+            || name.len() > 100
+            || !name.bytes().all(is_plain)
+            || names.len() >= MAX_STORED_NAMES
+        {
+            return None;
+        }
+        let name: &'static str = Box::leak(name.into());
+        names.insert(name);
+        Some(Self(name))
     }
 
     /// Name as stored.

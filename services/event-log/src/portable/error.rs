@@ -67,12 +67,9 @@ pub enum LineFault {
         /// In bytes, from 1, or 0 if unknown.
         column: usize,
     },
-    /// This release does not know the type.
-    #[error("event type {event_type:?} is unknown to this release; use the release that wrote it")]
-    UnknownType {
-        /// Name in the file.
-        event_type: Box<str>,
-    },
+    /// The type is no name, or the file has more than 1000 types.
+    #[error("its event type is not a name")]
+    InvalidType,
     /// An event before it is missing or duplicated.
     #[error("{stream} has revision {found}, but revision {due} is next")]
     Revision {

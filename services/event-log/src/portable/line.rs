@@ -76,10 +76,9 @@ impl PortableEvent {
         let form = |error: serde_json::Error| LineFault::Form { column: error.column() };
         let read: EventLine<'_> = serde_json::from_slice(text).map_err(form)?;
         let stream = StreamName::parse(&*read.stream).map_err(|_| LineFault::Form { column: 0 })?;
-        let unknown = || LineFault::UnknownType { event_type: (&*read.event_type).into() };
         let event = NewEvent {
             id: EventId(read.id),
-            event_type: known_type(&read.event_type).ok_or_else(unknown)?,
+            event_type: type_of(&read.event_type).ok_or(LineFault::InvalidType)?,
             payload: Bytes::copy_from_slice(read.data.get().as_bytes()),
             metadata: Bytes::copy_from_slice(read.metadata.get().as_bytes()),
         };
@@ -97,6 +96,8 @@ impl PortableEvent {
     }
 }
 
-fn known_type(name: &str) -> Option<EventType> {
-    EVENT_TYPES.iter().map(|known| known.event_type).find(|event_type| event_type.as_str() == name)
+/// A type that this release does not know is restored too: the views park such an event, and say what to do.
+fn type_of(name: &str) -> Option<EventType> {
+    let known = EVENT_TYPES.iter().map(|known| known.event_type).find(|known| known.as_str() == name);
+    known.or_else(|| EventType::stored(name))
 }

@@ -174,7 +174,7 @@ async fn the_first_invalid_event_of_a_complete_file_is_named() {
         (line("hours-main", 0, 2, event_type), "revision 0, but revision 1 is next"),
         (line("catalog-main", 1, 2, event_type), "revision 1, but revision 0 is next"),
         (line("hours-main", 1, 1, event_type), "has the same id"),
-        (line("hours-main", 1, 2, "TimeBent"), "\"TimeBent\" is unknown to this release"),
+        (line("hours-main", 1, 2, "time bent"), "its event type is not a name"),
         (line("hours-main", 1, 2, event_type).replace("hours", "$stats"), "not a valid event"),
         (line("hours-main", 1, 2, event_type).replace("data", "date"), "not a valid event"),
         (large, "accepts at most"),

@@ -1,6 +1,7 @@
 //! Services as staff define and change them, and as clients are offered them: what is offered can be booked, and nothing
 //! else.
 
+use chrono::NaiveDate;
 use daybook_tests::app::App;
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -99,14 +100,14 @@ async fn a_service_that_only_the_dynamic_view_has_is_offered_and_booked_there_al
     assert_eq!(seen, (400, "UNKNOWN_SERVICE", Some("service")));
     set_share(&app, 50.0).await;
     app.clinic.wait_for_views().await.unwrap();
-    let mut free = ["09:00", "10:00", "11:00", "14:00", "15:00", "16:00", "17:00"].into_iter();
+    // Each booking has a day of its own, a Tuesday, so that none takes another one's seat.
+    let mut days = "2026-12-01".parse::<NaiveDate>().unwrap().iter_weeks();
     let (mut offered_to, mut hidden_from) = (0, 0);
     for number in 0..12 {
         let client = format!("client-{number}");
         let is_offered = offer(&app, &client).await;
         let phone = format!("010-1234-{number:04}");
-        let time = if is_offered.0 { free.next().unwrap_or("afternoon") } else { "afternoon" };
-        let form = form_with(json!({"service": "LASER", "phone": phone, "preferred_time": time}));
+        let form = form_with(json!({"service": "LASER", "phone": phone, "preferred_date": days.next()}));
         let booked = app.post("/api/public/reservations").header("Daybook-Client", &client).json(&form);
         let booked = send(observed(booked)).await;
         if is_offered == (true, 200) {

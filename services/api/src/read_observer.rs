@@ -20,6 +20,7 @@ pub(crate) trait ReadObserver: Debug + Send + Sync {
 
 /// A request that a model answered, or that its client gave up. It holds no id, only hashes.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "migration"), allow(dead_code, reason = "only the migration observes reads"))]
 pub(crate) struct AnsweredRead {
     pub(crate) model: ReadModel,
     /// The subject, if the rollout percentage decided.

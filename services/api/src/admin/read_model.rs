@@ -81,11 +81,19 @@ impl ReadModelResponse {
 }
 
 /// The reason that a rollback needs.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 pub(crate) fn required_reason(reason: Option<String>) -> Result<Box<str>, Problem> {
     optional_reason("reason", reason)?.ok_or_else(|| Problem::reason_required(value::ROUTING_REASON))
 }
 
 /// An optional reason or name. A blank one counts as none.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 pub(crate) fn optional_reason(
     field: &'static str,
     text: Option<String>,

@@ -4,6 +4,7 @@ use super::Code;
 
 /// The form of a value. `texts` has its words in every language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "migration"), allow(dead_code, reason = "some forms belong to the migration"))]
 pub(crate) enum Format {
     /// A value has to be there.
     Present,

@@ -81,11 +81,19 @@ impl Object {
 }
 
 /// Reads and parses a body of a fixed type. Fields that the type does not have are refused by name, at any depth.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 pub(crate) async fn read<T: DeserializeOwned>(payload: Payload) -> Result<T, Problem> {
     let Object(fields) = Object::read(payload).await?;
     typed(fields)
 }
 
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Problem> {
     let faults = wrong_types::<T>(&fields);
     if !faults.is_empty() {
@@ -98,6 +106,10 @@ fn typed<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Problem> 
 }
 
 /// The fields whose values have another type: each is parsed alone, which tells nothing if a field beside it is required.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 fn wrong_types<T: DeserializeOwned>(fields: &Map<String, Value>) -> Vec<FieldFault> {
     let parse = |fields| serde_json::from_value::<T>(Value::Object(fields));
     if fields.len() > 1 && parse(Map::new()).is_err() {
@@ -112,6 +124,10 @@ fn wrong_types<T: DeserializeOwned>(fields: &Map<String, Value>) -> Vec<FieldFau
 }
 
 /// The type that serde expected. Its message is not repeated, because it quotes the value.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 fn expected(message: &str) -> Format {
     let types = [
         ("a string", Format::Text),

@@ -5,12 +5,20 @@ use daybook_domain::value::{self, Text};
 use crate::problem::{FieldFault, Problem};
 
 /// A text in its range.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 pub(crate) fn checked(field: &'static str, text: String, allowed: Text) -> Result<String, Problem> {
     allowed.check(&text).map_err(|range| FieldFault::out_of_range(field, range))?;
     Ok(text)
 }
 
 /// An optional text. A blank one counts as none.
+#[cfg_attr(
+    not(feature = "migration"),
+    allow(dead_code, reason = "only requests of the migration are read so")
+)]
 pub(crate) fn optional(
     field: &'static str,
     text: Option<String>,

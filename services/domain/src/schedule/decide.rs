@@ -62,9 +62,7 @@ pub fn decide(
         }
         ScheduleCommand::MoveIn(moved) => decide_move_in(schedule, moved, context),
         ScheduleCommand::Change { reservation, expected_version, change } => {
-            let booking = schedule
-                .booking(&reservation)
-                .ok_or_else(|| Rejection::ReservationNotFound(reservation.clone()))?;
+            let booking = find(schedule, &reservation)?;
             check_version(booking, expected_version)?;
             decide_change(schedule, reservation, booking, change, context)
         }
@@ -157,9 +155,7 @@ fn decide_reimport(
     compared_with: u32,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let booking = schedule
-        .booking(&row.reservation)
-        .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
+    let booking = find(schedule, &row.reservation)?;
     check_version(booking, Some(compared_with))?;
     check_row(&row, schedule.date, context.catalog)?;
     Ok(vec![ScheduleEvent::ReservationReimported(row)])
@@ -173,9 +169,7 @@ fn decide_move_out(
     compared_with: u32,
     context: &DecisionContext<'_>,
 ) -> Result<Vec<ScheduleEvent>, Rejection> {
-    let booking = schedule
-        .booking(&row.reservation)
-        .ok_or_else(|| Rejection::ReservationNotFound(row.reservation.clone()))?;
+    let booking = find(schedule, &row.reservation)?;
     check_version(booking, Some(compared_with))?;
     check_row(&row, row.date, context.catalog)?;
     let version = booking.version.saturating_add(1);
@@ -437,6 +431,10 @@ fn decide_reopening(schedule: &DaySchedule, closure: ClosureId) -> Result<Vec<Sc
         Some(_) => Ok(vec![ScheduleEvent::TimeReopened(TimeReopened { closure })]),
         None => Err(Rejection::ClosureNotFound(closure)),
     }
+}
+
+fn find<'s>(schedule: &'s DaySchedule, id: &ReservationId) -> Result<&'s Booking, Rejection> {
+    schedule.booking(id).ok_or_else(|| Rejection::ReservationNotFound(id.clone()))
 }
 
 fn check_capacity(schedule: &DaySchedule) -> Result<(), Rejection> {

@@ -171,6 +171,11 @@ async fn queries_are_validated() {
         ("reservations/time-slots?service=A&service=B&date=2026-12-01", 400, "INVALID_QUERY"),
         ("reservations/availability?date=2026-12-01", 400, "MISSING_FIELDS"),
         ("reservations/availability?date=x&serviceType=SKIN_CARE", 400, "INVALID_DATE"),
+        (
+            "reservations/availability?date=2026-12-01&serviceType=SKIN_CARE&service=NONE",
+            400,
+            "INVALID_FIELD",
+        ),
         ("reservation-status?year=2026", 400, "MISSING_FIELDS"),
         ("reservation-status?year=2026&month=13", 400, "INVALID_DATE"),
         ("reservation-status?year=1&month=1", 400, "INVALID_DATE"),
@@ -180,5 +185,14 @@ async fn queries_are_validated() {
     ] {
         let refused = send(app.get(&format!("{public}/{path}"))).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (status, code), "{path}: {}", refused.json);
+    }
+    for path in ["time-slots?date=x", "availability?date=x"] {
+        let refused = send(app.get(&format!("{public}/reservations/{path}"))).await;
+        assert_eq!(
+            refused.json["details"]["fields"].as_array().map(Vec::len),
+            Some(2),
+            "all at once: {}",
+            refused.json
+        );
     }
 }

@@ -37,8 +37,10 @@ pub(crate) async fn set_service_limit(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::Catalog)?;
     let mut form = Form::read(payload).await?;
-    let (field, id_or_code) = required("serviceId", form.either("serviceId", "serviceType"))?;
-    let id = catalog::named_service(&state.commands.catalog(), (field, &id_or_code))?.id.clone();
+    let services = state.commands.catalog();
+    let named = form.either("serviceId", "serviceType", |one, other| services.is_same(one, other));
+    let (field, id_or_code) = required("serviceId", named)?;
+    let id = catalog::named_service(&services, (field, &id_or_code))?.id.clone();
     let command = CatalogCommand::ChangeServiceLimit(limit_change(form, id.clone())?);
     let ChangeOutcome { position, before, after, .. } =
         catalog::execute(&state, &context, &staff, command).await?;

@@ -1,5 +1,6 @@
-//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, every view that requests can be
-//! routed to can be read and is up to date or advancing, and the clock of this machine is that of the database.
+//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, the clock of this machine is that
+//! of the database, and every view that requests can be routed to can be read, is up to date or advancing, and waits for no
+//! parked event of the hours or the catalog.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,7 +46,8 @@ struct Check {
     reason: Option<&'static str>,
 }
 
-/// What a view lacks because it cannot apply an event. Reads and bookings continue, so the process stays ready.
+/// What a view lacks because it cannot apply an event. A reservation that waits for one leaves the process ready, because
+/// all others are shown; a stream that all reservations depend on does not.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ParkedReport {
@@ -168,8 +170,12 @@ async fn view(state: &State, model: ReadModel) -> Check {
     match found {
         Ok(Ok((lag, held_up_streams))) => {
             let parked_events = views.serving().get(model).map_or(0, |status| status.parked);
+            let is_held_up = !held_up_streams.is_empty();
             let parked = ParkedReport { parked_events, held_up_streams, next: NEXT };
-            Check { parked: (parked_events > 0).then_some(parked), ..check_lag(state.settings.lag_rule, lag) }
+            let check = check_lag(state.settings.lag_rule, lag);
+            let reason =
+                check.reason.or(is_held_up.then_some("the view shows no later change of a whole stream"));
+            Check { ok: reason.is_none(), reason, parked: (parked_events > 0).then_some(parked), ..check }
         }
         Ok(Err(error)) => {
             tracing::warn!(%model, error = %describe(&error), "a view cannot be read");

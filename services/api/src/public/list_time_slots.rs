@@ -8,7 +8,7 @@ use super::availability::{self, Availability, TimeSlotResponse};
 use super::find_service::{active_service, service_name};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::{Query, required};
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 
@@ -36,12 +36,16 @@ pub(crate) async fn list_time_slots(
     context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::from_request(&request)?;
-    let service = required("service", query.text("service"))?;
-    let date = required("date", query.date("date")?)?;
+    let mut form = Form::from_query(&request)?;
+    let service = form.string("service");
+    let service = form.required("service", service);
+    let date = form.day_parameter("date");
+    let date = form.required("date", date);
+    form.finish_ignoring_unknown()?;
+    let (service, date) = service.zip(date).ok_or_else(|| Problem::new(Code::MissingFields))?;
     let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
-    let service = active_service(&days.value.catalog, ("service", service))?;
+    let service = active_service(&days.value.catalog, ("service", &service))?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
     if !availability::is_open(&day, service) {
         return Err(Problem::new(Code::NoClinicHours));

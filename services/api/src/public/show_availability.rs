@@ -10,7 +10,7 @@ use super::availability::{self, Availability, AvailabilityLevel, TimeSlotRespons
 use super::find_service::{active_service, service_name};
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
-use crate::request::query::{Query, required};
+use crate::request::form::Form;
 use crate::response;
 use crate::state::State;
 use crate::texts::{Language, notice};
@@ -47,17 +47,20 @@ pub(crate) async fn show_availability(
     context: RequestContext,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let query = Query::from_request(&request)?;
-    let date = required("date", query.date("date")?)?;
-    let parameter = |name: &'static str| query.text(name).map(|text| (name, text));
-    let (service_type, service) = (parameter("serviceType"), parameter("service"));
-    let service = required("serviceType", service_type.or(service))?;
+    let mut form = Form::from_query(&request)?;
+    let date = form.day_parameter("date");
+    let date = form.required("date", date);
+    let services = state.commands.catalog();
+    let service = form.either("serviceType", "service", |one, other| services.is_same(one, other));
+    let service = form.required("serviceType", service);
+    form.finish_ignoring_unknown()?;
+    let ((parameter, service), date) = service.zip(date).ok_or_else(|| Problem::new(Code::MissingFields))?;
     let now = state.commands.now();
     let days = availability::read_day(&state, &context, date, now).await?;
-    let service = active_service(&days.value.catalog, service)?;
+    let service = active_service(&days.value.catalog, (parameter, &service))?;
     let day = availability::day(&days.value, date, now).ok_or_else(|| Problem::new(Code::Internal))?;
     let model = days.generation.model;
-    if service_type.is_some() {
+    if parameter == "serviceType" {
         let availability = Availability::calculate(&day, service, model);
         return response::from_view(&days, &slots_form(availability, service, &day, context.language));
     }

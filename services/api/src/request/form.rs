@@ -119,13 +119,18 @@ impl Form {
         }
     }
 
-    /// What one of two fields says, with the name of that field: a service by its id or by its code.
+    /// What one of two fields says, with the name of that field: a service by its id or by its code. Both may be there if
+    /// they say the same.
     pub(crate) fn either(
         &mut self,
         first: &'static str,
         second: &'static str,
+        is_same: impl Fn(&str, &str) -> bool,
     ) -> Option<(&'static str, String)> {
         let (one, other) = (self.string(first), self.string(second));
+        if one.as_deref().zip(other.as_deref()).is_some_and(|(one, other)| !is_same(one, other)) {
+            self.contradiction(first, second);
+        }
         one.map(|text| (first, text)).or(other.map(|text| (second, text)))
     }
 
@@ -202,6 +207,11 @@ impl Form {
     pub(crate) fn date_parameter(&mut self, name: &'static str, allowed: Dates) -> Option<NaiveDate> {
         let in_range = |text: &str| parse_date(text).filter(|date| allowed.contains(*date));
         self.parsed(name, Code::InvalidDate, Some(allowed.range()), in_range)
+    }
+
+    /// A day in a query. Whether it can be booked is decided elsewhere.
+    pub(crate) fn day_parameter(&mut self, name: &'static str) -> Option<NaiveDate> {
+        self.parsed(name, Code::InvalidDate, None, parse_date)
     }
 
     /// The rows of a list, each read as a form. A wrong row is left out.
@@ -337,9 +347,19 @@ mod tests {
 
     #[test]
     fn one_of_two_fields_is_named_as_the_client_wrote_it() {
-        let mut form = form(json!({"service": "SKIN_CARE"}));
-        assert_eq!(form.either("serviceId", "service"), Some(("service", "SKIN_CARE".to_owned())));
-        assert!(form.finish().is_ok());
+        let either = |body| {
+            let mut form = form(body);
+            let found = form.either("serviceId", "service", str::eq_ignore_ascii_case);
+            form.finish().map(|()| found.unwrap())
+        };
+        let found = |field, text: &str| Ok((field, text.to_owned()));
+        let codes = |body| either(body).map_err(|problem| problem.code());
+        assert_eq!(codes(json!({"service": "SKIN_CARE"})), found("service", "SKIN_CARE"));
+        assert_eq!(
+            codes(json!({"service": "SKIN_CARE", "serviceId": "skin_care"})),
+            found("serviceId", "skin_care")
+        );
+        assert_eq!(codes(json!({"service": "SKIN_CARE", "serviceId": "other"})), Err(Code::InvalidField));
     }
 
     #[test]

@@ -81,11 +81,6 @@ impl Query {
         let Some(text) = self.text(name) else { return Ok(None) };
         parse(text).map(Some).ok_or_else(|| Problem::field(code, name))
     }
-
-    /// A date parameter.
-    pub(crate) fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, Problem> {
-        self.read(name, Code::InvalidDate, parse_date)
-    }
 }
 
 /// A value that the request must contain.

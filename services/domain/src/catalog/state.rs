@@ -76,6 +76,12 @@ impl Catalog {
         by_id.or_else(|| self.by_code(id_or_code))
     }
 
+    /// Whether two names, each an id or a code, stand for one service.
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        let find = |name| self.find(name).map(|service| &service.id);
+        find(one) == find(other)
+    }
+
     /// The service with this code.
     pub fn by_code(&self, code: &str) -> Option<&Service> {
         self.services.values().find(|service| &*service.code == code)

@@ -2,16 +2,20 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit bench peers doc postgres deny-tool
+.PHONY: help run test check audit sbom bench peers doc postgres deny-tool cyclonedx-tool
 
 CARGO ?= cargo
 export RUSTDOCFLAGS ?= -D warnings
 
-# cargo-deny is taken from the PATH, or built once below target/. The debug build takes a minute on two cores, and is fast
-# enough here.
+# Tools are taken from the PATH, or built once below target/. A debug build takes a minute on two cores, and is fast enough
+# here.
 DENY_VERSION := 0.20.2
-DENY_ROOT := target/tools
-DENY := PATH="$$PATH:$(CURDIR)/$(DENY_ROOT)/bin" $(CARGO) deny
+CYCLONEDX_VERSION := 0.5.9
+TOOLS := target/tools
+WITH_TOOLS := PATH="$$PATH:$(CURDIR)/$(TOOLS)/bin"
+DENY := $(WITH_TOOLS) $(CARGO) deny
+CYCLONEDX := $(WITH_TOOLS) $(CARGO) cyclonedx
+INSTALL := $(CARGO) install --locked --debug --root $(TOOLS) --target-dir $(TOOLS)/build
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +48,12 @@ check: deny-tool ## Check formatting, lints, documentation, house style, fold ve
 
 audit: deny-tool ## Check dependencies for known vulnerabilities (fetches the advisory database)
 	$(DENY) check advisories
+
+sbom: cyclonedx-tool ## Write the bill of materials of the program to target/daybook.cdx.json (CycloneDX)
+	$(CYCLONEDX) --manifest-path services/daybook/Cargo.toml --format json --spec-version 1.5 --describe binaries
+	mv services/daybook/daybook_bin.cdx.json target/daybook.cdx.json
+	@find . -name '*.cdx.json' -not -path './target/*' -delete
+	@echo "target/daybook.cdx.json"
 
 bench: postgres ## Run the benchmarks; each figure is a ratio to what the machine can do
 	$(CARGO) run --release --package daybook-tests --bin bench
@@ -80,6 +90,8 @@ postgres: ## Install the distribution's PostgreSQL if its server programs are mi
 	fi
 
 deny-tool:
-	@$(DENY) --version >/dev/null 2>&1 || { \
-	    $(CARGO) install --locked --debug cargo-deny --version $(DENY_VERSION) --root $(DENY_ROOT) \
-	        --target-dir $(DENY_ROOT)/build && rm -rf $(DENY_ROOT)/build; }
+	@$(DENY) --version >/dev/null 2>&1 || { $(INSTALL) cargo-deny --version $(DENY_VERSION) && rm -rf $(TOOLS)/build; }
+
+cyclonedx-tool:
+	@$(CYCLONEDX) --version >/dev/null 2>&1 || \
+	    { $(INSTALL) cargo-cyclonedx --version $(CYCLONEDX_VERSION) && rm -rf $(TOOLS)/build; }

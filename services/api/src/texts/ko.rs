@@ -169,6 +169,7 @@ pub(super) fn range(range: &Range) -> String {
             Relation::NoCursor => "cursor 없이만 사용 가능",
             Relation::NextCursor => "목록의 nextCursor 값",
             Relation::HoldsReason => "거절, 취소, 정정에만 입력할 수 있음",
+            Relation::NotInFuture => "현재보다 늦지 않은 시각",
         }
         .to_owned(),
     }

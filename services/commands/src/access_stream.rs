@@ -1,0 +1,66 @@
+//! The revoked tokens, as far as this process knows them.
+//!
+//! It must never pass an incomplete list off as complete: a token that a revocation names must not be accepted because
+//! this release cannot read the revocation.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use daybook_domain::access::Revocations;
+use daybook_event_log::{EventLog, RecordedEvent, Revision};
+
+use crate::decoder::EventDecoder;
+use crate::error::CommandError;
+use crate::singleton_stream::CachedAggregate;
+
+/// Pause between attempts to read past an event that cannot be decoded. An operator may have discarded it.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// The stream `access-main` in memory.
+#[derive(Debug)]
+pub(crate) struct AccessStream {
+    pub(crate) cached: CachedAggregate<Revocations>,
+    /// The last event that could not be decoded.
+    fault: Mutex<Option<(Revision, CommandError)>>,
+}
+
+impl AccessStream {
+    pub(crate) fn with(decoder: EventDecoder) -> Self {
+        Self { cached: CachedAggregate::with(decoder), fault: Mutex::default() }
+    }
+
+    /// The revocations.
+    ///
+    /// # Errors
+    /// [`CommandError::Codec`] if the stream has an event that this release cannot decode and nobody has discarded.
+    pub(crate) fn revocations(&self) -> Result<Arc<Revocations>, CommandError> {
+        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((revision, error)) if !self.cached.has_reached(*revision) => Err(error.clone()),
+            _ => Ok(self.cached.state()),
+        }
+    }
+
+    /// Applies an event from the follower.
+    pub(crate) async fn follow(
+        &self,
+        recorded: &RecordedEvent,
+        log: &dyn EventLog,
+    ) -> Result<(), CommandError> {
+        let followed = self.cached.follow(recorded, log).await;
+        if let Err(error @ CommandError::Codec(_)) = &followed {
+            let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+            *fault = Some((recorded.revision, error.clone()));
+        }
+        followed
+    }
+
+    /// Tries to read past events that could not be decoded. Never returns.
+    pub(crate) async fn retry(&self, log: &dyn EventLog) {
+        loop {
+            tokio::time::sleep(RETRY_PAUSE).await;
+            if self.revocations().is_err() && self.cached.catch_up(log).await.is_ok() {
+                tracing::info!("the revoked tokens are known again");
+            }
+        }
+    }
+}

@@ -4,7 +4,6 @@
 //! this release cannot read the revocation.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use daybook_domain::access::Revocations;
 use daybook_event_log::{EventLog, RecordedEvent, Revision};
@@ -12,9 +11,6 @@ use daybook_event_log::{EventLog, RecordedEvent, Revision};
 use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::singleton_stream::CachedAggregate;
-
-/// Pause between attempts to read past an event that cannot be decoded. An operator may have discarded it.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// The stream `access-main` in memory.
 #[derive(Debug)]
@@ -52,15 +48,5 @@ impl AccessStream {
             *fault = Some((recorded.revision, error.clone()));
         }
         followed
-    }
-
-    /// Tries to read past events that could not be decoded. Never returns.
-    pub(crate) async fn retry(&self, log: &dyn EventLog) {
-        loop {
-            tokio::time::sleep(RETRY_PAUSE).await;
-            if self.revocations().is_err() && self.cached.catch_up(log).await.is_ok() {
-                tracing::info!("the revoked tokens are known again");
-            }
-        }
     }
 }

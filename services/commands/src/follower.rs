@@ -78,13 +78,7 @@ impl FollowedStreams {
         for keys in keys.chunks(MAX_KEYS_PER_CALL) {
             vault.destroy(keys).await?;
         }
-        Ok(Follower(tokio::spawn(async move {
-            let (access, retried) = (Arc::clone(&self.access), Arc::clone(&log));
-            tokio::select! {
-                () = self.follow(log, vault, after) => {}
-                () = access.retry(&*retried) => {}
-            }
-        })))
+        Ok(Follower(tokio::spawn(self.follow(log, vault, after))))
     }
 
     /// Follows until the task is aborted, and reconnects after errors.

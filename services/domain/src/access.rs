@@ -75,9 +75,10 @@ impl Revocations {
     /// Whether a token is revoked.
     pub fn contains(&self, token: TokenName<'_>) -> bool {
         token.id.is_some_and(|id| self.tokens.contains_key(id))
-            || self.subjects.get(token.subject).is_some_and(|revoked| {
-                token.issued.is_none_or(|issued| issued < revoked.issued_before)
-            })
+            || self
+                .subjects
+                .get(token.subject)
+                .is_some_and(|revoked| token.issued.is_none_or(|issued| issued < revoked.issued_before))
     }
 
     /// The revoked tokens, in the order of their ids.
@@ -96,9 +97,10 @@ impl Revocations {
     /// If a value is out of its range.
     pub fn decide(&self, command: AccessCommand) -> Result<Vec<AccessEvent>, AccessRejection> {
         let is_repeated = match &command {
-            AccessEvent::TokenRevoked(TokenRevoked { token, reason, .. }) => {
+            AccessEvent::TokenRevoked(TokenRevoked { token, until, reason, .. }) => {
                 let mut checks = Checks::default();
                 checks.check("token", value::TOKEN_ID.check(token));
+                checks.check("until", value::MOMENTS.check(*until));
                 checks.check_some("reason", reason.as_deref(), |reason| value::REASON.check(reason));
                 checks.finish()?;
                 self.tokens.contains_key(token)
@@ -107,6 +109,7 @@ impl Revocations {
                 let SubjectTokensRevoked { subject, at, issued_before, reason } = revoked;
                 let mut checks = Checks::default();
                 checks.check("subject", value::STAFF_NAME.check(subject));
+                checks.check("issuedBefore", value::MOMENTS.check(*issued_before));
                 let future = Range::Relation(Relation::NotInFuture);
                 checks.check("issuedBefore", if issued_before > at { Err(future) } else { Ok(()) });
                 checks.check_some("reason", reason.as_deref(), |reason| value::REASON.check(reason));
@@ -218,6 +221,7 @@ mod tests {
             (token(&"x".repeat(257), 1, 2), "token"),
             (subject("", at(1, 0)), "subject"),
             (subject("kim", at(20, 1)), "issuedBefore"),
+            (subject("kim", DateTime::<Utc>::MIN_UTC), "issuedBefore"),
         ] {
             let AccessRejection(faults) = state.decide(command).unwrap_err();
             assert_eq!(faults.into_inner()[0].field, field);

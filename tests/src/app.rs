@@ -29,7 +29,7 @@ pub const JWT_SECRET: &str = "a-secret-for-tests-that-is-long-enough";
 const AT_LEAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The time on a test clinic's clock: Friday 2026-11-20, 10:00 in Seoul.
-const NOW: &str = "2026-11-20T01:00:00Z";
+pub const NOW: &str = "2026-11-20T01:00:00Z";
 
 /// The running application.
 #[derive(Debug)]
@@ -89,6 +89,17 @@ impl App {
         let trusted_proxies: TrustedProxies = "127.0.0.1".parse()?;
         Self::start(clinic, TimeDelta::zero(), None, |settings| Settings { trusted_proxies, ..settings })
             .await
+    }
+
+    /// Starts the application with other settings.
+    ///
+    /// # Errors
+    /// If a component cannot be opened.
+    pub async fn with_settings(
+        clinic: Clinic,
+        adjust: impl FnOnce(Settings) -> Settings,
+    ) -> anyhow::Result<Self> {
+        Self::start(clinic, TimeDelta::zero(), None, adjust).await
     }
 
     async fn start(

@@ -8,6 +8,7 @@ use daybook as _;
 pub mod app;
 pub mod bench;
 pub mod clinic;
+pub mod issuer;
 pub mod postgres;
 pub mod process;
 pub mod psql;

@@ -22,6 +22,8 @@ mod import;
 mod keys;
 #[path = "commands/late.rs"]
 mod late;
+#[path = "commands/revoking.rs"]
+mod revoking;
 #[path = "commands/seats.rs"]
 mod seats;
 #[path = "commands/secrecy.rs"]

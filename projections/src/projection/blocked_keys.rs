@@ -21,7 +21,7 @@ impl BlockingKey {
             Event::Catalog(_) | Event::Hours(_) => Some(Self::stream(stream)),
             // The forgetting of other patients must go on.
             Event::Privacy(_) => Some(Self::event(stream, revision)),
-            Event::Routing(_) | Event::Idempotency(_) => None,
+            Event::Routing(_) | Event::Idempotency(_) | Event::Access(_) => None,
         }
     }
 
@@ -30,9 +30,11 @@ impl BlockingKey {
     pub(crate) fn from_undecodable(recorded: &RecordedEvent) -> Self {
         match recorded.stream.category() {
             Category::Privacy => Self::event(&recorded.stream, recorded.revision),
-            Category::Catalog | Category::Hours | Category::Routing | Category::Idempotency => {
-                Self::stream(&recorded.stream)
-            }
+            Category::Catalog
+            | Category::Hours
+            | Category::Routing
+            | Category::Idempotency
+            | Category::Access => Self::stream(&recorded.stream),
             Category::Daybook => {
                 Self::from_payload(&recorded.payload).unwrap_or_else(|| Self::stream(&recorded.stream))
             }

@@ -198,7 +198,7 @@ impl Interpreter {
                 self.forgotten.extend(keys);
                 ViewChange::Forget { subject }
             }
-            Event::Routing(_) | Event::Idempotency(_) => ViewChange::Nothing,
+            Event::Routing(_) | Event::Idempotency(_) | Event::Access(_) => ViewChange::Nothing,
         })
     }
 
@@ -478,15 +478,16 @@ impl DecodedEvent {
             | Event::Hours(_)
             | Event::Routing(_)
             | Event::Privacy(_)
-            | Event::Idempotency(_) => None,
+            | Event::Idempotency(_)
+            | Event::Access(_) => None,
         }
     }
 }
 
-/// Whether views contain anything of a category's events. Routing and idempotency keys are the write side's and the
-/// router's own.
+/// Whether views contain anything of a category's events. Routing, idempotency keys and revoked tokens are the write
+/// side's and the router's own.
 pub fn changes_views(category: Category) -> bool {
-    !matches!(category, Category::Routing | Category::Idempotency)
+    !matches!(category, Category::Routing | Category::Idempotency | Category::Access)
 }
 
 fn millis(at: DateTime<Utc>) -> NaiveDateTime {

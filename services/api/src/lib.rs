@@ -36,6 +36,6 @@ pub use migration::MigrationParts;
 pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
 pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
 pub use staff::{
-    InvalidStaffName, Permission, Role, StaffName, TokenError, TokenOrder, TokenRules, UnknownPermission,
-    issue_token,
+    InvalidKeySource, InvalidStaffName, KeySet, KeySetError, KeySource, Permission, Role, StaffName,
+    TokenError, TokenOrder, TokenRules, UnknownPermission, is_token, issue_token,
 };

@@ -84,6 +84,11 @@ fn admin_routes(service: &mut ServiceConfig) {
             at(Endpoint::ReadModel)
                 .route(web::get().to(admin::show_read_model))
                 .route(web::post().to(admin::set_read_model)),
+        )
+        .service(
+            at(Endpoint::RevokedTokens)
+                .route(web::get().to(admin::list_revoked_tokens))
+                .route(web::post().to(admin::revoke_tokens)),
         );
 }
 

@@ -13,7 +13,7 @@ use daybook_projections::query::Queries;
 use daybook_projections::{Batches, LagRule, Router};
 
 use crate::request::client_network::TrustedProxies;
-use crate::staff::TokenRules;
+use crate::staff::{KeySet, TokenRules};
 
 #[cfg(feature = "migration")]
 use crate::migration::start::MigrationParts;
@@ -25,8 +25,12 @@ use daybook_migration::guardrails::Watching;
 pub struct Settings {
     /// The address to listen on. Port 0 means any free port.
     pub listen: SocketAddr,
-    /// The secret that staff tokens are signed with.
-    pub jwt_secret: JwtSecret,
+    /// The secret that staff tokens are signed with. Without one, only those of the key set are accepted.
+    pub jwt_secret: Option<JwtSecret>,
+    /// The secret before it, whose tokens are still accepted.
+    pub previous_jwt_secret: Option<JwtSecret>,
+    /// The public keys of an issuer of staff tokens.
+    pub key_set: Option<KeySet>,
     /// Which tokens are accepted.
     pub token_rules: TokenRules,
     /// When the lag of a view makes the process not ready.
@@ -54,10 +58,12 @@ impl Settings {
     pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(15);
 
     /// The default settings.
-    pub fn new(listen: SocketAddr, jwt_secret: JwtSecret) -> Self {
+    pub fn new(listen: SocketAddr, jwt_secret: impl Into<Option<JwtSecret>>) -> Self {
         Self {
             listen,
-            jwt_secret,
+            jwt_secret: jwt_secret.into(),
+            previous_jwt_secret: None,
+            key_set: None,
             token_rules: TokenRules::default(),
             lag_rule: LagRule::USUAL,
             region: Region::default(),

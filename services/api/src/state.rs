@@ -55,7 +55,7 @@ impl State {
         };
         let Parts { log, commands, queries, router, clock, .. } = parts;
         Self {
-            tokens: Tokens::new(&settings.jwt_secret, settings.token_rules.clone()),
+            tokens: Tokens::new(&settings),
             settings,
             log,
             commands,

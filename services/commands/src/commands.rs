@@ -10,6 +10,7 @@ mod values;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use daybook_domain::access::Revocations;
 use daybook_domain::catalog::Catalog;
 use daybook_domain::hours::Hours;
 use daybook_domain::phone::Phone;
@@ -54,7 +55,7 @@ struct Inner {
 }
 
 impl Commands {
-    /// Loads catalog, hours and routing, and follows them until the last clone is dropped.
+    /// Loads catalog, hours, routing and the revoked tokens, and follows them until the last clone is dropped.
     pub async fn open(
         log: Arc<dyn EventLog>,
         vault: Vault,
@@ -107,6 +108,14 @@ impl Commands {
     /// The current routing.
     pub fn routing(&self) -> Arc<Routing> {
         self.0.streams.routing.state()
+    }
+
+    /// The revoked tokens.
+    ///
+    /// # Errors
+    /// [`CommandError::Codec`] if this release cannot decode a revocation, so that nobody knows which token it concerns.
+    pub fn revocations(&self) -> Result<Arc<Revocations>, CommandError> {
+        self.0.streams.access.revocations()
     }
 
     /// The current instant and the clinic's zone.

@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use daybook_domain::access::AccessRejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
@@ -29,6 +30,8 @@ pub enum CommandError {
     Hours(#[from] HoursRejection),
     #[error(transparent)]
     Routing(#[from] RoutingRejection),
+    #[error(transparent)]
+    Access(#[from] AccessRejection),
     /// Too many conflicts with other processes, or too many waiting commands. Nothing was recorded.
     #[error("too many concurrent changes to the same data; try again")]
     Contended,

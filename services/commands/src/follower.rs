@@ -16,12 +16,14 @@ use daybook_vault::Vault;
 use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 
+use crate::access_stream::AccessStream;
 use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::singleton_stream::{CachedAggregate, ErasureLog};
 
 /// The categories of the followed streams.
-const FOLLOWED: [Category; 4] = [Category::Catalog, Category::Hours, Category::Routing, Category::Privacy];
+const FOLLOWED: [Category; 5] =
+    [Category::Catalog, Category::Hours, Category::Routing, Category::Privacy, Category::Access];
 
 /// The first and the longest delay before a retry. Changes of other processes are delayed by as much.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -36,6 +38,7 @@ pub(crate) struct FollowedStreams {
     pub(crate) hours: Arc<CachedAggregate<Hours>>,
     pub(crate) routing: Arc<CachedAggregate<Routing>>,
     pub(crate) erasure_log: Arc<CachedAggregate<ErasureLog>>,
+    pub(crate) access: Arc<AccessStream>,
     decoder: EventDecoder,
 }
 
@@ -57,6 +60,7 @@ impl FollowedStreams {
             hours: Arc::new(CachedAggregate::with(decoder.clone())),
             routing: Arc::new(CachedAggregate::with(decoder.clone())),
             erasure_log: Arc::new(CachedAggregate::with(decoder.clone())),
+            access: Arc::new(AccessStream::with(decoder.clone())),
             decoder: decoder.clone(),
         }
     }
@@ -141,6 +145,7 @@ impl FollowedStreams {
                     return Ok(forgotten.keys);
                 }
             }
+            Category::Access => self.access.follow(recorded, log).await?,
             Category::Daybook | Category::Idempotency => {}
         }
         Ok(vec![])

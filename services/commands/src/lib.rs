@@ -5,8 +5,9 @@
 //! patients' details, forgetting and the first start.
 //!
 //! Where to look: [`Commands`] has all commands, `day_schedules` decides and appends for a clinic day, `singleton_stream`
-//! for catalog, hours and routing, `follower` keeps those up to date in every process.
+//! for catalog, hours, routing and revoked tokens, `follower` keeps those up to date in every process.
 
+mod access_stream;
 mod append;
 mod clock;
 mod commands;

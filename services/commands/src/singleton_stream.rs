@@ -1,4 +1,4 @@
-//! The singleton streams: catalog, hours, routing, and the record of forgotten patients. Each is one aggregate in memory.
+//! The singleton streams: catalog, hours, routing, revoked tokens, and the record of forgotten patients. Each is one aggregate in memory.
 //!
 //! Load, decide, append, in one generic place. It must not decide on stale state: before each decision it reads the events
 //! of other processes, because a rejection and an empty result depend on them too.
@@ -110,6 +110,11 @@ impl<A: Aggregate> CachedAggregate<A> {
     pub(crate) fn state_at(&self) -> (Arc<A>, (StreamName, Expected)) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(&cached.state), (A::stream(), Expected::after(cached.head)))
+    }
+
+    /// Whether the state contains the event of a revision.
+    pub(crate) fn has_reached(&self, revision: Revision) -> bool {
+        self.cached.read().unwrap_or_else(PoisonError::into_inner).head.is_some_and(|head| head >= revision)
     }
 
     /// Keeps the commands of this process from changing the stream while the guard lives.

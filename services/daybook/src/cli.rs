@@ -81,7 +81,7 @@ enum Command {
     /// Verify a backup, or restore it into an empty database
     #[command(after_help = restore::TWO_WAYS)]
     Restore(restore::Arguments),
-    /// Issue a token for the staff API
+    /// Issue a token for the staff API, or revoke one
     Token(token::Arguments),
     /// Make a patient's details unreadable for good
     Forget(forget::Arguments),
@@ -170,7 +170,7 @@ impl Command {
             Self::Events(command) => signals::interruptible(events::run(settings, command)).await,
             Self::Backup(arguments) => signals::interruptible(backup::run(settings, arguments)).await,
             Self::Restore(arguments) => restore::run(settings, arguments).await,
-            Self::Token(arguments) => token::run(settings, arguments),
+            Self::Token(arguments) => signals::interruptible(token::run(settings, arguments)).await,
             Self::Forget(arguments) => signals::interruptible(forget::run(settings, arguments)).await,
         }
     }

@@ -75,18 +75,19 @@ pub fn master_key(settings: &Settings) -> Result<MasterKey, SecretError> {
     MasterKey::parse(&text).map_err(|_| corrupt)
 }
 
-/// The configured secret for staff tokens, or the one in the data dir, which is generated if missing.
+/// The configured secret for staff tokens, or the one in the data dir, which is generated if missing. None if only a key set
+/// is configured: a secret that nobody asked for would be a second way in.
 ///
 /// # Errors
 /// When it cannot be read or kept.
-pub fn jwt_secret(settings: &Settings) -> Result<JwtSecret, SecretError> {
-    if let Some(secret) = &settings.jwt_secret {
-        return Ok(secret.clone());
+pub fn jwt_secret(settings: &Settings) -> Result<Option<JwtSecret>, SecretError> {
+    if settings.jwt_secret.is_some() || settings.jwks.is_some() {
+        return Ok(settings.jwt_secret.clone());
     }
     let path = settings.data_dir.join(JWT_SECRET_FILE);
     let text = read_or_make(&path)?;
     let corrupt = SecretError::Corrupt { path, what: "a long enough secret", variable: "DAYBOOK_JWT_SECRET" };
-    JwtSecret::parse(&text).map_err(|_| corrupt)
+    JwtSecret::parse(&text).map(Some).map_err(|_| corrupt)
 }
 
 /// Reads a file of one line, or creates it with 64 random hexadecimal digits. If several processes create it at once, all read

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
-use daybook_api::{JwtSecret, TokenRules, TrustedProxies};
+use daybook_api::{JwtSecret, KeySource, TokenRules, TrustedProxies};
 use daybook_domain::ClinicZone;
 use daybook_domain::phone::Region;
 use daybook_domain::routing::FlagsObserved;
@@ -93,6 +93,10 @@ pub struct Settings {
     pub master_key: Option<MasterKey>,
     /// The secret for tokens, where it was given.
     pub jwt_secret: Option<JwtSecret>,
+    /// The secret for tokens before it.
+    pub previous_jwt_secret: Option<JwtSecret>,
+    /// The key set for tokens.
+    pub jwks: Option<KeySource>,
     /// Which staff tokens are accepted.
     pub token_rules: TokenRules,
     /// How long each stage of the migration has to last.
@@ -119,7 +123,7 @@ impl Settings {
         let proxies = given(options.trusted_proxies).map(|list| list.parse()).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
-        let jwt_secret = given(options.jwt_secret).map(|text| JwtSecret::parse(&text)).transpose();
+        let jwks = given(options.jwks).map(|text| text.parse()).transpose();
         Ok(Self {
             listen: parse_listen(given(options.listen))?,
             trusted_proxies: proxies.map_err(SettingsError::TrustedProxies)?.unwrap_or_default(),
@@ -129,7 +133,12 @@ impl Settings {
             zone: zone.map_err(SettingsError::Timezone)?.unwrap_or(ClinicZone::SEOUL),
             region: region.map_err(SettingsError::Region)?.unwrap_or_default(),
             master_key: master_key.map_err(|_| SettingsError::MasterKey)?,
-            jwt_secret: jwt_secret.map_err(|_| SettingsError::JwtSecret)?,
+            jwt_secret: parse_jwt_secret("--jwt-secret (DAYBOOK_JWT_SECRET)", given(options.jwt_secret))?,
+            previous_jwt_secret: parse_jwt_secret(
+                "--jwt-secret-previous (DAYBOOK_JWT_SECRET_PREVIOUS)",
+                given(options.jwt_secret_previous),
+            )?,
+            jwks: jwks.map_err(SettingsError::Jwks)?,
             token_rules: TokenRules {
                 audience: given(options.token_audience).map(Into::into),
                 issuer: given(options.token_issuer).map(Into::into),
@@ -157,7 +166,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::JwtSecretUnset`].
     pub fn check_jwt_secret(&self) -> Result<(), SettingsError> {
-        if self.jwt_secret.is_none() && !self.is_loopback() {
+        if self.jwt_secret.is_none() && self.jwks.is_none() && !self.is_loopback() {
             return Err(SettingsError::JwtSecretUnset { listen: self.listen });
         }
         Ok(())
@@ -243,6 +252,11 @@ fn parse_window(text: Option<String>) -> Result<Duration, SettingsError> {
 #[cfg(feature = "migration")]
 fn parse_limits(text: Option<String>) -> Result<Limits, SettingsError> {
     text.map_or_else(|| Ok(Limits::default()), |text| text.parse().map_err(SettingsError::Guardrails))
+}
+
+fn parse_jwt_secret(option: &'static str, text: Option<String>) -> Result<Option<JwtSecret>, SettingsError> {
+    let secret = text.map(|text| JwtSecret::parse(&text)).transpose();
+    secret.map_err(|_| SettingsError::JwtSecret(option))
 }
 
 fn parse_token_lifetime(text: Option<String>) -> Result<Option<Duration>, SettingsError> {

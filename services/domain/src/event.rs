@@ -1,5 +1,6 @@
 //! All events, grouped by stream. An event type belongs to exactly one group.
 
+use crate::access::AccessEvent;
 use crate::catalog::CatalogEvent;
 use crate::hours::HoursEvent;
 use crate::idempotency::IdempotencyEvent;
@@ -22,4 +23,6 @@ pub enum Event {
     Privacy(PrivacyEvent),
     /// Stream `idempotency-<hash of a key>`.
     Idempotency(IdempotencyEvent),
+    /// Stream `access-main`.
+    Access(AccessEvent),
 }

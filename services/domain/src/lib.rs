@@ -8,6 +8,7 @@
 //! conditions for a booking, [`requested_time`] the parser for free-text times, [`value`] the allowed values of every
 //! field, [`routing`] the choice of the view that answers a read.
 
+pub mod access;
 pub mod catalog;
 pub mod event;
 pub mod hours;

@@ -41,6 +41,8 @@ pub const EVIDENCE: Text = Text::line(1, 1000);
 pub const CONTACT: Text = Text::line(1, 200);
 /// The name with which a member of staff signs in.
 pub const STAFF_NAME: Text = Text::line(1, 100);
+/// The id of a staff token, its claim `jti`.
+pub const TOKEN_ID: Text = Text::line(1, 256);
 /// The actor of an event.
 pub const ACTOR: Text = Text::line(1, 128);
 /// A service's Korean name.
@@ -101,6 +103,7 @@ pub const TABLE: &[(&str, Range)] = &[
     ("evidence for a checklist item", EVIDENCE.range()),
     ("emergency contact", CONTACT.range()),
     ("staff name", STAFF_NAME.range()),
+    ("id of a staff token", TOKEN_ID.range()),
     ("actor of an event", ACTOR.range()),
     ("service's name", SERVICE_NAME.range()),
     ("service's English name, category", SERVICE_LABEL.range()),

@@ -39,4 +39,5 @@ mod seats;
 mod secrecy;
 mod shutdown;
 mod tables;
+mod tokens;
 mod view_rebuilds;

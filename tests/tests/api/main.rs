@@ -24,6 +24,7 @@ mod routing;
 mod search;
 mod services;
 mod staff;
+mod tokens;
 mod unknown_input;
 mod values;
 mod wrong_values;

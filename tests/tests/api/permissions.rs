@@ -10,8 +10,8 @@ const READ_MODEL: &str = "/api/admin/read-model";
 const MIGRATION: &str = "/api/admin/migration";
 
 /// Every route for staff, with the permission that it requires.
-fn routes(reservation: &str) -> Vec<(Method, String, Permission)> {
-    use Permission::{Catalog, FrontDesk, Read, Rollout};
+pub(crate) fn routes(reservation: &str) -> Vec<(Method, String, Permission)> {
+    use Permission::{Catalog, FrontDesk, Read, Rollout, Tokens};
     let (get, post, put, patch, delete) =
         (Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE);
     [
@@ -37,14 +37,16 @@ fn routes(reservation: &str) -> Vec<(Method, String, Permission)> {
         (&get, MIGRATION, Rollout),
         (&post, MIGRATION, Rollout),
         (&get, "/api/admin/migration/plan", Rollout),
+        (&get, "/api/admin/revoked-tokens", Tokens),
+        (&post, "/api/admin/revoked-tokens", Tokens),
     ]
     .map(|(method, path, permission)| (method.clone(), path.to_owned(), permission))
     .into()
 }
 
 /// The permissions of each role, and of tokens that narrow one.
-fn tokens() -> Vec<(Role, Option<Vec<Permission>>, Vec<Permission>)> {
-    use Permission::{Catalog, FrontDesk, Override, Privacy, Read, Rollout};
+pub(crate) fn tokens() -> Vec<(Role, Option<Vec<Permission>>, Vec<Permission>)> {
+    use Permission::{Catalog, FrontDesk, Override, Privacy, Read, Rollout, Tokens};
     let admin = vec![Read, FrontDesk, Catalog, Rollout, Override];
     vec![
         (Role::Editor, None, vec![Read]),
@@ -53,7 +55,8 @@ fn tokens() -> Vec<(Role, Option<Vec<Permission>>, Vec<Permission>)> {
         (Role::Admin, Some(vec![FrontDesk]), vec![Read, FrontDesk]),
         (Role::Admin, Some(vec![Catalog]), vec![Catalog]),
         (Role::Admin, Some(vec![Rollout]), vec![Rollout]),
-        (Role::Admin, Some(vec![Privacy]), vec![]),
+        (Role::Admin, Some(vec![Privacy, Tokens]), vec![]),
+        (Role::SuperAdmin, Some(vec![Tokens]), vec![Tokens]),
         (Role::Editor, Some(Permission::ALL.to_vec()), vec![Read]),
     ]
 }

@@ -46,7 +46,8 @@ impl Tally {
                 CommandError::Rejected(_)
                 | CommandError::Catalog(_)
                 | CommandError::Hours(_)
-                | CommandError::Routing(_),
+                | CommandError::Routing(_)
+                | CommandError::Access(_),
             ) => true,
             Err(error) => panic!("{kind:?} failed: {error:?}"),
         };

@@ -113,7 +113,8 @@ fn booked_by(subject: SubjectId, events: &[RecordedEvent]) -> HashSet<Reservatio
         | Event::Hours(_)
         | Event::Routing(_)
         | Event::Privacy(_)
-        | Event::Idempotency(_) => None,
+        | Event::Idempotency(_)
+        | Event::Access(_) => None,
     };
     events.iter().filter_map(booked).collect()
 }

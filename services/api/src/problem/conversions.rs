@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use daybook_commands::CommandError;
+use daybook_domain::access::AccessRejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
@@ -165,6 +166,7 @@ impl From<CommandError> for Problem {
             CommandError::Catalog(rejection) => rejection.into(),
             CommandError::Hours(rejection) => rejection.into(),
             CommandError::Routing(rejection) => rejection.into(),
+            CommandError::Access(AccessRejection(faults)) => faults.into(),
             CommandError::Contended => Self::caused(Code::Busy, error).retry_after(BUSY_PAUSE),
             CommandError::Unavailable(_) => {
                 Self::caused(Code::Unavailable, error).retry_after(UNAVAILABLE_PAUSE)

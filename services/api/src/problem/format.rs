@@ -50,6 +50,10 @@ pub(crate) enum Format {
     EntityTag,
     /// The position in a response.
     Position,
+    /// The claim `jti`, not the token.
+    TokenId,
+    /// An instant as of RFC 3339.
+    Moment,
 }
 
 /// The forms that fields with these problems should have.

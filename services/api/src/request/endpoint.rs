@@ -60,6 +60,7 @@ endpoints! {
     ServiceLimits = "/api/admin/service-limits", "GET, HEAD, PUT, PATCH", [];
     ClinicHours = "/api/admin/clinic-hours", "GET, HEAD, PUT", [];
     ReadModel = "/api/admin/read-model", "GET, HEAD, POST", [];
+    RevokedTokens = "/api/admin/revoked-tokens", "GET, HEAD, POST", [];
     Migration = "/api/admin/migration", "GET, HEAD, POST", [];
     MigrationPlan = "/api/admin/migration/plan", "GET, HEAD", ["to"];
     Guardrails = "/api/admin/guardrails", "GET, HEAD", [];

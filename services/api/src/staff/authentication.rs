@@ -22,13 +22,16 @@ impl FromRequest for Staff {
     }
 }
 
-/// The owner of a valid token; none without one.
+/// The owner of a valid token that is not revoked; none without one.
+///
+/// If this process cannot tell which tokens are revoked, it accepts none.
 pub(crate) fn identify(request: &HttpRequest) -> Result<Option<Staff>, Problem> {
     let Some(credentials) = header::authorization(request.headers())? else { return Ok(None) };
     let state = request.app_data::<web::Data<State>>();
     let token = credentials.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-    let verify = |(state, (_, token)): (&web::Data<State>, (&str, &str))| {
-        state.tokens.verify(token.trim(), state.clock.now())
-    };
-    Ok(state.zip(token).and_then(verify))
+    let Some((state, (_, token))) = state.zip(token) else { return Ok(None) };
+    let Some(staff) = state.tokens.verify(token.trim(), state.clock.now()) else { return Ok(None) };
+    let revocations =
+        state.commands.revocations().map_err(|error| Problem::caused(Code::Unavailable, error))?;
+    Ok((!revocations.contains(staff.token())).then_some(staff))
 }

@@ -24,17 +24,26 @@ pub enum Permission {
     Override,
     /// Hand out and erase a patient's data.
     Privacy,
+    /// List revoked tokens and revoke others.
+    Tokens,
 }
 
 /// The text is not a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a permission is read, desk, catalog, rollout, override or privacy")]
+#[error("a permission is read, desk, catalog, rollout, override, privacy or tokens")]
 pub struct UnknownPermission;
 
 impl Permission {
     /// All permissions.
-    pub const ALL: [Self; 6] =
-        [Self::Read, Self::FrontDesk, Self::Catalog, Self::Rollout, Self::Override, Self::Privacy];
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::FrontDesk,
+        Self::Catalog,
+        Self::Rollout,
+        Self::Override,
+        Self::Privacy,
+        Self::Tokens,
+    ];
 
     /// The permission in tokens.
     pub const fn as_str(self) -> &'static str {
@@ -45,6 +54,7 @@ impl Permission {
             Self::Rollout => "rollout",
             Self::Override => "override",
             Self::Privacy => "privacy",
+            Self::Tokens => "tokens",
         }
     }
 
@@ -53,7 +63,7 @@ impl Permission {
         match self {
             Self::Read => Role::Editor,
             Self::FrontDesk | Self::Catalog | Self::Rollout | Self::Override => Role::Admin,
-            Self::Privacy => Role::SuperAdmin,
+            Self::Privacy | Self::Tokens => Role::SuperAdmin,
         }
     }
 }

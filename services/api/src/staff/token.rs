@@ -1,4 +1,6 @@
-//! Staff tokens: JWT, HS256, with the claims in `claims`. Verified tokens are cached, and their times are checked each time.
+//! Staff tokens: JWT with the claims in `claims`, signed with the shared secret (HS256) or a key of the key set.
+//!
+//! Verified tokens are cached. Their times and whether their key is still in the set are checked each time.
 //!
 //! A token is never logged, and a response never says why a token is not valid.
 
@@ -8,13 +10,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use daybook_domain::Actor;
+use daybook_domain::access::TokenName;
 use daybook_domain::routing::RoutedSubject;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 
-use super::claims::{Claims, TokenOrder, TokenRules};
+use super::claims::{Claims, Signer, TokenOrder, TokenRules};
+use super::key_set::{KeySet, KeyVersion};
 use super::permission::{Grant, Permission};
 use crate::problem::{Code, Problem};
-use crate::settings::JwtSecret;
+use crate::settings::{JwtSecret, Settings};
 
 /// Longest token, in bytes.
 const MAX_TOKEN_LENGTH: usize = 4096;
@@ -44,6 +48,11 @@ impl Staff {
         Actor::named(self.0.claims.sub.as_str())
     }
 
+    /// What revocations name the token by.
+    pub(super) fn token(&self) -> TokenName<'_> {
+        self.0.claims.name()
+    }
+
     /// The subject for routing.
     pub(crate) fn subject(&self) -> &RoutedSubject {
         &self.0.subject
@@ -52,52 +61,106 @@ impl Staff {
 
 /// Verifies and caches tokens.
 pub(crate) struct Tokens {
-    key: DecodingKey,
-    validation: Validation,
+    /// The shared secrets: the current one and the one before it.
+    secrets: Box<[DecodingKey]>,
+    key_set: Option<KeySet>,
     rules: TokenRules,
-    cached: RwLock<HashMap<Box<str>, Staff>>,
+    cached: RwLock<HashMap<Box<str>, Verified>>,
+}
+
+/// The owner of a token, and the version of the key set that its key came from; none for a shared secret.
+#[derive(Clone)]
+struct Verified {
+    staff: Staff,
+    keys: Option<KeyVersion>,
+}
+
+impl Verified {
+    const fn signer(&self) -> Signer {
+        if self.keys.is_some() { Signer::KeySet } else { Signer::Secret }
+    }
 }
 
 impl Tokens {
-    pub(crate) fn new(secret: &JwtSecret, rules: TokenRules) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        // `Claims` checks these itself, so that cached and new tokens are judged by the same rules and clock.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        let key = DecodingKey::from_secret(secret.as_bytes());
-        Self { key, validation, rules, cached: RwLock::default() }
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let secrets = [&settings.jwt_secret, &settings.previous_jwt_secret].into_iter().flatten();
+        Self {
+            secrets: secrets.map(|secret| DecodingKey::from_secret(secret.as_bytes())).collect(),
+            key_set: settings.key_set.clone(),
+            rules: settings.token_rules.clone(),
+            cached: RwLock::default(),
+        }
     }
 
-    /// The owner of a token; none if it is not valid.
+    /// The owner of a token; none if it is not valid. Whether it is revoked is another question.
     pub(super) fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Staff> {
         if token.len() > MAX_TOKEN_LENGTH {
             return None;
         }
-        let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        let staff = match cached {
-            Some(staff) => staff,
+        let verified = match self.find_cached(token) {
+            Some(verified) => verified,
             None => self.decode(token)?,
         };
-        staff.0.claims.is_in_force(&self.rules, now).then_some(staff)
+        let claims = &verified.staff.0.claims;
+        claims.is_in_force(&self.rules, verified.signer(), now).then_some(verified.staff)
     }
 
-    fn decode(&self, token: &str) -> Option<Staff> {
-        let decoded = decode::<Claims>(token, &self.key, &self.validation).ok()?;
+    /// The owner of a token that was verified with a key that still counts.
+    fn find_cached(&self, token: &str) -> Option<Verified> {
+        let verified = self.cached.read().unwrap_or_else(PoisonError::into_inner).get(token).cloned()?;
+        let current = || self.key_set.as_ref().and_then(KeySet::current).map(|(_, version)| version);
+        (verified.keys.is_none() || verified.keys == current()).then_some(verified)
+    }
+
+    fn decode(&self, token: &str) -> Option<Verified> {
+        let header = decode_header(token).ok()?;
         // Daybook knows no extension, so it does not know a critical one.
-        let (header, claims) = (decoded.header, decoded.claims);
-        if header.crit.is_some() || !claims.is_meant_for(&self.rules) {
+        if header.crit.is_some() {
             return None;
         }
+        let (claims, keys) = if header.alg == Algorithm::HS256 {
+            (self.secrets.iter().find_map(|key| read(token, key, Algorithm::HS256))?, None)
+        } else {
+            let (claims, version) = self.decode_with_key_set(token, header.kid.as_deref()?, header.alg)?;
+            (claims, Some(version))
+        };
         let subject = RoutedSubject::client(claims.sub.as_str());
         let grant = Grant { role: claims.role, only: claims.permissions.clone() };
-        let staff = Staff(Arc::new(Identity { claims, grant, subject }));
+        let verified = Verified { staff: Staff(Arc::new(Identity { claims, grant, subject })), keys };
+        if !verified.staff.0.claims.is_meant_for(&self.rules, verified.signer()) {
+            return None;
+        }
         let mut cache = self.cached.write().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= MAX_CACHED {
             cache.clear();
         }
-        cache.insert(token.into(), staff.clone());
-        Some(staff)
+        cache.insert(token.into(), verified.clone());
+        Some(verified)
     }
+
+    fn decode_with_key_set(
+        &self,
+        token: &str,
+        key_id: &str,
+        algorithm: Algorithm,
+    ) -> Option<(Claims, KeyVersion)> {
+        let key_set = self.key_set.as_ref()?;
+        let current = key_set.current();
+        if !current.as_ref().is_some_and(|(keys, _)| keys.has(key_id)) {
+            key_set.report_missing_key();
+        }
+        let (keys, version) = current?;
+        Some((read(token, keys.find(key_id, algorithm)?, algorithm)?, version))
+    }
+}
+
+/// The claims of a token with a right signature.
+fn read(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Option<Claims> {
+    let mut validation = Validation::new(algorithm);
+    // `Claims` checks these itself, so that cached and new tokens are judged by the same rules and clock.
+    validation.validate_exp = false;
+    validation.validate_aud = false;
+    decode(token, key, &validation).ok().map(|decoded| decoded.claims)
 }
 
 impl fmt::Debug for Tokens {
@@ -146,7 +209,7 @@ mod tests {
     }
 
     fn tokens() -> Tokens {
-        Tokens::new(&secret("s"), TokenRules::default())
+        Tokens::new(&Settings::new("127.0.0.1:0".parse().unwrap(), secret("s")))
     }
 
     fn sign(header: &Header, claims: &serde_json::Value) -> String {
@@ -197,5 +260,18 @@ mod tests {
         ] {
             assert!(tokens.verify(&sign(&plain, &claims), now).is_none(), "{claims}");
         }
+    }
+
+    #[test]
+    fn tokens_of_the_secret_before_are_valid_as_long_as_it_is_set() {
+        let (now, later) = (Utc::now(), Utc::now() + TimeDelta::minutes(5));
+        let settings = Settings::new("127.0.0.1:0".parse().unwrap(), secret("t"));
+        let rotated = Settings { previous_jwt_secret: Some(secret("s")), ..settings.clone() };
+        let is_valid = |settings: &Settings, letter: &str| {
+            Tokens::new(settings).verify(&token(&secret(letter), later), now).is_some()
+        };
+        assert!(is_valid(&rotated, "s") && is_valid(&rotated, "t") && !is_valid(&rotated, "u"));
+        assert!(!is_valid(&settings, "s") && is_valid(&settings, "t"));
+        assert!(!is_valid(&Settings { jwt_secret: None, ..settings }, "t"), "no secret, no token");
     }
 }

@@ -166,6 +166,8 @@ pub(super) fn format(format: Format) -> Cow<'static, str> {
         Format::Once => "only once",
         Format::EntityTag => "one ETag such as \"v3\", or *",
         Format::Position => "the Daybook-Position of a response",
+        Format::TokenId => "the jti of the token, not the token",
+        Format::Moment => "a moment such as 2026-12-01T09:00:00+09:00",
     };
     fixed.into()
 }

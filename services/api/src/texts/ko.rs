@@ -169,6 +169,7 @@ pub(super) fn range(range: &Range) -> String {
             Relation::NoCursor => "cursor 없이만 사용 가능",
             Relation::NextCursor => "목록의 nextCursor 값",
             Relation::HoldsReason => "거절, 취소, 정정에만 입력할 수 있음",
+            Relation::NotInFuture => "현재보다 늦지 않은 시각",
         }
         .to_owned(),
     }
@@ -209,6 +210,8 @@ pub(super) fn format(format: Format) -> Cow<'static, str> {
         Format::Once => "한 번만 사용 가능",
         Format::EntityTag => "\"v3\"과 같은 ETag 하나 또는 *",
         Format::Position => "응답의 Daybook-Position 값",
+        Format::TokenId => "토큰이 아닌 토큰의 jti 값",
+        Format::Moment => "2026-12-01T09:00:00+09:00과 같은 시각",
     };
     fixed.into()
 }

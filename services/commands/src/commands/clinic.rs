@@ -1,6 +1,7 @@
 //! Commands of the clinic's staff: services, hours, closures, routing, and the first start. Bookings are elsewhere.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use daybook_domain::access::{AccessCommand, AccessEvent, SubjectTokensRevoked, TokenRevoked};
 use daybook_domain::catalog::{Catalog, CatalogCommand, first_services};
 use daybook_domain::hours::{ClinicHoursSet, Hours, first_hours};
 use daybook_domain::routing::{RolloutOpened, RoutingCommand};
@@ -183,6 +184,46 @@ impl Commands {
     ) -> Result<Position, CommandError> {
         let now = self.0.context.clock.now();
         Ok(self.0.streams.routing.change(self.log(), commands, &origin, now).await?.position)
+    }
+
+    /// Revokes a staff token by its id. `lifetime` is how long a token that is valid now can stay valid at most.
+    pub async fn revoke_token(
+        &self,
+        token: Box<str>,
+        lifetime: TimeDelta,
+        reason: Option<Box<str>>,
+        origin: Origin,
+    ) -> Result<Recorded, CommandError> {
+        let at = self.0.context.clock.now();
+        let until = at.checked_add_signed(lifetime).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        let revoked = TokenRevoked { token, at, until, reason };
+        self.change_access(AccessEvent::TokenRevoked(revoked), origin, at).await
+    }
+
+    /// Revokes the tokens of a member of staff that were issued before a moment; without one, before now.
+    pub async fn revoke_tokens_of(
+        &self,
+        subject: Box<str>,
+        issued_before: Option<DateTime<Utc>>,
+        reason: Option<Box<str>>,
+        origin: Origin,
+    ) -> Result<Recorded, CommandError> {
+        let at = self.0.context.clock.now();
+        let issued_before = issued_before.unwrap_or(at);
+        let revoked = SubjectTokensRevoked { subject, at, issued_before, reason };
+        self.change_access(AccessEvent::SubjectTokensRevoked(revoked), origin, at).await
+    }
+
+    async fn change_access(
+        &self,
+        command: AccessCommand,
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> Result<Recorded, CommandError> {
+        let access = &self.0.streams.access.cached;
+        let ChangeOutcome { position, events, .. } =
+            access.change(self.log(), vec![command], &origin, now).await?;
+        Ok(Recorded { position, is_repeated: events == 0 })
     }
 
     /// Decides one command of a day's schedule and appends its events.

@@ -62,7 +62,8 @@ impl LoadedSchedule {
                 | Event::Hours(_)
                 | Event::Routing(_)
                 | Event::Privacy(_)
-                | Event::Idempotency(_),
+                | Event::Idempotency(_)
+                | Event::Access(_),
             )
             | None => {}
         }

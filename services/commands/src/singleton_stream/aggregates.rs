@@ -1,6 +1,7 @@
 //! The aggregates of the singleton streams. The rules are the domain's; nothing is decided here.
 
 use daybook_domain::Event;
+use daybook_domain::access::{AccessCommand, AccessEvent, Revocations};
 use daybook_domain::catalog::{Catalog, CatalogCommand, CatalogEvent};
 use daybook_domain::hours::{ClinicHoursSet, Hours, HoursEvent};
 use daybook_domain::privacy::{PrivacyEvent, SubjectForgotten};
@@ -58,4 +59,5 @@ macro_rules! aggregate {
 aggregate!(Catalog, Catalog(CatalogEvent), CatalogCommand, StreamName::catalog());
 aggregate!(Hours, Hours(HoursEvent), ClinicHoursSet, StreamName::hours());
 aggregate!(Routing, Routing(RoutingEvent), RoutingCommand, StreamName::routing());
+aggregate!(Revocations, Access(AccessEvent), AccessCommand, StreamName::access());
 aggregate!(ErasureLog, Privacy(PrivacyEvent), SubjectForgotten, StreamName::privacy());

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use daybook_api::{Application, ApplicationError, Parts};
+use daybook_api::{Application, ApplicationError, KeySet, Parts};
 use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::phone::Region;
@@ -53,6 +53,10 @@ const MAX_PARKED_LINES: usize = 20;
 
 /// Creates a new clinic, builds missing views, and binds the port.
 async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
+    backend
+        .commands
+        .revocations()
+        .context("nobody knows which staff tokens are revoked, so the service does not start")?;
     let seeded =
         backend.commands.seed().await.context("the default services and hours could not be created")?;
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
@@ -88,13 +92,27 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     };
     // The first booking should not wait for the numbering plans.
     tokio::task::spawn_blocking(Region::load);
-    let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
-    let trusted_proxies = settings.trusted_proxies.clone();
-    let token_rules = settings.token_rules.clone();
-    let api = daybook_api::Settings { region: settings.region, trusted_proxies, token_rules, ..api };
-    #[cfg(feature = "migration")]
-    let api = daybook_api::Settings { watching: settings.watching, ..api };
-    Application::build(api, parts).map_err(name_the_setting)
+    Application::build(api_settings(settings).await?, parts).map_err(name_the_setting)
+}
+
+/// The settings of the API. Loads the key set for staff tokens.
+async fn api_settings(settings: &Settings) -> anyhow::Result<daybook_api::Settings> {
+    let key_set = match &settings.jwks {
+        Some(source) => {
+            Some(KeySet::open(source.clone()).await.context("--jwks (DAYBOOK_JWKS) cannot be used")?)
+        }
+        None => None,
+    };
+    Ok(daybook_api::Settings {
+        region: settings.region,
+        trusted_proxies: settings.trusted_proxies.clone(),
+        token_rules: settings.token_rules.clone(),
+        previous_jwt_secret: settings.previous_jwt_secret.clone(),
+        key_set,
+        #[cfg(feature = "migration")]
+        watching: settings.watching,
+        ..daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?)
+    })
 }
 
 /// Completes the erasure of patients where a `forget` was interrupted, and names what the views lack.

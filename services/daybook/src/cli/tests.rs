@@ -112,6 +112,11 @@ const OTHER_COMMANDS: &[&str] = &[
     "events show catalog-main",
     "events tail --from 12 --follow",
     "token --role ADMIN --subject kim --ttl 8h",
+    "token --role ADMIN --subject kim --json",
+    "token revoke 01900000-0000-7000-8000-000000000001 --reason lost --yes --json",
+    "token revoke --subject kim --yes",
+    "token revoke --subject kim --issued-before 2026-12-01T09:00:00+09:00",
+    "token revoked --json",
     "forget --phone 01012345678",
 ];
 
@@ -194,6 +199,13 @@ const INVALID_COMMANDS: &[&str] = &[
     "events tail --last 10001",
     "token --role OWNER --subject kim",
     "token --role ADMIN",
+    "token",
+    "token revoke",
+    "token revoke a --subject kim",
+    "token revoke a --issued-before 2026-12-01T09:00:00Z",
+    "token revoke --subject kim --issued-before yesterday",
+    "token revoke eyJhbGciOiJIUzI1NiJ9.e30.x",
+    "token --role ADMIN --subject kim revoked",
 ];
 
 #[test]

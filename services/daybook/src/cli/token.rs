@@ -1,96 +1,35 @@
-//! `daybook token`: issues a token for the staff API, signed with the secret of this installation.
-//!
-//! Whoever runs it has the secret, so it needs no permission.
+//! `daybook token`: issues and revokes tokens for the staff API.
 
-use std::time::Duration;
+mod issue;
+mod revoke;
+mod revoked;
 
-use anyhow::bail;
-use chrono::{DateTime, SubsecRound, Utc};
-use clap::Args;
-use daybook_api::{Permission, Role, StaffName, TokenOrder, TokenRules, issue_token};
-use serde::Serialize;
-use uuid::Uuid;
+use clap::{Args, Subcommand};
 
 use crate::exit::Exit;
-use crate::output::Format;
-use crate::secrets;
 use crate::settings::Settings;
 
-/// Shortest lifetime of a token: its expiry has whole seconds.
-const MIN_TTL: Duration = Duration::from_secs(1);
-
-/// Longest lifetime of a token: a token cannot be revoked.
-const MAX_TTL: Duration = TokenRules::MAX_LIFETIME;
-
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Arguments {
-    /// EDITOR reads, ADMIN also changes, SUPER_ADMIN may do everything
-    #[arg(long, value_parser = parse_role)]
-    role: Role,
-    /// Permissions of the role that the token has, separated by commas: read, desk, catalog, rollout, override, privacy
-    /// [default: all of the role]
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = |text: &str| text.trim().parse::<Permission>())]
-    permissions: Option<Vec<Permission>>,
-    /// Name of the staff member; changes are recorded under it
-    #[arg(long, value_name = "NAME", value_parser = |text: &str| StaffName::parse(text))]
-    subject: StaffName,
-    /// Lifetime, such as 30m, 8h or 30d; a token cannot be revoked
-    #[arg(long, default_value = "8h", value_parser = parse_ttl)]
-    ttl: Duration,
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
-    format: Format,
+    issue: issue::Issue,
 }
 
-#[derive(Serialize)]
-struct Issued {
-    token: String,
-    /// The claim `jti`.
-    id: Uuid,
-    expires_at: DateTime<Utc>,
+#[derive(Subcommand)]
+enum Command {
+    /// Revoke a token by its id, or the earlier tokens of a member of staff; in force within a second
+    Revoke(revoke::Arguments),
+    /// List the revocations that are in force
+    Revoked(revoked::Arguments),
 }
 
-pub(super) fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    settings.check_jwt_secret()?;
-    let secret = secrets::jwt_secret(settings)?;
-    if let Some(longest) = settings.token_rules.max_lifetime.filter(|longest| arguments.ttl > *longest) {
-        let longest = humantime::format_duration(longest);
-        bail!("--ttl is longer than --token-max-lifetime (DAYBOOK_TOKEN_MAX_LIFETIME), which is {longest}");
-    }
-    let now = Utc::now();
-    let expires_at = (now + arguments.ttl).trunc_subsecs(0);
-    let permissions = arguments.permissions.map(Vec::into_boxed_slice);
-    let order = TokenOrder { permissions, ..TokenOrder::new(arguments.subject, arguments.role, expires_at) };
-    let id = order.id;
-    let token = issue_token(&secret, &settings.token_rules, order, now)?;
-    let issued = Issued { token, id, expires_at };
-    arguments.format.print(&issued, || issued.token.clone())?;
-    Ok(Exit::Done)
-}
-
-fn parse_role(text: &str) -> Result<Role, String> {
-    text.to_ascii_uppercase().parse().map_err(|_| "use EDITOR, ADMIN or SUPER_ADMIN".to_owned())
-}
-
-fn parse_ttl(text: &str) -> Result<Duration, String> {
-    let ttl = humantime::parse_duration(text).ok().filter(|ttl| (MIN_TTL..=MAX_TTL).contains(ttl));
-    ttl.ok_or_else(|| {
-        format!("use a duration such as 30m, 8h or 30d, at most {}d", MAX_TTL.as_secs() / 86_400)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lifetime_is_a_duration_of_at_most_a_year() {
-        let hours = |hours: u64| Ok(Duration::from_secs(hours * 3600));
-        assert_eq!(parse_ttl("8h"), hours(8));
-        assert_eq!(parse_ttl("1h 30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_ttl("90m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(parse_ttl("366d"), hours(366 * 24));
-        for wrong in ["", "8", "h", "-1h", "0s", "367d", "8시", "99999999999999999999d"] {
-            assert!(parse_ttl(wrong).is_err(), "{wrong}");
-        }
+pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    match arguments.command {
+        Some(Command::Revoke(arguments)) => revoke::run(settings, arguments).await,
+        Some(Command::Revoked(arguments)) => revoked::run(settings, arguments).await,
+        None => issue::run(settings, arguments.issue),
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use daybook_api::InvalidTrustedProxies;
+use daybook_api::{InvalidKeySource, InvalidTrustedProxies};
 use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
@@ -49,10 +49,10 @@ pub enum SettingsError {
     )]
     MasterKey,
     /// The secret is too short.
-    #[error(
-        "--jwt-secret (DAYBOOK_JWT_SECRET) is too short; use 32 bytes or more, such as `openssl rand -hex 32` prints"
-    )]
-    JwtSecret,
+    #[error("{0} is too short; use 32 bytes or more, such as `openssl rand -hex 32` prints")]
+    JwtSecret(&'static str),
+    #[error("--jwks (DAYBOOK_JWKS) cannot be used")]
+    Jwks(#[source] InvalidKeySource),
     #[error("{0} is given by a value and by a file; use one of them")]
     SecretTwice(&'static str),
     #[error("cannot read {}, the file with {option}", path.display())]
@@ -103,8 +103,9 @@ pub enum SettingsError {
     LogFilter,
     /// Other machines can reach the service, but the secret for staff tokens would be generated.
     #[error(
-        "--listen (DAYBOOK_LISTEN) is {listen}, which other machines can reach, but no secret for staff tokens is set. Set \
-         --jwt-secret (DAYBOOK_JWT_SECRET) to the same value in every process, or listen on 127.0.0.1"
+        "--listen (DAYBOOK_LISTEN) is {listen}, which other machines can reach, but neither a secret nor a key set for \
+         staff tokens is set. Set --jwt-secret (DAYBOOK_JWT_SECRET) to the same value in every process, set --jwks \
+         (DAYBOOK_JWKS), or listen on 127.0.0.1"
     )]
     JwtSecretUnset {
         /// The address to listen on.

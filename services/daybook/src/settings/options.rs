@@ -85,8 +85,24 @@ pub struct Options {
     )]
     pub jwt_secret: Option<String>,
 
+    /// Secret that signed staff tokens before --jwt-secret; its tokens are still accepted [default: none]
+    #[arg(
+        long,
+        env = "DAYBOOK_JWT_SECRET_PREVIOUS",
+        global = true,
+        hide_short_help = true,
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub jwt_secret_previous: Option<String>,
+
     #[command(flatten)]
     pub secret_files: SecretFiles,
+
+    /// JSON Web Key Set whose keys also sign staff tokens: a file, or an https URL. Changes take effect without a restart
+    /// [default: none]
+    #[arg(long, env = "DAYBOOK_JWKS", global = true, hide_short_help = true, value_name = "FILE|URL")]
+    pub jwks: Option<String>,
 
     /// Audience that staff tokens must name [default: none, or `daybook`]
     #[arg(long, env = "DAYBOOK_TOKEN_AUDIENCE", global = true, hide_short_help = true, value_name = "NAME")]

@@ -10,7 +10,8 @@ use super::SettingsError;
 use super::options::Options;
 
 /// The options that hold a secret.
-const SECRETS: [&str; 4] = ["database_url", "event_store_url", "master_key", "jwt_secret"];
+const SECRETS: [&str; 5] =
+    ["database_url", "event_store_url", "master_key", "jwt_secret", "jwt_secret_previous"];
 
 /// Files that hold the secrets of other options.
 #[derive(Args, Default)]
@@ -30,6 +31,16 @@ pub struct SecretFiles {
     /// File with --jwt-secret
     #[arg(long, env = "DAYBOOK_JWT_SECRET_FILE", global = true, hide_short_help = true, value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
+
+    /// File with --jwt-secret-previous
+    #[arg(
+        long,
+        env = "DAYBOOK_JWT_SECRET_PREVIOUS_FILE",
+        global = true,
+        hide_short_help = true,
+        value_name = "FILE"
+    )]
+    pub jwt_secret_previous_file: Option<PathBuf>,
 }
 
 impl Options {
@@ -44,6 +55,11 @@ impl Options {
             ("--event-store-url (EVENT_STORE_URL)", files.event_store_url_file, &mut self.event_store_url),
             ("--master-key (DAYBOOK_MASTER_KEY)", files.master_key_file, &mut self.master_key),
             ("--jwt-secret (DAYBOOK_JWT_SECRET)", files.jwt_secret_file, &mut self.jwt_secret),
+            (
+                "--jwt-secret-previous (DAYBOOK_JWT_SECRET_PREVIOUS)",
+                files.jwt_secret_previous_file,
+                &mut self.jwt_secret_previous,
+            ),
         ] {
             let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) else { continue };
             if value.as_ref().is_some_and(|text| !text.trim().is_empty()) {

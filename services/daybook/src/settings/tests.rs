@@ -65,6 +65,8 @@ fn an_invalid_setting_is_refused_with_its_option_and_variable() {
         (["--region", "Korea"], "DAYBOOK_REGION"),
         (["--master-key", "secret"], "DAYBOOK_MASTER_KEY"),
         (["--jwt-secret", "short"], "DAYBOOK_JWT_SECRET"),
+        (["--jwt-secret-previous", "short"], "DAYBOOK_JWT_SECRET_PREVIOUS"),
+        (["--jwks", "http://login.example/keys"], "DAYBOOK_JWKS"),
         (["--log-format", "xml"], "DAYBOOK_LOG_FORMAT"),
         (["--soak", "canary-5=soon"], "DAYBOOK_SOAK"),
         (["--use-dynamic-services", "on"], "USE_DYNAMIC_SERVICES"),
@@ -131,6 +133,8 @@ fn no_secret_appears_in_an_error_or_in_debug() {
 fn secrets_are_not_generated_if_other_machines_can_reach_the_service() {
     let reachable = parse(&["--listen", "0.0.0.0:80"]).unwrap();
     assert!(matches!(reachable.check_jwt_secret(), Err(SettingsError::JwtSecretUnset { .. })));
+    // Tokens of an issuer need no secret.
+    assert!(parse(&["--listen", "0.0.0.0:80", "--jwks", "keys.json"]).unwrap().check_jwt_secret().is_ok());
     // The private database and its key are in one folder and move together.
     assert!(reachable.check_master_key().is_ok());
     let shared = parse(&["--listen", "[::]:80", "--database-url", URL]).unwrap();

@@ -47,6 +47,8 @@ pub enum Relation {
     NextCursor,
     /// A reason belongs to the changes whose events hold one.
     HoldsReason,
+    /// A moment has passed.
+    NotInFuture,
 }
 
 /// What a number counts.
@@ -95,6 +97,7 @@ impl fmt::Display for Range {
                 Relation::NoCursor => "only without a cursor",
                 Relation::NextCursor => "the nextCursor of a list",
                 Relation::HoldsReason => "only for a rejection, a cancellation or a correction",
+                Relation::NotInFuture => "not later than now",
             }),
         }
     }

@@ -3,6 +3,7 @@
 //! Stored names are written out, never derived, so renaming a struct cannot change what is stored.
 
 use daybook_domain::Event;
+use daybook_domain::access::AccessEvent;
 use daybook_domain::catalog::CatalogEvent;
 use daybook_domain::hours::HoursEvent;
 use daybook_domain::idempotency::IdempotencyEvent;
@@ -110,6 +111,10 @@ event_types! {
     Idempotency(IdempotencyEvent) {
         "IdempotencyKeyClaimed" v 1 => KeyClaimed,
         "IdempotencyKeyReleased" v 1 => KeyReleased,
+    }
+    Access(AccessEvent) {
+        "TokenRevoked" v 1 => TokenRevoked,
+        "SubjectTokensRevoked" v 1 => SubjectTokensRevoked,
     }
 }
 

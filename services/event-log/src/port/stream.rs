@@ -20,12 +20,21 @@ pub enum Category {
     Privacy,
     /// Idempotency keys, one stream for each.
     Idempotency,
+    /// Revoked tokens of staff.
+    Access,
 }
 
 impl Category {
     /// Every category, in the order of their declaration.
-    pub const ALL: [Self; 6] =
-        [Self::Daybook, Self::Catalog, Self::Hours, Self::Routing, Self::Privacy, Self::Idempotency];
+    pub const ALL: [Self; 7] = [
+        Self::Daybook,
+        Self::Catalog,
+        Self::Hours,
+        Self::Routing,
+        Self::Privacy,
+        Self::Idempotency,
+        Self::Access,
+    ];
 
     /// The text before the `-`.
     pub const fn as_str(self) -> &'static str {
@@ -36,6 +45,7 @@ impl Category {
             Self::Routing => "routing",
             Self::Privacy => "privacy",
             Self::Idempotency => "idempotency",
+            Self::Access => "access",
         }
     }
 
@@ -81,6 +91,11 @@ impl StreamName {
     /// Patients who asked to be forgotten.
     pub fn privacy() -> Self {
         Self("privacy-main".into())
+    }
+
+    /// Revoked tokens of staff.
+    pub fn access() -> Self {
+        Self("access-main".into())
     }
 
     /// An idempotency key, by a keyed hash of it.

@@ -2,6 +2,7 @@
 //! data.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use daybook_domain::access::{AccessEvent, SubjectTokensRevoked, TokenRevoked};
 use daybook_domain::catalog::*;
 use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::idempotency::{IdempotencyEvent, KeyClaimed, KeyReleased};
@@ -73,7 +74,8 @@ fn snapshot() -> ServiceSnapshot {
 /// Returns one event of each type.
 pub(crate) fn all() -> Vec<Event> {
     let families = [entered(), settled(), moved_and_closed(), services(), service_changes()];
-    families.into_iter().flatten().chain(hours()).chain(routing()).chain(privacy()).chain(keys()).collect()
+    let others = hours().into_iter().chain(routing()).chain(privacy()).chain(keys()).chain(access());
+    families.into_iter().flatten().chain(others).collect()
 }
 
 fn entered() -> Vec<Event> {
@@ -332,5 +334,23 @@ fn keys() -> Vec<Event> {
     vec![
         Event::Idempotency(IdempotencyEvent::KeyClaimed(KeyClaimed { fingerprint })),
         Event::Idempotency(IdempotencyEvent::KeyReleased(KeyReleased {})),
+    ]
+}
+
+fn access() -> Vec<Event> {
+    let at = instant("2026-12-01T01:02:03.456789Z");
+    vec![
+        Event::Access(AccessEvent::TokenRevoked(TokenRevoked {
+            token: "01900000-0000-7000-8000-000000000002".into(),
+            at,
+            until: instant("2027-12-03T01:02:03.456789Z"),
+            reason: Some("a lost laptop".into()),
+        })),
+        Event::Access(AccessEvent::SubjectTokensRevoked(SubjectTokensRevoked {
+            subject: "desk@clinic.example".into(),
+            at,
+            issued_before: instant("2026-12-01T00:00:00Z"),
+            reason: None,
+        })),
     ]
 }

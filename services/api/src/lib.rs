@@ -10,8 +10,10 @@
 //! Input from clients must never appear in logs or metric labels.
 
 mod admin;
+mod admission;
 mod application;
 mod concerned;
+mod connections;
 mod freshness;
 mod health;
 mod metrics;

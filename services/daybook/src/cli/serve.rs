@@ -2,6 +2,7 @@
 //!
 //! Standard output gets one line once the service is ready, and must never get another; scripts wait for it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -19,27 +20,33 @@ use crate::exit::Exit;
 use crate::output::print;
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing};
-use crate::{secrets, service_address};
+use crate::{descriptors, secrets, service_address};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
     settings.check_master_key()?;
+    let max_connections = descriptors::connections()?;
     let mut signals = Signals::take()?;
     let backend = tokio::select! {
         backend = Backend::open(settings, IfMissing::Allowed) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
-    backend.run(async |backend| serve(settings, backend, &mut signals).await).await
+    backend.run(async |backend| serve(settings, backend, max_connections, &mut signals).await).await
 }
 
 /// Serves until a signal comes, and always stops the engine.
-async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
+async fn serve(
+    settings: &Settings,
+    backend: &Backend,
+    max_connections: NonZeroUsize,
+    signals: &mut Signals,
+) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
     backend.check_clock().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let application = tokio::select! {
-        application = prepare(settings, backend, engine.batches()) => application?,
+        application = prepare(settings, backend, max_connections, engine.batches()) => application?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let _completion = engine.complete_erasures(backend.rebuild());
@@ -52,7 +59,12 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
 const MAX_PARKED_LINES: usize = 20;
 
 /// Creates a new clinic, builds missing views, and binds the port.
-async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
+async fn prepare(
+    settings: &Settings,
+    backend: &Backend,
+    max_connections: NonZeroUsize,
+    batches: Batches,
+) -> anyhow::Result<Application> {
     let seeded =
         backend.commands.seed().await.context("the default services and hours could not be created")?;
     if seeded.catalog_events + seeded.hours_events + seeded.routing_events > 0 {
@@ -91,7 +103,14 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     let api = daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?);
     let trusted_proxies = settings.trusted_proxies.clone();
     let token_rules = settings.token_rules.clone();
-    let api = daybook_api::Settings { region: settings.region, trusted_proxies, token_rules, ..api };
+    let api = daybook_api::Settings {
+        region: settings.region,
+        trusted_proxies,
+        token_rules,
+        max_connections,
+        max_queue_wait: settings.max_queue_wait,
+        ..api
+    };
     #[cfg(feature = "migration")]
     let api = daybook_api::Settings { watching: settings.watching, ..api };
     Application::build(api, parts).map_err(name_the_setting)

@@ -36,6 +36,7 @@ pub use daybook_migration::guardrails::Watching;
 #[cfg(feature = "migration")]
 pub use migration::MigrationParts;
 pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
+pub use request::endpoint::routes;
 pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
 pub use staff::{
     InvalidStaffName, Permission, Role, StaffName, TokenError, TokenOrder, TokenRules, UnknownPermission,

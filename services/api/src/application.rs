@@ -1,5 +1,6 @@
 //! The application: `build` binds the port, `run_until_stopped` serves, a `StopHandle` stops it from elsewhere.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -13,8 +14,9 @@ use actix_web::dev::{AppConfig, Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, web};
+use tokio::net::TcpSocket;
 
-use crate::connections::{Connections, WatchedStream};
+use crate::connections::{Connections, Limits, WatchedStream};
 use crate::request::middleware;
 use crate::routes;
 use crate::settings::{Parts, Settings};
@@ -28,6 +30,16 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long a client may take to close its side after a response that ends the connection.
 const DISCONNECT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How long a connection waits at least before it is closed in favour of others: its request may be on the way.
+const MIN_WAIT: Duration = Duration::from_millis(250);
+
+/// Longest time for a head or a body to arrive. It is longer than their own deadlines, which have an answer, and holds where
+/// there is none: for the heads of later requests of a connection.
+const MAX_RECEIPT: Duration = Duration::from_secs(15);
+
+/// Connections that the operating system accepts ahead of the workers.
+const BACKLOG: u32 = 4096;
 
 /// The API, bound to its port.
 pub struct Application {
@@ -71,7 +83,7 @@ impl Application {
     /// If the address cannot be bound.
     pub fn build(settings: Settings, parts: Parts) -> Result<Self, ApplicationError> {
         let bind = |source| ApplicationError::Bind { address: settings.listen, source };
-        let listener = TcpListener::bind(settings.listen).map_err(bind)?;
+        let listener = listen(settings.listen).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let patience = settings.shutdown_patience;
         let workers = settings.workers.or_else(|| thread::available_parallelism().ok());
@@ -87,9 +99,8 @@ impl Application {
             .disable_signals()
             .listen("daybook-api", listener, move || {
                 let metrics = state.metrics.connections();
-                // Closing one takes a moment, so it begins before the worker has as many as it may.
-                let limit = per_worker - per_worker / 8;
-                let connections = Connections::new(limit, KEEP_ALIVE + HEAD_DEADLINE, metrics);
+                let connections = Connections::new(limits(per_worker), metrics);
+                actix_web::rt::spawn(Connections::tend(Rc::downgrade(&connections)));
                 http_service(state.clone(), connections, stopping.clone())
             });
         let bind = |source| ApplicationError::Bind { address, source };
@@ -117,6 +128,23 @@ impl Application {
     /// If the server fails.
     pub async fn run_until_stopped(self) -> Result<(), ApplicationError> {
         self.server.await.map_err(ApplicationError::Server)
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Connections that wait are closed before the worker has as many as it may, so that it always accepts new ones.
+const fn limits(per_worker: usize) -> Limits {
+    Limits {
+        open: per_worker - per_worker / 4,
+        min_wait: MIN_WAIT,
+        max_wait: KEEP_ALIVE.saturating_add(HEAD_DEADLINE),
+        max_receipt: MAX_RECEIPT,
     }
 }
 

@@ -9,7 +9,7 @@ mod stream;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,12 @@ use prometheus_client::metrics::gauge::Gauge;
 
 pub(crate) use stream::WatchedStream;
 
+/// How often a worker looks whether it has too many connections.
+const TEND_PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it looks for connections that wait too long: every 5 s.
+const ROUNDS_PER_DEADLINE_CHECK: u32 = 100;
+
 /// What is counted about connections.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConnectionMetrics {
@@ -25,13 +31,23 @@ pub(crate) struct ConnectionMetrics {
     pub(crate) closed_waiting: Counter,
 }
 
+/// Bounds of the connections of one worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Connections beyond which those that have waited longest are closed.
+    pub(crate) open: usize,
+    /// How long a connection waits at least before it is closed for others: its request may be on the way.
+    pub(crate) min_wait: Duration,
+    /// Longest time that a connection waits for its client.
+    pub(crate) max_wait: Duration,
+    /// Longest time from the first byte of a head or body to its end.
+    pub(crate) max_receipt: Duration,
+}
+
 /// The connections of one worker.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    /// Connections from which on the one that has waited longest is closed.
-    limit: usize,
-    /// Longest time that a connection waits for its client.
-    max_wait: Duration,
+    limits: Limits,
     open: Cell<usize>,
     /// Those that wait for their client, in the order in which they began to.
     waiting: RefCell<BTreeMap<u64, Connection>>,
@@ -40,33 +56,33 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(limit: usize, max_wait: Duration, metrics: ConnectionMetrics) -> Rc<Self> {
-        Rc::new(Self {
-            limit,
-            max_wait,
-            open: Cell::new(0),
-            waiting: RefCell::default(),
-            next: Cell::new(0),
-            metrics,
-        })
+    pub(crate) fn new(limits: Limits, metrics: ConnectionMetrics) -> Rc<Self> {
+        Rc::new(Self { limits, open: Cell::new(0), waiting: RefCell::default(), next: Cell::new(0), metrics })
     }
 
-    /// Registers a new connection. Closes those that have waited too long, and if there are too many, the one that has waited
-    /// longest.
+    /// Closes connections for as long as the worker has any.
+    pub(crate) async fn tend(connections: Weak<Self>) {
+        let mut pauses = tokio::time::interval(TEND_PAUSE);
+        for round in 0_u32.. {
+            pauses.tick().await;
+            let Some(connections) = connections.upgrade() else { return };
+            connections.make_room();
+            if round.is_multiple_of(ROUNDS_PER_DEADLINE_CHECK) {
+                connections.close_late();
+            }
+        }
+    }
+
+    /// Registers a new connection.
     fn open(self: &Rc<Self>) -> Connection {
         self.open.set(self.open.get() + 1);
         self.metrics.open.inc();
-        self.close_where(|connection| connection.0.since.get().elapsed() > self.max_wait);
-        let mut excess = self.open.get().saturating_sub(self.limit);
-        self.close_where(|_| {
-            let close = excess > 0;
-            excess = excess.saturating_sub(1);
-            close
-        });
+        self.make_room();
         let connection = Connection(Rc::new(State {
             connections: Rc::clone(self),
             turn: Cell::new(None),
             since: Cell::new(Instant::now()),
+            received: Cell::new(None),
             is_closed: Cell::new(false),
             waker: RefCell::default(),
         }));
@@ -74,16 +90,36 @@ impl Connections {
         connection
     }
 
-    /// Closes waiting connections, the oldest first, until one is not to be closed.
-    fn close_where(&self, mut is_to_close: impl FnMut(&Connection) -> bool) {
-        while let Some(oldest) = self.waiting.borrow_mut().first_entry()
-            && is_to_close(oldest.get())
+    /// If there are too many connections, closes those that have waited longest.
+    fn make_room(&self) {
+        let mut excess = self.open.get().saturating_sub(self.limits.open);
+        while excess > 0
+            && let Some(oldest) = self.waiting.borrow_mut().first_entry()
+            && oldest.get().0.since.get().elapsed() >= self.limits.min_wait
         {
-            let connection = oldest.remove();
-            connection.0.turn.set(None);
-            connection.close();
-            self.metrics.closed_waiting.inc();
+            excess -= 1;
+            self.close(&oldest.remove());
         }
+    }
+
+    /// Closes connections that wait for longer than they may.
+    fn close_late(&self) {
+        let Limits { max_wait, max_receipt, .. } = self.limits;
+        self.waiting.borrow_mut().retain(|_, connection| {
+            let (since, received) = (connection.0.since.get(), connection.0.received.get());
+            let late = since.elapsed() > max_wait || received.is_some_and(|at| at.elapsed() > max_receipt);
+            if late {
+                self.close(connection);
+            }
+            !late
+        });
+    }
+
+    /// Closes a connection that waits no more.
+    fn close(&self, connection: &Connection) {
+        connection.0.turn.set(None);
+        connection.close();
+        self.metrics.closed_waiting.inc();
     }
 }
 
@@ -97,6 +133,8 @@ struct State {
     turn: Cell<Option<u64>>,
     /// Since when it waits.
     since: Cell<Instant>,
+    /// When the first byte came for which it waited.
+    received: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
     /// Wakes the task of the connection.
     waker: RefCell<Option<Waker>>,
@@ -123,6 +161,7 @@ impl Connection {
         let turn = connections.next.replace(connections.next.get() + 1);
         state.turn.set(Some(turn));
         state.since.set(Instant::now());
+        state.received.set(None);
         connections.waiting.borrow_mut().insert(turn, self.clone());
     }
 
@@ -134,6 +173,13 @@ impl Connection {
 
     fn is_closed(&self) -> bool {
         self.0.is_closed.get()
+    }
+
+    /// Bytes came in.
+    fn receive(&self) {
+        if self.0.turn.get().is_some() && self.0.received.get().is_none() {
+            self.0.received.set(Some(Instant::now()));
+        }
     }
 
     /// Remembers which task to wake when the connection is closed.
@@ -193,13 +239,18 @@ mod tests {
 
     const NEVER: Duration = Duration::from_secs(3600);
 
+    fn table(open: usize) -> Rc<Connections> {
+        let limits = Limits { open, min_wait: Duration::ZERO, max_wait: NEVER, max_receipt: NEVER };
+        Connections::new(limits, ConnectionMetrics::default())
+    }
+
     fn closed(connections: &[&Connection]) -> Vec<bool> {
         connections.iter().map(|connection| connection.is_closed()).collect()
     }
 
     #[test]
     fn the_connection_that_has_waited_longest_is_closed_and_none_that_works() {
-        let table = Connections::new(3, NEVER, ConnectionMetrics::default());
+        let table = table(3);
         let (first, second, third) = (table.open(), table.open(), table.open());
         let working = first.work();
         let fourth = table.open();
@@ -213,8 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_has_a_moment_to_send_its_request() {
+        let limits = Limits { min_wait: NEVER, ..table(1).limits };
+        let table = Connections::new(limits, ConnectionMetrics::default());
+        let (first, second) = (table.open(), table.open());
+        table.make_room();
+        assert_eq!(closed(&[&first, &second]), [false, false]);
+    }
+
+    #[test]
     fn a_request_whose_body_does_not_arrive_can_be_closed() {
-        let table = Connections::new(1, NEVER, ConnectionMetrics::default());
+        let table = table(1);
         let slow = table.open();
         let working = slow.work();
         let waiting = slow.wait_for_client();
@@ -226,11 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_waits_too_long_is_closed_when_another_comes() {
-        let table = Connections::new(10, Duration::ZERO, ConnectionMetrics::default());
-        let first = table.open();
-        std::thread::sleep(Duration::from_millis(1));
-        let second = table.open();
-        assert_eq!(closed(&[&first, &second]), [true, false]);
+    fn a_connection_that_waits_or_receives_for_too_long_is_closed() {
+        let idle = Limits { max_wait: Duration::ZERO, ..table(9).limits };
+        let trickling = Limits { max_receipt: Duration::ZERO, ..table(9).limits };
+        for (limits, expected) in [(idle, [true, true, false]), (trickling, [false, true, false])] {
+            let table = Connections::new(limits, ConnectionMetrics::default());
+            let (silent, partial, working) = (table.open(), table.open(), table.open());
+            partial.receive();
+            working.receive();
+            let _working = working.work();
+            std::thread::sleep(Duration::from_millis(1));
+            table.close_late();
+            assert_eq!(closed(&[&silent, &partial, &working]), expected);
+        }
     }
 }

@@ -48,7 +48,12 @@ impl AsyncRead for WatchedStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.open(context)?.poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = self.open(context)?.poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.connection.receive();
+        }
+        read
     }
 }
 

@@ -41,17 +41,42 @@ const TEXTS: [&str; 14] = [
 
 /// Values for fields.
 const VALUES: [&str; 10] = [
-    "null", "true", "-1", "1e999", "[]", "{}", "[[[[]]]]", "\"\\u0000\"", "\"\\ud800\"", "18446744073709551616",
+    "null",
+    "true",
+    "-1",
+    "1e999",
+    "[]",
+    "{}",
+    "[[[[]]]]",
+    "\"\\u0000\"",
+    "\"\\ud800\"",
+    "18446744073709551616",
 ];
 
 const FIELDS: [&str; 12] = [
-    "patient_name", "phone", "birth_date", "preferred_date", "status", "action", "order", "slots", "dailyLimit",
-    "dynamicPercentage", "to", "id",
+    "patient_name",
+    "phone",
+    "birth_date",
+    "preferred_date",
+    "status",
+    "action",
+    "order",
+    "slots",
+    "dailyLimit",
+    "dynamicPercentage",
+    "to",
+    "id",
 ];
 
 const HEADERS: [&str; 8] = [
-    "accept-language", "daybook-at-least", "daybook-client", "idempotency-key", "if-match", "traceparent",
-    "x-forwarded-for", "x-request-id",
+    "accept-language",
+    "daybook-at-least",
+    "daybook-client",
+    "idempotency-key",
+    "if-match",
+    "traceparent",
+    "x-forwarded-for",
+    "x-request-id",
 ];
 
 /// Repeatable pseudo-random numbers: a failure names its request, which is then the same in every run.
@@ -88,23 +113,31 @@ impl Dice {
 fn tokens() -> Vec<Option<String>> {
     let (secret, now) = (JwtSecret::parse(JWT_SECRET).unwrap(), Utc::now());
     let issue = |role, hours| {
-        let order = TokenOrder::new(StaffName::parse("stranger").unwrap(), role, now + TimeDelta::hours(hours));
+        let order =
+            TokenOrder::new(StaffName::parse("stranger").unwrap(), role, now + TimeDelta::hours(hours));
         issue_token(&secret, &TokenRules::default(), order, now).unwrap()
     };
     let valid = [Role::Editor, Role::Admin, Role::SuperAdmin].map(|role| issue(role, 4));
-    let invalid = [issue(Role::Admin, -1), format!("{}x", valid[1]), "e30.e30.".to_owned(), "x".repeat(5_000)];
+    let invalid =
+        [issue(Role::Admin, -1), format!("{}x", valid[1]), "e30.e30.".to_owned(), "x".repeat(5_000)];
     [None].into_iter().chain(valid.into_iter().chain(invalid).map(Some)).collect()
 }
 
 /// Sends request `number`. Returns its status, and what it was.
-async fn attack(client: &Client, service: &Service, tokens: &[Option<String>], number: usize) -> (Method, u16, String) {
+async fn attack(
+    client: &Client,
+    service: &Service,
+    tokens: &[Option<String>],
+    number: usize,
+) -> (Method, u16, String) {
     let mut dice = Dice(number as u64);
     let (template, methods) = dice.pick(&routes().collect::<Vec<_>>());
     let of_route: Vec<&str> = methods.split(", ").collect();
     let method = if dice.next() % 8 == 0 { dice.pick(&METHODS) } else { dice.pick(&of_route) };
     let mut path = template.replace("{id}", dice.pick(&TEXTS).trim());
     if dice.next() % 2 == 0 {
-        let parameter = dice.pick(&["date", "service", "cursor", "limit", "page", "id", "year", "to", "search", "x"]);
+        let parameter =
+            dice.pick(&["date", "service", "cursor", "limit", "page", "id", "year", "to", "search", "x"]);
         path = format!("{path}?{parameter}={}", dice.pick(&TEXTS));
     }
     let method = Method::from_bytes(method.as_bytes()).unwrap();

@@ -55,7 +55,10 @@ fn new_connections() -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn four_thousand_waiting_connections_at_1024_descriptors_shut_nobody_out() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    assert!(hard >= NEEDED, "this test opens {CONNECTIONS} connections: raise the hard limit (`ulimit -Hn`) to {NEEDED}");
+    assert!(
+        hard >= NEEDED,
+        "this test opens {CONNECTIONS} connections: raise the hard limit (`ulimit -Hn`) to {NEEDED}"
+    );
     setrlimit(Resource::RLIMIT_NOFILE, hard.min(NEEDED * 2), hard).unwrap();
     let clinic = Installation::open_alone().await.unwrap();
     let service = Arc::new(clinic.serve_with_descriptors(DESCRIPTORS, &[]).await.unwrap());

@@ -46,7 +46,8 @@ fn separation(first: &[Duration], second: &[Duration]) -> f64 {
     let mut second = second.to_vec();
     second.sort_unstable();
     let longer = |one: &Duration| {
-        let (shorter, up_to) = (second.partition_point(|other| other < one), second.partition_point(|other| other <= one));
+        let (shorter, up_to) =
+            (second.partition_point(|other| other < one), second.partition_point(|other| other <= one));
         (shorter + up_to) as f64 / 2.0
     };
     first.iter().map(longer).sum::<f64>() / (first.len() * second.len()) as f64
@@ -72,7 +73,8 @@ async fn the_duration_of_a_lookup_does_not_tell_whether_a_number_is_known() {
     }
     let lookups = futures_util::stream::iter(0..2 * LOOKUPS).map(|number| look_up(&client, &service, number));
     let taken: Vec<(bool, Duration)> = lookups.buffer_unordered(CLIENTS).collect().await;
-    let of = |kind| taken.iter().filter(|(known, _)| *known == kind).map(|(_, took)| *took).collect::<Vec<_>>();
+    let of =
+        |kind| taken.iter().filter(|(known, _)| *known == kind).map(|(_, took)| *took).collect::<Vec<_>>();
     let (known, unknown) = (of(true), of(false));
     let separation = separation(&known, &unknown);
     println!(

@@ -8,6 +8,8 @@ use daybook as _;
 pub mod app;
 pub mod bench;
 pub mod clinic;
+mod http_connection;
+pub mod overload;
 pub mod postgres;
 pub mod process;
 pub mod psql;

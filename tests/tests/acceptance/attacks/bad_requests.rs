@@ -133,9 +133,9 @@ async fn attack(
     let mut dice = Dice(number as u64);
     let (template, methods) = dice.pick(&routes().collect::<Vec<_>>());
     let of_route: Vec<&str> = methods.split(", ").collect();
-    let method = if dice.next() % 8 == 0 { dice.pick(&METHODS) } else { dice.pick(&of_route) };
+    let method = if dice.next().is_multiple_of(8) { dice.pick(&METHODS) } else { dice.pick(&of_route) };
     let mut path = template.replace("{id}", dice.pick(&TEXTS).trim());
-    if dice.next() % 2 == 0 {
+    if dice.next().is_multiple_of(2) {
         let parameter =
             dice.pick(&["date", "service", "cursor", "limit", "page", "id", "year", "to", "search", "x"]);
         path = format!("{path}?{parameter}={}", dice.pick(&TEXTS));
@@ -145,7 +145,7 @@ async fn attack(
     if let Some(token) = &tokens[usize::try_from(dice.next()).unwrap() % tokens.len()] {
         request = request.bearer_auth(token);
     }
-    if dice.next() % 3 == 0 {
+    if dice.next().is_multiple_of(3) {
         request = request.header(dice.pick(&HEADERS), dice.pick(&TEXTS).as_bytes());
     }
     let response = send(request.body(dice.body())).await;

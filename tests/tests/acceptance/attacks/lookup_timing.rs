@@ -27,7 +27,7 @@ const STARTS: [&str; 5] = ["09:00", "10:00", "11:00", "14:00", "15:00"];
 
 /// Looks a number up with a wrong birth date, from a network of its own.
 async fn look_up(client: &Client, service: &Service, number: usize) -> (bool, Duration) {
-    let is_known = number % 2 == 0;
+    let is_known = number.is_multiple_of(2);
     let patient = number / 2 / PER_NUMBER + if is_known { 0 } else { LOOKUPS };
     let phone = form(patient, "", working_day(0), "")["phone"].clone();
     let body = json!({"phone": phone, "birth_date": "1951-02-03"});

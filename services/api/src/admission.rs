@@ -15,7 +15,7 @@ use actix_web::http::Method;
 
 use lane::Lane;
 pub(crate) use lane::{LaneKind, Ticket};
-pub(crate) use place::{Place, give_up, ticket, while_waiting};
+pub(crate) use place::{Place, client_is_late, give_up, ticket, while_waiting};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 

@@ -84,6 +84,7 @@ impl Connections {
             since: Cell::new(Instant::now()),
             received: Cell::new(None),
             is_closed: Cell::new(false),
+            is_late: Cell::new(false),
             waker: RefCell::default(),
         }));
         connection.begin_to_wait();
@@ -136,6 +137,8 @@ struct State {
     /// When the first byte came for which it waited.
     received: Cell<Option<Instant>>,
     is_closed: Cell<bool>,
+    /// Whether a body did not arrive in time. The server may still wait for the rest of it.
+    is_late: Cell<bool>,
     /// Wakes the task of the connection.
     waker: RefCell<Option<Waker>>,
 }
@@ -153,6 +156,11 @@ impl Connection {
         Waiting(self.clone())
     }
 
+    /// A body did not arrive in time, so its rest is not waited for as long as for another request.
+    pub(crate) fn set_late(&self) {
+        self.0.is_late.set(true);
+    }
+
     fn begin_to_wait(&self) {
         let (state, connections) = (&self.0, &self.0.connections);
         if state.is_closed.get() || state.turn.get().is_some() {
@@ -161,7 +169,7 @@ impl Connection {
         let turn = connections.next.replace(connections.next.get() + 1);
         state.turn.set(Some(turn));
         state.since.set(Instant::now());
-        state.received.set(None);
+        state.received.set(state.is_late.get().then(Instant::now));
         connections.waiting.borrow_mut().insert(turn, self.clone());
     }
 
@@ -298,6 +306,13 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
             table.close_late();
             assert_eq!(closed(&[&silent, &partial, &working]), expected);
+            let late = table.open();
+            let answering = late.work();
+            late.set_late();
+            drop(answering);
+            std::thread::sleep(Duration::from_millis(1));
+            table.close_late();
+            assert!(late.is_closed());
         }
     }
 }

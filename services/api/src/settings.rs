@@ -62,8 +62,8 @@ impl Settings {
     /// Default of `max_connections`.
     pub const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
-    /// Default of `places_per_lane`: more than a small server needs to be busy, and few enough to be served at once.
-    pub const PLACES_PER_LANE: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
+    /// Default of `places_per_lane`: enough to keep a small server busy, and few enough for its database connections.
+    pub const PLACES_PER_LANE: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
 
     /// Default of `max_queue_wait`.
     pub const MAX_QUEUE_WAIT: Duration = Duration::from_millis(500);

@@ -1,9 +1,8 @@
-//! What strangers can do to a running service: bad requests, slow clients, idle connections, measured lookups, a full disk.
+//! What strangers can do to a running service: bad requests, slow clients, idle connections, and measured lookups.
 //!
 //! The tests run at a reduced scale. `DAYBOOK_ATTACK_REQUESTS=100000` sets the number of bad requests.
 
 mod bad_requests;
-mod full_disk;
 mod idle_connections;
 mod lookup_timing;
 mod slow_clients;

@@ -59,6 +59,14 @@ pub(crate) async fn while_waiting<T>(wait: impl Future<Output = T>) -> Result<T,
     Ok(output)
 }
 
+/// The body of this request did not arrive in time: its connection does not wait long for the rest.
+pub(crate) fn client_is_late() {
+    let connection = PLACE.try_with(|place| place.connection.clone());
+    if let Ok(Some(connection)) = connection {
+        connection.set_late();
+    }
+}
+
 /// Gives the place of this request up for good: it only waits from here on.
 pub(crate) fn give_up() {
     // Only a request on its own task has no place.

@@ -20,7 +20,10 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Reads the whole body. While it arrives, the request takes no place of others.
 pub(crate) async fn read(payload: Payload) -> Result<Bytes, Problem> {
     let body = admission::while_waiting(tokio::time::timeout(BODY_DEADLINE, collect(payload)));
-    body.await?.map_err(|_| Problem::new(Code::BodyTimeout))?
+    body.await?.map_err(|_| {
+        admission::client_is_late();
+        Problem::new(Code::BodyTimeout)
+    })?
 }
 
 async fn collect(mut payload: Payload) -> Result<Bytes, Problem> {

@@ -11,6 +11,7 @@ use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::phone::Region;
 use daybook_domain::routing::RoutingCommand;
+use daybook_event_log::postgres::{PoolSize, create_pool};
 use daybook_projections::parked::{self, ParkedEvent};
 use daybook_projections::query::Queries;
 use daybook_projections::{Batches, GenerationState, Router, Views};
@@ -55,6 +56,9 @@ async fn serve(
     served.map(|()| Exit::Done)
 }
 
+/// Connections for the state of the views and for health checks. They are apart, so that a process that is busy answers those.
+const VIEWS_CONNECTIONS: PoolSize = PoolSize(4);
+
 /// Most parked events that are named at the start.
 const MAX_PARKED_LINES: usize = 20;
 
@@ -83,7 +87,8 @@ async fn prepare(
         None => backend.rebuild().refresh_people().await,
     }
     finish_erasures(backend).await?;
-    let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
+    let views_pool = create_pool(&backend.config, VIEWS_CONNECTIONS)?;
+    let views = Views::open(views_pool, backend.config.clone()).await?;
     let parts = Parts {
         log: Arc::clone(&backend.log),
         commands: backend.commands.clone(),

@@ -17,13 +17,12 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 const HEAD: &str = "POST /api/public/reservations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
 
-/// Half a head, half a body, half a chunk, and more body than announced.
-fn halves() -> Vec<String> {
-    vec![
+/// Half a head, half a body, and half a chunk.
+fn halves() -> [String; 3] {
+    [
         HEAD.to_owned(),
         format!("{HEAD}content-length: 500\r\n\r\n{{\"phone\":"),
         format!("{HEAD}transfer-encoding: chunked\r\n\r\n20\r\n{{\"phone\":"),
-        format!("{HEAD}content-length: 2\r\n\r\n{{}}{{}}{{}}"),
     ]
 }
 
@@ -70,7 +69,8 @@ async fn a_request_that_trickles_in_is_answered_or_ended_and_a_client_that_hangs
         }
     });
     trickled.await.expect("a head that never ends is ended");
-    for half in halves() {
+    let more_than_announced = format!("{HEAD}content-length: 2\r\n\r\n{{}}{{}}{{}}");
+    for half in halves().into_iter().chain([more_than_announced]) {
         drop(connect(&service, half.as_bytes()).await.unwrap());
     }
     assert_eq!(log_head(&service).await, head);

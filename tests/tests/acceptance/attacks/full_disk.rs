@@ -1,1 +1,0 @@
-//! A full disk.

@@ -3,6 +3,7 @@
 //! Tests talk to it over HTTP, as clients do. They must never reach past that, except into the clinic's log and
 //! database to check the effect of a request.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use daybook_api::{
     Application, ApplicationError, JwtSecret, MigrationParts, Parts, Permission, Role, Settings, StaffName,
     StopHandle, TokenOrder, TokenRules, TrustedProxies, Watching, issue_token,
 };
+use daybook_commands::Clock;
 use daybook_domain::routing::Limits;
 use daybook_migration::read_stats::ReadStatsStore;
 use daybook_migration::shadow::Shadow;
@@ -102,6 +104,23 @@ impl App {
         Self::start(clinic, TimeDelta::zero(), None, adjust).await
     }
 
+    /// Starts the application with this many places in each lane, and this wait for a place.
+    ///
+    /// # Errors
+    /// If a component cannot be opened.
+    pub async fn with_places(clinic: Clinic, places: NonZeroUsize, wait: Duration) -> anyhow::Result<Self> {
+        let adjust = |settings| Settings { places_per_lane: places, max_queue_wait: wait, ..settings };
+        Self::start(clinic, TimeDelta::zero(), None, adjust).await
+    }
+
+    /// Starts the application with a clock of the test's own.
+    ///
+    /// # Errors
+    /// If a component cannot be opened.
+    pub async fn with_clock(clinic: Clinic, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        Self::start_with_clock(clinic, clock, None, |settings| settings).await
+    }
+
     async fn start(
         clinic: Clinic,
         ahead: TimeDelta,
@@ -109,12 +128,21 @@ impl App {
         adjust: impl FnOnce(Settings) -> Settings,
     ) -> anyhow::Result<Self> {
         let now: DateTime<Utc> = NOW.parse()?;
+        Self::start_with_clock(clinic, Arc::new(FixedClock(now + ahead)), batches, adjust).await
+    }
+
+    async fn start_with_clock(
+        clinic: Clinic,
+        clock: Arc<dyn Clock>,
+        batches: Option<Batches>,
+        adjust: impl FnOnce(Settings) -> Settings,
+    ) -> anyhow::Result<Self> {
         let parts = Parts {
             log: clinic.log.clone(),
             commands: clinic.commands.clone(),
             queries: Queries::new(clinic.database.config(), clinic.pool.clone()),
             router: Router::open(clinic.log.clone(), clinic.views().await?).await?,
-            clock: Arc::new(FixedClock(now + ahead)),
+            clock,
             batches,
             migration: MigrationParts {
                 workflows: clinic.workflows(),
@@ -125,7 +153,7 @@ impl App {
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
-            workers: std::num::NonZeroUsize::new(2),
+            workers: NonZeroUsize::new(2),
             // Other tests may slow the machine down. That must not trip a guardrail.
             watching: Watching {
                 limits: Limits { latency_ms: 30_000.0, ..Limits::default() },
@@ -195,7 +223,19 @@ pub fn token(name: &str, role: Role) -> anyhow::Result<String> {
 /// # Errors
 /// If the name is invalid or signing fails.
 pub fn narrow_token(name: &str, role: Role, only: Option<Vec<Permission>>) -> anyhow::Result<String> {
-    let now: DateTime<Utc> = NOW.parse()?;
+    token_at(NOW.parse()?, name, role, only)
+}
+
+/// Like [`narrow_token`], issued at another time.
+///
+/// # Errors
+/// If the name is invalid or signing fails.
+pub fn token_at(
+    now: DateTime<Utc>,
+    name: &str,
+    role: Role,
+    only: Option<Vec<Permission>>,
+) -> anyhow::Result<String> {
     let permissions = only.map(Vec::into_boxed_slice);
     let order = TokenOrder {
         permissions,

@@ -7,7 +7,6 @@ mod append;
 mod esdb;
 mod flip;
 pub mod history;
-mod http_connection;
 mod json_text;
 pub mod peers;
 mod project;

@@ -280,6 +280,28 @@ impl Installation {
         Service::ready(child).await
     }
 
+    /// Like [`Installation::serve_with`], in a process that may open this many files and cannot raise that.
+    ///
+    /// # Errors
+    /// As [`Installation::serve`].
+    pub async fn serve_with_descriptors(
+        &self,
+        descriptors: usize,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Service> {
+        let command = self.command(&["serve"], settings).await?;
+        let command = command.as_std();
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("ulimit -n {descriptors} && exec \"$0\" serve"))
+            .arg(command.get_program());
+        shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(self.folder.path()).kill_on_drop(true);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Service::ready(shell.spawn().context("starting `daybook serve`")?).await
+    }
+
     /// A `DATABASE_URL` that sets the application name of a process's connections.
     ///
     /// # Errors

@@ -10,8 +10,10 @@
 //! Input from clients must never appear in logs or metric labels.
 
 mod admin;
+mod admission;
 mod application;
 mod concerned;
+mod connections;
 mod freshness;
 mod health;
 mod metrics;
@@ -34,6 +36,7 @@ pub use daybook_migration::guardrails::Watching;
 #[cfg(feature = "migration")]
 pub use migration::MigrationParts;
 pub use request::client_network::{InvalidTrustedProxies, TrustedProxies};
+pub use request::endpoint::routes;
 pub use settings::{InvalidJwtSecret, JwtSecret, Parts, Settings};
 pub use staff::{
     InvalidKeySource, InvalidStaffName, KeySet, KeySetError, KeySource, Permission, Role, StaffName,

@@ -14,6 +14,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use views::{BatchMetrics, ViewMetrics};
 
+use crate::connections::ConnectionMetrics;
+
 /// Buckets of the histogram of durations, in seconds.
 const DURATION_BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
@@ -61,6 +63,12 @@ struct Adapter {
     adapter: &'static str,
 }
 
+/// The lane of a refused request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct ShedLane {
+    pub(crate) lane: &'static str,
+}
+
 /// All metrics of the process.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -68,6 +76,8 @@ pub(crate) struct Metrics {
     requests: Family<Request, Counter>,
     durations: Family<Route, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
+    shed: Family<ShedLane, Counter>,
+    connections: ConnectionMetrics,
     routed: Family<Routed, Counter>,
     bookings: Family<Booking, Counter>,
     differences: Family<Difference, Counter>,
@@ -94,6 +104,8 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(durations),
             in_flight: Gauge::default(),
+            shed: Family::default(),
+            connections: ConnectionMetrics::default(),
             routed: Family::default(),
             bookings: Family::default(),
             differences: Family::default(),
@@ -115,6 +127,17 @@ impl Metrics {
             self.durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests in flight", self.in_flight.clone());
+        registry.register(
+            "http_requests_shed",
+            "Requests refused because too many were in progress, by lane",
+            self.shed.clone(),
+        );
+        registry.register("http_connections", "Open connections", self.connections.open.clone());
+        registry.register(
+            "http_connections_closed_waiting",
+            "Connections closed while they waited for their client, to make room for others",
+            self.connections.closed_waiting.clone(),
+        );
         registry.register("routed", "Requests routed, by model and reason", self.routed.clone());
         registry.register(
             "bookings",
@@ -137,6 +160,15 @@ impl Metrics {
             "Reconnects to the event log since the process started",
             self.log_reconnects.clone(),
         );
+    }
+
+    /// The counter of refused requests.
+    pub(crate) fn shed(&self) -> Family<ShedLane, Counter> {
+        self.shed.clone()
+    }
+
+    pub(crate) fn connections(&self) -> ConnectionMetrics {
+        self.connections.clone()
     }
 
     /// Counts a request as in flight.

@@ -33,6 +33,7 @@ use daybook_event_log::codec::TraceParent;
 use daybook_projections::Question;
 use daybook_projections::{Route, ViewError};
 
+use crate::admission;
 use crate::problem::Problem;
 use crate::state::State;
 use crate::texts::Language;
@@ -95,7 +96,8 @@ impl RequestContext {
         let route = match self.at_least.max(position) {
             None => state.router.choose(subject),
             Some(position) => {
-                state.router.choose_with(subject, position, state.settings.at_least_patience).await
+                let patience = state.settings.at_least_patience;
+                admission::while_waiting(state.router.choose_with(subject, position, patience)).await?
             }
         };
         self.record(state, route, subject)
@@ -110,7 +112,8 @@ impl RequestContext {
     ) -> Result<Route, Problem> {
         let position = self.at_least.max(position).unwrap_or(Position::START);
         let patience = state.settings.at_least_patience;
-        let route = state.router.choose_only(ReadModel::Dynamic, position, patience).await;
+        let choice = state.router.choose_only(ReadModel::Dynamic, position, patience);
+        let route = admission::while_waiting(choice).await?;
         self.record(state, route, None)
     }
 

@@ -45,6 +45,12 @@ pub struct Settings {
     pub shutdown_patience: Duration,
     /// Worker threads. `None` means one per core.
     pub workers: Option<NonZeroUsize>,
+    /// Most open connections of the process. Beyond them, the one that has waited longest for its client is closed.
+    pub max_connections: NonZeroUsize,
+    /// Most requests that are worked on at a time in each of the lanes: reads and writes, of strangers and of staff.
+    pub places_per_lane: NonZeroUsize,
+    /// How long a request may wait for a place before it is refused.
+    pub max_queue_wait: Duration,
     /// Shadow reads and guardrails.
     #[cfg(feature = "migration")]
     pub watching: Watching,
@@ -56,6 +62,15 @@ impl Settings {
 
     /// Default of `shutdown_patience`.
     pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(15);
+
+    /// Default of `max_connections`.
+    pub const MAX_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
+    /// Default of `places_per_lane`: enough to keep a small server busy, and few enough for its database connections.
+    pub const PLACES_PER_LANE: NonZeroUsize = NonZeroUsize::new(32).expect("not zero");
+
+    /// Default of `max_queue_wait`.
+    pub const MAX_QUEUE_WAIT: Duration = Duration::from_millis(500);
 
     /// The default settings.
     pub fn new(listen: SocketAddr, jwt_secret: impl Into<Option<JwtSecret>>) -> Self {
@@ -71,6 +86,9 @@ impl Settings {
             at_least_patience: Self::AT_LEAST_PATIENCE,
             shutdown_patience: Self::SHUTDOWN_PATIENCE,
             workers: None,
+            max_connections: Self::MAX_CONNECTIONS,
+            places_per_lane: Self::PLACES_PER_LANE,
+            max_queue_wait: Self::MAX_QUEUE_WAIT,
             #[cfg(feature = "migration")]
             watching: Watching::default(),
         }

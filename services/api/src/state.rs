@@ -8,6 +8,7 @@ use daybook_projections::Router;
 use daybook_projections::query::Queries;
 use tokio::runtime::Handle;
 
+use crate::admission::{self, Admission};
 use crate::freshness::Freshness;
 use crate::metrics::Metrics;
 #[cfg(feature = "migration")]
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) checks: CheckLimiter,
     pub(crate) freshness: Freshness,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Metrics,
     /// What observes reads; none without the migration.
     pub(crate) observer: Option<Box<dyn ReadObserver>>,
@@ -53,6 +55,8 @@ impl State {
             let (migration, observer) = start(migration.clone(), watching, router, commands, &mut metrics);
             (migration, observer, metrics)
         };
+        let admission = Admission::new(settings.places_per_lane, settings.max_queue_wait, metrics.shed());
+        let admission = Arc::new(admission);
         let Parts { log, commands, queries, router, clock, .. } = parts;
         Self {
             tokens: Tokens::new(&settings),
@@ -70,6 +74,7 @@ impl State {
             observer: None,
             checks: CheckLimiter::default(),
             freshness: Freshness::default(),
+            admission,
             metrics,
             runtime: Handle::current(),
         }
@@ -81,7 +86,13 @@ impl State {
         T: Send + 'static,
         F: Future<Output = Result<T, CommandError>> + Send + 'static,
     {
-        let outcome = self.runtime.spawn(command(self.commands.clone())).await;
+        let (ticket, command) = (admission::ticket(), command(self.commands.clone()));
+        let outcome = self.runtime.spawn(async move {
+            let outcome = command.await;
+            drop(ticket);
+            outcome
+        });
+        let outcome = outcome.await;
         outcome.unwrap_or_else(|panicked| Err(CommandError::Log(Arc::new(panicked))))
     }
 

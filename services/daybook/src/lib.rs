@@ -7,6 +7,7 @@
 
 mod atomic_file;
 pub mod cli;
+mod descriptors;
 pub mod error;
 pub mod exit;
 mod logging;

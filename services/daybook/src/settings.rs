@@ -10,7 +10,6 @@ mod secret_files;
 mod soak;
 
 use std::net::SocketAddr;
-#[cfg(feature = "migration")]
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -42,6 +41,9 @@ pub const DEFAULT_DATA_DIR: &str = ".daybook";
 
 /// Default connect timeout of a configured database, unless its URL has one.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// The waits that requests may have. A longer one outlasts the patience of clients, which then ask again.
+const QUEUE_WAIT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(30);
 
 /// The windows that guardrails may evaluate. At most an hour: a fault has to be noticed the same day.
 #[cfg(feature = "migration")]
@@ -80,6 +82,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The proxies that may say on whose behalf they ask.
     pub trusted_proxies: TrustedProxies,
+    /// How long a request may wait for others.
+    pub max_queue_wait: Duration,
     /// The folder of the private PostgreSQL and of secrets that were not given.
     pub data_dir: PathBuf,
     pub database: Database,
@@ -127,6 +131,7 @@ impl Settings {
         Ok(Self {
             listen: parse_listen(given(options.listen))?,
             trusted_proxies: proxies.map_err(SettingsError::TrustedProxies)?.unwrap_or_default(),
+            max_queue_wait: parse_queue_wait(given(options.max_queue_wait))?,
             data_dir: data_dir.into(),
             database: parse_database(given(options.database_url))?,
             event_store: parse_event_store(given(options.event_store_url).as_deref())?,
@@ -215,6 +220,12 @@ fn given(text: Option<String>) -> Option<String> {
 fn parse_listen(text: Option<String>) -> Result<SocketAddr, SettingsError> {
     let text = text.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
     text.parse().map_err(|_| SettingsError::Listen(text))
+}
+
+fn parse_queue_wait(text: Option<String>) -> Result<Duration, SettingsError> {
+    let Some(text) = text else { return Ok(daybook_api::Settings::MAX_QUEUE_WAIT) };
+    let wait = humantime::parse_duration(&text).ok().filter(|wait| QUEUE_WAIT.contains(wait));
+    wait.ok_or(SettingsError::MaxQueueWait(text))
 }
 
 fn parse_database(url: Option<String>) -> Result<Database, SettingsError> {

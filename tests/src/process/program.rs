@@ -29,6 +29,10 @@ async fn build() -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new(env!("CARGO"));
     // Building the whole workspace selects the same features as for its tests, so nothing is compiled twice.
     cargo.args(["build", "--workspace", "--bin", "daybook", "--message-format=json-render-diagnostics"]);
+    // Measurements need the profile that they are built in.
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
     cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(BUILD_PATIENCE, cargo.output())
         .await

@@ -2,6 +2,7 @@
 //! Nothing here may bypass that, except to check the results in PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod attacks;
 mod audit;
 mod backups;
 mod checklist;
@@ -22,6 +23,7 @@ mod log_restarts;
 mod migrate_check;
 mod migration;
 mod outages;
+mod overload;
 mod own_bookings;
 mod parked_events;
 mod paused_leader;

@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod admin;
+mod admission;
 mod answers;
 mod bad_input;
 mod booking;
 mod boundaries;
 mod check;
 mod client;
+mod clock_jumps;
 mod closures;
 mod concerned;
 mod guardrails;

@@ -97,6 +97,7 @@ codes! {
     // Failures inside Daybook.
     ViewBehind = "VIEW_BEHIND", "View behind";
     Busy = "BUSY", "Busy";
+    Overloaded = "OVERLOADED", "Overloaded";
     Unavailable = "UNAVAILABLE", "Unavailable";
     OutcomeUnknown = "OUTCOME_UNKNOWN", "Outcome unknown";
     Internal = "INTERNAL_ERROR", "Internal error";

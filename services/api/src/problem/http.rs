@@ -88,7 +88,7 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::RetirementRefused => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
-        Code::ViewBehind | Code::Busy | Code::Unavailable | Code::OutcomeUnknown => {
+        Code::ViewBehind | Code::Busy | Code::Overloaded | Code::Unavailable | Code::OutcomeUnknown => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::mask;
 use super::post_reservation::booking_form;
+use crate::admission;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::client_network::ClientNetwork;
@@ -93,6 +94,7 @@ pub(crate) async fn check_reservations(
     let body = OwnReservationsResponse { success: true, count: reservations.len(), reservations };
     let response = response::from_view(&found, &body);
     context.view_answered();
+    admission::give_up();
     tokio::time::sleep_until(answer_at).await;
     response
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
 
+use crate::admission;
 use crate::problem::{Code, Details, Problem};
 
 /// Largest body, in bytes.
@@ -16,10 +17,13 @@ const MAX_DRAINED_BYTES: usize = 4 * 1024 * 1024;
 /// Longest time for a body to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Reads the whole body.
+/// Reads the whole body. While it arrives, the request takes no place of others.
 pub(crate) async fn read(payload: Payload) -> Result<Bytes, Problem> {
-    let body = tokio::time::timeout(BODY_DEADLINE, collect(payload));
-    body.await.map_err(|_| Problem::new(Code::BodyTimeout))?
+    let body = admission::while_waiting(tokio::time::timeout(BODY_DEADLINE, collect(payload)));
+    body.await?.map_err(|_| {
+        admission::client_is_late();
+        Problem::new(Code::BodyTimeout)
+    })?
 }
 
 async fn collect(mut payload: Payload) -> Result<Bytes, Problem> {

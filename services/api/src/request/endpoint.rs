@@ -11,6 +11,8 @@ macro_rules! endpoints {
         pub(crate) enum Endpoint { $($endpoint),+ }
 
         impl Endpoint {
+            const ALL: &[Self] = &[$(Self::$endpoint),+];
+
             /// The path, with `{name}` for each parameter.
             pub(crate) const fn template(self) -> &'static str {
                 match self { $(Self::$endpoint => $template),+ }
@@ -32,6 +34,12 @@ macro_rules! endpoints {
             }
         }
     };
+}
+
+/// The path of every route, with `{name}` for each parameter, and its methods as the `Allow` header lists them.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let known = Endpoint::ALL.iter().filter(|endpoint| **endpoint != Endpoint::Unknown);
+    known.map(|endpoint| (endpoint.template(), endpoint.methods()))
 }
 
 impl Endpoint {

@@ -6,9 +6,11 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
 use daybook_projections::describe;
 
@@ -17,6 +19,8 @@ use super::endpoint::Endpoint;
 use super::language;
 use super::read_recorder::{self, ReadRecorder};
 use super::request_id::{REQUEST_ID, RequestId};
+use crate::admission::{Admission, Place};
+use crate::connections::{Connection, Working};
 use crate::metrics::{InFlight, Request};
 use crate::problem::{Code, Problem, http};
 use crate::read_observer::AnsweredRead;
@@ -32,7 +36,7 @@ const NO_SNIFFING: (HeaderName, HeaderValue) =
 const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 /// One request in progress.
-pub(crate) struct RequestMiddleware {
+struct RequestMiddleware {
     state: web::Data<State>,
     id: RequestId,
     started: Instant,
@@ -43,12 +47,42 @@ pub(crate) struct RequestMiddleware {
     /// Whether the request failed because of the view that answered it.
     view_failed: bool,
     _in_flight: InFlight,
+    _working: Option<Working>,
+}
+
+/// Handles a request.
+pub(crate) async fn handle(
+    mut request: ServiceRequest,
+    handler: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return handler.call(request).await;
+    };
+    let middleware = RequestMiddleware::begin(&state, &mut request);
+    let response = admit(&state, request, handler).await?;
+    middleware.handled();
+    middleware.await_views(&response).await;
+    Ok(middleware.end(response))
+}
+
+/// Calls the handler once there is a place for the request. Without one, the request is refused before its body is read.
+async fn admit(
+    state: &State,
+    request: ServiceRequest,
+    handler: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
+    let Some(lane) = Admission::lane_of(request.request()) else { return handler.call(request).await };
+    let connection = request.conn_data::<Connection>().cloned();
+    match Place::enter(&state.admission, lane, connection).await {
+        Ok(place) => place.hold(handler.call(request)).await,
+        Err(overloaded) => Ok(request.error_response(overloaded)),
+    }
 }
 
 impl RequestMiddleware {
     /// Starts a request: gives it an id and counts it as in flight. HEAD is answered by the handler of GET; the server
     /// leaves the body out.
-    pub(crate) fn begin(state: &web::Data<State>, request: &mut ServiceRequest) -> Self {
+    fn begin(state: &web::Data<State>, request: &mut ServiceRequest) -> Self {
         let method = method(request.method());
         if *request.method() == Method::HEAD {
             request.head_mut().method = Method::GET;
@@ -68,17 +102,18 @@ impl RequestMiddleware {
             network,
             view_failed: false,
             _in_flight: in_flight,
+            _working: request.conn_data::<Connection>().map(Connection::work),
         }
     }
 
     /// The handler is done: neither waiting for the views nor writing to a slow client is the time of the view that answered.
-    pub(crate) fn handled(&self) {
+    fn handled(&self) {
         self.recorder.record_answer();
     }
 
     /// Waits a limited time until the views show what a command recorded: a client that lists at once finds its booking,
     /// whatever process and view answers.
-    pub(crate) async fn await_views(&self, response: &ServiceResponse) {
+    async fn await_views(&self, response: &ServiceResponse) {
         let headers = response.headers();
         // A response from a view names its generation.
         if headers.contains_key(GENERATION) {
@@ -91,7 +126,7 @@ impl RequestMiddleware {
     }
 
     /// Ends a request: turns a problem into a response, sets headers, counts and logs.
-    pub(crate) fn end(mut self, response: ServiceResponse) -> ServiceResponse {
+    fn end(mut self, response: ServiceResponse) -> ServiceResponse {
         let mut response = self.render_problem(response);
         let endpoint = endpoint(response.request());
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -124,7 +159,8 @@ impl RequestMiddleware {
     }
 
     fn log_cause(&self, problem: &Problem) {
-        if http::status(problem.code()).is_server_error() {
+        // A refused request has its own metric: a line for each would make an overload worse.
+        if http::status(problem.code()).is_server_error() && problem.code() != Code::Overloaded {
             let (request_id, error) = (self.id.uuid(), describe(problem));
             tracing::error!(%request_id, %error, "request failed");
         }

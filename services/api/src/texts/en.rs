@@ -124,7 +124,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::GatesNotMet => GATES_NOT_MET,
         Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "The latest changes cannot be read yet. Please try again in a moment.",
-        Code::Busy => "Many requests for the same day arrived at once. Please try again in a moment.",
+        Code::Busy | Code::Overloaded => "Many requests arrived at once. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",
         Code::OutcomeUnknown => OUTCOME_UNKNOWN,
         Code::Internal => "An internal error occurred. Please contact us with the request id.",

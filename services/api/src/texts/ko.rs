@@ -130,7 +130,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::GatesNotMet => GATES_NOT_MET,
         Code::RetirementRefused => RETIREMENT_REFUSED,
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
-        Code::Busy => "같은 날짜에 요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
+        Code::Busy | Code::Overloaded => "요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 멱등성 키로 다시 보내 주세요.",
         Code::Internal => "일시적인 오류가 발생했습니다. 요청 번호와 함께 문의해 주세요.",

@@ -2,6 +2,7 @@
 //!
 //! Standard output gets one line once the service is ready, and must never get another; scripts wait for it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use daybook_commands::{Origin, SystemClock};
 use daybook_domain::Actor;
 use daybook_domain::phone::Region;
 use daybook_domain::routing::RoutingCommand;
+use daybook_event_log::postgres::{PoolSize, create_pool};
 use daybook_projections::parked::{self, ParkedEvent};
 use daybook_projections::query::Queries;
 use daybook_projections::{Batches, GenerationState, Router, Views};
@@ -19,27 +21,33 @@ use crate::exit::Exit;
 use crate::output::print;
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing};
-use crate::{secrets, service_address};
+use crate::{descriptors, secrets, service_address};
 
 pub(super) async fn run(settings: &Settings) -> anyhow::Result<Exit> {
     settings.check_jwt_secret()?;
     settings.check_master_key()?;
+    let max_connections = descriptors::connections()?;
     let mut signals = Signals::take()?;
     let backend = tokio::select! {
         backend = Backend::open(settings, IfMissing::Allowed) => backend?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
-    backend.run(async |backend| serve(settings, backend, &mut signals).await).await
+    backend.run(async |backend| serve(settings, backend, max_connections, &mut signals).await).await
 }
 
 /// Serves until a signal comes, and always stops the engine.
-async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) -> anyhow::Result<Exit> {
+async fn serve(
+    settings: &Settings,
+    backend: &Backend,
+    max_connections: NonZeroUsize,
+    signals: &mut Signals,
+) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
     backend.check_clock().await?;
     let _supervisor = backend.supervise();
     let engine = backend.start_engine();
     let application = tokio::select! {
-        application = prepare(settings, backend, engine.batches()) => application?,
+        application = prepare(settings, backend, max_connections, engine.batches()) => application?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let _completion = engine.complete_erasures(backend.rebuild());
@@ -48,11 +56,19 @@ async fn serve(settings: &Settings, backend: &Backend, signals: &mut Signals) ->
     served.map(|()| Exit::Done)
 }
 
+/// Connections for the state of the views and for health checks. They are apart, so that a process that is busy answers those.
+const VIEWS_CONNECTIONS: PoolSize = PoolSize(4);
+
 /// Most parked events that are named at the start.
 const MAX_PARKED_LINES: usize = 20;
 
 /// Creates a new clinic, builds missing views, and binds the port.
-async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> anyhow::Result<Application> {
+async fn prepare(
+    settings: &Settings,
+    backend: &Backend,
+    max_connections: NonZeroUsize,
+    batches: Batches,
+) -> anyhow::Result<Application> {
     backend
         .commands
         .revocations()
@@ -75,7 +91,8 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
         None => backend.rebuild().refresh_people().await,
     }
     finish_erasures(backend).await?;
-    let views = Views::open(backend.pool.clone(), backend.config.clone()).await?;
+    let views_pool = create_pool(&backend.config, VIEWS_CONNECTIONS)?;
+    let views = Views::open(views_pool, backend.config.clone()).await?;
     let parts = Parts {
         log: Arc::clone(&backend.log),
         commands: backend.commands.clone(),
@@ -92,11 +109,14 @@ async fn prepare(settings: &Settings, backend: &Backend, batches: Batches) -> an
     };
     // The first booking should not wait for the numbering plans.
     tokio::task::spawn_blocking(Region::load);
-    Application::build(api_settings(settings).await?, parts).map_err(name_the_setting)
+    Application::build(api_settings(settings, max_connections).await?, parts).map_err(name_the_setting)
 }
 
 /// The settings of the API. Loads the key set for staff tokens.
-async fn api_settings(settings: &Settings) -> anyhow::Result<daybook_api::Settings> {
+async fn api_settings(
+    settings: &Settings,
+    max_connections: NonZeroUsize,
+) -> anyhow::Result<daybook_api::Settings> {
     let key_set = match &settings.jwks {
         Some(source) => {
             Some(KeySet::open(source.clone()).await.context("--jwks (DAYBOOK_JWKS) cannot be used")?)
@@ -109,6 +129,8 @@ async fn api_settings(settings: &Settings) -> anyhow::Result<daybook_api::Settin
         token_rules: settings.token_rules.clone(),
         previous_jwt_secret: settings.previous_jwt_secret.clone(),
         key_set,
+        max_connections,
+        max_queue_wait: settings.max_queue_wait,
         #[cfg(feature = "migration")]
         watching: settings.watching,
         ..daybook_api::Settings::new(settings.listen, secrets::jwt_secret(settings)?)

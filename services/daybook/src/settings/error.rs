@@ -25,6 +25,11 @@ pub enum SettingsError {
     Listen(String),
     #[error("--trusted-proxies (DAYBOOK_TRUSTED_PROXIES) cannot be used")]
     TrustedProxies(#[source] InvalidTrustedProxies),
+    /// Not a valid wait.
+    #[error(
+        "--max-queue-wait (DAYBOOK_MAX_QUEUE_WAIT) is {0:?}; use a duration from 10ms to 30s, such as 500ms"
+    )]
+    MaxQueueWait(String),
     /// Not a connection string.
     #[error(
         "{0} is not a PostgreSQL connection string; use one such as postgresql://user@host:5432/database"

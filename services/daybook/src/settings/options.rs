@@ -26,6 +26,17 @@ pub struct Options {
     )]
     pub trusted_proxies: Option<String>,
 
+    /// How long a request may wait while the service is busy. After that it is refused with 503 and `Retry-After`
+    /// [default: 500ms]
+    #[arg(
+        long,
+        env = "DAYBOOK_MAX_QUEUE_WAIT",
+        global = true,
+        hide_short_help = true,
+        value_name = "DURATION"
+    )]
+    pub max_queue_wait: Option<String>,
+
     /// Folder of the private PostgreSQL and of generated secrets [default: .daybook]
     #[arg(long, env = "DAYBOOK_DATA_DIR", global = true, hide_short_help = true, value_name = "FOLDER")]
     pub data_dir: Option<String>,

@@ -6,8 +6,8 @@ use anyhow::Context;
 use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bench::http_connection::HttpConnection;
 use crate::bench::read::Target;
+use crate::http_connection::HttpConnection;
 
 pub(super) const READS_PER_SECOND: u32 = 500;
 

@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{CONNECTIONS, COUNTED, WARM_UP};
-use crate::bench::http_connection::HttpConnection;
+use crate::http_connection::HttpConnection;
 
 /// The time limit for one response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);

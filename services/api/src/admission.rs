@@ -1,0 +1,84 @@
+//! Admission: how many requests are worked on at a time. More wait a short time, and are then refused with 503.
+//!
+//! Requests wait in lanes, so that strangers do not shut out the desk, and reads that hang do not shut out bookings. A request
+//! holds its place only while Daybook works on it, never while Daybook waits for the client.
+
+mod lane;
+mod place;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+
+use lane::Lane;
+pub(crate) use lane::{LaneKind, Ticket};
+pub(crate) use place::{Place, client_is_late, give_up, ticket, while_waiting};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
+use crate::metrics::ShedLane;
+use crate::problem::{Code, Problem};
+use crate::request::endpoint::Endpoint;
+use crate::staff::identify;
+
+/// Longest pause that a refused client is asked for, in seconds. Each gets a random one, so that they do not return together.
+const MAX_RETRY_SECONDS: u64 = 3;
+
+/// All lanes of the process.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    public_reads: Lane,
+    public_writes: Lane,
+    staff_reads: Lane,
+    staff_writes: Lane,
+    shed: Family<ShedLane, Counter>,
+}
+
+impl Admission {
+    /// `places` is the number of requests of each lane that are worked on at a time.
+    pub(crate) fn new(places: NonZeroUsize, max_wait: Duration, shed: Family<ShedLane, Counter>) -> Self {
+        let lane = || Lane::new(places, max_wait);
+        Self { public_reads: lane(), public_writes: lane(), staff_reads: lane(), staff_writes: lane(), shed }
+    }
+
+    /// The lane of a request; none for health checks and metrics, which are always answered.
+    pub(crate) fn lane_of(request: &HttpRequest) -> Option<LaneKind> {
+        let path = request.path();
+        if [Endpoint::Livez, Endpoint::Readyz, Endpoint::Metrics].iter().any(|free| free.template() == path) {
+            return None;
+        }
+        let reads =
+            matches!(*request.method(), Method::GET | Method::HEAD) || path == Endpoint::Check.template();
+        Some(match (matches!(identify(request), Ok(Some(_))), reads) {
+            (false, true) => LaneKind::PublicReads,
+            (false, false) => LaneKind::PublicWrites,
+            (true, true) => LaneKind::StaffReads,
+            (true, false) => LaneKind::StaffWrites,
+        })
+    }
+
+    /// Waits a short time for a place.
+    ///
+    /// # Errors
+    /// [`Code::Overloaded`] if none gets free in time.
+    async fn enter(&self, kind: LaneKind) -> Result<Arc<Ticket>, Problem> {
+        let ticket = self.lane(kind).enter().await;
+        ticket.map(Arc::new).ok_or_else(|| {
+            self.shed.get_or_create(&ShedLane { lane: kind.as_str() }).inc();
+            let pause = Duration::from_secs(fastrand::u64(1..=MAX_RETRY_SECONDS));
+            Problem::new(Code::Overloaded).retry_after(pause)
+        })
+    }
+
+    const fn lane(&self, kind: LaneKind) -> &Lane {
+        match kind {
+            LaneKind::PublicReads => &self.public_reads,
+            LaneKind::PublicWrites => &self.public_writes,
+            LaneKind::StaffReads => &self.staff_reads,
+            LaneKind::StaffWrites => &self.staff_writes,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! At four times its capacity, a service still does its work, and refuses the rest at once.
+
+use std::time::Duration;
+
+use daybook_tests::overload::{Plan, measure};
+use daybook_tests::process::Installation;
+
+use crate::client::{client, get};
+use crate::tables;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_four_times_its_capacity_a_service_does_its_work_and_refuses_the_rest() {
+    let clinic = Installation::open_alone().await.unwrap();
+    let service = clinic.serve_with(&[("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1")]).await.unwrap();
+    let plan = Plan { factors: vec![4.0], step: Duration::from_secs(4) };
+    let health = tokio::spawn({
+        let (client, url) = (client(), service.url("/readyz"));
+        async move {
+            loop {
+                let response = client.get(&url).send().await.unwrap();
+                assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    });
+    let curve = measure(&service, &plan).await.unwrap();
+    assert!(!health.is_finished(), "{:?}", health.await);
+    health.abort();
+    assert_eq!(curve.faults, [""; 0], "{curve:?}");
+    let step = &curve.steps[0];
+    assert!(step.accepted_per_second > curve.capacity_per_second / 2.0, "{curve:?}");
+    // Nothing is lost, and nothing is there twice.
+    assert_eq!(curve.acknowledged.len(), curve.acknowledgements);
+    tables::assert_hold_exactly(&clinic.connect().await.unwrap(), &curve.acknowledged).await;
+    get(&client(), &service, "/readyz").await.unwrap().ok();
+}

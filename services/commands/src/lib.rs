@@ -8,6 +8,7 @@
 //! for catalog, hours and routing, `follower` keeps those up to date in every process.
 
 mod append;
+pub mod budget;
 mod clock;
 mod commands;
 mod day_schedules;
@@ -19,11 +20,12 @@ mod late_bookings;
 mod origin;
 mod requested_time;
 mod singleton_stream;
+mod stranger_bookings;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
     BookingOutcome, ClosureOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded,
-    ReservationChange, SeedOutcome, Settings,
+    ReservationChange, SeedOutcome, Sender, Settings,
 };
 pub use decoder::Discards;
 pub use error::{CommandError, Source};
@@ -32,3 +34,4 @@ pub use late_bookings::{LateBooking, MissedChange};
 pub use origin::Origin;
 pub use requested_time::{InterpretedTime, RequestedTime};
 pub use singleton_stream::ChangeOutcome;
+pub use stranger_bookings::{InvalidStrangerBounds, StrangerBounds};

@@ -24,6 +24,7 @@ mod routing;
 mod search;
 mod services;
 mod staff;
+mod strangers;
 mod unknown_input;
 mod values;
 mod wrong_values;

@@ -64,13 +64,19 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::OrderIncomplete => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
-        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited
+        | Code::NumberLimitReached
+        | Code::NetworkLimitReached
+        | Code::ClinicLimitReached => StatusCode::TOO_MANY_REQUESTS,
         Code::TimeSlotTooShort
         | Code::TimeSlotFull
         | Code::TimeSlotManuallyClosed
         | Code::DailyLimitExceeded
         | Code::ReservationFull
         | Code::DayScheduleFull
+        | Code::OverlappingBooking
+        | Code::PatientLimitReached
+        | Code::DayLimitReached
         | Code::InvalidTransition
         | Code::NotMovable
         | Code::StatusStands

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use daybook_api::InvalidTrustedProxies;
+use daybook_commands::InvalidStrangerBounds;
 use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
@@ -25,6 +26,8 @@ pub enum SettingsError {
     Listen(String),
     #[error("--trusted-proxies (DAYBOOK_TRUSTED_PROXIES) cannot be used")]
     TrustedProxies(#[source] InvalidTrustedProxies),
+    #[error("--booking-bounds (DAYBOOK_BOOKING_BOUNDS) cannot be used")]
+    BookingBounds(#[source] InvalidStrangerBounds),
     /// Not a connection string.
     #[error(
         "{0} is not a PostgreSQL connection string; use one such as postgresql://user@host:5432/database"

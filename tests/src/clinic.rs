@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, NaiveDate, Utc};
-use daybook_commands::{Clock, Commands, NewReservation, Origin, RequestedTime, Settings};
+use daybook_commands::{Clock, Commands, NewReservation, Origin, RequestedTime, Sender, Settings};
 use daybook_domain::phone::Phone;
 use daybook_domain::{Actor, ClinicZone, Gender, ReadModel, ServiceId, TreatmentType};
 use daybook_event_log::postgres::{Options, PoolSize, PostgresLog, create_pool, migrate};
@@ -86,7 +86,8 @@ impl Clinic {
             Arc::new(PostgresLog::connect(database.config(), Options { pool_size: PoolSize(4) }).await?);
         // A morning in November 2026, so that days in December are always in the future.
         let clock = Arc::new(FixedClock("2026-11-20T01:00:00Z".parse()?));
-        let settings = Settings { zone: ClinicZone::SEOUL, clock };
+        let settings =
+            Settings { zone: ClinicZone::SEOUL, clock, bounds: daybook_commands::StrangerBounds::NONE };
         let commands = Commands::open(log.clone(), vault.clone(), settings).await?;
         commands.seed().await?;
         Ok(Self { database, log, pool, vault, commands, stop: watch::channel(false).0 })
@@ -97,7 +98,11 @@ impl Clinic {
     /// # Errors
     /// If it cannot be opened, or the time is invalid.
     pub async fn commands_at(&self, time: &str) -> anyhow::Result<Commands> {
-        let settings = Settings { zone: ClinicZone::SEOUL, clock: Arc::new(FixedClock(time.parse()?)) };
+        let settings = Settings {
+            zone: ClinicZone::SEOUL,
+            clock: Arc::new(FixedClock(time.parse()?)),
+            bounds: daybook_commands::StrangerBounds::NONE,
+        };
         Ok(Commands::open(self.log.clone(), self.vault.clone(), settings).await?)
     }
 
@@ -206,6 +211,7 @@ pub fn request(patient: u32, service: &str, date: &str, text: &str, model: ReadM
     };
     #[expect(clippy::expect_used, reason = "an invalid request is a bug in its test")]
     NewReservation {
+        sender: Sender::Stranger { network: None },
         key: None,
         details,
         phone: Phone::parse(&phone).expect("a valid phone number"),

@@ -5,7 +5,6 @@
 //! would agree with neither.
 
 pub(crate) mod body;
-pub(crate) mod budget;
 pub(crate) mod client_network;
 pub(crate) mod endpoint;
 pub(crate) mod form;

@@ -20,8 +20,9 @@ use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClinicZone, Event, SubjectId};
 use daybook_event_log::{EventLog, Metadata, RecordedEvent};
 use daybook_vault::Vault;
+use tokio::sync::OnceCell;
 
-pub use booking::{BookingOutcome, NewReservation, ReservationChange};
+pub use booking::{BookingOutcome, NewReservation, ReservationChange, Sender};
 pub use clinic::{ClosureOutcome, NewClosure, Recorded, SeedOutcome};
 pub use forget::ForgetOutcome;
 
@@ -30,14 +31,17 @@ use crate::day_schedules::{DaySchedules, WorkerContext};
 use crate::decoder::{Discards, EventDecoder};
 use crate::error::CommandError;
 use crate::follower::{FollowedStreams, Follower};
+use crate::stranger_bookings::{StrangerBookings, StrangerBounds};
 
-/// The clinic's zone and the clock.
+/// The clinic's zone, the clock, and the bounds on strangers.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The clinic's time zone.
     pub zone: ClinicZone,
     /// The source of the current time.
     pub clock: Arc<dyn Clock>,
+    /// How much strangers may book.
+    pub bounds: StrangerBounds,
 }
 
 /// The write side. Clones share the cached schedules and streams.
@@ -50,6 +54,9 @@ struct Inner {
     context: Arc<WorkerContext>,
     streams: FollowedStreams,
     day_schedules: DaySchedules,
+    bounds: StrangerBounds,
+    /// Read at the first request of a stranger.
+    strangers: OnceCell<StrangerBookings>,
     /// Ends with the last clone.
     _follower: Follower,
 }
@@ -92,7 +99,15 @@ impl Commands {
             decoder,
         });
         let day_schedules = DaySchedules::new(Arc::clone(&context));
-        Ok(Self(Arc::new(Inner { vault, context, streams, day_schedules, _follower: follower })))
+        Ok(Self(Arc::new(Inner {
+            vault,
+            context,
+            streams,
+            day_schedules,
+            bounds: settings.bounds,
+            strangers: OnceCell::new(),
+            _follower: follower,
+        })))
     }
 
     /// The current catalog.
@@ -157,6 +172,21 @@ impl Commands {
     /// The keys of patients' details.
     pub fn vault(&self) -> &Vault {
         &self.0.vault
+    }
+
+    /// The counts of strangers' bookings. The first call reads the day schedules from today on.
+    pub(crate) async fn strangers(&self) -> Result<&StrangerBookings, CommandError> {
+        let Inner { context, bounds, strangers, .. } = &*self.0;
+        let start = || StrangerBookings::start(Arc::clone(&context.log), *bounds, self.now());
+        strangers.get_or_try_init(start).await
+    }
+
+    /// Counts the open bookings of strangers ahead of their first request, which would have to wait for it.
+    ///
+    /// # Errors
+    /// If the log cannot be read. The first request of a stranger tries again.
+    pub async fn count_strangers(&self) -> Result<(), CommandError> {
+        self.strangers().await.map(drop)
     }
 
     pub(crate) fn day_schedules(&self) -> &DaySchedules {

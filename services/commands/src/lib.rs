@@ -9,6 +9,7 @@
 
 mod access_stream;
 mod append;
+pub mod budget;
 mod clock;
 mod commands;
 mod day_schedules;
@@ -20,11 +21,12 @@ mod late_bookings;
 mod origin;
 mod requested_time;
 mod singleton_stream;
+mod stranger_bookings;
 
 pub use clock::{Clock, SystemClock};
 pub use commands::{
     BookingOutcome, ClosureOutcome, Commands, ForgetOutcome, NewClosure, NewReservation, Recorded,
-    ReservationChange, SeedOutcome, Settings,
+    ReservationChange, SeedOutcome, Sender, Settings,
 };
 pub use decoder::Discards;
 pub use error::{CommandError, Source};
@@ -33,3 +35,4 @@ pub use late_bookings::{LateBooking, MissedChange};
 pub use origin::Origin;
 pub use requested_time::{InterpretedTime, RequestedTime};
 pub use singleton_stream::ChangeOutcome;
+pub use stranger_bookings::{InvalidStrangerBounds, StrangerBounds};

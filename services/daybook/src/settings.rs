@@ -18,6 +18,7 @@ use std::time::Duration;
 #[cfg(feature = "migration")]
 use daybook_api::Watching;
 use daybook_api::{JwtSecret, KeySource, TokenRules, TrustedProxies};
+use daybook_commands::StrangerBounds;
 use daybook_domain::ClinicZone;
 use daybook_domain::phone::Region;
 use daybook_domain::routing::FlagsObserved;
@@ -84,6 +85,8 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// How long a request may wait for others.
     pub max_queue_wait: Duration,
+    /// How much strangers may book.
+    pub bounds: StrangerBounds,
     /// The folder of the private PostgreSQL and of secrets that were not given.
     pub data_dir: PathBuf,
     pub database: Database,
@@ -125,6 +128,7 @@ impl Settings {
         let zone = given(options.timezone).map(|name| ClinicZone::from_str(&name)).transpose();
         let region = given(options.region).map(|code| Region::from_str(&code)).transpose();
         let proxies = given(options.trusted_proxies).map(|list| list.parse()).transpose();
+        let bounds = given(options.booking_bounds).map(|list| list.parse()).transpose();
         let data_dir = given(options.data_dir).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
         let master_key = given(options.master_key).map(|text| MasterKey::parse(&text)).transpose();
         let jwks = given(options.jwks).map(|text| text.parse()).transpose();
@@ -132,6 +136,7 @@ impl Settings {
             listen: parse_listen(given(options.listen))?,
             trusted_proxies: proxies.map_err(SettingsError::TrustedProxies)?.unwrap_or_default(),
             max_queue_wait: parse_queue_wait(given(options.max_queue_wait))?,
+            bounds: bounds.map_err(SettingsError::BookingBounds)?.unwrap_or_default(),
             data_dir: data_dir.into(),
             database: parse_database(given(options.database_url))?,
             event_store: parse_event_store(given(options.event_store_url).as_deref())?,

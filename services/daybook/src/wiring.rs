@@ -91,9 +91,10 @@ impl Backend {
         master_key::check(&vault, &pool).await?;
         pinned::check(settings, &keys, &pool).await?;
         let log = log::open(settings, &config, &pool).await?;
-        let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
+        let clock = Arc::new(SystemClock);
+        let writing = daybook_commands::Settings { zone: settings.zone, clock, bounds: settings.bounds };
         let discards = Arc::new(DiscardedEvents(pool.clone()));
-        let commands = Commands::open_without(Arc::clone(&log), vault.clone(), clock, discards).await?;
+        let commands = Commands::open_without(Arc::clone(&log), vault.clone(), writing, discards).await?;
         Ok(Self { log, pool, config, vault, commands, server })
     }
 

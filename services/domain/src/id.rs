@@ -156,6 +156,15 @@ keyed_hash! {
     /// Equal requests have equal fingerprints, and a fingerprint tells nothing about its request.
     RequestFingerprint
 }
+keyed_hash! {
+    /// A patient: the first 16 bytes of a keyed hash of the subject and the birth date, because families share a number.
+    PatientFingerprint
+}
+keyed_hash! {
+    /// The network that a request came from: the first 16 bytes of a keyed hash of an IPv4 address, or of the /64 of an IPv6
+    /// address.
+    NetworkFingerprint
+}
 
 /// The cause of an event: `public`, `system`, `environment`, `import`, or the name in a staff member's token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -26,7 +26,10 @@ pub mod value;
 pub mod vocabulary;
 
 pub use event::Event;
-pub use id::{Actor, ClosureId, HoursId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
+pub use id::{
+    Actor, ClosureId, HoursId, NetworkFingerprint, PatientFingerprint, RequestFingerprint, ReservationId,
+    ServiceId, SubjectId,
+};
 pub use sealed::{KeyId, Sealed};
 pub use time::{ClinicZone, ClockTime, Minutes, Period};
 pub use vocabulary::{Gender, LegacyService, ReadModel, RuleSet, Status, TreatmentType};

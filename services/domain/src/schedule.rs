@@ -11,6 +11,7 @@ mod limits;
 pub mod rejection;
 pub mod slot_assignment;
 pub mod state;
+mod stranger;
 mod values;
 
 pub use command::{
@@ -18,7 +19,8 @@ pub use command::{
 };
 pub use decide::{DecisionContext, decide};
 pub use event::ScheduleEvent;
-pub use limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD};
+pub use limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD, MAX_STRANGER_DAY_ENTRIES};
 pub use rejection::Rejection;
 pub use slot_assignment::SlotAssignment;
 pub use state::{Booking, Closure, DaySchedule};
+pub use stranger::{BookingBound, BoundReached, RoomAgain, StrangerRequest};

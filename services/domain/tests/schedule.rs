@@ -13,8 +13,8 @@ use daybook_domain::schedule::{
 };
 use daybook_domain::time::{ClinicNow, Span};
 use daybook_domain::{
-    ClinicZone, ClosureId, KeyId, Period, ReadModel, ReservationId, RuleSet, Sealed, ServiceId, Status,
-    SubjectId,
+    ClinicZone, ClosureId, KeyId, PatientFingerprint, Period, ReadModel, ReservationId, RuleSet, Sealed,
+    ServiceId, Status, SubjectId,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,8 @@ use proptest::prelude::*;
 mod rows;
 #[path = "schedule/statuses.rs"]
 mod statuses;
+#[path = "schedule/strangers.rs"]
+mod strangers;
 
 use statuses::status_changes;
 
@@ -127,6 +129,8 @@ fn request(number: u32, service: &str, text: &str, rules: RuleSet) -> ScheduleCo
         fingerprint: None,
         is_keyed: false,
         stated_period: None,
+        patient: PatientFingerprint::from_bytes([number as u8; 16]),
+        stranger: None,
     })
 }
 

@@ -164,6 +164,8 @@ impl InventedHistory {
             judged_by: RuleSet::Legacy,
             other_verdict: None,
             fingerprint: None,
+            patient: None,
+            stranger: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use daybook_api::Role;
-use daybook_commands::{Clock, Commands, Settings};
+use daybook_commands::{Clock, Commands, Settings, StrangerBounds};
 use daybook_domain::ClinicZone;
 use daybook_projections::verify;
 use daybook_tests::app::{App, token_at};
@@ -89,7 +89,7 @@ async fn jumps_of_400_days_lose_and_repeat_no_booking() {
     let first: DateTime<Utc> = FIRST.parse().unwrap();
     let clock = Arc::new(SetClock(Mutex::new(first)));
     let mut clinic = Clinic::open().await.unwrap();
-    let settings = Settings { zone: ClinicZone::SEOUL, clock: clock.clone() };
+    let settings = Settings { zone: ClinicZone::SEOUL, clock: clock.clone(), bounds: StrangerBounds::NONE };
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
     let app = App::with_clock(clinic, clock.clone()).await.unwrap();
     let mut acknowledged = Vec::new();

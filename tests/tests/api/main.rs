@@ -26,6 +26,7 @@ mod routing;
 mod search;
 mod services;
 mod staff;
+mod strangers;
 mod tokens;
 mod unknown_input;
 mod values;

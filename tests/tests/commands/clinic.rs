@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_commands::{
-    BookingOutcome, Clock, CommandError, Commands, NewReservation, Origin, RequestedTime, Settings,
+    BookingOutcome, Clock, CommandError, Commands, NewReservation, Origin, RequestedTime, Sender, Settings,
 };
 use daybook_domain::phone::Phone;
 use daybook_domain::schedule::ScheduleEvent;
@@ -88,7 +88,8 @@ impl Clinic {
     async fn process_with(&self, clock: Arc<dyn Clock>) -> Process {
         let log = Arc::new(PostgresLog::connect(self.database.config(), Options::default()).await.unwrap());
         let vault = Vault::new(log.pool().clone(), Arc::new(MasterKey::parse(MASTER_KEY).unwrap()));
-        let settings = Settings { zone: ClinicZone::SEOUL, clock };
+        let settings =
+            Settings { zone: ClinicZone::SEOUL, clock, bounds: daybook_commands::StrangerBounds::NONE };
         let commands = Commands::open(log.clone(), vault.clone(), settings).await.unwrap();
         Process { commands, log, vault }
     }
@@ -149,6 +150,7 @@ pub(crate) fn phone(patient: u32) -> Phone {
 /// Creates a request of a fictitious patient, under the dynamic rules.
 pub(crate) fn wanted(patient: u32, service: &str, date: NaiveDate, text: &str) -> NewReservation {
     NewReservation {
+        sender: Sender::Stranger { network: None },
         key: None,
         details: PatientDetails {
             patient_name: format!("Nobody Number{patient}").into(),

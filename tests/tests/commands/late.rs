@@ -43,7 +43,11 @@ impl Processes {
         let pool = create_pool(&clinic.database.config(), PoolSize(4)).unwrap();
         let vault = Vault::new(pool, Arc::new(MasterKey::parse(MASTER_KEY).unwrap()));
         let open = async || {
-            let settings = Settings { zone: ClinicZone::SEOUL, clock: Arc::new(TestClock) };
+            let settings = Settings {
+                zone: ClinicZone::SEOUL,
+                clock: Arc::new(TestClock),
+                bounds: daybook_commands::StrangerBounds::NONE,
+            };
             Commands::open(log.clone(), vault.clone(), settings).await.unwrap()
         };
         let commands = [open().await, open().await];

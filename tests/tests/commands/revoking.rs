@@ -50,7 +50,11 @@ async fn no_list_of_revocations_is_passed_off_as_complete() {
     revoke(&process, "a").await.unwrap();
     let discards = Arc::new(AllDiscarded::default());
     let open = || {
-        let settings = Settings { zone: ClinicZone::SEOUL, clock: Arc::new(TestClock) };
+        let settings = Settings {
+            zone: ClinicZone::SEOUL,
+            clock: Arc::new(TestClock),
+            bounds: daybook_commands::StrangerBounds::NONE,
+        };
         Commands::open_without(process.log.clone(), process.vault.clone(), settings, discards.clone())
     };
     let running = open().await.unwrap();

@@ -43,8 +43,11 @@ async fn migrated_clinic() -> Clinic {
 
 /// The write side with its clock at a later hour.
 async fn commands_at(clinic: &Clinic, hours: i64) -> Commands {
-    let settings =
-        daybook_commands::Settings { zone: ClinicZone::SEOUL, clock: Arc::new(FixedClock(hour(hours))) };
+    let settings = daybook_commands::Settings {
+        zone: ClinicZone::SEOUL,
+        clock: Arc::new(FixedClock(hour(hours))),
+        bounds: daybook_commands::StrangerBounds::NONE,
+    };
     Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap()
 }
 

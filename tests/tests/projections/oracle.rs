@@ -89,7 +89,8 @@ async fn early_opening_clinic() -> Clinic {
     let mut clinic = Clinic::open().await.unwrap();
     let start = "2026-11-20T01:00:00.000123Z".parse().unwrap();
     let clock = Arc::new(MovingClock { start, readings: AtomicI64::new(0) });
-    let settings = Settings { zone: ClinicZone::SEOUL, clock };
+    let settings =
+        Settings { zone: ClinicZone::SEOUL, clock, bounds: daybook_commands::StrangerBounds::NONE };
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
     let hours = clinic.commands.hours();
     let mut slots: Vec<ClinicSlot> = hours.on("2026-12-04".parse().unwrap()).cloned().collect();

@@ -97,7 +97,11 @@ pub(crate) async fn caught_up(clinic: &Clinic, views: usize) {
 async fn next_day(clinic: &mut Clinic, day: i64) {
     let morning: DateTime<Utc> = "2026-11-20T01:00:00Z".parse().unwrap();
     let clock = Arc::new(FixedClock(morning + TimeDelta::days(day)));
-    let settings = daybook_commands::Settings { zone: ClinicZone::SEOUL, clock };
+    let settings = daybook_commands::Settings {
+        zone: ClinicZone::SEOUL,
+        clock,
+        bounds: daybook_commands::StrangerBounds::NONE,
+    };
     clinic.commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await.unwrap();
 }
 

@@ -303,6 +303,8 @@ impl BookingRow {
             status_reason: None,
             version: self.version,
             fingerprint: None,
+            patient: None,
+            stranger: None,
         })
     }
 }

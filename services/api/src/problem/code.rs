@@ -71,6 +71,12 @@ codes! {
     DailyLimitExceeded = "DAILY_LIMIT_EXCEEDED", "Daily limit exceeded";
     ReservationFull = "RESERVATION_FULL", "Fully booked";
     DayScheduleFull = "PAGE_FULL", "Day full";
+    OverlappingBooking = "OVERLAPPING_BOOKING", "Overlapping booking";
+    PatientLimitReached = "PATIENT_LIMIT_REACHED", "Too many open reservations of the patient";
+    NumberLimitReached = "NUMBER_LIMIT_REACHED", "Too many new reservations of the phone number";
+    NetworkLimitReached = "NETWORK_LIMIT_REACHED", "Too many open reservations from the network";
+    ClinicLimitReached = "CLINIC_LIMIT_REACHED", "Too many open reservations";
+    DayLimitReached = "DAY_LIMIT_REACHED", "Too many open reservations on the day";
     IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", "Idempotency key reused";
     // Staff.
     ReservationNotFound = "RESERVATION_NOT_FOUND", "Reservation not found";

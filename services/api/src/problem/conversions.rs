@@ -8,7 +8,7 @@ use daybook_domain::access::AccessRejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
-use daybook_domain::schedule::Rejection;
+use daybook_domain::schedule::{BookingBound, BoundReached, Rejection};
 use daybook_domain::value::{self, Range, Relation, Text};
 use daybook_projections::ViewError;
 
@@ -56,6 +56,8 @@ impl From<Rejection> for Problem {
                 Self::with(Code::DailyLimitExceeded, Details::Minutes { details })
             }
             Rejection::ScheduleFull => Self::new(Code::DayScheduleFull),
+            Rejection::BoundReached(reached) => bound_reached(reached),
+            Rejection::OverlappingBooking => Self::new(Code::OverlappingBooking),
             Rejection::KeyReused => Self::new(Code::IdempotencyKeyReused),
             Rejection::AlreadyRequested(_) => Self::new(Code::AlreadyRequested),
             Rejection::ReservationNotFound(_) => Self::new(Code::ReservationNotFound),
@@ -102,6 +104,18 @@ impl Problem {
 
 fn slot_full(suggested_times: Vec<daybook_domain::ClockTime>) -> Problem {
     Problem::with(Code::TimeSlotFull, Details::Suggested { suggested_times })
+}
+
+fn bound_reached(reached: BoundReached) -> Problem {
+    let code = match reached.bound {
+        BookingBound::Number => Code::NumberLimitReached,
+        BookingBound::Patient => Code::PatientLimitReached,
+        BookingBound::Network => Code::NetworkLimitReached,
+        BookingBound::All => Code::ClinicLimitReached,
+        BookingBound::Day => Code::DayLimitReached,
+    };
+    let problem = Problem::with(code, Details::Bound { until: reached.room.map(|room| room.at) });
+    reached.room.into_iter().fold(problem, |problem, room| problem.retry_after(room.wait))
 }
 
 impl From<CatalogRejection> for Problem {

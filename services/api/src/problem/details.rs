@@ -1,6 +1,6 @@
 //! Details of a problem that a client can act on: the additional fields of an error body.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::routing::{Gate, GateResult, Stage};
 use daybook_domain::{ClockTime, HoursId, Minutes, Status};
 use serde::Serialize;
@@ -28,6 +28,11 @@ pub(crate) enum Details {
     Suggested {
         /// At most three of the same period, nearest first.
         suggested_times: Vec<ClockTime>,
+    },
+    /// A bound on bookings without a token.
+    Bound {
+        /// When there is room again at the latest.
+        until: Option<DateTime<Utc>>,
     },
     /// A service's minutes of the day are used up.
     Minutes { details: DailyMinutes },
@@ -111,7 +116,11 @@ impl Details {
     pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
         match self {
             // Each wrong field has a text of its own.
-            Self::Nothing {} | Self::Fields(_) | Self::Suggested { .. } | Self::Closed { .. } => vec![],
+            Self::Nothing {}
+            | Self::Fields(_)
+            | Self::Suggested { .. }
+            | Self::Closed { .. }
+            | Self::Bound { .. } => vec![],
             Self::Unknown { fields } => {
                 let names: Vec<&str> = fields.iter().map(|UnknownName(name)| name.as_str()).collect();
                 vec![("{fields}", names.join(", "))]

@@ -23,6 +23,7 @@ struct ProblemResponse<'a> {
 }
 
 /// The status of each code.
+#[expect(clippy::too_many_lines, reason = "a table with an entry for each code")]
 pub(crate) const fn status(code: Code) -> StatusCode {
     match code {
         Code::RouteNotFound | Code::ServiceNotFound | Code::ReservationNotFound | Code::ClosureNotFound => {
@@ -64,13 +65,19 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::OrderIncomplete => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
-        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::RateLimited
+        | Code::NumberLimitReached
+        | Code::NetworkLimitReached
+        | Code::ClinicLimitReached => StatusCode::TOO_MANY_REQUESTS,
         Code::TimeSlotTooShort
         | Code::TimeSlotFull
         | Code::TimeSlotManuallyClosed
         | Code::DailyLimitExceeded
         | Code::ReservationFull
         | Code::DayScheduleFull
+        | Code::OverlappingBooking
+        | Code::PatientLimitReached
+        | Code::DayLimitReached
         | Code::InvalidTransition
         | Code::NotMovable
         | Code::StatusStands

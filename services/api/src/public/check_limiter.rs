@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use daybook_commands::budget::{Budgets, Rate};
 use daybook_domain::SubjectId;
 
-use crate::request::budget::{Budgets, Rate};
 use crate::request::client_network::ClientNetwork;
 
 /// Lookups from one network: 300 a minute. A whole clinic may share an address.

@@ -4,9 +4,9 @@ pub(super) mod booking_form;
 
 use std::borrow::Cow;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
-use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime};
+use daybook_commands::{BookingOutcome, CommandError, NewReservation, RequestedTime, Sender};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::schedule::{Rejection, SlotAssignment};
@@ -15,8 +15,10 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 use crate::request::RequestContext;
+use crate::request::client_network::ClientNetwork;
 use crate::request::json::Object;
 use crate::response;
+use crate::staff::{Permission, identify};
 use crate::state::State;
 use crate::texts::{Notice, notice};
 
@@ -42,6 +44,7 @@ struct BookedReservation<'a> {
 pub(crate) async fn post_reservation(
     state: web::Data<State>,
     context: RequestContext,
+    request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let body = Object::read(payload).await?;
@@ -53,6 +56,7 @@ pub(crate) async fn post_reservation(
     let read_model = context.booking_model(&state, &patient, is_in_both_views);
     let (fields, time) = (form.fields(), form.requested_time);
     let reservation = NewReservation {
+        sender: sender(&state, &request),
         key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
@@ -82,6 +86,16 @@ pub(crate) async fn post_reservation(
     let message = notice(context.language, stands);
     let body = BookingResponse { success: true, reservation, message };
     response::recorded(Some(read_model), outcome.position, &body)
+}
+
+/// A member of the desk may book for anybody. A token that is not valid makes a stranger, as no token does.
+fn sender(state: &State, request: &HttpRequest) -> Sender {
+    let staff = identify(request).ok().flatten();
+    if staff.is_some_and(|staff| staff.require(Permission::FrontDesk).is_ok()) {
+        return Sender::Clinic;
+    }
+    let network = ClientNetwork::find(request, &state.settings.trusted_proxies);
+    Sender::Stranger { network: network.filter(|network| network.is_public()).map(ClientNetwork::address) }
 }
 
 /// The time of the booking as it is now: in the client's words unless it has another time meanwhile.

@@ -71,6 +71,11 @@ impl ClientNetwork {
         Self::from(client)
     }
 
+    /// The IPv4 address, or the first address of the IPv6 network.
+    pub(crate) const fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// Whether the address can stand for one client. A private address may be a proxy that is not in the list of trusted ones,
     /// so it may stand for everybody.
     pub(crate) const fn is_public(self) -> bool {

@@ -58,6 +58,7 @@ const OUTCOME_UNKNOWN: &str =
 /// The text for fields that have the wrong type in JSON.
 const STATUS_STANDS: &str = "The reservation is {status} already, and what is recorded as its reason stays. Reload it, or repeat the request without a reason.";
 
+#[expect(clippy::too_many_lines, reason = "a table with an entry for each code")]
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "This path does not exist. Check the URL.",
@@ -101,6 +102,24 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeSlotManuallyClosed => "The clinic is closed at this time. Please choose another time.",
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "This service is fully booked on this day. Please choose another day.",
+        Code::OverlappingBooking => {
+            "You have a reservation at this time. Please choose another time or call the clinic."
+        }
+        Code::PatientLimitReached => {
+            "You have too many open reservations. Please call the clinic for another one."
+        }
+        Code::NumberLimitReached => {
+            "Too many reservations were made with this phone number. Please call the clinic for another one."
+        }
+        Code::NetworkLimitReached => {
+            "Too many reservations were made from this internet connection. Please call the clinic for another one."
+        }
+        Code::ClinicLimitReached => {
+            "No more online reservations are accepted at present. Please call the clinic."
+        }
+        Code::DayLimitReached => {
+            "This day accepts no more online reservations. Please choose another day or call the clinic."
+        }
         Code::DayScheduleFull => "This day accepts no more reservations. Please choose another day.",
         Code::IdempotencyKeyReused => "This idempotency key belongs to another request. Use a new key.",
         Code::AlreadyRequested => "The same request is already pending. The clinic will confirm it.",

@@ -64,6 +64,7 @@ const INVALID_TREATMENT_TYPE: &str = "{field} 항목은 FIRST_VISIT(초진) 또�
 const STATUS_STANDS: &str =
     "이미 {status} 상태이며 기록된 사유는 변경되지 않습니다. 새로고침하거나 사유 없이 다시 보내 주세요.";
 
+#[expect(clippy::too_many_lines, reason = "a table with an entry for each code")]
 pub(super) const fn message(code: Code) -> &'static str {
     match code {
         Code::RouteNotFound => "요청하신 주소를 찾을 수 없습니다. 경로를 확인해 주세요.",
@@ -107,6 +108,20 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::TimeSlotManuallyClosed => "병원 사정으로 마감된 시간입니다. 다른 시간을 선택해 주세요.",
         Code::DailyLimitExceeded => DAILY_LIMIT_EXCEEDED,
         Code::ReservationFull => "해당 날짜의 예약이 마감되었습니다. 다른 날짜를 선택해 주세요.",
+        Code::OverlappingBooking => {
+            "같은 시간에 이미 예약이 있습니다. 다른 시간을 선택하거나 병원으로 연락해 주세요."
+        }
+        Code::PatientLimitReached => "진행 중인 예약이 너무 많습니다. 추가 예약은 병원으로 연락해 주세요.",
+        Code::NumberLimitReached => {
+            "이 전화번호로 신청한 예약이 너무 많습니다. 추가 예약은 병원으로 연락해 주세요."
+        }
+        Code::NetworkLimitReached => {
+            "이 인터넷 연결에서 신청한 예약이 너무 많습니다. 추가 예약은 병원으로 연락해 주세요."
+        }
+        Code::ClinicLimitReached => "현재 온라인 예약을 더 받을 수 없습니다. 병원으로 연락해 주세요.",
+        Code::DayLimitReached => {
+            "해당 날짜에는 온라인 예약을 더 받을 수 없습니다. 다른 날짜를 선택하거나 병원으로 연락해 주세요."
+        }
         Code::DayScheduleFull => "해당 날짜에는 더 이상 등록할 수 없습니다. 다른 날짜를 선택해 주세요.",
         Code::IdempotencyKeyReused => "이미 다른 요청에 사용된 멱등성 키입니다. 새 키로 다시 보내 주세요.",
         Code::AlreadyRequested => ALREADY_REQUESTED,

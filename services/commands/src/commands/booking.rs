@@ -1,9 +1,15 @@
 //! Booking, and changing a booking. Free text is sealed here; no plain text gets past this module.
 
+use std::net::IpAddr;
+
 use chrono::NaiveDate;
 use daybook_domain::phone::Phone;
+use daybook_domain::schedule::event::Stranger;
 use daybook_domain::schedule::{self, Booking, DaySchedule, Rejection, RequestReservation, ScheduleCommand};
-use daybook_domain::{Period, RequestFingerprint, ReservationId, RuleSet, ServiceId, SubjectId};
+use daybook_domain::{
+    NetworkFingerprint, PatientFingerprint, Period, RequestFingerprint, ReservationId, RuleSet, ServiceId,
+    SubjectId,
+};
 use daybook_event_log::{NewKey, Position};
 use daybook_vault::{PatientDetails, sealing_context};
 use uuid::Uuid;
@@ -16,6 +22,7 @@ use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, named_reservation, reservation_from};
 use crate::origin::Origin;
 use crate::requested_time::RequestedTime;
+use crate::stranger_bookings::Asked;
 
 /// The kind of a request for a booking, in fingerprints and keys. Storage format.
 const BOOKING: &str = "booking";
@@ -23,9 +30,22 @@ const BOOKING: &str = "booking";
 /// A change to a booking whose free text is not sealed yet.
 pub type ReservationChange = schedule::ReservationChange<String>;
 
+/// Who sends a request for a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Somebody from the clinic, for whom no bound applies.
+    Clinic,
+    /// Anybody else.
+    Stranger {
+        /// The address of their network; `None` if it may stand for many clients.
+        network: Option<IpAddr>,
+    },
+}
+
 /// A request for a booking.
 #[derive(Debug, Clone)]
 pub struct NewReservation {
+    pub sender: Sender,
     /// The client's name for the request, if it may be repeated.
     pub key: Option<IdempotencyKey>,
     /// The patient's details, without the text of the requested time.
@@ -71,6 +91,17 @@ impl Commands {
             None => reservation_from(Uuid::now_v7()),
         };
         let fingerprint = self.fingerprint_of(&request, subject);
+        let patient = self.patient(subject, request.details.birth_date);
+        let (stranger, counted) = match request.sender {
+            Sender::Clinic => (None, None),
+            Sender::Stranger { network } => {
+                let stranger = Stranger { network: network.map(|network| self.network(network)) };
+                let asked =
+                    Asked { reservation: &reservation, subject, patient, stranger, date: request.date };
+                let (stranger, counted) = self.strangers().await?.count(&asked, self.now());
+                (Some(stranger), Some(counted))
+            }
+        };
         let time = request.requested_time.interpret();
         let details = PatientDetails { unread_wish: time.sealed_text.map(Into::into), ..request.details };
         let (details, key) = self.seal_details(subject, &reservation, &details).await?;
@@ -85,14 +116,32 @@ impl Commands {
             fingerprint: Some(fingerprint),
             is_keyed: request.key.is_some(),
             stated_period: request.stated_period,
+            patient,
+            stranger,
         };
         let new_key = key.as_ref().map(|key| key.row().clone());
         let keyed = request.key.map(|key| self.keyed(BOOKING, "", &key, fingerprint));
-        let outcome = self.book(request.date, command, keyed, new_key, origin).await?;
+        let outcome = self.book(request.date, command, keyed, new_key, origin).await;
+        if let Some(counted) = counted {
+            counted.decided(&outcome);
+        }
+        let outcome = outcome?;
         if !outcome.repeated {
             key.into_iter().for_each(|key| self.vault().adopt(key));
         }
         Ok(outcome)
+    }
+
+    /// The members of a family share a number, so the birth date tells them apart.
+    fn patient(&self, subject: SubjectId, birth_date: NaiveDate) -> PatientFingerprint {
+        let birth_date = birth_date.to_string();
+        let parts = [b"patient", &subject.as_bytes()[..], birth_date.as_bytes()];
+        PatientFingerprint::from_bytes(self.vault().keyed_hash(&parts))
+    }
+
+    fn network(&self, address: IpAddr) -> NetworkFingerprint {
+        let address = address.to_string();
+        NetworkFingerprint::from_bytes(self.vault().keyed_hash(&[b"network", address.as_bytes()]))
     }
 
     /// Everything that the patient sees in the form. The rule set is not part of it: it depends on the routing of the day.

@@ -14,7 +14,9 @@ use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::requested_time::ParsedTime;
 use daybook_domain::schedule::{Rejection, RequestReservation, ReservationChange, ScheduleEvent};
 use daybook_domain::time::DayOfWeek;
-use daybook_domain::{Actor, Event, KeyId, RuleSet, Sealed, ServiceId, Status, SubjectId};
+use daybook_domain::{
+    Actor, Event, KeyId, PatientFingerprint, RuleSet, Sealed, ServiceId, Status, SubjectId,
+};
 use daybook_event_log::memory::MemoryLog;
 use daybook_event_log::port::MAX_APPEND_BYTES;
 use daybook_event_log::{
@@ -80,6 +82,8 @@ fn request_of_size(number: u32, start: &str, bytes: usize) -> CommandBatch {
         fingerprint: None,
         is_keyed: false,
         stated_period: None,
+        patient: PatientFingerprint::from_bytes([0; 16]),
+        stranger: None,
     };
     batch(number, vec![ScheduleCommand::Request(request)])
 }

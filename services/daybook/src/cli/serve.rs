@@ -107,8 +107,11 @@ async fn prepare(
             read_stats: daybook_migration::read_stats::ReadStatsStore::new(backend.pool.clone()),
         },
     };
-    // The first booking should not wait for the numbering plans.
+    // The first booking should wait neither for the numbering plans nor for the days to come. If the log cannot be read, it
+    // finds out.
     tokio::task::spawn_blocking(Region::load);
+    let commands = backend.commands.clone();
+    tokio::spawn(async move { commands.count_strangers().await });
     Application::build(api_settings(settings, max_connections).await?, parts).map_err(name_the_setting)
 }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use daybook_api::{InvalidKeySource, InvalidTrustedProxies};
+use daybook_commands::InvalidStrangerBounds;
 use daybook_domain::phone::UnknownRegion;
 use daybook_domain::routing::InvalidLimits;
 use daybook_domain::time::UnknownZone;
@@ -30,6 +31,8 @@ pub enum SettingsError {
         "--max-queue-wait (DAYBOOK_MAX_QUEUE_WAIT) is {0:?}; use a duration from 10ms to 30s, such as 500ms"
     )]
     MaxQueueWait(String),
+    #[error("--booking-bounds (DAYBOOK_BOOKING_BOUNDS) cannot be used")]
+    BookingBounds(#[source] InvalidStrangerBounds),
     /// Not a connection string.
     #[error(
         "{0} is not a PostgreSQL connection string; use one such as postgresql://user@host:5432/database"

@@ -37,6 +37,18 @@ pub struct Options {
     )]
     pub max_queue_wait: Option<String>,
 
+    /// How much can be booked without a token: open bookings of a patient, from a network and in all, new bookings of a phone
+    /// number, and whether a patient's bookings may overlap; 0 stands for no bound
+    /// [default: patient=5,network=30,all=50000,number=20,overlap=no]
+    #[arg(
+        long,
+        env = "DAYBOOK_BOOKING_BOUNDS",
+        global = true,
+        hide_short_help = true,
+        value_name = "BOUNDS"
+    )]
+    pub booking_bounds: Option<String>,
+
     /// Folder of the private PostgreSQL and of generated secrets [default: .daybook]
     #[arg(long, env = "DAYBOOK_DATA_DIR", global = true, hide_short_help = true, value_name = "FOLDER")]
     pub data_dir: Option<String>,

@@ -184,9 +184,10 @@ impl Restored {
     /// # Errors
     /// When the log cannot be read.
     pub async fn commands(&self, settings: &Settings) -> anyhow::Result<Commands> {
-        let clock = daybook_commands::Settings { zone: settings.zone, clock: Arc::new(SystemClock) };
+        let clock = Arc::new(SystemClock);
+        let writing = daybook_commands::Settings { zone: settings.zone, clock, bounds: settings.bounds };
         let discards = Arc::new(DiscardedEvents(self.pool.clone()));
-        Ok(Commands::open_without(Arc::clone(&self.log), self.vault.clone(), clock, discards).await?)
+        Ok(Commands::open_without(Arc::clone(&self.log), self.vault.clone(), writing, discards).await?)
     }
 
     /// Starts the engine that keeps its views up to date.

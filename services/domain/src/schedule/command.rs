@@ -5,8 +5,9 @@ use std::fmt;
 use chrono::NaiveDate;
 
 use super::event::{ReservationImported, ReservationMoved};
+use super::stranger::StrangerRequest;
 use crate::hours::Hours;
-use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
+use crate::id::{ClosureId, PatientFingerprint, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::requested_time::ParsedTime;
 use crate::sealed::Sealed;
 use crate::time::{ClockTime, Period, Span};
@@ -67,6 +68,10 @@ pub struct RequestReservation {
     pub is_keyed: bool,
     /// The half-day that the request names beside a clock time. It must be that of the clock time.
     pub stated_period: Option<Period>,
+    /// Tells the members of a family apart that share a number.
+    pub patient: PatientFingerprint,
+    /// Present if nobody from the clinic sent the request: only then do bounds on strangers apply.
+    pub stranger: Option<StrangerRequest>,
 }
 
 /// A change to a booking. Free text is sealed when the domain decides; callers write it as a `String`.

@@ -13,6 +13,7 @@ use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, Closure, DaySchedule};
+use super::stranger::check_bounds;
 use super::values::{check_closure, check_requested_time, check_row, check_start, check_stated_period};
 use crate::catalog::Catalog;
 use crate::hours::Hours;
@@ -80,7 +81,9 @@ fn decide_request(
     if let Some(own) = schedule.booking(&request.reservation) {
         return if is_same_request(own, &request) { Ok(vec![]) } else { Err(Rejection::KeyReused) };
     }
-    check_capacity(schedule)?;
+    if request.stranger.is_none() {
+        check_capacity(schedule)?;
+    }
     check_requested_time(request.requested_time.as_deref())?;
     check_start(&placement)?;
     check_stated_period(&placement, request.stated_period)?;
@@ -102,6 +105,7 @@ fn decide_request(
     if let Some(pending) = double_click(schedule, &request) {
         return Err(Rejection::AlreadyRequested(pending.clone()));
     }
+    check_bounds(schedule, &request, &placement, service.total_minutes())?;
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,
@@ -113,6 +117,8 @@ fn decide_request(
         judged_by,
         other_verdict: refusal.map(|rejection| rejection.code().into()),
         fingerprint: request.fingerprint,
+        patient: Some(request.patient),
+        stranger: request.stranger.map(|stranger| stranger.recorded),
     })])
 }
 
@@ -127,7 +133,10 @@ fn is_same_request(own: &Booking, request: &RequestReservation) -> bool {
 /// The pending booking of an equal request. It differs in nothing, not even in the patient's name, so a family that
 /// shares a number is not affected.
 fn double_click<'s>(schedule: &'s DaySchedule, request: &RequestReservation) -> Option<&'s ReservationId> {
-    let fingerprint = request.fingerprint.filter(|_| !request.is_keyed)?;
+    // Beyond the bound of a number, such a request could try birth dates without end.
+    let exceeded = request.stranger.and_then(|stranger| stranger.exceeded);
+    let may_look = !request.is_keyed && !exceeded.is_some_and(|reached| reached.is_of_number());
+    let fingerprint = request.fingerprint.filter(|_| may_look)?;
     let is_equal =
         |booking: &Booking| booking.status == Status::Pending && booking.fingerprint == Some(fingerprint);
     schedule.bookings().find(|(_, booking)| is_equal(booking)).map(|(id, _)| id)
@@ -142,7 +151,9 @@ fn decide_import(
     if booking.is_some() || schedule.moved_out(id).is_some() {
         return Ok(vec![]);
     }
-    check_capacity(schedule)?;
+    if imported.status.is_open() {
+        check_capacity(schedule)?;
+    }
     check_row(&imported, schedule.date, context.catalog)?;
     Ok(vec![ScheduleEvent::ReservationImported(imported)])
 }
@@ -438,7 +449,7 @@ fn find<'s>(schedule: &'s DaySchedule, id: &ReservationId) -> Result<&'s Booking
 }
 
 fn check_capacity(schedule: &DaySchedule) -> Result<(), Rejection> {
-    if schedule.len() < MAX_DAY_ENTRIES { Ok(()) } else { Err(Rejection::ScheduleFull) }
+    if schedule.open_of_clinic() < MAX_DAY_ENTRIES { Ok(()) } else { Err(Rejection::ScheduleFull) }
 }
 
 fn check_version(booking: &Booking, expected: Option<u32>) -> Result<(), Rejection> {

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::slot_assignment::SlotAssignment;
 use crate::catalog::Service;
-use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
+use crate::id::{
+    ClosureId, NetworkFingerprint, PatientFingerprint, RequestFingerprint, ReservationId, ServiceId,
+    SubjectId,
+};
 use crate::sealed::Sealed;
 use crate::time::{Minutes, Span};
 use crate::vocabulary::{LegacyService, RuleSet, Status};
@@ -178,6 +181,20 @@ pub struct ReservationRequested {
     /// The request that it answers. `None` in events that older releases wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<RequestFingerprint>,
+    /// `None` in events that older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<PatientFingerprint>,
+    /// Present if nobody from the clinic sent the request. `None` in events that older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stranger: Option<Stranger>,
+}
+
+/// The sender of a request without a token of the clinic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// `None` if the address may stand for many clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkFingerprint>,
 }
 
 /// A booking of the old system at the time of the import. A repeated import keeps a slot that was decided in Daybook

@@ -1,5 +1,6 @@
 //! The rejections of commands on a day schedule. They are business values for the caller, never system errors.
 
+use super::stranger::{BookingBound, BoundReached};
 use crate::id::{ClosureId, ReservationId, ServiceId};
 use crate::time::{ClockTime, Minutes, Period};
 use crate::value::Faults;
@@ -84,8 +85,17 @@ pub enum Rejection {
         requested: Minutes,
     },
     /// The day has the maximum number of entries.
-    #[error("the day has {} bookings and closures, which is the maximum", super::limits::MAX_DAY_ENTRIES)]
+    #[error(
+        "the day has {} open bookings and closures, which is the maximum",
+        super::limits::MAX_DAY_ENTRIES
+    )]
     ScheduleFull,
+    /// A bound on bookings of strangers.
+    #[error("a bound on bookings without a token is reached")]
+    BoundReached(BoundReached),
+    /// The patient has an open booking at this time.
+    #[error("the patient has an open booking at the same time")]
+    OverlappingBooking,
     /// The idempotency key belongs to a different request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -154,6 +164,14 @@ impl Rejection {
             Self::DailyCountReached { .. } => "DAILY_COUNT_REACHED",
             Self::DailyMinutesReached { .. } => "DAILY_MINUTES_REACHED",
             Self::ScheduleFull => "PAGE_FULL",
+            Self::BoundReached(reached) => match reached.bound {
+                BookingBound::Number => "NUMBER_LIMIT_REACHED",
+                BookingBound::Patient => "PATIENT_LIMIT_REACHED",
+                BookingBound::Network => "NETWORK_LIMIT_REACHED",
+                BookingBound::All => "CLINIC_LIMIT_REACHED",
+                BookingBound::Day => "DAY_LIMIT_REACHED",
+            },
+            Self::OverlappingBooking => "OVERLAPPING_BOOKING",
             Self::KeyReused => "KEY_REUSED",
             Self::AlreadyRequested(_) => "ALREADY_REQUESTED",
             Self::ReservationNotFound(_) => "RESERVATION_NOT_FOUND",

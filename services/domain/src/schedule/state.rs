@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 
-use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSnapshot};
+use super::event::{ReservationImported, ScheduleEffect, ScheduleEvent, ServiceSnapshot, Stranger};
 use super::slot_assignment::SlotAssignment;
-use crate::id::{ClosureId, RequestFingerprint, ReservationId, ServiceId, SubjectId};
+use crate::id::{ClosureId, PatientFingerprint, RequestFingerprint, ReservationId, ServiceId, SubjectId};
 use crate::sealed::Sealed;
 use crate::time::{Minutes, Span};
 use crate::vocabulary::{LegacyService, Status};
@@ -22,6 +22,28 @@ pub struct DaySchedule {
     lifted: BTreeMap<ClosureId, Closure>,
     /// Bookings that were moved to another day, with their first version there.
     moved_out: HashMap<ReservationId, u32>,
+    open: OpenBookings,
+}
+
+/// Numbers of open bookings, kept so that a decision does not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct OpenBookings {
+    strangers: usize,
+    clinic: usize,
+}
+
+impl OpenBookings {
+    fn number_of(&mut self, booking: &Booking) -> &mut usize {
+        if booking.stranger.is_some() { &mut self.strangers } else { &mut self.clinic }
+    }
+
+    fn add(&mut self, booking: &Booking) {
+        *self.number_of(booking) += usize::from(booking.status.is_open());
+    }
+
+    fn remove(&mut self, booking: &Booking) {
+        *self.number_of(booking) -= usize::from(booking.status.is_open());
+    }
 }
 
 /// The part of a reservation that the rules need.
@@ -44,6 +66,10 @@ pub struct Booking {
     pub version: u32,
     /// The request that it answers; `None` if it was imported, read from a view, or made by an older release.
     pub fingerprint: Option<RequestFingerprint>,
+    /// `None` if it was imported, read from a view, or made by an older release.
+    pub patient: Option<PatientFingerprint>,
+    /// Present if a stranger requested it. `None` if it was read from a view, or made by an older release.
+    pub stranger: Option<Stranger>,
 }
 
 impl Booking {
@@ -59,6 +85,8 @@ impl Booking {
             status_reason: None,
             version: 1,
             fingerprint: None,
+            patient: None,
+            stranger: None,
         }
     }
 
@@ -104,6 +132,7 @@ impl DaySchedule {
             closures: BTreeMap::new(),
             lifted: BTreeMap::new(),
             moved_out: HashMap::new(),
+            open: OpenBookings::default(),
         }
     }
 
@@ -113,8 +142,9 @@ impl DaySchedule {
         bookings: impl IntoIterator<Item = (ReservationId, Booking)>,
         closures: impl IntoIterator<Item = (ClosureId, Closure)>,
     ) -> Self {
-        let (bookings, closures) = (bookings.into_iter().collect(), closures.into_iter().collect());
-        Self { bookings, closures, ..Self::empty(date) }
+        let mut schedule = Self { closures: closures.into_iter().collect(), ..Self::empty(date) };
+        bookings.into_iter().for_each(|(id, booking)| schedule.insert(id, booking));
+        schedule
     }
 
     /// The booking with this id.
@@ -147,6 +177,16 @@ impl DaySchedule {
         self.closures.values()
     }
 
+    /// Number of open bookings that strangers requested.
+    pub const fn open_of_strangers(&self) -> usize {
+        self.open.strangers
+    }
+
+    /// Number of closures and of all other open bookings.
+    pub fn open_of_clinic(&self) -> usize {
+        self.open.clinic + self.closures.len()
+    }
+
     /// Number of bookings and closures.
     pub fn len(&self) -> usize {
         self.bookings.len() + self.closures.len()
@@ -162,11 +202,16 @@ impl DaySchedule {
         match event.effect() {
             ScheduleEffect::Requested(e) => {
                 let booking = Booking::new(e.subject, &e.service, e.placement, Status::Pending);
-                let booking = Booking { fingerprint: e.fingerprint, ..booking };
-                self.bookings.insert(e.reservation.clone(), booking);
+                let booking = Booking {
+                    fingerprint: e.fingerprint,
+                    patient: e.patient,
+                    stranger: e.stranger,
+                    ..booking
+                };
+                self.insert(e.reservation.clone(), booking);
             }
             ScheduleEffect::Imported(e) => {
-                self.bookings.insert(e.reservation.clone(), Booking::imported(e));
+                self.insert(e.reservation.clone(), Booking::imported(e));
             }
             ScheduleEffect::Reimported(e) => self.change(&e.reservation, |booking| {
                 *booking = Booking { version: booking.version, ..Booking::imported(e) };
@@ -176,12 +221,14 @@ impl DaySchedule {
                 booking.status_reason = event.reason().cloned();
             }),
             ScheduleEffect::MovedOut(e) => {
-                self.bookings.remove(&e.row.reservation);
+                if let Some(booking) = self.bookings.remove(&e.row.reservation) {
+                    self.open.remove(&booking);
+                }
                 self.moved_out.insert(e.row.reservation.clone(), e.version);
             }
             ScheduleEffect::MovedIn(e) => {
                 let booking = Booking { version: e.version, ..Booking::imported(&e.row) };
-                self.bookings.insert(e.row.reservation.clone(), booking);
+                self.insert(e.row.reservation.clone(), booking);
             }
             ScheduleEffect::Rescheduled(id, placement) => {
                 self.change(id, |booking| booking.placement = placement);
@@ -202,10 +249,19 @@ impl DaySchedule {
         }
     }
 
+    fn insert(&mut self, id: ReservationId, booking: Booking) {
+        self.open.add(&booking);
+        if let Some(replaced) = self.bookings.insert(id, booking) {
+            self.open.remove(&replaced);
+        }
+    }
+
     fn change(&mut self, id: &ReservationId, change: impl FnOnce(&mut Booking)) {
         if let Some(booking) = self.bookings.get_mut(id) {
+            self.open.remove(booking);
             change(booking);
             booking.version += 1;
+            self.open.add(booking);
         }
     }
 }

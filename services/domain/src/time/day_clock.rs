@@ -24,6 +24,11 @@ impl Instant {
         Self(self.0.saturating_add(minutes as i64 * 60))
     }
 
+    /// As a moment of UTC; `None` outside the years that those can have.
+    pub fn to_utc(self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(self.0, 0)
+    }
+
     /// The first instant after this one.
     #[must_use]
     pub const fn next(self) -> Self {

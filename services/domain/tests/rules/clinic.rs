@@ -11,8 +11,8 @@ use daybook_domain::schedule::{
 };
 use daybook_domain::time::{ClinicNow, DayOfWeek, Span};
 use daybook_domain::{
-    ClinicZone, ClockTime, ClosureId, HoursId, KeyId, Period, ReservationId, RuleSet, Sealed, ServiceId,
-    SubjectId,
+    ClinicZone, ClockTime, ClosureId, HoursId, KeyId, PatientFingerprint, Period, ReservationId, RuleSet,
+    Sealed, ServiceId, SubjectId,
 };
 
 /// 40 minutes.
@@ -129,6 +129,8 @@ impl Clinic {
             fingerprint: None,
             is_keyed: false,
             stated_period: None,
+            patient: PatientFingerprint::from_bytes([number as u8; 16]),
+            stranger: None,
         })
     }
 

@@ -90,6 +90,8 @@ fn entered() -> Vec<Event> {
         judged_by: RuleSet::Legacy,
         other_verdict: Some("TIME_SLOT_FULL".into()),
         fingerprint: None,
+        patient: None,
+        stranger: None,
     };
     let imported = ReservationImported {
         reservation: reservation(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::shadow::SampledReservation;
 use chrono::{Days, NaiveDate};
-use daybook_commands::{CommandError, NewReservation, RequestedTime};
+use daybook_commands::{CommandError, NewReservation, RequestedTime, Sender};
 use daybook_domain::phone::Phone;
 use daybook_domain::routing::RoutedSubject;
 use daybook_domain::{ClockTime, Gender, ReadModel, ServiceId, TreatmentType};
@@ -49,6 +49,7 @@ pub(super) async fn book(environment: &RehearsalEnvironment) -> Result<Booking, 
         let (model, _) = environment.router.routing().choose(Some(&routed));
         let requested_time = RequestedTime::At(start);
         let reservation = NewReservation {
+            sender: Sender::Clinic,
             key: None,
             details,
             phone,

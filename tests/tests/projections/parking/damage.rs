@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{Datelike, NaiveDate};
 use daybook_commands::ReservationChange;
 use daybook_domain::schedule::{RequestReservation, ScheduleCommand};
-use daybook_domain::{KeyId, ReadModel, ReservationId, requested_time};
+use daybook_domain::{KeyId, PatientFingerprint, ReadModel, ReservationId, requested_time};
 use daybook_projections::{Engine, Process};
 use daybook_tests::clinic::{Clinic, MASTER_KEY, desk, request};
 use daybook_vault::{MasterKey, PatientDetails, Vault, sealing_context};
@@ -76,6 +76,8 @@ pub(super) async fn book(clinic: &Clinic, patient: u32, notes: Option<&str>) -> 
         fingerprint: None,
         is_keyed: false,
         stated_period: None,
+        patient: PatientFingerprint::from_bytes([0; 16]),
+        stranger: None,
     });
     clinic.commands.execute_one(date, command, desk()).await.unwrap();
     reservation

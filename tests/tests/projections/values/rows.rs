@@ -7,7 +7,9 @@ use daybook_commands::{CommandError, Origin};
 use daybook_domain::requested_time::{self, ParsedTime};
 use daybook_domain::schedule::event::{ReservationImported, ServiceSnapshot};
 use daybook_domain::schedule::{RequestReservation, ScheduleCommand, SlotAssignment};
-use daybook_domain::{LegacyService, ReservationId, RuleSet, Sealed, ServiceId, Status, SubjectId, value};
+use daybook_domain::{
+    LegacyService, PatientFingerprint, ReservationId, RuleSet, Sealed, ServiceId, Status, SubjectId, value,
+};
 use daybook_tests::clinic::{Clinic, request};
 use daybook_vault::{PatientDetails, sealing_context};
 
@@ -81,6 +83,8 @@ pub(super) fn sealed_request(rng: &mut TestRng) -> SealedCommand {
             fingerprint: None,
             is_keyed: false,
             stated_period: None,
+            patient: PatientFingerprint::from_bytes([0; 16]),
+            stranger: None,
         })
     });
     SealedCommand { date, reservation, subject_phone: phone(rng), details, make }

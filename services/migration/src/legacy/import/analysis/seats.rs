@@ -53,6 +53,8 @@ impl FutureSeats {
             status_reason: None,
             version: 1,
             fingerprint: None,
+            patient: None,
+            stranger: None,
         };
         self.bookings += 1;
         // Of several rows with one id, a run imports the first one.

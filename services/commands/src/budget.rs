@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 /// How many tokens a key has, and how fast it gets them back.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Most tokens, which a new key has.
-    pub(crate) tokens: u32,
+    pub tokens: u32,
     /// Time until one spent token is back.
-    pub(crate) refill: Duration,
+    pub refill: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -21,31 +21,31 @@ struct Spent {
 
 /// A token bucket for each key.
 #[derive(Debug)]
-pub(crate) struct Budgets<K> {
+pub struct Budgets<K> {
     rate: Rate,
     max_keys: usize,
     spent: HashMap<K, Spent>,
 }
 
 impl<K: Copy + Eq + Hash> Budgets<K> {
-    pub(crate) fn new(rate: Rate, max_keys: usize) -> Self {
+    pub fn new(rate: Rate, max_keys: usize) -> Self {
         Self { rate, max_keys, spent: HashMap::new() }
     }
 
     /// How long this key has to wait for a token; none if it has one.
-    pub(crate) fn wait(&self, key: &K, now: Instant) -> Option<Duration> {
+    pub fn wait(&self, key: &K, now: Instant) -> Option<Duration> {
         let missing = self.spent.get(key).map_or(0.0, |spent| self.rate.left(*spent, now)) + 1.0
             - f64::from(self.rate.tokens);
         (missing > 0.0).then(|| self.rate.refill.mul_f64(missing))
     }
 
     /// Spends a token, which must be there.
-    pub(crate) fn spend(&mut self, key: K, now: Instant) {
+    pub fn spend(&mut self, key: K, now: Instant) {
         self.add(key, 1.0, now);
     }
 
     /// Gives a token back.
-    pub(crate) fn refund(&mut self, key: K, now: Instant) {
+    pub fn refund(&mut self, key: K, now: Instant) {
         self.add(key, -1.0, now);
     }
 

@@ -1,0 +1,185 @@
+//! The bounds on requests of strangers: overlapping bookings, a day's places, and bounds that the caller counts.
+
+use daybook_domain::schedule::event::Stranger;
+use daybook_domain::schedule::{
+    BookingBound, BoundReached, MAX_DAY_ENTRIES, MAX_STRANGER_DAY_ENTRIES, StrangerRequest,
+};
+use daybook_domain::{PatientFingerprint, RequestFingerprint};
+
+use super::*;
+
+const STRANGER: StrangerRequest =
+    StrangerRequest { recorded: Stranger { network: None }, exceeded: None, may_overlap: false };
+
+/// A request of this patient.
+fn from(patient: u32, stranger: Option<StrangerRequest>, command: ScheduleCommand) -> ScheduleCommand {
+    let ScheduleCommand::Request(request) = command else { return command };
+    let mut bytes = [0; 16];
+    bytes[..4].copy_from_slice(&patient.to_be_bytes());
+    let patient = PatientFingerprint::from_bytes(bytes);
+    ScheduleCommand::Request(RequestReservation { patient, stranger, ..request })
+}
+
+/// A stranger's request for a time that a person has to read: it takes no seat.
+fn unread(number: u32) -> ScheduleCommand {
+    from(number, Some(STRANGER), request(number, BOTOX, "퇴근하고요", Legacy))
+}
+
+fn with_fingerprint(command: ScheduleCommand, is_keyed: bool) -> ScheduleCommand {
+    let ScheduleCommand::Request(request) = command else { return command };
+    let fingerprint = Some(RequestFingerprint::from_bytes([9; 16]));
+    ScheduleCommand::Request(RequestReservation { fingerprint, is_keyed, ..request })
+}
+
+/// A clinic on whose days many bookings fit.
+fn roomy() -> Clinic {
+    Clinic::on(MONDAY).limit(BOTOX, 1000, None).limit(SKIN, 1000, None)
+}
+
+/// Half a day on which strangers took all their places.
+fn crowded() -> Clinic {
+    let mut clinic = Clinic::on(MONDAY);
+    let Ok(events) = clinic.when(unread(0)) else { panic!("a first request") };
+    let [ScheduleEvent::ReservationRequested(first)] = events.as_slice() else { panic!("one event") };
+    for number in 1..MAX_STRANGER_DAY_ENTRIES as u32 {
+        let mut event = first.clone();
+        event.reservation = id(number);
+        // Another service, so that the daily limit has room.
+        event.service.id = ServiceId::parse("srv_gone").unwrap();
+        event.service.legacy = Some(daybook_domain::LegacyService::BodyCare);
+        clinic.schedule.evolve(&ScheduleEvent::ReservationRequested(event));
+    }
+    clinic
+}
+
+fn day_is_full() -> Result<Vec<ScheduleEvent>, Rejection> {
+    Err(Rejection::BoundReached(BoundReached { bound: BookingBound::Day, room: None }))
+}
+
+#[test]
+fn a_patient_has_one_open_booking_at_a_time_unless_the_clinic_asks_for_it() {
+    let seats = ["10:00", "10:30", "10:40", "오전", "오후"];
+    for (second, service, is_refused) in [
+        // The first one is at 10:30, for 40 minutes.
+        ("11:00", BOTOX, true),
+        ("10:00", SKIN, true),
+        ("11:10", BOTOX, false),
+        ("오전", BOTOX, true),
+        ("오전", SKIN, false),
+        ("오후", BOTOX, false),
+        ("퇴근하고요", BOTOX, false),
+    ] {
+        let mut clinic = roomy();
+        clinic.hours = two_seats();
+        let first = from(1, Some(STRANGER), request(1, BOTOX, "10:30", Legacy));
+        let mut clinic = clinic.given(first);
+        let asked = request(2, service, second, Legacy);
+        let refused = clinic.when(from(1, Some(STRANGER), asked.clone()));
+        assert_eq!(refused == Err(Rejection::OverlappingBooking), is_refused, "{second} {refused:?}");
+        if !is_refused {
+            continue;
+        }
+        let lenient = StrangerRequest { may_overlap: true, ..STRANGER };
+        for other in [from(2, Some(STRANGER), asked.clone()), from(1, None, asked.clone())] {
+            assert!(decided(&clinic, other).is_ok(), "{second} {seats:?}");
+        }
+        assert!(decided(&clinic, from(1, Some(lenient), asked)).is_ok());
+    }
+}
+
+#[test]
+fn two_texts_that_nobody_has_read_are_one_booking_until_the_first_is_over() {
+    let mut clinic = roomy().given(unread(1));
+    let again = from(1, Some(STRANGER), request(2, BOTOX, "저녁쯤", Legacy));
+    assert_eq!(clinic.when(again.clone()), Err(Rejection::OverlappingBooking));
+    let mut clinic = clinic.given(change(1, ReservationChange::Reject { reason: None }));
+    assert_eq!(clinic.when(again).unwrap().len(), 1);
+}
+
+#[test]
+fn a_booking_of_the_clinic_counts_for_its_patient_too() {
+    let mut clinic = roomy().given(from(7, None, request(1, BOTOX, "퇴근하고요", Legacy)));
+    let stranger = from(7, Some(STRANGER), request(2, BOTOX, "저녁쯤", Legacy));
+    assert_eq!(clinic.when(stranger), Err(Rejection::OverlappingBooking));
+}
+
+#[test]
+fn strangers_who_fill_a_day_leave_the_clinic_its_places() {
+    let mut clinic = crowded();
+    assert_eq!(clinic.schedule.open_of_strangers(), MAX_STRANGER_DAY_ENTRIES);
+    assert_eq!(clinic.when(unread(20_000)), day_is_full());
+    assert_eq!(clinic.when(from(1, None, request(20_001, BOTOX, "10:30", Legacy))).unwrap().len(), 1);
+    let closure = ScheduleCommand::CloseTime(CloseTime {
+        closure: ClosureId::parse("c1").unwrap(),
+        time: ClosedTime::Period(Period::Afternoon),
+        service: None,
+        reason: None,
+        fingerprint: None,
+    });
+    assert_eq!(clinic.when(closure).unwrap().len(), 1);
+    assert_eq!(clinic.schedule.open_of_clinic(), 2);
+    // A booking that is over frees its place.
+    for (number, over) in
+        [(1, ReservationChange::Reject { reason: None }), (2, ReservationChange::Cancel { reason: None })]
+    {
+        let mut clinic = crowded().given(change(number, over));
+        assert_eq!(clinic.when(unread(20_002)).unwrap().len(), 1);
+        assert_eq!(clinic.when(unread(20_003)), day_is_full());
+    }
+}
+
+#[test]
+fn entries_that_are_over_do_not_fill_a_day_for_the_clinic() {
+    let mut clinic = Clinic::on(MONDAY);
+    let lift = |clinic: &mut Clinic, number: usize| {
+        let closure = ClosureId::parse(format!("c{number}")).unwrap();
+        let time = ClosedTime::Span(span("09:00", "09:10"));
+        let close =
+            CloseTime { closure: closure.clone(), time, service: None, reason: None, fingerprint: None };
+        clinic.when(ScheduleCommand::CloseTime(close))?;
+        clinic.when(ScheduleCommand::ReopenTime(closure))
+    };
+    for number in 0..=MAX_DAY_ENTRIES {
+        lift(&mut clinic, number).unwrap();
+    }
+    assert_eq!(clinic.schedule.open_of_clinic(), 0);
+}
+
+#[test]
+fn an_exceeded_bound_refuses_new_bookings_only() {
+    for (bound, sees_double_click) in [
+        (BookingBound::Patient, true),
+        (BookingBound::Network, true),
+        (BookingBound::All, true),
+        (BookingBound::Number, false),
+    ] {
+        let reached = BoundReached { bound, room: None };
+        let over = StrangerRequest { exceeded: Some(reached), ..STRANGER };
+        let book = |number, stranger| from(1, Some(stranger), request(number, BOTOX, "퇴근하고요", Legacy));
+        let mut clinic = roomy().given(with_fingerprint(book(1, STRANGER), false));
+        assert_eq!(clinic.when(with_fingerprint(book(1, over), true)), Ok(vec![]), "a repeated request");
+        let double_click = clinic.when(with_fingerprint(book(2, over), false));
+        let expected = if sees_double_click {
+            Rejection::AlreadyRequested(id(1))
+        } else {
+            Rejection::BoundReached(reached)
+        };
+        assert_eq!(double_click, Err(expected));
+        assert_eq!(clinic.when(book(3, over)), Err(Rejection::BoundReached(reached)));
+    }
+}
+
+fn decided(clinic: &Clinic, command: ScheduleCommand) -> Result<Vec<ScheduleEvent>, Rejection> {
+    let Clinic { catalog, hours, now, schedule, retired } = clinic;
+    decide(schedule, command, &DecisionContext { catalog, hours, now: *now, retired: *retired })
+}
+
+/// The first hours, with two seats.
+fn two_seats() -> Hours {
+    let mut hours = Hours::default();
+    for mut set in first_hours() {
+        set.slots.iter_mut().for_each(|slot| slot.max_concurrent = 2);
+        hours.decide(set).unwrap().iter().for_each(|event| hours.evolve(event));
+    }
+    hours
+}

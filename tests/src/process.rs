@@ -41,6 +41,9 @@ const INHERITED: [&str; 6] = ["PATH", "HOME", "TMPDIR", "USER", "LANG", "DAYBOOK
 /// Guardrails that tolerate a machine that is busy with other tests. Tests that need strict ones set their own.
 const GUARDRAILS: &str = "latency-ms=30000";
 
+/// Tests book as often as they like. Those of the bounds have the defaults, which an empty value stands for.
+const NO_BOUNDS: &str = "patient=0,network=0,all=0,number=0,overlap=yes";
+
 /// How the line starts that a service writes when it is ready.
 const READY: &str = "listening on ";
 
@@ -221,7 +224,7 @@ impl Installation {
         command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command.env("DAYBOOK_DATA_DIR", self.data_dir()).env("DAYBOOK_LISTEN", "127.0.0.1:0");
         command.env("DAYBOOK_MASTER_KEY", MASTER_KEY).env("DAYBOOK_JWT_SECRET", JWT_SECRET);
-        command.env("DAYBOOK_GUARDRAILS", GUARDRAILS);
+        command.env("DAYBOOK_GUARDRAILS", GUARDRAILS).env("DAYBOOK_BOOKING_BOUNDS", NO_BOUNDS);
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
         }

@@ -200,7 +200,7 @@ impl Counted<'_> {
     pub(crate) fn decided(mut self, outcome: &Result<BookingOutcome, CommandError>) {
         let tells_something = match outcome {
             Ok(outcome) => !outcome.repeated,
-            Err(CommandError::Rejected(Rejection::OverlappingBooking)) => true,
+            Err(CommandError::Rejected(Rejection::OverlappingBooking) | CommandError::Unanswered(_)) => true,
             Err(CommandError::Rejected(Rejection::BoundReached(reached))) => {
                 reached.bound == BookingBound::Patient
             }

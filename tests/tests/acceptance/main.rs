@@ -40,6 +40,7 @@ mod runbook;
 mod seats;
 mod secrecy;
 mod shutdown;
+mod strangers;
 mod tables;
 mod tokens;
 mod view_rebuilds;

@@ -95,7 +95,7 @@ fn sender(state: &State, request: &HttpRequest) -> Sender {
         return Sender::Clinic;
     }
     let network = ClientNetwork::find(request, &state.settings.trusted_proxies);
-    Sender::Stranger { network: network.filter(|network| network.is_public()).map(ClientNetwork::address) }
+    Sender::Stranger { network: network.and_then(ClientNetwork::public_address) }
 }
 
 /// The time of the booking as it is now: in the client's words unless it has another time meanwhile.

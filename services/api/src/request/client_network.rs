@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, X_FORWARDED_FOR};
@@ -11,6 +13,9 @@ use ipnet::IpNet;
 
 /// Bits of an IPv6 address that name a subscriber's network. A subscriber changes the other 64 at will.
 const IPV6_NETWORK_BITS: u32 = 64;
+
+/// Time between two warnings about a proxy that is not trusted.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
 /// The proxies that may say on whose behalf they ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +51,33 @@ impl TrustedProxies {
     }
 }
 
+/// Says so if a peer forwards requests without being trusted: then all its clients count as one. No address is logged.
+fn warn_of_untrusted_proxy(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) {
+    static LAST: LastWarning = LastWarning(Mutex::new(None));
+    let is_forwarded = headers.contains_key(X_FORWARDED_FOR);
+    if is_forwarded && !proxies.trusts(peer.to_canonical()) && LAST.is_due(Instant::now()) {
+        tracing::warn!(
+            "a request has X-Forwarded-For, but its peer is not a trusted proxy, so limits on strangers count the peer; if it \
+             is your reverse proxy, name it with --trusted-proxies (DAYBOOK_TRUSTED_PROXIES)"
+        );
+    }
+}
+
+/// When a warning was last given.
+struct LastWarning(Mutex<Option<Instant>>);
+
+impl LastWarning {
+    /// Whether to warn now: once a minute at most.
+    fn is_due(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= WARNING_PAUSE);
+        if is_due {
+            *last = Some(now);
+        }
+        is_due
+    }
+}
+
 /// An IPv4 address, or the /64 of an IPv6 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientNetwork(IpAddr);
@@ -53,7 +85,14 @@ pub(crate) struct ClientNetwork(IpAddr);
 impl ClientNetwork {
     /// The network of the client; none if the server does not know the peer's address.
     pub(crate) fn find(request: &HttpRequest, proxies: &TrustedProxies) -> Option<Self> {
-        Some(Self::behind(request.peer_addr()?.ip(), request.headers(), proxies))
+        let peer = request.peer_addr()?.ip();
+        warn_of_untrusted_proxy(peer, request.headers(), proxies);
+        Some(Self::behind(peer, request.headers(), proxies))
+    }
+
+    /// The address, or the first one of the /64, if it can stand for one client.
+    pub(crate) const fn public_address(self) -> Option<IpAddr> {
+        if self.is_public() { Some(self.0) } else { None }
     }
 
     /// Each proxy appends the address it was asked from, so the list is read from its end. The first address that is no
@@ -69,11 +108,6 @@ impl ClientNetwork {
             client = address.to_canonical();
         }
         Self::from(client)
-    }
-
-    /// The IPv4 address, or the first address of the IPv6 network.
-    pub(crate) const fn address(self) -> IpAddr {
-        self.0
     }
 
     /// Whether the address can stand for one client. A private address may be a proxy that is not in the list of trusted ones,
@@ -163,6 +197,13 @@ mod tests {
             assert!(!address(private).is_public(), "{private}");
         }
         assert!(address("198.51.100.1").is_public() && address("2001:db8::1").is_public());
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_trusted_is_reported_once_a_minute() {
+        let (last, start) = (LastWarning(Mutex::new(None)), Instant::now());
+        let due = |seconds| last.is_due(start + Duration::from_secs(seconds));
+        assert_eq!([0, 0, 59, 60, 61, 120].map(due), [true, false, false, true, false, true]);
     }
 
     #[test]

@@ -294,7 +294,7 @@ async fn rehearse(
 ) -> Result<Vec<(RowSummary, Outcome)>, ImportError> {
     let mut outcomes = Vec::with_capacity(rows.len());
     for prepared in rows {
-        let outcome = if capacity.take(prepared.row.preferred_date).await? {
+        let outcome = if capacity.take(prepared.row.preferred_date, prepared.row.status).await? {
             Outcome::Imported(None)
         } else {
             Outcome::Rejected(prepared.row.rejected("preferredDate", Reason::DayFull))

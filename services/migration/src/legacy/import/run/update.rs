@@ -137,6 +137,11 @@ impl Reimport<'_> {
         self.row.logged_day != self.row.prepared.row.preferred_date
     }
 
+    async fn takes_room(&self, capacity: &mut Capacity<'_>) -> Result<bool, ImportError> {
+        let row = &self.row.prepared.row;
+        capacity.take(row.preferred_date, row.status).await
+    }
+
     fn day_full(&self) -> Outcome {
         Outcome::Rejected(self.row.prepared.row.rejected("preferredDate", Reason::DayFull))
     }
@@ -151,7 +156,7 @@ async fn rehearse(
     for reimport in reimports {
         outcomes.push(Some(if !reimport.is_move() {
             Outcome::Updated(None)
-        } else if capacity.take(reimport.row.prepared.row.preferred_date).await? {
+        } else if reimport.takes_room(capacity).await? {
             Outcome::Moved(None)
         } else {
             reimport.day_full()
@@ -176,7 +181,8 @@ impl Recorder<'_> {
     ) -> Result<Option<Outcome>, ImportError> {
         let row = self.seal_again(reimport, encryptor)?;
         let recorded = if reimport.is_move() {
-            if self.commands.day_schedule(row.date).await?.len() >= MAX_DAY_ENTRIES {
+            let is_full = self.commands.day_schedule(row.date).await?.open_of_clinic() >= MAX_DAY_ENTRIES;
+            if is_full && row.status.is_open() {
                 return Ok(Some(reimport.day_full()));
             }
             self.move_to_another_day(reimport, row).await.map(Outcome::Moved)

@@ -153,6 +153,8 @@ impl App {
         let listen = "127.0.0.1:0".parse()?;
         let settings = Settings {
             at_least_patience: AT_LEAST_PATIENCE,
+            // Only tests of admission have shed requests.
+            max_queue_wait: Duration::from_secs(30),
             workers: NonZeroUsize::new(2),
             // Other tests may slow the machine down. That must not trip a guardrail.
             watching: Watching {

@@ -44,6 +44,9 @@ const GUARDRAILS: &str = "latency-ms=30000";
 /// Tests book as often as they like. Those of the bounds have the defaults, which an empty value stands for.
 const NO_BOUNDS: &str = "patient=0,network=0,all=0,number=0,overlap=yes";
 
+/// How long a request may wait for others. Only tests of overload have shed requests, however busy the machine is.
+const MAX_QUEUE_WAIT: &str = "30s";
+
 /// How the line starts that a service writes when it is ready.
 const READY: &str = "listening on ";
 
@@ -225,6 +228,7 @@ impl Installation {
         command.env("DAYBOOK_DATA_DIR", self.data_dir()).env("DAYBOOK_LISTEN", "127.0.0.1:0");
         command.env("DAYBOOK_MASTER_KEY", MASTER_KEY).env("DAYBOOK_JWT_SECRET", JWT_SECRET);
         command.env("DAYBOOK_GUARDRAILS", GUARDRAILS).env("DAYBOOK_BOOKING_BOUNDS", NO_BOUNDS);
+        command.env("DAYBOOK_MAX_QUEUE_WAIT", MAX_QUEUE_WAIT);
         if let Some(database) = &self.database {
             command.env("DATABASE_URL", database.url());
         }

@@ -27,13 +27,17 @@ pub(crate) use history::History as Golden;
 use ledger::{Fingerprint, LEDGER};
 
 /// The golden histories by name. A history is never changed; a new case gets a history and an entry of its own.
-const HISTORIES: [(&str, &str); 6] = [
+const HISTORIES: [(&str, &str); 7] = [
     ("first_release", include_str!("../../../tests/fixtures/golden_histories/first_release.jsonl")),
     ("retirements", include_str!("../../../tests/fixtures/golden_histories/retirements.jsonl")),
     ("stages", include_str!("../../../tests/fixtures/golden_histories/stages.jsonl")),
     ("reimports", include_str!("../../../tests/fixtures/golden_histories/reimports.jsonl")),
     ("corrections", include_str!("../../../tests/fixtures/golden_histories/corrections.jsonl")),
     ("moves", include_str!("../../../tests/fixtures/golden_histories/moves.jsonl")),
+    (
+        "strangers_and_tokens",
+        include_str!("../../../tests/fixtures/golden_histories/strangers_and_tokens.jsonl"),
+    ),
 ];
 
 /// The golden histories, for other tests.

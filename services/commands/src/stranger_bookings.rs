@@ -127,7 +127,8 @@ pub(crate) struct Asked<'a> {
 /// A request that is counted until its decision is known. It stops counting when this is dropped, unless it was recorded.
 pub(crate) struct Counted<'a> {
     counts: &'a Counts,
-    reservation: ReservationId,
+    /// None if a bound is exceeded.
+    reservation: Option<ReservationId>,
     /// The number whose budget it took from.
     subject: Option<SubjectId>,
 }
@@ -163,17 +164,13 @@ impl StrangerBookings {
             room: RoomAgain::after(wait, now.instant),
         });
         let exceeded = number.or_else(|| {
-            let booking = OpenBooking {
-                date: asked.date,
-                patient: asked.patient,
-                network: asked.stranger.network,
-                is_recorded: false,
-            };
+            let (date, patient, network) = (asked.date, asked.patient, asked.stranger.network);
+            let booking = OpenBooking { date, patient, network };
             self.counts.index().enter(asked.reservation, booking, &self.bounds, now).err()
         });
         let counted = Counted {
             counts: &self.counts,
-            reservation: asked.reservation.clone(),
+            reservation: exceeded.is_none().then(|| asked.reservation.clone()),
             subject: (number.is_none() && self.bounds.per_number > 0).then_some(asked.subject),
         };
         let may_overlap = self.bounds.may_overlap;
@@ -199,7 +196,7 @@ impl Counted<'_> {
     /// The decision is known. Whatever tells a client whether the patient has a booking takes from the number's budget.
     pub(crate) fn decided(mut self, outcome: &Result<BookingOutcome, CommandError>) {
         let tells_something = match outcome {
-            Ok(outcome) => !outcome.repeated,
+            Ok(_) => is_new(outcome),
             Err(CommandError::Rejected(Rejection::OverlappingBooking) | CommandError::Unanswered(_)) => true,
             Err(CommandError::Rejected(Rejection::BoundReached(reached))) => {
                 reached.bound == BookingBound::Patient
@@ -209,15 +206,21 @@ impl Counted<'_> {
         if tells_something {
             self.subject = None;
         }
-        if outcome.as_ref().is_ok_and(|outcome| !outcome.repeated) {
-            self.counts.index().record(&self.reservation);
+        if let Some(reservation) = self.reservation.as_ref().filter(|_| is_new(outcome)) {
+            self.counts.index().record(reservation);
         }
     }
 }
 
+fn is_new(outcome: &Result<BookingOutcome, CommandError>) -> bool {
+    outcome.as_ref().is_ok_and(|outcome| !outcome.repeated)
+}
+
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.counts.index().withdraw(&self.reservation);
+        if let Some(reservation) = &self.reservation {
+            self.counts.index().release(reservation);
+        }
         if let Some(subject) = self.subject {
             self.counts.numbers().refund(subject, Instant::now());
         }
@@ -238,8 +241,7 @@ impl Counts {
             ScheduleEffect::Requested(requested) => {
                 if let Some((stranger, patient)) = requested.stranger.zip(requested.patient) {
                     let (date, network) = (requested.date, stranger.network);
-                    let booking = OpenBooking { date, patient, network, is_recorded: true };
-                    self.index().insert(&requested.reservation, booking);
+                    self.index().follow(&requested.reservation, OpenBooking { date, patient, network });
                 }
             }
             ScheduleEffect::StatusChanged(reservation, status) if !status.is_open() => {
@@ -266,7 +268,7 @@ async fn read_days(log: &dyn EventLog, today: NaiveDate) -> Result<Index, Comman
         for (id, booking) in schedule.bookings().filter(|(_, booking)| booking.status.is_open()) {
             if let Some((stranger, patient)) = booking.stranger.zip(booking.patient) {
                 let (date, network) = (schedule.date, stranger.network);
-                index.insert(id, OpenBooking { date, patient, network, is_recorded: true });
+                index.follow(id, OpenBooking { date, patient, network });
             }
         }
     }

@@ -33,7 +33,9 @@ async fn run() -> anyhow::Result<()> {
         }
     }
     let clinic = Installation::open_alone().await?;
-    let settings = [("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1"), ("RUST_LOG", "warn")];
+    // The default wait for a place, which an empty value stands for.
+    let wait = ("DAYBOOK_MAX_QUEUE_WAIT", "");
+    let settings = [("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1"), ("RUST_LOG", "warn"), wait];
     let service = clinic.serve_with(&settings).await?;
     let curve = measure(&service, &plan).await?;
     print(&curve, json)

@@ -11,7 +11,9 @@ use crate::tables;
 #[tokio::test(flavor = "multi_thread")]
 async fn at_four_times_its_capacity_a_service_does_its_work_and_refuses_the_rest() {
     let clinic = Installation::open_alone().await.unwrap();
-    let service = clinic.serve_with(&[("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1")]).await.unwrap();
+    // The default wait for a place, which an empty value stands for.
+    let settings = [("DAYBOOK_TRUSTED_PROXIES", "127.0.0.1"), ("DAYBOOK_MAX_QUEUE_WAIT", "")];
+    let service = clinic.serve_with(&settings).await.unwrap();
     let plan = Plan { factors: vec![4.0], step: Duration::from_secs(4) };
     let health = tokio::spawn({
         let (client, url) = (client(), service.url("/readyz"));

@@ -69,7 +69,7 @@ async fn revoke_on(log: LogKind) {
     json(&clinic, &["events", "export", file]).await;
     drop(clinic);
     let copy = Installation::open().await.unwrap();
-    let imported = copy.run(&["events", "import", file]).await.unwrap();
+    let imported = copy.run(&["events", "import", file, "--yes"]).await.unwrap();
     assert_eq!(imported.code, Some(0), "{}", imported.stderr);
     assert_eq!(json(&copy, &["token", "revoked"]).await, listed);
 }

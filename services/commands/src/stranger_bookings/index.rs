@@ -15,8 +15,15 @@ pub(super) struct OpenBooking {
     pub(super) date: NaiveDate,
     pub(super) patient: PatientFingerprint,
     pub(super) network: Option<NetworkFingerprint>,
-    /// Whether it is in the log, and not only about to be decided.
-    pub(super) is_recorded: bool,
+}
+
+/// A booking that counts because it is in the log, or because requests for it are being decided.
+#[derive(Debug)]
+struct Entry {
+    booking: OpenBooking,
+    is_recorded: bool,
+    /// Requests that are being decided: a repeated one has the same id.
+    holds: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +36,7 @@ enum Key {
 /// The open bookings, and their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    bookings: HashMap<ReservationId, OpenBooking>,
+    bookings: HashMap<ReservationId, Entry>,
     numbers: BTreeMap<(Key, NaiveDate), u32>,
     /// The day before which bookings are forgotten.
     today: NaiveDate,
@@ -44,7 +51,8 @@ impl OpenBooking {
 }
 
 impl Index {
-    /// Enters a booking that is about to be decided. One that is there already is asked for again, and needs no place.
+    /// Enters a booking whose request is about to be decided. One that is there already is asked for again, and needs no
+    /// place.
     pub(super) fn enter(
         &mut self,
         reservation: &ReservationId,
@@ -53,7 +61,8 @@ impl Index {
         now: ClinicNow,
     ) -> Result<(), BoundReached> {
         self.forget_past(now.today());
-        if self.bookings.contains_key(reservation) {
+        if let Some(known) = self.bookings.get_mut(reservation) {
+            known.holds += 1;
             return Ok(());
         }
         for key in booking.keys() {
@@ -68,41 +77,44 @@ impl Index {
                 return Err(BoundReached { bound, room: end_of(last, now) });
             }
         }
-        self.insert(reservation, booking);
+        self.insert(reservation, Entry { booking, is_recorded: false, holds: 1 });
         Ok(())
     }
 
-    /// Inserts a booking. If it is there already, it is recorded now.
-    pub(super) fn insert(&mut self, reservation: &ReservationId, booking: OpenBooking) {
-        if booking.date < self.today {
-            return;
+    /// Enters a booking that is in the log.
+    pub(super) fn follow(&mut self, reservation: &ReservationId, booking: OpenBooking) {
+        match self.bookings.get_mut(reservation) {
+            Some(known) => known.is_recorded = true,
+            None if booking.date < self.today => {}
+            None => self.insert(reservation, Entry { booking, is_recorded: true, holds: 0 }),
         }
-        if let Some(known) = self.bookings.get_mut(reservation) {
-            known.is_recorded |= booking.is_recorded;
-            return;
+    }
+
+    fn insert(&mut self, reservation: &ReservationId, entry: Entry) {
+        for key in entry.booking.keys() {
+            *self.numbers.entry((key, entry.booking.date)).or_default() += 1;
         }
-        self.bookings.insert(reservation.clone(), booking);
-        for key in booking.keys() {
-            *self.numbers.entry((key, booking.date)).or_default() += 1;
-        }
+        self.bookings.insert(reservation.clone(), entry);
     }
 
     /// The booking is in the log. It is gone if it was cancelled since.
     pub(super) fn record(&mut self, reservation: &ReservationId) {
-        if let Some(booking) = self.bookings.get_mut(reservation) {
-            booking.is_recorded = true;
+        if let Some(entry) = self.bookings.get_mut(reservation) {
+            entry.is_recorded = true;
         }
     }
 
-    /// Removes a booking unless it is in the log.
-    pub(super) fn withdraw(&mut self, reservation: &ReservationId) {
-        if self.bookings.get(reservation).is_some_and(|booking| !booking.is_recorded) {
+    /// A request has been decided. The booking stays if it is in the log, or if another request for it is being decided.
+    pub(super) fn release(&mut self, reservation: &ReservationId) {
+        let Some(entry) = self.bookings.get_mut(reservation) else { return };
+        entry.holds = entry.holds.saturating_sub(1);
+        if entry.holds == 0 && !entry.is_recorded {
             self.remove(reservation);
         }
     }
 
     pub(super) fn remove(&mut self, reservation: &ReservationId) {
-        let Some(booking) = self.bookings.remove(reservation) else { return };
+        let Some(Entry { booking, .. }) = self.bookings.remove(reservation) else { return };
         for key in booking.keys() {
             if let Some(number) = self.numbers.get_mut(&(key, booking.date)) {
                 *number -= 1;
@@ -131,7 +143,7 @@ impl Index {
             return;
         }
         self.today = today;
-        self.bookings.retain(|_, booking| booking.date >= today);
+        self.bookings.retain(|_, entry| entry.booking.date >= today);
         self.numbers.retain(|(_, date), _| *date >= today);
     }
 }
@@ -164,7 +176,6 @@ mod tests {
             date: NaiveDate::from_ymd_opt(2026, 12, day.into()).unwrap(),
             patient: PatientFingerprint::from_bytes([patient; 16]),
             network: Some(NetworkFingerprint::from_bytes([network; 16])),
-            is_recorded: false,
         };
         index.enter(&reservation(id), booking, &BOUNDS, now(time))
     }
@@ -202,9 +213,13 @@ mod tests {
         }
         assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err());
         index.record(&reservation(1));
-        index.withdraw(&reservation(1));
+        index.release(&reservation(1));
         assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err(), "a recorded booking stays");
-        index.withdraw(&reservation(2));
+        // A repeated request that is refused leaves the first one its place.
+        assert_eq!(enter(&mut index, [2, 2, 2, 2], TODAY), Ok(()));
+        index.release(&reservation(2));
+        assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err(), "the first request is being decided");
+        index.release(&reservation(2));
         assert_eq!(enter(&mut index, [5, 5, 5, 9], TODAY), Ok(()));
         index.remove(&reservation(1));
         index.remove(&reservation(1));

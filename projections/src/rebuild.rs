@@ -271,7 +271,7 @@ impl Rebuild {
         clock: &mut PhaseClock<'_>,
     ) -> Result<Option<Arc<Histories>>, ViewError> {
         let error = match self.fill_from_histories(generations, position, clock).await {
-            Err(error) if batch_build::may_go_on(self, generations, &error).await? => error,
+            Err(error) if batch_build::may_go_on(self, &error).await? => error,
             outcome => return outcome,
         };
         tracing::warn!(error = %describe(&error), "an event cannot be applied; building the views batch by batch");

@@ -2,6 +2,7 @@
 //! the events that cannot be applied, and parks them as a live view does: a COPY does not say which event's value it
 //! rejects.
 
+use daybook_domain::ReadModel;
 use daybook_event_log::Position;
 
 use super::{PhaseClock, Rebuild};
@@ -14,23 +15,19 @@ use crate::read::routing;
 use crate::store::tables::{self, Indexes};
 
 /// Whether a failed build can go on batch by batch: an event may be the cause, and it is not one at which the build would
-/// stop anyway.
-pub(super) async fn may_go_on(
-    rebuild: &Rebuild,
-    generations: &[Generation],
-    error: &ViewError,
-) -> Result<bool, ViewError> {
+/// stop anyway. An event that one live view has parked may be one that the other view can hold.
+pub(super) async fn may_go_on(rebuild: &Rebuild, error: &ViewError) -> Result<bool, ViewError> {
     let ViewError::Event { position, source, .. } = error else { return Ok(error.as_fault().is_some()) };
     if !source.is_permanent() || rebuild.policy == FailurePolicy::Park {
         return Ok(source.is_permanent());
     }
     let client = rebuild.client().await?;
-    for generation in generations {
-        if !parked::is_parked_live(&client, generation.model, *position).await? {
-            return Ok(false);
+    for model in ReadModel::ALL {
+        if parked::is_parked_live(&client, model, *position).await? {
+            return Ok(true);
         }
     }
-    Ok(true)
+    Ok(false)
 }
 
 /// Fills new generations with all events up to a position. Their tables may exist already.

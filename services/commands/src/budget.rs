@@ -28,6 +28,7 @@ pub struct Budgets<K> {
 }
 
 impl<K: Copy + Eq + Hash> Budgets<K> {
+    /// Every key has all its tokens. `max_keys` is the number of keys that are counted at a time.
     pub fn new(rate: Rate, max_keys: usize) -> Self {
         Self { rate, max_keys, spent: HashMap::new() }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::body::Next;
 use crate::problem::{Code, Problem};
-use crate::request::query::Query;
+use crate::request::form::Form;
 use crate::response;
 use crate::staff::Permission;
 use crate::staff::token::Staff;
@@ -81,7 +81,9 @@ pub(super) async fn plan_migration(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::Rollout)?;
-    let to = Query::from_request(&request)?.read("to", Code::InvalidStage, Stage::parse)?;
+    let mut form = Form::from_query(&request)?;
+    let to = form.parsed("to", Code::InvalidStage, None, Stage::parse);
+    form.finish_ignoring_unknown()?;
     let plan = state.migration.workflows.migration().plan(to, state.clock.now()).await?;
     response::json(&Body::from(plan))
 }

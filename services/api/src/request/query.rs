@@ -70,17 +70,6 @@ impl Query {
         let found = self.0.iter().find(|(own, _)| own == name);
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
-
-    /// A parameter, parsed by `parse`; `code` is the problem if that fails.
-    pub(crate) fn read<T>(
-        &self,
-        name: &'static str,
-        code: Code,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Problem> {
-        let Some(text) = self.text(name) else { return Ok(None) };
-        parse(text).map(Some).ok_or_else(|| Problem::field(code, name))
-    }
 }
 
 /// A value that the request must contain.

@@ -5,7 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
-use daybook_domain::ReservationId;
+use daybook_domain::{ReservationId, value};
 use daybook_event_log::Position;
 use daybook_projections::query::RowKey;
 
@@ -43,7 +43,8 @@ impl Cursor {
                 id: ReservationId::parse(parts.next()?).ok()?,
             },
         };
-        parts.next().is_none().then_some(cursor)
+        let days = [cursor.after.date, cursor.after.created_at.date()];
+        (parts.next().is_none() && days.iter().all(|day| value::CLINIC_DAYS.contains(*day))).then_some(cursor)
     }
 }
 
@@ -65,6 +66,16 @@ mod tests {
         let long = "a".repeat(MAX_LENGTH + 1);
         for wrong in ["", "!", "MQ", &cursor.to_text()[1..], &format!("{}!", cursor.to_text()), &long] {
             assert_eq!(Cursor::parse(wrong), None, "{wrong}");
+        }
+        // Times that no database can hold, or no clinic has.
+        for wrong in [
+            "1|1|-4714-01-01|0|a",
+            "1|1|-262143-01-01|0|a",
+            "1|1|2026-01-01|-8334601228800000000|a",
+            "1|0|2026-01-01|-211813488000000001|a",
+            "1|1|2200-01-01|0|a",
+        ] {
+            assert_eq!(Cursor::parse(&URL_SAFE_NO_PAD.encode(wrong)), None, "{wrong}");
         }
     }
 }

@@ -56,7 +56,7 @@ pub(crate) async fn patch_reservation(
     context.view_answered();
     // The change is recorded, so a reason that cannot be read now is only left out.
     let status_reason = match patch.has_status() {
-        true => state.commands.reason(found.preferred_date, &id).await.ok().flatten(),
+        true => state.commands.reason_of(&id, &outcome.booking).await.ok().flatten(),
         false => None,
     };
     show(&state, &context, &staff, &outcome, status_reason).await
@@ -102,8 +102,8 @@ async fn change(
     }
 }
 
-/// Responds with the reservation from the routed view, once that has applied the change. If it takes too long, with the
-/// outcome of the command.
+/// Responds with the reservation from the routed view, once that has applied the change. If it takes too long, or another
+/// change was faster, with the outcome of the command.
 async fn show(
     state: &State,
     context: &RequestContext,
@@ -117,6 +117,7 @@ async fn show(
     if let Ok(route) = state.router.choose_with(Some(subject), outcome.position, patience).await
         && let Ok(found) = state.queries.reservation(route.generation, id).await
         && let Some(reservation) = &found.value
+        && reservation.version == outcome.booking.version
     {
         return reservation_response(&found, reservation, Some(Changed { message, status_reason }));
     }

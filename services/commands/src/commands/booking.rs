@@ -220,16 +220,28 @@ impl Commands {
         }
     }
 
-    /// The recorded reason of a booking's status, if there is one that can still be read.
+    /// The recorded reason of the present status of a booking, as in [`Self::reason_of`].
     pub async fn reason(
         &self,
         date: NaiveDate,
         reservation: &ReservationId,
     ) -> Result<Option<String>, CommandError> {
         let id = reservation.clone();
-        let read = move |schedule: &DaySchedule| schedule.booking(&id)?.status_reason.clone();
+        let read = move |schedule: &DaySchedule| schedule.booking(&id).cloned();
         match self.day_schedules().read(date, read).await? {
-            Some(sealed) => Ok(self.vault().open(&sealed, sealing_context(reservation)).await?.text()),
+            Some(booking) => self.reason_of(reservation, &booking).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The recorded reason of a booking's status, if there is one that can still be read.
+    pub async fn reason_of(
+        &self,
+        reservation: &ReservationId,
+        booking: &Booking,
+    ) -> Result<Option<String>, CommandError> {
+        match &booking.status_reason {
+            Some(sealed) => Ok(self.vault().open(sealed, sealing_context(reservation)).await?.text()),
             None => Ok(None),
         }
     }

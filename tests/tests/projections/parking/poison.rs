@@ -106,6 +106,28 @@ async fn values_that_no_view_can_hold_are_parked_and_bookings_and_rebuilds_go_on
     engine.stop().await;
 }
 
+/// An event that one view alone cannot hold is parked there, and stops no rebuild: neither its own nor the other view's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_one_view_cannot_hold_leaves_the_other_view_whole() {
+    let clinic = idle_clinic().await;
+    let price = plant_service(&clinic, "PREMIUM_CARE", 3_000_000_000).await;
+    book(&clinic, 1, None).await;
+    let engine = RunningEngine::start(&clinic, "first");
+    clinic.wait_for_views().await.unwrap();
+    assert_eq!(
+        (failed(&clinic, "legacy_1").await, failed(&clinic, "dynamic_1").await),
+        (vec![], vec![price])
+    );
+    let before = shown(&clinic).await;
+    for models in [&[ReadModel::Legacy][..], &[ReadModel::Dynamic], &ReadModel::ALL] {
+        let report = clinic.rebuild().run(models, &|_| {}).await.unwrap();
+        assert_eq!(shown(&clinic).await, before, "{models:?}");
+        let parks = models.contains(&ReadModel::Dynamic);
+        assert_eq!(report.parked.failing, u64::from(parks), "{models:?} {report:?}");
+    }
+    engine.stop().await;
+}
+
 /// A later event of the same batch replaces what the view cannot hold, so PostgreSQL never sees it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_event_is_parked_even_if_a_later_event_of_its_batch_undoes_it() {

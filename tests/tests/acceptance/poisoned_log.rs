@@ -268,3 +268,30 @@ async fn without_its_views_it_comes_up_with_the_events_parked() {
     discard_everything(&old).await;
     assert_eq!(old.json(&["projection", "verify"]).await["agrees"], true);
 }
+
+/// An event that no release can decode stands in a stream that a first start fills.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_decoded_in_the_hours_or_the_catalog_does_not_stop_the_start() {
+    for stream in ["hours-main", "catalog-main"] {
+        let clinic = OldClinic::empty().await;
+        let mut service = clinic.serve().await;
+        service.kill().await.unwrap();
+        let plant = format!(
+            "INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
+             SELECT max(position) + 1, max(revision) FILTER (WHERE stream = '{stream}') + 1, gen_random_uuid(), '{stream}',
+                    'SomethingFancy', '{{}}', (SELECT metadata FROM event_log.events LIMIT 1) FROM event_log.events"
+        );
+        clinic.connect().await.batch_execute(&plant).await.unwrap();
+        let mut service = clinic.serve().await;
+        wait_until("the views to park the event", async || {
+            let ready = get(&client(), &service, "/readyz").await.unwrap();
+            let held_up = &ready.body["checks"]["legacy"]["heldUpStreams"];
+            if *held_up == json!([stream]) { Ok(()) } else { Err(ready.body.to_string()) }
+        })
+        .await;
+        discard_everything(&clinic).await;
+        service.kill().await.unwrap();
+        let service = clinic.serve().await;
+        clinic.book(&service, 1).await;
+    }
+}

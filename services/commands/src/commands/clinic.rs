@@ -16,7 +16,7 @@ use crate::day_schedules::{CommandBatch, Shown};
 use crate::error::CommandError;
 use crate::ids::{IdempotencyKey, closure_from, named_closure};
 use crate::origin::Origin;
-use crate::singleton_stream::ChangeOutcome;
+use crate::singleton_stream::{Aggregate, ChangeOutcome};
 
 /// A request to close a span of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,12 +77,12 @@ impl Commands {
         let now = self.0.context.clock.now();
         let salt = Uuid::new_v4().simple().to_string().into();
         let open = RoutingCommand::OpenRollout(RolloutOpened { salt });
-        let catalog = streams.catalog.initialize(log, first_services(), origin, now).await?;
-        let hours = streams.hours.initialize(log, first_hours(), origin, now).await?;
+        let catalog = streams.catalog.initialize(log, first_services(), origin, now).await;
+        let hours = streams.hours.initialize(log, first_hours(), origin, now).await;
         let routing = streams.routing.change(log, vec![open], origin, now).await?;
         Ok(SeedOutcome {
-            catalog_events: catalog.events,
-            hours_events: hours.events,
+            catalog_events: seeded_events(catalog)?,
+            hours_events: seeded_events(hours)?,
             routing_events: routing.events,
         })
     }
@@ -236,5 +236,15 @@ impl Commands {
         let batch = CommandBatch { commands: vec![command], new_key: None, shown: Shown::Nothing, origin };
         let outcome = self.day_schedules().execute(date, batch).await?;
         Ok(Recorded { position: outcome.position, is_repeated: outcome.repeated })
+    }
+}
+
+/// A stream with an event that this release cannot decode is not new. The views park that event and say what to do.
+fn seeded_events<A: Aggregate>(
+    outcome: Result<ChangeOutcome<A>, CommandError>,
+) -> Result<usize, CommandError> {
+    match outcome {
+        Err(CommandError::Codec(_)) => Ok(0),
+        outcome => outcome.map(|outcome| outcome.events),
     }
 }

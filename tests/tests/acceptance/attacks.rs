@@ -28,7 +28,7 @@ async fn log_head(service: &Service) -> String {
     ready.body["checks"]["log"]["position"].to_string()
 }
 
-/// Rebuilds both views and compares them with the log, and checks that nothing panicked.
+/// Checks that both views agree with the log, and that nothing panicked.
 async fn assert_unharmed(clinic: &Installation, service: &Service) {
     assert!(!service.output().contains("panicked"), "{}", service.output());
     let verdict = clinic.run(&["projection", "verify", "--json"]).await.unwrap().json().unwrap();

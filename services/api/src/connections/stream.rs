@@ -1,4 +1,4 @@
-//! A TCP stream that fails once its connection has been closed in favour of another one.
+//! A TCP stream that returns errors after its connection was closed to make room for another one.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::{Connection, Connections};
 
-/// A TCP stream that fails once its connection has been closed.
+/// Its reads and writes fail after the connection was closed.
 #[derive(Debug)]
 pub(crate) struct WatchedStream {
     stream: TcpStream,

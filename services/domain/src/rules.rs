@@ -75,7 +75,7 @@ pub fn check_request(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -
     result.map_err(|rejection| search::with_alternatives(rejection, &service_day, candidate, rules))
 }
 
-/// Checks another time for a booking against the common rules and one rule set. A time that has passed is possible.
+/// Checks another time for a booking against the common rules and one rule set. The caller knows whether it may have passed.
 pub fn check_move(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
     let service_day = ServiceDay::for_candidate(day, candidate);
     let result = service_day.check(candidate.placement, candidate.total_minutes, rules);

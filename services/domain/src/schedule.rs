@@ -12,6 +12,7 @@ pub mod rejection;
 pub mod slot_assignment;
 pub mod state;
 mod stranger;
+mod times;
 mod values;
 
 pub use command::{

@@ -178,6 +178,18 @@ async fn an_outcome_is_corrected_with_a_reason_and_a_missed_appointment_can_be_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_appointment_is_not_moved_into_the_past_to_miss_it_there() {
+    let (app, id) = after_a_confirmed_booking().await;
+    for time in [json!({"timeSlotStart": "09:30"}), json!({"preferredTime": "오후 2시", "status": "NO_SHOW"})] {
+        let refused = patch(&app, &id, time.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, "TIME_IN_PAST"), "{time}");
+    }
+    let kept = get(&app, &format!("/api/reservations/{id}")).await.ok();
+    let kept = &kept.json["reservation"];
+    assert_eq!((&kept["preferredTime"], &kept["status"]), (&json!("10:00"), &json!("CONFIRMED")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reservation_is_assigned_a_time_and_then_moved() {
     for model in ["legacy", "dynamic"] {
         let app = app_on(model).await;

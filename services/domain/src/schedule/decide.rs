@@ -2,7 +2,7 @@
 //!
 //! It never reads a clock, an id source or a view; all of that comes in through the command and the context.
 
-use super::command::{CloseTime, RequestReservation, ReservationChange, ReviewedTime, ScheduleCommand};
+use super::command::{CloseTime, RequestReservation, ReservationChange, ScheduleCommand};
 use super::event::{
     AdminNoteWritten, ReservationCancelled, ReservationCompleted, ReservationCompletionCorrected,
     ReservationConfirmed, ReservationImported, ReservationMoved, ReservationNoShowCorrected,
@@ -14,12 +14,13 @@ use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, Closure, DaySchedule};
 use super::stranger::check_bounds;
+use super::times::{check_time_for, decide_move, decide_review};
 use super::values::{check_closure, check_requested_time, check_row, check_start, check_stated_period};
 use crate::catalog::Catalog;
 use crate::hours::Hours;
 use crate::id::{ClosureId, ReservationId};
 use crate::rules::{self, Candidate, Day};
-use crate::time::{ClinicNow, ClockTime, Span};
+use crate::time::{ClinicNow, Span};
 use crate::vocabulary::{ReadModel, RuleSet, Status};
 
 /// The state outside the day schedule that a decision depends on.
@@ -35,7 +36,7 @@ pub struct DecisionContext<'a> {
 
 impl DecisionContext<'_> {
     /// The rule set that decides a request for `requested`, and the one that is evaluated for comparison.
-    const fn rule_sets(&self, requested: RuleSet) -> (RuleSet, Option<RuleSet>) {
+    pub(super) const fn rule_sets(&self, requested: RuleSet) -> (RuleSet, Option<RuleSet>) {
         use RuleSet::{Dynamic, Legacy};
         match (self.retired, requested) {
             (None, Legacy) => (Legacy, Some(Dynamic)),
@@ -262,42 +263,6 @@ fn decide_change(
     Ok(vec![event])
 }
 
-/// Decides the slot of a booking whose requested time a person has reviewed; `None` if it has that slot already.
-///
-/// A half-day takes no seat and is never rejected. A time on a day that is not over needs an open clinic and a free
-/// seat. The limits of a rule set do not apply, because the booking already counts towards the day.
-fn decide_review(
-    schedule: &DaySchedule,
-    reservation: &ReservationId,
-    booking: &Booking,
-    reviewed_time: ReviewedTime,
-    context: &DecisionContext<'_>,
-) -> Result<Option<SlotAssignment>, Rejection> {
-    let placement = match reviewed_time {
-        ReviewedTime::At(start) => SlotAssignment::at(start, context.hours, schedule.date),
-        ReviewedTime::Period(period) => SlotAssignment::Period(period),
-    };
-    check_start(&placement)?;
-    if booking.placement == placement {
-        return Ok(None);
-    }
-    if !booking.is_reviewable {
-        return Err(Rejection::TimeNotReviewable);
-    }
-    let takes_seat = placement.start().is_some() && booking.status.holds_seat();
-    if takes_seat && schedule.date >= context.now.today() {
-        let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
-        let candidate = Candidate {
-            service,
-            total_minutes: booking.total_minutes,
-            placement: &placement,
-            ignoring: Some(reservation),
-        };
-        rules::check_common(&Day::new(schedule, context.hours, context.now), &candidate)?;
-    }
-    Ok(Some(placement))
-}
-
 /// Whether a change to the status that a booking has already says nothing else about its reason.
 fn keeps_reason(booking: &Booking, change: &ReservationChange) -> bool {
     change.text().is_none_or(|reason| booking.status_reason.as_ref() == Some(reason))
@@ -324,74 +289,6 @@ fn transition(from: Status, to: Status, corrected: Option<Status>) -> Transition
         | (NoShow, Cancelled) => Transition::Allowed,
         (Pending | Confirmed | NoShow | Cancelled | Completed | Rejected, _) => Transition::NotAllowed,
     }
-}
-
-/// Checks a change of status against the clock and the slot: no outcome before the start, and no confirmation of a text
-/// that nobody has read.
-fn check_time_for(
-    schedule: &DaySchedule,
-    booking: &Booking,
-    change: &ReservationChange,
-    context: &DecisionContext<'_>,
-) -> Result<(), Rejection> {
-    let is_unread = matches!(booking.placement, SlotAssignment::Review(_));
-    if is_unread && matches!(change, ReservationChange::Confirm) {
-        return Err(Rejection::TimeNotRead);
-    }
-    match change.target_status() {
-        Some(to @ (Status::Completed | Status::NoShow)) if !has_begun(schedule, booking, context) => {
-            Err(Rejection::NotBegun { to })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether a booking's time has come: its start, the start of its half-day, or else its day.
-fn has_begun(schedule: &DaySchedule, booking: &Booking, context: &DecisionContext<'_>) -> bool {
-    let start = match booking.placement {
-        SlotAssignment::At { start, .. } => Some(start),
-        SlotAssignment::Period(period) => {
-            let slots = context.hours.on(schedule.date).filter(|slot| slot.period == period);
-            slots.map(|slot| slot.span.start).min()
-        }
-        SlotAssignment::Review(_) => None,
-    };
-    match start {
-        Some(start) => context.now.zone.day_clock(schedule.date).instant(start) <= context.now.instant.into(),
-        None => schedule.date <= context.now.today(),
-    }
-}
-
-/// Decides the slot of a booking that gets another time; `None` if it has that slot already.
-fn decide_move(
-    schedule: &DaySchedule,
-    reservation: &ReservationId,
-    booking: &Booking,
-    start: ClockTime,
-    rules: RuleSet,
-    context: &DecisionContext<'_>,
-) -> Result<Option<SlotAssignment>, Rejection> {
-    let placement = SlotAssignment::at(start, context.hours, schedule.date);
-    check_start(&placement)?;
-    if booking.placement == placement {
-        return Ok(None);
-    }
-    if !booking.status.is_open() {
-        return Err(Rejection::NotMovable(booking.status));
-    }
-    // A time that staff enter after the day is over is a fact, so it is not rejected for capacity.
-    if schedule.date >= context.now.today() {
-        let service = context.catalog.get(&booking.service).ok_or(Rejection::ServiceNotFound)?;
-        let candidate = Candidate {
-            service,
-            total_minutes: booking.total_minutes,
-            placement: &placement,
-            ignoring: Some(reservation),
-        };
-        let (rules, _) = context.rule_sets(rules);
-        rules::check_move(&Day::new(schedule, context.hours, context.now), &candidate, rules)?;
-    }
-    Ok(Some(placement))
 }
 
 fn decide_closure(

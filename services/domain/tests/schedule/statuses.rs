@@ -110,6 +110,74 @@ fn a_booking_that_is_over_gets_no_other_time() {
     }
 }
 
+fn moves(start: &str) -> [ReservationChange; 2] {
+    let start = start.parse().unwrap();
+    [
+        ReservationChange::Reschedule { start, rules: Dynamic },
+        ReservationChange::AssignTime { start, rules: Legacy },
+    ]
+}
+
+#[test]
+fn an_appointment_is_not_moved_into_the_past() {
+    let noon_of = |date: &str| in_seoul(format!("{date}T12:00:00").parse().unwrap());
+    let tuesday = "2026-12-01";
+    for (now, text, status, start, is_moved) in [
+        // Today.
+        (MONDAY, "16:00", Status::Confirmed, "10:00", false),
+        (MONDAY, "16:00", Status::Pending, "11:59", false),
+        (MONDAY, "10:00", Status::Confirmed, "11:00", false),
+        (MONDAY, "오후", Status::Pending, "10:00", false),
+        (MONDAY, "오전", Status::Confirmed, "09:30", false),
+        (MONDAY, "16:00", Status::Confirmed, "14:00", true),
+        (MONDAY, "10:00", Status::Pending, "14:00", true),
+        (MONDAY, "오후", Status::Pending, "14:00", true),
+        // Yesterday, whichever way.
+        (tuesday, "14:00", Status::Pending, "10:00", false),
+        (tuesday, "10:00", Status::Pending, "14:00", false),
+        (tuesday, "14:00", Status::Confirmed, "10:00", false),
+        (tuesday, "오전", Status::Pending, "10:00", false),
+        // What a text meant may have passed since.
+        (MONDAY, "점심 후", Status::Pending, "10:00", true),
+        (tuesday, "점심 후", Status::Pending, "14:00", true),
+    ] {
+        for moved in moves(start) {
+            let clinic = Clinic { now: noon_of(now), ..Clinic::on(MONDAY) };
+            let command = import(&clinic, 1, text, status);
+            let outcome = clinic.given(command).when(change(1, moved));
+            let expected = if is_moved { Ok(1) } else { Err(Rejection::TimePassed) };
+            assert_eq!(outcome.map(|events| events.len()), expected, "{now}: {text} {status} to {start}");
+        }
+    }
+}
+
+#[test]
+fn now_is_too_late_for_a_move_and_the_same_time_is_no_move() {
+    let clinic =
+        Clinic { now: in_seoul(format!("{MONDAY}T14:30:00").parse().unwrap()), ..Clinic::on(MONDAY) };
+    let command = import(&clinic, 1, "10:00", Status::Confirmed);
+    let mut clinic = clinic.given(command);
+    for (start, expected) in [("14:30", Err(Rejection::TimePassed)), ("10:00", Ok(0)), ("14:31", Ok(1))] {
+        let [moved, _] = moves(start);
+        assert_eq!(clinic.when(change(1, moved)).map(|events| events.len()), expected, "{start}");
+    }
+    let late = clinic.when(request(2, BOTOX, "14:30", Legacy));
+    assert_eq!(late, Err(Rejection::TimePassed), "a new booking neither");
+}
+
+#[test]
+fn a_text_that_was_read_is_not_read_again_as_a_time_that_has_passed() {
+    let on = |time: &str| in_seoul(format!("{MONDAY}T{time}").parse().unwrap());
+    let mut clinic = Clinic::on(MONDAY).given(request(1, BOTOX, "2시", Legacy)).given(review(1, at("16:00")));
+    clinic.now = on("15:00:00");
+    for past in [at("10:00"), at("15:00"), ReviewedTime::Period(Period::Morning)] {
+        assert_eq!(clinic.when(review(1, past)), Err(Rejection::TimePassed), "{past:?}");
+    }
+    assert_eq!(clinic.when(review(1, at("15:30"))).unwrap().len(), 1);
+    clinic.now = on("15:30:00");
+    assert_eq!(clinic.when(review(1, at("15:00"))).unwrap().len(), 1, "its time has come anyway");
+}
+
 fn with_fingerprint(command: ScheduleCommand, byte: u8, is_keyed: bool) -> ScheduleCommand {
     let ScheduleCommand::Request(request) = command else { panic!("{command:?}") };
     let fingerprint = Some(RequestFingerprint::from_bytes([byte; 16]));

@@ -11,6 +11,7 @@ mod region;
 mod written;
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 pub use crate::value::without_ignorable as without_invisible;
 pub use region::{Region, UnknownRegion};
@@ -24,10 +25,28 @@ use written::Written;
 pub struct InvalidPhone;
 
 /// A phone number in its normal form.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct Phone {
     normal: Box<str>,
     region: Region,
+    /// The form that earlier releases made of this spelling, if it is no number by itself. Others may have it too, so only
+    /// who writes this spelling is found under it.
+    spelt: Option<Box<str>>,
+}
+
+/// A number is the same in every spelling.
+impl PartialEq for Phone {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.normal, self.region) == (&other.normal, other.region)
+    }
+}
+
+impl Eq for Phone {}
+
+impl Hash for Phone {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (&self.normal, self.region).hash(hasher);
+    }
 }
 
 impl Phone {
@@ -46,11 +65,13 @@ impl Phone {
     /// The text is not a number.
     pub fn parse_in(region: Region, text: &str) -> Result<Self, InvalidPhone> {
         let written = Written::read(text).ok_or(InvalidPhone)?;
+        let spelt = former::form(&written);
         let normal = match Reading::of(region, &written) {
             Some(reading) => reading.normal(),
-            None => former::form(&written).ok_or(InvalidPhone)?,
+            None => spelt.clone().ok_or(InvalidPhone)?,
         };
-        Ok(Self { normal: normal.into(), region })
+        let spelt = spelt.filter(|form| *form != normal && number(region, form).is_none()).map(Into::into);
+        Ok(Self { normal: normal.into(), region, spelt })
     }
 
     /// The normal form: digits as they are dialled in the region, other numbers with a `+`.
@@ -63,24 +84,24 @@ impl Phone {
     pub fn former(&self) -> Vec<Self> {
         let is_same = |form: &String| Self::parse_in(self.region, form).as_ref() == Ok(self);
         let forms = former::candidates(self.region, &self.normal).into_iter().filter(is_same);
-        let misspelt = self.misspelt();
+        let mut forms: Vec<String> = forms.chain(self.misspelt()).collect();
+        if let Some(spelt) = self.spelt.as_deref().filter(|spelt| !forms.iter().any(|form| form == spelt)) {
+            forms.push(spelt.to_owned());
+        }
         forms
-            .chain(misspelt)
+            .into_iter()
             .filter(|form| **form != *self.normal)
-            .map(|form| Self { normal: form.into(), region: self.region })
+            .map(|form| Self { normal: form.into(), region: self.region, spelt: None })
             .collect()
     }
 
     /// Forms of spellings that no plan has, unless they are the form of another number.
     fn misspelt(&self) -> Vec<String> {
-        let exists = |text: &str| {
-            Written::read(text).and_then(|written| Reading::of(self.region, &written)).map(Reading::normal)
-        };
-        if exists(&self.normal).is_none() {
+        if number(self.region, &self.normal).is_none() {
             return Vec::new();
         }
         let mut forms = former::misspelt(self.region, &self.normal);
-        forms.retain(|form| exists(form).is_none_or(|normal| *normal == *self.normal));
+        forms.retain(|form| number(self.region, form).is_none_or(|normal| *normal == *self.normal));
         forms
     }
 
@@ -89,6 +110,11 @@ impl Phone {
     pub fn search_digits(region: Region, part: &str) -> Vec<String> {
         Written::read_part(part).map(|written| former::spellings(region, &written)).unwrap_or_default()
     }
+}
+
+/// The normal form of a number that exists.
+fn number(region: Region, text: &str) -> Option<String> {
+    Written::read(text).and_then(|written| Reading::of(region, &written)).map(Reading::normal)
 }
 
 impl fmt::Debug for Phone {
@@ -167,6 +193,80 @@ mod tests {
     fn a_number_that_may_be_a_local_one_gets_no_prefix() {
         assert_eq!(normal("KR", "2123-4567").as_deref(), Some("21234567"));
         assert_ne!(normal("KR", "2123-4567"), normal("KR", "02-123-4567"));
+    }
+
+    #[test]
+    fn an_area_code_that_is_set_apart_gets_its_prefix_back() {
+        let seoul = [
+            "2-512-4567",
+            "2 512 4567",
+            "(2)512-4567",
+            "2) 512-4567",
+            "2-5124567",
+            "2.512.4567 (집)",
+            "02-512-4567",
+        ];
+        for text in seoul {
+            assert_eq!(normal("KR", text).as_deref(), Some("025124567"), "{text}");
+        }
+        // 2512-4567 is a number too, in Seoul and elsewhere. These digits are nobody else's than before.
+        for text in ["25124567", "2512-4567", "2512 4567", "25-124-567"] {
+            assert_eq!(normal("KR", text).as_deref(), Some("25124567"), "{text}");
+        }
+        for (region, text, expected) in [
+            ("KR", "2-2512-4567", "0225124567"),
+            ("KR", "31-512-4567", "0315124567"),
+            ("KR", "64-512-4567", "0645124567"),
+            ("KR", "70-1234-5678", "07012345678"),
+            ("KR", "80-123-4567", "0801234567"),
+            ("KR", "502-123-4567", "05021234567"),
+            ("KR", "507-1234-5678", "050712345678"),
+            ("KR", "15-88-1234", "15881234"),
+            ("KR", "1 588-1234", "15881234"),
+            ("KR", "1588 1234", "15881234"),
+            ("NZ", "3-331 2345", "033312345"),
+            ("NZ", "33312345", "33312345"),
+            ("US", "650-253-0000", "6502530000"),
+            ("SG", "6123 4567", "61234567"),
+        ] {
+            assert_eq!(normal(region, text).as_deref(), Some(expected), "{region} {text}");
+        }
+    }
+
+    #[test]
+    fn every_carriers_international_prefix_is_read() {
+        for prefix in [
+            "00", "001", "002", "005", "006", "008", "00345", "00365", "00388", "00700", "00727", "00755",
+            "00765",
+        ] {
+            for (number, expected) in [
+                ("1 650 253 0000", "+16502530000"),
+                ("81 90 1234 5678", "+819012345678"),
+                ("65 6123 4567", "+6561234567"),
+                ("82 10 7711 1234", "01077111234"),
+                ("82 2 512 4567", "025124567"),
+            ] {
+                let text = format!("{prefix} {number}");
+                assert_eq!(normal("KR", &text).as_deref(), Some(expected), "{text}");
+            }
+        }
+        // Not a carrier's: Russia after 00, and a toll-free number of Korea.
+        assert_eq!(normal("KR", "00 7 343 253 0000").as_deref(), Some("+73432530000"));
+        assert_eq!(normal("KR", "00798-123-4567").as_deref(), normal("KR", "007981234567").as_deref());
+        // Only Korea has them.
+        assert_eq!(normal("JP", "00700 1 650 253 0000"), None);
+    }
+
+    #[test]
+    fn a_spelling_is_found_under_the_form_it_had_and_others_are_not() {
+        let forms = |text| -> Vec<String> {
+            let phone = Phone::parse(text).unwrap();
+            phone.former().iter().map(|form| form.as_str().to_owned()).collect()
+        };
+        let has = |text, form: &str| forms(text).iter().any(|own| own == form);
+        assert!(has("2-512-4567", "25124567") && !has("02-512-4567", "25124567"));
+        assert!(has("00700 65 6123 4567", "007006561234567") && has("+65 6123 4567", "007006561234567"));
+        assert_eq!(Phone::parse("2-512-4567"), Phone::parse("02-512-4567"));
     }
 
     #[test]

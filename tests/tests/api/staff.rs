@@ -180,7 +180,8 @@ async fn an_outcome_is_corrected_with_a_reason_and_a_missed_appointment_can_be_c
 #[tokio::test(flavor = "multi_thread")]
 async fn an_appointment_is_not_moved_into_the_past_to_miss_it_there() {
     let (app, id) = after_a_confirmed_booking().await;
-    for time in [json!({"timeSlotStart": "09:30"}), json!({"preferredTime": "오후 2시", "status": "NO_SHOW"})] {
+    for time in [json!({"timeSlotStart": "09:30"}), json!({"preferredTime": "오후 2시", "status": "NO_SHOW"})]
+    {
         let refused = patch(&app, &id, time.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (400, "TIME_IN_PAST"), "{time}");
     }

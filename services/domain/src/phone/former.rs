@@ -9,8 +9,10 @@ const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
 
 /// Prefixes before a calling code where people dial one instead of `+`. Those that another region uses are dropped,
 /// because the number does not read as itself with them.
-const INTERNATIONAL_PREFIXES: [&str; 11] =
-    ["", "00", "001", "002", "005", "006", "008", "009", "010", "011", "0011"];
+const INTERNATIONAL_PREFIXES: [&str; 19] = [
+    "", "00", "001", "002", "005", "006", "008", "009", "010", "011", "0011", "00345", "00365", "00388",
+    "00700", "00727", "00755", "00765", "00766",
+];
 
 /// The form of digits as they were written.
 pub(super) fn form(written: &Written) -> Option<String> {
@@ -29,7 +31,7 @@ pub(super) fn form(written: &Written) -> Option<String> {
 pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
     let mut forms = Vec::new();
     let mut add = |is_international, digits: String| {
-        if let Some(form) = form(&Written { is_international, has_plus: is_international, digits })
+        if let Some(form) = form(&Written::ungrouped(is_international, digits))
             && !forms.contains(&form)
         {
             forms.push(form);

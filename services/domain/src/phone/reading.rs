@@ -4,9 +4,10 @@ use phonenumber::country::Source;
 use phonenumber::{Mode, PhoneNumber};
 
 use super::region::Region;
-use super::written::Written;
+use super::written::{Written, group_lengths};
 
-/// Most digits of a number within its town. A longer one without the region's prefix has lost it, as in a spreadsheet.
+/// Most digits of a number within its town. A longer one without the region's prefix has lost it, as in a spreadsheet. A
+/// shorter one has only if its groups set an area code apart: 2512-4567 is a number in many towns, 2-512-4567 is in Seoul.
 const LONGEST_LOCAL_NUMBER: usize = 8;
 
 /// A number of the region or of another one.
@@ -19,25 +20,25 @@ impl Reading {
     /// The number that a text stands for; none if there is no such number. Numbers of the region come first: `0082` is the
     /// calling code after `00`, although 008 is a carrier's prefix in Korea.
     pub(super) fn of(region: Region, written: &Written) -> Option<Self> {
-        let Written { is_international, has_plus, digits } = written;
-        Self::of_digits(region, *is_international, digits).or_else(|| {
+        let Written { has_plus, digits, .. } = written;
+        Self::of_digits(region, written).or_else(|| {
             let code = region.calling_code().to_string();
             let once = digits.strip_prefix(&code).filter(|rest| rest.starts_with(&code));
             // A calling code twice, or a zero between the `+` and the calling code.
             let zeroless = digits.strip_prefix('0').filter(|_| *has_plus);
-            once.or(zeroless).and_then(|rest| read(region, &format!("+{rest}")))
+            once.or(zeroless).and_then(|rest| read(region, &format!("+{rest}"), &[]))
         })
     }
 
-    fn of_digits(region: Region, is_international: bool, digits: &str) -> Option<Self> {
-        if is_international {
-            return read(region, &format!("+{digits}"));
+    fn of_digits(region: Region, written: &Written) -> Option<Self> {
+        let Written { is_international, digits, groups, .. } = written;
+        if *is_international {
+            return read(region, &format!("+{digits}"), &[]);
         }
-        if let Some(Self::Own(number)) = read(region, digits) {
+        if let Some(Self::Own(number)) = read(region, digits, groups) {
             return Some(Self::Own(number));
         }
-        let abroad = |prefix: &&str| digits.strip_prefix(prefix).map(|rest| format!("+{rest}"));
-        region.international_prefixes().iter().filter_map(abroad).find_map(|text| read(region, &text))
+        region.without_international_prefix(digits).find_map(|rest| read(region, &format!("+{rest}"), &[]))
     }
 
     pub(super) fn normal(self) -> String {
@@ -47,7 +48,8 @@ impl Reading {
     }
 }
 
-fn read(region: Region, text: &str) -> Option<Reading> {
+/// Reads digits that are divided into groups of some lengths.
+fn read(region: Region, text: &str, groups: &[usize]) -> Option<Reading> {
     let number = parse(region, text)?;
     if number.code().value() != region.calling_code() {
         return Some(Reading::Foreign(number.format().mode(Mode::E164).to_string()));
@@ -55,7 +57,20 @@ fn read(region: Region, text: &str) -> Option<Reading> {
     let national = number.format().mode(Mode::National).to_string();
     let normal: String = national.chars().filter(char::is_ascii_digit).collect();
     let lacks_prefix = number.code().source() == Source::Default && normal.len() > text.len();
-    (!lacks_prefix || text.len() > LONGEST_LOCAL_NUMBER).then_some(Reading::Own(normal))
+    let may_lack_prefix = || text.len() > LONGEST_LOCAL_NUMBER || sets_area_apart(region, &national, groups);
+    (!lacks_prefix || may_lack_prefix()).then_some(Reading::Own(normal))
+}
+
+/// Whether the groups are those of the number as it is written in its region, but for the prefix, or the area code and the
+/// rest.
+fn sets_area_apart(region: Region, national: &str, groups: &[usize]) -> bool {
+    let mut usual = group_lengths(national);
+    let Some(area) = usual.first_mut() else { return false };
+    *area = area.saturating_sub(region.trunk_prefix().len());
+    match (groups, usual.as_slice()) {
+        ([area, _rest], [usual, _, ..]) => area == usual,
+        (groups, usual) => groups.len() > 1 && groups == usual,
+    }
 }
 
 /// An existing number, without the prefix of a carrier.

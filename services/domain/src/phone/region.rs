@@ -35,16 +35,19 @@ impl Region {
         DATABASE.region(&code)?.first()?.parse().map(Self).ok()
     }
 
-    /// What is dialled before another calling code. The carriers' prefixes of Korea follow `00`, which a number there may
-    /// have been written with.
-    pub(super) fn international_prefixes(self) -> &'static [&'static str] {
-        match self.calling_code() {
-            1 => &["011"],
-            61 => &["0011"],
-            81 => &["010"],
-            82 => &["00", "001", "002", "005", "006", "008", "009"],
-            _ => &["00"],
-        }
+    /// What may follow the prefix that is dialled before another calling code, most usual prefix first. In Korea every
+    /// carrier has its own: 00d, 003dd and 007dd. `00` alone comes first, because a number may have been written with it.
+    pub(super) fn without_international_prefix(self, digits: &str) -> impl Iterator<Item = &str> {
+        let (prefixes, carriers): (&[&str], &[&str]) = match self.calling_code() {
+            1 => (&["011"], &[]),
+            61 => (&["0011"], &[]),
+            81 => (&["010"], &[]),
+            82 => (&["00", "001", "002", "005", "006", "008", "009"], &["003", "007"]),
+            _ => (&["00"], &[]),
+        };
+        let plain = prefixes.iter().filter_map(|prefix| digits.strip_prefix(prefix));
+        let of_carriers = carriers.iter().filter_map(|prefix| digits.strip_prefix(prefix)?.get(2..));
+        plain.chain(of_carriers)
     }
 
     /// What is dialled before a number within the region: 0 in Korea, nothing in some regions.

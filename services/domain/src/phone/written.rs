@@ -28,9 +28,16 @@ pub(super) struct Written {
     /// Whether there was a `+`, even before a 0.
     pub(super) has_plus: bool,
     pub(super) digits: String,
+    /// Lengths of the groups into which separators divide the digits.
+    pub(super) groups: Vec<usize>,
 }
 
 impl Written {
+    /// Digits in one group.
+    pub(super) fn ungrouped(is_international: bool, digits: String) -> Self {
+        Self { is_international, has_plus: is_international, groups: vec![digits.len()], digits }
+    }
+
     /// Reads a number. Letters are refused, and so are control characters and a second `+`; other characters separate.
     pub(super) fn read(text: &str) -> Option<Self> {
         let text = plain(text)?.to_lowercase();
@@ -59,8 +66,15 @@ impl Written {
         }
         // A calling code never begins with 0: the `+` was put before a number as it is dialled.
         let is_international = has_plus && !digits.starts_with('0');
-        (!digits.is_empty()).then_some(Self { is_international, has_plus, digits })
+        let groups = group_lengths(text);
+        (!digits.is_empty()).then_some(Self { is_international, has_plus, digits, groups })
     }
+}
+
+/// Lengths of the groups of digits in a text.
+pub(super) fn group_lengths(text: &str) -> Vec<usize> {
+    let groups = text.split(|character: char| !character.is_ascii_digit());
+    groups.map(str::len).filter(|length| *length > 0).collect()
 }
 
 /// The text with plain characters and digits. A raised or circled digit is none of a number: it may be a footnote.

@@ -43,7 +43,7 @@ impl AccessStream {
         log: &dyn EventLog,
     ) -> Result<(), CommandError> {
         let followed = self.cached.follow(recorded, log).await;
-        if let Err(error @ CommandError::Codec(_)) = &followed {
+        if let Err(error @ CommandError::Codec { .. }) = &followed {
             let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
             *fault = Some((recorded.revision, error.clone()));
         }

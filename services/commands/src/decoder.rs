@@ -35,10 +35,11 @@ impl EventDecoder {
             Ok(decoded) => return Ok(Some(decoded)),
             Err(error) => error,
         };
-        let Some(discards) = &self.0 else { return Err(error.into()) };
-        match discards.contains(recorded.position).await.map_err(CommandError::Unavailable)? {
-            true => Ok(None),
-            false => Err(error.into()),
-        }
+        let position = recorded.position;
+        let is_discarded = match &self.0 {
+            Some(discards) => discards.contains(position).await.map_err(CommandError::Unavailable)?,
+            None => false,
+        };
+        if is_discarded { Ok(None) } else { Err(CommandError::Codec { position, source: Arc::new(error) }) }
     }
 }

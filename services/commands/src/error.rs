@@ -11,7 +11,7 @@ use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
 use daybook_domain::schedule::Rejection;
-use daybook_event_log::{AppendError, DecodeError, ReadError};
+use daybook_event_log::{AppendError, DecodeError, Position, ReadError};
 use daybook_vault::VaultError;
 
 /// The cause of an error.
@@ -49,9 +49,13 @@ pub enum CommandError {
     Vault(#[source] Arc<VaultError>),
     /// The log contains an event that this release cannot decode.
     #[error(
-        "the event log contains an event that this release cannot decode; use the release that wrote it, or leave it out: daybook projection parked list"
+        "the event at position {position} cannot be decoded; use the release that wrote it, or leave it out: `daybook projection parked discard {position}`"
     )]
-    Codec(#[source] Arc<DecodeError>),
+    Codec {
+        position: Position,
+        #[source]
+        source: Arc<DecodeError>,
+    },
     /// The log contains invalid data, or received an invalid append.
     #[error("the event log is corrupt or was used incorrectly")]
     Log(#[source] Source),
@@ -60,12 +64,6 @@ pub enum CommandError {
 impl From<VaultError> for CommandError {
     fn from(error: VaultError) -> Self {
         Self::Vault(Arc::new(error))
-    }
-}
-
-impl From<DecodeError> for CommandError {
-    fn from(error: DecodeError) -> Self {
-        Self::Codec(Arc::new(error))
     }
 }
 

@@ -120,7 +120,7 @@ impl FollowedStreams {
     /// on its stream fails, because it reads the stream first.
     async fn ingest(&self, recorded: &RecordedEvent, log: &dyn EventLog) -> Result<Vec<KeyId>, CommandError> {
         match self.apply(recorded, log).await {
-            Err(CommandError::Codec(error)) => {
+            Err(CommandError::Codec { source: error, .. }) => {
                 let RecordedEvent { stream, position, event_type, .. } = recorded;
                 tracing::error!(
                     %stream, %position, %event_type, %error,

@@ -7,6 +7,16 @@ use crate::idempotency::IdempotencyEvent;
 use crate::privacy::PrivacyEvent;
 use crate::routing::RoutingEvent;
 use crate::schedule::ScheduleEvent;
+use crate::value::Faults;
+
+/// Values that no release has ever accepted, so no command of Daybook caused the event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    #[error("{0}")]
+    OutOfRange(#[from] Faults),
+    #[error("two stretches of a weekday overlap")]
+    Overlap,
+}
 
 /// An event of the log. Each variant stands for one kind of stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,4 +35,23 @@ pub enum Event {
     Idempotency(IdempotencyEvent),
     /// Stream `access-main`.
     Access(AccessEvent),
+}
+
+impl Event {
+    /// Checks the values without which the rules cannot calculate: those of the hours and the services. Only ranges that hold
+    /// since the first release are checked, because everything else may be a fact.
+    ///
+    /// # Errors
+    /// Another program wrote the event.
+    pub fn check(&self) -> Result<(), Impossible> {
+        match self {
+            Self::Hours(HoursEvent::ClinicHoursSet(set)) => set.check_possible(),
+            Self::Catalog(event) => Ok(event.check_possible()?),
+            Self::Schedule(_)
+            | Self::Routing(_)
+            | Self::Privacy(_)
+            | Self::Idempotency(_)
+            | Self::Access(_) => Ok(()),
+        }
+    }
 }

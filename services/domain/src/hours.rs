@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Impossible;
 use crate::id::{HoursId, ServiceId};
 use crate::time::{ClockTime, DayOfWeek, Minutes, Period, Span};
 use crate::value::{self, Checks, Faults, Range, Relation};
@@ -48,6 +49,11 @@ impl ClinicSlot {
     /// Whether a service can use it.
     pub fn admits(&self, service: &ServiceId) -> bool {
         self.service.as_ref().is_none_or(|only| only == service)
+    }
+
+    /// Whether both are hours of the same services, at some time.
+    fn overlaps(&self, other: &Self) -> bool {
+        self.span.overlaps(other.span) && self.shares_dates_with(other) && self.service == other.service
     }
 
     fn shares_dates_with(&self, other: &Self) -> bool {
@@ -158,39 +164,70 @@ impl Hours {
         check_values(&hours_set)?;
         hours_set.slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
         self.check_ids(&hours_set)?;
-        for (index, first) in hours_set.slots.iter().enumerate() {
-            hours_set.slots.iter().skip(index + 1).try_for_each(|second| check_no_overlap(first, second))?;
+        if let Some((first, second)) = hours_set.overlap() {
+            return Err(HoursRejection::HoursOverlap { first: first.id.clone(), second: second.id.clone() });
         }
         let same = self.days.get(&hours_set.day_of_week).is_some_and(|slots| *slots == hours_set.slots);
         Ok(if same { vec![] } else { vec![HoursEvent::ClinicHoursSet(hours_set)] })
     }
 }
 
+impl ClinicHoursSet {
+    /// Checks what was checked from the first release on.
+    pub(crate) fn check_possible(&self) -> Result<(), Impossible> {
+        let mut checks = Checks::default();
+        self.check_slots(&mut checks, check_slot);
+        checks.finish()?;
+        if self.overlap().is_some() { Err(Impossible::Overlap) } else { Ok(()) }
+    }
+
+    fn check_slots(&self, checks: &mut Checks, check: SlotCheck) {
+        checks.check("slots", value::SLOTS_PER_DAY.check(self.slots.len().try_into().unwrap_or(u32::MAX)));
+        for (index, slot) in self.slots.iter().enumerate() {
+            check(checks, &|field| format!("slots[{index}].{field}"), slot);
+        }
+    }
+
+    /// Two slots that overlap on a date on which both apply.
+    fn overlap(&self) -> Option<(&ClinicSlot, &ClinicSlot)> {
+        let pairs =
+            self.slots.iter().enumerate().flat_map(|(index, first)| {
+                self.slots.iter().skip(index + 1).map(move |second| (first, second))
+            });
+        pairs.into_iter().find(|(first, second)| first.overlaps(second))
+    }
+}
+
+/// Checks the values of a slot, whose fields have the names that the function gives them.
+type SlotCheck = fn(&mut Checks, &dyn Fn(&str) -> String, &ClinicSlot);
+
 fn check_values(hours_set: &ClinicHoursSet) -> Result<(), Faults> {
     let mut checks = Checks::default();
-    checks.check("slots", value::SLOTS_PER_DAY.check(hours_set.slots.len().try_into().unwrap_or(u32::MAX)));
-    for (index, slot) in hours_set.slots.iter().enumerate() {
-        check_slot(&mut checks, &|field| format!("slots[{index}].{field}"), slot);
-    }
+    hours_set.check_slots(&mut checks, |checks, name, slot| {
+        check_slot(checks, name, slot);
+        check_dates(checks, name, slot);
+    });
     checks.finish()
+}
+
+fn check_dates(checks: &mut Checks, name: &dyn Fn(&str) -> String, slot: &ClinicSlot) {
+    for (field, date) in [("effectiveFrom", slot.effective_from), ("effectiveUntil", slot.effective_until)] {
+        checks.check_some(name(field), date, |date| value::CLINIC_DAYS.check(date));
+    }
 }
 
 fn check_slot(checks: &mut Checks, name: &dyn Fn(&str) -> String, slot: &ClinicSlot) {
     let ends =
         if slot.span.start < slot.span.end { Ok(()) } else { Err(Range::Relation(Relation::LaterThanStart)) };
-    let dates = [("effectiveFrom", slot.effective_from), ("effectiveUntil", slot.effective_until)];
     let ends_early = slot.effective_from.zip(slot.effective_until).is_some_and(|(from, until)| until < from);
     checks
         .check(name("endTime"), ends)
         .check(name("slotInterval"), value::SLOT_INTERVAL.check(slot.slot_interval))
-        .check(name("maxConcurrent"), value::MAX_CONCURRENT.check(slot.max_concurrent));
-    for (field, date) in dates {
-        checks.check_some(name(field), date, |date| value::CLINIC_DAYS.check(date));
-    }
-    checks.check(
-        name("effectiveUntil"),
-        if ends_early { Err(Range::Relation(Relation::NotBeforeFirstDate)) } else { Ok(()) },
-    );
+        .check(name("maxConcurrent"), value::MAX_CONCURRENT.check(slot.max_concurrent))
+        .check(
+            name("effectiveUntil"),
+            if ends_early { Err(Range::Relation(Relation::NotBeforeFirstDate)) } else { Ok(()) },
+        );
 }
 
 impl Hours {
@@ -210,14 +247,6 @@ impl Hours {
         }
         Ok(())
     }
-}
-
-fn check_no_overlap(first: &ClinicSlot, second: &ClinicSlot) -> Result<(), HoursRejection> {
-    if first.span.overlaps(second.span) && first.shares_dates_with(second) && first.service == second.service
-    {
-        return Err(HoursRejection::HoursOverlap { first: first.id.clone(), second: second.id.clone() });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub mod time;
 pub mod value;
 pub mod vocabulary;
 
-pub use event::Event;
+pub use event::{Event, Impossible};
 pub use id::{
     Actor, ClosureId, HoursId, NetworkFingerprint, PatientFingerprint, RequestFingerprint, ReservationId,
     ServiceId, SubjectId,

@@ -1,8 +1,8 @@
 //! The allowed values of everything that people send: one named range for each kind of number, date, moment and text.
 //!
 //! Both views can hold every value in these ranges. Entrances report a wrong value early, and `decide` refuses it
-//! whatever the entrance was. Decoding never checks a range: an event is a fact, even one that an older release should
-//! have refused. `docs/value-ranges.md` shows all ranges; a test keeps it complete.
+//! whatever the entrance was. Decoding checks only what every release has refused (`Event::check`); otherwise an event
+//! is a fact, even one that an older release should have refused. `docs/value-ranges.md` shows all ranges; a test keeps it complete.
 
 mod fault;
 mod number;

@@ -7,7 +7,7 @@ mod metadata;
 mod table;
 mod upcast;
 
-use daybook_domain::Event;
+use daybook_domain::{Event, Impossible};
 
 use crate::port::{EventId, EventType, NewEvent, RecordedEvent};
 
@@ -55,6 +55,13 @@ pub enum DecodeError {
         /// Position of the mismatch in the JSON text.
         #[source]
         fault: JsonFault,
+    },
+    /// The payload has values that no release has ever accepted: another program wrote it.
+    #[error("{event_type} has values that no release has ever accepted")]
+    Values {
+        event_type: EventType,
+        #[source]
+        fault: Impossible,
     },
     /// The metadata does not match its schema.
     #[error("the metadata does not match its schema")]
@@ -114,5 +121,8 @@ pub fn decode_event(event_type: &str, version: SchemaVersion, payload: &[u8]) ->
     let event_type =
         table::find(event_type).ok_or_else(|| DecodeError::UnknownType { event_type: event_type.into() })?;
     let payload = Upcaster::new(STEPS).upcast(event_type, version, payload)?;
-    table::read(event_type.event_type, &payload)
+    let event = table::read(event_type.event_type, &payload)?;
+    let event_type = event_type.event_type;
+    event.check().map_err(|fault| DecodeError::Values { event_type, fault })?;
+    Ok(event)
 }

@@ -125,3 +125,78 @@ fn an_error_does_not_repeat_what_the_payload_says() {
 fn newest(event_type: &str) -> SchemaVersion {
     EVENT_TYPES.iter().find(|schema| schema.event_type.as_str() == event_type).unwrap().version
 }
+
+/// The payload of a golden file with another value at a place.
+fn with(name: &str, pointer: &str, value: Value) -> Vec<u8> {
+    let mut payload: Value = serde_json::from_str(golden(name).payload.get()).unwrap();
+    *payload.pointer_mut(pointer).unwrap() = value;
+    serde_json::to_vec(&payload).unwrap()
+}
+
+#[test]
+fn values_that_no_release_has_accepted_are_not_decoded_and_named() {
+    let cases = [
+        ("ClinicHoursSet", "/slots/0/slot_interval", json!(0), "slots[0].slotInterval: 5 to 240 minutes"),
+        ("ClinicHoursSet", "/slots/0/slot_interval", json!(241), "slots[0].slotInterval: 5 to 240 minutes"),
+        ("ClinicHoursSet", "/slots/0/max_concurrent", json!(0), "slots[0].maxConcurrent: 1 to 100"),
+        ("ClinicHoursSet", "/slots/0/max_concurrent", json!(u32::MAX), "slots[0].maxConcurrent: 1 to 100"),
+        ("ClinicHoursSet", "/slots/0/end", json!("09:00"), "slots[0].endTime: later than the start"),
+        ("ClinicHoursSet", "/slots/0/end", json!("08:00"), "slots[0].endTime: later than the start"),
+        (
+            "ClinicHoursSet",
+            "/slots/0/effective_until",
+            json!("2026-11-30"),
+            "slots[0].effectiveUntil: not before effectiveFrom",
+        ),
+        ("ServiceRetimed", "/duration", json!(0), "durationMinutes: 10 to 480 minutes"),
+        ("ServiceRetimed", "/buffer", json!(u32::MAX), "bufferMinutes: 0 to 60 minutes"),
+        ("ServiceDefined", "/duration", json!(481), "durationMinutes: 10 to 480 minutes"),
+        ("ServiceLimitSet", "/daily_limit", json!(1001), "dailyLimit: 0 to 1000"),
+        ("ServiceLimitSet", "/daily_limit_minutes", json!(1441), "dailyLimitMinutes: 0 to 1440 minutes"),
+    ];
+    for (event_type, pointer, value, expected) in cases {
+        let payload = with(&format!("{event_type}.v1.json"), pointer, value);
+        let error = codec::decode_event(event_type, SchemaVersion(1), &payload).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, expected, "{event_type} {pointer}");
+        assert_eq!(error.to_string(), format!("{event_type} has values that no release has ever accepted"));
+    }
+    // Not even as an integer.
+    for value in [json!(-1), json!(4_294_967_296_u64), json!(1.5)] {
+        let payload = with("ClinicHoursSet.v1.json", "/slots/0/max_concurrent", value);
+        assert!(codec::decode_event("ClinicHoursSet", SchemaVersion(1), &payload).is_err());
+    }
+}
+
+#[test]
+fn stretches_that_overlap_are_not_decoded_and_those_of_another_service_or_season_are() {
+    let slot = |id: &str, start: &str, service: Option<&str>, until: Option<&str>| {
+        json!({"id": id, "period": "MORNING", "start": start, "end": "12:00", "slot_interval": 30, "max_concurrent": 2,
+            "service": service, "effective_from": null, "effective_until": until})
+    };
+    let decode = |second: Value| {
+        let slots = json!([slot("a", "09:00", None, Some("2026-12-31")), second]);
+        let payload = json!({"day_of_week": 1, "slots": slots}).to_string();
+        codec::decode_event("ClinicHoursSet", SchemaVersion(1), payload.as_bytes())
+    };
+    let error = decode(slot("b", "10:00", None, None)).unwrap_err();
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "two stretches of a weekday overlap");
+    assert!(decode(slot("b", "10:00", Some("srv_skin_care"), None)).is_ok());
+    let mut later = slot("b", "10:00", None, None);
+    later["effective_from"] = json!("2027-01-01");
+    assert!(decode(later).is_ok());
+}
+
+#[test]
+fn values_that_earlier_releases_accepted_are_decoded() {
+    for (event_type, pointer, value) in [
+        ("ClinicHoursSet", "/slots/0/effective_from", json!("0000-01-01")),
+        ("ServiceDefined", "/base_price", json!(3_000_000_000_u32)),
+        ("ServiceDefined", "/description", json!("a\u{0}b")),
+        ("ServiceLimitSet", "/daily_limit", json!(0)),
+        ("ServiceLimitSet", "/daily_limit_minutes", json!(0)),
+    ] {
+        let payload = with(&format!("{event_type}.v1.json"), pointer, value);
+        codec::decode_event(event_type, SchemaVersion(1), &payload).unwrap();
+    }
+}

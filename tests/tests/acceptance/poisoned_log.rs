@@ -274,17 +274,33 @@ async fn without_its_views_it_comes_up_with_the_events_parked() {
     assert_eq!(old.json(&["projection", "verify"]).await["agrees"], true);
 }
 
-/// An event that no release can decode stands in a stream that a first start fills.
+/// Events that no release can decode, with values that none has ever accepted, and of an unknown type.
+const FOREIGN: [(&str, &str, &str); 4] = [
+    ("hours-main", "SomethingFancy", "{}"),
+    ("catalog-main", "SomethingFancy", "{}"),
+    (
+        "hours-main",
+        "ClinicHoursSet",
+        r#"{"day_of_week": 1, "slots": [{"id": "m", "period": "MORNING", "start": "09:00", "end": "12:00", "slot_interval": 0,
+            "max_concurrent": 4294967295, "service": null, "effective_from": null, "effective_until": null}]}"#,
+    ),
+    (
+        "catalog-main",
+        "ServiceRetimed",
+        r#"{"service": "srv_other_consultation", "duration": 0, "buffer": 4294967295}"#,
+    ),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_decoded_in_the_hours_or_the_catalog_does_not_stop_the_start() {
-    for stream in ["hours-main", "catalog-main"] {
+    for (stream, kind, payload) in FOREIGN {
         let clinic = OldClinic::empty().await;
         let mut service = clinic.serve().await;
         service.kill().await.unwrap();
         let plant = format!(
             "INSERT INTO event_log.events (position, revision, event_id, stream, kind, payload, metadata)
              SELECT max(position) + 1, max(revision) FILTER (WHERE stream = '{stream}') + 1, gen_random_uuid(), '{stream}',
-                    'SomethingFancy', '{{}}', (SELECT metadata FROM event_log.events LIMIT 1) FROM event_log.events"
+                    '{kind}', '{payload}', (SELECT metadata FROM event_log.events LIMIT 1) FROM event_log.events"
         );
         clinic.connect().await.batch_execute(&plant).await.unwrap();
         let mut service = clinic.serve().await;
@@ -294,7 +310,14 @@ async fn an_event_that_cannot_be_decoded_in_the_hours_or_the_catalog_does_not_st
             if *held_up == json!([stream]) { Ok(()) } else { Err(ready.body.to_string()) }
         })
         .await;
+        let status = clinic.run(&["status"]).await.stdout;
+        assert_tells(
+            &status,
+            &["parked discard", if payload == "{}" { "unknown" } else { "no release has ever accepted" }],
+        );
         assert_eq!(discard_what_fails(&clinic).await.len(), 1);
+        clinic.json(&["projection", "rebuild", "all", "--yes"]).await;
+        assert_eq!(clinic.json(&["projection", "verify"]).await["agrees"], true);
         service.kill().await.unwrap();
         let service = clinic.serve().await;
         clinic.book(&service, 1).await;

@@ -29,5 +29,6 @@ mod staff;
 mod strangers;
 mod tokens;
 mod unknown_input;
+mod unreadable;
 mod values;
 mod wrong_values;

@@ -13,7 +13,7 @@ use daybook_domain::catalog::{CatalogCommand, ServiceRenamed, ServiceRetimed};
 use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::schedule::{ClosedTime, Rejection, ScheduleEvent};
 use daybook_domain::time::Span;
-use daybook_domain::{Actor, Event, Period, RuleSet, ServiceId, Status};
+use daybook_domain::{Actor, ClosureId, Event, Period, RuleSet, ServiceId, Status};
 use daybook_event_log::EventLog;
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -193,6 +193,48 @@ async fn a_repeated_request_finds_what_it_recorded_whatever_has_changed_in_the_c
     assert_eq!(later.log.head().await.unwrap(), head);
     let fresh = NewReservation { key: None, ..morning() };
     assert!(matches!(later.book(fresh).await, Err(CommandError::Rejected(Rejection::DatePassed))));
+}
+
+/// What an earlier release recorded of a half-day: the key is bound to the span of the hours, and the closure to nothing.
+async fn recorded_as_a_span(clinic: &Clinic, process: &Process, span: NewClosure) -> ClosureId {
+    let closed = process.commands.close_time(tuesday(), span, staff()).await.unwrap();
+    let database = clinic.database.connect().await.unwrap();
+    let sql = "SET session_replication_role = replica;
+               UPDATE event_log.events SET payload = payload - 'fingerprint' WHERE kind = 'TimeClosed'";
+    database.batch_execute(sql).await.unwrap();
+    closed.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_half_day_that_an_earlier_release_closed_under_a_key_is_found_again() {
+    let (clinic, process) = Clinic::set_up().await;
+    let reason = Some("training");
+    let half = |period, reason| NewClosure {
+        time: ClosedTime::Period(period),
+        ..closing("k1", "00:00", "00:00", reason)
+    };
+    let recorded = recorded_as_a_span(&clinic, &process, closing("k1", "09:00", "12:00", reason)).await;
+    let later = clinic.process().await;
+    let head = later.log.head().await.unwrap();
+    let close = async |closure| later.commands.close_time(tuesday(), closure, staff()).await;
+    let again = close(half(Period::Morning, reason)).await.unwrap();
+    assert_eq!((again.id, again.is_active), (recorded, true));
+    for other in
+        [half(Period::Afternoon, reason), half(Period::Morning, None), half(Period::Morning, Some("other"))]
+    {
+        assert!(is_reused(&close(other.clone()).await), "{other:?}");
+    }
+    assert_eq!(later.log.head().await.unwrap(), head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_span_and_the_half_day_of_the_same_hours_are_two_requests() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let close = async |closure| process.commands.close_time(tuesday(), closure, staff()).await;
+    close(closing("k1", "09:00", "12:00", None)).await.unwrap();
+    let half =
+        NewClosure { time: ClosedTime::Period(Period::Morning), ..closing("k1", "00:00", "00:00", None) };
+    assert!(is_reused(&close(half).await));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,5 +106,6 @@ codes! {
     Overloaded = "OVERLOADED", "Overloaded";
     Unavailable = "UNAVAILABLE", "Unavailable";
     OutcomeUnknown = "OUTCOME_UNKNOWN", "Outcome unknown";
+    UnreadableEvent = "UNREADABLE_EVENT", "Unreadable event";
     Internal = "INTERNAL_ERROR", "Internal error";
 }

@@ -191,10 +191,13 @@ impl From<CommandError> for Problem {
             CommandError::Vault(ref cause) if cause.is_transient() => {
                 Self::caused(Code::Unavailable, error).retry_after(UNAVAILABLE_PAUSE)
             }
-            CommandError::TooLarge(_)
-            | CommandError::Vault(_)
-            | CommandError::Codec(_)
-            | CommandError::Log(_) => Self::caused(Code::Internal, error),
+            CommandError::Codec { position, .. } => {
+                let details = Details::Event { position: position.to_string() };
+                Self { details, ..Self::caused(Code::UnreadableEvent, error) }
+            }
+            CommandError::TooLarge(_) | CommandError::Vault(_) | CommandError::Log(_) => {
+                Self::caused(Code::Internal, error)
+            }
         }
     }
 }

@@ -74,6 +74,11 @@ pub(crate) enum Details {
         /// The weekday of the other one, from 0 (Sunday).
         day_of_week: u8,
     },
+    /// An event that has to be discarded before the command can be decided.
+    Event {
+        /// Its place in the log.
+        position: String,
+    },
     /// Two rows of clinic hours that overlap.
     Overlap { field: &'static str, slots: [String; 2] },
 }
@@ -141,6 +146,7 @@ impl Details {
                 let names: Vec<&str> = gates.iter().map(|gate| gate.as_str()).collect();
                 vec![("{stage}", stage.to_string()), ("{gates}", names.join(", "))]
             }
+            Self::Event { position } => vec![("{position}", position.clone())],
             Self::Obstacle { obstacle } => vec![("{obstacle}", obstacle.clone())],
             Self::SlotId { id, day_of_week, .. } => {
                 vec![("{id}", id.to_string()), ("{day}", day_of_week.to_string())]

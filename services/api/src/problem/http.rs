@@ -95,9 +95,12 @@ pub(crate) const fn status(code: Code) -> StatusCode {
         | Code::RetirementRefused => StatusCode::CONFLICT,
         Code::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::VersionMismatch => StatusCode::PRECONDITION_FAILED,
-        Code::ViewBehind | Code::Busy | Code::Overloaded | Code::Unavailable | Code::OutcomeUnknown => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        Code::ViewBehind
+        | Code::Busy
+        | Code::Overloaded
+        | Code::Unavailable
+        | Code::OutcomeUnknown
+        | Code::UnreadableEvent => StatusCode::SERVICE_UNAVAILABLE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

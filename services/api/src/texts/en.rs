@@ -52,6 +52,8 @@ const UNKNOWN_PARAMETERS: &str =
 const TIME_NOT_READ: &str = "The requested time is a text that has to be read first. Send timeSlotStart, or a half-day as preferredTime.";
 const VIEW_RETIRED: &str =
     "The legacy view is retired. To restore it, run `daybook projection restore legacy`.";
+const UNREADABLE_EVENT: &str = "A record that is needed for this cannot be read, so nothing can be booked or changed here. Please call the clinic. \
+    For the operator: `daybook projection parked show {position}`, then `parked discard {position}`.";
 const OUTCOME_UNKNOWN: &str =
     "The request may or may not have taken effect. Please send it again with the same idempotency key.";
 
@@ -146,6 +148,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::Busy | Code::Overloaded => "Many requests arrived at once. Please try again in a moment.",
         Code::Unavailable => "The service is not available at the moment. Please try again later.",
         Code::OutcomeUnknown => OUTCOME_UNKNOWN,
+        Code::UnreadableEvent => UNREADABLE_EVENT,
         Code::Internal => "An internal error occurred. Please contact us with the request id.",
     }
 }

@@ -34,6 +34,8 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
 
 // Texts that are too long for one line below.
 pub(super) const WRONG_TYPES: &str = "다음 항목의 값의 종류를 확인해 주세요: {rules}";
+const UNREADABLE_EVENT: &str = "필요한 기록을 읽을 수 없어 예약하거나 변경할 수 없습니다. 병원에 문의해 주세요. \
+    운영자: `daybook projection parked show {position}` 확인 후 `parked discard {position}`를 실행하세요.";
 const VALUE_TAKEN: &str =
     "{field} 값을 이미 사용하는 시술이 있습니다. PATCH로 해당 시술을 변경하거나 다른 값을 입력해 주세요.";
 const INVALID_STAGE: &str =
@@ -147,6 +149,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::ViewBehind => "최근 변경 사항을 아직 읽을 수 없습니다. 잠시 후 다시 시도해 주세요.",
         Code::Busy | Code::Overloaded => "요청이 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
         Code::Unavailable => "현재 서비스를 이용할 수 없습니다. 잠시 후 다시 시도해 주세요.",
+        Code::UnreadableEvent => UNREADABLE_EVENT,
         Code::OutcomeUnknown => "요청이 처리되었는지 확인할 수 없습니다. 같은 멱등성 키로 다시 보내 주세요.",
         Code::Internal => "일시적인 오류가 발생했습니다. 요청 번호와 함께 문의해 주세요.",
     }

@@ -100,7 +100,15 @@ impl Commands {
             None => closure_from(Uuid::now_v7()),
         };
         let fingerprint = self.closure_fingerprint(date, time, service.as_ref(), reason.as_deref());
-        let keyed = key.map(|key| self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint));
+        let keyed = key.map(|key| {
+            let keyed = self.keyed(CLOSURE, origin.actor.as_str(), &key, fingerprint);
+            // Earlier releases compared the span that a half-day had.
+            let span = time.span(&self.hours(), date).map(ClosedTime::Span);
+            let former = span
+                .filter(|span| *span != time)
+                .map(|span| self.closure_fingerprint(date, span, service.as_ref(), reason.as_deref()));
+            keyed.with_former(former)
+        });
         let fingerprint = keyed.is_some().then_some(fingerprint);
         let close =
             ScheduleCommand::CloseTime(CloseTime { closure: id.clone(), time, service, reason, fingerprint });
@@ -244,7 +252,7 @@ fn seeded_events<A: Aggregate>(
     outcome: Result<ChangeOutcome<A>, CommandError>,
 ) -> Result<usize, CommandError> {
     match outcome {
-        Err(CommandError::Codec(_)) => Ok(0),
+        Err(CommandError::Codec { .. }) => Ok(0),
         outcome => outcome.map(|outcome| outcome.events),
     }
 }

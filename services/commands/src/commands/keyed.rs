@@ -32,6 +32,23 @@ const MAX_CONFLICTS: u32 = 8;
 pub(super) struct KeyedRequest {
     stream: StreamName,
     fingerprint: RequestFingerprint,
+    /// The fingerprint that an earlier release gave to the same request, if it was another one.
+    former: Option<RequestFingerprint>,
+}
+
+impl KeyedRequest {
+    pub(super) fn with_former(self, former: Option<RequestFingerprint>) -> Self {
+        Self { former, ..self }
+    }
+
+    /// The day schedule compares what was recorded, so the former fingerprint need not be exact.
+    fn claim(&self, state: KeyState) -> Result<Option<IdempotencyEvent>, KeyReused> {
+        let claim = state.claim(self.fingerprint);
+        match self.former {
+            Some(former) if claim.is_err() => state.claim(former),
+            _ => claim,
+        }
+    }
 }
 
 /// A claim by this attempt.
@@ -58,7 +75,7 @@ impl Commands {
     ) -> KeyedRequest {
         let parts = [b"key", kind.as_bytes(), owner.as_bytes(), key.as_str().as_bytes()];
         let stream = StreamName::idempotency(&self.vault().keyed_hash(&parts));
-        KeyedRequest { stream, fingerprint }
+        KeyedRequest { stream, fingerprint, former: None }
     }
 
     /// Executes a batch whose ids the request determines, for at most one request per key.
@@ -72,7 +89,7 @@ impl Commands {
             let trial = self.day_schedules().would_change(date, batch.commands.clone()).await;
             // Read after the trial: if another request's effect is what rejects this one, its claim is there.
             let (state, expected) = self.key_state(&request.stream).await?;
-            let claimed = state.claim(request.fingerprint).map_err(|KeyReused| Rejection::KeyReused)?;
+            let claimed = request.claim(state).map_err(|KeyReused| Rejection::KeyReused)?;
             let is_new = trial?;
             // Without a claim to make, the effect is there, or the key is this request's for good.
             let Some(claimed) = claimed.filter(|_| is_new) else {

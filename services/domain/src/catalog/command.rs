@@ -144,10 +144,9 @@ impl Catalog {
 
     fn set_limit(&self, limit_set: ServiceLimitSet) -> Result<Option<CatalogEvent>, No> {
         let service = self.existing(&limit_set.service)?;
-        let minutes = limit_set.daily_limit_minutes;
-        Checks::default()
-            .check("dailyLimit", value::DAILY_LIMIT.check(limit_set.daily_limit))
-            .check_some("dailyLimitMinutes", minutes, |minutes| value::DAILY_LIMIT_MINUTES.check(minutes))
+        let mut checks = Checks::default();
+        check_limits(&mut checks, &limit_set);
+        checks
             .check_some("reason", limit_set.reason.as_deref(), |reason| value::DESCRIPTION.check(reason))
             .finish()?;
         let limit = Limit {
@@ -167,6 +166,15 @@ pub(super) fn check_names(checks: &mut Checks, name: &str, name_en: Option<&str>
         .check("name", value::SERVICE_NAME.check(name))
         .check_some("nameEn", name_en, |text| value::SERVICE_LABEL.check(text))
         .check_some("description", description, |text| value::DESCRIPTION.check(text));
+}
+
+pub(super) fn check_limits(checks: &mut Checks, limit_set: &ServiceLimitSet) {
+    let minutes = limit_set.daily_limit_minutes;
+    checks.check("dailyLimit", value::DAILY_LIMIT.check(limit_set.daily_limit)).check_some(
+        "dailyLimitMinutes",
+        minutes,
+        |minutes| value::DAILY_LIMIT_MINUTES.check(minutes),
+    );
 }
 
 pub(super) fn check_times(checks: &mut Checks, duration: Minutes, buffer: Minutes) {

@@ -4,8 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::command::{check_limits, check_times};
 use crate::id::ServiceId;
 use crate::time::Minutes;
+use crate::value::{Checks, Faults};
 use crate::vocabulary::LegacyService;
 
 /// An event of the catalog.
@@ -89,4 +91,21 @@ pub struct ServiceLimitSet {
     /// Whether the limit applies.
     pub is_active: bool,
     pub reason: Option<Box<str>>,
+}
+
+impl CatalogEvent {
+    /// Checks the numbers that were checked from the first release on. Prices were not.
+    pub(crate) fn check_possible(&self) -> Result<(), Faults> {
+        let mut checks = Checks::default();
+        match self {
+            Self::ServiceDefined(e) => check_times(&mut checks, e.duration, e.buffer),
+            Self::ServiceRetimed(e) => check_times(&mut checks, e.duration, e.buffer),
+            Self::ServiceLimitSet(e) => check_limits(&mut checks, e),
+            Self::ServiceRenamed(_)
+            | Self::ServiceActivated(_)
+            | Self::ServiceDeactivated(_)
+            | Self::ServicesReordered(_) => {}
+        }
+        checks.finish()
+    }
 }

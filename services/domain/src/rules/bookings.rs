@@ -57,9 +57,12 @@ impl Bookings {
             }
             match booking.placement {
                 SlotAssignment::Period(period) => {
-                    bookings.half_days[half(period)] += booking.total_minutes;
+                    let minutes = &mut bookings.half_days[half(period)];
+                    *minutes = minutes.saturating_add(booking.total_minutes);
                 }
-                SlotAssignment::Review(_) => bookings.under_review += booking.total_minutes,
+                SlotAssignment::Review(_) => {
+                    bookings.under_review = bookings.under_review.saturating_add(booking.total_minutes);
+                }
                 SlotAssignment::At { start, .. } => {
                     let taken = Interval::from_start(day.clock.instant(start), booking.total_minutes);
                     if !has_own_seats {
@@ -112,9 +115,9 @@ impl Bookings {
         };
         let without_time = match period {
             Some(period) => self.half_days[half(period)],
-            None => self.half_days.iter().sum::<Minutes>() + self.under_review,
+            None => self.half_days.iter().copied().fold(self.under_review, Minutes::saturating_add),
         };
-        open.map(placed).sum::<Minutes>() + without_time
+        open.map(placed).fold(without_time, Minutes::saturating_add)
     }
 
     fn taking_seats_of(&self, slot: &ClinicSlot) -> &[Interval] {

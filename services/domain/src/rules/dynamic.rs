@@ -53,7 +53,10 @@ fn minutes_left(day: &ServiceDay<'_>, period: Option<Period>) -> Minutes {
             parts.into_iter().map(|part| (part, stretch.slot))
         })
         .collect();
-    let capacity: Minutes = open.iter().map(|(part, slot)| part.minutes() * slot.max_concurrent).sum();
+    // A view that was built before such hours were refused may have any number of seats.
+    let capacity = open.iter().fold(0, |capacity: Minutes, (part, slot)| {
+        capacity.saturating_add(part.minutes().saturating_mul(slot.max_concurrent))
+    });
     capacity.saturating_sub(day.bookings.minutes(open.into_iter(), period))
 }
 

@@ -41,9 +41,9 @@ impl<'a> Stretch<'a> {
         total: Minutes,
     ) -> impl Iterator<Item = (ClockTime, Instant)> {
         let (stretch, clock) = (*self, *clock);
-        let count = stretch.slot.span.minutes().div_ceil(stretch.slot.slot_interval.max(1));
-        (0..count)
-            .map(move |index| stretch.slot.span.start.plus(index * stretch.slot.slot_interval))
+        let step = stretch.slot.slot_interval.max(1);
+        (0..stretch.slot.span.minutes().div_ceil(step))
+            .map(move |index| stretch.slot.span.start.plus(index * step))
             .filter(move |start| clock.shows(*start))
             .map(move |start| (start, clock.instant(start)))
             .filter(move |(_, instant)| stretch.starts.contains(*instant))

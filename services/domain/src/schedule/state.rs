@@ -260,7 +260,7 @@ impl DaySchedule {
         if let Some(booking) = self.bookings.get_mut(id) {
             self.open.remove(booking);
             change(booking);
-            booking.version += 1;
+            booking.version = booking.version.saturating_add(1);
             self.open.add(booking);
         }
     }

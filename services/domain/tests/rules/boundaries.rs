@@ -1,12 +1,13 @@
 //! Half-days, stretches that meet, midnight, and the end of today.
 
 use RuleSet::{Dynamic, Legacy};
-use daybook_domain::hours::ClinicSlot;
+use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, HoursEvent};
 use daybook_domain::requested_time::{Ambiguity, ParsedTime};
 use daybook_domain::schedule::Rejection;
+use daybook_domain::time::DayOfWeek;
 use daybook_domain::{ClinicZone, Period, RuleSet};
 
-use crate::clinic::{AFTERNOON, BOTOX, Clinic, MORNING, SKIN, at, service_id, slot, span};
+use crate::clinic::{AFTERNOON, BOTOX, Clinic, MORNING, SKIN, at, service_id, slot, span, time};
 
 const UNDER_REVIEW: ParsedTime = ParsedTime::Ambiguous(Ambiguity::AmbiguousHour);
 
@@ -208,4 +209,24 @@ fn the_daily_limit_in_bookings_counts_under_the_legacy_rules_only() {
     let free = clinic.offered(BOTOX, Dynamic).len();
     assert_eq!((dynamic.booked, dynamic.limit, dynamic.left), (1, clinic.listed(BOTOX, Dynamic).len(), free));
     assert!(free > 0);
+}
+
+#[test]
+fn rows_of_a_view_that_hold_any_number_are_listed_and_counted() {
+    // As a view may have taken them from a log that another program wrote.
+    let mut wild = [slot("09:00", "12:00"), slot("14:00", "18:00"), slot("20:00", "19:00")];
+    (wild[0].max_concurrent, wild[0].slot_interval) = (u32::MAX, 0);
+    (wild[1].max_concurrent, wild[1].slot_interval) = (0, u32::MAX);
+    let mut clinic = tuesday();
+    let day_of_week = DayOfWeek::from_date(clinic.schedule.date);
+    let set = ClinicHoursSet { day_of_week, slots: wild.to_vec() };
+    clinic.hours.evolve(&HoursEvent::ClinicHoursSet(set));
+    for rules in RuleSet::ALL {
+        let listed = clinic.listed(BOTOX, rules);
+        let (first, last) = (listed.first().unwrap(), listed.last().unwrap());
+        assert_eq!((first.start, first.refusal.clone()), (time("09:00"), None), "{rules:?}");
+        assert_eq!((last.start, last.capacity), (time("14:00"), 0), "{rules:?}");
+        assert!(clinic.check(BOTOX, MORNING, rules).is_ok(), "{rules:?}");
+        clinic.counted(BOTOX, rules);
+    }
 }

@@ -45,7 +45,7 @@ async fn a_day_with_an_unknown_event_is_booked_again_once_it_is_discarded() {
     let restarted = process_without(log.clone(), decoder).await;
     for schedules in [&schedules, &restarted] {
         let refused = schedules.execute(monday(), request(2, "11:00")).await;
-        assert!(matches!(refused, Err(CommandError::Codec(_))), "{refused:?}");
+        assert!(matches!(refused, Err(CommandError::Codec { .. })), "{refused:?}");
         let tuesday = monday() + chrono::Days::new(1);
         schedules.read(tuesday, DaySchedule::len).await.expect("other days are not concerned");
     }
@@ -64,14 +64,14 @@ async fn hours_with_an_unknown_event_change_again_once_it_is_discarded() {
     let position = plant(&log, &StreamName::hours()).await;
     let refused = schedules.execute(monday(), request(2, "11:00")).await;
     assert!(
-        matches!(refused, Err(CommandError::Codec(_))),
+        matches!(refused, Err(CommandError::Codec { .. })),
         "the change may concern the booking: {refused:?}"
     );
     let hours = CachedAggregate::<Hours>::with(decoder);
     let closed = || vec![ClinicHoursSet { day_of_week: DayOfWeek::from_date(monday()), slots: vec![] }];
     let origin = Origin::from_actor(Actor::system());
     let refused = hours.change(&*log, closed(), &origin, Fixed.now()).await;
-    assert!(matches!(refused, Err(CommandError::Codec(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CommandError::Codec { .. })), "{refused:?}");
 
     decisions.0.lock().unwrap().insert(position);
     schedules.execute(monday(), request(2, "11:00")).await.unwrap();

@@ -114,7 +114,8 @@ pub enum ViewError {
     TooManyParked { generation: Generation, limit: u64 },
     /// The event at this position is not parked, or only waits for another one.
     #[error(
-        "the event at position {0} did not fail in any view; run `daybook projection parked list` to see which events did"
+        "the event at position {0} did not fail in any view; run `daybook projection parked list` to see which events did. If a view \
+         took it with an earlier release and this one cannot read it, run `daybook projection rebuild` first, which stops at it"
     )]
     NotParked(Position),
     /// No parked event blocks this key.

@@ -111,6 +111,16 @@ pub enum HoursRejection {
 }
 
 impl Hours {
+    /// The hours of the rows of a view. They are not decided again: an earlier release may have accepted other values.
+    pub fn from_week(week: impl IntoIterator<Item = (DayOfWeek, ClinicSlot)>) -> Self {
+        let mut days: BTreeMap<DayOfWeek, Vec<ClinicSlot>> = BTreeMap::new();
+        for (day, slot) in week {
+            days.entry(day).or_default().push(slot);
+        }
+        days.values_mut().for_each(|slots| sort(slots));
+        Self { days }
+    }
+
     /// The slots that apply on a date, sorted by start.
     pub fn on(&self, date: NaiveDate) -> impl Iterator<Item = &ClinicSlot> {
         self.days
@@ -162,7 +172,7 @@ impl Hours {
     /// Decides to set the hours of one weekday: the event (none if they are set already), or a rejection.
     pub fn decide(&self, mut hours_set: ClinicHoursSet) -> Result<Vec<HoursEvent>, HoursRejection> {
         check_values(&hours_set)?;
-        hours_set.slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
+        sort(&mut hours_set.slots);
         self.check_ids(&hours_set)?;
         if let Some((first, second)) = hours_set.overlap() {
             return Err(HoursRejection::HoursOverlap { first: first.id.clone(), second: second.id.clone() });
@@ -170,6 +180,10 @@ impl Hours {
         let same = self.days.get(&hours_set.day_of_week).is_some_and(|slots| *slots == hours_set.slots);
         Ok(if same { vec![] } else { vec![HoursEvent::ClinicHoursSet(hours_set)] })
     }
+}
+
+fn sort(slots: &mut [ClinicSlot]) {
+    slots.sort_by(|a, b| (a.span.start, &a.id).cmp(&(b.span.start, &b.id)));
 }
 
 impl ClinicHoursSet {

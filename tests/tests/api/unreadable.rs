@@ -93,3 +93,19 @@ async fn hours_that_no_release_has_accepted_stop_bookings_and_no_read() {
         }
     }
 }
+
+/// Ranges of dates came later than dates.
+#[tokio::test(flavor = "multi_thread")]
+async fn hours_that_an_earlier_release_accepted_are_read_and_booked() {
+    for model in ["legacy", "dynamic"] {
+        let app = app_on(model).await;
+        let payload = r#"{"day_of_week":2,"slots":[{"id":"t","period":"MORNING","start":"09:00","end":"12:00","slot_interval":30,
+            "max_concurrent":1,"service":null,"effective_from":"0001-01-01","effective_until":"9999-12-31"}]}"#;
+        plant(&app, &StreamName::hours(), "ClinicHoursSet", payload).await;
+        app.clinic.wait_for_views().await.unwrap();
+        let listed =
+            get(&app, "/api/public/reservations/time-slots?date=2026-12-01&service=SKIN_CARE").await.ok();
+        assert_eq!(listed.json["metadata"]["totalSlots"], 4, "{model}: {}", listed.json);
+        book(&app, &form()).await.ok();
+    }
+}

@@ -68,9 +68,9 @@ async fn the_write_side_opens_with_an_unknown_event_in_every_followed_stream_and
     }
     let later = clinic.process().await;
     let refused = later.book(wanted(2, "srv_skin_care", tuesday(), "14:00")).await;
-    assert!(matches!(refused, Err(CommandError::Codec(_))), "{refused:?}");
+    assert!(matches!(refused, Err(CommandError::Codec { .. })), "{refused:?}");
     let seeded = later.commands.seed().await;
-    assert!(matches!(seeded, Err(CommandError::Codec(_))), "{seeded:?}");
+    assert!(matches!(seeded, Err(CommandError::Codec { .. })), "{seeded:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

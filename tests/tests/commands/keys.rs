@@ -200,7 +200,7 @@ async fn recorded_as_a_span(clinic: &Clinic, process: &Process, span: NewClosure
     let closed = process.commands.close_time(tuesday(), span, staff()).await.unwrap();
     let database = clinic.database.connect().await.unwrap();
     let sql = "SET session_replication_role = replica;
-               UPDATE event_log.events SET payload = payload - 'fingerprint' WHERE kind = 'TimeClosed'";
+               UPDATE event_log.events SET payload = (payload::jsonb - 'fingerprint')::json WHERE kind = 'TimeClosed'";
     database.batch_execute(sql).await.unwrap();
     closed.id
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
 use daybook_domain::catalog::{Catalog, Limit, Service};
-use daybook_domain::hours::{ClinicHoursSet, ClinicSlot, Hours, HoursEvent};
+use daybook_domain::hours::{ClinicSlot, Hours};
 use daybook_domain::requested_time;
 use daybook_domain::schedule::{Booking, Closure, DaySchedule, SlotAssignment};
 use daybook_domain::time::{DayOfWeek, Span};
@@ -161,7 +161,7 @@ fn read_days(
     let position = position(rows, generation)?;
     let row = rows.first().ok_or(ViewError::NotLive { model: generation.model })?;
     let catalog = catalog(row.try_get(1)?, generation)?;
-    let hours = hours(read_json(row.try_get(2)?, generation)?, generation)?;
+    let hours = hours(read_json(row.try_get(2)?, generation)?);
     let bookings: Vec<BookingRow> = read_json(row.try_get(3)?, generation)?;
     let closures: Vec<ClosureJson> = read_json(row.try_get(4)?, generation)?;
     let sheets =
@@ -227,10 +227,9 @@ struct HoursRow {
     effective_until: Option<NaiveDate>,
 }
 
-fn hours(rows: Vec<HoursRow>, generation: Generation) -> Result<Hours, ViewError> {
-    let mut days: BTreeMap<DayOfWeek, Vec<ClinicSlot>> = BTreeMap::new();
-    for row in rows {
-        days.entry(row.day_of_week).or_default().push(ClinicSlot {
+fn hours(rows: Vec<HoursRow>) -> Hours {
+    Hours::from_week(rows.into_iter().map(|row| {
+        let slot = ClinicSlot {
             id: row.id,
             period: row.period,
             span: Span { start: row.start_time, end: row.end_time },
@@ -239,16 +238,9 @@ fn hours(rows: Vec<HoursRow>, generation: Generation) -> Result<Hours, ViewError
             service: row.service_id,
             effective_from: row.effective_from,
             effective_until: row.effective_until,
-        });
-    }
-    let mut hours = Hours::default();
-    for (day_of_week, slots) in days {
-        // Deciding sorts and checks the slots as it did when they were set.
-        let events =
-            hours.decide(ClinicHoursSet { day_of_week, slots }).map_err(|_| ViewError::Row { generation })?;
-        events.iter().for_each(|event: &HoursEvent| hours.evolve(event));
-    }
-    Ok(hours)
+        };
+        (row.day_of_week, slot)
+    }))
 }
 
 #[derive(Deserialize)]

@@ -27,6 +27,9 @@ use tally::Tally;
 /// Clients of the measurement of the capacity.
 const CLIENTS: usize = 128;
 
+/// Requests of the desk per second, beside those of strangers.
+const DESK_RATE: f64 = 10.0;
+
 /// How a curve is measured.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -56,6 +59,9 @@ pub struct Step {
     pub p99_ms: f64,
     /// The percentage that was refused with 503.
     pub shed_percent: f64,
+    /// As for strangers, for the desk.
+    pub desk_p99_ms: f64,
+    pub desk_shed_percent: f64,
     /// Arrivals that the generator itself could not send, because it had too many connections.
     pub unsent: u64,
     /// Memory of the service at the end, if the system tells it.
@@ -94,7 +100,9 @@ pub async fn measure(service: &Service, plan: &Plan) -> anyhow::Result<Curve> {
     all.merge(busy);
     for factor in &plan.factors {
         let rate = capacity * factor;
-        let tally = on_its_own_thread(open_loop(mixture.clone(), rate, plan.step)).await?;
+        let strangers = open_loop(mixture.clone(), rate, plan.step);
+        let desk = open_loop(mixture.of_desk(), DESK_RATE, plan.step);
+        let (tally, desk) = tokio::try_join!(on_its_own_thread(strangers), on_its_own_thread(desk))?;
         steps.push(Step {
             factor: *factor,
             offered_per_second: rate,
@@ -102,10 +110,13 @@ pub async fn measure(service: &Service, plan: &Plan) -> anyhow::Result<Curve> {
             p50_ms: tally.percentile_ms(0.5),
             p99_ms: tally.percentile_ms(0.99),
             shed_percent: tally.shed_percent(),
+            desk_p99_ms: desk.percentile_ms(0.99),
+            desk_shed_percent: desk.shed_percent(),
             unsent: tally.unsent,
             resident_mib: resident_mib(service).await,
         });
         all.merge(tally);
+        all.merge(desk);
     }
     Ok(Curve {
         capacity_per_second: capacity,
@@ -137,18 +148,23 @@ impl Curve {
     /// If it cannot be written.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "capacity: {:.0} requests/s with {CLIENTS} clients", self.capacity_per_second)?;
-        writeln!(out, "  load  offered/s  accepted/s   p50 ms   p99 ms   shed   unsent  memory")?;
+        writeln!(
+            out,
+            "  load  offered/s  accepted/s   p50 ms   p99 ms   shed  desk p99 ms  desk shed   unsent  memory"
+        )?;
         for step in &self.steps {
             let memory = step.resident_mib.map_or_else(|| "?".to_owned(), |mib| format!("{mib} MiB"));
             writeln!(
                 out,
-                "{:5.1}× {:10.0} {:11.0} {:8.1} {:8.1} {:5.1}% {:8} {memory:>8}",
+                "{:5.1}× {:10.0} {:11.0} {:8.1} {:8.1} {:5.1}% {:12.1} {:9.1}% {:8} {memory:>8}",
                 step.factor,
                 step.offered_per_second,
                 step.accepted_per_second,
                 step.p50_ms,
                 step.p99_ms,
                 step.shed_percent,
+                step.desk_p99_ms,
+                step.desk_shed_percent,
                 step.unsent
             )?;
         }

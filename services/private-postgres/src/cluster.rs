@@ -25,6 +25,9 @@ pub(crate) const START_LIMIT: Duration = Duration::from_secs(300);
 /// How long a stop may take. The server writes all dirty pages to disk.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(120);
 
+/// How long a stop without a checkpoint may take: PostgreSQL kills a backend that does not end within 5 s.
+const IMMEDIATE_STOP_LIMIT: Duration = Duration::from_secs(30);
+
 /// How much later than `pg_ctl` itself we give up on `pg_ctl`.
 const PG_CTL_GRACE: Duration = Duration::from_secs(15);
 
@@ -141,15 +144,28 @@ impl Cluster {
 
     /// Stops the server if it runs, closing its connections, and waits until it is down.
     pub(crate) fn stop(&self) -> Result<(), Error> {
+        self.stop_within(STOP_LIMIT)
+    }
+
+    /// A backend that hangs keeps the server from stopping. After the limit the server is stopped without it, as in a crash:
+    /// the next start replays PostgreSQL's log.
+    pub(crate) fn stop_within(&self, limit: Duration) -> Result<(), Error> {
         if !self.is_running() {
             return Ok(());
         }
-        let mut command = self.pg_ctl("stop", STOP_LIMIT)?;
-        command.args(["-m", "fast"]);
-        let limit = STOP_LIMIT + PG_CTL_GRACE;
-        program::run("pg_ctl stop", &mut command, &self.server_dir.program_output(), limit)?;
+        if let Err(error) = self.stop_once("fast", limit) {
+            tracing::warn!(%error, "the private PostgreSQL does not stop; ending its processes");
+            self.stop_once("immediate", IMMEDIATE_STOP_LIMIT)?;
+        }
         tracing::info!("the private PostgreSQL is stopped");
         Ok(())
+    }
+
+    fn stop_once(&self, mode: &str, limit: Duration) -> Result<(), Error> {
+        let mut command = self.pg_ctl("stop", limit)?;
+        command.args(["-m", mode]);
+        let output = self.server_dir.program_output();
+        program::run("pg_ctl stop", &mut command, &output, limit + PG_CTL_GRACE)
     }
 
     /// `pg_ctl` puts the server into its own session, out of reach of our terminal's signals.

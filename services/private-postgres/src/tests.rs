@@ -135,6 +135,23 @@ fn stale_lock_files_with_the_pid_of_another_process_are_removed() {
 }
 
 #[test]
+fn a_backend_that_hangs_does_not_keep_the_server_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let postgres = start(folder.path());
+    write_note(&postgres);
+    in_database(postgres.config(), async |client| {
+        let backend: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+        kill(nix::unistd::Pid::from_raw(backend), Signal::SIGSTOP).unwrap();
+        postgres.cluster.stop_within(Duration::from_secs(2)).unwrap();
+    });
+    assert!(postmaster(folder.path()).is_none());
+    drop(postgres);
+    let postgres = start(folder.path());
+    assert_eq!(read_note(postgres.config()), "kept");
+    assert_eq!(postgres.stop().unwrap(), StopOutcome::Stopped);
+}
+
+#[test]
 fn a_long_data_dir_works_and_psql_can_connect() {
     let folder = tempfile::tempdir().unwrap();
     let postgres = start(&folder.path().join("a long name, with a comma ".repeat(6)));

@@ -11,7 +11,7 @@ use crate::server_dir::ServerDir;
 
 /// Waits until its standard input closes, which happens when this process ends, and then does the same as
 /// `PrivatePostgres::stop`. $1: usage lock, $2: pid file, $3: cluster. It waits 5 s for the lock, since the kernel
-/// closes the files of a dead process one by one, and 120 s for the server.
+/// closes the files of a dead process one by one, and 120 s for the server, before it stops it without its checkpoint.
 const SCRIPT: &str = r#"
 cat >/dev/null
 exec 8>>"$1" || exit 1
@@ -29,6 +29,7 @@ while [ -e "$2" ] && [ "$tries" -gt 0 ]; do
     tries=$((tries - 1))
     sleep 0.1
 done
+[ ! -e "$2" ] || kill -QUIT "$pid"
 "#;
 
 /// The running watcher. Dropping it ends it without stopping the server.

@@ -1,4 +1,4 @@
-//! The requests of the load: bookings, free times, lists of the desk, and lookups.
+//! The requests of the load: bookings, free times and lookups of strangers; bookings and lists of the desk.
 //!
 //! Each booking is of another patient, each request of a stranger from another address, so that no limit on strangers counts.
 
@@ -32,38 +32,54 @@ pub(super) struct Request {
     pub(super) is_booking: bool,
 }
 
+/// Who sends requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    Strangers,
+    Desk,
+}
+
 /// Makes requests.
 #[derive(Debug, Clone)]
 pub(super) struct Mixture {
     pub(super) address: SocketAddr,
+    sender: Sender,
     token: Arc<str>,
     days: Arc<[NaiveDate]>,
     next: Arc<AtomicUsize>,
 }
 
 impl Mixture {
+    /// Requests of strangers.
     pub(super) fn new(address: SocketAddr, token: &str) -> Self {
         let works = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         let days = (Utc::now() + TimeDelta::days(7)).date_naive().iter_days().filter(works).take(DAYS);
-        Self { address, token: token.into(), days: days.collect(), next: Arc::default() }
+        let (sender, days) = (Sender::Strangers, days.collect());
+        Self { address, sender, token: token.into(), days, next: Arc::default() }
     }
 
-    /// The next request: of ten, three bookings, three for free times, two lists of the desk, two lookups.
+    /// Requests of the desk, for other patients than those of the strangers.
+    pub(super) fn of_desk(&self) -> Self {
+        Self { sender: Sender::Desk, ..self.clone() }
+    }
+
+    /// The next request: of ten of strangers three bookings, five for free times, two lookups; of the desk, half are bookings
+    /// and half are lists.
     pub(super) fn next(&self) -> Request {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let day = self.days.get(number % DAYS).copied().unwrap_or_default();
         let service = SERVICES[number / DAYS % SERVICES.len()];
-        match number % 10 {
-            0..3 => Request { bytes: self.booking(number, day, service), is_booking: true },
-            3..6 => self
-                .read(number, &format!("/api/public/reservations/time-slots?service={service}&date={day}")),
-            6..8 => self.read(number, &format!("/api/reservations?date={day}")),
-            _ => {
+        let free_times = || format!("/api/public/reservations/time-slots?service={service}&date={day}");
+        let (bytes, is_booking) = match (self.sender, number % 10) {
+            (Sender::Strangers, 0..3) | (Sender::Desk, 0..5) => (self.booking(number, day, service), true),
+            (Sender::Strangers, 3..8) => (self.read(number, &free_times()), false),
+            (Sender::Strangers, _) => {
                 let body = json!({"phone": phone(number), "birth_date": "1951-02-03"});
-                let path = "/api/public/reservations/check";
-                Request { bytes: self.post(number, path, "", &body), is_booking: false }
+                (self.post(number, "/api/public/reservations/check", "", &body), false)
             }
-        }
+            (Sender::Desk, _) => (self.read(number, &format!("/api/reservations?date={day}")), false),
+        };
+        Request { bytes, is_booking }
     }
 
     fn booking(&self, number: usize, day: NaiveDate, service: &str) -> Vec<u8> {
@@ -78,23 +94,24 @@ impl Mixture {
 
     fn post(&self, number: usize, path: &str, header_lines: &str, body: &Value) -> Vec<u8> {
         let (Self { address, .. }, body) = (self, body.to_string());
-        let (from, length) = (network(number), body.len());
+        let (sender, length) = (self.sender_line(number), body.len());
         format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\nx-forwarded-for: {from}\r\n{header_lines}\
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\n{sender}\r\n{header_lines}\
              content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
     }
 
-    /// A read; of the desk if the path is none of the public ones.
-    fn read(&self, number: usize, path: &str) -> Request {
-        let header = if path.starts_with("/api/public/") {
-            format!("x-forwarded-for: {}", network(number))
-        } else {
-            format!("authorization: Bearer {}", self.token)
-        };
-        let bytes = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{header}\r\n\r\n", self.address).into_bytes();
-        Request { bytes, is_booking: false }
+    fn read(&self, number: usize, path: &str) -> Vec<u8> {
+        let sender = self.sender_line(number);
+        format!("GET {path} HTTP/1.1\r\nhost: {}\r\n{sender}\r\n\r\n", self.address).into_bytes()
+    }
+
+    fn sender_line(&self, number: usize) -> String {
+        match self.sender {
+            Sender::Strangers => format!("x-forwarded-for: {}", network(number)),
+            Sender::Desk => format!("authorization: Bearer {}", self.token),
+        }
     }
 }
 

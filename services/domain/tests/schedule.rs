@@ -333,6 +333,7 @@ fn row(clinic: &Clinic, number: u32, text: &str, status: Status) -> ReservationI
         updated_at: made_at,
         status_changed_at: made_at,
         status_changed_by: None,
+        patient: None,
     }
 }
 

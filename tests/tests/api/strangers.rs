@@ -1,5 +1,6 @@
 //! Bounds on bookings without a token. They never bound the clinic.
 
+use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use daybook_api::Role;
 use daybook_commands::{BookingOutcome, CommandError, Commands, Origin, Settings, StrangerBounds};
 use daybook_domain::schedule::{BookingBound, Rejection};
 use daybook_domain::{Actor, ClinicZone, ReadModel};
+use daybook_migration::import::{ImportRun, Source};
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, FixedClock, request};
 use futures_util::future::join_all;
@@ -170,13 +172,19 @@ async fn neither_a_restart_nor_another_process_forgets_what_is_open() {
     assert!(is_refused(ask(&other, "2026-12-03").await));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_cannot_book_a_patient_twice_at_one_time() {
+/// Four patients can be treated at the same time, so an overlap is refused for no other reason.
+async fn process_with_four_seats() -> App {
     let app = process(Clinic::open().await.unwrap(), StrangerBounds::default()).await;
     let seats = json!({ "dayOfWeek": 2, "slots": [
         { "period": "MORNING", "startTime": "09:00", "endTime": "12:00", "maxConcurrent": 4 },
     ]});
     send(staff_request(&app, Role::Admin, Method::PUT, "/api/admin/clinic-hours").json(&seats)).await.ok();
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_cannot_book_a_patient_twice_at_one_time() {
+    let app = process_with_four_seats().await;
     book_from(&app, HOME, &form()).await.ok();
     let head = app.clinic.log.head().await.unwrap();
     let other_service = form_with(json!({ "service": "SKIN_CARE" }));
@@ -186,6 +194,24 @@ async fn a_stranger_cannot_book_a_patient_twice_at_one_time() {
     let sister = form_with(json!({ "service": "SKIN_CARE", "birth_date": "1992-02-02" }));
     book_from(&app, HOME, &sister).await.ok();
     book_at_desk(&app, &other_service).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_of_the_old_system_counts_as_the_patients_too() {
+    let app = process_with_four_seats().await;
+    let export = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,notes,\
+                  adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy\n\
+                  old-1,홍길순,82-10-1234-5678,,1990-01-01,FEMALE,FOLLOW_UP,2026-12-01,오전 10시,CONFIRMED,,,\
+                  2026-11-01 02:15:00,2026-11-02 06:45:00,SKIN_CARE,2026-11-02 06:45:00,\n";
+    let source = Source::csv(Cursor::new(export.as_bytes().to_vec()));
+    let report = ImportRun::default().run(&app.clinic.commands, source, &|_| {}).await.unwrap();
+    assert_eq!(report.imported, 1);
+    let other_service = form_with(json!({ "service": "BODY_CARE" }));
+    let refused = book_from(&app, HOME, &other_service).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (409, "OVERLAPPING_BOOKING"), "{}", refused.json);
+    book_from(&app, HOME, &form_with(json!({ "service": "BODY_CARE", "preferred_time": "11:00" })))
+        .await
+        .ok();
 }
 
 /// The refusal of an overlap would tell whether a birth date is right, so tries of a number are bounded over all networks.

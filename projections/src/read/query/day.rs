@@ -289,6 +289,7 @@ impl BookingRow {
             service,
             shown_as: old_value.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: self.minutes,
+            treatment: None,
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status: self.status,

@@ -133,7 +133,7 @@ impl Commands {
     }
 
     /// The members of a family share a number, so the birth date tells them apart.
-    fn patient(&self, subject: SubjectId, birth_date: NaiveDate) -> PatientFingerprint {
+    pub fn patient(&self, subject: SubjectId, birth_date: NaiveDate) -> PatientFingerprint {
         let birth_date = birth_date.to_string();
         let parts = [b"patient", &subject.as_bytes()[..], birth_date.as_bytes()];
         PatientFingerprint::from_bytes(self.vault().keyed_hash(&parts))

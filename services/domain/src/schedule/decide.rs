@@ -106,7 +106,7 @@ fn decide_request(
     if let Some(pending) = double_click(schedule, &request) {
         return Err(Rejection::AlreadyRequested(pending.clone()));
     }
-    check_bounds(schedule, &request, &placement, service.total_minutes())?;
+    check_bounds(schedule, &request, &placement, service.duration)?;
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,

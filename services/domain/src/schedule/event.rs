@@ -220,6 +220,9 @@ pub struct ReservationImported {
     pub updated_at: DateTime<Utc>,
     pub status_changed_at: DateTime<Utc>,
     pub status_changed_by: Option<Box<str>>,
+    /// `None` if the patient was forgotten, and in events that older releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient: Option<PatientFingerprint>,
 }
 
 /// A booking of the old system that was moved to another day there. The stream of the day that it leaves and that of the

@@ -55,6 +55,8 @@ pub struct Booking {
     pub shown_as: LegacyService,
     /// Treatment plus buffer.
     pub total_minutes: Minutes,
+    /// The treatment alone; none if it was read from a view.
+    pub treatment: Option<Minutes>,
     /// Its slot in the day.
     pub placement: SlotAssignment,
     /// Whether its requested time could not be parsed when it was recorded, so that a person may set its meaning.
@@ -66,7 +68,7 @@ pub struct Booking {
     pub version: u32,
     /// The request that it answers; `None` if it was imported, read from a view, or made by an older release.
     pub fingerprint: Option<RequestFingerprint>,
-    /// `None` if it was imported, read from a view, or made by an older release.
+    /// `None` if it was read from a view, if the patient was forgotten before an import, or if an older release recorded it.
     pub patient: Option<PatientFingerprint>,
     /// Present if a stranger requested it. `None` if it was read from a view, or made by an older release.
     pub stranger: Option<Stranger>,
@@ -79,6 +81,7 @@ impl Booking {
             service: service.id.clone(),
             shown_as: service.legacy.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: service.total_minutes(),
+            treatment: Some(service.duration),
             placement,
             is_reviewable: matches!(placement, SlotAssignment::Review(_)),
             status,
@@ -94,7 +97,7 @@ impl Booking {
     /// may correct what a rule of the clinic made of it.
     fn imported(e: &ReservationImported) -> Self {
         let booking = Self::new(e.subject, &e.service, e.placement, e.status);
-        Self { is_reviewable: booking.is_reviewable || e.wish.is_none(), ..booking }
+        Self { is_reviewable: booking.is_reviewable || e.wish.is_none(), patient: e.patient, ..booking }
     }
 
     /// The time it occupies, if it has a start and holds a seat.

@@ -80,7 +80,7 @@ pub(super) fn check_bounds(
     schedule: &DaySchedule,
     request: &RequestReservation,
     placement: &SlotAssignment,
-    total_minutes: Minutes,
+    treatment: Minutes,
 ) -> Result<(), Rejection> {
     let Some(stranger) = &request.stranger else { return Ok(()) };
     if let Some(exceeded) = stranger.exceeded {
@@ -90,20 +90,17 @@ pub(super) fn check_bounds(
         return Err(Rejection::BoundReached(BoundReached { bound: BookingBound::Day, room: None }));
     }
     let is_own = |booking: &Booking| booking.status.is_open() && booking.patient == Some(request.patient);
-    let is_same_time = |booking: &Booking| overlaps(booking, &request.service, placement, total_minutes);
+    let is_same_time = |booking: &Booking| overlaps(booking, &request.service, placement, treatment);
     let overlap = schedule.bookings().any(|(_, booking)| is_own(booking) && is_same_time(booking));
     if overlap && !stranger.may_overlap { Err(Rejection::OverlappingBooking) } else { Ok(()) }
 }
 
-/// Whether a booking and a request of one patient are for the same time. Without two times, they are if they are for the same
-/// service in the same half-day, or both wait for a review.
-fn overlaps(
-    booking: &Booking,
-    service: &ServiceId,
-    placement: &SlotAssignment,
-    total_minutes: Minutes,
-) -> bool {
-    match (booking.placement.span(booking.total_minutes), placement.span(total_minutes)) {
+/// Whether a booking and a request of one patient are for the same time. The buffer after a treatment takes the clinic's time,
+/// not the patient's. Without two times, they are if they are for the same service in the same half-day, or both wait for a
+/// review.
+fn overlaps(booking: &Booking, service: &ServiceId, placement: &SlotAssignment, treatment: Minutes) -> bool {
+    let own = booking.placement.span(booking.treatment.unwrap_or(booking.total_minutes));
+    match (own, placement.span(treatment)) {
         (Some(own), Some(requested)) => own.overlaps(requested),
         (None, _) | (_, None) => {
             booking.service == *service && booking.placement.period() == placement.period()

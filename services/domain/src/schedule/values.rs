@@ -119,6 +119,7 @@ mod tests {
             updated_at: at,
             status_changed_at: at,
             status_changed_by: Some("desk@clinic.example".into()),
+            patient: None,
         };
         change(&mut row);
         check_row(&row, date, &catalog).map_err(|rejection| rejection.to_string())

@@ -107,6 +107,7 @@ fn entered() -> Vec<Event> {
         updated_at: instant("2025-03-05T00:00:00Z"),
         status_changed_at: instant("2025-03-05T00:00:00Z"),
         status_changed_by: Some("front desk".into()),
+        patient: None,
     };
     let reimported = ReservationImported {
         service: snapshot(),

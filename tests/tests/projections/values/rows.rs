@@ -126,6 +126,7 @@ pub(super) fn imported(rng: &mut TestRng) -> SealedCommand {
             updated_at,
             status_changed_at,
             status_changed_by: changed_by,
+            patient: None,
         };
         match expected_version {
             Some(expected_version) => ScheduleCommand::Reimport { row, expected_version },

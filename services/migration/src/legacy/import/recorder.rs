@@ -100,11 +100,12 @@ impl<'a> Recorder<'a> {
         let subject =
             erased.as_ref().map_or_else(|| self.commands.subject(&row.phone), |(subject, _)| *subject);
         let erased = erased.map(|(_, details)| details).or_else(|| self.erased(row));
-        let details = match erased {
-            Some(erased) => erased,
+        let (details, patient) = match erased {
+            Some(erased) => (erased, None),
             None => {
                 let details = row.details(time.sealed_text.as_deref());
-                encryptor.seal(subject, sealing_context(&row.id), &details.to_text())?
+                let sealed = encryptor.seal(subject, sealing_context(&row.id), &details.to_text())?;
+                (sealed, Some(self.commands.patient(subject, row.birth_date)))
             }
         };
         Ok(ReservationImported {
@@ -121,6 +122,7 @@ impl<'a> Recorder<'a> {
             updated_at: row.updated_at,
             status_changed_at: row.status_changed_at,
             status_changed_by: row.status_changed_by.as_deref().map(Into::into),
+            patient,
         })
     }
 }

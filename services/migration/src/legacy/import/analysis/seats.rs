@@ -47,6 +47,7 @@ impl FutureSeats {
             service: service.id.clone(),
             shown_as: service.legacy.unwrap_or(LegacyService::FOR_NEW_SERVICES),
             total_minutes: service.total_minutes(),
+            treatment: Some(service.duration),
             placement,
             is_reviewable: false,
             status,

@@ -132,7 +132,7 @@ async fn what_is_odd_is_counted_with_its_places() {
         "{}\n{}",
         header(),
         [
-            row("null", "2025-03-28", ""),
+            row("no-time", "2025-03-28", ""),
             row("empty", "2025-03-28", "\" \""),
             row("sunday", "2025-03-30", "10:00"),
             row("late", "2025-03-28", "22:00"),

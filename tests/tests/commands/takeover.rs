@@ -8,6 +8,8 @@ mod account;
 mod conflicts;
 #[path = "takeover/forgotten.rs"]
 mod forgotten;
+#[path = "takeover/future_rows.rs"]
+mod future_rows;
 #[path = "takeover/live.rs"]
 mod live;
 #[path = "takeover/moves.rs"]

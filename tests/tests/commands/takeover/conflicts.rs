@@ -10,9 +10,9 @@ use super::{Migration, again, reconciling};
 use crate::clinic::staff;
 
 const CANCELLED: &str =
-    r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 03:00:00', "updatedAt" = '2026-11-20 03:00:00'"#;
+    r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 00:30:00', "updatedAt" = '2026-11-20 00:30:00'"#;
 const CONFIRMED: &str =
-    r#"status = 'CONFIRMED', "statusChangedAt" = '2026-11-20 03:00:00', "updatedAt" = '2026-11-20 03:00:00'"#;
+    r#"status = 'CONFIRMED', "statusChangedAt" = '2026-11-20 00:30:00', "updatedAt" = '2026-11-20 00:30:00'"#;
 
 impl Migration {
     async fn wish(&self, id: &str, wanted: ReservationChange) -> Result<(), CommandError> {
@@ -36,7 +36,7 @@ async fn a_row_that_was_changed_in_both_systems_is_left_as_it_is_here_and_listed
     // In the old system only the timestamp of this row changes.
     migration
         .change(&format!(
-            "UPDATE reservations SET \"updatedAt\" = '2026-11-20 03:00:00' WHERE id = '{untouched}'"
+            "UPDATE reservations SET \"updatedAt\" = '2026-11-20 00:30:00' WHERE id = '{untouched}'"
         ))
         .await;
     let (report, appended) = migration.appended(&reconciling()).await;

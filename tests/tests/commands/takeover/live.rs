@@ -17,7 +17,7 @@ use crate::import::{EXPORT, ROWS, silent, taken_over};
 /// Changes of one row each, covering every column that may change. The old system sets `updatedAt` on its own changes.
 /// A manual change does not set it, and most of these changes are manual.
 const CHANGES: [&str; 10] = [
-    r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 03:00:00.5', "statusChangedBy" = 'night', "updatedAt" = '2026-11-20 03:00:00.5'"#,
+    r#"status = 'CANCELLED', "statusChangedAt" = '2026-11-20 00:30:00.5', "statusChangedBy" = 'night', "updatedAt" = '2026-11-20 00:30:00.5'"#,
     r#""preferredTime" = '오후 4시'"#,
     r#""preferredTime" = '2시쯤'"#,
     r#"service = CASE service WHEN 'BODY_CARE' THEN 'SKIN_CARE' ELSE 'BODY_CARE' END::"ServiceType""#,
@@ -26,13 +26,13 @@ const CHANGES: [&str; 10] = [
     r#"phone = '010-9999-0001'"#,
     r#""patientName" = "patientName" || '2', "birthDate" = "birthDate" - interval '1 day'"#,
     r#"gender = CASE gender WHEN 'MALE' THEN 'FEMALE' ELSE 'MALE' END::"Gender""#,
-    r#""updatedAt" = '2026-11-20 03:00:07'"#,
+    r#""updatedAt" = '2026-11-20 00:30:07'"#,
 ];
 
 const NEW_ROW: &str = r#"INSERT INTO reservations
     SELECT gen_random_uuid()::text, '새 환자', '010-9999-0002', NULL, '1990-01-02', 'FEMALE', 'FIRST_VISIT',
-           '2026-12-03', '10:30', 'PENDING', NULL, NULL, '2026-11-20 03:00:08', '2026-11-20 03:00:08', 'SKIN_CARE',
-           '2026-11-20 03:00:08', NULL"#;
+           '2026-12-03', '10:30', 'PENDING', NULL, NULL, '2026-11-20 00:30:08', '2026-11-20 00:30:08', 'SKIN_CARE',
+           '2026-11-20 00:30:08', NULL"#;
 
 /// Asserts that the log holds every row of the old system in its current state.
 async fn holds_the_old_system(client: &Client, process: &Process) {
@@ -97,7 +97,7 @@ async fn a_second_run_appends_exactly_what_changed_and_a_third_nothing() {
 async fn a_run_since_a_time_reads_no_more_than_has_changed_since_and_says_what_to_give_the_next() {
     let migration = Migration::begun().await;
     let id = migration.ids("true").await[0].clone();
-    let latest = "2026-11-20T03:00:00.5Z".parse::<DateTime<Utc>>().unwrap();
+    let latest = "2026-11-20T00:30:00.5Z".parse::<DateTime<Utc>>().unwrap();
     migration.change(&format!("UPDATE reservations SET {} WHERE id = '{id}'", CHANGES[0])).await;
     let since = ImportRun { since: Some(latest), ..ImportRun::default() };
     let (report, appended) = migration.appended(&since).await;

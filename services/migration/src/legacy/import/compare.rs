@@ -38,7 +38,7 @@ pub(super) fn compare(
     if differing.is_empty() && slot == state.slot {
         return Verdict::Unchanged;
     }
-    if row.updated_at < state.contents.updated_at && !old_wins {
+    if state.is_newer_than(row) && !old_wins {
         return Verdict::Older;
     }
     let fields: Vec<&str> =

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_commands::Commands;
 use daybook_domain::schedule::event::ReservationImported;
 use daybook_domain::schedule::event::ScheduleEffect;
@@ -21,6 +21,7 @@ pub(super) struct ImportedState {
     pub(super) event: ReservationImported,
     /// The contents of the last import.
     pub(super) contents: RowContents,
+    imported_at: DateTime<Utc>,
     /// Number of events of the reservation.
     pub(super) version: u32,
     pub(super) status: Status,
@@ -33,7 +34,11 @@ pub(super) struct ImportedState {
 }
 
 impl ImportedState {
-    fn from_event(event: ReservationImported, details: Option<PatientDetails>) -> Self {
+    fn from_event(
+        event: ReservationImported,
+        details: Option<PatientDetails>,
+        imported_at: DateTime<Utc>,
+    ) -> Self {
         let admin_note =
             details.as_ref().and_then(|details| details.admin_note.as_deref().map(str::to_owned));
         Self {
@@ -44,17 +49,24 @@ impl ImportedState {
             is_changed_here: false,
             admin_note,
             contents: RowContents::from_event(&event, details),
+            imported_at,
             event,
         }
     }
 
-    fn reimport(&mut self, event: ReservationImported, details: Option<PatientDetails>) {
+    fn reimport(&mut self, event: ReservationImported, details: Option<PatientDetails>, at: DateTime<Utc>) {
         let is_placed_here = event.is_placed_here;
-        let before = std::mem::replace(self, Self::from_event(event, details));
+        let before = std::mem::replace(self, Self::from_event(event, details, at));
         let is_same_time = !self.contents.differing(&before.contents).contains(&"preferredTime");
         // Older releases did not record it.
         self.is_placed_here = is_placed_here.unwrap_or(before.is_placed_here && is_same_time);
         self.version = before.version;
+    }
+
+    /// Whether the last import was of a newer state of the row. An `updatedAt` that lay in the future when it was imported is
+    /// wrong, or of a clock that ran ahead, and no proof: otherwise the row could not change before that moment.
+    pub(super) fn is_newer_than(&self, row: &RowContents) -> bool {
+        self.contents.updated_at <= self.imported_at && row.updated_at < self.contents.updated_at
     }
 }
 
@@ -65,11 +77,12 @@ pub(super) async fn read(
     wanted: &HashSet<ReservationId>,
 ) -> Result<HashMap<ReservationId, ImportedState>, ImportError> {
     let events = read_events(commands, date, wanted).await?;
-    let keys: Vec<_> = events.iter().filter_map(sealed).map(|sealed| sealed.key).collect();
+    let keys: Vec<_> =
+        events.iter().filter_map(|(event, _)| sealed(event)).map(|sealed| sealed.key).collect();
     let decryptor = commands.vault().prefetch(&keys).await?;
     let mut states = HashMap::new();
-    for event in &events {
-        apply(&mut states, event, &decryptor)?;
+    for (event, recorded_at) in &events {
+        apply(&mut states, event, *recorded_at, &decryptor)?;
     }
     Ok(states)
 }
@@ -78,14 +91,14 @@ async fn read_events(
     commands: &Commands,
     date: NaiveDate,
     wanted: &HashSet<ReservationId>,
-) -> Result<Vec<ScheduleEvent>, ImportError> {
+) -> Result<Vec<(ScheduleEvent, DateTime<Utc>)>, ImportError> {
     let mut recorded = commands.log().read_stream(&StreamName::page(date), Revision::FIRST).await?;
     let mut events = Vec::new();
     while let Some(recorded) = recorded.try_next().await? {
-        if let Some((Event::Schedule(event), _)) = commands.decode(&recorded).await?
+        if let Some((Event::Schedule(event), metadata)) = commands.decode(&recorded).await?
             && event.reservation().is_some_and(|id| wanted.contains(id))
         {
-            events.push(event);
+            events.push((event, metadata.recorded_at));
         }
     }
     Ok(events)
@@ -102,15 +115,17 @@ fn sealed(event: &ScheduleEvent) -> Option<&Sealed> {
 fn apply(
     states: &mut HashMap<ReservationId, ImportedState>,
     event: &ScheduleEvent,
+    at: DateTime<Utc>,
     decryptor: &Decryptor,
 ) -> Result<(), ImportError> {
     let Some(id) = event.reservation() else { return Ok(()) };
     if let ScheduleEffect::Imported(row) = event.effect() {
-        states.insert(id.clone(), ImportedState::from_event(row.clone(), open_details(decryptor, row)?));
+        let details = open_details(decryptor, row)?;
+        states.insert(id.clone(), ImportedState::from_event(row.clone(), details, at));
         return Ok(());
     }
     if let ScheduleEffect::MovedIn(e) = event.effect() {
-        let state = ImportedState::from_event(e.row.clone(), open_details(decryptor, &e.row)?);
+        let state = ImportedState::from_event(e.row.clone(), open_details(decryptor, &e.row)?, at);
         states.insert(id.clone(), ImportedState { version: e.version, ..state });
         return Ok(());
     }
@@ -128,7 +143,7 @@ fn apply(
             state.admin_note = open(decryptor, &e.note, &e.reservation)?;
             state.is_changed_here = true;
         }
-        ScheduleEffect::Reimported(e) => state.reimport(e.clone(), open_details(decryptor, e)?),
+        ScheduleEffect::Reimported(e) => state.reimport(e.clone(), open_details(decryptor, e)?, at),
         ScheduleEffect::MovedOut(_) => {
             states.remove(id);
             return Ok(());

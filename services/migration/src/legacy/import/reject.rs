@@ -55,6 +55,8 @@ pub enum Reason {
     Missing,
     #[error("the NULL of an export tool; a person of this name is written Null")]
     NullWord,
+    #[error("a word for a missing value is no id; export the ids of the table")]
+    MissingWord,
     #[error("the text contains a NUL character")]
     NulCharacter,
     #[error("the text is not a valid id")]
@@ -82,9 +84,11 @@ pub enum Reason {
     UnknownService,
     #[error("an earlier row has the same id")]
     DuplicateId,
+    #[error("a reservation has the same UUID in another spelling; export the ids as they are in the table")]
+    IdSpeltOtherwise,
     /// The export is old, or the row was changed back in the old system.
     #[error(
-        "a newer state of the row was imported before; use a newer export, or add --old-wins if it was changed back"
+        "a newer state of the row was imported before; use a newer export, or `daybook import run --old-wins` if it was changed back"
     )]
     OlderThanTaken,
     #[error("a booking made in Daybook has this id")]

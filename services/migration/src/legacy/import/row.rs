@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use daybook_domain::phone::{Phone, Region, without_invisible};
 use daybook_domain::requested_time::without_invisible as without_invisible_in_time;
+use daybook_domain::value::is_visible;
 use daybook_domain::{Gender, LegacyService, ReservationId, Status, TreatmentType};
 use daybook_vault::PatientDetails;
 
@@ -37,6 +38,10 @@ const NULLABLE: [&str; 5] = ["email", "preferredTime", "notes", "adminNotes", "s
 /// How export tools write NULL. `Null` is left out, because it is a surname.
 const NULL_WORDS: [&str; 9] =
     ["NULL", "null", "\\N", "(null)", "(NULL)", "[NULL]", "[null]", "<null>", "<NULL>"];
+
+/// How programs write that a value is missing, in any case. Other columns may hold them as texts.
+const MISSING_WORDS: [&str; 12] =
+    ["nil", "none", "nan", "na", "n/a", "#n/a", "#na", "<na>", "nat", "undefined", "#ref!", "#value!"];
 
 /// An unparsed row: the text of each of [`COLUMNS`], `None` for NULL.
 pub(super) struct RawRow {
@@ -126,7 +131,8 @@ impl RawRow {
     }
 
     pub(super) fn id(&self) -> Option<ReservationId> {
-        ReservationId::parse(self.text("id")?.trim()).ok()
+        let text = self.text("id")?.trim();
+        ReservationId::parse(text).ok().filter(|_| !is_missing_word(text))
     }
 
     /// Parses the row as of a day of the clinic.
@@ -149,7 +155,7 @@ impl RawRow {
         let phone_text = self.required("phone")?;
         Ok(LegacyRow {
             place: self.place.clone(),
-            id: self.parsed("id", Reason::NotAnId, |text| ReservationId::parse(text).ok())?,
+            id: self.take_id()?,
             patient_name: self.required("patientName")?,
             phone: Phone::parse_in(region, &phone_text).map_err(|_| ("phone", Reason::NotAPhoneNumber))?,
             phone_text: without_invisible(&phone_text),
@@ -187,8 +193,18 @@ impl RawRow {
     fn required(&mut self, column: &'static str) -> Result<String, Fault> {
         let text = self.optional(column)?.filter(|text| !text.trim().is_empty());
         let text = text.ok_or((column, Reason::Missing))?;
-        // An id is never NULL in a table, so the word is an id.
-        if column != "id" && is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
+        if is_null_word(&text) { Err((column, Reason::NullWord)) } else { Ok(text) }
+    }
+
+    /// An id is never NULL in a table, so a word for a missing value is none, in whatever case a tool writes it.
+    fn take_id(&mut self) -> Result<ReservationId, Fault> {
+        let text = self.optional("id")?.filter(|text| text.chars().any(is_visible));
+        let text = text.ok_or(("id", Reason::Missing))?;
+        let fault = |reason| ("id", reason);
+        if is_missing_word(text.trim()) {
+            return Err(fault(Reason::MissingWord));
+        }
+        ReservationId::parse(text.trim()).map_err(|_| fault(Reason::NotAnId))
     }
 
     fn parsed<T>(
@@ -215,6 +231,12 @@ impl RawRow {
 
 fn is_null_word(text: &str) -> bool {
     NULL_WORDS.contains(&text.trim())
+}
+
+/// Whether a text stands for a missing value: a word of an export tool, or nothing but signs such as `-` or `...`.
+fn is_missing_word(text: &str) -> bool {
+    let is_word = |word: &&str| word.eq_ignore_ascii_case(text);
+    NULL_WORDS.iter().chain(&MISSING_WORDS).any(|word| is_word(word)) || !text.contains(char::is_alphanumeric)
 }
 
 #[cfg(test)]
@@ -270,6 +292,11 @@ mod tests {
         let cases = [
             ("id", "a b", Reason::NotAnId),
             ("id", "", Reason::Missing),
+            ("id", "  ", Reason::Missing),
+            ("id", "\u{200b}\u{feff}", Reason::Missing),
+            ("id", "\u{3164}", Reason::Missing),
+            ("id", "a\u{200b}b", Reason::NotAnId),
+            ("id", "a\0b", Reason::NulCharacter),
             ("patientName", "", Reason::Missing),
             ("patientName", " ", Reason::Missing),
             ("patientName", "NULL", Reason::NullWord),
@@ -359,6 +386,37 @@ mod tests {
         let row = row_with("patientName", "Null").parse_plain().ok().unwrap();
         assert_eq!(row.patient_name, "Null", "a surname");
         assert_eq!(row_with("notes", "N/A").parse_plain().ok().unwrap().notes.as_deref(), Some("N/A"));
+    }
+
+    #[test]
+    fn a_word_for_a_missing_value_is_no_id() {
+        let words = [
+            "None",
+            "NONE",
+            "nan",
+            "NaN",
+            "#N/A",
+            "n/a",
+            "Nil",
+            "undefined",
+            "-",
+            "--",
+            "...",
+            "_",
+            "?",
+            " Null ",
+        ];
+        for word in NULL_WORDS.iter().chain(&words) {
+            let row = row_with("id", word);
+            assert_eq!(row.id(), None, "{word}");
+            let reject = row.parse_plain().err().unwrap();
+            assert_eq!((reject.field, reject.reason), (Some("id"), Reason::MissingWord), "{word}");
+        }
+        for id in
+            ["1", "0", "null-1", "nano", "ckx0a1b2c0000qzrmn831i7rn", "5AB08197-8C8B-4335-8EFB-A8ED09C62F16"]
+        {
+            assert_eq!(row_with("id", id).parse_plain().ok().unwrap().id.as_str(), id);
+        }
     }
 
     #[test]

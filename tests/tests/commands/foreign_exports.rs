@@ -252,6 +252,75 @@ async fn words_for_null_are_not_texts_of_patients() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn words_for_a_missing_value_and_unseen_texts_are_no_ids() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let words = ["NULL", "null", "\\N", "None", "nan", "#N/A", "-", "(null)", "n/a"];
+    let unseen = ["", "  ", "\u{200b}", "\u{3164}\u{feff}"];
+    let rows: Vec<String> =
+        words.iter().chain(&unseen).map(|id| row("x", &[("id", id)])).chain([row("right", &[])]).collect();
+    let report = run(&process, file(&rows)).await;
+    let reason = |number: usize| if number < words.len() { Reason::MissingWord } else { Reason::Missing };
+    let expected: Vec<_> = (0..words.len() + unseen.len())
+        .map(|number| (line(number as u64 + 2), "id", reason(number)))
+        .collect();
+    assert_eq!((reasons(&report), report.imported), (expected, 1));
+    assert!(taken_over(&process).await.keys().eq(["right"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_uuid_in_another_spelling_is_no_second_reservation() {
+    let (_clinic, process) = Clinic::set_up().await;
+    let id = "5ab08197-8c8b-4335-8efb-a8ed09c62f16";
+    let again = [id.to_uppercase(), id.replace('-', "")];
+    let first = [row(id, &[]), row(&again[0], &[]), row("a1", &[]), row("A1", &[])];
+    let report = run(&process, file(&first)).await;
+    assert_eq!(reasons(&report), [(line(3), "id", Reason::IdSpeltOtherwise)]);
+    assert_eq!(report.imported, 3, "of an id that is no UUID, the case counts");
+    let second: Vec<String> = again.iter().map(|id| row(id, &[])).collect();
+    let report = run(&process, file(&second)).await;
+    let spelt_otherwise = |number| (line(number), "id", Reason::IdSpeltOtherwise);
+    assert_eq!(reasons(&report), [spelt_otherwise(2), spelt_otherwise(3)]);
+    assert_eq!(run(&process, file(&first[..1])).await.already_there, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_in_an_encoding_that_is_not_certain_is_refused_with_its_probable_name() {
+    let export = |encoding: &'static encoding_rs::Encoding, names: &[&str]| {
+        let rows: Vec<String> = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| row(&"e".repeat(n + 1), &[("patientName", name)]))
+            .collect();
+        let ascii = file(&rows).replace("오후 3시", "15:00");
+        encoding.encode(&ascii).0.into_owned()
+    };
+    let cases: [(&'static encoding_rs::Encoding, &[&str], &str); 5] = [
+        (encoding_rs::GBK, &["王小明", "欧阳雪", "李娜"], "GBK"),
+        (encoding_rs::SHIFT_JIS, &["田中太郎", "ヤマダ ハナコ"], "Shift_JIS"),
+        (encoding_rs::WINDOWS_1252, &["José García", "Jürgen Müller"], "windows-1252"),
+        (encoding_rs::BIG5, &["王小明", "陳靜宜", "張偉"], "Big5"),
+        (encoding_rs::EUC_JP, &["田中太郎", "ヤマダ ハナコ"], "EUC-JP"),
+    ];
+    for (encoding, names, label) in cases {
+        let bytes = export(encoding, names);
+        let text = refused(bytes.clone()).await;
+        assert!(text.contains(&format!("probably {label};")) && text.contains("--encoding"), "{text}");
+        let (_clinic, process) = Clinic::set_up().await;
+        let options = CsvOptions { encoding: TextEncoding::by_label(label), separator: None };
+        let source = Source::csv_as(Cursor::new(bytes), options, Utc::now());
+        let report = ImportRun::default().run(&process.commands, source, &silent).await.unwrap();
+        assert_eq!((report.imported, report.file.unwrap().encoding), (names.len() as u64, label));
+        let taken = taken_over(&process).await;
+        let found: Vec<&str> =
+            taken.values().map(|(_, details)| &*details.as_ref().unwrap().patient_name).collect();
+        assert_eq!(found, names);
+    }
+    let (_clinic, process) = Clinic::set_up().await;
+    let korean = export(encoding_rs::EUC_KR, &["김민수"]);
+    assert_eq!(run(&process, korean).await.file.unwrap().encoding, "CP949");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_birth_date_at_midnight_of_the_clinic_waits_for_the_choice_of_the_operator() {
     let (_clinic, process) = Clinic::set_up().await;
     let text = file(&[

@@ -73,13 +73,29 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 pub enum ImportError {
     #[error("the file could not be read")]
     Read(#[source] io::Error),
-    #[error("the file is empty; export the table again, with its column names in the first line")]
+    #[error("the file is empty; export it again, with the names of the columns in its first line")]
     Empty,
     #[error("the file has no header; its first line must name the columns")]
     NoHeader,
     #[error("the file is {kind}")]
     NotCsv { kind: FileKind },
-    #[error("the first line of the file is not a readable CSV header")]
+    #[error(
+        "the encoding of the file has to be given: it is neither UTF-8 nor Korean{}; check that, and use --encoding {}. With \
+         --encoding utf-8, lines in another encoding are rejected",
+        probable.map(|name| format!(", probably {name}")).unwrap_or_default(),
+        probable.unwrap_or("NAME")
+    )]
+    EncodingUnclear {
+        /// If the bytes allow a guess.
+        probable: Option<&'static str>,
+    },
+    #[error(
+        "the file is {found} text, but the encoding given is {given}; use --encoding {found} or leave it out"
+    )]
+    EncodingContradicted { given: &'static str, found: &'static str },
+    #[error(
+        "the first line of the file is no header that can be read: a quotation mark in it is misplaced or never closed"
+    )]
     HeaderUnreadable,
     #[error("the file lacks {}; its first line must name these columns{}", columns.join(", "), foreign_header(columns.len(), *of))]
     ColumnsMissing {
@@ -92,13 +108,13 @@ pub enum ImportError {
     #[error("the reservations could not be read from the old system's database")]
     Database(#[source] tokio_postgres::Error),
     #[error(
-        "there are more than {limit} reservations, the most that fit into one run; split the file by date"
+        "there are more than {limit} rows and reservations, the most that fit into one run; split the file by date"
     )]
     TooManyRows {
         /// Including those in the log.
         limit: usize,
     },
-    #[error("the import stopped; run it again to continue")]
+    #[error("the run stopped before the end of the source; rows that it recorded stay. Run it again")]
     Command(#[source] CommandError),
     #[error("the task that reads the export failed")]
     ReaderEnded(#[source] tokio::task::JoinError),
@@ -106,7 +122,18 @@ pub enum ImportError {
 
 /// What else may be wrong if not a single column was found.
 const fn foreign_header(missing: usize, of: usize) -> &'static str {
-    if missing == of { "; it names none of the columns. Options: --separator, --encoding" } else { "" }
+    if missing == of {
+        "; it names none of the columns. If it has a header, it may be written in another way: see --separator and --encoding"
+    } else {
+        ""
+    }
+}
+
+impl ImportError {
+    /// Why a file could not be read. A reader passes on what it finds wrong with the text.
+    fn from_read(error: io::Error) -> Self {
+        error.downcast::<Self>().unwrap_or_else(Self::Read)
+    }
 }
 
 impl<E: Into<CommandError>> From<E> for ImportError {

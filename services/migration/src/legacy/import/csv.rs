@@ -10,6 +10,7 @@ mod dialect;
 mod encoding;
 mod file_kind;
 mod header;
+mod korean;
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read};
@@ -77,7 +78,7 @@ impl<R: Read> Records<R> {
     /// Finds the encoding and the line ends of a file, and refuses one that is no CSV.
     fn open(input: R, options: CsvOptions) -> Result<Self, ImportError> {
         let mut input = Decoded::open(input, options.encoding)?;
-        let start = input.preview(MAX_ROW_BYTES).map_err(ImportError::Read)?;
+        let start = input.preview(MAX_ROW_BYTES).map_err(ImportError::from_read)?;
         if let Some(kind) = file_kind::by_text(start) {
             return Err(ImportError::NotCsv { kind });
         }
@@ -245,13 +246,14 @@ fn take_quoted(mut text: &[u8]) -> Option<(Field, &[u8])> {
 /// Reads some columns of a small file. Blocks.
 pub(crate) fn read_all<const N: usize>(
     input: impl Read,
+    options: CsvOptions,
     columns: [&'static str; N],
     max_rows: usize,
 ) -> Result<Vec<Result<Texts<N>, Reject>>, ImportError> {
-    let mut records = Records::open(input, CsvOptions::default())?;
+    let mut records = Records::open(input, options)?;
     let header = Header::read(&mut records, columns)?;
     let mut rows = Vec::new();
-    while let Some(record) = records.next(Some(header.width)).map_err(ImportError::Read)? {
+    while let Some(record) = records.next(Some(header.width)).map_err(ImportError::from_read)? {
         if rows.len() >= max_rows {
             return Err(ImportError::TooManyRows { limit: max_rows });
         }
@@ -272,7 +274,7 @@ pub(super) fn read_chunks(
     loop {
         let mut chunk = Chunk { as_of: Some(exported_by), ..Chunk::default() };
         while !chunk.is_full() {
-            match records.next(Some(header.width)).map_err(ImportError::Read)? {
+            match records.next(Some(header.width)).map_err(ImportError::from_read)? {
                 Some(record) => {
                     chunk.add(header.row(record).map(|Texts { place, texts }| RawRow::new(place, texts)));
                 }

@@ -12,7 +12,7 @@ use daybook_domain::{ReservationId, Status};
 
 use super::Decision;
 use crate::legacy::import::csv::{Texts, read_all};
-use crate::legacy::import::{ImportError, Place, Reason, Reject};
+use crate::legacy::import::{CsvOptions, ImportError, Place, Reason, Reject};
 
 const MAX_ROWS: usize = 1_000_000;
 
@@ -72,8 +72,11 @@ fn escape_formula(text: &str) -> Cow<'_, str> {
 }
 
 /// Reads a corrected file: the decision of each row, or what is wrong with the row. Blocks.
-pub fn read_file(input: impl Read) -> Result<Vec<Result<CorrectedRow, Reject>>, ImportError> {
-    let rows = read_all(input, INPUT_COLUMNS, MAX_ROWS)?;
+pub fn read_file(
+    input: impl Read,
+    options: CsvOptions,
+) -> Result<Vec<Result<CorrectedRow, Reject>>, ImportError> {
+    let rows = read_all(input, options, INPUT_COLUMNS, MAX_ROWS)?;
     Ok(rows.into_iter().map(|row| row.and_then(parse)).collect())
 }
 
@@ -113,7 +116,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_as_left_open_whatever_the_patient_wrote() {
         for text in ["2시", "저녁, \"퇴근\" 후\n전화", "", "=1+1"] {
-            let read = read_file(written(text).as_bytes()).unwrap();
+            let read = read_file(written(text).as_bytes(), CsvOptions::default()).unwrap();
             let [Ok(CorrectedRow { decision: Decision::Keep, reservation, .. })] = &read[..] else {
                 panic!("{read:?}")
             };
@@ -158,7 +161,7 @@ mod tests {
         let file = "decision,id\n14:00,a\n9:00:00,b\n오후,c\nMORNING,d\n Keep ,e\n,f\n2시,g\nlater,h\n10:00,\n10:00,a b\n";
         let at = |time: &str| Decision::ReviewedTime(ReviewedTime::At(time.parse().unwrap()));
         let half = |period| Decision::ReviewedTime(ReviewedTime::Period(period));
-        let read = read_file(file.as_bytes()).unwrap();
+        let read = read_file(file.as_bytes(), CsvOptions::default()).unwrap();
         let sound: Vec<Decision> = read.iter().flatten().map(|line| line.decision).collect();
         let expected = [
             at("14:00"),
@@ -174,7 +177,7 @@ mod tests {
             faults,
             ["8 decision NotADecision", "9 decision NotADecision", "10 id Missing", "11 id NotAnId"]
         );
-        let lacks = read_file("id,text\n".as_bytes()).unwrap_err().to_string();
+        let lacks = read_file("id,text\n".as_bytes(), CsvOptions::default()).unwrap_err().to_string();
         assert!(lacks.contains("lacks decision"), "{lacks}");
     }
 

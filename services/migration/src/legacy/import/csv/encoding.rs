@@ -1,13 +1,15 @@
 //! The encoding of a file: found from its bytes or given by the operator, and decoded to UTF-8 while it is read.
 //!
 //! UTF-8 passes through unchanged. In every other encoding, bytes that stand for no character become a byte that UTF-8 does
-//! not have, so that exactly the field that contains them is rejected.
+//! not have, so that exactly the field that contains them is rejected. A file in neither UTF-8 nor Korean is refused unless its
+//! encoding is given, because a wrong guess would bring in wrong names.
 
 use std::io::{self, Read};
 
+use chardetng::EncodingDetector;
 use encoding_rs::{Decoder, DecoderResult, EUC_KR, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::file_kind;
+use super::{file_kind, korean};
 use crate::legacy::import::ImportError;
 
 /// Bytes that are read before the encoding is decided.
@@ -54,7 +56,7 @@ pub(super) struct Decoded<R> {
 }
 
 impl<R: Read> Decoded<R> {
-    /// Reads the start of a file and refuses one that is no text.
+    /// Reads the start of a file and refuses one that is no text or is in another encoding than the one given.
     pub(super) fn open(input: R, given: Option<TextEncoding>) -> Result<Self, ImportError> {
         let mut decoded = Self {
             input,
@@ -67,7 +69,7 @@ impl<R: Read> Decoded<R> {
             is_decided: false,
             decoder: None,
         };
-        decoded.fill(WINDOW_BYTES).map_err(ImportError::Read)?;
+        decoded.fill(WINDOW_BYTES).map_err(ImportError::from_read)?;
         if decoded.raw.is_empty() {
             return Err(ImportError::Empty);
         }
@@ -77,6 +79,18 @@ impl<R: Read> Decoded<R> {
         let marked = Encoding::for_bom(&decoded.raw);
         let found = marked.map(|(encoding, _)| encoding).or_else(|| unmarked_utf_16(&decoded.raw));
         decoded.raw.drain(..marked.map_or(0, |(_, length)| length));
+        if let Some(TextEncoding(given)) = given {
+            let evident = found.or_else(|| is_utf_8(&decoded.raw, decoded.has_ended).then_some(UTF_8));
+            // In two bytes per character, UTF-8 may come out as other letters by chance; in one byte it never makes sense.
+            if let Some(evident) =
+                evident.filter(|evident| *evident != given && (found.is_some() || given.is_single_byte()))
+            {
+                return Err(ImportError::EncodingContradicted {
+                    given: TextEncoding(given).name(),
+                    found: TextEncoding(evident).name(),
+                });
+            }
+        }
         if let Some(encoding) = given.map(|given| given.0).or(found) {
             decoded.decide(encoding);
         }
@@ -148,7 +162,7 @@ impl<R: Read> Decoded<R> {
             self.text.extend(self.raw.drain(..ascii));
             if !self.raw.is_empty() {
                 self.fill(WINDOW_BYTES)?;
-                self.decide(probable(&self.raw, self.has_ended));
+                self.decide(probable(&self.raw, self.has_ended).map_err(io::Error::other)?);
             }
         }
         Ok(!is_last || self.text.len() > before)
@@ -216,23 +230,51 @@ fn unmarked_utf_16(start: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// UTF-8 or CP949, whichever more of the lines are valid in: a damaged line must not decide about the others, and a short
-/// text can be valid in both.
-fn probable(window: &[u8], is_whole: bool) -> &'static Encoding {
+/// Lines with other characters than ASCII. A line at the end that may go on is left out.
+fn telling_lines(window: &[u8], is_whole: bool) -> impl Iterator<Item = &[u8]> {
     let end = window.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
     let lines = match end {
         Some(end) if !is_whole => window.get(..end).unwrap_or_default(),
         Some(_) | None => window,
     };
-    let (mut utf_8, mut cp949) = (0, 0);
-    for line in lines.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_ascii()) {
+    lines.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_ascii())
+}
+
+fn is_utf_8(window: &[u8], is_whole: bool) -> bool {
+    let mut lines = telling_lines(window, is_whole).peekable();
+    lines.peek().is_some() && lines.all(|line| std::str::from_utf8(line).is_ok())
+}
+
+/// UTF-8 or CP949, whichever more of the lines are valid in: a damaged line must not decide about the others, and a short
+/// text can be valid in both. CP949 has to come out as Korean.
+fn probable(window: &[u8], is_whole: bool) -> Result<&'static Encoding, ImportError> {
+    let (mut utf_8, mut cp949, mut neither) = (0, 0, 0);
+    let mut as_cp949 = String::new();
+    for line in telling_lines(window, is_whole) {
         if std::str::from_utf8(line).is_ok() {
             utf_8 += 1;
-        } else if EUC_KR.decode_without_bom_handling_and_without_replacement(line).is_some() {
+        } else if let Some(text) = EUC_KR.decode_without_bom_handling_and_without_replacement(line) {
             cp949 += 1;
+            as_cp949.push_str(&text);
+        } else {
+            neither += 1;
         }
     }
-    if cp949 > utf_8 { EUC_KR } else { UTF_8 }
+    if utf_8 > 0 && utf_8 >= cp949 {
+        Ok(UTF_8)
+    } else if cp949 > utf_8 && cp949 > neither && korean::is_korean(&as_cp949) {
+        Ok(EUC_KR)
+    } else {
+        Err(ImportError::EncodingUnclear { probable: guess(window) })
+    }
+}
+
+/// The encoding that a file has most probably, to be checked by a person.
+fn guess(window: &[u8]) -> Option<&'static str> {
+    let mut detector = EncodingDetector::new();
+    detector.feed(window, true);
+    let guess = detector.guess(None, false);
+    (guess != EUC_KR).then(|| TextEncoding(guess).name())
 }
 
 #[cfg(test)]
@@ -302,6 +344,71 @@ mod tests {
         let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
         assert!(lines[4].starts_with(b"4,") && std::str::from_utf8(lines[4]).is_err(), "{text:?}");
         assert_eq!(lines[5], "5,새봄".as_bytes());
+    }
+
+    /// What a text is refused with.
+    fn refused(bytes: &[u8], given: Option<&str>) -> String {
+        let given = given.map(|label| TextEncoding::by_label(label).unwrap());
+        let opened = Decoded::open(bytes, given);
+        let mut text = Vec::new();
+        let error = match opened {
+            Err(error) => error,
+            Ok(mut decoded) => ImportError::from_read(decoded.read_to_end(&mut text).unwrap_err()),
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn an_encoding_that_is_neither_utf_8_nor_korean_is_named_and_has_to_be_given() {
+        let cases = [
+            ("gbk", "id,name\n1,王小明\n2,欧阳雪 请打电话\n", "GBK"),
+            ("big5", "id,name\n1,王小明\n2,陳靜\n", "Big5"),
+            ("shift_jis", "id,name\n1,田中太郎\n2,ヤマダ ハナコ\n", "Shift_JIS"),
+            ("euc-jp", "id,name\n1,田中太郎\n2,ヤマダ ハナコ\n", "EUC-JP"),
+            ("latin1", "id,name\n1,José García\n2,Jürgen Müller\n", "windows-1252"),
+            ("windows-1251", "id,name\n1,Ирина Семенова\n2,Пётр\n", "windows-1251"),
+        ];
+        for (label, text, name) in cases {
+            let TextEncoding(encoding) = TextEncoding::by_label(label).unwrap();
+            let bytes = encoding.encode(text).0.into_owned();
+            let error = refused(&bytes, None);
+            assert!(error.contains(&format!("probably {name};")), "{error}");
+            let (read, found) = read(&bytes, Some(label));
+            assert_eq!((String::from_utf8(read).unwrap(), found), (text.to_owned(), name));
+        }
+        let error = refused(b"id,name\n1,\xff\xfe\n", None);
+        assert!(error.contains("neither UTF-8 nor Korean"), "{error}");
+    }
+
+    #[test]
+    fn one_short_name_of_another_encoding_is_not_taken_for_korean() {
+        for (label, names) in [("gbk", ["李娜", "张伟", "陈静"]), ("euc-jp", ["佐藤", "鈴木", "田中"])]
+        {
+            for name in names {
+                let TextEncoding(encoding) = TextEncoding::by_label(label).unwrap();
+                let bytes = encoding.encode(&format!("id,name\n1,{name}\n")).0.into_owned();
+                assert!(refused(&bytes, None).contains("neither UTF-8 nor Korean"), "{name}");
+            }
+        }
+        for name in ["이나", "김민수", "남궁민"] {
+            let text = format!("id,name\n1,{name}\n");
+            assert_eq!(read(&EUC_KR.encode(&text).0, None), (text.into_bytes(), "CP949"));
+        }
+    }
+
+    #[test]
+    fn a_given_encoding_that_the_file_contradicts_is_refused() {
+        let marked = format!("\u{feff}{TEXT}");
+        for (bytes, given) in [
+            (marked.as_bytes(), "cp949"),
+            (&utf_16(&marked, u16::to_le_bytes), "utf-8"),
+            (TEXT.as_bytes(), "latin1"),
+        ] {
+            let error = refused(bytes, Some(given));
+            assert!(error.contains("but the encoding given is"), "{error}");
+        }
+        assert_eq!(read(marked.as_bytes(), Some("utf-8")).0, TEXT.as_bytes());
+        assert_eq!(read(b"id\n1\n", Some("latin1")).1, "windows-1252");
     }
 
     #[test]

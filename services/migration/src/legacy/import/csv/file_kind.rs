@@ -40,10 +40,10 @@ impl std::fmt::Display for FileKind {
             Self::Json => formatter.write_str("JSON, not CSV; export the table as CSV"),
             Self::SqlDump => write!(
                 formatter,
-                "a dump in SQL, not CSV; load it into a PostgreSQL and use --from, or export with psql: {COPY}"
+                "a dump in SQL, not CSV; load it into a PostgreSQL and use `daybook import run --from`, or export with psql: {COPY}"
             ),
             Self::CustomDump => formatter.write_str(
-                "a dump of pg_dump, not CSV; load it with pg_restore into a PostgreSQL and use --from",
+                "a dump of pg_dump, not CSV; load it with pg_restore into a PostgreSQL and use `daybook import run --from`",
             ),
             Self::BinaryCopy => write!(formatter, "a binary COPY, not CSV; export with psql: {COPY}"),
             Self::Sqlite => formatter.write_str("an SQLite database, not CSV; export the table with .mode csv"),

@@ -26,11 +26,13 @@ impl<const N: usize> Header<N> {
         records: &mut Records<R>,
         columns: [&'static str; N],
     ) -> Result<Self, ImportError> {
-        records.separator = match records.start().map_err(ImportError::Read)? {
+        records.separator = match records.start().map_err(ImportError::from_read)? {
             Some(separator) => separator,
-            None => records.first_line(|line| likely_separator(line, &columns)).map_err(ImportError::Read)?,
+            None => {
+                records.first_line(|line| likely_separator(line, &columns)).map_err(ImportError::from_read)?
+            }
         };
-        let record = records.next(None).map_err(ImportError::Read)?.ok_or(ImportError::NoHeader)?;
+        let record = records.next(None).map_err(ImportError::from_read)?.ok_or(ImportError::NoHeader)?;
         let fields = record.fields.map_err(|_| ImportError::HeaderUnreadable)?;
         let names: Vec<Vec<u8>> = fields.into_iter().map(Option::unwrap_or_default).collect();
         Self::from_names(columns, &names)

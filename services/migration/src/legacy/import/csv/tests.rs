@@ -178,7 +178,8 @@ fn text_that_is_not_utf_8_is_rejected_by_line_and_column() {
     let mut text = COLUMNS.join(",").into_bytes();
     text.extend_from_slice(b"\nid,\xff\xfe,");
     text.extend_from_slice(&b",".repeat(COLUMNS.len() - 3));
-    let mut records = open(text.as_slice());
+    let options = CsvOptions { encoding: TextEncoding::by_label("utf-8"), separator: None };
+    let mut records = Records::open(text.as_slice(), options).ok().unwrap();
     let header = Header::read(&mut records, COLUMNS).ok().unwrap();
     let record = records.next(Some(header.width)).unwrap().unwrap();
     let reject = header.row(record).err().unwrap();
@@ -205,7 +206,8 @@ proptest! {
 
     #[test]
     fn no_bytes_stop_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
-        let Ok(mut records) = Records::open(bytes.as_slice(), CsvOptions::default()) else { return Ok(()) };
+        let options = CsvOptions { encoding: TextEncoding::by_label("utf-8"), separator: None };
+        let Ok(mut records) = Records::open(bytes.as_slice(), options) else { return Ok(()) };
         let mut last = 0;
         while let Some(record) = records.next(Some(3)).unwrap() {
             prop_assert!(record.line > last, "each record starts on a line of its own");

@@ -187,6 +187,51 @@ async fn identical_texts_are_decided_together() {
     assert!(!output.stderr.contains("퇴근"), "the output must not repeat a patient's text");
     let left = review_list(&clinic, &[]).await;
     assert_eq!((left.len(), &left[0]["id"]), (1, &json!("alike-20")));
+    for (command, reason) in [
+        (&decide[..], "no reservation in review has the text of --all-like, so nothing was decided"),
+        (
+            &decide[..decide.len() - 1],
+            "no reservation in review has the text of --all-like, so nothing was decided",
+        ),
+        (
+            &["import", "review", "apply", &empty_review(&clinic), "--yes"][..],
+            "has no rows, so nothing was decided",
+        ),
+    ] {
+        let output = clinic.run(command).await.unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (Some(1), ""), "{command:?}: {}", output.stderr);
+        assert!(output.stderr.contains(reason) && !output.stderr.contains("퇴근"), "{}", output.stderr);
+    }
+}
+
+/// A file for decisions without a reservation.
+fn empty_review(clinic: &Installation) -> String {
+    let file = clinic.data_dir().join("empty.csv");
+    std::fs::write(&file, "id,decision\n").unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_decisions_in_another_form_is_refused_with_options_of_its_own_command() {
+    let clinic = Installation::open().await.unwrap();
+    std::fs::create_dir_all(clinic.data_dir()).unwrap();
+    let file = clinic.data_dir().join("decisions.csv");
+    let name = file.to_str().unwrap();
+    let apply = ["import", "review", "apply", name, "--yes"];
+    for (bytes, code, reason) in [
+        (b"when;who\n1;2\n".to_vec(), 1, "see --separator and --encoding"),
+        (
+            encoding_rs::GBK.encode("id,decision,note\n1,10:00,王小明 请打电话\n").0.into_owned(),
+            1,
+            "use --encoding GBK",
+        ),
+        (b"-- dump\nINSERT INTO x VALUES".to_vec(), 1, "`daybook import run --from`"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let output = clinic.run(&apply).await.unwrap();
+        assert_eq!(output.code, Some(code), "{}", output.stderr);
+        assert!(output.stderr.contains(reason), "{}", output.stderr);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,9 @@ use clap::CommandFactory;
 
 use super::*;
 
+#[cfg(feature = "migration")]
+mod mentions;
+
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("daybook").chain(line.split_whitespace()))
 }

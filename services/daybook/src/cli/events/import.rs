@@ -83,7 +83,8 @@ fn describe(imported: &Imported) -> String {
     format!(
         "The event log holds all {} of {} of the file, up to position {position}: {} appended, {} already there.\n\
          Patients' details need the keys they were sealed with: the schema `privacy` of the old\n\
-         database, and its master key.\n\
+         database, and its master key. Decisions to discard events are not in the file either:\n\
+         what the old database lists in control.discarded_events has to be discarded here again.\n\
          Next: restore the keys, then daybook serve, which builds the views",
         counted(summary.events, "event", "events"),
         counted(summary.streams, "stream", "streams"),

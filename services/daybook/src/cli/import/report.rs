@@ -161,7 +161,7 @@ fn numbers(import: &ImportReport) -> Table {
         ("changed in both systems, equal", import.agreeing),
         ("changed in both systems, in conflict", import.conflicts),
         ("kept or left out as decided", import.resolved),
-        ("unchanged since --since", import.passed_over),
+        ("unchanged since the given time", import.passed_over),
     ];
     for (what, rows) in always.into_iter().chain(seldom.into_iter().filter(|(_, rows)| *rows > 0)) {
         table.row([what.to_owned(), grouped(rows)]);
@@ -181,8 +181,8 @@ fn conflicts(import: &ImportReport) -> String {
     let mut text = table.to_string();
     push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
     text.push_str(
-        "Daybook's version stays. Make both systems agree, or run again with --old-wins to take\n\
-         the version of the old system. To keep Daybook's version of a row for good:\n\
+        "Daybook's version stays. Make both systems agree, or take the version of the old system with\n\
+         daybook import run --old-wins. To keep Daybook's version of a row for good:\n\
          daybook import resolve decide ID --keep-ours",
     );
     text

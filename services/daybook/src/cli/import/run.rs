@@ -8,6 +8,7 @@ use daybook_migration::import::{ImportReport, Reconciliation};
 use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run, exit};
 use super::resolve::recorded_resolutions;
 use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
+use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
 use crate::row_counts::RowCounts;
@@ -54,6 +55,10 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     let (rules, region, dates) = (rules.read()?, settings.region, reading.dates(settings.zone));
     let import_run =
         ImportRun { since, old_wins, reconcile: is_final, rules, region, dates, ..ImportRun::default() };
+    if since.is_some_and(|since| since > Utc::now()) {
+        let fault = "--since is in the future, so every row would be passed over; use the time that the last run printed";
+        return Err(UsageError(fault.to_owned()).into());
+    }
     let source = Source::open(source, &reading)?;
     if dry_run {
         return preview(settings, source, import_run, format).await;

@@ -26,19 +26,33 @@ pub(super) struct SourceArguments {
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Live PostgreSQL of the old system; it is only read
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["separator", "encoding"])]
     from: Option<String>,
+}
+
+/// How a CSV file is written.
+#[derive(Args)]
+pub(super) struct CsvArguments {
+    /// Character between the fields of the CSV file: `,`, `;`, `|`, `tab` or another one. It is found from the header otherwise
+    #[arg(long, value_name = "CHARACTER", value_parser = parse_separator)]
+    separator: Option<Separator>,
+    /// Encoding of the CSV file: utf-8, utf-16le, utf-16be, cp949, windows-1252, shift_jis, gbk or another one of the WHATWG's.
+    /// Unicode and Korean are found from the text; any other encoding has to be given
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding)]
+    encoding: Option<TextEncoding>,
+}
+
+impl CsvArguments {
+    pub(super) const fn options(&self) -> CsvOptions {
+        CsvOptions { encoding: self.encoding, separator: self.separator }
+    }
 }
 
 /// How to read what the source leaves open.
 #[derive(Args)]
 pub(super) struct ReadingArguments {
-    /// Character between the fields of --csv: `,`, `;`, `|`, `tab` or another one. It is found from the header otherwise
-    #[arg(long, value_name = "CHARACTER", value_parser = parse_separator, conflicts_with = "from")]
-    separator: Option<Separator>,
-    /// Encoding of --csv, such as utf-8, cp949 or utf-16le. It is found from the text otherwise
-    #[arg(long, value_name = "NAME", value_parser = parse_encoding, conflicts_with = "from")]
-    encoding: Option<TextEncoding>,
+    #[command(flatten)]
+    csv: CsvArguments,
     /// Zone of dates that were exported as moments, such as birth dates: `local` if the old system stored midnight of the
     /// clinic, `utc` if it stored midnight of UTC. Without it, a row whose day depends on it is rejected
     #[arg(long, value_name = "ZONE", value_parser = parse_zone)]
@@ -49,10 +63,6 @@ impl ReadingArguments {
     pub(super) const fn dates(&self, clinic: ClinicZone) -> DateRule {
         DateRule { clinic, zone: self.dates }
     }
-
-    const fn csv_options(&self) -> CsvOptions {
-        CsvOptions { encoding: self.encoding, separator: self.separator }
-    }
 }
 
 fn parse_separator(text: &str) -> Result<Separator, String> {
@@ -60,7 +70,8 @@ fn parse_separator(text: &str) -> Result<Separator, String> {
 }
 
 fn parse_encoding(text: &str) -> Result<TextEncoding, String> {
-    TextEncoding::by_label(text).ok_or_else(|| "use a name such as utf-8, cp949 or utf-16le".to_owned())
+    TextEncoding::by_label(text)
+        .ok_or_else(|| "use a name such as utf-8, cp949, utf-16le, windows-1252 or gbk".to_owned())
 }
 
 fn parse_zone(text: &str) -> Result<DayZone, String> {
@@ -108,7 +119,7 @@ impl Source {
         // The export was complete when the file was written last. A copy may be younger, but is never older.
         let exported_by =
             found.modified().map_or_else(|_| Utc::now(), |modified| Utc::now().min(modified.into()));
-        Ok(Self::Csv { file, path, size_bytes: found.len(), exported_by, options: reading.csv_options() })
+        Ok(Self::Csv { file, path, size_bytes: found.len(), exported_by, options: reading.csv.options() })
     }
 
     /// The name of the source, without user, host or password.

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
-use daybook_migration::import::{Reason, Reject};
+use daybook_migration::import::{CsvOptions, Reason, Reject};
 use daybook_migration::review::{CorrectedRow, Decision, read_file};
 
 use super::queue::ReviewQueue;
 use super::report::{Report, RequestedDecision};
+use crate::cli::import::source::CsvArguments;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, counted};
 use crate::settings::Settings;
@@ -20,6 +21,8 @@ use crate::wiring::{Backend, IfMissing, with_engine};
 pub(in crate::cli) struct Arguments {
     /// Corrected file; only its columns `id` and `decision` are read
     file: PathBuf,
+    #[command(flatten)]
+    csv: CsvArguments,
     #[command(flatten)]
     confirmation: Confirmation,
     #[command(flatten)]
@@ -33,9 +36,10 @@ struct CorrectedFile {
 }
 
 impl CorrectedFile {
-    fn read(path: &Path) -> anyhow::Result<Self> {
+    fn read(path: &Path, options: CsvOptions) -> anyhow::Result<Self> {
         let cannot = || format!("cannot read `{}`", path.display());
-        let lines = File::open(path).map_err(anyhow::Error::from).and_then(|file| Ok(read_file(file)?));
+        let lines =
+            File::open(path).map_err(anyhow::Error::from).and_then(|file| Ok(read_file(file, options)?));
         let (mut read, mut seen) = (Self::default(), HashSet::new());
         for line in lines.with_context(cannot)? {
             match line {
@@ -48,6 +52,11 @@ impl CorrectedFile {
             }
         }
         Ok(read)
+    }
+
+    /// Whether the file has no row at all.
+    const fn is_empty(&self) -> bool {
+        self.given.is_empty() && self.rejects.is_empty()
     }
 
     fn describe(&self) -> String {
@@ -66,8 +75,9 @@ fn given(CorrectedRow { place, reservation, decision }: CorrectedRow) -> Request
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
-    let Arguments { file, confirmation, format } = arguments;
-    let read = CorrectedFile::read(&file)?;
+    let Arguments { file, csv, confirmation, format } = arguments;
+    let read = CorrectedFile::read(&file, csv.options())?;
+    ensure!(!read.is_empty(), "`{}` has no rows, so nothing was decided", file.display());
     confirmation.require(read.describe()).await?;
     let report =
         with_engine(settings, IfMissing::Refused, async |backend| apply(backend, read).await).await?;

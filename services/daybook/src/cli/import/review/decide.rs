@@ -1,5 +1,6 @@
 //! `daybook import review decide`: decides the time of one reservation, or of all with the same text.
 
+use anyhow::ensure;
 use clap::Args;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
@@ -104,6 +105,11 @@ async fn decide(
         for unread in waiting.with_text(text).await? {
             ids.push(ReservationId::parse(unread.id)?);
         }
+        // The patient's text is not repeated here either.
+        ensure!(
+            !ids.is_empty(),
+            "no reservation in review has the text of --all-like, so nothing was decided; `daybook import review list` shows the texts"
+        );
     }
     let given = ids.into_iter().map(|reservation| RequestedDecision { place: None, reservation, decision });
     Report::apply(backend, &waiting, given.collect()).await

@@ -244,14 +244,30 @@ async fn its_backup_is_verified_and_restored_and_serves_with_the_same_events_par
     assert_eq!(restored.code, Some(0), "{restored:?}");
     let words = ["is restored", "Position 24, TimeClosed of daybook-", "SQLSTATE 22008", "daybook serve"];
     assert_tells(&restored.stdout, &words);
-    let service = new.serve().await;
+    let mut service = new.serve().await;
     new.book(&service, 2).await;
     for view in VIEWS {
         assert_eq!(new.failed(view).await, old.failed(view).await, "{view}");
     }
     discard_everything(&new).await;
+    is_ready(&service).await;
+
+    // What was discarded stays so in the next backup.
+    let path = folder(&new).to_str().unwrap().to_owned();
+    new.json(&["backup", &path]).await;
+    service.kill().await.unwrap();
+    let next = OldClinic::empty().await;
+    let restored = next.run(&["restore", &path, "--yes"]).await;
+    let discarded = POISON[..7].len() + 4;
+    let words = format!("Discarded before the backup, and still left out: {discarded} events.");
+    assert_tells(&restored.stdout, &["is restored", &words, "daybook serve"]);
+    assert!(!restored.stdout.contains("parked discard"), "{}", restored.stdout);
+    is_ready(&next.serve().await).await;
+}
+
+async fn is_ready(service: &Service) {
     wait_until("the restored service to be ready", async || {
-        match get(&client(), &service, "/readyz").await.unwrap() {
+        match get(&client(), service, "/readyz").await.unwrap() {
             ready if ready.status == 200 => Ok(()),
             other => Err(other.body.to_string()),
         }

@@ -3,16 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+#[path = "foreign_exports/encodings.rs"]
+mod encodings;
+
 use std::io::Cursor;
 
 use chrono::{DateTime, Duration, Utc};
 use daybook_migration::import::{
-    Analysis, AnomalyKind, CsvOptions, DateRule, DayZone, FileFormat, ImportReport, ImportRun, Place, Reason,
-    Samples, Separator, Source, TextEncoding, Verdict,
+    Analysis, AnomalyKind, CsvOptions, DateRule, DayZone, ImportReport, ImportRun, Place, Reason, Samples,
+    Source, Verdict,
 };
 
 use crate::clinic::{Clinic, Process};
-use crate::import::{EXPORT, old_database, silent, taken_over};
+use crate::import::{old_database, silent, taken_over};
 
 const COLUMNS: &str = "id,patientName,phone,email,birthDate,gender,treatmentType,preferredDate,preferredTime,status,notes,\
                        adminNotes,createdAt,updatedAt,service,statusChangedAt,statusChangedBy";
@@ -72,51 +75,6 @@ fn reasons(report: &ImportReport) -> Vec<(Place, &'static str, Reason)> {
 
 fn line(number: u64) -> Place {
     Place::Line(number)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_read_alike_in_every_encoding_and_with_every_separator() {
-    let (_clinic, expected) = Clinic::set_up().await;
-    run(&expected, EXPORT).await;
-    let expected = taken_over(&expected).await;
-    let utf_16 = |to_bytes: fn(u16) -> [u8; 2]| EXPORT.encode_utf16().flat_map(to_bytes).collect::<Vec<u8>>();
-    let reseparated = |separator| {
-        let mut reader = csv::Reader::from_reader(EXPORT.as_bytes());
-        let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
-        writer.write_record(reader.headers().unwrap()).unwrap();
-        reader.records().for_each(|record| writer.write_record(&record.unwrap()).unwrap());
-        writer.into_inner().unwrap()
-    };
-    let cp949 = encoding_rs::EUC_KR.encode(EXPORT).0.into_owned();
-    let files: [(Vec<u8>, &str, &str); 6] = [
-        (cp949, "CP949", "commas"),
-        (utf_16(u16::to_le_bytes), "UTF-16LE", "commas"),
-        (utf_16(u16::to_be_bytes), "UTF-16BE", "commas"),
-        (reseparated(b';'), "UTF-8", "semicolons"),
-        (reseparated(b'\t'), "UTF-8", "tabs"),
-        ([b"sep=|\r\n".as_slice(), &reseparated(b'|')].concat(), "UTF-8", "`|`"),
-    ];
-    for (file, encoding, separator) in files {
-        let (_clinic, process) = Clinic::set_up().await;
-        let report = run(&process, file).await;
-        assert_eq!((report.imported, report.rejected), (200, 0), "{encoding} {separator}");
-        let FileFormat { encoding: found, separator: by } = report.file.unwrap();
-        assert_eq!((found, by.to_string().as_str()), (encoding, separator));
-        let rows = taken_over(&process).await;
-        for (id, (_, details)) in &expected {
-            assert_eq!(&rows[id].1, details, "{id} in {encoding} {separator}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn encoding_and_separator_can_be_given() {
-    let text = file(&[row("a", &[])]).replace(',', "^");
-    let options = CsvOptions { encoding: TextEncoding::by_label("cp949"), separator: Separator::parse("^") };
-    let source =
-        Source::csv_as(Cursor::new(encoding_rs::EUC_KR.encode(&text).0.into_owned()), options, Utc::now());
-    let report = ImportRun::default().rehearse(None, source, &silent).await.unwrap();
-    assert_eq!((report.imported, report.verdict), (1, Verdict::AllIn));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,43 +239,6 @@ async fn a_uuid_in_another_spelling_is_no_second_reservation() {
     let spelt_otherwise = |number| (line(number), "id", Reason::IdSpeltOtherwise);
     assert_eq!(reasons(&report), [spelt_otherwise(2), spelt_otherwise(3)]);
     assert_eq!(run(&process, file(&first[..1])).await.already_there, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_export_in_an_encoding_that_is_not_certain_is_refused_with_its_probable_name() {
-    let export = |encoding: &'static encoding_rs::Encoding, names: &[&str]| {
-        let rows: Vec<String> = names
-            .iter()
-            .enumerate()
-            .map(|(n, name)| row(&"e".repeat(n + 1), &[("patientName", name)]))
-            .collect();
-        let ascii = file(&rows).replace("오후 3시", "15:00");
-        encoding.encode(&ascii).0.into_owned()
-    };
-    let cases: [(&'static encoding_rs::Encoding, &[&str], &str); 5] = [
-        (encoding_rs::GBK, &["王小明", "欧阳雪", "李娜"], "GBK"),
-        (encoding_rs::SHIFT_JIS, &["田中太郎", "ヤマダ ハナコ"], "Shift_JIS"),
-        (encoding_rs::WINDOWS_1252, &["José García", "Jürgen Müller"], "windows-1252"),
-        (encoding_rs::BIG5, &["王小明", "陳靜宜", "張偉"], "Big5"),
-        (encoding_rs::EUC_JP, &["田中太郎", "ヤマダ ハナコ"], "EUC-JP"),
-    ];
-    for (encoding, names, label) in cases {
-        let bytes = export(encoding, names);
-        let text = refused(bytes.clone()).await;
-        assert!(text.contains(&format!("probably {label};")) && text.contains("--encoding"), "{text}");
-        let (_clinic, process) = Clinic::set_up().await;
-        let options = CsvOptions { encoding: TextEncoding::by_label(label), separator: None };
-        let source = Source::csv_as(Cursor::new(bytes), options, Utc::now());
-        let report = ImportRun::default().run(&process.commands, source, &silent).await.unwrap();
-        assert_eq!((report.imported, report.file.unwrap().encoding), (names.len() as u64, label));
-        let taken = taken_over(&process).await;
-        let found: Vec<&str> =
-            taken.values().map(|(_, details)| &*details.as_ref().unwrap().patient_name).collect();
-        assert_eq!(found, names);
-    }
-    let (_clinic, process) = Clinic::set_up().await;
-    let korean = export(encoding_rs::EUC_KR, &["김민수"]);
-    assert_eq!(run(&process, korean).await.file.unwrap().encoding, "CP949");
 }
 
 #[tokio::test(flavor = "multi_thread")]

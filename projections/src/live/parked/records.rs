@@ -122,6 +122,12 @@ pub async fn is_discarded(client: &impl GenericClient, position: Position) -> Re
     Ok(client.query_one(sql, &[&commit, &prepare]).await?.try_get(0)?)
 }
 
+/// Number of discarded events.
+pub async fn count_discarded(client: &impl GenericClient) -> Result<u64, ViewError> {
+    let row = client.query_one("SELECT count(*) FROM control.discarded_events", &[]).await?;
+    Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+}
+
 /// Places of discarded events, which are valid in an exported log too.
 pub(crate) async fn list_discarded(client: &impl GenericClient) -> Result<Vec<EventPlace>, ViewError> {
     let sql =

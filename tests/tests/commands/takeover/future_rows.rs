@@ -28,12 +28,16 @@ async fn a_row_of_the_future_can_change_again_in_every_kind_of_run() {
         let id = &ids[0];
         set(&migration, id, "CONFIRMED", at).await;
         let (report, appended) = migration.appended(run).await;
-        assert_eq!((report.rejected, appended), (0, again(&[id.clone()])), "{at}");
+        assert_eq!((report.rejected, appended), (0, again(std::slice::from_ref(id))), "{at}");
         assert_eq!(migration.appended(run).await.1, vec![], "a repeated run appends nothing");
         // The clock is right again.
         set(&migration, id, "CANCELLED", "2026-11-20 00:59:00").await;
         let (report, appended) = migration.appended(run).await;
-        assert_eq!((report.rejected, report.updated, appended), (0, 1, again(&[id.clone()])), "{at}");
+        assert_eq!(
+            (report.rejected, report.updated, appended),
+            (0, 1, again(std::slice::from_ref(id))),
+            "{at}"
+        );
         assert!(report.reconciliation.is_none_or(|account| account.is_clean()));
         assert_eq!(status(&migration, id).await, Status::Cancelled);
         assert_eq!(migration.appended(run).await.1, vec![]);

@@ -31,6 +31,8 @@ struct RestoreReport {
     events: u64,
     log: Compared,
     views: Option<RebuildReport>,
+    /// Events that the views leave out, as an operator decided before the backup.
+    discarded: u64,
 }
 
 pub(super) async fn run(
@@ -143,7 +145,8 @@ async fn check_and_build(
         ),
         Some(_) => None,
     };
-    Ok(RestoreReport { backup: backup.name.clone(), events: backup.manifest.events, log, views })
+    let discarded = parked::count_discarded(&backend.pool.get().await?).await?;
+    Ok(RestoreReport { backup: backup.name.clone(), events: backup.manifest.events, log, views, discarded })
 }
 
 fn show_progress(progress_bar: &ProgressBar, phase: &'static str, progress: Progress, backup: &Backup) {
@@ -168,7 +171,14 @@ fn describe(report: &RestoreReport, agrees: bool) -> String {
         report.log.position,
         counted(reservations, "reservation", "reservations"),
     );
+    let discarded = match report.discarded {
+        0 => String::new(),
+        events => format!(
+            "Discarded before the backup, and still left out: {}.\n",
+            counted(events, "event", "events")
+        ),
+    };
     let parked = report.views.as_ref().and_then(|views| describe_failing(&views.parked));
     let parked = parked.map_or_else(String::new, |parked| parked + "\n");
-    restored + &parked + "Next: daybook serve"
+    restored + &discarded + &parked + "Next: daybook serve"
 }

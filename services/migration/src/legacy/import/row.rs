@@ -236,7 +236,7 @@ fn is_null_word(text: &str) -> bool {
 /// Whether a text stands for a missing value: a word of an export tool, or nothing but signs such as `-` or `...`.
 fn is_missing_word(text: &str) -> bool {
     let is_word = |word: &&str| word.eq_ignore_ascii_case(text);
-    NULL_WORDS.iter().chain(&MISSING_WORDS).any(|word| is_word(word)) || !text.contains(char::is_alphanumeric)
+    NULL_WORDS.iter().chain(&MISSING_WORDS).any(is_word) || !text.contains(char::is_alphanumeric)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! It must never decide anything about bookings or views.
 
+mod clock;
 mod database;
 mod discards;
 mod empty_database;
@@ -22,15 +23,14 @@ use daybook_event_log::postgres::{PoolSize, create_pool, migrate};
 use daybook_event_log::{EventLog, Position};
 #[cfg(feature = "migration")]
 use daybook_migration::{GateSettings, Gates, Migration, Retirement, Workflows};
-use daybook_projections::{
-    Auditor, ClockDifference, GenerationStatus, KEEP, MAX_CLOCK_DIFFERENCE, Rebuild, ViewError, generation,
-};
+use daybook_projections::{Auditor, GenerationStatus, KEEP, Rebuild, ViewError, generation};
 use daybook_vault::Vault;
 use deadpool_postgres::Pool;
 use tokio::time::Instant;
 use tokio_postgres::{Config, NoTls};
 use uuid::Uuid;
 
+pub use clock::ClockWatch;
 pub use empty_database::EmptyDatabase;
 pub use engine::RunningEngine;
 pub use log::LogIdentity;
@@ -38,6 +38,7 @@ pub use scratch::{Purpose, Restored, Scratch};
 pub use supervisor::Supervisor;
 
 use crate::settings::Settings;
+use clock::{ClockCheck, ClockedLog};
 use database::DatabaseServer;
 use discards::DiscardedEvents;
 
@@ -68,6 +69,7 @@ pub struct Backend {
     pub vault: Vault,
     /// The write side.
     pub commands: Commands,
+    clock: ClockCheck,
     server: DatabaseServer,
 }
 
@@ -90,12 +92,20 @@ impl Backend {
         let vault = Vault::new(pool.clone(), Arc::new(keys.clone()));
         master_key::check(&vault, &pool).await?;
         pinned::check(settings, &keys, &pool).await?;
+        let clock = ClockCheck::default();
+        if let Some(difference) = clock.measure(&pool).await? {
+            tracing::warn!("durations and lags are wrong, and nothing is recorded: {difference}");
+        }
         let log = log::open(settings, &config, &pool).await?;
-        let clock = Arc::new(SystemClock);
-        let writing = daybook_commands::Settings { zone: settings.zone, clock, bounds: settings.bounds };
+        let log: Arc<dyn EventLog> = Arc::new(ClockedLog { log, clock: clock.clone() });
+        let writing = daybook_commands::Settings {
+            zone: settings.zone,
+            clock: Arc::new(SystemClock),
+            bounds: settings.bounds,
+        };
         let discards = Arc::new(DiscardedEvents(pool.clone()));
         let commands = Commands::open_without(Arc::clone(&log), vault.clone(), writing, discards).await?;
-        Ok(Self { log, pool, config, vault, commands, server })
+        Ok(Self { log, pool, config, vault, commands, clock, server })
     }
 
     /// Runs a command's body on this backend and closes it, also when the body fails.
@@ -126,24 +136,20 @@ impl Backend {
         log::check_views_not_ahead(&self.log, &self.pool).await
     }
 
-    /// Refuses a clock that differs from the database's: events would have the wrong time, and soak times would be met early.
+    /// Refuses a clock that differs from the database's.
     ///
     /// # Errors
     /// The difference.
     pub async fn check_clock(&self) -> anyhow::Result<()> {
-        let difference = ClockDifference::measure(&self.pool).await?;
-        if difference.is_too_large() {
-            let (apart, direction) = (
-                difference.ahead.abs(),
-                if difference.ahead.num_seconds() > 0 { "ahead of" } else { "behind" },
-            );
-            anyhow::bail!(
-                "the clock of this machine is {} s {direction} the database's; set both by NTP, to within {} s",
-                apart.num_seconds(),
-                MAX_CLOCK_DIFFERENCE.num_seconds()
-            );
+        match self.clock.measure(&self.pool).await? {
+            Some(difference) => anyhow::bail!(difference),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Measures the clock from now on: while it is wrong, nothing is recorded.
+    pub fn watch_clock(&self) -> ClockWatch {
+        self.clock.clone().watch(self.pool.clone())
     }
 
     /// The identity of the log; none while it is empty.
@@ -237,7 +243,7 @@ impl Backend {
 
     /// Closes everything. The private PostgreSQL is stopped last, and only if no other process uses it.
     async fn close(self) -> anyhow::Result<()> {
-        let Self { log, pool, config: _, vault, commands, server } = self;
+        let Self { log, pool, config: _, vault, commands, clock: _, server } = self;
         drop((commands, vault, log));
         pool.close();
         server.stop().await

@@ -7,6 +7,7 @@ mod audit;
 mod backups;
 mod checklist;
 mod client;
+mod clocks;
 mod compatibility;
 mod consistent_routing;
 mod crashes;

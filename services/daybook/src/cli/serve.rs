@@ -44,7 +44,7 @@ async fn serve(
 ) -> anyhow::Result<Exit> {
     backend.check_views_not_ahead().await?;
     backend.check_clock().await?;
-    let _supervisor = backend.supervise();
+    let (_supervisor, _clock) = (backend.supervise(), backend.watch_clock());
     let engine = backend.start_engine();
     let application = tokio::select! {
         application = prepare(settings, backend, max_connections, engine.batches()) => application?,

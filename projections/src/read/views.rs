@@ -24,6 +24,16 @@ const POLL: Duration = Duration::from_millis(250);
 /// Pause before reconnecting after a lost connection for notifications.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
+/// The tables that all views need, and that of the patients' keys.
+const CHECKED_TABLES: [&str; 6] = [
+    "privacy.keys",
+    "control.generations",
+    "control.checkpoints",
+    "control.leader",
+    "control.parked_events",
+    "control.discarded_events",
+];
+
 /// The live generations as last read.
 #[derive(Debug, Clone, Default)]
 pub struct Serving {
@@ -70,6 +80,17 @@ impl Views {
     /// How far the clock of this machine is ahead of the database's.
     pub async fn clock_difference(&self) -> Result<ClockDifference, ViewError> {
         ClockDifference::measure(&self.pool).await
+    }
+
+    /// Reads from the tables without which new patients cannot be booked, or the views do not follow. The log checks its
+    /// own, and the queries of a view read its others.
+    pub async fn check_tables(&self) -> Result<(), ViewError> {
+        let serving = self.serving();
+        let digests = serving.live().iter().map(|live| format!("{}.day_digests", live.generation.schema()));
+        let tables = CHECKED_TABLES.into_iter().map(str::to_owned).chain(digests);
+        let reads: Vec<String> = tables.map(|table| format!("EXISTS (SELECT FROM {table})")).collect();
+        self.pool.get().await?.query_one(&format!("SELECT {}", reads.join(", ")), &[]).await?;
+        Ok(())
     }
 
     /// Whether all live generations have reached a position.

@@ -71,6 +71,26 @@ async fn a_process_whose_view_cannot_be_read_is_not_ready_and_its_reads_end() {
     assert_eq!(not_ready.json["checks"]["legacy"]["reason"], "the view cannot be read", "{}", not_ready.json);
 }
 
+/// What the views' own queries do not read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_without_a_table_that_it_needs_is_not_ready() {
+    let app = app_on("legacy").await;
+    let mut client = app.clinic.database.connect().await.unwrap();
+    let reason = async || send(app.get("/readyz")).await.json["checks"]["tables"]["reason"].clone();
+    for table in ["privacy.keys", "control.leader", "control.generations", "dynamic_1.day_digests"] {
+        let name = table.split_once('.').unwrap().1;
+        client.batch_execute(&format!("ALTER TABLE {table} RENAME TO away")).await.unwrap();
+        assert_eq!(reason().await, "a table that bookings or views need cannot be read", "{table}");
+        let back = table.replace(name, "away");
+        client.batch_execute(&format!("ALTER TABLE {back} RENAME TO {name}")).await.unwrap();
+    }
+    let locked = client.transaction().await.unwrap();
+    locked.batch_execute("LOCK privacy.keys IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    assert_eq!(reason().await, "a table that bookings or views need did not answer in time");
+    locked.rollback().await.unwrap();
+    until_readyz_is(&app, 200).await;
+}
+
 /// Waits until `/readyz` responds with this status.
 async fn until_readyz_is(app: &App, status: u16) {
     let deadline = tokio::time::Instant::now() + daybook_tests::clinic::PATIENCE;

@@ -1,6 +1,6 @@
-//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, the clock of this machine is that
-//! of the database, and every view that requests can be routed to can be read, is up to date or advancing, and waits for no
-//! parked event of the hours or the catalog.
+//! `GET /readyz`: whether the process may get traffic. It may if the log accepts appends, the tables that bookings and views
+//! need can be read, the clock of this machine is that of the database, and every view that requests can be routed to can be
+//! read, is up to date or advancing, and waits for no parked event of the hours or the catalog.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -92,9 +92,9 @@ impl Check {
 pub(crate) async fn readyz(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let models = routable(&state.router.routing());
     let views = join_all(models.into_iter().map(async |model| (model.as_str(), view(&state, model).await)));
-    let (log, clock, views) = tokio::join!(log(&state), clock(&state), views);
+    let (log, tables, clock, views) = tokio::join!(log(&state), tables(&state), clock(&state), views);
     let mut checks: BTreeMap<_, _> = views.into_iter().collect();
-    checks.extend([("log", log), ("clock", clock)]);
+    checks.extend([("log", log), ("tables", tables), ("clock", clock)]);
     let ready = checks.values().all(|check| check.ok);
     let status = if ready { "ready" } else { "not ready" };
     let mut response = response::json(&ReadinessResponse { status, checks })?;
@@ -139,6 +139,20 @@ async fn log(state: &State) -> Check {
         }
     };
     Check { connection: Some(state.log.connection()), ..check }
+}
+
+async fn tables(state: &State) -> Check {
+    match tokio::time::timeout(CHECK_DEADLINE, state.router.views().check_tables()).await {
+        Ok(Ok(())) => Check { ok: true, ..Check::FAILED },
+        Ok(Err(error)) => {
+            tracing::warn!(error = %describe(&error), "a table that bookings or views need cannot be read");
+            Check::failed("a table that bookings or views need cannot be read")
+        }
+        Err(_) => {
+            tracing::warn!("a table that bookings or views need did not answer in time");
+            Check::failed("a table that bookings or views need did not answer in time")
+        }
+    }
 }
 
 async fn clock(state: &State) -> Check {

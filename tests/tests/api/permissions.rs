@@ -89,8 +89,27 @@ async fn whoever_may_advance_need_not_be_allowed_to_override_a_gate() {
     let app = app_on("legacy").await;
     let advance = serde_json::json!({"action": "advance", "stage": "shadow", "override": "no time"});
     let token = narrow_token("operator", Role::Admin, Some(vec![Permission::Rollout])).unwrap();
-    let refused = send(app.post(MIGRATION).bearer_auth(token).json(&advance)).await;
+    let refused = send(app.post(MIGRATION).bearer_auth(&token).json(&advance)).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (403, "FORBIDDEN"));
+    // Nor to raise the percentage past the gates; to lower it, though.
+    let set = async |token: &str, percent: f64| {
+        let body = serde_json::json!({"action": "set", "dynamicPercentage": percent, "reason": "test"});
+        send(app.post(READ_MODEL).bearer_auth(token).json(&body)).await.status.as_u16()
+    };
+    let both = Some(vec![Permission::Rollout, Permission::Override]);
+    let overriding = narrow_token("operator", Role::Admin, both).unwrap();
+    for (token, percent, status) in [
+        (&token, 5.0, 403),
+        (&overriding, 5.0, 200),
+        (&token, 5.5, 403),
+        (&token, 5.0, 200),
+        (&token, 1.0, 200),
+    ] {
+        assert_eq!(set(token, percent).await, status, "{percent}");
+    }
+    let roll_back = serde_json::json!({"action": "rollback", "reason": "test"});
+    send(app.post(READ_MODEL).bearer_auth(&token).json(&roll_back)).await.ok();
+    assert_eq!(set(&token, 1.0).await, 403, "all reads were rolled back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

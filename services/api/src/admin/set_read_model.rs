@@ -1,8 +1,8 @@
 //! `POST /api/admin/read-model`: sets the rollout percentage, or rolls all reads back. Both need a reason, which is
-//! recorded.
+//! recorded. Raising the percentage asks no gate, so it needs the permission to override them.
 
 use actix_web::{HttpResponse, web};
-use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RoutingCommand};
+use daybook_domain::routing::{DynamicShareSet, ReadsRolledBack, RolloutPercentage, Routing, RoutingCommand};
 use daybook_domain::value;
 
 use super::read_model::{ReadModelResponse, wait_until_in_force};
@@ -44,11 +44,19 @@ pub(crate) async fn set_read_model(
 ) -> Result<HttpResponse, Problem> {
     staff.require(Permission::Rollout)?;
     let (command, origin) = (command(Form::read(payload).await?)?, context.origin(staff.actor(), None));
+    if raises(&command, &state.commands.routing()) {
+        staff.require(Permission::Override)?;
+    }
     let change = state.execute(|commands| async move { commands.change_routing(command, origin).await });
     let position = change.await?;
     let routing = state.commands.routing();
     wait_until_in_force(&state, &routing).await;
     response::recorded(None, position, &ReadModelResponse::read(&state, &routing).await)
+}
+
+fn raises(command: &RoutingCommand, routing: &Routing) -> bool {
+    let present = if routing.rolled_back { RolloutPercentage::NONE } else { routing.share };
+    matches!(command, RoutingCommand::SetDynamicShare(DynamicShareSet { share, .. }) if *share > present)
 }
 
 /// The action comes first: it says which fields the request has.

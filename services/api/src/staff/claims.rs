@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::access::TokenName;
+use daybook_domain::value;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -127,7 +128,10 @@ impl Claims {
             None if is_old => u64::MAX,
             None => TokenRules::MAX_LIFETIME.as_secs(),
         };
-        begins <= now.saturating_add(LEEWAY)
+        // Without one that can be named, a token could not be revoked by its id.
+        let has_good_id = self.jti.as_deref().is_none_or(|id| value::TOKEN_ID.check(id).is_ok());
+        has_good_id
+            && begins <= now.saturating_add(LEEWAY)
             && now <= self.exp.saturating_add(LEEWAY)
             && self.exp.saturating_sub(self.iat.unwrap_or(now)) <= max_lifetime
     }

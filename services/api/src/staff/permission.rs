@@ -18,9 +18,9 @@ pub enum Permission {
     FrontDesk,
     /// Read and change services, limits and clinic hours.
     Catalog,
-    /// Read and change the stage of the migration and the routing of reads.
+    /// Read and change the stage of the migration; change the routing of reads.
     Rollout,
-    /// Advance although a gate is not met.
+    /// Advance although a gate is not met, or raise the percentage of reads, which asks no gate.
     Override,
     /// Hand out and erase a patient's data.
     Privacy,

@@ -256,6 +256,8 @@ mod tests {
             json!({"sub":"desk","role":"OWNER","exp":exp}),
             json!({"sub":"desk","role":"EDITOR"}),
             json!({"sub":"desk","role":"EDITOR","exp":exp,"aud":"billing"}),
+            json!({"sub":"desk","role":"EDITOR","exp":exp,"jti":""}),
+            json!({"sub":"desk","role":"EDITOR","exp":exp,"jti":"x".repeat(257)}),
             json!({"sub":"desk","role":"EDITOR","exp":exp,"permissions":["everything"]}),
         ] {
             assert!(tokens.verify(&sign(&plain, &claims), now).is_none(), "{claims}");

@@ -1,6 +1,7 @@
 //! Secrets from files, as container platforms mount them. The command line of a process can be read by everybody on the
 //! machine, and its environment is inherited.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -13,24 +14,25 @@ use super::options::Options;
 const SECRETS: [&str; 5] =
     ["database_url", "event_store_url", "master_key", "jwt_secret", "jwt_secret_previous"];
 
-/// Files that hold the secrets of other options.
+/// Files that hold the secrets of other options. An empty variable counts as unset, and clap takes no empty path, so they are no
+/// paths yet.
 #[derive(Args, Default)]
 pub struct SecretFiles {
     /// File with --database-url
     #[arg(long, env = "DATABASE_URL_FILE", global = true, hide_short_help = true, value_name = "FILE")]
-    pub database_url_file: Option<PathBuf>,
+    pub database_url_file: Option<OsString>,
 
     /// File with --event-store-url
     #[arg(long, env = "EVENT_STORE_URL_FILE", global = true, hide_short_help = true, value_name = "FILE")]
-    pub event_store_url_file: Option<PathBuf>,
+    pub event_store_url_file: Option<OsString>,
 
     /// File with --master-key
     #[arg(long, env = "DAYBOOK_MASTER_KEY_FILE", global = true, hide_short_help = true, value_name = "FILE")]
-    pub master_key_file: Option<PathBuf>,
+    pub master_key_file: Option<OsString>,
 
     /// File with --jwt-secret
     #[arg(long, env = "DAYBOOK_JWT_SECRET_FILE", global = true, hide_short_help = true, value_name = "FILE")]
-    pub jwt_secret_file: Option<PathBuf>,
+    pub jwt_secret_file: Option<OsString>,
 
     /// File with --jwt-secret-previous
     #[arg(
@@ -40,7 +42,7 @@ pub struct SecretFiles {
         hide_short_help = true,
         value_name = "FILE"
     )]
-    pub jwt_secret_previous_file: Option<PathBuf>,
+    pub jwt_secret_previous_file: Option<OsString>,
 }
 
 impl Options {
@@ -61,17 +63,19 @@ impl Options {
                 &mut self.jwt_secret_previous,
             ),
         ] {
-            let Some(path) = file.filter(|path| !path.as_os_str().is_empty()) else { continue };
+            let Some(path) = file.filter(|path| !path.is_empty()).map(PathBuf::from) else { continue };
             if value.as_ref().is_some_and(|text| !text.trim().is_empty()) {
                 return Err(SettingsError::SecretTwice(option));
             }
             let read = fs::read_to_string(&path);
             let text =
                 read.map_err(|source| SettingsError::SecretFile { option, path: path.clone(), source })?;
+            // Some editors write a byte order mark, which nobody means as a part of the secret.
+            let text = text.trim_start_matches('\u{feff}');
             if text.trim().is_empty() {
                 return Err(SettingsError::SecretFileEmpty { option, path });
             }
-            *value = Some(text);
+            *value = Some(text.to_owned());
         }
         Ok(self)
     }

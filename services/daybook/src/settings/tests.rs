@@ -163,11 +163,20 @@ fn a_secret_comes_from_a_file_and_is_given_once() {
     std::fs::write(&path, format!("{}\n", "s".repeat(32))).unwrap();
     let options = |jwt_secret: Option<&str>, file: &std::path::Path| Options {
         jwt_secret: jwt_secret.map(str::to_owned),
-        secret_files: SecretFiles { jwt_secret_file: Some(file.to_owned()), ..SecretFiles::default() },
+        secret_files: SecretFiles { jwt_secret_file: Some(file.into()), ..SecretFiles::default() },
         ..Options::default()
     };
     let settings = Settings::parse(options(None, &path).read_secret_files().unwrap()).unwrap();
     assert!(settings.jwt_secret.is_some());
+    let read = |options: Options| options.read_secret_files().unwrap().jwt_secret;
+    std::fs::write(&path, format!("\u{feff}{}\n", "s".repeat(32))).unwrap();
+    let text = read(options(None, &path)).unwrap();
+    assert_eq!(text.trim(), "s".repeat(32), "without the byte order mark");
+    assert_eq!(
+        read(options(Some("s"), std::path::Path::new(""))).as_deref(),
+        Some("s"),
+        "an empty name is none"
+    );
     let error = |options: Options| options.read_secret_files().err().unwrap().to_string();
     let twice = error(options(Some("another"), &path));
     assert!(twice.contains("DAYBOOK_JWT_SECRET") && !twice.contains("another"), "{twice}");

@@ -19,9 +19,9 @@ use chrono::{Days, NaiveDate};
 use crate::catalog::Service;
 use crate::hours::Hours;
 use crate::id::ReservationId;
-use crate::schedule::{DaySchedule, MAX_DAYS_AHEAD, Rejection, SlotAssignment};
+use crate::schedule::{Booking, DaySchedule, MAX_DAYS_AHEAD, Rejection, SlotAssignment};
 use crate::time::{ClinicNow, DayClock, Minutes};
-use crate::vocabulary::RuleSet;
+use crate::vocabulary::{RuleSet, Status};
 
 use service_day::ServiceDay;
 
@@ -36,12 +36,27 @@ pub struct Day<'a> {
     pub hours: &'a Hours,
     pub now: ClinicNow,
     clock: DayClock,
+    is_for_desk: bool,
 }
 
 impl<'a> Day<'a> {
     /// The day of a schedule, with the clinic's clock on it.
     pub fn new(schedule: &'a DaySchedule, hours: &'a Hours, now: ClinicNow) -> Self {
-        Self { schedule, hours, now, clock: now.zone.day_clock(schedule.date) }
+        Self { schedule, hours, now, clock: now.zone.day_clock(schedule.date), is_for_desk: false }
+    }
+
+    /// The day as the clinic itself books on it: pending requests of strangers that have no time do not stand in its way. They
+    /// take no seat, so a stranger could fill the limits of any day with them.
+    pub const fn for_desk(self) -> Self {
+        Self { is_for_desk: true, ..self }
+    }
+
+    /// Whether a booking counts for the limits of the day.
+    fn counts(&self, booking: &Booking) -> bool {
+        let is_idle = booking.stranger.is_some()
+            && booking.status == Status::Pending
+            && booking.placement.start().is_none();
+        booking.status.holds_seat() && !(self.is_for_desk && is_idle)
     }
 }
 

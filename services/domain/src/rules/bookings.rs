@@ -48,7 +48,7 @@ impl Bookings {
         let mut bookings = Self::default();
         let has_own_seats = day.hours.on(day.schedule.date).any(|slot| slot.service.is_some());
         let others = day.schedule.bookings().filter(|(id, _)| ignoring != Some(*id));
-        for (_, booking) in others.filter(|(_, booking)| booking.status.holds_seat()) {
+        for (_, booking) in others.filter(|(_, booking)| day.counts(booking)) {
             if legacy::counts_for(service, booking) {
                 bookings.old_value_count += 1;
             }

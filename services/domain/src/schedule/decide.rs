@@ -100,6 +100,7 @@ fn decide_request(
     let candidate =
         Candidate { service, total_minutes: service.total_minutes(), placement: &placement, ignoring: None };
     let day = Day::new(schedule, context.hours, context.now);
+    let day = if request.stranger.is_none() { day.for_desk() } else { day };
     rules::check_request(&day, &candidate, judged_by)?;
     let refusal = other.and_then(|other| rules::check_request(&day, &candidate, other).err());
     // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does.

@@ -81,7 +81,8 @@ pub(super) fn decide_move(
             ignoring: Some(reservation),
         };
         let (rules, _) = context.rule_sets(rules);
-        rules::check_move(&Day::new(schedule, context.hours, context.now), &candidate, rules)?;
+        let day = Day::new(schedule, context.hours, context.now).for_desk();
+        rules::check_move(&day, &candidate, rules)?;
     }
     Ok(Some(placement))
 }

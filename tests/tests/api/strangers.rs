@@ -263,7 +263,8 @@ async fn two_hundred_networks_cannot_keep_the_desk_from_its_day() {
     let path = "/api/admin/manual-close";
     send(staff_request(&app, Role::Admin, Method::POST, path).json(&closure)).await.ok();
     // Neither do requests without a time, which take no seat but count for the limits.
-    for (service, time) in [("WRINKLE_BOTOX", "오전"), ("SKIN_CARE", "14:00"), ("VOLUME_LIFTING", "17:00")] {
+    for (service, time) in [("WRINKLE_BOTOX", "오전"), ("SKIN_CARE", "14:00"), ("VOLUME_LIFTING", "17:00")]
+    {
         let desk = form_with(json!({ "phone": "010-4000-0001", "service": service, "preferred_time": time }));
         book_at_desk(&app, &desk).await.ok();
     }

@@ -122,14 +122,13 @@ impl FollowedStreams {
         match self.apply(recorded, log).await {
             Err(CommandError::Codec { source: error, .. }) => {
                 let RecordedEvent { stream, position, event_type, .. } = recorded;
-                let effect = match stream.category() {
-                    Category::Access => {
-                        "requests of staff are refused; use the release that wrote it".to_owned()
-                    }
-                    _ => format!(
+                let effect = if stream.category() == Category::Access {
+                    "requests of staff are refused; use the release that wrote it".to_owned()
+                } else {
+                    format!(
                         "commands on its stream fail; use the release that wrote it, or run `daybook projection parked \
                          discard {position}`"
-                    ),
+                    )
                 };
                 tracing::error!(%stream, %position, %event_type, %error, "an event cannot be decoded, so {effect}");
                 Ok(vec![])

@@ -36,7 +36,7 @@ pub(super) struct Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sender {
     Strangers,
-    Desk,
+    FrontDesk,
 }
 
 /// Makes requests.
@@ -60,7 +60,7 @@ impl Mixture {
 
     /// Requests of the desk, for other patients than those of the strangers.
     pub(super) fn of_desk(&self) -> Self {
-        Self { sender: Sender::Desk, ..self.clone() }
+        Self { sender: Sender::FrontDesk, ..self.clone() }
     }
 
     /// The next request: of ten of strangers three bookings, five for free times, two lookups; of the desk, half are bookings
@@ -71,13 +71,15 @@ impl Mixture {
         let service = SERVICES[number / DAYS % SERVICES.len()];
         let free_times = || format!("/api/public/reservations/time-slots?service={service}&date={day}");
         let (bytes, is_booking) = match (self.sender, number % 10) {
-            (Sender::Strangers, 0..3) | (Sender::Desk, 0..5) => (self.booking(number, day, service), true),
+            (Sender::Strangers, 0..3) | (Sender::FrontDesk, 0..5) => {
+                (self.booking(number, day, service), true)
+            }
             (Sender::Strangers, 3..8) => (self.read(number, &free_times()), false),
             (Sender::Strangers, _) => {
                 let body = json!({"phone": phone(number), "birth_date": "1951-02-03"});
                 (self.post(number, "/api/public/reservations/check", "", &body), false)
             }
-            (Sender::Desk, _) => (self.read(number, &format!("/api/reservations?date={day}")), false),
+            (Sender::FrontDesk, _) => (self.read(number, &format!("/api/reservations?date={day}")), false),
         };
         Request { bytes, is_booking }
     }
@@ -110,7 +112,7 @@ impl Mixture {
     fn sender_line(&self, number: usize) -> String {
         match self.sender {
             Sender::Strangers => format!("x-forwarded-for: {}", network(number)),
-            Sender::Desk => format!("authorization: Bearer {}", self.token),
+            Sender::FrontDesk => format!("authorization: Bearer {}", self.token),
         }
     }
 }

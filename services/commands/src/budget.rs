@@ -27,20 +27,24 @@ pub struct Budgets<K> {
     spent: HashMap<K, Spent>,
 }
 
-impl<K: Copy + Eq + Hash> Budgets<K> {
+impl<K: Eq + Hash> Budgets<K> {
     /// Every key has all its tokens. `max_keys` is the number of keys that are counted at a time.
     pub fn new(rate: Rate, max_keys: usize) -> Self {
         Self { rate, max_keys, spent: HashMap::new() }
     }
 
-    /// How long this key has to wait for a token; none if it has one.
+    /// How long this key has to wait for a token, which is at most one refill; none if it has one.
     pub fn wait(&self, key: &K, now: Instant) -> Option<Duration> {
-        let missing = self.spent.get(key).map_or(0.0, |spent| self.rate.left(*spent, now)) + 1.0
-            - f64::from(self.rate.tokens);
+        let missing = self.spent(key, now) + 1.0 - f64::from(self.rate.tokens);
         (missing > 0.0).then(|| self.rate.refill.mul_f64(missing))
     }
 
-    /// Spends a token, which must be there.
+    /// Whether this key would have a token if so many others, which may be spent yet, were spent already.
+    pub fn has_beside(&self, key: &K, others: u32, now: Instant) -> bool {
+        self.spent(key, now) + f64::from(others) + 1.0 <= f64::from(self.rate.tokens)
+    }
+
+    /// Spends a token. A key that has none does not get into debt, or somebody could make it wait without end.
     pub fn spend(&mut self, key: K, now: Instant) {
         self.add(key, 1.0, now);
     }
@@ -50,12 +54,17 @@ impl<K: Copy + Eq + Hash> Budgets<K> {
         self.add(key, -1.0, now);
     }
 
+    fn spent(&self, key: &K, now: Instant) -> f64 {
+        self.spent.get(key).map_or(0.0, |spent| self.rate.left(*spent, now))
+    }
+
     fn add(&mut self, key: K, tokens: f64, now: Instant) {
         if !self.spent.contains_key(&key) {
             self.make_room(now);
         }
+        let (rate, most) = (self.rate, f64::from(self.rate.tokens));
         let spent = self.spent.entry(key).or_insert(Spent { tokens: 0.0, at: now });
-        *spent = Spent { tokens: (self.rate.left(*spent, now) + tokens).max(0.0), at: now };
+        *spent = Spent { tokens: (rate.left(*spent, now) + tokens).clamp(0.0, most), at: now };
     }
 
     /// Forgets keys that have all their tokens, and if too many are left, those that spent the fewest: a flood of new keys
@@ -115,6 +124,18 @@ mod tests {
         assert!(spend(&mut budgets, 1, later).is_err());
         budgets.refund(1, later);
         assert_eq!(spend(&mut budgets, 1, later), Ok(()));
+    }
+
+    #[test]
+    fn what_is_spent_beyond_the_last_token_makes_nobody_wait_longer() {
+        let (mut budgets, start) = (Budgets::new(RATE, 10), Instant::now());
+        for _ in 0..1_000 {
+            budgets.spend(1, start);
+        }
+        assert_eq!(budgets.wait(&1, start), Some(RATE.refill));
+        assert_eq!(budgets.wait(&1, start + RATE.refill), None);
+        let full = start + RATE.refill * RATE.tokens;
+        assert!(budgets.has_beside(&1, 2, full) && !budgets.has_beside(&1, 3, full));
     }
 
     #[test]

@@ -75,7 +75,7 @@ async fn too_many_lookups_are_refused_for_a_while() {
     }
     let refused = check(&app, "010-1234-5678", "1990-01-01").await;
     assert_eq!((refused.status.as_u16(), refused.code()), (429, "RATE_LIMITED"));
-    assert!(!refused.header("retry-after").is_empty());
+    assert!(!refused.header("retry-after").is_empty() && refused.json["until"].is_string());
     check(&app, "010-8765-4321", "1990-01-01").await.ok();
 }
 
@@ -104,8 +104,32 @@ async fn guesses_from_many_networks_are_bounded_and_whoever_found_themselves_is_
     assert_eq!(right.code(), "RATE_LIMITED");
     let hours = right.header("retry-after").parse::<u32>().unwrap() / 3600;
     assert!((23..=24).contains(&hours), "{hours} hours");
+    assert!(right.json["until"].is_string(), "{}", right.json);
     assert_eq!(own().await.ok().json["count"], 1);
     look_up("198.51.100.250".to_owned(), "010-8888-0000", "1990-01-01".to_owned()).await.ok();
+}
+
+/// A stranger books at a patient's number with a birth date of their own, and finds that one from everywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_found_an_own_booking_at_a_number_cannot_guess_at_the_others() {
+    let app = App::behind_proxy(Clinic::open().await.unwrap()).await.unwrap();
+    book(&app, &form()).await.ok();
+    let own = json!({"birth_date": "2001-01-01", "preferred_date": "2026-12-03"});
+    book(&app, &form_with(own)).await.ok();
+    app.clinic.wait_for_views().await.unwrap();
+    let look_up = |n: usize, birth_date: String| {
+        let request = app.post(CHECK).header("X-Forwarded-For", format!("198.51.100.{}", n % 40));
+        send(request.json(&json!({"phone": "010-1234-5678", "birth_date": birth_date})))
+    };
+    for n in 0..40 {
+        assert_eq!(look_up(n, "2001-01-01".to_owned()).await.ok().json["count"], 1);
+    }
+    let guess = |n: usize| look_up(n, format!("19{}-02-02", 40 + n / 4));
+    let guesses = futures_util::future::join_all((0..200).map(guess)).await;
+    assert_eq!(guesses.iter().filter(|response| response.status == 200).count(), 10);
+    let day = 24 * 60 * 60;
+    let refused = guesses.iter().filter(|response| response.status == 429);
+    assert!(refused.map(|response| response.header("retry-after").parse::<u32>().unwrap()).all(|s| s <= day));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use daybook_commands::CommandError;
 use daybook_domain::access::AccessRejection;
 use daybook_domain::catalog::CatalogRejection;
 use daybook_domain::hours::HoursRejection;
 use daybook_domain::routing::RoutingRejection;
-use daybook_domain::schedule::{BookingBound, BoundReached, Rejection};
+use daybook_domain::schedule::{BookingBound, BoundReached, Rejection, RoomAgain};
 use daybook_domain::value::{self, Range, Relation, Text};
 use daybook_projections::ViewError;
 
@@ -100,6 +100,11 @@ impl Problem {
     pub(crate) fn reason_required(allowed: Text) -> Self {
         FieldFault::new("reason", Code::ReasonRequired).with_range(allowed.range()).into()
     }
+
+    /// Too many attempts, for so long.
+    pub(crate) fn rate_limited(wait: Duration, now: DateTime<Utc>) -> Self {
+        bound(Code::RateLimited, RoomAgain::after(wait, now))
+    }
 }
 
 fn slot_full(suggested_times: Vec<daybook_domain::ClockTime>) -> Problem {
@@ -114,8 +119,12 @@ fn bound_reached(reached: BoundReached) -> Problem {
         BookingBound::All => Code::ClinicLimitReached,
         BookingBound::Day => Code::DayLimitReached,
     };
-    let problem = Problem::with(code, Details::Bound { until: reached.room.map(|room| room.at) });
-    reached.room.into_iter().fold(problem, |problem, room| problem.retry_after(room.wait))
+    bound(code, reached.room)
+}
+
+fn bound(code: Code, room: Option<RoomAgain>) -> Problem {
+    let problem = Problem::with(code, Details::Bound { until: room.map(|room| room.at) });
+    room.into_iter().fold(problem, |problem, room| problem.retry_after(room.wait))
 }
 
 impl From<CatalogRejection> for Problem {

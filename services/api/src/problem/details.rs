@@ -29,7 +29,7 @@ pub(crate) enum Details {
         /// At most three of the same period, nearest first.
         suggested_times: Vec<ClockTime>,
     },
-    /// A bound on bookings without a token.
+    /// A bound on bookings or lookups without a token.
     Bound {
         /// When there is room again at the latest.
         until: Option<DateTime<Utc>>,

@@ -8,21 +8,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use daybook_commands::budget::{Budgets, Rate};
-use daybook_domain::SubjectId;
+use daybook_domain::{PatientFingerprint, SubjectId};
 
 use crate::request::client_network::ClientNetwork;
 
 /// Lookups from one network: 300 a minute. A whole clinic may share an address.
 const PER_NETWORK: Rate = Rate { tokens: 300, refill: Duration::from_millis(200) };
 
-/// Lookups of one patient from one network: 10 a minute.
-const PER_PATIENT_AND_NETWORK: Rate = Rate { tokens: 10, refill: Duration::from_secs(6) };
+/// Lookups of one phone number from one network: 10 a minute.
+const PER_NUMBER_AND_NETWORK: Rate = Rate { tokens: 10, refill: Duration::from_secs(6) };
 
-/// Lookups of one patient that found nothing, from all networks together: 10, then one a day. That is 375 of more than 36,500
-/// birth dates in the first year.
-const GUESSES_PER_PATIENT: Rate = Rate { tokens: 10, refill: Duration::from_secs(24 * 60 * 60) };
+/// Guesses at one phone number, from all networks together: 10, then one a day. That is 375 of more than 36,500 birth dates in
+/// the first year.
+const GUESSES: Rate = Rate { tokens: 10, refill: Duration::from_secs(24 * 60 * 60) };
 
-/// Most networks, and most patients, that are counted at a time.
+/// Most networks, and most phone numbers, that are counted at a time.
 const MAX_KEYS: usize = 100_000;
 
 /// Most pairs of a patient and a network that are remembered for a lookup that found reservations.
@@ -38,59 +38,83 @@ pub(crate) struct CheckLimiter(Mutex<Counts>);
 struct Counts {
     networks: Budgets<Network>,
     pairs: Budgets<(Network, SubjectId)>,
+    /// From all networks.
     guesses: Budgets<SubjectId>,
-    /// Who found their reservations from here before can look them up while somebody elsewhere guesses.
-    proven: HashSet<(Network, SubjectId)>,
+    /// From each network, those that are refused among them.
+    guesses_here: Budgets<(Network, SubjectId)>,
+    /// Who found their reservations from here before can look them up while somebody elsewhere guesses. Anybody can book at a
+    /// number with a birth date of their own, so this is about one birth date, not about the number.
+    proven: HashSet<(Network, PatientFingerprint)>,
 }
 
-/// A lookup that may go ahead. It counts as a wrong guess unless it found something.
-#[derive(Debug)]
+/// A lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lookup {
+    pub(crate) network: Network,
+    /// The phone number.
+    pub(crate) subject: SubjectId,
+    /// The phone number and the birth date.
+    pub(crate) patient: PatientFingerprint,
+}
+
+/// A lookup that may go ahead. It counts as a guess unless it finds something.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    network: Network,
-    subject: SubjectId,
+    lookup: Lookup,
+    is_proven: bool,
 }
 
 impl Default for CheckLimiter {
     fn default() -> Self {
         Self(Mutex::new(Counts {
             networks: Budgets::new(PER_NETWORK, MAX_KEYS),
-            pairs: Budgets::new(PER_PATIENT_AND_NETWORK, MAX_KEYS),
-            guesses: Budgets::new(GUESSES_PER_PATIENT, MAX_KEYS),
+            pairs: Budgets::new(PER_NUMBER_AND_NETWORK, MAX_KEYS),
+            guesses: Budgets::new(GUESSES, MAX_KEYS),
+            guesses_here: Budgets::new(GUESSES, MAX_KEYS),
             proven: HashSet::new(),
         }))
     }
 }
 
 impl CheckLimiter {
-    /// Counts one lookup as a wrong guess, before it is made: many at once are bounded too. If there were too many, returns how
-    /// long to wait.
-    pub(crate) fn admit(
-        &self,
-        network: Network,
-        subject: SubjectId,
-        now: Instant,
-    ) -> Result<Admitted, Duration> {
+    /// Counts one lookup before it is made: many at once are bounded too. If there were too many, returns how long to wait.
+    ///
+    /// Which wait comes first matters: as long as all guesses are refused, neither the answer nor the wait may tell a proven
+    /// birth date from another one.
+    pub(crate) fn admit(&self, lookup: Lookup, now: Instant) -> Result<Admitted, Duration> {
         let mut counts = self.counts();
+        let Lookup { network, subject, patient } = lookup;
         let pair = (network, subject);
-        let guesses = if counts.proven.contains(&pair) { None } else { counts.guesses.wait(&subject, now) };
-        let waits = [counts.networks.wait(&network, now), counts.pairs.wait(&pair, now), guesses];
-        if let Some(wait) = waits.into_iter().flatten().max() {
+        let frequent = counts.networks.wait(&network, now).max(counts.pairs.wait(&pair, now));
+        if let Some(wait) = frequent.or_else(|| counts.guesses_here.wait(&pair, now)) {
             return Err(wait);
+        }
+        let is_proven = counts.proven.contains(&(network, patient));
+        if !is_proven {
+            counts.guesses_here.spend(pair, now);
+            if let Some(wait) = counts.guesses.wait(&subject, now) {
+                return Err(wait);
+            }
+            counts.guesses.spend(subject, now);
         }
         counts.networks.spend(network, now);
         counts.pairs.spend(pair, now);
-        counts.guesses.spend(subject, now);
-        Ok(Admitted { network, subject })
+        Ok(Admitted { lookup, is_proven })
     }
 
     /// The lookup found reservations, so it was no guess.
     pub(crate) fn found(&self, admitted: Admitted, now: Instant) {
         let mut counts = self.counts();
-        counts.guesses.refund(admitted.subject, now);
+        let Lookup { network, subject, patient } = admitted.lookup;
+        if admitted.is_proven {
+            return;
+        }
+        counts.guesses.refund(subject, now);
+        counts.guesses_here.refund((network, subject), now);
         if counts.proven.len() >= MAX_PROVEN {
             counts.proven.clear();
         }
-        counts.proven.insert((admitted.network, admitted.subject));
+        counts.proven.insert((network, patient));
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -112,31 +136,47 @@ mod tests {
         Some(ClientNetwork::from(IpAddr::from(Ipv4Addr::from(0x0a00_0000 + number))))
     }
 
-    fn patient(number: u32) -> SubjectId {
-        let mut bytes = [0; 16];
-        bytes[..4].copy_from_slice(&number.to_be_bytes());
-        SubjectId::from_bytes(bytes)
+    /// A lookup of one number from one network, with one birth date.
+    fn lookup(network_number: u32, number: u32, birth_date: u32) -> Lookup {
+        let bytes = |of: [u32; 2]| {
+            let mut bytes = [0; 16];
+            bytes[..4].copy_from_slice(&of[0].to_be_bytes());
+            bytes[4..8].copy_from_slice(&of[1].to_be_bytes());
+            bytes
+        };
+        Lookup {
+            network: network(network_number),
+            subject: SubjectId::from_bytes(bytes([number, 0])),
+            patient: PatientFingerprint::from_bytes(bytes([number, birth_date])),
+        }
+    }
+
+    /// Looks up a patient who has reservations.
+    fn find(limiter: &CheckLimiter, lookup: Lookup, at: Instant) -> Result<(), Duration> {
+        limiter.admit(lookup, at).map(|admitted| limiter.found(admitted, at))
+    }
+
+    /// How many of these lookups, which find nothing, are answered.
+    fn answered(limiter: &CheckLimiter, lookups: impl Iterator<Item = Lookup>, at: Instant) -> usize {
+        lookups.filter(|lookup| limiter.admit(*lookup, at).is_ok()).count()
     }
 
     #[test]
     fn the_eleventh_lookup_in_a_minute_is_refused_even_if_all_found_something() {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
-        let look_up =
-            |at| limiter.admit(network(1), patient(1), at).map(|admitted| limiter.found(admitted, at));
         for _ in 0..10 {
-            look_up(start).unwrap();
+            find(&limiter, lookup(1, 1, 1), start).unwrap();
         }
-        assert_eq!(look_up(start), Err(Duration::from_secs(6)));
-        look_up(start + Duration::from_secs(6)).unwrap();
-        limiter.admit(network(1), patient(2), start).unwrap();
+        assert_eq!(find(&limiter, lookup(1, 1, 1), start), Err(Duration::from_secs(6)));
+        find(&limiter, lookup(1, 1, 1), start + Duration::from_secs(6)).unwrap();
+        limiter.admit(lookup(1, 2, 1), start).unwrap();
     }
 
     #[test]
     fn lookups_of_many_patients_from_one_network_are_limited() {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
-        let refused = (0..305).filter(|n| limiter.admit(network(1), patient(*n), start).is_err());
-        assert_eq!(refused.count(), 5);
-        limiter.admit(network(2), patient(1), start).unwrap();
+        assert_eq!(answered(&limiter, (0..305).map(|n| lookup(1, n, 1)), start), 300);
+        limiter.admit(lookup(2, 1, 1), start).unwrap();
     }
 
     #[test]
@@ -144,29 +184,59 @@ mod tests {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
         let mut guesses = 0;
         for hour in 0..365 * 24 {
-            let now = start + DAY * hour / 24;
-            guesses += (0..200).filter(|n| limiter.admit(network(*n), patient(1), now).is_ok()).count();
+            guesses += answered(&limiter, (0..200).map(|n| lookup(n, 1, hour)), start + DAY * hour / 24);
         }
         assert!((300..=375).contains(&guesses), "{guesses}");
+    }
+
+    /// A stranger books at somebody's number with a birth date of their own, and looks that up from everywhere.
+    #[test]
+    fn finding_an_own_birth_date_at_a_number_gives_no_guess_at_another_one() {
+        let (limiter, start) = (CheckLimiter::default(), Instant::now());
+        for network in 0..200 {
+            find(&limiter, lookup(network, 1, 2001), start).unwrap();
+        }
+        let guesses = (0..9 * 200).map(|guess| lookup(guess % 200, 1, 3000 + guess));
+        assert_eq!(answered(&limiter, guesses, start), 10);
     }
 
     #[test]
     fn guesses_at_one_patient_refuse_neither_others_nor_whoever_found_them_from_there_before() {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
-        let home = limiter.admit(network(1), patient(1), start).unwrap();
-        limiter.found(home, start);
-        while limiter.admit(network(2), patient(1), start).is_ok() {}
-        assert!(limiter.admit(network(3), patient(1), start).is_err());
-        limiter.admit(network(1), patient(1), start).unwrap();
-        limiter.admit(network(2), patient(2), start).unwrap();
+        find(&limiter, lookup(1, 1, 1), start).unwrap();
+        assert_eq!(answered(&limiter, (0..200).map(|n| lookup(2 + n % 20, 1, 2 + n)), start), 10);
+        assert_eq!(limiter.admit(lookup(30, 1, 1), start), Err(DAY));
+        find(&limiter, lookup(1, 1, 1), start).unwrap();
+        limiter.admit(lookup(2, 2, 1), start).unwrap();
+    }
+
+    #[test]
+    fn however_many_guesses_are_refused_the_next_one_is_a_day_away() {
+        let (limiter, start) = (CheckLimiter::default(), Instant::now());
+        find(&limiter, lookup(1, 1, 1), start).unwrap();
+        answered(&limiter, (0..5_000).map(|n| lookup(n % 40, 1, 2 + n)), start);
+        assert_eq!(limiter.admit(lookup(99, 1, 1), start), Err(DAY));
+        limiter.admit(lookup(99, 1, 1), start + DAY).unwrap();
+    }
+
+    /// A carrier or an office is one network for many people.
+    #[test]
+    fn refused_guesses_do_not_tell_a_neighbour_which_birth_date_was_found_from_their_network() {
+        let (limiter, start) = (CheckLimiter::default(), Instant::now());
+        find(&limiter, lookup(1, 1, 50), start).unwrap();
+        assert_eq!(answered(&limiter, (100..200).map(|n| lookup(2 + n % 20, 1, n)), start), 10);
+        let from_the_network: Vec<_> =
+            (0..100).map(|n| limiter.admit(lookup(1, 1, n), start).map(drop)).collect();
+        assert_eq!(from_the_network[50], from_the_network[51]);
+        assert!(from_the_network.iter().all(Result::is_err));
     }
 
     #[test]
     fn a_flood_of_patients_and_networks_refuses_nobody_else() {
         let (limiter, start) = (CheckLimiter::default(), Instant::now());
         for n in 0..250_000 {
-            limiter.admit(network(n), patient(n), start).unwrap();
+            limiter.admit(lookup(n, n, 1), start).unwrap();
         }
-        limiter.admit(network(900_000), patient(900_000), start).unwrap();
+        limiter.admit(lookup(900_000, 900_000, 1), start).unwrap();
     }
 }

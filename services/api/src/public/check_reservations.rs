@@ -17,6 +17,7 @@ use daybook_projections::Question;
 use daybook_projections::query::Reservation;
 use serde::Serialize;
 
+use super::check_limiter::Lookup;
 use super::mask;
 use super::post_reservation::booking_form;
 use crate::admission;
@@ -76,8 +77,9 @@ pub(crate) async fn check_reservations(
     let (phone, birth_date) = credentials(form, state.settings.region, state.commands.now_local().date())?;
     let subject = state.commands.subject(&phone);
     let network = ClientNetwork::find(&request, &state.settings.trusted_proxies);
-    let admitted = state.checks.admit(network, subject, Instant::now());
-    let admitted = admitted.map_err(|pause| Problem::new(Code::RateLimited).retry_after(pause))?;
+    let lookup = Lookup { network, subject, patient: state.commands.patient(subject, birth_date) };
+    let admitted = state.checks.admit(lookup, Instant::now());
+    let admitted = admitted.map_err(|wait| Problem::rate_limited(wait, state.clock.now()))?;
     let answer_at = tokio::time::Instant::now() + RESPONSE_TIME;
     let route = context.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();

@@ -90,7 +90,7 @@ pub(super) const fn message(code: Code) -> &'static str {
         Code::UnknownParameters => UNKNOWN_PARAMETERS,
         Code::Unauthenticated => "Please sign in and send a valid token.",
         Code::Forbidden => "You do not have permission to do this. Please ask an administrator.",
-        Code::RateLimited => "Too many requests. Please wait a moment and try again.",
+        Code::RateLimited => "Too many attempts. Please try again later, or call the clinic.",
         Code::UnknownService => "Unknown service. Please choose one from the list of services.",
         Code::ServiceNotFound => "The service was not found. Please check the list of services.",
         Code::ServiceInactive => "This service can no longer be booked. Please choose another one.",

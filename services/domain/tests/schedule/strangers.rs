@@ -59,8 +59,9 @@ fn day_is_full() -> Result<Vec<ScheduleEvent>, Rejection> {
 #[test]
 fn a_patient_has_one_open_booking_at_a_time_unless_the_clinic_asks_for_it() {
     for (second, service, is_refused) in [
-        // The first one is at 10:30, for 40 minutes.
-        ("11:00", BOTOX, true),
+        // The first one is at 10:30, for 30 minutes, and its buffer is the clinic's time.
+        ("10:50", BOTOX, true),
+        ("11:00", BOTOX, false),
         ("10:00", SKIN, true),
         ("11:10", BOTOX, false),
         ("오전", BOTOX, true),

@@ -5,6 +5,7 @@
 //! two processes can exceed them together by what they accept within milliseconds. Nothing here appends.
 
 mod index;
+mod tries;
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,31 +14,24 @@ use std::time::{Duration, Instant};
 use chrono::NaiveDate;
 use daybook_domain::schedule::event::{ScheduleEffect, Stranger};
 use daybook_domain::schedule::{
-    BookingBound, BoundReached, DaySchedule, MAX_DAYS_AHEAD, Rejection, RoomAgain, ScheduleEvent,
-    StrangerRequest,
+    DaySchedule, ExceededBounds, MAX_DAYS_AHEAD, Rejection, ScheduleEvent, StrangerRequest,
 };
 use daybook_domain::time::ClinicNow;
-use daybook_domain::{Event, PatientFingerprint, ReservationId, SubjectId};
+use daybook_domain::{Event, PatientFingerprint, RequestFingerprint, ReservationId, SubjectId};
 use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, Revision, StreamName, decode};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 
-use crate::budget::{Budgets, Rate};
 use crate::commands::BookingOutcome;
 use crate::error::CommandError;
 use index::{Index, OpenBooking};
+use tries::{Told, Tries, Try};
 
 /// Day schedules that are read at the same time.
 const PARALLEL_READS: usize = 16;
 
 /// The first and the longest delay before a retry of following.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-
-/// Time until a phone number has one of its bookings back.
-const NUMBER_REFILL: Duration = Duration::from_secs(12 * 60 * 60);
-
-/// Most phone numbers that are counted at a time.
-const MAX_NUMBERS: usize = 100_000;
 
 /// How much strangers may book. 0 stands for no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +42,7 @@ pub struct StrangerBounds {
     pub per_network: u32,
     /// Open bookings of all strangers.
     pub in_all: u32,
-    /// New bookings of one phone number at once; two a day come back.
+    /// Tries of one phone number at once; two a day come back.
     pub per_number: u32,
     /// Whether a patient may have two open bookings at the same time.
     pub may_overlap: bool,
@@ -112,7 +106,7 @@ pub(crate) struct StrangerBookings {
 #[derive(Debug)]
 struct Counts {
     index: Mutex<Index>,
-    numbers: Mutex<Budgets<SubjectId>>,
+    tries: Mutex<Tries>,
 }
 
 /// A request to be counted.
@@ -122,6 +116,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) patient: PatientFingerprint,
     pub(crate) stranger: Stranger,
     pub(crate) date: NaiveDate,
+    pub(crate) fingerprint: RequestFingerprint,
+    /// Whether an idempotency key names the reservation.
+    pub(crate) is_keyed: bool,
 }
 
 /// A request that is counted until its decision is known. It stops counting when this is dropped, unless it was recorded.
@@ -129,8 +126,8 @@ pub(crate) struct Counted<'a> {
     counts: &'a Counts,
     /// None if a bound is exceeded.
     reservation: Option<ReservationId>,
-    /// The number whose budget it took from.
-    subject: Option<SubjectId>,
+    asked: Try,
+    told: Told,
 }
 
 impl Drop for StrangerBookings {
@@ -149,71 +146,59 @@ impl StrangerBookings {
         // Following starts here, so there is no gap; what is read twice has the same effect.
         let after = log.head().await?;
         let index = read_days(&*log, now.today()).await?;
-        let rate = Rate { tokens: bounds.per_number, refill: NUMBER_REFILL };
-        let numbers = Mutex::new(Budgets::new(rate, MAX_NUMBERS));
-        let counts = Arc::new(Counts { index: Mutex::new(index), numbers });
+        let tries = Mutex::new(Tries::new(bounds.per_number));
+        let counts = Arc::new(Counts { index: Mutex::new(index), tries });
         let follower = tokio::spawn(follow(log, Arc::clone(&counts), after));
         Ok(Self { bounds, counts, follower })
     }
 
-    /// Counts a request, and says which bound a new booking would exceed.
-    pub(crate) fn count(&self, asked: &Asked<'_>, now: ClinicNow) -> (StrangerRequest, Counted<'_>) {
-        let wait = self.take_from_budget(asked.subject);
-        let number = wait.err().map(|wait| BoundReached {
-            bound: BookingBound::Number,
-            room: RoomAgain::after(wait, now.instant),
-        });
-        let exceeded = number.or_else(|| {
-            let (date, patient, network) = (asked.date, asked.patient, asked.stranger.network);
-            let booking = OpenBooking { date, patient, network };
-            self.counts.index().enter(asked.reservation, booking, &self.bounds, now).err()
-        });
-        let counted = Counted {
-            counts: &self.counts,
-            reservation: exceeded.is_none().then(|| asked.reservation.clone()),
-            subject: (number.is_none() && self.bounds.per_number > 0).then_some(asked.subject),
-        };
-        let may_overlap = self.bounds.may_overlap;
-        (StrangerRequest { recorded: asked.stranger, exceeded, may_overlap }, counted)
-    }
-
-    fn take_from_budget(&self, subject: SubjectId) -> Result<(), Duration> {
-        if self.bounds.per_number == 0 {
-            return Ok(());
+    /// Counts a request, and says which bounds a new booking would exceed.
+    ///
+    /// # Errors
+    /// If too many other requests came with its key: then even the right one gets no answer.
+    pub(crate) fn count(
+        &self,
+        asked: &Asked<'_>,
+        now: ClinicNow,
+    ) -> Result<(StrangerRequest, Counted<'_>), Rejection> {
+        let Asked { reservation, subject, patient, stranger, date, fingerprint, is_keyed } = *asked;
+        let named = is_keyed.then(|| reservation.clone());
+        let asked = Try { subject, patient, fingerprint, named };
+        let tried = self.counts.tries().begin(&asked, now.instant, Instant::now());
+        let mut counted = Counted { counts: &self.counts, reservation: None, asked, told: Told::Nothing };
+        if let Some(reached) = tried.key {
+            return Err(Rejection::BoundReached(reached));
         }
-        let (mut numbers, now) = (self.counts.numbers(), Instant::now());
-        match numbers.wait(&subject, now) {
-            Some(wait) => Err(wait),
-            None => {
-                numbers.spend(subject, now);
-                Ok(())
-            }
+        // Until the decision is known.
+        counted.told = Told::Failure;
+        let booking = OpenBooking { date, patient, network: stranger.network };
+        let exceeded = self.counts.index().enter(reservation, booking, &self.bounds, now);
+        let exceeded = ExceededBounds { number: tried.number, ..exceeded };
+        if exceeded.common.is_none() && exceeded.patient.is_none() {
+            counted.reservation = Some(reservation.clone());
         }
+        let request = StrangerRequest { recorded: stranger, exceeded, may_overlap: self.bounds.may_overlap };
+        Ok((request, counted))
     }
 }
 
 impl Counted<'_> {
-    /// The decision is known. Whatever tells a client whether the patient has a booking takes from the number's budget.
+    /// The decision is known.
     pub(crate) fn decided(mut self, outcome: &Result<BookingOutcome, CommandError>) {
-        let tells_something = match outcome {
-            Ok(_) => is_new(outcome),
-            Err(CommandError::Rejected(Rejection::OverlappingBooking) | CommandError::Unanswered(_)) => true,
-            Err(CommandError::Rejected(Rejection::BoundReached(reached))) => {
-                reached.bound == BookingBound::Patient
-            }
-            Err(_) => false,
+        self.told = match outcome {
+            // Its key and its fingerprint prove that the client knows all of it.
+            Ok(outcome) if outcome.repeated && self.asked.named.is_some() => Told::Nothing,
+            Ok(_) | Err(CommandError::Unanswered(_)) => Told::Bookings,
+            Err(CommandError::Rejected(Rejection::KeyReused)) => Told::OtherRequest,
+            Err(CommandError::Rejected(rejection)) if rejection.depends_on_patient() => Told::Bookings,
+            Err(CommandError::Rejected(_)) => Told::Nothing,
+            Err(_) => Told::Failure,
         };
-        if tells_something {
-            self.subject = None;
-        }
-        if let Some(reservation) = self.reservation.as_ref().filter(|_| is_new(outcome)) {
+        let is_new = outcome.as_ref().is_ok_and(|outcome| !outcome.repeated);
+        if let Some(reservation) = self.reservation.as_ref().filter(|_| is_new) {
             self.counts.index().record(reservation);
         }
     }
-}
-
-fn is_new(outcome: &Result<BookingOutcome, CommandError>) -> bool {
-    outcome.as_ref().is_ok_and(|outcome| !outcome.repeated)
 }
 
 impl Drop for Counted<'_> {
@@ -221,9 +206,7 @@ impl Drop for Counted<'_> {
         if let Some(reservation) = &self.reservation {
             self.counts.index().release(reservation);
         }
-        if let Some(subject) = self.subject {
-            self.counts.numbers().refund(subject, Instant::now());
-        }
+        self.counts.tries().end(&self.asked, self.told, Instant::now());
     }
 }
 
@@ -232,8 +215,8 @@ impl Counts {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn numbers(&self) -> MutexGuard<'_, Budgets<SubjectId>> {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ingest(&self, event: &ScheduleEvent) {

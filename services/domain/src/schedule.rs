@@ -24,4 +24,4 @@ pub use limits::{MAX_DAY_ENTRIES, MAX_DAYS_AHEAD, MAX_STRANGER_DAY_ENTRIES};
 pub use rejection::Rejection;
 pub use slot_assignment::SlotAssignment;
 pub use state::{Booking, Closure, DaySchedule};
-pub use stranger::{BookingBound, BoundReached, RoomAgain, StrangerRequest};
+pub use stranger::{BookingBound, BoundReached, ExceededBounds, RoomAgain, StrangerRequest};

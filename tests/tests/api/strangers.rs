@@ -135,8 +135,11 @@ async fn a_patient_has_five_open_bookings_however_many_are_sent_at_once() {
     let all = join_all(all).await;
     let accepted = all.iter().filter(|response| response.status == 200).count();
     assert_eq!(accepted, 4);
-    let refused = all.iter().find(|response| response.code() == "PATIENT_LIMIT_REACHED").unwrap();
-    assert_eq!(refused.status, 409);
+    for refused in all.iter().filter(|response| response.status != 200) {
+        let answer = (refused.status.as_u16(), refused.code());
+        assert!([(409, "PATIENT_LIMIT_REACHED"), (503, "BUSY")].contains(&answer), "{answer:?}");
+    }
+    assert_refused(&app, HOME, &on_day(22), 409, "PATIENT_LIMIT_REACHED").await;
     let again = send(keyed).await.ok();
     assert_eq!(again.json["reservation"]["id"], first.json["reservation"]["id"]);
     let sister = form_with(json!({ "birth_date": "1992-02-02", "preferred_time": "퇴근하고요" }));
@@ -236,6 +239,142 @@ async fn nobody_can_try_birth_dates_by_booking() {
     assert_eq!(answered, 6);
     assert_refused(&app, HOME, &guess(1980), 429, "NUMBER_LIMIT_REACHED").await;
     book_at_desk(&app, &guess(1979)).await.ok();
+}
+
+/// The network of the stranger.
+const AWAY: &str = "198.51.100.66";
+
+/// Other requests than a patient's, which differ in the birth date alone, and the patient's own one.
+fn birth_dates(own: &Value) -> Vec<Value> {
+    let other = |year: u32| {
+        let mut other = own.clone();
+        other["birth_date"] = format!("{year}-01-01").into();
+        other
+    };
+    (1980..2000).map(other).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_bound_of_a_network_all_birth_dates_get_the_same_answer_and_cost_nothing() {
+    let bounds =
+        StrangerBounds { per_patient: 1, per_network: 2, per_number: 3, ..StrangerBounds::default() };
+    let app = process(Clinic::open().await.unwrap(), bounds).await;
+    let own = form_with(json!({ "preferred_time": "퇴근하고요" }));
+    let booked = book_from(&app, HOME, &own).await.ok();
+    for number in 0..2 {
+        book_from(&app, AWAY, &unread(number)).await.ok();
+    }
+    // The right one is a double click, an overlap and that of a patient with as many bookings as are allowed.
+    let elsewhen = form_with(json!({ "preferred_date": "2026-12-04", "preferred_time": "퇴근하고요" }));
+    let mut answers = Vec::new();
+    for guess in birth_dates(&own).into_iter().chain(birth_dates(&elsewhen)) {
+        let Response { status, json, .. } = book_from(&app, AWAY, &guess).await;
+        answers.push((status.as_u16(), json["code"].clone(), json["until"].clone()));
+    }
+    let until = json!("2026-12-01T15:00:00Z");
+    assert!(answers.iter().all(|answer| *answer == (429, json!("NETWORK_LIMIT_REACHED"), until.clone())));
+    // The patient has two tries of three left, and finds the booking.
+    let again = book_from(&app, HOME, &own).await.ok();
+    assert_eq!(again.json["reservation"]["id"], booked.json["reservation"]["id"]);
+    assert_refused(&app, HOME, &elsewhen, 409, "PATIENT_LIMIT_REACHED").await;
+    assert_refused(&app, HOME, &own, 429, "NUMBER_LIMIT_REACHED").await;
+}
+
+/// A double click of the right birth date gets a booking where all others are refused, so it costs a try.
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_tries_of_a_number_all_birth_dates_get_the_same_answer() {
+    let bounds = StrangerBounds { per_number: 4, ..StrangerBounds::default() };
+    let app = process(Clinic::open().await.unwrap(), bounds).await;
+    let own = form_with(json!({ "preferred_time": "퇴근하고요" }));
+    for _ in 0..4 {
+        book_from(&app, HOME, &own).await.ok();
+    }
+    for guess in birth_dates(&own) {
+        assert_refused(&app, AWAY, &guess, 429, "NUMBER_LIMIT_REACHED").await;
+    }
+    // What is refused for all birth dates is still answered.
+    let closed = form_with(json!({ "preferred_date": "2026-12-06" }));
+    assert_eq!(book_from(&app, AWAY, &closed).await.code(), "NO_CLINIC_HOURS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyed_request_finds_its_booking_beyond_all_bounds_but_its_key_names_no_birth_date() {
+    let bounds = StrangerBounds { per_network: 1, per_number: 1, ..StrangerBounds::default() };
+    let app = process(Clinic::open().await.unwrap(), bounds).await;
+    let own = form_with(json!({ "preferred_time": "퇴근하고요" }));
+    let keyed = |form: &Value, address: &str| {
+        let request =
+            app.post(BOOKING).header("X-Forwarded-For", address).header("Idempotency-Key", "guessed");
+        send(request.json(form))
+    };
+    let booked = keyed(&own, HOME).await.ok();
+    for _ in 0..30 {
+        let again = keyed(&own, HOME).await.ok();
+        assert_eq!(again.json["reservation"]["id"], booked.json["reservation"]["id"]);
+    }
+    let guesses: Vec<Value> = birth_dates(&own).into_iter().filter(|guess| *guess != own).collect();
+    let mut told = 0;
+    for guess in &guesses {
+        let response = keyed(guess, AWAY).await;
+        match response.code() {
+            "RATE_LIMITED" => assert!(response.json["until"].is_string()),
+            code => {
+                assert_eq!(code, "IDEMPOTENCY_KEY_REUSED");
+                told += 1;
+            }
+        }
+    }
+    assert_eq!(told, 10);
+    assert_eq!(keyed(&own, AWAY).await.code(), "RATE_LIMITED", "the right one is not told either");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_are_sent_at_once_get_true_answers() {
+    let app = process(Clinic::open().await.unwrap(), StrangerBounds::default()).await;
+    let sent = |forms: Vec<Value>, key: Option<&'static str>| {
+        let app = &app;
+        join_all(forms.into_iter().enumerate().map(move |(n, form)| {
+            let request = app.post(BOOKING).header("X-Forwarded-For", format!("198.51.100.{n}"));
+            let request =
+                key.into_iter().fold(request, |request, key| request.header("Idempotency-Key", key));
+            send(request.json(&form))
+        }))
+    };
+    // Whoever is busy may repeat the request.
+    let ids = |responses: Vec<Response>| {
+        let is_decided = |response: &Response| response.code() != "BUSY";
+        let id = |response: Response| response.ok().json["reservation"]["id"].to_string();
+        responses.into_iter().filter(is_decided).map(id).collect::<std::collections::BTreeSet<_>>()
+    };
+    let unread = |fields: Value| {
+        let mut form = form_with(json!({ "preferred_time": "퇴근하고요" }));
+        fields.as_object().unwrap().iter().for_each(|(field, value)| form[field] = value.clone());
+        form
+    };
+    let repeated = vec![unread(json!({ "phone": "010-4000-0001" })); 10];
+    let repeated = sent(repeated, Some("once")).await;
+    assert!(repeated.iter().all(|response| response.status == 200));
+    assert_eq!(ids(repeated).len(), 1);
+    let clicked = vec![unread(json!({ "phone": "010-4000-0002" })); 30];
+    assert_eq!(ids(sent(clicked, None).await).len(), 1);
+    // One of them gets the time. No bound on open bookings is reached.
+    let name = |n: usize| unread(json!({ "phone": "010-4000-0003", "patient_name": format!("홍{n}") }));
+    let answers = sent((0..30).map(name).collect(), None).await;
+    let number = |code: &str| answers.iter().filter(|answer| answer.code() == code).count();
+    let [booked, overlapping, number_reached, busy] =
+        ["", "OVERLAPPING_BOOKING", "NUMBER_LIMIT_REACHED", "BUSY"].map(number);
+    assert_eq!((booked, booked + overlapping + number_reached + busy), (1, 30));
+    assert!((10..20).contains(&overlapping), "{overlapping} overlap");
+}
+
+/// Sealing takes longer for a number that has no key yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_takes_the_same_time_for_a_number_that_is_known() {
+    let app = process(Clinic::open().await.unwrap(), StrangerBounds::default()).await;
+    let closed = form_with(json!({ "preferred_date": "2026-12-06" }));
+    let started = std::time::Instant::now();
+    assert_eq!(book_from(&app, HOME, &closed).await.code(), "NO_CLINIC_HOURS");
+    assert!(started.elapsed() >= Duration::from_millis(50));
 }
 
 #[tokio::test(flavor = "multi_thread")]

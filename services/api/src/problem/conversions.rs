@@ -112,8 +112,12 @@ fn slot_full(suggested_times: Vec<daybook_domain::ClockTime>) -> Problem {
 }
 
 fn bound_reached(reached: BoundReached) -> Problem {
+    if reached.is_pending {
+        return Problem::new(Code::Busy).retry_after(BUSY_PAUSE);
+    }
     let code = match reached.bound {
         BookingBound::Number => Code::NumberLimitReached,
+        BookingBound::Key => Code::RateLimited,
         BookingBound::Patient => Code::PatientLimitReached,
         BookingBound::Network => Code::NetworkLimitReached,
         BookingBound::All => Code::ClinicLimitReached,

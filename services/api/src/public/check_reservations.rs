@@ -3,7 +3,7 @@
 //! A phone number alone reveals nothing: an unknown patient, a wrong birth date and a patient without reservations get the
 //! same response after the same time. Clients should prefer POST, because URLs end up in proxy logs.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -20,7 +20,6 @@ use serde::Serialize;
 use super::check_limiter::Lookup;
 use super::mask;
 use super::post_reservation::booking_form;
-use crate::admission;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::request::client_network::ClientNetwork;
@@ -37,10 +36,6 @@ const MAX_SHOWN: usize = 10;
 
 /// Most reservations that are read for a phone number, which a family may share.
 const MAX_READ: i64 = 200;
-
-/// Time until the response. A lookup takes a few milliseconds, and more for a number that is known; this is longer than
-/// either.
-const RESPONSE_TIME: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
 struct OwnReservationsResponse {
@@ -80,7 +75,7 @@ pub(crate) async fn check_reservations(
     let lookup = Lookup { network, subject, patient: state.commands.patient(subject, birth_date) };
     let admitted = state.checks.admit(lookup, Instant::now());
     let admitted = admitted.map_err(|wait| Problem::rate_limited(wait, state.clock.now()))?;
-    let answer_at = tokio::time::Instant::now() + RESPONSE_TIME;
+    let started = tokio::time::Instant::now();
     let route = context.route(&state, Some(&RoutedSubject::patient(subject))).await?;
     let since = (state.clock.now() - TimeDelta::days(DAYS_BACK)).naive_utc();
     let subjects = state.commands.subjects(&phone);
@@ -95,9 +90,7 @@ pub(crate) async fn check_reservations(
     }
     let body = OwnReservationsResponse { success: true, count: reservations.len(), reservations };
     let response = response::from_view(&found, &body);
-    context.view_answered();
-    admission::give_up();
-    tokio::time::sleep_until(answer_at).await;
+    super::wait_for_response_time(started, &context).await;
     response
 }
 

@@ -55,8 +55,9 @@ pub(crate) async fn post_reservation(
     let is_in_both_views = catalog.get(&form.service).is_some_and(|service| service.legacy.is_some());
     let read_model = context.booking_model(&state, &patient, is_in_both_views);
     let (fields, time) = (form.fields(), form.requested_time);
+    let (sender, started) = (sender(&state, &request), tokio::time::Instant::now());
     let reservation = NewReservation {
-        sender: sender(&state, &request),
+        sender,
         key: context.idempotency_key.clone(),
         details: form.details,
         phone: form.phone,
@@ -69,6 +70,9 @@ pub(crate) async fn post_reservation(
     let origin = context.origin(Actor::public(), Some(read_model));
     let outcome = state.execute(|commands| async move { commands.request(reservation, origin).await }).await;
     count(&state, read_model, &outcome);
+    if outcome.is_err() && matches!(sender, Sender::Stranger { .. }) {
+        super::wait_for_response_time(started, &context).await;
+    }
     if let Err(CommandError::Rejected(Rejection::OtherPeriod)) = outcome {
         return Err(fields.other_period());
     }

@@ -96,9 +96,9 @@ impl Commands {
             Sender::Clinic => (None, None),
             Sender::Stranger { network } => {
                 let stranger = Stranger { network: network.map(|network| self.network(network)) };
-                let asked =
-                    Asked { reservation: &reservation, subject, patient, stranger, date: request.date };
-                let (stranger, counted) = self.strangers().await?.count(&asked, self.now());
+                let (reservation, date, is_keyed) = (&reservation, request.date, request.key.is_some());
+                let asked = Asked { reservation, subject, patient, stranger, date, fingerprint, is_keyed };
+                let (stranger, counted) = self.strangers().await?.count(&asked, self.now())?;
                 (Some(stranger), Some(counted))
             }
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::NaiveDate;
-use daybook_domain::schedule::{BookingBound, BoundReached, RoomAgain};
+use daybook_domain::schedule::{BookingBound, BoundReached, ExceededBounds, RoomAgain};
 use daybook_domain::time::ClinicNow;
 use daybook_domain::{NetworkFingerprint, PatientFingerprint, ReservationId};
 
@@ -33,11 +33,19 @@ enum Key {
     Network(NetworkFingerprint),
 }
 
+/// How many bookings there are.
+#[derive(Debug, Default, Clone, Copy)]
+struct Number {
+    recorded: u32,
+    /// Their requests are being decided.
+    pending: u32,
+}
+
 /// The open bookings, and their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     bookings: HashMap<ReservationId, Entry>,
-    numbers: BTreeMap<(Key, NaiveDate), u32>,
+    numbers: BTreeMap<(Key, NaiveDate), Number>,
     /// The day before which bookings are forgotten.
     today: NaiveDate,
 }
@@ -50,57 +58,80 @@ impl OpenBooking {
     }
 }
 
+impl Number {
+    const fn of(&mut self, is_recorded: bool) -> &mut u32 {
+        if is_recorded { &mut self.recorded } else { &mut self.pending }
+    }
+}
+
 impl Index {
-    /// Enters a booking whose request is about to be decided. One that is there already is asked for again, and needs no
-    /// place.
+    /// Enters a booking whose request is about to be decided, unless it exceeds a bound. One that is there already is asked for
+    /// again, and needs no place.
     pub(super) fn enter(
         &mut self,
         reservation: &ReservationId,
         booking: OpenBooking,
         bounds: &StrangerBounds,
         now: ClinicNow,
-    ) -> Result<(), BoundReached> {
+    ) -> ExceededBounds {
         self.forget_past(now.today());
+        let within = ExceededBounds::default();
         if let Some(known) = self.bookings.get_mut(reservation) {
-            known.holds += 1;
-            return Ok(());
-        }
-        for key in booking.keys() {
-            let (bound, most) = match key {
-                Key::All => (BookingBound::All, bounds.in_all),
-                Key::Patient(_) => (BookingBound::Patient, bounds.per_patient),
-                Key::Network(_) => (BookingBound::Network, bounds.per_network),
-            };
-            if most > 0
-                && let Some(last) = self.last_in_the_way(key, most)
-            {
-                return Err(BoundReached { bound, room: end_of(last, now) });
+            // Another request with the same key may get the place: whether this one finds it is not known yet.
+            if !known.is_recorded && known.booking.patient != booking.patient {
+                return ExceededBounds {
+                    patient: Some(BoundReached::pending(BookingBound::Patient)),
+                    ..within
+                };
             }
+            known.holds += 1;
+            return within;
         }
-        self.insert(reservation, Entry { booking, is_recorded: false, holds: 1 });
-        Ok(())
+        let reached = |key, bound, most| self.reached(key, bound, most, now);
+        let all = reached(Key::All, BookingBound::All, bounds.in_all);
+        let network = || reached(Key::Network(booking.network?), BookingBound::Network, bounds.per_network);
+        let common = all.or_else(network);
+        let patient = reached(Key::Patient(booking.patient), BookingBound::Patient, bounds.per_patient);
+        if common.is_none() && patient.is_none() {
+            self.insert(reservation, Entry { booking, is_recorded: false, holds: 1 });
+        }
+        ExceededBounds { common, patient, ..within }
     }
 
     /// Enters a booking that is in the log.
     pub(super) fn follow(&mut self, reservation: &ReservationId, booking: OpenBooking) {
-        match self.bookings.get_mut(reservation) {
-            Some(known) => known.is_recorded = true,
+        match self.bookings.get(reservation) {
+            Some(_) => self.record(reservation),
             None if booking.date < self.today => {}
             None => self.insert(reservation, Entry { booking, is_recorded: true, holds: 0 }),
         }
     }
 
     fn insert(&mut self, reservation: &ReservationId, entry: Entry) {
-        for key in entry.booking.keys() {
-            *self.numbers.entry((key, entry.booking.date)).or_default() += 1;
-        }
+        self.count(&entry.booking, |number| *number.of(entry.is_recorded) += 1);
         self.bookings.insert(reservation.clone(), entry);
     }
 
     /// The booking is in the log. It is gone if it was cancelled since.
     pub(super) fn record(&mut self, reservation: &ReservationId) {
-        if let Some(entry) = self.bookings.get_mut(reservation) {
-            entry.is_recorded = true;
+        let Some(entry) = self.bookings.get_mut(reservation).filter(|entry| !entry.is_recorded) else {
+            return;
+        };
+        entry.is_recorded = true;
+        let booking = entry.booking;
+        self.count(&booking, |number| {
+            number.pending -= 1;
+            number.recorded += 1;
+        });
+    }
+
+    fn count(&mut self, booking: &OpenBooking, change: impl Fn(&mut Number)) {
+        for key in booking.keys() {
+            let number = self.numbers.entry((key, booking.date)).or_default();
+            change(number);
+            if number.recorded + number.pending == 0 {
+                self.numbers.remove(&(key, booking.date));
+            }
         }
     }
 
@@ -114,28 +145,26 @@ impl Index {
     }
 
     pub(super) fn remove(&mut self, reservation: &ReservationId) {
-        let Some(Entry { booking, .. }) = self.bookings.remove(reservation) else { return };
-        for key in booking.keys() {
-            if let Some(number) = self.numbers.get_mut(&(key, booking.date)) {
-                *number -= 1;
-                if *number == 0 {
-                    self.numbers.remove(&(key, booking.date));
-                }
-            }
-        }
+        let Some(entry) = self.bookings.remove(reservation) else { return };
+        self.count(&entry.booking, |number| *number.of(entry.is_recorded) -= 1);
     }
 
-    /// If there are `most` open bookings or more: the day after which there are fewer.
-    fn last_in_the_way(&self, key: Key, most: u32) -> Option<NaiveDate> {
+    /// Whether there are `most` bookings or more, and the end of the day after which there are fewer. 0 stands for no bound.
+    fn reached(&self, key: Key, bound: BookingBound, most: u32, now: ClinicNow) -> Option<BoundReached> {
         let days = || self.numbers.range((key, NaiveDate::MIN)..=(key, NaiveDate::MAX));
-        let mut open: u32 = days().map(|(_, number)| number).sum();
-        if open < most {
+        let mut recorded: u32 = days().map(|(_, number)| number.recorded).sum();
+        let pending: u32 = days().map(|(_, number)| number.pending).sum();
+        if most == 0 || recorded + pending < most {
             return None;
         }
-        days().find_map(|((_, date), number)| {
-            open -= number;
-            (open < most).then_some(*date)
-        })
+        if recorded < most {
+            return Some(BoundReached::pending(bound));
+        }
+        let last = days().find_map(|((_, date), number)| {
+            recorded -= number.recorded;
+            (recorded < most).then_some(*date)
+        });
+        Some(BoundReached::new(bound, last.and_then(|last| end_of(last, now))))
     }
 
     fn forget_past(&mut self, today: NaiveDate) {
@@ -167,11 +196,7 @@ mod tests {
         ClinicNow { instant: time.parse().unwrap(), zone: ClinicZone::SEOUL }
     }
 
-    fn enter(
-        index: &mut Index,
-        [id, patient, network, day]: [u8; 4],
-        time: &str,
-    ) -> Result<(), BoundReached> {
+    fn enter(index: &mut Index, [id, patient, network, day]: [u8; 4], time: &str) -> ExceededBounds {
         let booking = OpenBooking {
             date: NaiveDate::from_ymd_opt(2026, 12, day.into()).unwrap(),
             patient: PatientFingerprint::from_bytes([patient; 16]),
@@ -180,55 +205,92 @@ mod tests {
         index.enter(&reservation(id), booking, &BOUNDS, now(time))
     }
 
+    /// Enters a booking and records it.
+    fn book(index: &mut Index, booking: [u8; 4], time: &str) -> ExceededBounds {
+        let exceeded = enter(index, booking, time);
+        index.record(&reservation(booking[0]));
+        index.release(&reservation(booking[0]));
+        exceeded
+    }
+
     fn reservation(id: u8) -> ReservationId {
         ReservationId::parse(format!("r{id}")).unwrap()
     }
 
     const TODAY: &str = "2026-12-01T01:00:00Z";
+    const WITHIN: ExceededBounds = ExceededBounds { common: None, number: None, patient: None };
+
+    fn reached(bound: BookingBound, day: &str) -> Option<BoundReached> {
+        let end = format!("2026-12-{day}T15:00:00Z").parse().unwrap();
+        Some(BoundReached::new(bound, Some(RoomAgain::at(end, now(TODAY).instant))))
+    }
 
     #[test]
     fn each_bound_is_named_with_the_day_after_which_there_is_room() {
         let mut index = Index::default();
-        assert_eq!(enter(&mut index, [1, 1, 1, 3], TODAY), Ok(()));
-        assert_eq!(enter(&mut index, [2, 1, 2, 2], TODAY), Ok(()));
-        let room = |day: &str| {
-            let end = format!("2026-12-{day}T15:00:00Z").parse().unwrap();
-            Some(RoomAgain::at(end, now(TODAY).instant))
-        };
-        let reached = |bound, day| Err(BoundReached { bound, room: room(day) });
-        assert_eq!(enter(&mut index, [3, 1, 3, 9], TODAY), reached(BookingBound::Patient, "02"));
-        assert_eq!(enter(&mut index, [1, 1, 1, 3], TODAY), Ok(()), "it is there already");
-        assert_eq!(enter(&mut index, [4, 2, 1, 3], TODAY), Ok(()));
-        assert_eq!(enter(&mut index, [5, 3, 1, 5], TODAY), Ok(()));
-        assert_eq!(enter(&mut index, [6, 4, 9, 5], TODAY), reached(BookingBound::All, "02"));
+        assert_eq!(book(&mut index, [1, 1, 1, 3], TODAY), WITHIN);
+        assert_eq!(book(&mut index, [2, 1, 2, 2], TODAY), WITHIN);
+        let patient = reached(BookingBound::Patient, "02");
+        assert_eq!(book(&mut index, [3, 1, 3, 9], TODAY), ExceededBounds { patient, ..WITHIN });
+        assert_eq!(book(&mut index, [1, 1, 1, 3], TODAY), WITHIN, "it is there already");
+        assert_eq!(book(&mut index, [4, 2, 1, 3], TODAY), WITHIN);
+        assert_eq!(book(&mut index, [5, 3, 1, 5], TODAY), WITHIN);
+        let common = reached(BookingBound::All, "02");
+        assert_eq!(book(&mut index, [6, 4, 9, 5], TODAY), ExceededBounds { common, ..WITHIN });
         index.remove(&reservation(2));
-        assert_eq!(enter(&mut index, [6, 4, 1, 5], TODAY), reached(BookingBound::Network, "03"));
+        let common = reached(BookingBound::Network, "03");
+        assert_eq!(book(&mut index, [6, 4, 1, 5], TODAY), ExceededBounds { common, ..WITHIN });
+        assert_eq!(book(&mut index, [6, 1, 9, 5], TODAY), WITHIN);
+        let both = ExceededBounds { common: reached(BookingBound::All, "03"), number: None, patient: None };
+        assert_eq!(book(&mut index, [7, 9, 1, 5], TODAY), both, "all strangers come before the network");
+    }
+
+    #[test]
+    fn requests_that_are_being_decided_keep_a_place_back_but_do_not_make_a_bound() {
+        let mut index = Index::default();
+        assert_eq!(enter(&mut index, [1, 1, 1, 3], TODAY), WITHIN);
+        assert_eq!(enter(&mut index, [2, 1, 1, 4], TODAY), WITHIN);
+        let pending = Some(BoundReached::pending(BookingBound::Patient));
+        assert_eq!(enter(&mut index, [3, 1, 2, 5], TODAY), ExceededBounds { patient: pending, ..WITHIN });
+        // Somebody else's request with the same key.
+        assert_eq!(enter(&mut index, [1, 2, 2, 3], TODAY), ExceededBounds { patient: pending, ..WITHIN });
+        index.release(&reservation(1));
+        assert_eq!(enter(&mut index, [3, 1, 1, 5], TODAY), WITHIN);
+        assert_eq!(enter(&mut index, [4, 4, 1, 6], TODAY), WITHIN);
+        let common = Some(BoundReached::pending(BookingBound::Network));
+        assert_eq!(enter(&mut index, [5, 5, 1, 6], TODAY), ExceededBounds { common, ..WITHIN });
+        for id in [2, 3, 4] {
+            index.record(&reservation(id));
+            index.follow(&reservation(id), index.bookings[&reservation(id)].booking);
+        }
+        let common = reached(BookingBound::Network, "04");
+        assert_eq!(enter(&mut index, [5, 5, 1, 6], TODAY), ExceededBounds { common, ..WITHIN });
     }
 
     #[test]
     fn days_that_are_over_and_what_is_withdrawn_or_removed_do_not_count() {
         let mut index = Index::default();
         for number in 1..=4 {
-            assert_eq!(enter(&mut index, [number, number, number, number], TODAY), Ok(()));
+            assert_eq!(enter(&mut index, [number, number, number, number], TODAY), WITHIN);
         }
-        assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err());
+        assert_ne!(enter(&mut index, [5, 5, 5, 9], TODAY), WITHIN);
         index.record(&reservation(1));
         index.release(&reservation(1));
-        assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err(), "a recorded booking stays");
+        assert_ne!(enter(&mut index, [5, 5, 5, 9], TODAY), WITHIN, "a recorded booking stays");
         // A repeated request that is refused leaves the first one its place.
-        assert_eq!(enter(&mut index, [2, 2, 2, 2], TODAY), Ok(()));
+        assert_eq!(enter(&mut index, [2, 2, 2, 2], TODAY), WITHIN);
         index.release(&reservation(2));
-        assert!(enter(&mut index, [5, 5, 5, 9], TODAY).is_err(), "the first request is being decided");
+        assert_ne!(enter(&mut index, [5, 5, 5, 9], TODAY), WITHIN, "the first request is being decided");
         index.release(&reservation(2));
-        assert_eq!(enter(&mut index, [5, 5, 5, 9], TODAY), Ok(()));
+        assert_eq!(enter(&mut index, [5, 5, 5, 9], TODAY), WITHIN);
         index.remove(&reservation(1));
         index.remove(&reservation(1));
-        assert_eq!(enter(&mut index, [6, 6, 6, 9], TODAY), Ok(()));
+        assert_eq!(enter(&mut index, [6, 6, 6, 9], TODAY), WITHIN);
         // In Seoul the next days have begun.
         let later = "2026-12-04T15:00:00Z";
-        assert_eq!(enter(&mut index, [7, 7, 7, 9], later), Ok(()));
-        assert_eq!(enter(&mut index, [8, 8, 8, 9], later), Ok(()));
-        assert!(enter(&mut index, [9, 9, 9, 9], later).is_err());
+        assert_eq!(enter(&mut index, [7, 7, 7, 9], later), WITHIN);
+        assert_eq!(enter(&mut index, [8, 8, 8, 9], later), WITHIN);
+        assert_ne!(enter(&mut index, [9, 9, 9, 9], later), WITHIN);
         assert_eq!((index.bookings.len(), index.numbers.len()), (4, 9));
     }
 }

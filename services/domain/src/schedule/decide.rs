@@ -13,7 +13,7 @@ use super::limits::MAX_DAY_ENTRIES;
 use super::rejection::Rejection;
 use super::slot_assignment::SlotAssignment;
 use super::state::{Booking, Closure, DaySchedule};
-use super::stranger::check_bounds;
+use super::stranger::{check_common_bounds, check_patient_bounds};
 use super::times::{check_time_for, decide_move, decide_review};
 use super::values::{check_closure, check_requested_time, check_row, check_start, check_stated_period};
 use crate::catalog::Catalog;
@@ -103,11 +103,13 @@ fn decide_request(
     let day = if request.stranger.is_none() { day.for_desk() } else { day };
     rules::check_request(&day, &candidate, judged_by)?;
     let refusal = other.and_then(|other| rules::check_request(&day, &candidate, other).err());
-    // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does.
+    check_common_bounds(schedule, &request)?;
+    // Only now: if the first click has taken the last seat, the second one finds it taken, as any other request does. And
+    // beyond the bound of a number, such a request could try birth dates without end.
     if let Some(pending) = double_click(schedule, &request) {
         return Err(Rejection::AlreadyRequested(pending.clone()));
     }
-    check_bounds(schedule, &request, &placement, service.duration)?;
+    check_patient_bounds(schedule, &request, &placement, service.duration)?;
     Ok(vec![ScheduleEvent::ReservationRequested(ReservationRequested {
         reservation: request.reservation,
         subject: request.subject,
@@ -135,10 +137,7 @@ fn is_same_request(own: &Booking, request: &RequestReservation) -> bool {
 /// The pending booking of an equal request. It differs in nothing, not even in the patient's name, so a family that
 /// shares a number is not affected.
 fn double_click<'s>(schedule: &'s DaySchedule, request: &RequestReservation) -> Option<&'s ReservationId> {
-    // Beyond the bound of a number, such a request could try birth dates without end.
-    let exceeded = request.stranger.and_then(|stranger| stranger.exceeded);
-    let may_look = !request.is_keyed && !exceeded.is_some_and(|reached| reached.is_of_number());
-    let fingerprint = request.fingerprint.filter(|_| may_look)?;
+    let fingerprint = request.fingerprint.filter(|_| !request.is_keyed)?;
     let is_equal =
         |booking: &Booking| booking.status == Status::Pending && booking.fingerprint == Some(fingerprint);
     schedule.bookings().find(|(_, booking)| is_equal(booking)).map(|(id, _)| id)

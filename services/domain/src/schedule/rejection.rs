@@ -164,8 +164,10 @@ impl Rejection {
             Self::DailyCountReached { .. } => "DAILY_COUNT_REACHED",
             Self::DailyMinutesReached { .. } => "DAILY_MINUTES_REACHED",
             Self::ScheduleFull => "PAGE_FULL",
+            Self::BoundReached(reached) if reached.is_pending => "BOUND_PENDING",
             Self::BoundReached(reached) => match reached.bound {
                 BookingBound::Number => "NUMBER_LIMIT_REACHED",
+                BookingBound::Key => "KEY_LIMIT_REACHED",
                 BookingBound::Patient => "PATIENT_LIMIT_REACHED",
                 BookingBound::Network => "NETWORK_LIMIT_REACHED",
                 BookingBound::All => "CLINIC_LIMIT_REACHED",

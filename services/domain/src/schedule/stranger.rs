@@ -18,17 +18,28 @@ use crate::time::Minutes;
 pub struct StrangerRequest {
     /// What the event records about the sender.
     pub recorded: Stranger,
-    /// The first bound beyond the day that a new booking would exceed. The caller counts; a repeated request needs no place.
-    pub exceeded: Option<BoundReached>,
+    pub exceeded: ExceededBounds,
     /// Whether a patient may have two open bookings at the same time.
     pub may_overlap: bool,
+}
+
+/// The bounds beyond the day that a new booking would exceed, in the order in which they are checked. The caller counts; a
+/// repeated request needs no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExceededBounds {
+    /// Of all strangers, or of the network.
+    pub common: Option<BoundReached>,
+    pub number: Option<BoundReached>,
+    pub patient: Option<BoundReached>,
 }
 
 /// A bound on bookings of strangers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookingBound {
-    /// New bookings of one phone number over time.
+    /// Tries of one phone number over time.
     Number,
+    /// Other requests with the idempotency key of a booking.
+    Key,
     /// Open bookings of one patient.
     Patient,
     /// Open bookings from one network.
@@ -45,6 +56,8 @@ pub struct BoundReached {
     pub bound: BookingBound,
     /// When there is room again at the latest; `None` if that depends on others.
     pub room: Option<RoomAgain>,
+    /// Whether requests that are being decided make the bound, so that nobody knows yet.
+    pub is_pending: bool,
 }
 
 /// When there is room again.
@@ -68,31 +81,86 @@ impl RoomAgain {
 }
 
 impl BoundReached {
-    /// Whether it is the bound of a number, beyond which nothing about the number's bookings may be told.
-    pub(super) fn is_of_number(&self) -> bool {
-        self.bound == BookingBound::Number
+    pub const fn new(bound: BookingBound, room: Option<RoomAgain>) -> Self {
+        Self { bound, room, is_pending: false }
+    }
+
+    /// Requests that are being decided make the bound.
+    pub const fn pending(bound: BookingBound) -> Self {
+        Self { bound, room: None, is_pending: true }
     }
 }
 
-/// Checks a new booking that the rules accept. The order matters: the bound of a number limits how often somebody can try
-/// whether a patient has a booking.
-pub(super) fn check_bounds(
+impl Rejection {
+    /// Whether a stranger's request with another birth date could have got another answer. The caller bounds how often a number
+    /// gets one that does.
+    pub const fn depends_on_patient(&self) -> bool {
+        match self {
+            Self::BoundReached(reached) => matches!(reached.bound, BookingBound::Patient),
+            Self::OverlappingBooking | Self::AlreadyRequested(_) | Self::KeyReused => true,
+            Self::OutOfRange(_)
+            | Self::ServiceNotFound
+            | Self::ServiceInactive
+            | Self::ServiceNotOffered
+            | Self::DatePassed
+            | Self::DateTooFarAhead
+            | Self::TimePassed
+            | Self::ClinicClosed
+            | Self::OutsideHours
+            | Self::OtherPeriod
+            | Self::DoesNotFit { .. }
+            | Self::TimeClosed { .. }
+            | Self::SlotTaken { .. }
+            | Self::PeriodFull { .. }
+            | Self::DayFull { .. }
+            | Self::DailyCountReached { .. }
+            | Self::DailyMinutesReached { .. }
+            | Self::ScheduleFull
+            | Self::ReservationNotFound(_)
+            | Self::VersionMismatch { .. }
+            | Self::TransitionNotAllowed { .. }
+            | Self::StatusStands { .. }
+            | Self::NotBegun { .. }
+            | Self::TimeNotRead
+            | Self::NotMovable(_)
+            | Self::TimeNotReviewable
+            | Self::ClosureNotFound(_)
+            | Self::ClosureEmpty
+            | Self::ClosureServiceNotFound(_) => false,
+        }
+    }
+}
+
+/// Checks a new booking that the rules accept, up to the bound of its number. Nothing here depends on the birth date; what
+/// comes after it does, so the bound of a number limits how often somebody can try one.
+pub(super) fn check_common_bounds(
+    schedule: &DaySchedule,
+    request: &RequestReservation,
+) -> Result<(), Rejection> {
+    let Some(StrangerRequest { exceeded, .. }) = &request.stranger else { return Ok(()) };
+    let is_full = schedule.open_of_strangers() >= MAX_STRANGER_DAY_ENTRIES;
+    let of_day = is_full.then(|| BoundReached::new(BookingBound::Day, None));
+    match exceeded.common.or(of_day).or(exceeded.number) {
+        Some(reached) => Err(Rejection::BoundReached(reached)),
+        None => Ok(()),
+    }
+}
+
+/// Checks a new booking that the common bounds accept against the other bookings of its patient.
+pub(super) fn check_patient_bounds(
     schedule: &DaySchedule,
     request: &RequestReservation,
     placement: &SlotAssignment,
     treatment: Minutes,
 ) -> Result<(), Rejection> {
     let Some(stranger) = &request.stranger else { return Ok(()) };
-    if let Some(exceeded) = stranger.exceeded {
-        return Err(Rejection::BoundReached(exceeded));
-    }
-    if schedule.open_of_strangers() >= MAX_STRANGER_DAY_ENTRIES {
-        return Err(Rejection::BoundReached(BoundReached { bound: BookingBound::Day, room: None }));
-    }
     let is_own = |booking: &Booking| booking.status.is_open() && booking.patient == Some(request.patient);
     let is_same_time = |booking: &Booking| overlaps(booking, &request.service, placement, treatment);
     let overlap = schedule.bookings().any(|(_, booking)| is_own(booking) && is_same_time(booking));
-    if overlap && !stranger.may_overlap { Err(Rejection::OverlappingBooking) } else { Ok(()) }
+    if overlap && !stranger.may_overlap {
+        return Err(Rejection::OverlappingBooking);
+    }
+    stranger.exceeded.patient.map_or(Ok(()), |reached| Err(Rejection::BoundReached(reached)))
 }
 
 /// Whether a booking and a request of one patient are for the same time. The buffer after a treatment takes the clinic's time,

@@ -2,14 +2,16 @@
 
 use daybook_domain::schedule::event::Stranger;
 use daybook_domain::schedule::{
-    BookingBound, BoundReached, MAX_DAY_ENTRIES, MAX_STRANGER_DAY_ENTRIES, StrangerRequest,
+    BookingBound, BoundReached, ExceededBounds, MAX_DAY_ENTRIES, MAX_STRANGER_DAY_ENTRIES, StrangerRequest,
 };
 use daybook_domain::{PatientFingerprint, RequestFingerprint};
 
 use super::*;
 
 const STRANGER: StrangerRequest =
-    StrangerRequest { recorded: Stranger { network: None }, exceeded: None, may_overlap: false };
+    StrangerRequest { recorded: Stranger { network: None }, exceeded: WITHIN, may_overlap: false };
+
+const WITHIN: ExceededBounds = ExceededBounds { common: None, number: None, patient: None };
 
 /// A request of this patient.
 fn from(patient: u32, stranger: Option<StrangerRequest>, command: ScheduleCommand) -> ScheduleCommand {
@@ -53,7 +55,7 @@ fn crowded() -> Clinic {
 }
 
 fn day_is_full() -> Result<Vec<ScheduleEvent>, Rejection> {
-    Err(Rejection::BoundReached(BoundReached { bound: BookingBound::Day, room: None }))
+    Err(Rejection::BoundReached(BoundReached::new(BookingBound::Day, None)))
 }
 
 #[test]
@@ -145,27 +147,68 @@ fn entries_that_are_over_do_not_fill_a_day_for_the_clinic() {
     assert_eq!(clinic.schedule.open_of_clinic(), 0);
 }
 
+/// A request of a stranger, over these bounds.
+fn over(exceeded: ExceededBounds) -> StrangerRequest {
+    StrangerRequest { exceeded, ..STRANGER }
+}
+
+/// Each bound exceeded alone.
+fn each_bound() -> [(BoundReached, ExceededBounds); 4] {
+    let reached = |bound| BoundReached::new(bound, None);
+    let [all, network, number, patient] =
+        [BookingBound::All, BookingBound::Network, BookingBound::Number, BookingBound::Patient].map(reached);
+    [
+        (all, ExceededBounds { common: Some(all), ..WITHIN }),
+        (network, ExceededBounds { common: Some(network), ..WITHIN }),
+        (number, ExceededBounds { number: Some(number), ..WITHIN }),
+        (patient, ExceededBounds { patient: Some(patient), ..WITHIN }),
+    ]
+}
+
 #[test]
 fn an_exceeded_bound_refuses_new_bookings_only() {
-    for (bound, sees_double_click) in [
-        (BookingBound::Patient, true),
-        (BookingBound::Network, true),
-        (BookingBound::All, true),
-        (BookingBound::Number, false),
-    ] {
-        let reached = BoundReached { bound, room: None };
-        let over = StrangerRequest { exceeded: Some(reached), ..STRANGER };
+    for (reached, exceeded) in each_bound() {
         let book = |number, stranger| from(1, Some(stranger), request(number, BOTOX, "퇴근하고요", Legacy));
         let mut clinic = roomy().given(with_fingerprint(book(1, STRANGER), false));
+        let over = over(exceeded);
         assert_eq!(clinic.when(with_fingerprint(book(1, over), true)), Ok(vec![]), "a repeated request");
         let double_click = clinic.when(with_fingerprint(book(2, over), false));
-        let expected = if sees_double_click {
-            Rejection::AlreadyRequested(id(1))
-        } else {
-            Rejection::BoundReached(reached)
+        let expected = match reached.bound {
+            BookingBound::Patient => Rejection::AlreadyRequested(id(1)),
+            _ => Rejection::BoundReached(reached),
         };
         assert_eq!(double_click, Err(expected));
-        assert_eq!(clinic.when(book(3, over)), Err(Rejection::BoundReached(reached)));
+        let sister = from(2, Some(over), request(3, BOTOX, "퇴근하고요", Legacy));
+        assert_eq!(clinic.when(sister), Err(Rejection::BoundReached(reached)));
+    }
+}
+
+/// The birth date is part of the patient. While one of these bounds is exceeded, the right one gets the answer of all others.
+#[test]
+fn beyond_the_bounds_of_a_network_of_all_or_of_a_number_every_birth_date_gets_the_same_answer() {
+    let right =
+        |stranger| with_fingerprint(from(1, Some(stranger), request(2, BOTOX, "퇴근하고요", Legacy)), false);
+    let wrong = |stranger| from(2, Some(stranger), request(2, BOTOX, "퇴근하고요", Legacy));
+    let patient = Some(BoundReached::new(BookingBound::Patient, None));
+    let booked = with_fingerprint(from(1, Some(STRANGER), request(1, BOTOX, "퇴근하고요", Legacy)), false);
+    let clinic = roomy().given(booked);
+    for (reached, exceeded) in each_bound().into_iter().take(3) {
+        let refused = Rejection::BoundReached(reached);
+        assert!(!refused.depends_on_patient());
+        // The right birth date overlaps, is a double click, or is that of a patient with five bookings.
+        for right in [right(over(exceeded)), right(over(ExceededBounds { patient, ..exceeded }))] {
+            assert_eq!(decided(&clinic, right), Err(refused.clone()));
+        }
+        assert_eq!(decided(&clinic, wrong(over(exceeded))), Err(refused));
+    }
+    let [told, full] = [WITHIN, ExceededBounds { patient, ..WITHIN }].map(|exceeded| right(over(exceeded)));
+    for told in [told, full] {
+        assert!(decided(&clinic, told).unwrap_err().depends_on_patient());
+    }
+    let crowded = crowded();
+    for patient in [0, 1] {
+        let late = from(patient, Some(STRANGER), request(30_000, BOTOX, "퇴근하고요", Legacy));
+        assert_eq!(decided(&crowded, with_fingerprint(late, false)), day_is_full());
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use crate::commands::BookingOutcome;
 use crate::error::CommandError;
 use index::{Index, OpenBooking};
-use tries::{Told, Tries, Try};
+use tries::{Disclosure, Tries, Try};
 
 /// Day schedules that are read at the same time.
 const PARALLEL_READS: usize = 16;
@@ -127,7 +127,7 @@ pub(crate) struct Counted<'a> {
     /// None if a bound is exceeded.
     reservation: Option<ReservationId>,
     asked: Try,
-    told: Told,
+    disclosed: Disclosure,
 }
 
 impl Drop for StrangerBookings {
@@ -165,12 +165,13 @@ impl StrangerBookings {
         let named = is_keyed.then(|| reservation.clone());
         let asked = Try { subject, patient, fingerprint, named };
         let tried = self.counts.tries().begin(&asked, now.instant, Instant::now());
-        let mut counted = Counted { counts: &self.counts, reservation: None, asked, told: Told::Nothing };
+        let mut counted =
+            Counted { counts: &self.counts, reservation: None, asked, disclosed: Disclosure::Nothing };
         if let Some(reached) = tried.key {
             return Err(Rejection::BoundReached(reached));
         }
         // Until the decision is known.
-        counted.told = Told::Failure;
+        counted.disclosed = Disclosure::Failure;
         let booking = OpenBooking { date, patient, network: stranger.network };
         let exceeded = self.counts.index().enter(reservation, booking, &self.bounds, now);
         let exceeded = ExceededBounds { number: tried.number, ..exceeded };
@@ -185,14 +186,14 @@ impl StrangerBookings {
 impl Counted<'_> {
     /// The decision is known.
     pub(crate) fn decided(mut self, outcome: &Result<BookingOutcome, CommandError>) {
-        self.told = match outcome {
+        self.disclosed = match outcome {
             // Its key and its fingerprint prove that the client knows all of it.
-            Ok(outcome) if outcome.repeated && self.asked.named.is_some() => Told::Nothing,
-            Ok(_) | Err(CommandError::Unanswered(_)) => Told::Bookings,
-            Err(CommandError::Rejected(Rejection::KeyReused)) => Told::OtherRequest,
-            Err(CommandError::Rejected(rejection)) if rejection.depends_on_patient() => Told::Bookings,
-            Err(CommandError::Rejected(_)) => Told::Nothing,
-            Err(_) => Told::Failure,
+            Ok(outcome) if outcome.repeated && self.asked.named.is_some() => Disclosure::Nothing,
+            Ok(_) | Err(CommandError::Unanswered(_)) => Disclosure::Bookings,
+            Err(CommandError::Rejected(Rejection::KeyReused)) => Disclosure::OtherRequest,
+            Err(CommandError::Rejected(rejection)) if rejection.depends_on_patient() => Disclosure::Bookings,
+            Err(CommandError::Rejected(_)) => Disclosure::Nothing,
+            Err(_) => Disclosure::Failure,
         };
         let is_new = outcome.as_ref().is_ok_and(|outcome| !outcome.repeated);
         if let Some(reservation) = self.reservation.as_ref().filter(|_| is_new) {
@@ -206,7 +207,7 @@ impl Drop for Counted<'_> {
         if let Some(reservation) = &self.reservation {
             self.counts.index().release(reservation);
         }
-        self.counts.tries().end(&self.asked, self.told, Instant::now());
+        self.counts.tries().end(&self.asked, self.disclosed, Instant::now());
     }
 }
 

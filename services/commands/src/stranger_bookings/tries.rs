@@ -1,6 +1,6 @@
 //! How often strangers may try something whose answer depends on a birth date.
 //!
-//! A try takes a token when its answer is known and has told something. Until then it keeps one back, so that many at once
+//! A try takes a token when its answer is known and has disclosed something. Until then it keeps one back, so that many at once
 //! are bounded too. Equal requests that are decided at the same time are one try.
 
 use std::collections::{HashMap, HashSet};
@@ -31,14 +31,14 @@ pub(super) struct Try {
     pub(super) named: Option<ReservationId>,
 }
 
-/// What the answer to a try has told.
+/// What the answer to a try discloses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Disclosure {
     /// Nothing that depends on the birth date.
     Nothing,
     /// Whether the patient has a booking.
     Bookings,
-    /// That the bookings of a patient were not in the way. It is the same try again until somebody is told more.
+    /// That no booking of the patient was in the way, if the decision was made before the failure.
     Failure,
     /// That the key belongs to another request.
     OtherRequest,
@@ -111,19 +111,19 @@ impl Tries {
     }
 
     /// The answer is known.
-    pub(super) fn end(&mut self, asked: &Try, told: Told, now: Instant) {
+    pub(super) fn end(&mut self, asked: &Try, disclosed: Disclosure, now: Instant) {
         let Some(open) = self.open.get_mut(asked) else { return };
         open.requests -= 1;
-        let (is_last, is_free) = (open.requests == 0, open.is_paid || told == Told::Nothing);
-        open.is_paid |= told != Told::Nothing;
+        let (is_last, is_free) = (open.requests == 0, open.is_paid || disclosed == Disclosure::Nothing);
+        open.is_paid |= disclosed != Disclosure::Nothing;
         if is_last {
             self.open.remove(asked);
         }
-        if is_free || (told == Told::Failure && !self.has_failed_first(asked.patient)) {
+        if is_free || (disclosed == Disclosure::Failure && !self.has_failed_first(asked.patient)) {
             return;
         }
-        match (told, &asked.named, &mut self.numbers) {
-            (Told::OtherRequest, Some(named), _) => self.keys.spend(named.clone(), now),
+        match (disclosed, &asked.named, &mut self.numbers) {
+            (Disclosure::OtherRequest, Some(named), _) => self.keys.spend(named.clone(), now),
             (_, _, Some(numbers)) => numbers.spend(asked.subject, now),
             (_, _, None) => {}
         }
@@ -176,14 +176,14 @@ mod tests {
             self.0.begin(asked, DateTime::UNIX_EPOCH, self.1)
         }
 
-        fn end(&mut self, asked: &Try, told: Told) {
-            self.0.end(asked, told, self.1);
+        fn end(&mut self, asked: &Try, disclosed: Disclosure) {
+            self.0.end(asked, disclosed, self.1);
         }
 
         /// Whether it may go ahead. Its answer tells this.
-        fn tries(&mut self, asked: &Try, told: Told) -> bool {
+        fn tries(&mut self, asked: &Try, disclosed: Disclosure) -> bool {
             let exceeded = self.begin(asked);
-            self.end(asked, if exceeded == Exceeded::default() { told } else { Told::Nothing });
+            self.end(asked, if exceeded == Exceeded::default() { disclosed } else { Disclosure::Nothing });
             exceeded == Exceeded::default()
         }
     }
@@ -195,12 +195,12 @@ mod tests {
     #[test]
     fn only_what_tells_something_takes_a_token() {
         let mut clock = Clock::with(3);
-        assert!((0..100).all(|n| clock.tries(&a_try(n, None), Told::Nothing)));
-        let told = (0..100).filter(|n| clock.tries(&a_try(*n, None), Told::Bookings)).count();
-        assert_eq!(told, 3);
+        assert!((0..100).all(|n| clock.tries(&a_try(n, None), Disclosure::Nothing)));
+        let answered = (0..100).filter(|n| clock.tries(&a_try(*n, None), Disclosure::Bookings)).count();
+        assert_eq!(answered, 3);
         assert_eq!(clock.begin(&a_try(7, None)).number, Some(reached(BookingBound::Number)));
         let mut unbounded = Clock::with(0);
-        assert!((0..100).all(|n| unbounded.tries(&a_try(n, None), Told::Bookings)));
+        assert!((0..100).all(|n| unbounded.tries(&a_try(n, None), Disclosure::Bookings)));
     }
 
     #[test]
@@ -211,11 +211,11 @@ mod tests {
         }
         let pending = Some(BoundReached::pending(BookingBound::Number));
         assert_eq!(clock.begin(&a_try(3, None)).number, pending);
-        clock.end(&a_try(3, None), Told::Nothing);
-        clock.end(&a_try(0, None), Told::Nothing);
+        clock.end(&a_try(3, None), Disclosure::Nothing);
+        clock.end(&a_try(0, None), Disclosure::Nothing);
         assert_eq!(clock.begin(&a_try(4, None)).number, None);
         for n in [1, 2, 4] {
-            clock.end(&a_try(n, None), Told::Bookings);
+            clock.end(&a_try(n, None), Disclosure::Bookings);
         }
         assert_eq!(clock.begin(&a_try(5, None)).number, Some(reached(BookingBound::Number)));
     }
@@ -227,29 +227,30 @@ mod tests {
         assert!((0..30).all(|_| clock.begin(&same) == Exceeded::default()));
         assert_eq!(clock.begin(&a_try(2, Some("k"))), Exceeded::default());
         assert!(clock.begin(&a_try(3, Some("k"))).number.is_some());
-        (0..30).for_each(|_| clock.end(&same, Told::Bookings));
-        clock.end(&a_try(2, Some("k")), Told::Nothing);
-        clock.end(&a_try(3, Some("k")), Told::Nothing);
-        assert!(clock.tries(&a_try(4, None), Told::Bookings));
-        assert!(!clock.tries(&a_try(5, None), Told::Bookings));
+        (0..30).for_each(|_| clock.end(&same, Disclosure::Bookings));
+        clock.end(&a_try(2, Some("k")), Disclosure::Nothing);
+        clock.end(&a_try(3, Some("k")), Disclosure::Nothing);
+        assert!(clock.tries(&a_try(4, None), Disclosure::Bookings));
+        assert!(!clock.tries(&a_try(5, None), Disclosure::Bookings));
         assert!(clock.0.open.is_empty());
     }
 
     #[test]
     fn other_requests_with_a_key_cost_the_key_and_not_its_number() {
         let mut clock = Clock::with(1);
-        let told = (0..50).filter(|n| clock.tries(&a_try(*n, Some("k")), Told::OtherRequest)).count();
-        assert_eq!(told, 10);
+        let answered =
+            (0..50).filter(|n| clock.tries(&a_try(*n, Some("k")), Disclosure::OtherRequest)).count();
+        assert_eq!(answered, 10);
         assert_eq!(clock.begin(&a_try(200, Some("k"))).key, Some(reached(BookingBound::Key)));
-        clock.end(&a_try(200, Some("k")), Told::Nothing);
-        assert!(clock.tries(&a_try(201, Some("other")), Told::Bookings));
+        clock.end(&a_try(200, Some("k")), Disclosure::Nothing);
+        assert!(clock.tries(&a_try(201, Some("other")), Disclosure::Bookings));
     }
 
     #[test]
     fn a_failure_costs_each_birth_date_one_token() {
         let mut clock = Clock::with(2);
-        assert!((0..100).all(|_| clock.tries(&a_try(1, None), Told::Failure)));
-        assert!(clock.tries(&a_try(2, None), Told::Failure));
-        assert!(!clock.tries(&a_try(3, None), Told::Failure));
+        assert!((0..100).all(|_| clock.tries(&a_try(1, None), Disclosure::Failure)));
+        assert!(clock.tries(&a_try(2, None), Disclosure::Failure));
+        assert!(!clock.tries(&a_try(3, None), Disclosure::Failure));
     }
 }

@@ -81,6 +81,7 @@ impl RoomAgain {
 }
 
 impl BoundReached {
+    /// Recorded bookings or tries make the bound.
     pub const fn new(bound: BookingBound, room: Option<RoomAgain>) -> Self {
         Self { bound, room, is_pending: false }
     }

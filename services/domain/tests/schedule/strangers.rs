@@ -173,9 +173,10 @@ fn an_exceeded_bound_refuses_new_bookings_only() {
         let over = over(exceeded);
         assert_eq!(clinic.when(with_fingerprint(book(1, over), true)), Ok(vec![]), "a repeated request");
         let double_click = clinic.when(with_fingerprint(book(2, over), false));
-        let expected = match reached.bound {
-            BookingBound::Patient => Rejection::AlreadyRequested(id(1)),
-            _ => Rejection::BoundReached(reached),
+        let expected = if reached.bound == BookingBound::Patient {
+            Rejection::AlreadyRequested(id(1))
+        } else {
+            Rejection::BoundReached(reached)
         };
         assert_eq!(double_click, Err(expected));
         let sister = from(2, Some(over), request(3, BOTOX, "퇴근하고요", Legacy));

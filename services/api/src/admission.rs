@@ -1,10 +1,12 @@
 //! Admission: how many requests are worked on at a time. More wait a short time, and are then refused with 503.
 //!
-//! Requests wait in lanes, so that strangers do not shut out the desk, and reads that hang do not shut out bookings. A request
-//! holds its place only while Daybook works on it, never while Daybook waits for the client.
+//! Requests wait in lanes, so that strangers do not shut out the desk, and reads that hang do not shut out bookings. In each
+//! lane, whoever asks for little goes before whoever asks for much, so that no stranger shuts out the others. A request holds
+//! its place only while Daybook works on it, never while Daybook waits for the client.
 
 mod lane;
 mod place;
+mod queue;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -18,10 +20,13 @@ pub(crate) use lane::{LaneKind, Ticket};
 pub(crate) use place::{Place, client_is_late, give_up, ticket, while_waiting};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+pub(crate) use queue::Client;
 
 use crate::metrics::ShedLane;
 use crate::problem::{Code, Problem};
+use crate::request::client_network::ClientNetwork;
 use crate::request::endpoint::Endpoint;
+use crate::request::read_recorder::hash;
 use crate::staff::identify;
 
 /// Longest pause that a refused client is asked for, in seconds. Each gets a random one, so that they do not return together.
@@ -30,10 +35,10 @@ const MAX_RETRY_SECONDS: u64 = 3;
 /// All lanes of the process.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    public_reads: Lane,
-    public_writes: Lane,
-    staff_reads: Lane,
-    staff_writes: Lane,
+    public_reads: Arc<Lane>,
+    public_writes: Arc<Lane>,
+    staff_reads: Arc<Lane>,
+    staff_writes: Arc<Lane>,
     shed: Family<ShedLane, Counter>,
 }
 
@@ -44,28 +49,35 @@ impl Admission {
         Self { public_reads: lane(), public_writes: lane(), staff_reads: lane(), staff_writes: lane(), shed }
     }
 
-    /// The lane of a request; none for health checks and metrics, which are always answered.
-    pub(crate) fn lane_of(request: &HttpRequest) -> Option<LaneKind> {
+    /// The lane of a request from this network, and whose part of it the request takes; none for health checks and metrics,
+    /// which are always answered.
+    pub(crate) fn lane_of(
+        request: &HttpRequest,
+        network: Option<ClientNetwork>,
+    ) -> Option<(LaneKind, Client)> {
         let path = request.path();
         if [Endpoint::Livez, Endpoint::Readyz, Endpoint::Metrics].iter().any(|free| free.template() == path) {
             return None;
         }
         let reads =
             matches!(*request.method(), Method::GET | Method::HEAD) || path == Endpoint::Check.template();
-        Some(match (matches!(identify(request), Ok(Some(_))), reads) {
+        let staff = identify(request).ok().flatten();
+        let client =
+            staff.as_ref().map_or(Client::Network(network), |staff| Client::Staff(hash(staff.subject())));
+        let lane = match (staff.is_some(), reads) {
             (false, true) => LaneKind::PublicReads,
             (false, false) => LaneKind::PublicWrites,
             (true, true) => LaneKind::StaffReads,
             (true, false) => LaneKind::StaffWrites,
-        })
+        };
+        Some((lane, client))
     }
 
-    /// Waits a short time for a place.
+    /// The place of a request that has waited.
     ///
     /// # Errors
-    /// [`Code::Overloaded`] if none gets free in time.
-    async fn enter(&self, kind: LaneKind) -> Result<Arc<Ticket>, Problem> {
-        let ticket = self.lane(kind).enter().await;
+    /// [`Code::Overloaded`] if none got free in time.
+    fn admit(&self, kind: LaneKind, ticket: Option<Ticket>) -> Result<Arc<Ticket>, Problem> {
         ticket.map(Arc::new).ok_or_else(|| {
             self.shed.get_or_create(&ShedLane { lane: kind.as_str() }).inc();
             let pause = Duration::from_secs(fastrand::u64(1..=MAX_RETRY_SECONDS));
@@ -73,7 +85,7 @@ impl Admission {
         })
     }
 
-    const fn lane(&self, kind: LaneKind) -> &Lane {
+    const fn lane(&self, kind: LaneKind) -> &Arc<Lane> {
         match kind {
             LaneKind::PublicReads => &self.public_reads,
             LaneKind::PublicWrites => &self.public_writes,

@@ -3,10 +3,14 @@
 //! The place belongs to the task of the request, so that whatever waits for the client finds it, however deep it is called.
 
 use std::cell::RefCell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 
-use super::{Admission, LaneKind, Ticket};
+use futures_util::poll;
+
+use super::{Admission, Client, LaneKind, Ticket};
 use crate::connections::Connection;
 use crate::problem::Problem;
 
@@ -19,6 +23,7 @@ tokio::task_local! {
 pub(crate) struct Place {
     admission: Arc<Admission>,
     lane: LaneKind,
+    client: Client,
     ticket: RefCell<Option<Arc<Ticket>>>,
     connection: Option<Connection>,
 }
@@ -30,11 +35,12 @@ impl Place {
     /// [`crate::problem::Code::Overloaded`].
     pub(crate) async fn enter(
         admission: &Arc<Admission>,
-        lane: LaneKind,
+        (lane, client): (LaneKind, Client),
         connection: Option<Connection>,
     ) -> Result<Self, Problem> {
-        let ticket = RefCell::new(Some(admission.enter(lane).await?));
-        Ok(Self { admission: Arc::clone(admission), lane, ticket, connection })
+        let ticket = admission.lane(lane).enter(client).await;
+        let ticket = RefCell::new(Some(admission.admit(lane, ticket)?));
+        Ok(Self { admission: Arc::clone(admission), lane, client, ticket, connection })
     }
 
     /// Runs the handler of the request, which ends with its place.
@@ -43,19 +49,23 @@ impl Place {
     }
 }
 
-/// Gives the place of this request up while it waits for the client.
+/// Gives the place of this request up while it waits for the client, if it has to wait at all.
 ///
 /// # Errors
 /// [`crate::problem::Code::Overloaded`] if no place gets free in time afterwards.
 pub(crate) async fn while_waiting<T>(wait: impl Future<Output = T>) -> Result<T, Problem> {
     let Ok(place) = PLACE.try_with(Rc::clone) else { return Ok(wait.await) };
+    let mut wait = pin!(wait);
+    if let Poll::Ready(output) = poll!(&mut wait) {
+        return Ok(output);
+    }
     place.ticket.take();
     let output = {
         let _waiting = place.connection.as_ref().map(Connection::wait_for_client);
         wait.await
     };
-    let ticket = place.admission.enter(place.lane).await?;
-    place.ticket.replace(Some(ticket));
+    let ticket = place.admission.lane(place.lane).enter_again(place.client).await;
+    place.ticket.replace(Some(place.admission.admit(place.lane, ticket)?));
     Ok(output)
 }
 

@@ -1,8 +1,11 @@
 //! The network that a request came from: what limits on strangers count.
 //!
 //! `X-Forwarded-For` counts only if the peer is a trusted proxy, because everybody else can write whatever they like into it.
+//! A client must never go uncounted because a header cannot be read.
 
-use std::net::{IpAddr, Ipv6Addr};
+mod forwarded_for;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +17,13 @@ use ipnet::IpNet;
 /// Bits of an IPv6 address that name a subscriber's network. A subscriber changes the other 64 at will.
 const IPV6_NETWORK_BITS: u32 = 64;
 
-/// Time between two warnings about a proxy that is not trusted.
+/// Bits of an IPv6 address that name a site, which may have 65,536 such networks.
+const IPV6_SITE_BITS: u32 = 48;
+
+/// The prefix under which IPv6 hosts see IPv4 addresses (RFC 6052).
+const NAT64: u128 = 0x0064_ff9b << 96;
+
+/// Time between two warnings of one kind about proxies.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
 /// The proxies that may say on whose behalf they ask.
@@ -63,6 +72,17 @@ fn warn_of_untrusted_proxy(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedP
     }
 }
 
+/// Says so if a trusted proxy appends something that is no address. The value is not logged.
+fn warn_of_unreadable_address() {
+    static LAST: LastWarning = LastWarning(Mutex::new(None));
+    if LAST.is_due(Instant::now()) {
+        tracing::warn!(
+            "a trusted proxy appended something to X-Forwarded-For that is no IP address, so limits on strangers count all such \
+             clients as one; make the proxy append the address of its client"
+        );
+    }
+}
+
 /// When a warning was last given.
 struct LastWarning(Mutex<Option<Instant>>);
 
@@ -83,6 +103,10 @@ impl LastWarning {
 pub(crate) struct ClientNetwork(IpAddr);
 
 impl ClientNetwork {
+    /// All clients whose trusted proxy does not say who they are. No client has this address: packets to it are discarded (RFC
+    /// 6666).
+    const UNREADABLE: Self = Self(IpAddr::V6(Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 0)));
+
     /// The network of the client; none if the server does not know the peer's address.
     pub(crate) fn find(request: &HttpRequest, proxies: &TrustedProxies) -> Option<Self> {
         let peer = request.peer_addr()?.ip();
@@ -95,16 +119,26 @@ impl ClientNetwork {
         if self.is_public() { Some(self.0) } else { None }
     }
 
+    /// The IPv6 site of the network; none for an IPv4 address.
+    pub(crate) fn site(self) -> Option<Self> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(Self(prefix(address, IPV6_SITE_BITS))),
+        }
+    }
+
     /// Each proxy appends the address it was asked from, so the list is read from its end. The first address that is no
     /// trusted proxy is the client; what stands before it was written by the client.
     fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let mut client = peer.to_canonical();
-        let lists: Vec<_> =
-            headers.get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
-        let mut forwarded = lists.iter().rev().flat_map(|list| list.rsplit(','));
+        let mut forwarded = forwarded_for::addresses(headers);
         while proxies.trusts(client)
-            && let Some(address) = forwarded.next().and_then(|text| text.trim().parse::<IpAddr>().ok())
+            && let Some(address) = forwarded.next()
         {
+            let Ok(address) = address else {
+                warn_of_unreadable_address();
+                return Self::UNREADABLE;
+            };
             client = address.to_canonical();
         }
         Self::from(client)
@@ -129,11 +163,17 @@ impl From<IpAddr> for ClientNetwork {
         Self(match address.to_canonical() {
             IpAddr::V4(address) => address.into(),
             IpAddr::V6(address) if address.is_loopback() => address.into(),
-            IpAddr::V6(address) => {
-                Ipv6Addr::from_bits(address.to_bits() >> IPV6_NETWORK_BITS << IPV6_NETWORK_BITS).into()
-            }
+            IpAddr::V6(address) => match u32::try_from(address.to_bits() ^ NAT64) {
+                Ok(ipv4) => Ipv4Addr::from_bits(ipv4).into(),
+                Err(_) => prefix(address, IPV6_NETWORK_BITS),
+            },
         })
     }
+}
+
+fn prefix(address: Ipv6Addr, bits: u32) -> IpAddr {
+    let rest = Ipv6Addr::BITS - bits;
+    Ipv6Addr::from_bits(address.to_bits() >> rest << rest).into()
 }
 
 #[cfg(test)]
@@ -168,11 +208,30 @@ mod tests {
             ("10.0.0.5", vec!["192.0.2.1, 198.51.100.1, 10.9.9.9"], proxies, "198.51.100.1"),
             ("10.0.0.5", vec!["192.0.2.1", "198.51.100.1"], proxies, "198.51.100.1"),
             ("::ffff:10.0.0.5", vec!["::ffff:198.51.100.1"], proxies, "198.51.100.1"),
-            ("10.0.0.5", vec!["198.51.100.1, scribble"], proxies, "10.0.0.5"),
+            ("10.0.0.5", vec!["scribble, 198.51.100.1:80"], proxies, "198.51.100.1"),
+            ("fd00::5", vec!["64:ff9b::198.51.100.1"], proxies, "198.51.100.1"),
             ("fd00::5", vec!["2001:db8:1:2:3::4"], proxies, "2001:db8:1:2::"),
         ] {
             assert_eq!(network(peer, &forwarded, proxies), address(client), "{peer} {forwarded:?}");
         }
+    }
+
+    #[test]
+    fn clients_that_a_trusted_proxy_does_not_name_are_counted_as_one() {
+        for forwarded in ["198.51.100.1, scribble", "unknown", "203.0.113.9, unknown, 10.9.9.9"] {
+            let unreadable = network("10.0.0.5", &[forwarded], "10.0.0.0/8");
+            assert_eq!(unreadable, ClientNetwork::UNREADABLE, "{forwarded}");
+            assert!(unreadable.public_address().is_some());
+        }
+        // A request by the proxy itself, such as a health check.
+        assert_eq!(network("10.0.0.5", &[" , "], "10.0.0.0/8"), address("10.0.0.5"));
+    }
+
+    #[test]
+    fn the_networks_of_one_ipv6_site_have_it_in_common() {
+        assert_eq!(address("2001:db8:1:2::3").site(), address("2001:db8:1:ffff::9").site());
+        assert_ne!(address("2001:db8:1:2::3").site(), address("2001:db8:2:2::3").site());
+        assert_eq!(address("198.51.100.1").site(), None);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) async fn handle(
         return handler.call(request).await;
     };
     let middleware = RequestMiddleware::begin(&state, &mut request);
-    let response = admit(&state, request, handler).await?;
+    let response = admit(&state, request, middleware.network, handler).await?;
     middleware.handled();
     middleware.await_views(&response).await;
     Ok(middleware.end(response))
@@ -69,9 +69,12 @@ pub(crate) async fn handle(
 async fn admit(
     state: &State,
     request: ServiceRequest,
+    network: Option<ClientNetwork>,
     handler: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
-    let Some(lane) = Admission::lane_of(request.request()) else { return handler.call(request).await };
+    let Some(lane) = Admission::lane_of(request.request(), network) else {
+        return handler.call(request).await;
+    };
     let connection = request.conn_data::<Connection>().cloned();
     match Place::enter(&state.admission, lane, connection).await {
         Ok(place) => place.hold(handler.call(request)).await,

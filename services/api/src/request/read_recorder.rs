@@ -83,7 +83,7 @@ impl ReadRecorder {
 }
 
 /// A hash of an id, which does not tell the id.
-pub(super) fn hash(id: impl Hash) -> u64 {
+pub(crate) fn hash(id: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()

@@ -17,6 +17,7 @@ use actix_web::{App, web};
 use tokio::net::TcpSocket;
 
 use crate::connections::{Connections, Limits, WatchedStream};
+use crate::lateness;
 use crate::request::middleware;
 use crate::routes;
 use crate::settings::{Parts, Settings};
@@ -100,6 +101,7 @@ impl Application {
             .listen("daybook-api", listener, move || {
                 let metrics = state.metrics.connections();
                 let connections = Connections::new(limits(per_worker), metrics);
+                actix_web::rt::spawn(lateness::measure());
                 actix_web::rt::spawn(Connections::tend(Rc::downgrade(&connections)));
                 http_service(state.clone(), connections, stopping.clone())
             });

@@ -16,6 +16,7 @@ mod concerned;
 mod connections;
 mod freshness;
 mod health;
+mod lateness;
 mod metrics;
 #[cfg(feature = "migration")]
 mod migration;

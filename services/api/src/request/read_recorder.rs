@@ -11,6 +11,8 @@ use daybook_domain::ReadModel;
 use daybook_domain::routing::{RoutedSubject, RoutingReason};
 use daybook_projections::Question;
 
+use crate::lateness;
+
 /// The model to which a request was routed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoutedRead {
@@ -21,12 +23,25 @@ pub(crate) struct RoutedRead {
     pub(crate) subject: Option<u64>,
 }
 
+/// A moment, and how late the worker was until then.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    late: Duration,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self { at: Instant::now(), late: lateness::total() }
+    }
+}
+
 /// The record of one request.
 #[derive(Default)]
 pub(crate) struct ReadRecorder {
     routed: Cell<Option<RoutedRead>>,
-    begun: Cell<Option<Instant>>,
-    answered: Cell<Option<Instant>>,
+    begun: Cell<Option<Moment>>,
+    answered: Cell<Option<Moment>>,
     question: RefCell<Option<Question>>,
 }
 
@@ -48,22 +63,24 @@ impl ReadRecorder {
         let by_share = subject.filter(|_| reason == RoutingReason::Percentage);
         self.routed.set(Some(RoutedRead { model, by_share, subject }));
         if self.begun.get().is_none() {
-            self.begun.set(Some(Instant::now()));
+            self.begun.set(Some(Moment::now()));
         }
     }
 
     /// The view has answered: what follows, such as writing to a slow client, is not its time. Only the first call counts.
     pub(crate) fn record_answer(&self) {
         if self.answered.get().is_none() {
-            self.answered.set(Some(Instant::now()));
+            self.answered.set(Some(Moment::now()));
         }
     }
 
-    /// The time from the route, when the whole request had been read, to the answer, or until now if there was none.
+    /// The time from the route, when the whole request had been read, to the answer, or until now if there was none. The time
+    /// for which the worker was late is not in it.
     pub(crate) fn duration(&self) -> Duration {
-        let now = Instant::now();
+        let now = Moment::now();
         let (begun, answered) = (self.begun.get().unwrap_or(now), self.answered.get().unwrap_or(now));
-        answered.saturating_duration_since(begun)
+        let late = answered.late.saturating_sub(begun.late);
+        answered.at.saturating_duration_since(begun.at).saturating_sub(late)
     }
 
     /// Records a question for the other view.

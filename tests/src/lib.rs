@@ -8,6 +8,7 @@ use daybook as _;
 pub mod app;
 pub mod bench;
 pub mod clinic;
+pub mod flood;
 mod http_connection;
 pub mod issuer;
 pub mod overload;

@@ -5,13 +5,14 @@
 use std::io::Cursor;
 use std::time::Duration;
 
-use daybook_api::{Role, Watching};
+use daybook_api::{Role, Settings, Watching};
 use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::{RecordedEvent, Revision, StreamName};
 use daybook_migration::import::ImportRun;
 use daybook_migration::import::Source;
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, PATIENCE};
+use daybook_tests::flood::Flood;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -329,4 +330,25 @@ async fn failures_before_a_new_percentage_do_not_count_against_it() {
     }
     assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
     assert_eq!(get(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
+}
+
+/// Windows of a flood.
+const FLOODED_WINDOWS: i64 = 8;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_networks_cannot_trip_a_guardrail() {
+    // The usual limit.
+    let watching = watching(0.0, Limits::default().latency_ms);
+    let adjust = |settings| Settings { watching, trusted_proxies: "127.0.0.1".parse().unwrap(), ..settings };
+    let app = App::with_settings(Clinic::open().await.unwrap(), adjust).await.unwrap();
+    // The dynamic view answers all of the flood, so there are no reads of the legacy view to compare with.
+    set_share(&app, 100.0).await;
+    windows_pass(&app, 1).await;
+    let month = "/api/public/reservation-status?year=2026&month=12";
+    let flood = Flood::start(app.address().parse().unwrap(), 200, month, |n| format!("203.0.113.{n}"));
+    windows_pass(&app, FLOODED_WINDOWS).await;
+    let judged = get(&app, GUARDRAILS).await.ok().json;
+    assert_eq!(judged["judgement"], "fine", "{judged}");
+    assert!(flood.answered() > MIN_REQUESTS);
+    assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
 }

@@ -13,6 +13,7 @@ use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, FixedClock, request};
 use futures_util::future::join_all;
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 
 use crate::client::{Response, book, form, form_with, send, staff_request};
@@ -410,4 +411,41 @@ async fn two_hundred_networks_cannot_keep_the_desk_from_its_day() {
     let (spam, number, time) = taken.iter().find(|(_, _, time)| *time == "10:00").unwrap();
     reject(&app, spam).await;
     book_at_desk(&app, &on_the_day(*number + 400, time)).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_is_counted_in_whatever_form_the_proxy_writes_it() {
+    let bounds = StrangerBounds { per_network: 1, ..StrangerBounds::default() };
+    let app = process(Clinic::open().await.unwrap(), bounds).await;
+    let book_as = async |header: &[&[u8]], number: u32| {
+        let lines = header.iter().map(|line| HeaderValue::from_bytes(line).unwrap());
+        let request = lines.fold(app.post(BOOKING), |request, line| request.header("X-Forwarded-For", line));
+        send(request.json(&unread(number))).await
+    };
+    book_as(&[b"203.0.113.7"], 0).await.ok();
+    book_as(&[b"2001:db8:1:2::3"], 1).await.ok();
+    book_as(&[b"unknown"], 2).await.ok();
+    let forms: [&[&[u8]]; 15] = [
+        &[b"203.0.113.7"],
+        &[b"\xff, 203.0.113.7"],
+        &["é, 203.0.113.7".as_bytes()],
+        &[b"203.0.113.7:4711"],
+        &[b"\"203.0.113.7\""],
+        &[b"::ffff:203.0.113.7"],
+        &[b"203.0.113.7,"],
+        &[b"203.0.113.7", b""],
+        &[b"198.51.100.1", b"203.0.113.7"],
+        &[b"[2001:db8:1:2::3]:443"],
+        &[b"2001:db8:1:2::3%eth0"],
+        // Whoever the proxy does not name is counted together with all others that it does not name.
+        &[b"unknown"],
+        &[b"\xff"],
+        &["198.51.100.1, é".as_bytes()],
+        &[b"198.51.100.1:port"],
+    ];
+    for form in forms {
+        let refused = book_as(form, 3).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (429, "NETWORK_LIMIT_REACHED"), "{form:?}");
+    }
+    book_as(&[b"203.0.113.8:4711"], 3).await.ok();
 }

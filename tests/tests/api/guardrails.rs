@@ -3,6 +3,7 @@
 //! The tests cause failures in the database only. The application is the real one.
 
 use std::io::Cursor;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use daybook_api::{Role, Settings, Watching};
@@ -149,6 +150,30 @@ async fn latency_of_the_dynamic_view_rolls_reads_back() {
         (&json!("latency"), &json!("250 ms")),
         "{tripped}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dynamic_view_that_computes_too_much_rolls_reads_back() {
+    let app = App::with_guardrails(Clinic::open().await.unwrap(), watching(0.0, LATENCY_MS)).await.unwrap();
+    set_share(&app, 25.0).await;
+    let client = app.clinic.database.connect().await.unwrap();
+    let busy = "ALTER TABLE dynamic_1.services RENAME TO away;
+        CREATE VIEW dynamic_1.services AS SELECT away.* FROM dynamic_1.away
+            WHERE (SELECT count(*) FROM generate_series(1, 2000000)) > 0";
+    client.batch_execute(busy).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while get(&app, "/api/admin/read-model").await.ok().json["rolledBack"] != true {
+        assert!(tokio::time::Instant::now() < deadline, "{}", get(&app, GUARDRAILS).await.json);
+        let read =
+            |n: usize| app.get("/api/public/services").header("Daybook-Client", format!("client-{n}")).send();
+        // Few at a time, as in a usual load.
+        futures_util::stream::iter((0..CLIENTS).map(read))
+            .buffer_unordered(4)
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap();
+    }
+    assert_eq!(tripped(&app).await["guardrail"], "latency");
 }
 
 /// Rows of the import.
@@ -332,20 +357,25 @@ async fn failures_before_a_new_percentage_do_not_count_against_it() {
     assert_eq!(get(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
 }
 
+/// Connections of a flood, each from a network of its own.
+const FLOODING: usize = 200;
+
 /// Windows of a flood.
 const FLOODED_WINDOWS: i64 = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_networks_cannot_trip_a_guardrail() {
-    // The usual limit.
-    let watching = watching(0.0, Limits::default().latency_ms);
-    let adjust = |settings| Settings { watching, trusted_proxies: "127.0.0.1".parse().unwrap(), ..settings };
+    let (watching, trusted_proxies) =
+        (watching(0.0, Limits::default().latency_ms), "127.0.0.1".parse().unwrap());
+    // So many places that each read takes longer than the limit, on any machine.
+    let places_per_lane = NonZeroUsize::new(FLOODING).unwrap();
+    let adjust = |settings| Settings { watching, trusted_proxies, places_per_lane, ..settings };
     let app = App::with_settings(Clinic::open().await.unwrap(), adjust).await.unwrap();
     // The dynamic view answers all of the flood, so there are no reads of the legacy view to compare with.
     set_share(&app, 100.0).await;
     windows_pass(&app, 1).await;
     let month = "/api/public/reservation-status?year=2026&month=12";
-    let flood = Flood::start(app.address().parse().unwrap(), 200, month, |n| format!("203.0.113.{n}"));
+    let flood = Flood::start(app.address().parse().unwrap(), FLOODING, month, |n| format!("203.0.113.{n}"));
     windows_pass(&app, FLOODED_WINDOWS).await;
     let judged = get(&app, GUARDRAILS).await.ok().json;
     assert_eq!(judged["judgement"], "fine", "{judged}");

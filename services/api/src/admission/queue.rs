@@ -155,7 +155,7 @@ impl<T> Queue<T> {
         self.in_lane.entry(client).or_default().working += 1;
     }
 
-    /// How long ago a client would have to have stopped asking for nothing to be held against it.
+    /// What is held against a client, as the time after which nothing is if it asks for nothing.
     fn excess(&self, client: Client, now: Instant) -> Duration {
         self.asked.wait(&client, now).unwrap_or_default()
     }

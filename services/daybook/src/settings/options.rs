@@ -16,7 +16,7 @@ pub struct Options {
     pub listen: Option<String>,
 
     /// Proxies whose `X-Forwarded-For` names the client, as addresses and networks such as 10.0.0.5,192.168.0.0/16; limits on
-    /// strangers count by that address [default: none]
+    /// strangers count by that address. `Forwarded` is not read [default: none]
     #[arg(
         long,
         env = "DAYBOOK_TRUSTED_PROXIES",

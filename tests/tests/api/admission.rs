@@ -96,8 +96,10 @@ const MONTH: &str = "/api/public/reservation-status?year=2026&month=12";
 /// Lookups of one newcomer.
 const LOOKUPS: usize = 20;
 
-/// Refused requests after which a flood is in full flow.
-const FULL_FLOW: u64 = 500;
+/// Requests of each connection, and refused ones of all, after which a flood is in full flow: nobody in it has asked for as
+/// little as the newcomer will.
+const ASKED: u64 = 30;
+const REFUSED: u64 = 500;
 
 /// The refused reads of strangers.
 async fn shed(app: &App) -> u64 {
@@ -115,9 +117,10 @@ async fn look_up_beside_a_flood(connections: usize, sender: fn(usize) -> String)
     };
     let app = App::with_settings(Clinic::open().await.unwrap(), adjust).await.unwrap();
     let flood = Flood::start(app.address().parse().unwrap(), connections, MONTH, sender);
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while shed(&app).await < FULL_FLOW {
+    let deadline = tokio::time::Instant::now() + PATIENCE * 3;
+    while flood.answered() < connections as u64 * ASKED || shed(&app).await < REFUSED {
         assert!(tokio::time::Instant::now() < deadline, "{} answered", flood.answered());
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (answered, refused) = (flood.answered(), shed(&app).await);
     for number in 0..LOOKUPS {

@@ -11,11 +11,11 @@ use daybook_commands::budget::{Budgets, Rate};
 
 use crate::request::client_network::ClientNetwork;
 
-/// What a client may ask for without being counted: a request every two seconds.
-const PACE: Rate = Rate { tokens: 1, refill: Duration::from_secs(2) };
+/// What a client may ask for without being counted: a request every five seconds.
+const PACE: Rate = Rate { tokens: 1, refill: Duration::from_secs(5) };
 
 /// How long requests beyond the pace are held against a client at most.
-const MEMORY: Duration = Duration::from_secs(120);
+const MEMORY: Duration = Duration::from_secs(5 * 60);
 
 /// Most clients whose requests are remembered.
 const MAX_CLIENTS: usize = 10_000;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_has_asked_for_is_forgotten_in_two_minutes() {
+    fn what_a_client_has_asked_for_is_forgotten_in_five_minutes() {
         let (mut queue, now) = (queue(1), Instant::now());
         let flooder = client("203.0.113.1");
         for _ in 0..100_000 {

@@ -12,7 +12,8 @@ use crate::http_connection::HttpConnection;
 #[derive(Debug)]
 pub struct Flood {
     _connections: JoinSet<()>,
-    answered: Arc<AtomicU64>,
+    /// How many requests of each connection were answered or refused.
+    answered: Vec<Arc<AtomicU64>>,
 }
 
 impl Flood {
@@ -23,20 +24,31 @@ impl Flood {
         path: &'static str,
         sender: impl Fn(usize) -> String,
     ) -> Self {
-        let answered = Arc::<AtomicU64>::default();
+        let answered: Vec<Arc<AtomicU64>> = (0..connections).map(|_| Arc::default()).collect();
         let requests = (0..connections).map(|number| {
             let sender = sender(number);
             format!(
                 "GET {path} HTTP/1.1\r\nhost: {address}\r\nx-forwarded-for: {sender}\r\ndaybook-client: flood-{number}\r\n\r\n"
             )
         });
-        let send = |request: String| send_forever(address, request.into_bytes(), Arc::clone(&answered));
-        Self { _connections: requests.map(send).collect(), answered }
+        let send = |(request, answered): (String, &Arc<AtomicU64>)| {
+            send_forever(address, request.into_bytes(), Arc::clone(answered))
+        };
+        Self { _connections: requests.zip(&answered).map(send).collect(), answered }
     }
 
     /// How many requests were answered or refused.
     pub fn answered(&self) -> u64 {
-        self.answered.load(Ordering::Relaxed)
+        self.counts().sum()
+    }
+
+    /// How many requests of the slowest connection were answered or refused.
+    pub fn answered_least(&self) -> u64 {
+        self.counts().min().unwrap_or_default()
+    }
+
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.answered.iter().map(|count| count.load(Ordering::Relaxed))
     }
 }
 

@@ -20,9 +20,9 @@ use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, Scratch, operator, with_engine};
 
 const CHANGE: &str = "\
-This destroys the keys that seal the patient's name, phone number and notes in the event log and its backups, and \
-erases these details from both views, from former and from past ones. The bookings stay, without a person. It cannot be \
-undone. Then the tables are written anew, so that the database's files forget as well: reads of a view wait meanwhile, about \
+This destroys the keys that seal name, phone number and notes of everybody who booked with this number, families too, \
+and erases these details from both views, from former and from past ones. The bookings stay, without a person. It cannot \
+be undone. Backups and exports that were made before still have the details: delete them. Then the tables are written anew, so that the database's files forget as well: reads of a view wait meanwhile, about \
 a second for 50,000 reservations.";
 
 #[derive(Args)]

@@ -88,7 +88,10 @@ fn describe_change(settings: &Settings, arguments: &Arguments) -> String {
 fn describe(report: &Report) -> String {
     match report.was_revoked {
         true => "Nothing was changed: already revoked.".to_owned(),
-        false => format!("Revoked at position {}.", report.position),
+        false => format!(
+            "Revoked at position {}. Daybook keeps no list of tokens, so check the spelling: `daybook token revoked` lists it.",
+            report.position
+        ),
     }
 }
 

@@ -51,6 +51,8 @@ fn conclusion(audit: &Audit) -> String {
     let streams = counted(audit.streams, "stream", "streams");
     let apart = match (parked, discarded) {
         (0, 0) => String::new(),
+        (0, _) => format!(", without {discarded} discarded"),
+        (_, 0) => format!(", without {parked} parked"),
         _ => format!(", without {parked} parked and {discarded} discarded"),
     };
     if audit.agrees() {

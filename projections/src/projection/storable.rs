@@ -11,7 +11,9 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use daybook_domain::ReadModel;
 use daybook_domain::catalog::Service;
 use daybook_domain::hours::ClinicSlot;
+use daybook_domain::schedule::SlotAssignment;
 use daybook_domain::schedule::event::ServiceSnapshot;
+use daybook_domain::time::DAY_MINUTES;
 use tokio_postgres::error::SqlState;
 
 use crate::control::error::EventFault;
@@ -36,6 +38,8 @@ const BAD_MOMENT: EventFault = EventFault::Unstorable {
     what: "a time is not in the years 0001 to 9999, or in a leap second",
     code: SqlState::DATETIME_FIELD_OVERFLOW,
 };
+const BAD_START: EventFault =
+    EventFault::Unstorable { what: "a booking starts at 24:00", code: SqlState::DATETIME_FIELD_OVERFLOW };
 const BAD_NUMBER: EventFault = EventFault::Unstorable {
     what: "a number is above 2147483647",
     code: SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
@@ -57,7 +61,8 @@ pub(crate) fn check(change: &ViewChange) -> Result<(), EventFault> {
             match change {
                 Change::NoteChanged(note) => check_texts([note.as_deref()]),
                 Change::Reimported(contents) => check_contents(contents),
-                Change::StatusChanged(_) | Change::Rescheduled(_) => Ok(()),
+                Change::Rescheduled(placement) => check_start(placement),
+                Change::StatusChanged(_) => Ok(()),
             }
         }
         ViewChange::Close { closed, meta } => {
@@ -84,6 +89,7 @@ fn check_contents(contents: &NewReservation) -> Result<(), EventFault> {
     check_numbers([duration.checked_add(*buffer).unwrap_or(u32::MAX), contents.version])?;
     let changed_by = contents.status_changed_by.as_deref();
     check_texts([Some(&**code), Some(&**name), contents.requested_time.as_deref(), changed_by])?;
+    check_start(&contents.placement)?;
     check_date(contents.date)?;
     [contents.created_at, contents.updated_at, contents.status_changed_at]
         .into_iter()
@@ -107,6 +113,12 @@ fn check_numbers(numbers: impl IntoIterator<Item = u32>) -> Result<(), EventFaul
 
 fn check_date(date: NaiveDate) -> Result<(), EventFault> {
     if YEARS.contains(&date.year()) { Ok(()) } else { Err(BAD_DATE) }
+}
+
+/// The old system's text has no such time, so the two views would show another one.
+fn check_start(placement: &SlotAssignment) -> Result<(), EventFault> {
+    let is_bad = placement.start().is_some_and(|start| start.minutes() >= DAY_MINUTES);
+    if is_bad { Err(BAD_START) } else { Ok(()) }
 }
 
 fn check_moment(at: NaiveDateTime) -> Result<(), EventFault> {

@@ -90,10 +90,13 @@ pub fn check_request(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -
     result.map_err(|rejection| search::with_alternatives(rejection, &service_day, candidate, rules))
 }
 
-/// Checks another time for a booking against the common rules and one rule set. The caller knows whether it may have passed.
+/// Checks another time for a booking on its day against the common rules and one rule set. The caller knows whether it may
+/// have passed.
 pub fn check_move(day: &Day<'_>, candidate: &Candidate<'_>, rules: RuleSet) -> Result<(), Rejection> {
     let service_day = ServiceDay::for_candidate(day, candidate);
-    let result = service_day.check(candidate.placement, candidate.total_minutes, rules);
+    let booking = candidate.ignoring.and_then(|id| day.schedule.booking(id));
+    let from = booking.and_then(|booking| booking.placement.period());
+    let result = service_day.check_move(candidate.placement, candidate.total_minutes, (rules, from));
     result.map_err(|rejection| search::with_alternatives(rejection, &service_day, candidate, rules))
 }
 

@@ -15,7 +15,23 @@ pub(super) fn check(
 ) -> Result<(), Rejection> {
     check_fits(day, placement, total)?;
     check_daily_minutes(day, total)?;
-    let period = match placement {
+    check_minutes_left(day, period_of(day, placement, total), total)
+}
+
+/// Checks a move within the day: the minutes of another half have to suffice, those of its own half it has already.
+pub(super) fn check_move(
+    day: &ServiceDay<'_>,
+    placement: &SlotAssignment,
+    total: Minutes,
+    from: Option<Period>,
+) -> Result<(), Rejection> {
+    check_fits(day, placement, total)?;
+    let period = period_of(day, placement, total);
+    if period == from { Ok(()) } else { check_minutes_left(day, period, total) }
+}
+
+fn period_of(day: &ServiceDay<'_>, placement: &SlotAssignment, total: Minutes) -> Option<Period> {
+    match placement {
         // Of the service's own hours: the hours of another service may call this time otherwise.
         SlotAssignment::At { start, period } => {
             let booking = Interval::from_start(day.clock().instant(*start), total);
@@ -24,7 +40,10 @@ pub(super) fn check(
         SlotAssignment::Period(period) => Some(*period),
         // A booking under review gets its time later, so its minutes only have to fit somewhere in the day.
         SlotAssignment::Review(_) => None,
-    };
+    }
+}
+
+fn check_minutes_left(day: &ServiceDay<'_>, period: Option<Period>, total: Minutes) -> Result<(), Rejection> {
     match (minutes_left(day, period), period) {
         (left, _) if left >= total => Ok(()),
         (left, Some(period)) => Err(Rejection::PeriodFull { period, left }),

@@ -6,7 +6,7 @@ use super::{Candidate, Day, bookable, check_date, dynamic, legacy};
 use crate::catalog::Service;
 use crate::id::ReservationId;
 use crate::schedule::{Rejection, SlotAssignment};
-use crate::time::{DayClock, Instant, Minutes};
+use crate::time::{DayClock, Instant, Minutes, Period};
 use crate::vocabulary::RuleSet;
 
 /// A day as one service sees it.
@@ -50,6 +50,20 @@ impl<'a> ServiceDay<'a> {
         check_date(self.day.schedule.date, self.day.now.today())?;
         bookable::check_not_passed(self, placement, total)?;
         self.check(placement, total, rules)
+    }
+
+    /// Checks another time on the same day. The booking counts for the day's limits already, which the desk may have exceeded.
+    pub(super) fn check_move(
+        &self,
+        placement: &SlotAssignment,
+        total: Minutes,
+        (rules, from): (RuleSet, Option<Period>),
+    ) -> Result<(), Rejection> {
+        bookable::check_open(self, placement, total)?;
+        if rules == RuleSet::Dynamic {
+            dynamic::check_move(self, placement, total, from)?;
+        }
+        bookable::check_seat(self, placement, total)
     }
 
     /// Checks the common rules and one rule set.

@@ -227,3 +227,25 @@ fn two_seats() -> Hours {
     }
     hours
 }
+
+/// Half-days of strangers do not stand in the desk's way, and those that the clinic then accepts are no dead end.
+#[test]
+fn beyond_the_limits_of_a_day_its_bookings_can_still_be_moved() {
+    for rules in [Legacy, Dynamic] {
+        let mut clinic = Clinic::on(MONDAY).limit(BOTOX, 2, Some(80));
+        clinic.hours = two_seats();
+        let stranger = |number| from(number, Some(STRANGER), request(number, BOTOX, "오전", rules));
+        let desk = |number, time| from(number, None, request(number, BOTOX, time, rules));
+        let mut clinic = clinic.given(stranger(1)).given(stranger(2));
+        let full = clinic.when(from(3, Some(STRANGER), request(3, BOTOX, "10:00", rules)));
+        assert!(
+            matches!(full, Err(Rejection::DailyCountReached { .. } | Rejection::DailyMinutesReached { .. })),
+            "{full:?}"
+        );
+        let clinic = clinic.given(desk(4, "10:00")).given(desk(5, "11:00"));
+        let mut clinic =
+            clinic.given(change(1, ReservationChange::Confirm)).given(change(2, ReservationChange::Confirm));
+        let moved = ReservationChange::Reschedule { start: "09:00".parse().unwrap(), rules };
+        assert_eq!(clinic.when(change(1, moved)).map(|events| events.len()), Ok(1), "{rules:?}");
+    }
+}

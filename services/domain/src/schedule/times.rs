@@ -49,6 +49,16 @@ fn has_begun(schedule: &DaySchedule, placement: &SlotAssignment, context: &Decis
     }
 }
 
+/// Whether it is too late to put a booking into a slot: a half-day can be used until it ends.
+fn has_passed(schedule: &DaySchedule, placement: &SlotAssignment, context: &DecisionContext<'_>) -> bool {
+    let SlotAssignment::Period(period) = placement else { return has_begun(schedule, placement, context) };
+    let slots = context.hours.on(schedule.date).filter(|slot| slot.period == *period);
+    match slots.map(|slot| slot.span.end).max() {
+        Some(end) => context.now.zone.day_clock(schedule.date).instant(end) <= context.now.instant.into(),
+        None => has_begun(schedule, placement, context),
+    }
+}
+
 /// Decides the slot of a booking that gets another time; `None` if it has that slot already.
 ///
 /// An appointment cannot be moved into the past, where it would have an outcome at once. A text that nobody has read is
@@ -124,7 +134,7 @@ pub(super) fn decide_review(
     Ok(Some(placement))
 }
 
-/// Checks that another slot has not begun. Reading the text of a booking whose time has come says what was asked for, so
+/// Checks that another slot has not passed. Reading the text of a booking whose time has come says what was asked for, so
 /// only a move is refused then.
 fn check_not_backdated(
     schedule: &DaySchedule,
@@ -134,7 +144,7 @@ fn check_not_backdated(
     context: &DecisionContext<'_>,
 ) -> Result<(), Rejection> {
     let may_have_passed = !is_moved && has_begun(schedule, &booking.placement, context);
-    if may_have_passed || !has_begun(schedule, placement, context) {
+    if may_have_passed || !has_passed(schedule, placement, context) {
         Ok(())
     } else {
         Err(Rejection::TimePassed)

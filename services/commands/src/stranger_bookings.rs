@@ -7,6 +7,7 @@
 mod index;
 mod tries;
 
+use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -57,6 +58,17 @@ impl StrangerBounds {
 impl Default for StrangerBounds {
     fn default() -> Self {
         Self { per_patient: 5, per_network: 30, in_all: 50_000, per_number: 20, may_overlap: false }
+    }
+}
+
+impl fmt::Display for StrangerBounds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { per_patient, per_network, in_all, per_number, may_overlap } = self;
+        let overlap = if *may_overlap { "yes" } else { "no" };
+        write!(
+            formatter,
+            "patient={per_patient},network={per_network},all={in_all},number={per_number},overlap={overlap}"
+        )
     }
 }
 
@@ -307,6 +319,7 @@ mod tests {
     fn bounds_are_changed_one_by_one() {
         let changed = StrangerBounds { per_network: 0, may_overlap: true, ..StrangerBounds::default() };
         assert_eq!("network=0, overlap=yes".parse(), Ok(changed));
+        assert_eq!(changed.to_string().parse(), Ok(changed));
         for wrong in ["", "patient", "patient=-1", "patient=x", "overlap=true", "day=3"] {
             assert_eq!(wrong.parse::<StrangerBounds>(), Err(InvalidStrangerBounds), "{wrong}");
         }

@@ -52,8 +52,8 @@ const UNKNOWN_PARAMETERS: &str =
 const TIME_NOT_READ: &str = "The requested time is a text that has to be read first. Send timeSlotStart, or a half-day as preferredTime.";
 const VIEW_RETIRED: &str =
     "The legacy view is retired. To restore it, run `daybook projection restore legacy`.";
-const UNREADABLE_EVENT: &str = "A record that is needed for this cannot be read, so nothing can be booked or changed here. Please call the clinic. \
-    (event at position {position})";
+const UNREADABLE_EVENT: &str = "A record that is needed for this cannot be read, so nothing can be booked or changed here. Please call the clinic, \
+    which finds the cause at position {position}.";
 const OUTCOME_UNKNOWN: &str =
     "The request may or may not have taken effect. Please send it again with the same idempotency key.";
 

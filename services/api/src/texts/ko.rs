@@ -34,7 +34,8 @@ pub(super) const fn notice(notice: Notice) -> &'static str {
 
 // Texts that are too long for one line below.
 pub(super) const WRONG_TYPES: &str = "다음 항목의 값의 종류를 확인해 주세요: {rules}";
-const UNREADABLE_EVENT: &str = "필요한 기록을 읽을 수 없어 예약하거나 변경할 수 없습니다. 병원에 문의해 주세요. (이벤트 위치 {position})";
+const UNREADABLE_EVENT: &str =
+    "필요한 기록을 읽을 수 없어 예약하거나 변경할 수 없습니다. 병원에 문의해 주세요. (기록 위치 {position})";
 const VALUE_TAKEN: &str =
     "{field} 값을 이미 사용하는 시술이 있습니다. PATCH로 해당 시술을 변경하거나 다른 값을 입력해 주세요.";
 const INVALID_STAGE: &str =

@@ -107,6 +107,7 @@ async fn prepare(
             read_stats: daybook_migration::read_stats::ReadStatsStore::new(backend.pool.clone()),
         },
     };
+    tracing::info!(bounds = %settings.bounds, "bookings of strangers are bounded");
     // The first booking should wait neither for the numbering plans nor for the days to come. If the log cannot be read, it
     // finds out.
     tokio::task::spawn_blocking(Region::load);

@@ -24,7 +24,7 @@ pub(crate) use records::{
     ParkingEntry, check_parked_live, count_not_parked_live, discarded, is_parked_live, list_discarded,
     parked_in, positions, record_failure, skipped,
 };
-pub use records::{count_discarded, is_discarded, list};
+pub use records::{count_discarded, discarded_events, list};
 pub use renumbering::renumber_discarded;
 pub(crate) use retry::discard_applied;
 pub use retry::{Discard, RetryReport, RetryScope, discard, retry};

@@ -71,7 +71,7 @@ impl Commands {
         Self::open_with(log, vault, settings, EventDecoder::default()).await
     }
 
-    /// The same, leaving out events that cannot be decoded and are discarded.
+    /// The same, leaving out discarded events.
     pub async fn open_without(
         log: Arc<dyn EventLog>,
         vault: Vault,
@@ -87,6 +87,7 @@ impl Commands {
         settings: Settings,
         decoder: EventDecoder,
     ) -> Result<Self, CommandError> {
+        decoder.refresh().await?;
         let streams = FollowedStreams::new(&decoder);
         let follower = streams.clone().start(Arc::clone(&log), vault.clone()).await?;
         let context = Arc::new(WorkerContext {
@@ -159,9 +160,13 @@ impl Commands {
         self.0.day_schedules.read(date, DaySchedule::clone).await
     }
 
-    /// Decodes an event of the log; `None` if it cannot be decoded and is discarded.
+    /// Decodes an event of the log; `None` if it is discarded. An erasure that can be decoded is never left out.
     pub async fn decode(&self, recorded: &RecordedEvent) -> Result<Option<(Event, Metadata)>, CommandError> {
-        self.0.context.decoder.decode(recorded).await
+        self.decoder().decode(recorded).await
+    }
+
+    pub(crate) fn decoder(&self) -> &EventDecoder {
+        &self.0.context.decoder
     }
 
     /// The event log.
@@ -177,7 +182,10 @@ impl Commands {
     /// The counts of strangers' bookings. The first call reads the day schedules from today on.
     pub(crate) async fn strangers(&self) -> Result<&StrangerBookings, CommandError> {
         let Inner { context, bounds, strangers, .. } = &*self.0;
-        let start = || StrangerBookings::start(Arc::clone(&context.log), *bounds, self.now());
+        let start = || {
+            let (log, decoder) = (Arc::clone(&context.log), context.decoder.clone());
+            StrangerBookings::start(log, decoder, *bounds, self.now())
+        };
         strangers.get_or_try_init(start).await
     }
 

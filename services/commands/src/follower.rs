@@ -28,6 +28,9 @@ const FOLLOWED: [Category; 5] =
 /// The first and the longest delay before a retry. Changes of other processes are delayed by as much.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
+/// How long an event that another process discards may still decide.
+const DISCARD_DELAY: Duration = Duration::from_secs(1);
+
 /// Maximum number of keys destroyed in one call.
 const MAX_KEYS_PER_CALL: usize = 1000;
 
@@ -78,7 +81,31 @@ impl FollowedStreams {
         for keys in keys.chunks(MAX_KEYS_PER_CALL) {
             vault.destroy(keys).await?;
         }
-        Ok(Follower(tokio::spawn(self.follow(log, vault, after))))
+        let (discards, followed) = (self.clone(), Arc::clone(&log));
+        Ok(Follower(tokio::spawn(async move {
+            tokio::join!(self.follow(log, vault, after), discards.watch_discards(&*followed));
+        })))
+    }
+
+    /// Reads the discarded events again and again, and folds the states that contain one without it.
+    async fn watch_discards(&self, log: &dyn EventLog) {
+        let mut is_known = true;
+        while self.decoder.has_discards() {
+            tokio::time::sleep(DISCARD_DELAY).await;
+            let outcome = self.leave_out_discarded(log).await;
+            if let Err(error) = &outcome
+                && is_known
+            {
+                tracing::warn!(%error, "the discarded events cannot be left out; trying again");
+            }
+            is_known = outcome.is_ok();
+        }
+    }
+
+    async fn leave_out_discarded(&self, log: &dyn EventLog) -> Result<(), CommandError> {
+        self.decoder.refresh().await?;
+        self.catalog.leave_out_discarded(log).await?;
+        self.hours.leave_out_discarded(log).await
     }
 
     /// Follows until the task is aborted, and reconnects after errors.

@@ -14,11 +14,12 @@ use daybook_domain::schedule::{Booking, DaySchedule, MAX_DAYS_AHEAD, ScheduleEve
 use daybook_domain::time::ClinicNow;
 use daybook_domain::{ClockTime, Event, Period, ReservationId, ServiceId, Status};
 use daybook_event_log::codec::ReferenceRevisions;
-use daybook_event_log::{EventLog, Position, Revision, StreamName, decode};
+use daybook_event_log::{EventLog, Position, Revision, StreamName};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use crate::commands::Commands;
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use crate::singleton_stream::Aggregate;
 
@@ -59,19 +60,24 @@ impl Commands {
     /// # Errors
     /// If the log cannot be read.
     pub async fn late_bookings(&self) -> Result<Vec<LateBooking>, CommandError> {
-        find(self.log(), self.now()).await
+        find(self.log(), self.decoder(), self.now()).await
     }
 }
 
-pub(crate) async fn find(log: &dyn EventLog, now: ClinicNow) -> Result<Vec<LateBooking>, CommandError> {
+pub(crate) async fn find(
+    log: &dyn EventLog,
+    decoder: &EventDecoder,
+    now: ClinicNow,
+) -> Result<Vec<LateBooking>, CommandError> {
     let dates = now.today().iter_days().take(1 + MAX_DAYS_AHEAD as usize);
-    let reads = stream::iter(dates).map(|date| DecidedDay::read(log, date)).buffered(PARALLEL_READS);
+    let reads = stream::iter(dates).map(|date| DecidedDay::read(log, decoder, date)).buffered(PARALLEL_READS);
     let days: Vec<DecidedDay> =
         reads.try_filter(|day| std::future::ready(!day.decisions.is_empty())).try_collect().await?;
     if days.is_empty() {
         return Ok(Vec::new());
     }
-    let changes = Changes { catalog: History::read(log).await?, hours: History::read(log).await? };
+    let changes =
+        Changes { catalog: History::read(log, decoder).await?, hours: History::read(log, decoder).await? };
     let mut late: Vec<LateBooking> = days.iter().flat_map(|day| day.late(&changes, now)).collect();
     late.sort_by(|left, right| (left.date, left.start, &left.id).cmp(&(right.date, right.start, &right.id)));
     Ok(late)
@@ -92,12 +98,12 @@ struct DecidedDay {
 }
 
 impl DecidedDay {
-    async fn read(log: &dyn EventLog, date: NaiveDate) -> Result<Self, CommandError> {
+    async fn read(log: &dyn EventLog, decoder: &EventDecoder, date: NaiveDate) -> Result<Self, CommandError> {
         let mut day = Self { schedule: DaySchedule::empty(date), decisions: HashMap::new() };
         let mut events = log.read_stream(&StreamName::page(date), Revision::FIRST).await?;
         while let Some(recorded) = events.try_next().await? {
             // An event that cannot be decoded is parked in the views, and reported there.
-            if let Ok((Event::Schedule(event), metadata)) = decode(&recorded) {
+            if let Ok(Some((Event::Schedule(event), metadata))) = decoder.decode(&recorded).await {
                 let known = metadata.decided_against;
                 day.ingest(
                     &event,
@@ -189,12 +195,13 @@ impl Changes {
 struct History<A: Aggregate>(Vec<(MissedChange, Option<A::Event>)>);
 
 impl<A: Aggregate> History<A> {
-    async fn read(log: &dyn EventLog) -> Result<Self, CommandError> {
+    async fn read(log: &dyn EventLog, decoder: &EventDecoder) -> Result<Self, CommandError> {
         let mut events = log.read_stream(&A::stream(), Revision::FIRST).await?;
         let mut changes = Vec::new();
         while let Some(recorded) = events.try_next().await? {
             // As in the state that decides bookings, one that cannot be decoded changes nothing.
-            let event = decode(&recorded).ok().and_then(|(event, _)| A::from_event(event));
+            let decoded = decoder.decode(&recorded).await.ok().flatten();
+            let event = decoded.and_then(|(event, _)| A::from_event(event));
             let (revision, position) = (recorded.revision, recorded.position);
             let kind = recorded.event_type.as_ref().into();
             changes.push((MissedChange { stream: recorded.stream, revision, position, kind }, event));

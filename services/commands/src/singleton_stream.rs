@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub(crate) use aggregates::ErasureLog;
 
 use crate::append::append;
-use crate::decoder::EventDecoder;
+use crate::decoder::{EventDecoder, LeftOut};
 use crate::error::CommandError;
 use crate::origin::Origin;
 
@@ -64,6 +64,36 @@ struct CachedState<A> {
     state: Arc<A>,
     head: Option<Revision>,
     position: Position,
+    /// The discarded events that it does not contain.
+    left_out: LeftOut,
+}
+
+impl<A: Aggregate> CachedState<A> {
+    fn without(left_out: LeftOut) -> Self {
+        Self { state: Arc::default(), head: None, position: Position::START, left_out }
+    }
+
+    /// The revision after which the next event goes.
+    fn expected(&self) -> Expected {
+        Expected::after(self.head)
+    }
+
+    /// Applies an event; `None` if it is left out.
+    fn ingest(&mut self, recorded: &RecordedEvent, event: Option<Event>) -> Ingested {
+        let next = self.expected().first_revision();
+        if recorded.revision > next {
+            return Ingested::AfterGap;
+        }
+        if recorded.revision == next {
+            let event = event.filter(|_| !self.left_out.contains(recorded.position));
+            if let Some(event) = event.and_then(A::from_event) {
+                Arc::make_mut(&mut self.state).evolve(&event);
+            }
+            self.head = Some(recorded.revision);
+            self.position = recorded.position;
+        }
+        Ingested::Applied
+    }
 }
 
 /// The outcome of commands on a singleton stream.
@@ -97,7 +127,7 @@ impl<A: Aggregate> CachedAggregate<A> {
 
     /// The state before anything was read.
     pub(crate) fn with(decoder: EventDecoder) -> Self {
-        let cached = CachedState { state: Arc::default(), head: None, position: Position::START };
+        let cached = CachedState::without(decoder.left_out(&A::stream()));
         Self { cached: RwLock::new(cached), command_lock: Mutex::new(()), decoder }
     }
 
@@ -109,7 +139,7 @@ impl<A: Aggregate> CachedAggregate<A> {
     /// The cached state and where its stream ended when it was read.
     pub(crate) fn state_at(&self) -> (Arc<A>, (StreamName, Expected)) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&cached.state), (A::stream(), Expected::after(cached.head)))
+        (Arc::clone(&cached.state), (A::stream(), cached.expected()))
     }
 
     /// Whether the state contains the event of a revision.
@@ -125,7 +155,7 @@ impl<A: Aggregate> CachedAggregate<A> {
     /// The cached state, the revision after which the next event goes, and the position of the last one.
     fn current(&self) -> (Arc<A>, Expected, Position) {
         let cached = self.cached.read().unwrap_or_else(PoisonError::into_inner);
-        (Arc::clone(&cached.state), Expected::after(cached.head), cached.position)
+        (Arc::clone(&cached.state), cached.expected(), cached.position)
     }
 
     /// Applies an event from the follower, after reading any missing events before it.
@@ -142,6 +172,7 @@ impl<A: Aggregate> CachedAggregate<A> {
 
     /// Reads and applies the events after the known revision.
     pub(crate) async fn catch_up(&self, log: &dyn EventLog) -> Result<(), CommandError> {
+        self.leave_out_discarded(log).await?;
         let mut events = log.read_stream(&A::stream(), self.current().1.first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
             self.ingest(&recorded).await?;
@@ -150,20 +181,36 @@ impl<A: Aggregate> CachedAggregate<A> {
     }
 
     async fn ingest(&self, recorded: &RecordedEvent) -> Result<Ingested, CommandError> {
-        let event = self.decoder.decode(recorded).await?;
+        let event = self.decoder.decode(recorded).await?.map(|(event, _)| event);
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-        let next = Expected::after(cached.head).first_revision();
-        if recorded.revision > next {
-            return Ok(Ingested::AfterGap);
+        Ok(cached.ingest(recorded, event))
+    }
+
+    /// Folds the state again if other events of the stream are discarded now than those that it left out.
+    pub(crate) async fn leave_out_discarded(&self, log: &dyn EventLog) -> Result<(), CommandError> {
+        let left_out = self.decoder.left_out(&A::stream());
+        if self.cached.read().unwrap_or_else(PoisonError::into_inner).left_out == left_out {
+            return Ok(());
         }
-        if recorded.revision == next {
-            if let Some(event) = event.and_then(|(event, _)| A::from_event(event)) {
-                Arc::make_mut(&mut cached.state).evolve(&event);
-            }
-            cached.head = Some(recorded.revision);
-            cached.position = recorded.position;
+        let mut folded = CachedState::without(left_out);
+        // Also if an event cannot be decoded: the state ended there before.
+        let outcome = self.read_into(&mut folded, log).await;
+        let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+        // Otherwise the follower was faster, and the next call tries again.
+        if folded.head >= cached.head {
+            tracing::info!(stream = %A::stream(), "the discarded events of a stream have changed; its state leaves them out");
+            *cached = folded;
         }
-        Ok(Ingested::Applied)
+        outcome
+    }
+
+    async fn read_into(&self, state: &mut CachedState<A>, log: &dyn EventLog) -> Result<(), CommandError> {
+        let mut events = log.read_stream(&A::stream(), state.expected().first_revision()).await?;
+        while let Some(recorded) = events.try_next().await? {
+            let event = self.decoder.decode(&recorded).await?.map(|(event, _)| event);
+            state.ingest(&recorded, event);
+        }
+        Ok(())
     }
 
     /// Decides commands in order and appends their events together: all of them or none.
@@ -199,6 +246,10 @@ impl<A: Aggregate> CachedAggregate<A> {
         let _guard = timeout(LOCK_DEADLINE, self.command_lock.lock())
             .await
             .map_err(|_elapsed| CommandError::Contended)?;
+        // The right value of a discarded event may follow at once. If the decisions cannot be read, the known ones stand.
+        if let Err(error) = self.decoder.refresh().await {
+            tracing::warn!(%error, "the discarded events cannot be read");
+        }
         for _ in 0..MAX_CONFLICTS {
             self.catch_up(log).await?;
             let (before, expected, position) = self.current();

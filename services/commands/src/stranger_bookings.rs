@@ -19,11 +19,12 @@ use daybook_domain::schedule::{
 };
 use daybook_domain::time::ClinicNow;
 use daybook_domain::{Event, PatientFingerprint, RequestFingerprint, ReservationId, SubjectId};
-use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, Revision, StreamName, decode};
+use daybook_event_log::{Backoff, Category, EventLog, Filter, Position, Revision, StreamName};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::task::JoinHandle;
 
 use crate::commands::BookingOutcome;
+use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use index::{Index, OpenBooking};
 use tries::{Disclosure, Tries, Try};
@@ -152,15 +153,16 @@ impl StrangerBookings {
     /// Reads the day schedules from today on, and starts to follow.
     pub(crate) async fn start(
         log: Arc<dyn EventLog>,
+        decoder: EventDecoder,
         bounds: StrangerBounds,
         now: ClinicNow,
     ) -> Result<Self, CommandError> {
         // Following starts here, so there is no gap; what is read twice has the same effect.
         let after = log.head().await?;
-        let index = read_days(&*log, now.today()).await?;
+        let index = read_days(&*log, &decoder, now.today()).await?;
         let tries = Mutex::new(Tries::new(bounds.per_number));
         let counts = Arc::new(Counts { index: Mutex::new(index), tries });
-        let follower = tokio::spawn(follow(log, Arc::clone(&counts), after));
+        let follower = tokio::spawn(follow(log, decoder, Arc::clone(&counts), after));
         Ok(Self { bounds, counts, follower })
     }
 
@@ -256,9 +258,13 @@ impl Counts {
     }
 }
 
-async fn read_days(log: &dyn EventLog, today: NaiveDate) -> Result<Index, CommandError> {
+async fn read_days(
+    log: &dyn EventLog,
+    decoder: &EventDecoder,
+    today: NaiveDate,
+) -> Result<Index, CommandError> {
     let dates = today.iter_days().take(1 + MAX_DAYS_AHEAD as usize);
-    let mut days = stream::iter(dates).map(|date| read_day(log, date)).buffered(PARALLEL_READS);
+    let mut days = stream::iter(dates).map(|date| read_day(log, decoder, date)).buffered(PARALLEL_READS);
     let mut index = Index::default();
     while let Some(schedule) = days.try_next().await? {
         for (id, booking) in schedule.bookings().filter(|(_, booking)| booking.status.is_open()) {
@@ -271,12 +277,16 @@ async fn read_days(log: &dyn EventLog, today: NaiveDate) -> Result<Index, Comman
     Ok(index)
 }
 
-async fn read_day(log: &dyn EventLog, date: NaiveDate) -> Result<DaySchedule, CommandError> {
+async fn read_day(
+    log: &dyn EventLog,
+    decoder: &EventDecoder,
+    date: NaiveDate,
+) -> Result<DaySchedule, CommandError> {
     let mut schedule = DaySchedule::empty(date);
     let mut events = log.read_stream(&StreamName::page(date), Revision::FIRST).await?;
     while let Some(recorded) = events.try_next().await? {
         // An event that cannot be decoded stops the commands of its day, and is reported there.
-        if let Ok((Event::Schedule(event), _)) = decode(&recorded) {
+        if let Ok(Some((Event::Schedule(event), _))) = decoder.decode(&recorded).await {
             schedule.evolve(&event);
         }
     }
@@ -284,11 +294,11 @@ async fn read_day(log: &dyn EventLog, date: NaiveDate) -> Result<DaySchedule, Co
 }
 
 /// Follows until the task is aborted, and reconnects after errors.
-async fn follow(log: Arc<dyn EventLog>, counts: Arc<Counts>, mut after: Position) {
+async fn follow(log: Arc<dyn EventLog>, decoder: EventDecoder, counts: Arc<Counts>, mut after: Position) {
     let mut backoff = Backoff::between(DELAYS.0, DELAYS.1);
     loop {
         let before = after;
-        if let Err(error) = follow_once(&*log, &counts, &mut after).await {
+        if let Err(error) = follow_once(&*log, &decoder, &counts, &mut after).await {
             tracing::warn!(%after, %error, "lost the connection to the day schedules; reconnecting");
         }
         if after > before {
@@ -298,10 +308,15 @@ async fn follow(log: Arc<dyn EventLog>, counts: Arc<Counts>, mut after: Position
     }
 }
 
-async fn follow_once(log: &dyn EventLog, counts: &Counts, after: &mut Position) -> Result<(), CommandError> {
+async fn follow_once(
+    log: &dyn EventLog,
+    decoder: &EventDecoder,
+    counts: &Counts,
+    after: &mut Position,
+) -> Result<(), CommandError> {
     let mut events = log.follow(*after, &Filter::categories([Category::Daybook])).await?;
     while let Some(recorded) = events.try_next().await? {
-        if let Ok((Event::Schedule(event), _)) = decode(&recorded) {
+        if let Ok(Some((Event::Schedule(event), _))) = decoder.decode(&recorded).await {
             counts.ingest(&event);
         }
         *after = recorded.position;

@@ -27,10 +27,10 @@ use deadpool_postgres::{Pool, Transaction};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use daybook_projections::ViewError;
 use daybook_projections::control::generation::{self, GenerationStatus};
 use daybook_projections::read::routing::read_history;
 use daybook_projections::read::settled::settled_snapshot;
+use daybook_projections::{ViewError, parked};
 use live::LiveViews;
 use row_counts::RowCounts;
 use stage_stay::{HistoryGates, StageStay};
@@ -103,7 +103,8 @@ impl Gates {
             None => LiveViews::from_statuses(&generation::list(&snapshot).await?, routing),
         };
         let position = live.position().unwrap_or(head);
-        let hours = reference::hours(&*self.log, position).await?;
+        let hours =
+            reference::hours(&*self.log, position, &parked::discarded_events(&snapshot).await?).await?;
         let counts = OnceCell::new();
         let context =
             GateContext { gates: self, snapshot: &snapshot, live: &live, head, hours: &hours, query, counts };

@@ -6,13 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
 use daybook_tests::process::{CommandOutput, Installation, Service};
 use daybook_tests::psql;
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
-use crate::client::{RESERVATIONS, client, form, get, send, wait_until, working_day};
+use crate::client::{RESERVATIONS, Response, client, form, get, send, wait_until, working_day};
 use crate::tables::{VIEWS, wait_for};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/poisoned_log");
@@ -219,6 +222,77 @@ async fn discard_what_fails(old: &OldClinic) -> Vec<i64> {
 /// Discards what fails in the log of the fixture.
 async fn discard_everything(old: &OldClinic) {
     assert_eq!(discard_what_fails(old).await, [&POISON[..7], &[PRICE, 39, 41, 42]].concat());
+}
+
+/// How long a running process may decide with an event after it is discarded.
+const DISCARD_DELAY: Duration = Duration::from_secs(2);
+
+impl OldClinic {
+    /// A request with the token of an administrator.
+    async fn administer(&self, request: RequestBuilder, body: Value) -> Response {
+        let token = self.run(&["token", "--role", "ADMIN", "--subject", "desk"]).await;
+        send(request.bearer_auth(token.stdout.trim()).json(&body)).await.unwrap()
+    }
+}
+
+/// The free starts of a day.
+async fn offered(service: &Service, day: NaiveDate) -> Vec<String> {
+    let path = format!("{RESERVATIONS}/time-slots?service=OTHER_CONSULTATION&date={day}");
+    let body = get(&client(), service, &path).await.unwrap().ok().body;
+    let slots = body["slots"].as_array().unwrap_or_else(|| panic!("{body}"));
+    let free = slots.iter().filter(|slot| slot["available"] == json!(true));
+    free.map(|slot| slot["time"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The code with which a booking is refused; empty if it is recorded.
+async fn refusal(service: &Service, form: Value) -> String {
+    let booked = send(client().post(service.url(RESERVATIONS)).json(&form)).await.unwrap();
+    booked.code().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_discarded_is_neither_offered_nor_booked_and_the_right_value_can_follow() {
+    let old = OldClinic::load().await;
+    let mut services = vec![old.serve().await, old.serve().await];
+    old.json(&["reads", "set", "--dynamic", "100", "--reason", "prices", "--yes"]).await;
+    let sunday = working_day(150).iter_days().find(|day| day.weekday() == Weekday::Sun).unwrap();
+    let visit = |patient, time| form(patient, "OTHER_CONSULTATION", sunday, time);
+    // Both processes know the hours that no view can hold.
+    assert_eq!(refusal(&services[0], visit(1, "09:00")).await, "");
+    assert_eq!(refusal(&services[1], visit(2, "10:00")).await, "");
+    discard_everything(&old).await;
+    tokio::time::sleep(DISCARD_DELAY).await;
+    services.push(old.serve().await);
+    let premium = |patient, time| form(patient, "PREMIUM_CARE", working_day(160), time);
+    for (patient, service) in (3..).zip(&services) {
+        assert_eq!(offered(service, sunday).await, Vec::<String>::new());
+        assert_eq!(refusal(service, visit(patient, "11:00")).await, "CLINIC_CLOSED");
+        let listed = get(&client(), service, "/api/public/services").await.unwrap().ok();
+        assert!(!listed.body.to_string().contains("PREMIUM_CARE"), "{}", listed.body);
+        assert_eq!(refusal(service, premium(patient, "09:00")).await, "UNKNOWN_SERVICE");
+    }
+
+    let right =
+        json!({"code": "PREMIUM_CARE", "name": "프리미엄 관리", "durationMinutes": 30, "basePrice": 300_000});
+    old.administer(client().post(services[0].url("/api/admin/services")), right).await.ok();
+    let morning = json!({"period": "MORNING", "startTime": "09:00", "endTime": "12:00", "maxConcurrent": 1});
+    let hours = json!({"dayOfWeek": 0, "slots": [morning]});
+    old.administer(client().put(services[1].url("/api/admin/clinic-hours")), hours).await.ok();
+    let next_sunday = sunday + TimeDelta::days(7);
+    for (patient, service) in (10..).zip(&services) {
+        wait_until("the views to show the hours", async || {
+            let starts = offered(service, next_sunday).await;
+            starts.first().cloned().ok_or_else(|| "nothing is offered".to_owned())
+        })
+        .await;
+        let starts = offered(service, next_sunday).await;
+        let booked = form(patient, "OTHER_CONSULTATION", next_sunday, starts.last().unwrap());
+        assert_eq!(refusal(service, booked).await, "", "{starts:?}");
+        let not_offered = form(patient + 20, "OTHER_CONSULTATION", next_sunday, "14:00");
+        assert_ne!(refusal(service, not_offered).await, "", "{starts:?}");
+        assert_eq!(refusal(service, premium(patient + 10, &format!("{patient}:00"))).await, "");
+    }
+    assert_eq!(old.json(&["projection", "verify"]).await["agrees"], true);
 }
 
 fn folder(old: &OldClinic) -> PathBuf {

@@ -2,16 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use daybook_commands::{CommandError, Commands, Discards, Settings, Source};
 use daybook_domain::ClinicZone;
 use daybook_domain::access::TokenName;
 use daybook_event_log::{EventId, EventLog, EventType, Expected, NewEvent, Position, Revision, StreamName};
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryStreamExt};
 use uuid::Uuid;
 
 use crate::clinic::{Clinic, Process, TestClock, staff, until};
@@ -36,11 +35,11 @@ async fn a_revocation_reaches_every_process_and_those_that_start_later() {
 }
 
 #[derive(Debug, Default)]
-struct AllDiscarded(AtomicBool);
+struct Decisions(Mutex<Vec<(StreamName, Position)>>);
 
-impl Discards for AllDiscarded {
-    fn contains(&self, _: Position) -> BoxFuture<'_, Result<bool, Source>> {
-        async { Ok(self.0.load(Ordering::SeqCst)) }.boxed()
+impl Discards for Decisions {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<(StreamName, Position)>, Source>> {
+        async { Ok(self.0.lock().unwrap().clone()) }.boxed()
     }
 }
 
@@ -48,7 +47,7 @@ impl Discards for AllDiscarded {
 async fn no_list_of_revocations_is_passed_off_as_complete() {
     let (_clinic, process) = Clinic::set_up().await;
     revoke(&process, "a").await.unwrap();
-    let discards = Arc::new(AllDiscarded::default());
+    let discards = Arc::new(Decisions::default());
     let open = || {
         let settings = Settings {
             zone: ClinicZone::SEOUL,
@@ -66,10 +65,15 @@ async fn no_list_of_revocations_is_passed_off_as_complete() {
         payload: "{}".into(),
         metadata: r#"{"schema_version":1,"recorded_at":1796083200123456,"actor":"kim"}"#.into(),
     };
-    process.log.append(&StreamName::access(), Expected::Exact(Revision::FIRST), vec![unknown]).await.unwrap();
+    let first = Expected::Exact(Revision::FIRST);
+    let appended = process.log.append(&StreamName::access(), first, vec![unknown]).await.unwrap();
     until("a running process knows that it does not know", async || running.revocations().is_err()).await;
     let started = open().await.unwrap();
     assert!(matches!(started.revocations(), Err(CommandError::Codec { .. })));
-    discards.0.store(true, Ordering::SeqCst);
+    discards.0.lock().unwrap().push((StreamName::access(), appended.position));
     assert!(is_revoked(&open().await.unwrap(), "a"), "the event is left out");
+    let first =
+        process.log.read_stream(&StreamName::access(), Revision::FIRST).await.unwrap().try_next().await;
+    discards.0.lock().unwrap().push((StreamName::access(), first.unwrap().unwrap().position));
+    assert!(is_revoked(&open().await.unwrap(), "a"), "a revocation that can be decoded always counts");
 }

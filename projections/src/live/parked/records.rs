@@ -23,12 +23,11 @@ fn unknown(what: &'static str) -> ViewError {
 fn read(row: &Row) -> Result<ParkedEvent, ViewError> {
     let model: &str = row.try_get("model")?;
     let model: ReadModel = model.parse().map_err(|_| unknown("a model"))?;
-    let stream: Box<str> = row.try_get("stream")?;
     let revision: i64 = row.try_get("revision")?;
     Ok(ParkedEvent {
         generation: Generation { model, number: row.try_get("number")? },
         position: read_position(row)?,
-        stream: StreamName::parse(stream).map_err(|_| unknown("a stream"))?,
+        stream: read_stream(row)?,
         revision: Revision::try_from(revision).map_err(|_| unknown("a revision"))?,
         kind: row.try_get("kind")?,
         held_up: BlockingKey::named(row.try_get::<_, Box<str>>("held_up")?),
@@ -115,11 +114,15 @@ pub(crate) async fn discarded(client: &impl GenericClient) -> Result<SkippedPosi
     rows.iter().map(read_position).collect()
 }
 
-/// Whether the event at a position is discarded.
-pub async fn is_discarded(client: &impl GenericClient, position: Position) -> Result<bool, ViewError> {
-    let sql = "SELECT EXISTS (SELECT FROM control.discarded_events WHERE commit_position = $1 AND prepare_position = $2)";
-    let (commit, prepare) = position.to_parts();
-    Ok(client.query_one(sql, &[&commit, &prepare]).await?.try_get(0)?)
+/// The discarded events with their streams.
+pub async fn discarded_events(client: &impl GenericClient) -> Result<Vec<(StreamName, Position)>, ViewError> {
+    let sql = "SELECT stream, commit_position, prepare_position FROM control.discarded_events";
+    let rows = client.query(sql, &[]).await?;
+    rows.iter().map(|row| Ok((read_stream(row)?, read_position(row)?))).collect()
+}
+
+fn read_stream(row: &Row) -> Result<StreamName, ViewError> {
+    StreamName::parse(row.try_get::<_, Box<str>>("stream")?).map_err(|_| unknown("a stream"))
 }
 
 /// Number of discarded events.
@@ -135,7 +138,7 @@ pub(crate) async fn list_discarded(client: &impl GenericClient) -> Result<Vec<Ev
     let rows = client.query(sql, &[]).await?;
     let place = |row: &Row| {
         Ok(EventPlace {
-            stream: StreamName::parse(row.try_get::<_, Box<str>>(0)?).map_err(|_| unknown("a stream"))?,
+            stream: read_stream(row)?,
             revision: Revision::try_from(row.try_get::<_, i64>(1)?).map_err(|_| unknown("a revision"))?,
         })
     };

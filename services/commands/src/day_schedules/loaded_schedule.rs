@@ -6,7 +6,7 @@ use daybook_domain::schedule::{DaySchedule, ScheduleEvent};
 use daybook_event_log::{Appended, EventLog, Expected, Position, RecordedEvent, Revision, StreamName};
 use futures_util::TryStreamExt;
 
-use crate::decoder::EventDecoder;
+use crate::decoder::{EventDecoder, LeftOut};
 use crate::error::CommandError;
 
 /// A day schedule and where it stands in the log.
@@ -19,6 +19,8 @@ pub(super) struct LoadedSchedule {
     pub(super) is_loaded: bool,
     /// Position of the last applied event.
     pub(super) position: Position,
+    /// The discarded events that it does not contain.
+    left_out: LeftOut,
 }
 
 impl LoadedSchedule {
@@ -30,6 +32,15 @@ impl LoadedSchedule {
             head: None,
             is_loaded: false,
             position: Position::START,
+            left_out: LeftOut::default(),
+        }
+    }
+
+    /// Starts over if other events of the day are discarded now than those that it left out.
+    pub(super) fn leave_out_discarded(&mut self, decoder: &EventDecoder) {
+        let left_out = decoder.left_out(&self.stream);
+        if self.left_out != left_out {
+            *self = Self { left_out, ..Self::new(self.schedule.date) };
         }
     }
 
@@ -44,6 +55,7 @@ impl LoadedSchedule {
         log: &dyn EventLog,
         decoder: &EventDecoder,
     ) -> Result<(), CommandError> {
+        self.leave_out_discarded(decoder);
         let mut events = log.read_stream(&self.stream, self.expected().first_revision()).await?;
         while let Some(recorded) = events.try_next().await? {
             self.ingest(&recorded, decoder.decode(&recorded).await?.map(|(event, _)| event));

@@ -113,6 +113,7 @@ impl Worker {
     ) -> Result<Vec<Decision>, CommandError> {
         let context = Arc::clone(&self.context);
         let log = Arc::clone(&context.log);
+        self.loaded.leave_out_discarded(&context.decoder);
         let mut is_fresh = !self.loaded.is_loaded;
         if is_fresh {
             self.loaded.catch_up(&*log, &context.decoder).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use daybook_commands::{Discards, Source};
-use daybook_event_log::Position;
+use daybook_event_log::{Position, StreamName};
 use daybook_projections::{ViewError, parked};
 use deadpool_postgres::Pool;
 use futures_util::FutureExt;
@@ -14,11 +14,11 @@ use futures_util::future::BoxFuture;
 pub(super) struct DiscardedEvents(pub(super) Pool);
 
 impl Discards for DiscardedEvents {
-    fn contains(&self, position: Position) -> BoxFuture<'_, Result<bool, Source>> {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<(StreamName, Position)>, Source>> {
         let found = async move {
             let client = self.0.get().await.map_err(ViewError::from)?;
-            parked::is_discarded(&client, position).await
+            parked::discarded_events(&client).await
         };
-        found.map(|found: Result<bool, ViewError>| found.map_err(|error| Arc::new(error) as Source)).boxed()
+        found.map(|found: Result<_, ViewError>| found.map_err(|error| Arc::new(error) as Source)).boxed()
     }
 }

@@ -14,15 +14,22 @@ use super::figures::counted;
 use super::{LiveViews, met_if, result};
 use daybook_projections::ViewError;
 
-/// The clinic hours at a position of the log.
-pub(super) async fn hours(log: &dyn EventLog, until: Position) -> Result<Hours, ViewError> {
+/// The clinic hours at a position of the log, without the discarded events.
+pub(super) async fn hours(
+    log: &dyn EventLog,
+    until: Position,
+    discarded: &[(StreamName, Position)],
+) -> Result<Hours, ViewError> {
     let mut hours = Hours::default();
     let mut events = log.read_stream(&StreamName::hours(), Revision::FIRST).await?;
     while let Some(recorded) = events.try_next().await? {
         if recorded.position > until {
             break;
         }
-        // One that cannot be decoded is parked in the views, so their hours differ, or an operator has discarded it.
+        if discarded.iter().any(|(_, position)| *position == recorded.position) {
+            continue;
+        }
+        // One that cannot be decoded is parked in the views, so their hours differ.
         if let Ok((Event::Hours(event), _)) = codec::decode(&recorded) {
             hours.evolve(&event);
         }

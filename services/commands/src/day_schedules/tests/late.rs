@@ -19,7 +19,9 @@ async fn change_catalog(log: &dyn EventLog, command: CatalogCommand) {
 }
 
 async fn late(log: &dyn EventLog) -> Vec<LateBooking> {
-    find(log, ClinicNow { instant: Fixed.now(), zone: ClinicZone::SEOUL }).await.unwrap()
+    find(log, &EventDecoder::default(), ClinicNow { instant: Fixed.now(), zone: ClinicZone::SEOUL })
+        .await
+        .unwrap()
 }
 
 /// The ids of the late bookings, with the stream of the change.

@@ -28,9 +28,9 @@ pub(in crate::cli) enum Command {
 }
 
 const EFFECT: &str = "\
-The event stays in the log. Live views, rebuilds and comparisons leave it out from now on. An event can be discarded only if \
-a view parked it or a rebuild stopped at it, and if every live view has reached it. A live view that has applied it is rebuilt \
-without it. control.discarded_events records who discarded it, when and why.";
+The event stays in the log. Live views, rebuilds and comparisons leave it out from now on, and after two seconds decisions on \
+bookings and changes too. An event can be discarded only if a view parked it or a rebuild stopped at it, and if every live view \
+has reached it. A live view that has applied it is rebuilt without it. control.discarded_events records who discarded it, when and why.";
 
 pub(in crate::cli) async fn run(settings: &Settings, command: Command) -> anyhow::Result<Exit> {
     match command {

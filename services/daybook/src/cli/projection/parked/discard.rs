@@ -35,9 +35,9 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     }
     UsageError::check_text("--reason", &reason, value::ROUTING_REASON)?;
     let what = format!(
-        "This leaves the event at position {position} out of every view for good, including views that are built later. Events that \
-         wait for it are applied. A live view that has applied it is rebuilt without it. The event stays in the log, but no view \
-         will show its contents."
+        "This leaves the event at position {position} out of every view and every decision for good, including views that \
+         are built later. Events that wait for it are applied. A live view that has applied it is rebuilt without it. The event \
+         stays in the log, but no view will show its contents."
     );
     confirmation.require(what).await?;
     // A view that is rebuilt waits for the live ones.

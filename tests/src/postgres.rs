@@ -37,6 +37,18 @@ impl TestDatabase {
         Ok(Self { server, name })
     }
 
+    /// Creates an empty database without an encoding, which takes any bytes as text.
+    ///
+    /// # Errors
+    /// As [`TestDatabase::empty`].
+    pub async fn without_encoding() -> anyhow::Result<Self> {
+        let server = Server::shared().await?;
+        let name = DatabaseName::next();
+        let sql = format!("CREATE DATABASE {name} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0");
+        server.execute(&sql).await?;
+        Ok(Self { server, name })
+    }
+
     /// Creates a migrated database. `migrate` runs once in a process, on a template that is then cloned, so all callers
     /// in a process must pass the same function. It must close its connections when it returns.
     ///

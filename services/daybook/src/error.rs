@@ -6,7 +6,6 @@
 use std::error::Error;
 use std::io;
 
-use daybook_domain::routing::RoutingRejection;
 use daybook_domain::value::Text;
 use tokio_postgres::error::DbError;
 
@@ -26,7 +25,7 @@ impl UsageError {
     /// Checks a text that a command records.
     pub(crate) fn check_text(option: &str, text: &str, allowed: Text) -> Result<(), Self> {
         if text.trim().is_empty() {
-            return Err(Self(format!("{option}: {}", RoutingRejection::ReasonMissing)));
+            return Err(Self(format!("{option} is empty")));
         }
         allowed.check(text).map_err(|range| Self(format!("{option}: {range}")))
     }
@@ -90,7 +89,7 @@ mod tests {
         let check = |text| UsageError::check_text("--reason", text, ROUTING_REASON).map_err(|error| error.0);
         assert_eq!(check("점검"), Ok(()));
         for (wrong, shown) in [
-            (" ", "--reason: a change of routing needs a reason"),
+            (" ", "--reason is empty"),
             ("\u{200b}", "--reason: 1 to 500 visible characters on one line"),
             ("a\u{202e}b", "--reason: 1 to 500 visible characters on one line"),
         ] {

@@ -211,7 +211,11 @@ async fn progress_tells_how_far_it_is() {
 }
 
 pub(crate) async fn old_database() -> TestDatabase {
-    let database = TestDatabase::empty().await.unwrap();
+    filled(TestDatabase::empty().await.unwrap()).await
+}
+
+/// The old system's database with the rows of the export.
+pub(crate) async fn filled(database: TestDatabase) -> TestDatabase {
     let client = database.connect().await.unwrap();
     client.batch_execute(include_str!("legacy_schema.sql")).await.unwrap();
     let sink = client.copy_in("COPY reservations FROM STDIN (FORMAT csv, HEADER true)").await.unwrap();

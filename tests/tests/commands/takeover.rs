@@ -20,6 +20,8 @@ mod outside_ranges;
 mod own_rules;
 #[path = "takeover/resolutions.rs"]
 mod resolutions;
+#[path = "takeover/unreadable.rs"]
+mod unreadable;
 
 use daybook_domain::schedule::{Booking, ScheduleEvent};
 use daybook_domain::{Event, ReservationId};
@@ -43,7 +45,10 @@ struct Migration {
 
 impl Migration {
     async fn begun() -> Self {
-        let old = old_database().await;
+        Self::begun_from(old_database().await).await
+    }
+
+    async fn begun_from(old: TestDatabase) -> Self {
         let client = old.connect().await.unwrap();
         let (clinic, process) = Clinic::set_up().await;
         let migration = Self { old, client, clinic, process };

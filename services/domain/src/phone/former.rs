@@ -1,6 +1,7 @@
 //! The normal forms of earlier releases, which knew one calling code and no numbering plan. Subjects are hashes of them, so
 //! [`form`] never changes.
 
+use super::reading::{MEXICO, MEXICO_ABROAD, MEXICO_AT_HOME};
 use super::region::Region;
 use super::written::{CALLER_ID_CODES, Written};
 
@@ -39,10 +40,21 @@ pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
     };
     if let Some(foreign) = normal.strip_prefix('+') {
         INTERNATIONAL_PREFIXES.iter().for_each(|prefix| add(false, format!("{prefix}{foreign}")));
+        if let Some(mexican) = foreign.strip_prefix(&MEXICO.to_string()) {
+            add(true, format!("{MEXICO_ABROAD}{mexican}"));
+            INTERNATIONAL_PREFIXES
+                .iter()
+                .for_each(|prefix| add(false, format!("{prefix}{MEXICO_ABROAD}{mexican}")));
+        }
         return forms;
     }
     let code = region.calling_code();
     let significant = normal.strip_prefix(region.trunk_prefix()).unwrap_or(normal);
+    if code == MEXICO {
+        add(true, format!("{MEXICO_ABROAD}{significant}"));
+        MEXICO_AT_HOME.iter().for_each(|prefix| add(false, format!("{prefix}{significant}")));
+        add(false, format!("00{MEXICO_ABROAD}{significant}"));
+    }
     for number in [significant, normal] {
         for prefix in INTERNATIONAL_PREFIXES {
             add(false, format!("{prefix}{code}{number}"));
@@ -55,18 +67,19 @@ pub(super) fn candidates(region: Region, normal: &str) -> Vec<String> {
 }
 
 /// Forms that were made of spellings that no numbering plan has: with a code that hides the caller, with the calling code
-/// twice, and with a zero before another region's calling code. They may be anybody's only if they are a number.
+/// twice, with a zero before another region's calling code, and with the `.0` of a spreadsheet. They may be anybody's only if they are a number.
 pub(super) fn misspelt(region: Region, normal: &str) -> Vec<String> {
     let foreign = normal.strip_prefix('+');
     let mut forms: Vec<String> =
         CALLER_ID_CODES.iter().map(|code| format!("{code}{}", foreign.unwrap_or(normal))).collect();
     match foreign {
-        Some(foreign) => forms.push(format!("0{foreign}")),
+        Some(foreign) => forms.extend([format!("0{foreign}"), format!("{foreign}0")]),
         None => {
             let (code, trunk) = (region.calling_code(), region.trunk_prefix());
             let significant = normal.strip_prefix(trunk).unwrap_or(normal);
             forms.push(format!("{code}{code}{significant}"));
             forms.push(format!("0{code}{significant}"));
+            forms.extend([format!("{significant}0"), format!("{code}{significant}0")]);
         }
     }
     forms.retain(|form| DIGITS.contains(&form.len()));

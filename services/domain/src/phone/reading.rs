@@ -10,6 +10,14 @@ use super::written::{Written, group_lengths};
 /// shorter one has only if its groups set an area code apart: 2512-4567 is a number in many towns, 2-512-4567 is in Seoul.
 const LONGEST_LOCAL_NUMBER: usize = 8;
 
+/// The calling code of Mexico, and the prefixes of its numbers until 2019: 1 before a mobile one from abroad.
+pub(super) const MEXICO: u16 = 52;
+pub(super) const MEXICO_ABROAD: &str = "521";
+pub(super) const MEXICO_AT_HOME: [&str; 4] = ["044", "045", "01", MEXICO_ABROAD];
+
+/// Digits of a number of Mexico.
+const MEXICAN_DIGITS: usize = 10;
+
 /// A number of the region or of another one.
 pub(super) enum Reading {
     Own(String),
@@ -21,13 +29,28 @@ impl Reading {
     /// calling code after `00`, although 008 is a carrier's prefix in Korea.
     pub(super) fn of(region: Region, written: &Written) -> Option<Self> {
         let Written { has_plus, digits, .. } = written;
-        Self::of_digits(region, written).or_else(|| {
-            let code = region.calling_code().to_string();
-            let once = digits.strip_prefix(&code).filter(|rest| rest.starts_with(&code));
-            // A calling code twice, or a zero between the `+` and the calling code.
-            let zeroless = digits.strip_prefix('0').filter(|_| *has_plus);
-            once.or(zeroless).and_then(|rest| read(region, &format!("+{rest}"), &[]))
-        })
+        Self::of_digits(region, written)
+            .or_else(|| {
+                let code = region.calling_code().to_string();
+                let once = digits.strip_prefix(&code).filter(|rest| rest.starts_with(&code));
+                // A calling code twice, or a zero between the `+` and the calling code.
+                let zeroless = digits.strip_prefix('0').filter(|_| *has_plus);
+                once.or(zeroless).and_then(|rest| read(region, &format!("+{rest}"), &[]))
+            })
+            .or_else(|| Self::of_old_mexican(region, written))
+    }
+
+    /// A number with a prefix that Mexico gave up in 2019.
+    fn of_old_mexican(region: Region, written: &Written) -> Option<Self> {
+        let Written { is_international, digits, .. } = written;
+        let foreign = |digits: &str| without_old_prefix(&[MEXICO_ABROAD], digits);
+        let national = if *is_international {
+            foreign(digits)
+        } else {
+            let own = (region.calling_code() == MEXICO).then(|| without_old_prefix(&MEXICO_AT_HOME, digits));
+            own.flatten().or_else(|| region.without_international_prefix(digits).find_map(foreign))
+        };
+        read(region, &format!("+{MEXICO}{}", national?), &[])
     }
 
     fn of_digits(region: Region, written: &Written) -> Option<Self> {
@@ -46,6 +69,11 @@ impl Reading {
             Self::Own(number) | Self::Foreign(number) => number,
         }
     }
+}
+
+fn without_old_prefix(prefixes: &[&str], digits: &str) -> Option<String> {
+    let national = prefixes.iter().find_map(|prefix| digits.strip_prefix(prefix))?;
+    (national.len() == MEXICAN_DIGITS).then(|| national.to_owned())
 }
 
 /// Reads digits that are divided into groups of some lengths.
@@ -88,4 +116,43 @@ fn parse(region: Region, text: &str) -> Option<PhoneNumber> {
 fn origin(region: Region, text: &str) -> Option<Region> {
     let code = phonenumber::parse(None, text).ok()?.code().value();
     if code == region.calling_code() { Some(region) } else { Region::of_calling_code(code) }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::phone::Phone;
+
+    fn normal(region: &str, text: &str) -> Option<String> {
+        Phone::parse_in(region.parse().unwrap(), text).ok().map(|phone| phone.as_str().to_owned())
+    }
+
+    #[test]
+    fn the_prefixes_that_mexico_gave_up_are_no_part_of_a_number() {
+        for text in [
+            "55 1234 5678",
+            "+52 55 1234 5678",
+            "+52 1 55 1234 5678",
+            "521 55 1234 5678",
+            "0052 1 55 1234 5678",
+            "044 55 1234 5678",
+            "045 55 1234 5678",
+            "01 55 1234 5678",
+        ] {
+            assert_eq!(normal("MX", text).as_deref(), Some("5512345678"), "{text}");
+        }
+        for text in ["+52 55 1234 5678", "+52 1 55 1234 5678", "00 52 1 55 1234 5678"] {
+            assert_eq!(normal("KR", text).as_deref(), Some("+525512345678"), "{text}");
+        }
+        for text in ["+54 9 11 2345 6789", "011 15 2345 6789", "+54 11 15 2345 6789"] {
+            assert_eq!(normal("AR", text).as_deref(), Some("0111523456789"), "{text}");
+        }
+        let forms = |region: &str, text| -> Vec<String> {
+            let phone = Phone::parse_in(region.parse().unwrap(), text).unwrap();
+            phone.former().iter().map(|form| form.as_str().to_owned()).collect()
+        };
+        for form in ["+5215512345678", "5215512345678", "0445512345678", "0455512345678", "015512345678"] {
+            assert!(forms("MX", "55 1234 5678").iter().any(|known| known == form), "{form}");
+        }
+        assert!(forms("KR", "+52 55 1234 5678").iter().any(|known| known == "+5215512345678"));
+    }
 }

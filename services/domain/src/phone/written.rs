@@ -38,20 +38,14 @@ impl Written {
         Self { is_international, has_plus: is_international, groups: vec![digits.len()], digits }
     }
 
-    /// Reads a number. Letters are refused, and so are control characters and a second `+`; other characters separate.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let text = plain(text)?.to_lowercase();
-        let text = without_notes(&text);
-        let text = text.strip_prefix("tel:").map_or_else(|| text.clone(), local_to_context);
-        Self::from_plain(without_extension(without_caller_id_code(text.trim())))
-    }
-
     /// Reads a number or a part of one, without an extension.
     pub(super) fn read_part(text: &str) -> Option<Self> {
         Self::from_plain(&plain(text)?)
     }
 
-    fn from_plain(text: &str) -> Option<Self> {
+    /// Reads a number in plain characters. Letters are refused, and so are control characters and a second `+`; other
+    /// characters separate.
+    pub(super) fn from_plain(text: &str) -> Option<Self> {
         let (mut has_plus, mut digits) = (false, String::new());
         for character in text.trim().chars() {
             match character {
@@ -69,6 +63,14 @@ impl Written {
         let groups = group_lengths(text);
         (!digits.is_empty()).then_some(Self { is_international, has_plus, digits, groups })
     }
+}
+
+/// The text in plain characters, without what is no part of a number.
+pub(super) fn number_in(text: &str) -> Option<String> {
+    let text = plain(text)?.to_lowercase();
+    let text = without_notes(&text);
+    let text = text.strip_prefix("tel:").map_or_else(|| text.clone(), local_to_context);
+    Some(without_extension(without_caller_id_code(text.trim())).to_owned())
 }
 
 /// Lengths of the groups of digits in a text.

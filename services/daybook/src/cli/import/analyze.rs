@@ -13,7 +13,7 @@ use daybook_migration::import::{Analysis, Samples};
 
 use super::report::exit;
 use super::resolve::recorded_resolutions;
-use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments, spelled};
 use crate::atomic_file::{AtomicFile, check_free};
 use crate::exit::Exit;
 use crate::output::{Format, say};
@@ -61,6 +61,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    let options = spelled(&arguments.source, &arguments.reading, &arguments.rules);
     let source = Source::open(arguments.source, &arguments.reading)?;
     let dates = arguments.reading.dates(settings.zone);
     let (rules, region) = (arguments.rules.read()?, settings.region);
@@ -83,7 +84,7 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     if let Some(file) = &arguments.html {
         write_page(file, &html::page(&name, &analysis)?)?;
     }
-    arguments.format.print(&analysis, || text::describe(&analysis))?;
+    arguments.format.print(&analysis, || text::describe(&analysis, &options))?;
     Ok(exit(&analysis.run, None))
 }
 

@@ -55,19 +55,19 @@ pub(super) fn exit(import: &ImportReport, is_clean: Option<bool>) -> Exit {
     }
 }
 
-/// For people.
-pub(super) fn describe(report: &Report) -> String {
+/// For people. `source` is the options with which it was read.
+pub(super) fn describe(report: &Report, source: &str) -> String {
     let mut sections = vec![verdict(&report.import, false)];
-    sections.extend(import_sections(&report.import));
+    sections.extend(import_sections(&report.import, source));
     sections.push(views(report));
-    sections.extend(next_since(&report.import));
+    sections.extend(next_since(&report.import, source));
     join(&sections)
 }
 
 /// The preview, for people.
-pub(super) fn describe_dry_run(report: &DryRun) -> String {
+pub(super) fn describe_dry_run(report: &DryRun, source: &str) -> String {
     let mut sections = vec![preview(&report.import)];
-    sections.extend(import_sections(&report.import));
+    sections.extend(import_sections(&report.import, source));
     join(&sections)
 }
 
@@ -80,10 +80,14 @@ pub(super) fn preview(import: &ImportReport) -> String {
 fn verdict(import: &ImportReport, is_preview: bool) -> String {
     let (is, came) = if is_preview { ("would be", "WOULD COME") } else { ("is", "CAME") };
     let (read, rejected) = (counted(import.read, "row", "rows"), counted(import.rejected, "row", "rows"));
-    let (in_daybook, not_in_daybook) = if is_preview {
-        ("Would be in Daybook", "Would be REJECTED")
-    } else {
-        ("In Daybook", "REJECTED, and not in Daybook")
+    let (in_daybook, not_taken) = match (is_preview, import.rejected_imported_before) {
+        (true, _) => ("Would be in Daybook", "Would be REJECTED"),
+        (false, 0) => ("In Daybook", "REJECTED, and not in Daybook"),
+        (false, _) => ("In Daybook as they are in the source", "REJECTED"),
+    };
+    let stay = match import.rejected_imported_before {
+        0 => String::new(),
+        rows => format!("; {} of them stay in Daybook as an earlier import took them", grouped(rows)),
     };
     let decided = match import.resolved {
         0 => String::new(),
@@ -97,11 +101,11 @@ fn verdict(import: &ImportReport, is_preview: bool) -> String {
             )
         }
         Verdict::NothingCameIn => format!(
-            "NO ROW {came} IN: {read} read, all rejected. The reasons are below.\n\
+            "NO ROW {came} IN: {read} read, all rejected{stay}. The reasons are below.\n\
              Next: export the table again, or add an option that a reason names"
         ),
         Verdict::RowsRejected => format!(
-            "{not_in_daybook}: {rejected} of {}. {in_daybook}: {}.\n\
+            "{not_taken}: {rejected} of {}{stay}. {in_daybook}: {}.\n\
              Next: mend what the reasons name, and import again",
             grouped(import.read),
             grouped(import.accepted().saturating_sub(import.resolved)),
@@ -122,7 +126,7 @@ fn verdict(import: &ImportReport, is_preview: bool) -> String {
 }
 
 /// The sections that a run and a preview share.
-pub(super) fn import_sections(import: &ImportReport) -> Vec<String> {
+pub(super) fn import_sections(import: &ImportReport, source: &str) -> Vec<String> {
     let mut sections = vec![numbers(import).to_string(), kinds(import).to_string()];
     if !import.review.is_empty() {
         sections.push(review(import).to_string());
@@ -131,9 +135,11 @@ pub(super) fn import_sections(import: &ImportReport) -> Vec<String> {
         sections.push(rejects(import));
     }
     if import.conflicts > 0 {
-        sections.push(conflicts(import));
+        sections.push(conflicts(import, source));
     }
-    sections.extend(import.reconciliation.as_ref().map(reconciliation::describe));
+    let account = import.reconciliation.as_ref();
+    sections
+        .extend(account.map(|account| reconciliation::describe(account, import.rejected_without_id, source)));
     sections
 }
 
@@ -169,7 +175,7 @@ fn numbers(import: &ImportReport) -> Table {
     table
 }
 
-fn conflicts(import: &ImportReport) -> String {
+fn conflicts(import: &ImportReport, source: &str) -> String {
     let mut table = Table::new(&[
         ("conflict", Align::Left),
         ("date", Align::Left),
@@ -180,10 +186,13 @@ fn conflicts(import: &ImportReport) -> String {
     }
     let mut text = table.to_string();
     push_unlisted(&mut text, import.conflicts, import.conflict_list.len());
-    text.push_str(
+    // Writing into a String cannot fail.
+    let _ = write!(
+        text,
         "Daybook's version stays. Make both systems agree, or take the version of the old system with\n\
-         daybook import run --old-wins. To keep Daybook's version of a row for good:\n\
-         daybook import resolve decide ID --keep-ours",
+         daybook import run {source} --old-wins\n\
+         To keep Daybook's version of a row for good:\n\
+         daybook import resolve decide ID --keep-ours --reason TEXT {source}",
     );
     text
 }
@@ -197,15 +206,15 @@ fn push_unlisted(text: &mut String, all: u64, listed: usize) {
     }
 }
 
-fn next_since(import: &ImportReport) -> Option<String> {
+fn next_since(import: &ImportReport, source: &str) -> Option<String> {
     // The reconciliation of the final run has its own next step.
     if import.verdict == Verdict::NothingCameIn || import.reconciliation.is_some() {
         return None;
     }
     let since = import.next_since?.to_rfc3339();
     Some(format!(
-        "Next, while the old system is in use: daybook import run --since {since}\n\
-         Then once, when it is not: daybook import run --final"
+        "Next, while the old system is in use: daybook import run {source} --since {since}\n\
+         Then once, when it is not: daybook import run {source} --final"
     ))
 }
 
@@ -238,6 +247,12 @@ fn rejects(import: &ImportReport) -> String {
     }
     let mut text = table.to_string();
     push_unlisted(&mut text, import.rejected, import.rejects.len());
+    if import.rejected_without_id > 0 {
+        let rows = counted(import.rejected_without_id, "row", "rows");
+        // Writing into a String cannot fail.
+        let _ =
+            write!(text, "No id could be read of {rows}: mend them in the source, they cannot be decided.");
+    }
     text
 }
 
@@ -283,7 +298,7 @@ mod tests {
         };
         let import = ImportReport { verdict: Verdict::RowsRejected, ..import };
         assert_eq!(exit(&import, None), Exit::Done);
-        let text = describe(&Report { import, is_clean: None, views: vec![] });
+        let text = describe(&Report { import, is_clean: None, views: vec![] }, "--csv a");
         assert!(text.starts_with("REJECTED, and not in Daybook: 2 rows of 4. In Daybook: 2."), "{text}");
         let lines = ["line 7    phone   the text is not a phone number", "and 1 more row", "AMBIGUOUS_HOUR"];
         for line in lines {
@@ -299,7 +314,7 @@ mod tests {
         {
             assert_eq!(exit(&import, None), Exit::Failed);
             assert_eq!(exit(&import, Some(true)), Exit::Failed);
-            let text = describe(&Report { import: import.clone(), is_clean: None, views: vec![] });
+            let text = describe(&Report { import: import.clone(), is_clean: None, views: vec![] }, "--csv a");
             assert!(text.starts_with("NO ROW CAME IN") && text.contains(first), "{text}");
             assert!(preview(&import).contains("NO ROW WOULD COME IN"));
         }
@@ -314,6 +329,18 @@ mod tests {
         let decided = ImportReport { resolved: 2, ..all.clone() };
         let said = "Every row is in Daybook, but for 2 kept or left out as decided: 3 rows.";
         assert!(verdict(&decided, false).starts_with(said));
+        let changed = ImportReport {
+            read: 15,
+            rejected: 3,
+            rejected_imported_before: 3,
+            rejected_without_id: 1,
+            verdict: Verdict::RowsRejected,
+            ..all.clone()
+        };
+        let said = "REJECTED: 3 rows of 15; 3 of them stay in Daybook as an earlier import took them. In Daybook as they \
+                    are in the source: 12.";
+        assert!(verdict(&changed, false).starts_with(said), "{}", verdict(&changed, false));
+        assert!(rejects(&changed).contains("No id could be read of 1 row"));
         let some = ImportReport { read: 4, rejected: 1, verdict: Verdict::RowsRejected, ..all };
         let said = "Would be REJECTED: 1 row of 4. Would be in Daybook: 3.";
         assert!(verdict(&some, true).starts_with(said), "{}", verdict(&some, true));

@@ -3,12 +3,12 @@
 //! It must never show the contents of a row.
 
 use clap::{Args, Subcommand};
-use daybook_domain::{ClinicZone, ReservationId};
+use daybook_domain::{ClinicZone, ReservationId, value};
 use daybook_migration::import::resolution::{self, Decision, OpenItem, Resolution, Resolutions};
 use daybook_migration::import::{ImportReport, ImportRun};
 use serde::Serialize;
 
-use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments, spelled};
 use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Align, Confirmation, Format, Table, printable, timestamp};
@@ -17,7 +17,7 @@ use crate::wiring::{Backend, IfMissing, operator, with_backend};
 
 #[derive(Subcommand)]
 pub(in crate::cli) enum Command {
-    /// Keep what Daybook has, or leave a rejected row out
+    /// Keep what Daybook has, or do not take a rejected row
     Decide(Arguments),
     /// List the decisions
     List(ListArguments),
@@ -61,7 +61,7 @@ struct DecisionArguments {
     /// Keep what Daybook has: the row was changed in both systems, or the old system no longer has it
     #[arg(long)]
     keep_ours: bool,
-    /// Leave the row out of Daybook: it was rejected
+    /// Do not take the row: it was rejected. If it was imported before, Daybook keeps what it took then
     #[arg(long)]
     leave_out: bool,
 }
@@ -91,28 +91,30 @@ struct Resolved {
 
 async fn decide(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { reservation, decision, reason, source, reading, rules, confirmation, format } = arguments;
-    if reason.trim().is_empty() {
-        return Err(UsageError("--reason is empty; say why the row is decided like this".to_owned()).into());
-    }
+    UsageError::check_text("--reason", &reason, value::ROUTING_REASON)?;
     let decision = if decision.keep_ours { Decision::KeepOurs } else { Decision::LeaveOut };
+    let options = spelled(&source, &reading, &rules);
     let source = Source::open(source, &reading)?;
     let (rules, region, dates) = (rules.read()?, settings.region, reading.dates(settings.zone));
     let run = ImportRun { reconcile: true, rules, region, dates, ..ImportRun::default() };
     let what = match decision {
         Decision::KeepOurs => "keeps what Daybook has",
-        Decision::LeaveOut => "leaves the row out of Daybook",
+        Decision::LeaveOut => {
+            "does not take the row, and keeps what Daybook may have of it from an earlier import,"
+        }
     };
     confirmation
         .require(format!("This {what} for {reservation}. The next final run counts it as decided."))
         .await?;
     let chosen = Resolved { reservation, decision };
     with_backend(settings, IfMissing::Refused, async |backend| {
-        resolve(backend, &chosen, &reason, run, source).await
+        resolve(backend, &chosen, &reason, run, source, &options).await
     })
     .await?;
     format.print(&chosen, || {
         format!(
-            "Decided for {}: {}. If the row changes, it is open again.\nNext: daybook import run --final",
+            "Decided for {}: {}. If the row changes, it is open again.\n\
+             Next: daybook import run {options} --final",
             chosen.reservation,
             decision.as_str()
         )
@@ -127,6 +129,7 @@ async fn resolve(
     reason: &str,
     run: ImportRun,
     source: Source,
+    options: &str,
 ) -> anyhow::Result<()> {
     let run = ImportRun { resolutions: recorded_resolutions(Some(backend)).await?, ..run };
     let report = source
@@ -136,8 +139,10 @@ async fn resolve(
         .await?;
     let id = &chosen.reservation;
     let Some(item) = open_item(&report, id) else {
-        let fault =
-            format!("nothing is open about {id}; `daybook import run --final --dry-run` lists what is");
+        let fault = format!(
+            "nothing is open about {id}; `daybook import run {options} --final --dry-run` lists what is. A row whose id or \
+             encoding cannot be read has to be mended in the source"
+        );
         return Err(UsageError(fault).into());
     };
     let fitting = item.fitting();

@@ -7,7 +7,7 @@ use daybook_migration::import::{ImportReport, Reconciliation};
 
 use super::report::{DryRun, Report, ViewHolds, describe, describe_dry_run, exit};
 use super::resolve::recorded_resolutions;
-use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments};
+use super::source::{ReadingArguments, RulesArguments, Source, SourceArguments, spelled};
 use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format};
@@ -52,6 +52,7 @@ fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { source, reading, since, old_wins, is_final, rules, dry_run, confirmation, format } =
         arguments;
+    let options = spelled(&source, &reading, &rules);
     let (rules, region, dates) = (rules.read()?, settings.region, reading.dates(settings.zone));
     let import_run =
         ImportRun { since, old_wins, reconcile: is_final, rules, region, dates, ..ImportRun::default() };
@@ -61,13 +62,13 @@ pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Re
     }
     let source = Source::open(source, &reading)?;
     if dry_run {
-        return preview(settings, source, import_run, format).await;
+        return preview(settings, source, import_run, &options, format).await;
     }
     confirmation.require(describe_change(&source, &import_run)).await?;
     let report =
         with_engine(settings, IfMissing::Allowed, async |backend| import(backend, source, import_run).await)
             .await?;
-    format.print(&report, || describe(&report))?;
+    format.print(&report, || describe(&report, &options))?;
     Ok(exit(&report.import, report.is_clean))
 }
 
@@ -97,6 +98,7 @@ async fn preview(
     settings: &Settings,
     source: Source,
     import_run: ImportRun,
+    options: &str,
     format: Format,
 ) -> anyhow::Result<Exit> {
     let import = with_backend_if_begun(settings, async |backend| {
@@ -110,7 +112,7 @@ async fn preview(
     })
     .await?;
     let report = DryRun { dry_run: true, is_clean: is_clean(&import), import };
-    format.print(&report, || describe_dry_run(&report))?;
+    format.print(&report, || describe_dry_run(&report, options))?;
     Ok(exit(&report.import, report.is_clean))
 }
 

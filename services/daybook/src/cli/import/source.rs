@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -101,6 +101,42 @@ impl RulesArguments {
         let rules = Rules::parse(&text);
         rules.map_err(|error| UsageError(format!("`{}` (--rules), {error}", path.display())).into())
     }
+}
+
+/// The options that name and read this source, for the commands that are printed. A URL may contain a password, so it stands
+/// as `URL`.
+pub(super) fn spelled(
+    source: &SourceArguments,
+    reading: &ReadingArguments,
+    rules: &RulesArguments,
+) -> String {
+    let mut options = source.csv.as_ref().map_or_else(|| "--from URL".to_owned(), |path| option("csv", path));
+    let mut add = |option: String| options.push_str(&format!(" {option}"));
+    if let Some(separator) = reading.csv.separator {
+        add(option("separator", Path::new(&separator.as_option())));
+    }
+    if let Some(encoding) = reading.csv.encoding {
+        add(option("encoding", Path::new(&encoding.name().to_lowercase())));
+    }
+    match reading.dates {
+        Some(DayZone::Utc) => add("--dates utc".to_owned()),
+        Some(DayZone::Local) => add("--dates local".to_owned()),
+        None => {}
+    }
+    if let Some(path) = &rules.rules {
+        add(option("rules", path));
+    }
+    options
+}
+
+/// An option as a shell reads it.
+fn option(name: &str, value: &Path) -> String {
+    let value = value.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | ',');
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return format!("--{name} {value}");
+    }
+    format!("--{name} '{}'", value.replace('\'', "'\\''"))
 }
 
 pub(super) enum Source {

@@ -8,6 +8,7 @@ use daybook_domain::value;
 use daybook_event_log::Position;
 use serde::Serialize;
 
+use crate::error::UsageError;
 use crate::exit::Exit;
 use crate::output::{Confirmation, Format, timestamp};
 use crate::settings::Settings;
@@ -42,6 +43,9 @@ struct Report {
 }
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
+    if let Some(reason) = &arguments.reason {
+        UsageError::check_text("--reason", reason, value::REASON)?;
+    }
     arguments.confirmation.require(describe_change(settings, &arguments)).await?;
     let format = arguments.format;
     let report = with_backend(settings, IfMissing::Refused, async |backend| {

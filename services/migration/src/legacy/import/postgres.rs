@@ -13,9 +13,11 @@ use super::row::{COLUMNS, RawRow};
 use super::{Chunk, ImportError};
 
 /// One snapshot for the count and the rows, with dates in the parser's format and moments in UTC, whatever their column's
-/// type and the server's settings are.
+/// type and the server's settings are. A database without an encoding sends its bytes as they are, because it would refuse the
+/// whole query for one row that is not UTF-8; [`raw_row`] refuses the row.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'";
+    SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC';
+    SELECT set_config('client_encoding', 'SQL_ASCII', true) WHERE current_setting('server_encoding') = 'SQL_ASCII'";
 
 const COUNT: &str =
     r#"SELECT count(*), now() FROM reservations WHERE $1::timestamp IS NULL OR "updatedAt" >= $1"#;

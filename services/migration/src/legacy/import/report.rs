@@ -33,7 +33,7 @@ pub enum Verdict {
     /// The source has no rows, or every row was rejected.
     #[default]
     NothingCameIn,
-    /// Some rows are not in Daybook.
+    /// Some rows were rejected. Of those that were imported before, Daybook has the state that it took then.
     RowsRejected,
     /// Every row is in Daybook, but some were changed in both systems.
     Conflicts,
@@ -68,6 +68,10 @@ pub struct ImportReport {
     /// Rows in conflict or rejected, about which the operator has decided.
     pub resolved: u64,
     pub rejected: u64,
+    /// Rejected rows whose reservation an earlier run imported: it stays as it was taken then.
+    pub rejected_imported_before: u64,
+    /// Rejected rows without an id that can be read. They can only be mended in the source.
+    pub rejected_without_id: u64,
     /// At most [`MAX_REJECTS_LISTED`].
     pub rejects: Vec<Reject>,
     /// Without rejected rows.

@@ -1,5 +1,5 @@
 //! The operator's decisions about rows that an import cannot reconcile by itself, so that the final run can reach its end:
-//! Daybook's state of a row in conflict stays, a rejected row is left out, a reservation that the old system no longer has
+//! Daybook's state of a row in conflict stays, a rejected row is not taken, a reservation that the old system no longer has
 //! stays.
 //!
 //! A decision is about exactly what was open when it was made. If the row changes again, or is rejected for another reason,
@@ -23,7 +23,7 @@ use super::row_contents::RowHash;
 pub enum Decision {
     /// Daybook's state stays.
     KeepOurs,
-    /// The row does not come into Daybook.
+    /// The row is not taken. If it was imported before, that state stays.
     LeaveOut,
 }
 

@@ -17,7 +17,7 @@ use super::prepared_row::{ChangedRow, Outcome, PreparedRow, RowSummary};
 use super::reconcile::Reconciliation;
 use super::recorder::Recorder;
 use super::reference_data::ReferenceData;
-use super::reject::{Reason, Reject};
+use super::reject::{Place, Reason, Reject};
 use super::report::{ImportReport, Progress};
 use super::resolution::OpenItem;
 use super::row::{LegacyRow, RawRow};
@@ -162,7 +162,11 @@ impl<'a> Run<'a> {
 
     /// Parses a row. Counts it if it is invalid, or has not changed since `since`.
     fn parse(&mut self, row: Result<RawRow, Reject>) -> Option<LegacyRow> {
-        let id = row.as_ref().ok().and_then(RawRow::id);
+        let id = match &row {
+            Ok(row) => row.id(),
+            Err(Reject { place: Place::Row(id), .. }) => Some(id.clone()),
+            Err(_) => None,
+        };
         let today = self.today();
         match row.and_then(|row| row.parse(self.options.region, self.options.dates, today)) {
             Ok(row) => {
@@ -233,6 +237,13 @@ impl<'a> Run<'a> {
             }
             self.report.add_open(id, item);
         }
+        let logged = id.and_then(|id| self.index.get(id));
+        let was_imported = logged.is_some_and(|logged| logged.last_import.is_some());
+        // Of several rows with one id, the first one counts.
+        if was_imported && reject.reason != Reason::DuplicateId {
+            self.report.rejected_imported_before += 1;
+        }
+        self.report.rejected_without_id += u64::from(id.is_none());
         self.report.add_reject(reject);
     }
 

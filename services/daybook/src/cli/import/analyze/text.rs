@@ -10,7 +10,8 @@ use super::idle_rules;
 use crate::cli::import::report::{import_sections, join, preview};
 use crate::output::{Align, Table, counted, grouped, printable};
 
-pub(super) fn describe(analysis: &Analysis) -> String {
+/// `source` is the options with which it was read.
+pub(super) fn describe(analysis: &Analysis, source: &str) -> String {
     let mut sections = vec![formats(analysis)];
     if !analysis.rules.is_empty() {
         sections.push(own_rules(analysis));
@@ -21,7 +22,7 @@ pub(super) fn describe(analysis: &Analysis) -> String {
         sections.push(anomalies(&analysis.anomalies));
     }
     sections.push(preview(&analysis.run));
-    sections.extend(import_sections(&analysis.run));
+    sections.extend(import_sections(&analysis.run, source));
     join(&sections)
 }
 

@@ -1,10 +1,12 @@
 //! The reconciliation of every row with the old system, for people.
 
-use daybook_migration::import::{Reconciliation, ReservationList};
+use daybook_domain::Status;
+use daybook_migration::import::{ListedReservation, Reconciliation, ReservationList};
 
 use crate::output::{Align, Table, grouped};
 
-pub(super) fn describe(account: &Reconciliation) -> String {
+/// `without_id` rejected rows have no id; `source` is the options with which it was read.
+pub(super) fn describe(account: &Reconciliation, without_id: u64, source: &str) -> String {
     let mut sections = vec![rows(account).to_string(), reservations(account).to_string()];
     let kinds = [
         ("only in the old system", &account.only_in_old_system),
@@ -14,7 +16,7 @@ pub(super) fn describe(account: &Reconciliation) -> String {
     for (what, count) in kinds {
         sections.extend((count.count > 0).then(|| list(what, count)));
     }
-    sections.push(verdict(account).to_owned());
+    sections.push(verdict(account, without_id, source));
     super::join(&sections)
 }
 
@@ -74,32 +76,94 @@ fn list(what: &'static str, count: &ReservationList) -> String {
     text
 }
 
-fn verdict(account: &Reconciliation) -> &'static str {
+fn verdict(account: &Reconciliation, without_id: u64, source: &str) -> String {
     if account.is_clean() {
-        return "Every row of the old system is reconciled.";
+        return "Every row of the old system is reconciled.".to_owned();
     }
     if account.accounted_for() != account.source_rows {
-        return "The sum does NOT match the number of rows. Run again, and report it if it happens again.";
+        return "The sum does NOT match the number of rows. Run again, and report it if it happens again."
+            .to_owned();
     }
-    "Every row is reconciled, but not all are equal. Reservations missing in the old system stay\n\
-     in Daybook: cancel them if they were deleted there on purpose. A row that could not be read\n\
-     may be one of the missing ones.\n\
-     What cannot be mended: daybook import resolve decide ID\n\
-     Next: resolve the differences, then daybook import run --final"
+    let mut lines = vec!["Every row is counted, but something is open.".to_owned()];
+    if account.only_in_daybook.count > 0 {
+        lines.push(missing(&account.only_in_daybook));
+    }
+    if without_id > 0 && account.only_in_daybook.count > 0 {
+        lines.push("A row that could not be read may be one of the missing ones.".to_owned());
+    }
+    let keep = "To keep Daybook's version: daybook import resolve decide ID";
+    if account.conflicts + account.only_in_daybook.count > 0 {
+        lines.push(format!("{keep} --keep-ours --reason TEXT {source}"));
+    }
+    if account.rejected > without_id {
+        lines.push(format!(
+            "Not to take a rejected row: daybook import resolve decide ID --leave-out --reason TEXT {source}"
+        ));
+    }
+    lines.push(format!("Next: resolve what is open, then daybook import run {source} --final"));
+    lines.join("\n")
+}
+
+/// What to do about reservations that the old system no longer has. Only those to come can be cancelled.
+fn missing(found: &ReservationList) -> String {
+    let can_cancel = |listed: &ListedReservation| listed.status.is_none_or(Status::is_open);
+    let stay = "Reservations missing in the old system stay in Daybook";
+    let is_listed = found.count == found.list.len() as u64;
+    match (is_listed && !found.list.iter().any(can_cancel), found.list.iter().all(can_cancel)) {
+        (true, _) => format!("{stay}: they are over, so none can be cancelled."),
+        (false, true) => {
+            format!("{stay}: cancel them if they were deleted there on purpose.")
+        }
+        (false, false) => format!(
+            "{stay}: cancel those to come if they were deleted there on purpose.\n\
+             The others are over and cannot be cancelled."
+        ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use daybook_domain::ReservationId;
+
     use super::*;
 
     #[test]
     fn a_wrong_sum_is_reported_before_any_difference() {
+        let describe = |account: &Reconciliation| describe(account, 0, "--csv a");
         let clean = Reconciliation { source_rows: 3, equal: 2, imported: 1, ..Reconciliation::default() };
         assert!(describe(&clean).ends_with("Every row of the old system is reconciled."));
         let short = Reconciliation { source_rows: 4, ..clean.clone() };
         assert!(describe(&short).contains("does NOT match the number"));
         let gone = ReservationList { count: 1, list: vec![] };
         let differs = Reconciliation { only_in_daybook: gone, ..clean };
-        assert!(describe(&differs).contains("cancel them") && describe(&differs).contains("and 1 more row"));
+        assert!(describe(&differs).contains("cancel") && describe(&differs).contains("and 1 more row"));
+    }
+
+    #[test]
+    fn advice_is_given_only_where_it_applies_and_can_be_run_as_it_is_shown() {
+        let rejected = Reconciliation { source_rows: 3, equal: 1, rejected: 2, ..Reconciliation::default() };
+        let text = verdict(&rejected, 1, "--csv a");
+        assert!(!text.contains("cancel") && !text.contains("--keep-ours"), "{text}");
+        assert!(
+            text.contains("daybook import resolve decide ID --leave-out --reason TEXT --csv a"),
+            "{text}"
+        );
+        assert!(text.ends_with("daybook import run --csv a --final"), "{text}");
+        assert!(!verdict(&rejected, 2, "--csv a").contains("decide"), "rows without an id cannot be decided");
+
+        let with = |statuses: &[Status]| {
+            let list: Vec<_> = statuses
+                .iter()
+                .map(|status| ListedReservation {
+                    reservation: ReservationId::parse("row-1").unwrap(),
+                    date: None,
+                    status: Some(*status),
+                })
+                .collect();
+            missing(&ReservationList { count: list.len() as u64, list })
+        };
+        assert!(with(&[Status::Completed]).contains("none can be cancelled"));
+        assert!(with(&[Status::Confirmed]).contains("cancel them if"));
+        assert!(with(&[Status::Pending, Status::NoShow]).contains("cancel those to come"));
     }
 }

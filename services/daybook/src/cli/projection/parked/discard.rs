@@ -30,9 +30,6 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn run(settings: &Settings, arguments: Arguments) -> anyhow::Result<Exit> {
     let Arguments { position, reason, confirmation, format } = arguments;
-    if reason.trim().is_empty() {
-        return Err(UsageError("--reason is empty; say why the event is left out".to_owned()).into());
-    }
     UsageError::check_text("--reason", &reason, value::ROUTING_REASON)?;
     let what = format!(
         "This leaves the event at position {position} out of every view and every decision for good, including views that \

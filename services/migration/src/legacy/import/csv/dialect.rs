@@ -23,6 +23,11 @@ impl Separator {
         }
     }
 
+    /// As [`Self::parse`] reads it.
+    pub fn as_option(self) -> String {
+        if self.0 == b'\t' { "tab".to_owned() } else { char::from(self.0).to_string() }
+    }
+
     pub(super) const fn byte(self) -> u8 {
         self.0
     }

@@ -17,6 +17,7 @@ pub enum FileKind {
     Parquet,
     AlignedTable,
     Utf32,
+    Utf7,
 }
 
 impl std::fmt::Display for FileKind {
@@ -50,6 +51,7 @@ impl std::fmt::Display for FileKind {
             Self::Parquet => formatter.write_str("a Parquet file, not CSV; export the table as CSV"),
             Self::AlignedTable => write!(formatter, "a table drawn for a terminal, not CSV; export with psql: {COPY}"),
             Self::Utf32 => formatter.write_str("UTF-32 text, which no export tool should write; export it as UTF-8"),
+            Self::Utf7 => formatter.write_str("UTF-7 text, in which names look like +rYA-; export it as UTF-8"),
         }
     }
 }
@@ -97,7 +99,47 @@ pub(super) fn by_text(start: &[u8]) -> Option<FileKind> {
     if text.starts_with('{') || after_bracket.is_some_and(|rest| rest.starts_with('{') || rest == "]") {
         return Some(FileKind::Json);
     }
-    SQL.iter().any(|word| text.starts_with(word)).then_some(FileKind::SqlDump)
+    if SQL.iter().any(|word| text.starts_with(word)) {
+        return Some(FileKind::SqlDump);
+    }
+    is_utf7(start).then_some(FileKind::Utf7)
+}
+
+/// Whether letters of East Asia are written as runs such as `+rYA-`, and nothing else is.
+fn is_utf7(start: &[u8]) -> bool {
+    if !start.is_ascii() {
+        return false;
+    }
+    let mut runs = start.split(|byte| *byte == b'+').skip(1).filter_map(|rest| {
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'/')?;
+        let (run, after) = rest.split_at_checked(end)?;
+        // Calling codes are digits, and `+-` is a plus.
+        (after.starts_with(b"-") && run.iter().any(u8::is_ascii_alphabetic)).then_some(run)
+    });
+    let first = runs.next().is_some_and(are_east_asian);
+    let mut others = runs.map(are_east_asian).peekable();
+    first && others.peek().is_some() && others.all(|is_one| is_one)
+}
+
+/// Whether a run of modified Base64 is letters of East Asia in UTF-16.
+fn are_east_asian(run: &[u8]) -> bool {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bits, mut held) = (0_u32, 0);
+    let mut letters = 0;
+    for byte in run {
+        let Some(value) = ALPHABET.iter().position(|letter| letter == byte) else { return false };
+        bits = bits << 6 | value as u32;
+        held += 6;
+        if held >= 16 {
+            held -= 16;
+            match bits >> held {
+                0x20 | 0x3040..=0x30ff | 0x3130..=0x318f | 0x4e00..=0x9fff | 0xac00..=0xd7a3 => letters += 1,
+                _ => return false,
+            }
+            bits &= (1 << held) - 1;
+        }
+    }
+    letters > 0 && held < 6 && bits == 0
 }
 
 /// The names of the files in an archive tell what it is.
@@ -153,12 +195,22 @@ mod tests {
             ("INSERT INTO reservations VALUES", "dump in SQL"),
             (" id | patientName\n----+------------\n 1  | x", "drawn for a terminal"),
             ("+----+---+\n| id | a |", "drawn for a terminal"),
+            ("id,patientName\n1,+rYDQ3MIY-\n2,+rYA- +rYA-", "UTF-7"),
         ];
         for (text, name) in cases {
             let kind = by_text(text.as_bytes()).map(|kind| kind.to_string()).unwrap_or_default();
             assert!(kind.contains(name), "{text}: {kind}");
         }
-        for header in ["id,patientName", "[id],[phone]", "\"id\";\"phone\"", "settings,id", "id|a\n-|-"] {
+        for header in [
+            "id,patientName",
+            "[id],[phone]",
+            "\"id\";\"phone\"",
+            "settings,id",
+            "id|a\n-|-",
+            "id\n+82-10\n+821-1",
+            "id\n+rYA-",
+            "id\n+rYA-,+abc-,+rYA-",
+        ] {
             assert_eq!(by_text(header.as_bytes()), None, "{header}");
         }
     }

@@ -21,7 +21,7 @@ async fn a_row_that_is_no_utf8_is_rejected_alone_from_a_database_without_an_enco
     let report = migration.run(&reconciling()).await;
     assert_eq!((report.read, report.already_there, report.rejected), (ROWS, ROWS - 1, 1));
     let reject = &report.rejects[0];
-    assert_eq!(reject.place, Place::Row(ReservationId::parse(&row).unwrap()));
+    assert_eq!(reject.place, Place::Row(ReservationId::parse(row.as_str()).unwrap()));
     assert_eq!((reject.field, reject.reason), (Some("notes"), Reason::NotUtf8));
     assert_eq!(report.verdict, Verdict::RowsRejected);
     assert_eq!(report.reconciliation.unwrap().only_in_daybook.count, 0, "the row is there");

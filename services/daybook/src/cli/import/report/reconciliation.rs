@@ -91,9 +91,10 @@ fn verdict(account: &Reconciliation, without_id: u64, source: &str) -> String {
     if without_id > 0 && account.only_in_daybook.count > 0 {
         lines.push("A row that could not be read may be one of the missing ones.".to_owned());
     }
-    let keep = "To keep Daybook's version: daybook import resolve decide ID";
     if account.conflicts + account.only_in_daybook.count > 0 {
-        lines.push(format!("{keep} --keep-ours --reason TEXT {source}"));
+        lines.push(format!(
+            "To keep Daybook's version: daybook import resolve decide ID --keep-ours --reason TEXT {source}"
+        ));
     }
     if account.rejected > without_id {
         lines.push(format!(

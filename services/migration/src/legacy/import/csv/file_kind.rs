@@ -209,7 +209,7 @@ mod tests {
             "id|a\n-|-",
             "id\n+82-10\n+821-1",
             "id\n+rYA-",
-            "id\n+rYA-,+abc-,+rYA-",
+            "id\n+rYA-,+abd-,+rYA-",
         ] {
             assert_eq!(by_text(header.as_bytes()), None, "{header}");
         }

@@ -282,6 +282,16 @@ async fn an_import_in_which_no_row_came_in_fails_and_says_what_the_file_is() {
     assert!(output.stdout.starts_with(said), "{}", output.stdout);
 }
 
+/// A reason that cannot be shown or is too long is refused before anything is read.
+async fn refuses_odd_reasons(clinic: &Installation, url: &str, row: &str) {
+    let from = ["--from", url, "--yes", "--reason"];
+    for reason in [" ", "a\u{202e}b", &"x".repeat(501)] {
+        let how = [&["import", "resolve", "decide", row, "--leave-out"], &from[..], &[reason]].concat();
+        let refused = clinic.run(&how).await.unwrap();
+        assert!(refused.code == Some(2) && refused.stderr.contains("--reason"), "{}", refused.stderr);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn open_rows_are_decided_one_by_one_until_the_final_run_is_complete() {
     let (old, system) = legacy_system::start(1).await;
@@ -313,12 +323,7 @@ async fn open_rows_are_decided_one_by_one_until_the_final_run_is_complete() {
     for text in shown {
         assert!(said.contains(text), "{text}: {said}");
     }
-    let from = ["--from", &url, "--yes", "--reason"];
-    for reason in [" ", "a\u{202e}b", &"x".repeat(501)] {
-        let how = [&["import", "resolve", "decide", &odd, "--leave-out"], &from[..], &[reason]].concat();
-        let refused = clinic.run(&how).await.unwrap();
-        assert!(refused.code == Some(2) && refused.stderr.contains("--reason"), "{}", refused.stderr);
-    }
+    refuses_odd_reasons(&clinic, &url, &odd).await;
     let wrong = decide(&odd, "--keep-ours").await;
     assert!(wrong.code == Some(2) && wrong.stderr.contains("use --leave-out"), "{}", wrong.stderr);
     assert_eq!(decide("nobody", "--leave-out").await.code, Some(2));

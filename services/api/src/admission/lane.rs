@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::queue::{Client, Queue, Turn};
+use super::queue::{Client, Queue, QueueKey};
 
 /// The part of the longest wait that is left under a lasting overload.
 const LASTING_OVERLOAD_DIVISOR: u32 = 10;
@@ -59,7 +59,7 @@ pub(super) struct Lane {
 /// A request in the queue, which it leaves when this is dropped.
 struct Waiting<'a> {
     lane: &'a Lane,
-    turn: Turn,
+    turn: QueueKey,
     ticket: oneshot::Receiver<Ticket>,
 }
 

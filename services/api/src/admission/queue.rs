@@ -42,7 +42,7 @@ impl Client {
 }
 
 /// The place of a waiting request in the order: what its client has had and asked for, and when the request came.
-pub(super) type Turn = (Duration, u64);
+pub(super) type QueueKey = (Duration, u64);
 
 /// Places and waiting requests. Each waiting request has a `T`.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) struct Queue<T> {
     free: usize,
     places: usize,
     in_lane: HashMap<Client, InLane>,
-    waiting: BTreeMap<Turn, (Client, T)>,
+    waiting: BTreeMap<QueueKey, (Client, T)>,
     arrivals: u64,
     asked: Budgets<Client>,
     /// When a place was last taken without a wait.
@@ -97,7 +97,7 @@ impl<T> Queue<T> {
     }
 
     /// Waits for a place.
-    pub(super) fn wait(&mut self, client: Client, waiter: T, now: Instant) -> Turn {
+    pub(super) fn wait(&mut self, client: Client, waiter: T, now: Instant) -> QueueKey {
         let InLane { working, waiting } = self.in_lane.get(&client).copied().unwrap_or_default();
         let here = u32::try_from(working + waiting).unwrap_or(u32::MAX);
         let asked =
@@ -110,7 +110,7 @@ impl<T> Queue<T> {
     }
 
     /// Ends a wait.
-    pub(super) fn leave(&mut self, turn: Turn) {
+    pub(super) fn leave(&mut self, turn: QueueKey) {
         if let Some((client, _)) = self.waiting.remove(&turn) {
             self.change(client, |here| here.waiting -= 1);
         }
@@ -136,7 +136,7 @@ impl<T> Queue<T> {
     }
 
     /// Whether a waiting request is among the next quarter of the places.
-    pub(super) fn is_near(&self, turn: Turn) -> bool {
+    pub(super) fn is_near(&self, turn: QueueKey) -> bool {
         self.waiting.keys().take((self.places / 4).max(1)).any(|near| *near == turn)
     }
 

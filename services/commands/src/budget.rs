@@ -39,6 +39,11 @@ impl<K: Eq + Hash> Budgets<K> {
         (missing > 0.0).then(|| self.rate.refill.mul_f64(missing))
     }
 
+    /// How long it takes until this key has all its tokens back.
+    pub fn until_full(&self, key: &K, now: Instant) -> Duration {
+        self.rate.refill.mul_f64(self.spent(key, now))
+    }
+
     /// Whether this key would have a token if so many others, which may be spent yet, were spent already.
     pub fn has_beside(&self, key: &K, others: u32, now: Instant) -> bool {
         self.spent(key, now) + f64::from(others) + 1.0 <= f64::from(self.rate.tokens)

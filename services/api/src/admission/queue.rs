@@ -11,11 +11,9 @@ use daybook_commands::budget::{Budgets, Rate};
 
 use crate::request::client_network::ClientNetwork;
 
-/// What a client may ask for without being counted: a request every five seconds.
-const PACE: Rate = Rate { tokens: 1, refill: Duration::from_secs(5) };
-
-/// How long requests beyond the pace are held against a client at most.
-const MEMORY: Duration = Duration::from_secs(5 * 60);
+/// How long one request is held against a client, and at most how many at a time: no client's requests count for more than five
+/// minutes.
+const PACE: Rate = Rate { tokens: 60, refill: Duration::from_secs(5) };
 
 /// Most clients whose requests are remembered.
 const MAX_CLIENTS: usize = 10_000;
@@ -80,9 +78,7 @@ impl<T> Queue<T> {
     /// Counts a new request.
     pub(super) fn count(&mut self, client: Client, now: Instant) {
         for key in [Some(client), client.site()].into_iter().flatten() {
-            if self.excess(key, now) < MEMORY {
-                self.asked.spend(key, now);
-            }
+            self.asked.spend(key, now);
         }
     }
 
@@ -157,7 +153,7 @@ impl<T> Queue<T> {
 
     /// What is held against a client, as the time after which nothing is if it asks for nothing.
     fn excess(&self, client: Client, now: Instant) -> Duration {
-        self.asked.wait(&client, now).unwrap_or_default()
+        self.asked.until_full(&client, now)
     }
 
     fn change(&mut self, client: Client, change: impl FnOnce(&mut InLane)) {
@@ -256,8 +252,9 @@ mod tests {
         for _ in 0..100_000 {
             queue.count(flooder, now);
         }
-        assert!(queue.excess(flooder, now) >= MEMORY - PACE.refill);
-        assert_eq!(queue.excess(flooder, now + MEMORY), Duration::ZERO);
+        let five_minutes = Duration::from_secs(5 * 60);
+        assert_eq!(queue.excess(flooder, now), five_minutes);
+        assert_eq!(queue.excess(flooder, now + five_minutes), Duration::ZERO);
     }
 
     #[test]

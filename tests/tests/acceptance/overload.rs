@@ -11,6 +11,9 @@ use crate::tables;
 /// What a person still takes for an answer at once, on a machine that runs other tests too.
 const MOST_DESK_MS: f64 = 2000.0;
 
+/// Load balancers take a process out after three failed probes. One may be late on a machine that runs other tests too.
+const MOST_FAILED_PROBES: u32 = 3;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn at_four_times_its_capacity_a_service_does_its_work_and_refuses_the_rest() {
     let clinic = Installation::open_alone().await.unwrap();
@@ -21,9 +24,11 @@ async fn at_four_times_its_capacity_a_service_does_its_work_and_refuses_the_rest
     let health = tokio::spawn({
         let (client, url) = (client(), service.url("/readyz"));
         async move {
+            let mut failed = 0;
             loop {
                 let response = client.get(&url).send().await.unwrap();
-                assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+                failed = if response.status() == 200 { 0 } else { failed + 1 };
+                assert!(failed < MOST_FAILED_PROBES, "{}", response.text().await.unwrap());
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }

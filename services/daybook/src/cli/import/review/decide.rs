@@ -1,6 +1,5 @@
 //! `daybook import review decide`: decides the time of one reservation, or of all with the same text.
 
-use anyhow::ensure;
 use clap::Args;
 use daybook_domain::schedule::ReviewedTime;
 use daybook_domain::{ClockTime, Period, ReservationId};
@@ -9,7 +8,7 @@ use daybook_migration::review::Decision;
 use super::queue::ReviewQueue;
 use super::report::{Report, RequestedDecision};
 use crate::exit::Exit;
-use crate::output::{Confirmation, Format};
+use crate::output::{Confirmation, Format, say};
 use crate::settings::Settings;
 use crate::wiring::{Backend, IfMissing, with_engine};
 
@@ -106,10 +105,12 @@ async fn decide(
             ids.push(ReservationId::parse(unread.id)?);
         }
         // The patient's text is not repeated here either.
-        ensure!(
-            !ids.is_empty(),
-            "no reservation in review has the text of --all-like, so nothing was decided; `daybook import review list` shows the texts"
-        );
+        if ids.is_empty() {
+            say(format_args!(
+                "no reservation in review has the text of --all-like, so nothing was decided; `daybook import review list` shows \
+                 the texts"
+            ));
+        }
     }
     let given = ids.into_iter().map(|reservation| RequestedDecision { place: None, reservation, decision });
     Report::apply(backend, &waiting, given.collect()).await

@@ -130,7 +130,7 @@ impl Report {
 
     /// The exit code of a command that applied decisions.
     pub(super) const fn exit(&self) -> Exit {
-        if self.refused > 0 { Exit::Failed } else { Exit::Done }
+        if self.refused > 0 || self.decisions.is_empty() { Exit::Failed } else { Exit::Done }
     }
 
     /// Counts by outcome, then the refused decisions.

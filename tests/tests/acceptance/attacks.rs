@@ -1,8 +1,9 @@
-//! What strangers can do to a running service: bad requests, slow clients, idle connections, and measured lookups.
+//! What strangers can do to a running service: bad requests, slow clients, idle connections, floods, and measured lookups.
 //!
 //! The tests run at a reduced scale. `DAYBOOK_ATTACK_REQUESTS=100000` sets the number of bad requests.
 
 mod bad_requests;
+mod floods;
 mod idle_connections;
 mod lookup_timing;
 mod slow_clients;

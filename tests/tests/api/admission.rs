@@ -3,10 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use daybook_api::{Role, Settings};
+use daybook_api::Role;
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, PATIENCE};
-use daybook_tests::flood::Flood;
 use reqwest::Method;
 use serde_json::json;
 
@@ -89,61 +88,4 @@ async fn requests_that_wait_for_their_client_or_a_position_take_no_place() {
     for waiting in waiting {
         waiting.await.unwrap().unwrap();
     }
-}
-
-const MONTH: &str = "/api/public/reservation-status?year=2026&month=12";
-
-/// Lookups of one newcomer.
-const LOOKUPS: usize = 20;
-
-/// Requests of each connection after which a flood is in full flow: nobody in it has asked for as little as the newcomer will.
-const ASKED: u64 = 30;
-
-/// Few, so that many are refused.
-const PLACES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
-
-/// The refused reads of strangers.
-async fn shed(app: &App) -> u64 {
-    let text = metrics(app).await;
-    let line = text.lines().find(|line| line.contains(r#"shed_total{lane="public_reads"}"#));
-    line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
-}
-
-/// A machine that runs other tests too may work on nothing of a lane for as long as requests usually wait.
-const LONG_WAIT: Duration = Duration::from_secs(2);
-
-/// Floods a service, and sends the lookups of a newcomer in the meantime.
-async fn look_up_beside_a_flood(connections: usize, sender: fn(usize) -> String) {
-    let adjust = |settings: Settings| Settings {
-        trusted_proxies: "127.0.0.1".parse().unwrap(),
-        max_queue_wait: LONG_WAIT,
-        places_per_lane: PLACES,
-        ..settings
-    };
-    let app = App::with_settings(Clinic::open().await.unwrap(), adjust).await.unwrap();
-    let flood = Flood::start(app.address().parse().unwrap(), connections, MONTH, sender);
-    let deadline = tokio::time::Instant::now() + PATIENCE * 3;
-    while flood.answered_least() < ASKED || shed(&app).await == 0 {
-        assert!(tokio::time::Instant::now() < deadline, "{} answered", flood.answered());
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let (answered, refused) = (flood.answered(), shed(&app).await);
-    for number in 0..LOOKUPS {
-        let look_up = app.post("/api/public/reservations/check").header("x-forwarded-for", "198.51.100.1");
-        let own = json!({"phone": format!("010-7000-{number:04}"), "birth_date": "1990-01-01"});
-        send(look_up.json(&own)).await.ok();
-    }
-    send(app.get("/readyz")).await.ok();
-    // It went on all the time, and others than the newcomer were refused.
-    assert!(flood.answered() > answered && shed(&app).await > refused);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_network_with_150_connections_cannot_shut_out_a_newcomer() {
-    look_up_beside_a_flood(150, |_| "203.0.113.7".to_owned()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_networks_cannot_shut_out_a_newcomer() {
-    look_up_beside_a_flood(200, |number| format!("203.0.113.{number}")).await;
 }

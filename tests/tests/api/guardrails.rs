@@ -3,17 +3,15 @@
 //! The tests cause failures in the database only. The application is the real one.
 
 use std::io::Cursor;
-use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use daybook_api::{Role, Settings, Watching};
+use daybook_api::{Role, Watching};
 use daybook_domain::routing::{Limits, RolloutPercentage};
 use daybook_event_log::{RecordedEvent, Revision, StreamName};
 use daybook_migration::import::ImportRun;
 use daybook_migration::import::Source;
 use daybook_tests::app::App;
 use daybook_tests::clinic::{Clinic, PATIENCE};
-use daybook_tests::flood::Flood;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -355,30 +353,4 @@ async fn failures_before_a_new_percentage_do_not_count_against_it() {
     }
     assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
     assert_eq!(get(&app, GUARDRAILS).await.ok().json["judgement"], "fine");
-}
-
-/// Connections of a flood, each from a network of its own.
-const FLOODING: usize = 200;
-
-/// Windows of a flood.
-const FLOODED_WINDOWS: i64 = 8;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_networks_cannot_trip_a_guardrail() {
-    let (watching, trusted_proxies) =
-        (watching(0.0, Limits::default().latency_ms), "127.0.0.1".parse().unwrap());
-    // So many places that each read takes longer than the limit, on any machine.
-    let places_per_lane = NonZeroUsize::new(FLOODING).unwrap();
-    let adjust = |settings| Settings { watching, trusted_proxies, places_per_lane, ..settings };
-    let app = App::with_settings(Clinic::open().await.unwrap(), adjust).await.unwrap();
-    // The dynamic view answers all of the flood, so there are no reads of the legacy view to compare with.
-    set_share(&app, 100.0).await;
-    windows_pass(&app, 1).await;
-    let month = "/api/public/reservation-status?year=2026&month=12";
-    let flood = Flood::start(app.address().parse().unwrap(), FLOODING, month, |n| format!("203.0.113.{n}"));
-    windows_pass(&app, FLOODED_WINDOWS).await;
-    let judged = get(&app, GUARDRAILS).await.ok().json;
-    assert_eq!(judged["judgement"], "fine", "{judged}");
-    assert!(flood.answered() > MIN_REQUESTS);
-    assert_eq!(get(&app, "/api/admin/read-model").await.ok().json["rolledBack"], false);
 }

@@ -46,9 +46,8 @@ async fn what_a_follower_does_not_want_does_not_wake_it() {
     }
     for log in [&follows, &writer] {
         let wakings = log.wakeup_counts();
-        assert_eq!(wakings.empty, 0, "{wakings:?}");
-        // Polling may find a change just before its announcement arrives.
-        assert!(wakings.total <= 5, "{wakings:?}");
+        // Polling may find a change just before its announcement arrives, which then finds nothing.
+        assert!(wakings.total <= 2 * 5 && wakings.empty <= 5, "{wakings:?}");
     }
     assert!(follows.wakeup_counts().total + writer.wakeup_counts().total > 0);
 }

@@ -1,7 +1,7 @@
 //! Admission: how many requests are worked on at a time. More wait a short time, and are then refused with 503.
 //!
 //! Requests wait in lanes, so that strangers do not shut out the desk, and reads that hang do not shut out bookings. In each
-//! lane, whoever asks for little goes before whoever asks for much, so that no stranger shuts out the others. A request holds
+//! lane, clients with few recent requests go before those with many, so that no stranger shuts out the others. A request holds
 //! its place only while Daybook works on it, never while Daybook waits for the client.
 
 mod lane;

@@ -2,9 +2,10 @@
 //!
 //! A day schedule decides alone about its day. What is counted over days is counted here, in memory: from the day schedules in
 //! the log at first, and then by following them. A request is counted before it is decided, so a burst stays within its bounds;
-//! two processes can exceed them together by what they accept within milliseconds. Nothing here appends.
+//! two processes can exceed them together by what they accept within [`PAUSE`]. Nothing here appends.
 
 mod index;
+mod own_events;
 mod tries;
 
 use std::fmt;
@@ -27,13 +28,20 @@ use crate::commands::BookingOutcome;
 use crate::decoder::EventDecoder;
 use crate::error::CommandError;
 use index::{Index, OpenBooking};
+use own_events::OwnEvents;
 use tries::{Disclosure, Tries, Try};
 
 /// Day schedules that are read at the same time.
 const PARALLEL_READS: usize = 16;
 
+/// Most events that are read at once.
+const CHUNK: usize = 1024;
+
 /// The first and the longest delay before a retry of following.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// Time between two reads of the log. Reading after each commit would cost as much as the commit.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How much strangers may book. 0 stands for no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +127,7 @@ pub(crate) struct StrangerBookings {
 #[derive(Debug)]
 struct Counts {
     index: Mutex<Index>,
+    own_events: Mutex<OwnEvents>,
     tries: Mutex<Tries>,
 }
 
@@ -161,7 +170,8 @@ impl StrangerBookings {
         let after = log.head().await?;
         let index = read_days(&*log, &decoder, now.today()).await?;
         let tries = Mutex::new(Tries::new(bounds.per_number));
-        let counts = Arc::new(Counts { index: Mutex::new(index), tries });
+        let own_events = Mutex::new(OwnEvents::after(after));
+        let counts = Arc::new(Counts { index: Mutex::new(index), own_events, tries });
         let follower = tokio::spawn(follow(log, decoder, Arc::clone(&counts), after));
         Ok(Self { bounds, counts, follower })
     }
@@ -209,9 +219,10 @@ impl Counted<'_> {
             Err(CommandError::Rejected(_)) => Disclosure::Nothing,
             Err(_) => Disclosure::Failure,
         };
-        let is_new = outcome.as_ref().is_ok_and(|outcome| !outcome.repeated);
-        if let Some(reservation) = self.reservation.as_ref().filter(|_| is_new) {
+        let new = outcome.as_ref().ok().filter(|outcome| !outcome.repeated);
+        if let Some((reservation, new)) = self.reservation.as_ref().zip(new) {
             self.counts.index().record(reservation);
+            self.counts.own_events().insert(new.position);
         }
     }
 }
@@ -228,6 +239,10 @@ impl Drop for Counted<'_> {
 impl Counts {
     fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn own_events(&self) -> MutexGuard<'_, OwnEvents> {
+        self.own_events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tries(&self) -> MutexGuard<'_, Tries> {
@@ -314,12 +329,17 @@ async fn follow_once(
     counts: &Counts,
     after: &mut Position,
 ) -> Result<(), CommandError> {
-    let mut events = log.follow(*after, &Filter::categories([Category::Daybook])).await?;
-    while let Some(recorded) = events.try_next().await? {
-        if let Ok(Some((Event::Schedule(event), _))) = decoder.decode(&recorded).await {
-            counts.ingest(&event);
+    let mut events = log.follow(*after, &Filter::categories([Category::Daybook])).await?.ready_chunks(CHUNK);
+    while let Some(chunk) = events.next().await {
+        for recorded in chunk {
+            let recorded = recorded?;
+            let is_counted = counts.own_events().pass(&recorded);
+            if !is_counted && let Ok(Some((Event::Schedule(event), _))) = decoder.decode(&recorded).await {
+                counts.ingest(&event);
+            }
+            *after = recorded.position;
         }
-        *after = recorded.position;
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(())
 }

@@ -151,10 +151,13 @@ impl Index {
 
     /// Whether there are `most` bookings or more, and the end of the day after which there are fewer. 0 stands for no bound.
     fn reached(&self, key: Key, bound: BookingBound, most: u32, now: ClinicNow) -> Option<BoundReached> {
+        if most == 0 {
+            return None;
+        }
         let days = || self.numbers.range((key, NaiveDate::MIN)..=(key, NaiveDate::MAX));
         let mut recorded: u32 = days().map(|(_, number)| number.recorded).sum();
         let pending: u32 = days().map(|(_, number)| number.pending).sum();
-        if most == 0 || recorded + pending < most {
+        if recorded + pending < most {
             return None;
         }
         if recorded < most {

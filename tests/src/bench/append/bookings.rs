@@ -8,15 +8,15 @@ use std::time::Instant;
 
 use anyhow::Context;
 use chrono::{Days, NaiveDate};
-use daybook_commands::{CommandError, NewReservation};
+use daybook_commands::{CommandError, Commands, NewReservation, Settings, StrangerBounds};
 use daybook_domain::hours::{ClinicHoursSet, first_hours};
 use daybook_domain::time::DayOfWeek;
-use daybook_domain::{ReadModel, SubjectId};
+use daybook_domain::{ClinicZone, ReadModel, SubjectId};
 use daybook_vault::{MasterKey, Vault};
 use futures_util::future::try_join_all;
 
 use super::{BOOKINGS, CLIENTS};
-use crate::clinic::{Clinic, MASTER_KEY, desk, request};
+use crate::clinic::{Clinic, FixedClock, MASTER_KEY, desk, request};
 
 /// Days over which the bookings are spread, from the day after the clinic's current date.
 pub(super) const DAYS_AHEAD: u64 = 350;
@@ -54,7 +54,8 @@ pub(super) struct BookingRound {
 
 /// A clinic with several seats, and patients whose keys are on disk.
 pub(super) async fn clinic() -> anyhow::Result<Clinic> {
-    let clinic = Clinic::without_views().await?;
+    let mut clinic = Clinic::without_views().await?;
+    clinic.commands = bounded(&clinic).await?;
     for hours in first_hours() {
         clinic.commands.set_hours(with_seats(hours), desk()).await?;
     }
@@ -64,6 +65,15 @@ pub(super) async fn clinic() -> anyhow::Result<Clinic> {
     let vault = Vault::new(clinic.pool.clone(), Arc::new(MasterKey::parse(MASTER_KEY)?));
     vault.keys_for(&known).await?;
     Ok(clinic)
+}
+
+/// The write side of a service, which counts the bookings of strangers.
+async fn bounded(clinic: &Clinic) -> anyhow::Result<Commands> {
+    let clock = Arc::new(FixedClock(format!("{TODAY}T01:00:00Z").parse()?));
+    let settings = Settings { zone: ClinicZone::SEOUL, clock, bounds: StrangerBounds::default() };
+    let commands = Commands::open(clinic.log.clone(), clinic.vault.clone(), settings).await?;
+    commands.count_strangers().await?;
+    Ok(commands)
 }
 
 fn with_seats(mut hours: ClinicHoursSet) -> ClinicHoursSet {
